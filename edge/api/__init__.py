@@ -1,0 +1,1 @@
+"""The doors of a node for people and programs on the same machine: HTTP and JSON."""

@@ -1,0 +1,69 @@
+"""What a configuration costs in memory, before anything runs (DESIGN 1, 4).
+
+The arrays are counted to the byte; what Python and its libraries take is measured by `make bench` and
+`make memtest`, and stands here as one figure for orientation.
+"""
+
+from array import array
+from dataclasses import dataclass
+from typing import Any
+
+from .config import NodeConfig
+from .net.frame import MAX_FRAME_BYTES
+from .space.tuplespace import Limits, TupleSpace
+
+INTERPRETER_MB = 24.6  # CPython 3.11 with paho, orjson, pyserial, http.server: RSS, x86-64
+THREAD_KB = 120  # measured: stack touched and thread state
+TWIN_KB = 12  # measured: a prosumer twin with its consumer, supplier and LSA shadow
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One item of the budget."""
+
+    what: str
+    detail: str
+    kb: float
+
+
+def budget(config: NodeConfig) -> list[Line]:
+    """The items, largest structures by what decides their size."""
+    limits = config.limits
+    space = TupleSpace(
+        config.name,
+        Limits(
+            lsas=limits.lsas, properties=limits.properties, heap_bytes=limits.heap_kb * 1024,
+            names=limits.names, nodes=limits.nodes, value_bytes=limits.value_bytes,
+        ),
+    )  # fmt: skip
+    threads = 3 + len(config.neighbours) + len(config.buses) + limits.http_requests
+    return [
+        Line("interpreter", "CPython and libraries (measured)", INTERPRETER_MB * 1024),
+        Line("LSA slots", f"{limits.lsas} LSAs", _sizes(space, "lsa_") / 1024),
+        Line("properties", f"{limits.properties} properties", _sizes(space, "p_") / 1024),
+        Line("value heap", f"{space.heap.blocks} blocks", _sizes(space.heap, "") / 1024),
+        Line(
+            "names", f"{limits.names} names, {limits.nodes} nodes", 120 * (limits.names + limits.nodes) / 1024
+        ),
+        Line("inbox", f"{limits.inbox_frames} frames waiting, 1 kB each", limits.inbox_frames),
+        Line("links", f"{len(config.neighbours)} neighbours, one frame each", MAX_FRAME_BYTES / 1024 * 4),
+        Line("twins", f"{len(config.twins)} twins", TWIN_KB * len(config.twins)),
+        Line("threads", f"{threads} threads", THREAD_KB * threads),
+    ]
+
+
+def table(lines: list[Line]) -> str:
+    """The budget as text."""
+    rows = [f"{line.what:14} {line.detail:36} {line.kb:10,.1f} kB" for line in lines]
+    total_kb = sum(line.kb for line in lines)
+    return "\n".join([*rows, f"{'total':14} {'':36} {total_kb:10,.1f} kB  ({total_kb / 1024:.1f} MB)"])
+
+
+def _sizes(owner: Any, prefix: str) -> int:
+    total = 0
+    for name, value in vars(owner).items():
+        if name.startswith(prefix) and isinstance(value, (array, bytearray)):
+            total += len(value) * (value.itemsize if isinstance(value, array) else 1)
+        elif name.startswith(prefix) and isinstance(value, list):
+            total += 8 * len(value)
+    return total

@@ -1,0 +1,46 @@
+"""Time as a node sees it, handed in so that a whole microgrid can run under a virtual clock (DESIGN 3).
+
+`now_s` is monotonic and drives every deadline; `wall_s` is only for people and records: on a board
+without a real-time clock it may jump by years.
+"""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What a node may ask about time."""
+
+    def now_s(self) -> float:
+        """Monotonic seconds from an arbitrary start."""
+
+    def wall_s(self) -> float:
+        """Unix time in seconds; may step in either direction."""
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now_s(self) -> float:
+        return time.monotonic()
+
+    def wall_s(self) -> float:
+        return time.time()
+
+
+class VirtualClock:
+    """A clock that moves only when told to; the wall clock can be skewed and stepped on its own."""
+
+    def __init__(self, now_s: float = 0.0, wall_s: float = 1_700_000_000.0) -> None:
+        self._now_s = now_s
+        self.wall_offset_s = wall_s - now_s
+
+    def now_s(self) -> float:
+        return self._now_s
+
+    def wall_s(self) -> float:
+        return self._now_s + self.wall_offset_s
+
+    def advance_to(self, now_s: float) -> None:
+        """Move to `now_s`; time never runs backwards, an earlier moment leaves the clock where it is."""
+        self._now_s = max(self._now_s, now_s)

@@ -1,0 +1,23 @@
+"""The constants of the contract life cycle (thesis 4.1-4.2; reference/behaviour.md b.3)."""
+
+MARGIN = 0.05  # a contract may be used up to 5 % more or less without renegotiation
+OFFER_VALIDITY_S = 8.0
+OFFER_GRACE_S = 1.0  # a supplier keeps an offer reserved a little longer than it says
+VALIDATION_S = 10.0  # a proposed contract that is not confirmed by then is void
+VALIDATION_GRACE_S = 1.0
+RECONFIRM_S = 15.0  # a contract found on disk must be confirmed by the other side by then
+CONTRACT_S = 3600.0
+DISABLED_S = 300.0  # how long a stopped twin stays away
+MIN_POWER_W = 0.001
+EPSILON_W = 0.002  # rounding of messages to whole milliwatts
+MAX_POWER_W = 1e7  # beyond it a value from the network is refused
+MAX_PARTS = 32  # suppliers of one contract
+RESTATE_RATIO = 0.01  # changes of use below that are not worth a message
+
+REQUEST, OFFER, CONTRACT, CONFIRM = "REQ", "OFFER", "CONTRACT1", "CONTRACT_CONFIRM"
+EVENT, STOP = "EVENT", "STOP"
+
+
+def with_margin(power_w: float) -> float:
+    """The most a contract over `power_w` may draw, in W."""
+    return power_w * (1 + MARGIN)

@@ -1,0 +1,175 @@
+"""A node: the one place that knows every room and wires them (DESIGN 2, 10).
+
+It is handed its clock, links, meters and random generator, and driven by calls: `tick` each second,
+`receive`, `read`, `react`. Whoever drives it owns the only thread it runs on.
+"""
+
+import random
+from typing import Any
+
+from .clock import Clock
+from .config import NodeConfig
+from .energy.totals import NodeTotal, node_total
+from .meter.meters import Meters
+from .meter.reading import Reading
+from .net.gateway import Gateway
+from .net.links import Links
+from .space.engine import Engine
+from .space.tuplespace import SELF, Limits, TupleSpace
+from .state import StateFile
+from .twins.device import Device
+from .twins.prosumer import ProsumerTwin
+
+
+class Node:
+    """One building of the microgrid."""
+
+    def __init__(
+        self, config: NodeConfig, clock: Clock, rng: random.Random, links: Links, meters: Meters
+    ) -> None:
+        self.config = config
+        self.links = links
+        self.meters = meters
+        self._clock = clock
+        self._started_s = clock.now_s()
+        self._state = StateFile(config.state_dir, clock)
+        memory = self._state.load()
+        limits = config.limits
+        self.space = TupleSpace(
+            config.name,
+            Limits(
+                lsas=limits.lsas, properties=limits.properties, heap_bytes=limits.heap_kb * 1024,
+                names=limits.names, nodes=limits.nodes, value_bytes=limits.value_bytes,
+            ),
+            incarnation=_incarnation(memory) + 1,
+        )  # fmt: skip
+        self.gateway = Gateway(self.space, links)
+        self.engine = Engine(self.space, self.gateway)
+        self.twins: list[ProsumerTwin] = []
+        self._devices: list[tuple[Device, ProsumerTwin]] = []
+        self.readings = self.readings_undefined = 0
+        self.invariants_checked = self.invariants_broken = 0
+        self.last_violation = ""
+        self._populate(rng, memory)
+
+    def _populate(self, rng: random.Random, memory: dict[str, Any]) -> None:
+        remembered = memory.get("twins")
+        for settings, device_settings in self.config.twins:
+            relay = device_settings.relay
+            switch = (lambda on, relay=relay: self.meters.switch(relay, on)) if relay else None
+            twin_rng = random.Random(rng.getrandbits(64))
+            twin = ProsumerTwin(self.config.name, settings, self._clock, twin_rng, switch)
+            device = Device(device_settings)
+            self.twins.append(twin)
+            self._devices.append((device, twin))
+            recalled = isinstance(remembered, dict) and _recall(twin, remembered.get(settings.name))
+            if not (recalled and device.inputs):
+                twin.measured(*device.powers_w(self._clock.now_s()))
+            self.engine.add(twin)
+            self.engine.stir(twin)
+
+    # ---- the beats and what comes in ---------------------------------------------------------
+
+    def tick(self) -> None:
+        """One second has passed."""
+        self.engine.tick()
+        self.gateway.tick()
+        now_s = self._clock.now_s()
+        settled = now_s - self._started_s
+        for device, twin in self._devices:
+            if not device.known(now_s) and settled > device.settings.grace_s:
+                self._measure(device, twin)
+        self._check_invariants()
+        self._state.save(self._memory())
+
+    def receive(self, peer: str, frame: bytes) -> None:
+        """A frame from a neighbour."""
+        self.gateway.receive(peer, frame)
+
+    def link_changed(self, peer: str, up: bool) -> None:
+        """A link came up or went down; what was lost on it is healed by the digest."""
+        if up:
+            self.gateway.link_up(peer)
+
+    def read(self, reading: Reading) -> None:
+        """A meter has spoken."""
+        self.readings += 1
+        self.readings_undefined += reading.power_w is None
+        for device, twin in self._devices:
+            if reading.device in device.inputs:
+                device.read(reading.device, reading.power_w, reading.at_s)
+                if device.known(reading.at_s):
+                    self._measure(device, twin)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a reaction has something to do."""
+        return self.engine.stirred or self.gateway.waiting
+
+    def react(self) -> None:
+        """Let the laws run on what changed, and let out what follows."""
+        if self.engine.stirred:
+            self.engine.react()
+        self.gateway.flush()
+
+    def close(self) -> None:
+        """Before the end: nothing that is agreed may be forgotten."""
+        self._state.save(self._memory(), force=True)
+
+    # ---- what it shows -----------------------------------------------------------------------
+
+    def total(self) -> NodeTotal:
+        """The six variables."""
+        return node_total(twin.share() for twin in self.twins)
+
+    @property
+    def state_failures(self) -> int:
+        """How often the state file could not be written."""
+        return self._state.failures
+
+    def now_s(self) -> float:
+        """The clock it goes by."""
+        return self._clock.now_s()
+
+    @property
+    def uptime_s(self) -> float:
+        """Seconds since it was made."""
+        return self._clock.now_s() - self._started_s
+
+    def distances(self) -> dict[str, int]:
+        """Hops to every node that is heard of."""
+        origins, nodes = self.space.origins, self.space.nodes
+        known = {
+            nodes.text(n): origins.hops[n] for n in range(SELF + 1, nodes.capacity) if origins.expires[n]
+        }
+        return {self.config.name: 0, **known}
+
+    # ---- inside ------------------------------------------------------------------------------
+
+    def _measure(self, device: Device, twin: ProsumerTwin) -> None:
+        twin.measured(*device.powers_w(self._clock.now_s()))
+        self.engine.stir(twin)
+
+    def _check_invariants(self) -> None:
+        for twin in self.twins:
+            self.invariants_checked += 3
+            for violation in twin.violations():
+                self.invariants_broken += 1
+                self.last_violation = violation
+
+    def _memory(self) -> dict[str, Any]:
+        twins = {twin.settings.name: twin.memory() for twin in self.twins}
+        return {"incarnation": self.space.origins.incarnation[SELF], "twins": twins}
+
+
+def _incarnation(memory: dict[str, Any]) -> int:
+    value = memory.get("incarnation")
+    return value if type(value) is int and 0 < value < 2**31 else 0
+
+
+def _recall(twin: ProsumerTwin, memory: Any) -> bool:
+    try:
+        twin.recall(memory)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return bool(twin.consumer.contract or twin.supplier.promises)

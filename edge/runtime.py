@@ -1,0 +1,142 @@
+"""The main thread of a node: everything other threads bring waits here, bounded, until it is its turn.
+
+Links, meters and HTTP handlers live in threads of their own; the node itself is only ever touched by
+`run`. Reactions follow changes at once, but not more often than the configured pause.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .clock import Clock
+from .meter.reading import Reading
+from .node import Node
+
+log = logging.getLogger("edge.runtime")
+
+T = TypeVar("T")
+ASK_TIMEOUT_S = 2.0
+
+
+class NodeStuck(RuntimeError):
+    """The main thread did not answer in time."""
+
+
+class Mailbox:
+    """A bounded queue between threads: when it is full the oldest item is dropped and counted."""
+
+    def __init__(self, size: int, wake: threading.Event) -> None:
+        self._items: deque[Any] = deque(maxlen=size)
+        self._wake = wake
+        self.dropped = 0
+
+    def put(self, item: Any) -> None:
+        """Called from any thread."""
+        if len(self._items) == self._items.maxlen:
+            self.dropped += 1
+        self._items.append(item)
+        self._wake.set()
+
+    def drain(self) -> list[Any]:
+        """What waits now; called from the main thread."""
+        taken = []
+        for _ in range(len(self._items)):
+            try:
+                taken.append(self._items.popleft())
+            except IndexError:  # a full mailbox dropped one meanwhile
+                break
+        return taken
+
+
+class Runtime:
+    """Drives one node in real time."""
+
+    def __init__(self, node: Node, clock: Clock) -> None:
+        limits = node.config.limits
+        self._node = node
+        self._clock = clock
+        self._wake = threading.Event()
+        self._frames = Mailbox(limits.inbox_frames, self._wake)
+        self._links = Mailbox(limits.nodes, self._wake)
+        self._readings = Mailbox(limits.lsas, self._wake)
+        self._questions = Mailbox(2 * limits.http_requests, self._wake)
+        self._pause_s = limits.reaction_ms / 1000
+        self._stopping = False
+        self.failures = 0
+
+    def run(self) -> None:
+        """Until `stop`: start links and meters, keep the beats, then close everything."""
+        node, clock = self._node, self._clock
+        node.links.start(
+            lambda peer, frame: self._frames.put((peer, frame)),
+            lambda peer, up: self._links.put((peer, up)),
+        )
+        node.meters.start(self._readings.put)
+        next_tick_s = clock.now_s() + 1.0
+        next_reaction_s = clock.now_s()
+        try:
+            while not self._stopping:
+                self._take_in()
+                now_s = clock.now_s()
+                if now_s >= next_tick_s:
+                    self._guard(node.tick)
+                    next_tick_s = max(next_tick_s + 1.0, now_s)  # late ticks are not made up for
+                if node.busy and now_s >= next_reaction_s:
+                    self._guard(node.react)
+                    next_reaction_s = clock.now_s() + self._pause_s
+                due_s = min(next_tick_s, next_reaction_s) if node.busy else next_tick_s
+                self._wake.wait(max(0.0, due_s - clock.now_s()))
+                self._wake.clear()
+        finally:
+            node.meters.stop()
+            node.links.stop()
+            node.close()
+
+    def stop(self) -> None:
+        """End `run` soon; may be called from a signal handler."""
+        self._stopping = True
+        self._wake.set()
+
+    def ask(self, question: Callable[[Node], T]) -> T:
+        """Have the main thread answer. Raises NodeStuck when it does not within 2 s."""
+        answered = threading.Event()
+        answers: list[T] = []
+
+        def answer() -> None:
+            answers.append(question(self._node))
+            answered.set()
+
+        self._questions.put(answer)
+        if not answered.wait(ASK_TIMEOUT_S):
+            raise NodeStuck("the node does not answer")
+        return answers[0]
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """What the mailboxes had no room for."""
+        boxes = {"frames": self._frames, "links": self._links, "readings": self._readings}
+        return {name: box.dropped for name, box in boxes.items()}
+
+    def _take_in(self) -> None:
+        for peer, up in self._links.drain():
+            self._guard(self._node.link_changed, peer, up)
+        for reading in self._readings.drain():
+            self._take_reading(reading)
+        for peer, frame in self._frames.drain():
+            self._guard(self._node.receive, peer, frame)
+        for answer in self._questions.drain():
+            self._guard(answer)
+
+    def _take_reading(self, reading: Reading) -> None:
+        self._guard(self._node.read, reading)
+
+    def _guard(self, work: Callable[..., None], *arguments: Any) -> None:
+        """A defect of ours must not stop the node: it is logged, counted and shown in /health."""
+        try:
+            work(*arguments)
+        except Exception:
+            self.failures += 1
+            if self.failures & (self.failures - 1) == 0:  # the first, second, fourth ...
+                log.exception("%d failures so far, the latest:", self.failures)

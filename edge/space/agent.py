@@ -1,0 +1,177 @@
+"""What every digital twin is underneath: an agent with one LSA and four notifications (thesis 5.1.2)."""
+
+from .errors import SpaceFull
+from .names import NIL
+from .shim import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar, cast
+
+    from .engine import Engine
+    from .lsa import Aggregation
+    from .tuplespace import TupleSpace
+
+    T = TypeVar("T")
+
+KEEP_S = const(10)  # an agent that stops renewing its LSA loses it after that many ticks
+
+
+class Bond:
+    """A property an agent wanted and now sees. One object serves all notifications: do not keep it."""
+
+    def __init__(self, space: "TupleSpace") -> None:
+        self._space = space
+        self.property = NIL
+        self._read: tuple[int, int, object, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The agent that published it."""
+        return self._space.names.text(self._space.p_owner[self.property])
+
+    @property
+    def label(self) -> str:
+        """What it is about."""
+        return self._space.labels.text(self._space.p_label[self.property])
+
+    @property
+    def origin(self) -> str:
+        """The node its agent lives on."""
+        return self._space.nodes.text(self._space.lsa_origin[self._space.p_lsa[self.property]])
+
+    @property
+    def hops(self) -> int:
+        """Distance of that node in links; 0 here."""
+        return self._space.origins.hops[self._space.lsa_origin[self._space.p_lsa[self.property]]]
+
+    @property
+    def withdrawn(self) -> bool:
+        """The property is gone: taken back or expired."""
+        return not self._space.is_live(self.property)
+
+    @property
+    def version(self) -> int:
+        """Counts up with each change of the property."""
+        return self._space.p_version[self.property]
+
+    def value(self) -> bytes:
+        """The published bytes; empty when withdrawn."""
+        return b"" if self.withdrawn else self._space.value(self.property)
+
+
+    def read(self, parse: "Callable[[bytes], T]") -> "T":
+        """The value through a parser; parsed once for all the agents that are told of it."""
+        read = self._read
+        if read is None or read[0] != self.property or read[1] != self.version or read[2] is not parse:
+            result = parse(self.value())
+            self._read = (self.property, self.version, parse, result)
+            return result
+        return cast("T", read[3]) if TYPE_CHECKING else read[3]
+
+
+class Agent:
+    """Owner of one LSA. Subclasses override the notifications they care for.
+
+    `wants` lists the labels it bonds with. Notifications only take note; `act`, called once after a
+    round of them, decides: so twenty offers in one reaction cost one decision.
+    """
+
+    kind = "agent"
+    wants: "tuple[str, ...]" = ()
+    waiting_max = 64
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.handle = 0
+        self.waiting: list[tuple[str, str, bytes, int, bool]] = []  # properties without room, oldest first
+        self.waiting_dropped = 0
+        self._engine: Engine | None = None
+
+    # ---- the four notifications, and what follows them ---------------------------------------
+
+    def bonded(self, bond: Bond) -> None:
+        """Another LSA shows a new version of a property this agent wants, or withdrew it."""
+
+    def decayed(self, name: str, life_s: int) -> None:
+        """Its own LSA has aged by a tick, or (`life_s` 0) one that showed what it wants has left."""
+
+    def spread(self, version: int) -> None:
+        """Its LSA was sent to neighbours in that version."""
+
+    def aggregated(self, label: str) -> None:
+        """The aggregation law has a new result for that label of its LSA."""
+
+    def act(self) -> None:
+        """Decide, after the notifications of one round."""
+
+    # ---- what it does to the space ------------------------------------------------------------
+
+    @property
+    def space(self) -> "TupleSpace":
+        """The space it lives in; an agent outside one has none."""
+        if self._engine is None:
+            raise RuntimeError(self.name + " has not joined a space")
+        return self._engine.space
+
+    def joined(self, engine: "Engine") -> None:
+        """Called by the engine: its LSA enters the space."""
+        self._engine = engine
+        self.handle = engine.space.inject(self.name, self.kind)
+        engine.space.keep(self.handle, KEEP_S)
+
+    def left(self) -> None:
+        """Called by the engine: its LSA has left the space."""
+        self._engine = None
+        self.handle = 0
+        self.waiting.clear()
+
+    def renew(self) -> None:
+        """Called each tick: keep the LSA alive, and let waiting properties in while there is room."""
+        self.space.keep(self.handle, KEEP_S)
+        while self.waiting:
+            label, query, value, life_s, local = self.waiting[0]
+            try:
+                self.space.put(self.handle, label, query, value, life_s, local)
+            except SpaceFull:
+                return
+            self.waiting.pop(0)
+
+    def submit(self, label: str, value: bytes, query: str = "", life_s: int = 0, local: bool = False) -> bool:
+        """Publish a property; where its LSA has no room it waits its turn, first in first out.
+
+        False when even the waiting queue was full and the property is dropped (and counted).
+        """
+        if self.space.property_of(self.handle & 0xFFFF, label, query) == NIL:
+            for position, held in enumerate(self.waiting):
+                if held[0] == label and held[1] == query:
+                    self.waiting[position] = (label, query, value, life_s, local)
+                    return True
+            if self.waiting:
+                return self._wait(label, query, value, life_s, local)
+        try:
+            self.space.put(self.handle, label, query, value, life_s, local)
+        except SpaceFull:
+            return self._wait(label, query, value, life_s, local)
+        return True
+
+    def aggregate(self, specs: "list[Aggregation]") -> None:
+        """Have labels of its LSA aggregated with those of others."""
+        self.space.aggregate_by(self.handle, specs)
+
+    def withdraw(self, label: str, query: str = "") -> None:
+        """Take a property back, waiting or published."""
+        for position, held in enumerate(self.waiting):
+            if held[0] == label and held[1] == query:
+                self.waiting.pop(position)
+                return
+        if self.space.withdraw(self.handle, label, query) and self.waiting:
+            self.renew()
+
+    def _wait(self, label: str, query: str, value: bytes, life_s: int, local: bool) -> bool:
+        if len(self.waiting) >= self.waiting_max:
+            self.waiting_dropped += 1
+            return False
+        self.waiting.append((label, query, value, life_s, local))
+        return True

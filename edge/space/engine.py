@@ -1,0 +1,156 @@
+"""The law engine: driven by the tick each second and the reaction to what changed (DESIGN 3)."""
+
+from .agent import Agent, Bond
+from .laws import Law, standard_laws
+from .names import NIL
+from .tuplespace import SELF
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .tuplespace import TupleSpace
+
+MAX_ROUNDS = 32  # of one reaction; what is left waits for the next
+
+
+class Port:
+    """Where the spreading law hands LSAs over; the net room's gateway is one, this one goes nowhere."""
+
+    def offer(self, slot: int, targets: int) -> None:
+        """The LSA in `slot` is for the neighbours in the node set `targets`."""
+
+    def flush(self) -> None:
+        """The reaction is over: what was offered leaves, one frame a neighbour."""
+
+
+class Engine:
+    """Runs the laws of one space over its local agents."""
+
+    def __init__(
+        self, space: "TupleSpace", port: "Port | None" = None, laws: "list[Law] | None" = None
+    ) -> None:
+        self.space = space
+        self.port = port or Port()
+        self.laws = standard_laws() if laws is None else laws
+        self.bond = Bond(space)
+        self.reactions = 0
+        self.faults = 0
+        self.last_fault = ""
+        self._agents: list[Agent | None] = [None] * space.limits.lsas  # by slot of their LSA
+        self._stirred: list[Agent] = []
+
+    def add(self, agent: Agent) -> None:
+        """Let an agent in; it learns of what is there already. Raises NotOwner, SpaceFull."""
+        agent.joined(self)
+        self._agents[agent.handle & 0xFFFF] = agent
+        for label in agent.wants:
+            self.space.observe(agent.handle, label, agent)
+            number = self.space.labels.find(label)
+            p = self.space.label_first[number]
+            while p != NIL:
+                following = self.space.p_label_next[p]
+                self.notify(agent, p)
+                p = following
+
+    def remove(self, agent: Agent) -> None:
+        """Let an agent go; its LSA leaves and its observers are told."""
+        self._agents[agent.handle & 0xFFFF] = None
+        self.space.disregard(agent)
+        if self.space.find(agent.name):
+            self.space.remove(agent.handle)
+        agent.left()
+
+    def agent_at(self, slot: int) -> "Agent | None":
+        """The local agent whose LSA is in a slot."""
+        return self._agents[slot]
+
+    def agents(self) -> "list[Agent]":
+        """The local agents, in the order of their slots."""
+        return [agent for agent in self._agents if agent is not None]
+
+    @property
+    def stirred(self) -> bool:
+        """Whether a reaction has something to do."""
+        space = self.space
+        return bool(len(space.changed) or len(space.dirty) or len(space.departed)
+                    or len(space.tombstones) or self._stirred)  # fmt: skip
+
+    def tick(self) -> None:
+        """One second has passed."""
+        for law in self.laws:
+            law.tick(self)
+        slot = self.space.origins.first[SELF]
+        while slot != NIL:
+            following = self.space.lsa_next[slot]
+            agent = self._agents[slot]
+            if agent is not None:
+                self.age(agent, slot)
+            slot = following
+
+    def react(self) -> None:
+        """Run the laws on what changed until nothing more follows here, then tell the neighbours."""
+        self.reactions += 1
+        for _ in range(MAX_ROUNDS):
+            for law in self.laws:
+                law.react(self)
+            if not self._act():
+                break
+        for law in self.laws:
+            law.settle(self)
+
+    def notify(self, agent: Agent, p: int) -> None:
+        """Bond an agent with a property, unless it is its own or addressed to another."""
+        space = self.space
+        query = space.p_query[p]
+        own = space.lsa_name[agent.handle & 0xFFFF]
+        if space.p_owner[p] == own or (query and query != own):
+            return
+        self.bond.property = p
+        try:
+            agent.bonded(self.bond)
+        except Exception as error:  # a faulty twin must not stop the engine; it is counted and reported
+            self.fault(agent, error)
+        self.stir(agent)
+
+    def tell_departure(self, agent: Agent, name: str) -> None:
+        """An LSA that showed what the agent wants has left."""
+        try:
+            agent.decayed(name, 0)
+        except Exception as error:
+            self.fault(agent, error)
+        self.stir(agent)
+
+    def tell_spread(self, agent: Agent, version: int) -> None:
+        """The agent's LSA went out to neighbours."""
+        try:
+            agent.spread(version)
+        except Exception as error:
+            self.fault(agent, error)
+
+    def age(self, agent: Agent, slot: int) -> None:
+        """An agent's own LSA is a tick older; renewing it is the sign that the agent lives."""
+        try:
+            agent.decayed(agent.name, self.space.life_s(slot))
+            agent.renew()
+        except Exception as error:
+            self.fault(agent, error)
+        self.stir(agent)
+
+    def stir(self, agent: Agent) -> None:
+        """Have the agent act at the end of this round."""
+        if agent not in self._stirred:
+            self._stirred.append(agent)
+
+    def fault(self, agent: Agent, error: Exception) -> None:
+        """An agent raised; the node goes on."""
+        self.faults += 1
+        self.last_fault = "%s: %s: %s" % (agent.name, type(error).__name__, error)
+
+    def _act(self) -> bool:
+        stirred, self._stirred = self._stirred, []
+        for agent in stirred:
+            if agent.handle:
+                try:
+                    agent.act()
+                except Exception as error:
+                    self.fault(agent, error)
+        return bool(stirred)

@@ -1,0 +1,21 @@
+"""What a tuple space refuses. Every operation that raises leaves the space as it was (DESIGN 4)."""
+
+
+class SpaceError(Exception):
+    """Base of all refusals of the space."""
+
+
+class SpaceFull(SpaceError):
+    """No slot, property, name or heap block is left; the message says which."""
+
+
+class ValueTooLarge(SpaceError):
+    """A value is longer than the space accepts."""
+
+
+class UnknownLsa(SpaceError):
+    """The handle is stale: that LSA has left the space."""
+
+
+class NotOwner(SpaceError):
+    """The name belongs to an LSA of another node, or of this one."""

@@ -1,0 +1,31 @@
+"""The coordination laws (thesis 5.1.3, DESIGN 5). A new one is one file here, handed to the engine.
+
+A law sees each tick, each round of a reaction, and the end of a reaction.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+
+class Law:
+    """A transformation of the space. Each hook does nothing unless a law needs it."""
+
+    def tick(self, engine: "Engine") -> None:
+        """A second has passed."""
+
+    def react(self, engine: "Engine") -> None:
+        """Something changed; runs once a round, until a round leaves nothing stirred."""
+
+    def settle(self, engine: "Engine") -> None:
+        """The reaction is over."""
+
+
+def standard_laws() -> "list[Law]":
+    """Decay, bonding, aggregation, spreading, in the order they run."""
+    from .aggregation import Aggregating
+    from .bonding import Bonding
+    from .decay import Decay
+    from .spreading import Spreading
+
+    return [Decay(), Bonding(), Aggregating(), Spreading()]

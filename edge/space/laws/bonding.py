@@ -1,0 +1,59 @@
+"""Bonding: an agent is told once of each new version of what it wants (thesis 5.1.3.3, DESIGN 5).
+
+The reference compares every pair of LSAs each second; here only changed properties are looked at, and
+only the agents that want their label.
+"""
+
+from ..names import NIL
+from ..tuplespace import LIVE, ORPHAN
+from . import Law
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+
+class Bonding(Law):
+    """Tells observers of changed and withdrawn properties, and of LSAs that left."""
+
+    def react(self, engine: "Engine") -> None:
+        space = engine.space
+        for _ in range(len(space.changed)):  # what handlers change meanwhile waits for the next round
+            p = space.changed.pop()
+            if p == NIL:
+                break
+            if space.p_state[p] != ORPHAN:
+                self._tell(engine, p)
+            if space.p_state[p] != LIVE:
+                space.reclaim(p)
+        for _ in range(len(space.departed)):
+            self._tell_departure(engine, space.departed.pop())
+
+    def _tell(self, engine: "Engine", p: int) -> None:
+        space = engine.space
+        observers = space.observers[space.p_label[p]]
+        query = space.p_query[p]
+        if not query:
+            for agent in observers:
+                engine.notify(agent, p)
+            return
+        slot = space.slot_of(query)
+        addressee = None if slot == NIL else engine.agent_at(slot)
+        if addressee is not None and addressee in observers:
+            engine.notify(addressee, p)
+
+    def _tell_departure(self, engine: "Engine", slot: int) -> None:
+        space = engine.space
+        name = space.names.text(space.lsa_name[slot])
+        shown = space.lsa_shows[slot]
+        told: list[object] = []
+        for label in range(space.limits.labels):
+            if shown >> label & 1:
+                for agent in space.observers[label]:
+                    if agent not in told:
+                        told.append(agent)
+                        engine.tell_departure(agent, name)
+        if space.lsa_quiet[slot]:
+            space.bury(slot)
+        else:
+            space.tombstones.push(slot)

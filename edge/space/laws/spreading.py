@@ -1,0 +1,48 @@
+"""Spreading: a changed LSA goes to each direct neighbour that has not seen it (thesis 5.1.3.2, DESIGN 5).
+
+The path an LSA travelled and the neighbours it was sent to are node sets, so the targets of a version
+are one mask expression and each version crosses each link at most once.
+"""
+
+from ..names import NIL
+from ..tuplespace import LIVE, SELF
+from . import Law
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+
+class Spreading(Law):
+    """At the end of a reaction, hands what changed to the port."""
+
+    def settle(self, engine: "Engine") -> None:
+        space = engine.space
+        if not len(space.dirty) and not len(space.tombstones):
+            return
+        while True:
+            slot = space.dirty.pop()
+            if slot == NIL:
+                break
+            if space.lsa_state[slot] == LIVE and space.lsa_version[slot]:
+                self._offer(engine, slot)
+        while True:
+            slot = space.tombstones.pop()
+            if slot == NIL:
+                break
+            self._offer(engine, slot)
+            space.bury(slot)
+        engine.port.flush()
+
+    def _offer(self, engine: "Engine", slot: int) -> None:
+        space = engine.space
+        seen = space.lsa_sent[slot] | space.lsa_path[slot] | 1 << space.lsa_origin[slot]
+        targets = space.neighbours_mask & ~seen
+        if not targets:
+            return
+        space.lsa_sent[slot] |= targets
+        engine.port.offer(slot, targets)
+        if space.lsa_origin[slot] == SELF:
+            agent = engine.agent_at(slot)
+            if agent is not None:
+                engine.tell_spread(agent, space.lsa_version[slot])

@@ -1,0 +1,1 @@
+"""Digital twins: agents of the tuple space that think in energy (thesis 3.2)."""

@@ -1,0 +1,63 @@
+"""What a meter says about a device, turned into what its twin draws and gives (DESIGN 10).
+
+A reading with an error is undefined: it changes nothing by itself, and when none has come for
+`grace_s` the device counts as drawing and giving nothing.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSettings:
+    """How a device is metered. Inputs are named "meter.input"; powers in W."""
+
+    kind: str  # load, pv, building, both, grid
+    input: str = ""
+    production_input: str = ""
+    sign: int = 1
+    power_w: float = 0.0
+    capacity_w: float = 0.0
+    relay: str = ""
+    grace_s: float = 30.0
+
+
+class Device:
+    """The last known powers of one device."""
+
+    def __init__(self, settings: DeviceSettings) -> None:
+        self.settings = settings
+        self._inputs = {
+            name: 0.0 for name in (settings.input, settings.production_input) if name
+        }  # fmt: skip
+        self._seen_s = dict.fromkeys(self._inputs, float("-inf"))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The meter inputs it depends on."""
+        return tuple(self._inputs)
+
+    def read(self, name: str, power_w: float | None, now_s: float) -> None:
+        """A reading of one of its inputs; None is undefined."""
+        if power_w is not None:
+            self._inputs[name] = power_w * self.settings.sign
+            self._seen_s[name] = now_s
+
+    def known(self, now_s: float) -> bool:
+        """Whether all its inputs have been read lately; a device without a meter is always known."""
+        return all(now_s - seen_s <= self.settings.grace_s for seen_s in self._seen_s.values())
+
+    def powers_w(self, now_s: float) -> tuple[float, float]:
+        """(drawn, given) in W, both at least 0."""
+        settings = self.settings
+        if settings.kind == "grid":
+            return 0.0, settings.capacity_w  # its meter shows what flows, not what it could give
+        if not self.known(now_s):
+            return 0.0, 0.0
+        power_w = self._inputs[settings.input] if settings.input else settings.power_w
+        if settings.kind == "load":
+            return max(0.0, power_w), 0.0
+        if settings.kind == "pv":
+            return 0.0, max(0.0, power_w)
+        if settings.kind == "both":
+            return max(0.0, power_w), max(0.0, self._inputs[settings.production_input])
+        return max(0.0, power_w), max(0.0, -power_w)
