@@ -1,0 +1,50 @@
+# Every target sets up what it needs; the logic is in host_tools/setup, so that this stays a table.
+
+PYTHON := .venv/bin/python
+READY := .venv/.ready
+
+# --name value for each variable that is set
+option = $(if $($(1)),--$(2) '$($(1))')
+run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call option,START,start) \
+	$(call option,SPEED,speed) $(call option,GRID_W,grid-w) $(call option,SEED,seed) $(call option,OUT,out)
+memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format bench memtest micropython clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make the virtual environment and install what is missing
+
+run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= GRID_W= SEED= OUT=)
+	$(PYTHON) -m host_tools run $(strip $(run_options))
+
+test: $(READY) ## run the tests (ARGS= for pytest)
+	$(PYTHON) -m pytest $(ARGS)
+
+lint: $(READY) ## check style, formatting and types
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+format: $(READY) ## put the sources into the common format
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+bench: $(READY) ## measure speed and memory (ARGS=)
+	$(PYTHON) -m host_tools bench $(ARGS)
+
+memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB=)
+	$(PYTHON) -m host_tools memtest $(strip $(memtest_options))
+
+micropython: $(READY) ## find or fetch a MicroPython; run a script in it (ARGS="script.py ...")
+	$(PYTHON) -m host_tools.setup.micropython $(ARGS)
+
+clean: ## remove all that was made or fetched here
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml
+	python3 host_tools/setup/bootstrap.py
+	@touch $@

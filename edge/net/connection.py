@@ -1,0 +1,219 @@
+"""One MQTT connection, kept up for as long as the node lives (DESIGN 6).
+
+paho speaks the protocol and owns the network thread. Added here is what a fleet needs and paho lacks:
+reconnect delays with jitter, so that the neighbours of a rebooted broker do not all return at once;
+a bound on the packets a broker may announce; one log line per change, not per attempt.
+"""
+
+import logging
+import random
+import socket
+import ssl
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from ..clock import Clock
+
+CONNECT_TIMEOUT_S = 3.0
+GOODBYE_S = 0.5
+
+_WITH_WILL = ReasonCode(PacketTypes.DISCONNECT, identifier=4)  # a planned stop is told like a crash
+
+logger = logging.getLogger("edge.net")
+
+
+@dataclass(frozen=True)
+class TlsSettings:
+    """Files of this node's identity (PEM). The broker's certificate must name the host connected to."""
+
+    cafile: str
+    certfile: str
+    keyfile: str
+
+
+@dataclass(frozen=True)
+class BrokerSettings:
+    """Where a broker listens. `keepalive_s`: a dead peer is noticed within twice this time.
+
+    Raises ValueError for what no socket can connect to.
+    """
+
+    host: str
+    port: int = 1883
+    keepalive_s: int = 10
+    tls: TlsSettings | None = None
+    username: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.host or not 0 < self.port < 65536:
+            raise ValueError(f"not a broker address: {self.host!r} port {self.port}")
+        self.host.encode("idna")  # UnicodeError, a ValueError, here rather than in the network thread
+        if not 0 < self.keepalive_s < 65536:
+            raise ValueError(f"keepalive of {self.keepalive_s} s")
+
+
+@dataclass(frozen=True)
+class BackOff:
+    """Delays between attempts: uniform between 0 and a window that doubles from `first_s` to `cap_s`.
+
+    The cap is also the longest wait after a peer has come back, hence small.
+    """
+
+    first_s: float = 0.5
+    cap_s: float = 5.0
+
+    def delay_s(self, attempt: int, rng: random.Random) -> float:
+        """Wait before attempt number `attempt`, counted from 0 since the link was last good."""
+        return rng.uniform(0.0, min(self.cap_s, self.first_s * 2.0 ** min(attempt, 16)))
+
+
+class _BoundedClient(mqtt.Client):
+    """A client that will not let a broker fill its memory with one packet."""
+
+    max_packet_bytes = 0
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        # paho asks for all that a packet announced, up to 256 MB: end the connection before it comes.
+        if bufsize > self.max_packet_bytes:
+            raise ConnectionError(f"packet of {bufsize} bytes announced")
+        return super()._sock_recv(bufsize)
+
+
+class Connection:
+    """A paho client that keeps trying; `on_up` and `on_down` are called from its network thread."""
+
+    def __init__(
+        self,
+        node: str,
+        broker: BrokerSettings,
+        *,
+        label: str,
+        max_packet_bytes: int,
+        send_buffer_bytes: int,
+        back_off: BackOff,
+        rng: random.Random,
+        clock: Clock,
+        on_up: Callable[[], None],
+        on_down: Callable[[], None],
+    ) -> None:
+        """Prepare the client; raises OSError or ssl.SSLError if the TLS files cannot be used."""
+        self.up = False
+        self.connects = 0
+        self._label = label
+        self._broker = broker
+        self._send_buffer_bytes = send_buffer_bytes
+        self._back_off = back_off
+        self._rng = rng
+        self._clock = clock
+        self._on_up = on_up
+        self._on_down = on_down
+        self._attempt = 0
+        self._up_since_s = 0.0
+        self._warned = False
+        self._stopping = False
+        self._ended = Event()
+        self.client = self._new_client(node, max_packet_bytes)
+
+    def _new_client(self, node: str, max_packet_bytes: int) -> "_BoundedClient":
+        api, protocol = CallbackAPIVersion.VERSION2, MQTTProtocolVersion.MQTTv5
+        client = _BoundedClient(api, client_id=node, protocol=protocol)
+        client.max_packet_bytes = max_packet_bytes
+        client.suppress_exceptions = True  # an error in a callback must not end the network thread
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.on_socket_open = self._tune_socket
+        client.on_connect = self._connected
+        client.on_connect_fail = self._unreachable
+        client.on_disconnect = self._disconnected
+        if self._broker.username is not None:
+            client.username_pw_set(self._broker.username)
+        if self._broker.tls is not None:
+            client.tls_set_context(_tls_context(self._broker.tls))
+        return client
+
+    def start(self) -> None:
+        """Connect in the background, for ever. The session ends with the connection (MQTT 5 default)."""
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.MaximumPacketSize = self.client.max_packet_bytes
+        broker = self._broker
+        self._retry_later()
+        self.client.connect_async(
+            broker.host, broker.port, broker.keepalive_s, clean_start=True, properties=properties
+        )
+        self.client.loop_start()
+
+    def say_goodbye(self) -> None:
+        """Begin to disconnect; the broker then publishes the last will."""
+        self._stopping = True
+        self._ended.clear()
+        self.client.disconnect(_WITH_WILL)
+
+    def stop(self) -> None:
+        """End the network thread: at once, or after a connection attempt in progress has timed out."""
+        if self.up:
+            self._ended.wait(GOODBYE_S)
+        if stalled := self.client.socket():  # a broker that does not read holds the thread: cut it off
+            with suppress(OSError):
+                stalled.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+        self.client.loop_stop()
+        if late := self.client.socket():  # connected while we were leaving
+            late.close()
+        self.up = False
+
+    def _tune_socket(self, client: Any, userdata: Any, sock: Any) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # 40 ms a frame otherwise
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer_bytes)
+
+    def _connected(self, client: Any, userdata: Any, flags: Any, reason: ReasonCode, properties: Any) -> None:
+        if reason.is_failure:
+            self._warn("refused: %s", reason)
+            return
+        self.up = True
+        self.connects += 1
+        self._up_since_s = self._clock.now_s()
+        self._warned = False
+        logger.info("%s: connected", self._label)
+        self._on_up()
+
+    def _unreachable(self, client: Any, userdata: Any) -> None:
+        self._warn("cannot be reached, trying on: %s", sys.exc_info()[1])
+        self._retry_later()
+
+    def _disconnected(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
+        was_up, self.up = self.up, False
+        self._ended.set()
+        # A broker that accepts and hangs up at once has not been good: do not start over from `first_s`.
+        if was_up and self._clock.now_s() - self._up_since_s >= self._back_off.cap_s:
+            self._attempt = 0
+        self._retry_later()
+        self._warn("connection lost: %s", reason)
+        if was_up:
+            self._on_down()
+
+    def _retry_later(self) -> None:
+        delay_s = self._back_off.delay_s(self._attempt, self._rng)
+        self._attempt += 1
+        # paho waits min_delay before its next attempt; any number will do, though it says int.
+        self.client.reconnect_delay_set(delay_s, delay_s)  # type: ignore[arg-type]
+
+    def _warn(self, text: str, detail: object) -> None:
+        if not self._warned and not self._stopping:
+            logger.warning("%s: " + text, self._label, detail)
+        self._warned = True
+
+
+def _tls_context(files: TlsSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # only our own authority: the system's costs 1.2 MB
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(files.cafile)
+    context.load_cert_chain(files.certfile, files.keyfile)
+    return context

@@ -1,0 +1,97 @@
+"""The receiving end of a node: its own broker, into which others publish (DESIGN 6).
+
+What comes is refused and counted unless its topic, sender and size are right; what it says is for the
+codec to judge. All counters belong to the network thread of the one connection.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from .connection import BrokerSettings, Connection
+from .links import GONE, HERE, InboxStats, LinkLimits, checked_name, frame_topic, packet_bytes, presence_topic
+
+_OVERHEAD_BYTES = 4096  # of a packet over its frame, and of the broker's own words
+
+logger = logging.getLogger("edge.net")
+
+
+class Inbox:
+    """Subscribes at the node's own broker; `deliver` says whether the node took the frame."""
+
+    def __init__(
+        self,
+        node: str,
+        broker: BrokerSettings,
+        limits: LinkLimits,
+        connection: Callable[..., Connection],
+        deliver: Callable[[str, bytes], bool],
+        tell: Callable[[str, bool], None],
+    ) -> None:
+        self._node = node
+        self._max_frame_bytes = limits.max_frame_bytes
+        self._deliver = deliver
+        self._tell = tell
+        self._subscribed = False
+        self._received_frames = 0
+        self._received_bytes = 0
+        self._refused = 0
+        self.connection = connection(
+            broker,
+            label="inbox",
+            # A frame somewhat too large comes in and is counted; the broker keeps back anything beyond.
+            max_packet_bytes=2 * limits.max_frame_bytes + _OVERHEAD_BYTES,
+            on_up=self._subscribe,
+            on_down=self._lost,
+        )
+        self.connection.client.on_subscribe = self._subscribe_answered
+        self.connection.client.on_message = self._received
+
+    def stats(self) -> InboxStats:
+        """Counters at this moment; connected: subscribed, frames can come."""
+        return {
+            "connected": self._subscribed,
+            "received_frames": self._received_frames,
+            "received_bytes": self._received_bytes,
+            "refused": self._refused,
+        }
+
+    def _subscribe(self) -> None:
+        options = SubscribeOptions(retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        topics = [(topic(self._node, "+"), options) for topic in (frame_topic, presence_topic)]
+        self.connection.client.subscribe(topics)
+
+    def _subscribe_answered(
+        self, client: Any, userdata: Any, mid: int, reasons: Any, properties: Any
+    ) -> None:
+        self._subscribed = not any(reason.is_failure for reason in reasons)
+        if not self._subscribed:
+            logger.warning("inbox: may not subscribe: %s", ", ".join(map(str, reasons)))
+
+    def _lost(self) -> None:
+        self._subscribed = False
+
+    def _received(self, client: Any, userdata: Any, message: MQTTMessage) -> None:
+        if not self._accepts(message):
+            self._refused += 1
+
+    def _accepts(self, message: MQTTMessage) -> bool:
+        try:
+            topic = message.topic
+            sender = checked_name(topic.rpartition("/")[2])
+        except ValueError:  # not UTF-8, or not a name
+            return False
+        payload = message.payload
+        if sender == self._node:
+            return False
+        if topic == frame_topic(self._node, sender) and len(payload) <= self._max_frame_bytes:
+            self._received_frames += 1
+            self._received_bytes += packet_bytes(topic, len(payload))
+            return self._deliver(sender, bytes(payload))  # already bytes: no copy is made
+        if topic == presence_topic(self._node, sender) and payload in (HERE, GONE):
+            self._tell(sender, payload == HERE)
+            return True
+        return False

@@ -1,0 +1,107 @@
+"""What a node knows of its neighbours' wires: opaque frames out, opaque frames in (DESIGN 3 and 6).
+
+`MqttLinks` carries frames between real nodes, `MemoryNetwork` inside one process; the node cannot
+tell which one it was given. Links are directed: a node sends to its own list of neighbours and may
+receive from others. Nothing is ever resent here: a lost frame is healed by the digest above.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypedDict
+
+Deliver = Callable[[str, bytes], None]
+Changed = Callable[[str, bool], None]
+
+HERE = b"1"  # payloads of a presence topic
+GONE = b"0"
+
+_NODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+
+class NeighbourStats(TypedDict):
+    """Counters of one outgoing link since start; bytes are whole MQTT packets."""
+
+    connected: bool
+    sent_frames: int
+    sent_bytes: int
+    dropped: int
+    reconnects: int
+
+
+class InboxStats(TypedDict):
+    """Counters of what came in since start; `refused` never reached the node."""
+
+    connected: bool
+    received_frames: int
+    received_bytes: int
+    refused: int
+
+
+class LinksStats(TypedDict):
+    """Counters of all links of one node."""
+
+    inbox: InboxStats
+    neighbours: dict[str, NeighbourStats]
+
+
+@dataclass(frozen=True)
+class LinkLimits:
+    """Bounds of every link: the largest frame, and how much may wait for one neighbour."""
+
+    max_frame_bytes: int = 64 * 1024
+    max_pending_frames: int = 64
+    max_pending_bytes: int = 256 * 1024
+
+
+class Links(Protocol):
+    """The wires of one node."""
+
+    neighbours: tuple[str, ...]
+
+    def start(self, deliver: Deliver, changed: Changed) -> None:
+        """Begin to connect, without waiting for anybody; both callables are called from link threads.
+
+        `deliver(peer, frame)` hands over a frame; `peer` is the sender, not always a neighbour.
+
+        `changed(peer, True)`: the link to the neighbour `peer` now takes frames, or `peer` has just
+        connected to this node. `changed(peer, False)`: the link to `peer` is lost, or `peer` died,
+        stopped, or lost its way to this node (its last will). A hint to resend or to forget early,
+        not a state: it may repeat, name a node that is no neighbour, or be lost with a broker.
+        """
+
+    def send(self, peer: str, frame: bytes) -> bool:
+        """Hand one frame to the link; False if it was dropped (and counted). Never blocks or raises."""
+
+    def stop(self) -> None:
+        """Leave the network; nothing is delivered afterwards."""
+
+    def stats(self) -> LinksStats:
+        """Counters at this moment."""
+
+
+def checked_name(name: str) -> str:
+    """`name` if it can be one level of a topic and a user name in a broker's ACL.
+
+    Raises ValueError otherwise: 1 to 32 of a-z, 0-9, `_` and `-`, first a letter or digit.
+    """
+    if not _NODE.fullmatch(name):
+        raise ValueError(f"not a node name: {name[:40]!r}")
+    return name
+
+
+def frame_topic(receiver: str, sender: str) -> str:
+    """Where `sender` puts frames at the broker of `receiver`; the last level is what an ACL checks."""
+    return f"mg/v1/inbox/{receiver}/{sender}"
+
+
+def presence_topic(receiver: str, sender: str) -> str:
+    """Where `sender` says at the broker of `receiver` that it has come, and its last will that it went."""
+    return f"mg/v1/peer/{receiver}/{sender}"
+
+
+def packet_bytes(topic: str, payload_bytes: int) -> int:
+    """Size of the MQTT 5 PUBLISH packet, QoS 0 without properties, that carries a payload."""
+    remaining = 2 + len(topic.encode()) + 1 + payload_bytes
+    length_bytes = 1 + (remaining > 0x7F) + (remaining > 0x3FFF) + (remaining > 0x1FFFFF)
+    return 1 + length_bytes + remaining

@@ -1,0 +1,112 @@
+"""One neighbour of a node: its broker, and the frames that the socket to it has not yet taken.
+
+QoS 0 has no back-pressure (paho queues without limit), so frames and bytes that wait are counted here,
+and nothing is accepted while the broker is away. The node's last will at that broker, and its greeting,
+tell the neighbour who comes and goes.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+
+from paho.mqtt.client import MQTTMessageInfo
+
+from .connection import BrokerSettings, Connection
+from .links import GONE, HERE, LinkLimits, NeighbourStats, frame_topic, packet_bytes, presence_topic
+
+_REPLY_BYTES = 4096  # the most a broker has to say to a client that subscribes to nothing
+
+
+@dataclass(frozen=True)
+class NeighbourSettings:
+    """A node to send to, and the broker that is its inbox."""
+
+    name: str
+    broker: BrokerSettings
+
+
+class Neighbour:
+    """The sending end of one link; `tell(peer, up)` hears of its connection."""
+
+    def __init__(
+        self,
+        node: str,
+        settings: NeighbourSettings,
+        limits: LinkLimits,
+        connection: Callable[..., Connection],
+        tell: Callable[[str, bool], None],
+    ) -> None:
+        self._name = settings.name
+        self._topic = frame_topic(settings.name, node)
+        self._presence_topic = presence_topic(settings.name, node)
+        self._limits = limits
+        self._tell = tell
+        self._lock = Lock()  # over what follows: one thread sends, others read the counters
+        self._pending: deque[tuple[MQTTMessageInfo, int]] = deque()
+        self._pending_bytes = 0
+        self._sent_frames = 0
+        self._sent_bytes = 0
+        self._dropped = 0
+        self.connection = connection(
+            settings.broker,
+            label=f"link to {settings.name}",
+            max_packet_bytes=_REPLY_BYTES,
+            on_up=self._greet,
+            on_down=partial(tell, settings.name, False),
+        )
+        self.connection.client.will_set(self._presence_topic, GONE)
+
+    def send(self, frame: bytes) -> bool:
+        """Hand a frame to the network thread; False if it was dropped. Never blocks."""
+        size = packet_bytes(self._topic, len(frame))
+        with self._lock:
+            self._settle()
+            if not self._has_room_for(frame, size):
+                self._dropped += 1
+                return False
+            sent = self.connection.client.publish(self._topic, frame)
+            self._pending.append((sent, size))
+            self._pending_bytes += size
+            return True
+
+    def stats(self) -> NeighbourStats:
+        """Counters at this moment."""
+        with self._lock:
+            self._settle()
+            return {
+                "connected": self.connection.up,
+                "sent_frames": self._sent_frames,
+                "sent_bytes": self._sent_bytes,
+                "dropped": self._dropped,
+                "reconnects": max(0, self.connection.connects - 1),
+            }
+
+    def _greet(self) -> None:
+        self.connection.client.publish(self._presence_topic, HERE)
+        self._tell(self._name, True)
+
+    def _has_room_for(self, frame: bytes, size: int) -> bool:
+        limits = self._limits
+        return (
+            self.connection.up
+            and len(frame) <= limits.max_frame_bytes  # or the broker would hang up on us, again and again
+            and len(self._pending) < limits.max_pending_frames
+            and self._pending_bytes + size <= limits.max_pending_bytes
+        )
+
+    def _settle(self) -> None:
+        """Count the frames that the socket has taken, or that went down with their connection."""
+        while self._pending:
+            sent, size = self._pending[0]
+            try:
+                if not sent.is_published():
+                    return
+            except RuntimeError:  # paho's word for a lost connection
+                self._dropped += 1
+            else:
+                self._sent_frames += 1
+                self._sent_bytes += size
+            self._pending.popleft()
+            self._pending_bytes -= size

@@ -1,0 +1,113 @@
+"""Debian packages without root: downloaded by apt into a directory of ours and unpacked there.
+
+apt is given its own state and cache, and the archives that this machine already uses, if wanted with
+another suite. So no system file is touched and no archive is named here.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TOOLS = REPOSITORY / "build" / "tools"
+
+_SOURCES = (Path("/etc/apt/sources.list"), Path("/etc/apt/sources.list.d"))
+_TIMEOUT_S = 900
+
+
+class SetupError(RuntimeError):
+    """Something could not be installed; the message tells a person what to do."""
+
+
+def run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    """Standard output of a command. Raises SetupError with the end of what it said if it fails."""
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, env=env, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SetupError(f"{command[0]}: {error}") from error
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip().splitlines()[-3:]
+        raise SetupError(f"{' '.join(command[:3])} ...: {' / '.join(words) or done.returncode}")
+    return done.stdout
+
+
+def apt_install(*packages: str) -> None:
+    """Install Debian packages for the whole system. Raises SetupError without root or without apt."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise SetupError(f"needs root on Debian or Ubuntu: apt-get install {' '.join(packages)}")
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run(["apt-get", "update"], env=env)
+    run(["apt-get", "install", "-y", "--no-install-recommends", *packages], env=env)
+
+
+def unpack(package: str, root: Path, suite: str | None = None) -> None:
+    """Unpack a package under `root`, with the libraries it needs and this machine lacks.
+
+    With `suite` (a Debian code name) all come from that suite, the C library included.
+    Raises SetupError if this is no Debian or the archive cannot be reached.
+    """
+    if not (shutil.which("apt-get") and shutil.which("dpkg")):
+        raise SetupError("not a Debian or Ubuntu machine")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=root.parent) as directory:
+        scratch = Path(directory)
+        apt = _private_apt(scratch, suite)
+        run(["apt-get", *apt, "update"])
+        wanted = [package, *(name for name in _libraries(package, apt) if suite or not _installed(name))]
+        run(["apt-get", *apt, "download", *wanted], cwd=scratch)
+        unpacked = scratch / "root"
+        unpacked.mkdir()
+        for deb in sorted(scratch.glob("*.deb")):
+            run(["dpkg", "-x", str(deb), str(unpacked)])
+        unpacked.rename(root)  # whole or not at all
+
+
+def _private_apt(directory: Path, suite: str | None) -> list[str]:
+    for folder in ("lists/partial", "archives/partial"):
+        (directory / folder).mkdir(parents=True, exist_ok=True)
+    options = {
+        "Dir::State::lists": directory / "lists",
+        "Dir::Cache": directory,
+        "Dir::Cache::archives": directory / "archives",
+        "APT::Sandbox::User": "root",  # apt would else try to hand the download to its own user
+    }
+    if suite:
+        sources = directory / "sources.list"
+        sources.write_text(f"deb [signed-by={_keyring()}] {_debian_archive()} {suite} main\n")
+        options |= {"Dir::Etc::sourcelist": sources, "Dir::Etc::sourceparts": directory / "none"}
+    return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+
+
+def _debian_archive() -> str:
+    """The address that this machine takes Debian's main archive from."""
+    files = [path for place in _SOURCES for path in ([place] if place.is_file() else sorted(place.glob("*")))]
+    for path in files:
+        text = path.read_text(errors="replace")
+        for uri in re.findall(r"^(?:URIs:\s*|deb\s+(?:\[[^]]*\]\s*)?)(\S+/debian/?)\s*", text, re.MULTILINE):
+            return str(uri)
+    raise SetupError("no Debian archive among apt's sources")
+
+
+def _keyring() -> Path:
+    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    if not keyring.exists():
+        raise SetupError(f"{keyring} is missing: apt-get install debian-archive-keyring")
+    return keyring
+
+
+def _libraries(package: str, apt: list[str]) -> list[str]:
+    no = [
+        f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+    ]
+    lines = run(["apt-cache", *apt, "depends", "--recurse", *no, package]).splitlines()
+    return sorted({line for line in lines if line.startswith("lib") and ":" not in line})
+
+
+def _installed(package: str) -> bool:
+    query = ["dpkg-query", "-W", "-f", "${Status}", package]
+    return "ok installed" in subprocess.run(query, capture_output=True, text=True, check=False).stdout

@@ -1,0 +1,122 @@
+"""Which MQTT broker this machine can run, fetched if need be.
+
+In order: Mosquitto as installed; Mosquitto from Debian's packages, unpacked without root; iotcore from
+PyPI, which ignores a client's packet limit and retain handling and so is for `make run` only. Our links
+speak MQTT 5: pure Python brokers, which stop at 3.1.1, are no choice.
+"""
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from .debs import TOOLS, SetupError, run, unpack
+
+_SEARCH = os.pathsep.join(["/usr/sbin", "/usr/local/sbin"])  # Debian keeps sbin off a user's PATH
+
+
+class NoBrokerError(SetupError):
+    """No broker can be had here."""
+
+
+@dataclass(frozen=True)
+class BrokerProgram:
+    """How to run a broker: `command` is followed by the path of a file that `configuration` wrote.
+
+    `configuration(port, max_packet_bytes, log)` returns the text of that file.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    configuration: Callable[[int, int, Path], str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    suffix: str = "conf"  # rumqttd goes by it
+
+
+@cache
+def find_broker() -> BrokerProgram:
+    """The first broker that can be had. Raises NoBrokerError with what was tried."""
+    problems = []
+    for find in (installed_mosquitto, unpacked_mosquitto, iotcore_from_pypi):
+        try:
+            return find()
+        except SetupError as problem:
+            problems.append(f"  {find.__name__}: {problem}")
+    raise NoBrokerError(
+        "\n".join(["no MQTT broker here; install one, for example: apt-get install mosquitto", *problems])
+    )
+
+
+def installed_mosquitto() -> BrokerProgram:
+    """Mosquitto on the PATH, or where Debian puts it."""
+    path = shutil.which("mosquitto") or shutil.which("mosquitto", path=_SEARCH)
+    if path is None:
+        raise SetupError("not installed")
+    return BrokerProgram(f"Mosquitto ({path})", (path, "-c"), mosquitto_configuration)
+
+
+def unpacked_mosquitto() -> BrokerProgram:
+    """Mosquitto from Debian's packages in our own directory."""
+    root = TOOLS / "mosquitto"
+    program = root / "usr" / "sbin" / "mosquitto"
+    if not program.exists():
+        unpack("mosquitto", root)
+    libraries = sorted({str(path.parent) for path in (root / "usr" / "lib").rglob("*.so*")})
+    environment = {"LD_LIBRARY_PATH": os.pathsep.join(libraries)}
+    return BrokerProgram(
+        f"Mosquitto unpacked in {root}", (str(program), "-c"), mosquitto_configuration, environment
+    )
+
+
+def iotcore_from_pypi() -> BrokerProgram:
+    """rumqttd, as the PyPI package iotcore brings it; installed into this Python if it is missing."""
+    if importlib.util.find_spec("iotcore") is None:
+        run([sys.executable, "-m", "pip", "install", "--quiet", "iotcore>=0.4,<1"])
+    command = (sys.executable, "-m", "iotcore", "--log-level", "ERROR", "--config")
+    return BrokerProgram("iotcore (PyPI)", command, iotcore_configuration, suffix="toml")
+
+
+def mosquitto_configuration(port: int, max_packet_bytes: int, log: Path) -> str:
+    """Loopback only, nothing kept on disk, bounded queues; without set_tcp_nodelay a frame takes 40 ms."""
+    lines = [
+        f"listener {port} 127.0.0.1",
+        "allow_anonymous true",
+        "set_tcp_nodelay true",
+        "persistence false",
+        "max_queued_messages 64",
+        "max_queued_bytes 4194304",
+        f"max_packet_size {max_packet_bytes}",
+        f"log_dest file {log}",
+        "log_timestamp_format %Y-%m-%dT%H:%M:%S",
+    ]
+    if os.geteuid() == 0:
+        lines.append("user root")  # a change of user would undo the death signal, and close the log
+    return "\n".join(lines) + "\n"
+
+
+def iotcore_configuration(port: int, max_packet_bytes: int, log: Path) -> str:
+    """The same in rumqttd's words; its default of 20 kB a message would refuse our frames."""
+    return f"""\
+id = 0
+
+[router]
+id = 0
+max_connections = 64
+max_outgoing_packet_count = 64
+max_segment_size = 1048576
+max_segment_count = 4
+
+[v5.1]
+name = "node"
+listen = "127.0.0.1:{port}"
+next_connection_delay_ms = 1
+
+[v5.1.connections]
+connection_timeout_ms = 5000
+max_payload_size = {max_packet_bytes}
+max_inflight_count = 64
+"""

@@ -1,0 +1,94 @@
+"""A MicroPython for the tests of the coordination kernel, fetched if need be (DESIGN 2).
+
+In order: the one on the PATH; Debian's package, which older releases lack, unpacked with its own C
+library; the WebAssembly port from npm under node.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+from .debs import REPOSITORY, TOOLS, SetupError, apt_install, run, unpack
+
+DEBIAN_SUITE = "trixie"
+NPM_PACKAGE = "@micropython/micropython-webassembly-pyscript"
+NPM_VERSION = "1.27.0"
+HEAP = "16M"
+
+
+def micropython_command() -> list[str] | None:
+    """What to put before a script and its arguments; modules are found from the root of this repository.
+
+    None if there is no MicroPython for this machine; what was tried is then on standard error.
+    """
+    problems = []
+    for find in (installed, from_debian, from_npm):
+        try:
+            return find()
+        except SetupError as problem:
+            problems.append(f"  {find.__name__}: {problem}")
+    print("no MicroPython here:", *problems, sep="\n", file=sys.stderr)
+    return None
+
+
+def installed() -> list[str]:
+    """The one on the PATH."""
+    path = shutil.which("micropython")
+    if path is None:
+        raise SetupError("not installed")
+    return _unix_port([path])
+
+
+def from_debian() -> list[str]:
+    """Debian's package, started through the dynamic loader that came with it."""
+    root = TOOLS / "micropython"
+    if not root.exists():
+        unpack("micropython", root, suite=DEBIAN_SUITE)
+    loader = next(root.glob("usr/lib*/ld-linux-*.so.*"), None)
+    if loader is None:
+        raise SetupError(f"no dynamic loader for this machine under {root}")
+    libraries = ":".join(sorted({str(path.parent) for path in root.glob("usr/lib/*/libc.so.*")}))
+    return _unix_port([str(loader), "--library-path", libraries, str(root / "usr" / "bin" / "micropython")])
+
+
+def from_npm() -> list[str]:
+    """The WebAssembly port; node and npm are installed if we may."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        apt_install("nodejs", "npm")
+    folder = TOOLS / "npm"
+    port = folder / "node_modules" / NPM_PACKAGE
+    if not (port / "micropython.mjs").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        run(
+            [
+                "npm",
+                "install",
+                "--no-audit",
+                "--no-fund",
+                "--prefix",
+                str(folder),
+                f"{NPM_PACKAGE}@{NPM_VERSION}",
+            ]
+        )
+    runner = REPOSITORY / "host_tools" / "setup" / "micropython.mjs"
+    return ["node", str(runner), str(port), str(REPOSITORY)]
+
+
+def _unix_port(program: list[str]) -> list[str]:
+    return ["env", f"MICROPYPATH={REPOSITORY}{os.pathsep}.frozen", *program, "-X", f"heapsize={HEAP}"]
+
+
+def main(arguments: list[str]) -> int:
+    """Run a script with its arguments, or without any say what would run it."""
+    command = micropython_command()
+    if command is None:
+        return 1
+    if not arguments:
+        print(" ".join(command))
+        return 0
+    return subprocess.run([*command, *arguments], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
