@@ -91,6 +91,9 @@ class Supplier:
         if request is None:
             self._requests.pop(consumer, None)
             return
+        promise = self.promises.get(consumer)
+        if promise and promise.state is not State.OFFERED:
+            del self.promises[consumer]  # who asks holds no contract any more
         seen = self._requests.get(consumer)
         if seen is None and len(self._requests) >= 4 * self._promises_max:
             return  # full: it will be seen again when it changes

@@ -77,6 +77,7 @@ class TupleSpace:
         self.lsa_wants: list[int] = [0] * n  # label sets likewise
         self.lsa_shows: list[int] = [0] * n
         self.lsa_aggregations: list[list[Aggregation]] = [[] for _ in range(n)]
+        self.aggregating: list[int] = []  # slots of local LSAs that aggregate something
         self.lsa_next[n - 1] = NIL
         self._free_lsa = 0
         self.lsas_free = n
@@ -169,6 +170,8 @@ class TupleSpace:
             self.origins.exclude(origin, self.lsa_crc[slot], self.lsa_version[slot])
         if origin == SELF and not self.lsa_quiet[slot]:
             self.lsa_version[slot] = self.next_sequence()
+        if slot in self.aggregating:
+            self.aggregating.remove(slot)
         self.lsa_state[slot] = LEAVING
         self.departed.push(slot)
 
@@ -367,6 +370,8 @@ class TupleSpace:
         """Say which labels of an LSA are aggregated, and how. Raises UnknownLsa."""
         slot = self.slot(handle)
         self.lsa_aggregations[slot] = specs
+        if slot not in self.aggregating:
+            self.aggregating.append(slot)
         for spec in specs:
             number = self.labels.find(spec.label)
             if number != NIL:

@@ -100,6 +100,7 @@ class ProsumerTwin(Agent):
         self.validated_across = 0
         self._published: dict[tuple[str, str], bytes] = {}
         self._contract_seen: Contract | None = None
+        self._measured_w = (0.0, 0.0)
         self._role = (False, False)
         self._asked_s: float | None = None
 
@@ -107,6 +108,7 @@ class ProsumerTwin(Agent):
 
     def measured(self, consumed_w: float, produced_w: float) -> None:
         """The device draws and gives that much now, in W."""
+        self._measured_w = consumed_w, produced_w
         if self.disabled:
             consumed_w = produced_w = 0.0
         role = (consumed_w > 0, produced_w > 0)
@@ -115,6 +117,7 @@ class ProsumerTwin(Agent):
         self._role = role
         if self.settings.consumes:
             self.consumer.set_need(consumed_w)
+            self.consumer.step(self._clock.now_s())  # a contract never gives more than is needed, not even now
         if self.settings.supplies:
             before_w = self.supplier.capacity_w
             self.supplier.set_capacity(produced_w)
@@ -157,6 +160,7 @@ class ProsumerTwin(Agent):
             self.supplier.lost(name)
         elif self.disabled_until_s and not self.disabled:
             self.disabled_until_s = 0.0
+            self.measured(*self._measured_w)
             if self._switch:
                 self._switch(True)
 

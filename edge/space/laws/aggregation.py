@@ -42,13 +42,11 @@ class Aggregating(Law):
             return
         space.touched_labels = 0
         self._pending &= ~touched
-        slot = space.origins.first[SELF]
-        while slot != NIL:
+        for slot in space.aggregating:
             for spec in space.lsa_aggregations[slot]:
                 label = space.labels.find(spec.label)
                 if label != NIL and touched >> label & 1:
                     self._aggregate(engine, slot, label, spec)
-            slot = space.lsa_next[slot]
 
     def _aggregate(self, engine: "Engine", slot: int, label: int, spec: "Aggregation") -> None:
         space = engine.space

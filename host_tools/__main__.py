@@ -1,0 +1,21 @@
+"""Tools for a PC: `python -m host_tools COMMAND`. Commands say what they take with --help."""
+
+import argparse
+import sys
+
+from . import memtest, run
+from .bench import command as bench
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="host_tools", description="Run, measure and compare microgrids.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for tool in (run, bench, memtest):
+        tool.add_parser(commands)
+    options = parser.parse_args(arguments)
+    return int(options.command(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

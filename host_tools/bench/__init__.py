@@ -1,0 +1,19 @@
+"""`make bench`: what the claims of the README are measured with. Prints tables, writes build/bench.json.
+
+Keys of bench.json (stable; times in seconds, memory in MB of 2**20 bytes, powers in W):
+
+    machine               python, processor count
+    imports_mb            RSS of the interpreter after each library of the node, cumulative
+    space.N               put_per_s, read_per_s, inject_remove_per_s, bytes_per_lsa; the same with the
+                          prefix dict_ for a plain dictionary of objects
+    reaction.N            ten_changed_s: one reaction when 10 of N LSAs changed; pairwise_s: the bonding of
+                          the reference, which compares all pairs (N up to 1000)
+    one_node.K            K prosumers on one node: latency_s {median, p90, p95, max}, served, asked
+    chain.K               K prosumers a node on a chain of four real nodes over MQTT: latency_s, by_hops
+                          {h: median, max}, served, asked, and idle: rss_mb, cpu_percent, bytes_per_s, each
+                          by node
+    hops                  producers on the first node only: latency_s by hops
+
+Figures of the author's Java node stand beside them; they were measured earlier on a machine of the same
+kind (thesis platform, 4-node chain, same load) and are constants here.
+"""

@@ -1,0 +1,154 @@
+"""Runs the benchmarks, prints them beside the Java node's figures, writes build/bench.json."""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from . import chain, space
+
+_LIBRARIES = ("orjson", "serial", "paho.mqtt.client", "http.server", "edge.__main__", "edge.node", "numpy")
+_IMPORTER = """
+import sys
+def rss():
+    return next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith('VmRSS')) / 1024
+print('python', rss())
+for name in sys.argv[1:]:
+    try:
+        __import__(name)
+    except ImportError:
+        continue
+    print(name, rss())
+"""
+_JAVA = {
+    "rss": {0: "90-106", 10: "121-143 (tuned 78-81)", 40: "243-252"},
+    "one_node": {40: "4 / - / 5"},
+    "chain": {10: "11 / 15 / 20", 40: "31 / 54 / 63, 1 in 5 unserved"},
+    "hops": {0: "3-11", 1: "7-25", 2: "34-36", 3: "49-50"},
+    "bytes": {0: "15 kB/s", 10: "275 kB/s", 40: "370 kB/s"},
+    "cpu": {0: "8-12", 10: "20", 40: "27-34"},
+    "laws": {100: "243 ms at 100 agents"},
+}
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command line of `bench`."""
+    parser = commands.add_parser("bench", help="measure tuple space, reactions, latency, traffic, memory")
+    parser.add_argument("--only", choices=("imports", "space", "one_node", "chain", "hops"), action="append")
+    parser.add_argument("--out", type=Path, default=Path("build"), help="folder for bench.json")
+    parser.set_defaults(command=bench)
+
+
+def bench(options: argparse.Namespace) -> int:
+    """Measure what is asked for; returns the exit code."""
+    directory = options.out / "bench"
+    console = Console()
+    figures: dict[str, Any] = {"machine": {"python": platform.python_version(), "processors": os.cpu_count()}}
+    parts: dict[str, Callable[[], None]] = {
+        "imports": lambda: _imports(figures, console),
+        "space": lambda: _space(figures, console),
+        "one_node": lambda: _one_node(figures, console, directory),
+        "chain": lambda: _chain(figures, console, directory),
+        "hops": lambda: _hops(figures, console, directory),
+    }
+    for name in options.only or parts:
+        parts[name]()
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "bench.json").write_text(json.dumps(figures, indent=2) + "\n")
+    console.print(f"written: {options.out / 'bench.json'}")
+    return 0
+
+
+def _imports(figures: dict[str, Any], console: Console) -> None:
+    command = [sys.executable, "-c", _IMPORTER, *_LIBRARIES]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    figures["imports_mb"] = {name: float(mb) for name, mb in (line.split() for line in output.splitlines())}
+    table = _table("memory after imports, cumulative", "library", "RSS MB")
+    for name, mb in figures["imports_mb"].items():
+        table.add_row(name, f"{mb:.1f}")
+    console.print(table)
+
+
+def _space(figures: dict[str, Any], console: Console) -> None:
+    figures |= space.measure()
+    table = _table("tuple space, operations a second (CPU time)", "LSAs", "put", "read", "inject+remove",
+                   "bytes an LSA", "rival: dict put", "rival: bytes")  # fmt: skip
+    for n, row in figures["space"].items():
+        table.add_row(n, *(f"{row[key]:,.0f}" for key in ("put_per_s", "read_per_s", "inject_remove_per_s",
+                      "bytes_per_lsa", "dict_put_per_s", "dict_bytes_per_lsa")))  # fmt: skip
+    console.print(table)
+    table = _table(
+        "one reaction when 10 LSAs changed, 10 agents watching", "LSAs", "ms", "rival: all pairs, ms"
+    )
+    for n, row in figures["reaction"].items():
+        rival = f"{1000 * row['pairwise_s']:,.1f}" if "pairwise_s" in row else "-"
+        table.add_row(n, f"{1000 * row['ten_changed_s']:.2f}", rival)
+    console.print(table, f"Java node: laws {_JAVA['laws'][100]}, every second")
+
+
+def _one_node(figures: dict[str, Any], console: Console, directory: Path) -> None:
+    result = chain.latency(chain.even(40, nodes=1), directory)
+    figures["one_node"] = {"40": result}
+    table = _table("contract latency, one node, 40 prosumers", "median / p90 / max s", "served", "Java")
+    table.add_row(_spread(result["latency_s"]), _served(result), _JAVA["one_node"][40])
+    console.print(table)
+
+
+def _chain(figures: dict[str, Any], console: Console, directory: Path) -> None:
+    figures["chain"] = {}
+    for prosumers in (0, 10, 40):
+        load = chain.even(prosumers)
+        result = chain.latency(load, directory) if prosumers else {}
+        figures["chain"][str(prosumers)] = result | {"idle": chain.idle(load, directory)}
+    table = _table("four nodes in a chain over MQTT", "prosumers a node", "latency: median / p90 / max s",
+                   "served", "Java")  # fmt: skip
+    for prosumers in (10, 40):
+        result = figures["chain"][str(prosumers)]
+        table.add_row(
+            str(prosumers), _spread(result["latency_s"]), _served(result), _JAVA["chain"][prosumers]
+        )
+    console.print(table)
+    table = _table("the same, nothing changing (largest of the four)", "prosumers a node", "RSS MB", "Java",
+                   "B/s sent", "Java", "CPU %", "Java")  # fmt: skip
+    for prosumers in (0, 10, 40):
+        row = figures["chain"][str(prosumers)]["idle"]
+        table.add_row(
+            str(prosumers), f"{max(row['rss_mb'].values()):.1f}", _JAVA["rss"][prosumers],
+            f"{max(row['bytes_per_s'].values()):.0f}", _JAVA["bytes"][prosumers],
+            f"{max(row['cpu_percent'].values()):.1f}", _JAVA["cpu"][prosumers],
+        )  # fmt: skip
+    console.print(table)
+
+
+def _hops(figures: dict[str, Any], console: Console, directory: Path) -> None:
+    result = chain.latency(chain.Load((12, 0, 0, 0), (3, 3, 3, 3)), directory)
+    figures["hops"] = result
+    table = _table(f"producers on the first node only ({_served(result)} served)", "hops",
+                   "median / p90 / max s", "Java s")  # fmt: skip
+    for hops, times in result["by_hops"].items():
+        table.add_row(hops, _spread(times), _JAVA["hops"][int(hops)])
+    console.print(table)
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _spread(times: dict[str, float]) -> str:
+    return f"{times['median']:.3f} / {times['p90']:.3f} / {times['max']:.3f}" if times else "-"
+
+
+def _served(result: dict[str, Any]) -> str:
+    return f"{result['served']}/{result['asked']}"

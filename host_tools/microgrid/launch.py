@@ -1,0 +1,210 @@
+"""Starts and ends the processes of a microgrid: brokers, meters on pseudo terminals, nodes."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from host_tools.broker import Broker, die_with_parent, free_port
+from host_tools.meter.terminal import SimulatedMeter
+
+from .plan import BuildingPlan
+
+_START_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 5.0
+
+
+class LaunchError(Exception):
+    """The microgrid does not come up; the message holds the end of the log."""
+
+
+class Building:
+    """The processes of one node."""
+
+    def __init__(self, plan: BuildingPlan, directory: Path, pace: "Pace") -> None:
+        self.plan = plan
+        self.name = plan.name
+        self.directory = directory
+        self.api_port = free_port()
+        self.broker = Broker(plan.name, free_port(), directory)
+        self.meter: SimulatedMeter | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        self._pace = pace
+        self._log = directory / "node.log"
+
+    @property
+    def config(self) -> Path:
+        """The node's configuration."""
+        return self.directory / "node.toml"
+
+    def start_meter(self) -> None:
+        """Plug the simulated meters in; `address` n is the n-th device of the plan."""
+        if self.plan.devices:
+            powers = [device.power_w for device in self.plan.devices]
+            profiles = {i + 1: device.profile for i, device in enumerate(self.plan.devices)}
+            pace = self._pace
+            self.meter = SimulatedMeter(
+                profiles, lambda address, now_s: powers[address - 1](pace.elapsed_s(now_s))
+            ).start()
+
+    def configure(self, ports: dict[str, int], limits: dict[str, int]) -> None:
+        """Write the node's TOML; `ports` are the brokers of all buildings."""
+        raw: dict[str, Any] = {
+            "node": {"name": self.name, "state_dir": str(self.directory / "state"), "seed": self._pace.seed},
+            "limits": limits,
+            "mqtt": {"port": self.broker.port},
+            "api": {"port": self.api_port},
+            "neighbour": [
+                {"name": name, "host": "127.0.0.1", "port": ports[name]} for name in self.plan.neighbours
+            ],
+            "bus": [{"name": "rs485", "port": self.meter.port}] if self.meter else [],
+            "meter": [
+                {"name": f"m{i + 1}", "bus": "rs485", "address": i + 1, "profile": device.profile,
+                 "power_period_s": self._pace.power_period_s, "record_period_s": self._pace.record_period_s}
+                for i, device in enumerate(self.plan.devices)
+            ],
+            "twin": [
+                {"name": device.name, "kind": device.kind, "input": f"m{i + 1}.total",
+                 "priority": device.priority, "meter_grace_s": max(1.0, 3 * self._pace.power_period_s)}
+                for i, device in enumerate(self.plan.devices)
+            ]
+            + self.plan.extra,
+        }  # fmt: skip
+        self.config.write_text(to_toml(raw))
+
+    def start_node(self, command: list[str] | None = None) -> None:
+        """Start the node process; it ends with this one. `command` goes before it, as a wrapper."""
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*(command or []), sys.executable, "-m", "edge", "run", "--config", str(self.config)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
+            )  # fmt: skip
+
+    def ask(self, path: str, timeout_s: float = 3.0) -> Any:
+        """GET from the node's HTTP server. Raises OSError."""
+        url = f"http://127.0.0.1:{self.api_port}{path}"
+        with urllib.request.urlopen(url, timeout=timeout_s) as response:
+            return json.loads(response.read())
+
+    def wait_until_up(self, deadline_s: float) -> None:
+        """Until it answers. Raises LaunchError."""
+        while True:
+            if self.process is None or self.process.poll() is not None:
+                raise LaunchError(f"node {self.name} ended at start:\n{self.log_tail()}")
+            try:
+                self.ask("/node")
+                return
+            except (urllib.error.URLError, OSError):
+                if time.monotonic() > deadline_s:
+                    raise LaunchError(f"node {self.name} does not answer:\n{self.log_tail()}") from None
+                time.sleep(0.1)
+
+    def log_tail(self, lines: int = 12) -> str:
+        """The end of the node's log."""
+        text = self._log.read_text(errors="replace") if self._log.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def signal_node(self, number: signal.Signals) -> None:
+        """Send a signal to the node process, if it runs."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def wait_for_end(self) -> int | None:
+        """The node's exit code after it was told to stop; killed when it takes too long (then None)."""
+        if self.process is None:
+            return None
+        try:
+            return self.process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return None
+
+
+class Pace:
+    """How fast a run goes and from when its powers count."""
+
+    def __init__(self, speed: float = 1.0, seed: int = 1, power_period_s: float | None = None) -> None:
+        self.speed = speed
+        self.seed = seed
+        self.power_period_s = power_period_s or max(0.2, 10.0 / speed)
+        self.record_period_s = max(1.0, 60.0 / speed)
+        self.started_s = time.monotonic()
+
+    def elapsed_s(self, now_s: float) -> float:
+        """Seconds of the run at a moment of the monotonic clock."""
+        return max(0.0, now_s - self.started_s)
+
+
+class Microgrid:
+    """All buildings; a context manager that ends every process it started."""
+
+    def __init__(
+        self, plans: list[BuildingPlan], directory: Path, pace: Pace, limits: dict[str, int] | None = None
+    ) -> None:
+        """Raises LaunchError, BrokerError."""
+        self.pace = pace
+        self._limits = limits or {}
+        self.buildings = []
+        for plan in plans:
+            (directory / plan.name).mkdir(parents=True, exist_ok=True)
+            self.buildings.append(Building(plan, directory / plan.name, pace))
+
+    def __enter__(self) -> "Microgrid":
+        try:
+            self.prepare()
+            for building in self.buildings:
+                building.start_node()
+            self.wait_until_up()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def prepare(self) -> None:
+        """Everything but the nodes: brokers, meters, configurations."""
+        ports = {building.name: building.broker.port for building in self.buildings}
+        for building in self.buildings:
+            building.broker.start()
+            building.start_meter()
+            building.configure(ports, self._limits)
+        self.pace.started_s = time.monotonic()
+
+    def wait_until_up(self) -> None:
+        """Until all nodes answer. Raises LaunchError."""
+        deadline_s = time.monotonic() + _START_TIMEOUT_S
+        for building in self.buildings:
+            building.wait_until_up(deadline_s)
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> dict[str, int | None]:
+        """End nodes, then meters, then brokers; the nodes' exit codes by name."""
+        for building in self.buildings:
+            building.signal_node(signal.SIGTERM)
+        codes = {building.name: building.wait_for_end() for building in self.buildings}
+        for building in self.buildings:
+            if building.meter:
+                building.meter.stop()
+                building.meter = None
+            building.broker.stop()
+        return codes
+
+
+def to_toml(raw: dict[str, Any]) -> str:
+    """TOML of tables and arrays of tables, one level deep: all a node's configuration needs."""
+    lines = []
+    for section, content in raw.items():
+        rows, head = (content, f"[[{section}]]") if isinstance(content, list) else ([content], f"[{section}]")
+        for row in rows:
+            lines.append(head)
+            lines += [f"{key} = {json.dumps(value)}" for key, value in row.items()]
+            lines.append("")
+    return "\n".join(lines)

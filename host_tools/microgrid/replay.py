@@ -1,0 +1,147 @@
+"""Measured data as the power of a microgrid: one file a node, each device of the file behind a meter.
+
+Format: `timestamp,device,kind,power_w[,filled]`, gzip or plain, timestamps `YYYY-MM-DDTHH:MMZ` at the start
+of each interval. A missing row is a gap: the meter reads nothing there. Only the window that the run will
+see is kept in memory.
+"""
+
+import csv
+import gzip
+import math
+import re
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from .plan import BuildingPlan, DevicePlan, PowerAt
+
+_KINDS = {"load": "load", "pv": "pv", "battery": "building"}  # a battery draws and gives in turn
+_COLUMNS = ["timestamp", "device", "kind", "power_w"]
+_STAMP = "%Y-%m-%dT%H:%MZ"
+_GAP_S = 16 * 60  # a value holds for its interval, at most 15 minutes in the sets we know
+
+
+class DataError(Exception):
+    """A file cannot be replayed; the message names file, line and value."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One interval of one device."""
+
+    at: datetime
+    device: str
+    kind: str
+    power_w: float
+
+
+def files_of(directory: Path) -> list[Path]:
+    """The node files of a directory, in order. Raises DataError."""
+    if not directory.is_dir():
+        raise DataError(f"{directory}: is no directory")
+    files = sorted(path for path in directory.iterdir() if path.name.endswith((".csv", ".csv.gz")))
+    if not files:
+        raise DataError(f"{directory}: holds no *.csv or *.csv.gz")
+    return files
+
+
+def sunny_morning(files: list[Path]) -> datetime:
+    """Ten in the morning of the first day with sun: the first that reaches 80 % of the best such hour."""
+    sums: dict[datetime, float] = defaultdict(float)
+    days: dict[Path, set[datetime]] = {path: set() for path in files}
+    for path in files:
+        for row in rows(path):
+            if row.at.hour == 10:
+                day = row.at.replace(minute=0)
+                days[path].add(day)
+                if row.kind == "pv":
+                    sums[day] += row.power_w
+    common = sorted(set.intersection(*days.values()))
+    if not common:
+        raise DataError(f"{files[0].parent}: no day whose tenth hour all files know; give START")
+    best_w = max((sums[day] for day in common), default=0.0)
+    return next(day for day in common if sums[day] >= 0.8 * best_w)
+
+
+def replayed(files: list[Path], start: datetime, seconds: float, speed: float) -> list[BuildingPlan]:
+    """One building a file, unconnected, for a run of that length. Raises DataError."""
+    buildings = []
+    end = start + timedelta(seconds=seconds * speed + _GAP_S)
+    for path in files:
+        kinds: dict[str, str] = {}
+        series: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        for row in rows(path):
+            kinds[row.device] = row.kind
+            if start - timedelta(seconds=_GAP_S) <= row.at < end:
+                series[row.device].append(((row.at - start).total_seconds(), row.power_w))
+        if not any(series.values()):
+            raise DataError(f"{path}: knows nothing of {start:{_STAMP}}")
+        devices = [
+            DevicePlan(_name(device), _KINDS[kind], _held(series[device], speed))
+            for device, kind in kinds.items()
+        ]
+        buildings.append(BuildingPlan(_name(path.name.partition(".")[0]).lower(), devices))
+    return buildings
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """The rows of one file, in order. Raises DataError."""
+    try:
+        with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            if header[:4] != _COLUMNS:
+                raise DataError(
+                    f"{path}:1: columns {','.join(_COLUMNS)} expected, not {','.join(header)[:80]}"
+                )
+            for fields in reader:
+                yield _row(path, reader.line_num, fields)
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from None
+
+
+def _row(path: Path, line: int, fields: list[str]) -> Row:
+    try:
+        stamp, device, kind, power = fields[:4]
+        row = Row(_parse(stamp), device, kind, float(power))
+    except ValueError as error:
+        raise DataError(f"{path}:{line}: {error}") from None
+    if kind not in _KINDS or not math.isfinite(row.power_w):
+        raise DataError(f"{path}:{line}: kind {kind!r}, power_w {power!r}")
+    return row
+
+
+def _parse(stamp: str) -> datetime:
+    if len(stamp) == 17 and stamp[16] == "Z":  # ten times faster than strptime, and all that is written
+        return datetime.fromisoformat(stamp[:16]).replace(tzinfo=UTC)
+    return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+
+
+def parse_start(text: str) -> datetime:
+    """A START as given by a person: date and time, or a date (then ten in the morning). Raises DataError."""
+    try:
+        start = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
+    except ValueError:
+        raise DataError(f"START = {text!r}: YYYY-MM-DDTHH:MM expected") from None
+    return start.replace(hour=10) if "T" not in text else start
+
+
+def _held(series: list[tuple[float, float]], speed: float) -> PowerAt:
+    times = [at for at, _ in series]
+
+    def power_w(elapsed_s: float) -> float:
+        now_s = elapsed_s * speed
+        i = bisect_right(times, now_s) - 1
+        if i < 0:
+            return math.nan
+        width_s = times[i + 1] - times[i] if i + 1 < len(times) else _GAP_S
+        return series[i][1] if now_s - times[i] < min(width_s, _GAP_S) else math.nan
+
+    return power_w
+
+
+def _name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", text)[:31]

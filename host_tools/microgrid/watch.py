@@ -1,0 +1,131 @@
+"""Looks at the nodes of a running microgrid once a second, and shows them: a table in place, or lines."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from .audit import Audit
+from .launch import Building, Microgrid
+
+_VARIABLES = ("requested", "produced", "consumed", "supplied", "missing", "available")
+_WIDE = (*_VARIABLES, "contracts", "links", "RSS MB")
+_NARROW = ("req", "prod", "cons", "supp", "miss", "avail", "contr", "links", "MB")
+_WIDE_FROM = 104
+_LINE_EVERY_S = 5.0
+
+
+@dataclass
+class Sight:
+    """What one node showed of itself; None where it did not answer."""
+
+    building: Building
+    health: dict[str, Any] | None = None
+    node: dict[str, Any] | None = None
+    twins: list[dict[str, Any]] | None = None
+    contracts: dict[str, Any] | None = None
+
+    def cells(self) -> list[str]:
+        """One row of the table."""
+        name = self.building.name
+        if not (self.health and self.node and self.contracts):
+            return [name, *[""] * 6, "", "", "", "no answer"]
+        total = self.node["total"]
+        valid = sum(1 for each in self.contracts["consumed"] if each["valid"])
+        links = self.health["links"]["neighbours"].values()
+        up = sum(1 for each in links if each["connected"])
+        return [
+            name, *[f"{total[key + '_w']:,.0f}" for key in _VARIABLES], str(valid), f"{up}/{len(links)}",
+            f"{self.health['rss_mb']:.1f}", self.health["status"],
+        ]  # fmt: skip
+
+    def summary(self) -> dict[str, Any]:
+        """The node's entry in run.json. Raises RuntimeError when it never answered."""
+        if not (self.health and self.twins is not None and self.contracts):
+            raise RuntimeError(f"node {self.building.name} never answered")
+        links = self.health["links"]["neighbours"].values()
+        return {
+            "name": self.building.name,
+            "rss_mb": self.health["rss_mb"],
+            "hwm_mb": self.health["hwm_mb"],
+            "twins": len(self.twins),
+            "contracts": sum(1 for each in self.contracts["consumed"] if each["valid"]),
+            "neighbours": sum(1 for each in links if each["connected"]),
+            "readings": self.health["readings"],
+            "readings_undefined": self.health["readings_undefined"],
+            "bytes_sent": sum(each["sent_bytes"] for each in links),
+            "dropped": sum(each["dropped"] for each in links) + sum(self.health["dropped"].values()),
+        }
+
+
+class Watch:
+    """The last sight of every node, and the audit of their books."""
+
+    def __init__(self, microgrid: Microgrid) -> None:
+        self.sights = [Sight(building) for building in microgrid.buildings]
+        self.audit = Audit()
+
+    def look(self) -> None:
+        """Ask every node."""
+        answered = {}
+        for sight in self.sights:
+            try:
+                sight.health = sight.building.ask("/health")
+                sight.node = sight.building.ask("/node")
+                sight.twins = sight.building.ask("/twins")
+                sight.contracts = sight.building.ask("/contracts")
+            except (OSError, ValueError):
+                continue
+            answered[sight.building.name] = sight.contracts
+        self.audit.look(answered, time.monotonic())
+
+    def table(self, title: str, width: int) -> Table:
+        """All nodes, one row each, for a terminal of that many columns; powers in W."""
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        table.add_column("W", no_wrap=True)
+        for heading in _WIDE if width >= _WIDE_FROM else _NARROW:
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("health", no_wrap=True)
+        for sight in self.sights:
+            table.add_row(*sight.cells())
+        return table
+
+    def lines(self, prefix: str) -> str:
+        """The same for a log: one line a node."""
+        keys = (*_VARIABLES, "contracts", "links", "rss_mb", "health")
+        return "\n".join(
+            f"{prefix} {cells[0]}: " + " ".join(f"{k}={v}" for k, v in zip(keys, cells[1:], strict=True))
+            for cells in (sight.cells() for sight in self.sights)
+        )
+
+
+def follow(watch: Watch, seconds: float | None, title: Callable[[], str], console: Console) -> None:
+    """Look once a second until `seconds` are over, or for ever; returns early on KeyboardInterrupt."""
+    began_s = time.monotonic()
+    printed_s = float("-inf")
+    live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+    try:
+        if live:
+            live.start()
+        while seconds is None or time.monotonic() - began_s < seconds:
+            watch.look()
+            elapsed_s = time.monotonic() - began_s
+            if live:
+                table = watch.table(f"{title()}   {elapsed_s:.0f} s   Ctrl-C ends", console.width)
+                live.update(table, refresh=True)
+            elif elapsed_s - printed_s >= _LINE_EVERY_S:
+                printed_s = elapsed_s
+                print(watch.lines(f"{elapsed_s:6.1f}s"), flush=True)
+            left_s = 1.0 if seconds is None else min(1.0, began_s + seconds - time.monotonic())
+            time.sleep(max(0.0, left_s))
+    except KeyboardInterrupt:
+        print("ending ...", file=sys.stderr)
+    finally:
+        if live:
+            live.stop()

@@ -1,0 +1,120 @@
+"""`make run`: a microgrid on this machine, generated or replayed, watched until its time is over.
+
+Exit codes: 0 all well, 1 an invariant was broken or a node did not end well, 2 wrong usage or data,
+3 the microgrid did not come up.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from .broker import BrokerError
+from .microgrid.generator import generated
+from .microgrid.launch import LaunchError, Microgrid, Pace
+from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
+from .microgrid.replay import DataError, files_of, parse_start, replayed, sunny_morning
+from .microgrid.watch import Watch, follow
+
+_FOREVER_DATA_S = 6 * 3600.0  # how much measured data an endless run keeps
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command line of `run`."""
+    parser = commands.add_parser("run", help="run a microgrid: four generated buildings, or measured data")
+    parser.add_argument("--duration", type=float, help="seconds; default: until Ctrl-C")
+    parser.add_argument("--data", type=Path, help="folder of measured node files instead of generated power")
+    parser.add_argument("--start", help="date and time in the data (default: ten on a sunny morning), "
+                                        "or hour of the day for generated power (default 10)")  # fmt: skip
+    parser.add_argument("--speed", type=float, default=1.0, help="how much faster than life powers change")
+    parser.add_argument("--grid-w", type=float, default=10_000.0,
+                        help="power of the grid connection at the first node, 0: none (default 10000)")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path("build"), help="folder for run.json and logs")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run it; returns the exit code."""
+    if not 0.1 <= options.speed <= 600 or (options.duration is not None and options.duration <= 0):
+        print("--speed must lie in 0.1 .. 600, --duration above 0", file=sys.stderr)
+        return 2
+    try:
+        plans, title = plan(options)
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 2
+    directory = options.out / "run"
+    shutil.rmtree(directory, ignore_errors=True)
+    console = Console()
+    try:
+        microgrid = Microgrid(plans, directory, Pace(options.speed, options.seed))
+        print(f"{title}; broker: {microgrid.buildings[0].broker.program.name}", flush=True)
+        with microgrid:
+            watch = Watch(microgrid)
+            began_s = time.monotonic()
+            follow(watch, options.duration, lambda: title, console)
+            watch.look()
+            seconds = time.monotonic() - began_s
+            codes = microgrid.stop()
+    except (LaunchError, BrokerError) as error:
+        print(error, file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        return 0
+    report = summarise(watch, seconds)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "run.json").write_text(json.dumps(report, indent=2) + "\n")
+    console.print(watch.table(f"{title}   after {seconds:.0f} s", console.width))
+    print(f"{report['contracts_validated']} contracts validated, {report['contracts_across_nodes']} across "
+          f"nodes; {report['invariants_checked']} invariant checks, {report['invariants_broken']} broken; "
+          f"{options.out / 'run.json'}")  # fmt: skip
+    for line in watch.audit.broken[:10]:
+        print(line, file=sys.stderr)
+    failed = {name: code for name, code in codes.items() if code != 0}
+    if failed:
+        print(f"nodes that did not end well: {failed}; logs in {directory}", file=sys.stderr)
+    return 1 if failed or report["invariants_broken"] else 0
+
+
+def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str]:
+    """The buildings and a line that says what they are. Raises DataError."""
+    if options.data:
+        files = files_of(options.data)
+        start = parse_start(options.start) if options.start else sunny_morning(files)
+        seconds = options.duration + 60 if options.duration else _FOREVER_DATA_S
+        plans = replayed(files, start, seconds, options.speed)
+        end = start + timedelta(seconds=seconds * options.speed)
+        title = f"{options.data.name} from {start:%Y-%m-%d %H:%M} (data until {end:%m-%d %H:%M})"
+    else:
+        try:
+            hour = float(options.start or 10)
+        except ValueError:
+            raise DataError(f"START = {options.start!r}: an hour of the day expected without DATA") from None
+        plans = generated(options.seed, hour, options.speed)
+        title = f"generated living lab from {hour:g} h"
+    if options.grid_w > 0:
+        plans[0].extra.append(grid_connection(options.grid_w))
+    connect_chain(plans)
+    return plans, f"{title}, chain of {len(plans)} nodes, speed {options.speed:g}"
+
+
+def summarise(watch: Watch, seconds: float) -> dict[str, Any]:
+    """What stands in run.json."""
+    nodes = [sight.summary() for sight in watch.sights]
+    twins = [twin for sight in watch.sights for twin in sight.twins or []]
+    checked, broken = watch.audit.finish([sight.health for sight in watch.sights if sight.health])
+    return {
+        "seconds": round(seconds, 1),
+        "nodes": nodes,
+        "contracts_validated": sum(twin["validated"] for twin in twins),
+        "contracts_across_nodes": sum(twin["validated_across"] for twin in twins),
+        "invariants_checked": checked,
+        "invariants_broken": broken,
+    }

@@ -1,0 +1,274 @@
+"""Whole microgrids under a virtual clock: negotiation, loss of suppliers, restarts, faults on every link."""
+
+import random
+
+import pytest
+
+from edge.net.memory import LinkQuality
+from host_tools.invariants import broken, disagreements
+from host_tools.world import World, chain
+
+NAMES = ["n1", "n2", "n3", "n4"]
+
+
+def loads(count, power_w=30.0):
+    return [{"name": f"c{i}", "kind": "load", "power_w": power_w + 0.1 * i} for i in range(count)]
+
+
+def producers(count, power_w=40.0):
+    return [{"name": f"p{i}", "kind": "pv", "power_w": power_w} for i in range(count)]
+
+
+@pytest.fixture
+def world():
+    world = World(seed=1)
+    yield world
+    world.close()
+
+
+def build(world, twins_of):
+    for name, neighbours in chain(NAMES).items():
+        world.add(name, neighbours, twins_of(name))
+    return world.boot()
+
+
+def missing_w(world):
+    return sum(each.node.total().missing_w for each in world.nodes.values() if each.alive)
+
+
+def checked(world):
+    def each():
+        found = broken(world)
+        assert not found, (world.clock.now_s(), found)
+
+    return each
+
+
+def test_every_satisfiable_request_is_served_at_once(world):
+    build(world, lambda name: producers(20) + loads(20))
+    world.run(10, checked(world))
+    assert missing_w(world) == 0
+    times = [t.response_s for n in world.nodes.values() for t in n.node.twins if t.settings.consumes]
+    assert len(times) == 80
+    assert max(times) < 3.0
+    assert disagreements(world) == []
+
+
+def test_supply_across_three_hops_closes_within_a_second(world):
+    build(world, lambda name: (producers(12) if name == "n1" else []) + loads(3))
+    world.run(10, checked(world))
+    assert missing_w(world) == 0
+    far = [t for t in world.nodes["n4"].node.twins if t.settings.consumes]
+    assert all(t.consumer.contract.parts[0].supplier.startswith("n1.") for t in far)
+    assert max(t.response_s for t in far) < 1.0
+
+
+def test_a_dead_node_is_gone_everywhere_within_15_s_and_its_contracts_end(world):
+    build(world, lambda name: producers(12) if name == "n1" else loads(3))
+    world.run(30, checked(world))
+    world.nodes["n1"].kill()
+    world.run(15, checked(world))
+    for name in NAMES[1:]:
+        node = world.nodes[name].node
+        assert "n1" not in node.distances()
+        assert node.space.find("n1.p0") == 0
+        assert node.total().missing_w == node.total().requested_w
+    world.nodes["n1"].boot()
+    world.run(10, checked(world))
+    assert missing_w(world) == 0
+
+
+def test_a_quick_restart_interrupts_no_contract(world):
+    build(world, lambda name: producers(12) if name == "n1" else loads(3))
+    world.run(30)
+    before = [t.validated for name in NAMES[1:] for t in world.nodes[name].node.twins]
+    world.nodes["n1"].kill()
+    world.run(2, checked(world))
+    world.nodes["n1"].boot()
+    world.run(30, checked(world))
+    assert missing_w(world) == 0
+    assert [t.validated for name in NAMES[1:] for t in world.nodes[name].node.twins] == before
+
+
+def test_a_restart_without_disk_ends_what_was_promised_and_starts_anew(world, tmp_path):
+    build(world, lambda name: producers(12) if name == "n1" else loads(3))
+    world.run(30)
+    n1 = world.nodes["n1"]
+    n1.kill()
+    (n1.config.state_dir / "state.json").unlink()
+    n1.boot()
+    world.run(20, checked(world))
+    assert missing_w(world) == 0
+    assert disagreements(world) == []
+
+
+def test_loss_of_a_supplier_leads_to_a_new_contract(world):
+    build(world, lambda name: producers(3, 100.0) if name == "n1" else loads(2, 40.0) if name == "n2" else [])
+    world.run(5)
+    consumer = world.nodes["n2"].node.twins[0]
+    old = consumer.consumer.contract.parts[0].supplier
+    supplier = next(t for t in world.nodes["n1"].node.twins if t.name == old)
+    world.nodes["n1"].touch(lambda node: (supplier.measured(0.0, 0.0), node.engine.stir(supplier)))
+    world.run(3, checked(world))
+    assert consumer.consumer.satisfied
+    assert consumer.consumer.contract.parts[0].supplier != old
+
+
+def test_a_need_within_the_margin_keeps_the_contract_and_beyond_it_gets_another(world):
+    twins = [{"name": "load", "kind": "load", "input": "m.total"}]
+    world.add("n1", [], [*producers(1, 500.0), *twins])
+    world.boot()
+    n1 = world.nodes["n1"]
+    twin = n1.node.twins[1]
+    n1.meters.say("m.total", 100.0)
+    world.run(1, checked(world))
+    first = twin.consumer.contract.id
+    n1.meters.say("m.total", 104.0)
+    world.run(1, checked(world))
+    assert (twin.consumer.contract.id, twin.consumer.supplied_w) == (first, 104.0)
+    assert n1.node.total().supplied_w == 104.0
+    n1.meters.say("m.total", 60.0)  # beyond 5 % less: the same contract, smaller
+    world.run(1, checked(world))
+    assert (twin.consumer.contract.id, twin.consumer.contract.max_w) == (first, 63.0)
+    n1.meters.say("m.total", 90.0)
+    world.run(1, checked(world))
+    assert twin.consumer.contract.id != first
+    assert twin.consumer.supplied_w == 90.0
+
+
+def test_an_undefined_reading_keeps_contracts_for_the_grace_and_not_longer(world):
+    world.add("n1", [], [*producers(1, 500.0), {"name": "load", "kind": "load", "input": "m.total"}])
+    world.boot()
+    n1 = world.nodes["n1"]
+    n1.meters.say("m.total", 100.0)
+    world.run(1)
+    contract = n1.node.twins[1].consumer.contract
+    n1.meters.say("m.total", None)
+    world.run(25)
+    assert n1.node.twins[1].consumer.contract.id == contract.id
+    world.run(10)
+    assert n1.node.twins[1].consumer.contract is None
+
+
+def test_a_building_switches_from_consumer_to_producer(world):
+    world.add("n1", ["n2"], [{"name": "house", "kind": "building", "input": "m.total"}])
+    world.add("n2", ["n1"], [*producers(1, 500.0), {"name": "load", "kind": "load", "power_w": 50.0, "impact": 3}])
+    world.boot()
+    house = world.nodes["n1"].node.twins[0]
+    world.nodes["n1"].meters.say("m.total", 200.0)
+    world.run(2, checked(world))
+    assert house.consumer.satisfied
+    world.nodes["n1"].meters.say("m.total", -300.0)
+    world.run(2, checked(world))
+    assert house.consumer.contract is None
+    assert house.supplier.capacity_w == 300.0
+    assert "switch" in house.events.encode().decode()
+
+
+def test_a_stop_order_ends_contracts_opens_the_relay_and_lapses(world):
+    from edge.space.agent import Agent
+
+    raw_twins = [*producers(1, 500.0), {"name": "load", "kind": "load", "power_w": 50.0, "disabled_s": 20.0}]
+    world.add("n1", [], raw_twins)
+    world.boot()
+    switched = []
+    load = world.nodes["n1"].node.twins[1]
+    load._switch = switched.append
+    world.run(2)
+    assert load.consumer.satisfied
+    regulator = Agent("n1.regulator")
+    world.nodes["n1"].touch(lambda node: node.engine.add(regulator))
+    world.nodes["n1"].touch(lambda node: regulator.submit("STOP", b"1", query="n1.load", life_s=3))
+    world.run(2, checked(world))
+    assert load.consumer.contract is None
+    assert load.disabled
+    assert switched == [False]
+    world.run(25, checked(world))
+    assert switched == [False, True]
+    assert load.consumer.satisfied
+
+
+def test_a_contract_expires_and_is_replaced(world):
+    world.add("n1", [], [*producers(1, 500.0), {"name": "load", "kind": "load", "power_w": 50, "contract_s": 20}])
+    world.boot()
+    world.run(5, checked(world))
+    load = world.nodes["n1"].node.twins[1]
+    first = load.consumer.contract.id
+    world.run(20, checked(world))
+    assert load.consumer.contract.id != first
+    assert "expiry" in load.events.encode().decode()
+    assert disagreements(world) == []
+
+
+def test_the_same_seed_gives_the_same_run():
+    def once():
+        world = World(seed=7)
+        build(world, lambda name: producers(3) + loads(4))
+        world.network.set_quality("n1", "n2", LinkQuality(latency_s=0.02, loss=0.2, duplicate=0.1))
+        world.run(60)
+        result = [(t.name, t.validated, t.response_s, t.events.total) for n in world.nodes.values() for t in n.node.twins]
+        world.close()
+        return repr(result), world.events
+
+    assert once() == once()
+
+
+def test_a_healed_link_converges_within_5_s(world):
+    build(world, lambda name: producers(3) + loads(2))
+    world.run(20)
+    for pair in (("n2", "n3"), ("n3", "n2")):
+        world.network.cut(*pair)
+    world.run(40, checked(world))
+    assert "n4" not in world.nodes["n1"].node.distances()
+    for pair in (("n2", "n3"), ("n3", "n2")):
+        world.network.heal(*pair)
+    world.run(5, checked(world))
+    for each in world.nodes.values():
+        assert set(each.node.distances()) == set(NAMES)
+        held = each.node.space
+        assert all(held.find(f"{name}.c0") for name in NAMES)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_storms_break_no_invariant_and_heal(seed):
+    """Loss, doubles, reordering, corruption, cut links, killed nodes: then everybody agrees again."""
+    rng = random.Random(seed)
+    world = World(seed)
+    quality = LinkQuality(
+        latency_s=0.02, loss=rng.choice([0, 0.1, 0.3]), duplicate=rng.choice([0, 0.2]),
+        delay=rng.choice([0, 0.2]), corrupt=rng.choice([0, 0.1]),
+    )  # fmt: skip
+    build(world, lambda name: producers(rng.randint(0, 4), rng.choice([20.0, 60.0])) + loads(rng.randint(1, 4)))
+    pairs = [(a, b) for a, others in chain(NAMES).items() for b in others]
+    for pair in pairs:
+        world.network.set_quality(*pair, quality)
+    for _ in range(12):
+        world.run(rng.uniform(1, 8), checked(world))
+        victim = world.nodes[rng.choice(NAMES)]
+        match rng.choice(["cut", "heal", "kill", "boot", "power"]):
+            case "cut":
+                world.network.cut(*rng.choice(pairs))
+            case "heal":
+                world.network.heal(*rng.choice(pairs))
+            case "kill" if victim.alive:
+                victim.kill()
+                if rng.random() < 0.5:
+                    (victim.config.state_dir / "state.json").unlink(missing_ok=True)
+            case "boot" if not victim.alive:
+                victim.boot()
+            case "power" if victim.alive:
+                twin = rng.choice(victim.node.twins)
+                power_w = rng.choice([0.0, 15.0, 45.0])
+                victim.touch(lambda node, t=twin, p=power_w: (t.measured(p, p), node.engine.stir(t)))
+    for pair in pairs:
+        world.network.set_quality(*pair, LinkQuality(latency_s=0.02))
+        world.network.heal(*pair)
+    for each in world.nodes.values():
+        if not each.alive:
+            each.boot()
+    world.run(40, checked(world))
+    assert disagreements(world) == [], f"seed {seed}"
+    assert not [each.node.engine.last_fault for each in world.nodes.values() if each.node.engine.faults]
+    spaces = [sorted(each.node.distances()) for each in world.nodes.values()]
+    assert all(space == sorted(NAMES) for space in spaces), f"seed {seed}"
+    world.close()
