@@ -1,0 +1,79 @@
+"""A serial line as the master needs it, over pyserial.
+
+pyserial opens and configures the line; reading goes straight to the descriptor, into the caller's buffer,
+because pyserial's own read allocates, and changing its timeout reconfigures the line.
+"""
+
+import os
+import select
+import termios
+from typing import Protocol
+
+import serial
+
+from .errors import PortLost
+from .settings import BusSettings
+
+
+class Port(Protocol):
+    """Half-duplex bytes. Every method may raise PortLost; after that only `close` may be called."""
+
+    @property
+    def char_s(self) -> float:
+        """Seconds that one character takes on the wire."""
+
+    def send(self, frame: memoryview) -> None:
+        """Send all of `frame`."""
+
+    def receive(self, buffer: memoryview, timeout_s: float) -> int:
+        """Wait at most `timeout_s` for bytes, read what is there; how many came, 0 for silence."""
+
+    def close(self) -> None:
+        """Give the line back; never fails."""
+
+
+class SerialPort:
+    """A real (or pseudo) terminal."""
+
+    def __init__(self, settings: BusSettings) -> None:
+        """Open the line for ourselves alone; raises PortLost."""
+        try:
+            self._serial = serial.Serial(
+                settings.port,
+                settings.baud,
+                parity=settings.parity,
+                stopbits=settings.stop_bits,
+                timeout=0,
+                write_timeout=1.0,
+                exclusive=True,
+            )
+        except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError
+            raise PortLost(str(error)) from error
+        self._descriptor = self._serial.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLIN)
+        parity_bits = 0 if settings.parity == "N" else 1
+        self.char_s = (1 + 8 + parity_bits + settings.stop_bits) / settings.baud
+
+    def send(self, frame: memoryview) -> None:
+        try:
+            self._serial.write(frame)
+        except OSError as error:
+            raise PortLost(str(error)) from error
+
+    def receive(self, buffer: memoryview, timeout_s: float) -> int:
+        try:
+            if not self._poll.poll(max(0.0, timeout_s) * 1000):
+                return 0
+            count = os.readv(self._descriptor, (buffer,))
+        except OSError as error:
+            raise PortLost(str(error)) from error
+        if count == 0:  # readable and empty: the other end hung up
+            raise PortLost("hung up")
+        return count
+
+    def close(self) -> None:
+        try:
+            self._serial.close()
+        except OSError:  # an adapter that was pulled out cannot be told anything
+            return
