@@ -36,7 +36,7 @@ class Option:
 
 
 def _number(key: str, default: Any, least: float, most: float, meaning: str) -> Option:
-    kind = int if isinstance(default, int) and isinstance(least, int) else float
+    kind = int if isinstance(least, int) and not isinstance(default, float) else float
     return Option(key, kind, default, meaning, least, most)
 
 

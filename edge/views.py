@@ -9,12 +9,18 @@ def health(node: Node) -> dict[str, Any]:
     """Whether it is well, and every counter of what was refused, dropped or undefined."""
     links = node.links.stats()
     memory = process_memory_mb()
+    meters: list[dict[str, Any]] = node.meters.stats()
     troubles = []
     if not links["inbox"]["connected"]:
         troubles.append("its own broker is out of reach")
     troubles += [
         f"neighbour {n} is out of reach" for n, s in links["neighbours"].items() if not s["connected"]
     ]
+    for bus in meters:
+        if not bus.get("open", True):
+            troubles.append(f"bus {bus['bus']} cannot be opened: {bus['port']}")
+        failing = [each["device"] for each in bus.get("meters", ()) if each["failures_in_a_row"]]
+        troubles += [f"meter {device} does not answer as it should" for device in failing]
     if node.state_failures:
         troubles.append("its state cannot be written")
     if node.engine.faults:
@@ -36,7 +42,7 @@ def health(node: Node) -> dict[str, Any]:
         "invariants_broken": node.invariants_broken,
         "gateway": node.gateway.stats(),
         "links": links,
-        "meters": node.meters.stats(),
+        "meters": meters,
     }
 
 

@@ -62,8 +62,11 @@ class Consumer:
     # ---- what it is told ----------------------------------------------------------------------
 
     def set_need(self, power_w: float) -> None:
-        """The power it needs now."""
-        self.need_w = 0.0 if power_w < MIN_POWER_W else round_w(power_w)
+        """The power it needs now; a change of less than 1 % is noise of the meter and no news."""
+        if power_w < MIN_POWER_W:
+            self.need_w = 0.0
+        elif abs(power_w - self.need_w) > RESTATE_RATIO * self.need_w:
+            self.need_w = round_w(power_w)
 
     def see_offer(self, supplier: str, offer: Offer | None, hops: int, now_s: float) -> None:
         """A supplier shows an offer to us, or none any more."""
@@ -140,8 +143,7 @@ class Consumer:
     def _restate(self, contract: Contract) -> None:
         """Tell the suppliers of a changed use; beyond 5 % less, give the reserve back (thesis 4.2)."""
         shrink = self.need_w < contract.power_w * (1 - MARGIN)
-        change_w = abs(self.need_w - contract.power_w)
-        if shrink or change_w > max(RESTATE_RATIO * contract.power_w, EPSILON_W):
+        if shrink or abs(self.need_w - contract.power_w) > EPSILON_W:
             self.contract = contract.use(self.need_w, shrink)
 
     def _ask(self, now_s: float) -> None:

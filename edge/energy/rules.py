@@ -3,6 +3,9 @@
 MARGIN = 0.05  # a contract may be used up to 5 % more or less without renegotiation
 OFFER_VALIDITY_S = 8.0
 OFFER_GRACE_S = 1.0  # a supplier keeps an offer reserved a little longer than it says
+PARTIAL_OFFER_S = 2.0  # an offer of less than was asked blocks others for no longer than that
+REST_S = 4.0  # an offer that ran out unused: other requests come first for up to that long
+MIN_OFFER_RATIO = 0.01  # crumbs make contracts of many parts
 VALIDATION_S = 10.0  # a proposed contract that is not confirmed by then is void
 VALIDATION_GRACE_S = 1.0
 RECONFIRM_S = 15.0  # a contract found on disk must be confirmed by the other side by then
@@ -12,7 +15,7 @@ MIN_POWER_W = 0.001
 EPSILON_W = 0.002  # rounding of messages to whole milliwatts
 MAX_POWER_W = 1e7  # beyond it a value from the network is refused
 MAX_PARTS = 32  # suppliers of one contract
-RESTATE_RATIO = 0.01  # changes of use below that are not worth a message
+RESTATE_RATIO = 0.01  # a need that changes by less is not restated
 
 REQUEST, OFFER, CONTRACT, CONFIRM = "REQ", "OFFER", "CONTRACT1", "CONTRACT_CONFIRM"
 EVENT, STOP = "EVENT", "STOP"

@@ -5,6 +5,7 @@ margins included, never exceeds the capacity. Nobody else can break it, whatever
 """
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,10 +13,13 @@ from .messages import Answer, Answers, Contract, Offer, Request, round_w
 from .policies import ProducerPolicy, SeenRequest
 from .rules import (
     EPSILON_W,
+    MIN_OFFER_RATIO,
     MIN_POWER_W,
     OFFER_GRACE_S,
     OFFER_VALIDITY_S,
+    PARTIAL_OFFER_S,
     RECONFIRM_S,
+    REST_S,
     VALIDATION_GRACE_S,
     VALIDATION_S,
     with_margin,
@@ -137,7 +141,7 @@ class Supplier:
                 if promise.state is State.OFFERED and consumer in self._requests:
                     # Unused although it stood to the end: let others go first for a random while, or
                     # suppliers that each hold a part of what two requests need block both for ever.
-                    rest_s = self._rng.uniform(0.0, OFFER_VALIDITY_S)
+                    rest_s = self._rng.uniform(0.0, REST_S)
                     self._requests[consumer].rest_until_s = now_s + rest_s
             elif promise.state is State.OFFERED and not self._still_asked(consumer, promise):
                 del self.promises[consumer]
@@ -175,28 +179,39 @@ class Supplier:
         return seen is not None and seen.request.id == promise.key
 
     def _make_offers(self, now_s: float) -> None:
+        """Offer what is left, first to whom the policy puts first; offers that stand grow, never shrink."""
         available_w = self.available_w
         if available_w < MIN_POWER_W or not self._requests:
             return
         standing = sum(1 for each in self.promises.values() if each.state is State.OFFERED)
-        open_requests = (
-            seen
-            for seen in self._requests.values()
-            if seen.consumer not in self.promises and seen.rest_until_s <= now_s
-        )
-        for seen in self._policy.order(open_requests, now_s):
-            if standing >= self._offers_max or len(self.promises) >= self._promises_max:
-                return
-            power_w = round_w(min(available_w, seen.request.power_w))
-            max_w = round_w(min(available_w, with_margin(power_w)))
-            if power_w < MIN_POWER_W:
-                return
+        for seen in self._policy.order(self._open_requests(now_s), now_s):
+            offer = self.promises.get(seen.consumer)
+            if offer is None and (standing >= self._offers_max or not self._has_place()):
+                continue
+            within_w = available_w + (offer.max_w if offer else 0.0)
+            power_w = round_w(min(within_w, seen.request.power_w))
+            max_w = round_w(min(within_w, with_margin(power_w)))
+            if power_w < max(MIN_POWER_W, MIN_OFFER_RATIO * seen.request.power_w):
+                continue
+            if offer is None:
+                standing += 1
+            elif max_w <= offer.max_w:
+                continue
+            whole = power_w >= seen.request.power_w
+            valid_s = OFFER_VALIDITY_S + OFFER_GRACE_S if whole else PARTIAL_OFFER_S
             self.promises[seen.consumer] = Promise(
-                State.OFFERED, seen.request.id, power_w, max_w,
-                now_s + OFFER_VALIDITY_S + OFFER_GRACE_S, seen.request.priority, seen.hops,
-            )  # fmt: skip
-            standing += 1
-            available_w -= max_w
+                State.OFFERED, seen.request.id, power_w, max_w, now_s + valid_s, seen.request.priority, seen.hops
+            )
+            available_w = within_w - max_w
+
+    def _open_requests(self, now_s: float) -> Iterator[SeenRequest]:
+        for seen in self._requests.values():
+            promise = self.promises.get(seen.consumer)
+            if promise is None:
+                if seen.rest_until_s <= now_s:
+                    yield seen
+            elif promise.state is State.OFFERED and promise.key == seen.request.id:
+                yield seen
 
     def _decide(self, consumer: str, contract: Contract, hops: int, now_s: float) -> None:
         part = contract.part_of(self.name)

@@ -80,7 +80,7 @@ def replayed(files: list[Path], start: datetime, seconds: float, speed: float) -
         if not any(series.values()):
             raise DataError(f"{path}: knows nothing of {start:{_STAMP}}")
         devices = [
-            DevicePlan(_name(device), _KINDS[kind], _held(series[device], speed))
+            DevicePlan(_name(device), _KINDS[kind], _held(series[device], speed), _meter_for(series[device]))
             for device, kind in kinds.items()
         ]
         buildings.append(BuildingPlan(_name(path.name.partition(".")[0]).lower(), devices))
@@ -127,6 +127,11 @@ def parse_start(text: str) -> datetime:
     except ValueError:
         raise DataError(f"START = {text!r}: YYYY-MM-DDTHH:MM expected") from None
     return start.replace(hour=10) if "T" not in text else start
+
+
+def _meter_for(series: list[tuple[float, float]]) -> str:
+    """A single-phase meter while its 45 A suffice, else a three-phase one."""
+    return "sdm120" if max((abs(power_w) for _, power_w in series), default=0.0) < 9_000 else "sdm630"
 
 
 def _held(series: list[tuple[float, float]], speed: float) -> PowerAt:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -87,7 +86,7 @@ class Watch:
 
     def table(self, title: str, width: int) -> Table:
         """All nodes, one row each, for a terminal of that many columns; powers in W."""
-        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
         table.add_column("W", no_wrap=True)
         for heading in _WIDE if width >= _WIDE_FROM else _NARROW:
             table.add_column(heading, justify="right", no_wrap=True)

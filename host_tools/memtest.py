@@ -1,0 +1,243 @@
+"""`make memtest`: a full node of the generated microgrid under a hard memory limit (DESIGN 1).
+
+Only the node is under the limit: its neighbours, all brokers and the simulated meters are not. What counts
+is the larger of what the kernel charged to the node's group and what the node had resident (VmHWM).
+
+Exit codes: 0 it fits and it works, 1 it does not, 2 wrong usage, 3 it could not be tried, 130 interrupted.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .broker import BrokerError, die_with_parent
+from .cgroup import BACKENDS, DataLimit, Figures, LimitError, MemoryLimit, Probe, memory_limit
+from .microgrid.generator import generated
+from .microgrid.launch import Building, LaunchError, Microgrid, Pace
+from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
+
+_MEASURED = "gym"  # devices of all kinds, and a neighbour on either side
+_START_HOUR, _SEED, _GRID_W = 10.0, 1, 10_000.0
+_SPEED = 10.0  # powers change every 3 s, meters are read every second: contracts come and go
+_START_TIMEOUT_S = 30.0
+_LOOK_EVERY_S, _PRINT_EVERY_S = 0.5, 5.0
+_HOG_EXTRA_MB = 64
+
+
+@dataclass
+class Outcome:
+    """What came of a run. `health` and `twins` as the node showed them last."""
+
+    figures: Figures
+    health: dict[str, Any] | None = None
+    twins: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def validated(self) -> int:
+        """Contracts of the node's consumers."""
+        return sum(twin["validated"] for twin in self.twins)
+
+    def progress(self) -> str:
+        """The run so far, on one line."""
+        seen, status = self.figures, self.health["status"] if self.health else "no answer"
+        return (
+            f"{self.seconds:6.1f}s peak {_shown(seen.peak_mb)} hwm {_shown(seen.hwm_mb)} "
+            f"anon {_shown(seen.anon_mb)} MB, OOM kills: {_shown(seen.oom_kills)}, "
+            f"contracts validated: {self.validated}, {status}"
+        )
+
+    def report(self) -> dict[str, Any]:
+        """What stands in memtest.json."""
+        figures = asdict(self.figures)
+        return {key: round(v, 2) if isinstance(v, float) else v for key, v in figures.items()} | {
+            "seconds": round(self.seconds, 1),
+            "twins": len(self.twins),
+            "contracts_validated": self.validated,
+            "passed": not self.failures,
+            "failures": self.failures,
+        }
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command line of `memtest`."""
+    parser = commands.add_parser("memtest", help="run a full node under a hard memory limit")
+    parser.add_argument("--duration", type=float, default=60.0, help="seconds (default 60)")
+    parser.add_argument("--limit-mb", type=int, default=64, help="memory of the node (default 64)")
+    parser.add_argument("--prosumers", type=int, help="at least so many on the node (default: as generated)")
+    parser.add_argument("--require-cgroup", action="store_true",
+                        help="end with code 3 rather than fall back to RLIMIT_DATA")  # fmt: skip
+    parser.add_argument("--prove", action="store_true",
+                        help="run a program that needs too much instead: 0 if that is noticed")  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("build"), help="folder for memtest.json and logs")
+    parser.set_defaults(command=run, backends=BACKENDS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run it; returns the exit code."""
+    if options.duration <= 0 or options.limit_mb < 1 or not 1 <= (options.prosumers or 1) <= 100:
+        print("--duration and --limit-mb must lie above 0, --prosumers in 1 .. 100", file=sys.stderr)
+        return 2
+    try:
+        with _limit(options) as limit:
+            return _prove(limit, options.limit_mb) if options.prove else _test(limit, options)
+    except (LimitError, LaunchError, BrokerError) as error:
+        print(error, file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        print("interrupted: nothing is shown", file=sys.stderr)
+        return 130
+
+
+def _limit(options: argparse.Namespace) -> MemoryLimit:
+    limit_bytes = options.limit_mb << 20
+    try:
+        return memory_limit(limit_bytes, options.backends)
+    except LimitError as error:
+        if options.require_cgroup:
+            raise LimitError(f"--require-cgroup: no hard limit can be set here:\n{error}") from None
+        print(f"\n*** WARNING: no hard memory limit can be set here:\n{error}\n"
+              "*** RLIMIT_DATA is used instead: page cache and kernel memory of the node are not limited,\n"
+              "*** and what it needs too much shows as MemoryError, not as an OOM kill.\n",
+              file=sys.stderr, flush=True)  # fmt: skip
+        return DataLimit(limit_bytes)
+
+
+def _prove(limit: MemoryLimit, limit_mb: int) -> int:
+    """That a program which needs too much is stopped, and that this is noticed: 0 if so."""
+    need_mb = limit_mb + _HOG_EXTRA_MB
+    hog = subprocess.Popen(
+        [*limit.wrapper, sys.executable, "-c", f"b'x' * ({need_mb} << 20)"],
+        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
+    )  # fmt: skip
+    code = hog.wait()
+    usage = limit.usage()
+    noticed = code != 0 if usage is None else usage.oom_kills > 0
+    print(f"a program of {need_mb} MB under {limit_mb} MB ({limit.backend}): exit code {code}, "
+          f"OOM kills: {usage.oom_kills if usage else 'unknown'}; "
+          f"{'stopped and noticed' if noticed else 'NOT NOTICED'}")  # fmt: skip
+    return 0 if noticed else 1
+
+
+def _test(limit: MemoryLimit, options: argparse.Namespace) -> int:
+    directory = options.out / "memtest"
+    shutil.rmtree(directory, ignore_errors=True)
+    microgrid = Microgrid(_plans(options.prosumers), directory, Pace(_SPEED, _SEED))
+    node = next(building for building in microgrid.buildings if building.name == _MEASURED)
+    try:
+        process = _start(microgrid, node, limit.wrapper)
+        probe = Probe(limit, options.limit_mb, process.pid)
+        outcome = _follow(node, process, probe, options.duration)
+        died = process.poll() is not None
+    finally:
+        codes = microgrid.stop()
+    probe.look_at_group()
+    outcome.figures = probe.figures
+    if died:
+        outcome.failures = [f"the node died, exit code {process.returncode}:\n{node.log_tail()}"]
+    elif codes[node.name] != 0:
+        outcome.failures.append(f"the node did not end when told to: exit code {codes[node.name]}")
+    outcome.failures += probe.figures.failures()
+    _print(outcome, options.out / "memtest.json")
+    return 1 if outcome.failures else 0
+
+
+def _plans(prosumers: int | None) -> list[BuildingPlan]:
+    plans = generated(_SEED, _START_HOUR, _SPEED)
+    plans[0].extra.append(grid_connection(_GRID_W))
+    connect_chain(plans)
+    devices = next(plan for plan in plans if plan.name == _MEASURED).devices
+    given = list(devices)
+    for i in range(len(given), prosumers or 0):
+        model = given[i % len(given)]
+        devices.append(replace(model, name=f"{model.name}_{i + 1}"))
+    return plans
+
+
+def _start(microgrid: Microgrid, node: Building, wrapper: list[str]) -> "subprocess.Popen[bytes]":
+    """The neighbours, then the node under the limit. Raises LaunchError, BrokerError."""
+    print(
+        f"{len(microgrid.buildings)} nodes, {node.name} under the limit; broker: {node.broker.program.name}"
+    )
+    microgrid.prepare()
+    neighbours = [building for building in microgrid.buildings if building is not node]
+    for building in neighbours:
+        building.start_node()
+    deadline_s = time.monotonic() + _START_TIMEOUT_S
+    for building in neighbours:
+        building.wait_until_up(deadline_s)
+    node.start_node(wrapper)
+    assert node.process is not None
+    return node.process
+
+
+def _follow(node: Building, process: "subprocess.Popen[bytes]", probe: Probe, duration_s: float) -> Outcome:
+    """Look at the node until the time is over or it has died."""
+    outcome, printed_s = Outcome(probe.figures), float("-inf")
+    try:
+        node.wait_until_up(time.monotonic() + _START_TIMEOUT_S)
+    except LaunchError as error:  # here that is a result
+        outcome.failures.append(str(error))
+        return outcome
+    began_s = time.monotonic()
+    while process.poll() is None and outcome.seconds < duration_s:
+        time.sleep(min(_LOOK_EVERY_S, duration_s - outcome.seconds))
+        outcome.seconds = time.monotonic() - began_s
+        probe.look_at_process()
+        probe.look_at_group()
+        outcome.figures = probe.figures
+        try:
+            outcome.health, outcome.twins = node.ask("/health"), node.ask("/twins")
+        except (OSError, ValueError):
+            outcome.health = None
+        if outcome.seconds - printed_s >= _PRINT_EVERY_S:
+            printed_s = outcome.seconds
+            _say(outcome.progress())
+    outcome.failures += _not_well(outcome)
+    return outcome
+
+
+def _not_well(outcome: Outcome) -> list[str]:
+    if outcome.health is None:
+        return ["the node did not answer at the end"]
+    failures = []
+    if outcome.health["status"] != "ok":
+        failures.append(f"the node was not well: {'; '.join(outcome.health['troubles'])}")
+    if not outcome.validated:
+        failures.append("the node validated no contract: it did nothing that could need memory")
+    return failures
+
+
+def _say(line: str) -> None:
+    if sys.stdout.isatty():
+        print(f"\r{line}\x1b[K", end="", flush=True)
+    else:
+        print(line, flush=True)
+
+
+def _print(outcome: Outcome, file: Path) -> None:
+    report = outcome.report()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(report, indent=2) + "\n")
+    if sys.stdout.isatty():
+        print()
+    for key, value in report.items():
+        if key != "failures":
+            print(f"  {key:20} {_shown(value):>10}")
+    print(f"{'FAILED' if outcome.failures else 'within the limit'}; {file}", flush=True)
+    for failure in outcome.failures:
+        print(f"FAILED: {failure}", file=sys.stderr)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,127 @@
+"""A configuration is right as a whole, or every mistake in it is named."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.__main__ import main
+from edge.config import ConfigError, build, load
+from edge.options import OPTIONS, REQUIRED, SINGLE
+
+GYM = Path(__file__).parents[1] / "deploy" / "nodes" / "gym.toml"
+
+
+def raw(**sections):
+    return {
+        "node": {"name": "gym", "state_dir": "state"},
+        "bus": [{"name": "b", "port": "/dev/null"}],
+        "meter": [{"name": "m", "bus": "b", "address": 1, "profile": "sdm630"}],
+        **sections,
+    }
+
+
+def mistakes(**sections):
+    with pytest.raises(ConfigError) as caught:
+        build(raw(**sections), "gym.toml")
+    return str(caught.value)
+
+
+def test_the_shipped_example_is_right():
+    config = load(GYM)
+    assert (config.name, len(config.twins), len(config.meters), len(config.relays)) == ("gym", 3, 3, 1)
+    assert config.inbox.port == 1883
+
+
+@pytest.mark.parametrize(
+    ("sections", "named"),
+    [
+        ({"node": {"state_dir": "s"}}, "node.name = None: is required"),
+        ({"node": {"name": "Gym!", "state_dir": "s"}}, "node.name = 'Gym!': must match"),
+        ({"node": {"name": "gym", "state_dir": ""}}, "node.state_dir = '': must not be empty"),
+        ({"limits": {"lsas": 4}}, "limits.lsas = 4: must lie in 8 .. 16384"),
+        ({"limits": {"lsas": "many"}}, "limits.lsas = 'many': int expected"),
+        ({"limits": {"lsas": True}}, "limits.lsas = True: int expected"),
+        ({"limits": {"lsas": 1.5}}, "limits.lsas = 1.5: int expected"),
+        ({"limit": {}}, "limit = '...': no such section"),
+        ({"limits": {"lsa": 4}}, "limits.lsa = 4: no such key"),
+        ({"mqtt": {"port": 0}}, "mqtt.port = 0: must lie in 1 .. 65535"),
+        ({"neighbour": [{"name": "gym", "host": "x"}]}, "neighbour[0].name = 'gym': a node is not its own"),
+        ({"neighbour": [{"name": "a", "host": "x"}] * 2}, "neighbour.name = 'a': stands twice"),
+        ({"neighbour": {"name": "a"}}, "tables [[neighbour]] are expected"),
+        ({"bus": [{"name": "b", "port": "p", "parity": "X"}]}, "bus[0].parity = 'X': one of N, E, O"),
+        ({"meter": [{"name": "m", "bus": "c", "address": 1, "profile": "sdm120"}]}, "meter[0].bus = 'c'"),
+        ({"meter": [{"name": "m", "bus": "b", "address": 0, "profile": "sdm120"}]}, "meter[0].address = 0"),
+        ({"meter": [{"name": "m", "bus": "b", "address": 1, "profile": "sdm9"}]}, "meter[0].profile = 'sdm9'"),
+        ({"twin": [{"name": "t", "kind": "lamp"}]}, "twin[0].kind = 'lamp': one of"),
+        ({"twin": [{"name": "t", "kind": "load", "input": "m.l4"}]}, "twin[0].input = 'm.l4': no such meter"),
+        ({"twin": [{"name": "t", "kind": "load", "relay": "r"}]}, "twin[0].relay = 'r': no such relay"),
+        ({"twin": [{"name": "t", "kind": "grid"}]}, "twin[0].capacity_w = 0.0"),
+        ({"twin": [{"name": "t", "kind": "both", "input": "m.l1"}]}, "twin[0].production_input = ''"),
+        ({"twin": [{"name": "t", "kind": "load", "sign": 0}]}, "twin[0].sign = 0"),
+        ({"twin": [{"name": "t", "kind": "load", "power_w": float("nan")}]}, "twin[0].power_w = nan"),
+    ],
+)
+def test_a_mistake_is_named_with_file_key_and_value(sections, named):
+    text = mistakes(**sections)
+    assert named in text
+    assert text.startswith("gym.toml: ")
+
+
+def test_all_mistakes_are_reported_at_once():
+    text = mistakes(limits={"lsas": 1, "names": 1}, mqtt={"port": 99999})
+    assert len(text.splitlines()) == 3
+
+
+@pytest.mark.parametrize("section", OPTIONS)
+def test_every_number_has_a_range_that_holds_its_default(section):
+    for option in OPTIONS[section]:
+        if option.type in (int, float):
+            assert option.least is not None
+            assert option.most is not None
+            assert option.default is REQUIRED or option.least <= option.default <= option.most
+
+
+values = st.recursive(
+    st.integers() | st.floats() | st.text(max_size=8) | st.booleans(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+keys = st.sampled_from(sorted({option.key for options in OPTIONS.values() for option in options}))
+
+
+@given(st.dictionaries(st.sampled_from(sorted(OPTIONS)), values | st.dictionaries(keys, values, max_size=4)))
+def test_any_tables_are_accepted_or_refused_with_a_message(sections):
+    try:
+        build({**raw(), **sections}, "f")
+    except ConfigError as error:
+        assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"[node", "is no TOML"), (b"\xff\xfe", "is no TOML"), (None, "cannot be read")]
+)
+def test_a_file_that_is_no_configuration_is_named(tmp_path, capsys, content, message):
+    path = tmp_path / "node.toml"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["check", "--config", str(path)]) == 1
+    error = capsys.readouterr().err
+    assert str(path) in error
+    assert message in error
+
+
+def test_check_prints_the_budget(capsys):
+    assert main(["check", "--config", str(GYM)]) == 0
+    printed = capsys.readouterr().out
+    assert "LSA slots" in printed
+    assert "total" in printed
+
+
+def test_options_prints_every_key(capsys):
+    assert main(["options"]) == 0
+    printed = capsys.readouterr().out
+    for section, options in OPTIONS.items():
+        assert (f"[{section}]" if section in SINGLE else f"[[{section}]]") in printed
+        assert all(option.key in printed for option in options)
