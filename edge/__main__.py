@@ -146,4 +146,7 @@ def _run(path: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # whoever read what we print has gone, as `head` does
+        sys.stderr.close()

@@ -12,8 +12,8 @@ from .config import NodeConfig
 from .net.frame import MAX_FRAME_BYTES
 from .space.tuplespace import Limits, TupleSpace
 
-INTERPRETER_MB = 24.6  # CPython 3.11 with paho, orjson, pyserial, http.server: RSS, x86-64
-THREAD_KB = 120  # measured: stack touched and thread state
+INTERPRETER_MB = 26.8  # CPython 3.11, paho, orjson, pyserial, http.server, our modules: RSS, x86-64
+THREAD_KB = 30  # stack touched and thread state of an idle thread
 TWIN_KB = 12  # measured: a prosumer twin with its consumer, supplier and LSA shadow
 
 
@@ -38,14 +38,14 @@ def budget(config: NodeConfig) -> list[Line]:
     )  # fmt: skip
     threads = 3 + len(config.neighbours) + len(config.buses) + limits.http_requests
     return [
-        Line("interpreter", "CPython and libraries (measured)", INTERPRETER_MB * 1024),
+        Line("interpreter", "CPython, libraries, code (measured)", INTERPRETER_MB * 1024),
         Line("LSA slots", f"{limits.lsas} LSAs", _sizes(space, "lsa_") / 1024),
         Line("properties", f"{limits.properties} properties", _sizes(space, "p_") / 1024),
         Line("value heap", f"{space.heap.blocks} blocks", _sizes(space.heap, "") / 1024),
         Line(
             "names", f"{limits.names} names, {limits.nodes} nodes", 120 * (limits.names + limits.nodes) / 1024
         ),
-        Line("inbox", f"{limits.inbox_frames} frames waiting, 1 kB each", limits.inbox_frames),
+        Line("inbox", f"at most {limits.inbox_frames} frames waiting", limits.inbox_kb),
         Line("links", f"{len(config.neighbours)} neighbours, one frame each", MAX_FRAME_BYTES / 1024 * 4),
         Line("twins", f"{len(config.twins)} twins", TWIN_KB * len(config.twins)),
         Line("threads", f"{threads} threads", THREAD_KB * threads),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .energy.messages import Priority
+from .energy.supplier import table_bytes
 from .meter.profile import ProfileError, load_profile
 from .meter.settings import BusSettings, MeterSettings, RelaySettings
 from .net.mqtt import BrokerSettings, NeighbourSettings
@@ -36,6 +37,7 @@ class LimitSettings:
     nodes: int
     value_bytes: int
     inbox_frames: int
+    inbox_kb: int
     promises: int
     offers: int
     reaction_ms: int
@@ -150,7 +152,11 @@ def _value(option: Option, where: str, raw: Any, complain: Complain) -> Any:
         complain(where, value, f"must match {option.pattern}")
     elif option.default is REQUIRED and not text:
         complain(where, value, "must not be empty")
-    elif option.least is not None and option.most is not None and not option.least <= float(text) <= option.most:
+    elif (
+        option.least is not None
+        and option.most is not None
+        and not option.least <= float(text) <= option.most
+    ):
         complain(where, value, f"must lie in {option.range}")
     return value
 
@@ -160,6 +166,10 @@ def _check_references(tables: dict[str, list[dict[str, Any]]], complain: Complai
         names = [row["name"] for row in rows if "name" in row]
         for name in {name for name in names if names.count(name) > 1}:
             complain(f"{section}.name", name, "stands twice")
+    limits = tables["limits"][0]
+    if limits["value_bytes"] < table_bytes(limits["promises"]):
+        needed = table_bytes(limits["promises"])
+        complain("limits.value_bytes", limits["value_bytes"], f"{needed} needed for limits.promises")
     own = tables["node"][0]["name"]
     for i, row in enumerate(tables["neighbour"]):
         if row["name"] == own:

@@ -47,6 +47,7 @@ class Node:
         self.engine = Engine(self.space, self.gateway)
         self.twins: list[ProsumerTwin] = []
         self._devices: list[tuple[Device, ProsumerTwin]] = []
+        self._behind: dict[str, list[tuple[Device, ProsumerTwin]]] = {}  # by meter input
         self.readings = self.readings_undefined = 0
         self.invariants_checked = self.invariants_broken = 0
         self.last_violation = ""
@@ -62,6 +63,8 @@ class Node:
             device = Device(device_settings)
             self.twins.append(twin)
             self._devices.append((device, twin))
+            for name in device.inputs:
+                self._behind.setdefault(name, []).append((device, twin))
             recalled = isinstance(remembered, dict) and _recall(twin, remembered.get(settings.name))
             if not (recalled and device.inputs):
                 twin.measured(*device.powers_w(self._clock.now_s()))
@@ -80,7 +83,8 @@ class Node:
             if not device.known(now_s) and settled > device.settings.grace_s:
                 self._measure(device, twin)
         self._check_invariants()
-        self._state.save(self._memory())
+        if self._state.due:
+            self._state.save(self._memory())
 
     def receive(self, peer: str, frame: bytes) -> None:
         """A frame from a neighbour."""
@@ -95,11 +99,10 @@ class Node:
         """A meter has spoken."""
         self.readings += 1
         self.readings_undefined += reading.power_w is None
-        for device, twin in self._devices:
-            if reading.device in device.inputs:
-                device.read(reading.device, reading.power_w, reading.at_s)
-                if device.known(reading.at_s):
-                    self._measure(device, twin)
+        for device, twin in self._behind.get(reading.device, ()):
+            device.read(reading.device, reading.power_w, reading.at_s)
+            if device.known(reading.at_s):
+                self._measure(device, twin)
 
     @property
     def busy(self) -> bool:
@@ -114,7 +117,7 @@ class Node:
 
     def close(self) -> None:
         """Before the end: nothing that is agreed may be forgotten."""
-        self._state.save(self._memory(), force=True)
+        self._state.save(self._memory())
 
     # ---- what it shows -----------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ class Option:
         if self.choices:
             return " | ".join(self.choices)
         if self.least is not None or self.most is not None:
-            return f"{self.least:g} .. {self.most:g}"
+            return f"{self.least:,} .. {self.most:,}"
         return self.pattern
 
 
@@ -61,9 +61,10 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _number("heap_kb", 128, 4, 4000, "bytes of property values, in kB"),
         _number("names", 640, 64, 65000, "different names of agents and addressees"),
         _number("nodes", 32, 2, 1024, "nodes of the microgrid that are remembered"),
-        _number("value_bytes", 4096, 256, 8192, "longest property value"),
+        _number("value_bytes", 8192, 256, 16384, "longest property value; 92 for each promise and refusal"),
         _number("inbox_frames", 256, 8, 65536, "frames received and not yet read; the oldest is dropped"),
-        _number("promises", 64, 1, 1024, "consumers that one twin supplies at the same time"),
+        _number("inbox_kb", 512, 64, 16384, "kB of them"),
+        _number("promises", 64, 1, 160, "consumers that one twin supplies at the same time"),
         _number("offers", 8, 1, 64, "offers that one twin has outstanding"),
         _number("reaction_ms", 20, 1, 1000, "least time between two reactions"),
         _number("http_requests", 4, 1, 32, "HTTP requests answered at the same time"),

@@ -25,28 +25,33 @@ class NodeStuck(RuntimeError):
 
 
 class Mailbox:
-    """A bounded queue between threads: when it is full the oldest item is dropped and counted."""
+    """A queue between threads, bounded in items and bytes: the oldest make room, and are counted."""
 
-    def __init__(self, size: int, wake: threading.Event) -> None:
-        self._items: deque[Any] = deque(maxlen=size)
+    def __init__(self, size: int, wake: threading.Event, most_bytes: int = 0) -> None:
+        self._items: deque[tuple[Any, int]] = deque()
+        self._size = size
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._wake = wake
+        self._lock = threading.Lock()
         self.dropped = 0
 
-    def put(self, item: Any) -> None:
+    def put(self, item: Any, size_bytes: int = 0) -> None:
         """Called from any thread."""
-        if len(self._items) == self._items.maxlen:
-            self.dropped += 1
-        self._items.append(item)
+        with self._lock:
+            self._items.append((item, size_bytes))
+            self._bytes += size_bytes
+            while len(self._items) > self._size or self._bytes > self._most_bytes:
+                self._bytes -= self._items.popleft()[1]
+                self.dropped += 1
         self._wake.set()
 
     def drain(self) -> list[Any]:
         """What waits now; called from the main thread."""
-        taken = []
-        for _ in range(len(self._items)):
-            try:
-                taken.append(self._items.popleft())
-            except IndexError:  # a full mailbox dropped one meanwhile
-                break
+        with self._lock:
+            taken = [item for item, _ in self._items]
+            self._items.clear()
+            self._bytes = 0
         return taken
 
 
@@ -58,7 +63,7 @@ class Runtime:
         self._node = node
         self._clock = clock
         self._wake = threading.Event()
-        self._frames = Mailbox(limits.inbox_frames, self._wake)
+        self._frames = Mailbox(limits.inbox_frames, self._wake, limits.inbox_kb * 1024)
         self._links = Mailbox(limits.nodes, self._wake)
         self._readings = Mailbox(limits.lsas, self._wake)
         self._questions = Mailbox(2 * limits.http_requests, self._wake)
@@ -70,7 +75,7 @@ class Runtime:
         """Until `stop`: start links and meters, keep the beats, then close everything."""
         node, clock = self._node, self._clock
         node.links.start(
-            lambda peer, frame: self._frames.put((peer, frame)),
+            lambda peer, frame: self._frames.put((peer, frame), len(frame)),
             lambda peer, up: self._links.put((peer, up)),
         )
         node.meters.start(self._readings.put)

@@ -55,15 +55,17 @@ class StateFile:
             self._complain("cannot be set aside", error)
         return {}
 
-    def save(self, memory: dict[str, Any], force: bool = False) -> None:
-        """Write the memory if it changed and the last write is `SAVE_EVERY_S` ago."""
-        now_s = self._clock.now_s()
-        if not force and now_s - self._saved_s < SAVE_EVERY_S:
-            return
+    @property
+    def due(self) -> bool:
+        """Whether the last write is long enough ago for the next."""
+        return self._clock.now_s() - self._saved_s >= SAVE_EVERY_S
+
+    def save(self, memory: dict[str, Any]) -> None:
+        """Write the memory if it changed."""
         data = orjson.dumps({"version": _VERSION, **memory})
         if data == self._written:
             return
-        self._saved_s = now_s
+        self._saved_s = self._clock.now_s()
         try:
             self._write(data)
         except OSError as error:

@@ -69,6 +69,7 @@ class Broker:
                 stdout=output,
                 stderr=output,
                 env={**os.environ, **self.program.environment},
+                start_new_session=True,  # Ctrl-C is for us, who end it in turn
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
             )
         self._wait_until_it_accepts(self._process)

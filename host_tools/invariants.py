@@ -25,7 +25,9 @@ def broken(world: World) -> list[str]:
             promise = supplier.supplier.promises.get(twin.name) if supplier else None
             same = promise and (promise.key, promise.revision) == (contract.id, contract.revision)
             if promise and same and abs(promise.power_w - part.power_w) > _TOLERANCE_W:
-                found.append(f"I6 {twin.name} takes {part.power_w}, {part.supplier} books {promise.power_w} W")
+                found.append(
+                    f"I6 {twin.name} takes {part.power_w}, {part.supplier} books {promise.power_w} W"
+                )
             if promise and same and part.max_w > promise.max_w + _TOLERANCE_W:
                 found.append(f"I1 {twin.name} may draw {part.max_w}, {part.supplier} keeps {promise.max_w} W")
     return found

@@ -30,11 +30,18 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser("run", help="run a microgrid: four generated buildings, or measured data")
     parser.add_argument("--duration", type=float, help="seconds; default: until Ctrl-C")
     parser.add_argument("--data", type=Path, help="folder of measured node files instead of generated power")
-    parser.add_argument("--start", help="date and time in the data (default: ten on a sunny morning), "
-                                        "or hour of the day for generated power (default 10)")  # fmt: skip
+    parser.add_argument(
+        "--start",
+        help="date and time in the data (default: ten on a sunny morning), or for generated power the hour "
+        "of the day (default 10)",
+    )
     parser.add_argument("--speed", type=float, default=1.0, help="how much faster than life powers change")
-    parser.add_argument("--grid-w", type=float, default=10_000.0,
-                        help="power of the grid connection at the first node, 0: none (default 10000)")  # fmt: skip
+    parser.add_argument(
+        "--grid-w",
+        type=float,
+        default=10_000.0,
+        help="power of the grid connection at the first node, 0: none (default 10000)",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("build"), help="folder for run.json and logs")
     parser.set_defaults(command=run)

@@ -34,7 +34,9 @@ def imports(path):
     typing_only = {
         node
         for block in ast.walk(tree)
-        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test) and isinstance(block.test, ast.Name)
+        if isinstance(block, ast.If)
+        and "TYPE_CHECKING" in ast.dump(block.test)
+        and isinstance(block.test, ast.Name)
         for part in block.body
         for node in ast.walk(part)
     }
@@ -93,7 +95,9 @@ def test_the_kernel_uses_only_what_micropython_has():
 
 
 def test_every_room_has_rules():
-    rooms = {path.name for path in (REPOSITORY / "edge").iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    rooms = {
+        path.name for path in (REPOSITORY / "edge").iterdir() if path.is_dir() and any(path.glob("*.py"))
+    }
     assert rooms <= MAY_IMPORT.keys()
 
 

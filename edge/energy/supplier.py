@@ -25,6 +25,14 @@ from .rules import (
     with_margin,
 )
 
+REFUSALS_MAX = 16
+_ANSWER_BYTES = 92  # the longest name, a number, a word
+
+
+def table_bytes(promises: int) -> int:
+    """The longest confirmation table of a supplier with that many promises."""
+    return _ANSWER_BYTES * (promises + REFUSALS_MAX)
+
 
 class State(StrEnum):
     """How far a promise has come."""
@@ -200,7 +208,13 @@ class Supplier:
             whole = power_w >= seen.request.power_w
             valid_s = OFFER_VALIDITY_S + OFFER_GRACE_S if whole else PARTIAL_OFFER_S
             self.promises[seen.consumer] = Promise(
-                State.OFFERED, seen.request.id, power_w, max_w, now_s + valid_s, seen.request.priority, seen.hops
+                State.OFFERED,
+                seen.request.id,
+                power_w,
+                max_w,
+                now_s + valid_s,
+                seen.request.priority,
+                seen.hops,
             )
             available_w = within_w - max_w
 
@@ -240,7 +254,7 @@ class Supplier:
             promise.deadline_s = now_s + contract.ttl_s + OFFER_GRACE_S
 
     def _refuse(self, consumer: str, contract_id: int) -> None:
-        if len(self._refused) < self._promises_max or consumer in self._refused:
+        if len(self._refused) < REFUSALS_MAX or consumer in self._refused:
             self._refused[consumer] = contract_id
 
     def _has_place(self) -> bool:

@@ -197,7 +197,14 @@ class MeterBus:
     def _serve(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            self._wake.wait(self.step())
+            try:
+                pause_s = self.step()
+            except Exception as defect:  # ours, since the line's own faults are BusErrors: start the port anew
+                logger.exception("bus %s: a defect", self.settings.name)
+                self._close()
+                self._port_failed(PortLost(str(defect)))
+                pause_s = REOPEN_STEP_S
+            self._wake.wait(pause_s)
         self._close()
 
 

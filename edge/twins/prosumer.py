@@ -117,7 +117,9 @@ class ProsumerTwin(Agent):
         self._role = role
         if self.settings.consumes:
             self.consumer.set_need(consumed_w)
-            self.consumer.step(self._clock.now_s())  # a contract never gives more than is needed, not even now
+            self.consumer.step(
+                self._clock.now_s()
+            )  # a contract never gives more than is needed, not even now
         if self.settings.supplies:
             before_w = self.supplier.capacity_w
             self.supplier.set_capacity(produced_w)

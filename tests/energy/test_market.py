@@ -1,15 +1,16 @@
-"""Suppliers and consumers face to face, without a network: property-based, every message may be lost or late."""
+"""Suppliers and consumers face to face, property-based: every message may be lost or late."""
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from edge.energy.consumer import Consumer
-from edge.energy.messages import Contract, Part, Priority, Request
+from edge.energy.messages import Contract, Part, Priority, Request, encode_answers
 from edge.energy.policies import SeenRequest, consumer_policy, producer_policy
-from edge.energy.supplier import State, Supplier
+from edge.energy.supplier import State, Supplier, table_bytes
 
 CONSUMERS = ["n.c0", "n.c1", "n.c2"]
 SUPPLIERS = ["n.p0", "n.p1"]
@@ -203,4 +204,20 @@ def test_prioritisation_puts_near_urgent_waiting_small_first(order):
         SeenRequest("f", Request(1, 1.0, Priority.HIGH, 9.0), 2, 0.0),
     ]
     shuffled = [wanted[i] for i in order]
-    assert [each.consumer for each in producer_policy("prioritisation").order(shuffled, 0.0)] == list("abcdef")
+    assert [each.consumer for each in producer_policy("prioritisation").order(shuffled, 0.0)] == list(
+        "abcdef"
+    )
+
+
+@pytest.mark.parametrize("promises", [1, 16, 160])
+def test_the_longest_confirmation_table_fits_what_the_configuration_asks_for(promises):
+    supplier = make_supplier(capacity_w=1e6)
+    supplier._promises_max = promises
+    for i in range(promises + 40):
+        part = Part("n.p", 1.0 if i < promises else 1e6, 1.05e6)
+        contract = Contract(2**53 - i, 0, False, 60, (Part("n.p", 1.0, 1.05),) if i < promises else (part,))
+        supplier.see_contract(f"{'x' * 60}{i:04d}", contract, 0, 0.0)
+    answers = supplier.answers()
+    assert sum(each.agreed for each in answers.values()) == promises
+    assert len(answers) > promises
+    assert len(encode_answers(answers)) <= table_bytes(promises)

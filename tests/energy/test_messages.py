@@ -25,7 +25,11 @@ from edge.energy.rules import with_margin
 powers = st.floats(0.01, 1e6).map(round_w)
 ids = st.integers(0, 2**53)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=12,
 )
@@ -50,7 +54,11 @@ def test_a_contract_survives(number, valid, shares):
     assert parse_contract(contract.encode()) == contract
 
 
-@given(st.dictionaries(st.text(min_size=1, max_size=8), st.tuples(st.integers(0, 2**53), st.booleans()), max_size=5))
+@given(
+    st.dictionaries(
+        st.text(min_size=1, max_size=8), st.tuples(st.integers(0, 2**53), st.booleans()), max_size=5
+    )
+)
 def test_a_confirmation_table_survives(rows):
     answers = {name: Answer(*row) for name, row in rows.items()}
     assert parse_answers(encode_answers(answers)) == answers

@@ -83,12 +83,16 @@ def test_an_unplugged_meter_is_undefined_reported_and_taken_up_again(microgrid):
     gym = microgrid.buildings[2]
     wait_for(lambda: served(gym), 20, "the gym is served")
     gym.meter.unplug()
-    wait_for(lambda: any("rs485" in each for each in gym.ask("/health")["troubles"]), 10, "the bus is reported")
+    wait_for(
+        lambda: any("rs485" in each for each in gym.ask("/health")["troubles"]), 10, "the bus is reported"
+    )
     wait_for(lambda: gym.ask("/node")["total"]["requested_w"] == 0, 10, "its load counts as gone")
     gym.meter.replug()
     wait_for(lambda: served(gym), 20, "the gym is served again")
     gym.meter.inject(1, Fault.BAD_CRC)
-    wait_for(lambda: any("meter m1" in each for each in gym.ask("/health")["troubles"]), 10, "bad answers show")
+    wait_for(
+        lambda: any("meter m1" in each for each in gym.ask("/health")["troubles"]), 10, "bad answers show"
+    )
     assert gym.ask("/health")["readings_undefined"] > 0
 
 
@@ -171,6 +175,21 @@ def test_a_state_folder_that_cannot_be_made_ends_the_node_with_code_3(tmp_path):
     assert "node.state_dir" in building.log_tail()
 
 
+def test_a_full_disk_is_reported_and_the_node_trades_on(tmp_path):
+    microgrid = Microgrid(plans()[:1], tmp_path, Pace(power_period_s=0.5))
+    building = microgrid.buildings[0]
+    building.plan.neighbours.clear()
+    state = building.directory / "state"
+    state.mkdir()
+    (state / "state.partial").symlink_to("/dev/full")
+    with microgrid:
+        wait_for(
+            lambda: "state cannot be written" in str(building.ask("/health")["troubles"]), 15, "it is said"
+        )
+        wait_for(lambda: served(building), 10, "it trades all the same")
+        assert "No space left" in building.log_tail()
+
+
 def test_a_wrong_configuration_ends_the_node_with_code_1(tmp_path):
     microgrid = Microgrid([BuildingPlan("gym", [])], tmp_path, Pace())
     building = microgrid.buildings[0]
@@ -202,14 +221,19 @@ def test_status_tells_how_a_node_is(microgrid, capsys):
 def test_run_replays_measured_data(tmp_path, capsys):
     data = tmp_path / "data"
     data.mkdir()
-    for node, rows in {"n1": [("pv", "pv", 900.0)], "n2": [("house", "load", 400.0), ("tv", "load", 80.0)]}.items():
+    for node, rows in {
+        "n1": [("pv", "pv", 900.0)],
+        "n2": [("house", "load", 400.0), ("tv", "load", 80.0)],
+    }.items():
         lines = ["timestamp,device,kind,power_w,filled"]
         for minute in range(120):
             stamp = f"2014-06-01T{9 + minute // 60:02d}:{minute % 60:02d}Z"
             lines += [f"{stamp},{name},{kind},{power_w},0" for name, kind, power_w in rows]
         (data / f"{node}.csv").write_text("\n".join(lines) + "\n")
     out = tmp_path / "out"
-    code = main(["run", "--duration", "8", "--data", str(data), "--speed", "20", "--grid-w", "0", "--out", str(out)])
+    code = main(
+        ["run", "--duration", "8", "--data", str(data), "--speed", "20", "--grid-w", "0", "--out", str(out)]
+    )
     printed = capsys.readouterr()
     assert code == 0, printed
     report = json.loads((out / "run.json").read_text())

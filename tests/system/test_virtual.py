@@ -152,7 +152,9 @@ def test_an_undefined_reading_keeps_contracts_for_the_grace_and_not_longer(world
 
 def test_a_building_switches_from_consumer_to_producer(world):
     world.add("n1", ["n2"], [{"name": "house", "kind": "building", "input": "m.total"}])
-    world.add("n2", ["n1"], [*producers(1, 500.0), {"name": "load", "kind": "load", "power_w": 50.0, "impact": 3}])
+    world.add(
+        "n2", ["n1"], [*producers(1, 500.0), {"name": "load", "kind": "load", "power_w": 50.0, "impact": 3}]
+    )
     world.boot()
     house = world.nodes["n1"].node.twins[0]
     world.nodes["n1"].meters.say("m.total", 200.0)
@@ -189,7 +191,9 @@ def test_a_stop_order_ends_contracts_opens_the_relay_and_lapses(world):
 
 
 def test_a_contract_expires_and_is_replaced(world):
-    world.add("n1", [], [*producers(1, 500.0), {"name": "load", "kind": "load", "power_w": 50, "contract_s": 20}])
+    world.add(
+        "n1", [], [*producers(1, 500.0), {"name": "load", "kind": "load", "power_w": 50, "contract_s": 20}]
+    )
     world.boot()
     world.run(5, checked(world))
     load = world.nodes["n1"].node.twins[1]
@@ -206,7 +210,11 @@ def test_the_same_seed_gives_the_same_run():
         build(world, lambda name: producers(3) + loads(4))
         world.network.set_quality("n1", "n2", LinkQuality(latency_s=0.02, loss=0.2, duplicate=0.1))
         world.run(60)
-        result = [(t.name, t.validated, t.response_s, t.events.total) for n in world.nodes.values() for t in n.node.twins]
+        result = [
+            (t.name, t.validated, t.response_s, t.events.total)
+            for n in world.nodes.values()
+            for t in n.node.twins
+        ]
         world.close()
         return repr(result), world.events
 
@@ -238,7 +246,9 @@ def test_storms_break_no_invariant_and_heal(seed):
         latency_s=0.02, loss=rng.choice([0, 0.1, 0.3]), duplicate=rng.choice([0, 0.2]),
         delay=rng.choice([0, 0.2]), corrupt=rng.choice([0, 0.1]),
     )  # fmt: skip
-    build(world, lambda name: producers(rng.randint(0, 4), rng.choice([20.0, 60.0])) + loads(rng.randint(1, 4)))
+    build(
+        world, lambda name: producers(rng.randint(0, 4), rng.choice([20.0, 60.0])) + loads(rng.randint(1, 4))
+    )
     pairs = [(a, b) for a, others in chain(NAMES).items() for b in others]
     for pair in pairs:
         world.network.set_quality(*pair, quality)

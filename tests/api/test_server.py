@@ -1,0 +1,87 @@
+"""The HTTP server: answers, refuses, and is not held up by anybody."""
+
+import json
+import socket
+import threading
+import urllib.error
+import urllib.request
+
+import pytest
+
+from edge.api.server import ApiError, ApiServer
+
+
+@pytest.fixture
+def gate():
+    return threading.Event()
+
+
+@pytest.fixture
+def server(gate):
+    def ill():
+        raise RuntimeError("no answer")
+
+    def slow():
+        gate.wait(5)
+        return "done"
+
+    queries = {"/health": lambda: {"status": "ok"}, "/ill": ill, "/slow": slow}
+    server = ApiServer("127.0.0.1", 0, queries, 2)
+    server.start()
+    yield server
+    gate.set()
+    server.stop()
+
+
+def get(server, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=5) as response:
+        return json.loads(response.read())
+
+
+def test_a_query_is_answered_as_json(server):
+    assert get(server, "/health?x=1") == {"status": "ok"}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 404), ("/../etc/passwd", 404), ("/ill", 503)])
+def test_errors_have_a_status_and_a_reason(server, path, status):
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        get(server, path)
+    assert caught.value.code == status
+    assert json.loads(caught.value.read())["error"]
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"\x00\xff\n\n", b"POST /health HTTP/1.1\r\n\r\n", b"GET " + b"a" * 70_000]
+)
+def test_what_is_no_get_changes_nothing(server, text):
+    with socket.create_connection(("127.0.0.1", server.port), 5) as client:
+        client.sendall(text)
+    assert get(server, "/health") == {"status": "ok"}
+
+
+def test_more_requests_than_allowed_are_turned_away(server, gate):
+    slow = [threading.Thread(target=get, args=(server, "/slow")) for _ in range(2)]
+    for each in slow:
+        each.start()
+    refused = 0
+    for _ in range(50):
+        try:
+            get(server, "/health")
+        except OSError:
+            refused += 1
+            break
+        threading.Event().wait(0.02)
+    gate.set()
+    for each in slow:
+        each.join()
+    assert refused
+    assert get(server, "/health") == {"status": "ok"}
+
+
+def test_a_port_in_use_is_named():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ApiError, match=f"port {port}"):
+            ApiServer("127.0.0.1", port, {}, 1)
