@@ -89,6 +89,13 @@ def build(raw: dict[str, Any], file: str) -> NodeConfig:
         _check_references(tables, complain)
     if mistakes:
         raise ConfigError("\n".join(mistakes))
+    try:
+        return _assemble(tables)
+    except ValueError as error:  # what only the rooms themselves can judge
+        raise ConfigError(f"{file}: {error}") from None
+
+
+def _assemble(tables: dict[str, list[dict[str, Any]]]) -> NodeConfig:
     node, mqtt, api = tables["node"][0], tables["mqtt"][0], tables["api"][0]
     limits = LimitSettings(**tables["limits"][0])
     return NodeConfig(
@@ -174,6 +181,13 @@ def _check_references(tables: dict[str, list[dict[str, Any]]], complain: Complai
     for i, row in enumerate(tables["neighbour"]):
         if row["name"] == own:
             complain(f"neighbour[{i}].name", own, "a node is not its own neighbour")
+    for name in {row["name"] for row in tables["meter"]} & {row["name"] for row in tables["relay"]}:
+        complain("relay.name", name, "a meter is called so")
+    for i, row in enumerate(tables["meter"]):
+        if any(
+            (row["bus"], row["address"]) == (other["bus"], other["address"]) for other in tables["meter"][:i]
+        ):
+            complain(f"meter[{i}].address", row["address"], "another meter of that bus has it")
     buses = {row["name"] for row in tables["bus"]}
     for section in ("meter", "relay"):
         for i, row in enumerate(tables[section]):

@@ -59,6 +59,12 @@ def test_the_shipped_example_is_right():
             {"meter": [{"name": "m", "bus": "b", "address": 1, "profile": "sdm9"}]},
             "meter[0].profile = 'sdm9'",
         ),
+        (
+            {"meter": [{"name": n, "bus": "b", "address": 1, "profile": "sdm120"} for n in "mn"]},
+            "another meter",
+        ),
+        ({"relay": [{"name": "m", "bus": "b", "address": 2, "coil": 0}]}, "relay.name = 'm': a meter is"),
+        ({"mqtt": {"host": "a" * 70 + ".b"}}, "gym.toml: "),
         ({"twin": [{"name": "t", "kind": "lamp"}]}, "twin[0].kind = 'lamp': one of"),
         ({"twin": [{"name": "t", "kind": "load", "input": "m.l4"}]}, "twin[0].input = 'm.l4': no such meter"),
         ({"twin": [{"name": "t", "kind": "load", "relay": "r"}]}, "twin[0].relay = 'r': no such relay"),
