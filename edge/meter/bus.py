@@ -199,7 +199,7 @@ class MeterBus:
             self._wake.clear()
             try:
                 pause_s = self.step()
-            except Exception as defect:  # ours, since the line's own faults are BusErrors: start the port anew
+            except Exception as defect:  # ours: the line's own faults are BusErrors
                 logger.exception("bus %s: a defect", self.settings.name)
                 self._close()
                 self._port_failed(PortLost(str(defect)))

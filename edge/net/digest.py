@@ -1,17 +1,19 @@
 """Heartbeats and the digest that heals lost frames: anti-entropy (DESIGN 5, spreading).
 
 Each node beats every `BEAT_S`; the beat floods the microgrid and carries the digest of what that node
-shows. Who holds something else after `GRACE_S` asks the neighbour it heard the beat from for the
-roster, then for the LSAs it lacks. The standing cost is one small message per link, origin and beat,
-whatever the number of twins.
+shows. Who holds something else asks the neighbour it heard the beat from for the roster, then for the
+LSAs it lacks: a lost frame is healed within `BEAT_S` and the way there and back, twice. The standing
+cost is one small message per link, origin and beat, whatever the number of twins.
 """
+
+from dataclasses import replace
 
 from ..space.errors import SpaceFull
 from ..space.exchange import meet, reincarnate, roster
 from ..space.names import NIL
-from ..space.origins import LIFE_S
+from ..space.origins import LIFE_S, checksum
 from ..space.tuplespace import SELF, TupleSpace
-from .frame import MAX_PATH, Beat, Roster
+from .frame import MAX_INCARNATION, MAX_LSAS, MAX_PATH, Beat, Roster
 from .outbox import Outbox
 
 BEAT_S = 5
@@ -25,19 +27,14 @@ class Digest:
         self._space = space
         self._outbox = outbox
         self._due_tick = space.tick
-        self._announced: dict[int, tuple[str, Beat]] = {}  # origin -> who told us, what
-        self._suspects: set[int] = set()  # origins whose digest differed
+        self._announced: dict[int, tuple[str, Beat]] = {}  # who told us what of an origin that beats
         self.asked = 0
         self.no_room = 0
 
     def tick(self) -> None:
-        """A second has passed: beat when due, ask where a difference has lasted."""
+        """A second has passed: beat when due."""
         if self._space.tick >= self._due_tick:
             self.beat()
-        suspects, self._suspects = self._suspects, set()
-        for number in suspects:
-            if self._differs(number):
-                self._ask(number)
 
     def beat(self) -> None:
         """Tell all neighbours that this node lives, and what it holds."""
@@ -52,48 +49,63 @@ class Digest:
             self.beat()
 
     def introduce(self, peer: str) -> None:
-        """A link came up: tell the neighbour of every origin known here."""
+        """A link came up: tell the neighbour of every origin known here.
+
+        It costs a second of the word's life, so that flapping links cannot keep a dead node alive.
+        """
         if peer not in self._outbox:
             return
         self._outbox.beat(peer, self._own_beat())
         origins = self._space.origins
         for number in range(SELF + 1, self._space.nodes.capacity):
-            if origins.expires[number] and origins.beat[number]:
-                self._outbox.beat(peer, self._beat_of(number))
+            life_s = origins.expires[number] - self._space.tick - 1
+            if life_s > 0 and origins.beat[number]:
+                self._outbox.beat(peer, self._beat_of(number, life_s))
 
     def heard(self, peer: str, beat: Beat) -> None:
         """A neighbour passed on a heartbeat."""
         space, origins = self._space, self._space.origins
+        stamp = (beat.incarnation, beat.sequence)
         if beat.origin == space.node:
-            if (beat.incarnation, beat.sequence) > (origins.incarnation[SELF], origins.sequence[SELF]):
+            if (origins.incarnation[SELF], origins.sequence[SELF]) < stamp < (MAX_INCARNATION, 0):
                 reincarnate(space, beat.incarnation + 1)
+                self._due_tick = space.tick
             return
         known = space.nodes.find(beat.origin)
         fresh = known == NIL or not origins.expires[known]
-        if not fresh:
-            state = (origins.incarnation[known], origins.beat[known])
-            if (beat.incarnation, beat.sequence) == state and beat.hops + 1 < origins.hops[known]:
-                origins.hops[known] = beat.hops + 1
-            if (beat.incarnation, beat.sequence) <= state:
-                return
+        if not fresh and stamp <= (origins.incarnation[known], origins.beat[known]):
+            self._heard_again(peer, known, beat)
+            return
         try:
             number = meet(space, beat.origin, beat.incarnation, LIFE_S, beat.hops + 1)
         except SpaceFull:
             self.no_room += 1
             return
-        origins.expires[number] = space.tick + LIFE_S
+        life_s = min(beat.life_s, LIFE_S)
+        origins.expires[number] = max(origins.expires[number], space.tick + life_s)
         origins.beat[number] = beat.sequence
+        origins.sequence[number] = max(origins.sequence[number], beat.sequence)
         origins.hops[number] = beat.hops + 1
         self._announced[number] = (peer, beat)
         if beat.hops + 1 < MAX_PATH:
             for other in self._outbox.peers:
                 if other not in (peer, beat.origin):
-                    self._outbox.beat(other, self._beat_of(number))
+                    self._outbox.beat(other, self._beat_of(number, life_s))
         if self._differs(number):
-            if fresh:
-                self._ask(number)
-            else:
-                self._suspects.add(number)
+            self._ask(number)
+
+    def _heard_again(self, peer: str, number: int, beat: Beat) -> None:
+        """The same by another way, perhaps a shorter one; or what was true once."""
+        origins = self._space.origins
+        if (beat.incarnation, beat.sequence) == (origins.incarnation[number], origins.beat[number]):
+            origins.hops[number] = min(origins.hops[number], beat.hops + 1)
+            if self._announced[number][0] not in self._outbox and peer in self._outbox:
+                self._announced[number] = (peer, beat)  # somebody who can be asked
+                if self._differs(number):
+                    self._ask(number)
+        elif peer == beat.origin and peer in self._outbox:  # it has restarted and forgotten how far it was
+            incarnation, sequence = origins.incarnation[number], origins.sequence[number]
+            self._outbox.beat(peer, replace(beat, incarnation=incarnation, sequence=sequence))
 
     def answer_roster(self, peer: str, origin: str) -> None:
         """A neighbour asks what is held of an origin."""
@@ -101,7 +113,7 @@ class Digest:
         origins = self._space.origins
         if peer not in self._outbox or number == NIL or not (number == SELF or origins.expires[number]):
             return
-        entries = roster(self._space, number)
+        entries = roster(self._space, number)[:MAX_LSAS]
         own = Roster(origin, origins.incarnation[number], origins.sequence[number], entries)
         self._outbox.roster(peer, own)
 
@@ -115,37 +127,38 @@ class Digest:
         lacking = [name for name, version in theirs.entries if version > held.get(name, 0)]
         if lacking and peer in self._outbox:
             self._outbox.ask_lsas(peer, lacking)
-        announced = self._announced.get(number)
-        if announced is None or space.origins.digest(theirs.entries) != announced[1].checksum:
-            return  # the neighbour is incomplete itself: its silence proves nothing
+        complete_to = self._complete_to(peer, number, theirs)
         listed = {name for name, _ in theirs.entries}
         for name, version in held.items():
-            if name not in listed and version <= announced[1].sequence:
+            if name not in listed and version <= complete_to:
                 space.remove(space.find(name), quiet=True)
+
+    def _complete_to(self, peer: str, number: int, theirs: Roster) -> int:
+        """Up to which change a roster lists all there is; -1: the neighbour may lack something itself."""
+        if peer == theirs.origin and len(theirs.entries) < MAX_LSAS:
+            return theirs.sequence
+        if self._space.origins.beat[number]:
+            _, beat = self._announced[number]
+            if beat.checksum == checksum(theirs.entries):
+                return beat.sequence
+        return -1
 
     def _own_beat(self) -> Beat:
         self._space.next_sequence()
-        return self._beat_of(SELF)
-
-    def _beat_of(self, number: int) -> Beat:
         origins = self._space.origins
-        if number == SELF:
-            count, checksum = origins.count[SELF], origins.checksum[SELF]
-            return Beat(
-                self._space.node, origins.incarnation[SELF], origins.sequence[SELF], 0, count, checksum
-            )
-        said = self._announced[number][1]
         return Beat(
-            said.origin, said.incarnation, said.sequence, origins.hops[number], said.count, said.checksum
-        )
+            self._space.node, origins.incarnation[SELF], origins.sequence[SELF], 0, LIFE_S,
+            origins.count[SELF], origins.checksum[SELF],
+        )  # fmt: skip
+
+    def _beat_of(self, number: int, life_s: int) -> Beat:
+        _, beat = self._announced[number]
+        return replace(beat, hops=self._space.origins.hops[number], life_s=life_s)
 
     def _differs(self, number: int) -> bool:
         """Whether we hold something else than the origin announced; newer knowledge is no difference."""
         origins = self._space.origins
-        announced = self._announced.get(number)
-        if announced is None or not origins.expires[number]:
-            return False
-        beat = announced[1]
+        _, beat = self._announced[number]
         if beat.incarnation != origins.incarnation[number] or origins.sequence[number] > beat.sequence:
             return False
         return (beat.count, beat.checksum) != (origins.count[number], origins.checksum[number])

@@ -21,15 +21,16 @@ from ..space.lsa import Aggregation, Lsa, Property
 
 VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024
-MAX_BODY_BYTES = 512 * 1024
+MAX_BODY_BYTES = 128 * 1024  # inflated; what its parsing may take is a small multiple
 MAX_BEATS = 128
 MAX_LSAS = 1024
 MAX_PATH = 64
+MAX_INCARNATION = 0x7FFFFFFF
 MAX_NAME = 64
 _COMPRESS_FROM_BYTES = 256
 _ZLIB = 1
 _HEADER = struct.Struct("<cBBBI")
-_BEAT = struct.Struct("<IIBHI")
+_BEAT = struct.Struct("<IIBBHI")
 _U32 = 0xFFFFFFFF
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:#-]{0,63}\Z")
 _NODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
@@ -41,12 +42,16 @@ class FrameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """An origin lives: its incarnation, newest change number, distance in links, and digest."""
+    """An origin lives: its incarnation, newest change number, distance in links, and digest.
+
+    `life_s`: for how long its word is good; less than at first when somebody passes it on later.
+    """
 
     origin: str
     incarnation: int
     sequence: int
     hops: int
+    life_s: int
     count: int
     checksum: int
 
@@ -113,6 +118,8 @@ def encode(frame: Frame, lsas: list[bytes] | None = None) -> bytes:
     if frame.ask_lsas:
         body["l?"] = frame.ask_lsas
     data = orjson.dumps(body) if body else b""
+    if len(data) > MAX_BODY_BYTES:
+        raise FrameError(f"body of {len(data)} bytes, at most {MAX_BODY_BYTES}")
     flags = 0
     if len(data) >= _COMPRESS_FROM_BYTES:
         packed = zlib.compress(data, 6)
@@ -128,7 +135,9 @@ def encode(frame: Frame, lsas: list[bytes] | None = None) -> bytes:
 
 def _encode_beat(beat: Beat) -> bytes:
     name = beat.origin.encode()
-    numbers = _BEAT.pack(beat.incarnation, beat.sequence, beat.hops, beat.count, beat.checksum)
+    numbers = _BEAT.pack(
+        beat.incarnation, beat.sequence, beat.hops, beat.life_s, beat.count, beat.checksum
+    )  # fmt: skip
     return bytes([len(name)]) + name + numbers
 
 
@@ -167,10 +176,12 @@ def _decode_beat(content: memoryview, position: int) -> tuple[Beat, int]:
         origin = str(content[start:end], "ascii")
     except UnicodeDecodeError:
         raise FrameError("bad node name") from None
-    incarnation, sequence, hops, count, checksum = _BEAT.unpack_from(content, end)
-    if not is_node_name(origin) or not incarnation or hops > MAX_PATH:
+    beat = Beat(origin, *_BEAT.unpack_from(content, end))
+    if not is_node_name(origin) or not 0 < beat.incarnation <= MAX_INCARNATION:
         raise FrameError("bad beat")
-    return Beat(origin, incarnation, sequence, hops, count, checksum), end + _BEAT.size
+    if beat.hops > MAX_PATH or not beat.life_s or not beat.sequence:
+        raise FrameError("bad beat")
+    return beat, end + _BEAT.size
 
 
 def _inflate(content: memoryview, flags: int) -> bytes:
@@ -202,14 +213,14 @@ def _decode_body(frame: Frame, body: bytes) -> None:
         origin, incarnation, sequence, entries = _fields(item, 4)
         pairs = [_fields(entry, 2) for entry in _list(entries, MAX_LSAS)]
         checked = [(_name(name), _number(version, 1, _U32)) for name, version in pairs]
-        numbers = _number(incarnation, 1, _U32), _number(sequence, 0, _U32)
+        numbers = _number(incarnation, 1, MAX_INCARNATION), _number(sequence, 0, _U32)
         frame.rosters.append(Roster(_node(origin), *numbers, checked))
 
 
 def _decode_lsa(item: object) -> Lsa:
     name, kind, auth, origin, incarnation, version, life_s, path, specs, properties = _fields(item, 10)
     lsa = Lsa(
-        _name(name), _text(kind), _text(auth), _node(origin), _number(incarnation, 1, _U32),
+        _name(name), _text(kind), _text(auth), _node(origin), _number(incarnation, 1, MAX_INCARNATION),
         _number(version, 1, _U32), _number(life_s, 0, 3600), [_node(each) for each in _list(path, MAX_PATH)],
         [_decode_spec(each) for each in _list(specs, 16)],
         [_decode_property(each) for each in _list(properties, 64)],
@@ -240,7 +251,7 @@ def _decode_property(item: object) -> Property:
             raw = binascii.a2b_base64(value, strict_mode=True) if isinstance(value, str) else None
         except (binascii.Error, ValueError):
             raw = None
-        if raw is None or item[5] != 1:
+        if raw is None or type(item[5]) is not int or item[5] != 1:
             raise FrameError("bad binary value")
     else:
         try:

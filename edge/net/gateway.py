@@ -6,9 +6,10 @@ Nothing a neighbour sends raises out of here, grows memory, or alters the space 
 import logging
 
 from ..space.engine import Port
-from ..space.errors import SpaceError
+from ..space.errors import NotOwner, SpaceError
 from ..space.exchange import absorb, export
 from ..space.lsa import Lsa
+from ..space.names import NIL
 from ..space.tuplespace import TupleSpace
 from .digest import Digest
 from .frame import MAX_PATH, FrameError, decode, encode_lsa
@@ -35,10 +36,11 @@ class Gateway(Port):
 
     def offer(self, slot: int, targets: int) -> None:
         """The spreading law hands an LSA over for the neighbours in a node set."""
-        encoded = encode_lsa(export(self._space, slot))
+        lsa = export(self._space, slot)
+        encoded = encode_lsa(lsa)
         for peer in self._outbox.peers:
-            if targets >> self._space.nodes.find(peer) & 1:
-                self._outbox.lsa(peer, encoded)
+            if targets & self._space.node_bit(peer):
+                self._outbox.lsa(peer, lsa.name, encoded)
 
     def flush(self) -> None:
         """A reaction is over: one frame a neighbour."""
@@ -75,22 +77,29 @@ class Gateway(Port):
             self._digest.answer_roster(peer, origin)
         for roster in frame.rosters:
             self._digest.compare(peer, roster)
-        for name in frame.ask_lsas if peer in self._outbox else ():
-            handle = self._space.find(name)
-            if handle and self._space.lsa_version[handle & 0xFFFF]:
-                self._outbox.lsa(peer, encode_lsa(export(self._space, handle & 0xFFFF)))
+        if peer in self._outbox:
+            for name in dict.fromkeys(frame.ask_lsas):
+                self._answer(peer, name)
 
     def _absorb(self, peer: str, lsa: Lsa) -> None:
         if peer not in lsa.path or len(lsa.path) >= MAX_PATH:
             self._refuse(peer, f"{lsa.name} did not travel through it")
             return
-        if self._space.node in lsa.path:
-            return  # it has been here
+        here = self._space.node
+        lsa.path = [node for node in lsa.path if node != here]  # it was here, and is asked for again
         try:
             self.absorbed += absorb(self._space, lsa, peer)
+        except NotOwner as error:
+            self._refuse(peer, str(error))
         except SpaceError as error:
             self.no_room += 1
             self.last_refusal = f"{peer}: {error}"
+
+    def _answer(self, peer: str, name: str) -> None:
+        """A neighbour asks for an LSA."""
+        slot = self._space.slot_of_name(name)
+        if slot != NIL and self._space.lsa_version[slot]:
+            self._outbox.lsa(peer, name, encode_lsa(export(self._space, slot)))
 
     def _refuse(self, peer: str, reason: str) -> None:
         self.refused += 1
@@ -104,6 +113,7 @@ class Gateway(Port):
             "absorbed": self.absorbed,
             "refused": self.refused,
             "no_room": self.no_room + self._digest.no_room,
+            "too_large": self._outbox.too_large,
             "healed": self._digest.asked,
             "last_refusal": self.last_refusal,
         }

@@ -60,6 +60,9 @@ class Bond:
         """The published bytes; empty when withdrawn."""
         return b"" if self.withdrawn else self._space.value(self.property)
 
+    def forget(self) -> None:
+        """What `read` has parsed may no longer be what is there."""
+        self._read = None
 
     def read(self, parse: "Callable[[bytes], T]") -> "T":
         """The value through a parser; parsed once for all the agents that are told of it."""
@@ -117,8 +120,8 @@ class Agent:
 
     def joined(self, engine: "Engine") -> None:
         """Called by the engine: its LSA enters the space."""
-        self._engine = engine
         self.handle = engine.space.inject(self.name, self.kind)
+        self._engine = engine
         engine.space.keep(self.handle, KEEP_S)
 
     def left(self) -> None:
@@ -130,26 +133,21 @@ class Agent:
     def renew(self) -> None:
         """Called each tick: keep the LSA alive, and let waiting properties in while there is room."""
         self.space.keep(self.handle, KEEP_S)
-        while self.waiting:
-            label, query, value, life_s, local = self.waiting[0]
-            try:
-                self.space.put(self.handle, label, query, value, life_s, local)
-            except SpaceFull:
-                return
-            self.waiting.pop(0)
+        self._let_in()
 
     def submit(self, label: str, value: bytes, query: str = "", life_s: int = 0, local: bool = False) -> bool:
         """Publish a property; where its LSA has no room it waits its turn, first in first out.
 
-        False when even the waiting queue was full and the property is dropped (and counted).
+        False when even the waiting queue was full and the property is dropped (and counted). Raises
+        ValueTooLarge.
         """
-        if self.space.property_of(self.handle & 0xFFFF, label, query) == NIL:
-            for position, held in enumerate(self.waiting):
-                if held[0] == label and held[1] == query:
-                    self.waiting[position] = (label, query, value, life_s, local)
-                    return True
-            if self.waiting:
-                return self._wait(label, query, value, life_s, local)
+        self.space.check_size(label, value)
+        position = self._waiting_at(label, query)
+        if position >= 0:
+            self.waiting[position] = (label, query, value, life_s, local)
+            return True
+        if self.waiting and self.space.property_of(self.handle & 0xFFFF, label, query) == NIL:
+            return self._wait(label, query, value, life_s, local)
         try:
             self.space.put(self.handle, label, query, value, life_s, local)
         except SpaceFull:
@@ -162,12 +160,27 @@ class Agent:
 
     def withdraw(self, label: str, query: str = "") -> None:
         """Take a property back, waiting or published."""
-        for position, held in enumerate(self.waiting):
-            if held[0] == label and held[1] == query:
-                self.waiting.pop(position)
+        position = self._waiting_at(label, query)
+        if position >= 0:
+            self.waiting.pop(position)
+        self.space.withdraw(self.handle, label, query)
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self.waiting:
+            label, query, value, life_s, local = self.waiting[0]
+            try:
+                self.space.put(self.handle, label, query, value, life_s, local)
+            except SpaceFull:
                 return
-        if self.space.withdraw(self.handle, label, query) and self.waiting:
-            self.renew()
+            self.waiting.pop(0)
+
+    def _waiting_at(self, label: str, query: str) -> int:
+        for position in range(len(self.waiting)):
+            held = self.waiting[position]
+            if held[0] == label and held[1] == query:
+                return position
+        return -1
 
     def _wait(self, label: str, query: str, value: bytes, life_s: int, local: bool) -> bool:
         if len(self.waiting) >= self.waiting_max:

@@ -1,8 +1,10 @@
 """The law engine: driven by the tick each second and the reaction to what changed (DESIGN 3)."""
 
 from .agent import Agent, Bond
+from .errors import SpaceFull
 from .laws import Law, standard_laws
 from .names import NIL
+from .rings import DirtyRing
 from .tuplespace import SELF
 
 TYPE_CHECKING = False
@@ -36,28 +38,37 @@ class Engine:
         self.faults = 0
         self.last_fault = ""
         self._agents: list[Agent | None] = [None] * space.limits.lsas  # by slot of their LSA
-        self._stirred: list[Agent] = []
+        self._stirred = DirtyRing(space.limits.lsas)  # slots of agents that act at the end of a round
 
     def add(self, agent: Agent) -> None:
         """Let an agent in; it learns of what is there already. Raises NotOwner, SpaceFull."""
+        space = self.space
+        if not space.labels.fits(set(agent.wants)):
+            raise SpaceFull("table of labels is full (%d)" % space.labels.capacity)
         agent.joined(self)
         self._agents[agent.handle & 0xFFFF] = agent
         for label in agent.wants:
-            self.space.observe(agent.handle, label, agent)
-            number = self.space.labels.find(label)
-            p = self.space.label_first[number]
+            new = space.observe(label, agent)
+            p = space.label_first[space.labels.find(label)] if new else NIL
             while p != NIL:
-                following = self.space.p_label_next[p]
-                self.notify(agent, p)
+                following = space.p_label_next[p]
+                if not space.changed.waits(p):  # else the bonding law is about to tell
+                    self.bond.forget()
+                    self.notify(agent, p)
                 p = following
 
     def remove(self, agent: Agent) -> None:
-        """Let an agent go; its LSA leaves and its observers are told."""
+        """Let an agent go; its LSA leaves and its observers are told. Nothing happens when it has left."""
+        if not agent.handle:
+            return
         self._agents[agent.handle & 0xFFFF] = None
         self.space.disregard(agent)
-        if self.space.find(agent.name):
+        if self.space.find(agent.name) == agent.handle:
             self.space.remove(agent.handle)
-        agent.left()
+        try:
+            agent.left()
+        except Exception as error:
+            self.fault(agent, error)
 
     def agent_at(self, slot: int) -> "Agent | None":
         """The local agent whose LSA is in a slot."""
@@ -72,7 +83,7 @@ class Engine:
         """Whether a reaction has something to do."""
         space = self.space
         return bool(len(space.changed) or len(space.dirty) or len(space.departed)
-                    or len(space.tombstones) or self._stirred)  # fmt: skip
+                    or len(space.tombstones) or len(self._stirred))  # fmt: skip
 
     def tick(self) -> None:
         """One second has passed."""
@@ -100,6 +111,8 @@ class Engine:
     def notify(self, agent: Agent, p: int) -> None:
         """Bond an agent with a property, unless it is its own or addressed to another."""
         space = self.space
+        if not agent.handle:
+            return
         query = space.p_query[p]
         own = space.lsa_name[agent.handle & 0xFFFF]
         if space.p_owner[p] == own or (query and query != own):
@@ -113,6 +126,8 @@ class Engine:
 
     def tell_departure(self, agent: Agent, name: str) -> None:
         """An LSA that showed what the agent wants has left."""
+        if not agent.handle:
+            return
         try:
             agent.decayed(name, 0)
         except Exception as error:
@@ -137,8 +152,8 @@ class Engine:
 
     def stir(self, agent: Agent) -> None:
         """Have the agent act at the end of this round."""
-        if agent not in self._stirred:
-            self._stirred.append(agent)
+        if agent.handle:
+            self._stirred.push(agent.handle & 0xFFFF)
 
     def fault(self, agent: Agent, error: Exception) -> None:
         """An agent raised; the node goes on."""
@@ -146,11 +161,12 @@ class Engine:
         self.last_fault = "%s: %s: %s" % (agent.name, type(error).__name__, error)
 
     def _act(self) -> bool:
-        stirred, self._stirred = self._stirred, []
-        for agent in stirred:
-            if agent.handle:
+        count = len(self._stirred)  # who is stirred meanwhile acts in the next round
+        for _ in range(count):
+            agent = self._agents[self._stirred.pop()]
+            if agent is not None:
                 try:
                     agent.act()
                 except Exception as error:
                     self.fault(agent, error)
-        return bool(stirred)
+        return count > 0

@@ -3,6 +3,7 @@
 from .errors import NotOwner, SpaceFull
 from .lsa import Lsa, Property
 from .names import NIL
+from .origins import LIFE_S
 from .tuplespace import LIVE, SELF, TupleSpace
 
 
@@ -27,7 +28,7 @@ def export(space: TupleSpace, slot: int) -> Lsa:
         space.origins.incarnation[origin],
         space.lsa_version[slot],
         max(1, space.life_s(slot)) if live else 0,
-        [space.node, *_path(space, slot)] if origin != SELF else [space.node],
+        _path(space, slot),
         list(space.lsa_aggregations[slot]),
         properties,
     )
@@ -51,7 +52,7 @@ def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
         return False
     if handle and lsa.incarnation == incarnation and lsa.version <= space.lsa_version[slot]:
         if lsa.version == space.lsa_version[slot]:
-            space.lsa_sent[slot] |= space.neighbours_mask & 1 << space.nodes.find(sender)
+            space.lsa_sent[slot] |= space.neighbours_mask & space.node_bit(sender)
         return False
     if not lsa.life_s:
         return _leave(space, lsa, slot, sender)
@@ -59,21 +60,20 @@ def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
     origin = meet(space, lsa.origin, lsa.incarnation, lsa.life_s, len(lsa.path))
     if slot == NIL:
         slot = space.admit(lsa.name, lsa.kind, lsa.auth, origin)
-    elif space.lsa_version[slot]:
-        space.origins.exclude(origin, space.lsa_crc[slot], space.lsa_version[slot])
+    else:
+        space.origins.exclude(origin, space.lsa_hash[slot], space.lsa_version[slot])
+        space.rename(slot, lsa.kind, lsa.auth)
     _take_properties(space, slot, lsa.properties)
-    space.lsa_aggregations[slot] = list(lsa.aggregations)
+    space.set_aggregations(slot, lsa.aggregations)
     space.lsa_version[slot] = lsa.version
-    space.origins.include(origin, space.lsa_crc[slot], lsa.version)
+    space.origins.include(origin, space.lsa_hash[slot], lsa.version)
     space.origins.sequence[origin] = max(space.origins.sequence[origin], lsa.version)
-    path = 0
     for node in lsa.path:
-        number = space.nodes.acquire(node)  # space.set_path keeps its own references
-        path |= 1 << number
-    space.set_path(slot, path)
+        space.nodes.acquire(node)  # until space.set_path has its own references
+    space.set_path(slot, _node_set(space, lsa.path))
     for node in lsa.path:
         space.nodes.release(space.nodes.find(node))
-    space.lsa_sent[slot] = (path | 1 << space.nodes.find(sender)) & space.neighbours_mask
+    space.lsa_sent[slot] = space.neighbours_mask & space.node_bit(sender)
     space.dirty.push(slot)
     return True
 
@@ -87,7 +87,8 @@ def meet(space: TupleSpace, node: str, incarnation: int, life_s: int, hops: int)
         origins.forget(number)
         origins.incarnation[number] = incarnation
         origins.hops[number] = hops
-        origins.expires[number] = space.tick + life_s
+        origins.expires[number] = space.tick + min(life_s, LIFE_S)
+        space.recount()
     elif incarnation > origins.incarnation[number]:
         _demote(space, number)
         origins.incarnation[number] = incarnation
@@ -96,12 +97,15 @@ def meet(space: TupleSpace, node: str, incarnation: int, life_s: int, hops: int)
 
 
 def _demote(space: TupleSpace, origin: int) -> None:
-    """What a node showed before it restarted may be shown again, in place; the digest finds what is not."""
+    """What a node showed before it restarted may be shown again, in place; the digest finds what is not.
+
+    So as version 0 they stay in the digest, which differs from the origin's as long as one is left.
+    """
     slot = space.origins.first[origin]
     while slot != NIL:
-        if space.lsa_version[slot]:
-            space.origins.exclude(origin, space.lsa_crc[slot], space.lsa_version[slot])
+        space.origins.exclude(origin, space.lsa_hash[slot], space.lsa_version[slot])
         space.lsa_version[slot] = 0
+        space.origins.include(origin, space.lsa_hash[slot], 0)
         slot = space.lsa_next[slot]
 
 
@@ -116,6 +120,7 @@ def part(space: TupleSpace, origin: int) -> None:
     sweep(space, origin)
     space.origins.forget(origin)
     space.nodes.release(origin)
+    space.recount()
 
 
 def roster(space: TupleSpace, origin: int, demoted: bool = False) -> "list[tuple[str, int]]":
@@ -145,9 +150,13 @@ def reincarnate(space: TupleSpace, incarnation: int) -> None:
 def _leave(space: TupleSpace, lsa: Lsa, slot: int, sender: str) -> bool:
     if slot == NIL:
         return False
+    origin = meet(space, lsa.origin, lsa.incarnation, LIFE_S, len(lsa.path))
     space.remove(space.handle(slot))
+    space.lsa_quiet[slot] = False
     space.lsa_version[slot] = lsa.version
-    space.lsa_sent[slot] = space.neighbours_mask & 1 << space.nodes.find(sender)
+    space.origins.sequence[origin] = max(space.origins.sequence[origin], lsa.version)
+    space.set_path(slot, _node_set(space, lsa.path))
+    space.lsa_sent[slot] = space.neighbours_mask & space.node_bit(sender)
     return True
 
 
@@ -172,6 +181,8 @@ def _check_room(space: TupleSpace, lsa: Lsa, slot: int) -> None:
     """Raise SpaceFull unless the whole record fits, counting what it replaces as free."""
     blocks, slots = space.heap.free, space.properties_free
     names = {lsa.name, lsa.kind, lsa.auth}
+    nodes = {lsa.origin}
+    nodes.update(lsa.path)
     labels = set()
     for each in lsa.properties:
         if len(each.value) > space.limits.value_bytes:
@@ -195,12 +206,23 @@ def _check_room(space: TupleSpace, lsa: Lsa, slot: int) -> None:
     for table, wanted in (
         (space.names, names),
         (space.labels, labels),
-        (space.nodes, {lsa.origin, *lsa.path}),
+        (space.nodes, nodes),
     ):
-        if sum(table.find(each) == NIL for each in wanted) > table.free:
+        if not table.fits(wanted):
             raise SpaceFull("a table of names is full (%d)" % table.capacity)
 
 
 def _path(space: TupleSpace, slot: int) -> "list[str]":
+    nodes = [space.node]
     path = space.lsa_path[slot]
-    return [space.nodes.text(number) for number in range(space.nodes.capacity) if path >> number & 1]
+    for number in range(space.nodes.capacity):
+        if path >> number & 1:
+            nodes.append(space.nodes.text(number))
+    return nodes
+
+
+def _node_set(space: TupleSpace, names: "list[str]") -> int:
+    nodes = 0
+    for name in names:
+        nodes |= space.node_bit(name)
+    return nodes

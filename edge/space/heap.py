@@ -4,7 +4,7 @@ from array import array
 
 from .errors import SpaceFull
 from .names import NIL
-from .shim import const
+from .shim import const, copy, same
 
 BLOCK = const(64)
 
@@ -32,7 +32,12 @@ class ValueHeap:
         return self.replace(NIL, 0, value)
 
     def replace(self, head: int, old_length: int, value: bytes) -> int:
-        """Write `value` over the chain at `head`, growing or shrinking it; returns the new first block."""
+        """Write `value` over the chain at `head`, growing or shrinking it; returns the new first block.
+
+        Raises SpaceFull, and TypeError for what is no bytes.
+        """
+        if not isinstance(value, bytes):
+            raise TypeError("values are bytes")
         length = len(value)
         have = (old_length + BLOCK - 1) // BLOCK
         want = (length + BLOCK - 1) // BLOCK
@@ -40,21 +45,25 @@ class ValueHeap:
             raise SpaceFull("value heap is full (%d blocks of %d bytes)" % (self.blocks, BLOCK))
         if want != have:
             head = self._resize(head, have, want)
-        data = self._data
-        if length <= BLOCK:
-            if length:
-                start = head * BLOCK
-                data[start : start + length] = value
-            return head
         block = head
         position = 0
         while position < length:
-            start = block * BLOCK
-            part = value[position : position + BLOCK]
-            data[start : start + len(part)] = part
+            copy(self._data, block * BLOCK, value, position, min(BLOCK, length - position))
             position += BLOCK
             block = self._next[block]
         return head
+
+    def holds(self, head: int, length: int, value: bytes) -> bool:
+        """Whether the value at `head` is that one; nothing is copied."""
+        if length != len(value):
+            return False
+        position = 0
+        while position < length:
+            if not same(self._data, head * BLOCK, value, position, min(BLOCK, length - position)):
+                return False
+            position += BLOCK
+            head = self._next[head]
+        return True
 
     def load(self, head: int, length: int) -> bytes:
         """The value that `store` or `replace` put at `head`."""

@@ -32,8 +32,8 @@ class Aggregation:
 class Lsa:
     """A live semantic annotation: the face an agent shows to the others.
 
-    `incarnation` and `version` order the states of one LSA; `path` holds the nodes it has travelled,
-    origin first; `life_s` is what is left of it, 0 announces that it has left its origin.
+    `incarnation` and `version` order the states of one LSA; `path` holds the nodes it has travelled, the
+    last one first; `life_s` is what is left of it, 0 announces that it has left its origin.
     """
 
     __slots__ = (

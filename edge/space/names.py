@@ -29,6 +29,10 @@ class NameTable:
         """How many more strings fit."""
         return self._free_count
 
+    def fits(self, texts: "set[str]") -> bool:
+        """Whether there is room for whichever of these strings are new."""
+        return sum(text not in self._numbers for text in texts) <= self._free_count
+
     def find(self, text: str) -> int:
         """The number of `text`, or NIL when nobody refers to it."""
         return self._numbers.get(text, NIL)

@@ -6,7 +6,6 @@ two spaces hold the same LSAs of an origin.
 """
 
 from array import array
-from struct import pack_into
 
 from .names import NIL
 from .shim import const, crc32
@@ -26,7 +25,6 @@ class Origins:
         self.count = array("H", bytes(2 * capacity))
         self.checksum = array("I", bytes(4 * capacity))
         self.first = array("H", b"\xff\xff" * capacity)  # LSAs of that origin, chained
-        self._scratch = bytearray(8)
 
     def forget(self, node: int) -> None:
         """Know nothing of a node any more. Its LSAs must have left."""
@@ -35,23 +33,38 @@ class Origins:
         self.count[node] = self.checksum[node] = 0
         self.first[node] = NIL
 
-    def include(self, node: int, name_crc: int, version: int) -> None:
+    def include(self, node: int, name_hash: int, version: int) -> None:
         """Count one LSA state into the digest of its origin."""
         self.count[node] += 1
-        self.checksum[node] = (self.checksum[node] + self._mark(name_crc, version)) & 0xFFFFFFFF
+        self.checksum[node] ^= mark(name_hash, version)
 
-    def exclude(self, node: int, name_crc: int, version: int) -> None:
+    def exclude(self, node: int, name_hash: int, version: int) -> None:
         """Take one LSA state out of the digest."""
         self.count[node] -= 1
-        self.checksum[node] = (self.checksum[node] - self._mark(name_crc, version)) & 0xFFFFFFFF
+        self.checksum[node] ^= mark(name_hash, version)
 
-    def digest(self, entries: "list[tuple[str, int]]") -> int:
-        """The checksum that a node holding exactly these (name, version) would announce."""
-        total = 0
-        for name, version in entries:
-            total += self._mark(crc32(name.encode()), version)
-        return total & 0xFFFFFFFF
 
-    def _mark(self, name_crc: int, version: int) -> int:
-        pack_into("<II", self._scratch, 0, name_crc, version)
-        return crc32(self._scratch)
+def checksum(entries: "list[tuple[str, int]]") -> int:
+    """What a node that holds exactly these (name, version) announces."""
+    total = 0
+    for name, version in entries:
+        total ^= mark(hash_of(name), version)
+    return total
+
+
+def hash_of(name: str) -> int:
+    """30 bits of a name: as much as a small integer of a 32-bit MicroPython holds."""
+    return crc32(name.encode()) & 0x3FFFFFFF
+
+
+def mark(name_hash: int, version: int) -> int:
+    """30 bits that stand for one state of one LSA: three rounds of a Feistel network on 15-bit halves.
+
+    No step leaves the small integers, so it allocates nothing even where these have 31 bits.
+    """
+    low = (name_hash ^ version) & 0x7FFF
+    high = (name_hash >> 15 ^ version >> 15) & 0x7FFF
+    high ^= (low * 0x6A4D + 0x3C6F) >> 9 & 0x7FFF
+    low ^= (high * 0x6A4D + 0x3C6F) >> 9 & 0x7FFF
+    high ^= (low * 0x6A4D + 0x3C6F) >> 9 & 0x7FFF
+    return high << 15 | low

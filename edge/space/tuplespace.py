@@ -10,9 +10,9 @@ from array import array
 from .errors import NotOwner, SpaceFull, UnknownLsa, ValueTooLarge
 from .heap import ValueHeap
 from .names import NIL, NameTable
-from .origins import LIFE_S, Origins
+from .origins import LIFE_S, Origins, hash_of
 from .rings import DirtyRing, ExpiryWheel
-from .shim import const, crc32
+from .shim import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # true to a type checker only
@@ -24,7 +24,7 @@ SELF = const(1)  # node number of this node; 0 is nobody
 
 
 class Limits:
-    """How much a space holds; its memory is decided here, at boot."""
+    """How much a space holds; its memory is decided here, at boot. Raises ValueError beyond its arrays."""
 
     __slots__ = ("heap_bytes", "labels", "lsas", "names", "nodes", "properties", "properties_per_lsa",
                  "value_bytes")  # fmt: skip
@@ -40,6 +40,10 @@ class Limits:
         self.nodes = nodes
         self.value_bytes = value_bytes
         self.properties_per_lsa = properties_per_lsa
+        if max(lsas, self.properties, self.names) >= NIL or value_bytes > NIL:
+            raise ValueError("at most %d LSAs, properties, names, and bytes of a value" % (NIL - 1))
+        if max(labels, properties_per_lsa) >= 256:
+            raise ValueError("at most 255 labels, and properties of an LSA")
 
 
 class TupleSpace:
@@ -61,7 +65,7 @@ class TupleSpace:
         n = limits.lsas
         self.lsa_state = bytearray(n)
         self.lsa_name = array("H", bytes(2 * n))
-        self.lsa_crc = array("I", bytes(4 * n))
+        self.lsa_hash = array("I", bytes(4 * n))
         self.lsa_kind = array("H", bytes(2 * n))
         self.lsa_auth = array("H", bytes(2 * n))
         self.lsa_origin = array("H", bytes(2 * n))
@@ -74,8 +78,7 @@ class TupleSpace:
         self.lsa_quiet = bytearray(n)  # leaves without telling other nodes
         self.lsa_path: list[int] = [0] * n  # node sets are bit masks over node numbers
         self.lsa_sent: list[int] = [0] * n
-        self.lsa_wants: list[int] = [0] * n  # label sets likewise
-        self.lsa_shows: list[int] = [0] * n
+        self.lsa_shows: list[int] = [0] * n  # label sets likewise
         self.lsa_aggregations: list[list[Aggregation]] = [[] for _ in range(n)]
         self.aggregating: list[int] = []  # slots of local LSAs that aggregate something
         self.lsa_next[n - 1] = NIL
@@ -91,11 +94,13 @@ class TupleSpace:
         self.p_query = array("H", bytes(2 * n))
         self.p_version = array("I", bytes(4 * n))
         self.p_local = bytearray(n)  # never leaves this node
+        self.p_told = bytearray(n)  # the bonding law has told of it
         self.p_value = array("H", b"\xff\xff" * n)
         self.p_length = array("H", bytes(2 * n))
         self.p_aggregate = array("H", b"\xff\xff" * n)
         self.p_aggregate_length = array("H", bytes(2 * n))
         self.p_completed = bytearray(n)  # every node known has contributed to the aggregate
+        self.p_aggregated = array("I", bytes(4 * n))  # tick of the last aggregation, 0: none yet
         self.p_since = array("I", bytes(4 * n))  # tick of the last change, as seen here
         self.p_next = array("H", range(1, n + 1))
         self.p_label_next = array("H", bytes(2 * n))
@@ -127,7 +132,7 @@ class TupleSpace:
         if not self.lsas_free:
             raise SpaceFull("all %d LSA slots are taken" % self.limits.lsas)
         table = self.names
-        if (table.find(name) == NIL) + (table.find(kind) == NIL) + (table.find(auth) == NIL) > table.free:
+        if not table.fits({name, kind, auth}):
             raise SpaceFull("table of names is full (%d)" % table.capacity)
         slot = self._free_lsa
         self._free_lsa = self.lsa_next[slot]
@@ -135,13 +140,13 @@ class TupleSpace:
         self.lsa_name[slot] = table.acquire(name)
         self.lsa_kind[slot] = table.acquire(kind)
         self.lsa_auth[slot] = table.acquire(auth)
-        self.lsa_crc[slot] = crc32(name.encode())
+        self.lsa_hash[slot] = hash_of(name)
         self.lsa_state[slot] = LIVE
         self.lsa_origin[slot] = origin
         self.lsa_version[slot] = 0
         self.lsa_first[slot] = NIL
         self.lsa_count[slot] = 0
-        self.lsa_path[slot] = self.lsa_sent[slot] = self.lsa_wants[slot] = self.lsa_shows[slot] = 0
+        self.lsa_path[slot] = self.lsa_sent[slot] = self.lsa_shows[slot] = 0
         self._slot_of_name[self.lsa_name[slot]] = slot
         head = self.origins.first[origin]
         self.lsa_next[slot] = head
@@ -150,6 +155,13 @@ class TupleSpace:
             self.lsa_previous[head] = slot
         self.origins.first[origin] = slot
         return slot
+
+    def rename(self, slot: int, kind: str, auth: str) -> None:
+        """A new state of an LSA may change its type and its authentication; there must be room for them."""
+        kind_number, auth_number = self.names.acquire(kind), self.names.acquire(auth)
+        self.names.release(self.lsa_kind[slot])
+        self.names.release(self.lsa_auth[slot])
+        self.lsa_kind[slot], self.lsa_auth[slot] = kind_number, auth_number
 
     def remove(self, handle: int, quiet: bool = False) -> None:
         """Take an LSA out with all its properties; `quiet`: other nodes find out by themselves."""
@@ -166,10 +178,11 @@ class TupleSpace:
         if following != NIL:
             self.lsa_previous[following] = previous
         self.lsa_quiet[slot] = quiet or not self.lsa_version[slot]
-        if self.lsa_version[slot]:
-            self.origins.exclude(origin, self.lsa_crc[slot], self.lsa_version[slot])
+        if self.lsa_version[slot] or origin != SELF:
+            self.origins.exclude(origin, self.lsa_hash[slot], self.lsa_version[slot])
         if origin == SELF and not self.lsa_quiet[slot]:
             self.lsa_version[slot] = self.next_sequence()
+            self.lsa_sent[slot] = 0
         if slot in self.aggregating:
             self.aggregating.remove(slot)
         self.lsa_state[slot] = LEAVING
@@ -216,6 +229,13 @@ class TupleSpace:
             raise UnknownLsa("handle %d is stale" % handle)
         return slot
 
+    def own_slot(self, handle: int) -> int:
+        """The slot behind the handle of a local LSA. Raises UnknownLsa, NotOwner."""
+        slot = self.slot(handle)
+        if self.lsa_origin[slot] != SELF:
+            raise NotOwner("%s belongs to another node" % self.names.text(self.lsa_name[slot]))
+        return slot
+
     def keep(self, handle: int, life_s: int) -> None:
         """Let an LSA live for that many ticks from now; 0: for ever."""
         self.lsa_wheel.set(self.slot(handle), self.tick + life_s if life_s else 0)
@@ -232,6 +252,11 @@ class TupleSpace:
         """Say which nodes this one sends to. Raises SpaceFull."""
         for name in names:
             self.neighbours_mask |= 1 << self.nodes.acquire(name)
+
+    def node_bit(self, name: str) -> int:
+        """The node set of one node; empty when it is not known."""
+        number = self.nodes.find(name)
+        return 0 if number == NIL else 1 << number
 
     def known_origins(self) -> int:
         """How many other nodes are heard of."""
@@ -260,31 +285,33 @@ class TupleSpace:
     def put(
         self, handle: int, label: str, query: str, value: bytes, life_s: int = 0, local: bool = False
     ) -> None:
-        """Publish a value, or a new version of it. Raises ValueTooLarge, SpaceFull, UnknownLsa.
+        """Publish a value, or a new version of it. Raises ValueTooLarge, SpaceFull, UnknownLsa, NotOwner.
 
         `query` names the one agent it is for; `life_s` ends it; `local` keeps it on this node.
         """
-        slot = self.slot(handle)
-        due = self.tick + life_s if life_s else 0
+        slot = self.own_slot(handle)
+        due = self.tick + max(1, life_s) if life_s else 0
         p = self.property_of(slot, label, query)
-        if p != NIL and self.p_wheel.due(p) == due and self.holds(p, value):
+        shown = p != NIL and not self.p_local[p]
+        if p != NIL and shown != local and self.p_wheel.due(p) == due and self.holds(p, value):
             return
         p = self.write(slot, p, label, query, value, due, local)
-        if not local:
+        if shown or not local:
             self.touch(slot)
+        else:
+            self.next_sequence()
         self.p_version[p] = self.origins.sequence[SELF]
 
     def write(self, slot: int, p: int, label: str, query: str, value: bytes, due: int, local: bool) -> int:
         """Store a value in property `p`, or in a new one when NIL; all or nothing. Returns the property."""
-        if len(value) > self.limits.value_bytes:
-            raise ValueTooLarge("%s: %d bytes, at most %d" % (label, len(value), self.limits.value_bytes))
+        self.check_size(label, value)
         if p == NIL:
             self._check_room(slot, label, query)
             head = self.heap.store(value)
             p = self._link(slot, label, query)
-            self.p_local[p] = local
         else:
             head = self.heap.replace(self.p_value[p], self.p_length[p], value)
+        self.p_local[p] = local
         self.p_value[p] = head
         self.p_length[p] = len(value)
         self.p_since[p] = self.tick
@@ -293,23 +320,28 @@ class TupleSpace:
         self.touched_labels |= 1 << self.p_label[p]
         return p
 
+    def check_size(self, label: str, value: bytes) -> None:
+        """Raise ValueTooLarge for a value that no property can hold."""
+        if len(value) > self.limits.value_bytes:
+            raise ValueTooLarge("%s: %d bytes, at most %d" % (label, len(value), self.limits.value_bytes))
+
     def touch(self, slot: int) -> None:
         """A local LSA has a new state to show to other nodes."""
         if self.lsa_version[slot]:
-            self.origins.exclude(SELF, self.lsa_crc[slot], self.lsa_version[slot])
+            self.origins.exclude(SELF, self.lsa_hash[slot], self.lsa_version[slot])
         self.lsa_version[slot] = self.next_sequence()
-        self.origins.include(SELF, self.lsa_crc[slot], self.lsa_version[slot])
+        self.origins.include(SELF, self.lsa_hash[slot], self.lsa_version[slot])
         self.lsa_sent[slot] = 0
         self.dirty.push(slot)
 
     def withdraw(self, handle: int, label: str, query: str = "") -> bool:
-        """Take a property back; False when there was none. Raises UnknownLsa."""
-        slot = self.slot(handle)
+        """Take a property back; False when there was none. Raises UnknownLsa, NotOwner."""
+        slot = self.own_slot(handle)
         p = self.property_of(slot, label, query)
         if p == NIL:
             return False
         self.retract(p)
-        if not self.p_local[p] and self.lsa_origin[slot] == SELF:
+        if not self.p_local[p]:
             self.touch(slot)
         return True
 
@@ -350,7 +382,7 @@ class TupleSpace:
 
     def holds(self, p: int, value: bytes) -> bool:
         """Whether a live property has that value."""
-        return self.p_length[p] == len(value) and self.value(p) == value
+        return self.heap.holds(self.p_value[p], self.p_length[p], value)
 
     def is_live(self, p: int) -> bool:
         """Whether a property is still published."""
@@ -361,36 +393,64 @@ class TupleSpace:
         return self.heap.load(self.p_aggregate[p], self.p_aggregate_length[p])
 
     def set_aggregate(self, p: int, value: bytes, completed: bool) -> None:
-        """Keep the result of an aggregation beside the value it belongs to. Raises SpaceFull."""
+        """Keep the result of an aggregation beside its value. Raises SpaceFull, ValueTooLarge."""
+        self.check_size("aggregate", value)
         self.p_aggregate[p] = self.heap.replace(self.p_aggregate[p], self.p_aggregate_length[p], value)
         self.p_aggregate_length[p] = len(value)
         self.p_completed[p] = completed
 
     def aggregate_by(self, handle: int, specs: "list[Aggregation]") -> None:
-        """Say which labels of an LSA are aggregated, and how. Raises UnknownLsa."""
-        slot = self.slot(handle)
-        self.lsa_aggregations[slot] = specs
-        if slot not in self.aggregating:
+        """Say which labels of an LSA are aggregated, and how; results so far are void.
+
+        Raises UnknownLsa, NotOwner.
+        """
+        slot = self.own_slot(handle)
+        self.set_aggregations(slot, specs)
+        if slot in self.aggregating:
+            self.aggregating.remove(slot)
+        if specs:
             self.aggregating.append(slot)
+        p = self.lsa_first[slot]
+        while p != NIL:
+            self.set_aggregate(p, b"", False)
+            self.p_aggregated[p] = 0
+            p = self.p_next[p]
+        self.touch(slot)
+
+    def set_aggregations(self, slot: int, specs: "list[Aggregation]") -> None:
+        """Note them; labels that are or were aggregated are looked at again."""
+        self._touch_labels(self.lsa_aggregations[slot])
+        self.lsa_aggregations[slot] = list(specs)
+        self._touch_labels(specs)
+
+    def recount(self) -> None:
+        """A node has come or gone: whether an aggregate is complete has to be seen again."""
+        for slot in self.aggregating:
+            self._touch_labels(self.lsa_aggregations[slot])
+
+    def _touch_labels(self, specs: "list[Aggregation]") -> None:
         for spec in specs:
             number = self.labels.find(spec.label)
             if number != NIL:
                 self.touched_labels |= 1 << number
-        self.touch(slot)
 
-    def observe(self, handle: int, label: str, observer: "Agent") -> None:
-        """Tell `observer` of each new version under a label, and when an LSA that shows it leaves."""
-        slot = self.slot(handle)
+    def observe(self, label: str, observer: "Agent") -> bool:
+        """Tell `observer` of each new version under a label, and when an LSA that shows it leaves.
+
+        False when it is told already. Raises SpaceFull.
+        """
+        number = self.labels.find(label)
+        if number != NIL and observer in self.observers[number]:
+            return False
         number = self.labels.acquire(label)
-        if observer not in self.observers[number]:
-            self.observers[number].append(observer)
-        self.lsa_wants[slot] |= 1 << number
+        self.observers[number] = self.observers[number] + [observer]
+        return True
 
     def disregard(self, observer: "Agent") -> None:
-        """Forget an observer."""
-        for number in range(self.limits.labels):
-            if observer in self.observers[number]:
-                self.observers[number].remove(observer)
+        """Forget an observer. A list of observers is replaced, never changed: somebody may be walking it."""
+        for number, observers in enumerate(self.observers):
+            if observer in observers:
+                self.observers[number] = [each for each in observers if each is not observer]
                 self.labels.release(number)
 
     # ---- inside -----------------------------------------------------------------------------
@@ -421,12 +481,13 @@ class TupleSpace:
         self.properties_free -= 1
         number = self.labels.acquire(label)
         self.p_state[p] = LIVE
+        self.p_told[p] = False
         self.p_lsa[p] = slot
         self.p_owner[p] = self.names.share(self.lsa_name[slot])
         self.p_label[p] = number
         self.p_query[p] = self.names.acquire(query)
         self.p_aggregate[p] = NIL
-        self.p_aggregate_length[p] = 0
+        self.p_aggregate_length[p] = self.p_aggregated[p] = 0
         self.p_next[p] = self.lsa_first[slot]
         self.lsa_first[slot] = p
         self.lsa_count[slot] += 1

@@ -1,6 +1,7 @@
 """The standard operators of the middleware, over JSON numbers: sum, min, max, mean, newest."""
 
 import json
+from math import isfinite
 
 from . import Source
 
@@ -13,7 +14,7 @@ def _numbers(sources: "list[Source]") -> "list[float]":
     numbers = []
     for source in sources:
         number = json.loads(source.value)
-        if isinstance(number, bool) or not isinstance(number, (int, float)):
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not isfinite(number):
             raise ValueError(source.agent + " aggregates what is no number")
         numbers.append(number)
     return numbers

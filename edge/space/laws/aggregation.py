@@ -30,7 +30,6 @@ class Aggregating(Law):
             operators = dict(OPERATORS)
         self.operators = operators
         self._pending = 0  # label set: changed, but too soon after the last time
-        self._last: dict[tuple[int, int], int] = {}  # (LSA slot, label) -> tick of its last aggregation
 
     def tick(self, engine: "Engine") -> None:
         engine.space.touched_labels |= self._pending
@@ -55,14 +54,15 @@ class Aggregating(Law):
         agent = engine.agent_at(slot)
         if own == NIL or operator is None or agent is None:
             return
-        last = self._last.get((slot, label))
-        if last is not None and space.tick - last < spec.min_delay_s:
+        last = space.p_aggregated[own]
+        if last and space.tick - last < spec.min_delay_s:
             self._pending |= 1 << label
             return
         sources = self._sources(space, label, spec)
         if len(sources) < 2:
+            self._publish(engine, agent, own, spec, b"", False)  # alone again: there is no aggregate
             return
-        self._last[slot, label] = space.tick
+        space.p_aggregated[own] = space.tick
         nodes = {source.node for source in sources}
         completed = len(nodes) == 1 + space.known_origins() if spec.gossip else True
         try:

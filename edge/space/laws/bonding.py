@@ -5,7 +5,7 @@ only the agents that want their label.
 """
 
 from ..names import NIL
-from ..tuplespace import LIVE, ORPHAN
+from ..tuplespace import LIVE, WITHDRAWN
 from . import Law
 
 TYPE_CHECKING = False
@@ -18,19 +18,20 @@ class Bonding(Law):
 
     def react(self, engine: "Engine") -> None:
         space = engine.space
-        for _ in range(len(space.changed)):  # what handlers change meanwhile waits for the next round
+        changed = len(space.changed)  # what handlers change meanwhile waits for the next round
+        for _ in range(len(space.departed)):  # before what a successor of the same name may show
+            self._tell_departure(engine, space.departed.pop())
+        for _ in range(changed):
             p = space.changed.pop()
-            if p == NIL:
-                break
-            if space.p_state[p] != ORPHAN:
+            if space.p_state[p] == LIVE or (space.p_state[p] == WITHDRAWN and space.p_told[p]):
+                space.p_told[p] = True
                 self._tell(engine, p)
             if space.p_state[p] != LIVE:
                 space.reclaim(p)
-        for _ in range(len(space.departed)):
-            self._tell_departure(engine, space.departed.pop())
 
     def _tell(self, engine: "Engine", p: int) -> None:
         space = engine.space
+        engine.bond.forget()
         observers = space.observers[space.p_label[p]]
         query = space.p_query[p]
         if not query:

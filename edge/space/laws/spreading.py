@@ -36,13 +36,15 @@ class Spreading(Law):
 
     def _offer(self, engine: "Engine", slot: int) -> None:
         space = engine.space
-        seen = space.lsa_sent[slot] | space.lsa_path[slot] | 1 << space.lsa_origin[slot]
+        origin = space.lsa_origin[slot]
+        seen = space.lsa_sent[slot] | space.lsa_path[slot] | 1 << origin
         targets = space.neighbours_mask & ~seen
-        if not targets:
+        forgotten = origin != SELF and not space.origins.expires[origin]
+        if forgotten or not targets:
             return
         space.lsa_sent[slot] |= targets
         engine.port.offer(slot, targets)
-        if space.lsa_origin[slot] == SELF:
+        if origin == SELF:
             agent = engine.agent_at(slot)
             if agent is not None:
                 engine.tell_spread(agent, space.lsa_version[slot])

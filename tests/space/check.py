@@ -1,0 +1,209 @@
+"""Helpers of the tests that run under CPython and under MicroPython alike."""
+
+from array import array
+
+from edge.space.agent import Agent
+from edge.space.engine import Engine, Port
+from edge.space.exchange import absorb, export
+from edge.space.names import NIL
+from edge.space.origins import LIFE_S, checksum
+from edge.space.tuplespace import LIVE, SELF, Limits, TupleSpace
+
+
+def raises(error, function, *args):
+    """The error that a call raises."""
+    try:
+        function(*args)
+    except error as caught:
+        return caught
+    raise AssertionError(f"{error.__name__} was not raised")
+
+
+def small(**limits):
+    """Limits of a small space, some of them given."""
+    wanted = {"lsas": 8, "properties": 40, "heap_bytes": 64 * 32, "names": 24, "labels": 8, "nodes": 6,
+              "value_bytes": 512}  # fmt: skip
+    wanted.update(limits)
+    return Limits(**wanted)
+
+
+def state(thing):
+    """Everything an object holds, to compare: numbers, texts, arrays by content, parts likewise."""
+    if isinstance(thing, (int, str, bytes)) or thing is None:
+        return thing
+    if isinstance(thing, (array, bytearray)):
+        return bytes(thing)
+    if isinstance(thing, (list, tuple)):
+        return [each if isinstance(each, Agent) else state(each) for each in thing]
+    if isinstance(thing, dict):
+        return {key: state(value) for key, value in thing.items()}
+    if hasattr(thing, "__dict__"):
+        return {key: state(value) for key, value in thing.__dict__.items()}
+    return {}  # specifications of limits and aggregations do not change
+
+
+def assert_as_new(space, neighbours=0):
+    """Nothing is left in a space: no slot, block, name, label, node, entry or observer."""
+    limits = space.limits
+    assert space.lsas_free == limits.lsas
+    assert space.properties_free == limits.properties
+    assert space.heap.free == space.heap.blocks
+    assert len(space.names) == 1, [each for each in space.names._texts if each]
+    assert len(space.labels) == 1, [each for each in space.labels._texts if each]
+    assert len(space.nodes) == 2 + neighbours, [each for each in space.nodes._texts if each]
+    for ring in (space.changed, space.dirty, space.departed, space.tombstones):
+        assert len(ring) == 0
+    for wheel in (space.lsa_wheel, space.p_wheel):
+        assert set(wheel._due) == {0}
+        assert set(wheel._heads) == {NIL}
+    assert set(space.label_first) == {NIL}
+    assert set(space._slot_of_name) == {NIL}
+    assert set(space.origins.first) == {NIL}
+    assert set(space.origins.count) == {0}
+    assert set(space.origins.checksum) == {0}
+    assert not any(space.observers)
+    assert not space.aggregating
+    assert set(space.lsa_state) == {0}
+    assert set(space.p_state) == {0}
+    assert set(space.lsa_path) == {0}
+
+
+def assert_digests_right(space):
+    """The digest of every origin is that of the LSAs it shows."""
+    for node in range(SELF, space.nodes.capacity):
+        entries = []
+        slot = space.origins.first[node]
+        while slot != NIL:
+            assert space.lsa_state[slot] == LIVE
+            assert space.lsa_origin[slot] == node
+            if space.lsa_version[slot] or node != SELF:
+                entries.append((space.names.text(space.lsa_name[slot]), space.lsa_version[slot]))
+            slot = space.lsa_next[slot]
+        assert space.origins.count[node] == len(entries)
+        assert space.origins.checksum[node] == checksum(entries)
+
+
+class Watcher(Agent):
+    """Writes down what it is told."""
+
+    def __init__(self, name, *wants):
+        super().__init__(name)
+        self.wants = wants
+        self.told = []  # (agent, value), value None when withdrawn
+        self.versions = []
+        self.departed = []
+        self.ages = []
+        self.sent = []
+        self.results = []
+        self.acts = 0
+
+    def bonded(self, bond):
+        self.told.append((bond.name, None if bond.withdrawn else bond.value()))
+        self.versions.append(bond.version)
+
+    def decayed(self, name, life_s):
+        if life_s:
+            self.ages.append(life_s)
+        else:
+            self.departed.append(name)
+
+    def spread(self, version):
+        self.sent.append(version)
+
+    def aggregated(self, label):
+        p = self.space.property_of(self.handle & 0xFFFF, label)
+        self.results.append((self.space.aggregate(p), bool(self.space.p_completed[p])))
+
+    def act(self):
+        self.acts += 1
+
+    def take_told(self):
+        """What it was told since the last time."""
+        told, self.told = self.told, []
+        return told
+
+
+class Wire(Port):
+    """Keeps what spreads, until the grid carries it."""
+
+    def __init__(self, space):
+        self.space = space
+        self.waiting = []
+        self.flushes = 0
+
+    def offer(self, slot, targets):
+        lsa = export(self.space, slot)
+        for number in range(self.space.nodes.capacity):
+            if targets >> number & 1:
+                self.waiting.append((self.space.nodes.text(number), lsa))
+
+    def flush(self):
+        self.flushes += 1
+
+
+class Node:
+    """A space with its engine."""
+
+    def __init__(self, name, neighbours=(), limits=None, incarnation=1):
+        self.name = name
+        self.space = TupleSpace(name, limits or small(), incarnation)
+        self.space.set_neighbours(list(neighbours))
+        self.wire = Wire(self.space)
+        self.engine = Engine(self.space, self.wire)
+
+    def add(self, agent):
+        self.engine.add(agent)
+        return agent
+
+    def value(self, name, label, query=""):
+        """What this space holds of an LSA; None when it does not know it."""
+        handle = self.space.find(name)
+        return self.space.read(handle, label, query) if handle else None
+
+    def path(self, name):
+        """The nodes an LSA has travelled, as a set."""
+        path = self.space.lsa_path[self.space.slot_of_name(name)]
+        return {self.space.nodes.text(n) for n in range(self.space.nodes.capacity) if path >> n & 1}
+
+
+class Grid:
+    """Some nodes in one process. Frames are handed over one by one; `lose` may drop some."""
+
+    def __init__(self, links):
+        self.nodes = {name: Node(name, neighbours) for name, neighbours in links.items()}
+        self.crossed = []  # (from, to, LSA, version)
+        self.lose = None
+
+    def __getitem__(self, name):
+        return self.nodes[name]
+
+    def settle(self):
+        """React and carry until nothing moves."""
+        for _ in range(100):
+            for node in self.nodes.values():
+                node.engine.react()
+            if not self.carry():
+                return
+        raise AssertionError("it does not come to rest")
+
+    def carry(self):
+        """Hand over what waits on the wires; whether there was something."""
+        moved = False
+        for node in list(self.nodes.values()):
+            waiting, node.wire.waiting = node.wire.waiting, []
+            for to, lsa in waiting:
+                moved = True
+                if self.lose is None or not self.lose(node.name, to, lsa):
+                    self.crossed.append((node.name, to, lsa.name, lsa.version))
+                    absorb(self.nodes[to].space, lsa, node.name)
+        return moved
+
+    def tick(self, silent=()):
+        """A second passes; nodes that are not silent are heard of everywhere."""
+        for node in self.nodes.values():
+            node.engine.tick()
+            origins = node.space.origins
+            for number in range(SELF + 1, node.space.nodes.capacity):
+                if origins.expires[number] and node.space.nodes.text(number) not in silent:
+                    origins.expires[number] = node.space.tick + LIFE_S
+        self.settle()
