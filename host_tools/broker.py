@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,6 +19,10 @@ STOP_TIMEOUT_S = 3.0
 LOG_TAIL_LINES = 8
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: not safe after a fork
+
+_PORTS = range(20_000, 32_000)  # below those that Linux gives to outgoing connections
+_given: set[int] = set()
+_dice = random.SystemRandom()
 
 
 class BrokerError(RuntimeError):
@@ -130,10 +135,13 @@ def die_with_parent() -> None:
 
 
 def free_port() -> int:
-    """A loopback TCP port nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback TCP port nobody listens on, and none that an outgoing connection may take meanwhile."""
+    for _ in range(1000):
+        port = _dice.choice(_PORTS)
+        if port not in _given and _is_free(port):
+            _given.add(port)
+            return port
+    raise BrokerError(f"no free port in {_PORTS.start} .. {_PORTS.stop - 1}")
 
 
 def _is_free(port: int) -> bool:

@@ -22,6 +22,7 @@ from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 from .microgrid.replay import DataError, files_of, parse_start, replayed, sunny_morning
 from .microgrid.watch import Watch, follow
 
+_AFTERGLOW_S = 0.5  # what was asked for in the last moment is still negotiated
 _FOREVER_DATA_S = 6 * 3600.0  # how much measured data an endless run keeps
 
 
@@ -67,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
             watch = Watch(microgrid)
             began_s = time.monotonic()
             follow(watch, options.duration, lambda: title, console)
+            time.sleep(_AFTERGLOW_S)
             watch.look()
             seconds = time.monotonic() - began_s
             codes = microgrid.stop()
@@ -79,9 +81,10 @@ def run(options: argparse.Namespace) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "run.json").write_text(json.dumps(report, indent=2) + "\n")
     console.print(watch.table(f"{title}   after {seconds:.0f} s", console.width))
-    print(f"{report['contracts_validated']} contracts validated, {report['contracts_across_nodes']} across "
-          f"nodes; {report['invariants_checked']} invariant checks, {report['invariants_broken']} broken; "
-          f"{options.out / 'run.json'}")  # fmt: skip
+    validated, across = report["contracts_validated"], report["contracts_across_nodes"]
+    print(f"{validated} contracts validated, {across} across nodes, the last of each twin within "
+          f"{report['response_max_s']} s;\n{report['invariants_checked']} invariant checks, "
+          f"{report['invariants_broken']} broken; {options.out / 'run.json'}")  # fmt: skip
     for line in watch.audit.broken[:10]:
         print(line, file=sys.stderr)
     failed = {name: code for name, code in codes.items() if code != 0}
@@ -122,6 +125,7 @@ def summarise(watch: Watch, seconds: float) -> dict[str, Any]:
         "nodes": nodes,
         "contracts_validated": sum(twin["validated"] for twin in twins),
         "contracts_across_nodes": sum(twin["validated_across"] for twin in twins),
+        "response_max_s": max((twin["response_s"] or 0.0 for twin in twins), default=0.0),
         "invariants_checked": checked,
         "invariants_broken": broken,
     }

@@ -18,6 +18,7 @@ from .outbox import Outbox
 
 BEAT_S = 5
 _EARLY_S = 2  # a beat due so soon rides along with a frame that leaves anyway
+_ASK_AGAIN_S = 2
 
 
 class Digest:
@@ -28,13 +29,17 @@ class Digest:
         self._outbox = outbox
         self._due_tick = space.tick
         self._announced: dict[int, tuple[str, Beat]] = {}  # who told us what of an origin that beats
+        self._asked_tick: dict[int, int] = {}
         self.asked = 0
         self.no_room = 0
 
     def tick(self) -> None:
-        """A second has passed: beat when due."""
+        """A second has passed: beat when due, ask again where an answer, or the question, was lost."""
         if self._space.tick >= self._due_tick:
             self.beat()
+        for number in self._announced:
+            if self._space.tick - self._asked_tick.get(number, 0) >= _ASK_AGAIN_S and self._differs(number):
+                self._ask(number)
 
     def beat(self) -> None:
         """Tell all neighbours that this node lives, and what it holds."""
@@ -76,12 +81,12 @@ class Digest:
         if not fresh and stamp <= (origins.incarnation[known], origins.beat[known]):
             self._heard_again(peer, known, beat)
             return
+        life_s = min(beat.life_s, LIFE_S)
         try:
-            number = meet(space, beat.origin, beat.incarnation, LIFE_S, beat.hops + 1)
+            number = meet(space, beat.origin, beat.incarnation, life_s, beat.hops + 1)
         except SpaceFull:
             self.no_room += 1
             return
-        life_s = min(beat.life_s, LIFE_S)
         origins.expires[number] = max(origins.expires[number], space.tick + life_s)
         origins.beat[number] = beat.sequence
         origins.sequence[number] = max(origins.sequence[number], beat.sequence)
@@ -164,6 +169,7 @@ class Digest:
         return (beat.count, beat.checksum) != (origins.count[number], origins.checksum[number])
 
     def _ask(self, number: int) -> None:
+        self._asked_tick[number] = self._space.tick
         peer, beat = self._announced[number]
         if peer in self._outbox:
             self.asked += 1

@@ -87,7 +87,7 @@ class Watch:
     def table(self, title: str, width: int) -> Table:
         """All nodes, one row each, for a terminal of that many columns; powers in W."""
         table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
-        table.add_column("W", no_wrap=True)
+        table.add_column("W", no_wrap=True, max_width=width - 66, overflow="ellipsis")
         for heading in _WIDE if width >= _WIDE_FROM else _NARROW:
             table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("health", no_wrap=True)

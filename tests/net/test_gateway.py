@@ -8,7 +8,18 @@ from bad_frames import bad_frames, sealed
 from fleet import Fleet, Watcher, assert_sound, state
 
 from edge.net.digest import BEAT_S
-from edge.net.frame import MAX_FRAME_BYTES, MAX_INCARNATION, Beat, Frame, FrameError, Roster, decode, encode
+from edge.net.frame import (
+    MAX_FRAME_BYTES,
+    MAX_INCARNATION,
+    Beat,
+    Frame,
+    FrameError,
+    Roster,
+    decode,
+    encode,
+    encode_lsa,
+)
+from edge.net.outbox import Outbox
 from edge.space.exchange import export
 from edge.space.lsa import Lsa, Property
 from edge.space.origins import LIFE_S
@@ -107,6 +118,33 @@ def test_more_than_a_frame_holds_leaves_in_several():
     fleet.restart("b", 2)  # and all of it again, asked for by the digest
     assert fleet.seconds_until(lambda: consistent(fleet)) <= 2 * HEAL_S
     assert fleet["a"].gateway.stats()["too_large"] == 0
+
+
+def test_a_full_lsa_and_a_full_digest_do_not_make_a_frame_too_large():
+    rng = random.Random(4)
+
+    def name(length):
+        return "".join(
+            rng.choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", k=length)
+        )
+
+    fleet = Fleet(PAIR)
+    outbox = Outbox(fleet["a"].gateway._outbox._links)
+    giant = Lsa("a.t", "", "", "a", 1, 1, 13, ["a"], [], [])
+    giant.properties = [Property(f"L{i}", "", 1, 0, rng.randbytes(4096)) for i in range(10)]
+    outbox.lsa("b", "a.t", encode_lsa(giant))
+    for i in range(200):
+        outbox.beat("b", Beat(f"n{i}{name(20).lower()}", 1, 1, 1, 13, 1, rng.getrandbits(32)))
+    outbox.ask_lsas("b", ["a." + name(60) for _ in range(1000)])
+    for origin in "acd":
+        outbox.roster("b", Roster(origin, 1, 1, [(f"{origin}.{name(20)}", 1) for _ in range(256)]))
+    outbox.flush()
+    frames = [decode(data) for _, _, data in fleet.on_the_way]
+    assert outbox.too_large == 0
+    assert [each.name for frame in frames for each in frame.lsas] == ["a.t"]
+    assert sum(len(frame.beats) for frame in frames) == 128
+    assert sum(len(frame.ask_lsas) for frame in frames) == 256
+    assert not outbox
 
 
 def test_an_lsa_too_large_for_any_frame_is_counted_and_holds_up_nothing():
@@ -216,6 +254,28 @@ def test_healing_does_not_wait_for_its_origin_to_come_to_rest(every):
         assert not fleet[name].space.find("a.gone")
 
 
+def test_healing_needs_no_moment_at_which_its_origin_rests():
+    """Whenever a is asked for its roster, it has changed since the beat that made b ask."""
+    fleet = Fleet(PAIR)
+    busy, gone = fleet["a"].show("a.busy", b"0"), fleet["a"].show("a.gone", b"1")
+    fleet.run(7)
+    fleet.lose = lambda sender, receiver, frame: True
+    fleet["a"].engine.remove(gone)
+    fleet.settle()
+    asked = []
+
+    def change(sender, receiver, frame):
+        if frame.ask_roster:
+            asked.append(frame)
+            busy.submit("L", b"%d" % len(asked))
+            fleet["a"].react()
+        return False
+
+    fleet.lose = change
+    assert fleet.seconds_until(lambda: not fleet["b"].space.find("a.gone")) <= HEAL_S
+    assert asked
+
+
 def test_lost_questions_and_answers_are_asked_and_given_again():
     fleet = Fleet(PAIR)
     agent = fleet["a"].show("a.t", b"1")
@@ -307,6 +367,25 @@ def test_links_that_flap_do_not_keep_a_dead_node_alive():
     for name in "abc":
         assert "x" not in fleet[name].hops()
         assert not fleet[name].space.find("x.t")
+
+
+def test_second_hand_word_is_good_for_no_longer_than_it_was_at_first():
+    fleet = Fleet({"b": ["c"], "c": ["b"]})
+    node = fleet["b"]
+    receive(node, "a", beats=[Beat("z", 1, 1, 1, 4, 0, 0)])
+    for left in (3, 2, 1):
+        node.gateway.link_up("c")
+        node.react()
+        beats = [beat for _, _, data in fleet.on_the_way for beat in decode(data).beats if beat.origin == "z"]
+        assert [beat.life_s for beat in beats] == [left]
+        assert "z" in node.hops()
+        fleet.on_the_way.clear()
+        node.tick()
+    node.gateway.link_up("c")
+    node.react()
+    assert not any(beat.origin == "z" for _, _, data in fleet.on_the_way for beat in decode(data).beats)
+    node.tick()
+    assert "z" not in node.hops()
 
 
 def test_a_newcomer_is_told_everything_at_once():

@@ -84,7 +84,11 @@ def test_what_was_never_told_is_not_withdrawn_either():
     agent.submit("L", b"3")
     agent.withdraw("L")
     node.engine.react()
-    assert watcher.told == [("a.t", b"2"), ("a.t", None)]
+    assert watcher.take_told() == [("a.t", b"2"), ("a.t", None)]
+    agent.submit("L", b"4")  # in the same slot
+    agent.withdraw("L")
+    node.engine.react()
+    assert watcher.told == []
 
 
 def test_a_departure_is_told_before_what_the_successor_of_that_name_shows():

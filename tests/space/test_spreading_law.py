@@ -60,6 +60,15 @@ def test_nothing_is_sent_back_along_the_path():
         assert target != "a"
 
 
+def test_what_came_by_a_detour_is_not_sent_back_along_it():
+    grid = Grid({"a": ["b"], "b": ["a", "c", "d"], "c": ["b", "d"], "d": ["b", "c"]})
+    grid.lose = lambda source, target, lsa: (source, target) == ("b", "d")
+    grid["a"].add(Watcher("a.t")).submit("L", b"1")
+    grid.settle()
+    assert grid["d"].path("a.t") == {"a", "b", "c"}
+    assert [(source, target) for source, target, _, _ in grid.crossed] == [("a", "b"), ("b", "c"), ("c", "d")]
+
+
 def test_changes_of_one_reaction_travel_together():
     node = Node("a", ["b"])
     agent = node.add(Watcher("a.t"))
