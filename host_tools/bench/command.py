@@ -80,8 +80,10 @@ def _imports(figures: dict[str, Any], console: Console) -> None:
 
 def _space(figures: dict[str, Any], console: Console) -> None:
     figures |= space.measure()
-    table = _table("tuple space, operations a second (CPU time)", "LSAs", "put", "read", "inject+remove",
-                   "bytes an LSA", "rival: dict put", "rival: bytes")  # fmt: skip
+    table = _table(
+        "tuple space against a dictionary of objects (operations per second of CPU)",
+        "LSAs", "put", "read", "inject", "B/LSA", "dict put", "dict B",
+    )  # fmt: skip
     for n, row in figures["space"].items():
         table.add_row(n, *(f"{row[key]:,.0f}" for key in ("put_per_s", "read_per_s", "inject_remove_per_s",
                       "bytes_per_lsa", "dict_put_per_s", "dict_bytes_per_lsa")))  # fmt: skip
