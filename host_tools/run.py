@@ -6,7 +6,6 @@ Exit codes: 0 all well, 1 an invariant was broken or a node did not end well, 2 
 
 import argparse
 import json
-import shutil
 import sys
 import time
 from datetime import timedelta
@@ -59,7 +58,6 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     directory = options.out / "run"
-    shutil.rmtree(directory, ignore_errors=True)
     console = Console()
     try:
         microgrid = Microgrid(plans, directory, Pace(options.speed, options.seed))

@@ -173,6 +173,10 @@ class Supplier:
         table.update({consumer: Answer(key, False) for consumer, key in self._refused.items()})
         return table
 
+    def pending(self) -> list[str]:
+        """The consumers whose contracts are confirmed here but not known to be valid."""
+        return [name for name, each in self.promises.items() if each.state is State.PENDING]
+
     def restore(self, promises: dict[str, Promise], now_s: float) -> None:
         """Take up contracts from before a restart that fit; their consumers must show them soon."""
         for consumer, promise in promises.items():

@@ -160,7 +160,9 @@ class ProsumerTwin(Agent):
         if name != self.name:
             self.consumer.lost(name)
             self.supplier.lost(name)
-        elif self.disabled_until_s and not self.disabled:
+            return
+        self._drop_forgotten()
+        if self.disabled_until_s and not self.disabled:
             self.disabled_until_s = 0.0
             self.measured(*self._measured_w)
             if self._switch:
@@ -245,6 +247,13 @@ class ProsumerTwin(Agent):
         message: T | None = bond.read(parse)
         self.refused_messages += message is None
         return message
+
+    def _drop_forgotten(self) -> None:
+        """A promise from before a restart ends once its consumer is seen and shows no contract."""
+        for consumer in self.supplier.pending():
+            handle = self.space.find(consumer)
+            if handle and self.space.read(handle, CONTRACT) is None:
+                self.supplier.see_contract(consumer, None, 0, self._clock.now_s())
 
     def _publish(self, now_s: float) -> None:
         """Make the LSA show what consumer and supplier have to say; only differences are submitted."""

@@ -1,6 +1,7 @@
 """Starts and ends the processes of a microgrid: brokers, meters on pseudo terminals, nodes."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -153,7 +154,8 @@ class Microgrid:
         self._limits = limits or {}
         self.buildings = []
         for plan in plans:
-            (directory / plan.name).mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(directory / plan.name, ignore_errors=True)  # what an earlier node remembers
+            (directory / plan.name).mkdir(parents=True)
             self.buildings.append(Building(plan, directory / plan.name, pace))
 
     def __enter__(self) -> "Microgrid":

@@ -102,6 +102,24 @@ def test_a_restart_without_disk_ends_what_was_promised_and_starts_anew(world, tm
     assert disagreements(world) == []
 
 
+def test_a_promise_whose_consumer_lost_interest_meanwhile_is_not_kept(world):
+    world.add("n1", [], [*producers(1, 100.0), {"name": "a", "kind": "load", "input": "m.total"},
+                         {"name": "b", "kind": "load", "input": "o.total"}])  # fmt: skip
+    world.boot()
+    n1 = world.nodes["n1"]
+    n1.meters.say("m.total", 80.0)
+    world.run(10)
+    memory = (n1.config.state_dir / "state.json").read_text()
+    assert "n1.a" in memory
+    n1.kill()
+    (n1.config.state_dir / "state.json").write_text(memory.replace('"need_w":80.0', '"need_w":0.0'))
+    n1.boot()
+    n1.meters.say("m.total", 0.0)
+    n1.meters.say("o.total", 90.0)
+    world.run(3, checked(world))
+    assert n1.node.twins[2].consumer.satisfied
+
+
 def test_loss_of_a_supplier_leads_to_a_new_contract(world):
     build(world, lambda name: producers(3, 100.0) if name == "n1" else loads(2, 40.0) if name == "n2" else [])
     world.run(5)
