@@ -66,10 +66,11 @@ def test_four_nodes_trade_across_three_hops(microgrid):
 
 def test_a_node_killed_amid_negotiation_comes_back(microgrid):
     primary, *others = microgrid.buildings
+    wait_for(lambda: "primary" in others[2].ask("/node")["distances"], 10, "the nodes hear of each other")
     primary.signal_node(signal.SIGKILL)
     primary.process.wait()
     wait_for(lambda: "primary" not in others[2].ask("/node")["distances"], 15, "the dead node is forgotten")
-    assert others[2].ask("/node")["total"]["missing_w"] == 800.0
+    wait_for(lambda: others[2].ask("/node")["total"]["missing_w"] == 800.0, 1, "its contracts have ended")
     primary.start_node()
     wait_for(lambda: all(served(each) for each in others), 20, "every building served again")
     watch = Watch(microgrid)
