@@ -70,7 +70,7 @@ class BackOff:
     """
 
     first_s: float = 0.5
-    cap_s: float = 5.0
+    cap_s: float = 4.0
 
     def delay_s(self, attempt: int, rng: random.Random) -> float:
         """Wait before attempt number `attempt`, counted from 0 since the link was last good."""

@@ -20,7 +20,10 @@ logger = logging.getLogger("edge.net")
 
 
 class Inbox:
-    """Subscribes at the node's own broker; `deliver` says whether the node took the frame."""
+    """Subscribes at the node's own broker; `deliver` says whether the node took the frame.
+
+    `hears` is called whenever frames can come again: what was sent before is lost.
+    """
 
     def __init__(
         self,
@@ -30,8 +33,10 @@ class Inbox:
         connection: Callable[..., Connection],
         deliver: Callable[[str, bytes], bool],
         tell: Callable[[str, bool], None],
+        hears: Callable[[], None],
     ) -> None:
         self._node = node
+        self._hears = hears
         self._max_frame_bytes = limits.max_frame_bytes
         self._deliver = deliver
         self._tell = tell
@@ -68,7 +73,9 @@ class Inbox:
         self, client: Any, userdata: Any, mid: int, reasons: Any, properties: Any
     ) -> None:
         self._subscribed = not any(reason.is_failure for reason in reasons)
-        if not self._subscribed:
+        if self._subscribed:
+            self._hears()
+        else:
             logger.warning("inbox: may not subscribe: %s", ", ".join(map(str, reasons)))
 
     def _lost(self) -> None:

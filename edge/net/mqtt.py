@@ -51,7 +51,7 @@ class MqttLinks:
         )
         self._deliver: Deliver | None = None
         self._changed: Changed | None = None
-        self._inbox = Inbox(node, inbox, limits, connection, self._hand_over, self._tell)
+        self._inbox = Inbox(node, inbox, limits, connection, self._hand_over, self._tell, self._greet_all)
         self._neighbours = {
             settings.name: Neighbour(node, settings, limits, connection, self._tell)
             for settings in neighbours
@@ -82,6 +82,11 @@ class MqttLinks:
 
     def _hand_over(self, peer: str, frame: bytes) -> bool:
         return _told(self._deliver, peer, frame)
+
+    def _greet_all(self) -> None:
+        """After deafness: a neighbour that is greeted says again what it knows."""
+        for neighbour in self._neighbours.values():
+            neighbour.greet()
 
     def _tell(self, peer: str, up: bool) -> None:
         _told(self._changed, peer, up)

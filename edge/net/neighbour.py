@@ -53,7 +53,7 @@ class Neighbour:
             settings.broker,
             label=f"link to {settings.name}",
             max_packet_bytes=_REPLY_BYTES,
-            on_up=self._greet,
+            on_up=self._came_up,
             on_down=partial(tell, settings.name, False),
         )
         self.connection.client.will_set(self._presence_topic, GONE)
@@ -83,7 +83,12 @@ class Neighbour:
                 "reconnects": max(0, self.connection.connects - 1),
             }
 
-    def _greet(self) -> None:
+    def greet(self) -> None:
+        """Tell the neighbour that this node is there to be told, if the link is up."""
+        if self.connection.up:
+            self.connection.client.publish(self._presence_topic, HERE)
+
+    def _came_up(self) -> None:
         self.connection.client.publish(self._presence_topic, HERE)
         self._tell(self._name, True)
 

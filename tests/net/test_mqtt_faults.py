@@ -57,6 +57,18 @@ def test_killed_broker_is_noticed_and_rejoined(grid):
     assert a.neighbour("b")["reconnects"] == 1
 
 
+def test_who_was_deaf_greets_its_neighbours_again(grid):
+    a, b = grid.pair()  # a sends to b, and b could not tell that a did not hear
+    grid.wait_until(lambda: ("a", True) in b.news)
+    b.news.clear()
+    grid.brokers["a"].kill()
+    grid.wait_until(lambda: not a.inbox()["connected"])
+    assert ("a", True) not in b.news
+    grid.brokers["a"].start()
+    grid.wait_until(lambda: ("a", True) in b.news)
+    assert a.inbox()["connected"]
+
+
 def test_nothing_piles_up_while_the_broker_is_away(grid):
     a, _ = grid.pair()
     grid.brokers["b"].kill()
