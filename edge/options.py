@@ -7,6 +7,8 @@ it, and whoever reads this page.
 from dataclasses import dataclass
 from typing import Any
 
+from .energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
+
 REQUIRED = object()
 _NODE_NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,30}"
@@ -117,8 +119,10 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _text("relay", "", "relay that cuts the device off"),
         _text("priority", "low", "of its requests", choices=("low", "medium", "high")),
         _number("impact", 0, 0, 9, "environmental impact of its production; 0: 2 for pv, 3 for the rest"),
-        _text("producer_policy", "prioritisation", "whom it serves first", choices=("prioritisation",)),
-        _text("consumer_policy", "green_near", "which offers it takes first", choices=("green_near",)),
+        _text("producer_policy", "prioritisation", "whom it serves first", choices=tuple(PRODUCER_POLICIES)),
+        _text(
+            "consumer_policy", "green_near", "which offers it takes first", choices=tuple(CONSUMER_POLICIES)
+        ),
         _number("meter_grace_s", 30.0, 1.0, 3600.0, "how long contracts outlive an undefined reading"),
         _number("contract_s", 3600.0, 20.0, 86400.0, "how long a contract runs at most"),
         _number("disabled_s", 300.0, 1.0, 86400.0, "how long a stop order holds"),

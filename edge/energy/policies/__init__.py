@@ -5,6 +5,7 @@ A new one is one file here and a line in the registry.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
 from ..messages import Offer, Request
@@ -49,19 +50,17 @@ class ConsumerPolicy(Protocol):
         """The offers, first to take first."""
 
 
+PRODUCER_POLICIES = {"prioritisation": "Prioritisation"}  # name and module: class
+CONSUMER_POLICIES = {"green_near": "GreenNear"}
+
+
 def producer_policy(name: str) -> ProducerPolicy:
     """The policy of that name. Raises KeyError."""
-    from .prioritisation import Prioritisation
-
-    return {"prioritisation": Prioritisation}[name]()
+    policy: ProducerPolicy = getattr(import_module(f"{__name__}.{name}"), PRODUCER_POLICIES[name])()
+    return policy
 
 
 def consumer_policy(name: str) -> ConsumerPolicy:
     """The policy of that name. Raises KeyError."""
-    from .green_near import GreenNear
-
-    return {"green_near": GreenNear}[name]()
-
-
-PRODUCER_POLICIES = ("prioritisation",)
-CONSUMER_POLICIES = ("green_near",)
+    policy: ConsumerPolicy = getattr(import_module(f"{__name__}.{name}"), CONSUMER_POLICIES[name])()
+    return policy
