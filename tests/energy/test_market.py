@@ -221,3 +221,26 @@ def test_the_longest_confirmation_table_fits_what_the_configuration_asks_for(pro
     assert sum(each.agreed for each in answers.values()) == promises
     assert len(answers) > promises
     assert len(encode_answers(answers)) <= table_bytes(promises)
+
+
+def test_an_offer_grows_while_it_stands_as_power_frees_up():
+    supplier = make_supplier(capacity_w=40.0)
+    ask(supplier, "n.a", 30.0, 1)
+    ask(supplier, "n.b", 31.0, 2)
+    supplier.step(0.0)
+    assert [offer.power_w for offer in supplier.offers().values()] == [30.0, 8.5]
+    supplier.see_request("n.a", None, 0, 0.5)
+    supplier.step(0.5)
+    assert [offer.power_w for offer in supplier.offers().values()] == [31.0]
+
+
+def test_an_offer_of_less_than_was_asked_lapses_soon_and_lets_others_first():
+    supplier = make_supplier(capacity_w=40.0)
+    ask(supplier, "n.a", 300.0, 1)
+    supplier.step(0.0)
+    assert supplier.offers()["n.a"].power_w == 40.0
+    ask(supplier, "n.b", 35.0, 2, now_s=1.9)
+    supplier.step(1.9)
+    assert set(supplier.offers()) == {"n.a"}
+    supplier.step(2.0)
+    assert set(supplier.offers()) == {"n.b"}

@@ -255,6 +255,31 @@ def test_a_healed_link_converges_within_5_s(world):
         assert all(held.find(f"{name}.c0") for name in NAMES)
 
 
+def test_a_question_that_is_lost_is_asked_again_before_the_next_heartbeat(world):
+    world.add("n1", ["n2"], [{"name": "c", "kind": "load", "input": "m.total"}])
+    world.add("n2", ["n1"], [])
+    world.boot()
+    n1, n2 = world.nodes["n1"], world.nodes["n2"]
+    world.run(10)
+
+    def lose(sender, receiver, loss):
+        world.network.set_quality(sender, receiver, LinkQuality(latency_s=0.02, loss=loss))
+
+    lose("n1", "n2", 1.0)
+    n1.meters.say("m.total", 50.0)
+    world.run(0.5)
+    assert n2.node.space.find("n1.c") == 0
+    lose("n1", "n2", 0.0)
+    lose("n2", "n1", 1.0)
+    asked = n2.node.gateway.stats()["healed"]
+    while n2.node.gateway.stats()["healed"] == asked:  # a heartbeat tells, and the question is lost
+        world.run(0.1)
+    assert n2.node.space.find("n1.c") == 0
+    lose("n2", "n1", 0.0)
+    world.run(3.2)
+    assert n2.node.space.find("n1.c") != 0
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_storms_break_no_invariant_and_heal(seed):
     """Loss, doubles, reordering, corruption, cut links, killed nodes: then everybody agrees again."""
