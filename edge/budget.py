@@ -10,7 +10,7 @@ from typing import Any
 
 from .config import NodeConfig
 from .net.frame import MAX_FRAME_BYTES
-from .space.tuplespace import Limits, TupleSpace
+from .space.tuplespace import TupleSpace
 
 INTERPRETER_MB = 26.8  # CPython 3.11, paho, orjson, pyserial, http.server, our modules: RSS, x86-64
 THREAD_KB = 30  # stack touched and thread state of an idle thread
@@ -29,13 +29,7 @@ class Line:
 def budget(config: NodeConfig) -> list[Line]:
     """The items, largest structures by what decides their size."""
     limits = config.limits
-    space = TupleSpace(
-        config.name,
-        Limits(
-            lsas=limits.lsas, properties=limits.properties, heap_bytes=limits.heap_kb * 1024,
-            names=limits.names, nodes=limits.nodes, value_bytes=limits.value_bytes,
-        ),
-    )  # fmt: skip
+    space = TupleSpace(config.name, limits.space())
     threads = 3 + len(config.neighbours) + len(config.buses) + limits.http_requests
     return [
         Line("interpreter", "CPython, libraries, code (measured)", INTERPRETER_MB * 1024),

@@ -16,6 +16,7 @@ from .meter.profile import ProfileError, load_profile
 from .meter.settings import BusSettings, MeterSettings, RelaySettings
 from .net.mqtt import BrokerSettings, NeighbourSettings
 from .options import OPTIONS, REQUIRED, SINGLE, Option
+from .space.tuplespace import Limits
 from .twins.device import DeviceSettings
 from .twins.prosumer import ProsumerSettings
 
@@ -42,6 +43,17 @@ class LimitSettings:
     offers: int
     reaction_ms: int
     http_requests: int
+
+    def space(self) -> Limits:
+        """Those of the tuple space."""
+        return Limits(
+            lsas=self.lsas,
+            properties=self.properties,
+            heap_bytes=self.heap_kb * 1024,
+            names=self.names,
+            nodes=self.nodes,
+            value_bytes=self.value_bytes,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from .meter.reading import Reading
 from .net.gateway import Gateway
 from .net.links import Links
 from .space.engine import Engine
-from .space.tuplespace import SELF, Limits, TupleSpace
+from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
 from .twins.device import Device
 from .twins.prosumer import ProsumerTwin
@@ -34,15 +34,7 @@ class Node:
         self._started_s = clock.now_s()
         self._state = StateFile(config.state_dir, clock)
         memory = self._state.load()
-        limits = config.limits
-        self.space = TupleSpace(
-            config.name,
-            Limits(
-                lsas=limits.lsas, properties=limits.properties, heap_bytes=limits.heap_kb * 1024,
-                names=limits.names, nodes=limits.nodes, value_bytes=limits.value_bytes,
-            ),
-            incarnation=_incarnation(memory) + 1,
-        )  # fmt: skip
+        self.space = TupleSpace(config.name, config.limits.space(), _incarnation(memory) + 1)
         self.gateway = Gateway(self.space, links)
         self.engine = Engine(self.space, self.gateway)
         self.twins: list[ProsumerTwin] = []

@@ -8,7 +8,6 @@ Exit codes: 0 it fits and it works, 1 it does not, 2 wrong usage, 3 it could not
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -128,9 +127,7 @@ def _prove(limit: MemoryLimit, limit_mb: int) -> int:
 
 
 def _test(limit: MemoryLimit, options: argparse.Namespace) -> int:
-    directory = options.out / "memtest"
-    shutil.rmtree(directory, ignore_errors=True)
-    microgrid = Microgrid(_plans(options.prosumers), directory, Pace(_SPEED, _SEED))
+    microgrid = Microgrid(_plans(options.prosumers), options.out / "memtest", Pace(_SPEED, _SEED))
     node = next(building for building in microgrid.buildings if building.name == _MEASURED)
     try:
         process = _start(microgrid, node, limit.wrapper)

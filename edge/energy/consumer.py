@@ -54,7 +54,7 @@ class Consumer:
         return self.contract.power_w if self.contract and self.satisfied else 0.0
 
     @property
-    def pending_for_s(self) -> float:
+    def confirm_by_s(self) -> float:
         """When a contract that is not confirmed by all is given up, on the clock; inf when none is."""
         waits = self.contract is not None and not self._all_agreed(self.contract)
         return self._confirm_by_s if waits else math.inf

@@ -231,7 +231,7 @@ class ProsumerTwin(Agent):
             broken.append(f"I3 {self.name} gets {consumer.supplied_w:.3f} for {consumer.need_w:.3f} W")
         pending = ((c, p) for c, p in supplier.promises.items() if p.state is not State.VALID)
         late = [consumer for consumer, promise in pending if promise.deadline_s < now_s - 2]
-        if late or consumer.pending_for_s < now_s - 2:
+        if late or consumer.confirm_by_s < now_s - 2:
             broken.append(f"I4 {self.name} keeps what should have lapsed: {late}")
         return broken
 
