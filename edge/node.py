@@ -4,6 +4,7 @@ It is handed its clock, links, meters and random generator, and driven by calls:
 `receive`, `read`, `react`. Whoever drives it owns the only thread it runs on.
 """
 
+import math
 import random
 from typing import Any
 
@@ -40,6 +41,7 @@ class Node:
         self.twins: list[ProsumerTwin] = []
         self._devices: list[tuple[Device, ProsumerTwin]] = []
         self._behind: dict[str, list[tuple[Device, ProsumerTwin]]] = {}  # by meter input
+        self.wake_s = math.inf  # when a twin wants to act though nothing has changed
         self.readings = self.readings_undefined = 0
         self.invariants_checked = self.invariants_broken = 0
         self.last_violation = ""
@@ -74,6 +76,7 @@ class Node:
         for device, twin in self._devices:
             if not device.known(now_s) and settled > device.settings.grace_s:
                 self._measure(device, twin)
+        self._tell_free_power()
         self._check_invariants()
         if self._state.due:
             self._state.save(self._memory())
@@ -99,12 +102,19 @@ class Node:
     @property
     def busy(self) -> bool:
         """Whether a reaction has something to do."""
-        return self.engine.stirred or self.gateway.waiting
+        return self.engine.stirred or self.gateway.waiting or self._clock.now_s() >= self.wake_s
 
     def react(self) -> None:
         """Let the laws run on what changed, and let out what follows."""
+        now_s = self._clock.now_s()
+        if now_s >= self.wake_s:
+            for twin in self.twins:
+                if twin.wake_s <= now_s:
+                    self.engine.stir(twin)
         if self.engine.stirred:
             self.engine.react()
+            waking = (twin.wake_s for twin in self.twins)
+            self.wake_s = min((at_s for at_s in waking if at_s > now_s), default=math.inf)
         self.gateway.flush()
 
     def close(self) -> None:
@@ -142,12 +152,23 @@ class Node:
     # ---- inside ------------------------------------------------------------------------------
 
     def _measure(self, device: Device, twin: ProsumerTwin) -> None:
-        twin.measured(*device.powers_w(self._clock.now_s()))
-        self.engine.stir(twin)
+        powers_w = device.powers_w(self._clock.now_s())
+        if powers_w != twin.measured_w:
+            twin.measured(*powers_w)
+            self.engine.stir(twin)
+
+    def _tell_free_power(self) -> None:
+        """Whoever is unserved should know what its node has left (thesis 4.4.4)."""
+        unserved = [twin for twin in self.twins if twin.consumer.unserved_since_s is not None]
+        if unserved:
+            suppliers = [twin.supplier for twin in self.twins if twin.settings.supplies]
+            free_w = sum(each.capacity_w - each.committed_w for each in suppliers)
+            for twin in unserved:
+                twin.see_free(free_w)
 
     def _check_invariants(self) -> None:
         for twin in self.twins:
-            self.invariants_checked += 3
+            self.invariants_checked += 4
             for violation in twin.violations():
                 self.invariants_broken += 1
                 self.last_violation = violation
@@ -167,4 +188,4 @@ def _recall(twin: ProsumerTwin, memory: Any) -> bool:
         twin.recall(memory)
     except (ValueError, KeyError, TypeError, AttributeError):
         return False
-    return bool(twin.consumer.contract or twin.supplier.promises)
+    return bool(twin.consumer.contracts or len(twin.supplier.book))

@@ -91,7 +91,7 @@ class Runtime:
                 if node.busy and now_s >= next_reaction_s:
                     self._guard(node.react)
                     next_reaction_s = clock.now_s() + self._pause_s
-                due_s = min(next_tick_s, next_reaction_s) if node.busy else next_tick_s
+                due_s = min(next_tick_s, max(next_reaction_s, now_s if node.busy else node.wake_s))
                 self._wake.wait(max(0.0, due_s - clock.now_s()))
                 self._wake.clear()
         finally:

@@ -18,7 +18,7 @@ log = logging.getLogger("edge.state")
 
 SAVE_EVERY_S = 5.0  # an SD card is worn by writes: contracts change far more often than this
 COMPLAIN_EVERY_S = 3600.0
-_VERSION = 1
+_VERSION = 2
 
 
 class StateFile:

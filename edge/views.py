@@ -1,5 +1,6 @@
 """What a node shows of itself as plain data: the answers of the HTTP server and of `edge status`."""
 
+import math
 from typing import Any
 
 from .node import Node
@@ -77,10 +78,12 @@ def twins(node: Node) -> list[dict[str, Any]]:
             "satisfied": twin.consumer.satisfied,
             "disabled": twin.disabled,
             "waiting_s": _waiting_s(node, twin.consumer.unserved_since_s),
-            "response_s": None if twin.response_s != twin.response_s else round(twin.response_s, 4),
+            "gave_up": twin.consumer.gave_up,
+            "response_s": _rounded(twin.consumer.response_s),
             "validated": twin.validated,
             "validated_across": twin.validated_across,
             "shed": twin.supplier.shed,
+            "interrupted": twin.supplier.interrupted,
             "events": twin.events.total,
             "refused_messages": twin.refused_messages,
         }
@@ -92,20 +95,25 @@ def contracts(node: Node) -> dict[str, list[dict[str, Any]]]:
     """Both sides of the books: what local consumers hold, what local suppliers have promised."""
     consumed, supplied = [], []
     for twin in node.twins:
-        contract = twin.consumer.contract
-        if contract:
+        active = twin.consumer.active
+        for contract in twin.consumer.contracts:
             parts = [{"supplier": p.supplier, "power_w": p.power_w, "max_w": p.max_w} for p in contract.parts]
             consumed.append(
                 {"consumer": twin.name, "id": contract.id, "revision": contract.revision,
-                 "valid": twin.consumer.satisfied, "power_w": round(contract.power_w, 3),
-                 "need_w": twin.consumer.need_w, "parts": parts}
+                 "complementary": contract is twin.consumer.extra, "valid": contract in active,
+                 "power_w": round(contract.power_w, 3), "need_w": twin.consumer.need_w, "parts": parts}
             )  # fmt: skip
-        for consumer, promise in twin.supplier.promises.items():
+        for promise in twin.supplier.book:
             supplied.append(
-                {"supplier": twin.name, "consumer": consumer, "state": promise.state.value, "id": promise.key,
-                 "revision": promise.revision, "power_w": promise.power_w, "max_w": promise.max_w}
+                {"supplier": twin.name, "consumer": promise.consumer, "state": promise.state.value,
+                 "id": promise.key, "revision": promise.revision, "power_w": promise.power_w,
+                 "max_w": promise.max_w}
             )  # fmt: skip
     return {"consumed": consumed, "supplied": supplied}
+
+
+def _rounded(seconds: float) -> float | None:
+    return None if math.isnan(seconds) else round(seconds, 4)
 
 
 def _waiting_s(node: Node, since_s: float | None) -> float:

@@ -1,9 +1,10 @@
 """The energy invariants of DESIGN 7 over a whole virtual microgrid, seen from above.
 
-Each node checks I1, I3 and I4 of its own twins; here the two sides of every contract are compared.
+Each node checks I1 to I4 of its own twins; here the two sides of every contract are compared.
 """
 
-from edge.energy.supplier import State
+from edge.energy.book import Promise, State
+from edge.energy.messages import Contract, Part
 from edge.twins.prosumer import ProsumerTwin
 
 from .world import World
@@ -17,19 +18,11 @@ def broken(world: World) -> list[str]:
     found = []
     for twin in twins.values():
         found += twin.violations()
-        contract = twin.consumer.contract
-        if contract is None or not twin.consumer.satisfied:
-            continue
-        for part in contract.parts:
-            supplier = twins.get(part.supplier)
-            promise = supplier.supplier.promises.get(twin.name) if supplier else None
-            same = promise and (promise.key, promise.revision) == (contract.id, contract.revision)
-            if promise and same and abs(promise.power_w - part.power_w) > _TOLERANCE_W:
-                found.append(
-                    f"I6 {twin.name} takes {part.power_w}, {part.supplier} books {promise.power_w} W"
-                )
-            if promise and same and part.max_w > promise.max_w + _TOLERANCE_W:
-                found.append(f"I1 {twin.name} may draw {part.max_w}, {part.supplier} keeps {promise.max_w} W")
+        for contract in twin.consumer.active:
+            for part in contract.parts:
+                promise = _promise(twins, twin, contract, part)
+                if promise and promise.revision == contract.revision:
+                    found += _differences(twin, part, promise)
     return found
 
 
@@ -38,18 +31,36 @@ def disagreements(world: World) -> list[str]:
     twins = _twins(world)
     found = []
     for twin in twins.values():
-        contract = twin.consumer.contract
-        if contract and contract.valid:
-            for part in contract.parts:
-                supplier = twins.get(part.supplier)
-                promise = supplier.supplier.promises.get(twin.name) if supplier else None
-                if promise is None or promise.key != contract.id:
-                    found.append(f"I5 {twin.name} holds contract {contract.id}, {part.supplier} does not")
-        for consumer, promise in twin.supplier.promises.items():
-            held = twins[consumer].consumer.contract if consumer in twins else None
-            if promise.state is State.VALID and (held is None or held.id != promise.key):
-                found.append(f"I5 {twin.name} supplies contract {promise.key}, {consumer} does not hold it")
+        for contract in twin.consumer.contracts:
+            if contract.valid:
+                found += [
+                    f"I5 {twin.name} holds contract {contract.id}, {part.supplier} does not"
+                    for part in contract.parts
+                    if _promise(twins, twin, contract, part) is None
+                ]
+        for promise in twin.supplier.book:
+            held = twins[promise.consumer].consumer.contracts if promise.consumer in twins else []
+            if promise.state is State.VALID and promise.key not in [contract.id for contract in held]:
+                found.append(
+                    f"I5 {twin.name} supplies contract {promise.key}, {promise.consumer} does not hold it"
+                )
     return found
+
+
+def _differences(twin: ProsumerTwin, part: Part, promise: Promise) -> list[str]:
+    found = []
+    if abs(promise.power_w - part.power_w) > _TOLERANCE_W:
+        found.append(f"I6 {twin.name} takes {part.power_w}, {part.supplier} books {promise.power_w} W")
+    if part.max_w > promise.max_w + _TOLERANCE_W:
+        found.append(f"I1 {twin.name} may draw {part.max_w}, {part.supplier} keeps {promise.max_w} W")
+    return found
+
+
+def _promise(
+    twins: dict[str, ProsumerTwin], twin: ProsumerTwin, contract: Contract, part: Part
+) -> Promise | None:
+    supplier = twins.get(part.supplier)
+    return supplier.supplier.book.get(twin.name, contract.id) if supplier else None
 
 
 def _twins(world: World) -> dict[str, ProsumerTwin]:

@@ -47,7 +47,7 @@ def test_the_shipped_example_is_right():
         ({"limits": {"lsas": 1.5}}, "limits.lsas = 1.5: int expected"),
         ({"limit": {}}, "limit = '...': no such section"),
         ({"limits": {"lsa": 4}}, "limits.lsa = 4: no such key"),
-        ({"limits": {"value_bytes": 256}}, "limits.value_bytes = 256: 7360 needed for limits.promises"),
+        ({"limits": {"value_bytes": 256}}, "limits.value_bytes = 256: 8480 needed for limits.promises"),
         ({"mqtt": {"port": 0}}, "mqtt.port = 0: must lie in 1 .. 65,535"),
         ({"neighbour": [{"name": "gym", "host": "x"}]}, "neighbour[0].name = 'gym': a node is not its own"),
         ({"neighbour": [{"name": "a", "host": "x"}] * 2}, "neighbour.name = 'a': stands twice"),

@@ -1,63 +1,123 @@
-"""The consuming side of a prosumer: from a need to a valid contract (thesis 4.1.2, algorithm 4.7; 4.2)."""
+"""The consuming side of a prosumer: from a need to valid contracts (thesis 4.1.2, algorithm 4.7; 4.2).
+
+It holds a main contract and, after a rise beyond the margin, a complementary one that soon joins it.
+At most one request is out at a time: for the whole need, or for what the main contract does not cover.
+"""
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from .composing import compose, compose_urgently
+from .events import EventKind
+from .holding import Holding
 from .messages import Answer, Contract, Offer, Part, Priority, Request, round_w
 from .policies import ConsumerPolicy, SeenOffer
 from .rules import (
+    ALERT_SAID_S,
     CONTRACT_S,
     EPSILON_W,
     MARGIN,
     MAX_PARTS,
+    MERGE_S,
     MIN_POWER_W,
     OFFER_VALIDITY_S,
+    PARTIAL_WAIT_S,
     RECONFIRM_S,
     RESTATE_RATIO,
-    VALIDATION_S,
-    with_margin,
+    URGENT_WAIT_S,
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ConsumerSettings:
+    """How a consumer asks. `tolerance_s`: how long it goes on asking, 0 for as long as it takes."""
+
+    priority: Priority = Priority.LOW
+    partial: bool = False  # takes a part when the whole cannot be had
+    tolerance_s: float = 0.0
+    contract_s: float = CONTRACT_S
+    offers_max: int = 32
+
+
 class Consumer:
-    """Asks for what it needs, composes offers into a contract, validates it, and follows its use."""
+    """Asks for what it needs, composes offers into contracts, validates them, and follows their use."""
 
     def __init__(
-        self, name: str, policy: ConsumerPolicy, next_id: Callable[[], int], *, priority: Priority,
-        offers_max: int, contract_s: float = CONTRACT_S,
+        self, settings: ConsumerSettings, policy: ConsumerPolicy, next_id: Callable[[], int],
+        tell: Callable[[EventKind, Contract], None],
     ) -> None:  # fmt: skip
-        self.name = name
+        self.settings = settings
         self.need_w = 0.0
         self.request: Request | None = None
-        self.contract: Contract | None = None
         self.unserved_since_s: float | None = None
-        self.ended: str = ""  # why the last contract ended: "expiry" or "stop"
+        self.response_s = math.nan  # of the last need that was met: how long that took
         self._policy = policy
         self._next_id = next_id
-        self._priority = priority
-        self._offers_max = offers_max
-        self._contract_s = contract_s
+        self._tell = tell  # of starts, changes and ends of contracts
+        self._main: Holding | None = None
+        self._extra: Holding | None = None
         self._offers: dict[str, SeenOffer] = {}
-        self._agreed: set[str] = set()
-        self._confirm_by_s = 0.0
-        self._ends_s = 0.0
+        self._asked_s = 0.0
+        self._alert_since_s: float | None = None
+        self._given_up_w = 0.0  # a need that nobody served within the tolerance
+
+    # ---- what it holds ------------------------------------------------------------------------
+
+    @property
+    def main(self) -> Contract | None:
+        """The main contract, valid or proposed."""
+        return self._main.contract if self._main else None
+
+    @property
+    def extra(self) -> Contract | None:
+        """The complementary contract, valid or proposed."""
+        return self._extra.contract if self._extra else None
+
+    @property
+    def contracts(self) -> list[Contract]:
+        """Both, as far as there are any."""
+        return [holding.contract for holding in self._holdings()]
+
+    @property
+    def active(self) -> list[Contract]:
+        """Those under which power flows."""
+        return [holding.contract for holding in self._holdings() if holding.active]
 
     @property
     def satisfied(self) -> bool:
-        """Whether a valid contract covers the need."""
-        return self.contract is not None and self.contract.valid and self._all_agreed(self.contract)
+        """Whether active contracts cover the need."""
+        return 0.0 < self.need_w <= sum(contract.max_w for contract in self.active) + EPSILON_W
 
     @property
     def supplied_w(self) -> float:
-        """What its valid contract gives it now, in W."""
-        return self.contract.power_w if self.contract and self.satisfied else 0.0
+        """What active contracts give it now, in W."""
+        return sum(contract.power_w for contract in self.active)
 
     @property
-    def confirm_by_s(self) -> float:
-        """When a contract that is not confirmed by all is given up, on the clock; inf when none is."""
-        waits = self.contract is not None and not self._all_agreed(self.contract)
-        return self._confirm_by_s if waits else math.inf
+    def missing_w(self) -> float:
+        """What it needs and does not get, in W."""
+        return max(0.0, self.need_w - self.supplied_w)
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether it no longer asks for what it needs, since nobody served it in time."""
+        return self._given_up_w > 0.0
+
+    @property
+    def overdue_s(self) -> float:
+        """When the first unconfirmed contract must be given up, on the clock; inf without one."""
+        waiting = (each.confirm_by_s for each in self._holdings() if not each.confirmed)
+        return min(waiting, default=math.inf)
+
+    @property
+    def wake_s(self) -> float:
+        """When it decides something though nothing new is said; inf when it does not."""
+        if self.request is None:
+            return math.inf
+        if self.settings.priority is Priority.HIGH:
+            return self._asked_s + URGENT_WAIT_S
+        return self._asked_s + PARTIAL_WAIT_S if self.settings.partial else math.inf
 
     # ---- what it is told ----------------------------------------------------------------------
 
@@ -72,117 +132,182 @@ class Consumer:
         """A supplier shows an offer to us, or none any more."""
         if offer is None:
             self._offers.pop(supplier, None)
-        elif supplier in self._offers or len(self._offers) < self._offers_max:
+        elif supplier in self._offers or len(self._offers) < self.settings.offers_max:
             self._offers[supplier] = SeenOffer(supplier, offer, hops, now_s + OFFER_VALIDITY_S)
 
-    def see_answer(self, supplier: str, answer: Answer | None) -> None:
-        """What a supplier's confirmation table says of us; None where we do not stand in it."""
-        contract = self.contract
-        if contract is None or contract.part_of(supplier) is None:
-            return
-        if answer is not None and answer.contract_id == contract.id:
-            if answer.agreed:
-                self._agreed.add(supplier)
-            else:
+    def see_answers(self, supplier: str, answers: tuple[Answer, ...]) -> None:
+        """What a supplier's confirmation table says of us; empty where we do not stand in it."""
+        for holding in self._holdings():
+            if not holding.hear(supplier, answers):
                 self._offers.pop(supplier, None)
-                self._end("stop")
-        elif contract.valid and supplier in self._agreed:
-            self._end("stop")  # it confirmed once and does no more
+                self._end(holding, EventKind.STOP)
+
+    def see_free(self, available_w: float, now_s: float) -> None:
+        """The free power of its node: an unserved need that it would cover is in alert (thesis 4.4.4)."""
+        servable = 0.0 < self.missing_w <= available_w
+        if not servable:
+            self._alert_since_s = None
+        elif self._alert_since_s is None:
+            self._alert_since_s = now_s
 
     def lost(self, supplier: str) -> None:
         """A supplier has left the microgrid."""
         self._offers.pop(supplier, None)
-        if self.contract and self.contract.part_of(supplier):
-            self._end("stop")
+        for holding in self._holdings():
+            if holding.contract.part_of(supplier):
+                self._end(holding, EventKind.STOP)
 
-    def restore(self, contract: Contract, now_s: float) -> None:
-        """Take up a contract from before a restart; all its suppliers must confirm again soon."""
-        self.contract = contract
-        self._agreed.clear()
-        self._confirm_by_s = now_s + RECONFIRM_S
-        self._ends_s = now_s + contract.ttl_s
+    def restore(self, main: Contract, extra: Contract | None, now_s: float) -> None:
+        """Take up contracts from before a restart; all their suppliers must confirm again soon."""
+        self._main = Holding(main, now_s + RECONFIRM_S, now_s + main.ttl_s)
+        self._extra = Holding(extra, now_s + RECONFIRM_S, now_s + extra.ttl_s) if extra else None
+        for holding in self._holdings():
+            holding.valid_since_s = now_s
 
     # ---- what it does -------------------------------------------------------------------------
 
     def step(self, now_s: float) -> None:
-        """Bring request and contract in line with the need and with what the suppliers said."""
-        if self.contract:
-            self._follow(self.contract, now_s)
-        if self.need_w and self.contract is None:
-            self._ask(now_s)
-            self._choose(now_s)
-        elif not self.need_w:
-            self.request = None
-        if self.satisfied or not self.need_w:
-            self.unserved_since_s = None
+        """Bring request and contracts in line with the need and with what the suppliers said."""
+        for holding in self._holdings():
+            self._follow(holding, now_s)
+        self._use()
+        self._merge(now_s)
+        self._note_service(now_s)
+        self._ask(now_s)
+        self._choose(now_s)
 
     def stop(self) -> None:
         """Need nothing any more."""
-        self.need_w = 0.0
-        if self.contract:
-            self._end("stop")
-        self.request = None
-        self.unserved_since_s = None
+        self.need_w = self._given_up_w = 0.0
+        for holding in self._holdings():
+            self._end(holding, EventKind.STOP)
+        self.request = self.unserved_since_s = self._alert_since_s = None
 
-    def _follow(self, contract: Contract, now_s: float) -> None:
-        agreed = self._all_agreed(contract)
-        if now_s >= self._ends_s:
-            self._end("expiry")
-        elif self.need_w < MIN_POWER_W or self.need_w > contract.max_w + EPSILON_W:
-            self._end("stop")  # gone, or risen beyond the margin: a new request follows
-        elif not agreed:
-            if now_s >= self._confirm_by_s:
-                self._end("stop")
-        elif not contract.valid:
-            self.contract = replace(contract, revision=contract.revision + 1, valid=True)
-            self._ends_s = now_s + contract.ttl_s
-            self._restate(self.contract)
-        else:
-            self._restate(contract)
+    # ---- inside -------------------------------------------------------------------------------
 
-    def _restate(self, contract: Contract) -> None:
-        """Tell the suppliers of a changed use; beyond 5 % less, give the reserve back (thesis 4.2)."""
-        shrink = self.need_w < contract.power_w * (1 - MARGIN)
-        if shrink or abs(self.need_w - contract.power_w) > EPSILON_W:
-            self.contract = contract.use(self.need_w, shrink)
+    def _holdings(self) -> list[Holding]:
+        return [holding for holding in (self._main, self._extra) if holding]
+
+    def _follow(self, holding: Holding, now_s: float) -> None:
+        if now_s >= holding.ends_s:
+            self._end(holding, EventKind.EXPIRY)
+        elif not self.need_w or (now_s >= holding.confirm_by_s and not holding.confirmed):
+            self._end(holding, EventKind.STOP)
+        elif holding.confirmed and not holding.contract.valid:
+            holding.validate(now_s)
+            self._tell(EventKind.START, holding.contract)
+
+    def _use(self) -> None:
+        """Spread the need over the active contracts; what is beyond 5 % less goes back (thesis 4.2)."""
+        holdings = [holding for holding in self._holdings() if holding.active]
+        changed = {id(holding): holding.come_down() for holding in holdings}
+        if self._extra in holdings and self.need_w < (1 - MARGIN) * sum(
+            h.contract.agreed_w for h in holdings
+        ):
+            main = self._main.contract.max_w if self._main and self._main.active else 0.0
+            if self.need_w <= main and self._extra:
+                self._end(self._extra, EventKind.STOP)
+                holdings = [holding for holding in self._holdings() if holding.active]
+        whole_w = sum(holding.contract.max_w for holding in holdings)
+        for holding in holdings:
+            power_w = round_w(min(self.need_w / whole_w, 1.0) * holding.contract.max_w)
+            shrink = power_w < (1 - MARGIN) * holding.contract.agreed_w
+            if holding.use(power_w, shrink) or changed[id(holding)]:
+                self._tell(EventKind.UPDATE, holding.contract)
+
+    def _merge(self, now_s: float) -> None:
+        main, extra = self._main, self._extra
+        if not (main and extra and main.active and extra.active):
+            return
+        suppliers = {part.supplier for each in (main, extra) for part in each.contract.parts}
+        if now_s >= extra.valid_since_s + MERGE_S and len(suppliers) <= MAX_PARTS:
+            main.join(extra)
+            self._extra = None
+            self._tell(EventKind.MERGE, main.contract)
+
+    def _note_service(self, now_s: float) -> None:
+        if not self.need_w:
+            self.unserved_since_s = self._alert_since_s = None
+            self._given_up_w = 0.0
+        elif not self.satisfied:
+            if self.unserved_since_s is None:
+                self.unserved_since_s = now_s
+        elif self.unserved_since_s is not None:
+            self.response_s = now_s - self.unserved_since_s
+            self.unserved_since_s = self._alert_since_s = None
+            self._given_up_w = 0.0
 
     def _ask(self, now_s: float) -> None:
-        if self.unserved_since_s is None:
-            self.unserved_since_s = now_s
+        want_w = self._wanted_w(now_s)
         old = self.request
-        if old is None or abs(old.power_w - self.need_w) > MARGIN * old.power_w:
-            waited_s = now_s - self.unserved_since_s
-            self.request = Request(self._next_id(), self.need_w, self._priority, waited_s)
+        if not want_w:
+            self.request = None
+        elif old is None or abs(old.power_w - want_w) > MARGIN * old.power_w:
+            self.request = Request(self._next_id(), want_w, self.settings.priority)
             self._offers.clear()
+            self._asked_s = now_s
+        elif self._alert_since_s is None:
+            self.request = replace(old, alert=False, alert_s=0.0) if old.alert else old
+        elif not old.alert and now_s - self._alert_since_s >= ALERT_SAID_S:
+            self.request = replace(old, alert=True, alert_s=round(now_s - self._alert_since_s, 1))
+
+    def _wanted_w(self, now_s: float) -> float:
+        """What to ask for: all of the need, or what the main contract leaves open; 0 for nothing now."""
+        if self.unserved_since_s is None or self._is_given_up(now_s):
+            return 0.0
+        if self._extra or (self._main and not self._main.active):
+            return 0.0  # one at a time
+        return self._uncovered_w()
+
+    def _is_given_up(self, now_s: float) -> bool:
+        if self._given_up_w:
+            if abs(self.need_w - self._given_up_w) <= MARGIN * self._given_up_w:
+                return True
+            self._given_up_w = 0.0
+            self.unserved_since_s = now_s
+        waited_s = now_s - (now_s if self.unserved_since_s is None else self.unserved_since_s)
+        if 0.0 < self.settings.tolerance_s < waited_s:
+            self._given_up_w = self.need_w
+        return self._given_up_w > 0.0
 
     def _choose(self, now_s: float) -> None:
-        """Compose offers, best first, until they meet the need; all or nothing."""
+        """Compose offers, best first, into a contract for what is asked."""
         request = self.request
-        if request is None:
+        if request is None or not self._offers:
             return
         self._offers = {name: seen for name, seen in self._offers.items() if seen.expires_s > now_s}
         fitting = [seen for seen in self._offers.values() if seen.offer.request_id == request.id]
-        missing_w = self.need_w
-        parts: list[Part] = []
-        for seen in self._policy.order(fitting):
-            power_w = round_w(min(missing_w, seen.offer.power_w))
-            if power_w < MIN_POWER_W or len(parts) == MAX_PARTS:
-                break
-            parts.append(Part(seen.supplier, power_w, min(seen.offer.max_w, round_w(with_margin(power_w)))))
-            missing_w -= power_w
-        if missing_w > EPSILON_W or not parts:
+        parts = self._compose(fitting, request, now_s)
+        if not parts:
             return
-        self.contract = Contract(self._next_id(), 0, False, round(self._contract_s), tuple(parts))
-        self._confirm_by_s = now_s + VALIDATION_S
-        self._ends_s = math.inf
+        ttl_s = round(self.settings.contract_s)
+        contract = Contract(self._next_id(), 0, False, ttl_s, self.settings.priority, tuple(parts))
+        if self._main is None:
+            self._main = Holding.proposed(contract, now_s)
+        else:
+            self._extra = Holding.proposed(contract, now_s)
         self.request = None
         self._offers.clear()
-        self._agreed.clear()
 
-    def _all_agreed(self, contract: Contract) -> bool:
-        return all(part.supplier in self._agreed for part in contract.parts)
+    def _compose(self, offers: list[SeenOffer], request: Request, now_s: float) -> list[Part]:
+        want_w = min(request.power_w, self._uncovered_w())
+        ordered = self._policy.order(offers, want_w)
+        parts = compose(ordered, want_w, partial=False)
+        if not parts and request.priority is Priority.HIGH and now_s >= self._asked_s + URGENT_WAIT_S:
+            parts = compose_urgently(ordered, want_w)
+        if not parts and self.settings.partial and now_s >= self._asked_s + PARTIAL_WAIT_S:
+            parts = compose(ordered, want_w, partial=True)
+        return parts
 
-    def _end(self, why: str) -> None:
-        self.contract = None
-        self.ended = why
-        self._agreed.clear()
+    def _uncovered_w(self) -> float:
+        covered_w = self._main.contract.agreed_w if self._main else 0.0
+        return round_w(max(0.0, self.need_w - covered_w))
+
+    def _end(self, holding: Holding, why: EventKind) -> None:
+        """Without a main contract the complementary one takes its place."""
+        if holding is self._main:
+            self._main, self._extra = self._extra, None
+        else:
+            self._extra = None
+        if holding.contract.valid:
+            self._tell(why, holding.contract)

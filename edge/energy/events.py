@@ -15,6 +15,7 @@ class EventKind(StrEnum):
     STOP = "stop"
     EXPIRY = "expiry"
     SWITCH = "switch"
+    MERGE = "merge"  # a complementary contract has joined the main one
 
 
 @dataclass(frozen=True, slots=True)

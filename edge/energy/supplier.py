@@ -4,29 +4,19 @@ Invariant I1 is held here, alone and at every moment: the sum of all that is off
 margins included, never exceeds the capacity. Nobody else can break it, whatever the network does.
 """
 
+import math
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 
-from .messages import Answer, Answers, Contract, Offer, Request, round_w
-from .policies import ProducerPolicy, SeenRequest
-from .rules import (
-    EPSILON_W,
-    MIN_OFFER_RATIO,
-    MIN_POWER_W,
-    OFFER_GRACE_S,
-    OFFER_VALIDITY_S,
-    PARTIAL_OFFER_S,
-    RECONFIRM_S,
-    REST_S,
-    VALIDATION_GRACE_S,
-    VALIDATION_S,
-    with_margin,
-)
+from .book import Book, Promise, State
+from .counter import Counter, SupplierSettings
+from .interruption import fewest
+from .messages import Answer, Answers, Contract, Offer, Priority, Request
+from .policies import ProducerPolicy
+from .rules import EPSILON_W, OFFER_GRACE_S, RECONFIRM_S, VALIDATION_GRACE_S, VALIDATION_S
 
 REFUSALS_MAX = 16
-_ANSWER_BYTES = 92  # the longest name, a number, a word
+_ANSWER_BYTES = 106  # the longest name, a number, a word, a limit
 
 
 def table_bytes(promises: int) -> int:
@@ -34,245 +24,186 @@ def table_bytes(promises: int) -> int:
     return _ANSWER_BYTES * (promises + REFUSALS_MAX)
 
 
-class State(StrEnum):
-    """How far a promise has come."""
-
-    OFFERED = "offered"
-    PENDING = "pending"  # confirmed, the consumer has not validated yet
-    VALID = "valid"
-
-
 @dataclass(slots=True)
-class Promise:
-    """Power set aside for one consumer, `max_w` of it."""
+class _Shown:
+    """The contracts of one consumer that name this supplier, main and complementary."""
 
-    state: State
-    key: int  # of the request while offered, of the contract afterwards
-    power_w: float
-    max_w: float
-    deadline_s: float
-    priority: int
-    hops: int
-    revision: int = 0
+    contracts: list[Contract | None] = field(default_factory=lambda: [None, None])
+    hops: int = 0
 
 
 class Supplier:
-    """Makes offers, confirms or refuses contracts, and sheds what it can no longer supply."""
+    """Makes offers, confirms or refuses contracts, and ends what it can no longer supply."""
 
     def __init__(
-        self, name: str, policy: ProducerPolicy, rng: random.Random, *, impact: int, promises_max: int,
-        offers_max: int,
-    ) -> None:  # fmt: skip
+        self, name: str, settings: SupplierSettings, policy: ProducerPolicy, rng: random.Random
+    ) -> None:
         self.name = name
+        self.settings = settings
         self.capacity_w = 0.0
-        self.promises: dict[str, Promise] = {}
-        self.shed = 0  # contracts stopped for lack of power
-        self._policy = policy
-        self._rng = rng
-        self._impact = impact
-        self._promises_max = promises_max
-        self._offers_max = offers_max
-        self._requests: dict[str, SeenRequest] = {}
-        self._refused: dict[str, int] = {}  # consumer -> contract refused, while it stands
+        self.book = Book(settings.promises_max)
+        self.shed = 0  # contracts ended for lack of power
+        self.interrupted = 0  # contracts ended for one of high priority
+        self._counter = Counter(self.book, settings, policy, rng)
+        self._shown: dict[str, _Shown] = {}
+        self._news: dict[str, None] = {}  # consumers whose contracts changed, in that order
+        self._refused: dict[tuple[str, int], None] = {}  # contracts refused, while they stand
 
     @property
     def reserved_w(self) -> float:
         """All that is promised, margins included, in W."""
-        return sum(promise.max_w for promise in self.promises.values())
+        return self.book.reserved_w
+
+    @property
+    def committed_w(self) -> float:
+        """What contracts may draw, offers apart, in W."""
+        return self.book.committed_w
 
     @property
     def supplied_w(self) -> float:
         """What valid contracts take now, in W."""
-        return sum(each.power_w for each in self.promises.values() if each.state is State.VALID)
+        return self.book.supplied_w
 
     @property
     def available_w(self) -> float:
         """What is left to offer, in W."""
-        return max(0.0, self.capacity_w - self.reserved_w)
+        return max(0.0, self.capacity_w - self.book.reserved_w)
 
     # ---- what it is told ----------------------------------------------------------------------
 
     def set_capacity(self, power_w: float) -> None:
-        """The power it has now; contracts that no longer fit end at once."""
+        """The power it has now; of the contracts that no longer fit, the fewest end at once."""
         self.capacity_w = max(0.0, power_w)
-        if self.reserved_w > self.capacity_w + EPSILON_W:
-            self._shed()
+        for promise in fewest(self.book, self.book.reserved_w - self.capacity_w):
+            self.shed += promise.committed
+            self.book.drop(promise)
 
     def see_request(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
         """A consumer shows a request, or none any more."""
-        if request is None:
-            self._requests.pop(consumer, None)
-            return
-        promise = self.promises.get(consumer)
-        if promise and promise.state is not State.OFFERED:
-            del self.promises[consumer]  # who asks holds no contract any more
-        seen = self._requests.get(consumer)
-        if seen is None and len(self._requests) >= 4 * self._promises_max:
-            return  # full: it will be seen again when it changes
-        rest_s = seen.rest_until_s if seen and seen.request.id == request.id else 0.0
-        self._requests[consumer] = SeenRequest(consumer, request, hops, now_s, rest_s)
+        self._counter.see(consumer, request, hops, now_s)
 
-    def see_contract(self, consumer: str, contract: Contract | None, hops: int, now_s: float) -> None:
-        """A consumer shows its contract, or none any more."""
-        part = contract.part_of(self.name) if contract else None
-        promise = self.promises.get(consumer)
-        if contract is None or part is None:
-            self._refused.pop(consumer, None)
-            if promise and (promise.state is not State.OFFERED or contract):
-                del self.promises[consumer]
-            return
-        known = promise is not None and promise.state is not State.OFFERED and promise.key == contract.id
-        if promise and known:
-            self._follow(consumer, promise, contract, now_s)
-        elif contract.valid:
-            self._refuse(consumer, contract.id)  # never confirmed here, or forgotten
-        else:
-            self._decide(consumer, contract, hops, now_s)
+    def see_contract(self, consumer: str, complement: bool, contract: Contract | None, hops: int) -> None:
+        """A consumer shows its main or complementary contract, or none any more; `step` decides on both
+        together, so that a merge is seen as one."""
+        concerned = contract is not None and contract.part_of(self.name) is not None
+        shown = self._shown.get(consumer)
+        if shown is None:
+            if not concerned and not self.book.of(consumer):
+                return
+            if len(self._shown) >= self.settings.promises_max + REFUSALS_MAX:
+                return  # full: such a contract lapses unconfirmed
+            shown = self._shown[consumer] = _Shown()
+        shown.contracts[complement] = contract if concerned else None
+        shown.hops = hops
+        self._news[consumer] = None
 
     def lost(self, consumer: str) -> None:
         """A consumer has left the microgrid."""
-        self._requests.pop(consumer, None)
-        self._refused.pop(consumer, None)
-        self.promises.pop(consumer, None)
+        self._counter.forget(consumer)
+        self._shown.pop(consumer, None)
+        self._news.pop(consumer, None)
+        for promise in self.book.of(consumer):
+            self.book.drop(promise)
+        self._forget_refusals(consumer, set())
 
     def stop(self) -> None:
         """End all supplies."""
-        self.promises.clear()
+        self.book.clear()
+
+    def unshown(self) -> list[str]:
+        """Consumers with a promise from before a restart whose contract has not been seen since."""
+        return [each.consumer for each in self.book if each.committed and each.consumer not in self._shown]
+
+    def restore(self, promises: list[Promise], now_s: float) -> None:
+        """Take up contracts from before a restart that fit; their consumers must show them soon."""
+        for promise in promises:
+            if promise.max_w <= self.available_w + EPSILON_W and not self.book.full:
+                promise.deadline_s = now_s + RECONFIRM_S
+                self.book.add(promise)
 
     # ---- what it does -------------------------------------------------------------------------
 
     def step(self, now_s: float) -> None:
-        """Forget what has run out, then offer what is left."""
-        for consumer, promise in list(self.promises.items()):
-            if now_s >= promise.deadline_s:
-                del self.promises[consumer]
-                if promise.state is State.OFFERED and consumer in self._requests:
-                    # Unused although it stood to the end: let others go first for a random while, or
-                    # suppliers that each hold a part of what two requests need block both for ever.
-                    rest_s = self._rng.uniform(0.0, REST_S)
-                    self._requests[consumer].rest_until_s = now_s + rest_s
-            elif promise.state is State.OFFERED and not self._still_asked(consumer, promise):
-                del self.promises[consumer]
-        self._make_offers(now_s)
+        """Decide on the contracts shown, forget what has run out, then offer what is left."""
+        for consumer in self._news:
+            self._reconcile(consumer, now_s)
+        self._news.clear()
+        for promise in list(self.book):
+            if promise.committed and now_s >= min(promise.deadline_s, promise.limit_by_s):
+                self.book.drop(promise)
+        self._counter.step(self.capacity_w, now_s)
 
     def offers(self) -> dict[str, Offer]:
         """The offers that stand, by consumer."""
-        return {
-            consumer: Offer(each.key, each.power_w, each.max_w, self._impact)
-            for consumer, each in self.promises.items()
-            if each.state is State.OFFERED
-        }
+        return self._counter.offers()
 
     def answers(self) -> Answers:
         """The confirmation table: contracts agreed to while they stand, and refused ones."""
-        table = {
-            consumer: Answer(each.key, True)
-            for consumer, each in self.promises.items()
-            if each.state is not State.OFFERED
-        }
-        table.update({consumer: Answer(key, False) for consumer, key in self._refused.items()})
+        table: Answers = {}
+        for each in self.book:
+            if each.committed:
+                answer = Answer(each.key, True, each.limit_w)
+                table[each.consumer] = (*table.get(each.consumer, ()), answer)
+        for consumer, contract_id in self._refused:
+            table[consumer] = (*table.get(consumer, ()), Answer(contract_id, False))
         return table
 
-    def pending(self) -> list[str]:
-        """The consumers whose contracts are confirmed here but not known to be valid."""
-        return [name for name, each in self.promises.items() if each.state is State.PENDING]
+    # ---- contracts ----------------------------------------------------------------------------
 
-    def restore(self, promises: dict[str, Promise], now_s: float) -> None:
-        """Take up contracts from before a restart that fit; their consumers must show them soon."""
-        for consumer, promise in promises.items():
-            if promise.max_w <= self.available_w + EPSILON_W and self._has_place():
-                promise.deadline_s = now_s + RECONFIRM_S
-                self.promises[consumer] = promise
+    def _reconcile(self, consumer: str, now_s: float) -> None:
+        """Bring the book in line with all that a consumer shows."""
+        shown = self._shown[consumer]
+        contracts = [contract for contract in shown.contracts if contract]
+        ids = {contract.id for contract in contracts}
+        self._forget_refusals(consumer, ids)
+        answered = any(self.book.get(consumer, contract_id) is None for contract_id in ids)
+        for promise in self.book.of(consumer):
+            if promise.key not in ids if promise.committed else answered:
+                self.book.drop(promise)
+        for contract in contracts:
+            self._hear(consumer, contract, shown.hops, now_s)
+        if not contracts:
+            del self._shown[consumer]
 
-    # ---- inside -------------------------------------------------------------------------------
-
-    def _still_asked(self, consumer: str, promise: Promise) -> bool:
-        seen = self._requests.get(consumer)
-        return seen is not None and seen.request.id == promise.key
-
-    def _make_offers(self, now_s: float) -> None:
-        """Offer what is left, first to whom the policy puts first; offers that stand grow, never shrink."""
-        available_w = self.available_w
-        if available_w < MIN_POWER_W or not self._requests:
+    def _hear(self, consumer: str, contract: Contract, hops: int, now_s: float) -> None:
+        """Confirm, follow or refuse one contract."""
+        part = contract.part_of(self.name)
+        if part is None or (consumer, contract.id) in self._refused:
             return
-        standing = sum(1 for each in self.promises.values() if each.state is State.OFFERED)
-        for seen in self._policy.order(self._open_requests(now_s), now_s):
-            offer = self.promises.get(seen.consumer)
-            if offer is None and (standing >= self._offers_max or not self._has_place()):
-                continue
-            within_w = available_w + (offer.max_w if offer else 0.0)
-            power_w = round_w(min(within_w, seen.request.power_w))
-            max_w = round_w(min(within_w, with_margin(power_w)))
-            if power_w < max(MIN_POWER_W, MIN_OFFER_RATIO * seen.request.power_w):
-                continue
-            if offer is None:
-                standing += 1
-            elif max_w <= offer.max_w:
-                continue
-            whole = power_w >= seen.request.power_w
-            valid_s = OFFER_VALIDITY_S + OFFER_GRACE_S if whole else PARTIAL_OFFER_S
-            self.promises[seen.consumer] = Promise(
-                State.OFFERED,
-                seen.request.id,
-                power_w,
-                max_w,
-                now_s + valid_s,
-                seen.request.priority,
-                seen.hops,
+        promise = self.book.get(consumer, contract.id)
+        held_w = promise.max_w if promise else 0.0
+        if contract.priority is Priority.HIGH:
+            self._interrupt(part.max_w - held_w - self.available_w, consumer)
+        free_w = self.available_w + held_w
+        if part.max_w > free_w + EPSILON_W or (promise is None and self.book.full):
+            if promise:
+                self.book.drop(promise)
+            if len(self._refused) < REFUSALS_MAX:
+                self._refused[consumer, contract.id] = None
+            return
+        if promise is None:
+            deadline_s = now_s + VALIDATION_S + VALIDATION_GRACE_S
+            promise = Promise(
+                consumer, contract.id, State.PENDING, 0.0, 0.0, deadline_s, contract.priority, hops
             )
-            available_w = within_w - max_w
-
-    def _open_requests(self, now_s: float) -> Iterator[SeenRequest]:
-        for seen in self._requests.values():
-            promise = self.promises.get(seen.consumer)
-            if promise is None:
-                if seen.rest_until_s <= now_s:
-                    yield seen
-            elif promise.state is State.OFFERED and promise.key == seen.request.id:
-                yield seen
-
-    def _decide(self, consumer: str, contract: Contract, hops: int, now_s: float) -> None:
-        part = contract.part_of(self.name)
-        promise = self.promises.pop(consumer, None)
-        if part is None or part.max_w > self.available_w + EPSILON_W or not self._has_place():
-            self._refuse(consumer, contract.id)
-            return
-        self._refused.pop(consumer, None)
-        priority = promise.priority if promise else 0
-        deadline_s = now_s + VALIDATION_S + VALIDATION_GRACE_S
-        max_w = min(part.max_w, self.available_w)
-        self.promises[consumer] = Promise(
-            State.PENDING, contract.id, part.power_w, max_w, deadline_s, priority, hops, contract.revision
-        )
-
-    def _follow(self, consumer: str, promise: Promise, contract: Contract, now_s: float) -> None:
-        part = contract.part_of(self.name)
-        if part is None or part.max_w > promise.max_w + EPSILON_W:
-            del self.promises[consumer]  # it helps itself to more than was confirmed
-            self._refuse(consumer, contract.id)
-            return
-        promise.power_w, promise.max_w = part.power_w, min(promise.max_w, part.max_w)
-        promise.revision = contract.revision
+            self.book.add(promise)
+        promise.power_w, promise.max_w = part.power_w, min(part.max_w, free_w)
+        promise.priority, promise.revision = contract.priority, contract.revision
+        if promise.max_w <= promise.limit_w + EPSILON_W:
+            promise.limit_w = promise.limit_by_s = math.inf
         if contract.valid and promise.state is State.PENDING:
             promise.state = State.VALID
             promise.deadline_s = now_s + contract.ttl_s + OFFER_GRACE_S
 
-    def _refuse(self, consumer: str, contract_id: int) -> None:
-        if len(self._refused) < REFUSALS_MAX or consumer in self._refused:
-            self._refused[consumer] = contract_id
+    def _interrupt(self, short_w: float, consumer: str) -> None:
+        """Make room for a contract of high priority, if that can be done."""
+        candidates = self.book.interruptible(consumer)
+        if short_w <= EPSILON_W or sum(each.max_w for each in candidates) < short_w - EPSILON_W:
+            return
+        for promise in fewest(candidates, short_w):
+            self.interrupted += promise.committed
+            self.book.drop(promise)
 
-    def _has_place(self) -> bool:
-        return len(self.promises) < self._promises_max
-
-    def _shed(self) -> None:
-        """Offers go first, then the least urgent, farthest, largest supplies, until the rest fits."""
-
-        def worth(item: tuple[str, Promise]) -> tuple[bool, int, int, float, str]:
-            consumer, each = item
-            return (each.state is not State.OFFERED, each.priority, -each.hops, -each.max_w, consumer)
-
-        for consumer, promise in sorted(self.promises.items(), key=worth):
-            if self.reserved_w <= self.capacity_w + EPSILON_W:
-                return
-            self.shed += promise.state is not State.OFFERED
-            del self.promises[consumer]
+    def _forget_refusals(self, consumer: str, standing: set[int]) -> None:
+        for key in [key for key in self._refused if key[0] == consumer and key[1] not in standing]:
+            del self._refused[key]

@@ -4,7 +4,10 @@ A reading with an error is undefined: it changes nothing by itself, and when non
 `grace_s` the device counts as drawing and giving nothing.
 """
 
+import math
 from dataclasses import dataclass
+
+from ..energy.rules import MAX_POWER_W
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ class Device:
         return tuple(self._inputs)
 
     def read(self, name: str, power_w: float | None, now_s: float) -> None:
-        """A reading of one of its inputs; None is undefined."""
-        if power_w is not None:
+        """A reading of one of its inputs; None is undefined, and so is what no device can draw."""
+        if power_w is not None and math.isfinite(power_w) and abs(power_w) <= MAX_POWER_W:
             self._inputs[name] = power_w * self.settings.sign
             self._seen_s[name] = now_s
 

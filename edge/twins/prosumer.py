@@ -11,20 +11,15 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..clock import Clock
-from ..energy.consumer import Consumer
+from ..energy.consumer import Consumer, ConsumerSettings
+from ..energy.counter import SupplierSettings
 from ..energy.events import EventKind, EventLog
-from ..energy.messages import (
-    Contract,
-    Priority,
-    encode_answers,
-    lenient,
-    parse_answers,
-    parse_contract,
-    parse_offer,
-    parse_request,
-)
+from ..energy.memory import read_contracts, read_promises, written_contracts, written_promises
+from ..energy.messages import Contract, Priority, encode_answers
+from ..energy.parsing import lenient, parse_answers, parse_contract, parse_offer, parse_request
 from ..energy.policies import consumer_policy, producer_policy
 from ..energy.rules import (
+    COMPLEMENT,
     CONFIRM,
     CONTRACT,
     CONTRACT_S,
@@ -37,7 +32,7 @@ from ..energy.rules import (
     STOP,
     with_margin,
 )
-from ..energy.supplier import Promise, State, Supplier
+from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Agent, Bond
 
@@ -46,6 +41,8 @@ _read_offer = lenient(parse_offer)
 _read_contract = lenient(parse_contract)
 _read_answers = lenient(parse_answers)
 _EVENT_LIFE_S = 5
+_PROPERTIES = 10  # of one LSA (thesis 5.1)
+_BESIDE_OFFERS = {"all": 1, "supplier": 1, "consumer": 2}  # events; confirmations; request and contracts
 T = TypeVar("T")
 
 
@@ -57,13 +54,28 @@ class ProsumerSettings:
     consumes: bool = True
     supplies: bool = False
     priority: Priority = Priority.LOW
+    partial: bool = False
+    tolerance_s: float = 0.0
     impact: int = 3  # environmental: 2 for sun, wind, water; 3 for the rest
+    price: float = 0.0
     producer_policy: str = "prioritisation"
-    consumer_policy: str = "green_near"
+    consumer_policy: str = "green_first"
     promises_max: int = 64
-    offers_max: int = 8
+    offers_max: int = 7
     contract_s: float = CONTRACT_S
     disabled_s: float = DISABLED_S
+
+    def of_consumer(self) -> ConsumerSettings:
+        """Those of the consuming side."""
+        return ConsumerSettings(
+            self.priority, self.partial, self.tolerance_s, self.contract_s, 4 * self.offers_max
+        )
+
+    def of_supplier(self) -> SupplierSettings:
+        """Those of the supplying side; offers that find no room in the LSA would block power unseen."""
+        room = _PROPERTIES - _BESIDE_OFFERS["all"] - _BESIDE_OFFERS["supplier"]
+        room -= _BESIDE_OFFERS["consumer"] if self.consumes else 0
+        return SupplierSettings(self.impact, self.price, self.promises_max, min(room, self.offers_max))
 
 
 class ProsumerTwin(Agent):
@@ -81,34 +93,28 @@ class ProsumerTwin(Agent):
         self._switch = switch  # the relay of the device, when it has one
         self._next_id = rng.getrandbits(40)
         self.consumer = Consumer(
-            self.name, consumer_policy(settings.consumer_policy), self._id, priority=settings.priority,
-            offers_max=4 * settings.offers_max, contract_s=settings.contract_s,
-        )  # fmt: skip
-        self.supplier = Supplier(
-            self.name, producer_policy(settings.producer_policy), rng, impact=settings.impact,
-            promises_max=settings.promises_max, offers_max=settings.offers_max,
-        )  # fmt: skip
+            settings.of_consumer(), consumer_policy(settings.consumer_policy), self._id, self._contract_event
+        )
+        policy = producer_policy(settings.producer_policy, rng)
+        self.supplier = Supplier(self.name, settings.of_supplier(), policy, rng)
         wants = [STOP]
-        wants += [REQUEST, CONTRACT] if settings.supplies else []
+        wants += [REQUEST, CONTRACT, COMPLEMENT] if settings.supplies else []
         wants += [OFFER, CONFIRM] if settings.consumes else []
         self.wants = tuple(wants)
         self.events = EventLog()
         self.disabled_until_s = 0.0
         self.refused_messages = 0
-        self.response_s = math.nan  # of the last request: until its contract was valid
-        self.validated = 0
-        self.validated_across = 0
+        self.validated = 0  # contracts
+        self.validated_across = 0  # those with a supplier on another node
         self._published: dict[tuple[str, str], bytes] = {}
-        self._contract_seen: Contract | None = None
-        self._measured_w = (0.0, 0.0)
+        self.measured_w = (math.nan, math.nan)  # drawn and given, as last said
         self._role = (False, False)
-        self._asked_s: float | None = None
 
     # ---- what the device says -----------------------------------------------------------------
 
     def measured(self, consumed_w: float, produced_w: float) -> None:
         """The device draws and gives that much now, in W."""
-        self._measured_w = consumed_w, produced_w
+        self.measured_w = consumed_w, produced_w
         if self.disabled:
             consumed_w = produced_w = 0.0
         role = (consumed_w > 0, produced_w > 0)
@@ -117,13 +123,21 @@ class ProsumerTwin(Agent):
         self._role = role
         if self.settings.consumes:
             self.consumer.set_need(consumed_w)
-            self.consumer.step(
-                self._clock.now_s()
-            )  # a contract never gives more than is needed, not even now
+            # a contract never gives more than is needed, not even now
+            self.consumer.step(self._clock.now_s())
         if self.settings.supplies:
             before_w = self.supplier.capacity_w
             self.supplier.set_capacity(produced_w)
             self._note_production(before_w, self.supplier.capacity_w)
+
+    def see_free(self, available_w: float) -> None:
+        """The free power of its node, in W."""
+        self.consumer.see_free(available_w, self._clock.now_s())
+
+    @property
+    def wake_s(self) -> float:
+        """When it wants to act though nothing has changed; inf when it does not."""
+        return self.consumer.wake_s
 
     @property
     def disabled(self) -> bool:
@@ -146,13 +160,14 @@ class ProsumerTwin(Agent):
         label, now_s = bond.label, self._clock.now_s()
         if label == REQUEST:
             self.supplier.see_request(bond.name, self._message(bond, _read_request), bond.hops, now_s)
-        elif label == CONTRACT:
-            self.supplier.see_contract(bond.name, self._message(bond, _read_contract), bond.hops, now_s)
+        elif label in (CONTRACT, COMPLEMENT):
+            contract = self._message(bond, _read_contract)
+            self.supplier.see_contract(bond.name, label == COMPLEMENT, contract, bond.hops)
         elif label == OFFER:
             self.consumer.see_offer(bond.name, self._message(bond, _read_offer), bond.hops, now_s)
         elif label == CONFIRM:
             answers = self._message(bond, _read_answers) or {}
-            self.consumer.see_answer(bond.name, answers.get(self.name))
+            self.consumer.see_answers(bond.name, answers.get(self.name, ()))
         elif label == STOP and bond.hops == 0 and not bond.withdrawn:
             self.disable()  # only a twin of this node may order it
 
@@ -164,7 +179,7 @@ class ProsumerTwin(Agent):
         self._drop_forgotten()
         if self.disabled_until_s and not self.disabled:
             self.disabled_until_s = 0.0
-            self.measured(*self._measured_w)
+            self.measured(*self.measured_w)
             if self._switch:
                 self._switch(True)
 
@@ -172,10 +187,9 @@ class ProsumerTwin(Agent):
         now_s = self._clock.now_s()
         if self.settings.consumes:
             self.consumer.step(now_s)
-            self._watch_contract(now_s)
         if self.settings.supplies:
             self.supplier.step(now_s)
-        self._publish(now_s)
+        self._publish()
 
     # ---- what others ask of it ----------------------------------------------------------------
 
@@ -188,17 +202,12 @@ class ProsumerTwin(Agent):
 
     def memory(self) -> dict[str, Any]:
         """What must survive a restart; `recall` takes it back."""
-        consumer, supplier = self.consumer, self.supplier
-        promises = {
-            name: [each.key, each.power_w, each.max_w, each.priority]
-            for name, each in supplier.promises.items()
-            if each.state is State.VALID
-        }
-        contract = consumer.contract.encode().decode() if consumer.contract and consumer.satisfied else None
+        contracts = written_contracts(self.consumer)
+        promises = written_promises(self.supplier.book)
         return {
-            "need_w": consumer.need_w if contract else 0.0,
-            "capacity_w": supplier.capacity_w if promises else 0.0,
-            "contract": contract,
+            "need_w": self.consumer.need_w if contracts else 0.0,
+            "capacity_w": self.supplier.capacity_w if promises else 0.0,
+            "contracts": contracts,
             "promises": promises,
         }
 
@@ -208,30 +217,28 @@ class ProsumerTwin(Agent):
         Raises ValueError, KeyError or TypeError for what `memory` never wrote; then nothing is taken up.
         """
         now_s = self._clock.now_s()
-        contract = parse_contract(memory["contract"].encode()) if memory["contract"] else None
-        promises = {
-            str(name): Promise(State.PENDING, int(key), float(power_w), float(max_w), 0.0, int(priority), 0)
-            for name, (key, power_w, max_w, priority) in memory["promises"].items()
-        }
+        contracts, promises = read_contracts(memory["contracts"]), read_promises(memory["promises"])
         need_w, capacity_w = float(memory["need_w"]), float(memory["capacity_w"])
-        if contract and self.settings.consumes:
+        if contracts and self.settings.consumes:
             self.consumer.set_need(need_w)
-            self.consumer.restore(contract, now_s)
+            self.consumer.restore(contracts[0], contracts[1] if len(contracts) > 1 else None, now_s)
         if self.settings.supplies:
             self.supplier.set_capacity(capacity_w)
             self.supplier.restore(promises, now_s)
+        self.measured_w = (math.nan, math.nan)  # whatever the meter says first is news
 
     def violations(self) -> list[str]:
-        """Which of the invariants I1, I3, I4 do not hold right now; empty as it should be."""
+        """Which of the invariants I1 to I4 do not hold right now; empty as it should be."""
         now_s, broken = self._clock.now_s(), []
         supplier, consumer = self.supplier, self.consumer
         if supplier.reserved_w > supplier.capacity_w + 10 * EPSILON_W:
             broken.append(f"I1 {self.name} promised {supplier.reserved_w:.3f} of {supplier.capacity_w:.3f} W")
+        if len(consumer.contracts) > 2:
+            broken.append(f"I2 {self.name} holds {len(consumer.contracts)} contracts")
         if consumer.supplied_w > with_margin(consumer.need_w) + 10 * EPSILON_W:
             broken.append(f"I3 {self.name} gets {consumer.supplied_w:.3f} for {consumer.need_w:.3f} W")
-        pending = ((c, p) for c, p in supplier.promises.items() if p.state is not State.VALID)
-        late = [consumer for consumer, promise in pending if promise.deadline_s < now_s - 2]
-        if late or consumer.confirm_by_s < now_s - 2:
+        late = [each.consumer for each in supplier.book if each.deadline_s < now_s - 2]
+        if late or consumer.overdue_s < now_s - 2:
             broken.append(f"I4 {self.name} keeps what should have lapsed: {late}")
         return broken
 
@@ -250,21 +257,24 @@ class ProsumerTwin(Agent):
 
     def _drop_forgotten(self) -> None:
         """A promise from before a restart ends once its consumer is seen and shows no contract."""
-        for consumer in self.supplier.pending():
+        for consumer in self.supplier.unshown():
             handle = self.space.find(consumer)
-            if handle and self.space.read(handle, CONTRACT) is None:
-                self.supplier.see_contract(consumer, None, 0, self._clock.now_s())
+            if handle and not any(self.space.read(handle, label) for label in (CONTRACT, COMPLEMENT)):
+                self.supplier.see_contract(consumer, False, None, 0)
 
-    def _publish(self, now_s: float) -> None:
+    def _publish(self) -> None:
         """Make the LSA show what consumer and supplier have to say; only differences are submitted."""
         wanted: dict[tuple[str, str], tuple[bytes, int]] = {}
-        if self.consumer.request:
-            wanted[REQUEST, ""] = self.consumer.request.encode(), 0
-        if self.consumer.contract:
-            wanted[CONTRACT, ""] = self.consumer.contract.encode(), 0
-        for consumer, offer in self.supplier.offers().items():
-            wanted[OFFER, consumer] = offer.encode(), math.ceil(OFFER_VALIDITY_S)
-        answers = self.supplier.answers()
+        consumer, supplier = self.consumer, self.supplier
+        if consumer.request:
+            wanted[REQUEST, ""] = consumer.request.encode(), 0
+        if consumer.main:
+            wanted[CONTRACT, ""] = consumer.main.encode(), 0
+        if consumer.extra:
+            wanted[COMPLEMENT, ""] = consumer.extra.encode(), 0
+        for name, offer in supplier.offers().items():
+            wanted[OFFER, name] = offer.encode(), math.ceil(OFFER_VALIDITY_S)
+        answers = supplier.answers()
         if answers:
             wanted[CONFIRM, ""] = encode_answers(answers), 0
         for label, query in [key for key in self._published if key not in wanted]:
@@ -275,27 +285,13 @@ class ProsumerTwin(Agent):
             if changed and self.submit(label, value, query, life_s):
                 self._published[label, query] = value
 
-    def _watch_contract(self, now_s: float) -> None:
-        """Tell events from what became of the contract."""
-        consumer, before = self.consumer, self._contract_seen
-        contract = consumer.contract if consumer.satisfied else None
-        if consumer.request and self._asked_s is None:
-            self._asked_s = now_s
-        if contract is before:
-            return
-        self._contract_seen = contract
-        if contract is None:
-            kind = EventKind.EXPIRY if consumer.ended == "expiry" else EventKind.STOP
-            self._note(kind, "consumer", 0.0)
-        elif before is None or before.id != contract.id:
-            if self._asked_s is not None:
-                self.response_s, self._asked_s = now_s - self._asked_s, None
+    def _contract_event(self, kind: EventKind, contract: Contract) -> None:
+        if kind is EventKind.START:
             self.validated += 1
             node = self.name.split(".")[0]
             self.validated_across += any(part.supplier.split(".")[0] != node for part in contract.parts)
-            self._note(EventKind.START, "consumer", contract.power_w)
-        else:
-            self._note(EventKind.UPDATE, "consumer", contract.power_w)
+        ended = kind in (EventKind.STOP, EventKind.EXPIRY)
+        self._note(kind, "consumer", 0.0 if ended else contract.power_w)
 
     def _note_production(self, before_w: float, after_w: float) -> None:
         if before_w == after_w:

@@ -44,27 +44,27 @@ def test_a_consumer_that_gets_too_much_is_seen(world, consumer):
 
 
 def test_books_that_differ_are_seen(world, supplier):
-    supplier.promises["n2.c"].power_w = 40.0
+    supplier.book.of("n2.c")[0].power_w = 40.0
     assert any(line.startswith("I6") for line in broken(world))
 
 
 def test_what_should_have_lapsed_is_seen(world, supplier):
-    promise = supplier.promises["n2.c"]
+    promise = supplier.book.of("n2.c")[0]
     promise.state = type(promise.state).PENDING
     promise.deadline_s = world.clock.now_s() - 3
     assert any(line.startswith("I4") for line in broken(world))
 
 
 def test_a_contract_that_one_side_lost_is_seen(world, supplier, consumer):
-    promise = supplier.promises.pop("n2.c")
+    promise = supplier.book.of("n2.c")[0]
+    supplier.book.drop(promise)
     assert "n1.p does not" in disagreements(world)[0]
-    supplier.promises["n2.c"] = promise
-    consumer.contract = None
+    supplier.book.add(promise)
+    consumer._main = None
     assert "does not hold it" in disagreements(world)[0]
 
 
 def test_the_node_itself_counts_a_broken_invariant(world, supplier):
     supplier.capacity_w = 10.0
-    supplier._shed = lambda: None
     world.run(2)
     assert world.nodes["n1"].node.invariants_broken > 0

@@ -1,9 +1,10 @@
-"""Policies of suppliers and consumers: small classes chosen by name in the configuration (thesis 4.1.1).
+"""Policies of suppliers and consumers: small classes chosen by name in the configuration (thesis 4.4.4).
 
 A new one is one file here and a line in the registry.
 """
 
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
@@ -21,9 +22,9 @@ class SeenRequest:
     seen_s: float
     rest_until_s: float = 0.0  # an offer ran out unused: others come first until then
 
-    def waited_s(self, now_s: float) -> float:
-        """How long it has been unserved."""
-        return self.request.waited_s + now_s - self.seen_s
+    def alert_s(self, now_s: float) -> float:
+        """How long it has been unserved although its node could serve it."""
+        return self.request.alert_s + now_s - self.seen_s if self.request.alert else 0.0
 
 
 @dataclass(slots=True)
@@ -36,27 +37,46 @@ class SeenOffer:
     expires_s: float
 
 
-class ProducerPolicy(Protocol):
-    """Which requests a supplier serves first."""
+class ProducerPolicy:
+    """Which requests a supplier serves first, and how much of it is meant for each consumer."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
 
     def order(self, requests: Iterable[SeenRequest], now_s: float) -> list[SeenRequest]:
         """The requests, first to serve first."""
+        raise NotImplementedError
+
+    def shares(self, capacity_w: float, claims: Mapping[str, float]) -> Mapping[str, float] | None:
+        """The most each consumer should have of `capacity_w`, given what each claims (W, margins
+        included); None: first come, first served."""
+        return None
 
 
 class ConsumerPolicy(Protocol):
     """Which offers a consumer takes first."""
 
-    def order(self, offers: Iterable[SeenOffer]) -> list[SeenOffer]:
-        """The offers, first to take first."""
+    def order(self, offers: Iterable[SeenOffer], power_w: float) -> list[SeenOffer]:
+        """The offers to a request of `power_w`, first to take first."""
 
 
-PRODUCER_POLICIES = {"prioritisation": "Prioritisation"}  # name and module: class
-CONSUMER_POLICIES = {"green_near": "GreenNear"}
+PRODUCER_POLICIES = {  # name and module: class
+    "prioritisation": "Prioritisation",
+    "random": "Random",
+    "hybrid": "Hybrid",
+    "fair_share": "FairShare",
+}
+CONSUMER_POLICIES = {
+    "green_first": "GreenFirst",
+    "least_distance": "LeastDistance",
+    "lowest_price": "LowestPrice",
+    "first_fit": "FirstFit",
+}
 
 
-def producer_policy(name: str) -> ProducerPolicy:
+def producer_policy(name: str, rng: random.Random) -> ProducerPolicy:
     """The policy of that name. Raises KeyError."""
-    policy: ProducerPolicy = getattr(import_module(f"{__name__}.{name}"), PRODUCER_POLICIES[name])()
+    policy: ProducerPolicy = getattr(import_module(f"{__name__}.{name}"), PRODUCER_POLICIES[name])(rng)
     return policy
 
 

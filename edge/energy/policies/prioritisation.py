@@ -1,21 +1,21 @@
-"""Prioritisation: near before far, then urgent, long waiting, small (thesis 4.1.1; behaviour.md b.8)."""
+"""Prioritisation: near before far, then urgent, long in alert, small (thesis 4.4.4; behaviour.md b.8)."""
 
 from collections.abc import Iterable
 
-from . import SeenRequest
+from . import ProducerPolicy, SeenRequest
 
 
-class Prioritisation:
+class Prioritisation(ProducerPolicy):
     """The thesis' best policy in every scenario; its author's code drops the distance by mistake."""
 
     def order(self, requests: Iterable[SeenRequest], now_s: float) -> list[SeenRequest]:
-        """Sorted by distance, priority, whole seconds waited, power, name."""
+        """Sorted by distance, priority, whole seconds in alert, power, name."""
         return sorted(
             requests,
             key=lambda seen: (
                 seen.hops,
                 -seen.request.priority,
-                -int(seen.waited_s(now_s)),
+                -int(seen.alert_s(now_s)),
                 seen.request.power_w,
                 seen.consumer,
             ),

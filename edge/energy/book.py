@@ -1,0 +1,114 @@
+"""A supplier's book: whom it promised how much, and how far each promise has come (thesis 4.1.2)."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .messages import Priority
+
+
+class State(StrEnum):
+    """How far a promise has come."""
+
+    OFFERED = "offered"
+    PENDING = "pending"  # confirmed, the consumer has not validated yet
+    VALID = "valid"
+
+
+@dataclass(slots=True, eq=False)
+class Promise:
+    """Power set aside for one consumer, `max_w` of it."""
+
+    consumer: str
+    key: int  # of the request while offered, of the contract afterwards
+    state: State
+    power_w: float
+    max_w: float
+    deadline_s: float
+    priority: Priority
+    hops: int
+    revision: int = 0
+    urgent_w: float = 0.0  # what interruptions would add to the offer
+    limit_w: float = math.inf  # the consumer has been asked to take no more than that
+    limit_by_s: float = math.inf
+
+    @property
+    def committed(self) -> bool:
+        """Whether it is more than an offer."""
+        return self.state is not State.OFFERED
+
+
+class Book:
+    """All promises of one supplier: to each consumer at most one offer and two contracts."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._count = 0
+        self._promises: dict[str, list[Promise]] = {}
+
+    def __iter__(self) -> Iterator[Promise]:
+        for promises in self._promises.values():
+            yield from promises
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no place for another promise."""
+        return self._count >= self._size
+
+    @property
+    def reserved_w(self) -> float:
+        """All that is promised, margins included, in W."""
+        return sum(promise.max_w for promise in self)
+
+    @property
+    def committed_w(self) -> float:
+        """What contracts may draw, margins included, offers apart, in W."""
+        return sum(promise.max_w for promise in self if promise.committed)
+
+    @property
+    def supplied_w(self) -> float:
+        """What valid contracts take now, in W."""
+        return sum(promise.power_w for promise in self if promise.state is State.VALID)
+
+    def of(self, consumer: str) -> list[Promise]:
+        """The promises to one consumer."""
+        return list(self._promises.get(consumer, ()))
+
+    def held_w(self, consumer: str) -> float:
+        """What the contracts of one consumer may draw, in W."""
+        return sum(each.max_w for each in self._promises.get(consumer, ()) if each.committed)
+
+    def interruptible(self, consumer: str) -> list[Promise]:
+        """The promises that may be ended for a contract of high priority of that consumer."""
+        return [each for each in self if each.priority < Priority.HIGH and each.consumer != consumer]
+
+    def get(self, consumer: str, contract_id: int) -> Promise | None:
+        """The promise for a contract."""
+        held = self._promises.get(consumer, ())
+        return next((each for each in held if each.key == contract_id and each.committed), None)
+
+    def offer_to(self, consumer: str) -> Promise | None:
+        """The offer that stands to a consumer."""
+        return next((each for each in self._promises.get(consumer, ()) if not each.committed), None)
+
+    def add(self, promise: Promise) -> None:
+        """Write a promise down; the caller has seen that the book is not full."""
+        self._promises.setdefault(promise.consumer, []).append(promise)
+        self._count += 1
+
+    def drop(self, promise: Promise) -> None:
+        """Strike a promise out."""
+        held = self._promises[promise.consumer]
+        held.remove(promise)
+        self._count -= 1
+        if not held:
+            del self._promises[promise.consumer]
+
+    def clear(self) -> None:
+        """Strike out everything."""
+        self._promises.clear()
+        self._count = 0

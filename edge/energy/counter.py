@@ -1,0 +1,171 @@
+"""Where a supplier makes its offers: the requests it has seen, and what is offered to each (algorithm 4.8).
+
+Offers that stand may grow, never shrink. One of less than was asked lapses soon, so that suppliers that
+each hold a part of what two requests need do not block both.
+"""
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .book import Book, Promise, State
+from .messages import Offer, Priority, Request, round_w
+from .policies import ProducerPolicy, SeenRequest
+from .rules import (
+    CURTAIL_S,
+    MARGIN,
+    MIN_OFFER_RATIO,
+    MIN_POWER_W,
+    OFFER_GRACE_S,
+    OFFER_VALIDITY_S,
+    PARTIAL_OFFER_S,
+    REST_S,
+    with_margin,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierSettings:
+    """What a supplier says of its power, and how much it keeps in its book."""
+
+    impact: int = 3
+    price: float = 0.0
+    promises_max: int = 64
+    offers_max: int = 7
+
+
+class Counter:
+    """Turns requests into offers, as the policy of the supplier has it."""
+
+    def __init__(
+        self, book: Book, settings: SupplierSettings, policy: ProducerPolicy, rng: random.Random
+    ) -> None:
+        self._book = book
+        self._settings = settings
+        self._policy = policy
+        self._rng = rng
+        self._requests: dict[str, SeenRequest] = {}
+
+    def see(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
+        """A consumer shows a request, or none any more."""
+        if request is None:
+            self.forget(consumer)
+            return
+        seen = self._requests.get(consumer)
+        if seen is None and len(self._requests) >= 4 * self._settings.promises_max:
+            return  # full: it will be seen again when it changes
+        rest_s = seen.rest_until_s if seen and seen.request.id == request.id else 0.0
+        self._requests[consumer] = SeenRequest(consumer, request, hops, now_s, rest_s)
+
+    def forget(self, consumer: str) -> None:
+        """A consumer asks no more."""
+        self._requests.pop(consumer, None)
+
+    def offers(self) -> dict[str, Offer]:
+        """The offers that stand, by consumer."""
+        impact, price = self._settings.impact, self._settings.price
+        return {
+            each.consumer: Offer(each.key, each.power_w, each.max_w, impact, price, each.urgent_w)
+            for each in self._book
+            if not each.committed
+        }
+
+    def step(self, capacity_w: float, now_s: float) -> None:
+        """Forget offers that ran out, then offer what is left, first to whom the policy puts first."""
+        for promise in list(self._book):
+            if not promise.committed:
+                self._lapse(promise, now_s)
+        if not self._requests or capacity_w < MIN_POWER_W:
+            return
+        ordered = self._policy.order(self._open_requests(now_s), now_s)
+        ordered.sort(key=lambda seen: seen.request.priority is not Priority.HIGH)
+        shares = self._shares(ordered, capacity_w)
+        self._curtail(shares, now_s)
+        available_w = max(0.0, capacity_w - self._book.reserved_w)
+        for seen in ordered:
+            share_w = shares.get(seen.consumer, math.inf) - self._book.held_w(seen.consumer)
+            available_w -= self._make_offer(seen, available_w, share_w, now_s)
+
+    def _lapse(self, offer: Promise, now_s: float) -> None:
+        seen = self._requests.get(offer.consumer)
+        if seen is None or seen.request.id != offer.key:
+            self._book.drop(offer)
+        elif now_s >= offer.deadline_s:
+            # Unused although it stood to the end: let others go first for a random while.
+            self._book.drop(offer)
+            seen.rest_until_s = now_s + self._rng.uniform(0.0, REST_S)
+
+    def _open_requests(self, now_s: float) -> list[SeenRequest]:
+        found = []
+        for seen in self._requests.values():
+            offer = self._book.offer_to(seen.consumer)
+            if seen.rest_until_s <= now_s if offer is None else offer.key == seen.request.id:
+                found.append(seen)
+        return found
+
+    def _make_offer(self, seen: SeenRequest, available_w: float, share_w: float, now_s: float) -> float:
+        """Offer to one request, or more than before; what that took of `available_w`."""
+        request = seen.request
+        offer = self._book.offer_to(seen.consumer)
+        before_w = offer.max_w if offer else 0.0
+        within_w = max(0.0, min(available_w + before_w, share_w))
+        power_w = round_w(min(within_w, request.power_w))
+        max_w = round_w(min(within_w, with_margin(power_w)))
+        if power_w < max(MIN_POWER_W, MIN_OFFER_RATIO * request.power_w):
+            power_w = max_w = 0.0
+        urgent_w = self._urgent_w(seen, with_margin(request.power_w) - max_w)
+        if offer is None:
+            if max_w + urgent_w < MIN_POWER_W or not self._has_place(request.priority):
+                return 0.0
+            offer = Promise(
+                seen.consumer, request.id, State.OFFERED, 0.0, 0.0, 0.0, request.priority, seen.hops
+            )
+            self._book.add(offer)
+        elif max_w <= before_w:
+            offer.urgent_w = urgent_w
+            return 0.0
+        valid_s = OFFER_VALIDITY_S + OFFER_GRACE_S if power_w >= request.power_w else PARTIAL_OFFER_S
+        offer.power_w, offer.max_w, offer.urgent_w = power_w, max_w, urgent_w
+        offer.deadline_s = now_s + valid_s
+        return max_w - before_w
+
+    def _urgent_w(self, seen: SeenRequest, short_w: float) -> float:
+        """What interrupting others would add for a request of high priority, in W."""
+        if seen.request.priority is not Priority.HIGH or short_w < MIN_POWER_W:
+            return 0.0
+        return round_w(min(short_w, sum(each.max_w for each in self._book.interruptible(seen.consumer))))
+
+    def _has_place(self, priority: Priority) -> bool:
+        """Whether one more offer may stand; one of high priority displaces another."""
+        offers = [each for each in self._book if not each.committed]
+        if not self._book.full and len(offers) < self._settings.offers_max:
+            return True
+        lower = [each for each in offers if each.priority < priority is Priority.HIGH]
+        if lower:
+            self._book.drop(lower[-1])
+        return bool(lower)
+
+    def _shares(self, requests: list[SeenRequest], capacity_w: float) -> Mapping[str, float]:
+        """The most each consumer should have, as far as the policy limits them; high priority is exempt."""
+        claims: dict[str, float] = {}
+        for promise in self._book:
+            if promise.priority is Priority.HIGH:
+                capacity_w -= promise.max_w
+            elif promise.committed:
+                claims[promise.consumer] = claims.get(promise.consumer, 0.0) + promise.max_w
+        for seen in requests:
+            if seen.request.priority is not Priority.HIGH:
+                claims[seen.consumer] = claims.get(seen.consumer, 0.0) + with_margin(seen.request.power_w)
+        return self._policy.shares(max(0.0, capacity_w), claims) or {}
+
+    def _curtail(self, shares: Mapping[str, float], now_s: float) -> None:
+        """Ask those who have more than their share to come down to it; a merge is waited for."""
+        for consumer, share_w in shares.items():
+            held = [each for each in self._book.of(consumer) if each.committed]
+            if len(held) != 1 or held[0].state is not State.VALID:
+                continue
+            limit_w = round_w(max(MIN_POWER_W, share_w))
+            if limit_w * (1 + MARGIN) < min(held[0].max_w, held[0].limit_w):
+                held[0].limit_w = limit_w
+                held[0].limit_by_s = min(held[0].limit_by_s, now_s + CURTAIL_S)

@@ -1,0 +1,85 @@
+"""A contract as its consumer holds it: who has agreed, until when it must be valid, when it ends."""
+
+import math
+from dataclasses import replace
+
+from .messages import Answer, Contract
+from .rules import EPSILON_W, VALIDATION_S
+
+
+class Holding:
+    """One contract, main or complementary."""
+
+    def __init__(self, contract: Contract, confirm_by_s: float, ends_s: float = math.inf) -> None:
+        self.contract = contract
+        self.valid_since_s = math.nan
+        self.confirm_by_s = confirm_by_s
+        self.ends_s = ends_s
+        self._agreed: set[str] = set()
+        self._limits: dict[str, float] = {}  # by supplier, what it asks us to come down to
+        self._known_as: dict[str, int] = {}  # suppliers that may still know their share by another contract
+
+    @classmethod
+    def proposed(cls, contract: Contract, now_s: float) -> "Holding":
+        """A contract that its suppliers have yet to confirm."""
+        return cls(contract, now_s + VALIDATION_S)
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether all suppliers have agreed."""
+        return all(part.supplier in self._agreed for part in self.contract.parts)
+
+    @property
+    def active(self) -> bool:
+        """Whether power flows under it."""
+        return self.contract.valid and self.confirmed
+
+    def hear(self, supplier: str, answers: tuple[Answer, ...]) -> bool:
+        """What a supplier's table says of this contract; False when it means the end."""
+        part = self.contract.part_of(supplier)
+        if part is None:
+            return True
+        other = self._known_as.get(supplier)
+        agreed = False
+        for answer in answers:
+            if answer.contract_id == self.contract.id:
+                if not answer.agreed:
+                    return False
+                agreed = True
+                self._known_as.pop(supplier, None)
+                if answer.limit_w < part.max_w - EPSILON_W:
+                    self._limits[supplier] = answer.limit_w
+            elif answer.contract_id == other:
+                agreed |= answer.agreed
+        if agreed:
+            self._agreed.add(supplier)
+        return agreed or not (self.contract.valid and supplier in self._agreed)
+
+    def validate(self, now_s: float) -> None:
+        """All have confirmed: the contract starts."""
+        self.contract = replace(self.contract, revision=self.contract.revision + 1, valid=True)
+        self.valid_since_s = now_s
+        self.ends_s = now_s + self.contract.ttl_s
+
+    def come_down(self) -> bool:
+        """Cut the shares that suppliers asked to be cut; whether there were any."""
+        limits, self._limits = self._limits, {}
+        for supplier, limit_w in limits.items():
+            self.contract = self.contract.curtailed(supplier, limit_w)
+        return bool(limits)
+
+    def use(self, power_w: float, shrink: bool) -> bool:
+        """Restate it for a use of `power_w`; whether that was news."""
+        if not shrink and abs(power_w - self.contract.power_w) <= EPSILON_W:
+            return False
+        self.contract = self.contract.use(power_w, shrink)
+        return True
+
+    def join(self, other: "Holding") -> None:
+        """Take the shares of a complementary contract in; its suppliers have agreed to them already."""
+        for part in other.contract.parts:
+            if part.supplier not in self._agreed:
+                self._known_as[part.supplier] = other.contract.id
+        self._agreed |= other._agreed
+        self.contract = self.contract.merged(other.contract)
+        self.ends_s = min(self.ends_s, other.ends_s)

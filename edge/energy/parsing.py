@@ -1,0 +1,119 @@
+"""Reading what twins publish. It may come from another node: types, ranges and sizes are checked.
+
+Every `parse_*` raises ValueError, KeyError or TypeError for anything but a sound message; `lenient` makes
+that None.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import orjson
+
+from .messages import Answer, Answers, Contract, Offer, Part, Priority, Request
+from .rules import MARGIN, MAX_PARTS, MAX_POWER_W, MIN_POWER_W
+
+T = TypeVar("T")
+_MAX_PRICE = 1e6
+_YEAR_S = 86_400 * 366
+
+
+def parse_request(data: bytes) -> Request:
+    """A consumer's request."""
+    fields = _object(data)
+    alert_s = _number(fields.get("alert_s", 0.0), 0.0, 1e9)
+    return Request(
+        _integer(fields, "id"), _power(fields["w"]), _priority(fields), "alert_s" in fields, alert_s
+    )
+
+
+def parse_offer(data: bytes) -> Offer:
+    """A supplier's offer; without free power it must name what interruptions would bring."""
+    fields = _object(data)
+    urgent_w = _number(fields.get("urgent", 0.0), 0.0, MAX_POWER_W)
+    least_w = 0.0 if urgent_w >= MIN_POWER_W else MIN_POWER_W
+    power_w = _number(fields["w"], least_w, MAX_POWER_W)
+    max_w = _number(fields["max"], least_w, MAX_POWER_W)
+    if not power_w - MIN_POWER_W <= max_w <= power_w * (1 + MARGIN) + MIN_POWER_W:
+        raise ValueError("margin is out of range")
+    price = _number(fields.get("price", 0.0), 0.0, _MAX_PRICE)
+    return Offer(_integer(fields, "req"), power_w, max_w, _integer(fields, "impact", 0, 9), price, urgent_w)
+
+
+def parse_contract(data: bytes) -> Contract:
+    """A consumer's contract."""
+    fields = _object(data)
+    rows = fields["parts"]
+    if not isinstance(rows, list) or not 0 < len(rows) <= MAX_PARTS or not isinstance(fields["ok"], bool):
+        raise ValueError("bad contract")
+    parts = []
+    for row in rows:
+        if not isinstance(row, list) or len(row) != 3 or not isinstance(row[0], str):
+            raise ValueError("bad part")
+        part = Part(row[0], _power(row[1]), _power(row[2]))
+        if part.max_w < part.power_w - MIN_POWER_W:
+            raise ValueError("a part draws more than is reserved for it")
+        parts.append(part)
+    if len({part.supplier for part in parts}) != len(parts):
+        raise ValueError("a supplier stands twice")
+    return Contract(
+        _integer(fields, "id"), _integer(fields, "rev"), fields["ok"], _integer(fields, "ttl", 1, _YEAR_S),
+        _priority(fields), tuple(parts),
+    )  # fmt: skip
+
+
+def parse_answers(data: bytes) -> Answers:
+    """A supplier's confirmation table."""
+    return {consumer: _answers(rows) for consumer, rows in _object(data).items()}
+
+
+def lenient(parse: Callable[[bytes], T]) -> Callable[[bytes], T | None]:
+    """A parser that gives None where the strict one raises."""
+
+    def parse_or_none(data: bytes) -> T | None:
+        try:
+            return parse(data)
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    return parse_or_none
+
+
+def _answers(rows: Any) -> tuple[Answer, ...]:
+    answers = []
+    for row in rows:
+        if not isinstance(row, list) or len(row) not in (2, 3) or type(row[0]) is not int:
+            raise ValueError("bad answer")
+        limit_w = _power(row[2]) if len(row) == 3 else math.inf
+        answers.append(Answer(row[0], row[1] is True, limit_w))
+    return tuple(answers)
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    fields = orjson.loads(data)
+    if not isinstance(fields, dict):
+        raise ValueError("an object is expected")
+    return fields
+
+
+def _integer(fields: dict[str, Any], key: str, least: int = 0, most: int = 2**53) -> int:
+    value = fields[key]
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{key} is out of range")
+    return value
+
+
+def _priority(fields: dict[str, Any]) -> Priority:
+    return Priority(_integer(fields, "prio", 0, 2))
+
+
+def _power(value: object) -> float:
+    return _number(value, 5e-324, MAX_POWER_W)
+
+
+def _number(value: object, least: float, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("a number is expected")
+    if not least <= value <= most:  # nan is in no range
+        raise ValueError("a number is out of range")
+    return float(value)

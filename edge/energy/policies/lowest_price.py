@@ -1,0 +1,15 @@
+"""Lowest price: the cheapest offers first (thesis 7.3; behaviour.md b.9)."""
+
+from collections.abc import Iterable
+
+from . import SeenOffer
+
+
+class LowestPrice:
+    """Among equal prices the nearest, then the larger offer."""
+
+    def order(self, offers: Iterable[SeenOffer], power_w: float) -> list[SeenOffer]:
+        """Sorted by price, hops, power (descending), name."""
+        return sorted(
+            offers, key=lambda seen: (seen.offer.price, seen.hops, -seen.offer.power_w, seen.supplier)
+        )

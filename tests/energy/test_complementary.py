@@ -1,0 +1,129 @@
+"""A rise beyond the margin: a second contract for the difference, and its merge (thesis 4.2)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from market import Table, contract, make_consumer, make_supplier, show
+
+from edge.energy.events import EventKind
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def table(told):
+    suppliers = {"n.a": make_supplier("n.a", 52.5), "n.b": make_supplier("n.b", 90.0, impact=4)}
+    return Table({"n.c": make_consumer(told=told)}, suppliers)
+
+
+def test_a_rise_is_asked_for_by_itself_and_supplied_beside_the_main_contract(table, told):
+    consumer = table.consumers["n.c"]
+    consumer.set_need(50.0)
+    table.talk()
+    main = consumer.main.id
+    consumer.set_need(90.0)
+    consumer.step(table.now_s)
+    assert consumer.request.power_w == 40.0
+    assert consumer.supplied_w == pytest.approx(52.5)  # up to the margin meanwhile
+    table.talk()
+    assert consumer.main.id == main
+    assert consumer.extra.power_w == pytest.approx(40.0)
+    assert consumer.satisfied
+    assert consumer.supplied_w == pytest.approx(90.0)
+    assert [kind for kind, _ in told if kind is EventKind.START] == [EventKind.START] * 2
+
+
+def test_the_second_contract_joins_the_first_and_both_books_follow(table, told):
+    consumer = table.consumers["n.c"]
+    consumer.set_need(50.0)
+    table.talk()
+    main = consumer.main.id
+    consumer.set_need(90.0)
+    table.talk()
+    table.talk(2.0)
+    assert (consumer.main.id, consumer.extra) == (main, None)
+    assert consumer.main.max_w == pytest.approx(94.5)
+    assert told[-1][0] is EventKind.MERGE
+    books = [[(each.consumer, each.key) for each in supplier.book] for supplier in table.suppliers.values()]
+    assert books == [[("n.c", main)], [("n.c", main)]]
+    promised = sum(supplier.reserved_w for supplier in table.suppliers.values())
+    assert promised == pytest.approx(94.5)
+    table.talk(5.0)
+    assert consumer.satisfied
+
+
+def test_a_merge_that_its_suppliers_hear_late_ends_nothing(table):
+    consumer = table.consumers["n.c"]
+    consumer.set_need(50.0)
+    table.talk()
+    consumer.set_need(90.0)
+    table.talk()
+    table.pass_time(3.0)
+    assert consumer.extra is None
+    for supplier in table.suppliers:  # they still answer for the two contracts
+        table.supplier_is_heard("n.c", supplier)
+    assert consumer.satisfied
+    for supplier in table.suppliers:
+        table.consumer_is_heard("n.c", supplier)
+        table.supplier_is_heard("n.c", supplier)
+    assert consumer.satisfied
+    assert [len(supplier.book) for supplier in table.suppliers.values()] == [1, 1]
+
+
+def test_demand_that_keeps_growing_is_met_step_by_step_until_nothing_is_left(table):
+    consumer = table.consumers["n.c"]
+    for power_w in (20.0, 30.0, 45.0, 70.0, 100.0, 130.0):
+        consumer.set_need(power_w)
+        for _ in range(4):
+            table.talk(1.0)
+            assert len(consumer.contracts) <= 2
+        assert consumer.satisfied, power_w
+    consumer.set_need(200.0)
+    for _ in range(6):
+        table.talk(1.0)
+    assert not consumer.satisfied
+    assert consumer.supplied_w == pytest.approx(consumer.main.max_w)
+
+
+def test_a_rise_that_goes_away_ends_the_second_contract_and_keeps_the_first(table, told):
+    consumer = table.consumers["n.c"]
+    consumer.set_need(50.0)
+    table.talk()
+    main = consumer.main.id
+    consumer.set_need(90.0)
+    table.talk()
+    consumer.set_need(51.0)
+    table.talk()
+    assert (consumer.main.id, consumer.extra) == (main, None)
+    assert consumer.supplied_w == pytest.approx(51.0)
+    assert sum(supplier.reserved_w for supplier in table.suppliers.values()) == pytest.approx(52.5)
+
+
+def test_when_the_main_contract_ends_the_second_takes_its_place(table):
+    consumer = table.consumers["n.c"]
+    consumer.set_need(50.0)
+    table.talk()
+    consumer.set_need(90.0)
+    table.talk()
+    extra = consumer.extra.id
+    table.suppliers["n.a"].set_capacity(0.0)
+    table.supplier_is_heard("n.c", "n.a")
+    assert (consumer.main.id, consumer.extra) == (extra, None)
+    assert consumer.request.power_w == pytest.approx(50.0)
+
+
+@given(st.lists(st.tuples(st.floats(1.0, 80.0), st.floats(1.0, 80.0)), min_size=1, max_size=6))
+def test_a_supplier_takes_any_restatement_that_it_has_power_for_and_no_other(shown):
+    """Main and complementary contract in any sizes, one after the other: the book holds both or refuses."""
+    supplier = make_supplier(capacity_w=100.0)
+    for i, (main_w, extra_w) in enumerate(shown):
+        show(supplier, "n.c", contract(i, main_w), contract(1000 + i, extra_w))
+        agreed = {answer.contract_id for answer in supplier.answers()["n.c"] if answer.agreed}
+        fits = [round(1.05 * main_w, 3) <= 100.0, round(1.05 * main_w, 3) + round(1.05 * extra_w, 3) <= 100.0]
+        assert (i in agreed) == fits[0]
+        assert supplier.reserved_w <= 100.0
+        if fits[1]:
+            assert agreed == {i, 1000 + i}
