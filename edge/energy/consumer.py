@@ -111,6 +111,16 @@ class Consumer:
         return min(waiting, default=math.inf)
 
     @property
+    def due_s(self) -> float:
+        """When it must step at the latest, though nothing new is said."""
+        if self.request:
+            return 0.0
+        moments = [holding.due_s for holding in self._holdings()]
+        if self._extra:
+            moments.append(self._extra.valid_since_s + MERGE_S)
+        return min((each for each in moments if not math.isnan(each)), default=math.inf)
+
+    @property
     def wake_s(self) -> float:
         """When it decides something though nothing new is said; inf when it does not."""
         if self.request is None:

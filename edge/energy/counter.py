@@ -47,6 +47,11 @@ class Counter:
         self._rng = rng
         self._requests: dict[str, SeenRequest] = {}
 
+    @property
+    def busy(self) -> bool:
+        """Whether anybody asks."""
+        return bool(self._requests)
+
     def see(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
         """A consumer shows a request, or none any more."""
         if request is None:
@@ -76,7 +81,7 @@ class Counter:
         for promise in list(self._book):
             if not promise.committed:
                 self._lapse(promise, now_s)
-        if not self._requests or capacity_w < MIN_POWER_W:
+        if not self._requests or capacity_w < MIN_POWER_W or not self._can_offer(capacity_w):
             return
         ordered = self._policy.order(self._open_requests(now_s), now_s)
         ordered.sort(key=lambda seen: seen.request.priority is not Priority.HIGH)
@@ -86,6 +91,12 @@ class Counter:
         for seen in ordered:
             share_w = shares.get(seen.consumer, math.inf) - self._book.held_w(seen.consumer)
             available_w -= self._make_offer(seen, available_w, share_w, now_s)
+
+    def _can_offer(self, capacity_w: float) -> bool:
+        """Whether there is power to offer, or to be had from others."""
+        if self._policy.shares_power or capacity_w - self._book.reserved_w >= MIN_POWER_W:
+            return True
+        return any(seen.request.priority is Priority.HIGH for seen in self._requests.values())
 
     def _lapse(self, offer: Promise, now_s: float) -> None:
         seen = self._requests.get(offer.consumer)

@@ -34,6 +34,11 @@ class Holding:
         """Whether power flows under it."""
         return self.contract.valid and self.confirmed
 
+    @property
+    def due_s(self) -> float:
+        """When it ends, or is given up."""
+        return self.ends_s if self.confirmed else min(self.ends_s, self.confirm_by_s)
+
     def hear(self, supplier: str, answers: tuple[Answer, ...]) -> bool:
         """What a supplier's table says of this contract; False when it means the end."""
         part = self.contract.part_of(supplier)

@@ -65,6 +65,13 @@ class Supplier:
         return self.book.supplied_w
 
     @property
+    def due_s(self) -> float:
+        """When it must step at the latest, though nothing new is said."""
+        if self._counter.busy:
+            return 0.0
+        return min((min(each.deadline_s, each.limit_by_s) for each in self.book), default=math.inf)
+
+    @property
     def available_w(self) -> float:
         """What is left to offer, in W."""
         return max(0.0, self.capacity_w - self.book.reserved_w)

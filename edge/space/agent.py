@@ -82,6 +82,7 @@ class Agent:
     """
 
     kind = "agent"
+    restless = True  # acts at every tick; others stir themselves when they have something to do
     wants: "tuple[str, ...]" = ()
     waiting_max = 64
 
@@ -108,6 +109,11 @@ class Agent:
 
     def act(self) -> None:
         """Decide, after the notifications of one round."""
+
+    def stir(self) -> None:
+        """Have `act` called at the end of this round, or of the next reaction."""
+        if self._engine is not None:
+            self._engine.stir(self)
 
     # ---- what it does to the space ------------------------------------------------------------
 

@@ -148,7 +148,8 @@ class Engine:
             agent.renew()
         except Exception as error:
             self.fault(agent, error)
-        self.stir(agent)
+        if agent.restless:
+            self.stir(agent)
 
     def stir(self, agent: Agent) -> None:
         """Have the agent act at the end of this round."""

@@ -82,6 +82,7 @@ class ProsumerTwin(Agent):
     """One device on the market of its microgrid."""
 
     kind = "prosumer"
+    restless = False
 
     def __init__(
         self, node: str, settings: ProsumerSettings, clock: Clock, rng: random.Random,
@@ -104,8 +105,10 @@ class ProsumerTwin(Agent):
         self.events = EventLog()
         self.disabled_until_s = 0.0
         self.refused_messages = 0
+        self.acted = True  # since the node last looked
         self.validated = 0  # contracts
         self.validated_across = 0  # those with a supplier on another node
+        self._due_s = 0.0
         self._published: dict[tuple[str, str], bytes] = {}
         self.measured_w = (math.nan, math.nan)  # drawn and given, as last said
         self._role = (False, False)
@@ -182,13 +185,18 @@ class ProsumerTwin(Agent):
             self.measured(*self.measured_w)
             if self._switch:
                 self._switch(True)
+            self.stir()
+        elif self._clock.now_s() >= self._due_s:
+            self.stir()
 
     def act(self) -> None:
         now_s = self._clock.now_s()
+        self.acted = True
         if self.settings.consumes:
             self.consumer.step(now_s)
         if self.settings.supplies:
             self.supplier.step(now_s)
+        self._due_s = min(self.consumer.due_s, self.supplier.due_s)
         self._publish()
 
     # ---- what others ask of it ----------------------------------------------------------------

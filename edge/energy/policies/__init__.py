@@ -40,6 +40,8 @@ class SeenOffer:
 class ProducerPolicy:
     """Which requests a supplier serves first, and how much of it is meant for each consumer."""
 
+    shares_power = False  # whether `shares` says anything
+
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
 

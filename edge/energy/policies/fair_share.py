@@ -12,6 +12,8 @@ from .prioritisation import Prioritisation
 class FairShare(Prioritisation):
     """Orders as prioritisation does, and caps what each consumer may have."""
 
+    shares_power = True
+
     def shares(self, capacity_w: float, claims: Mapping[str, float]) -> Mapping[str, float]:
         """Fill all claims to the same level, as water would; small claims are met in full."""
         shares = {}
