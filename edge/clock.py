@@ -29,9 +29,9 @@ class SystemClock:
 
 
 class VirtualClock:
-    """A clock that moves only when told to; the wall clock can be skewed and stepped on its own."""
+    """A clock that moves only when told to; its day begins at a midnight, and its date can be set apart."""
 
-    def __init__(self, now_s: float = 0.0, wall_s: float = 1_700_000_000.0) -> None:
+    def __init__(self, now_s: float = 0.0, wall_s: float = 1_699_920_000.0) -> None:
         self._now_s = now_s
         self.wall_offset_s = wall_s - now_s
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .energy.messages import Priority
+from .energy.planner import RunSettings
 from .energy.supplier import table_bytes
 from .meter.profile import ProfileError, load_profile
 from .meter.settings import BusSettings, MeterSettings, RelaySettings
@@ -235,6 +236,8 @@ def _check_twin(
         complain(f"{where}.capacity_w", row["capacity_w"], "a grid connection needs a capacity")
     if row["kind"] == "both" and not (row["input"] and row["production_input"]):
         complain(f"{where}.production_input", row["production_input"], "`both` needs two inputs")
+    if row["kind"] == "shiftable" and row["power_w"] <= 0:
+        complain(f"{where}.power_w", row["power_w"], "a shiftable load needs its power")
     if row["sign"] == 0:
         complain(f"{where}.sign", 0, "1 or -1 expected")
 
@@ -248,7 +251,7 @@ def _twin(row: dict[str, Any], limits: LimitSettings) -> tuple[ProsumerSettings,
     kind = row["kind"]
     prosumer = ProsumerSettings(
         name=row["name"],
-        consumes=kind in ("load", "building", "both"),
+        consumes=kind in ("load", "building", "both", "shiftable"),
         supplies=kind in ("pv", "building", "both", "grid"),
         priority=Priority[row["priority"].upper()],
         partial=row["accepts"] == "partial",
@@ -271,5 +274,8 @@ def _twin(row: dict[str, Any], limits: LimitSettings) -> tuple[ProsumerSettings,
         capacity_w=row["capacity_w"],
         relay=row["relay"],
         grace_s=row["meter_grace_s"],
+        run=RunSettings(row["power_w"], row["run_s"], row["within_s"], row["ready_hour"])
+        if kind == "shiftable"
+        else None,
     )
     return prosumer, device

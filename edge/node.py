@@ -6,6 +6,7 @@ It is handed its clock, links, meters and random generator, and driven by calls:
 
 import math
 import random
+from collections.abc import Callable
 from typing import Any
 
 from .clock import Clock
@@ -18,9 +19,9 @@ from .net.links import Links
 from .space.engine import Engine
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
-from .twins.device import Device
-from .twins.prosumer import ProsumerTwin
-
+from .twins.device import Device, DeviceSettings
+from .twins.prosumer import ProsumerSettings, ProsumerTwin
+from .twins.shiftable import ShiftableTwin
 
 _CHECK_ALL_TICKS = 10
 
@@ -56,7 +57,7 @@ class Node:
             relay = device_settings.relay
             switch = (lambda on, relay=relay: self.meters.switch(relay, on)) if relay else None
             twin_rng = random.Random(rng.getrandbits(64))
-            twin = ProsumerTwin(self.config.name, settings, self._clock, twin_rng, switch)
+            twin = _twin(self.config.name, settings, device_settings, self._clock, twin_rng, switch)
             device = Device(device_settings)
             self.twins.append(twin)
             self._devices.append((device, twin))
@@ -117,7 +118,7 @@ class Node:
         if self.engine.stirred:
             self.engine.react()
             waking = (twin.wake_s for twin in self.twins)
-            self.wake_s = min((at_s for at_s in waking if at_s > now_s), default=math.inf)
+            self.wake_s = min(waking, default=math.inf)
         self.gateway.flush()
 
     def close(self) -> None:
@@ -182,6 +183,15 @@ class Node:
     def _memory(self) -> dict[str, Any]:
         twins = {twin.settings.name: twin.memory() for twin in self.twins}
         return {"incarnation": self.space.origins.incarnation[SELF], "twins": twins}
+
+
+def _twin(
+    node: str, settings: ProsumerSettings, device: DeviceSettings, clock: Clock, rng: random.Random,
+    switch: Callable[[bool], None] | None,
+) -> ProsumerTwin:  # fmt: skip
+    if device.run:
+        return ShiftableTwin(node, settings, device.run, clock, rng, switch)
+    return ProsumerTwin(node, settings, clock, rng, switch)
 
 
 def _incarnation(memory: dict[str, Any]) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from .energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
 
 REQUIRED = object()
+KINDS = ("load", "pv", "building", "both", "grid", "shiftable")
 _NODE_NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,30}"
 
@@ -67,7 +68,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _number("inbox_frames", 256, 8, 65536, "frames received and not yet read; the oldest is dropped"),
         _number("inbox_kb", 512, 64, 16384, "kB of them"),
         _number("promises", 64, 1, 128, "consumers that one twin supplies at the same time"),
-        _number("offers", 7, 1, 7, "offers that one twin has outstanding; 5 at most when it consumes too"),
+        _number("offers", 7, 1, 7, "offers that one twin has outstanding; 5 when it consumes too"),
         _number("reaction_ms", 20, 1, 1000, "least time between two reactions"),
         _number("http_requests", 4, 1, 32, "HTTP requests answered at the same time"),
     ),
@@ -110,7 +111,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
     ),
     "twin": (
         _text("name", REQUIRED, "of a prosumer twin", _NAME),
-        _text("kind", REQUIRED, "what the device is", choices=("load", "pv", "building", "both", "grid")),
+        _text("kind", REQUIRED, "what the device is", choices=KINDS),
         _text("input", "", "meter input, such as m1.total; of `both` the consumption"),
         _text("production_input", "", "meter input of the production, of `both`"),
         _number("sign", 1, -1, 1, "-1 where the meter counts the other way"),
@@ -129,8 +130,14 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _number("impact", 0, 0, 9, "environmental impact of its production; 0: 2 for pv, 3 for the rest"),
         _text("producer_policy", "prioritisation", "whom it serves first", choices=tuple(PRODUCER_POLICIES)),
         _text(
-            "consumer_policy", "green_first", "which offers it takes first", choices=tuple(CONSUMER_POLICIES)
+            "consumer_policy",
+            "least_distance",
+            "which offers it takes first",
+            choices=tuple(CONSUMER_POLICIES),
         ),
+        _number("run_s", 3600.0, 1.0, 86400.0, "how long a `shiftable` load runs, once a day"),
+        _number("within_s", 28800.0, 0.0, 86400.0, "how long it may wait for its start"),
+        _number("ready_hour", 0.0, 0.0, 24.0, "from which hour of the day on, UTC"),
         _number("meter_grace_s", 30.0, 1.0, 3600.0, "how long contracts outlive an undefined reading"),
         _number("contract_s", 3600.0, 20.0, 86400.0, "how long a contract runs at most"),
         _number("disabled_s", 300.0, 1.0, 86400.0, "how long a stop order holds"),

@@ -58,7 +58,7 @@ class Consumer:
         self._main: Holding | None = None
         self._extra: Holding | None = None
         self._offers: dict[str, SeenOffer] = {}
-        self._asked_s = 0.0
+        self._asked_s = self._stepped_s = 0.0
         self._alert_since_s: float | None = None
         self._given_up_w = 0.0  # a need that nobody served within the tolerance
 
@@ -125,9 +125,11 @@ class Consumer:
         """When it decides something though nothing new is said; inf when it does not."""
         if self.request is None:
             return math.inf
-        if self.settings.priority is Priority.HIGH:
-            return self._asked_s + URGENT_WAIT_S
-        return self._asked_s + PARTIAL_WAIT_S if self.settings.partial else math.inf
+        waits = [self._policy.patience_s]
+        waits += [URGENT_WAIT_S] if self.settings.priority is Priority.HIGH else []
+        waits += [PARTIAL_WAIT_S] if self.settings.partial else []
+        ahead = (self._asked_s + wait_s for wait_s in waits if self._asked_s + wait_s > self._stepped_s)
+        return min(ahead, default=math.inf)
 
     # ---- what it is told ----------------------------------------------------------------------
 
@@ -178,6 +180,7 @@ class Consumer:
 
     def step(self, now_s: float) -> None:
         """Bring request and contracts in line with the need and with what the suppliers said."""
+        self._stepped_s = now_s
         for holding in self._holdings():
             self._follow(holding, now_s)
         self._use()
@@ -253,7 +256,8 @@ class Consumer:
         if not want_w:
             self.request = None
         elif old is None or abs(old.power_w - want_w) > MARGIN * old.power_w:
-            self.request = Request(self._next_id(), want_w, self.settings.priority)
+            settings = self.settings
+            self.request = Request(self._next_id(), want_w, settings.priority, partial=settings.partial)
             self._offers.clear()
             self._asked_s = now_s
         elif self._alert_since_s is None:
@@ -300,6 +304,8 @@ class Consumer:
         self._offers.clear()
 
     def _compose(self, offers: list[SeenOffer], request: Request, now_s: float) -> list[Part]:
+        if now_s < self._asked_s + self._policy.patience_s:
+            return []
         want_w = min(request.power_w, self._uncovered_w())
         ordered = self._policy.order(offers, want_w)
         parts = compose(ordered, want_w, partial=False)

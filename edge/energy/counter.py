@@ -6,7 +6,7 @@ each hold a part of what two requests need do not block both.
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .book import Book, Promise, State
@@ -23,6 +23,8 @@ from .rules import (
     REST_S,
     with_margin,
 )
+
+SetAside = Callable[[str, float], float]  # consumer, now_s -> W
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,11 @@ class Counter:
             if not each.committed
         }
 
-    def step(self, capacity_w: float, now_s: float) -> None:
-        """Forget offers that ran out, then offer what is left, first to whom the policy puts first."""
+    def step(self, capacity_w: float, now_s: float, aside: SetAside | None = None) -> None:
+        """Forget offers that ran out, then offer what is left, first to whom the policy puts first.
+
+        `aside` says how much is kept free for others than a consumer.
+        """
         for promise in list(self._book):
             if not promise.committed:
                 self._lapse(promise, now_s)
@@ -85,12 +90,13 @@ class Counter:
             return
         ordered = self._policy.order(self._open_requests(now_s), now_s)
         ordered.sort(key=lambda seen: seen.request.priority is not Priority.HIGH)
-        shares = self._shares(ordered, capacity_w)
+        shares = self._shares(capacity_w)
         self._curtail(shares, now_s)
         available_w = max(0.0, capacity_w - self._book.reserved_w)
         for seen in ordered:
             share_w = shares.get(seen.consumer, math.inf) - self._book.held_w(seen.consumer)
-            available_w -= self._make_offer(seen, available_w, share_w, now_s)
+            kept_w = aside(seen.consumer, now_s) if aside else 0.0
+            available_w -= self._make_offer(seen, available_w - kept_w, share_w, now_s)
 
     def _can_offer(self, capacity_w: float) -> bool:
         """Whether there is power to offer, or to be had from others."""
@@ -157,16 +163,20 @@ class Counter:
             self._book.drop(lower[-1])
         return bool(lower)
 
-    def _shares(self, requests: list[SeenRequest], capacity_w: float) -> Mapping[str, float]:
-        """The most each consumer should have, as far as the policy limits them; high priority is exempt."""
+    def _shares(self, capacity_w: float) -> Mapping[str, float]:
+        """The most each consumer should have, as far as the policy limits them.
+
+        High priority is exempt, and so is who takes all or nothing: nobody gives way for a part that
+        would not be taken.
+        """
         claims: dict[str, float] = {}
         for promise in self._book:
             if promise.priority is Priority.HIGH:
                 capacity_w -= promise.max_w
             elif promise.committed:
                 claims[promise.consumer] = claims.get(promise.consumer, 0.0) + promise.max_w
-        for seen in requests:
-            if seen.request.priority is not Priority.HIGH:
+        for seen in self._requests.values():
+            if seen.request.partial and seen.request.priority is not Priority.HIGH:
                 claims[seen.consumer] = claims.get(seen.consumer, 0.0) + with_margin(seen.request.power_w)
         return self._policy.shares(max(0.0, capacity_w), claims) or {}
 

@@ -38,9 +38,12 @@ class Request:
     priority: Priority
     alert: bool = False
     alert_s: float = 0.0
+    partial: bool = False  # a part of it is better than nothing
 
     def encode(self) -> bytes:
         fields = {"id": self.id, "w": self.power_w, "prio": self.priority}
+        if self.partial:
+            fields["part"] = True
         if self.alert:
             fields["alert_s"] = round(self.alert_s, 1)
         return orjson.dumps(fields)

@@ -20,29 +20,30 @@ _YEAR_S = 86_400 * 366
 
 def parse_request(data: bytes) -> Request:
     """A consumer's request."""
-    fields = _object(data)
-    alert_s = _number(fields.get("alert_s", 0.0), 0.0, 1e9)
+    fields = read_object(data)
+    alert_s = number(fields.get("alert_s", 0.0), 0.0, 1e9)
     return Request(
-        _integer(fields, "id"), _power(fields["w"]), _priority(fields), "alert_s" in fields, alert_s
-    )
+        integer(fields, "id"), power(fields["w"]), _priority(fields), "alert_s" in fields, alert_s,
+        fields.get("part", False) is True,
+    )  # fmt: skip
 
 
 def parse_offer(data: bytes) -> Offer:
     """A supplier's offer; without free power it must name what interruptions would bring."""
-    fields = _object(data)
-    urgent_w = _number(fields.get("urgent", 0.0), 0.0, MAX_POWER_W)
+    fields = read_object(data)
+    urgent_w = number(fields.get("urgent", 0.0), 0.0, MAX_POWER_W)
     least_w = 0.0 if urgent_w >= MIN_POWER_W else MIN_POWER_W
-    power_w = _number(fields["w"], least_w, MAX_POWER_W)
-    max_w = _number(fields["max"], least_w, MAX_POWER_W)
+    power_w = number(fields["w"], least_w, MAX_POWER_W)
+    max_w = number(fields["max"], least_w, MAX_POWER_W)
     if not power_w - MIN_POWER_W <= max_w <= power_w * (1 + MARGIN) + MIN_POWER_W:
         raise ValueError("margin is out of range")
-    price = _number(fields.get("price", 0.0), 0.0, _MAX_PRICE)
-    return Offer(_integer(fields, "req"), power_w, max_w, _integer(fields, "impact", 0, 9), price, urgent_w)
+    price = number(fields.get("price", 0.0), 0.0, _MAX_PRICE)
+    return Offer(integer(fields, "req"), power_w, max_w, integer(fields, "impact", 0, 9), price, urgent_w)
 
 
 def parse_contract(data: bytes) -> Contract:
     """A consumer's contract."""
-    fields = _object(data)
+    fields = read_object(data)
     rows = fields["parts"]
     if not isinstance(rows, list) or not 0 < len(rows) <= MAX_PARTS or not isinstance(fields["ok"], bool):
         raise ValueError("bad contract")
@@ -50,21 +51,21 @@ def parse_contract(data: bytes) -> Contract:
     for row in rows:
         if not isinstance(row, list) or len(row) != 3 or not isinstance(row[0], str):
             raise ValueError("bad part")
-        part = Part(row[0], _power(row[1]), _power(row[2]))
+        part = Part(row[0], power(row[1]), power(row[2]))
         if part.max_w < part.power_w - MIN_POWER_W:
             raise ValueError("a part draws more than is reserved for it")
         parts.append(part)
     if len({part.supplier for part in parts}) != len(parts):
         raise ValueError("a supplier stands twice")
     return Contract(
-        _integer(fields, "id"), _integer(fields, "rev"), fields["ok"], _integer(fields, "ttl", 1, _YEAR_S),
+        integer(fields, "id"), integer(fields, "rev"), fields["ok"], integer(fields, "ttl", 1, _YEAR_S),
         _priority(fields), tuple(parts),
     )  # fmt: skip
 
 
 def parse_answers(data: bytes) -> Answers:
     """A supplier's confirmation table."""
-    return {consumer: _answers(rows) for consumer, rows in _object(data).items()}
+    return {consumer: _answers(rows) for consumer, rows in read_object(data).items()}
 
 
 def lenient(parse: Callable[[bytes], T]) -> Callable[[bytes], T | None]:
@@ -84,19 +85,21 @@ def _answers(rows: Any) -> tuple[Answer, ...]:
     for row in rows:
         if not isinstance(row, list) or len(row) not in (2, 3) or type(row[0]) is not int:
             raise ValueError("bad answer")
-        limit_w = _power(row[2]) if len(row) == 3 else math.inf
+        limit_w = power(row[2]) if len(row) == 3 else math.inf
         answers.append(Answer(row[0], row[1] is True, limit_w))
     return tuple(answers)
 
 
-def _object(data: bytes) -> dict[str, Any]:
+def read_object(data: bytes) -> dict[str, Any]:
+    """A JSON object."""
     fields = orjson.loads(data)
     if not isinstance(fields, dict):
         raise ValueError("an object is expected")
     return fields
 
 
-def _integer(fields: dict[str, Any], key: str, least: int = 0, most: int = 2**53) -> int:
+def integer(fields: dict[str, Any], key: str, least: int = 0, most: int = 2**53) -> int:
+    """A whole number in a range."""
     value = fields[key]
     if type(value) is not int or not least <= value <= most:
         raise ValueError(f"{key} is out of range")
@@ -104,14 +107,16 @@ def _integer(fields: dict[str, Any], key: str, least: int = 0, most: int = 2**53
 
 
 def _priority(fields: dict[str, Any]) -> Priority:
-    return Priority(_integer(fields, "prio", 0, 2))
+    return Priority(integer(fields, "prio", 0, 2))
 
 
-def _power(value: object) -> float:
-    return _number(value, 5e-324, MAX_POWER_W)
+def power(value: object) -> float:
+    """A power in W, above zero."""
+    return number(value, 5e-324, MAX_POWER_W)
 
 
-def _number(value: object, least: float, most: float) -> float:
+def number(value: object, least: float, most: float) -> float:
+    """A number in a range."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("a number is expected")
     if not least <= value <= most:  # nan is in no range

@@ -11,11 +11,16 @@ VALIDATION_GRACE_S = 1.0
 RECONFIRM_S = 15.0  # a contract found on disk must be confirmed by the other side by then
 CONTRACT_S = 3600.0
 MERGE_S = 2.0  # a complementary contract stands by itself for that long, then joins the main one
+PATIENCE_S = 0.3  # offers of the whole microgrid have arrived by then
 URGENT_WAIT_S = 0.35  # free power is looked for that long before supplies of others are interrupted
 PARTIAL_WAIT_S = 1.0  # who takes part of what it needs waits that long for the whole
 ALERT_S = 8.0  # an unserved though servable request calls the hybrid policy to order
 ALERT_SAID_S = 2.0  # shorter alerts are the negotiation itself and not worth a message
 CURTAIL_S = 10.0  # a consumer that was asked to take less has that long to restate its contract
+SLOT_S = 900.0  # of a forecast, and the grid on which runs start
+NEAR_S = 900.0  # so long before a booked start its power is no longer given to newcomers
+CHOOSE_S = 2.0  # starts are collected that long
+REPLAN_S = 60.0  # a plan that nobody could place is asked again
 DISABLED_S = 300.0  # how long a stopped twin stays away
 MIN_POWER_W = 0.001
 EPSILON_W = 0.002  # rounding of messages to whole milliwatts
@@ -25,6 +30,7 @@ RESTATE_RATIO = 0.01  # a need that changes by less is not restated
 
 REQUEST, OFFER, CONFIRM = "REQ", "OFFER", "CONTRACT_CONFIRM"
 CONTRACT, COMPLEMENT = "CONTRACT1", "CONTRACT2"  # the main and the complementary contract
+PLAN, STARTS = "PLAN", "STARTS"  # of flexible loads, and the suppliers' answers
 EVENT, STOP = "EVENT", "STOP"
 
 

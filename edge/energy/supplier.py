@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass, field
 
 from .book import Book, Promise, State
+from .bookings import Bookings
 from .counter import Counter, SupplierSettings
 from .interruption import fewest
 from .messages import Answer, Answers, Contract, Offer, Priority, Request
@@ -44,6 +45,7 @@ class Supplier:
         self.book = Book(settings.promises_max)
         self.shed = 0  # contracts ended for lack of power
         self.interrupted = 0  # contracts ended for one of high priority
+        self.bookings = Bookings(name)
         self._counter = Counter(self.book, settings, policy, rng)
         self._shown: dict[str, _Shown] = {}
         self._news: dict[str, None] = {}  # consumers whose contracts changed, in that order
@@ -69,7 +71,8 @@ class Supplier:
         """When it must step at the latest, though nothing new is said."""
         if self._counter.busy:
             return 0.0
-        return min((min(each.deadline_s, each.limit_by_s) for each in self.book), default=math.inf)
+        moments = (min(each.deadline_s, each.limit_by_s) for each in self.book)
+        return min(min(moments, default=math.inf), self.bookings.due_s)
 
     @property
     def available_w(self) -> float:
@@ -107,6 +110,7 @@ class Supplier:
     def lost(self, consumer: str) -> None:
         """A consumer has left the microgrid."""
         self._counter.forget(consumer)
+        self.bookings.forget(consumer)
         self._shown.pop(consumer, None)
         self._news.pop(consumer, None)
         for promise in self.book.of(consumer):
@@ -138,7 +142,14 @@ class Supplier:
         for promise in list(self.book):
             if promise.committed and now_s >= min(promise.deadline_s, promise.limit_by_s):
                 self.book.drop(promise)
-        self._counter.step(self.capacity_w, now_s)
+        self.bookings.step(now_s)
+        aside = self.bookings.set_aside_w if len(self.bookings) else None
+        self._counter.step(self.capacity_w, now_s, aside)
+
+    def note_free(self, wall_s: float) -> None:
+        """Remember what is free at this time of day; booked runs may be elsewhere in time tomorrow."""
+        booked_w = sum(self.book.held_w(consumer) for consumer in self.bookings.starts())
+        self.bookings.note(self.capacity_w - self.book.committed_w + booked_w, wall_s)
 
     def offers(self) -> dict[str, Offer]:
         """The offers that stand, by consumer."""

@@ -7,6 +7,7 @@ A reading with an error is undefined: it changes nothing by itself, and when non
 import math
 from dataclasses import dataclass
 
+from ..energy.planner import RunSettings
 from ..energy.rules import MAX_POWER_W
 
 
@@ -14,7 +15,7 @@ from ..energy.rules import MAX_POWER_W
 class DeviceSettings:
     """How a device is metered. Inputs are named "meter.input"; powers in W."""
 
-    kind: str  # load, pv, building, both, grid
+    kind: str  # load, pv, building, both, grid, shiftable
     input: str = ""
     production_input: str = ""
     sign: int = 1
@@ -22,6 +23,7 @@ class DeviceSettings:
     capacity_w: float = 0.0
     relay: str = ""
     grace_s: float = 30.0
+    run: RunSettings | None = None  # of a shiftable load
 
 
 class Device:
@@ -52,6 +54,8 @@ class Device:
     def powers_w(self, now_s: float) -> tuple[float, float]:
         """(drawn, given) in W, both at least 0."""
         settings = self.settings
+        if settings.kind == "shiftable":
+            return 0.0, 0.0  # its twin turns it on
         if settings.kind == "grid":
             return 0.0, settings.capacity_w  # its meter shows what flows, not what it could give
         if not self.known(now_s):

@@ -14,9 +14,11 @@ from ..clock import Clock
 from ..energy.consumer import Consumer, ConsumerSettings
 from ..energy.counter import SupplierSettings
 from ..energy.events import EventKind, EventLog
+from ..energy.invariants import violations
 from ..energy.memory import read_contracts, read_promises, written_contracts, written_promises
 from ..energy.messages import Contract, Priority, encode_answers
 from ..energy.parsing import lenient, parse_answers, parse_contract, parse_offer, parse_request
+from ..energy.plans import encode_starts, parse_plan
 from ..energy.policies import consumer_policy, producer_policy
 from ..energy.rules import (
     COMPLEMENT,
@@ -24,13 +26,13 @@ from ..energy.rules import (
     CONTRACT,
     CONTRACT_S,
     DISABLED_S,
-    EPSILON_W,
     EVENT,
     OFFER,
     OFFER_VALIDITY_S,
+    PLAN,
     REQUEST,
+    STARTS,
     STOP,
-    with_margin,
 )
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
@@ -39,10 +41,13 @@ from ..space.agent import Agent, Bond
 _read_request = lenient(parse_request)
 _read_offer = lenient(parse_offer)
 _read_contract = lenient(parse_contract)
+_read_plan = lenient(parse_plan)
 _read_answers = lenient(parse_answers)
 _EVENT_LIFE_S = 5
+_NOTE_S = 60.0  # what is free is noted once a minute for the forecast
 _PROPERTIES = 10  # of one LSA (thesis 5.1)
-_BESIDE_OFFERS = {"all": 1, "supplier": 1, "consumer": 2}  # events; confirmations; request and contracts
+_BESIDE_OFFERS = {"all": 1, "supplier": 2, "consumer": 2}  # events; confirmations, starts; request, contracts
+Properties = dict[tuple[str, str], tuple[bytes, int]]  # label and addressee: value and life in s
 T = TypeVar("T")
 
 
@@ -59,7 +64,7 @@ class ProsumerSettings:
     impact: int = 3  # environmental: 2 for sun, wind, water; 3 for the rest
     price: float = 0.0
     producer_policy: str = "prioritisation"
-    consumer_policy: str = "green_first"
+    consumer_policy: str = "least_distance"
     promises_max: int = 64
     offers_max: int = 7
     contract_s: float = CONTRACT_S
@@ -99,7 +104,7 @@ class ProsumerTwin(Agent):
         policy = producer_policy(settings.producer_policy, rng)
         self.supplier = Supplier(self.name, settings.of_supplier(), policy, rng)
         wants = [STOP]
-        wants += [REQUEST, CONTRACT, COMPLEMENT] if settings.supplies else []
+        wants += [REQUEST, CONTRACT, COMPLEMENT, PLAN] if settings.supplies else []
         wants += [OFFER, CONFIRM] if settings.consumes else []
         self.wants = tuple(wants)
         self.events = EventLog()
@@ -171,6 +176,9 @@ class ProsumerTwin(Agent):
         elif label == CONFIRM:
             answers = self._message(bond, _read_answers) or {}
             self.consumer.see_answers(bond.name, answers.get(self.name, ()))
+        elif label == PLAN:
+            plan = self._message(bond, _read_plan)
+            self.supplier.bookings.see(bond.name, plan, now_s, self._clock.wall_s())
         elif label == STOP and bond.hops == 0 and not bond.withdrawn:
             self.disable()  # only a twin of this node may order it
 
@@ -196,7 +204,8 @@ class ProsumerTwin(Agent):
             self.consumer.step(now_s)
         if self.settings.supplies:
             self.supplier.step(now_s)
-        self._due_s = min(self.consumer.due_s, self.supplier.due_s)
+            self.supplier.note_free(self._clock.wall_s())
+        self._due_s = min(self.consumer.due_s, self.supplier.due_s, now_s + _NOTE_S)
         self._publish()
 
     # ---- what others ask of it ----------------------------------------------------------------
@@ -237,18 +246,7 @@ class ProsumerTwin(Agent):
 
     def violations(self) -> list[str]:
         """Which of the invariants I1 to I4 do not hold right now; empty as it should be."""
-        now_s, broken = self._clock.now_s(), []
-        supplier, consumer = self.supplier, self.consumer
-        if supplier.reserved_w > supplier.capacity_w + 10 * EPSILON_W:
-            broken.append(f"I1 {self.name} promised {supplier.reserved_w:.3f} of {supplier.capacity_w:.3f} W")
-        if len(consumer.contracts) > 2:
-            broken.append(f"I2 {self.name} holds {len(consumer.contracts)} contracts")
-        if consumer.supplied_w > with_margin(consumer.need_w) + 10 * EPSILON_W:
-            broken.append(f"I3 {self.name} gets {consumer.supplied_w:.3f} for {consumer.need_w:.3f} W")
-        late = [each.consumer for each in supplier.book if each.deadline_s < now_s - 2]
-        if late or consumer.overdue_s < now_s - 2:
-            broken.append(f"I4 {self.name} keeps what should have lapsed: {late}")
-        return broken
+        return violations(self.name, self.consumer, self.supplier, self._clock.now_s())
 
     # ---- inside -------------------------------------------------------------------------------
 
@@ -270,9 +268,9 @@ class ProsumerTwin(Agent):
             if handle and not any(self.space.read(handle, label) for label in (CONTRACT, COMPLEMENT)):
                 self.supplier.see_contract(consumer, False, None, 0)
 
-    def _publish(self) -> None:
-        """Make the LSA show what consumer and supplier have to say; only differences are submitted."""
-        wanted: dict[tuple[str, str], tuple[bytes, int]] = {}
+    def _wanted(self) -> Properties:
+        """What its LSA should show: all that consumer and supplier have to say."""
+        wanted: Properties = {}
         consumer, supplier = self.consumer, self.supplier
         if consumer.request:
             wanted[REQUEST, ""] = consumer.request.encode(), 0
@@ -282,9 +280,16 @@ class ProsumerTwin(Agent):
             wanted[COMPLEMENT, ""] = consumer.extra.encode(), 0
         for name, offer in supplier.offers().items():
             wanted[OFFER, name] = offer.encode(), math.ceil(OFFER_VALIDITY_S)
-        answers = supplier.answers()
+        answers, starts = supplier.answers(), supplier.bookings.starts()
         if answers:
             wanted[CONFIRM, ""] = encode_answers(answers), 0
+        if starts:
+            wanted[STARTS, ""] = encode_starts(starts), 0
+        return wanted
+
+    def _publish(self) -> None:
+        """Submit what differs from what the LSA shows."""
+        wanted = self._wanted()
         for label, query in [key for key in self._published if key not in wanted]:
             self.withdraw(label, query)
             del self._published[label, query]

@@ -17,7 +17,7 @@ def make_supplier(name="n.p", capacity_w=100.0, seed=0, policy="prioritisation",
     return supplier
 
 
-def make_consumer(policy="green_first", told=None, **settings):
+def make_consumer(policy="least_distance", told=None, **settings):
     numbers = iter(range(1, 10**6))
     tell = (lambda kind, contract: told.append((kind, contract))) if told is not None else lambda *_: None
     return Consumer(ConsumerSettings(**settings), consumer_policy(policy), lambda: next(numbers), tell)

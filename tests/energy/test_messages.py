@@ -24,9 +24,12 @@ json_values = st.recursive(
 )
 
 
-@given(ids, powers, st.sampled_from(Priority), st.none() | st.floats(0, 1e6).map(lambda s: round(s, 1)))
-def test_a_request_survives(number, power_w, priority, alert_s):
-    request = Request(number, power_w, priority, alert_s is not None, alert_s or 0.0)
+alerts = st.none() | st.floats(0, 1e6).map(lambda s: round(s, 1))
+
+
+@given(ids, powers, st.sampled_from(Priority), alerts, st.booleans())
+def test_a_request_survives(number, power_w, priority, alert_s, partial):
+    request = Request(number, power_w, priority, alert_s is not None, alert_s or 0.0, partial)
     assert parse_request(request.encode()) == request
 
 

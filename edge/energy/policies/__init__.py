@@ -56,7 +56,10 @@ class ProducerPolicy:
 
 
 class ConsumerPolicy(Protocol):
-    """Which offers a consumer takes first."""
+    """Which offers a consumer takes first. `patience_s`: how long it lets offers come in before it
+    decides; without patience the first to suffice are the nearest."""
+
+    patience_s: float
 
     def order(self, offers: Iterable[SeenOffer], power_w: float) -> list[SeenOffer]:
         """The offers to a request of `power_w`, first to take first."""

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 
+from ..rules import PATIENCE_S
 from . import SeenOffer
 
 
 class GreenFirst:
-    """The consumer's default: local sun before distant grid, and few suppliers rather than many."""
+    """Distant sun before the grid next door, and few suppliers rather than many."""
+
+    patience_s = PATIENCE_S
 
     def order(self, offers: Iterable[SeenOffer], power_w: float) -> list[SeenOffer]:
         """Sorted by impact, hops, power (descending), name."""

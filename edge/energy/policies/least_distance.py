@@ -6,7 +6,9 @@ from . import SeenOffer
 
 
 class LeastDistance:
-    """Neighbours first, whatever they burn."""
+    """The default: the own building first, there the sun before the grid; decides at once."""
+
+    patience_s = 0.0
 
     def order(self, offers: Iterable[SeenOffer], power_w: float) -> list[SeenOffer]:
         """Sorted by hops, impact, power (descending), name."""

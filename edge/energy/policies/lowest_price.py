@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 
+from ..rules import PATIENCE_S
 from . import SeenOffer
 
 
 class LowestPrice:
     """Among equal prices the nearest, then the larger offer."""
+
+    patience_s = PATIENCE_S
 
     def order(self, offers: Iterable[SeenOffer], power_w: float) -> list[SeenOffer]:
         """Sorted by price, hops, power (descending), name."""

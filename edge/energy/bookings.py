@@ -1,0 +1,106 @@
+"""The supplying side of runs at a later time: starts that are offered, and power that is set aside for them.
+
+A booking is a plan against a forecast, not a contract: at its start the consumer asks as usual and finds the
+power kept free. So no invariant of contracts rests on a forecast. Booked runs stand one after the
+other where they do not fit beside each other: that staggers them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .forecast import FreePower
+from .plans import Plan, Start
+from .rules import NEAR_S, OFFER_VALIDITY_S, SLOT_S, with_margin
+
+_BOOKINGS_MAX = 16
+
+
+@dataclass(slots=True, eq=False)
+class _Booking:
+    consumer: str
+    start: Start
+    power_w: float  # margin included
+    starts_s: float
+    ends_s: float
+    expires_s: float  # while it is only offered
+    firm: bool = False
+
+
+class Bookings:
+    """What one supplier has promised to keep free."""
+
+    def __init__(self, supplier: str) -> None:
+        self._supplier = supplier
+        self._bookings: dict[str, _Booking] = {}
+        self._free = FreePower()
+
+    def __len__(self) -> int:
+        return len(self._bookings)
+
+    def note(self, free_w: float, wall_s: float) -> None:
+        """What it has free now, for the forecast."""
+        self._free.note(free_w, wall_s)
+
+    def see(self, consumer: str, plan: Plan | None, now_s: float, wall_s: float) -> None:
+        """A flexible load shows its plan, or none any more."""
+        booking = self._bookings.get(consumer)
+        if plan is None or (plan.supplier and plan.supplier != self._supplier):
+            self.forget(consumer)
+        elif plan.supplier:
+            if booking and booking.start.plan_id == plan.id:
+                booking.firm = True
+        elif booking is None or booking.start.plan_id != plan.id:
+            self.forget(consumer)
+            if len(self._bookings) < _BOOKINGS_MAX:
+                self._offer(consumer, plan, now_s, wall_s)
+
+    def forget(self, consumer: str) -> None:
+        """A consumer has no plan any more."""
+        self._bookings.pop(consumer, None)
+
+    def step(self, now_s: float) -> None:
+        """Drop what was not taken, and what is over."""
+        for booking in list(self._bookings.values()):
+            if now_s >= (booking.ends_s if booking.firm else booking.expires_s):
+                del self._bookings[booking.consumer]
+
+    def starts(self) -> Mapping[str, Start]:
+        """The starts that stand, by consumer."""
+        return {consumer: booking.start for consumer, booking in self._bookings.items()}
+
+    @property
+    def due_s(self) -> float:
+        """When `step` has something to do."""
+        moments = [each.ends_s if each.firm else each.expires_s for each in self._bookings.values()]
+        return min(moments, default=float("inf"))
+
+    def set_aside_w(self, consumer: str, now_s: float) -> float:
+        """What is kept free now for others than that consumer, in W."""
+        return sum(
+            each.power_w
+            for each in self._bookings.values()
+            if each.firm and each.consumer != consumer and each.starts_s - NEAR_S <= now_s < each.ends_s
+        )
+
+    def _offer(self, consumer: str, plan: Plan, now_s: float, wall_s: float) -> None:
+        in_s = 0.0
+        while in_s <= plan.latest_in_s:
+            if self._fits(plan, in_s, now_s, wall_s):
+                starts_s = now_s + in_s
+                self._bookings[consumer] = _Booking(
+                    consumer, Start(plan.id, in_s), with_margin(plan.power_w), starts_s,
+                    starts_s + plan.run_s, now_s + OFFER_VALIDITY_S,
+                )  # fmt: skip
+                return
+            in_s += SLOT_S
+
+    def _fits(self, plan: Plan, in_s: float, now_s: float, wall_s: float) -> bool:
+        """Whether its power is expected to be free for the whole run."""
+        ends_in_s = in_s + plan.run_s
+        while in_s < ends_in_s:
+            at_s = now_s + in_s
+            booked_w = sum(b.power_w for b in self._bookings.values() if b.starts_s <= at_s < b.ends_s)
+            if self._free.expect(wall_s + in_s, in_s) - booked_w < plan.power_w:
+                return False
+            in_s += SLOT_S
+        return True

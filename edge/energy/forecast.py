@@ -1,0 +1,50 @@
+"""What a supplier expects to have free at a later time.
+
+For the next hour what it has now, then what it had at that time of day before. Until a day has been seen, the
+present value stands for all times.
+"""
+
+from array import array
+
+from .rules import SLOT_S
+
+_DAY_S = 86_400
+_SLOTS = int(_DAY_S // SLOT_S)
+_AS_NOW_S = 3600.0
+_FORGET = 0.5  # weight of the newest day
+
+
+class FreePower:
+    """Free power by time of day: one mean a quarter of an hour, 1.5 kB in all."""
+
+    def __init__(self) -> None:
+        self._means_w = array("d", [-1.0] * _SLOTS)  # of earlier days; below 0: not known
+        self._slot = self._minute = -1
+        self._sum_w = 0.0
+        self._count = 0
+        self._now_w = 0.0
+
+    def note(self, free_w: float, wall_s: float) -> None:
+        """What is free now; one value a minute counts."""
+        self._now_w = free_w
+        minute = int(wall_s // 60)
+        if minute == self._minute:
+            return
+        self._minute = minute
+        slot = int(wall_s % _DAY_S // SLOT_S)
+        if slot != self._slot:
+            self._close()
+            self._slot = slot
+        self._sum_w += free_w
+        self._count += 1
+
+    def expect(self, wall_s: float, in_s: float) -> float:
+        """What will be free in `in_s` seconds, at `wall_s`, in W."""
+        mean_w = self._means_w[int(wall_s % _DAY_S // SLOT_S)]
+        return self._now_w if mean_w < 0 or in_s < _AS_NOW_S else mean_w
+
+    def _close(self) -> None:
+        if self._count:
+            mean_w, old_w = self._sum_w / self._count, self._means_w[self._slot]
+            self._means_w[self._slot] = mean_w if old_w < 0 else old_w + _FORGET * (mean_w - old_w)
+        self._sum_w, self._count = 0.0, 0

@@ -1,0 +1,135 @@
+"""The consuming side of runs at a later time: when a flexible load starts, and when it has had its run.
+
+Once a day it is ready (a washing machine that was filled, a car that was plugged in). It asks suppliers when
+they expect to have its power, takes the earliest start, and runs then. Without an answer it asks again,
+and at the latest moment it asks for power as any other load.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from .plans import Plan, Start
+from .rules import CHOOSE_S, REPLAN_S
+
+_DAY_S = 86_400.0
+
+
+class Stage(StrEnum):
+    """How far today's run has come."""
+
+    IDLE = "idle"
+    PLANNING = "planning"
+    BOOKED = "booked"
+    DUE = "due"  # it wants power now
+    RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """`power_w` for `run_s`, once a day from `ready_hour` (UTC) on, started within `within_s`."""
+
+    power_w: float
+    run_s: float
+    within_s: float
+    ready_hour: float
+
+
+class Planner:
+    """Decides when one flexible load runs."""
+
+    def __init__(self, settings: RunSettings) -> None:
+        self.settings = settings
+        self.stage = Stage.IDLE
+        self.plan: Plan | None = None
+        self.runs = 0
+        self.missed = 0  # days on which nobody served it
+        self._day: int | None = None
+        self._latest_s = 0.0
+        self._starts_s = 0.0
+        self._left_s = 0.0
+        self._stepped_s = 0.0
+        self._asked_s = 0.0
+        self._offers: dict[str, tuple[float, int]] = {}  # supplier -> when, how far
+
+    @property
+    def need_w(self) -> float:
+        """What it wants now, in W."""
+        return self.settings.power_w if self.stage in (Stage.DUE, Stage.RUNNING) else 0.0
+
+    def hear(self, supplier: str, start: Start | None, hops: int, now_s: float) -> None:
+        """A supplier says when it expects to have the power, or no longer does."""
+        if start is None or self.plan is None or start.plan_id != self.plan.id:
+            self._offers.pop(supplier, None)
+        elif supplier not in self._offers and len(self._offers) < 64:
+            self._offers[supplier] = (now_s + start.in_s, hops)  # counts from when it was first said
+
+    def step(self, now_s: float, wall_s: float, served: bool, next_id: int) -> None:
+        """`served`: whether what it wants is supplied; `next_id` numbers a plan, should it need one."""
+        passed_s, self._stepped_s = now_s - self._stepped_s, now_s
+        if self._became_ready(wall_s) and self.stage is Stage.IDLE:
+            self.stage, self._latest_s = Stage.PLANNING, now_s + self.settings.within_s
+            self._left_s = self.settings.run_s
+            self._ask(now_s, next_id)
+        elif self.stage is Stage.PLANNING:
+            self._choose(now_s, next_id)
+        elif self.stage is Stage.BOOKED and now_s >= self._starts_s:
+            self.stage = Stage.DUE
+        elif self.need_w:
+            self._run(passed_s, now_s, served)
+
+    def memory(self, now_s: float) -> dict[str, float | str]:
+        """What of a run must survive a restart."""
+        return {
+            "stage": self.stage,
+            "left_s": round(self._left_s, 1),
+            "latest_in_s": round(max(0.0, self._latest_s - now_s), 1),
+        }
+
+    def recall(self, memory: dict[str, Any], now_s: float) -> None:
+        """Take up a run from before a restart; what was booked is asked for again. Raises ValueError,
+        KeyError or TypeError."""
+        stage, left_s = Stage(memory["stage"]), float(memory["left_s"])
+        latest_s = now_s + float(memory["latest_in_s"])
+        if stage is not Stage.IDLE and 0.0 < left_s <= self.settings.run_s:
+            asking = stage in (Stage.PLANNING, Stage.BOOKED)
+            self.stage = Stage.PLANNING if asking else Stage.DUE
+            self._left_s, self._latest_s = left_s, latest_s
+            self._asked_s = now_s - REPLAN_S
+        self._stepped_s = now_s
+
+    def _became_ready(self, wall_s: float) -> bool:
+        day = int((wall_s - self.settings.ready_hour * 3600) // _DAY_S)
+        before, self._day = self._day, day
+        return before is not None and day > before
+
+    def _ask(self, now_s: float, number: int) -> None:
+        settings = self.settings
+        latest_in_s = min(_DAY_S, max(0.0, round(self._latest_s - now_s, 1)))
+        self.plan = Plan(number, settings.power_w, settings.run_s, latest_in_s)
+        self._asked_s = now_s
+        self._offers.clear()
+
+    def _choose(self, now_s: float, next_id: int) -> None:
+        if self._offers and self.plan and now_s >= self._asked_s + CHOOSE_S:
+            start_s, _, supplier = min((at_s, hops, name) for name, (at_s, hops) in self._offers.items())
+            self.plan = replace(self.plan, supplier=supplier)
+            self.stage, self._starts_s = Stage.BOOKED, max(now_s, start_s)
+        elif now_s >= self._latest_s:
+            self.stage, self.plan = Stage.DUE, None
+        elif now_s >= self._asked_s + REPLAN_S:
+            self._ask(now_s, next_id)
+
+    def _run(self, passed_s: float, now_s: float, served: bool) -> None:
+        if served:
+            if self.stage is Stage.RUNNING:
+                self._left_s -= passed_s
+            self.stage = Stage.RUNNING
+        elif self.stage is Stage.RUNNING:
+            self.stage = Stage.DUE  # interrupted: it goes on when it is served again
+        done = self._left_s <= 0.0
+        begun = self._left_s < self.settings.run_s
+        if done or not (served or begun or now_s < self._latest_s + self.settings.run_s):
+            self.runs += done
+            self.missed += not done
+            self.stage, self.plan = Stage.IDLE, None

@@ -1,0 +1,63 @@
+"""The twin of a load that may run later: it plans its run with suppliers, then consumes as any other."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from ..clock import Clock
+from ..energy.parsing import lenient
+from ..energy.planner import Planner, RunSettings, Stage
+from ..energy.plans import parse_starts
+from ..energy.rules import PLAN, STARTS
+from ..space.agent import Bond
+from .prosumer import Properties, ProsumerSettings, ProsumerTwin
+
+_read_starts = lenient(parse_starts)
+
+
+class ShiftableTwin(ProsumerTwin):
+    """Its device is off until the twin says so; the relay follows the supply."""
+
+    restless = True
+
+    def __init__(
+        self, node: str, settings: ProsumerSettings, run: RunSettings, clock: Clock, rng: random.Random,
+        switch: Callable[[bool], None] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(node, settings, clock, rng, switch)
+        self.planner = Planner(run)
+        self.wants = (*self.wants, STARTS)
+
+    def bonded(self, bond: Bond) -> None:
+        if bond.label == STARTS:
+            starts = self._message(bond, _read_starts) or {}
+            self.planner.hear(bond.name, starts.get(self.name), bond.hops, self._clock.now_s())
+        else:
+            super().bonded(bond)
+
+    def decayed(self, name: str, life_s: int) -> None:
+        if name != self.name:
+            self.planner.hear(name, None, 0, self._clock.now_s())
+        super().decayed(name, life_s)
+
+    def act(self) -> None:
+        before = self.planner.stage
+        self.planner.step(self._clock.now_s(), self._clock.wall_s(), self.consumer.satisfied, self._id())
+        if self.planner.need_w != self.measured_w[0]:
+            self.measured(self.planner.need_w, 0.0)
+        if self._switch and (before is Stage.RUNNING) != (self.planner.stage is Stage.RUNNING):
+            self._switch(self.planner.stage is Stage.RUNNING)
+        super().act()
+
+    def memory(self) -> dict[str, Any]:
+        return super().memory() | {"run": self.planner.memory(self._clock.now_s())}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        super().recall(memory)
+        self.planner.recall(memory["run"], self._clock.now_s())
+
+    def _wanted(self) -> Properties:
+        wanted = super()._wanted()
+        if self.planner.plan:
+            wanted[PLAN, ""] = self.planner.plan.encode(), 0
+        return wanted

@@ -1,0 +1,166 @@
+"""Runs at a later time: what suppliers expect, where they place a run, and when a flexible load starts."""
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.energy.bookings import Bookings
+from edge.energy.forecast import FreePower
+from edge.energy.parsing import lenient
+from edge.energy.planner import Planner, RunSettings, Stage
+from edge.energy.plans import Plan, Start, encode_starts, parse_plan, parse_starts
+
+MIDNIGHT = 1_699_920_000.0
+HOUR = 3600.0
+
+
+def sunny_day(bookings, peak_w=1000.0):
+    """A day on which power is free from 10 to 14 h."""
+    for minute in range(24 * 60):
+        hour = minute / 60
+        bookings.note(peak_w if 10 <= hour < 14 else 0.0, MIDNIGHT + minute * 60)
+
+
+@given(st.floats(0.1, 1e5), st.floats(1, 86400), st.floats(0, 86400), st.sampled_from(["", "n1.p"]))
+def test_a_plan_survives(power_w, run_s, latest_in_s, supplier):
+    plan = Plan(7, power_w, run_s, latest_in_s, supplier)
+    assert parse_plan(plan.encode()) == plan
+
+
+@given(st.dictionaries(st.text(max_size=5), st.builds(Start, st.integers(0, 2**53), st.floats(0, 86400))))
+def test_starts_survive(starts):
+    assert parse_starts(encode_starts(starts)) == starts
+
+
+@pytest.mark.parametrize("row", [[1], [1, -1], [1.5, 0], ["x", 0], [1, 1e6], 3, [True, 0, 0]])
+def test_bad_starts_are_refused(row):
+    assert lenient(parse_starts)(orjson.dumps({"n.c": row})) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"w": 0}, {"run_s": 0}, {"latest_in_s": -1}, {"supplier": 3}, {"id": None}]
+)
+def test_a_bad_plan_is_refused(change):
+    fields = {"id": 1, "w": 5.0, "run_s": 60, "latest_in_s": 60, "supplier": ""} | change
+    assert lenient(parse_plan)(orjson.dumps(fields)) is None
+
+
+def test_what_was_free_at_that_time_of_day_is_expected_again():
+    free = FreePower()
+    free.note(300.0, MIDNIGHT)
+    assert free.expect(MIDNIGHT + 12 * HOUR, 12 * HOUR) == 300.0  # nothing known yet: as now
+    for minute in range(24 * 60):
+        free.note(float(minute // 60), MIDNIGHT + minute * 60)
+    assert free.expect(MIDNIGHT + 31.5 * HOUR, 7.5 * HOUR) == pytest.approx(7.0)
+    free.note(50.0, MIDNIGHT + 24 * HOUR)
+    assert free.expect(MIDNIGHT + 31 * HOUR, 7 * HOUR) == pytest.approx(7.0)
+    assert free.expect(MIDNIGHT + 24.5 * HOUR, 0.5 * HOUR) == 50.0  # the next hour is as now
+
+
+def test_a_run_is_placed_at_the_earliest_time_at_which_it_fits():
+    bookings = Bookings("n.p")
+    sunny_day(bookings)
+    bookings.see("n.c", Plan(1, 800.0, 2 * HOUR, 12 * HOUR), 0.0, MIDNIGHT + 30 * HOUR)
+    assert bookings.starts() == {"n.c": Start(1, 4 * HOUR)}
+    bookings.see("n.late", Plan(1, 800.0, 2 * HOUR, 3 * HOUR), 0.0, MIDNIGHT + 30 * HOUR)
+    assert "n.late" not in bookings.starts()
+
+
+def test_runs_that_do_not_fit_beside_each_other_stand_one_after_the_other():
+    bookings = Bookings("n.p")
+    sunny_day(bookings)
+    for i in range(4):
+        name, plan = f"n.c{i}", Plan(i, 400.0, HOUR, 14 * HOUR)
+        bookings.see(name, plan, 0.0, MIDNIGHT + 24 * HOUR)
+        bookings.see(name, Plan(i, 400.0, HOUR, 14 * HOUR, "n.p"), 0.0, MIDNIGHT + 24 * HOUR)
+    assert [start.in_s / HOUR for start in bookings.starts().values()] == [10, 10, 11, 11]
+
+
+def test_only_what_was_taken_is_set_aside_and_only_for_its_consumer():
+    bookings = Bookings("n.p")
+    bookings.note(1000.0, MIDNIGHT)
+    bookings.see("n.a", Plan(1, 100.0, HOUR, 0.0), 0.0, MIDNIGHT)
+    bookings.see("n.b", Plan(2, 200.0, HOUR, 0.0), 0.0, MIDNIGHT)
+    assert bookings.set_aside_w("n.x", 1.0) == 0.0
+    bookings.see("n.a", Plan(1, 100.0, HOUR, 0.0, "n.p"), 1.0, MIDNIGHT)
+    bookings.see("n.b", Plan(2, 200.0, HOUR, 0.0, "n.other"), 1.0, MIDNIGHT)
+    assert (bookings.set_aside_w("n.x", 1.0), bookings.set_aside_w("n.a", 1.0)) == (105.0, 0.0)
+    assert set(bookings.starts()) == {"n.a"}
+    bookings.step(HOUR)
+    assert len(bookings) == 0
+
+
+def test_an_offered_start_that_nobody_takes_lapses():
+    bookings = Bookings("n.p")
+    bookings.note(1000.0, MIDNIGHT)
+    bookings.see("n.a", Plan(1, 100.0, HOUR, 0.0), 0.0, MIDNIGHT)
+    bookings.step(8.0)
+    assert len(bookings) == 0
+
+
+def planner(within_s=8 * HOUR):
+    made = Planner(RunSettings(800.0, HOUR, within_s, 6.0))
+    made.step(0.0, MIDNIGHT, False, 1)
+    made.step(6 * HOUR, MIDNIGHT + 6 * HOUR, False, 2)
+    assert made.stage is Stage.PLANNING
+    return made
+
+
+def test_the_earliest_start_is_taken_and_kept():
+    plan = planner()
+    plan.hear("n.far", Start(2, 3600.0), 3, 6 * HOUR)
+    plan.hear("n.near", Start(2, 3600.0), 0, 6 * HOUR)
+    plan.hear("n.late", Start(2, 7200.0), 0, 6 * HOUR)
+    plan.hear("n.stale", Start(1, 0.0), 0, 6 * HOUR)
+    plan.step(6 * HOUR + 1, MIDNIGHT, False, 3)
+    assert plan.plan.supplier == ""  # others may still answer
+    plan.step(6 * HOUR + 2, MIDNIGHT, False, 3)
+    assert (plan.stage, plan.plan.supplier) == (Stage.BOOKED, "n.near")
+    plan.step(7 * HOUR - 1, MIDNIGHT, False, 3)
+    assert plan.need_w == 0.0
+    plan.step(7 * HOUR, MIDNIGHT, False, 3)
+    assert plan.need_w == 800.0
+
+
+def test_a_run_lasts_as_long_as_it_is_served_for():
+    plan = planner(within_s=0.0)
+    now_s = 6 * HOUR
+    served_s = 0
+    while plan.stage is not Stage.IDLE:
+        now_s += 1.0
+        served = now_s % 1000 < 900
+        plan.step(now_s, MIDNIGHT, served, 9)
+        served_s += served
+        assert now_s < 8 * HOUR
+    assert plan.runs == 1
+    assert 3600 <= served_s <= 3610
+
+
+def test_a_load_that_nobody_serves_misses_its_day_and_is_ready_on_the_next():
+    plan = planner(within_s=HOUR)
+    for minute in range(6 * 60, 9 * 60):
+        plan.step(minute * 60.0, MIDNIGHT + minute * 60.0, False, minute)
+    assert (plan.stage, plan.missed) == (Stage.IDLE, 1)
+    plan.step(30 * HOUR, MIDNIGHT + 30 * HOUR, False, 9)
+    assert plan.stage is Stage.PLANNING
+
+
+def test_an_unfinished_run_goes_on_after_a_restart():
+    plan = planner(within_s=0.0)
+    for second in range(1, 1000):
+        plan.step(6 * HOUR + second, MIDNIGHT, True, 3)
+    again = Planner(plan.settings)
+    again.recall(plan.memory(6 * HOUR + 999), 50.0)
+    assert again.need_w == 800.0
+    second = 50
+    while again.stage is not Stage.IDLE:
+        second += 1
+        again.step(float(second), MIDNIGHT, True, 3)
+    assert 2590 <= second - 50 <= 2610
+
+
+@pytest.mark.parametrize("memory", [{}, {"stage": "x", "left_s": 1, "latest_in_s": 1}, {"stage": "due"}])
+def test_a_memory_that_was_never_written_is_refused(memory):
+    with pytest.raises((KeyError, ValueError)):
+        planner().recall(memory, 0.0)
