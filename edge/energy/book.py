@@ -1,11 +1,25 @@
 """A supplier's book: whom it promised how much, and how far each promise has come (thesis 4.1.2)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from .messages import Priority
+
+
+def node_of(twin: str) -> str:
+    """The node a twin lives on."""
+    return twin.partition(".")[0]
+
+
+def crowds(consumer: str, held: Iterable[str], count: int, size: int, own_node: str) -> bool:
+    """Whether a table that gets full would be filled by one other node: the last quarter is for those that
+    do not take half of it."""
+    node = node_of(consumer)
+    if count < size - size // 4 or node == own_node:
+        return False
+    return 2 * sum(node_of(each) == node for each in held) >= size
 
 
 class State(StrEnum):
@@ -29,6 +43,8 @@ class Promise:
     priority: Priority
     hops: int
     revision: int = 0
+    since_s: float = 0.0  # when an offer was made, or grew
+    part: bool = False  # an offer of less than was asked
     urgent_w: float = 0.0  # what interruptions would add to the offer
     limit_w: float = math.inf  # the consumer has been asked to take no more than that
     limit_by_s: float = math.inf
@@ -42,8 +58,9 @@ class Promise:
 class Book:
     """All promises of one supplier: to each consumer at most one offer and two contracts."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, node: str) -> None:
         self._size = size
+        self._node = node
         self._count = 0
         self._promises: dict[str, list[Promise]] = {}
 
@@ -73,6 +90,11 @@ class Book:
     def supplied_w(self) -> float:
         """What valid contracts take now, in W."""
         return sum(promise.power_w for promise in self if promise.state is State.VALID)
+
+    def has_place_for(self, consumer: str) -> bool:
+        """Whether there is place for another promise to it."""
+        held = (each.consumer for each in self)
+        return not self.full and not crowds(consumer, held, self._count, self._size, self._node)
 
     def of(self, consumer: str) -> list[Promise]:
         """The promises to one consumer."""

@@ -1,15 +1,19 @@
 """Where a supplier makes its offers: the requests it has seen, and what is offered to each (algorithm 4.8).
 
-Offers that stand may grow, never shrink. One of less than was asked lapses soon, so that suppliers that
-each hold a part of what two requests need do not block both.
+First go offers of all that is asked, in the order of the policy. What is left is too little for anybody
+alone: it is offered as a part. Suppliers that each gave their rest to another request would block all of
+them, so a policy may name an order of parts that all suppliers share: then the rests gather at one
+request, and a part elsewhere is taken back when it has been of no use for a moment. Under a policy
+without such an order parts lapse soon. Offers that stand grow, never shrink.
 """
 
 import math
 import random
+from collections import Counter as Counts
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from .book import Book, Promise, State
+from .book import Book, Promise, State, crowds, node_of
 from .messages import Offer, Priority, Request, round_w
 from .policies import ProducerPolicy, SeenRequest
 from .rules import (
@@ -19,6 +23,7 @@ from .rules import (
     MIN_POWER_W,
     OFFER_GRACE_S,
     OFFER_VALIDITY_S,
+    PART_HOLD_S,
     PARTIAL_OFFER_S,
     REST_S,
     with_margin,
@@ -41,18 +46,28 @@ class Counter:
     """Turns requests into offers, as the policy of the supplier has it."""
 
     def __init__(
-        self, book: Book, settings: SupplierSettings, policy: ProducerPolicy, rng: random.Random
+        self, name: str, book: Book, settings: SupplierSettings, policy: ProducerPolicy, rng: random.Random
     ) -> None:
+        self._node = node_of(name)
         self._book = book
         self._settings = settings
         self._policy = policy
         self._rng = rng
         self._requests: dict[str, SeenRequest] = {}
+        self._stepped_s = 0.0
 
     @property
     def busy(self) -> bool:
         """Whether anybody asks."""
         return bool(self._requests)
+
+    @property
+    def wake_s(self) -> float:
+        """When a part may be taken back; inf while there is none to wait for."""
+        if not self._policy.gathers:
+            return math.inf
+        parts = (each.since_s + PART_HOLD_S for each in self._book if each.part and not each.committed)
+        return min((at_s for at_s in parts if at_s > self._stepped_s), default=math.inf)
 
     def see(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
         """A consumer shows a request, or none any more."""
@@ -60,10 +75,14 @@ class Counter:
             self.forget(consumer)
             return
         seen = self._requests.get(consumer)
-        if seen is None and len(self._requests) >= 4 * self._settings.promises_max:
-            return  # full: it will be seen again when it changes
+        if seen is None and not self._has_room_for(consumer):
+            return  # it will be seen again when it changes
         rest_s = seen.rest_until_s if seen and seen.request.id == request.id else 0.0
         self._requests[consumer] = SeenRequest(consumer, request, hops, now_s, rest_s)
+
+    def _has_room_for(self, consumer: str) -> bool:
+        size, count = 4 * self._settings.promises_max, len(self._requests)
+        return count < size and not crowds(consumer, self._requests, count, size, self._node)
 
     def forget(self, consumer: str) -> None:
         """A consumer asks no more."""
@@ -83,24 +102,31 @@ class Counter:
 
         `aside` says how much is kept free for others than a consumer.
         """
+        self._stepped_s = now_s
         for promise in list(self._book):
             if not promise.committed:
                 self._lapse(promise, now_s)
         if not self._requests or capacity_w < MIN_POWER_W or not self._can_offer(capacity_w):
             return
-        ordered = self._policy.order(self._open_requests(now_s), now_s)
-        ordered.sort(key=lambda seen: seen.request.priority is not Priority.HIGH)
+        requests = self._open_requests(now_s)
+        ordered = _high_first(self._policy.order(requests, now_s))
+        parts = self._policy.order_parts(requests, now_s)
+        if parts is not None:
+            self._reclaim(parts, now_s)
         shares = self._shares(capacity_w)
         self._curtail(shares, now_s)
         available_w = max(0.0, capacity_w - self._book.reserved_w)
-        for seen in ordered:
-            share_w = shares.get(seen.consumer, math.inf) - self._book.held_w(seen.consumer)
-            kept_w = aside(seen.consumer, now_s) if aside else 0.0
-            available_w -= self._make_offer(seen, available_w - kept_w, share_w, now_s)
+        for whole, queue in ((True, ordered), (False, ordered if parts is None else _high_first(parts))):
+            for seen in queue:
+                share_w = shares.get(seen.consumer, math.inf) - self._book.held_w(seen.consumer)
+                kept_w = aside(seen.consumer, now_s) if aside else 0.0
+                available_w -= self._make_offer(seen, available_w - kept_w, share_w, whole, now_s)
 
     def _can_offer(self, capacity_w: float) -> bool:
         """Whether there is power to offer, or to be had from others."""
         if self._policy.shares_power or capacity_w - self._book.reserved_w >= MIN_POWER_W:
+            return True
+        if self._policy.gathers and any(each.part and not each.committed for each in self._book):
             return True
         return any(seen.request.priority is Priority.HIGH for seen in self._requests.values())
 
@@ -111,7 +137,7 @@ class Counter:
         elif now_s >= offer.deadline_s:
             # Unused although it stood to the end: let others go first for a random while.
             self._book.drop(offer)
-            seen.rest_until_s = now_s + self._rng.uniform(0.0, REST_S)
+            seen.rest_until_s = now_s + self._rng.uniform(0.0, 1.0 if self._policy.gathers else REST_S)
 
     def _open_requests(self, now_s: float) -> list[SeenRequest]:
         found = []
@@ -121,30 +147,43 @@ class Counter:
                 found.append(seen)
         return found
 
-    def _make_offer(self, seen: SeenRequest, available_w: float, share_w: float, now_s: float) -> float:
-        """Offer to one request, or more than before; what that took of `available_w`."""
+    def _reclaim(self, parts: list[SeenRequest], now_s: float) -> None:
+        """Take back parts that were of no use to their consumer, unless it is the first to get parts."""
+        first = parts[0].consumer if parts else ""
+        for offer in list(self._book):
+            stale = not offer.committed and offer.part and now_s >= offer.since_s + PART_HOLD_S
+            if stale and offer.consumer != first and offer.priority is not Priority.HIGH:
+                self._book.drop(offer)
+
+    def _make_offer(
+        self, seen: SeenRequest, available_w: float, share_w: float, whole: bool, now_s: float
+    ) -> float:
+        """Offer to one request, the `whole` or also a part, or more than before; what that took of
+        `available_w`."""
         request = seen.request
         offer = self._book.offer_to(seen.consumer)
         before_w = offer.max_w if offer else 0.0
         within_w = max(0.0, min(available_w + before_w, share_w))
         power_w = round_w(min(within_w, request.power_w))
         max_w = round_w(min(within_w, with_margin(power_w)))
-        if power_w < max(MIN_POWER_W, MIN_OFFER_RATIO * request.power_w):
+        part = power_w < request.power_w
+        if (part and whole) or power_w < max(MIN_POWER_W, MIN_OFFER_RATIO * request.power_w):
             power_w = max_w = 0.0
         urgent_w = self._urgent_w(seen, with_margin(request.power_w) - max_w)
         if offer is None:
-            if max_w + urgent_w < MIN_POWER_W or not self._has_place(request.priority):
+            if max_w + urgent_w < MIN_POWER_W or not self._has_place(seen):
                 return 0.0
             offer = Promise(
                 seen.consumer, request.id, State.OFFERED, 0.0, 0.0, 0.0, request.priority, seen.hops
             )
             self._book.add(offer)
         elif max_w <= before_w:
-            offer.urgent_w = urgent_w
+            offer.urgent_w = urgent_w if max_w == before_w else offer.urgent_w
             return 0.0
-        valid_s = OFFER_VALIDITY_S + OFFER_GRACE_S if power_w >= request.power_w else PARTIAL_OFFER_S
-        offer.power_w, offer.max_w, offer.urgent_w = power_w, max_w, urgent_w
-        offer.deadline_s = now_s + valid_s
+        brief = part and not self._policy.gathers
+        offer.power_w, offer.max_w, offer.urgent_w, offer.part = power_w, max_w, urgent_w, part
+        offer.since_s = now_s
+        offer.deadline_s = now_s + (PARTIAL_OFFER_S if brief else OFFER_VALIDITY_S + OFFER_GRACE_S)
         return max_w - before_w
 
     def _urgent_w(self, seen: SeenRequest, short_w: float) -> float:
@@ -153,15 +192,21 @@ class Counter:
             return 0.0
         return round_w(min(short_w, sum(each.max_w for each in self._book.interruptible(seen.consumer))))
 
-    def _has_place(self, priority: Priority) -> bool:
-        """Whether one more offer may stand; one of high priority displaces another."""
+    def _has_place(self, seen: SeenRequest) -> bool:
+        """Whether one more offer may stand. One of high priority displaces another, and so does one to a
+        node that has clearly fewer than another: nobody can occupy all places."""
         offers = [each for each in self._book if not each.committed]
-        if not self._book.full and len(offers) < self._settings.offers_max:
-            return True
-        lower = [each for each in offers if each.priority < priority is Priority.HIGH]
-        if lower:
-            self._book.drop(lower[-1])
-        return bool(lower)
+        if len(offers) < self._settings.offers_max:
+            return self._book.has_place_for(seen.consumer)
+        nodes = Counts(node_of(each.consumer) for each in offers)
+        own = nodes[node_of(seen.consumer)]
+        urgent = seen.request.priority is Priority.HIGH
+        for offer in reversed(offers):
+            crowded = nodes[node_of(offer.consumer)] > own + 1
+            if offer.priority < Priority.HIGH and (urgent or crowded):
+                self._book.drop(offer)
+                return True
+        return False
 
     def _shares(self, capacity_w: float) -> Mapping[str, float]:
         """The most each consumer should have, as far as the policy limits them.
@@ -190,3 +235,7 @@ class Counter:
             if limit_w * (1 + MARGIN) < min(held[0].max_w, held[0].limit_w):
                 held[0].limit_w = limit_w
                 held[0].limit_by_s = min(held[0].limit_by_s, now_s + CURTAIL_S)
+
+
+def _high_first(requests: list[SeenRequest]) -> list[SeenRequest]:
+    return sorted(requests, key=lambda seen: seen.request.priority is not Priority.HIGH)

@@ -4,6 +4,7 @@ MARGIN = 0.05  # a contract may be used up to 5 % more or less without renegotia
 OFFER_VALIDITY_S = 8.0
 OFFER_GRACE_S = 1.0  # a supplier keeps an offer reserved a little longer than it says
 PARTIAL_OFFER_S = 2.0  # an offer of less than was asked blocks others for no longer than that
+PART_HOLD_S = 0.3  # a part that has not led to a contract by then may go to another
 REST_S = 4.0  # an offer that ran out unused: other requests come first for up to that long
 MIN_OFFER_RATIO = 0.01  # crumbs make contracts of many parts
 VALIDATION_S = 10.0  # a proposed contract that is not confirmed by then is void

@@ -8,7 +8,7 @@ import math
 import random
 from dataclasses import dataclass, field
 
-from .book import Book, Promise, State
+from .book import Book, Promise, State, crowds, node_of
 from .bookings import Bookings
 from .counter import Counter, SupplierSettings
 from .interruption import fewest
@@ -42,11 +42,11 @@ class Supplier:
         self.name = name
         self.settings = settings
         self.capacity_w = 0.0
-        self.book = Book(settings.promises_max)
+        self.book = Book(settings.promises_max, node_of(name))
         self.shed = 0  # contracts ended for lack of power
         self.interrupted = 0  # contracts ended for one of high priority
         self.bookings = Bookings(name)
-        self._counter = Counter(self.book, settings, policy, rng)
+        self._counter = Counter(name, self.book, settings, policy, rng)
         self._shown: dict[str, _Shown] = {}
         self._news: dict[str, None] = {}  # consumers whose contracts changed, in that order
         self._refused: dict[tuple[str, int], None] = {}  # contracts refused, while they stand
@@ -75,6 +75,11 @@ class Supplier:
         return min(min(moments, default=math.inf), self.bookings.due_s)
 
     @property
+    def wake_s(self) -> float:
+        """When it wants to step sooner than at a tick; inf when it does not."""
+        return self._counter.wake_s
+
+    @property
     def available_w(self) -> float:
         """What is left to offer, in W."""
         return max(0.0, self.capacity_w - self.book.reserved_w)
@@ -86,7 +91,7 @@ class Supplier:
         self.capacity_w = max(0.0, power_w)
         for promise in fewest(self.book, self.book.reserved_w - self.capacity_w):
             self.shed += promise.committed
-            self.book.drop(promise)
+            self._break(promise)
 
     def see_request(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
         """A consumer shows a request, or none any more."""
@@ -100,8 +105,9 @@ class Supplier:
         if shown is None:
             if not concerned and not self.book.of(consumer):
                 return
-            if len(self._shown) >= self.settings.promises_max + REFUSALS_MAX:
-                return  # full: such a contract lapses unconfirmed
+            size, count = self.settings.promises_max + REFUSALS_MAX, len(self._shown)
+            if count >= size or crowds(consumer, self._shown, count, size, node_of(self.name)):
+                return  # such a contract lapses unconfirmed
             shown = self._shown[consumer] = _Shown()
         shown.contracts[complement] = contract if concerned else None
         shown.hops = hops
@@ -193,11 +199,10 @@ class Supplier:
         if contract.priority is Priority.HIGH:
             self._interrupt(part.max_w - held_w - self.available_w, consumer)
         free_w = self.available_w + held_w
-        if part.max_w > free_w + EPSILON_W or (promise is None and self.book.full):
+        if part.max_w > free_w + EPSILON_W or (promise is None and not self.book.has_place_for(consumer)):
             if promise:
                 self.book.drop(promise)
-            if len(self._refused) < REFUSALS_MAX:
-                self._refused[consumer, contract.id] = None
+            self._refuse(consumer, contract.id)
             return
         if promise is None:
             deadline_s = now_s + VALIDATION_S + VALIDATION_GRACE_S
@@ -220,7 +225,17 @@ class Supplier:
             return
         for promise in fewest(candidates, short_w):
             self.interrupted += promise.committed
-            self.book.drop(promise)
+            self._break(promise)
+
+    def _break(self, promise: Promise) -> None:
+        """End a promise; a consumer that may not have seen it confirmed must be told."""
+        self.book.drop(promise)
+        if promise.state is State.PENDING:
+            self._refuse(promise.consumer, promise.key)
+
+    def _refuse(self, consumer: str, contract_id: int) -> None:
+        if len(self._refused) < REFUSALS_MAX:
+            self._refused[consumer, contract_id] = None
 
     def _forget_refusals(self, consumer: str, standing: set[int]) -> None:
         for key in [key for key in self._refused if key[0] == consumer and key[1] not in standing]:

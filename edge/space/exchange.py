@@ -203,6 +203,8 @@ def _check_room(space: TupleSpace, lsa: Lsa, slot: int) -> None:
         raise SpaceFull(
             "%s: %d properties and %d heap blocks short" % (lsa.name, max(0, -slots), max(0, -blocks))
         )
+    if slot == NIL:
+        _check_share(space, lsa.origin, blocks)
     for table, wanted in (
         (space.names, names),
         (space.labels, labels),
@@ -210,6 +212,25 @@ def _check_room(space: TupleSpace, lsa: Lsa, slot: int) -> None:
     ):
         if not table.fits(wanted):
             raise SpaceFull("a table of names is full (%d)" % table.capacity)
+
+
+def _check_share(space: TupleSpace, origin: str, blocks_left: int) -> None:
+    """Raise SpaceFull when room is short and one node holds more than half of it: a flood hurts itself."""
+    limits = space.limits
+    short = 4 * (space.lsas_free - 1) < limits.lsas or 4 * blocks_left < space.heap.blocks
+    node = space.nodes.find(origin)
+    if not short or node == NIL:
+        return
+    held = 0
+    slot = space.origins.first[node]
+    while slot != NIL:
+        p = space.lsa_first[slot]
+        while p != NIL:
+            held += space.heap.need(space.p_length[p])
+            p = space.p_next[p]
+        slot = space.lsa_next[slot]
+    if 2 * space.origins.count[node] > limits.lsas or 2 * held > space.heap.blocks:
+        raise SpaceFull(origin + " holds more than half of the space, and little is left")
 
 
 def _path(space: TupleSpace, slot: int) -> "list[str]":

@@ -145,7 +145,7 @@ class ProsumerTwin(Agent):
     @property
     def wake_s(self) -> float:
         """When it wants to act though nothing has changed; inf when it does not."""
-        return self.consumer.wake_s
+        return min(self.consumer.wake_s, self.supplier.wake_s)
 
     @property
     def disabled(self) -> bool:

@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from market import Table, ask, contract, make_consumer, make_supplier, show
 
 from edge.energy.book import State
-from edge.energy.messages import Priority, encode_answers
+from edge.energy.messages import Priority, Request, encode_answers
 from edge.energy.supplier import table_bytes
 
 CONSUMERS = ["n.c0", "n.c1", "n.c2"]
@@ -176,8 +176,8 @@ def test_an_offer_grows_while_it_stands_as_power_frees_up():
     assert [offer.power_w for offer in supplier.offers().values()] == [31.0]
 
 
-def test_an_offer_of_less_than_was_asked_lapses_soon_and_lets_others_first():
-    supplier = make_supplier(capacity_w=40.0)
+def test_under_a_policy_without_an_order_of_parts_they_lapse_soon_and_let_others_first():
+    supplier = make_supplier(capacity_w=40.0, policy="random")
     ask(supplier, "n.a", 300.0, 1)
     supplier.step(0.0)
     assert supplier.offers()["n.a"].power_w == 40.0
@@ -186,6 +186,39 @@ def test_an_offer_of_less_than_was_asked_lapses_soon_and_lets_others_first():
     assert set(supplier.offers()) == {"n.a"}
     supplier.step(2.0)
     assert set(supplier.offers()) == {"n.b"}
+
+
+def test_a_part_that_was_of_no_use_goes_to_whom_it_serves():
+    supplier = make_supplier(capacity_w=38.0)
+    ask(supplier, "n.a", 300.0, 1)
+    supplier.step(0.0)
+    ask(supplier, "n.b", 35.0, 2, now_s=0.2)
+    supplier.step(0.2)
+    assert set(supplier.offers()) == {"n.a"}  # it may be composing right now
+    assert supplier.wake_s == pytest.approx(0.3)
+    supplier.step(0.3)
+    assert set(supplier.offers()) == {"n.b"}
+
+
+def test_the_rests_of_all_suppliers_gather_at_one_request_wherever_it_comes_from():
+    suppliers = [make_supplier(f"n.p{i}", 20.0) for i in range(3)]
+    for i, supplier in enumerate(suppliers):
+        for consumer, power_w in enumerate((90.0, 50.0, 70.0)):
+            hops = 0 if consumer == i else 2
+            supplier.see_request(f"n.c{consumer}", Request(consumer, power_w, Priority.LOW), hops, 0.0)
+        supplier.step(0.0)
+    assert [list(supplier.offers()) for supplier in suppliers] == [["n.c1"]] * 3
+
+
+def test_a_whole_offer_goes_to_the_nearest_and_the_rest_to_the_smallest():
+    supplier = make_supplier(capacity_w=100.0)
+    for consumer, power_w, hops in (("n.far", 60.0, 2), ("n.near", 70.0, 0), ("n.big", 200.0, 0)):
+        supplier.see_request(consumer, Request(1, power_w, Priority.LOW), hops, 0.0)
+    supplier.step(0.0)
+    assert {name: offer.power_w for name, offer in supplier.offers().items()} == {
+        "n.near": 70.0,
+        "n.far": 26.5,
+    }
 
 
 def test_a_request_is_given_up_after_its_tolerance_and_taken_up_when_the_need_changes():
@@ -232,3 +265,29 @@ def test_valid_promises_are_the_ones_of_valid_contracts():
     assert [promise.state for promise in supplier.book] == [State.VALID]
     show(supplier, "n.c", contract(7, 30.0, valid=True, revision=2))
     assert (supplier.supplied_w, supplier.available_w) == (30.0, 68.5)
+
+
+def test_a_supply_that_is_interrupted_before_it_was_confirmed_is_refused():
+    supplier = make_supplier(capacity_w=60.0)
+    supplier.see_contract("n.low", False, contract(1, 50.0), 0)
+    supplier.see_contract("n.high", False, contract(2, 50.0, priority=Priority.HIGH), 0)
+    supplier.step(0.0)
+    told = {name: [answer.agreed for answer in answers] for name, answers in supplier.answers().items()}
+    assert told == {"n.low": [False], "n.high": [True]}
+
+
+def test_one_other_node_cannot_occupy_all_offers_promises_or_requests():
+    supplier = make_supplier("own.p", 1e6)
+    for i in range(200):
+        ask(supplier, f"crowd.c{i}", 1.0, i)
+    supplier.step(0.0)
+    assert len(supplier.offers()) == 7
+    ask(supplier, "fair.c", 50.0)
+    ask(supplier, "own.c", 50.0)
+    supplier.step(0.1)
+    assert {"fair.c", "own.c"} <= set(supplier.offers())
+    for i in range(40):
+        show(supplier, f"crowd.c{i}", contract(i, 1.0, supplier="own.p"))
+    assert len(supplier.book) < 16
+    show(supplier, "fair.c", contract(77, 1.0, supplier="own.p"))
+    assert supplier.answers()["fair.c"][0].agreed

@@ -41,6 +41,7 @@ class ProducerPolicy:
     """Which requests a supplier serves first, and how much of it is meant for each consumer."""
 
     shares_power = False  # whether `shares` says anything
+    gathers = False  # whether `order_parts` says anything
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
@@ -48,6 +49,11 @@ class ProducerPolicy:
     def order(self, requests: Iterable[SeenRequest], now_s: float) -> list[SeenRequest]:
         """The requests, first to serve first."""
         raise NotImplementedError
+
+    def order_parts(self, requests: Iterable[SeenRequest], now_s: float) -> list[SeenRequest] | None:
+        """Who gets what is too little for anybody alone, first to get it first. All suppliers must come to
+        the same order, so the place of the supplier may not matter; None: there is none."""
+        return None
 
     def shares(self, capacity_w: float, claims: Mapping[str, float]) -> Mapping[str, float] | None:
         """The most each consumer should have of `capacity_w`, given what each claims (W, margins

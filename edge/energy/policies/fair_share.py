@@ -4,15 +4,25 @@ Beyond the thesis. Max-min fairness: nobody gets more while somebody who wants i
 consumers that accept a part (`accepts = "partial"`).
 """
 
-from collections.abc import Mapping
+import random
+from collections.abc import Iterable, Mapping
 
+from . import ProducerPolicy, SeenRequest
 from .prioritisation import Prioritisation
 
 
-class FairShare(Prioritisation):
+class FairShare(ProducerPolicy):
     """Orders as prioritisation does, and caps what each consumer may have."""
 
     shares_power = True
+
+    def __init__(self, rng: random.Random) -> None:
+        super().__init__(rng)
+        self._order = Prioritisation(rng).order
+
+    def order(self, requests: Iterable[SeenRequest], now_s: float) -> list[SeenRequest]:
+        """As prioritisation has it."""
+        return self._order(requests, now_s)
 
     def shares(self, capacity_w: float, claims: Mapping[str, float]) -> Mapping[str, float]:
         """Fill all claims to the same level, as water would; small claims are met in full."""
