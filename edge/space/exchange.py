@@ -217,7 +217,7 @@ def _check_room(space: TupleSpace, lsa: Lsa, slot: int) -> None:
 def _check_share(space: TupleSpace, origin: str, blocks_left: int) -> None:
     """Raise SpaceFull when room is short and one node holds more than half of it: a flood hurts itself."""
     limits = space.limits
-    short = 4 * (space.lsas_free - 1) < limits.lsas or 4 * blocks_left < space.heap.blocks
+    short = space.lsas_free <= limits.lsas // 8 or blocks_left < space.heap.blocks // 8
     node = space.nodes.find(origin)
     if not short or node == NIL:
         return

@@ -3,7 +3,7 @@
 from check import Grid, Node, Watcher, assert_as_new, assert_digests_right, raises, small, state
 from test_lsas import remote
 
-from edge.space.errors import NotOwner
+from edge.space.errors import NotOwner, SpaceFull
 from edge.space.exchange import absorb, export, meet, part, reincarnate, roster
 from edge.space.lsa import Lsa, Property
 from edge.space.origins import LIFE_S
@@ -219,6 +219,16 @@ def test_a_tombstone_whose_origin_is_forgotten_meanwhile_goes_nowhere():
     node.engine.react()
     assert node.wire.waiting == []
     assert_as_new(node.space, neighbours=2)
+
+
+def test_one_node_that_holds_more_than_half_does_not_get_the_last_eighth():
+    node = Node("a", ["b"], small(lsas=16))
+    for i in range(14):
+        assert absorb(node.space, shows(1, name=f"b.t{i}"), "b")
+    raises(SpaceFull, lambda: absorb(node.space, shows(1, name="b.more"), "b"))
+    other = Lsa("c.t", "twin", "", "c", 1, 1, 13, ["c", "b"], [], [Property("L", "", 1, 0, b"1")])
+    assert absorb(node.space, other, "b")
+    assert absorb(node.space, shows(2, b"2", name="b.t3"), "b")  # what is there may change
 
 
 def test_a_silent_node_is_forgotten_wholly_and_its_number_used_again():
