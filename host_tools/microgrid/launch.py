@@ -69,12 +69,7 @@ class Building:
                  "power_period_s": self._pace.power_period_s, "record_period_s": self._pace.record_period_s}
                 for i, device in enumerate(self.plan.devices)
             ],
-            "twin": [
-                {"name": device.name, "kind": device.kind, "input": f"m{i + 1}.total",
-                 "priority": device.priority, "meter_grace_s": max(1.0, 3 * self._pace.power_period_s)}
-                for i, device in enumerate(self.plan.devices)
-            ]
-            + self.plan.extra,
+            "twin": self.plan.twins(self._pace.power_period_s),
         }  # fmt: skip
         self.config.write_text(to_toml(raw))
 

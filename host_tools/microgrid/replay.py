@@ -12,9 +12,10 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from .plan import BuildingPlan, DevicePlan, PowerAt
 
@@ -28,8 +29,7 @@ class DataError(Exception):
     """A file cannot be replayed; the message names file, line and value."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One interval of one device."""
 
     at: datetime
@@ -69,13 +69,13 @@ def sunny_morning(files: list[Path]) -> datetime:
 def replayed(files: list[Path], start: datetime, seconds: float, speed: float) -> list[BuildingPlan]:
     """One building a file, unconnected, for a run of that length. Raises DataError."""
     buildings = []
-    end = start + timedelta(seconds=seconds * speed + _GAP_S)
+    first, end = start - timedelta(seconds=_GAP_S), start + timedelta(seconds=seconds * speed + _GAP_S)
     for path in files:
         kinds: dict[str, str] = {}
         series: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for row in rows(path):
             kinds[row.device] = row.kind
-            if start - timedelta(seconds=_GAP_S) <= row.at < end:
+            if first <= row.at < end:
                 series[row.device].append(((row.at - start).total_seconds(), row.power_w))
         if not any(series.values()):
             raise DataError(f"{path}: knows nothing of {start:{_STAMP}}")
@@ -114,6 +114,7 @@ def _row(path: Path, line: int, fields: list[str]) -> Row:
     return row
 
 
+@lru_cache(maxsize=1)  # all devices of a minute stand together
 def _parse(stamp: str) -> datetime:
     if len(stamp) == 17 and stamp[16] == "Z":  # ten times faster than strptime, and all that is written
         return datetime.fromisoformat(stamp[:16]).replace(tzinfo=UTC)

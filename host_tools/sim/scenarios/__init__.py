@@ -1,0 +1,28 @@
+"""The scenarios of the simulator, by name (thesis 4.4.5). A new one is one module and a line here."""
+
+from host_tools.sim.scenario import Scenario
+
+from . import (
+    degraded,
+    growing,
+    living_lab,
+    overconsumption,
+    overproduction,
+    random_twins,
+    realistic,
+    shiftable,
+    urgent,
+)
+
+_ALL = (
+    random_twins.SCENARIO,
+    realistic.SCENARIO,
+    degraded.SCENARIO,
+    living_lab.SCENARIO,
+    overproduction.SCENARIO,
+    overconsumption.SCENARIO,
+    urgent.SCENARIO,
+    growing.SCENARIO,
+    shiftable.SCENARIO,
+)
+SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

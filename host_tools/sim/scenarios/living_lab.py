@@ -1,0 +1,54 @@
+"""Measured buildings, one node a file, every device of it a meter and a twin (thesis 4.4.5.4).
+
+Without data the generated living lab stands in: the four buildings of the thesis. Left to itself the
+microgrid is a chain of as many nodes as there are files; the grid connection is at the first of them.
+"""
+
+from pathlib import Path
+
+from host_tools.microgrid.generator import BUILDINGS, generated
+from host_tools.microgrid.plan import BuildingPlan, grid_connection
+from host_tools.microgrid.replay import DataError, files_of, parse_start, replayed, sunny_morning
+from host_tools.sim.scenario import Parameter, Scenario, ScenarioError, Setting
+
+_GENERATED = f"the generated living lab has {len(BUILDINGS)} buildings"
+_MARGIN_S = 60.0  # the data reach that far beyond the run
+
+
+def build(setting: Setting) -> list[BuildingPlan]:
+    """One building a file, or the generated four. Raises ScenarioError."""
+    try:
+        files = files_of(setting.data) if setting.data else []
+        source = f"{setting.data} holds {len(files)} files" if files else _GENERATED
+        if setting.nodes and len(setting.nodes) != (len(files) or len(BUILDINGS)):
+            raise ScenarioError(f"nodes = {len(setting.nodes)}: {source}")
+        plans = _measured(setting, files) if files else _generated(setting)
+    except DataError as error:
+        raise ScenarioError(str(error)) from None
+    for plan, name in zip(plans, setting.nodes, strict=False):  # without names they keep their own
+        plan.name = name
+    if setting.values["grid_w"] > 0:
+        plans[0].extra.append(grid_connection(setting.values["grid_w"]))
+    return plans
+
+
+def _measured(setting: Setting, files: list[Path]) -> list[BuildingPlan]:
+    start = parse_start(setting.start) if setting.start else sunny_morning(files)
+    return replayed(files, start, 3600 * setting.hours + _MARGIN_S, 1.0)
+
+
+def _generated(setting: Setting) -> list[BuildingPlan]:
+    start = parse_start(setting.start) if setting.start else None
+    return generated(setting.seed, start.hour + start.minute / 60 if start else 0.0, 1.0)
+
+
+SCENARIO = Scenario(
+    name="living_lab",
+    title="measured buildings (--data), or the generated school, after-school, gym and basement",
+    hours=24.0,
+    nodes="data",
+    parameters=(
+        Parameter("grid_w", 9_360.0, 0.0, 1e7, "capacity of the grid connection at the first node, W"),
+    ),
+    build=build,
+)

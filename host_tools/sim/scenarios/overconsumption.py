@@ -1,0 +1,39 @@
+"""New loads take the consumption beyond the threshold of the regulator (thesis 4.4.5.1).
+
+The consumers of the over-production run, then two more of equal power. A grid connection could serve all
+of them: what is exceeded is the threshold, not the production.
+"""
+
+from host_tools.microgrid.plan import BuildingPlan, DevicePlan, grid_connection
+from host_tools.sim.scenario import Scenario, Setting
+
+from .overproduction import CONSUMED_W, PARAMETERS, REFERENCE_W, consumers, step
+
+_LOADS = ("oven", "boiler")
+_ROOM = 1.2  # the grid connection could give that much of the peak
+
+
+def build(setting: Setting) -> list[BuildingPlan]:
+    """The four consumers, the loads and a grid connection at each node."""
+    threshold_w = setting.values["threshold_w"]
+    scale = threshold_w / REFERENCE_W
+    peak_w = threshold_w * (1 + setting.values["excess"])
+    load_w = (peak_w - scale * CONSUMED_W) / len(_LOADS)
+    return [
+        BuildingPlan(
+            node,
+            consumers(scale) + [DevicePlan(name, "load", step(setting, i, load_w)) for name in _LOADS],
+            extra=[grid_connection(_ROOM * peak_w)],
+        )
+        for i, node in enumerate(setting.nodes)
+    ]
+
+
+SCENARIO = Scenario(
+    name="overconsumption",
+    title="new loads take consumption beyond the threshold",
+    hours=0.25,
+    nodes="chain:2",
+    parameters=PARAMETERS,
+    build=build,
+)

@@ -1,0 +1,99 @@
+"""About a hundred twins a node that come and go at random, with less power than they want (thesis 4.4.5.1).
+
+The technical test of the thesis (reference behaviour i.5): four in ten are producers; powers and running
+times are half-normal. The microgrid fills in the first minutes, part of it in bursts of requests at the same
+moment. A device that ends comes back after a pause with another power, as the same twin.
+"""
+
+import random
+from dataclasses import dataclass
+
+from host_tools.microgrid.plan import BuildingPlan, DevicePlan, Series
+from host_tools.sim.scenario import Parameter, Scenario, ScenarioError, Setting
+
+_PRODUCERS = 0.4
+_MAX_POWER_W = 3000.0  # what the thesis calls M
+_SHARE = 0.1  # of it that one device has, times |gauss|
+_RUN_S = 3600.0  # times |gauss|
+_PAUSE_S = 300.0  # times |gauss|
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A device before the production is scaled."""
+
+    name: str
+    produces: bool
+    times_s: list[float]
+    powers_w: list[float]
+
+    def energy_ws(self, until_s: float) -> float:
+        """Drawn or given by that moment, in watt seconds."""
+        ends = [*self.times_s[1:], until_s]
+        spans = zip(self.times_s, ends, self.powers_w, strict=True)
+        return sum(power_w * max(0.0, min(end, until_s) - start) for start, end, power_w in spans)
+
+    def plan(self, factor: float) -> DevicePlan:
+        """The device, its power multiplied."""
+        powers_w = [power_w * factor for power_w in self.powers_w]
+        return DevicePlan(self.name, "pv" if self.produces else "load", Series(self.times_s, powers_w))
+
+
+def build(setting: Setting) -> list[BuildingPlan]:
+    """Random devices at each node; production is scaled so that the scarcity is met over the whole run.
+
+    Raises ScenarioError when chance has made no producer or no consumer.
+    """
+    drafts = {
+        node: [_draft(setting, node, i) for i in range(setting.values["twins"])] for node in setting.nodes
+    }
+    energy_ws = {False: 0.0, True: 0.0}  # by whether it is produced
+    for draft in (draft for many in drafts.values() for draft in many):
+        energy_ws[draft.produces] += draft.energy_ws(3600 * setting.hours)
+    if not all(energy_ws.values()):
+        raise ScenarioError(
+            f"seed = {setting.seed}: no producer or no consumer among {setting.values['twins']} twins a node"
+        )
+    scale = energy_ws[False] / energy_ws[True] / setting.values["scarcity"]
+    return [
+        BuildingPlan(node, [draft.plan(scale if draft.produces else 1.0) for draft in many])
+        for node, many in drafts.items()
+    ]
+
+
+def _draft(setting: Setting, node: str, i: int) -> _Draft:
+    rng = random.Random(f"{setting.seed}/random/{node}/{i}")
+    values = setting.values
+    produces = rng.random() < _PRODUCERS
+    times_s, powers_w = [0.0], [0.0]
+    start_s = 60 * values["fill_min"] * rng.random()
+    while start_s < 3600 * setting.hours:
+        if not produces and rng.random() < values["burst"]:
+            start_s += -start_s % values["burst_s"]
+        end_s = start_s + _RUN_S * values["duration"] * abs(rng.gauss(0.0, 1.0))
+        power_w = _MAX_POWER_W * _SHARE * values["power"] * abs(rng.gauss(0.0, 1.0))
+        times_s += [start_s, end_s]
+        powers_w += [power_w, 0.0]
+        start_s = end_s + _PAUSE_S * values["duration"] * abs(rng.gauss(0.0, 1.0))
+    return _Draft(f"{'source' if produces else 'device'}_{i + 1}", produces, times_s, powers_w)
+
+
+SCENARIO = Scenario(
+    name="random",
+    title="many twins that come and go at random, power is scarce",
+    hours=1 / 6,
+    nodes="chain:4",
+    meter_s=1.0,
+    parameters=(
+        Parameter("twins", 100, 2, 240, "twins of a node"),
+        Parameter("scarcity", 1.2, 0.1, 10.0, "energy requested / energy produced over the run"),
+        Parameter("power", 1.0, 0.01, 10.0, "factor on the power of each device; 1: 300 W x |gauss|"),
+        Parameter(
+            "duration", 1.0, 0.01, 100.0, "factor on running times and pauses; 1: 60 and 5 min x |gauss|"
+        ),
+        Parameter("fill_min", 5.0, 0.0, 60.0, "minutes in which the devices come for the first time"),
+        Parameter("burst", 0.5, 0.0, 1.0, "share of the consumers that start in bursts"),
+        Parameter("burst_s", 60.0, 1.0, 3600.0, "seconds from one burst to the next"),
+    ),
+    build=build,
+)
