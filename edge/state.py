@@ -62,10 +62,10 @@ class StateFile:
 
     def save(self, memory: dict[str, Any]) -> None:
         """Write the memory if it changed."""
+        self._saved_s = self._clock.now_s()
         data = orjson.dumps({"version": _VERSION, **memory})
         if data == self._written:
             return
-        self._saved_s = self._clock.now_s()
         try:
             self._write(data)
         except OSError as error:

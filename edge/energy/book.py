@@ -61,48 +61,46 @@ class Book:
     def __init__(self, size: int, node: str) -> None:
         self._size = size
         self._node = node
-        self._count = 0
-        self._promises: dict[str, list[Promise]] = {}
+        self._promises: list[Promise] = []
 
     def __iter__(self) -> Iterator[Promise]:
-        for promises in self._promises.values():
-            yield from promises
+        return iter(self._promises)
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._promises)
 
     @property
     def full(self) -> bool:
         """Whether there is no place for another promise."""
-        return self._count >= self._size
+        return len(self._promises) >= self._size
 
     @property
     def reserved_w(self) -> float:
         """All that is promised, margins included, in W."""
-        return sum(promise.max_w for promise in self)
+        return sum([promise.max_w for promise in self._promises])
 
     @property
     def committed_w(self) -> float:
         """What contracts may draw, margins included, offers apart, in W."""
-        return sum(promise.max_w for promise in self if promise.committed)
+        return sum([promise.max_w for promise in self._promises if promise.committed])
 
     @property
     def supplied_w(self) -> float:
         """What valid contracts take now, in W."""
-        return sum(promise.power_w for promise in self if promise.state is State.VALID)
+        return sum([promise.power_w for promise in self._promises if promise.state is State.VALID])
 
     def has_place_for(self, consumer: str) -> bool:
         """Whether there is place for another promise to it."""
-        held = (each.consumer for each in self)
-        return not self.full and not crowds(consumer, held, self._count, self._size, self._node)
+        held = (each.consumer for each in self._promises)
+        return not self.full and not crowds(consumer, held, len(self), self._size, self._node)
 
     def of(self, consumer: str) -> list[Promise]:
         """The promises to one consumer."""
-        return list(self._promises.get(consumer, ()))
+        return [each for each in self._promises if each.consumer == consumer]
 
     def held_w(self, consumer: str) -> float:
         """What the contracts of one consumer may draw, in W."""
-        return sum(each.max_w for each in self._promises.get(consumer, ()) if each.committed)
+        return sum(each.max_w for each in self.of(consumer) if each.committed)
 
     def interruptible(self, consumer: str) -> list[Promise]:
         """The promises that may be ended for a contract of high priority of that consumer."""
@@ -110,27 +108,20 @@ class Book:
 
     def get(self, consumer: str, contract_id: int) -> Promise | None:
         """The promise for a contract."""
-        held = self._promises.get(consumer, ())
-        return next((each for each in held if each.key == contract_id and each.committed), None)
+        return next((each for each in self.of(consumer) if each.key == contract_id and each.committed), None)
 
     def offer_to(self, consumer: str) -> Promise | None:
         """The offer that stands to a consumer."""
-        return next((each for each in self._promises.get(consumer, ()) if not each.committed), None)
+        return next((each for each in self.of(consumer) if not each.committed), None)
 
     def add(self, promise: Promise) -> None:
         """Write a promise down; the caller has seen that the book is not full."""
-        self._promises.setdefault(promise.consumer, []).append(promise)
-        self._count += 1
+        self._promises.append(promise)
 
     def drop(self, promise: Promise) -> None:
         """Strike a promise out."""
-        held = self._promises[promise.consumer]
-        held.remove(promise)
-        self._count -= 1
-        if not held:
-            del self._promises[promise.consumer]
+        self._promises.remove(promise)
 
     def clear(self) -> None:
         """Strike out everything."""
         self._promises.clear()
-        self._count = 0

@@ -25,6 +25,7 @@ from .rules import (
     OFFER_VALIDITY_S,
     PART_HOLD_S,
     PARTIAL_OFFER_S,
+    PARTIAL_WAIT_S,
     REST_S,
     with_margin,
 )
@@ -66,7 +67,7 @@ class Counter:
         """When a part may be taken back; inf while there is none to wait for."""
         if not self._policy.gathers:
             return math.inf
-        parts = (each.since_s + PART_HOLD_S for each in self._book if each.part and not each.committed)
+        parts = (self._hold_until_s(each) for each in self._book if each.part and not each.committed)
         return min((at_s for at_s in parts if at_s > self._stepped_s), default=math.inf)
 
     def see(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
@@ -151,9 +152,14 @@ class Counter:
         """Take back parts that were of no use to their consumer, unless it is the first to get parts."""
         first = parts[0].consumer if parts else ""
         for offer in list(self._book):
-            stale = not offer.committed and offer.part and now_s >= offer.since_s + PART_HOLD_S
+            stale = not offer.committed and offer.part and now_s >= self._hold_until_s(offer)
             if stale and offer.consumer != first and offer.priority is not Priority.HIGH:
                 self._book.drop(offer)
+
+    def _hold_until_s(self, offer: Promise) -> float:
+        seen = self._requests.get(offer.consumer)
+        taken = seen is not None and seen.request.partial  # it will be, as soon as the whole is given up
+        return offer.since_s + PART_HOLD_S + (PARTIAL_WAIT_S if taken else 0.0)
 
     def _make_offer(
         self, seen: SeenRequest, available_w: float, share_w: float, whole: bool, now_s: float

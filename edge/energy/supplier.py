@@ -49,6 +49,7 @@ class Supplier:
         self._counter = Counter(name, self.book, settings, policy, rng)
         self._shown: dict[str, _Shown] = {}
         self._news: dict[str, None] = {}  # consumers whose contracts changed, in that order
+        self._restored: list[str] = []  # consumers with promises from before a restart
         self._refused: dict[tuple[str, int], None] = {}  # contracts refused, while they stand
 
     @property
@@ -129,7 +130,8 @@ class Supplier:
 
     def unshown(self) -> list[str]:
         """Consumers with a promise from before a restart whose contract has not been seen since."""
-        return [each.consumer for each in self.book if each.committed and each.consumer not in self._shown]
+        self._restored = [each for each in self._restored if each not in self._shown and self.book.of(each)]
+        return self._restored
 
     def restore(self, promises: list[Promise], now_s: float) -> None:
         """Take up contracts from before a restart that fit; their consumers must show them soon."""
@@ -137,6 +139,7 @@ class Supplier:
             if promise.max_w <= self.available_w + EPSILON_W and not self.book.full:
                 promise.deadline_s = now_s + RECONFIRM_S
                 self.book.add(promise)
+                self._restored.append(promise.consumer)
 
     # ---- what it does -------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """The law engine: driven by the tick each second and the reaction to what changed (DESIGN 3)."""
 
-from .agent import Agent, Bond
+from .agent import KEEP_S, Agent, Bond
 from .errors import SpaceFull
 from .laws import Law, standard_laws
 from .names import NIL
@@ -144,8 +144,10 @@ class Engine:
     def age(self, agent: Agent, slot: int) -> None:
         """An agent's own LSA is a tick older; renewing it is the sign that the agent lives."""
         try:
-            agent.decayed(agent.name, self.space.life_s(slot))
-            agent.renew()
+            life_s = self.space.life_s(slot)
+            agent.decayed(agent.name, life_s)
+            if agent.waiting or 2 * life_s < KEEP_S:
+                agent.renew()
         except Exception as error:
             self.fault(agent, error)
         if agent.restless:

@@ -34,7 +34,8 @@ class Device:
         self._inputs = {
             name: 0.0 for name in (settings.input, settings.production_input) if name
         }  # fmt: skip
-        self._seen_s = dict.fromkeys(self._inputs, float("-inf"))
+        self._seen_s = dict.fromkeys(self._inputs, -math.inf)
+        self._oldest_s = -math.inf if self._inputs else math.inf
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -46,10 +47,11 @@ class Device:
         if power_w is not None and math.isfinite(power_w) and abs(power_w) <= MAX_POWER_W:
             self._inputs[name] = power_w * self.settings.sign
             self._seen_s[name] = now_s
+            self._oldest_s = min(self._seen_s.values())
 
     def known(self, now_s: float) -> bool:
         """Whether all its inputs have been read lately; a device without a meter is always known."""
-        return all(now_s - seen_s <= self.settings.grace_s for seen_s in self._seen_s.values())
+        return now_s - self._oldest_s <= self.settings.grace_s
 
     def powers_w(self, now_s: float) -> tuple[float, float]:
         """(drawn, given) in W, both at least 0."""

@@ -15,8 +15,8 @@ class Prioritisation(ProducerPolicy):
         return sorted(requests, key=lambda seen: (seen.hops, *_urgency(seen, now_s)))
 
     def order_parts(self, requests: Iterable[SeenRequest], now_s: float) -> list[SeenRequest]:
-        """The same without the distance."""
-        return sorted(requests, key=lambda seen: _urgency(seen, now_s))
+        """The same without the distance; who takes a part goes before who needs the whole."""
+        return sorted(requests, key=lambda seen: (not seen.request.partial, *_urgency(seen, now_s)))
 
 
 def _urgency(seen: SeenRequest, now_s: float) -> tuple[int, int, float, str]:
