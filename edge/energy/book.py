@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .messages import Priority
+from .messages import Priority, round_w
 
 
 def node_of(twin: str) -> str:
@@ -20,6 +20,9 @@ def crowds(consumer: str, held: Iterable[str], count: int, size: int, own_node: 
     if count < size - size // 4 or node == own_node:
         return False
     return 2 * sum(node_of(each) == node for each in held) >= size
+
+
+NOT_STATED = -1  # a revision: the promise has changed since the consumer's last word
 
 
 class State(StrEnum):
@@ -48,6 +51,12 @@ class Promise:
     urgent_w: float = 0.0  # what interruptions would add to the offer
     limit_w: float = math.inf  # the consumer has been asked to take no more than that
     limit_by_s: float = math.inf
+
+    def cut(self, max_w: float) -> None:
+        """Keep no more than that from now on; the consumer has yet to restate its contract."""
+        self.max_w = self.limit_w = round_w(max_w)
+        self.power_w = min(self.power_w, self.max_w)
+        self.revision = NOT_STATED
 
     @property
     def committed(self) -> bool:

@@ -152,7 +152,7 @@ class Consumer:
         for holding in self._holdings():
             if not holding.hear(supplier, answers):
                 self._offers.pop(supplier, None)
-                self._end(holding, EventKind.STOP)
+                self._lose(holding, supplier)
 
     def see_free(self, available_w: float, now_s: float) -> None:
         """The free power of its node: an unserved need that it would cover is in alert (thesis 4.4.4)."""
@@ -167,7 +167,7 @@ class Consumer:
         self._offers.pop(supplier, None)
         for holding in self._holdings():
             if holding.contract.part_of(supplier):
-                self._end(holding, EventKind.STOP)
+                self._lose(holding, supplier)
 
     def restore(self, main: Contract, extra: Contract | None, now_s: float) -> None:
         """Take up contracts from before a restart; all their suppliers must confirm again soon."""
@@ -318,6 +318,12 @@ class Consumer:
     def _uncovered_w(self) -> float:
         covered_w = self._main.contract.agreed_w if self._main else 0.0
         return round_w(max(0.0, self.need_w - covered_w))
+
+    def _lose(self, holding: Holding, supplier: str) -> None:
+        if holding.drop(supplier):
+            self._tell(EventKind.UPDATE, holding.contract)
+        else:
+            self._end(holding, EventKind.STOP)
 
     def _end(self, holding: Holding, why: EventKind) -> None:
         """Without a main contract the complementary one takes its place."""

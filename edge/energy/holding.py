@@ -73,6 +73,15 @@ class Holding:
             self.contract = self.contract.curtailed(supplier, limit_w)
         return bool(limits)
 
+    def drop(self, supplier: str) -> bool:
+        """One supplier is gone; whether others carry the contract on, as they do once it is active."""
+        if not self.active or len(self.contract.parts) < 2:
+            return False
+        self.contract = self.contract.without(supplier)
+        self._agreed.discard(supplier)
+        self._known_as.pop(supplier, None)
+        return True
+
     def use(self, power_w: float, shrink: bool) -> bool:
         """Restate it for a use of `power_w`; whether that was news."""
         if not shrink and abs(power_w - self.contract.power_w) <= EPSILON_W:

@@ -149,6 +149,10 @@ class Contract:
             for part in self.parts
         )
 
+    def without(self, supplier: str) -> "Contract":
+        """The contract after one supplier has dropped out."""
+        return self._restated(part for part in self.parts if part.supplier != supplier)
+
     def _restated(self, parts: Iterable[Part]) -> "Contract":
         return replace(self, revision=self.revision + 1, parts=tuple(parts))
 

@@ -14,7 +14,7 @@ from .counter import Counter, SupplierSettings
 from .interruption import fewest
 from .messages import Answer, Answers, Contract, Offer, Priority, Request
 from .policies import ProducerPolicy
-from .rules import EPSILON_W, OFFER_GRACE_S, RECONFIRM_S, VALIDATION_GRACE_S, VALIDATION_S
+from .rules import EPSILON_W, MIN_POWER_W, OFFER_GRACE_S, RECONFIRM_S, VALIDATION_GRACE_S, VALIDATION_S
 
 REFUSALS_MAX = 16
 _ANSWER_BYTES = 106  # the longest name, a number, a word, a limit
@@ -88,11 +88,9 @@ class Supplier:
     # ---- what it is told ----------------------------------------------------------------------
 
     def set_capacity(self, power_w: float) -> None:
-        """The power it has now; of the contracts that no longer fit, the fewest end at once."""
+        """The power it has now; what no longer fits is taken back at once, from as few as possible."""
         self.capacity_w = max(0.0, power_w)
-        for promise in fewest(self.book, self.book.reserved_w - self.capacity_w):
-            self.shed += promise.committed
-            self._break(promise)
+        self.shed += self._take_back(list(self.book), self.book.reserved_w - self.capacity_w)
 
     def see_request(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
         """A consumer shows a request, or none any more."""
@@ -198,6 +196,8 @@ class Supplier:
         if part is None or (consumer, contract.id) in self._refused:
             return
         promise = self.book.get(consumer, contract.id)
+        if promise and promise.limit_w + EPSILON_W < part.max_w > promise.max_w + EPSILON_W:
+            return  # it has yet to hear that its share was cut
         held_w = promise.max_w if promise else 0.0
         if contract.priority is Priority.HIGH:
             self._interrupt(part.max_w - held_w - self.available_w, consumer)
@@ -226,9 +226,20 @@ class Supplier:
         candidates = self.book.interruptible(consumer)
         if short_w <= EPSILON_W or sum(each.max_w for each in candidates) < short_w - EPSILON_W:
             return
+        self.interrupted += self._take_back(candidates, short_w)
+
+    def _take_back(self, candidates: list[Promise], short_w: float) -> int:
+        """Free that much, and no more: the last of the contracts that give way is only cut. How many did."""
+        count = 0
         for promise in fewest(candidates, short_w):
-            self.interrupted += promise.committed
-            self._break(promise)
+            count += promise.committed
+            left_w = promise.max_w - short_w
+            short_w -= promise.max_w
+            if promise.state is State.VALID and left_w > MIN_POWER_W:
+                promise.cut(left_w)
+            else:
+                self._break(promise)
+        return count
 
     def _break(self, promise: Promise) -> None:
         """End a promise; a consumer that may not have seen it confirmed must be told."""

@@ -127,3 +127,53 @@ def test_a_supplier_takes_any_restatement_that_it_has_power_for_and_no_other(sho
         assert supplier.reserved_w <= 100.0
         if fits[1]:
             assert agreed == {i, 1000 + i}
+
+
+def test_a_drop_in_production_cuts_one_supply_by_what_is_missing_and_no_other(table):
+    second = table.consumers["n.d"] = make_consumer()
+    table.suppliers["n.b"].set_capacity(0.0)
+    consumer, supplier = table.consumers["n.c"], table.suppliers["n.a"]
+    consumer.set_need(30.0)
+    second.set_need(19.0)
+    table.talk()
+    supplier.set_capacity(40.0)
+    table.talk()
+    assert supplier.shed == 1
+    assert consumer.satisfied
+    assert second.supplied_w == pytest.approx(40.0 - 31.5)  # the smallest that is enough
+    assert supplier.supplied_w == pytest.approx(consumer.supplied_w + second.supplied_w)
+    supplier.set_capacity(60.0)
+    table.talk()
+    table.talk(3.0)
+    assert second.satisfied
+    assert second.extra is None
+
+
+def test_a_use_restated_before_the_cut_was_heard_loses_nothing_more(table):
+    consumer, supplier = table.consumers["n.c"], table.suppliers["n.a"]
+    consumer.set_need(48.0)
+    table.talk()
+    supplier.set_capacity(30.0)
+    consumer.set_need(49.0)
+    consumer.step(table.now_s)
+    table.consumer_is_heard("n.c", "n.a")
+    assert supplier.supplied_w == pytest.approx(30.0)
+    table.talk()
+    assert consumer.main.part_of("n.a").max_w == pytest.approx(30.0)
+    assert consumer.satisfied  # the other supplier has taken over the rest
+
+
+def test_a_contract_of_several_suppliers_survives_the_loss_of_one():
+    suppliers = {f"n.p{i}": make_supplier(f"n.p{i}", 30.0) for i in range(3)}
+    table = Table({"n.c": make_consumer()}, suppliers)
+    consumer = table.consumers["n.c"]
+    consumer.set_need(80.0)
+    table.talk()
+    main = consumer.main.id
+    gone = suppliers.pop("n.p1")
+    consumer.lost(gone.name)
+    table.talk()
+    assert consumer.main.id == main
+    assert {part.supplier for part in consumer.main.parts} == {"n.p0", "n.p2"}
+    assert consumer.request.power_w == pytest.approx(80.0 - consumer.main.agreed_w, abs=0.001)
+    assert [supplier.supplied_w > 0 for supplier in suppliers.values()] == [True, True]
