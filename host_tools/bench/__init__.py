@@ -12,6 +12,8 @@ Keys of bench.json (stable; times in seconds, memory in MB of 2**20 bytes, power
     chain.K               K prosumers a node on a chain of four real nodes over MQTT: latency_s, by_hops
                           {h: median, max}, served, asked, and idle: rss_mb, cpu_percent, bytes_per_s, each
                           by node
+    sim.N                 the simulator with N nodes of 10 random twins: sim_s, wall_s, sim_s_per_s (simulated
+                          seconds a second of one core), events_per_s (of the virtual world)
     hops                  producers on the first node only: latency_s by hops
 
 Figures of the author's Java node stand beside them; they were measured earlier on a machine of the same

@@ -14,8 +14,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from . import chain, space
+from . import chain, simulation, space
 
+_PARTS = ("imports", "space", "one_node", "chain", "hops", "sim")
 _LIBRARIES = ("orjson", "serial", "paho.mqtt.client", "http.server", "edge.__main__", "edge.node", "numpy")
 _IMPORTER = """
 import sys
@@ -43,7 +44,7 @@ _JAVA = {
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command line of `bench`."""
     parser = commands.add_parser("bench", help="measure tuple space, reactions, latency, traffic, memory")
-    parser.add_argument("--only", choices=("imports", "space", "one_node", "chain", "hops"), action="append")
+    parser.add_argument("--only", choices=_PARTS, action="append")
     parser.add_argument("--out", type=Path, default=Path("build"), help="folder for bench.json")
     parser.set_defaults(command=bench)
 
@@ -59,6 +60,7 @@ def bench(options: argparse.Namespace) -> int:
         "one_node": lambda: _one_node(figures, console, directory),
         "chain": lambda: _chain(figures, console, directory),
         "hops": lambda: _hops(figures, console, directory),
+        "sim": lambda: _sim(figures, console),
     }
     for name in options.only or parts:
         parts[name]()
@@ -138,6 +140,17 @@ def _hops(figures: dict[str, Any], console: Console, directory: Path) -> None:
                    "median / p90 / max s", "Java s")  # fmt: skip
     for hops, times in result["by_hops"].items():
         table.add_row(hops, _spread(times), _JAVA["hops"][int(hops)])
+    console.print(table)
+
+
+def _sim(figures: dict[str, Any], console: Console) -> None:
+    figures["sim"] = simulation.measure()
+    table = _table("simulator, 10 twins a node, meters read each second", "nodes", "simulated s",
+                   "simulated s a second", "events a second")  # fmt: skip
+    for nodes, row in figures["sim"].items():
+        table.add_row(
+            nodes, f"{row['sim_s']}", f"{row['sim_s_per_s']:,.1f}", f"{row['events_per_s']:,.0f}"
+        )  # fmt: skip
     console.print(table)
 
 

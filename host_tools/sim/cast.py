@@ -1,0 +1,58 @@
+"""Who takes part in a run: the nodes, their twins, and how large a node must be to know them all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.config import NodeConfig
+from edge.energy.supplier import table_bytes
+
+from .topology import parts
+
+_FEW_PROMISES, _MOST_PROMISES = 64, 128
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The twins of each node stand together, in the order of the nodes."""
+
+    nodes: list[str]
+    names: list[str]  # of the twins, node.twin
+    kinds: list[str]
+    node_of: npt.NDArray[np.int64]  # by twin
+    part_of: npt.NDArray[np.int64]  # by twin: which part of the microgrid hears its requests
+
+    def slice_of(self, node: int) -> slice:
+        """Where the twins of a node stand."""
+        low, high = np.searchsorted(self.node_of, [node, node + 1])
+        return slice(int(low), int(high))
+
+
+def cast_of(configs: Sequence[NodeConfig]) -> Cast:
+    """All twins of these nodes, in the order of nodes and twins."""
+    part_of = parts({config.name: [each.name for each in config.neighbours] for config in configs})
+    rows = [(i, config.name, *settings) for i, config in enumerate(configs) for settings in config.twins]
+    return Cast(
+        nodes=[config.name for config in configs],
+        names=[f"{name}.{prosumer.name}" for _, name, prosumer, _ in rows],
+        kinds=[device.kind for *_, device in rows],
+        node_of=np.array([i for i, *_ in rows], dtype=np.int64),
+        part_of=np.array([part_of[name] for _, name, *_ in rows], dtype=np.int64),
+    )
+
+
+def limits_for(twins: list[int]) -> dict[str, int]:
+    """`[limits]` of every node, given the number of twins of each: room for the LSAs of all."""
+    total, nodes = sum(twins), len(twins)
+    promises = _MOST_PROMISES if total > _FEW_PROMISES else _FEW_PROMISES
+    return {
+        "lsas": min(16384, max(64, total + 32)),
+        "properties": min(65_000, 8 * total + 256),
+        "heap_kb": min(4000, max(128, total + 64)),
+        "names": min(65_000, 3 * total + 256),
+        "nodes": min(1024, max(32, nodes + 8)),
+        "promises": promises,
+        "value_bytes": max(8704, table_bytes(promises)),
+    }

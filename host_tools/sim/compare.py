@@ -1,0 +1,205 @@
+"""Several ways to run a scenario, several seeds each, side by side: `--compare KEY=V1,V2,...`."""
+
+import argparse
+import csv
+import json
+import multiprocessing
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from .job import Job
+from .report import summarise
+from .scenario import ScenarioError
+from .style import CYCLE, INK, figure
+from .virtual import Simulation
+
+_OF_JOB = {"policy": str, "consumer_policy": str, "nodes": str, "latency_ms": float}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a summary that is compared; less is better in all of them."""
+
+    key: str
+    path: tuple[str, ...]
+    name: str
+    unit: str
+    heading: str
+    factor: float = 1.0
+
+    def of(self, summary: Mapping[str, Any]) -> float | None:
+        """Its value in one summary, scaled for people."""
+        value: Any = summary
+        for key in self.path:
+            value = value[key]
+        return None if value is None else self.factor * float(value)
+
+
+FIGURES = (
+    Figure("response_max_s", ("response_s", "max"), "maximum response", "s", "max resp. s"),
+    Figure("failure_percent", ("failure_rate",), "failure rate", "%", "failure %", 100.0),
+    Figure("missing_wh", ("energy_wh", "missing"), "energy missing", "Wh", "missing Wh"),
+    Figure("messages_per_contract", ("messages_per_contract",), "messages per contract", "", "msg/contract"),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One combination of values, and the runs of it, one a seed."""
+
+    name: str
+    jobs: tuple[Job, ...]
+
+
+def cases(job: Job, comparisons: Sequence[str], seeds: int) -> list[Case]:
+    """All combinations of what is compared. Raises ScenarioError."""
+    if not 1 <= seeds <= 1000:
+        raise ScenarioError(f"seeds = {seeds}: 1 .. 1000 expected")
+    axes = [_axis(text, job) for text in comparisons]
+    found = []
+    for values in product(*(axis for _, axis in axes)):
+        varied = job
+        for (key, _), value in zip(axes, values, strict=True):
+            varied = _varied(varied, key, value)
+        name = ", ".join(values) or job.scenario
+        found.append(Case(name, tuple(replace(varied, seed=job.seed + i) for i in range(seeds))))
+    return found
+
+
+def run(job: Job, options: argparse.Namespace, out: Path, console: Console) -> int:
+    """Run all, print, write and draw; returns the exit code. Raises ScenarioError, TopologyError."""
+    if options.real:
+        raise ScenarioError("--real: cannot be compared, processes would share this machine's processors")
+    if options.jobs < 1:
+        raise ScenarioError(f"jobs = {options.jobs}: at least 1 expected")
+    found = cases(job, options.compare, options.seeds)
+    for case in found:
+        case.jobs[0].plans()  # a mistake shows now, not in another process after minutes
+    jobs = [each for case in found for each in case.jobs]
+    summaries = _all(jobs, min(options.jobs, len(jobs)), console)
+    results = {
+        case.name: summaries[i * options.seeds : (i + 1) * options.seeds] for i, case in enumerate(found)
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    _write(results, out)
+    keys = " x ".join(text.partition("=")[0] for text in options.compare)
+    title = (
+        f"{job.scenario}{' by ' if keys else ''}{keys}, seeds {job.seed} to {job.seed + options.seeds - 1}"
+    )
+    if not options.no_plots:
+        draw(results, f"{title}; bars are means, dots single runs", out / "compare.png")
+    console.print(table(results, title))
+    checked, broken = (sum(each[f"invariants_{key}"] for each in summaries) for key in ("checked", "broken"))
+    files = "compare.json, compare.csv" if options.no_plots else "compare.json, compare.csv, compare.png"
+    print(f"{checked:,} invariant checks, {broken:,} broken; written to {out}: {files}")
+    return 1 if broken else 0
+
+
+def play(job: Job) -> dict[str, Any]:
+    """The summary of one run, in whatever process this is."""
+    simulation = Simulation(job)
+    try:
+        return summarise(simulation.run())
+    finally:
+        simulation.close()
+
+
+def table(results: Mapping[str, list[dict[str, Any]]], title: str) -> Table:
+    """Mean and worst over the seeds of each case."""
+    shown = Table(
+        title=f"{title} (mean / worst)", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )  # fmt: skip
+    shown.add_column("", min_width=min(14, max(len(name) for name in results)))
+    for heading in [*(each.heading for each in FIGURES), "met %"]:
+        shown.add_column(heading, justify="right", no_wrap=True)
+    for name, summaries in results.items():
+        asked, met = (sum(each[key] for each in summaries) for key in ("requests", "satisfied"))
+        cells = [_mean_and_worst(each, summaries) for each in FIGURES]
+        shown.add_row(name, *cells, f"{100 * met / asked:.1f}" if asked else "-")
+    return shown
+
+
+def draw(results: Mapping[str, list[dict[str, Any]]], title: str, path: Path) -> None:
+    """A panel for each figure: bars are means over seeds, dots the single runs."""
+    names = list(results)
+    with figure(path, title, 1.6 + 2 * max(1.6, 0.42 * len(names)), nrows=2, ncols=2, sharey=True) as grid:
+        for axes, each in zip(grid.flat, FIGURES, strict=True):
+            for row, name in enumerate(names):
+                values = _values(each, results[name])
+                axes.barh(row, mean(values) if values else 0.0, color=CYCLE[row % len(CYCLE)], alpha=0.75)
+                axes.plot(values, [row] * len(values), "o", color=INK, ms=4, alpha=0.6)
+            axes.set_yticks(range(len(names)), names)
+            axes.set_xlim(left=0)
+            axes.grid(axis="y", visible=False)
+            axes.set_ylim(len(names) - 0.4, -0.6)
+            axes.set(title=each.name, xlabel=each.unit)
+
+
+def _axis(text: str, job: Job) -> tuple[str, list[str]]:
+    key, equals, values = text.partition("=")
+    separator = ";" if ";" in values else ","
+    found = list(dict.fromkeys(value.strip() for value in values.split(separator) if value.strip()))
+    known = [*_OF_JOB, *(parameter.name for parameter in job.kind.parameters)]
+    if not equals or not found:
+        raise ScenarioError(f"--compare {text!r}: KEY=V1,V2,... expected")
+    if key not in known:
+        raise ScenarioError(f"--compare {key}: one of {', '.join(known)} expected")
+    return key, found
+
+
+def _varied(job: Job, key: str, value: str) -> Job:
+    if key not in _OF_JOB:
+        return replace(job, values={**job.values, key: value})
+    try:
+        return replace(job, **{key: _OF_JOB[key](value)})
+    except ValueError:
+        raise ScenarioError(f"{key} = {value!r}: a number expected") from None
+
+
+def _all(jobs: list[Job], processes: int, console: Console) -> list[dict[str, Any]]:
+    def watched(summaries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        silent = not console.is_terminal
+        return list(track(summaries, "runs", len(jobs), console=console, transient=True, disable=silent))
+
+    if processes == 1:
+        return watched(map(play, jobs))
+    context = multiprocessing.get_context("spawn")  # a fork would copy the thread that draws the bar
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        return watched(pool.map(play, jobs))
+
+
+def _values(compared: Figure, summaries: Iterable[Mapping[str, Any]]) -> list[float]:
+    found = (compared.of(summary) for summary in summaries)
+    return [value for value in found if value is not None]
+
+
+def _mean_and_worst(compared: Figure, summaries: Iterable[Mapping[str, Any]]) -> str:
+    values = _values(compared, summaries)
+    return f"{_short(mean(values))} / {_short(max(values))}" if values else "-"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _write(results: Mapping[str, list[dict[str, Any]]], out: Path) -> None:
+    (out / "compare.json").write_text(json.dumps(results, indent=2) + "\n")
+    with (out / "compare.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["case", "seed", *(each.key for each in FIGURES), "requests", "satisfied"])
+        for name, summaries in results.items():
+            for summary in summaries:
+                values = [each.of(summary) for each in FIGURES]
+                shown = ["" if value is None else f"{value:.6g}" for value in values]
+                writer.writerow([name, summary["seed"], *shown, summary["requests"], summary["satisfied"]])

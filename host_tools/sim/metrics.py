@@ -1,0 +1,96 @@
+"""The figures of a run: what thesis 4.4.1 to 4.4.3 asks for, and what else tells a good run from a bad one.
+
+    response_s            longest stretch a request was unserved while servable: median, p95, max over all
+                          requests that ever were servable
+    failure_rate          energy of requests unserved while servable / energy requested
+    thesis                maximum response and failure rate with servable judged by the node alone
+    energy_wh             requested, produced, consumed, supplied, missing, in_warning
+    self_sufficiency      share of consumption that does not come from a grid connection
+    self_consumption      share of local production that is supplied to somebody
+    fairness              Jain's index over consumers of the share of their need that they got
+
+None stands where a share has no whole, or where nothing was asked.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .board import Column
+from .recorder import STRICT, THESIS, Recorder
+
+GRID = "grid"
+DIGITS = 6
+
+
+def rounded(value: Any) -> Any:
+    """Numbers as they stand in files; nan becomes None."""
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    if isinstance(value, float | np.floating):
+        return None if math.isnan(value) else round(float(value), DIGITS)
+    return int(value) if isinstance(value, np.integer) else value
+
+
+def spread(times_s: Sequence[float]) -> dict[str, float | None]:
+    """Median, 95th percentile and maximum; None without times."""
+    if not len(times_s):
+        return {"median": None, "p95": None, "max": None}
+    median, p95, most = np.percentile(times_s, [50, 95, 100])
+    return {"median": float(median), "p95": float(p95), "max": float(most)}
+
+
+def jain(shares: Column) -> float | None:
+    """1 when all shares are equal, 1 / count when one has everything."""
+    squares = float((shares**2).sum())
+    return float(shares.sum()) ** 2 / (len(shares) * squares) if squares else None
+
+
+def responses_s(recorder: Recorder) -> list[float]:
+    """Response times of all requests that ever were servable."""
+    times = (request.response_s for request in recorder.log.requests)
+    return [time_s for time_s in times if not math.isnan(time_s)]
+
+
+def of_energy(recorder: Recorder) -> dict[str, Any]:
+    """Energies and the shares made of them."""
+    from_grid = np.array([kind == GRID for kind in recorder.cast.kinds])
+    strict, log = recorder.log.stretches[STRICT], recorder.log
+    requested_wh, consumed_wh = recorder.requested_wh.sum(), recorder.consumed_wh.sum()
+    grid_wh, local_wh = recorder.supplied_wh[from_grid].sum(), recorder.produced_wh[~from_grid].sum()
+    asking = recorder.requested_wh > 0
+    return {
+        "failure_rate": _share(strict.energy_wh, requested_wh),
+        "energy_wh": {
+            "requested": requested_wh,
+            "produced": recorder.produced_wh.sum(),
+            "consumed": consumed_wh,
+            "supplied": recorder.supplied_wh.sum(),
+            "missing": log.missing_wh,
+            "in_warning": strict.energy_wh,
+        },
+        "self_sufficiency": _share(max(0.0, consumed_wh - grid_wh), consumed_wh),
+        "self_consumption": _share(recorder.supplied_wh[~from_grid].sum(), local_wh),
+        "fairness": jain(recorder.consumed_wh[asking] / recorder.requested_wh[asking]),
+        "thesis": {
+            "response_max_s": log.worst_s[THESIS],
+            "failure_rate": _share(log.stretches[THESIS].energy_wh, requested_wh),
+        },
+    }
+
+
+def of_requests(recorder: Recorder) -> dict[str, Any]:
+    """How many there were, and how soon they were met."""
+    requests = recorder.log.requests
+    return {
+        "requests": len(requests),
+        "satisfied": sum(request.satisfied for request in requests),
+        "unservable": sum(math.isnan(request.response_s) for request in requests),
+        "response_s": spread(responses_s(recorder)),
+    }
+
+
+def _share(part: float, whole: float) -> float | None:
+    return float(part / whole) if whole > 0 else None

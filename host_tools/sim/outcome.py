@@ -1,0 +1,27 @@
+"""What a run was, and what came of it."""
+
+from dataclasses import dataclass, field
+
+from .job import Job
+from .recorder import Recorder
+
+
+@dataclass
+class Outcome:
+    """The record of one run; counters are sums over all nodes."""
+
+    job: Job
+    recorder: Recorder
+    policies: list[str]
+    consumer_policies: list[str]
+    real: bool = False
+    contracts: int = 0
+    shed: int = 0
+    interrupted: int = 0
+    messages: int = 0
+    bytes: int = 0
+    reactions: int = 0
+    checked: int = 0
+    broken: int = 0
+    violations: list[str] = field(default_factory=list)
+    wall_s: float = 0.0

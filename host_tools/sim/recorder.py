@@ -1,0 +1,80 @@
+"""Looks at the whole microgrid once a simulated second and keeps what the metrics need (thesis 4.3, 4.4.1).
+
+Arrays are sized for the run beforehand. A look holds for its second: energies are sums of looks.
+"""
+
+import numpy as np
+
+from .board import Board, Column
+from .cast import Cast
+from .requests import Mask, RequestLog
+
+SIX = ("requested", "produced", "consumed", "supplied", "missing", "available")
+ROWS_MOST = 20_000  # of the time series by node
+STRICT, THESIS = "strict", "thesis"
+
+
+class Recorder:
+    """What happened, up to now.
+
+    Two notions of a servable request: `strict`, what it misses is at most the capacity not under contract in
+    its part of the microgrid, though it may stand offered to others; `thesis`, at most what is left to offer
+    at its own node.
+    """
+
+    def __init__(self, cast: Cast, seconds: int) -> None:
+        nodes, twins = len(cast.nodes), len(cast.names)
+        self.cast = cast
+        self.log = RequestLog(cast, (STRICT, THESIS))
+        self.seconds = 0
+        self.stride = max(1, -(-seconds * nodes // ROWS_MOST))  # seconds between two rows of a node
+        self.moments_s = np.zeros(seconds)
+        self.whole_w = np.zeros((seconds, len(SIX)), dtype=np.float32)
+        self.nodes_w = np.zeros((-(-seconds // self.stride), nodes, len(SIX)), dtype=np.float32)
+        self.requested_wh, self.consumed_wh = np.zeros(twins), np.zeros(twins)
+        self.produced_wh, self.supplied_wh = np.zeros(twins), np.zeros(twins)
+        self.flow_wh = np.zeros((nodes, nodes))  # consumer's node, supplier's node
+        self._parts = int(cast.part_of.max()) + 1
+
+    def look(self, board: Board, now_s: float) -> None:
+        """One second has passed. A look beyond the planned end is left out."""
+        if self.seconds == len(self.moments_s):
+            return
+        taken_w = np.minimum(board.taken_w, board.need_w)
+        missing_w = board.need_w - taken_w
+        for energy_wh, power_w in (
+            (self.requested_wh, board.need_w), (self.consumed_wh, taken_w),
+            (self.produced_wh, board.capacity_w), (self.supplied_wh, board.given_w),
+            (self.flow_wh, board.flow_w),
+        ):  # fmt: skip
+            energy_wh += power_w / 3600
+        self._keep_six(board, taken_w, now_s)
+        self.log.look(board, self._servable(board, missing_w), missing_w, now_s)
+        self.seconds += 1
+
+    def close(self) -> None:
+        """The run is over, perhaps before its time."""
+        self.log.close()
+        self.moments_s = self.moments_s[: self.seconds]
+        self.whole_w = self.whole_w[: self.seconds]
+        self.nodes_w = self.nodes_w[: -(-self.seconds // self.stride)]
+
+    def _keep_six(self, board: Board, taken_w: Column, now_s: float) -> None:
+        requested_w, produced_w = self._by_node(board.need_w), self._by_node(board.capacity_w)
+        consumed_w, supplied_w = self._by_node(taken_w), self._by_node(board.given_w)
+        free_w = np.maximum(0.0, produced_w - self._by_node(board.reserved_w))
+        six = (requested_w, produced_w, consumed_w, supplied_w, requested_w - consumed_w, free_w)
+        self.moments_s[self.seconds] = now_s
+        self.whole_w[self.seconds] = [each.sum() for each in six]
+        if self.seconds % self.stride == 0:
+            self.nodes_w[self.seconds // self.stride] = np.stack(six, axis=1)
+
+    def _by_node(self, column: Column) -> Column:
+        return np.bincount(self.cast.node_of, column, len(self.cast.nodes)).astype(np.float64)
+
+    def _servable(self, board: Board, missing_w: Column) -> dict[str, Mask]:
+        cast = self.cast
+        uncommitted_w = np.maximum(0.0, board.capacity_w - board.committed_w)
+        in_part_w = np.bincount(cast.part_of, uncommitted_w, self._parts)[cast.part_of]
+        unpromised_w = self._by_node(np.maximum(0.0, board.capacity_w - board.reserved_w))[cast.node_of]
+        return {STRICT: missing_w <= in_part_w, THESIS: missing_w <= unpromised_w}

@@ -1,0 +1,134 @@
+"""What a run leaves behind: a table, summary.json, timeseries.csv, requests.csv."""
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from .metrics import of_energy, of_requests, rounded
+from .outcome import Outcome
+from .recorder import SIX, Recorder
+
+
+def summarise(outcome: Outcome) -> dict[str, Any]:
+    """What stands in summary.json; everything but `wall_s` and `sim_s_per_s` is the same for a seed.
+
+    None where a run on real processes cannot know.
+    """
+    job, recorder = outcome.job, outcome.recorder
+    seconds, contracts = recorder.seconds, outcome.contracts
+    summary: dict[str, Any] = rounded(
+        {
+            "scenario": job.scenario,
+            "seed": job.seed,
+            "real": outcome.real,
+            "nodes": len(recorder.cast.nodes),
+            "topology": job.topology_of(len(recorder.cast.nodes)),
+            "twins": len(recorder.cast.names),
+            "hours": seconds / 3600,
+            "policy": ",".join(outcome.policies),
+            "consumer_policy": ",".join(outcome.consumer_policies),
+            "latency_ms": None if outcome.real else job.latency_ms,
+            "parameters": job.kind.values(job.values),
+            **of_requests(recorder),
+            **of_energy(recorder),
+            "contracts": contracts,
+            "shed": outcome.shed,
+            "interrupted": outcome.interrupted,
+            "messages": outcome.messages,
+            "bytes": outcome.bytes,
+            "messages_per_contract": outcome.messages / contracts if contracts else None,
+            "bytes_per_contract": outcome.bytes / contracts if contracts else None,
+            "reactions_per_s": outcome.reactions / seconds if seconds else None,
+            "invariants_checked": outcome.checked,
+            "invariants_broken": outcome.broken,
+            "timeseries_stride_s": recorder.stride,
+            "wall_s": outcome.wall_s,
+            "sim_s_per_s": seconds / outcome.wall_s if outcome.wall_s else None,
+        }
+    )
+    return summary
+
+
+def write(outcome: Outcome, summary: dict[str, Any], directory: Path) -> None:
+    """All files but the plots."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    _write_series(outcome.recorder, directory / "timeseries.csv")
+    _write_requests(outcome.recorder, directory / "requests.csv")
+
+
+def table(summary: dict[str, Any]) -> Table:
+    """The summary for people."""
+    title = (
+        f"{summary['scenario']}, {summary['topology']}, {summary['twins']} twins, {summary['hours']:g} h, "
+        f"seed {summary['seed']}, policy {summary['policy']}"
+    )
+    shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=False)
+    shown.add_column(no_wrap=True)
+    shown.add_column(justify="right", no_wrap=True)
+    shown.add_column(style="dim", no_wrap=True)
+    for row in _rows(summary):
+        shown.add_row(*row)
+    return shown
+
+
+def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
+    energy, response = s["energy_wh"], s["response_s"]
+    times = " / ".join(_number(response[key], 3) for key in ("median", "p95", "max"))
+    return [
+        ("requests", f"{s['requests']:,}", f"{s['satisfied']:,} satisfied, {s['unservable']:,} unservable"),
+        ("response time", f"{times} s", "median / p95 / max"),
+        ("failure rate", _percent(s["failure_rate"]), "unserved while servable"),
+        ("energy requested", f"{energy['requested']:,.1f} Wh", f"{energy['produced']:,.1f} Wh produced"),
+        ("energy supplied", f"{energy['supplied']:,.1f} Wh", f"{energy['consumed']:,.1f} Wh consumed"),
+        ("energy missing", f"{energy['missing']:,.1f} Wh", f"{energy['in_warning']:,.1f} Wh while servable"),
+        ("self-sufficiency", _percent(s["self_sufficiency"]), "of consumption, without grid"),
+        ("self-consumption", _percent(s["self_consumption"]), "of local production"),
+        ("fairness", _number(s["fairness"], 3), "Jain's index of needs met"),
+        ("contracts", f"{s['contracts']:,}", f"{s['shed']:,} shed, {s['interrupted']:,} interrupted"),
+        ("messages", f"{s['messages']:,}", f"{_number(s['messages_per_contract'], 1)} a contract"),
+        ("bytes", f"{s['bytes']:,}", f"{_number(s['bytes_per_contract'], 0)} a contract"),
+        ("reactions", f"{_number(s['reactions_per_s'], 1)} /s", "all nodes"),
+        ("invariants", f"{s['invariants_broken']:,} broken", f"{s['invariants_checked']:,} checks"),
+        ("wall time", f"{s['wall_s']:,.1f} s", f"{_number(s['sim_s_per_s'], 0)} simulated s a second"),
+    ]
+
+
+def _write_series(recorder: Recorder, path: Path) -> None:
+    with path.open("w", newline="", encoding="ascii") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["t_s", "node", *(f"{name}_w" for name in SIX)])
+        moments_s = recorder.moments_s[:: recorder.stride]
+        for at_s, nodes in zip(moments_s, recorder.nodes_w.tolist(), strict=True):
+            for name, powers_w in zip(recorder.cast.nodes, nodes, strict=True):
+                writer.writerow([f"{at_s:.10g}", name, *(f"{power_w:.1f}" for power_w in powers_w)])
+
+
+def _write_requests(recorder: Recorder, path: Path) -> None:
+    with path.open("w", newline="", encoding="ascii") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(
+            ["twin", "asked_s", "power_w", "response_s", "satisfied", "waited_s", "warning_s"]
+        )  # fmt: skip
+        for each in sorted(recorder.log.requests, key=lambda request: (request.asked_s, request.twin)):
+            writer.writerow(
+                [each.twin, f"{each.asked_s:.3f}", f"{each.power_w:.1f}", _blank(each.response_s),
+                 int(each.satisfied), _blank(each.waited_s), f"{each.warning_s:.3f}"]
+            )  # fmt: skip
+
+
+def _blank(seconds: float) -> str:
+    return "" if math.isnan(seconds) else f"{seconds:.3f}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.3f} %"

@@ -1,0 +1,129 @@
+"""Who sends to whom: named shapes of a microgrid, or a file (thesis 4.4.6).
+
+    chain:4  ring:6  full:5  star:5  grid:3x4  random:20:3 (nodes : mean degree, connected)  nodes.toml
+
+A file (TOML or JSON) holds `name = ["neighbour", ...]`; only there may a link go one way.
+"""
+
+import json
+import random
+import tomllib
+from collections.abc import Callable, Iterable
+from itertools import combinations, pairwise
+from pathlib import Path
+
+from edge.net.links import checked_name
+
+Links = dict[str, list[str]]
+MOST_NODES = 1000
+_USAGE = "chain:N, ring:N, full:N, star:N, grid:RxC, random:N:DEGREE or a .toml or .json file"
+
+
+class TopologyError(Exception):
+    """Not a topology; the message holds the value."""
+
+
+def parse(spec: str, seed: int = 1) -> Links:
+    """The nodes and their neighbours. `seed` decides a random shape. Raises TopologyError."""
+    if spec.endswith((".toml", ".json")):
+        return _read(Path(spec))
+    shape, _, size = spec.partition(":")
+    try:
+        if shape == "grid":
+            rows, columns = (int(part) for part in size.split("x"))
+            return _checked(spec, rows * columns, min(rows, columns), lambda names: _grid(names, columns))
+        if shape == "random":
+            count, degree = (int(part) for part in size.split(":"))
+            rng = random.Random(f"{seed}/{spec}")
+            return _checked(spec, count, degree, lambda names: _random(names, degree, rng))
+        return _checked(spec, int(size), 1, _SHAPES[shape])
+    except (KeyError, ValueError):
+        raise TopologyError(f"nodes = {spec!r}: {_USAGE} expected") from None
+
+
+def parts(links: Links) -> dict[str, int]:
+    """The number of the part each node belongs to: within one, everybody can hear and answer everybody."""
+    found: dict[str, int] = {}
+    backwards: Links = {name: [] for name in links}
+    for name, neighbours in links.items():
+        for neighbour in neighbours:
+            backwards[neighbour].append(name)
+    for name in links:
+        if name not in found:
+            number = len(set(found.values()))
+            both_ways = _reached(links, name) & _reached(backwards, name)
+            found.update(dict.fromkeys(both_ways, number))
+    return found
+
+
+def _checked(
+    spec: str, count: int, least: int, shape: Callable[[list[str]], Iterable[tuple[str, str]]]
+) -> Links:
+    if not 1 <= count <= MOST_NODES or least < 1:
+        raise TopologyError(f"nodes = {spec!r}: 1 .. {MOST_NODES} nodes expected, numbers from 1 on")
+    names = [f"n{i + 1}" for i in range(count)]
+    links: Links = {name: [] for name in names}
+    for one, other in shape(names):
+        links[one].append(other)
+        links[other].append(one)
+    return links
+
+
+def _ring(names: list[str]) -> list[tuple[str, str]]:
+    closing = [(names[-1], names[0])] if len(names) > 2 else []
+    return [*pairwise(names), *closing]
+
+
+def _grid(names: list[str], columns: int) -> list[tuple[str, str]]:
+    beside = [(names[i], names[i + 1]) for i in range(len(names) - 1) if (i + 1) % columns]
+    return beside + list(zip(names, names[columns:], strict=False))
+
+
+def _random(names: list[str], degree: int, rng: random.Random) -> list[tuple[str, str]]:
+    """A random tree, so that all are connected, then random links until the mean degree is reached."""
+    edges = {(names[rng.randrange(i)], names[i]) for i in range(1, len(names))}
+    others = [pair for pair in combinations(names, 2) if pair not in edges]
+    wanted = len(names) * degree // 2 - len(edges)
+    return sorted(edges) + rng.sample(others, max(0, min(wanted, len(others))))
+
+
+_SHAPES: dict[str, Callable[[list[str]], Iterable[tuple[str, str]]]] = {
+    "chain": pairwise,
+    "ring": _ring,
+    "full": lambda names: combinations(names, 2),
+    "star": lambda names: ((names[0], name) for name in names[1:]),
+}
+
+
+def _read(path: Path) -> Links:
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise TopologyError(f"nodes = {str(path)!r}: cannot be read: {error}") from None
+    if not isinstance(raw, dict) or not 1 <= len(raw) <= MOST_NODES:
+        raise TopologyError(f"{path}: 1 .. {MOST_NODES} lines of name = [neighbours] expected")
+    for name, neighbours in raw.items():
+        _check_line(path, name, neighbours, raw)
+    return raw
+
+
+def _check_line(path: Path, name: str, neighbours: object, known: Links) -> None:
+    if not isinstance(neighbours, list):
+        raise TopologyError(f"{path}: {name} = {neighbours!r}: a list of neighbours expected")
+    try:
+        checked_name(name)
+    except ValueError as error:
+        raise TopologyError(f"{path}: {name}: {error}") from None
+    for neighbour in neighbours:
+        if neighbour not in known or neighbour == name or neighbours.count(neighbour) > 1:
+            raise TopologyError(f"{path}: {name} = {neighbours!r}: {neighbour!r} is no other node, or twice")
+
+
+def _reached(links: Links, start: str) -> set[str]:
+    reached, waiting = {start}, [start]
+    while waiting:
+        new = set(links[waiting.pop()]) - reached
+        reached |= new
+        waiting += new
+    return reached

@@ -1,0 +1,172 @@
+"""A scenario under the virtual clock: nodes, meters read on time, and a look every second (DESIGN 3)."""
+
+import math
+import random
+import time
+from collections.abc import Callable
+
+from edge.energy.book import State
+from edge.energy.supplier import Supplier
+from edge.node import Node
+from host_tools.invariants import broken
+from host_tools.microgrid.plan import BuildingPlan
+from host_tools.world import World, WorldNode
+
+from .board import Board
+from .cast import cast_of, limits_for
+from .job import Job
+from .outcome import Outcome
+from .recorder import Recorder
+
+_SMALL = 8  # nodes up to which all invariants are checked each second
+_CHECK_IDLE_S = 10
+
+
+class Simulation:
+    """One run of a job."""
+
+    def __init__(self, job: Job) -> None:
+        """Raises ScenarioError, TopologyError, and ConfigError for twins that a node would not take."""
+        self.job = job
+        self.plans = job.plans()
+        self.world = World(job.seed, job.latency_ms / 1000)
+        self.world.clock.wall_offset_s += 3600 * job.start_hour()
+        limits = limits_for([len(plan.devices) + len(plan.extra) for plan in self.plans])
+        meter_s = job.kind.meter_s
+        for plan in self.plans:
+            self.world.add(plan.name, plan.neighbours, plan.twins(meter_s), **limits)
+        self.nodes = list(self.world.nodes.values())
+        self.cast = cast_of([node.config for node in self.nodes])
+        self.board = Board(self.cast)
+        self.recorder = Recorder(self.cast, job.seconds)
+        self.check_s = job.check_s or (1 if len(self.plans) <= _SMALL else 10)
+        self._checked = 0
+        self._violations: list[str] = []
+
+    def run(self, each_second: Callable[[int], None] | None = None) -> Outcome:
+        """Play it through; `each_second` is told how much time has passed."""
+        began_s = time.perf_counter()
+        self.world.boot()
+        self._start_meters()
+        eyes = [Eye(i, each.node, self.board) for i, each in enumerate(self.nodes)]
+        for second in range(1, self.job.seconds + 1):
+            self.world.run(1.0)
+            changed = [eye.look() for eye in eyes]
+            self.recorder.look(self.board, float(second))
+            self._check(second, any(changed))
+            if each_second:
+                each_second(second)
+        self.recorder.close()
+        outcome = self._outcome()
+        outcome.wall_s = time.perf_counter() - began_s
+        return outcome
+
+    def close(self) -> None:
+        """Throw away what the nodes kept on disk."""
+        self.world.close()
+
+    # ---- inside -------------------------------------------------------------------------------
+
+    def _start_meters(self) -> None:
+        rng = random.Random(f"{self.job.seed}/meters")
+        for plan, node in zip(self.plans, self.nodes, strict=True):
+            bus = Bus(self.world, node, plan, self.job.kind.meter_s)
+            self.world.after(rng.uniform(0.0, self.job.kind.meter_s), bus.read)
+
+    def _check(self, second: int, changed: bool) -> None:
+        """All invariants, in due time; where nothing has changed, nothing new can be broken but by time."""
+        if second % (self.check_s if changed else max(self.check_s, _CHECK_IDLE_S)):
+            return
+        self._checked += len(self.cast.names)
+        self._violations += [f"{second} s, seed {self.job.seed}: {line}" for line in broken(self.world)]
+
+    def _outcome(self) -> Outcome:
+        nodes = [each.node for each in self.nodes]
+        twins = [twin for node in nodes for twin in node.twins]
+        links = [stats for node in nodes for stats in node.links.stats()["neighbours"].values()]
+        own = [f"at the end, seed {self.job.seed}: {n.last_violation}" for n in nodes if n.last_violation]
+        return Outcome(
+            self.job, self.recorder,
+            policies=sorted({twin.settings.producer_policy for twin in twins if twin.settings.supplies}),
+            consumer_policies=sorted({t.settings.consumer_policy for t in twins if t.settings.consumes}),
+            contracts=sum(twin.validated for twin in twins),
+            shed=sum(twin.supplier.shed for twin in twins),
+            interrupted=sum(twin.supplier.interrupted for twin in twins),
+            messages=sum(each["sent_frames"] for each in links),
+            bytes=sum(each["sent_bytes"] for each in links),
+            reactions=sum(node.engine.reactions for node in nodes),
+            checked=self._checked + sum(node.invariants_checked for node in nodes),
+            broken=len(self._violations) + sum(node.invariants_broken for node in nodes),
+            violations=self._violations + own,
+        )  # fmt: skip
+
+
+class Bus:
+    """The meters of one node, read one after another every few seconds."""
+
+    def __init__(self, world: World, node: WorldNode, plan: BuildingPlan, meter_s: float) -> None:
+        self._world = world
+        self._node = node
+        self._meter_s = meter_s
+        self._inputs = [(f"m{i + 1}.total", device.power_w) for i, device in enumerate(plan.devices)]
+
+    def read(self) -> None:
+        """Read all of them now, and again in time."""
+        now_s = self._world.clock.now_s()
+        for name, power_at in self._inputs:
+            power_w = power_at(now_s)
+            self._node.meters.say(name, None if math.isnan(power_w) else power_w)
+        self._world.after(self._meter_s, self.read)
+
+
+class Eye:
+    """Writes the state of one node's twins onto the board, when something may have changed."""
+
+    def __init__(self, index: int, node: Node, board: Board) -> None:
+        self._index = index
+        self._node = node
+        self._board = board
+        self._twins = board.cast.slice_of(index)
+        self._seen = (-1, -1)
+        self._node_of = {name: i for i, name in enumerate(board.cast.nodes)}
+        self._consumers = [(i, t) for i, t in enumerate(node.twins, self._twins.start) if t.settings.consumes]
+        self._suppliers = [(i, t) for i, t in enumerate(node.twins, self._twins.start) if t.settings.supplies]
+
+    def look(self) -> bool:
+        """Bring the board up to date; returns whether there was news."""
+        news = self._node.engine.reactions, self._node.readings
+        if news == self._seen:
+            return False
+        self._seen = news
+        self._look_at_consumers()
+        for i, twin in self._suppliers:
+            self._look_at_supplier(i, twin.supplier)
+        return True
+
+    def _look_at_consumers(self) -> None:
+        board = self._board
+        flow_w = board.flow_w[self._index]
+        flow_w[:] = 0.0
+        for i, twin in self._consumers:
+            consumer = twin.consumer
+            board.need_w[i] = consumer.need_w
+            board.asked_s[i] = math.nan if consumer.unserved_since_s is None else consumer.unserved_since_s
+            board.response_s[i] = consumer.response_s
+            board.validated[i] = twin.validated
+            taken_w = 0.0
+            for contract in consumer.active:
+                for part in contract.parts:
+                    taken_w += part.power_w
+                    flow_w[self._node_of[part.supplier.partition(".")[0]]] += part.power_w
+            board.taken_w[i] = taken_w
+
+    def _look_at_supplier(self, i: int, supplier: Supplier) -> None:
+        board, given_w, committed_w, reserved_w = self._board, 0.0, 0.0, 0.0
+        for promise in supplier.book:
+            reserved_w += promise.max_w
+            if promise.state is not State.OFFERED:
+                committed_w += promise.max_w
+            if promise.state is State.VALID:
+                given_w += promise.power_w
+        board.capacity_w[i], board.given_w[i] = supplier.capacity_w, given_w
+        board.reserved_w[i], board.committed_w[i] = reserved_w, committed_w

@@ -1,0 +1,144 @@
+"""`python -m host_tools storm`: many seeds over all cores, or one seed again.
+
+Exit codes: 0 no invariant was broken, 1 at least one was, 2 wrong usage, 130 interrupted.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .draw import draw
+from .play import play
+from .report import Result, Summary, try_seed
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command line of `storm`."""
+    parser = commands.add_parser("storm", help="play microgrids under faults and check the invariants")
+    parser.add_argument("--seeds", type=int, default=50, help="how many storms (default 50)")
+    parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: cores)")
+    parser.add_argument("--replay", type=int, metavar="SEED", help="play this one seed and print its storm")
+    parser.add_argument("--keep", help="with --replay: only these faults, such as 3,7,9; or none")
+    parser.add_argument("--without", default="", help="with --replay: leave out nodes or twins: n3,n1.t2")
+    parser.add_argument("--out", type=Path, default=Path("build/storm"),
+                        help="folder for storm.json and failed traces (default build/storm)")  # fmt: skip
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run it; returns the exit code."""
+    try:
+        with _silence():
+            if options.replay is not None:
+                return _replay(options)
+            _check(options)
+            return _play_all(options, Console())
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: nothing is shown", file=sys.stderr)
+        return 130
+
+
+def _check(options: argparse.Namespace) -> None:
+    for key, least in (("seeds", 1), ("first", 0), ("jobs", 1)):
+        if getattr(options, key) < least:
+            raise ValueError(f"--{key} {getattr(options, key)}: at least {least} expected")
+    if options.keep is not None or options.without:
+        raise ValueError("--keep and --without go with --replay")
+
+
+def _replay(options: argparse.Namespace) -> int:
+    keep = None if options.keep is None else _numbers(options.keep)
+    storm = draw(options.replay).reduced(keep, [name for name in options.without.split(",") if name])
+    print("\n".join(storm.lines()))
+    outcome = play(storm)
+    for line in outcome.violations:
+        print(f"broken at {outcome.at_s:.2f} s: {line}")
+    if not outcome.violations:
+        print(f"nothing broken in {outcome.checks} checks; settled {outcome.settled_s:g} s after healing")
+    return 1 if outcome.violations else 0
+
+
+def _numbers(text: str) -> list[int]:
+    if text == "none":
+        return []
+    try:
+        return [int(each) for each in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--keep {text!r}: numbers of faults expected, such as 3,7,9, or none") from None
+
+
+def _play_all(options: argparse.Namespace, console: Console) -> int:
+    summary = Summary()
+    began_s = time.monotonic()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for old in options.out.glob("seed-*.txt"):
+        old.unlink()
+    with _progress(console) as progress:
+        task = progress.add_task("storms", total=options.seeds, rate="", broken=0)
+        for result in _results(range(options.first, options.first + options.seeds), options.jobs):
+            summary.add(result.outcome)
+            rate = 60 * summary.seeds / (time.monotonic() - began_s)
+            progress.update(task, advance=1, rate=f"{rate:.0f} seeds/min", broken=len(summary.broken))
+            if result.trace:
+                (options.out / f"seed-{result.outcome.seed}.txt").write_text(result.trace)
+                console.print(result.trace, markup=False, highlight=False, soft_wrap=True)
+    figures = summary.figures(time.monotonic() - began_s)
+    (options.out / "storm.json").write_text(json.dumps(figures, indent=2) + "\n")
+    faults = ", ".join(f"{count} {kind}" for kind, count in figures["faults"].items())
+    print(f"{summary.seeds} seeds, {figures['simulated_hours']} simulated hours, faults: {faults};\n"
+          f"{summary.checks} checks of all invariants, {len(summary.broken)} seeds broken, settled at most "
+          f"{summary.settled_max_s:g} s after healing; {figures['seeds_per_minute']:g} seeds per minute; "
+          f"{options.out / 'storm.json'}")  # fmt: skip
+    return 1 if summary.broken else 0
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}, {task.fields[broken]} broken"), TimeRemainingColumn(),
+        console=console,
+    )  # fmt: skip
+
+
+def _results(seeds: Iterable[int], jobs: int) -> Iterator[Result]:
+    """As they come in."""
+    if jobs == 1:
+        yield from map(try_seed, seeds)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        try:
+            for done in as_completed([pool.submit(_try_seed, seed) for seed in seeds]):
+                yield done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What nodes log about faults that are meant is no news."""
+    logger = logging.getLogger("edge")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _try_seed(seed: int) -> Result:
+    with _silence():
+        return try_seed(seed)

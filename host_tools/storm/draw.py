@@ -1,0 +1,197 @@
+"""From a seed to a storm: topology, devices, faults, all small on purpose, so that what fails can be read."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from ..sim.topology import parse
+from .liar import TRICKS
+from .plan import Argument, Building, Fault, Storm
+
+_SHAPES = ("chain:{}", "ring:{}", "star:{}", "full:{}", "random:{}:2", "random:{}:3")
+_KINDS, _KIND_WEIGHTS = ("load", "pv", "building", "both", "grid", "shiftable"), (8, 5, 2, 2, 1, 1)
+_POWERS_W = (0.0, 5.0, 15.0, 30.0, 45.0, 60.0, 100.0)
+_PRODUCER_POLICIES = ("prioritisation", "random", "hybrid", "fair_share")
+_CONSUMER_POLICIES = ("green_first", "first_fit", "lowest_price", "least_distance")
+_LIARS, _CALM = 0.3, 0.5  # how many storms have a liar; how many of these no other trouble
+_STORM_HOURS = (22.223, 22.245)  # of the virtual world, UTC: what runs once a day is ready meanwhile
+_QUIET_S = 8.0  # contracts are made before the first fault
+_EVERY_S = (0.1, 4.0)  # between two faults
+
+Drawer = Callable[[random.Random, "_Scene"], tuple[Argument, ...]]
+
+
+def draw(seed: int) -> Storm:
+    """The storm of a seed; the same for ever, as long as nobody changes this file."""
+    rng = random.Random(seed)
+    links = parse(rng.choice(_SHAPES).format(rng.randint(2, 6)), rng.getrandbits(32))
+    names = list(links)
+    buildings = tuple(_building(rng, name, tuple(neighbours)) for name, neighbours in links.items())
+    trouble_s = round(rng.uniform(60.0, 100.0), 1)
+    kinds = rng.sample(list(_DRAWERS), rng.randint(2, len(_DRAWERS)))  # few kinds, but many of each
+    storm = Storm(seed, buildings, (), trouble_s)
+    if rng.random() < _LIARS:
+        storm = replace(storm, liar=tuple(sorted(rng.sample(names, rng.randint(1, min(3, len(names)))))))
+        kinds.append("lie")
+        if rng.random() < _CALM:
+            kinds = ["lie"]
+            storm = replace(storm, calm=True, buildings=tuple(_peaceful(each) for each in buildings))
+    return replace(storm, faults=tuple(_faults(rng, storm, kinds)))
+
+
+def _faults(rng: random.Random, storm: Storm, kinds: list[str]) -> Iterator[Fault]:
+    scene = _Scene(storm.buildings)
+    at_s, number = _QUIET_S, 0
+    while at_s < storm.trouble_s:
+        kind = rng.choice(kinds)
+        arguments = _lie(rng) if kind == "lie" else _DRAWERS[kind](rng, scene)
+        yield Fault(number, round(at_s, 2), kind, arguments)
+        at_s += rng.uniform(*_EVERY_S)
+        number += 1
+
+
+# ---- the microgrid -------------------------------------------------------------------------------
+
+
+def _building(rng: random.Random, name: str, neighbours: tuple[str, ...]) -> Building:
+    twins, powers_w = [], {}
+    for i in range(rng.randint(1, 6)):
+        twin = _twin(rng, i)
+        twins.append(twin)
+        for key in ("input", "production_input"):
+            if key in twin:
+                powers_w[twin[key]] = _power(rng, str(twin["kind"]))
+    return Building(name, neighbours, tuple(twins), powers_w)
+
+
+def _twin(rng: random.Random, i: int) -> dict[str, Any]:
+    kind = rng.choices(_KINDS, _KIND_WEIGHTS)[0]
+    twin: dict[str, Any] = {"name": f"t{i}", "kind": kind}
+    if kind == "grid":
+        twin["capacity_w"] = rng.choice((60.0, 150.0))
+    elif kind == "shiftable":
+        twin["power_w"] = rng.choice(_POWERS_W[1:])
+        twin["run_s"], twin["within_s"] = float(rng.choice((10, 30))), float(rng.choice((0, 20, 60)))
+        twin["ready_hour"] = round(rng.uniform(*_STORM_HOURS), 4)
+    elif kind in ("building", "both") or rng.random() < 0.7:
+        twin["input"] = f"m{i}.total"
+        twin["meter_grace_s"] = float(rng.choice((4, 10, 30)))
+    else:
+        twin["power_w"] = rng.choice(_POWERS_W[1:])
+    if kind == "both":
+        twin["production_input"] = f"p{i}.total"
+    twin["priority"] = rng.choices(("low", "medium", "high"), (5, 2, 2))[0]
+    twin["producer_policy"] = rng.choice(_PRODUCER_POLICIES)
+    twin["consumer_policy"] = rng.choice(_CONSUMER_POLICIES)
+    twin["accepts"] = rng.choice(("whole", "whole", "partial"))
+    twin["tolerance_s"] = float(rng.choice((0, 0, 0, 10)))
+    twin["price"] = round(rng.uniform(0.0, 0.3), 2)
+    twin["contract_s"] = float(rng.choice((20, 60, 3600)))
+    return twin
+
+
+def _peaceful(building: Building) -> Building:
+    """No contract of it ends by itself, or for another of high priority."""
+    twins = [dict(twin, contract_s=3600.0, meter_grace_s=30.0) for twin in building.twins]
+    for twin in twins:
+        twin["priority"] = "medium" if twin["priority"] == "high" else twin["priority"]
+        twin["kind"] = "load" if twin["kind"] == "shiftable" else twin["kind"]
+    return replace(building, twins=tuple(twins))
+
+
+def _power(rng: random.Random, kind: str) -> float:
+    sign = rng.choice((1, -1)) if kind == "building" else 1
+    return sign * round(rng.choice(_POWERS_W) * rng.uniform(0.9, 1.1), 1)
+
+
+# ---- the faults: what each kind is about ----------------------------------------------------------
+
+
+class _Scene:
+    """What faults can be about."""
+
+    def __init__(self, buildings: tuple[Building, ...]) -> None:
+        self.names = [building.name for building in buildings]
+        self.links = [(b.name, other) for b in buildings for other in b.neighbours]
+        self.meters = [
+            (b.name, twin[key], twin["kind"])
+            for b in buildings
+            for twin in b.twins
+            for key in ("input", "production_input")
+            if key in twin
+        ] or [(self.names[0], "none.total", "load")]
+
+
+def _link(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
+    return rng.choice(scene.links)
+
+
+def _quality(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
+    """Link, loss, duplicate, corrupt, delay: probabilities; the most a frame is held back, in s."""
+    loss = rng.choice((0.0, 0.1, 0.3, 1.0))
+    rest = (
+        rng.choice((0.0, 0.2)),
+        rng.choice((0.0, 0.1)),
+        rng.choice((0.0, 0.3)),
+        rng.choice((0.2, 1.0, 5.0)),
+    )
+    return (*rng.choice(scene.links), loss, *rest)
+
+
+def _partition(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
+    return tuple(sorted(rng.sample(scene.names, rng.randint(1, len(scene.names) - 1))))
+
+
+def _node(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
+    return (rng.choice(scene.names),)
+
+
+def _restart(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
+    """Node, what became of its disk, and for how long it is off, in s."""
+    disk = rng.choices(("kept", "lost", "spoiled"), (6, 3, 1))[0]
+    return (
+        rng.choice(scene.names),
+        disk,
+        round(rng.choice((0.1, 2.0, 8.0, 20.0, 35.0)) * rng.uniform(0.5, 1.5), 2),
+    )
+
+
+def _drift(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
+    return rng.choice(scene.names), round(rng.uniform(0.98, 1.02), 4)
+
+
+def _wall_step(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
+    return rng.choice(scene.names), rng.choice((-1e9, -86400.0, -1.0, 1.0, 86400.0, 1e9))
+
+
+def _reading(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
+    node, device, kind = rng.choice(scene.meters)
+    return node, device, _power(rng, kind)
+
+
+def _broken_meter(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
+    """Meter, how it fails, and for how long, in s."""
+    node, device, _ = rng.choice(scene.meters)
+    how = rng.choice(("silent", "undefined", "nan", "inf", "-inf", "1e12", "-1e12", "1e-9"))
+    return node, device, how, round(rng.uniform(1.0, 45.0), 1)
+
+
+def _lie(rng: random.Random) -> tuple[Argument, ...]:
+    """Trick, and for how long, in s."""
+    return rng.choice(TRICKS), round(rng.uniform(1.0, 25.0), 1)
+
+
+_DRAWERS: dict[str, Drawer] = {
+    "quality": _quality,
+    "cut": _link,
+    "heal": _link,
+    "partition": _partition,
+    "mend": lambda rng, scene: (),
+    "kill": _restart,
+    "stop": _restart,
+    "drift": _drift,
+    "wall": _wall_step,
+    "power": _reading,
+    "meter": _broken_meter,
+}

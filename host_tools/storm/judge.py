@@ -1,0 +1,114 @@
+"""What must hold: at every moment, and once all is well again (DESIGN 7, I1 to I6)."""
+
+from collections.abc import Iterator
+
+from edge.energy.rules import with_margin
+from edge.space.exchange import roster
+from edge.space.names import NIL
+from edge.space.tuplespace import SELF, TupleSpace
+
+from ..invariants import broken, disagreements
+from ..world import World, WorldNode
+
+GONE_S = 15.5  # after which nobody knows a node that is off: 15 s, on clocks that go wrong by 2 %
+CONVERGED_S = 20  # after which all nodes agree: 15 s for what has gone, as long for confirmations, and a beat
+SERVED_S = 12  # for which a need is unserved though there is power: one proposal nobody answers, 10 s
+RECOVERY_S = 32  # how long is looked on after all is well again
+_CRUMB = 0.01  # of a request: suppliers offer no less
+
+
+def alarms(world: World) -> list[str]:
+    """What no moment may show."""
+    return [
+        *broken(world),
+        *(
+            f"fault {each.name}: {each.node.engine.last_fault}"
+            for each in world.nodes.values()
+            if each.alive and each.node.engine.faults
+        ),
+    ]
+
+
+def haunted(world: World, gone: set[str]) -> list[str]:
+    """Nodes that still know, or are supplied by, one that has long been off."""
+    living = [each.node for each in world.nodes.values() if each.alive]
+    known = [f"gone {a.config.name} knows {name}" for a in living for name in gone & a.distances().keys()]
+    return known + [
+        f"gone {twin.name} is supplied by {part.supplier}"
+        for a in living
+        for twin in a.twins
+        for contract in twin.consumer.active
+        for part in contract.parts
+        if part.supplier.split(".")[0] in gone
+    ]
+
+
+def unsettled(world: World) -> set[str]:
+    """What differs from how it will be when all have heard of each other; negotiation makes some pass."""
+    nodes = [each for each in world.nodes.values() if each.alive]
+    names = {each.name for each in nodes}
+    return {
+        *disagreements(world),
+        *(f"reach {a.name} knows {name}" for a in nodes for name in a.node.distances().keys() - names),
+        *(line for a in nodes for b in nodes if a is not b for line in _differences(a, b)),
+    }  # fmt: skip
+
+
+def starving(world: World) -> set[str]:
+    """Consumers that go on asking although others, who keep nothing back, have enough to spare."""
+    twins = [twin for each in world.nodes.values() if each.alive for twin in each.node.twins]
+    free_w = {
+        twin.name: twin.supplier.available_w
+        for twin in twins
+        if twin.settings.producer_policy != "fair_share"  # keeps everybody to an equal share
+    }
+    found = set()
+    for twin in twins:
+        consumer = twin.consumer
+        if consumer.missing_w and not consumer.satisfied and not consumer.gave_up:
+            offers_w = [power_w for name, power_w in free_w.items() if name != twin.name]
+            useful_w = sum(power_w for power_w in offers_w if power_w >= _CRUMB * consumer.need_w)
+            if useful_w >= with_margin(consumer.missing_w):
+                found.add(twin.name)
+    return found
+
+
+def bonds(world: World) -> dict[str, int]:
+    """The main contracts in force among the nodes here, by consumer."""
+    twins = {twin.name: twin for each in world.nodes.values() if each.alive for twin in each.node.twins}
+    return {
+        name: contract.id
+        for name, twin in twins.items()
+        for contract in twin.consumer.active
+        if contract is twin.consumer.main and all(part.supplier in twins for part in contract.parts)
+    }
+
+
+def _differences(holder: WorldNode, origin: WorldNode) -> Iterator[str]:
+    """How the copies of an origin's LSAs differ from the originals; what ends by itself is left out."""
+    copies, originals = holder.node.space, origin.node.space
+    number = copies.nodes.find(origin.name)
+    if number == NIL or not copies.origins.expires[number]:
+        yield f"reach {holder.name} does not know {origin.name}"
+    held = {} if number == NIL else dict(roster(copies, number, demoted=True))
+    shown = dict(roster(originals, SELF))
+    for name in sorted(held.keys() | shown.keys()):
+        if name not in held:
+            yield f"space {holder.name} lacks {name}"
+        elif name not in shown:
+            yield f"space {holder.name} holds {name}, which has left"
+        elif held[name] != shown[name] or _lasting(copies, name) != _lasting(originals, name):
+            yield f"space {holder.name} holds an old {name}"
+
+
+def _lasting(space: TupleSpace, name: str) -> dict[tuple[str, str], bytes]:
+    """The properties of an LSA that other nodes may see and that do not end by themselves."""
+    slot = space.slot_of_name(name)
+    found = {}
+    p = space.lsa_first[slot]
+    while p != NIL:
+        if not space.p_local[p] and not space.p_wheel.due(p):
+            key = space.labels.text(space.p_label[p]), space.names.text(space.p_query[p])
+            found[key] = space.value(p)
+        p = space.p_next[p]
+    return found

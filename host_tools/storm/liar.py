@@ -1,0 +1,221 @@
+"""A node that lies: it has nothing, promises everything, and floods whoever listens (DESIGN 9).
+
+It speaks the language of frames by itself, forwards nothing, and is no part of what the invariants count. It
+does not speak in the name of others: that is for signatures to stop.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from edge.energy.messages import Answer, Answers, Contract, Offer, Part, Priority, Request, encode_answers
+from edge.energy.parsing import lenient, parse_contract, parse_request
+from edge.energy.rules import COMPLEMENT, CONFIRM, CONTRACT, OFFER, REQUEST
+from edge.net.frame import MAX_BODY_BYTES, Beat, Frame, FrameError, Roster, decode, encode
+from edge.net.links import Links
+from edge.space.lsa import Lsa, Property
+from edge.space.origins import LIFE_S
+
+from ..world import World
+
+_FLOOD = 50  # LSAs, origins, names a second
+_THINK_S = 0.5  # from hearing to answering: it makes others work, but not the whole day
+_HUGE_W = 9e6
+_read_request, _read_contract = lenient(parse_request), lenient(parse_contract)
+Shown = dict[tuple[str, str], bytes]  # (label, addressee): value
+
+
+class Liar:
+    """One lying node; what it does is switched on and off by the name of a trick."""
+
+    def __init__(self, world: World, name: str, neighbours: tuple[str, ...], rng: random.Random) -> None:
+        self.name = name
+        self._world = world
+        self._links: Links = world.network.links(name, neighbours)
+        self._rng = rng
+        self._until_s: dict[str, float] = {}
+        self._requests: dict[str, Request] = {}  # of others, by consumer
+        self._contracts: dict[str, Contract] = {}
+        self._heard: list[bytes] = []
+        self._version = 0
+        self._present = self._thinking = False
+
+    def lie(self, trick: str, seconds: float) -> None:
+        """Play a trick for a while; with the first one the liar appears."""
+        self._until_s[trick] = self._world.clock.now_s() + seconds
+        if not self._present:
+            self._present = True
+            self._links.start(self._listen, lambda peer, up: None)
+            self._beat()
+
+    def vanish(self) -> None:
+        """Say nothing any more."""
+        if self._present:
+            self._present = False
+            self._links.stop()
+
+    # ---- what it hears ------------------------------------------------------------------------
+
+    def _listen(self, peer: str, data: bytes) -> None:
+        self._heard = [*self._heard[-200:], data]
+        try:
+            frame = decode(data)
+        except FrameError:
+            return
+        for lsa in frame.lsas:
+            self._requests.pop(lsa.name, None)
+            self._contracts.pop(lsa.name, None)
+            for shown in lsa.properties:
+                request = _read_request(shown.value) if shown.label == REQUEST else None
+                contract = _read_contract(shown.value) if shown.label in (CONTRACT, COMPLEMENT) else None
+                if request:
+                    self._requests[lsa.name] = request
+                if contract:
+                    self._contracts[lsa.name] = contract
+        if frame.lsas and not self._thinking:
+            self._thinking = True
+            self._world.after(_THINK_S, self._speak)
+
+    # ---- what it says -------------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        if self._present:
+            self._version += 1
+            beat = Beat(self.name, 1, self._version, 0, LIFE_S, 1, self._rng.getrandbits(30))
+            self._send(Frame(beats=[beat]))
+            self._speak()
+            for trick in (self._garbage, self._flood, self._echo):
+                if self._plays(trick.__name__.strip("_")):
+                    trick()
+            self._world.after(1.0, self._beat)
+
+    def _speak(self) -> None:
+        """Show what the tricks of the moment make of it, all in one LSA that honest twins would show too."""
+        self._thinking = False
+        shown: Shown = {}
+        for name, trick in TWIN_TRICKS.items():
+            if self._plays(name):
+                shown |= trick(self)
+        if shown and self._present:
+            properties = [(label, query, value) for (label, query), value in list(shown.items())[:10]]
+            self._send(Frame(lsas=[self._lsa("s", properties)]))
+
+    def _plays(self, trick: str) -> bool:
+        return self._world.clock.now_s() < self._until_s.get(trick, 0.0)
+
+    def _lsa(self, name: str, properties: list[tuple[str, str, bytes]], origin: str = "") -> Lsa:
+        self._version += 1
+        origin = origin or self.name
+        path = [origin, self.name] if origin != self.name else [origin]
+        shown = [Property(label, query, self._version, 0, value) for label, query, value in properties]
+        return Lsa(f"{origin}.{name}", "prosumer", "", origin, 1, self._version, LIFE_S, path, [], shown)
+
+    def _send(self, frame: Frame) -> None:
+        try:
+            data = encode(frame)
+        except FrameError:
+            return  # even a liar cannot send what does not fit
+        for peer in self._links.neighbours:
+            self._links.send(peer, data)
+
+    # ---- tricks of a twin ---------------------------------------------------------------------
+
+    def _offer(self) -> Shown:
+        """All that anybody wants, for nothing."""
+        return {
+            (OFFER, consumer): Offer(each.id, each.power_w, each.power_w, 0).encode()
+            for consumer, each in self._requests.items()
+        }
+
+    def _confirm(self) -> Shown:
+        """Whatever anybody is said to have agreed with it."""
+        return self._answers({name: (each.id, True) for name, each in self._concerned().items()})
+
+    def _deny(self) -> Shown:
+        """It agreed a moment ago; now it does, now it does not."""
+        agreed = self._version % 2 == 0
+        return self._answers({name: (each.id, agreed) for name, each in self._concerned().items()})
+
+    def _confuse(self) -> Shown:
+        """Answers about contracts of others, and of nobody."""
+        wrong = {name: (each.id, False) for name, each in self._contracts.items()}
+        return self._answers(wrong | {f"{self.name}.ghost": (self._rng.getrandbits(40), True)})
+
+    def _covet(self) -> Shown:
+        """Asks for everything and takes nothing."""
+        return {(REQUEST, ""): Request(self._version, _HUGE_W, Priority.MEDIUM).encode()}
+
+    def _seize(self) -> Shown:
+        """A contract with everybody's suppliers that nobody offered."""
+        suppliers = sorted({part.supplier for each in self._contracts.values() for part in each.parts})[:32]
+        parts = tuple(Part(supplier, 50.0, 52.5) for supplier in suppliers)
+        return (
+            {(CONTRACT, ""): Contract(7, self._version, True, 3600, Priority.LOW, parts).encode()}
+            if parts
+            else {}
+        )
+
+    def _nonsense(self) -> Shown:
+        """Messages of every label that are none."""
+        wrong: list[Any] = [None, [], {}, {"id": -1}, {"w": 1e308}, {"parts": [[]]}, "x" * 6000, [[1, 2, 3]]]
+        return {
+            (label, ""): orjson.dumps(self._rng.choice(wrong))
+            for label in (REQUEST, OFFER, CONTRACT, COMPLEMENT, CONFIRM)
+        }
+
+    def _concerned(self) -> dict[str, Contract]:
+        own = f"{self.name}.s"
+        return {name: each for name, each in self._contracts.items() if each.part_of(own)}
+
+    def _answers(self, words: dict[str, tuple[int, bool]]) -> Shown:
+        table: Answers = {name: (Answer(number, agreed),) for name, (number, agreed) in words.items()}
+        return {(CONFIRM, ""): encode_answers(table)} if table else {}
+
+    # ---- tricks of a node ---------------------------------------------------------------------
+
+    def _garbage(self) -> None:
+        """Bytes that are no frames."""
+        for peer in self._links.neighbours:
+            for size in (0, 1, 8, 100, MAX_BODY_BYTES // 4):
+                self._links.send(peer, self._rng.randbytes(size))
+
+    def _echo(self) -> None:
+        """What it heard before, once more, as if just passed on."""
+        for data in self._rng.sample(self._heard, min(10, len(self._heard))):
+            try:
+                frame = decode(data)
+            except FrameError:
+                continue
+            for lsa in frame.lsas:
+                lsa.path = [*dict.fromkeys([*lsa.path, self.name])]
+            self._send(frame)
+
+    def _flood(self) -> None:
+        """More LSAs, names, labels, origins, heartbeats and rosters than anybody could hold."""
+        numbers = [self._rng.randrange(10_000) for _ in range(_FLOOD)]
+        what = self._rng.choice(("lsas", "labels", "large", "origins", "rosters"))
+        frame = Frame()
+        if what == "lsas":
+            frame.lsas = [self._lsa(f"x{i}", [(REQUEST, "", b'{"id":1,"w":1.0,"prio":0}')]) for i in numbers]
+        elif what == "labels":
+            frame.lsas = [self._lsa(f"x{i}", [(f"L{i}", f"{self.name}.y{i}", b"1")]) for i in numbers]
+        elif what == "large":
+            large = b'"%s"' % (b"x" * 4000)
+            frame.lsas = [self._lsa(f"x{i}", [(f"L{j}", "", large) for j in range(9)]) for i in numbers[:3]]
+        elif what == "origins":
+            frame.lsas = [self._lsa("t", [(REQUEST, "", b"{}")], f"ghost{i}") for i in numbers]
+            frame.beats = [Beat(f"ghost{i}", 1, 9, 3, 255, 7, i) for i in numbers]
+        else:
+            entries = [(f"{self.name}.x{i}", 2**31) for i in numbers]
+            frame.rosters = [Roster(self.name, 1, 2**31, entries)]
+            frame.ask_lsas = [name for name, _ in entries]
+        self._send(frame)
+
+
+TWIN_TRICKS: dict[str, Callable[[Liar], Shown]] = {
+    "offer": Liar._offer, "confirm": Liar._confirm, "deny": Liar._deny, "confuse": Liar._confuse,
+    "covet": Liar._covet, "seize": Liar._seize, "nonsense": Liar._nonsense,
+}  # fmt: skip
+TRICKS = (*TWIN_TRICKS, "garbage", "flood", "echo")

@@ -1,0 +1,94 @@
+"""What a storm is: buildings, and faults at fixed moments. Plain data, so it can be printed and cut down."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..sim.topology import parts
+
+Argument = str | float
+LIAR = "liar"
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """One node: whom it sends to, its `[[twin]]` tables, and what its meters read at first, in W."""
+
+    name: str
+    neighbours: tuple[str, ...]
+    twins: tuple[Mapping[str, Any], ...]
+    powers_w: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that happens at a moment; `number` names it for good, whatever is left out beside it."""
+
+    number: int
+    at_s: float
+    kind: str
+    arguments: tuple[Argument, ...]
+
+    def __str__(self) -> str:
+        shown = " ".join(f"{each:g}" if isinstance(each, float) else each for each in self.arguments)
+        return f"{self.number:3} {self.at_s:7.2f} s  {self.kind} {shown}"
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """A microgrid and its troubles, which end after `trouble_s`."""
+
+    seed: int
+    buildings: tuple[Building, ...]
+    faults: tuple[Fault, ...]
+    trouble_s: float
+    liar: tuple[str, ...] = ()  # the neighbours of one more node, which lies
+    calm: bool = False  # the liar is the only trouble: contracts among the others must last
+
+    def reduced(self, keep: Collection[int] | None = None, without: Collection[str] = ()) -> "Storm":
+        """The same with only the faults numbered in `keep`, and without some nodes ("n3") or twins ("n1.t2").
+
+        Raises ValueError for a fault, node or twin that is not there.
+        """
+        known = {fault.number for fault in self.faults}
+        names = {building.name for building in self.buildings}
+        twins = {f"{building.name}.{twin['name']}" for building in self.buildings for twin in building.twins}
+        for number in set(keep or ()) - known:
+            raise ValueError(f"keep = {number}: no such fault; there are 0 .. {len(known) - 1}")
+        for name in set(without) - names - twins:
+            raise ValueError(f"without = {name!r}: no such node or twin in seed {self.seed}")
+        return replace(
+            self,
+            buildings=tuple(_reduced(each, without) for each in self.buildings if each.name not in without),
+            liar=tuple(name for name in self.liar if name not in without),
+            faults=tuple(fault for fault in self.faults if keep is None or fault.number in keep),
+        )
+
+    def connected(self) -> bool:
+        """Whether every node can be reached from every other, over links in both directions."""
+        links = {building.name: list(building.neighbours) for building in self.buildings}
+        return len(set(parts(links).values())) == 1
+
+    def lines(self) -> list[str]:
+        """The storm for people."""
+        text = []
+        for building in self.buildings:
+            text.append(f"{building.name} -> {' '.join(building.neighbours) or 'nobody'}")
+            for twin in building.twins:
+                text.append("    " + " ".join(f"{key}={value}" for key, value in twin.items()))
+            if building.powers_w:
+                text.append("    reads " + " ".join(f"{k}={v:g} W" for k, v in building.powers_w.items()))
+        if self.liar:
+            text.append(f"{LIAR} -> {' '.join(self.liar)}")
+        return [*text, *map(str, self.faults), f"all is well again after {self.trouble_s:g} s"]
+
+
+def _reduced(building: Building, without: Collection[str]) -> Building:
+    twins = tuple(each for each in building.twins if f"{building.name}.{each['name']}" not in without)
+    inputs = {twin.get(key) for twin in twins for key in ("input", "production_input")}
+    return replace(
+        building,
+        neighbours=tuple(each for each in building.neighbours if each not in without),
+        twins=twins,
+        powers_w={key: power_w for key, power_w in building.powers_w.items() if key in inputs},
+    )

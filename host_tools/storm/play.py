@@ -1,0 +1,121 @@
+"""One storm from calm to calm: the invariants after every event, the bounds at the end."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from . import judge
+from .plan import Storm
+from .stage import Stage
+
+_LOOKS = 4  # one a second; what all of them show is no passing state of a negotiation
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a storm went; times in simulated seconds. `violations` are of the first moment that had any."""
+
+    seed: int
+    violations: tuple[str, ...]
+    at_s: float
+    events: int
+    checks: int
+    faults: Counter[str]
+    settled_s: int  # from healing until all nodes agreed
+
+
+class _Broken(Exception):
+    """What must hold does not."""
+
+
+def play(storm: Storm) -> Outcome:
+    """Play it; the same storm has the same outcome."""
+    run = _Run(storm)
+    violations: tuple[str, ...] = ()
+    try:
+        run.trouble()
+        run.recovery()
+    except _Broken as found:
+        violations = found.args
+    except Exception as error:  # whatever escapes a node ends it on the Pi
+        violations = (f"{type(error).__name__}: {error}",)
+    finally:
+        run.stage.world.close()
+    world = run.stage.world
+    return Outcome(
+        storm.seed, violations, world.clock.now_s(), world.events, run.checks, run.struck, run.settled_s
+    )
+
+
+class _Run:
+    """The state of one play."""
+
+    def __init__(self, storm: Storm) -> None:
+        self.storm = storm
+        self.stage = Stage(storm)
+        self.checks = 0
+        self.struck: Counter[str] = Counter()
+        self.settled_s = 0
+        self._acted = 0
+        self._lateness_s = _lateness_s(storm)
+        self._bonds: dict[str, int] = {}  # contracts that no liar may end
+
+    def trouble(self) -> None:
+        for fault in self.storm.faults:
+            self._pass_until(fault.at_s)
+            if self.storm.calm and not self._bonds:
+                self._bonds = judge.bonds(self.stage.world)
+            self.stage.strike(fault)
+            self.struck[fault.kind] += 1
+            self._check()
+        self._pass_until(self.storm.trouble_s)
+
+    def recovery(self) -> None:
+        """Heal everything, and see that agreement and service come back in time."""
+        self.stage.heal()
+        world = self.stage.world
+        hungry: dict[str, float] = {}
+        lasting: list[set[str]] = []
+        for passed_s in range(1, judge.RECOVERY_S + 1):
+            self._pass_until(world.clock.now_s() + 1.0)
+            lasting = [*lasting[1 - _LOOKS :], judge.unsettled(world)]
+            stays = set.intersection(*lasting)
+            if stays:
+                self.settled_s = passed_s
+                if passed_s >= judge.CONVERGED_S + _LOOKS:
+                    raise _Broken(*sorted(stays))
+            unmet = any(line.startswith("reach") for line in lasting[-1])
+            waiting = set() if unmet else judge.starving(world)
+            hungry = {name: hungry.get(name, passed_s) for name in waiting}
+            late = [name for name, since_s in hungry.items() if passed_s - since_s >= judge.SERVED_S]
+            if late:
+                raise _Broken(*(f"service {name} waits though there is power for it" for name in late))
+
+    def _pass_until(self, moment_s: float) -> None:
+        world = self.stage.world
+        world.run(moment_s - world.clock.now_s(), self._check)
+
+    def _check(self) -> None:
+        if self.stage.world.acted == self._acted:
+            return  # no twin can have changed
+        self._acted = self.stage.world.acted
+        self.checks += 1
+        found = judge.alarms(self.stage.world) + self._haunted()
+        if self._bonds:
+            held = judge.bonds(self.stage.world)
+            lost = [name for name, number in self._bonds.items() if held.get(name) != number]
+            found += [f"loyalty {name} lost its contract though only a liar did harm" for name in lost]
+        if found:
+            raise _Broken(*found)
+
+    def _haunted(self) -> list[str]:
+        """What is left of nodes that are off. A liar may repeat their words, so then nothing is promised."""
+        now_s = self.stage.world.clock.now_s()
+        bound_s = judge.GONE_S + self._lateness_s
+        gone = {name for name, died_s in self.stage.died_s.items() if now_s - died_s > bound_s}
+        return judge.haunted(self.stage.world, gone) if gone and not self.storm.liar else []
+
+
+def _lateness_s(storm: Storm) -> float:
+    """How late a word of a node may arrive: held back on every link of a path."""
+    delays_s = [float(fault.arguments[-1]) for fault in storm.faults if fault.kind == "quality"]
+    return max(delays_s, default=0.0) * (len(storm.buildings) - 1)

@@ -1,0 +1,73 @@
+"""What came of many storms: one summary, and a trace with its replay command for each that failed."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from .draw import draw
+from .play import Outcome, play
+from .shrink import Shrinker
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome of one seed; `trace` tells how it failed, empty when it did not."""
+
+    outcome: Outcome
+    trace: str = ""
+
+
+def try_seed(seed: int) -> Result:
+    """Play the storm of a seed, and shrink it when it fails."""
+    storm = draw(seed)
+    outcome = play(storm)
+    if not outcome.violations:
+        return Result(outcome)
+    shrinker = Shrinker(storm, outcome)
+    shrinker.run()
+    return Result(outcome, trace(shrinker))
+
+
+def trace(shrinker: Shrinker) -> str:
+    """The smallest storm found, what it broke, and how to play it again."""
+    outcome = shrinker.outcome
+    broke = [f"broken at {outcome.at_s:.2f} s: {line}" for line in outcome.violations]
+    return "\n".join([f"seed {outcome.seed}", *shrinker.storm.lines(), *broke, shrinker.command, ""])
+
+
+@dataclass
+class Summary:
+    """Sums over seeds; times in simulated seconds."""
+
+    seeds: int = 0
+    simulated_s: float = 0.0
+    events: int = 0
+    checks: int = 0
+    settled_max_s: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    broken: list[int] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one seed."""
+        self.seeds += 1
+        self.simulated_s += outcome.at_s
+        self.events += outcome.events
+        self.checks += outcome.checks
+        self.settled_max_s = max(self.settled_max_s, outcome.settled_s)
+        self.faults += outcome.faults
+        if outcome.violations:
+            self.broken.append(outcome.seed)
+
+    def figures(self, wall_s: float) -> dict[str, Any]:
+        """What stands in storm.json; `wall_s` is how long it took."""
+        return {
+            "seeds": self.seeds,
+            "simulated_hours": round(self.simulated_s / 3600, 2),
+            "events": self.events,
+            "invariants_checked": self.checks,
+            "invariants_broken": len(self.broken),
+            "broken_seeds": sorted(self.broken),
+            "settled_max_s": self.settled_max_s,
+            "faults": dict(sorted(self.faults.items())),
+            "seeds_per_minute": round(60 * self.seeds / wall_s, 1),
+        }

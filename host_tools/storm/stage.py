@@ -1,0 +1,122 @@
+"""A storm's microgrid in a virtual world, and what each kind of fault does to it."""
+
+import random
+
+from edge.net.memory import LinkQuality
+
+from ..world import World, WorldNode
+from .liar import Liar
+from .plan import LIAR, Fault, Storm
+
+LATENCY_S = 0.02
+_READ_EVERY_S = 2.0
+_GOOD = LinkQuality(latency_s=LATENCY_S)
+_UNDEFINED = "undefined"
+_SILENT = "silent"
+
+
+class Stage:
+    """Where a storm is played."""
+
+    def __init__(self, storm: Storm) -> None:
+        self.world = World(storm.seed, LATENCY_S)
+        self._rng = random.Random(storm.seed)
+        self._powers_w = {each.name: dict(each.powers_w) for each in storm.buildings}
+        self._failing: dict[tuple[str, str], tuple[str, float]] = {}  # meter: how, until when
+        self.died_s: dict[str, float] = {}  # since when a node is off
+        self._liar = Liar(self.world, LIAR, storm.liar, random.Random(storm.seed))
+        for building in storm.buildings:
+            heard_by_liar = (LIAR,) if building.name in storm.liar else ()
+            self.world.add(building.name, (*building.neighbours, *heard_by_liar), building.twins)
+        self._links = [(each.name, peer) for each in storm.buildings for peer in each.neighbours]
+        self.world.boot()
+        for node in self.world.nodes.values():
+            self._read_later(node, self._rng.uniform(0.0, 1.0))
+
+    def strike(self, fault: Fault) -> None:
+        """Let a fault happen; it passes over what a reduced storm does not have."""
+        match fault.kind, fault.arguments:
+            case "quality", (str(a), str(b), *numbers) if (a, b) in self._links:
+                loss, duplicate, corrupt, delay, max_delay_s = map(float, numbers)
+                quality = LinkQuality(LATENCY_S, loss, duplicate, corrupt, delay, max_delay_s)
+                self.world.network.set_quality(a, b, quality)
+            case "cut", (str(a), str(b)) if (a, b) in self._links:
+                self.world.network.cut(a, b)
+            case "heal", (str(a), str(b)) if (a, b) in self._links:
+                self.world.network.heal(a, b)
+            case "partition", names:
+                for a, b in self._links:
+                    if (a in names) != (b in names):
+                        self.world.network.cut(a, b)
+            case "mend", ():
+                self._mend()
+            case "lie", (str(trick), float(seconds)):
+                self._liar.lie(trick, seconds)
+            case _, (str(name), *_) if name in self.world.nodes:
+                self._strike_node(self.world.nodes[name], fault)
+
+    def heal(self) -> None:
+        """All links, meters and nodes are well again, and the liar has gone."""
+        self._liar.vanish()
+        self._mend()
+        for a, b in self._links:
+            self.world.network.set_quality(a, b, _GOOD)
+        self._failing.clear()
+        for node in self.world.nodes.values():
+            self._start(node)
+
+    def _strike_node(self, node: WorldNode, fault: Fault) -> None:
+        match fault.kind, fault.arguments:
+            case "kill" | "stop", (_, str(disk), float(off_s)) if node.alive:
+                if fault.kind == "stop":
+                    node.node.close()
+                node.kill()
+                self.died_s[node.name] = self.world.clock.now_s()
+                _treat_disk(node, disk)
+                self.world.after(off_s, lambda: self._start(node))
+            case "drift", (_, float(rate)):
+                node.clock.run_at(rate)
+            case "wall", (_, float(step_s)):
+                node.clock.wall_error_s += step_s
+            case "power", (_, str(device), float(power_w)) if device in self._powers_w[node.name]:
+                self._powers_w[node.name][device] = power_w
+                self._read(node, device)
+            case "meter", (_, str(device), str(how), float(seconds)):
+                self._failing[node.name, device] = how, self.world.clock.now_s() + seconds
+
+    def _start(self, node: WorldNode) -> None:
+        if not node.alive:
+            node.clock.restart(self._rng.uniform(0.0, 30.0))  # the machine was off
+            del self.died_s[node.name]
+            node.boot()
+
+    def _mend(self) -> None:
+        for a, b in self._links:
+            self.world.network.heal(a, b)
+
+    # ---- meters -------------------------------------------------------------------------------
+
+    def _read_later(self, node: WorldNode, delay_s: float) -> None:
+        def read_all() -> None:
+            for device in self._powers_w[node.name]:
+                self._read(node, device)
+            self._read_later(node, _READ_EVERY_S)
+
+        self.world.after(delay_s, read_all)
+
+    def _read(self, node: WorldNode, device: str) -> None:
+        how, until_s = self._failing.get((node.name, device), ("", 0.0))
+        if self.world.clock.now_s() >= until_s:
+            node.meters.say(device, self._powers_w[node.name][device])
+        elif how != _SILENT:
+            node.meters.say(device, None if how == _UNDEFINED else float(how))
+
+
+def _treat_disk(node: WorldNode, how: str) -> None:
+    """Lost: the file is gone. Spoiled: half of it is there."""
+    file = node.config.state_dir / "state.json"
+    if how == "lost":
+        file.unlink(missing_ok=True)
+    elif how == "spoiled" and file.exists():
+        data = file.read_bytes()
+        file.write_bytes(data[: len(data) // 2])

@@ -1,0 +1,19 @@
+"""Storms over whole microgrids: no seed breaks an invariant, and all of them heal."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from host_tools.storm.draw import draw
+from host_tools.storm.play import play
+
+FOUND = tomllib.loads(Path(__file__).with_name("storm_seeds.toml").read_text()).get("storm", [])
+SEEDS = sorted({*range(50), *(each["seed"] for each in FOUND)})
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_storm_breaks_no_invariant_and_heals(seed):
+    outcome = play(draw(seed))
+    assert outcome.violations == (), f"python -m host_tools storm --replay {seed}"
+    assert outcome.checks > 100
