@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from .messages import Part, round_w
 from .policies import SeenOffer
-from .rules import EPSILON_W, MAX_PARTS, MIN_POWER_W, with_margin
+from .rules import CRUMB_RATIO, EPSILON_W, MAX_PARTS, MIN_POWER_W, with_margin
 
 
-def compose(offers: Sequence[SeenOffer], power_w: float, *, partial: bool) -> list[Part]:
-    """Parts that together give `power_w`, offers in the order given; none when they do not suffice,
-    unless `partial` takes what there is."""
+def compose(offers: Sequence[SeenOffer], power_w: float, least_w: float) -> list[Part]:
+    """Parts that together give `power_w`, offers in the order given, crumbs last, or what there is when
+    that is `least_w` or more; else none."""
     missing_w, parts = power_w, []
-    for seen in offers:
+    for seen in sorted(offers, key=lambda seen: seen.offer.power_w < CRUMB_RATIO * power_w):
         share_w = round_w(min(missing_w, seen.offer.power_w))
         if share_w < MIN_POWER_W:
             continue
@@ -19,13 +19,13 @@ def compose(offers: Sequence[SeenOffer], power_w: float, *, partial: bool) -> li
         missing_w -= share_w
         if missing_w <= EPSILON_W or len(parts) == MAX_PARTS:
             break
-    return parts if missing_w <= EPSILON_W or partial else []
+    return parts if power_w - missing_w >= least_w - EPSILON_W else []
 
 
 def compose_urgently(offers: Sequence[SeenOffer], power_w: float) -> list[Part]:
     """The same, with power that suppliers would take from others: all that is free first, and the rest
     from as few suppliers as possible."""
-    parts = compose(offers, power_w, partial=True)[: MAX_PARTS - 1]
+    parts = compose(offers, power_w, 0.0)[: MAX_PARTS - 1]
     missing_w = power_w - sum(part.power_w for part in parts)
     by_supplier = {part.supplier: part for part in parts}
     left = sorted(offers, key=lambda seen: (seen.offer.urgent_w, seen.hops, seen.supplier))

@@ -16,6 +16,7 @@ from .policies import ConsumerPolicy, SeenOffer
 from .rules import (
     ALERT_SAID_S,
     CONTRACT_S,
+    CRUMB_RATIO,
     EPSILON_W,
     MARGIN,
     MAX_PARTS,
@@ -256,8 +257,10 @@ class Consumer:
         if not want_w:
             self.request = None
         elif old is None or abs(old.power_w - want_w) > MARGIN * old.power_w:
-            settings = self.settings
-            self.request = Request(self._next_id(), want_w, settings.priority, partial=settings.partial)
+            settings, spare_w = self.settings, round_w(max(0.0, want_w - self.missing_w))
+            self.request = Request(
+                self._next_id(), want_w, settings.priority, partial=settings.partial, spare_w=spare_w
+            )
             self._offers.clear()
             self._asked_s = now_s
         elif self._alert_since_s is None:
@@ -307,12 +310,13 @@ class Consumer:
         if now_s < self._asked_s + self._policy.patience_s:
             return []
         want_w = min(request.power_w, self._uncovered_w())
+        least_w = min(want_w, self.missing_w)  # less by the margin of the main contract
         ordered = self._policy.order(offers, want_w)
-        parts = compose(ordered, want_w, partial=False)
+        parts = compose(ordered, want_w, least_w)
         if not parts and request.priority is Priority.HIGH and now_s >= self._asked_s + URGENT_WAIT_S:
             parts = compose_urgently(ordered, want_w)
         if not parts and self.settings.partial and now_s >= self._asked_s + PARTIAL_WAIT_S:
-            parts = compose(ordered, want_w, partial=True)
+            parts = compose(ordered, want_w, CRUMB_RATIO * want_w)
         return parts
 
     def _uncovered_w(self) -> float:

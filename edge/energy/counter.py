@@ -19,7 +19,6 @@ from .policies import ProducerPolicy, SeenRequest
 from .rules import (
     CURTAIL_S,
     MARGIN,
-    MIN_OFFER_RATIO,
     MIN_POWER_W,
     OFFER_GRACE_S,
     OFFER_VALIDITY_S,
@@ -173,7 +172,7 @@ class Counter:
         power_w = round_w(min(within_w, request.power_w))
         max_w = round_w(min(within_w, with_margin(power_w)))
         part = power_w < request.power_w
-        if (part and whole) or power_w < max(MIN_POWER_W, MIN_OFFER_RATIO * request.power_w):
+        if (part and whole) or power_w < MIN_POWER_W:
             power_w = max_w = 0.0
         urgent_w = self._urgent_w(seen, with_margin(request.power_w) - max_w)
         if offer is None:

@@ -31,6 +31,7 @@ class Request:
     """A need of a consumer, or what it needs beyond its main contract.
 
     `alert` says that it is unserved although its node could serve it, `alert_s` for how long when said.
+    `spare_w` of it would only restore the margin of the main contract: the need is met without.
     """
 
     id: int
@@ -39,9 +40,17 @@ class Request:
     alert: bool = False
     alert_s: float = 0.0
     partial: bool = False  # a part of it is better than nothing
+    spare_w: float = 0.0
+
+    @property
+    def least_w(self) -> float:
+        """What meets the need, in W."""
+        return round_w(self.power_w - self.spare_w)
 
     def encode(self) -> bytes:
         fields = {"id": self.id, "w": self.power_w, "prio": self.priority}
+        if self.spare_w:
+            fields["spare"] = self.spare_w
         if self.partial:
             fields["part"] = True
         if self.alert:

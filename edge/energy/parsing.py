@@ -22,9 +22,11 @@ def parse_request(data: bytes) -> Request:
     """A consumer's request."""
     fields = read_object(data)
     alert_s = number(fields.get("alert_s", 0.0), 0.0, 1e9)
+    power_w = power(fields["w"])
+    spare_w = number(fields.get("spare", 0.0), 0.0, power_w)
     return Request(
-        integer(fields, "id"), power(fields["w"]), _priority(fields), "alert_s" in fields, alert_s,
-        fields.get("part", False) is True,
+        integer(fields, "id"), power_w, _priority(fields), "alert_s" in fields, alert_s,
+        fields.get("part", False) is True, spare_w,
     )  # fmt: skip
 
 

@@ -36,6 +36,19 @@ def test_a_rise_is_asked_for_by_itself_and_supplied_beside_the_main_contract(tab
     assert [kind for kind, _ in told if kind is EventKind.START] == [EventKind.START] * 2
 
 
+def test_what_meets_the_need_is_taken_though_the_margin_cannot_be_restored(table):
+    table.suppliers["n.b"].set_capacity(38.0)
+    consumer = table.consumers["n.c"]
+    consumer.set_need(50.0)
+    table.talk()
+    consumer.set_need(90.0)
+    consumer.step(table.now_s)
+    assert (consumer.request.power_w, consumer.request.least_w) == (40.0, 37.5)
+    table.talk()
+    assert consumer.satisfied
+    assert consumer.extra.max_w == pytest.approx(38.0)
+
+
 def test_the_second_contract_joins_the_first_and_both_books_follow(table, told):
     consumer = table.consumers["n.c"]
     consumer.set_need(50.0)

@@ -197,7 +197,8 @@ def test_a_part_that_was_of_no_use_goes_to_whom_it_serves():
     assert set(supplier.offers()) == {"n.a"}  # it may be composing right now
     assert supplier.wake_s == pytest.approx(0.3)
     supplier.step(0.3)
-    assert set(supplier.offers()) == {"n.b"}
+    assert supplier.offers()["n.b"].max_w == 36.75
+    assert supplier.offers()["n.a"].power_w == 1.25  # crumbs may be all that somebody lacks
 
 
 def test_the_rests_of_all_suppliers_gather_at_one_request_wherever_it_comes_from():

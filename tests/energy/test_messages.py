@@ -27,10 +27,12 @@ json_values = st.recursive(
 alerts = st.none() | st.floats(0, 1e6).map(lambda s: round(s, 1))
 
 
-@given(ids, powers, st.sampled_from(Priority), alerts, st.booleans())
-def test_a_request_survives(number, power_w, priority, alert_s, partial):
-    request = Request(number, power_w, priority, alert_s is not None, alert_s or 0.0, partial)
+@given(ids, powers, st.sampled_from(Priority), alerts, st.booleans(), st.floats(0, 1))
+def test_a_request_survives(number, power_w, priority, alert_s, partial, spare):
+    spare_w = round_w(spare * power_w)
+    request = Request(number, power_w, priority, alert_s is not None, alert_s or 0.0, partial, spare_w)
     assert parse_request(request.encode()) == request
+    assert 0 <= request.least_w <= power_w
 
 
 @given(ids, powers, st.integers(0, 9), st.floats(0, 1e6), st.just(0.0) | powers)

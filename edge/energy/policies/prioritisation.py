@@ -21,4 +21,4 @@ class Prioritisation(ProducerPolicy):
 
 def _urgency(seen: SeenRequest, now_s: float) -> tuple[int, int, float, str]:
     request = seen.request
-    return -request.priority, -int(seen.alert_s(now_s)), request.power_w, seen.consumer
+    return -request.priority, -int(seen.alert_s(now_s)), request.least_w, seen.consumer
