@@ -6,8 +6,6 @@ LSAs it lacks: a lost frame is healed within `BEAT_S` and the way there and back
 cost is one small message per link, origin and beat, whatever the number of twins.
 """
 
-from dataclasses import replace
-
 from ..space.errors import SpaceFull
 from ..space.exchange import meet, reincarnate, roster
 from ..space.names import NIL
@@ -93,9 +91,10 @@ class Digest:
         origins.hops[number] = beat.hops + 1
         self._announced[number] = (peer, beat)
         if beat.hops + 1 < MAX_PATH:
+            passed_on = self._beat_of(number, life_s)
             for other in self._outbox.peers:
                 if other not in (peer, beat.origin):
-                    self._outbox.beat(other, self._beat_of(number, life_s))
+                    self._outbox.beat(other, passed_on)
         if self._differs(number):
             self._ask(number)
 
@@ -110,7 +109,7 @@ class Digest:
                     self._ask(number)
         elif peer == beat.origin and peer in self._outbox:  # it has restarted and forgotten how far it was
             incarnation, sequence = origins.incarnation[number], origins.sequence[number]
-            self._outbox.beat(peer, replace(beat, incarnation=incarnation, sequence=sequence))
+            self._outbox.beat(peer, beat._replace(incarnation=incarnation, sequence=sequence))
 
     def answer_roster(self, peer: str, origin: str) -> None:
         """A neighbour asks what is held of an origin."""
@@ -158,7 +157,7 @@ class Digest:
 
     def _beat_of(self, number: int, life_s: int) -> Beat:
         _, beat = self._announced[number]
-        return replace(beat, hops=self._space.origins.hops[number], life_s=life_s)
+        return beat._replace(hops=self._space.origins.hops[number], life_s=life_s)
 
     def _differs(self, number: int) -> bool:
         """Whether we hold something else than the origin announced; newer knowledge is no difference."""
@@ -166,7 +165,7 @@ class Digest:
         _, beat = self._announced[number]
         if beat.incarnation != origins.incarnation[number] or origins.sequence[number] > beat.sequence:
             return False
-        return (beat.count, beat.checksum) != (origins.count[number], origins.checksum[number])
+        return (beat.lsas, beat.checksum) != (origins.count[number], origins.checksum[number])
 
     def _ask(self, number: int) -> None:
         self._asked_tick[number] = self._space.tick

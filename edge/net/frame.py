@@ -13,7 +13,7 @@ import re
 import struct
 import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -39,9 +39,9 @@ class FrameError(ValueError):
     """A frame that is refused; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """An origin lives: its incarnation, newest change number, distance in links, and digest.
+class Beat(NamedTuple):
+    """An origin lives: its incarnation, newest change number, distance in links, and digest: how many LSAs
+    it has, and their checksum.
 
     `life_s`: for how long its word is good; less than at first when somebody passes it on later.
     """
@@ -51,7 +51,7 @@ class Beat:
     sequence: int
     hops: int
     life_s: int
-    count: int
+    lsas: int
     checksum: int
 
 
@@ -134,10 +134,7 @@ def encode(frame: Frame, lsas: list[bytes] | None = None) -> bytes:
 
 def _encode_beat(beat: Beat) -> bytes:
     name = beat.origin.encode()
-    numbers = _BEAT.pack(
-        beat.incarnation, beat.sequence, beat.hops, beat.life_s, beat.count, beat.checksum
-    )  # fmt: skip
-    return bytes([len(name)]) + name + numbers
+    return bytes([len(name)]) + name + _BEAT.pack(*beat[1:])
 
 
 # ---- decoding: everything is checked here, at the door -------------------------------------------

@@ -17,6 +17,7 @@ class Outbox:
         self._links = links
         self._frames: dict[str, Frame] = {peer: Frame() for peer in links.neighbours}
         self._lsas: dict[str, dict[str, bytes]] = {peer: {} for peer in links.neighbours}
+        self._beats: dict[str, dict[str, Beat]] = {peer: {} for peer in links.neighbours}
         self.too_large = 0
 
     @property
@@ -32,7 +33,8 @@ class Outbox:
 
     def _filled(self, peer: str) -> bool:
         frame = self._frames[peer]
-        return bool(self._lsas[peer] or frame.beats or frame.rosters or frame.ask_roster or frame.ask_lsas)
+        waits = self._lsas[peer] or self._beats[peer]
+        return bool(waits or frame.rosters or frame.ask_roster or frame.ask_lsas)
 
     def filled(self) -> list[str]:
         """The neighbours something waits for."""
@@ -45,8 +47,11 @@ class Outbox:
 
     def beat(self, peer: str, beat: Beat) -> None:
         """Add a heartbeat; only the newest of an origin leaves."""
-        beats = [each for each in self._frames[peer].beats if each.origin != beat.origin]
-        self._frames[peer].beats = [*beats[-MAX_BEATS + 1 :], beat]
+        beats = self._beats[peer]
+        beats.pop(beat.origin, None)
+        beats[beat.origin] = beat
+        if len(beats) > MAX_BEATS:
+            del beats[next(iter(beats))]
 
     def ask_roster(self, peer: str, origin: str) -> None:
         """Ask which LSAs of an origin the peer holds."""
@@ -68,7 +73,8 @@ class Outbox:
         """Send everything; a frame the link drops is lost, and healed by the digest."""
         for peer in self.filled():
             frame, lsas = self._frames[peer], self._lsas[peer]
-            self._frames[peer], self._lsas[peer] = Frame(), {}
+            frame.beats = list(self._beats[peer].values())
+            self._frames[peer], self._lsas[peer], self._beats[peer] = Frame(), {}, {}
             *full, last = _batches(lsas.values())
             if sum(map(len, last)) > _RIDE_BYTES:
                 full.append(last)
