@@ -4,7 +4,7 @@ First go offers of all that is asked, in the order of the policy. What is left i
 alone: it is offered as a part. Suppliers that each gave their rest to another request would block all of
 them, so a policy may name an order of parts that all suppliers share: then the rests gather at one
 request, and a part elsewhere is taken back when it has been of no use for a moment. Under a policy
-without such an order parts lapse soon. Offers that stand grow, never shrink.
+without such an order parts lapse soon. An offer that stands may grow, and be taken back as a whole.
 """
 
 import math
@@ -54,6 +54,8 @@ class Counter:
         self._policy = policy
         self._rng = rng
         self._requests: dict[str, SeenRequest] = {}
+        self._standing: dict[str, Promise] = {}  # offers by consumer, while a step lasts
+        self._nodes: Counts[str] = Counts()  # and how many go to each node
         self._stepped_s = 0.0
 
     @property
@@ -115,10 +117,18 @@ class Counter:
             self._reclaim(parts, now_s)
         shares = self._shares(capacity_w)
         self._curtail(shares, now_s)
+        self._standing = {each.consumer: each for each in self._book if not each.committed}
+        self._nodes = Counts(map(node_of, self._standing))
         available_w = max(0.0, capacity_w - self._book.reserved_w)
         for whole, queue in ((True, ordered), (False, ordered if parts is None else _high_first(parts))):
             for seen in queue:
-                share_w = shares.get(seen.consumer, math.inf) - self._book.held_w(seen.consumer)
+                if seen.consumer not in self._standing and not self._may_offer(seen, available_w):
+                    continue  # most of a flood ends here
+                share_w = (
+                    shares[seen.consumer] - self._book.held_w(seen.consumer)
+                    if seen.consumer in shares
+                    else math.inf
+                )
                 kept_w = aside(seen.consumer, now_s) if aside else 0.0
                 available_w -= self._make_offer(seen, available_w - kept_w, share_w, whole, now_s)
 
@@ -166,7 +176,7 @@ class Counter:
         """Offer to one request, the `whole` or also a part, or more than before; what that took of
         `available_w`."""
         request = seen.request
-        offer = self._book.offer_to(seen.consumer)
+        offer = self._standing.get(seen.consumer)
         before_w = offer.max_w if offer else 0.0
         within_w = max(0.0, min(available_w + before_w, share_w))
         power_w = round_w(min(within_w, request.power_w))
@@ -176,12 +186,14 @@ class Counter:
             power_w = max_w = 0.0
         urgent_w = self._urgent_w(seen, with_margin(request.power_w) - max_w)
         if offer is None:
-            if max_w + urgent_w < MIN_POWER_W or not self._has_place(seen):
+            if max_w + urgent_w < MIN_POWER_W or not self._displace(seen):
                 return 0.0
             offer = Promise(
                 seen.consumer, request.id, State.OFFERED, 0.0, 0.0, 0.0, request.priority, seen.hops
             )
             self._book.add(offer)
+            self._standing[seen.consumer] = offer
+            self._nodes[node_of(seen.consumer)] += 1
         elif max_w <= before_w:
             offer.urgent_w = urgent_w if max_w == before_w else offer.urgent_w
             return 0.0
@@ -197,19 +209,29 @@ class Counter:
             return 0.0
         return round_w(min(short_w, sum(each.max_w for each in self._book.interruptible(seen.consumer))))
 
-    def _has_place(self, seen: SeenRequest) -> bool:
-        """Whether one more offer may stand. One of high priority displaces another, and so does one to a
-        node that has clearly fewer than another: nobody can occupy all places."""
-        offers = [each for each in self._book if not each.committed]
-        if len(offers) < self._settings.offers_max:
-            return self._book.has_place_for(seen.consumer)
-        nodes = Counts(node_of(each.consumer) for each in offers)
-        own = nodes[node_of(seen.consumer)]
+    def _may_offer(self, seen: SeenRequest, available_w: float) -> bool:
+        """Whether there is power, and a place, for one more offer. There is a place for one of high priority
+        where another has it, and for one to a node that has clearly fewer than another: nobody can occupy
+        all places."""
         urgent = seen.request.priority is Priority.HIGH
-        for offer in reversed(offers):
-            crowded = nodes[node_of(offer.consumer)] > own + 1
+        if not urgent and available_w < MIN_POWER_W:
+            return False
+        if len(self._standing) < self._settings.offers_max:
+            return self._book.has_place_for(seen.consumer)
+        return urgent or max(self._nodes.values()) > self._nodes[node_of(seen.consumer)] + 1
+
+    def _displace(self, seen: SeenRequest) -> bool:
+        """Make the place that `_may_offer` spoke of; whether that could be done."""
+        if len(self._standing) < self._settings.offers_max:
+            return True
+        own = self._nodes[node_of(seen.consumer)]
+        urgent = seen.request.priority is Priority.HIGH
+        for offer in reversed(self._standing.values()):
+            crowded = self._nodes[node_of(offer.consumer)] > own + 1
             if offer.priority < Priority.HIGH and (urgent or crowded):
                 self._book.drop(offer)
+                self._nodes[node_of(offer.consumer)] -= 1
+                del self._standing[offer.consumer]
                 return True
         return False
 
