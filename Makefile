@@ -7,10 +7,17 @@ READY := .venv/.ready
 option = $(if $($(1)),--$(2) '$($(1))')
 run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call option,START,start) \
 	$(call option,SPEED,speed) $(call option,GRID_W,grid-w) $(call option,SEED,seed) $(call option,OUT,out)
+sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call option,POLICY,policy) \
+	$(call option,DATA,data) $(call option,START,start) $(call option,SEED,seed) $(call option,OUT,out)
+storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call option,OUT,out)
 memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb)
 
+SCENARIO ?= realistic
+storm: SEEDS ?= 1950
+storm: FIRST ?= 50
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench memtest micropython clean
+.PHONY: help setup run sim storm test lint format bench memtest micropython clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +26,12 @@ setup: $(READY) ## make the virtual environment and install what is missing
 
 run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= GRID_W= SEED= OUT=)
 	$(PYTHON) -m host_tools run $(strip $(run_options))
+
+sim: $(READY) ## simulate a scenario (SCENARIO= NODES= HOURS= POLICY= DATA= START= SEED= OUT= ARGS=)
+	$(PYTHON) -m host_tools sim $(SCENARIO) $(strip $(sim_options)) $(ARGS)
+
+storm: $(READY) ## play the storms that make test leaves out (SEEDS= FIRST= OUT= ARGS=)
+	$(PYTHON) -m host_tools storm $(strip $(storm_options)) $(ARGS)
 
 test: $(READY) ## run the tests (ARGS= for pytest)
 	$(PYTHON) -m pytest $(ARGS)

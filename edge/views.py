@@ -80,6 +80,7 @@ def twins(node: Node) -> list[dict[str, Any]]:
             "waiting_s": _waiting_s(node, twin.consumer.unserved_since_s),
             "gave_up": twin.consumer.gave_up,
             "response_s": _rounded(twin.consumer.response_s),
+            "unserved_w": round(twin.consumer.unserved_w, 3),
             "validated": twin.validated,
             "validated_across": twin.validated_across,
             "shed": twin.supplier.shed,

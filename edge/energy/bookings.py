@@ -5,12 +5,12 @@ power kept free. So no invariant of contracts rests on a forecast. Booked runs s
 other where they do not fit beside each other: that staggers them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .forecast import FreePower
 from .plans import Plan, Start
-from .rules import NEAR_S, OFFER_VALIDITY_S, SLOT_S, with_margin
+from .rules import CLAIM_S, NEAR_S, OFFER_VALIDITY_S, SLOT_S, with_margin
 
 _BOOKINGS_MAX = 16
 
@@ -24,6 +24,14 @@ class _Booking:
     ends_s: float
     expires_s: float  # while it is only offered
     firm: bool = False
+    claimed: bool = False
+
+    @property
+    def due_s(self) -> float:
+        """When it may have to go."""
+        if not self.firm:
+            return self.expires_s
+        return self.ends_s if self.claimed else min(self.ends_s, self.starts_s + CLAIM_S)
 
 
 class Bookings:
@@ -58,10 +66,12 @@ class Bookings:
         """A consumer has no plan any more."""
         self._bookings.pop(consumer, None)
 
-    def step(self, now_s: float) -> None:
-        """Drop what was not taken, and what is over."""
-        for booking in list(self._bookings.values()):
-            if now_s >= (booking.ends_s if booking.firm else booking.expires_s):
+    def step(self, now_s: float, claims: Callable[[str], bool]) -> None:
+        """Drop what was not taken, what is over, and runs that began elsewhere. `claims`: whether a consumer
+        asks for power here, or has some."""
+        for booking in [each for each in self._bookings.values() if now_s >= each.due_s]:
+            booking.claimed = booking.firm and now_s < booking.ends_s and claims(booking.consumer)
+            if not booking.claimed:
                 del self._bookings[booking.consumer]
 
     def starts(self) -> Mapping[str, Start]:
@@ -71,13 +81,12 @@ class Bookings:
     @property
     def due_s(self) -> float:
         """When `step` has something to do."""
-        moments = [each.ends_s if each.firm else each.expires_s for each in self._bookings.values()]
-        return min(moments, default=float("inf"))
+        return min((each.due_s for each in self._bookings.values()), default=float("inf"))
 
-    def set_aside_w(self, consumer: str, now_s: float) -> float:
-        """What is kept free now for others than that consumer, in W."""
+    def set_aside_w(self, consumer: str, now_s: float, held_w: Callable[[str], float]) -> float:
+        """What is kept free now for others than that consumer, beyond what contracts give them, in W."""
         return sum(
-            each.power_w
+            max(0.0, each.power_w - held_w(each.consumer))
             for each in self._bookings.values()
             if each.firm and each.consumer != consumer and each.starts_s - NEAR_S <= now_s < each.ends_s
         )

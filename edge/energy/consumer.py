@@ -53,6 +53,7 @@ class Consumer:
         self.request: Request | None = None
         self.unserved_since_s: float | None = None
         self.response_s = math.nan  # of the last need that was met: how long that took
+        self.unserved_w = 0.0  # and the most it missed meanwhile
         self._policy = policy
         self._next_id = next_id
         self._tell = tell  # of starts, changes and ends of contracts
@@ -245,7 +246,8 @@ class Consumer:
             self._given_up_w = 0.0
         elif not self.satisfied:
             if self.unserved_since_s is None:
-                self.unserved_since_s = now_s
+                self.unserved_since_s, self.unserved_w = now_s, 0.0
+            self.unserved_w = max(self.unserved_w, self.missing_w)
         elif self.unserved_since_s is not None:
             self.response_s = now_s - self.unserved_since_s
             self.unserved_since_s = self._alert_since_s = None

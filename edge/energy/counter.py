@@ -18,6 +18,7 @@ from .messages import Offer, Priority, Request, round_w
 from .policies import ProducerPolicy, SeenRequest
 from .rules import (
     CURTAIL_S,
+    GATHER_S,
     MARGIN,
     MIN_POWER_W,
     OFFER_GRACE_S,
@@ -86,9 +87,18 @@ class Counter:
         size, count = 4 * self._settings.promises_max, len(self._requests)
         return count < size and not crowds(consumer, self._requests, count, size, self._node)
 
+    def is_asked_by(self, consumer: str) -> bool:
+        """Whether a consumer's request stands."""
+        return consumer in self._requests
+
     def forget(self, consumer: str) -> None:
         """A consumer asks no more."""
         self._requests.pop(consumer, None)
+
+    def offer_until_s(self, consumer: str) -> float:
+        """Until when the offer to a consumer is good; 0 without one."""
+        offer = self._book.offer_to(consumer)
+        return offer.deadline_s - OFFER_GRACE_S if offer else 0.0
 
     def offers(self) -> dict[str, Offer]:
         """The offers that stand, by consumer."""
@@ -158,8 +168,12 @@ class Counter:
         return found
 
     def _reclaim(self, parts: list[SeenRequest], now_s: float) -> None:
-        """Take back parts that were of no use to their consumer, unless it is the first to get parts."""
+        """Take back parts that were of no use to their consumer, unless it is the first to get parts: for
+        that one they stand on, so that they do not lapse one by one while it waits for the last."""
         first = parts[0].consumer if parts else ""
+        kept = self._book.offer_to(first)
+        if kept and kept.part and now_s < kept.since_s + GATHER_S:
+            kept.deadline_s = now_s + OFFER_VALIDITY_S + OFFER_GRACE_S
         for offer in list(self._book):
             stale = not offer.committed and offer.part and now_s >= self._hold_until_s(offer)
             if stale and offer.consumer != first and offer.priority is not Priority.HIGH:

@@ -149,8 +149,8 @@ class Supplier:
         for promise in list(self.book):
             if promise.committed and now_s >= min(promise.deadline_s, promise.limit_by_s):
                 self.book.drop(promise)
-        self.bookings.step(now_s)
-        aside = self.bookings.set_aside_w if len(self.bookings) else None
+        self.bookings.step(now_s, self._is_claimed_by)
+        aside = self._set_aside_w if len(self.bookings) else None
         self._counter.step(self.capacity_w, now_s, aside)
 
     def note_free(self, wall_s: float) -> None:
@@ -161,6 +161,10 @@ class Supplier:
     def offers(self) -> dict[str, Offer]:
         """The offers that stand, by consumer."""
         return self._counter.offers()
+
+    def offer_until_s(self, consumer: str) -> float:
+        """Until when the offer to a consumer is good; 0 without one."""
+        return self._counter.offer_until_s(consumer)
 
     def answers(self) -> Answers:
         """The confirmation table: contracts agreed to while they stand, and refused ones."""
@@ -174,6 +178,12 @@ class Supplier:
         return table
 
     # ---- contracts ----------------------------------------------------------------------------
+
+    def _is_claimed_by(self, consumer: str) -> bool:
+        return self._counter.is_asked_by(consumer) or bool(self.book.of(consumer))
+
+    def _set_aside_w(self, consumer: str, now_s: float) -> float:
+        return self.bookings.set_aside_w(consumer, now_s, self.book.held_w)
 
     def _reconcile(self, consumer: str, now_s: float) -> None:
         """Bring the book in line with all that a consumer shows."""

@@ -28,7 +28,6 @@ from ..energy.rules import (
     DISABLED_S,
     EVENT,
     OFFER,
-    OFFER_VALIDITY_S,
     PLAN,
     REQUEST,
     STARTS,
@@ -44,6 +43,7 @@ _read_contract = lenient(parse_contract)
 _read_plan = lenient(parse_plan)
 _read_answers = lenient(parse_answers)
 _EVENT_LIFE_S = 5
+_RENEW_S = 2.0  # what would end so soon and goes on is said again
 _NOTE_S = 60.0  # what is free is noted once a minute for the forecast
 _PROPERTIES = 10  # of one LSA (thesis 5.1)
 _BESIDE_OFFERS = {"all": 1, "supplier": 2, "consumer": 2}  # events; confirmations, starts; request, contracts
@@ -114,7 +114,7 @@ class ProsumerTwin(Agent):
         self.validated = 0  # contracts
         self.validated_across = 0  # those with a supplier on another node
         self._due_s = 0.0
-        self._published: dict[tuple[str, str], bytes] = {}
+        self._published: dict[tuple[str, str], tuple[bytes, float]] = {}  # value, until when
         self.measured_w = (math.nan, math.nan)  # drawn and given, as last said
         self._role = (False, False)
 
@@ -279,7 +279,8 @@ class ProsumerTwin(Agent):
         if consumer.extra:
             wanted[COMPLEMENT, ""] = consumer.extra.encode(), 0
         for name, offer in supplier.offers().items():
-            wanted[OFFER, name] = offer.encode(), math.ceil(OFFER_VALIDITY_S)
+            life_s = math.ceil(supplier.offer_until_s(name) - self._clock.now_s())
+            wanted[OFFER, name] = offer.encode(), max(1, life_s)
         answers, starts = supplier.answers(), supplier.bookings.starts()
         if answers:
             wanted[CONFIRM, ""] = encode_answers(answers), 0
@@ -288,15 +289,16 @@ class ProsumerTwin(Agent):
         return wanted
 
     def _publish(self) -> None:
-        """Submit what differs from what the LSA shows."""
-        wanted = self._wanted()
+        """Submit what differs from what the LSA shows, or is about to end there and goes on."""
+        wanted, now_s = self._wanted(), self._clock.now_s()
         for label, query in [key for key in self._published if key not in wanted]:
             self.withdraw(label, query)
             del self._published[label, query]
         for (label, query), (value, life_s) in wanted.items():
-            changed = self._published.get((label, query)) != value
-            if changed and self.submit(label, value, query, life_s):
-                self._published[label, query] = value
+            shown, until_s = self._published.get((label, query), (b"", 0.0))
+            renewed = life_s > 0 and until_s < now_s + _RENEW_S < now_s + life_s
+            if (value != shown or renewed) and self.submit(label, value, query, life_s):
+                self._published[label, query] = value, now_s + life_s
 
     def _contract_event(self, kind: EventKind, contract: Contract) -> None:
         if kind is EventKind.START:

@@ -21,5 +21,6 @@ class Board:
         self.capacity_w, self.given_w = np.zeros(count), np.zeros(count)
         self.reserved_w, self.committed_w = np.zeros(count), np.zeros(count)
         self.asked_s, self.response_s = np.full(count, np.nan), np.full(count, np.nan)
+        self.unserved_w = np.zeros(count)  # the most that was missing while it last waited
         self.validated = np.zeros(count)
         self.flow_w = np.zeros((nodes, nodes))  # consumer's node, supplier's node

@@ -67,6 +67,7 @@ def look(board: Board, node: int, sight: Sight, now_s: float) -> None:
         board.capacity_w[i], board.given_w[i] = twin["produced_w"], twin["supplied_w"]
         board.reserved_w[i], board.validated[i] = twin["reserved_w"], twin["validated"]
         board.asked_s[i] = now_s - twin["waiting_s"] if twin["waiting_s"] else math.nan
+        board.unserved_w[i] = twin["unserved_w"]
         board.response_s[i] = math.nan if twin["response_s"] is None else twin["response_s"]
         board.committed_w[i] = 0.0
     for promise in sight.contracts["supplied"]:

@@ -69,7 +69,7 @@ def table(summary: dict[str, Any]) -> Table:
         f"seed {summary['seed']}, policy {summary['policy']}"
     )
     shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=False)
-    shown.add_column(no_wrap=True)
+    shown.add_column(no_wrap=True, min_width=16)
     shown.add_column(justify="right", no_wrap=True)
     shown.add_column(style="dim", no_wrap=True)
     for row in _rows(summary):

@@ -127,7 +127,7 @@ class RequestLog:
             elif math.isnan(asked_s) or self._moved(board)[i]:
                 self._end(i, math.nan)
         elif answered:  # it came and went unseen
-            self._open(i, max(self._seen_s, now_s - 1.0, 0.0), float(board.need_w[i]))
+            self._open(i, max(self._seen_s, now_s - 1.0, 0.0), float(board.unserved_w[i]))
             self._satisfy(i, waited_s)
         if math.isnan(self._asked_s[i]) and not math.isnan(asked_s):
             self._open(i, asked_s, max(0.0, float(board.need_w[i] - board.taken_w[i])))

@@ -151,7 +151,7 @@ class Eye:
             consumer = twin.consumer
             board.need_w[i] = consumer.need_w
             board.asked_s[i] = math.nan if consumer.unserved_since_s is None else consumer.unserved_since_s
-            board.response_s[i] = consumer.response_s
+            board.response_s[i], board.unserved_w[i] = consumer.response_s, consumer.unserved_w
             board.validated[i] = twin.validated
             taken_w = 0.0
             for contract in consumer.active:

@@ -188,6 +188,18 @@ def test_under_a_policy_without_an_order_of_parts_they_lapse_soon_and_let_others
     assert set(supplier.offers()) == {"n.b"}
 
 
+def test_parts_stand_on_for_whom_they_gather_but_not_without_end():
+    supplier = make_supplier(capacity_w=38.0)
+    ask(supplier, "n.a", 300.0)
+    for second in range(30):
+        supplier.step(float(second))
+        assert supplier.offers()["n.a"].power_w == 38.0
+        assert supplier.offer_until_s("n.a") == second + 8.0
+    for second in range(30, 39):
+        supplier.step(float(second))
+    assert supplier.offers() == {}
+
+
 def test_a_part_that_was_of_no_use_goes_to_whom_it_serves():
     supplier = make_supplier(capacity_w=38.0)
     ask(supplier, "n.a", 300.0, 1)

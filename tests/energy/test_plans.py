@@ -15,6 +15,11 @@ MIDNIGHT = 1_699_920_000.0
 HOUR = 3600.0
 
 
+def nothing(consumer):
+    """What a consumer holds."""
+    return 0.0
+
+
 def sunny_day(bookings, peak_w=1000.0):
     """A day on which power is free from 10 to 14 h."""
     for minute in range(24 * 60):
@@ -82,12 +87,40 @@ def test_only_what_was_taken_is_set_aside_and_only_for_its_consumer():
     bookings.note(1000.0, MIDNIGHT)
     bookings.see("n.a", Plan(1, 100.0, HOUR, 0.0), 0.0, MIDNIGHT)
     bookings.see("n.b", Plan(2, 200.0, HOUR, 0.0), 0.0, MIDNIGHT)
-    assert bookings.set_aside_w("n.x", 1.0) == 0.0
+    assert bookings.set_aside_w("n.x", 1.0, nothing) == 0.0
     bookings.see("n.a", Plan(1, 100.0, HOUR, 0.0, "n.p"), 1.0, MIDNIGHT)
     bookings.see("n.b", Plan(2, 200.0, HOUR, 0.0, "n.other"), 1.0, MIDNIGHT)
-    assert (bookings.set_aside_w("n.x", 1.0), bookings.set_aside_w("n.a", 1.0)) == (105.0, 0.0)
+    assert (bookings.set_aside_w("n.x", 1.0, nothing), bookings.set_aside_w("n.a", 1.0, nothing)) == (
+        105.0,
+        0.0,
+    )
     assert set(bookings.starts()) == {"n.a"}
-    bookings.step(HOUR)
+    bookings.step(HOUR, bool)
+    assert len(bookings) == 0
+
+
+def booked():
+    bookings = Bookings("n.p")
+    bookings.note(1000.0, MIDNIGHT)
+    for supplier in ("", "n.p"):
+        bookings.see("n.a", Plan(1, 100.0, HOUR, 0.0, supplier), 0.0, MIDNIGHT)
+    return bookings
+
+
+def test_what_a_running_load_holds_by_contract_is_not_set_aside_again():
+    bookings = booked()
+    assert bookings.set_aside_w("n.x", 1.0, {"n.a": 84.0}.get) == pytest.approx(21.0)
+    assert bookings.set_aside_w("n.x", 1.0, {"n.a": 105.0}.get) == 0.0
+
+
+@pytest.mark.parametrize(("claims", "left"), [(False, 0), (True, 1)])
+def test_a_booking_ends_when_its_run_begins_elsewhere(claims, left):
+    bookings = booked()
+    bookings.step(bookings.due_s - 1, lambda consumer: False)
+    assert len(bookings) == 1
+    bookings.step(bookings.due_s, lambda consumer: claims)
+    assert len(bookings) == left
+    bookings.step(HOUR, lambda consumer: True)
     assert len(bookings) == 0
 
 
@@ -95,7 +128,7 @@ def test_an_offered_start_that_nobody_takes_lapses():
     bookings = Bookings("n.p")
     bookings.note(1000.0, MIDNIGHT)
     bookings.see("n.a", Plan(1, 100.0, HOUR, 0.0), 0.0, MIDNIGHT)
-    bookings.step(8.0)
+    bookings.step(8.0, bool)
     assert len(bookings) == 0
 
 

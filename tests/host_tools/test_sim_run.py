@@ -186,7 +186,8 @@ def test_real_nodes_fill_the_same_board():
     class Seen:
         twins = [
             {"name": "n2.load", "requested_w": 50.0, "consumed_w": 40.0, "produced_w": 0.0, "supplied_w": 0.0,
-             "reserved_w": 0.0, "validated": 2, "waiting_s": 1.5, "response_s": None},
+             "reserved_w": 0.0, "validated": 2, "waiting_s": 1.5, "response_s": None,
+             "unserved_w": 10.0},
         ]  # fmt: skip
         contracts = {
             "consumed": [{"valid": True, "parts": [{"supplier": "n1.roof", "power_w": 40.0}]}],
