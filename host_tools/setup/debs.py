@@ -78,12 +78,12 @@ def _private_apt(directory: Path, suite: str | None) -> list[str]:
     }
     if suite:
         sources = directory / "sources.list"
-        sources.write_text(f"deb [signed-by={_keyring()}] {_debian_archive()} {suite} main\n")
+        sources.write_text(f"deb [signed-by={keyring()}] {debian_archive()} {suite} main\n")
         options |= {"Dir::Etc::sourcelist": sources, "Dir::Etc::sourceparts": directory / "none"}
     return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
 
 
-def _debian_archive() -> str:
+def debian_archive() -> str:
     """The address that this machine takes Debian's main archive from."""
     files = [path for place in _SOURCES for path in ([place] if place.is_file() else sorted(place.glob("*")))]
     for path in files:
@@ -93,7 +93,7 @@ def _debian_archive() -> str:
     raise SetupError("no Debian archive among apt's sources")
 
 
-def _keyring() -> Path:
+def keyring() -> Path:
     keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
     if not keyring.exists():
         raise SetupError(f"{keyring} is missing: apt-get install debian-archive-keyring")

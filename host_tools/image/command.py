@@ -1,0 +1,62 @@
+"""`python -m host_tools image NAME`: an SD card for one node.
+
+Exit codes: 0 built, 1 it could not be built, 2 wrong usage, 130 interrupted.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from ..setup.debs import SetupError
+from .build import Job, build, save
+from .disk import MIB
+from .tools import need_tools
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command line of `image`."""
+    parser = commands.add_parser("image", help="build the SD-card image of a node (Raspberry Pi 3)")
+    parser.add_argument("name", help="of the node; it must have been provisioned")
+    parser.add_argument("--out", type=Path, default=Path("build/image"),
+                        help="folder; the image is in NAME/sd.img (default build/image)")  # fmt: skip
+    parser.add_argument(
+        "--suite", default="bookworm", choices=["bookworm"], help="of Debian (default bookworm)"
+    )
+    parser.add_argument("--fleet", type=Path, default=Path("build/fleet"),
+                        help="what provisioning made (default build/fleet)")  # fmt: skip
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Build it; returns the exit code."""
+    job = Job(
+        options.name,
+        options.suite,
+        options.fleet / options.name,
+        Path("build/cache"),
+        options.out / options.name,
+    )
+    missing = [f for f in ("config/node.toml", "config/mosquitto.conf", "config/authorized_keys", "keys/node.key",
+                           "keys/node.crt") if not (job.provisioned / f).is_file()]  # fmt: skip
+    if missing:
+        print(f"{job.provisioned}: {', '.join(missing)} missing: python -m host_tools provision {options.name}",
+              file=sys.stderr)  # fmt: skip
+        return 2
+    try:
+        need_tools()
+        report = build(job)
+    except (SetupError, OSError, subprocess.CalledProcessError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    save(report, job.steps, job.out / "image.json")
+    for name, file in report["files"].items():
+        print(
+            f"{name:<12} {file['bytes'] / MIB:6.1f} MiB, {file['on_disk'] / MIB:6.1f} MiB on disk  sha256 {file['sha256']}"
+        )
+    print(f"release {report['release']}, {len(report['packages'])} packages, {sum(job.steps.seconds.values()):.0f} s; "
+          f"{job.out}/image.json")  # fmt: skip
+    return 0

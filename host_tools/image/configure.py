@@ -1,0 +1,109 @@
+"""What maintainer scripts and a first boot would do, done from outside: accounts, units, who the node is."""
+
+import os
+import re
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+
+from ..setup.debs import SetupError, run
+
+_PYTHON = "python3.11"  # the node's; what another version compiles it would not read
+_LIBRARIES = ("usr/lib/python3.11", "usr/lib/python3", "usr/lib/edge")
+
+
+def accounts(root: Path) -> None:
+    """Debian's own accounts, those of its services and ours; nobody has a password. Raises SetupError."""
+    masters, etc = root / "usr/share/base-passwd", root / "etc"
+    shutil.copy(masters / "passwd.master", etc / "passwd")
+    shutil.copy(masters / "group.master", etc / "group")
+    shutil.copy(root / "usr/share/libc-bin/nsswitch.conf", etc / "nsswitch.conf")
+    run(["systemd-sysusers", f"--root={root}"])
+    _no_passwords(etc)
+    for left in (*etc.glob("*-"), *etc.glob(".*lock")):
+        left.unlink()
+
+
+def _no_passwords(etc: Path) -> None:
+    """No hash anywhere. `*` matches no password; `!` locks root for sshd too."""
+    entries = [line.split(":") for line in (etc / "passwd").read_text().splitlines()]
+    (etc / "passwd").write_text("".join(":".join([name, "x", *rest]) + "\n" for name, _, *rest in entries))
+    groups = [line.split(":") for line in (etc / "group").read_text().splitlines()]
+    (etc / "group").write_text("".join(":".join([name, "x", *rest]) + "\n" for name, _, *rest in groups))
+    shadow = "".join(f"{name}:{'!*' if name == 'root' else '*'}:::::::\n" for name, *_ in entries)
+    gshadow = "".join(f"{name}:!::{members}\n" for name, _, _, members in groups)
+    for file, text in (("shadow", shadow), ("gshadow", gshadow)):
+        (etc / file).write_text(text)
+        (etc / file).chmod(0o640)
+        shutil.chown(etc / file, 0, 42)  # group shadow of Debian
+
+
+def account(root: Path, name: str) -> tuple[int, int]:
+    """User and group number of an account in this root."""
+    found = re.search(
+        rf"^{re.escape(name)}:[^:]*:(\d+):(\d+):", (root / "etc/passwd").read_text(), re.MULTILINE
+    )
+    if not found:
+        raise SetupError(f"{root}/etc/passwd: no account {name}")
+    return int(found[1]), int(found[2])
+
+
+def lay_over(tree: Path, root: Path) -> None:
+    """Copy a tree of ours over the root; modes are made strict whatever the work tree has."""
+    for source in sorted(tree.rglob("*")):
+        path = source.relative_to(tree)
+        if any(part.startswith(".") or part == "__pycache__" for part in path.parts):
+            continue  # what tools leave in a work tree
+        target = root / path
+        if source.is_symlink():
+            target.unlink(missing_ok=True)
+            target.symlink_to(source.readlink())
+        elif source.is_dir():
+            target.mkdir(exist_ok=True)
+            target.chmod(0o755)
+        else:
+            target.unlink(missing_ok=True)
+            shutil.copyfile(source, target)
+            target.chmod(_mode(source))
+
+
+def _mode(source: Path) -> int:
+    if source.parent.name == "sudoers.d":
+        return 0o440
+    return 0o755 if source.stat().st_mode & 0o100 else 0o644
+
+
+def units(root: Path) -> None:
+    """Switch on what our preset names, and nothing else. Raises SetupError."""
+    run(["systemctl", f"--root={root}", "preset-all"])
+
+
+def identity(root: Path, name: str, seed: bytes, description: str) -> None:
+    """Who this node is. `seed` is what the machine's number is made from: the same node keeps it."""
+    etc = root / "etc"
+    (etc / "hostname").write_text(f"{name}\n")
+    (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {name}\n::1 localhost\n")
+    (etc / "machine-id").write_text(uuid.uuid5(uuid.NAMESPACE_OID, seed.hex()).hex + "\n")
+    (root / "usr/lib/edge/image").write_text(f"{description}\n")
+    (root / "usr/lib/clock-epoch").touch()  # systemd lets no clock start before it
+    for folder in ("data", "boot/firmware", "var/lib/systemd/timesync", "var/lib/private"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    home = root / "home/operator"
+    home.mkdir()
+    os.chown(home, *account(root, "operator"))
+
+
+def compile_library(root: Path) -> None:
+    """Python's library as byte code: the root is read-only, so a node could never keep what it compiles."""
+    folders = [str(root / folder) for folder in _LIBRARIES]
+    compile_for_node(folders, root, Path("/"))
+
+
+def compile_for_node(folders: list[str], stripped: Path, prefix: Path) -> None:
+    """Byte code that names files as the node will. Raises SetupError if this machine has no such Python."""
+    python = shutil.which(_PYTHON)
+    if not python or subprocess.run([python, "-c", ""], check=False).returncode:
+        raise SetupError(f"{_PYTHON} is needed to compile for the node, which has that version")
+    command = [python, "-m", "compileall", "-q", "-j0", "--invalidation-mode", "unchecked-hash"]
+    run([*command, "-s", str(stripped), "-p", str(prefix), *folders])

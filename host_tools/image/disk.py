@@ -1,0 +1,115 @@
+"""File systems and the card: made from folders, without mounting anything."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..setup.debs import run
+
+MIB = 1 << 20
+_SECTOR = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One partition; type 0c is what the boot ROM of a Pi 3 looks for."""
+
+    label: str
+    kind: str  # hexadecimal type in the partition table
+    start_mib: int
+    size_mib: int
+
+    @property
+    def end_mib(self) -> int:
+        """Where the next may start."""
+        return self.start_mib + self.size_mib
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The three partitions. All start at multiples of 4 MiB, as cards erase."""
+
+    boot_mib: int = 64
+    root_mib: int = 304
+    total_mib: int = 512  # a power of two: emulated card readers want that
+
+    @property
+    def boot(self) -> Partition:
+        """What the firmware reads."""
+        return Partition("BOOT", "c", 4, self.boot_mib)
+
+    @property
+    def root(self) -> Partition:
+        """Read-only."""
+        return Partition("rootfs", "83", self.boot.end_mib, self.root_mib)
+
+    @property
+    def data(self) -> Partition:
+        """The rest; grows on the card."""
+        start = self.root.end_mib
+        return Partition("data", "83", start, self.total_mib - start)
+
+
+def make_fat(folder: Path, partition: Partition, file: Path) -> None:
+    """A FAT file system with the files of a flat folder. Raises SetupError."""
+    _blank(file, partition)
+    run(["mkfs.vfat", "-F", "32", "-s", "1", "-n", partition.label, str(file)])
+    run(["mcopy", "-i", str(file), *(str(path) for path in sorted(folder.iterdir())), "::"])
+
+
+def make_ext4(folder: Path, partition: Partition, file: Path, journal: bool) -> None:
+    """An ext4 file system with what is in a folder, owners and modes kept. Raises SetupError if it is too full.
+
+    Blocks of 4 kB and few inodes whatever the size, for it may grow to the size of any card.
+    """
+    _blank(file, partition)
+    features = ["-J", "size=8"] if journal else ["-O", "^has_journal"]
+    run(["mke2fs", "-q", "-t", "ext4", "-L", partition.label, "-b", "4096", "-i", "8192", "-m", "0", *features,
+         "-E", "lazy_itable_init=0,lazy_journal_init=0", "-d", str(folder), str(file)])  # fmt: skip
+
+
+def _blank(file: Path, partition: Partition) -> None:
+    file.unlink(missing_ok=True)
+    with file.open("wb") as blank:
+        blank.truncate(partition.size_mib * MIB)
+
+
+def assemble(parts: list[tuple[Partition, Path]], total_mib: int, image: Path) -> None:
+    """The whole card: partition table and file systems; holes stay holes. Raises SetupError."""
+    image.unlink(missing_ok=True)
+    with image.open("wb") as blank:
+        blank.truncate(total_mib * MIB)
+    per_mib = MIB // _SECTOR
+    lines = ["label: dos"]
+    for partition, _ in parts:
+        boot = ", bootable" if partition.kind == "c" else ""
+        start, size = partition.start_mib * per_mib, partition.size_mib * per_mib
+        lines.append(f"start={start}, size={size}, type={partition.kind}{boot}")
+    subprocess.run(
+        ["sfdisk", "--quiet", str(image)],
+        input="\n".join(lines) + "\n",
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+    for partition, file in parts:
+        run(
+            ["dd", f"if={file}", f"of={image}", "bs=1M", f"seek={partition.start_mib}", "conv=notrunc,sparse"]
+        )
+
+
+def table(image: Path) -> list[dict[str, object]]:
+    """The partition table of a card, as sfdisk reads it: start and size in sectors."""
+    partitions: list[dict[str, object]] = json.loads(run(["sfdisk", "--json", str(image)]))["partitiontable"][
+        "partitions"
+    ]
+    return partitions
+
+
+def compress(image: Path) -> Path:
+    """The image beside itself as .gz."""
+    packed = image.with_name(image.name + ".gz")
+    with packed.open("wb") as file:
+        subprocess.run(["gzip", "-4", "-n", "-c", str(image)], stdout=file, check=True)
+    return packed

@@ -1,0 +1,133 @@
+"""Debian packages of the node's architecture: resolved, downloaded and verified by apt, unpacked by tar.
+
+apt works on folders of ours with an empty status file: it resolves from nothing, for a machine that is not this
+one, checks the archive's signature, and keeps what it downloaded for the next build. No maintainer script
+runs; configure.py does what they would have done.
+"""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..setup.debs import SetupError, debian_archive, keyring, run
+
+ARCHITECTURE = "arm64"
+_COMPONENTS = "main non-free-firmware"
+_INSTALLS = re.compile(r"^Inst (\S+) \((\S+) .*\[(\w+)\]\)")
+
+# What the node's root is made of; apt adds what they depend on.
+ROOT = (
+    "base-files", "base-passwd", "bash", "coreutils", "dash", "e2fsprogs", "fdisk", "grep", "gzip", "iproute2",
+    "kmod", "libc-bin", "login", "mosquitto", "mount", "openssh-server", "python3-minimal", "python3.11", "sed",
+    "sudo", "systemd", "systemd-resolved", "systemd-sysv", "systemd-timesyncd", "tar", "udev", "usr-is-merged",
+    "util-linux",
+)  # fmt: skip
+# Taken to pieces for the boot partition; not unpacked into the root.
+KERNEL, FIRMWARE, BUSYBOX = "linux-image-arm64", "raspi-firmware", "busybox-static"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """An archive file of one version of a package."""
+
+    name: str
+    version: str
+    file: Path
+
+
+class Apt:
+    """apt for a suite and the node's architecture, with all it keeps under `cache`."""
+
+    def __init__(self, cache: Path, suite: str) -> None:
+        """Raises SetupError if this machine knows no Debian archive."""
+        self._folder = (cache / f"apt-{suite}-{ARCHITECTURE}").resolve()
+        self.archives = self._folder / "archives"
+        for name in ("lists/partial", "archives/partial", "none"):
+            (self._folder / name).mkdir(parents=True, exist_ok=True)
+        (self._folder / "status").touch()
+        archive = debian_archive().rstrip("/")
+        signed = f"deb [signed-by={keyring()} arch={ARCHITECTURE}]"
+        (self._folder / "sources.list").write_text(
+            f"{signed} {archive} {suite} {_COMPONENTS}\n"
+            f"{signed} {archive} {suite}-updates {_COMPONENTS}\n"
+            f"{signed} {archive}-security {suite}-security {_COMPONENTS}\n"
+        )
+
+    def update(self) -> None:
+        """Fetch the lists of packages. Raises SetupError."""
+        self._run("apt-get", "update")
+
+    def fetch_with_needs(self, names: tuple[str, ...]) -> list[Package]:
+        """These packages and all they depend on. Raises SetupError."""
+        install = ("install", "-y", "--no-install-recommends")
+        plan = self._run("apt-get", *install, "--simulate", *names).splitlines()
+        planned = [match.groups() for line in plan if (match := _INSTALLS.match(line))]
+        self._run("apt-get", *install, "--download-only", *names)
+        return sorted((self._package(*each) for each in planned), key=lambda each: each.name)
+
+    def fetch(self, name: str) -> Package:
+        """One package; for an empty one that only points to the newest, that. Raises SetupError."""
+        shown = self._run("apt-cache", "show", "--no-all-versions", name)
+        newest = re.search(rf"^Depends: ({name.rpartition('-')[0]}-\d\S*)", shown, re.MULTILINE)
+        if newest:
+            return self.fetch(newest[1])
+        fields = dict(re.findall(r"^(Version|Architecture): (\S+)$", shown, re.MULTILINE))
+        package = self._package(name, fields["Version"], fields["Architecture"])
+        self._run("apt-get", "download", name)  # compares checksums if it has it
+        return package
+
+    def _package(self, name: str, version: str, architecture: str) -> Package:
+        file = f"{name}_{version.replace(':', '%3a')}_{architecture}.deb"
+        return Package(name, version, self.archives / file)
+
+    def _run(self, program: str, *arguments: str) -> str:
+        options = {
+            "APT::Architecture": ARCHITECTURE,
+            "APT::Architectures": ARCHITECTURE,
+            "APT::Sandbox::User": "root",  # apt would else hand downloads to its own user
+            "Acquire::Languages": "none",
+            "Dir::Cache": self._folder,
+            "Dir::Cache::archives": self.archives,
+            "Dir::Etc::sourcelist": self._folder / "sources.list",
+            "Dir::Etc::sourceparts": self._folder / "none",
+            "Dir::Etc::preferencesparts": self._folder / "none",
+            "Dir::State::lists": self._folder / "lists",
+            "Dir::State::status": self._folder / "status",
+        }
+        words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+        return run([program, *words, *arguments], cwd=self.archives)
+
+
+def unpack(packages: list[Package], root: Path) -> None:
+    """The files of the packages, with owners and modes. Raises SetupError."""
+    for name in ("bin", "lib", "sbin"):  # Debian keeps them as links into /usr
+        (root / "usr" / name).mkdir(parents=True, exist_ok=True)
+        (root / name).symlink_to(f"usr/{name}")
+    for package in packages:
+        unpack_one(package, root)
+
+
+def unpack_one(package: Package, root: Path, *members: str) -> None:
+    """The files of one package, or only some of them. Raises SetupError."""
+    root.mkdir(parents=True, exist_ok=True)
+    with subprocess.Popen(
+        ["dpkg-deb", "--fsys-tarfile", str(package.file)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as reading:
+        extract = ["tar", "--extract", "--preserve-permissions", "--keep-directory-symlink", "--file=-"]
+        done = subprocess.run(
+            [*extract, f"--directory={root}", *members],
+            stdin=reading.stdout,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode or (reading.wait() and not members):
+            raise SetupError(f"{package.file.name} cannot be unpacked: {done.stderr.strip()}")
+
+
+def prune(root: Path, patterns: list[str]) -> None:
+    """Take away what a node never needs: files or folders, as globs under the root."""
+    for pattern in patterns:
+        for path in root.glob(pattern):
+            run(["rm", "-rf", str(path)])

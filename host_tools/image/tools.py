@@ -1,0 +1,23 @@
+"""Programs an image is made with: installed by apt when we may, else named all at once."""
+
+import os
+import shutil
+
+from ..setup.debs import SetupError, apt_install
+
+_BUILD = {
+    "apt-get": "apt", "cpio": "cpio", "depmod": "kmod", "dpkg-deb": "dpkg", "mcopy": "mtools", "mke2fs": "e2fsprogs",
+    "mkfs.vfat": "dosfstools", "modprobe": "kmod", "sfdisk": "fdisk", "systemctl": "systemd",
+    "systemd-sysusers": "systemd",
+}  # fmt: skip
+_EMULATE = {"mcopy": "mtools", "qemu-system-aarch64": "qemu-system-arm", "ssh": "openssh-client"}
+_AS_USER = {"fakeroot": "fakeroot"}
+
+
+def need_tools(emulator: bool = False) -> None:
+    """Have the programs, or raise SetupError with all packages that are missing."""
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    wanted = _EMULATE if emulator else _BUILD if os.geteuid() == 0 else _BUILD | _AS_USER
+    packages = sorted({package for program, package in wanted.items() if not shutil.which(program)})
+    if packages:
+        apt_install(*packages)
