@@ -10,6 +10,7 @@ run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call o
 sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call option,POLICY,policy) \
 	$(call option,DATA,data) $(call option,START,start) $(call option,SEED,seed) $(call option,OUT,out)
 storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call option,OUT,out)
+image_test_options = $(call option,MACHINE,machine) $(call option,SEED,seed)
 memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb)
 
 SCENARIO ?= realistic
@@ -17,10 +18,10 @@ storm: SEEDS ?= 1950
 storm: FIRST ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim storm test lint format bench memtest micropython clean
+.PHONY: help setup run sim storm test lint format bench memtest image image-test micropython clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment and install what is missing
 
@@ -50,6 +51,12 @@ bench: $(READY) ## measure speed and memory (ARGS=)
 
 memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB=)
 	$(PYTHON) -m host_tools memtest $(strip $(memtest_options))
+
+image: $(READY) ## build the SD-card image of a provisioned node (NODE=)
+	$(PYTHON) -m host_tools image $(NODE)
+
+image-test: $(READY) ## boot that image in qemu and try it (NODE= MACHINE=virt|raspi3b SEED=)
+	$(PYTHON) -m host_tools image-test $(NODE) $(strip $(image_test_options))
 
 micropython: $(READY) ## find or fetch a MicroPython; run a script in it (ARGS="script.py ...")
 	$(PYTHON) -m host_tools.setup.micropython $(ARGS)

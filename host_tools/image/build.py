@@ -78,8 +78,7 @@ def build(job: Job) -> dict[str, Any]:
     with step("compressed image"):
         disk.compress(job.out / "sd.img")
     with step("checksums"):
-        report = _report(job, release_id, [*installed, *parts.values()])
-    return report
+        return _report(job, release_id, [*installed, *parts.values()])
 
 
 def _download(job: Job) -> tuple[list[packages.Package], dict[str, packages.Package]]:

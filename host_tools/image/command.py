@@ -7,11 +7,16 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from ..setup.debs import SetupError
 from .build import Job, build, save
 from .disk import MIB
 from .tools import need_tools
+
+_PROVISIONED = (
+    "config/node.toml", "config/mosquitto.conf", "config/authorized_keys", "keys/node.key", "keys/node.crt",
+)  # fmt: skip
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -37,11 +42,10 @@ def run(options: argparse.Namespace) -> int:
         Path("build/cache"),
         options.out / options.name,
     )
-    missing = [f for f in ("config/node.toml", "config/mosquitto.conf", "config/authorized_keys", "keys/node.key",
-                           "keys/node.crt") if not (job.provisioned / f).is_file()]  # fmt: skip
+    missing = [file for file in _PROVISIONED if not (job.provisioned / file).is_file()]
     if missing:
-        print(f"{job.provisioned}: {', '.join(missing)} missing: python -m host_tools provision {options.name}",
-              file=sys.stderr)  # fmt: skip
+        print(f"{job.provisioned}: {', '.join(missing)} missing", file=sys.stderr)
+        print(f"make them with: python -m host_tools provision {options.name}", file=sys.stderr)
         return 2
     try:
         need_tools()
@@ -53,10 +57,15 @@ def run(options: argparse.Namespace) -> int:
         print("\ninterrupted", file=sys.stderr)
         return 130
     save(report, job.steps, job.out / "image.json")
-    for name, file in report["files"].items():
-        print(
-            f"{name:<12} {file['bytes'] / MIB:6.1f} MiB, {file['on_disk'] / MIB:6.1f} MiB on disk  sha256 {file['sha256']}"
-        )
-    print(f"release {report['release']}, {len(report['packages'])} packages, {sum(job.steps.seconds.values()):.0f} s; "
-          f"{job.out}/image.json")  # fmt: skip
+    _show(report, job)
     return 0
+
+
+def _show(report: dict[str, Any], job: Job) -> None:
+    for name, file in report["files"].items():
+        sizes = f"{file['bytes'] / MIB:6.1f} MiB, {file['on_disk'] / MIB:6.1f} on disk"
+        print(f"{name:<10} {sizes}  sha256 {file['sha256']}")
+    seconds = sum(job.steps.seconds.values())
+    print(
+        f"release {report['release']}, {len(report['packages'])} packages, {seconds:.0f} s; {job.out}/image.json"
+    )

@@ -4,6 +4,7 @@ Debian's arm64 kernel has ext4, overlayfs and the card reader as modules, so an 
 static busybox, one script and a dozen modules.
 """
 
+import gzip
 import shutil
 import subprocess
 from pathlib import Path
@@ -91,8 +92,7 @@ def initramfs(kernel: Kernel, modules: list[str], busybox: Path, script: Path, w
     )  # fmt: skip
     if archive.returncode:
         raise SetupError("cpio could not pack the initramfs")
-    with packed.open("wb") as file:
-        subprocess.run(["gzip", "-9", "-n"], input=archive.stdout, stdout=file, check=True)
+    packed.write_bytes(gzip.compress(archive.stdout, 9, mtime=0))
     return packed
 
 

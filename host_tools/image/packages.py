@@ -1,8 +1,8 @@
 """Debian packages of the node's architecture: resolved, downloaded and verified by apt, unpacked by tar.
 
-apt works on folders of ours with an empty status file: it resolves from nothing, for a machine that is not this
-one, checks the archive's signature, and keeps what it downloaded for the next build. No maintainer script
-runs; configure.py does what they would have done.
+apt works on folders of ours with an empty status file: it resolves from nothing, for a machine that is not
+this one, checks the archive's signature, and keeps what it downloaded for the next build. No maintainer
+script runs; configure.py does what they would have done.
 """
 
 import re
@@ -18,10 +18,10 @@ _INSTALLS = re.compile(r"^Inst (\S+) \((\S+) .*\[(\w+)\]\)")
 
 # What the node's root is made of; apt adds what they depend on.
 ROOT = (
-    "base-files", "base-passwd", "bash", "coreutils", "dash", "e2fsprogs", "fdisk", "grep", "gzip", "iproute2",
-    "kmod", "libc-bin", "login", "mosquitto", "mount", "openssh-server", "python3-minimal", "python3.11", "sed",
-    "sudo", "systemd", "systemd-resolved", "systemd-sysv", "systemd-timesyncd", "tar", "udev", "usr-is-merged",
-    "util-linux",
+    "base-files", "base-passwd", "bash", "coreutils", "dash", "e2fsprogs", "fdisk", "grep", "gzip",
+    "iproute2", "kmod", "libc-bin", "login", "mosquitto", "mount", "openssh-server", "python3-minimal",
+    "python3.11", "sed", "sudo", "systemd", "systemd-resolved", "systemd-sysv", "systemd-timesyncd", "tar",
+    "udev", "usr-is-merged", "util-linux",
 )  # fmt: skip
 # Taken to pieces for the boot partition; not unpacked into the root.
 KERNEL, FIRMWARE, BUSYBOX = "linux-image-arm64", "raspi-firmware", "busybox-static"

@@ -3,12 +3,12 @@
 import os
 import shutil
 
-from ..setup.debs import SetupError, apt_install
+from ..setup.debs import apt_install
 
 _BUILD = {
-    "apt-get": "apt", "cpio": "cpio", "depmod": "kmod", "dpkg-deb": "dpkg", "mcopy": "mtools", "mke2fs": "e2fsprogs",
-    "mkfs.vfat": "dosfstools", "modprobe": "kmod", "sfdisk": "fdisk", "systemctl": "systemd",
-    "systemd-sysusers": "systemd",
+    "apt-get": "apt", "cpio": "cpio", "depmod": "kmod", "dpkg-deb": "dpkg", "mcopy": "mtools",
+    "mke2fs": "e2fsprogs", "mkfs.vfat": "dosfstools", "modprobe": "kmod", "sfdisk": "fdisk",
+    "systemctl": "systemd", "systemd-sysusers": "systemd",
 }  # fmt: skip
 _EMULATE = {"mcopy": "mtools", "qemu-system-aarch64": "qemu-system-arm", "ssh": "openssh-client"}
 _AS_USER = {"fakeroot": "fakeroot"}

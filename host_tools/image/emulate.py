@@ -1,0 +1,107 @@
+"""A node's card in qemu: as a generic arm64 machine, or as a Raspberry Pi 3 with its own device tree.
+
+The firmware stage of a Pi is not emulated: qemu is given kernel, initramfs and device tree, taken out of the
+card's boot partition. The serial adapter of the meters is an FTDI, as on a real node.
+"""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..broker import die_with_parent
+from ..setup.debs import run
+from .disk import MIB, Layout
+
+# qemu's watchdog of the Pi resets at once, so there is none in an emulator.
+_KERNEL = (
+    "root=LABEL=rootfs panic=10 fsck.repair=yes net.ifnames=0 systemd.gpt_auto=0 quiet systemd.show_status=1 "
+    "systemd.watchdog_sec=0 modprobe.blacklist=bcm2835_wdt"
+)
+_TREE = "bcm2837-rpi-3-b.dtb"
+_BOOT_FILES = ("vmlinuz", "initrd.img", _TREE)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One kind of emulated computer; `boot_s` is what a boot to a healthy service may take under load."""
+
+    name: str
+    consoles: tuple[str, ...]
+    arguments: tuple[str, ...]
+    disk: tuple[str, ...]  # {card} stands for the file
+    boot_s: float
+
+
+MACHINES = {
+    "virt": Machine(
+        "virt", ("ttyAMA0",),
+        ("-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "1G", "-device", "virtio-net-pci,netdev=net",
+         "-device", "qemu-xhci", "-device", "usb-serial,chardev=meter"),
+        ("-drive", "if=none,id=card,format=raw,file={card}", "-device", "virtio-blk-pci,drive=card"), 240.0,
+    ),
+    "raspi3b": Machine(
+        "raspi3b", ("ttyAMA0", "ttyS1"),
+        ("-M", "raspi3b", "-dtb", _TREE, "-usb", "-device", "usb-hub,bus=usb-bus.0,port=1",
+         "-device", "usb-net,netdev=net,bus=usb-bus.0,port=1.1",
+         "-device", "usb-serial,chardev=meter,bus=usb-bus.0,port=1.2"),
+        ("-drive", "if=sd,format=raw,file={card}"), 420.0,
+    ),
+}  # fmt: skip
+
+
+class Emulator:
+    """A machine with this card in it, which it writes to."""
+
+    def __init__(
+        self, machine: Machine, card: Path, folder: Path, meter: Path, forwards: dict[int, int]
+    ) -> None:
+        """`meter` is the terminal of the meters; `forwards` leads ports of the host to ports of the guest."""
+        self.machine = machine
+        self.console = folder / "console.log"
+        self._card = card.resolve()
+        self._folder = folder
+        self._meter = meter
+        self._forwards = forwards
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Switch on. Raises SetupError if the card has no boot files."""
+        offset = Layout().boot.start_mib * MIB
+        for name in _BOOT_FILES:
+            run(["mcopy", "-n", "-o", "-i", f"{self._card}@@{offset}", f"::{name}", str(self._folder / name)])
+        with (self._folder / "qemu.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command(), cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
+            )  # fmt: skip
+
+    def _command(self) -> list[str]:
+        machine = self.machine
+        net = "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for host, guest in self._forwards.items())
+        consoles = " ".join(f"console={name},115200" for name in machine.consoles)
+        return [
+            "qemu-system-aarch64", *machine.arguments,
+            *(word.format(card=self._card) for word in machine.disk),
+            "-kernel", "vmlinuz", "-initrd", "initrd.img", "-append", f"{consoles} {_KERNEL}",
+            "-netdev", f"user,id=net{net}", "-chardev", f"serial,id=meter,path={self._meter}",
+            "-display", "none", "-monitor", "none", "-no-reboot", *self._serial(),
+        ]  # fmt: skip
+
+    def _serial(self) -> list[str]:
+        """The last console is the log; what others say is not needed."""
+        last = f"file:{self.console.name}"
+        return [
+            word for to in (*["null"] * (len(self.machine.consoles) - 1), last) for word in ("-serial", to)
+        ]
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended by itself."""
+        return self._process is not None and self._process.poll() is None
+
+    def cut_power(self) -> None:
+        """Gone, whatever it was writing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._process = None

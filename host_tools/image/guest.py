@@ -1,0 +1,66 @@
+"""What the operator can do on a node, over ssh: run commands, look at the service."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_COMMAND_S = 60.0
+
+
+class GuestError(RuntimeError):
+    """The node did not answer as it should."""
+
+
+class Guest:
+    """A node behind a forwarded ssh port."""
+
+    def __init__(self, port: int, key: Path, known_hosts: Path) -> None:
+        options = {
+            "BatchMode": "yes", "ConnectTimeout": "20", "IdentitiesOnly": "yes", "LogLevel": "ERROR",
+            "StrictHostKeyChecking": "accept-new",  # so a host key that is not kept over a restart is noticed
+            "UserKnownHostsFile": str(known_hosts),
+        }  # fmt: skip
+        words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        self._ssh = ["ssh", "-F", "none", "-p", str(port), "-i", str(key), *words, "operator@127.0.0.1"]
+
+    def run(self, command: str) -> str:
+        """Standard output of a shell command. Raises GuestError."""
+        try:
+            done = subprocess.run(
+                [*self._ssh, command], capture_output=True, text=True, timeout=_COMMAND_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise GuestError(f"no answer within {_COMMAND_S:g} s: {command}") from None
+        if done.returncode:
+            raise GuestError(f"{command}: exit code {done.returncode}: {done.stderr.strip()[-300:]}")
+        return done.stdout
+
+    def ask(self, path: str) -> Any:
+        """JSON of the service's HTTP server, which only the node itself can reach. Raises GuestError."""
+        request = (
+            f"exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3"
+        )
+        head, _, body = self.run(request).partition("\n\n")
+        if " 200 " not in head.partition("\n")[0]:
+            raise GuestError(f"{path}: {head.partition(chr(10))[0]}")
+        return json.loads(body)
+
+    def wait_for(
+        self, what: str, seconds: float, look: Callable[[], Any], going_on: Callable[[], bool]
+    ) -> Any:
+        """The first answer of `look` that counts as true. Raises GuestError if none comes in time."""
+        deadline_s, last = time.monotonic() + seconds, "no answer"
+        while time.monotonic() < deadline_s:
+            if not going_on():
+                raise GuestError(f"{what}: the machine has ended by itself")
+            try:
+                if answer := look():
+                    return answer
+                last = "not yet so"
+            except (GuestError, ValueError) as error:
+                last = str(error)
+            time.sleep(2.0)
+        raise GuestError(f"{what}: not within {seconds:g} s; last: {last}")

@@ -1,0 +1,114 @@
+"""A cluster for the trial of an image: the node as it is in deploy/, and one neighbour on this machine.
+
+The image is tried as it is but for its data partition: that gets keys and configurations of this cluster.
+"""
+
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from ..microgrid.launch import to_toml
+from ..setup.debs import REPOSITORY, run
+from .data import data_tree
+from .disk import Layout, make_ext4
+
+NEIGHBOUR, GRID_W = "neighbour", 5_000.0
+_HOST = "10.0.2.2"  # this machine as an emulated one sees it
+OUTSIDE = 8883
+
+
+class TrialFleet:
+    """What `provision` made for the two, under `folder`."""
+
+    def __init__(self, name: str, folder: Path, node_port: int, neighbour_port: int) -> None:
+        """`node_port` is where this machine reaches the node's broker, `neighbour_port` the neighbour's."""
+        self.name = name
+        self.operator = folder / "operator"
+        self.neighbour_root = (folder / "neighbour").resolve()
+        self._folder = folder
+        self._ports = node_port, neighbour_port
+
+    def make(self) -> None:
+        """Keys, certificates, configurations. Raises SetupError."""
+        deploy = self._folder / "deploy"
+        (deploy / "nodes").mkdir(parents=True)
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "trial", "-f", str(self.operator)])
+        shared = {
+            "cluster": {"name": "trial", "port": OUTSIDE},
+            "operator": {"public_keys": [str(self.operator.with_suffix(".pub").resolve())]},
+            "hosts": {self.name: ["127.0.0.1"], NEIGHBOUR: [_HOST]},
+        }
+        (deploy / "fleet.toml").write_text(to_toml(shared))
+        for name, raw in ((self.name, self._node()), (NEIGHBOUR, self._neighbour())):
+            (deploy / f"nodes/{name}.toml").write_text(to_toml(raw))
+        self._provision(self.name, "fleet", Path("/"))
+        self._provision(NEIGHBOUR, "fleet", self.neighbour_root)
+        self._install_neighbour()
+
+    def _node(self) -> dict[str, Any]:
+        """As in deploy/, but for whom it sends to, and read often, so that a trial is short."""
+        raw = tomllib.loads((REPOSITORY / f"deploy/nodes/{self.name}.toml").read_text())
+        raw["neighbour"] = [{"name": NEIGHBOUR, "host": _HOST, "port": self._ports[1]}]
+        for meter in raw.get("meter", ()):
+            meter["power_period_s"] = 1.0
+        return raw
+
+    def _neighbour(self) -> dict[str, Any]:
+        return {
+            "node": {"name": NEIGHBOUR, "state_dir": "/data/edge/state"},
+            "mqtt": {"port": self._ports[1] + 1},
+            "api": {"port": self._ports[1] + 2},
+            "neighbour": [{"name": self.name, "host": "127.0.0.1", "port": self._ports[0]}],
+            "twin": [{"name": "grid", "kind": "grid", "capacity_w": GRID_W}],
+        }
+
+    def _provision(self, name: str, out: str, root: Path) -> None:
+        run([sys.executable, "-m", "host_tools", "provision", name, "--deploy", str(self._folder / "deploy"),
+             "--keys", str(self._folder / "keys"), "--out", str(self._folder / out), "--root", str(root)],
+            cwd=REPOSITORY)  # fmt: skip
+
+    def _install_neighbour(self) -> None:
+        """Its files where its configuration says; its broker outside is not on the port of real nodes."""
+        made, data = self._folder / "fleet" / NEIGHBOUR, self.neighbour_root / "data"
+        for name in ("config", "keys"):
+            shutil.copytree(made / name, data / "edge" / name)
+        shutil.copytree(made / "keys", data / "mosquitto/keys")
+        broker = data / "edge/config/mosquitto.conf"
+        text = broker.read_text().replace(f"listener {OUTSIDE}", f"listener {self._ports[1]}")
+        broker.write_text(text.replace("user mosquitto", "user root"))
+
+    def put_on(self, card: Path) -> None:
+        """Give the card a data partition of this cluster. Raises SetupError."""
+        layout, work = Layout(), self._folder / "card"
+        (work / "root/etc").mkdir(parents=True)
+        partition = layout.root
+        run(["dd", f"if={card}", f"of={work / 'root.ext4'}", "bs=1M", f"skip={partition.start_mib}",
+             f"count={partition.size_mib}", "conv=sparse"])  # fmt: skip
+        accounts = run(["debugfs", "-R", "cat /etc/passwd", str(work / "root.ext4")])
+        (work / "root/etc/passwd").write_text(accounts)
+        data_tree(self._folder / "fleet" / self.name, work / "root", work / "data")
+        make_ext4(work / "data", layout.data, work / "data.ext4", journal=True)
+        run(
+            [
+                "dd",
+                f"if={work / 'data.ext4'}",
+                f"of={card}",
+                "bs=1M",
+                f"seek={layout.data.start_mib}",
+                "conv=notrunc",
+            ]
+        )
+        shutil.rmtree(work)
+
+
+def check_data(card: Path, work: Path) -> str:
+    """What e2fsck says of the data partition once its journal is replayed. Raises SetupError if unsound."""
+    partition, file = Layout().data, work / "data.ext4"
+    run(["dd", f"if={card}", f"of={file}", "bs=1M", f"skip={partition.start_mib}", "conv=sparse"])
+    try:
+        run(["e2fsck", "-E", "journal_only", "-p", str(file)])
+        return run(["e2fsck", "-f", "-n", str(file)]).strip().splitlines()[-1]
+    finally:
+        file.unlink()
