@@ -10,6 +10,8 @@ run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call o
 sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call option,POLICY,policy) \
 	$(call option,DATA,data) $(call option,START,start) $(call option,SEED,seed) $(call option,OUT,out)
 storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call option,OUT,out)
+deploy_options = $(call option,HOST,host) $(call option,PORT,port) $(call option,IDENTITY,identity) \
+	$(if $(filter-out 0,$(DRY)),--dry)
 memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb)
 
 SCENARIO ?= realistic
@@ -17,7 +19,7 @@ storm: SEEDS ?= 1950
 storm: FIRST ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim storm test lint format bench memtest micropython clean
+.PHONY: help setup run sim storm test lint format bench memtest deploy micropython clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +52,9 @@ bench: $(READY) ## measure speed and memory (ARGS=)
 
 memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB=)
 	$(PYTHON) -m host_tools memtest $(strip $(memtest_options))
+
+deploy: $(READY) ## bring this version to a running node, or NODE=all (NODE= HOST= PORT= IDENTITY= DRY=1 ARGS=)
+	$(PYTHON) -m host_tools deploy $(or $(NODE),$(error NODE=name or NODE=all is needed)) $(strip $(deploy_options)) $(ARGS)
 
 micropython: $(READY) ## find or fetch a MicroPython; run a script in it (ARGS="script.py ...")
 	$(PYTHON) -m host_tools.setup.micropython $(ARGS)
