@@ -11,6 +11,8 @@ sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call optio
 	$(call option,DATA,data) $(call option,START,start) $(call option,SEED,seed) $(call option,OUT,out)
 storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call option,OUT,out)
 image_test_options = $(call option,MACHINE,machine) $(call option,SEED,seed)
+deploy_options = $(call option,HOST,host) $(call option,PORT,port) $(call option,IDENTITY,identity) \
+	$(if $(filter-out 0,$(DRY)),--dry)
 memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb)
 
 SCENARIO ?= realistic
@@ -18,7 +20,7 @@ storm: SEEDS ?= 1950
 storm: FIRST ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim storm test lint format bench memtest image image-test micropython clean
+.PHONY: help setup run sim storm test lint format bench memtest image image-test deploy micropython clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +59,9 @@ image: $(READY) ## build the SD-card image of a provisioned node (NODE=)
 
 image-test: $(READY) ## boot that image in qemu and try it (NODE= MACHINE=virt|raspi3b SEED=)
 	$(PYTHON) -m host_tools image-test $(NODE) $(strip $(image_test_options))
+
+deploy: $(READY) ## bring this version to a running node, or NODE=all (NODE= HOST= PORT= IDENTITY= DRY=1 ARGS=)
+	$(PYTHON) -m host_tools deploy $(or $(NODE),$(error NODE=name or NODE=all is needed)) $(strip $(deploy_options)) $(ARGS)
 
 micropython: $(READY) ## find or fetch a MicroPython; run a script in it (ARGS="script.py ...")
 	$(PYTHON) -m host_tools.setup.micropython $(ARGS)

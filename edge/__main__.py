@@ -6,6 +6,7 @@ Exit codes: 0 ended as asked; 1 the configuration is wrong, or the node asked is
 
 import argparse
 import logging
+import os
 import random
 import signal
 import sys
@@ -98,6 +99,7 @@ def _run(path: Path) -> int:
     from .meter.meters import SerialMeters
     from .net.mqtt import MqttLinks
     from .node import Node
+    from .notify import Manager
     from .runtime import Runtime
 
     logging.basicConfig(
@@ -120,9 +122,14 @@ def _run(path: Path) -> int:
         )
         for bus in config.buses
     ]
-    runtime = Runtime(Node(config, clock, rng, links, SerialMeters(buses)), clock)
+    node = Node(config, clock, rng, links, SerialMeters(buses))
+    manager, release = Manager(), os.environ.get("EDGE_RELEASE", "")
+    runtime = Runtime(node, clock, lambda: manager.alive(views.status_line(node)))
     queries = {
-        "/health": lambda: runtime.ask(views.health) | {"dropped": runtime.dropped},
+        "/health": lambda: (
+            runtime.ask(views.health)
+            | {"dropped": runtime.dropped, "failures": runtime.failures, "release": release}
+        ),
         "/node": lambda: runtime.ask(views.overview),
         "/twins": lambda: runtime.ask(views.twins),
         "/contracts": lambda: runtime.ask(views.contracts),
@@ -135,8 +142,13 @@ def _run(path: Path) -> int:
             log.error("%s", error)
             return CANNOT_START
         api.start()
+
+    def stop(*_: Any) -> None:
+        manager.stopping()
+        runtime.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: runtime.stop())
+        signal.signal(number, stop)
     log.info("node %s is up, http port %s", config.name, api.port if api else "none")
     runtime.run()
     if api:

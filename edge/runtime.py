@@ -58,9 +58,11 @@ class Mailbox:
 class Runtime:
     """Drives one node in real time."""
 
-    def __init__(self, node: Node, clock: Clock) -> None:
+    def __init__(self, node: Node, clock: Clock, ticked: Callable[[], None] = lambda: None) -> None:
+        """`ticked` is called from the main thread after each tick that went through."""
         limits = node.config.limits
         self._node = node
+        self._ticked = ticked
         self._clock = clock
         self._wake = threading.Event()
         self._frames = Mailbox(limits.inbox_frames, self._wake, limits.inbox_kb * 1024)
@@ -86,7 +88,8 @@ class Runtime:
                 self._take_in()
                 now_s = clock.now_s()
                 if now_s >= next_tick_s:
-                    self._guard(node.tick)
+                    if self._guard(node.tick):
+                        self._ticked()
                     next_tick_s = max(next_tick_s + 1.0, now_s)  # late ticks are not made up for
                 if node.busy and now_s >= next_reaction_s:
                     self._guard(node.react)
@@ -137,7 +140,7 @@ class Runtime:
     def _take_reading(self, reading: Reading) -> None:
         self._guard(self._node.read, reading)
 
-    def _guard(self, work: Callable[..., None], *arguments: Any) -> None:
+    def _guard(self, work: Callable[..., None], *arguments: Any) -> bool:
         """A defect of ours must not stop the node: it is logged, counted and shown in /health."""
         try:
             work(*arguments)
@@ -145,3 +148,5 @@ class Runtime:
             self.failures += 1
             if self.failures & (self.failures - 1) == 0:  # the first, second, fourth ...
                 log.exception("%d failures so far, the latest:", self.failures)
+            return False
+        return True

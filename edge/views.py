@@ -47,6 +47,13 @@ def health(node: Node) -> dict[str, Any]:
     }
 
 
+def status_line(node: Node) -> str:
+    """What it does, in a few words that rarely change."""
+    neighbours = node.links.stats()["neighbours"].values()
+    up = sum(bool(each["connected"]) for each in neighbours)
+    return f"{node.config.name}: {len(node.twins)} twins, {up} of {len(neighbours)} neighbours in reach"
+
+
 def overview(node: Node) -> dict[str, Any]:
     """The six variables, the neighbourhood, and how full the space is."""
     total, space = node.total(), node.space

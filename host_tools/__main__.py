@@ -5,6 +5,7 @@ import sys
 
 from . import memtest, run
 from .bench import command as bench
+from .deploy import command as deploy
 from .image import command as image
 from .image import trial as image_test
 from .sim import command as sim
@@ -15,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="host_tools", description="Run, measure and compare microgrids.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for tool in (run, bench, memtest, sim, storm, image, image_test):
+    for tool in (run, bench, memtest, sim, storm, image, image_test, deploy):
         tool.add_parser(commands)
     options = parser.parse_args(arguments)
     return int(options.command(options))

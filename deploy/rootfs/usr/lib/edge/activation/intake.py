@@ -1,0 +1,141 @@
+"""Taking in a release or a configuration: beside what is in use, and checked before it counts.
+
+A release is announced by its manifest; the node answers with the files it lacks, having linked those that an
+earlier release holds (their content is the same, whatever their name); the rest comes as a tar. A copy
+that was cut off is taken up again by the next attempt.
+"""
+
+import os
+import re
+import shutil
+import tarfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from .places import (
+    BASE,
+    FACTORY,
+    FOLDERS,
+    RELEASES,
+    Refused,
+    checked_id,
+    here,
+    manifest_of,
+    parsed,
+    releases,
+    sha256,
+)  # fmt: skip
+from .switch import sync
+
+_MOST_MANIFEST_BYTES = 8 << 20
+_MOST_FOLDER_BYTES = 1 << 20
+_FILE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,80}")
+
+
+def wants(manifest_file: IO[bytes], dry: bool = False) -> list[str]:
+    """Prepare a release, unless `dry`; the files that must be sent. Raises Refused."""
+    data = manifest_file.read(_MOST_MANIFEST_BYTES)
+    manifest = parsed(data, "release.json")
+    if (manifest.get("arch"), manifest.get("python")) != here():
+        raise Refused(f"release {manifest['id']} is not for {' '.join(here())}")
+    known = _known_files()
+    if dry:
+        return [path for path, digest in manifest["files"].items() if digest not in known]
+    partial = RELEASES / f".{manifest['id']}.partial"
+    partial.mkdir(parents=True, exist_ok=True)
+    (partial / "release.json").write_bytes(data)
+    return [path for path, digest in manifest["files"].items() if not _found(partial / path, digest, known)]
+
+
+def _found(place: Path, digest: str, known: dict[str, Path]) -> bool:
+    """Whether a file is in its place, by an earlier attempt or now by a link."""
+    if place.is_file() and sha256(place) == digest:
+        return True
+    place.unlink(missing_ok=True)
+    source = known.get(digest)
+    if source is None or sha256(source) != digest:  # a card forgets
+        return False
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, place)
+    except OSError:  # another file system: the factory release
+        shutil.copyfile(source, place)
+    return True
+
+
+def _known_files() -> dict[str, Path]:
+    known: dict[str, Path] = {}
+    for folder in (FACTORY, *releases()):
+        with suppress(Refused):
+            for path, digest in manifest_of(folder)["files"].items():
+                if (folder / path).is_file():
+                    known[digest] = folder / path
+    return known
+
+
+def receive(name: str, archive: IO[bytes]) -> None:
+    """Fill in what was lacking; the release is then whole. Raises Refused."""
+    partial = RELEASES / f".{checked_id(name)}.partial"
+    files = manifest_of(partial)["files"]
+    for path, data in _unpacked(archive):
+        if path not in files:
+            raise Refused(f"{path} is not of release {name}")
+        place = partial / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)  # it may be a link into another release
+        with place.open("wb") as file:
+            shutil.copyfileobj(data, file)
+    verify(partial)
+    os.sync()
+    partial.rename(RELEASES / name)
+    sync(RELEASES)
+
+
+def _unpacked(archive: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
+    try:
+        with tarfile.open(fileobj=archive, mode="r|") as tar:
+            for member in tar:
+                data = tar.extractfile(member) if member.isreg() else None
+                if data is None:
+                    raise Refused(f"{member.name}: only plain files are taken")
+                yield member.name, data
+    except (tarfile.TarError, EOFError) as error:
+        raise Refused(f"the copy was cut off: {error}") from None
+
+
+def verify(folder: Path) -> None:
+    """Exactly the files of its manifest, each as it says. Raises Refused."""
+    files = manifest_of(folder)["files"]
+    present = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+    found = {str(path.relative_to(folder)) for path in present} - {"release.json", "confirmed"}
+    wrong = files.keys() ^ found
+    for path in files.keys() & found:
+        if (folder / path).is_symlink() or sha256(folder / path) != files[path]:
+            wrong.add(path)
+    if wrong:
+        named = ", ".join(sorted(wrong)[:3]) + (" and more" if len(wrong) > 3 else "")
+        raise Refused(f"release {folder.name}: {len(wrong)} files missing, corrupt or too many: {named}")
+
+
+def stage(name: str, archive: IO[bytes]) -> None:
+    """Take in a new `config` or `keys`, to be tried by the next trial. Raises Refused."""
+    folder, total = BASE / f"{name}.new", 0
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    for path, data in _unpacked(archive):
+        content = data.read(_MOST_FOLDER_BYTES)
+        total += len(content)
+        if not _FILE.fullmatch(path) or total >= _MOST_FOLDER_BYTES:
+            raise Refused(f"{name}/{path}: no file that belongs there")
+        place = folder / path
+        place.touch(mode=0o600)
+        place.write_bytes(content)
+        place.chmod(0o600 if path.endswith(".key") else 0o644)
+    folder.chmod(FOLDERS[name])
+    if name == "keys":
+        for place in (folder, *folder.iterdir()):
+            with suppress(LookupError, PermissionError):  # a trial root without such a user
+                shutil.chown(place, "edge", "edge")
+    os.sync()

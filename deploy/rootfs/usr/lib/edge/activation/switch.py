@@ -1,0 +1,73 @@
+"""The single steps of a switch: each is one rename, on the disk before the next is made."""
+
+import ctypes
+import os
+import shutil
+from pathlib import Path
+
+from .places import BASE, RELEASES, release_at, releases, target
+
+KEPT = 3
+_EXCHANGE, _AT_FDCWD = 2, -100  # renameat2(2)
+
+
+def point(link: str, name: str | None) -> None:
+    """Let `current` or `previous` point to a release, or to none."""
+    if name is None:
+        (BASE / link).unlink(missing_ok=True)
+    else:
+        fresh = BASE / f".{link}"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(f"releases/{name}")
+        fresh.rename(BASE / link)
+    sync(BASE)
+
+
+def switch(name: str | None) -> None:
+    """Make a release current (None: the factory's); what was current becomes previous."""
+    current = target("current")
+    if current != name:
+        point("previous", current)
+        point("current", name)
+
+
+def exchange(name: str) -> None:
+    """Swap `config` or `keys` with the one beside it; where only one is there, it changes places."""
+    used, fresh = BASE / name, BASE / f"{name}.new"
+    if not used.exists():
+        fresh.rename(used)
+    elif not fresh.exists():
+        used.rename(fresh)
+    else:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.renameat2(_AT_FDCWD, bytes(used), _AT_FDCWD, bytes(fresh), _EXCHANGE):
+            raise OSError(ctypes.get_errno(), f"{used} and {fresh} cannot be exchanged")
+    sync(BASE)
+
+
+def confirm(name: str) -> None:
+    """A release has shown that it is good: the launcher will not give it up. Raises Refused."""
+    folder = release_at(name)
+    (folder / "confirmed").touch()
+    sync(folder)
+
+
+def prune() -> list[str]:
+    """Remove what is older than the last releases, and what was left half done; their names."""
+    keep = {target("current"), target("previous")} - {None}
+    others = [path.name for path in releases() if path.name not in keep]
+    doomed = others[max(0, KEPT - len(keep)) :]
+    for name in doomed:
+        (RELEASES / name).rename(RELEASES / f".{name}.gone")  # so that no half of it is taken for a whole
+    for path in RELEASES.glob(".*"):
+        shutil.rmtree(path, ignore_errors=True)
+    return doomed
+
+
+def sync(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Bringing a new version or configuration to running nodes over ssh (`make deploy`)."""

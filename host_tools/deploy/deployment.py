@@ -1,0 +1,186 @@
+"""One node from the version it runs to the one wanted: ask, build, copy, and let the node try it.
+
+The trial itself, with the way back, is the node's own doing (deploy/rootfs/usr/lib/edge/activation): a
+connection that is lost at any moment leaves it with a version that runs.
+"""
+
+import hashlib
+import json
+import shlex
+import tarfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from .release import Release, build_release
+from .ssh import Connection, Failed
+
+PROTOCOL = 1  # as in activation/places.py
+FOLDERS = ("config", "keys")
+_WENT_BACK = 1
+# As root, which is what sudo gives the operator; under EDGE_ROOT no more than one's own rights are needed.
+_COMMAND = (
+    'A="${EDGE_ROOT:-}/usr/lib/edge/activate"; [ -x "$A" ] || exit 127; '
+    '[ -n "${EDGE_ROOT:-}" ] || [ "$(id -u)" = 0 ] || S="sudo -n"; exec ${S:-} "$A" '
+)
+_NO_COMMAND = 127
+
+Say = Callable[[str], None]
+
+
+class DeployError(Exception):
+    """The node did not take the version; the one before runs on."""
+
+
+@dataclass
+class Outcome:
+    """What was done to a node."""
+
+    before: str = ""
+    after: str = ""
+    result: str = ""
+    steps: list[tuple[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be on the node.
+
+    `made`: what provisioning made for it, with config/ and keys/; `source`: of the package edge; `out`: where
+    releases are built.
+    """
+
+    made: Path
+    source: Path
+    out: Path
+    wait_s: float = 60.0
+    dry: bool = False
+
+
+class Deployment:
+    """The steps for one node; `say` gets a line for each."""
+
+    def __init__(self, connection: Connection, wish: Wish, say: Say) -> None:
+        self._node = connection
+        self._wish = wish
+        self._say = say
+        self.outcome = Outcome()
+        self._last_s = time.monotonic()
+
+    def run(self) -> None:
+        """Raises DeployError, Failed, Unreachable, WheelError, ReleaseError."""
+        status = self._ask()
+        release = self._build(status)
+        self.outcome.before, self.outcome.after = str(status["running"] or "nothing"), release.id
+        folders = [name for name in FOLDERS if _differs(self._wish.made / name, status[name])]
+        new = release.id not in status["releases"]
+        if not folders and not status["trial"] and _runs(status, release.id):
+            self.outcome.result = "nothing to do"
+            self._step(f"runs {release.id} already: nothing to do")
+        elif self._wish.dry:
+            self._tell(release, new, folders)
+        else:
+            if new:
+                self._copy(release)
+            for name in folders:
+                self._send_folder(name)
+            self._try(release, folders)
+
+    def _ask(self) -> dict[str, Any]:
+        try:
+            status = json.loads(self._node.run(_activate("status")))
+        except Failed as failure:
+            if failure.code == _NO_COMMAND:
+                raise DeployError(
+                    "there is no /usr/lib/edge/activate: is it a node made by `make image`?"
+                ) from None
+            raise
+        if status["protocol"] != PROTOCOL:
+            raise DeployError(f"its activation speaks version {status['protocol']}, this tool {PROTOCOL}: "
+                              "the card needs a newer image, or this tool an update")  # fmt: skip
+        self._step(f"is {status['arch']}, Python {status['python']}, runs {status['running'] or 'nothing'}")
+        return dict(status)
+
+    def _build(self, status: dict[str, Any]) -> Release:
+        release = build_release(status["arch"], status["python"], self._wish.source, self._wish.out)
+        self._step(f"release {release.id}")
+        return release
+
+    def _tell(self, release: Release, new: bool, folders: list[str]) -> None:
+        if new:
+            lacking = self._wants(release, "--dry")
+            self._step(f"would copy {_amount(release, lacking)}")
+        for name in folders:
+            self._step(f"would replace {name}")
+        self.outcome.result = "would be changed"
+        self._step(f"would switch to {release.id} and restart")
+
+    def _wants(self, release: Release, *options: str) -> list[str]:
+        manifest = (release.folder / "release.json").read_bytes()
+        return list(json.loads(self._node.run(_activate("wants", *options), manifest)))
+
+    def _copy(self, release: Release) -> None:
+        lacking = self._wants(release)
+        self._node.send(_activate("receive", release.id), lambda pipe: _pack(release.folder, pipe, lacking))
+        self._step(f"copied {_amount(release, lacking)}")
+
+    def _send_folder(self, name: str) -> None:
+        self._node.send(_activate("stage", name), lambda pipe: _pack(self._wish.made / name, pipe))
+        self._step(f"sent new {name}")
+
+    def _try(self, release: Release, folders: list[str]) -> None:
+        chosen = [word for name in folders for word in ("--with", name)]
+        try:
+            self._node.follow(
+                _activate("try", release.id, "--wait", str(self._wish.wait_s), *chosen), self._step
+            )
+        except Failed as failure:
+            if failure.code != _WENT_BACK:
+                raise
+            self.outcome.result = "rolled back"
+            raise DeployError(
+                f"{release.id} is not well there: the node went back to {self.outcome.before}"
+            ) from None
+        self.outcome.result = "deployed"
+
+    def _step(self, text: str) -> None:
+        now_s = time.monotonic()
+        self.outcome.steps.append((text, now_s - self._last_s))
+        self._say(f"{now_s - self._last_s:5.1f} s  {text}")
+        self._last_s = now_s
+
+
+def _activate(*words: str) -> str:
+    return _COMMAND + shlex.join(words)
+
+
+def _amount(release: Release, paths: list[str]) -> str:
+    return f"{len(paths)} of {len(release.files)} files, {release.size_bytes(paths) / 1e6:.2f} MB"
+
+
+def _runs(status: dict[str, Any], release: str) -> bool:
+    """By its own choice: the launcher may have fallen back to it from another."""
+    return status["current"] in (release, None) and (status["health"] or {}).get("release") == release
+
+
+def _differs(folder: Path, digest: str) -> bool:
+    """Whether a folder that was made holds other files than the node's, by the node's own measure."""
+    if not folder.is_dir():
+        return False
+    files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+    lines = [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest() != digest
+
+
+def _pack(folder: Path, pipe: IO[bytes], paths: list[str] | None = None) -> None:
+    """Files of a folder as a tar, without owners or times."""
+    if paths is None:
+        paths = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
+    with tarfile.open(fileobj=pipe, mode="w|") as archive:
+        for path in paths:
+            member = tarfile.TarInfo(path)
+            member.size = (folder / path).stat().st_size
+            with (folder / path).open("rb") as file:
+                archive.addfile(member, file)

@@ -1,0 +1,56 @@
+"""The wheelhouse: what a node needs from the package index, for its architecture, kept under build/wheels.
+
+Fetched once for a list of requirements, so that the same tree gives the same release until the list changes
+or the folder is removed.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+WHEELS = REPOSITORY / "build" / "wheels"
+ARCHITECTURES = ("aarch64", "x86_64")
+_PLATFORMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")  # Debian 12 has 2.36
+
+
+class WheelError(Exception):
+    """There are no wheels for that machine, or they cannot be fetched."""
+
+
+def project() -> tuple[str, list[str]]:
+    """Version and requirements of the service."""
+    table = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    return table["version"], table["dependencies"]
+
+
+def wheelhouse(arch: str, python: str) -> list[Path]:
+    """The wheels of all requirements; `arch` as of `uname -m`, `python` as "3.11". Raises WheelError."""
+    if arch not in ARCHITECTURES:
+        raise WheelError(f"no wheels for {arch}: {' or '.join(ARCHITECTURES)} is needed (a 64-bit system)")
+    _, requirements = project()
+    key = hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:8]
+    folder = WHEELS / f"{arch}-{python}-{key}"
+    if not folder.is_dir():
+        _fetch(requirements, arch, python, folder)
+    return sorted(folder.glob("*.whl"))
+
+
+def _fetch(requirements: list[str], arch: str, python: str, folder: Path) -> None:
+    partial = folder.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    command = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+        "--dest", str(partial), "--only-binary=:all:", "--implementation", "cp", "--python-version", python,
+        *(word for platform in _PLATFORMS for word in ("--platform", f"{platform}_{arch}")),
+        *requirements,
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = " / ".join(done.stderr.strip().splitlines()[-2:])
+        raise WheelError(f"wheels for {arch}, Python {python}: {words}")
+    partial.rename(folder)  # whole or not at all

@@ -1,0 +1,300 @@
+"""Deployments to a node on this machine, over a real sshd: well, unwell, cut off, refused."""
+
+import getpass
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from node_stand_in import REPOSITORY, NodeStandIn, append, deploy_command, make_key, source_tree
+
+from host_tools.__main__ import main
+from host_tools.broker import free_port
+from host_tools.deploy.release import build_release
+
+pytestmark = pytest.mark.system
+
+
+class Operator:
+    """Who deploys: a key, a place to build, a fleet with one or more nodes."""
+
+    def __init__(self, folder, out):
+        self.folder = folder
+        self.key = make_key(folder / "id")
+        self.out = out
+        self.made = folder / "made"
+        (folder / "fleet" / "nodes").mkdir(parents=True)
+
+    def adopt(self, *nodes):
+        for node in nodes:
+            (self.folder / "fleet" / "nodes" / f"{node.name}.toml").write_text(node.toml)
+        addresses = "".join(f'{node.name} = ["{node.address}"]\n' for node in nodes)
+        (self.folder / "fleet" / "fleet.toml").write_text(f"[hosts]\n{addresses}")
+
+    def words(self, node, **options):
+        options = {
+            "fleet": self.folder / "fleet", "made": self.made, "out": self.out, "identity": self.key,
+            "known-hosts": self.folder / "known_hosts", "user": getpass.getuser(), "wait": 20,
+            "port": node.port,
+        } | options  # fmt: skip
+        return [str(word) for key, value in options.items() for word in (f"--{key}", value)]
+
+    def deploy(self, node, *words, **options):
+        return main(["deploy", node.name, *words, *self.words(node, **options)])
+
+    def version(self, name, change):
+        return source_tree(self.folder / name, change)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    """Where releases are built: what one test has built the next need not."""
+    return tmp_path_factory.mktemp("releases")
+
+
+@pytest.fixture
+def operator(tmp_path, out):
+    (tmp_path / "operator").mkdir()
+    return Operator(tmp_path / "operator", out)
+
+
+@pytest.fixture
+def node(tmp_path, operator):
+    """Reachable, with no release on it."""
+    node = NodeStandIn(tmp_path / "node").open_door(operator.key.with_suffix(".pub"))
+    operator.adopt(node)
+    yield node
+    node.stop()
+
+
+@pytest.fixture
+def before(node, out):
+    """The release of this tree, which runs on the node."""
+    return node.install(build_release(*node.kind(), releases=out).folder)
+
+
+def test_a_first_deployment_a_second_that_does_nothing_and_a_changed_version(node, operator, capsys):
+    assert operator.deploy(node) == 0
+    first = node.runs()
+    assert first
+    assert node.status()["releases"] == {first: True}
+    capsys.readouterr()
+    calls = len(node.systemctl_calls())
+    assert operator.deploy(node) == 0
+    assert "nothing to do" in capsys.readouterr().out
+    assert len(node.systemctl_calls()) == calls
+
+    changed = operator.version("changed", append("__init__.py", "# another version\n"))
+    began_s = time.monotonic()
+    assert operator.deploy(node, source=changed) == 0
+    seconds = time.monotonic() - began_s
+    status, said = node.status(), capsys.readouterr().out
+    assert node.runs() not in (first, None)
+    assert (status["current"], status["previous"]) == (node.runs(), first)
+    assert "copied 2 of " in said  # the source and what it is compiled to; all else was there
+    assert seconds < 60
+    tell(capsys, f"changed version over loopback: {seconds:.1f} s")
+
+
+DOES_NOT_START = append("views.py", "\nraise RuntimeError('broken on purpose')\n")
+STARTS_BUT_IS_UNWELL = append(
+    "views.py", "\n\ndef health(node: Node) -> dict[str, Any]:\n    raise RuntimeError\n"
+)
+
+
+@pytest.mark.parametrize("fault", [DOES_NOT_START, STARTS_BUT_IS_UNWELL], ids=["does not start", "is unwell"])
+def test_a_broken_version_is_rolled_back_and_the_old_one_is_healthy(fault, node, before, operator, capsys):
+    began_s = time.monotonic()
+    assert operator.deploy(node, source=operator.version("broken", fault), wait=5) == 1
+    seconds = time.monotonic() - began_s
+    after = node.status()
+    assert node.runs() == before
+    assert (after["current"], after["previous"], after["trial"]) == (before, None, False)
+    said = capsys.readouterr()
+    assert f"went back to {before}" in said.err
+    assert "rolled back" in said.out
+    tell(capsys, f"broken version over loopback: {seconds:.1f} s until the old one is healthy")
+
+
+def test_a_first_version_that_is_broken_leaves_nothing_running_and_says_so(node, operator, capsys):
+    assert operator.deploy(node, source=operator.version("broken", DOES_NOT_START), wait=3) == 1
+    assert node.status()["current"] is None
+    assert node.systemctl_calls()[-1] == "stop edge.service"
+    assert "nothing" in capsys.readouterr().err
+
+
+def test_a_copy_that_is_killed_leaves_the_old_version_running_and_is_taken_up_again(
+    node, before, operator, capsys
+):
+
+    def large(folder):
+        for i in range(10):
+            (folder / f"ballast{i}.bin").write_bytes(os.urandom(6_000_000))
+
+    source = operator.version("large", large)
+    process = subprocess.Popen(
+        deploy_command(node.name, *operator.words(node, source=source)), cwd=REPOSITORY,
+        start_new_session=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    arrived = node.base / "releases"
+    deadline_s = time.monotonic() + 60
+    while len(list(arrived.glob(".*.partial/lib/edge/ballast*"))) < 3:
+        assert process.poll() is None, "it was over before it could be killed"
+        assert time.monotonic() < deadline_s
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    end_masters(operator)
+    assert node.runs() == before
+    assert node.status()["current"] == before
+    wait_until_idle(node)
+    capsys.readouterr()
+    assert operator.deploy(node, source=source) == 0
+    assert node.runs() != before
+    copied = int(capsys.readouterr().out.split("copied ")[1].split()[0])
+    assert copied < 10, "what had arrived was not sent again"
+
+
+def test_a_trial_goes_to_its_end_when_the_connection_is_lost(node, before, operator):
+    source = operator.version("unwell", STARTS_BUT_IS_UNWELL)
+    process = subprocess.Popen(
+        deploy_command(node.name, *operator.words(node, source=source, wait=4)), cwd=REPOSITORY,
+        start_new_session=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline_s = time.monotonic() + 60
+    while not (node.base / "trial.json").exists():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    end_masters(operator)
+    wait_until_idle(node)
+    assert node.runs() == before
+    assert not node.status()["trial"]
+
+
+def test_a_file_that_is_corrupted_on_the_way_is_refused(node, before, operator, capsys):
+    source = operator.version("changed", append("__init__.py", "# to be corrupted\n"))
+    built = build_release(*node.kind(), source, operator.out).folder
+    file = built / "lib" / "edge" / "__init__.py"
+    file.write_bytes(file.read_bytes().replace(b"corrupted", b"corrupxed"))
+    capsys.readouterr()
+    assert operator.deploy(node, source=source) == 1
+    assert "lib/edge/__init__.py" in capsys.readouterr().err
+    assert (node.runs(), set(node.status()["releases"])) == (before, {before})
+
+
+def test_a_dry_run_says_what_would_be_done_and_changes_nothing(node, before, operator, capsys):
+    def files():
+        paths = [path for path in node.base.rglob("*") if path.name != ".lock" and "state" not in path.parts]
+        return {path: path.stat().st_mtime_ns for path in paths}
+
+    make_folder(operator.made / node.name / "config", {"node.toml": node.toml + "# new\n"})
+    changed = operator.version("changed", append("__init__.py", "# another version\n"))
+    was = files()
+    assert operator.deploy(node, "--dry", source=changed) == 0
+    said = capsys.readouterr().out
+    for words in ("would copy 2 of ", "would replace config", "would switch to"):
+        assert words in said
+    assert (files(), node.runs()) == (was, before)
+
+
+def test_a_new_configuration_and_keys_come_with_it_and_a_wrong_one_is_taken_back(node, before, operator):
+    made = operator.made / node.name
+    make_folder(made / "config", {"node.toml": node.toml + "# second\n", "acl": "x\n"})
+    make_folder(made / "keys", {"node.key": "secret\n", "node.crt": "public\n"})
+    assert operator.deploy(node) == 0
+    assert (node.base / "config" / "node.toml").read_text().endswith("# second\n")
+    key = node.base / "keys" / "node.key"
+    assert (key.read_text(), key.stat().st_mode & 0o777) == ("secret\n", 0o600)
+    assert node.systemctl_calls()[-2:] == ["restart mosquitto.service", "restart edge.service"]
+    assert not list(node.base.glob("*.new"))
+
+    (made / "config" / "node.toml").write_text("[node]\nname = 7\n")
+    (made / "keys" / "node.key").write_text("another\n")
+    assert operator.deploy(node, wait=5) == 1
+    assert (node.base / "config" / "node.toml").read_text().endswith("# second\n")
+    assert (key.read_text(), node.runs()) == ("secret\n", before)
+
+
+def test_who_has_the_wrong_key_is_told(node, operator, capsys):
+    stranger = make_key(operator.folder / "stranger")
+    assert operator.deploy(node, identity=stranger) == 3
+    assert "refuses our key" in capsys.readouterr().err
+
+
+def test_a_node_that_is_not_there_is_told(node, operator, capsys):
+    assert operator.deploy(node, port=free_port()) == 3
+    assert "nothing listens there" in capsys.readouterr().err
+    assert operator.deploy(node, host="no-such-host.invalid") == 3
+    assert "no such name" in capsys.readouterr().err
+
+
+def test_another_machine_at_a_nodes_address_is_refused(node, operator, tmp_path, capsys):
+    assert operator.deploy(node, "--dry") == 0
+    impostor = NodeStandIn(tmp_path / "impostor").open_door(operator.key.with_suffix(".pub"))
+    try:
+        assert operator.deploy(node, port=impostor.port) == 3
+    finally:
+        impostor.stop()
+    assert "another machine answers" in capsys.readouterr().err
+
+
+def test_a_machine_that_is_no_node_is_told(node, operator, capsys):
+    (node.root / "usr" / "lib" / "edge" / "activate").unlink()
+    assert operator.deploy(node) == 1
+    assert "is it a node" in capsys.readouterr().err
+
+
+def test_all_goes_on_past_a_node_that_fails_and_ends_with_a_table(node, operator, tmp_path, capsys):
+    other = NodeStandIn(tmp_path / "other", "primary", "127.0.0.2", node.port)
+    other.open_door(operator.key.with_suffix(".pub"))
+    away = NodeStandIn(tmp_path / "away", "afterschool", "127.0.0.3", node.port)
+    operator.adopt(away, node, other)
+    try:
+        assert main(["deploy", "all", *operator.words(node)]) == 3
+        assert (node.runs(), away.runs()) == (other.runs(), None)
+    finally:
+        other.stop()
+    table = [line.split() for line in capsys.readouterr().out.splitlines()[-3:]]
+    assert [row[0] for row in table] == ["afterschool", "gym", "primary"]
+    assert [row[-1] for row in table] == ["reached", "deployed", "deployed"]
+
+
+@pytest.mark.parametrize("words", [["nobody"], ["all", "--host", "127.0.0.1"]])
+def test_wrong_usage_is_told_before_anything_is_done(words, operator, tmp_path, capsys):
+    operator.adopt(NodeStandIn(tmp_path / "node"))
+    assert main(["deploy", *words, "--fleet", str(operator.folder / "fleet")]) == 2
+    assert capsys.readouterr().err
+
+
+def tell(capsys, text):
+    with capsys.disabled():
+        sys.stdout.write(f"\n{text}\n")
+
+
+def make_folder(folder, files):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_text(content)
+
+
+def end_masters(operator):
+    """The shared connection of a deployment that was killed lives on for a minute; a lost one would not."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes()
+        except OSError:
+            continue
+        if words.startswith(b"ssh") and str(operator.folder).encode() in words:
+            os.kill(int(path.parent.name), signal.SIGKILL)
+
+
+def wait_until_idle(node):
+    deadline_s = time.monotonic() + 60
+    while node.busy():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.1)
