@@ -5,15 +5,16 @@ import sys
 
 from . import memtest, run
 from .bench import command as bench
+from .fleet import provision
 from .sim import command as sim
 from .storm import command as storm
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="host_tools", description="Run, measure and compare microgrids.")
+    parser = argparse.ArgumentParser(prog="host_tools", description="Run, measure, compare and provision microgrids.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for tool in (run, bench, memtest, sim, storm):
+    for tool in (run, bench, memtest, sim, storm, provision):
         tool.add_parser(commands)
     options = parser.parse_args(arguments)
     return int(options.command(options))

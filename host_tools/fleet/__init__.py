@@ -1,0 +1,9 @@
+"""The fleet: what its nodes share, one file a node, their keys and certificates (DESIGN 6).
+
+`read_fleet` checks `deploy/`; `provision` makes of it what lies in `/data/edge` of each node.
+"""
+
+from .layout import Layout
+from .read import Fleet, FleetError, NodePlan, Operator, read_fleet
+
+__all__ = ["Fleet", "FleetError", "Layout", "NodePlan", "Operator", "read_fleet"]
