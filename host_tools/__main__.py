@@ -12,7 +12,9 @@ from .storm import command as storm
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="host_tools", description="Run, measure, compare and provision microgrids.")
+    parser = argparse.ArgumentParser(
+        prog="host_tools", description="Run, measure, compare and provision microgrids."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for tool in (run, bench, memtest, sim, storm, provision):
         tool.add_parser(commands)

@@ -110,8 +110,12 @@ class Connection:
         clock: Clock,
         on_up: Callable[[], None],
         on_down: Callable[[], None],
+        suffix: str = "",
     ) -> None:
-        """Prepare the client; raises OSError or ssl.SSLError if the TLS files cannot be used."""
+        """Prepare the client; raises OSError or ssl.SSLError if the TLS files cannot be used.
+
+        A broker knows one client of a name, which is that of the node and `suffix`.
+        """
         self.up = False
         self.connects = 0
         self._label = label
@@ -127,11 +131,11 @@ class Connection:
         self._warned = False
         self._stopping = False
         self._ended = Event()
-        self.client = self._new_client(node, max_packet_bytes)
+        self.client = self._new_client(node + suffix, max_packet_bytes)
 
-    def _new_client(self, node: str, max_packet_bytes: int) -> "_BoundedClient":
+    def _new_client(self, client_id: str, max_packet_bytes: int) -> "_BoundedClient":
         api, protocol = CallbackAPIVersion.VERSION2, MQTTProtocolVersion.MQTTv5
-        client = _BoundedClient(api, client_id=node, protocol=protocol)
+        client = _BoundedClient(api, client_id=client_id, protocol=protocol)
         client.max_packet_bytes = max_packet_bytes
         client.suppress_exceptions = True  # an error in a callback must not end the network thread
         client.connect_timeout = CONNECT_TIMEOUT_S

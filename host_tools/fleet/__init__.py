@@ -4,6 +4,7 @@
 """
 
 from .layout import Layout
-from .read import Fleet, FleetError, NodePlan, Operator, read_fleet
+from .read import Fleet, FleetError, NodePlan, read_fleet
+from .shared import Operator
 
 __all__ = ["Fleet", "FleetError", "Layout", "NodePlan", "Operator", "read_fleet"]

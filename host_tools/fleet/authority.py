@@ -98,16 +98,21 @@ class Authority:
         return Identity(key_file.read_bytes(), file.read_bytes(), ends, made, revoked)
 
     def revoke(self, node: str) -> int:
-        """Put all certificates of a node on the list; how many were not yet there."""
-        issued = [_load_certificate(file) for file in (self._folder / "issued").glob(f"{node}-*.crt")]
+        """Put all certificates of a node on the list; how many were not yet there.
+
+        Raises AuthorityError if it never had one.
+        """
+        places = sorted((self._folder / "issued").glob("*.crt"))
+        issued = [each for each in map(_load_certificate, places) if each.subject == _common_name(node)]
+        if not issued:
+            raise AuthorityError(f"{self._folder / 'issued'}: {node} never had a certificate")
         revoked = self._revoked()
-        new = [each for each in issued if each.subject == _common_name(node)
-               and each.serial_number not in revoked]  # fmt: skip
-        if new:
+        numbers = [each.serial_number for each in issued if each.serial_number not in revoked]
+        if numbers:
             entry = x509.RevokedCertificateBuilder().revocation_date(self._now)
-            entries = [entry.serial_number(each.serial_number).build() for each in new]
+            entries = [entry.serial_number(number).build() for number in numbers]
             self._write_crl([*self._load_crl(), *entries])
-        return len(new)
+        return len(numbers)
 
     def issue(
         self, node: str, hosts: tuple[str, ...], key: ec.EllipticCurvePublicKey, ends: datetime

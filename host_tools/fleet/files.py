@@ -9,7 +9,7 @@ SECRET, PLAIN = 0o600, 0o644
 
 
 def write(path: Path, content: bytes | str, mode: int = PLAIN) -> bool:
-    """Put `content` at `path`; True if that changed anything. Raises OSError, and then nothing has changed."""
+    """Put `content` at `path`; True if that changed anything. After OSError all is as before."""
     data = content.encode() if isinstance(content, str) else content
     if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
         if path.stat().st_mode & 0o777 != mode:

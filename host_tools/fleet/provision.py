@@ -41,24 +41,25 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """The command line of `provision`."""
     parser = commands.add_parser(
         "provision", help="check deploy/; make keys, certificates and configuration of the nodes",
-        epilog="Exit codes: 0 well, 1 the node is revoked, 2 wrong usage or data. Afterwards: deploy the nodes, all of "
-        "them when something was revoked.",
+        epilog="Afterwards deploy the nodes; all of them when something was revoked. "
+        "Exit codes: 0 well, 1 the node is revoked, 2 wrong usage or data.",
     )  # fmt: skip
-    parser.add_argument("node", metavar="NODE", help="name of a node, or all")
-    parser.add_argument("--keys", type=Path, metavar="DIR",
-                        help="the cluster's keys (default: $EDGE_KEYS or ~/.config/microgrid-edge/CLUSTER)")  # fmt: skip
-    parser.add_argument("--deploy", type=Path, default=Path("deploy"), metavar="DIR",
-                        help="fleet.toml and nodes/ (default deploy)")  # fmt: skip
-    parser.add_argument("--out", type=Path, default=Path("build/fleet"), metavar="DIR",
-                        help="one folder a node is made here (default build/fleet)")  # fmt: skip
-    parser.add_argument("--rotate", action="store_true", help="new key and certificate; the old ones stay valid")
-    parser.add_argument("--revoke", action="store_true",
-                        help="all certificates of NODE become invalid; with --rotate it gets new ones")  # fmt: skip
-    parser.add_argument("--check", action="store_true", help="only check the files, make nothing")
-    parser.add_argument("--ssh-key", type=Path, action="append", metavar="FILE",
-                        help="public key of the operator, instead of operator.public_keys")  # fmt: skip
-    parser.add_argument("--root", type=Path, default=Path("/"), metavar="DIR",
-                        help="prefix of the paths on the node, to try one on this machine")  # fmt: skip
+    add = parser.add_argument
+    add("node", metavar="NODE", help="name of a node, or all")
+    add("--keys", type=Path, metavar="DIR",
+        help="the cluster's keys (default: $EDGE_KEYS, or ~/.config/microgrid-edge/CLUSTER)")  # fmt: skip
+    add("--deploy", type=Path, default=Path("deploy"), metavar="DIR",
+        help="fleet.toml and nodes/ (default deploy)")  # fmt: skip
+    add("--out", type=Path, default=Path("build/fleet"), metavar="DIR",
+        help="one folder a node is made here (default build/fleet)")  # fmt: skip
+    add("--rotate", action="store_true", help="new key and certificate; the old ones stay valid")
+    add("--revoke", action="store_true",
+        help="all certificates of NODE become invalid; with --rotate it gets a new one")  # fmt: skip
+    add("--check", action="store_true", help="only check the files, make nothing")
+    add("--ssh-key", type=Path, action="append", metavar="FILE",
+        help="public key of the operator, instead of operator.public_keys")  # fmt: skip
+    add("--root", type=Path, default=Path("/"), metavar="DIR",
+        help="prefix of the paths on the node, to try one on this machine")  # fmt: skip
     parser.set_defaults(command=run)
 
 
@@ -69,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
         fleet = read_fleet(options.deploy, layout)
         nodes = _chosen(fleet, options)
         if options.check:
-            print(f"{options.deploy}: cluster {fleet.cluster}, {len(fleet.nodes)} nodes: {', '.join(fleet.nodes)}")
+            names = ", ".join(fleet.nodes)
+            print(f"{options.deploy}: cluster {fleet.cluster}, {len(fleet.nodes)} nodes: {names}")
             return OK
         done, revoked = _provision(fleet, nodes, layout, options)
     except (FleetError, AuthorityError, KeyFileError) as error:
@@ -108,7 +110,10 @@ def _provision(
     folder(keys)
     with _alone(keys):
         authority = Authority(keys, fleet.cluster, datetime.now(UTC).replace(microsecond=0))
-        revoked = authority.revoke(options.node) if options.revoke else 0
+        revoked = 0
+        if options.revoke:
+            revoked = authority.revoke(options.node)  # of nodes that have left the fleet too, hence before
+            shutil.rmtree(options.out / options.node, ignore_errors=True)
         done = []
         for node in nodes:
             identity = authority.identity(node.name, node.hosts, fleet.validity_days, rotate=options.rotate)
@@ -167,5 +172,7 @@ def _table(done: Sequence[Provisioned]) -> str:
     for each in done:
         state = "revoked" if each.identity.revoked else each.identity.made or "kept"
         senders = ", ".join(each.node.senders) or "nobody"
-        lines.append(f"{each.node.name:14} {state:12} {each.identity.ends:%Y-%m-%d}   {each.changed:7}  {senders}")
+        lines.append(
+            f"{each.node.name:14} {state:12} {each.identity.ends:%Y-%m-%d}   {each.changed:7}  {senders}"
+        )
     return "\n".join(lines)

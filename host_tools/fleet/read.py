@@ -5,7 +5,6 @@ configuration and holds for all nodes. A node's own keys win; its own `[[...]]` 
 """
 
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -178,5 +177,8 @@ def _check_neighbours(
 
 
 def _senders(name: str, nodes: dict[str, NodePlan]) -> tuple[str, ...]:
-    sends: Callable[[NodePlan], bool] = lambda plan: any(each.name == name for each in plan.config.neighbours)
-    return tuple(sorted(plan.name for plan in nodes.values() if sends(plan)))
+    return tuple(
+        sorted(
+            plan.name for plan in nodes.values() if any(each.name == name for each in plan.config.neighbours)
+        )
+    )

@@ -55,7 +55,12 @@ class Site:
         lines = ["[node]", f'name = "{name}"', 'state_dir = "/data/edge/state"',
                  "[mqtt]", f"port = {self.inside[name]}"]  # fmt: skip
         for peer in neighbours:
-            lines += ["[[neighbour]]", f'name = "{peer}"', 'host = "127.0.0.1"', f"port = {self.outside[peer]}"]
+            lines += [
+                "[[neighbour]]",
+                f'name = "{peer}"',
+                'host = "127.0.0.1"',
+                f"port = {self.outside[peer]}",
+            ]
         (self.deploy / "nodes" / f"{name}.toml").write_text("\n".join([*lines, more]))
 
     def provision(self, name: str, *options: str) -> int:
