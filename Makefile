@@ -13,11 +13,12 @@ storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call opt
 memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb)
 
 SCENARIO ?= realistic
+NODE ?= all
 storm: SEEDS ?= 1950
 storm: FIRST ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim storm test lint format bench memtest micropython clean
+.PHONY: help setup run sim storm test lint format bench memtest provision micropython clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +51,9 @@ bench: $(READY) ## measure speed and memory (ARGS=)
 
 memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB=)
 	$(PYTHON) -m host_tools memtest $(strip $(memtest_options))
+
+provision: $(READY) ## make keys and configurations of nodes (NODE= ARGS="--check --rotate --revoke ...")
+	$(PYTHON) -m host_tools provision $(NODE) $(ARGS)
 
 micropython: $(READY) ## find or fetch a MicroPython; run a script in it (ARGS="script.py ...")
 	$(PYTHON) -m host_tools.setup.micropython $(ARGS)

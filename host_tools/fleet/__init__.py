@@ -3,8 +3,9 @@
 `read_fleet` checks `deploy/`; `provision` makes of it what lies in `/data/edge` of each node.
 """
 
+from .errors import FleetError
 from .layout import Layout
-from .read import Fleet, FleetError, NodePlan, read_fleet
+from .read import Fleet, NodePlan, read_fleet
 from .shared import Operator
 
 __all__ = ["Fleet", "FleetError", "Layout", "NodePlan", "Operator", "read_fleet"]

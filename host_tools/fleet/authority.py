@@ -19,15 +19,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from .errors import FleetError
 from .files import SECRET, write
 
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 _AUTHORITY_DAYS = 30 * 365
 _RENEW_DAYS = 90  # a certificate that ends sooner is replaced, its key stays
-
-
-class AuthorityError(Exception):
-    """The folder cannot be used; the message names the file."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +42,14 @@ class Authority:
     """Makes and revokes identities. `now` decides how long certificates last, and nothing else."""
 
     def __init__(self, folder: Path, cluster: str, now: datetime) -> None:
-        """Open the folder, or make it. Raises AuthorityError, OSError."""
+        """Open the folder, or make it. Raises FleetError, OSError."""
         self._folder = folder
         self._now = now
         self._name = _common_name(f"microgrid {cluster}")
         key_file, self._crl_file = folder / "ca.key", folder / "crl.pem"
         certificate_file = folder / "ca.crt"
         if certificate_file.exists() and not key_file.exists():
-            raise AuthorityError(f"{key_file}: is missing: restore it, or begin a new cluster elsewhere")
+            raise FleetError(f"{key_file}: is missing: restore it, or begin a new cluster elsewhere")
         if not key_file.exists():
             write(key_file, _pem(_new_key()), SECRET)
         self._key = _load_key(key_file)
@@ -62,12 +59,12 @@ class Authority:
         self._certificate = _load_certificate(certificate_file)
         if self._certificate.subject != self._name:
             name = self._certificate.subject.rfc4514_string()
-            raise AuthorityError(f"{certificate_file}: is of {name}, not of cluster {cluster}")
+            raise FleetError(f"{certificate_file}: is of {name}, not of cluster {cluster}")
         if self._certificate.public_key() != self._key.public_key():
-            raise AuthorityError(f"{certificate_file}: does not belong to ca.key beside it")
+            raise FleetError(f"{certificate_file}: does not belong to ca.key beside it")
         if not self._crl_file.exists():
             if any((folder / "issued").glob("*.crt")):
-                raise AuthorityError(
+                raise FleetError(
                     f"{self._crl_file}: is missing: restore it, or whoever was revoked is let in again"
                 )
             self._write_crl([])
@@ -78,7 +75,7 @@ class Authority:
         return self._crl_file.read_bytes()
 
     def identity(self, node: str, hosts: tuple[str, ...], days: int, *, rotate: bool = False) -> Identity:
-        """What a node has, made or completed if need be. Raises AuthorityError, OSError.
+        """What a node has, made or completed if need be. Raises FleetError, OSError.
 
         `hosts` are the names its broker is reached by; a new certificate lasts `days`.
         """
@@ -100,12 +97,12 @@ class Authority:
     def revoke(self, node: str) -> int:
         """Put all certificates of a node on the list; how many were not yet there.
 
-        Raises AuthorityError if it never had one.
+        Raises FleetError if it never had one.
         """
         places = sorted((self._folder / "issued").glob("*.crt"))
         issued = [each for each in map(_load_certificate, places) if each.subject == _common_name(node)]
         if not issued:
-            raise AuthorityError(f"{self._folder / 'issued'}: {node} never had a certificate")
+            raise FleetError(f"{self._folder / 'issued'}: {node} never had a certificate")
         revoked = self._revoked()
         numbers = [each.serial_number for each in issued if each.serial_number not in revoked]
         if numbers:
@@ -171,7 +168,7 @@ class Authority:
         try:
             return x509.load_pem_x509_crl(self.crl)
         except ValueError:
-            raise AuthorityError(f"{self._crl_file}: is no list of revoked certificates") from None
+            raise FleetError(f"{self._crl_file}: is no list of revoked certificates") from None
 
     def _revoked(self) -> set[int]:
         return {entry.serial_number for entry in self._load_crl()}
@@ -228,13 +225,13 @@ def _pem(
 
 def _load_key(file: Path) -> ec.EllipticCurvePrivateKey:
     if file.stat().st_mode & 0o077:
-        raise AuthorityError(f"{file}: others may read this key: it is compromised, or chmod 600")
+        raise FleetError(f"{file}: others may read this key: it is compromised, or chmod 600")
     try:
         key = serialization.load_pem_private_key(file.read_bytes(), None)
     except (ValueError, TypeError):
-        raise AuthorityError(f"{file}: is no private key without a password") from None
+        raise FleetError(f"{file}: is no private key without a password") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise AuthorityError(f"{file}: is no ECDSA key")
+        raise FleetError(f"{file}: is no ECDSA key")
     return key
 
 
@@ -242,4 +239,4 @@ def _load_certificate(file: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(file.read_bytes())
     except ValueError:
-        raise AuthorityError(f"{file}: is no certificate") from None
+        raise FleetError(f"{file}: is no certificate") from None

@@ -11,9 +11,7 @@ from .layout import Layout
 from .read import NodePlan
 
 _PACKET_BYTES = LinkLimits().max_frame_bytes + 4096
-_MEMORY_BYTES = (
-    32 << 20
-)  # four times what it takes; a full broker drops its clients, it never starves the node
+_MEMORY_BYTES = 16 << 20  # of heap, twice what it takes: it turns clients away before the kernel ends it
 _PEERS = 64  # connections from outside, those that have not yet shown a certificate included
 _INSIDE = 8  # the node, and somebody who looks
 

@@ -4,20 +4,18 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from .errors import FleetError
+
 _KINDS = (
     r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com)"
 )
 _KEY = re.compile(rf"{_KINDS} [A-Za-z0-9+/]+={{0,3}}( [^\r\n]*)?")
 
 
-class KeyFileError(Exception):
-    """A file cannot be used; the message says where it was named."""
-
-
 def authorized_keys(files: Sequence[Path], given_by: str, api_port: int) -> str:
     """All keys of all files. A login may run commands and look at the node's HTTP server, not tunnel further.
 
-    Raises KeyFileError; `given_by` says where the files were named.
+    Raises FleetError; `given_by` says where the files were named.
     """
     options = "restrict,pty"
     if api_port:
@@ -26,8 +24,8 @@ def authorized_keys(files: Sequence[Path], given_by: str, api_port: int) -> str:
 
 
 def _keys(file: Path, given_by: str) -> list[str]:
-    def wrong(reason: str) -> KeyFileError:
-        return KeyFileError(f"{given_by} = {str(file)!r}: {reason}")
+    def wrong(reason: str) -> FleetError:
+        return FleetError(f"{given_by} = {str(file)!r}: {reason}")
 
     try:
         text = file.read_text(encoding="utf-8")

@@ -14,15 +14,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from host_tools.microgrid.launch import to_toml
 
-from .authority import Authority, AuthorityError, Identity
+from .errors import FleetError
 from .files import SECRET, folder, write
 from .layout import Layout
 from .mosquitto import configuration, inside_acl, outside_acl
-from .operator_keys import KeyFileError, authorized_keys
-from .read import Fleet, FleetError, NodePlan, read_fleet
+from .operator_keys import authorized_keys
+from .read import Fleet, NodePlan, read_fleet
+
+if TYPE_CHECKING:
+    from .authority import Authority, Identity
 
 ALL = "all"
 OK, REVOKED, WRONG = 0, 1, 2
@@ -33,7 +37,7 @@ class Provisioned:
     """What came of one node; `changed` counts its files."""
 
     node: NodePlan
-    identity: Identity
+    identity: "Identity"
     changed: int
 
 
@@ -74,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"{options.deploy}: cluster {fleet.cluster}, {len(fleet.nodes)} nodes: {names}")
             return OK
         done, revoked = _provision(fleet, nodes, layout, options)
-    except (FleetError, AuthorityError, KeyFileError) as error:
+    except FleetError as error:
         print(error, file=sys.stderr)
         return WRONG
     except OSError as error:
@@ -103,6 +107,8 @@ def _provision(
     fleet: Fleet, nodes: Sequence[NodePlan], layout: Layout, options: argparse.Namespace
 ) -> tuple[list[Provisioned], int]:
     """What came of each node, and how many certificates were revoked."""
+    from .authority import Authority  # `cryptography` takes a while; other commands do without
+
     files = options.ssh_key or fleet.operator.public_keys
     given_by = "--ssh-key" if options.ssh_key else f"{options.deploy / 'fleet.toml'}: operator.public_keys"
     logins = {node.name: authorized_keys(files, given_by, node.config.api_port) for node in nodes}
@@ -151,7 +157,7 @@ def _alone(keys: Path) -> Iterator[None]:
         yield
 
 
-def _write(place: Path, config: dict[str, str], authority: Authority, identity: Identity) -> int:
+def _write(place: Path, config: dict[str, str], authority: "Authority", identity: "Identity") -> int:
     """The files of a node; how many of them changed."""
     changed = sum(write(place / "config" / name, text) for name, text in config.items())
     changed += write(place / "config" / "crl.pem", authority.crl)
@@ -160,7 +166,7 @@ def _write(place: Path, config: dict[str, str], authority: Authority, identity: 
     return changed + write(place / "keys" / "node.crt", identity.certificate)
 
 
-def _spread_crl(out: Path, authority: Authority) -> None:
+def _spread_crl(out: Path, authority: "Authority") -> None:
     """Whoever is revoked is so everywhere: also in what was made for the nodes that were not named."""
     for certificate in out.glob("*/keys/ca.crt"):
         if certificate.read_bytes() == authority.certificate:

@@ -2,6 +2,7 @@
 
 fleet.toml has tables of its own (`[cluster]`, `[operator]`, `[hosts]`); any other is a section of a node's
 configuration and holds for all nodes. A node's own keys win; its own `[[...]]` tables replace those shared.
+Paths are those of the layout, whatever `state_dir` the file has for a run by hand.
 """
 
 import tomllib
@@ -13,14 +14,9 @@ from typing import Any
 from edge.config import ConfigError, NodeConfig, build
 from edge.options import SINGLE
 
+from .errors import FleetError
 from .layout import Layout
 from .shared import OWN_TABLES, Operator, Shared, check_shared
-
-_PLAIN_LAYOUT = Layout()
-
-
-class FleetError(Exception):
-    """The files cannot be used; one line a mistake, each with file, key and value."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ def read_fleet(folder: Path, layout: Layout | None = None) -> Fleet:
         mistakes.append(f"{shared_file}: hosts.{name} = {shared.hosts[name]!r}: no such node")
     if mistakes:
         raise FleetError("\n".join(mistakes))
-    plans = [_node(file, defaults, shared, layout or _PLAIN_LAYOUT, mistakes) for file in files]
+    plans = [_node(file, defaults, shared, layout or Layout(), mistakes) for file in files]
     nodes = {plan.name: plan for plan in plans if plan}
     for plan in nodes.values():
         _check_neighbours(plan, nodes, {file.stem for file in files}, mistakes)
@@ -148,8 +144,6 @@ def _check_place(config: NodeConfig, file: Path, mistakes: list[str]) -> None:
 
     if config.name != file.stem:
         complain("node.name", config.name, f"the file is that of {file.stem}")
-    if config.state_dir != _PLAIN_LAYOUT.state:
-        complain("node.state_dir", config.state_dir, f"on a node it is {_PLAIN_LAYOUT.state}")
     for key, host in (("mqtt.host", config.inbox.host), ("api.host", config.api_host)):
         if not _is_loopback(host):
             complain(key, host, "only loopback is plain, such as 127.0.0.1")

@@ -118,11 +118,14 @@ def test_a_member_writes_only_what_is_its_own_to_write(site, stranger, who):
     topics |= {frame_topic("afterschool", who), "mg/v1/inbox/gym", "x", "$SYS/broker/uptime"}
     member = stranger(site.outside["gym"], files_of(site, who))
     assert member.let_in  # TLS knows members only; what they may do is the list's part
+    member.client.subscribe("#")
     assert {topic: member.publish(topic, b"1") for topic in topics - own} == dict.fromkeys(
         topics - own, "Not authorized"
     )
     assert gym.heard() == NOTHING
     assert {member.publish(topic, b"1") for topic in own} <= {"Success"}
+    assert member.publish("x") == "Not authorized"  # whatever it could read has come before this answer
+    assert member.received == []
 
 
 def test_a_member_reads_nothing(site, stranger):
