@@ -16,11 +16,12 @@ deploy_options = $(call option,HOST,host) $(call option,PORT,port) $(call option
 memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb)
 
 SCENARIO ?= realistic
+NODE ?= all
 storm: SEEDS ?= 1950
 storm: FIRST ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim storm test lint format bench memtest image image-test deploy micropython clean
+.PHONY: help setup run sim storm test lint format bench memtest image image-test deploy provision micropython clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +63,9 @@ image-test: $(READY) ## boot that image in qemu and try it (NODE= MACHINE=virt|r
 
 deploy: $(READY) ## bring this version to a running node, or NODE=all (NODE= HOST= PORT= IDENTITY= DRY=1 ARGS=)
 	$(PYTHON) -m host_tools deploy $(or $(NODE),$(error NODE=name or NODE=all is needed)) $(strip $(deploy_options)) $(ARGS)
+
+provision: $(READY) ## make keys and configurations of nodes (NODE= ARGS="--check --rotate --revoke ...")
+	$(PYTHON) -m host_tools provision $(NODE) $(ARGS)
 
 micropython: $(READY) ## find or fetch a MicroPython; run a script in it (ARGS="script.py ...")
 	$(PYTHON) -m host_tools.setup.micropython $(ARGS)

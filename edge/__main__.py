@@ -1,7 +1,7 @@
 """Command line of a node: `python -m edge run|check|status|options`.
 
 Exit codes: 0 ended as asked; 1 the configuration is wrong, or the node asked is not well; 2 wrong usage;
-3 the node cannot start (its HTTP port is taken, its state folder cannot be used).
+3 the node cannot start (its HTTP port is taken, its state folder or its TLS files cannot be used).
 """
 
 import argparse
@@ -112,7 +112,11 @@ def _run(path: Path) -> int:
         return CANNOT_START
     clock = SystemClock()
     rng = random.Random(config.seed or None)
-    links = MqttLinks(config.name, config.inbox, config.neighbours, rng, clock=clock)
+    try:
+        links = MqttLinks(config.name, config.inbox, config.neighbours, rng, clock=clock)
+    except OSError as error:  # of files that are there only on the node, so `check` does not look at them
+        log.error("%s: tls: %s", path, error)
+        return CANNOT_START
     buses = [
         MeterBus(
             bus,

@@ -15,12 +15,13 @@ from .energy.planner import RunSettings
 from .energy.supplier import table_bytes
 from .meter.profile import ProfileError, load_profile
 from .meter.settings import BusSettings, MeterSettings, RelaySettings
-from .net.mqtt import BrokerSettings, NeighbourSettings
-from .options import OPTIONS, REQUIRED, SINGLE, Option
+from .net.mqtt import BrokerSettings, NeighbourSettings, TlsSettings
+from .options import OPTIONAL, OPTIONS, REQUIRED, SINGLE, Option
 from .space.tuplespace import Limits
 from .twins.device import DeviceSettings
 from .twins.prosumer import ProsumerSettings
 
+_PLAIN_PORT, _TLS_PORT = 1883, 8883
 _GREEN, _GREY = 2, 3  # environmental impact (behaviour.md j.3)
 
 
@@ -111,6 +112,7 @@ def build(raw: dict[str, Any], file: str) -> NodeConfig:
 def _assemble(tables: dict[str, list[dict[str, Any]]]) -> NodeConfig:
     node, mqtt, api = tables["node"][0], tables["mqtt"][0], tables["api"][0]
     limits = LimitSettings(**tables["limits"][0])
+    tls = _tls(tables["tls"][0]) if tables["tls"] else None
     return NodeConfig(
         name=node["name"],
         state_dir=Path(node["state_dir"]),
@@ -120,7 +122,7 @@ def _assemble(tables: dict[str, list[dict[str, Any]]]) -> NodeConfig:
         inbox=BrokerSettings(**mqtt),
         api_host=api["host"],
         api_port=api["port"],
-        neighbours=tuple(_neighbour(each) for each in tables["neighbour"]),
+        neighbours=tuple(_neighbour(each, tls) for each in tables["neighbour"]),
         buses=tuple(BusSettings(**each) for each in tables["bus"]),
         meters=tuple(MeterSettings(**each) for each in tables["meter"]),
         relays=tuple(RelaySettings(**each) for each in tables["relay"]),
@@ -133,6 +135,8 @@ Complain = Callable[[str, object, str], None]
 
 def _tables(section: str, raw: object, complain: Complain) -> list[dict[str, Any]]:
     if section in SINGLE:
+        if raw is None and section in OPTIONAL:
+            return []
         if raw is not None and not isinstance(raw, dict):
             complain(section, raw, f"a table [{section}] is expected")
             return []
@@ -242,9 +246,13 @@ def _check_twin(
         complain(f"{where}.sign", 0, "1 or -1 expected")
 
 
-def _neighbour(row: dict[str, Any]) -> NeighbourSettings:
-    name = row["name"]
-    return NeighbourSettings(name, BrokerSettings(row["host"], row["port"], row["keepalive_s"]))
+def _tls(row: dict[str, Any]) -> TlsSettings:
+    return TlsSettings(row["ca"], row["certificate"], row["key"], row["crl"] or None)
+
+
+def _neighbour(row: dict[str, Any], tls: TlsSettings | None) -> NeighbourSettings:
+    port = row["port"] or (_TLS_PORT if tls else _PLAIN_PORT)
+    return NeighbourSettings(row["name"], BrokerSettings(row["host"], port, row["keepalive_s"], tls))
 
 
 def _twin(row: dict[str, Any], limits: LimitSettings) -> tuple[ProsumerSettings, DeviceSettings]:

@@ -81,10 +81,16 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _text("host", "127.0.0.1", "address the HTTP server binds to"),
         _number("port", 8080, 0, 65535, "its port; 0: no HTTP server"),
     ),
+    "tls": (
+        _text("ca", REQUIRED, "file: certificate of the cluster's own authority (PEM)"),
+        _text("certificate", REQUIRED, "file: certificate of this node"),
+        _text("key", REQUIRED, "file: its private key"),
+        _text("crl", "", "file: certificates the authority has revoked; empty: none"),
+    ),
     "neighbour": (
         _text("name", REQUIRED, "a node this one sends to", _NODE_NAME),
         _text("host", REQUIRED, "its broker"),
-        _port("port", 1883, "the port of its broker"),
+        _number("port", 0, 0, 65535, "the port of its broker; 0: 8883 with [tls], else 1883"),
         _number("keepalive_s", 10, 5, 3600, "after which silence the link counts as dead"),
     ),
     "bus": (
@@ -143,7 +149,8 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _number("disabled_s", 300.0, 1.0, 86400.0, "how long a stop order holds"),
     ),
 }
-SINGLE = ("node", "limits", "mqtt", "api")
+SINGLE = ("node", "limits", "mqtt", "api", "tls")
+OPTIONAL = ("tls",)  # without such a table its keys have no value at all
 
 
 def table() -> str:

@@ -6,6 +6,7 @@ import sys
 from . import memtest, run
 from .bench import command as bench
 from .deploy import command as deploy
+from .fleet import provision
 from .image import command as image
 from .image import trial as image_test
 from .sim import command as sim
@@ -14,9 +15,11 @@ from .storm import command as storm
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="host_tools", description="Run, measure and compare microgrids.")
+    parser = argparse.ArgumentParser(
+        prog="host_tools", description="Run, measure, compare and provision microgrids."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for tool in (run, bench, memtest, sim, storm, image, image_test, deploy):
+    for tool in (run, bench, memtest, sim, storm, image, image_test, deploy, provision):
         tool.add_parser(commands)
     options = parser.parse_args(arguments)
     return int(options.command(options))

@@ -12,7 +12,8 @@ import ssl
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -34,11 +35,15 @@ logger = logging.getLogger("edge.net")
 
 @dataclass(frozen=True)
 class TlsSettings:
-    """Files of this node's identity (PEM). The broker's certificate must name the host connected to."""
+    """Files of this node's identity (PEM). The broker's certificate must name the host connected to.
+
+    With `crlfile` it must not be among those that the authority has revoked.
+    """
 
     cafile: str
     certfile: str
     keyfile: str
+    crlfile: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,8 +110,12 @@ class Connection:
         clock: Clock,
         on_up: Callable[[], None],
         on_down: Callable[[], None],
+        suffix: str = "",
     ) -> None:
-        """Prepare the client; raises OSError or ssl.SSLError if the TLS files cannot be used."""
+        """Prepare the client; raises OSError or ssl.SSLError if the TLS files cannot be used.
+
+        A broker knows one client of a name, which is that of the node and `suffix`.
+        """
         self.up = False
         self.connects = 0
         self._label = label
@@ -122,11 +131,11 @@ class Connection:
         self._warned = False
         self._stopping = False
         self._ended = Event()
-        self.client = self._new_client(node, max_packet_bytes)
+        self.client = self._new_client(node + suffix, max_packet_bytes)
 
-    def _new_client(self, node: str, max_packet_bytes: int) -> "_BoundedClient":
+    def _new_client(self, client_id: str, max_packet_bytes: int) -> "_BoundedClient":
         api, protocol = CallbackAPIVersion.VERSION2, MQTTProtocolVersion.MQTTv5
-        client = _BoundedClient(api, client_id=node, protocol=protocol)
+        client = _BoundedClient(api, client_id=client_id, protocol=protocol)
         client.max_packet_bytes = max_packet_bytes
         client.suppress_exceptions = True  # an error in a callback must not end the network thread
         client.connect_timeout = CONNECT_TIMEOUT_S
@@ -212,8 +221,13 @@ class Connection:
 
 
 def _tls_context(files: TlsSettings) -> ssl.SSLContext:
+    for file in filter(None, astuple(files)):
+        Path(file).open("rb").close()  # ssl does not say which file it could not read
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # only our own authority: the system's costs 1.2 MB
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(files.cafile)
     context.load_cert_chain(files.certfile, files.keyfile)
+    if files.crlfile:
+        context.load_verify_locations(files.crlfile)
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
     return context

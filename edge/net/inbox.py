@@ -47,6 +47,7 @@ class Inbox:
         self.connection = connection(
             broker,
             label="inbox",
+            suffix="/inbox",  # no peer is called so: none can connect in its place
             # A frame somewhat too large comes in and is counted; the broker keeps back anything beyond.
             max_packet_bytes=2 * limits.max_frame_bytes + _OVERHEAD_BYTES,
             on_up=self._subscribe,

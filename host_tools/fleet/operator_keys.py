@@ -1,0 +1,44 @@
+"""The operator's public ssh keys, as a node's sshd wants them."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import FleetError
+
+_KINDS = (
+    r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com)"
+)
+_KEY = re.compile(rf"{_KINDS} [A-Za-z0-9+/]+={{0,3}}( [^\r\n]*)?")
+
+
+def authorized_keys(files: Sequence[Path], given_by: str, api_port: int) -> str:
+    """All keys of all files. A login may run commands and look at the node's HTTP server, not tunnel further.
+
+    Raises FleetError; `given_by` says where the files were named.
+    """
+    options = "restrict,pty"
+    if api_port:
+        options += f',port-forwarding,permitopen="127.0.0.1:{api_port}",permitopen="localhost:{api_port}"'
+    return "".join(f"{options} {key}\n" for file in files for key in _keys(file, given_by))
+
+
+def _keys(file: Path, given_by: str) -> list[str]:
+    def wrong(reason: str) -> FleetError:
+        return FleetError(f"{given_by} = {str(file)!r}: {reason}")
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise wrong(f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise wrong("no public key") from None
+    if "PRIVATE KEY" in text:
+        raise wrong(f"a private key; the public one is expected, usually {file.name}.pub")
+    keys = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    for key in keys:
+        if not _KEY.fullmatch(key):
+            raise wrong(f"no public ssh key: {key[:40]!r}")
+    if not keys:
+        raise wrong("holds no key")
+    return keys

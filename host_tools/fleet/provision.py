@@ -1,0 +1,184 @@
+"""`python -m host_tools provision`: from `deploy/` and the cluster's keys to the files of each node.
+
+Nothing is made before all of `deploy/` is right; a second run changes nothing. Exit codes: 0 well, 1 a node
+that was named is revoked, 2 wrong usage or data.
+"""
+
+import argparse
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from host_tools.microgrid.launch import to_toml
+
+from .errors import FleetError
+from .files import SECRET, folder, write
+from .layout import Layout
+from .mosquitto import configuration, inside_acl, outside_acl
+from .operator_keys import authorized_keys
+from .read import Fleet, NodePlan, read_fleet
+
+if TYPE_CHECKING:
+    from .authority import Authority, Identity
+
+ALL = "all"
+OK, REVOKED, WRONG = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Provisioned:
+    """What came of one node; `changed` counts its files."""
+
+    node: NodePlan
+    identity: "Identity"
+    changed: int
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command line of `provision`."""
+    parser = commands.add_parser(
+        "provision", help="check deploy/; make keys, certificates and configuration of the nodes",
+        epilog="Afterwards deploy the nodes; all of them when something was revoked. "
+        "Exit codes: 0 well, 1 the node is revoked, 2 wrong usage or data.",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("node", metavar="NODE", help="name of a node, or all")
+    add("--keys", type=Path, metavar="DIR",
+        help="the cluster's keys (default: $EDGE_KEYS, or ~/.config/microgrid-edge/CLUSTER)")  # fmt: skip
+    add("--deploy", type=Path, default=Path("deploy"), metavar="DIR",
+        help="fleet.toml and nodes/ (default deploy)")  # fmt: skip
+    add("--out", type=Path, default=Path("build/fleet"), metavar="DIR",
+        help="one folder a node is made here (default build/fleet)")  # fmt: skip
+    add("--rotate", action="store_true", help="new key and certificate; the old ones stay valid")
+    add("--revoke", action="store_true",
+        help="all certificates of NODE become invalid; with --rotate it gets a new one")  # fmt: skip
+    add("--check", action="store_true", help="only check the files, make nothing")
+    add("--ssh-key", type=Path, action="append", metavar="FILE",
+        help="public key of the operator, instead of operator.public_keys")  # fmt: skip
+    add("--root", type=Path, default=Path("/"), metavar="DIR",
+        help="prefix of the paths on the node, to try one on this machine")  # fmt: skip
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run it; returns the exit code."""
+    try:
+        layout = Layout(options.root.absolute())
+        fleet = read_fleet(options.deploy, layout)
+        nodes = _chosen(fleet, options)
+        if options.check:
+            names = ", ".join(fleet.nodes)
+            print(f"{options.deploy}: cluster {fleet.cluster}, {len(fleet.nodes)} nodes: {names}")
+            return OK
+        done, revoked = _provision(fleet, nodes, layout, options)
+    except FleetError as error:
+        print(error, file=sys.stderr)
+        return WRONG
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return WRONG
+    print(_table(done))
+    if revoked:
+        print(f"{revoked} certificates of {options.node} are revoked from the next deploy of each node on")
+    unwanted = options.node != ALL and not options.revoke and any(each.identity.revoked for each in done)
+    return REVOKED if unwanted else OK
+
+
+def _chosen(fleet: Fleet, options: argparse.Namespace) -> list[NodePlan]:
+    if options.node == ALL:
+        if options.revoke:
+            raise FleetError("--revoke: one node at a time; to begin anew, take another folder of keys")
+        return list(fleet.nodes.values())
+    if options.node not in fleet.nodes:
+        if options.revoke and not options.rotate:
+            return []  # it has left the fleet; the authority remembers what it was given
+        raise FleetError(f"{options.node}: no such node; there are {', '.join(fleet.nodes)}")
+    return [fleet.nodes[options.node]]
+
+
+def _provision(
+    fleet: Fleet, nodes: Sequence[NodePlan], layout: Layout, options: argparse.Namespace
+) -> tuple[list[Provisioned], int]:
+    """What came of each node, and how many certificates were revoked."""
+    from .authority import Authority  # `cryptography` takes a while; other commands do without
+
+    files = options.ssh_key or fleet.operator.public_keys
+    given_by = "--ssh-key" if options.ssh_key else f"{options.deploy / 'fleet.toml'}: operator.public_keys"
+    logins = {node.name: authorized_keys(files, given_by, node.config.api_port) for node in nodes}
+    keys = _keys_folder(fleet, options.keys)
+    folder(keys)
+    with _alone(keys):
+        authority = Authority(keys, fleet.cluster, datetime.now(UTC).replace(microsecond=0))
+        revoked = 0
+        if options.revoke:
+            revoked = authority.revoke(options.node)  # of nodes that have left the fleet too, hence before
+            shutil.rmtree(options.out / options.node, ignore_errors=True)
+        done = []
+        for node in nodes:
+            identity = authority.identity(node.name, node.hosts, fleet.validity_days, rotate=options.rotate)
+            place = options.out / node.name
+            if identity.revoked:
+                shutil.rmtree(place, ignore_errors=True)
+                changed = 0
+            else:
+                config = {
+                    "node.toml": to_toml(node.raw),
+                    "mosquitto.conf": configuration(node, layout, fleet.port),
+                    "acl": outside_acl(node),
+                    "acl.inside": inside_acl(node),
+                    "authorized_keys": logins[node.name],
+                }
+                changed = _write(place, config, authority, identity)
+            done.append(Provisioned(node, identity, changed))
+        _spread_crl(options.out, authority)
+    return done, revoked
+
+
+def _keys_folder(fleet: Fleet, given: Path | None) -> Path:
+    if given:
+        return given
+    if named := os.environ.get("EDGE_KEYS"):
+        return Path(named)
+    return Path("~/.config/microgrid-edge").expanduser() / fleet.cluster
+
+
+@contextmanager
+def _alone(keys: Path) -> Iterator[None]:
+    """One run at a time in a folder of keys."""
+    with (keys / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(place: Path, config: dict[str, str], authority: "Authority", identity: "Identity") -> int:
+    """The files of a node; how many of them changed."""
+    changed = sum(write(place / "config" / name, text) for name, text in config.items())
+    changed += write(place / "config" / "crl.pem", authority.crl)
+    changed += write(place / "keys" / "ca.crt", authority.certificate)
+    changed += write(place / "keys" / "node.key", identity.key, SECRET)
+    return changed + write(place / "keys" / "node.crt", identity.certificate)
+
+
+def _spread_crl(out: Path, authority: "Authority") -> None:
+    """Whoever is revoked is so everywhere: also in what was made for the nodes that were not named."""
+    for certificate in out.glob("*/keys/ca.crt"):
+        if certificate.read_bytes() == authority.certificate:
+            write(certificate.parents[1] / "config" / "crl.pem", authority.crl)
+
+
+def _table(done: Sequence[Provisioned]) -> str:
+    lines = [f"{'node':14} {'certificate':12} {'until':12} {'changed':>7}  who sends to it"]
+    for each in done:
+        state = "revoked" if each.identity.revoked else each.identity.made or "kept"
+        senders = ", ".join(each.node.senders) or "nobody"
+        lines.append(
+            f"{each.node.name:14} {state:12} {each.identity.ends:%Y-%m-%d}   {each.changed:7}  {senders}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,178 @@
+"""Reading and checking `deploy/`: fleet.toml, and one file a node in nodes/.
+
+fleet.toml has tables of its own (`[cluster]`, `[operator]`, `[hosts]`); any other is a section of a node's
+configuration and holds for all nodes. A node's own keys win; its own `[[...]]` tables replace those shared.
+Paths are those of the layout, whatever `state_dir` the file has for a run by hand.
+"""
+
+import tomllib
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from edge.config import ConfigError, NodeConfig, build
+from edge.options import SINGLE
+
+from .errors import FleetError
+from .layout import Layout
+from .shared import OWN_TABLES, Operator, Shared, check_shared
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """One node: `raw` is its whole configuration, `senders` are the nodes that name it as neighbour."""
+
+    name: str
+    file: Path
+    hosts: tuple[str, ...]
+    raw: dict[str, Any]
+    config: NodeConfig
+    senders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A cluster and its nodes, by name."""
+
+    cluster: str
+    port: int
+    validity_days: int
+    operator: Operator
+    nodes: dict[str, NodePlan]
+
+
+def read_fleet(folder: Path, layout: Layout | None = None) -> Fleet:
+    """Read `folder`/fleet.toml and `folder`/nodes/*.toml. Raises FleetError with every mistake."""
+    mistakes: list[str] = []
+    shared_file = folder / "fleet.toml"
+    shared_raw = _parsed(shared_file, mistakes)
+    if mistakes:
+        raise FleetError("\n".join(mistakes))
+    shared = check_shared(shared_raw, shared_file, mistakes)
+    defaults = {section: value for section, value in shared_raw.items() if section not in OWN_TABLES}
+    _check_defaults(defaults, shared_file, mistakes)
+    files = sorted((folder / "nodes").glob("*.toml"))
+    if not files:
+        mistakes.append(f"{folder / 'nodes'}: no node: one NAME.toml each is expected")
+    for name in shared.hosts.keys() - {file.stem for file in files}:
+        mistakes.append(f"{shared_file}: hosts.{name} = {shared.hosts[name]!r}: no such node")
+    if mistakes:
+        raise FleetError("\n".join(mistakes))
+    plans = [_node(file, defaults, shared, layout or Layout(), mistakes) for file in files]
+    nodes = {plan.name: plan for plan in plans if plan}
+    for plan in nodes.values():
+        _check_neighbours(plan, nodes, {file.stem for file in files}, mistakes)
+    if mistakes:
+        raise FleetError("\n".join(mistakes))
+    nodes = {name: replace(plan, senders=_senders(name, nodes)) for name, plan in nodes.items()}
+    return Fleet(shared.cluster, shared.port, shared.validity_days, shared.operator, nodes)
+
+
+def _parsed(file: Path, mistakes: list[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        mistakes.append(f"{file}: cannot be read: {error.strerror}")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        mistakes.append(f"{file}: is no TOML: {error}")
+    return {}
+
+
+def _check_defaults(defaults: dict[str, Any], file: Path, mistakes: list[str]) -> None:
+    """What is shared must be right by itself, or every node would be blamed for it."""
+    given = defaults.get("node", {})
+    if isinstance(given, dict):
+        for key in {"name", "state_dir"} & given.keys():
+            mistakes.append(f"{file}: node.{key} = {given[key]!r}: every node has its own")
+        given = {**given, "name": "any", "state_dir": "any"}
+    _refuse_tls(defaults, file, mistakes)
+    _built({**defaults, "node": given}, file, mistakes)
+
+
+def _refuse_tls(raw: dict[str, Any], file: Path, mistakes: list[str]) -> None:
+    if "tls" in raw:
+        mistakes.append(f"{file}: tls = '...': provisioning writes this table")
+
+
+def _node(
+    file: Path, defaults: dict[str, Any], shared: Shared, layout: Layout, mistakes: list[str]
+) -> NodePlan | None:
+    before = len(mistakes)
+    own = _parsed(file, mistakes)
+    if len(mistakes) > before:
+        return None
+    _refuse_tls(own, file, mistakes)
+    raw = _merged(defaults, own)
+    checked = _built(raw, file, mistakes)
+    if checked is None:
+        return None
+    _check_place(checked, file, mistakes)
+    if len(mistakes) > before:
+        return None
+    raw["node"] = {**raw["node"], "state_dir": str(layout.state)}
+    raw["neighbour"] = [{"port": shared.port, **row} for row in raw.get("neighbour", [])]
+    raw["tls"] = layout.tls()
+    config = _built(raw, file, mistakes)
+    if config is None:
+        return None
+    return NodePlan(config.name, file, shared.hosts_of(config.name), raw, config)
+
+
+def _merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    merged = {**defaults, **own}
+    for section in SINGLE:
+        both = defaults.get(section), own.get(section)
+        if isinstance(both[0], dict) and isinstance(both[1], dict):
+            merged[section] = {**both[0], **both[1]}
+    return merged
+
+
+def _built(raw: dict[str, Any], file: Path, mistakes: list[str]) -> NodeConfig | None:
+    try:
+        return build(raw, str(file))
+    except ConfigError as error:
+        mistakes += str(error).splitlines()
+        return None
+
+
+def _check_place(config: NodeConfig, file: Path, mistakes: list[str]) -> None:
+    """What the image and the broker's configuration take for granted."""
+
+    def complain(key: str, value: object, reason: str) -> None:
+        mistakes.append(f"{file}: {key} = {str(value)!r}: {reason}")
+
+    if config.name != file.stem:
+        complain("node.name", config.name, f"the file is that of {file.stem}")
+    for key, host in (("mqtt.host", config.inbox.host), ("api.host", config.api_host)):
+        if not _is_loopback(host):
+            complain(key, host, "only loopback is plain, such as 127.0.0.1")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_neighbours(
+    plan: NodePlan, nodes: dict[str, NodePlan], names: set[str], mistakes: list[str]
+) -> None:
+    """Each must be a node of the fleet, reached by a name that its certificate will bear."""
+    for i, neighbour in enumerate(plan.config.neighbours):
+        where = f"{plan.file}: neighbour[{i}]"
+        host = neighbour.broker.host
+        if neighbour.name not in names:
+            mistakes.append(f"{where}.name = {neighbour.name!r}: no such node; there are {sorted(names)}")
+        elif neighbour.name in nodes and host not in nodes[neighbour.name].hosts:
+            known = ", ".join(nodes[neighbour.name].hosts)
+            mistakes.append(f"{where}.host = {host!r}: the certificate of {neighbour.name} names {known}")
+
+
+def _senders(name: str, nodes: dict[str, NodePlan]) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            plan.name for plan in nodes.values() if any(each.name == name for each in plan.config.neighbours)
+        )
+    )
