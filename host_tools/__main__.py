@@ -8,7 +8,7 @@ from .bench import command as bench
 from .deploy import command as deploy
 from .fleet import provision
 from .image import command as image
-from .image import trial as image_test
+from .image import trial_command as image_test
 from .sim import command as sim
 from .storm import command as storm
 

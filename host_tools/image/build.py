@@ -63,7 +63,7 @@ def build(job: Job) -> dict[str, Any]:
     with step("byte code of Python's library"):
         configure.compile_library(root)
     with step("factory release"):
-        release_id = release.factory(root, job.cache)
+        release_id = release.factory(root)
     with step("kernel and modules"):
         image = kernel.Kernel(parts[packages.KERNEL], job.cache)
         image.install_modules(kernel.listed(BOOT / "modules-root.txt"), root)

@@ -65,7 +65,5 @@ def _show(report: dict[str, Any], job: Job) -> None:
     for name, file in report["files"].items():
         sizes = f"{file['bytes'] / MIB:6.1f} MiB, {file['on_disk'] / MIB:6.1f} on disk"
         print(f"{name:<10} {sizes}  sha256 {file['sha256']}")
-    seconds = sum(job.steps.seconds.values())
-    print(
-        f"release {report['release']}, {len(report['packages'])} packages, {seconds:.0f} s; {job.out}/image.json"
-    )
+    seconds, packages = sum(job.steps.seconds.values()), len(report["packages"])
+    print(f"release {report['release']}, {packages} packages, {seconds:.0f} s; all in image.json")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..setup.debs import SetupError, run
 
-_PYTHON = "python3.11"  # the node's; what another version compiles it would not read
+PYTHON_VERSION = "3.11"  # the node's; what another version compiles it would not read
 _LIBRARIES = ("usr/lib/python3.11", "usr/lib/python3", "usr/lib/edge")
 
 
@@ -20,12 +20,12 @@ def accounts(root: Path) -> None:
     shutil.copy(masters / "group.master", etc / "group")
     shutil.copy(root / "usr/share/libc-bin/nsswitch.conf", etc / "nsswitch.conf")
     run(["systemd-sysusers", f"--root={root}"])
-    _no_passwords(etc)
+    no_passwords(etc)
     for left in (*etc.glob("*-"), *etc.glob(".*lock")):
         left.unlink()
 
 
-def _no_passwords(etc: Path) -> None:
+def no_passwords(etc: Path) -> None:
     """No hash anywhere. `*` matches no password; `!` locks root for sshd too."""
     entries = [line.split(":") for line in (etc / "passwd").read_text().splitlines()]
     (etc / "passwd").write_text("".join(":".join([name, "x", *rest]) + "\n" for name, _, *rest in entries))
@@ -95,15 +95,12 @@ def identity(root: Path, name: str, seed: bytes, description: str) -> None:
 
 
 def compile_library(root: Path) -> None:
-    """Python's library as byte code: the root is read-only, so a node could never keep what it compiles."""
-    folders = [str(root / folder) for folder in _LIBRARIES]
-    compile_for_node(folders, root, Path("/"))
+    """Python's library as byte code: the root is read-only, so a node could never keep what it compiles.
 
-
-def compile_for_node(folders: list[str], stripped: Path, prefix: Path) -> None:
-    """Byte code that names files as the node will. Raises SetupError if this machine has no such Python."""
-    python = shutil.which(_PYTHON)
+    Raises SetupError if this machine has no Python of the node's version.
+    """
+    python = shutil.which(f"python{PYTHON_VERSION}")
     if not python or subprocess.run([python, "-c", ""], check=False).returncode:
-        raise SetupError(f"{_PYTHON} is needed to compile for the node, which has that version")
+        raise SetupError(f"python{PYTHON_VERSION} is needed to compile for the node, which has that version")
     command = [python, "-m", "compileall", "-q", "-j0", "--invalidation-mode", "unchecked-hash"]
-    run([*command, "-s", str(stripped), "-p", str(prefix), *folders])
+    run([*command, "-s", str(root), "-p", "/", *(str(root / folder) for folder in _LIBRARIES)])

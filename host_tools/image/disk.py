@@ -1,6 +1,6 @@
 """File systems and the card: made from folders, without mounting anything."""
 
-import json
+import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +8,17 @@ from pathlib import Path
 from ..setup.debs import run
 
 MIB = 1 << 20
+FAT, LINUX = 0x0C, 0x83  # types of partitions; the boot ROM of a Pi 3 looks for 0c
 _SECTOR = 512
+_TABLE_AT = 440
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One partition; type 0c is what the boot ROM of a Pi 3 looks for."""
+    """One partition."""
 
     label: str
-    kind: str  # hexadecimal type in the partition table
+    kind: int
     start_mib: int
     size_mib: int
 
@@ -37,18 +39,18 @@ class Layout:
     @property
     def boot(self) -> Partition:
         """What the firmware reads."""
-        return Partition("BOOT", "c", 4, self.boot_mib)
+        return Partition("BOOT", FAT, 4, self.boot_mib)
 
     @property
     def root(self) -> Partition:
         """Read-only."""
-        return Partition("rootfs", "83", self.boot.end_mib, self.root_mib)
+        return Partition("rootfs", LINUX, self.boot.end_mib, self.root_mib)
 
     @property
     def data(self) -> Partition:
         """The rest; grows on the card."""
         start = self.root.end_mib
-        return Partition("data", "83", start, self.total_mib - start)
+        return Partition("data", LINUX, start, self.total_mib - start)
 
 
 def make_fat(folder: Path, partition: Partition, file: Path) -> None:
@@ -59,14 +61,15 @@ def make_fat(folder: Path, partition: Partition, file: Path) -> None:
 
 
 def make_ext4(folder: Path, partition: Partition, file: Path, journal: bool) -> None:
-    """An ext4 file system with the files of a folder, with owners and modes. Raises SetupError if full.
+    """An ext4 file system with the files of a folder, with owners and modes. Raises SetupError.
 
     Blocks of 4 kB and few inodes whatever the size, for it may grow to the size of any card.
     """
     _blank(file, partition)
     features = ["-J", "size=8"] if journal else ["-O", "^has_journal"]
     run(["mke2fs", "-q", "-t", "ext4", "-L", partition.label, "-b", "4096", "-i", "8192", "-m", "0",
-         *features, "-E", "lazy_itable_init=0,lazy_journal_init=0", "-d", str(folder), str(file)])  # fmt: skip
+         *features, "-E", "lazy_itable_init=0,lazy_journal_init=0",
+         "-d", str(folder), str(file)])  # fmt: skip
 
 
 def _blank(file: Path, partition: Partition) -> None:
@@ -80,31 +83,24 @@ def assemble(parts: list[tuple[Partition, Path]], total_mib: int, image: Path) -
     image.unlink(missing_ok=True)
     with image.open("wb") as blank:
         blank.truncate(total_mib * MIB)
-    per_mib = MIB // _SECTOR
-    lines = ["label: dos"]
-    for partition, _ in parts:
-        boot = ", bootable" if partition.kind == "c" else ""
-        start, size = partition.start_mib * per_mib, partition.size_mib * per_mib
-        lines.append(f"start={start}, size={size}, type={partition.kind}{boot}")
-    subprocess.run(
-        ["sfdisk", "--quiet", str(image)],
-        input="\n".join(lines) + "\n",
-        text=True,
-        check=True,
-        capture_output=True,
-    )
+        blank.seek(_TABLE_AT)
+        blank.write(
+            b"edge\0\0" + b"".join(_entry(partition) for partition, _ in parts).ljust(64, b"\0") + b"\x55\xaa"
+        )
     for partition, file in parts:
         run(
             ["dd", f"if={file}", f"of={image}", "bs=1M", f"seek={partition.start_mib}", "conv=notrunc,sparse"]
         )
 
 
-def table(image: Path) -> list[dict[str, object]]:
-    """The partition table of a card, as sfdisk reads it: start and size in sectors."""
-    partitions: list[dict[str, object]] = json.loads(run(["sfdisk", "--json", str(image)]))["partitiontable"][
-        "partitions"
-    ]
-    return partitions
+def _entry(partition: Partition) -> bytes:
+    """A line of the partition table; cylinders and heads say "look at the sectors", as they must today."""
+    per_mib = MIB // _SECTOR
+    start, size = partition.start_mib * per_mib, partition.size_mib * per_mib
+    beyond = b"\xfe\xff\xff"
+    return struct.pack(
+        "<B3sB3sII", 0x80 * (partition.kind == FAT), beyond, partition.kind, beyond, start, size
+    )
 
 
 def compress(image: Path) -> Path:

@@ -1,0 +1,134 @@
+"""What a booted image has to show, one function each: a line for people, or GuestError."""
+
+import re
+import time
+from typing import Any
+
+from .disk import Layout
+from .emulate import Emulator
+from .guest import GuestError
+from .trial import CARD_MIB, Trial
+from .trial_fleet import NEIGHBOUR, check_data
+
+MOST_MEMORY_MB = 64.0
+CUTS = 3
+_DOCUMENTED = {"tcp 22", "tcp 8883"}  # besides loopback, and the DHCP client
+
+
+def boots(trial: Trial, machine: Emulator) -> str:
+    """Until the service answers."""
+    began_s = time.monotonic()
+    machine.start()
+    health = trial.guest.wait_for(
+        "health", trial.machine.boot_s, lambda: trial.guest.ask("/health"), lambda: machine.running
+    )
+    seconds = round(time.monotonic() - began_s, 1)
+    trial.report.setdefault("boot_s", []).append(seconds)
+    return f"release {health['release']}, {seconds} s after power on"
+
+
+def reads_meters(trial: Trial, machine: Emulator) -> str:
+    """Good readings of every meter, over USB and the serial line."""
+
+    def good() -> Any:
+        bus = trial.guest.ask("/health")["meters"][0]
+        return bus if bus["meters"] and all(each["good"] >= 3 for each in bus["meters"]) else None
+
+    bus = trial.guest.wait_for("meters", 120.0, good, lambda: machine.running)
+    return ", ".join(f"{each['device']} {each['good']} of {each['reads']}" for each in bus["meters"])
+
+
+def contracts(trial: Trial, machine: Emulator) -> str:
+    """A contract that both sides hold for valid."""
+
+    def across() -> Any:
+        parts = [
+            part
+            for each in trial.guest.ask("/contracts")["consumed"]
+            if each["valid"]
+            for part in each["parts"]
+        ]
+        return next((part for part in parts if part["supplier"].startswith(f"{NEIGHBOUR}.")), None)
+
+    part = trial.guest.wait_for("a contract with the neighbour", 120.0, across, lambda: machine.running)
+    supplied = [each["state"] for each in trial.neighbour.ask("/contracts")["supplied"]]
+    if "valid" not in supplied:
+        raise GuestError(f"the neighbour knows of no valid contract: {supplied}")
+    return f"{part['power_w']:.0f} W from {part['supplier']}, valid on both sides, over MQTT with TLS"
+
+
+def is_small(trial: Trial, machine: Emulator) -> str:
+    """What the service took at most, and the whole machine now."""
+    status = trial.guest.run("cat /proc/$(systemctl show -P MainPID edge)/status")
+    group = trial.guest.run("cat /sys/fs/cgroup/system.slice/edge.service/memory.peak")
+    free = trial.guest.run("cat /proc/meminfo")
+    hwm_mb = int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
+    peak_mb = int(group) / 2**20
+    used = [int(re.findall(rf"{key}:\s+(\d+)", free)[0]) / 1024 for key in ("MemTotal", "MemAvailable")]
+    trial.report |= {
+        "hwm_mb": round(hwm_mb, 1),
+        "cgroup_peak_mb": round(peak_mb, 1),
+        "guest_mb": round(used[0] - used[1]),
+    }
+    if max(hwm_mb, peak_mb) > MOST_MEMORY_MB:
+        raise GuestError(f"VmHWM {hwm_mb:.1f} MB, cgroup peak {peak_mb:.1f} MB: more than {MOST_MEMORY_MB:g}")
+    whole_mb = used[0] - used[1]
+    return f"VmHWM {hwm_mb:.1f} MB, cgroup peak {peak_mb:.1f} MB; the whole machine uses {whole_mb:.0f} MB"
+
+
+def is_closed(trial: Trial, machine: Emulator) -> str:
+    """Nothing listens but what docs/security.md names, and no unit failed."""
+    open_ports = set()
+    for line in trial.guest.run("ss -Hlntu").splitlines():
+        kind, _, _, _, local = line.split()[:5]
+        address, _, port = local.rpartition(":")
+        if not address.startswith(("127.", "[::1]")) and (kind, port) not in (("udp", "68"), ("udp", "546")):
+            open_ports.add(f"{kind} {port}")
+    if open_ports != _DOCUMENTED:
+        raise GuestError(f"open are {sorted(open_ports)}, documented {sorted(_DOCUMENTED)}")
+    failed = trial.guest.run("systemctl --failed --plain --no-legend").strip()
+    if failed:
+        raise GuestError(f"failed units: {failed}")
+    return f"open: {', '.join(sorted(open_ports))}; no unit failed"
+
+
+def has_grown(trial: Trial, machine: Emulator) -> str:
+    """The data partition takes all of the card that is free."""
+    size_mb = int(trial.guest.run("df --output=size -B 1M /data").split()[-1])
+    least_mb = 0.9 * (CARD_MIB - Layout().root.end_mib)
+    if size_mb < least_mb:
+        raise GuestError(f"/data has {size_mb} MB of a card of {CARD_MIB}, at least {least_mb:.0f} expected")
+    return f"/data has {size_mb} MB on a card of {CARD_MIB} MB; {Layout().data.size_mib} MB in the image"
+
+
+def survives_cuts(trial: Trial, machine: Emulator) -> str:
+    """What a power cut leaves is whole; nobody has to repair anything."""
+    identity, trial.swing_w = _host_key(trial), 120.0  # contracts change: the state is written every 5 s
+    for number in range(1, CUTS + 1):
+        time.sleep(trial.rng.uniform(6.0, 16.0))
+        machine.cut_power()
+        print(f"    power cut {number}: {check_data(trial.card, trial.folder)}", flush=True)
+        print(f"    again up: {boots(trial, machine)}", flush=True)
+        health = trial.guest.ask("/health")
+        kept = trial.guest.run("journalctl -u edge -b --no-pager -o cat")
+        if "set aside" in kept or health["state_failures"] or health["invariants_broken"]:
+            raise GuestError(f"after cut {number} the state was not whole: {kept[-500:]}")
+        if _host_key(trial) != identity:
+            raise GuestError(f"after cut {number} the host key is another one")
+        contracts(trial, machine)
+    return f"{CUTS} times; file system, state, host key and contracts were there again, no repair"
+
+
+def _host_key(trial: Trial) -> str:
+    return (trial.folder / "known_hosts").read_text()
+
+
+STEPS = (
+    ("boots to a healthy service", boots),
+    ("reads its meters", reads_meters),
+    ("trades with its neighbour", contracts),
+    ("memory of the service", is_small),
+    ("nothing else listens", is_closed),
+    ("data partition has grown", has_grown),
+    ("power cuts while it writes", survives_cuts),
+)

@@ -1,0 +1,81 @@
+"""`python -m host_tools image-test NAME`: boot the very image in qemu and see it work.
+
+Exit codes: 0 all well, 1 something was not, 2 wrong usage, 130 interrupted.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from ..setup.debs import SetupError
+from .emulate import MACHINES
+from .guest import GuestError
+from .proofs import STEPS
+from .tools import need_tools
+from .trial import Trial
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command line of `image-test`."""
+    parser = commands.add_parser("image-test", help="boot the image of a node in qemu and try it")
+    parser.add_argument("name", help="of the node; its image must have been built")
+    parser.add_argument("--machine", choices=sorted(MACHINES), default="virt",
+                        help="virt (generic, quick; default) or raspi3b (a Raspberry Pi 3)")  # fmt: skip
+    parser.add_argument(
+        "--image", type=Path, default=Path("build/image"), help="folder (default build/image)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the moments of the power cuts (default 1)")
+    parser.add_argument("--out", type=Path, default=Path("build/image-test"),
+                        help="folder for report and logs (default build/image-test)")  # fmt: skip
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run it; returns the exit code."""
+    source = options.image / options.name / "sd.img"
+    if not source.is_file():
+        print(f"there is no {source}: make image NODE={options.name}", file=sys.stderr)
+        return 2
+    folder = (options.out / options.machine).resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        need_tools(emulator=True)
+        trial = Trial(options.name, MACHINES[options.machine], source, folder, options.seed)
+        _run(trial)
+    except (SetupError, GuestError, OSError, subprocess.SubprocessError) as error:
+        print(f"FAILED: {error}\nlogs in {folder}: console.log, qemu.log, neighbour/*.log", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    (folder / "report.json").write_text(json.dumps(trial.report, indent=2) + "\n")
+    trial.card.unlink()
+    print(f"all well; {folder}/report.json")
+    return 0
+
+
+def _run(trial: Trial) -> None:
+    with _step("prepares card and cluster"):
+        trial.prepare()
+    with ExitStack() as stack:
+        stack.enter_context(trial.neighbour)
+        machine = trial.emulator(stack.enter_context(trial.meter()))
+        stack.callback(machine.cut_power)
+        for name, step in STEPS:
+            with _step(name):
+                print(f"  {step(trial, machine)}", flush=True)
+
+
+@contextmanager
+def _step(name: str) -> Iterator[None]:
+    print(f"{name} ...", flush=True)
+    began_s = time.monotonic()
+    yield
+    print(f"  {time.monotonic() - began_s:.0f} s", flush=True)
