@@ -1,7 +1,7 @@
 """The supplying side of runs at a later time: starts that are offered, and power that is set aside for them.
 
-A booking is a plan against a forecast, not a contract: at its start the consumer asks as usual and finds the
-power kept free. So no invariant of contracts rests on a forecast. Booked runs stand one after the
+A booking is a plan against a forecast, not a contract: around its start the consumer asks as usual and finds
+the power kept free. So no invariant of contracts rests on a forecast. Booked runs stand one after the
 other where they do not fit beside each other: that staggers them.
 """
 
@@ -84,11 +84,12 @@ class Bookings:
         return min((each.due_s for each in self._bookings.values()), default=float("inf"))
 
     def set_aside_w(self, consumer: str, now_s: float, held_w: Callable[[str], float]) -> float:
-        """What is kept free now for others than that consumer, beyond what contracts give them, in W."""
+        """What is kept free now for others than that consumer, beyond what contracts give them, in W: around
+        their starts, since who cannot start with what there is should not keep it from the rest."""
         return sum(
             max(0.0, each.power_w - held_w(each.consumer))
             for each in self._bookings.values()
-            if each.firm and each.consumer != consumer and each.starts_s - NEAR_S <= now_s < each.ends_s
+            if each.firm and each.consumer != consumer and -NEAR_S <= now_s - each.starts_s < CLAIM_S
         )
 
     def _offer(self, consumer: str, plan: Plan, now_s: float, wall_s: float) -> None:

@@ -253,8 +253,10 @@ class Counter:
         """The most each consumer should have, as far as the policy limits them.
 
         High priority is exempt, and so is who takes all or nothing: nobody gives way for a part that
-        would not be taken.
+        would not be taken, or while high priority waits and would have all that is given back.
         """
+        if any(seen.request.priority is Priority.HIGH for seen in self._requests.values()):
+            return {}
         claims: dict[str, float] = {}
         for promise in self._book:
             if promise.priority is Priority.HIGH:

@@ -13,6 +13,7 @@ from .plans import Plan, Start
 from .rules import CHOOSE_S, REPLAN_S
 
 _DAY_S = 86_400.0
+_LOOK_S = 5.0  # between two looks at the date, or at whether it still runs
 
 
 class Stage(StrEnum):
@@ -77,6 +78,17 @@ class Planner:
             self.stage = Stage.DUE
         elif self.need_w:
             self._run(passed_s, now_s, served)
+
+    def due_s(self, now_s: float) -> float:
+        """When it must step at the latest, though nothing new is said."""
+        match self.stage:
+            case Stage.IDLE:
+                return now_s + _LOOK_S
+            case Stage.BOOKED:
+                return self._starts_s
+            case Stage.RUNNING:
+                return now_s + min(_LOOK_S, self._left_s)
+        return now_s
 
     def memory(self, now_s: float) -> dict[str, float | str]:
         """What of a run must survive a restart."""

@@ -18,8 +18,6 @@ _read_starts = lenient(parse_starts)
 class ShiftableTwin(ProsumerTwin):
     """Its device is off until the twin says so; the relay follows the supply."""
 
-    restless = True
-
     def __init__(
         self, node: str, settings: ProsumerSettings, run: RunSettings, clock: Clock, rng: random.Random,
         switch: Callable[[bool], None] | None = None,
@@ -48,6 +46,7 @@ class ShiftableTwin(ProsumerTwin):
         if self._switch and (before is Stage.RUNNING) != (self.planner.stage is Stage.RUNNING):
             self._switch(self.planner.stage is Stage.RUNNING)
         super().act()
+        self._due_s = min(self._due_s, self.planner.due_s(self._clock.now_s()))
 
     def memory(self) -> dict[str, Any]:
         return super().memory() | {"run": self.planner.memory(self._clock.now_s())}

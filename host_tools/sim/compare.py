@@ -97,7 +97,7 @@ def run(job: Job, options: argparse.Namespace, out: Path, console: Console) -> i
         f"{job.scenario}{' by ' if keys else ''}{keys}, seeds {job.seed} to {job.seed + options.seeds - 1}"
     )
     if not options.no_plots:
-        draw(results, f"{title}; bars are means, dots single runs", out / "compare.png")
+        draw(results, f"{title}; bars are means, dots single runs, numbers the worst", out / "compare.png")
     console.print(table(results, title))
     checked, broken = (sum(each[f"invariants_{key}"] for each in summaries) for key in ("checked", "broken"))
     files = "compare.json, compare.csv" if options.no_plots else "compare.json, compare.csv, compare.png"
@@ -131,7 +131,7 @@ def table(results: Mapping[str, list[dict[str, Any]]], title: str) -> Table:
 
 
 def draw(results: Mapping[str, list[dict[str, Any]]], title: str, path: Path) -> None:
-    """A panel for each figure: bars are means over seeds, dots the single runs."""
+    """A panel for each figure: bars are means over seeds, dots the single runs, the number is the worst."""
     names = list(results)
     with figure(path, title, 1.6 + 2 * max(1.6, 0.42 * len(names)), nrows=2, ncols=2, sharey=True) as grid:
         for axes, each in zip(grid.flat, FIGURES, strict=True):
@@ -139,8 +139,11 @@ def draw(results: Mapping[str, list[dict[str, Any]]], title: str, path: Path) ->
                 values = _values(each, results[name])
                 axes.barh(row, mean(values) if values else 0.0, color=CYCLE[row % len(CYCLE)], alpha=0.75)
                 axes.plot(values, [row] * len(values), "o", color=INK, ms=4, alpha=0.6)
+                if values:
+                    axes.annotate(_short(max(values)), (max(values), row), (9, 0),
+                                  textcoords="offset points", va="center", fontsize=11)  # fmt: skip
             axes.set_yticks(range(len(names)), names)
-            axes.set_xlim(left=0)
+            axes.set_xlim(0, 1.15 * axes.get_xlim()[1])
             axes.grid(axis="y", visible=False)
             axes.set_ylim(len(names) - 0.4, -0.6)
             axes.set(title=each.name, xlabel=each.unit)

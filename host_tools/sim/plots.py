@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _POINTS = 1_000  # of a line; more would not be seen
 _NUMBERED = 20  # nodes up to which the matrix shows numbers
+_LABELS = 60  # letters that fit side by side under the matrix
 _SHORTEST_S = 0.001  # on the axis of response times
 
 
@@ -69,7 +70,8 @@ def supply(recorder: Recorder, title: str, path: Path) -> None:
     size = len(labels)
     with figure(path, title, max(4.0, min(10.0, 1.8 + 0.45 * size))) as axes:
         image = axes.imshow(flow_wh, cmap="Blues", aspect="auto", vmin=0, vmax=max(flow_wh.max(), 1e-9))
-        axes.set_xticks(range(size), labels, rotation=0 if size <= 12 else 60)
+        slanted = sum(map(len, labels)) > _LABELS
+        axes.set_xticks(range(size), labels, rotation=40 * slanted, ha="right" if slanted else "center")
         axes.set_yticks(range(size), labels)
         axes.set(title="Who supplies whom", xlabel="supplied by node", ylabel="consumed at node")
         axes.grid(False)

@@ -1,6 +1,6 @@
 """What must hold: at every moment, and once all is well again (DESIGN 7, I1 to I6)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from edge.energy.rules import with_margin
 from edge.space.exchange import roster
@@ -43,14 +43,23 @@ def haunted(world: World, gone: set[str]) -> list[str]:
     ]
 
 
-def unsettled(world: World) -> set[str]:
-    """What differs from how it will be when all have heard of each other; negotiation makes some pass."""
+def shown(world: World) -> dict[str, int]:
+    """The version of every LSA at its origin."""
+    spaces = [each.node.space for each in world.nodes.values() if each.alive]
+    return {name: version for space in spaces for name, version in roster(space, SELF)}
+
+
+def unsettled(world: World, before: Mapping[str, int]) -> set[str]:
+    """What differs from how it will be when all have heard of each other; negotiation makes some pass.
+
+    `before`: what was `shown` a second ago; what has changed since may still be on its way.
+    """
     nodes = [each for each in world.nodes.values() if each.alive]
     names = {each.name for each in nodes}
     return {
         *disagreements(world),
         *(f"reach {a.name} knows {name}" for a in nodes for name in a.node.distances().keys() - names),
-        *(line for a in nodes for b in nodes if a is not b for line in _differences(a, b)),
+        *(line for a in nodes for b in nodes if a is not b for line in _differences(a, b, before)),
     }  # fmt: skip
 
 
@@ -84,21 +93,25 @@ def bonds(world: World) -> dict[str, int]:
     }
 
 
-def _differences(holder: WorldNode, origin: WorldNode) -> Iterator[str]:
+def _differences(holder: WorldNode, origin: WorldNode, before: Mapping[str, int]) -> Iterator[str]:
     """How the copies of an origin's LSAs differ from the originals; what ends by itself is left out."""
     copies, originals = holder.node.space, origin.node.space
     number = copies.nodes.find(origin.name)
     if number == NIL or not copies.origins.expires[number]:
         yield f"reach {holder.name} does not know {origin.name}"
     held = {} if number == NIL else dict(roster(copies, number, demoted=True))
-    shown = dict(roster(originals, SELF))
-    for name in sorted(held.keys() | shown.keys()):
+    own = dict(roster(originals, SELF))
+    for name in sorted(held.keys() | own.keys()):
         if name not in held:
-            yield f"space {holder.name} lacks {name}"
-        elif name not in shown:
-            yield f"space {holder.name} holds {name}, which has left"
-        elif held[name] != shown[name] or _lasting(copies, name) != _lasting(originals, name):
+            if name in before:
+                yield f"space {holder.name} lacks {name}"
+        elif name not in own:
+            if name not in before:
+                yield f"space {holder.name} holds {name}, which has left"
+        elif not before.get(name, 0) <= held[name] <= own[name]:
             yield f"space {holder.name} holds an old {name}"
+        elif held[name] == own[name] and _lasting(copies, name) != _lasting(originals, name):
+            yield f"space {holder.name} holds another {name}"
 
 
 def _lasting(space: TupleSpace, name: str) -> dict[tuple[str, str], bytes]:

@@ -75,9 +75,11 @@ class _Run:
         world = self.stage.world
         hungry: dict[str, float] = {}
         lasting: list[set[str]] = []
+        before = judge.shown(world)
         for passed_s in range(1, judge.RECOVERY_S + 1):
             self._pass_until(world.clock.now_s() + 1.0)
-            lasting = [*lasting[1 - _LOOKS :], judge.unsettled(world)]
+            lasting = [*lasting[1 - _LOOKS :], judge.unsettled(world, before)]
+            before = judge.shown(world)
             stays = set.intersection(*lasting)
             if stays:
                 self.settled_s = passed_s

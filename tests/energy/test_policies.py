@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from market import Table, make_consumer, make_supplier
+from market import Table, ask, make_consumer, make_supplier
 
 from edge.energy.messages import Offer, Priority, Request
 from edge.energy.policies import (
@@ -89,6 +89,25 @@ def test_under_fair_share_everybody_gets_a_part_whoever_came_first():
     assert supplied[3] == pytest.approx(20.0, abs=1.1)
     assert supplied[:3] == pytest.approx([26.0] * 3, rel=0.1)
     assert table.suppliers["n.p"].supplied_w == pytest.approx(sum(supplied))
+
+
+def test_nobody_gives_way_to_a_share_that_high_priority_would_take():
+    supplier = make_supplier("n.p", 100.0, policy="fair_share")
+    table = Table(
+        {"n.c0": make_consumer(partial=True), "n.c1": make_consumer(partial=True)}, {"n.p": supplier}
+    )
+    first, second = table.consumers.values()
+    first.set_need(95.0)
+    table.talk()
+    ask(supplier, "n.urgent", 300.0, priority=Priority.HIGH)
+    second.set_need(60.0)
+    for _ in range(8):
+        table.talk(1.0)
+    assert first.supplied_w == 95.0
+    supplier.see_request("n.urgent", None, 0, table.now_s)
+    for _ in range(12):
+        table.talk(1.0)
+    assert first.supplied_w == pytest.approx(second.supplied_w, rel=0.1)
 
 
 def test_a_share_grows_again_when_others_leave():

@@ -102,10 +102,10 @@ def test_a_need_beside_free_power_is_starving(stage):
         world.network.cut(*way)
     world.run(5)
     assert judge.starving(world) == {"n2.load"}
-    assert {line.split()[0] for line in judge.unsettled(world)} == {"reach", "space"}
+    assert {line.split()[0] for line in judge.unsettled(world, judge.shown(world))} == {"reach", "space"}
     stage.heal()
     world.run(10)
-    assert judge.starving(world) == judge.unsettled(world) == set()
+    assert judge.starving(world) == judge.unsettled(world, judge.shown(world)) == set()
 
 
 def test_what_fails_is_cut_down_to_what_matters(greedy):
@@ -149,7 +149,7 @@ def test_every_trick_at_once_ends_no_contract_of_others_and_leaves_nothing(stage
     assert world.nodes["n1"].node.gateway.stats()["refused"] > 10
     stage.heal()
     world.run(20)
-    assert judge.unsettled(world) == set()
+    assert judge.unsettled(world, judge.shown(world)) == set()
 
 
 # ---- the command -------------------------------------------------------------------------------------

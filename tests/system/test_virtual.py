@@ -1,12 +1,11 @@
 """Whole microgrids under a virtual clock: negotiation, loss of suppliers, restarts, faults on every link."""
 
 import pytest
+from chain4 import NAMES, build, checked
 
 from edge.net.memory import LinkQuality
-from host_tools.invariants import broken, disagreements
-from host_tools.world import World, chain
-
-NAMES = ["n1", "n2", "n3", "n4"]
+from host_tools.invariants import disagreements
+from host_tools.world import World
 
 
 def loads(count, power_w=30.0):
@@ -24,22 +23,8 @@ def world():
     world.close()
 
 
-def build(world, twins_of):
-    for name, neighbours in chain(NAMES).items():
-        world.add(name, neighbours, twins_of(name))
-    return world.boot()
-
-
 def missing_w(world):
     return sum(each.node.total().missing_w for each in world.nodes.values() if each.alive)
-
-
-def checked(world):
-    def each():
-        found = broken(world)
-        assert not found, (world.clock.now_s(), found)
-
-    return each
 
 
 def test_every_satisfiable_request_is_served_at_once(world):

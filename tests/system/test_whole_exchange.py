@@ -1,11 +1,11 @@
 """The exchange in full on whole virtual microgrids: growth, urgency, fairness, later runs, both roles."""
 
 import pytest
+from chain4 import NAMES, build, checked
 
 from host_tools.invariants import broken, disagreements
-from host_tools.world import World, chain
+from host_tools.world import World
 
-NAMES = ["n1", "n2", "n3", "n4"]
 HOUR = 3600.0
 
 
@@ -14,20 +14,6 @@ def world():
     world = World(seed=5)
     yield world
     world.close()
-
-
-def build(world, twins_of):
-    for name, neighbours in chain(NAMES).items():
-        world.add(name, neighbours, twins_of(name))
-    return world.boot()
-
-
-def checked(world):
-    def each():
-        found = broken(world)
-        assert not found, (world.clock.now_s(), found)
-
-    return each
 
 
 def metered(name, **more):
