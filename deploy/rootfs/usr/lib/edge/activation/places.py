@@ -17,6 +17,7 @@ BASE = ROOT / "data/edge"
 RELEASES = BASE / "releases"
 FACTORY = ROOT / "opt/edge/factory"
 TRIAL = BASE / "trial.json"
+STARTS = BASE / "state/starts.json"  # the launcher's count
 FOLDERS = {"config": 0o755, "keys": 0o700}  # replaced as a whole, and their modes
 PROTOCOL = 1  # between this and the deployment tool
 
