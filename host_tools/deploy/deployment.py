@@ -19,7 +19,7 @@ from .ssh import Connection, Failed
 
 PROTOCOL = 1  # as in activation/places.py
 FOLDERS = ("config", "keys")
-_WENT_BACK = 1
+_WENT_BACK = 5
 # As root, which is what sudo gives the operator; under EDGE_ROOT no more than one's own rights are needed.
 _COMMAND = (
     'A="${EDGE_ROOT:-}/usr/lib/edge/activate"; [ -x "$A" ] || exit 127; '

@@ -60,6 +60,23 @@ def install_broker() -> None:
         say(f"no Mosquitto yet ({problem}); an MQTT broker will be fetched without root when needed")
 
 
+def install_test_tools() -> None:
+    """What the tests of deployment use, with root; without, what is there must do."""
+    needed = {
+        "openssh-server": "/usr/sbin/sshd",
+        "systemd": "/usr/bin/systemd-analyze",
+        "sudo": "/usr/sbin/visudo",
+    }
+    missing = [package for package, program in needed.items() if not Path(program).exists()]
+    if not missing:
+        return
+    say(f"installing {', '.join(missing)}")
+    try:
+        apt_install(*missing)
+    except SetupError as problem:
+        say(f"without {', '.join(missing)} the tests of deployment fail ({problem})")
+
+
 def say(text: str) -> None:
     """Progress, for people."""
     print(f"setup: {text}", flush=True)
@@ -74,6 +91,7 @@ def main() -> int:
         print(f"setup failed: {problem}", file=sys.stderr)
         return 1
     install_broker()
+    install_test_tools()
     return 0
 
 

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -79,7 +79,8 @@ def receive(name: str, archive: IO[bytes]) -> None:
     """Fill in what was lacking; the release is then whole. Raises Refused."""
     partial = RELEASES / f".{checked_id(name)}.partial"
     files = manifest_of(partial)["files"]
-    for path, data in _unpacked(archive):
+
+    def take(path: str, data: IO[bytes]) -> None:
         if path not in files:
             raise Refused(f"{path} is not of release {name}")
         place = partial / path
@@ -87,20 +88,22 @@ def receive(name: str, archive: IO[bytes]) -> None:
         place.unlink(missing_ok=True)  # it may be a link into another release
         with place.open("wb") as file:
             shutil.copyfileobj(data, file)
+
+    _unpack(archive, take)
     verify(partial)
     os.sync()
     partial.rename(RELEASES / name)
     sync(RELEASES)
 
 
-def _unpacked(archive: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
+def _unpack(archive: IO[bytes], take: Callable[[str, IO[bytes]], None]) -> None:
     try:
         with tarfile.open(fileobj=archive, mode="r|") as tar:
             for member in tar:
                 data = tar.extractfile(member) if member.isreg() else None
                 if data is None:
                     raise Refused(f"{member.name}: only plain files are taken")
-                yield member.name, data
+                take(member.name, data)
     except (tarfile.TarError, EOFError) as error:
         raise Refused(f"the copy was cut off: {error}") from None
 
@@ -121,21 +124,26 @@ def verify(folder: Path) -> None:
 
 def stage(name: str, archive: IO[bytes]) -> None:
     """Take in a new `config` or `keys`, to be tried by the next trial. Raises Refused."""
-    folder, total = BASE / f"{name}.new", 0
+    folder, room = BASE / f"{name}.new", _MOST_FOLDER_BYTES
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
-    for path, data in _unpacked(archive):
-        content = data.read(_MOST_FOLDER_BYTES)
-        total += len(content)
-        if not _FILE.fullmatch(path) or total >= _MOST_FOLDER_BYTES:
+
+    def take(path: str, data: IO[bytes]) -> None:
+        nonlocal room
+        content = data.read(room + 1)
+        room -= len(content)
+        if not _FILE.fullmatch(path) or room < 0:
             raise Refused(f"{name}/{path}: no file that belongs there")
         place = folder / path
         place.touch(mode=0o600)
         place.write_bytes(content)
         place.chmod(0o600 if path.endswith(".key") else 0o644)
+
+    _unpack(archive, take)
     folder.chmod(FOLDERS[name])
     if name == "keys":
-        for place in (folder, *folder.iterdir()):
-            with suppress(LookupError, PermissionError):  # a trial root without such a user
+        with suppress(LookupError, PermissionError):  # a root for tests, without such a user
+            shutil.chown(folder, group="edge")
+            for place in folder.iterdir():
                 shutil.chown(place, "edge", "edge")
     os.sync()

@@ -17,7 +17,8 @@ BASE = ROOT / "data/edge"
 RELEASES = BASE / "releases"
 FACTORY = ROOT / "opt/edge/factory"
 TRIAL = BASE / "trial.json"
-FOLDERS = {"config": 0o755, "keys": 0o700}  # replaced as a whole, and their modes
+STARTS = BASE / "state/starts.json"  # the launcher's count
+FOLDERS = {"config": 0o755, "keys": 0o750}  # replaced as a whole, and their modes
 PROTOCOL = 1  # between this and the deployment tool
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,80}")

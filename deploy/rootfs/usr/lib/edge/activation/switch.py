@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from .places import BASE, RELEASES, release_at, releases, target
+from .places import BASE, RELEASES, STARTS, release_at, releases, target
 
 KEPT = 3
 _EXCHANGE, _AT_FDCWD = 2, -100  # renameat2(2)
@@ -24,11 +24,12 @@ def point(link: str, name: str | None) -> None:
 
 
 def switch(name: str | None) -> None:
-    """Make a release current (None: the factory's); what was current becomes previous."""
+    """Make a release current, and what was current previous. None: neither, so the factory's runs."""
     current = target("current")
     if current != name:
-        point("previous", current)
+        point("previous", current if name else None)
         point("current", name)
+    STARTS.unlink(missing_ok=True)  # whatever was tried before, this is a new trial
 
 
 def exchange(name: str) -> None:

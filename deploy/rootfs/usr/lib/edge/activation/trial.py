@@ -37,8 +37,8 @@ def attempt(name: str | None, folders: list[str], wait_s: float) -> bool:
         if not (BASE / f"{folder}.new").is_dir():
             raise Refused(f"no new {folder} was sent")
     before, well = running_id(), False
-    _write_down(folders)
     try:
+        _write_down(folders)
         for folder in folders:
             exchange(folder)
         switch(name)

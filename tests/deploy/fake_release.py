@@ -1,0 +1,55 @@
+"""Releases that are small and start at once: their program says it is ready and answers /health, or not."""
+
+import hashlib
+import json
+import platform
+import subprocess
+
+PROGRAM = """
+import json, os, signal, socket, sys, tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
+if {dies}:
+    sys.exit(1)
+config = tomllib.load(open(sys.argv[sys.argv.index("--config") + 1], "rb"))
+release = os.environ["EDGE_RELEASE"]
+health = dict(release=release, troubles=[], faults={faults}, python_path=os.environ["PYTHONPATH"])
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(health).encode())
+    def log_message(self, *words):
+        pass
+
+class Server(HTTPServer):
+    allow_reuse_address = True
+
+server = Server(("127.0.0.1", config["api"]["port"]), Handler)
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+notify = os.environ["NOTIFY_SOCKET"]
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", "\\0" + notify[1:])
+server.serve_forever()
+"""
+
+
+def node_python():
+    """The version of Python that a node stand-in runs on."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return subprocess.check_output(["/usr/bin/python3", "-c", code], text=True).strip()
+
+
+def fake_release(folder, name, dies=False, faults=0, arch=None, python=None):
+    """Make `folder`/`name`; returns its path."""
+    release = folder / name
+    (release / "lib" / "edge").mkdir(parents=True)
+    (release / "lib" / "edge" / "__init__.py").write_text("")
+    program = PROGRAM.replace("{dies}", str(dies)).replace("{faults}", str(faults))
+    (release / "lib" / "edge" / "__main__.py").write_text(program)
+    files = [path for path in release.rglob("*") if path.is_file()]
+    manifest = {
+        "id": name, "version": "1", "arch": arch or platform.machine(), "python": python or node_python(),
+        "files": {str(p.relative_to(release)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files},
+    }  # fmt: skip
+    (release / "release.json").write_text(json.dumps(manifest))
+    return release

@@ -1,0 +1,102 @@
+"""What systemd, sudo and the rest make of the files that go into the root of a node."""
+
+import configparser
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from node_stand_in import ROOTFS
+
+UNITS = Path("usr/lib/systemd/system")
+# Debian's own, as far as the drop-in builds on it.
+MOSQUITTO = """[Unit]
+After=network.target
+[Service]
+Type=notify
+ExecStart=/usr/sbin/mosquitto -c /etc/mosquitto/mosquitto.conf
+ExecStartPre=/bin/mkdir -m 740 -p /var/log/mosquitto
+Restart=on-failure
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A root that holds our files and, as empty stand-ins, what they refer to."""
+    root = tmp_path / "root"
+    shutil.copytree(ROOTFS, root)
+    (root / UNITS / "mosquitto.service").write_text(MOSQUITTO)
+    for name in ("sysinit", "shutdown", "basic", "network", "multi-user"):
+        (root / UNITS / f"{name}.target").write_text("[Unit]\nDefaultDependencies=no\n")
+    for program in ("usr/sbin/mosquitto", "usr/bin/install"):
+        (root / program).parent.mkdir(parents=True, exist_ok=True)
+        (root / program).write_text("")
+        (root / program).chmod(0o755)
+    (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/bash\n")
+    (root / "etc/group").write_text("root:x:0:\ndialout:x:20:\nsystemd-journal:x:101:\n")
+    return root
+
+
+def run(*words):
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def unit(file):
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str
+    parser.read(ROOTFS / UNITS / file)
+    return parser["Service"]
+
+
+@pytest.mark.parametrize("service", ["edge.service", "mosquitto.service"])
+def test_a_service_is_exposed_to_1_5_at_most(service, root):
+    code, said = run("systemd-analyze", "security", "--offline=true", f"--root={root}", service)
+    assert code == 0, said
+    assert float(re.search(r"Overall exposure level for \S+: ([\d.]+)", said)[1]) <= 1.5, said
+
+
+def test_systemd_finds_nothing_to_complain_of(root):
+    code, said = run(
+        "systemd-analyze", "verify", "--man=no", f"--root={root}", "edge.service", "mosquitto.service"
+    )
+    assert (code, said) == (0, "")
+
+
+def test_the_limits_of_the_service_are_those_promised():
+    service = unit("edge.service")
+    promised = {
+        "Type": "notify", "User": "edge", "MemoryMax": "64M", "MemorySwapMax": "0", "WatchdogSec": "30",
+        "Restart": "always", "OOMPolicy": "kill", "DevicePolicy": "closed",
+        "ExecStart": "/usr/lib/edge/launch",
+    }  # fmt: skip
+    assert {key: service[key] for key in promised} == promised
+    assert "OPENBLAS_NUM_THREADS=1" in service["Environment"]
+
+
+def test_the_files_for_sudo_are_right_and_allow_no_more_than_is_named():
+    file = ROOTFS / "etc/sudoers.d/edge"
+    code, said = run("visudo", "-cf", file)
+    assert code == 0, said
+    commands = re.search(r"NOPASSWD: (.*)", file.read_text())[1].split(", ")
+    assert commands == ["/usr/lib/edge/activate", "/usr/bin/systemctl restart edge.service",
+                        "/usr/bin/systemctl restart edge"]  # fmt: skip
+
+
+def test_users_and_folders_are_made(root):
+    code, said = run("systemd-sysusers", f"--root={root}", root / "usr/lib/sysusers.d/edge.conf")
+    assert code == 0, said
+    users = {
+        line.split(":")[0]: line.split(":")[2:] for line in (root / "etc/passwd").read_text().splitlines()
+    }
+    assert [users["edge"][0], users["operator"][0], users["mosquitto"][0]] == ["880", "881", "882"]
+    assert users["edge"][-1] == "/usr/sbin/nologin"
+    assert "dialout:x:20:edge" in (root / "etc/group").read_text()
+    for line in (ROOTFS / "usr/lib/tmpfiles.d/edge.conf").read_text().splitlines():
+        assert line.startswith("#") or line.split()[3] in {"root", "edge", "mosquitto"}
+
+
+def test_what_is_run_may_be_run():
+    for file in ("launch", "activate"):
+        assert (ROOTFS / "usr/lib/edge" / file).stat().st_mode & 0o111 == 0o111
