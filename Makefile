@@ -13,9 +13,9 @@ storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call opt
 memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb)
 
 SCENARIO ?= realistic
-NODE ?= all
 storm: SEEDS ?= 1950
 storm: FIRST ?= 50
+provision: NODE ?= all
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run sim storm test lint format bench memtest provision micropython clean
