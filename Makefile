@@ -16,9 +16,9 @@ deploy_options = $(call option,HOST,host) $(call option,PORT,port) $(call option
 memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb)
 
 SCENARIO ?= realistic
-NODE ?= all
 storm: SEEDS ?= 1950
 storm: FIRST ?= 50
+provision: NODE ?= all
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run sim storm test lint format bench memtest image image-test deploy provision micropython clean

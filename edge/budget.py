@@ -14,6 +14,7 @@ from .space.tuplespace import TupleSpace
 
 INTERPRETER_MB = 26.8  # CPython 3.11, paho, orjson, pyserial, http.server, our modules: RSS, x86-64
 THREAD_KB = 30  # stack touched and thread state of an idle thread
+TLS_KB = 1350  # measured: OpenSSL's own tables and two neighbours' contexts
 TWIN_KB = 12  # measured: a prosumer twin with its consumer, supplier and LSA shadow
 
 
@@ -31,6 +32,7 @@ def budget(config: NodeConfig) -> list[Line]:
     limits = config.limits
     space = TupleSpace(config.name, limits.space())
     threads = 3 + len(config.neighbours) + len(config.buses) + limits.http_requests
+    tls_kb = TLS_KB if any(each.broker.tls for each in config.neighbours) else 0
     return [
         Line("interpreter", "CPython, libraries, code (measured)", INTERPRETER_MB * 1024),
         Line("LSA slots", f"{limits.lsas} LSAs", _sizes(space, "lsa_") / 1024),
@@ -41,6 +43,7 @@ def budget(config: NodeConfig) -> list[Line]:
         ),
         Line("inbox", f"at most {limits.inbox_frames} frames waiting", limits.inbox_kb),
         Line("links", f"{len(config.neighbours)} neighbours, one frame each", MAX_FRAME_BYTES / 1024 * 4),
+        Line("TLS", "authority, certificate, sessions", tls_kb),
         Line("twins", f"{len(config.twins)} twins", TWIN_KB * len(config.twins)),
         Line("threads", f"{threads} threads", THREAD_KB * threads),
     ]

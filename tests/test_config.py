@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from edge.__main__ import main
 from edge.config import ConfigError, build, load
+from edge.net.mqtt import TlsSettings
 from edge.options import OPTIONS, REQUIRED, SINGLE
 
 GYM = Path(__file__).parents[1] / "deploy" / "nodes" / "gym.toml"
@@ -48,6 +49,9 @@ def test_the_shipped_example_is_right():
         ({"limit": {}}, "limit = '...': no such section"),
         ({"limits": {"lsa": 4}}, "limits.lsa = 4: no such key"),
         ({"limits": {"value_bytes": 256}}, "limits.value_bytes = 256: 8480 needed for limits.promises"),
+        ({"tls": {"ca": "c", "certificate": "n"}}, "tls.key = None: is required"),
+        ({"tls": {"ca": "", "certificate": "n", "key": "k"}}, "tls.ca = '': must not be empty"),
+        ({"tls": []}, "tls = []: a table [tls] is expected"),
         ({"mqtt": {"port": 0}}, "mqtt.port = 0: must lie in 1 .. 65,535"),
         ({"neighbour": [{"name": "gym", "host": "x"}]}, "neighbour[0].name = 'gym': a node is not its own"),
         ({"neighbour": [{"name": "a", "host": "x"}] * 2}, "neighbour.name = 'a': stands twice"),
@@ -78,6 +82,18 @@ def test_a_mistake_is_named_with_file_key_and_value(sections, named):
     text = mistakes(**sections)
     assert named in text
     assert text.startswith("gym.toml: ")
+
+
+@pytest.mark.parametrize("given", [{}, {"port": 7}])
+def test_with_tls_all_neighbours_are_reached_by_it(given):
+    neighbours = [{"name": name, "host": name, **given} for name in "ab"]
+    plain = build(raw(neighbour=neighbours), "gym.toml")
+    assert [(n.broker.port, n.broker.tls) for n in plain.neighbours] == [(given.get("port", 1883), None)] * 2
+    files = {"ca": "ca.crt", "certificate": "node.crt", "key": "node.key"}
+    config = build(raw(neighbour=neighbours, tls=files), "gym.toml")
+    tls = TlsSettings("ca.crt", "node.crt", "node.key")
+    assert [(n.broker.port, n.broker.tls) for n in config.neighbours] == [(given.get("port", 8883), tls)] * 2
+    assert (config.inbox.port, config.inbox.tls) == (1883, None)
 
 
 def test_all_mistakes_are_reported_at_once():
