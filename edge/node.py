@@ -24,6 +24,9 @@ from .twins.prosumer import ProsumerSettings, ProsumerTwin
 from .twins.shiftable import ShiftableTwin
 
 _CHECK_ALL_TICKS = 10
+_FIRST_INCARNATION = 2**20  # at most, of a node without memory
+_INCARNATION_STEP = 2**8  # at most; a restart a minute takes thirty years to the last one
+_LAST_INCARNATION = 2**31
 
 
 class Node:
@@ -39,7 +42,7 @@ class Node:
         self._started_s = clock.now_s()
         self._state = StateFile(config.state_dir, clock)
         memory = self._state.load()
-        self.space = TupleSpace(config.name, config.limits.space(), _incarnation(memory) + 1)
+        self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
         self.gateway = Gateway(self.space, links)
         self.engine = Engine(self.space, self.gateway)
         self.twins: list[ProsumerTwin] = []
@@ -194,9 +197,16 @@ def _twin(
     return ProsumerTwin(node, settings, clock, rng, switch)
 
 
-def _incarnation(memory: dict[str, Any]) -> int:
-    value = memory.get("incarnation")
-    return value if type(value) is int and 0 < value < 2**31 else 0
+def _next_incarnation(memory: dict[str, Any], rng: random.Random) -> int:
+    """Later than the last one on disk, and never twice the same.
+
+    A node that forgot its lives, or died before it wrote the last one down, must not pass for it: who
+    holds LSAs of that life would take equal versions for equal LSAs.
+    """
+    last = memory.get("incarnation")
+    if type(last) is int and 0 < last < _LAST_INCARNATION:
+        return last + rng.randint(1, _INCARNATION_STEP)
+    return rng.randint(1, _FIRST_INCARNATION)
 
 
 def _recall(twin: ProsumerTwin, memory: Any) -> bool:

@@ -26,6 +26,7 @@ from .rules import (
     PARTIAL_WAIT_S,
     RECONFIRM_S,
     RESTATE_RATIO,
+    RESTATED_MAX,
     URGENT_WAIT_S,
 )
 
@@ -172,7 +173,12 @@ class Consumer:
                 self._lose(holding, supplier)
 
     def restore(self, main: Contract, extra: Contract | None, now_s: float) -> None:
-        """Take up contracts from before a restart; all their suppliers must confirm again soon."""
+        """Take up contracts from before a restart; all their suppliers must confirm again soon.
+
+        They may have been restated after they were written down: no revision stands for two contents.
+        """
+        main = replace(main, revision=main.revision + RESTATED_MAX)
+        extra = replace(extra, revision=extra.revision + RESTATED_MAX) if extra else None
         self._main = Holding(main, now_s + RECONFIRM_S, now_s + main.ttl_s)
         self._extra = Holding(extra, now_s + RECONFIRM_S, now_s + extra.ttl_s) if extra else None
         for holding in self._holdings():

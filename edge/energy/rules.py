@@ -11,6 +11,7 @@ CRUMB_RATIO = 0.01  # offers of less than that are taken last: they make contrac
 VALIDATION_S = 10.0  # a proposed contract that is not confirmed by then is void
 VALIDATION_GRACE_S = 1.0
 RECONFIRM_S = 15.0  # a contract found on disk must be confirmed by the other side by then
+RESTATED_MAX = 1000  # how often a contract is restated between two looks at the disk, one a reaction: fewer
 CONTRACT_S = 3600.0
 MERGE_S = 2.0  # a complementary contract stands by itself for that long, then joins the main one
 PATIENCE_S = 0.3  # offers of the whole microgrid have arrived by then

@@ -5,6 +5,7 @@ from chain4 import NAMES, build, checked
 
 from edge.net.memory import LinkQuality
 from host_tools.invariants import disagreements
+from host_tools.storm.judge import shown, unsettled
 from host_tools.world import World
 
 
@@ -83,6 +84,29 @@ def test_a_restart_without_disk_ends_what_was_promised_and_starts_anew(world, tm
     world.run(20, checked(world))
     assert missing_w(world) == 0
     assert disagreements(world) == []
+
+
+def test_a_forgotten_life_is_not_taken_for_the_present_one(world):
+    """Nobody can tell n1 that it has restarted, and its new life counts its changes as the old one did."""
+    meters = [{"name": name, "kind": "load", "input": f"{name}.total"} for name in ("p", "q")]
+    build(world, lambda name: meters if name == "n1" else [])
+    n1 = world.nodes["n1"]
+    change(world, n1, "p", 8)
+    world.network.set_quality("n2", "n1", LinkQuality(loss=1.0))
+    n1.kill()
+    (n1.config.state_dir / "state.json").unlink()
+    n1.boot()
+    n1.meters.say("p.total", 40.0)
+    change(world, n1, "q", 16)
+    world.network.set_quality("n2", "n1", LinkQuality())
+    world.run(7, checked(world))
+    assert unsettled(world, shown(world)) == set()
+
+
+def change(world, node, meter, times):
+    for i in range(times):
+        node.meters.say(f"{meter}.total", 50.0 + 10.0 * i)
+        world.run(0.5, checked(world))
 
 
 def test_a_promise_whose_consumer_lost_interest_meanwhile_is_not_kept(world):
