@@ -22,9 +22,10 @@ class WheelError(Exception):
 
 
 def project() -> tuple[str, list[str]]:
-    """Version and requirements of the service."""
+    """Version and requirements of the service, those of learning included if there are any."""
     table = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    return table["version"], table["dependencies"]
+    extras = table.get("optional-dependencies", {})
+    return table["version"], [*table["dependencies"], *extras.get("learn", [])]
 
 
 def wheelhouse(arch: str, python: str) -> list[Path]:

@@ -30,11 +30,18 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("--fleet", type=Path, default=Path("build/fleet"),
                         help="what provisioning made (default build/fleet)")  # fmt: skip
+    parser.add_argument("--deploy", type=Path, default=Path("deploy"),
+                        help="folder with nodes/ (default deploy)")  # fmt: skip
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Build it; returns the exit code."""
+    known = sorted(file.stem for file in (options.deploy / "nodes").glob("*.toml"))
+    if options.name not in known:
+        print(f"{options.deploy / 'nodes'}: no node {options.name}; there are {', '.join(known) or 'none'}",
+              file=sys.stderr)  # fmt: skip
+        return 2
     job = Job(
         options.name,
         options.suite,

@@ -66,7 +66,7 @@ def test_ssh_takes_keys_of_the_operator_only() -> None:
     lines = (ROOTFS / "etc/ssh/sshd_config").read_text().splitlines()
     settings = dict(line.split(" ", 1) for line in lines if line and not line.startswith(("#", "Listen")))
     assert settings["PasswordAuthentication"] == settings["KbdInteractiveAuthentication"] == "no"
-    assert settings["PermitRootLogin"] == settings["UsePAM"] == "no"
+    assert (settings["PermitRootLogin"], settings["UsePAM"]) == ("no", "yes")
     assert settings["AllowUsers"] == "operator"
     assert settings["AuthorizedKeysFile"] == "/data/edge/config/authorized_keys"
 
