@@ -11,7 +11,7 @@ _FOLDERS = (
     ("edge", "root", "root", 0o755),
     ("edge/releases", "root", "root", 0o755),
     ("edge/config", "root", "root", 0o755),
-    ("edge/keys", "edge", "edge", 0o700),
+    ("edge/keys", "root", "edge", 0o750),
     ("edge/state", "edge", "edge", 0o700),
     ("mosquitto", "mosquitto", "mosquitto", 0o700),
     ("mosquitto/keys", "mosquitto", "mosquitto", 0o700),
