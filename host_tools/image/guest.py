@@ -24,6 +24,7 @@ class Guest:
             "UserKnownHostsFile": str(known_hosts),
         }  # fmt: skip
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        self.port, self.key = port, key
         self._ssh = ["ssh", "-F", "none", "-p", str(port), "-i", str(key), *words, "operator@127.0.0.1"]
 
     def run(self, command: str) -> str:

@@ -30,16 +30,17 @@ _SSH, _API_OFFSET = 22, 2
 class Trial:
     """One machine, one card, one cluster, and what was measured."""
 
-    def __init__(self, name: str, machine: Machine, source: Path, folder: Path, seed: int) -> None:
-        """`source` is the image, `folder` gets a copy; `seed` draws the moments of the power cuts."""
+    def __init__(self, name: str, machine: Machine, source: Path, folder: Path, seed: int, cuts: int) -> None:
+        """`source` is the image, `folder` gets a copy; `seed` draws the moments of the `cuts`."""
         self.machine = machine
         self.card = folder / "sd.img"
         self.folder = folder
         self.report: dict[str, Any] = {"machine": self.machine.name}
         self.swing_w = 0.0
+        self.cuts = cuts
         self.rng = random.Random(seed)
         self._source = source
-        self._name = name
+        self.name = name
         ssh_port, mqtt_port, neighbour_port = free_port(), free_port(), free_port()
         self._fleet = TrialFleet(name, folder, mqtt_port, neighbour_port)
         self._forwards = {ssh_port: _SSH, mqtt_port: OUTSIDE}
@@ -58,7 +59,7 @@ class Trial:
 
     def meter(self) -> SimulatedMeter:
         """The serial line of the node, as its configuration says, at the speed of the wire."""
-        config = load(self.folder / f"fleet/{self._name}/config/node.toml")
+        config = load(self.folder / f"fleet/{self.name}/config/node.toml")
         began_s = time.monotonic()
 
         def power_w(address: int, now_s: float) -> float:

@@ -31,6 +31,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--image", type=Path, default=Path("build/image"), help="folder (default build/image)"
     )
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the power cuts (default 1)")
+    parser.add_argument("--cuts", type=int, default=3, help="how often the power is cut (default 3)")
     parser.add_argument("--out", type=Path, default=Path("build/image-test"),
                         help="folder for report and logs (default build/image-test)")  # fmt: skip
     parser.set_defaults(command=run)
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     folder.mkdir(parents=True)
     try:
         need_tools(emulator=True)
-        trial = Trial(options.name, MACHINES[options.machine], source, folder, options.seed)
+        trial = Trial(options.name, MACHINES[options.machine], source, folder, options.seed, options.cuts)
         _run(trial)
     except (SetupError, GuestError, OSError, subprocess.SubprocessError) as error:
         print(f"FAILED: {error}\nlogs in {folder}: console.log, qemu.log, neighbour/*.log", file=sys.stderr)

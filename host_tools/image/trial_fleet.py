@@ -3,14 +3,16 @@
 The image is tried as it is but for its data partition: that gets keys and configurations of this cluster.
 """
 
+import re
 import shutil
 import sys
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..microgrid.launch import to_toml
-from ..setup.debs import REPOSITORY, run
+from ..setup.debs import REPOSITORY, SetupError, run
 from .data import data_tree
 from .disk import Layout, make_ext4
 
@@ -103,12 +105,25 @@ class TrialFleet:
         shutil.rmtree(work)
 
 
-def check_data(card: Path, work: Path) -> str:
-    """What e2fsck says of the data partition once its journal is replayed. Raises SetupError if unsound."""
+@dataclass(frozen=True, slots=True)
+class DataFound:
+    """What a cut left on the data partition: e2fsck's last word, and when the state was written."""
+
+    verdict: str
+    state_written_s: float  # since 1970, by the clock of the node
+
+
+def check_data(card: Path, work: Path) -> DataFound:
+    """Look at a copy of the data partition once its journal is replayed. Raises SetupError if unsound."""
     partition, file = Layout().data, work / "data.ext4"
     run(["dd", f"if={card}", f"of={file}", "bs=1M", f"skip={partition.start_mib}", "conv=sparse"])
     try:
         run(["e2fsck", "-E", "journal_only", "-p", str(file)])
-        return run(["e2fsck", "-f", "-n", str(file)]).strip().splitlines()[-1]
+        verdict = run(["e2fsck", "-f", "-n", str(file)]).strip().splitlines()[-1]
+        found = run(["debugfs", "-R", "stat /edge/state/state.json", str(file)])
+        written = re.search(r"mtime: 0x([0-9a-f]+)", found)
+        if not written:
+            raise SetupError(f"there is no state on the card: {found[-200:]}")
+        return DataFound(verdict, float(int(written[1], 16)))
     finally:
         file.unlink()
