@@ -10,7 +10,7 @@ run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call o
 sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call option,POLICY,policy) \
 	$(call option,DATA,data) $(call option,START,start) $(call option,SEED,seed) $(call option,OUT,out)
 storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call option,OUT,out)
-image_test_options = $(call option,MACHINE,machine) $(call option,SEED,seed) $(call option,CUTS,cuts)
+image_test_options = $(call option,MACHINE,machine) $(call option,SEED,seed) $(call option,POWER_CUTS,cuts)
 deploy_options = $(call option,HOST,host) $(call option,PORT,port) $(call option,IDENTITY,identity) \
 	$(if $(filter-out 0,$(DRY)),--dry)
 memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb)
@@ -58,7 +58,7 @@ memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB=)
 image: $(READY) ## build the SD-card image of a provisioned node (NODE=)
 	$(PYTHON) -m host_tools image $(NODE)
 
-image-test: $(READY) ## boot that image in qemu and try it (NODE= MACHINE=virt|raspi3b CUTS=3 SEED=)
+image-test: $(READY) ## boot that image in qemu and try it (NODE= MACHINE=virt|raspi3b|both POWER_CUTS=3 SEED=)
 	$(PYTHON) -m host_tools image-test $(NODE) $(strip $(image_test_options))
 
 deploy: $(READY) ## bring this version to a running node, or NODE=all (NODE= HOST= PORT= IDENTITY= DRY=1 ARGS=)

@@ -8,11 +8,15 @@ from .disk import Layout
 from .emulate import Emulator
 from .guest import GuestError
 from .trial import CARD_MIB, Trial
-from .trial_fleet import NEIGHBOUR, check_data
+from .trial_fleet import NEIGHBOUR, DataFound, check_data
 from .updates import refuses_a_broken_version, takes_a_new_version
 
 MOST_MEMORY_MB = 64.0
 MOST_LOST_S = 10.0
+STEP_AT_MOST = 2**8  # of an incarnation that is remembered (edge/node.py)
+SWING_W = 120.0  # of the meters, every 3 s: contracts change, and the state is written every 5 s
+MOST_WRITTEN_MB_A_DAY = 20.0
+WATCHED_S = 180  # three times what the file system collects writes for
 _DOCUMENTED = {"tcp 22", "tcp 8883"}  # besides loopback, and the DHCP client
 
 
@@ -102,25 +106,66 @@ def has_grown(trial: Trial, machine: Emulator) -> str:
     return f"/data has {size_mb} MB on a card of {CARD_MIB} MB; {Layout().data.size_mib} MB in the image"
 
 
+def writes_little(trial: Trial, machine: Emulator) -> str:
+    """What reaches the card in a day, from a few minutes at rest and under contracts that change."""
+    a_day = {}
+    for name, swing_w in (("at rest", 0.0), ("contracts changing all the time", SWING_W)):
+        trial.swing_w = swing_w
+        time.sleep(10)  # until the meters have seen it
+        a_day[name] = round(_written_mb(trial, WATCHED_S) * 86_400 / WATCHED_S, 1)
+    trial.swing_w = 0.0
+    trial.report["written_mb_a_day"] = a_day
+    if a_day["at rest"] > MOST_WRITTEN_MB_A_DAY:
+        raise GuestError(f"{a_day} MB a day written, at most {MOST_WRITTEN_MB_A_DAY:g} are allowed at rest")
+    return ", ".join(f"{mb} MB a day {name}" for name, mb in a_day.items()) + f", from {WATCHED_S} s each"
+
+
+def _written_mb(trial: Trial, seconds: float) -> float:
+    def sectors() -> int:
+        return int(
+            trial.guest.run("cat /sys/block/vda/stat /sys/block/mmcblk0/stat 2>/dev/null; true").split()[6]
+        )
+
+    before = sectors()
+    time.sleep(seconds)
+    return (sectors() - before) * 512 / 1e6
+
+
 def survives_cuts(trial: Trial, machine: Emulator) -> str:
     """What a power cut leaves is whole; nobody has to repair anything, and little is lost."""
-    identity, trial.swing_w = _host_key(trial), 120.0  # contracts change: the state is written every 5 s
-    lost_s = []
+    identity, trial.swing_w = _host_key(trial), SWING_W
+    lost_s: list[float] = []
+    last: DataFound | None = None
     for number in range(1, trial.cuts + 1):
         ahead_s = float(trial.guest.run("date +%s.%N")) - time.time()
         time.sleep(trial.rng.uniform(6.0, 16.0))
         cut_at_s = time.time() + ahead_s
         machine.cut_power()
         found = check_data(trial.card, trial.folder)
+        _is_remembered(number, found, last)
+        last = found
         lost_s.append(round(cut_at_s - found.state_written_s, 1))
         print(f"    cut {number}: {found.verdict}; state written {lost_s[-1]} s before", flush=True)
         print(f"    again up: {boots(trial, machine)}", flush=True)
         _is_whole(trial, number, identity)
         contracts(trial, machine)
+    machine.cut_power()
+    _is_remembered(trial.cuts + 1, check_data(trial.card, trial.folder), last)
     trial.report["lost_s"] = lost_s
     if max(lost_s) > MOST_LOST_S:
         raise GuestError(f"a cut lost {max(lost_s)} s, more than {MOST_LOST_S:g}")
     return f"{trial.cuts} times; nothing to repair, contracts there again, at most {max(lost_s)} s lost"
+
+
+def _is_remembered(number: int, found: DataFound, last: DataFound | None) -> None:
+    """The node knows its twins, and took its next incarnation from what it knew before, not from chance."""
+    twins, incarnation = found.memory["twins"], found.memory["incarnation"]
+    if last and (twins.keys() != last.memory["twins"].keys()
+                 or not 0 < incarnation - last.memory["incarnation"] <= STEP_AT_MOST):  # fmt: skip
+        raise GuestError(
+            f"at cut {number} the node knew {sorted(twins)}, incarnation {incarnation}; "
+            f"at the one before {sorted(last.memory['twins'])}, {last.memory['incarnation']}"
+        )
 
 
 def _is_whole(trial: Trial, number: int, identity: str) -> None:
@@ -143,6 +188,7 @@ STEPS = (
     ("memory of the service", is_small),
     ("nothing else listens", is_closed),
     ("data partition has grown", has_grown),
+    ("writes to the card", writes_little),
     ("takes a new version", takes_a_new_version),
     ("refuses a broken version", refuses_a_broken_version),
     ("power cuts while it writes", survives_cuts),

@@ -9,12 +9,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from ..setup.debs import SetupError
-from .emulate import MACHINES
+from .emulate import MACHINES, Machine
 from .guest import GuestError
 from .proofs import STEPS
 from .tools import need_tools
@@ -25,8 +26,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """The command line of `image-test`."""
     parser = commands.add_parser("image-test", help="boot the image of a node in qemu and try it")
     parser.add_argument("name", help="of the node; its image must have been built")
-    parser.add_argument("--machine", choices=sorted(MACHINES), default="virt",
-                        help="virt (generic, quick; default) or raspi3b (a Raspberry Pi 3)")  # fmt: skip
+    parser.add_argument("--machine", choices=[*MACHINES, "both"], default="both",
+                        help="virt (generic, quick), raspi3b (a Raspberry Pi 3), both (default)")  # fmt: skip
     parser.add_argument(
         "--image", type=Path, default=Path("build/image"), help="folder (default build/image)"
     )
@@ -43,12 +44,25 @@ def run(options: argparse.Namespace) -> int:
     if not source.is_file():
         print(f"there is no {source}: make image NODE={options.name}", file=sys.stderr)
         return 2
-    folder = (options.out / options.machine).resolve()
+    if options.cuts < 1:
+        print("--cuts must be 1 or more", file=sys.stderr)
+        return 2
+    chosen = [machine for name, machine in MACHINES.items() if options.machine in (name, "both")]
+    for machine in chosen:
+        if code := _try(machine, source, options):
+            return code
+    return 0
+
+
+def _try(machine: Machine, source: Path, options: argparse.Namespace) -> int:
+    """One machine; its exit code."""
+    folder = (options.out / machine.name).resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    print(f"{machine.name}:", flush=True)
+    trial = Trial(options.name, machine, source, folder, options.seed, options.cuts)
     try:
         need_tools(emulator=True)
-        trial = Trial(options.name, MACHINES[options.machine], source, folder, options.seed, options.cuts)
         _run(trial)
     except (SetupError, GuestError, OSError, subprocess.SubprocessError) as error:
         print(f"FAILED: {error}\nlogs in {folder}: console.log, qemu.log, neighbour/*.log", file=sys.stderr)
@@ -63,20 +77,19 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(trial: Trial) -> None:
-    with _step("prepares card and cluster"):
-        trial.prepare()
+    _step("prepares card and cluster", trial.prepare)
     with ExitStack() as stack:
         stack.enter_context(trial.neighbour)
         machine = trial.emulator(stack.enter_context(trial.meter()))
         stack.callback(machine.cut_power)
         for name, step in STEPS:
-            with _step(name):
-                print(f"  {step(trial, machine)}", flush=True)
+            _step(name, partial(step, trial, machine))
 
 
-@contextmanager
-def _step(name: str) -> Iterator[None]:
-    print(f"{name} ...", flush=True)
+def _step(name: str, work: Callable[[], str | None]) -> None:
+    """One line when it is done; on a terminal also its name as long as it is not."""
+    if sys.stdout.isatty():
+        print(f"       .. {name}", end="\r", flush=True)
     began_s = time.monotonic()
-    yield
-    print(f"  {time.monotonic() - began_s:.0f} s", flush=True)
+    found = work()
+    print(f"{time.monotonic() - began_s:6.0f} s  {name}" + (f": {found}" if found else ""), flush=True)

@@ -3,6 +3,7 @@
 The image is tried as it is but for its data partition: that gets keys and configurations of this cluster.
 """
 
+import json
 import re
 import shutil
 import sys
@@ -107,10 +108,11 @@ class TrialFleet:
 
 @dataclass(frozen=True, slots=True)
 class DataFound:
-    """What a cut left on the data partition: e2fsck's last word, and when the state was written."""
+    """What a cut left on the data partition: e2fsck's last word, the memory of the node and its age."""
 
     verdict: str
     state_written_s: float  # since 1970, by the clock of the node
+    memory: dict[str, Any]
 
 
 def check_data(card: Path, work: Path) -> DataFound:
@@ -124,6 +126,7 @@ def check_data(card: Path, work: Path) -> DataFound:
         written = re.search(r"mtime: 0x([0-9a-f]+)", found)
         if not written:
             raise SetupError(f"there is no state on the card: {found[-200:]}")
-        return DataFound(verdict, float(int(written[1], 16)))
+        memory = json.loads(run(["debugfs", "-R", "cat /edge/state/state.json", str(file)]))
+        return DataFound(verdict, float(int(written[1], 16)), memory)
     finally:
         file.unlink()

@@ -25,7 +25,7 @@ Restart=on-failure
 def root(tmp_path):
     """A root that holds our files and, as empty stand-ins, what they refer to."""
     root = tmp_path / "root"
-    shutil.copytree(ROOTFS, root)
+    shutil.copytree(ROOTFS, root, symlinks=True)
     (root / UNITS / "mosquitto.service").write_text(MOSQUITTO)
     for name in ("sysinit", "shutdown", "basic", "network", "multi-user"):
         (root / UNITS / f"{name}.target").write_text("[Unit]\nDefaultDependencies=no\n")
