@@ -1,6 +1,6 @@
 """How learnt things are kept: named arrays and a few facts in one block of bytes, checked whole.
 
-    "MGL1", crc32 and length of what follows, length of the header, header (JSON), the arrays
+    "MGL1", crc32 and length of the rest once unpacked, length of the header; packed: header (JSON), arrays
 
 No pickle: bytes from a disk or a neighbour never become code.
 """
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 _MAGIC = b"MGL1"
 _HEAD = struct.Struct("<4sIII")
+_MOST_BYTES = 1 << 24  # unpacked
+_LEVEL = 1  # of zlib: counts are nearly all 0, weights do not shrink at any level
 _TYPES = {"float32", "int8", "uint16", "uint32", "int32", "int64"}
 
 
@@ -24,8 +26,17 @@ def pack(kind: str, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
     """One block of bytes; `facts` of JSON's types."""
     index = {name: [str(array.dtype), list(array.shape)] for name, array in arrays.items()}
     header = json.dumps({"kind": kind, "facts": facts, "arrays": index}).encode()
-    body = header + b"".join(np.ascontiguousarray(array).tobytes() for array in arrays.values())
-    return _HEAD.pack(_MAGIC, zlib.crc32(body), len(body), len(header)) + body
+    packer, packed, check, length = zlib.compressobj(_LEVEL), [], 0, 0
+    parts: list[Any] = [header]
+    parts += [np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in arrays.values()]
+    for part in (
+        header,
+        *(np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in arrays.values()),
+    ):
+        parts.append(packer.compress(part))
+        check, length = zlib.crc32(part, check), length + len(part)
+    parts.append(packer.flush())
+    return _HEAD.pack(_MAGIC, check, length, len(header)) + b"".join(parts)
 
 
 def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -33,11 +44,22 @@ def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[An
     if len(data) < _HEAD.size:
         raise ValueError(f"{kind}: too short")
     magic, check, length, header_length = _HEAD.unpack_from(data)
-    body = memoryview(data)[_HEAD.size :]
-    if magic != _MAGIC or length != len(body) or header_length > length or check != zlib.crc32(body):
+    unpacking = zlib.decompressobj()
+    try:
+        body = unpacking.decompress(memoryview(data)[_HEAD.size :], min(length, _MOST_BYTES) + 1)
+    except zlib.error as error:
+        raise ValueError(f"{kind}: damaged") from error
+    if (
+        magic != _MAGIC
+        or not unpacking.eof
+        or unpacking.unused_data
+        or length != len(body)
+        or header_length > length
+        or check != zlib.crc32(body)
+    ):
         raise ValueError(f"{kind}: damaged, or not a checkpoint")
     try:
-        header = json.loads(bytes(body[:header_length]))
+        header = json.loads(body[:header_length])
         if header["kind"] != kind:
             raise ValueError(f"{kind}: a checkpoint of {header['kind']}")
         facts, arrays, at = dict(header["facts"]), {}, header_length

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 MODELS = {
     "persistence": "persistence:Persistence",
     "majority": "majority:Majority",
+    "markov": "markov:Markov",
 }
 
 

@@ -64,12 +64,12 @@ class StateScale:
     def of(self, powers_w: Array) -> States:
         """The states of powers (..., 6): 0 to 6, -1 where unknown."""
         powers_w = np.asarray(powers_w, np.float32)
-        states = (powers_w[..., None] >= self.limits_w).sum(-1, dtype=np.int8)
+        states: States = (powers_w[..., None] >= self.limits_w).sum(-1, dtype=np.int8)
         states[np.isnan(powers_w)] = -1
         return states
 
     def position(self, powers_w: Array) -> Array:
-        """Powers (..., 6) in steps: 1.0 at the first limit above zero, 2.0 at the next; between them straight.
+        """Powers (..., 6) in steps: 1 at the first limit above zero, 2 at the next; straight between.
 
         With the limits of the thesis this is P / (0.2 MAX_POWER). NaN stays NaN.
         """

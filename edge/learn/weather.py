@@ -1,4 +1,4 @@
-"""Weather as an input of models: irradiance and temperature, past and foretold, where a source is configured."""
+"""Weather as an input of models, past and foretold, where a source is configured."""
 
 from typing import Protocol
 
