@@ -26,17 +26,15 @@ def pack(kind: str, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
     """One block of bytes; `facts` of JSON's types."""
     index = {name: [str(array.dtype), list(array.shape)] for name, array in arrays.items()}
     header = json.dumps({"kind": kind, "facts": facts, "arrays": index}).encode()
-    packer, packed, check, length = zlib.compressobj(_LEVEL), [], 0, 0
-    parts: list[Any] = [header]
+    parts = [np.frombuffer(header, np.uint8)]
     parts += [np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in arrays.values()]
-    for part in (
-        header,
-        *(np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in arrays.values()),
-    ):
-        parts.append(packer.compress(part))
-        check, length = zlib.crc32(part, check), length + len(part)
-    parts.append(packer.flush())
-    return _HEAD.pack(_MAGIC, check, length, len(header)) + b"".join(parts)
+    packer, check, length = zlib.compressobj(_LEVEL), 0, 0
+    packed = []
+    for part in parts:  # one by one: the whole is never twice in memory
+        packed.append(packer.compress(part.data))
+        check, length = zlib.crc32(part.data, check), length + len(part)
+    packed.append(packer.flush())
+    return _HEAD.pack(_MAGIC, check, length, len(header)) + b"".join(packed)
 
 
 def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

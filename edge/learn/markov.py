@@ -144,7 +144,7 @@ class Markov:
         days, window = arrays.get("days", self._days), len(self._days)
         if days.ndim != 1 or len(set((days % window).tolist())) != len(days) or (days < 0).any():
             raise ValueError(f"markov: days that do not fit a window of {window}")
-        expected = {
+        expected: dict[str, NDArray[Any]] = {
             "days": np.zeros(len(days), self._days.dtype),
             "by_day": np.zeros((len(days), *self._counts.shape), self._by_day.dtype),
             "limits": self._scale.limits_w,
@@ -154,7 +154,8 @@ class Markov:
         learnt_minute = facts.get("learnt_minute")
         if facts.get("context") != self._context or not isinstance(learnt_minute, int):
             raise ValueError(f"markov: learnt with context {facts.get('context')!r}, not {self._context!r}")
-        self._days[:], self._by_day[:], self._learnt_minute = -1, 0, learnt_minute
+        self._by_day[self._days >= 0] = 0
+        self._days[:], self._learnt_minute = -1, learnt_minute
         self._days[days % window], self._by_day[days % window] = days, arrays["by_day"]
-        self._counts = self._by_day.sum(0, dtype=np.int32)
+        self._counts = arrays["by_day"].sum(0, dtype=np.int32)
         self._overall = self._counts.sum((0, 2), dtype=np.int32)
