@@ -14,6 +14,8 @@ MODELS = {
     "persistence": "persistence:Persistence",
     "majority": "majority:Majority",
     "markov": "markov:Markov",
+    "lstm": "lstm:Lstm",
+    "lstm_thesis": "lstm_thesis:LstmThesis",
 }
 
 

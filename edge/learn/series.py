@@ -63,11 +63,17 @@ class Series:
         """The newest lines (up to `count`, 6): a view, good until the next `append`."""
         return self._lines[max(self._start, self._end - count) : self._end]
 
-    def stretch(self, first: int, count: int) -> Array:
-        """`count` lines from line `first` on (0 is the oldest): a view, good until the next `append`."""
-        if first < 0 or first + count > len(self):
-            raise IndexError(f"lines {first}..{first + count} of {len(self)}")
-        return self._lines[self._start + first : self._start + first + count]
+    def at(self, minute: int, count: int) -> Array:
+        """Lines (count, 6) from a minute on, NaN where there are none; if all are there a view, good until
+        the next `append`."""
+        first = minute - self.first_minute
+        if first >= 0 and first + count <= len(self):
+            return self._lines[self._start + first : self._start + first + count]
+        found = np.full((count, len(VARIABLES)), np.nan, np.float32)
+        low, high = max(first, 0), min(first + count, len(self))
+        if low < high:
+            found[low - first : high - first] = self._lines[self._start + low : self._start + high]
+        return found
 
     @property
     def nbytes(self) -> int:

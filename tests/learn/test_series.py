@@ -1,7 +1,6 @@
 """Minutes that are remembered."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,14 +45,16 @@ def test_it_holds_the_newest_minutes_in_order(capacity, steps):
             )
 
 
-def test_a_stretch_is_a_view_of_lines_in_the_middle():
+def test_lines_from_a_minute_on():
     series = Series(10)
     for minute in range(25):
         series.append(minute, line(minute))
-    assert series.stretch(2, 3)[:, 0].tolist() == [17, 18, 19]
-    assert series.stretch(2, 3).base is not None
-    with pytest.raises(IndexError):
-        series.stretch(8, 3)
+    assert series.at(17, 3)[:, 0].tolist() == [17, 18, 19]
+    assert series.at(17, 3).base is not None
+    assert np.isnan(series.at(12, 5)[:3]).all()
+    assert series.at(12, 5)[3:, 0].tolist() == [15, 16]
+    assert series.at(23, 4)[:2, 0].tolist() == [23, 24]
+    assert np.isnan(series.at(100, 2)).all()
 
 
 def test_its_memory_is_taken_once():
