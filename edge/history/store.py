@@ -211,11 +211,9 @@ class Store:
         """What was kept under a name."""
         with self._lock:
             waiting = self._kept.get(name)
-        rows = (
-            [(waiting,)]
-            if waiting is not None
-            else self._read("SELECT data FROM kept WHERE name = ?", (name,))
-        )
+        if waiting is not None:
+            return waiting
+        rows = self._read("SELECT data FROM kept WHERE name = ?", (name,))
         return rows[0][0] if rows else None
 
     def _read(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:

@@ -135,19 +135,18 @@ def test_a_full_disk_loses_nothing_at_first_and_is_bounded(tmp_path, caplog):
     store = Store(folder / "h.sqlite", clock)
     for minute in range(5000):
         store.note_minute("node", NOW + minute, POWERS)
-        if minute % 100 == 0:
+        if minute % 10 == 0:
             clock.advance_to(minute * 60.0)
             assert not store.write()
-    assert store.failures == 50
+    assert store.failures == 500
     assert store.stats()["waiting"] <= 600
     assert store.lost == 5000 - store.stats()["waiting"]
-    assert 80 <= len(caplog.records) + 30 <= 120  # once an hour
+    assert sum("cannot be written" in each.message for each in caplog.records) == 84  # once an hour
     folder.unlink()
     assert store.write()
     assert minutes(store)[-1][0] == NOW + 4999
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which every Linux has")
 def test_a_disk_that_fills_up_while_writing(store):
     store.note_minute("node", NOW, POWERS)
     assert store.write()
