@@ -18,17 +18,16 @@ from numpy.typing import NDArray
 _MAGIC = b"MGL1"
 _HEAD = struct.Struct("<4sIII")
 _MOST_BYTES = 1 << 24  # unpacked
-_LEVEL = 1  # of zlib: counts are nearly all 0, weights do not shrink at any level
 _TYPES = {"float32", "int8", "uint16", "uint32", "int32", "int64"}
 
 
-def pack(kind: str, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """One block of bytes; `facts` of JSON's types."""
+def pack(kind: str, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], level: int = 0) -> bytes:
+    """One block of bytes; `facts` of JSON's types. `level` is zlib's: counts shrink at 1, weights at none."""
     index = {name: [str(array.dtype), list(array.shape)] for name, array in arrays.items()}
     header = json.dumps({"kind": kind, "facts": facts, "arrays": index}).encode()
     parts = [np.frombuffer(header, np.uint8)]
     parts += [np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in arrays.values()]
-    packer, check, length = zlib.compressobj(_LEVEL), 0, 0
+    packer, check, length = zlib.compressobj(level), 0, 0
     packed = []
     for part in parts:  # one by one: the whole is never twice in memory
         packed.append(packer.compress(part.data))

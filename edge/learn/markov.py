@@ -132,7 +132,7 @@ class Markov:
     def save(self) -> bytes:
         """See `Model`."""
         facts = {"context": self._context, "learnt_minute": self._learnt_minute}
-        return pack(self.name, facts, self._arrays())
+        return pack(self.name, facts, self._arrays(), level=1)
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         used = self._days >= 0

@@ -21,7 +21,7 @@ from .network import Real, Shape
 from .runners import RUNNERS, Runner
 from .series import Series
 from .terms import VARIABLES, Array
-from .tflite_file import read_weights
+from .tflite_file import model_file, read_weights
 from .training import Trainer, TrainingOptions
 
 WINDOW_MIN = 60  # that the networks are fed with when they start
@@ -99,6 +99,11 @@ class Networks:
 
     def _take_up(self, weights: Real, runner: Runner | None) -> None:
         self._weights, self._runner, self._fed_minute = weights, runner, None
+
+    @property
+    def file(self) -> bytes:
+        """The networks as a .tflite file; its input is named by what goes in."""
+        return model_file(self._shape, self._weights, " ".join(self._inputs.blocks))
 
     def _facts(self) -> dict[str, Any]:
         return {"inputs": " ".join(self._inputs.blocks), "trained": self.trained}

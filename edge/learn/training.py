@@ -38,7 +38,7 @@ class TrainingOptions:
     together: int = 3  # networks at a time: more is a little faster and takes more memory
     first_steps: int = 660  # at most
     first_epochs: float = 10.0  # over the history
-    first_rate: float = 2e-3  # falls to `rate`
+    first_rate: float = 1e-2  # falls to `rate`
     steps: int = 5  # of an update
     recent: int = 2  # stretches of the newest hours in each step of an update
     rate: float = 3e-4
