@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .clock import civil_minutes
 from .twins.learning_settings import LearningSettings, ScopeSettings, read_options, rising
 
 SCOPES = ("node", "cluster")
 OFF = "none"
+_PREDICTION_BYTES = 1024  # six variables, four horizons, seven probabilities as JSON
 Row = dict[str, Any]
 
 
@@ -21,12 +23,13 @@ def check_learning(tables: dict[str, list[Row]], complain: Callable[[str, object
         except ValueError as error:
             complain(f"learning.{key}", row[key], str(error))
     if row["timezone"]:
-        from zoneinfo import ZoneInfo
-
         try:
-            ZoneInfo(row["timezone"])
+            civil_minutes(row["timezone"])
         except (OSError, ValueError, KeyError):
             complain("learning.timezone", row["timezone"], "no such time zone here")
+    value_bytes = tables["limits"][0]["value_bytes"]
+    if value_bytes < _PREDICTION_BYTES and any(row[f"{scope}_model"] != OFF for scope in SCOPES):
+        complain("limits.value_bytes", value_bytes, f"{_PREDICTION_BYTES} needed for predictions")
     if row["history_days"] < row["memory_days"]:
         complain("learning.history_days", row["history_days"], f"at least memory_days = {row['memory_days']}")
     seen = set()
