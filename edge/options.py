@@ -107,7 +107,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _text("weather", "", "CSV file: timestamp, irradiance_w_m2, temperature_c, past and foretold"),
         _text("timezone", "", "of the civil clock, such as Europe/Zurich; empty: the system's"),
         _number("pause_load", 3.0, 0.1, 1000.0, "load of each core above which training waits"),
-        _number("pause_free_mb", 3.0, 0.0, 1e6, "memory left below which training waits"),
+        _number("pause_free_mb", 16.0, 0.0, 1e6, "memory left, page cache aside, below which it waits"),
     ),
     "boundary": (
         _text("scope", REQUIRED, "whose states", choices=("node", "cluster")),

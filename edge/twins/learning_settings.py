@@ -33,7 +33,7 @@ class LearningSettings:
     weather_file: Path | None = None
     timezone: str = ""
     pause_load: float = 3.0
-    pause_free_mb: float = 3.0
+    pause_free_mb: float = 16.0
 
 
 def read_options(text: str) -> dict[str, object]:
