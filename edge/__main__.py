@@ -1,7 +1,7 @@
 """Command line of a node: `python -m edge run|check|status|options`.
 
 Exit codes: 0 ended as asked; 1 the configuration is wrong, or the node asked is not well; 2 wrong usage;
-3 the node cannot start (its HTTP port is taken, its state folder cannot be used).
+3 the node cannot start (its HTTP port is taken, its state folder cannot be used, learning is not installed).
 """
 
 import argparse
@@ -92,13 +92,14 @@ def _run(path: Path) -> int:
     config = _load(path)
     if config is None:
         return WRONG
-    from . import views
+    from . import views, views_learning
     from .api.server import ApiError, ApiServer
     from .meter.bus import MeterBus
     from .meter.meters import SerialMeters
     from .net.mqtt import MqttLinks
     from .node import Node
     from .runtime import Runtime
+    from .twins.learning_settings import CannotLearn
 
     logging.basicConfig(
         level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
@@ -120,12 +121,19 @@ def _run(path: Path) -> int:
         )
         for bus in config.buses
     ]
-    runtime = Runtime(Node(config, clock, rng, links, SerialMeters(buses)), clock)
+    try:
+        runtime = Runtime(Node(config, clock, rng, links, SerialMeters(buses)), clock)
+    except CannotLearn as error:
+        log.error("%s: [learning]: %s", path, error)
+        return CANNOT_START
     queries = {
-        "/health": lambda: runtime.ask(views.health) | {"dropped": runtime.dropped},
-        "/node": lambda: runtime.ask(views.overview),
-        "/twins": lambda: runtime.ask(views.twins),
-        "/contracts": lambda: runtime.ask(views.contracts),
+        "/health": lambda _: runtime.ask(views.health) | {"dropped": runtime.dropped},
+        "/node": lambda _: runtime.ask(views.overview),
+        "/twins": lambda _: runtime.ask(views.twins),
+        "/contracts": lambda _: runtime.ask(views.contracts),
+        "/learning": lambda _: runtime.ask(lambda _: views_learning.learning(runtime)),
+        "/predictions": lambda asked: views_learning.predictions(runtime, asked),
+        "/scores": lambda asked: views_learning.scores(runtime, asked),
     }
     api = None
     if config.api_port:

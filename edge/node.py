@@ -22,7 +22,7 @@ from .space.laws.aggregation import Aggregating
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
 from .twins.device import Device, DeviceSettings
-from .twins.learning_settings import LearningSettings
+from .twins.learning_settings import CannotLearn, LearningSettings
 from .twins.prosumer import ProsumerSettings, ProsumerTwin
 from .twins.shiftable import ShiftableTwin
 
@@ -39,6 +39,7 @@ class Node:
     def __init__(
         self, config: NodeConfig, clock: Clock, rng: random.Random, links: Links, meters: Meters
     ) -> None:
+        """Raises CannotLearn."""
         self.config = config
         self.links = links
         self.meters = meters
@@ -81,16 +82,25 @@ class Node:
             self.engine.stir(twin)
 
     def _learn(self, settings: LearningSettings, rng: random.Random) -> None:
-        """The learning twin and its history: what they import costs megabytes, so only where it is wanted."""
-        from .history.store import Store
-        from .twins.learning import LearningTwin
+        """The learning twin and its history: what they import costs megabytes, so only where it is wanted.
 
+        Raises CannotLearn.
+        """
+        from .history.store import Store
+
+        try:
+            from .twins.learning import LearningTwin
+        except ImportError as error:
+            raise CannotLearn(f"the extra `learn` is not installed: {error}") from error
         path = self.config.state_dir / "history.sqlite"
         self.history = Store(path, self._clock, settings.history_days, settings.predictions_days)
-        self.learning = LearningTwin(
-            self.config.name, settings, self._clock, civil_minutes(settings.timezone),
-            lambda: self.total().powers_w, self.history, rng,
-        )  # fmt: skip
+        try:
+            self.learning = LearningTwin(
+                self.config.name, settings, self._clock, civil_minutes(settings.timezone),
+                lambda: self.total().powers_w, self.history, rng,
+            )  # fmt: skip
+        except (ValueError, RuntimeError) as error:  # an option of the model, or its runtime
+            raise CannotLearn(str(error)) from error
         self.engine.add(self.learning)
         self.engine.stir(self.learning)
 

@@ -82,6 +82,11 @@ class Runtime:
         self._pressure = Pressure(learning.pause_load, learning.pause_free_mb, clock) if learning else None
 
     @property
+    def node(self) -> Node:
+        """The node it drives; only the main thread may touch it, others `ask`."""
+        return self._node
+
+    @property
     def waits_for(self) -> str:
         """Why work that can wait does so; empty when it need not."""
         return self._pressure.reason if self._pressure else ""

@@ -60,6 +60,7 @@ class Store:
         self.path = path
         self.news = threading.Event()  # there is something to write
         self.written = self.lost = self.failures = self.set_aside = 0
+        self.failing = False  # since the last write
         self._clock = clock
         self._keep_min = {"minutes": minutes_days * DAY_MIN, "predictions": predictions_days * DAY_MIN}
         self._notes: deque[tuple[str, tuple[Any, ...]]] = deque()
@@ -117,8 +118,10 @@ class Store:
                     if not self._failed("cannot be written; what is new waits in memory", error):
                         break
                 else:
+                    self.failing = False
                     self.written += len(notes) + len(kept)
                     return True
+            self.failing = True
             with self._lock:
                 self._notes.extendleft(reversed(notes))
                 self._kept = kept | self._kept

@@ -8,14 +8,13 @@ Importing this loads numpy; only a node that learns does.
 import math
 import random
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
 from ..clock import Clock
 from ..energy.rules import EVENT
 from ..energy.totals import SUM_OF_TOTALS, TOTAL, Powers, encode_total, read_sum
-from ..learn.terms import HORIZONS_MIN, VARIABLES
 from ..space.agent import Agent
 from ..space.lsa import Aggregation
 from .learning_settings import LearningSettings
@@ -60,7 +59,7 @@ class LearningTwin(Agent):
         self.scopes = {
             each.scope: Scope(each, keeper, weather, rng.getrandbits(64)) for each in settings.scopes
         }
-        self._minute: int | None = None  # the running one
+        self.minute: int | None = None  # the running one
         self._look_s = -math.inf
         self._told: Powers = ()
         self._told_s = -math.inf
@@ -72,7 +71,7 @@ class LearningTwin(Agent):
         self.aggregate([Aggregation(TOTAL, SUM_OF_TOTALS, gossip=True)])
 
     def decayed(self, name: str, life_s: int) -> None:
-        if name == self.name and (self._clock.now_s() >= self._look_s or self._minute_now() != self._minute):
+        if name == self.name and (self._clock.now_s() >= self._look_s or self._minute_now() != self.minute):
             self.stir()
 
     def act(self) -> None:
@@ -109,10 +108,10 @@ class LearningTwin(Agent):
         return self._civil_minute(wall_s) if wall_s >= _CLOCK_SET_S else None
 
     def _pass_minute(self, now_s: float) -> None:
-        minute, before = self._minute_now(), self._minute
+        minute, before = self._minute_now(), self.minute
         if minute is None or minute == before or (before is not None and 0 < before - minute < _BACK_MIN):
             return
-        self._minute = minute
+        self.minute = minute
         for scope in self.scopes.values():
             if before is None:
                 scope.begin(minute)
@@ -150,19 +149,6 @@ def encode_prediction(model: str, prediction: Prediction) -> bytes:
     """As it is published: JSON, probabilities in thousandths by variable, horizon and state."""
     thousandths = (1000 * prediction.probabilities).round().astype(int).tolist()
     return orjson.dumps({"minute": prediction.minute, "model": model, "p": thousandths})
-
-
-def shown(prediction: Prediction) -> dict[str, Any]:
-    """For people: the most likely state (1 to 7) and its probability, by variable and horizon."""
-    best = prediction.probabilities.argmax(-1)
-    sure = prediction.probabilities.max(-1)
-    return {
-        variable: {
-            str(horizon): [int(best[v, h]) + 1, round(float(sure[v, h]), 3)]
-            for h, horizon in enumerate(HORIZONS_MIN)
-        }
-        for v, variable in enumerate(VARIABLES)
-    }
 
 
 def _moved(told: Powers, now: Powers) -> bool:

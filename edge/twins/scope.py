@@ -17,7 +17,7 @@ import numpy as np
 from ..learn.learner import Learner, LearnerSettings
 from ..learn.model import TrainingReport
 from ..learn.states import StateScale
-from ..learn.terms import DAY_MIN, VARIABLES, Array
+from ..learn.terms import DAY_MIN, HORIZONS_MIN, VARIABLES, Array
 from ..learn.weather import Weather
 from .learning_settings import ScopeSettings
 from .minute import RunningMinute
@@ -48,6 +48,17 @@ class Prediction:
 
     minute: int
     probabilities: Array
+
+    def likeliest(self) -> dict[str, dict[str, list[float]]]:
+        """For people: the most likely state (1 to 7) and its probability, by variable and horizon."""
+        best, sure = self.probabilities.argmax(-1) + 1, self.probabilities.max(-1)
+        return {
+            variable: {
+                str(horizon): [int(best[v, h]), round(float(sure[v, h]), 3)]
+                for h, horizon in enumerate(HORIZONS_MIN)
+            }
+            for v, variable in enumerate(VARIABLES)
+        }
 
 
 class Scope:
