@@ -7,6 +7,7 @@ Links, meters and HTTP handlers live in threads of their own; the node itself is
 import logging
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -77,7 +78,7 @@ class Runtime:
         self._stopping = False
         self.failures = 0
         self.pieces = 0  # of work that can wait
-        self.work_s = self.longest_piece_s = 0.0
+        self.work_s = self.longest_piece_s = 0.0  # of CPU
         learning = node.config.learning
         self._pressure = Pressure(learning.pause_load, learning.pause_free_mb, clock) if learning else None
 
@@ -127,13 +128,13 @@ class Runtime:
         """A piece of what can wait, when nothing else waits; how long to rest then: half of the time."""
         if not self._node.has_work or self._wake.is_set() or self.waits_for:
             return math.inf
-        began_s = self._clock.now_s()
+        began_s, cpu_s = self._clock.now_s(), time.thread_time()
         self._guard(self._node.work)
-        took_s = self._clock.now_s() - began_s
+        used_s = time.thread_time() - cpu_s
         self.pieces += 1
-        self.work_s += took_s
-        self.longest_piece_s = max(self.longest_piece_s, took_s)
-        return max(_REST_S, took_s)
+        self.work_s += used_s
+        self.longest_piece_s = max(self.longest_piece_s, used_s)
+        return max(_REST_S, self._clock.now_s() - began_s)
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler."""

@@ -36,7 +36,7 @@ def learning(runtime: Runtime) -> dict[str, Any]:
         "work": {
             "waits_for": runtime.waits_for if twin.has_work else "",
             "pieces": runtime.pieces,
-            "seconds": round(runtime.work_s, 3),
+            "cpu_s": round(runtime.work_s, 3),
             "longest_piece_ms": round(1000 * runtime.longest_piece_s, 1),
         },
         "history": history.stats(),
