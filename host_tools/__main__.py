@@ -6,6 +6,7 @@ import sys
 from . import memtest, run
 from .bench import command as bench
 from .eval import command as evaluation
+from .eval import shipped
 from .sim import command as sim
 from .storm import command as storm
 
@@ -14,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="host_tools", description="Run, measure and compare microgrids.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for tool in (run, bench, memtest, sim, storm, evaluation):
+    for tool in (run, bench, memtest, sim, storm, evaluation, shipped):
         tool.add_parser(commands)
     options = parser.parse_args(arguments)
     return int(options.command(options))

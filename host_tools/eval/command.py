@@ -22,10 +22,9 @@ from . import plots, report
 from .boosting import boosting
 from .data import DataError, Record, records
 from .judge import Verdict, verdict
-from .replay import LEAST_PAST_DAYS, Task, replay, task_of
+from .replay import LEAST_PAST_DAYS, Task, learned, replay, task_of
 
 CEILING = "boosting"
-_WIDTH = 112  # letters of the table
 _WINDOW = "%Y-%m-%dT%H:%M"
 
 
@@ -59,6 +58,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="MIN",
         help="minutes between two trainings (default 20)",
     )
+    add("--frozen", action="store_true", help="train once on the past, not while it is judged")
     add("--set", action="append", default=[], metavar="MODEL.KEY=VALUE", help="an option of a model")
     add("--seed", type=int, default=1, help="of all randomness (default 1)")
     add("--no-plots", action="store_true", help="draw nothing")
@@ -70,7 +70,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def evaluate(options: argparse.Namespace) -> int:
     """Do what is asked for; returns the exit code."""
-    console = Console(width=None if Console().width >= _WIDTH else _WIDTH)
+    console = Console(width=report.WIDTH)
     verdicts: list[Verdict] = []
     try:
         models = models_of(options.model, options.set)
@@ -177,7 +177,8 @@ def _foretold(
 ) -> Array:
     if model == CEILING:
         return boosting(task, options.seed, told)
-    return replay(task, model, given, options.seed, options.train_every, told)
+    learner = learned(task, model, given, options.seed, options.train_every)
+    return replay(task, learner, told, training=not options.frozen)
 
 
 def title_of(task: Task, options: argparse.Namespace) -> str:

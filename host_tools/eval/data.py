@@ -5,7 +5,8 @@ Two kinds of files are read, both .csv or .csv.gz:
   were counted at once, `produced` is repaired (column produced_clean_w) unless asked for raw;
 - of a node: `timestamp, device, kind, power_w` with kind load, pv or battery (> 0 charging). A node on
   its own: requested = loads + charging, produced = pv + discharging, supplied = consumed = the lesser of
-  both, missing and available = what is left. A minute that lacks a device is unknown.
+  both, missing and available = what is left. What lacks a
+  device is unknown.
 
 Data of a coarser step are held over their interval; only from its last minute is anything foretold, when
 its mean can be known.
@@ -152,7 +153,7 @@ def _node(file: Path) -> Record:
                 raise DataError(f"{file}:{number}: {error}") from error
             found.append((at, devices.setdefault((row[1], row[2]), len(devices)), power_w))
     table = np.full((len(minutes), len(devices)), np.nan, np.float32)
-    where = np.array(found)
+    where = np.array(found).reshape(-1, 3)
     table[where[:, 0].astype(int), where[:, 1].astype(int)] = where[:, 2]
     kinds = np.array([kind for _, kind in devices])
     battery = table[:, kinds == "battery"]

@@ -35,7 +35,7 @@ def draw(verdicts: list[Verdict], title: str, out: Path) -> list[str]:
 
 def reliability(verdicts: list[Verdict], title: str, path: Path) -> None:
     """What was promised and what happened, all variables and states together, one curve a model."""
-    with figure(path, title, 4.4, ncols=len(HORIZONS_MIN), sharey=True) as panels:
+    with figure(path, title, 3.8, ncols=len(HORIZONS_MIN), sharey=True) as panels:
         for number, axes in enumerate(panels):
             axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls="--")
             for one, colour in zip(verdicts, CYCLE, strict=False):

@@ -60,10 +60,10 @@ def task_of(record: Record, start: int, end: int, scale: StateScale) -> Task:
     return Task(record, scale, start, origins, states[origins], came, majority)
 
 
-def replay(
-    task: Task, model: str, options: Mapping[str, Any], seed: int, train_every_min: int, told: Told
-) -> Array:
-    """Probabilities (n, 6, 4, 7) of the origins of a task. Raises ValueError for a wrong model or option."""
+def learned(
+    task: Task, model: str, options: Mapping[str, Any], seed: int, train_every_min: int = 20
+) -> Learner:
+    """A learner that was given the past and trained on it. Raises ValueError for a wrong model or option."""
     record = task.record
     settings = LearnerSettings(
         task.scale, model, memory_min=len(record.powers_w), train_every_min=train_every_min, options=options
@@ -72,11 +72,17 @@ def replay(
     for line in range(task.start):
         learner.observe(record.first_minute + line, record.powers_w[line])
     _train(learner)
+    return learner
+
+
+def replay(task: Task, learner: Learner, told: Told, training: bool = True) -> Array:
+    """Probabilities (n, 6, 4, 7) of the origins of a task, by a learner that knows its past."""
+    record = task.record
     foretold = np.full((len(task.origins), *task.came.shape[1:], STATES), 1.0 / STATES, np.float32)
     place = {int(line): at for at, line in enumerate(task.origins)}
     for line in range(task.start, int(task.origins[-1]) + 1):
         learner.observe(record.first_minute + line, record.powers_w[line])
-        if learner.training_due:
+        if training and learner.training_due:
             _train(learner)
         if line in place:
             probabilities = learner.predict()

@@ -11,6 +11,7 @@ from edge.learn.terms import HORIZONS_MIN, VARIABLES
 
 from .judge import Interval, Verdict, cells
 
+WIDTH = 112  # letters of a table
 _ALL = slice(None)
 
 
