@@ -7,12 +7,11 @@ are filled in then. A value is a pair of kind and content; a table is a dict of 
 import struct
 from typing import Any, TypeAlias
 
-import numpy as np
-
 Field: TypeAlias = tuple[str, Any]
 Table: TypeAlias = dict[int, Field]
 _SCALARS = {"bool": "<?", "byte": "<b", "ubyte": "<B", "int": "<i", "uint": "<I", "float": "<f"}
-_VECTORS = {"ints": np.int32, "longs": np.int64, "floats": np.float32}
+_WIDTHS = {"bool": 1, "byte": 1, "ubyte": 1}  # all others take four bytes in their table
+_VECTORS = {"ints": ("i", 4), "longs": ("q", 8), "floats": ("f", 4)}
 _ALIGNMENT = 16  # of raw bytes: weights are read where they lie
 
 
@@ -35,10 +34,11 @@ class _Writer:
     def table(self, fields: Table) -> int:
         """Write a table and all below it; where it begins."""
         places, end = {}, 4
-        for number, (kind, _) in sorted(fields.items(), key=lambda item: -_width(item[1][0])):
-            end += -end % _width(kind)
-            places[number] = end
-            end += _width(kind)
+        for width in (4, 1):
+            for number, (kind, _) in fields.items():
+                if _WIDTHS.get(kind, 4) == width:
+                    places[number] = end
+                    end += width
         count = max(fields, default=-1) + 1
         self._align(8, 4 + 2 * count)
         layout = len(self.data)
@@ -63,8 +63,8 @@ class _Writer:
             return self._vector(value.encode() + b"\0", len(value.encode()), 4)
         if kind == "bytes":
             return self._vector(value, len(value), _ALIGNMENT)
-        array = np.asarray(value, _VECTORS[kind])
-        return self._vector(array.tobytes(), len(array), array.itemsize)
+        letter, width = _VECTORS[kind]
+        return self._vector(struct.pack(f"<{len(value)}{letter}", *value), len(value), width)
 
     def _vector(self, content: bytes, count: int, alignment: int) -> int:
         self._align(max(4, alignment), 4)
@@ -80,7 +80,3 @@ class _Writer:
             at = start + 4 + 4 * number
             struct.pack_into("<I", self.data, at, self.table(fields) - at)
         return start
-
-
-def _width(kind: str) -> int:
-    return struct.calcsize(_SCALARS[kind]) if kind in _SCALARS else 4

@@ -61,7 +61,10 @@ class Learner:
         newest = self.series.last_minute
         if newest is None or len(self.series) < self.settings.first_training_min:
             return False
-        return self._trained_minute is None or newest - self._trained_minute >= self.settings.train_every_min
+        return (
+            self._trained_minute is None
+            or abs(newest - self._trained_minute) >= self.settings.train_every_min
+        )
 
     def training(self) -> Training:
         """A training of the model, in pieces. Left half-way, it is due again."""

@@ -39,8 +39,9 @@ class Lstm(Networks):
 
     def predict(self) -> Array | None:
         """See `Model`."""
-        if self._current() is None or self._outputs is None:
+        current = self._current()
+        if current is None:
             return None
-        members = self._outputs.reshape(-1, len(VARIABLES), len(HORIZONS_MIN), STATES)
+        members = current[1].reshape(-1, len(VARIABLES), len(HORIZONS_MIN), STATES)
         found: Array = softmax(members.copy()).mean(0)
         return found

@@ -32,16 +32,17 @@ class LstmThesis(Networks):
     ) -> None:  # fmt: skip
         goal = PowersGoal(scale)
         shape = Shape(1, cells, layers, goal.outputs, skip=False)
+        options.setdefault("together", 1)  # four times the weights: take no more memory than needed
         super().__init__(shape, Features("power", scale, weather), goal, rng, **options)
 
     def predict(self) -> Array | None:
         """See `Model`."""
-        runner = self._current()
-        if runner is None or self._outputs is None:
+        current = self._current()
+        if current is None:
             return None
-        kept, steps = runner.state(), [self._outputs * PowersGoal.unit]
+        runner, outputs = current
+        kept, steps = runner.state(), [outputs * PowersGoal.unit]
         for _ in range(PowersGoal.ahead, HORIZONS_MIN[-1], PowersGoal.ahead):
-            outputs = self._outputs
             for foretold in steps[-1].T:
                 outputs = runner.step(foretold[:, None])
             steps.append(outputs * PowersGoal.unit)

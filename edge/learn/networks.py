@@ -6,6 +6,7 @@ networks, which remember; they start anew with the last hour after a gap or a ch
 """
 
 import random
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ from .goals import Goal
 from .interpreter import interpreter
 from .model import Training
 from .network import Real, Shape
-from .runners import RUNNERS, Runner
+from .runners import RUNNERS, Runner, finished
 from .series import Series
 from .terms import VARIABLES, Array
 from .tflite_file import model_file, read_weights
 from .training import Trainer, TrainingOptions
 
 WINDOW_MIN = 60  # that the networks are fed with when they start
+_FEED_MIN = 10  # of it between two yields
 _TRAINING = {option.name for option in fields(TrainingOptions)}
 
 
@@ -49,17 +51,15 @@ class Networks:
             raise ValueError(
                 f"{self.name}: unknown option {', '.join(sorted(unknown)) or f'runner={runner}'}"
             )
-        self._shape, self._inputs, self._make_runner = shape, inputs, RUNNERS[runner]
+        self._shape, self._inputs, self._kind = shape, inputs, RUNNERS[runner]
         self._trainer = Trainer(shape, inputs, goal, TrainingOptions(**training), rng)
         self._weights: Real = shape.drawn(models, rng)
-        self._variables = np.arange(models) % len(VARIABLES)
         self._recent = Series(WINDOW_MIN)
-        self._runner: Runner | None = None  # while untrained
-        self._fed_minute: int | None = None
-        self._outputs: Array | None = None
+        self._running: _Running | None = None  # while untrained
+        self._run(self._weights)  # a node without a runtime shall say so when it starts
         if start:
-            weights = read_weights(interpreter(Path(start).read_bytes()), shape, models)
-            self._take_up(weights, self._make_runner(shape, weights))
+            self._weights = read_weights(interpreter(Path(start).read_bytes()), shape, models)
+            self._running = self._run(self._weights)
 
     def observe(self, minute: int, powers_w: Array) -> None:
         """See `Model`."""
@@ -68,42 +68,36 @@ class Networks:
     @property
     def trained(self) -> bool:
         """Whether there is anything to foretell with."""
-        return self._runner is not None
+        return self._running is not None
 
-    def _current(self) -> Runner | None:
-        """The networks after the newest minute, with `_outputs`; None while there is nothing to go on."""
-        newest, runner = self._recent.last_minute, self._runner
-        if newest is None or runner is None:
+    def _run(self, weights: Real) -> "_Running":
+        """Networks at rest. Raises NoRuntime."""
+        return _Running(finished(self._kind(self._shape, weights)), self._inputs, len(weights))
+
+    def _current(self) -> "tuple[Runner, Array] | None":
+        """The networks after the newest minute, and their outputs; None while there is nothing to go on."""
+        running = self._running
+        if running is None:
             return None
-        fed = self._fed_minute
-        if fed is None or not 0 <= newest - fed < len(self._recent):
-            runner.rest()
-            fed = self._recent.first_minute - 1
-        if newest > fed:
-            seen = np.empty((len(self._weights), newest - fed, self._inputs.size), np.float32)
-            self._inputs.fill(seen, self._variables, fed + 1, self._recent.last(newest - fed))
-            for at in range(newest - fed):
-                self._outputs = runner.step(seen[:, at])
-            self._fed_minute = newest
-        return runner
+        for _ in running.feed(self._recent):
+            pass
+        return None if running.outputs is None else (running.runner, running.outputs)
 
     def train(self, history: Series) -> Training:
         """See `Model`."""
         weights, report = yield from self._trainer.run(self._weights, history, first=not self.trained)
-        if not report.accepted:
-            return report
-        runner = self._make_runner(self._shape, weights)
-        yield
-        self._take_up(weights, runner)
+        if report.accepted:
+            runner = yield from self._kind(self._shape, weights)
+            yield
+            running = _Running(runner, self._inputs, len(weights))
+            yield from running.feed(self._recent)
+            self._weights, self._running = weights, running
         return report
-
-    def _take_up(self, weights: Real, runner: Runner | None) -> None:
-        self._weights, self._runner, self._fed_minute = weights, runner, None
 
     @property
     def file(self) -> bytes:
         """The networks as a .tflite file; its input is named by what goes in."""
-        return model_file(self._shape, self._weights, " ".join(self._inputs.blocks))
+        return finished(model_file(self._shape, self._weights, " ".join(self._inputs.blocks)))
 
     def _facts(self) -> dict[str, Any]:
         return {"inputs": " ".join(self._inputs.blocks), "trained": self.trained}
@@ -120,5 +114,33 @@ class Networks:
         self._inputs.scale.check(arrays["limits"])
         if facts.get("inputs") != self._facts()["inputs"]:
             raise ValueError(f"{self.name}: learnt with inputs {facts.get('inputs')!r}")
-        runner = self._make_runner(self._shape, arrays["weights"]) if facts.get("trained") else None
-        self._take_up(arrays["weights"], runner)
+        running = self._run(arrays["weights"]) if facts.get("trained") else None
+        self._weights, self._running = arrays["weights"], running
+
+
+class _Running:
+    """Networks that are fed minute by minute."""
+
+    def __init__(self, runner: Runner, inputs: Features, models: int) -> None:
+        self.runner = runner
+        self.outputs: Array | None = None
+        self._inputs, self._variables = inputs, np.arange(models) % len(VARIABLES)
+        self._fed_minute: int | None = None
+
+    def feed(self, recent: Series) -> Iterator[None]:
+        """Take in the minutes that came, in pieces; from rest with the whole window if too many."""
+        newest, fed = recent.last_minute, self._fed_minute
+        if newest is None:
+            return
+        if fed is None or not 0 <= newest - fed < len(recent):
+            self.runner.rest()
+            fed = recent.first_minute - 1
+        while fed < newest:
+            count = min(_FEED_MIN, newest - fed)
+            seen = np.empty((len(self._variables), count, self._inputs.size), np.float32)
+            self._inputs.fill(seen, self._variables, fed + 1, recent.at(fed + 1, count))
+            for at in range(count):
+                self.outputs = self.runner.step(seen[:, at])
+            self._fed_minute = fed = fed + count
+            yield
+            newest = recent.last_minute or newest

@@ -1,7 +1,7 @@
 """Who runs the networks minute by minute: TFLite with int8 weights, or numpy with the weights as they are."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Generator
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -9,6 +9,8 @@ from .interpreter import interpreter
 from .network import Real, Shape
 from .terms import Array
 from .tflite_file import model_file
+
+_T = TypeVar("_T")
 
 
 class Runner(Protocol):
@@ -30,9 +32,8 @@ class Runner(Protocol):
 class TfliteRunner:
     """The file of the networks in an interpreter."""
 
-    def __init__(self, shape: Shape, weights: Real) -> None:
-        self.file = model_file(shape, weights)
-        self._interpreter = interpreter(self.file)
+    def __init__(self, shape: Shape, file: bytes) -> None:
+        self._interpreter = interpreter(file)
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
         ends = [name + str(layer) for layer in range(shape.layers) for name in ("/hidden", "/cell")]
@@ -111,4 +112,30 @@ def _sigmoid(values: Real) -> Real:
     return found
 
 
-RUNNERS: dict[str, Callable[[Shape, Real], Runner]] = {"tflite": TfliteRunner, "numpy": NumpyRunner}
+Making: TypeAlias = Generator[None, None, Runner]
+
+
+def make_tflite(shape: Shape, weights: Real) -> Making:
+    """A runner of int8 weights, in pieces. Raises NoRuntime."""
+    file = yield from model_file(shape, weights)
+    yield
+    return TfliteRunner(shape, file)
+
+
+def make_numpy(shape: Shape, weights: Real) -> Making:
+    """A runner of the weights as they are."""
+    yield
+    return NumpyRunner(shape, weights)
+
+
+def finished(pieces: Generator[None, None, _T]) -> _T:
+    """What comes out of work in pieces, all done at once."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as done:
+            result: _T = done.value
+            return result
+
+
+RUNNERS: dict[str, Callable[[Shape, Real], Making]] = {"tflite": make_tflite, "numpy": make_numpy}

@@ -9,6 +9,7 @@ scale each, what flows between is float ("hybrid" kernels): they need no calibra
 come out of a training fit. Numbers are those of the public schema of TFLite, version 3.
 """
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,8 +34,8 @@ _GATES = "ifgo"
 _NONE = -1  # an optional input that is left out
 
 
-def model_file(shape: Shape, weights: Real, about: str = "") -> bytes:
-    """The .tflite file of a stack of networks (M, size); `about` becomes the name of its input."""
+def model_file(shape: Shape, weights: Real, about: str = "") -> Generator[None, None, bytes]:
+    """The .tflite file of a stack of networks (M, size), in pieces; `about` becomes the name of its input."""
     graph = _Graph()
     models = len(weights)
     inputs = graph.tensor(about or "inputs", (models, 1, shape.inputs))
@@ -42,10 +43,12 @@ def model_file(shape: Shape, weights: Real, about: str = "") -> bytes:
     slices = [graph.tensor(f"{m}/inputs", (1, 1, shape.inputs)) for m in range(models)]
     graph.operator("split", [axis, inputs], slices, {0: ("int", models)})
     views = shape.views(weights)
-    outputs = [
-        _network(graph, shape, {name: block[m] for name, block in views.items()}, m, slices[m])
-        for m in range(models)
-    ]
+    outputs = []
+    for m in range(models):
+        outputs.append(
+            _network(graph, shape, {name: block[m] for name, block in views.items()}, m, slices[m])
+        )
+        yield
     output = graph.tensor("outputs", (models, shape.outputs))
     graph.operator("concatenation", outputs, [output], {0: ("int", 0)})
     return graph.file([inputs], [output])

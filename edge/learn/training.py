@@ -35,8 +35,9 @@ class TrainingOptions:
     burn_min: int = 60  # of a stretch, before its first loss
     span_min: int = 60  # with a loss at every minute
     batch: int = 8  # stretches a step
-    together: int = 3  # networks at a time: more is a little faster and takes more memory
+    together: int = 2  # networks at a time: more is a little faster and takes more memory
     first_steps: int = 660  # at most
+    least_steps: int = 120  # of a first training, however short the history
     first_epochs: float = 10.0  # over the history
     first_rate: float = 1e-2  # falls to `rate`
     steps: int = 5  # of an update
@@ -76,9 +77,9 @@ class Trainer:
     def _steps(self, minutes: int, first: bool) -> int:
         each = self._options.batch * self._options.span_min
         wanted = int(self._options.first_epochs * minutes / each)
-        return (
-            min(self._options.first_steps, max(self._options.steps, wanted)) if first else self._options.steps
-        )
+        if not first:
+            return self._options.steps
+        return min(self._options.first_steps, max(self._options.least_steps, wanted))
 
 
 def _mean(losses: Real) -> float:

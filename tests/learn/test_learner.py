@@ -76,6 +76,14 @@ def test_training_is_due_when_enough_minutes_came():
     assert due == [29, 49, 69]
 
 
+def test_a_clock_that_was_ahead_once_does_not_put_training_off():
+    one = learner(first_training_min=1)
+    one.observe(10_000, POWERS)
+    finish(one.training())
+    one.observe(20, POWERS)
+    assert one.training_due
+
+
 def test_a_training_left_half_way_stays_due():
     one = learner(first_training_min=1)
     one.observe(1, POWERS)

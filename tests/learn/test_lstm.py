@@ -8,9 +8,11 @@ import pytest
 from days import MAX_POWER_W, living_lab, made_up
 
 from edge.learn.goals import softmax
+from edge.learn.interpreter import NoRuntime
 from edge.learn.lstm import Lstm
 from edge.learn.lstm_thesis import LstmThesis
-from edge.learn.runners import NumpyRunner, TfliteRunner
+from edge.learn.runners import finished, make_numpy, make_tflite
+from edge.learn.series import Series
 from edge.learn.states import StateScale
 from edge.learn.terms import HORIZONS_MIN
 from edge.learn.weather import WeatherTable
@@ -54,6 +56,22 @@ def revived(saved, **options):
     model = lstm(**options)
     model.load(saved)
     return model
+
+
+def test_without_a_runtime_it_fails_when_it_is_made(monkeypatch):
+    monkeypatch.setattr("edge.learn.interpreter._RUNTIMES", ())
+    with pytest.raises(NoRuntime):
+        lstm()
+    assert not lstm(runner="numpy").trained
+
+
+def test_a_short_history_is_enough_for_what_never_changes():
+    series = Series(300)
+    for minute in range(240):
+        series.append(minute, np.full(6, 7000.0, np.float32))
+    model = lstm(cells=32, first_steps=660)
+    finish(model.train(series))
+    assert watch(model, series)[:, :, 2].min() > 0.95
 
 
 def test_untrained_it_says_nothing(days):
@@ -200,8 +218,8 @@ def test_int8_agrees_with_float():
     states = SCALE.of(series.last(len(series)))
     came = np.stack([states[horizon : horizon + minutes] for horizon in HORIZONS_MIN], -1).swapaxes(0, 1)
     spreads = []
-    for kind in (TfliteRunner, NumpyRunner):
-        runner = kind(model._shape, model._weights)
+    for kind in (make_tflite, make_numpy):
+        runner = finished(kind(model._shape, model._weights))
         outputs = np.stack([runner.step(inputs[:, at]).copy() for at in range(minutes)], 1)
         spreads.append(softmax(outputs.reshape(6, minutes, 4, 7)))
     coded, exact = spreads

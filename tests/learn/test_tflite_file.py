@@ -11,7 +11,7 @@ from edge.learn import interpreter as runtimes
 from edge.learn.interpreter import NoRuntime, interpreter
 from edge.learn.network import Shape
 from edge.learn.quantise import quantised
-from edge.learn.runners import NumpyRunner, TfliteRunner
+from edge.learn.runners import NumpyRunner, finished, make_numpy, make_tflite
 from edge.learn.tflite_file import model_file, read_weights
 
 SHAPES = [Shape(25, 32, 1, 28), Shape(3, 50, 2, 28), Shape(1, 6, 3, 10, skip=False)]
@@ -27,18 +27,18 @@ def test_a_file_computes_what_its_weights_say(shape):
     models = 3
     weights = shape.drawn(models, random.Random(1))
     inputs = np.random.default_rng(1).normal(size=(models, 80, shape.inputs)).astype(np.float32)
-    runner = TfliteRunner(shape, weights)
-    stored = read_weights(interpreter(runner.file), shape, models)
+    runner = finished(make_tflite(shape, weights))
+    stored = read_weights(interpreter(finished(model_file(shape, weights))), shape, models)
     expected = through(NumpyRunner(shape, stored), inputs)
     assert np.abs(through(runner, inputs) - expected).max() < 0.05 * expected.std()
     assert np.abs(through(runner, inputs) - expected).mean() < 0.01 * expected.std()
 
 
-@pytest.mark.parametrize("kind", [TfliteRunner, NumpyRunner])
-def test_a_runner_comes_back_to_a_state(kind):
+@pytest.mark.parametrize("make", [make_tflite, make_numpy])
+def test_a_runner_comes_back_to_a_state(make):
     shape = SHAPES[1]
     inputs = np.random.default_rng(2).normal(size=(2, 20, shape.inputs)).astype(np.float32)
-    runner = kind(shape, shape.drawn(2, random.Random(1)))
+    runner = finished(make(shape, shape.drawn(2, random.Random(1))))
     through(runner, inputs[:, :10])
     kept = runner.state()
     first = [runner.step(inputs[:, step]).copy() for step in range(10, 20)]
@@ -57,7 +57,7 @@ def test_codes_are_off_by_half_a_scale_at_most():
 
 def test_weights_of_another_shape_are_not_read():
     shape = Shape(5, 8, 1, 28)
-    built = interpreter(model_file(shape, shape.drawn(1, random.Random(1))))
+    built = interpreter(finished(model_file(shape, shape.drawn(1, random.Random(1)))))
     with pytest.raises(ValueError, match="not a network of this shape"):
         read_weights(built, Shape(5, 9, 1, 28), 1)
     with pytest.raises(ValueError, match="not a network of this shape"):
