@@ -34,7 +34,7 @@ _LOOK_EVERY_S, _PRINT_EVERY_S = 0.5, 5.0
 _HOG_EXTRA_MB = 64
 _PAST_DAYS, _MAX_POWER_W = 30, 6000.0
 _NONE = "none"
-_FEW_STEPS = "first_steps = 60"  # of the first training: it takes its memory, not its time
+_FEW_STEPS = "first_steps = 60; least_steps = 60"  # of the first training: it takes its memory, not its time
 _ANY_LOAD = 1000.0  # of a core: here training does not wait for a quiet machine
 
 

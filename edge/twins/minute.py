@@ -5,7 +5,7 @@ Measured data are means of minutes as well, so a model may be trained on either.
 
 from collections.abc import Sequence
 
-_LEAST_S = 30.0  # of a minute that must have been seen for it to count
+_LEAST_S = 20.0  # of a minute that must have been seen for it to count
 
 
 class RunningMinute:
