@@ -54,7 +54,7 @@ class Networks:
         self._shape, self._inputs, self._kind = shape, inputs, RUNNERS[runner]
         self._trainer = Trainer(shape, inputs, goal, TrainingOptions(**training), rng)
         self._weights: Real = shape.drawn(models, rng)
-        self._recent = Series(WINDOW_MIN)
+        self._recent = Series(WINDOW_MIN + inputs.lead_min)
         self._running: _Running | None = None  # while untrained
         self._run(self._weights)  # a node without a runtime shall say so when it starts
         if start:
@@ -132,13 +132,14 @@ class _Running:
         newest, fed = recent.last_minute, self._fed_minute
         if newest is None:
             return
-        if fed is None or not 0 <= newest - fed < len(recent):
+        if fed is None or not 0 <= newest - fed < WINDOW_MIN:
             self.runner.rest()
-            fed = recent.first_minute - 1
+            fed = max(recent.first_minute, newest - WINDOW_MIN + 1) - 1
         while fed < newest:
             count = min(_FEED_MIN, newest - fed)
             seen = np.empty((len(self._variables), count, self._inputs.size), np.float32)
-            self._inputs.fill(seen, self._variables, fed + 1, recent.at(fed + 1, count))
+            lead = self._inputs.lead_min
+            self._inputs.fill(seen, self._variables, fed + 1, recent.at(fed + 1 - lead, lead + count))
             for at in range(count):
                 self.outputs = self.runner.step(seen[:, at])
             self._fed_minute = fed = fed + count

@@ -96,7 +96,7 @@ class _Work:
     """A training of some networks: one variable each."""
 
     def __init__(self, trainer: Trainer, history: Series, variables: NDArray[np.intp]) -> None:
-        self._features, self._goal, self._rng = trainer._features, trainer._goal, trainer._rng
+        self._inputs, self._goal, self._rng = trainer._features, trainer._goal, trainer._rng
         self._options, self._shape = trainer._options, trainer._shape
         self._history, self._variables = history, variables
         self._length = self._options.burn_min + self._options.span_min
@@ -149,11 +149,10 @@ class _Work:
         """Inputs and targets of a batch; a place without a stretch gets nothing to learn."""
         for place in range(self._options.batch):
             minute = starts[place] if place < len(starts) else self._first - 10 * self._length
-            lines = self._history.at(minute, self._length + self._goal.ahead)
-            self._features.fill(
-                self._stack.inputs[:, :, place], self._variables, minute, lines[: self._length]
-            )
-            targets = self._goal.targets(lines[self._options.burn_min :], self._variables)
+            lead, ahead = self._inputs.lead_min, self._goal.ahead
+            lines = self._history.at(minute - lead, lead + self._length + ahead)
+            self._inputs.fill(self._stack.inputs[:, :, place], self._variables, minute, lines[:-ahead])
+            targets = self._goal.targets(lines[lead + self._options.burn_min :], self._variables)
             minutes = range(minute + self._options.burn_min, minute + self._length)
             wanted = [held_back(each, self._options.span_min) == judging for each in minutes]
             known = self._goal.known(targets) & np.array(wanted)[:, None]
