@@ -161,6 +161,11 @@ class Node:
         """Whether there is something that may wait until nothing else does."""
         return self.learning is not None and self.learning.has_work
 
+    @property
+    def only_training(self) -> bool:
+        """Whether that may also wait until the machine is less busy."""
+        return self.learning is None or self.learning.only_training
+
     def work(self) -> None:
         """A few milliseconds of it."""
         if self.learning:

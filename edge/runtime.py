@@ -89,7 +89,7 @@ class Runtime:
 
     @property
     def waits_for(self) -> str:
-        """Why work that can wait does so; empty when it need not."""
+        """Why training waits; empty when it need not."""
         return self._pressure.reason if self._pressure else ""
 
     def run(self) -> None:
@@ -126,10 +126,11 @@ class Runtime:
 
     def _work(self) -> float:
         """A piece of what can wait, when nothing else waits; how long to rest then: half of the time."""
-        if not self._node.has_work or self._wake.is_set() or self.waits_for:
+        node = self._node
+        if not node.has_work or self._wake.is_set() or (node.only_training and self.waits_for):
             return math.inf
         began_s, cpu_s = self._clock.now_s(), time.thread_time()
-        self._guard(self._node.work)
+        self._guard(node.work)
         used_s = time.thread_time() - cpu_s
         self.pieces += 1
         self.work_s += used_s

@@ -34,7 +34,7 @@ def learning(runtime: Runtime) -> dict[str, Any]:
         "nodes_summed": twin.nodes_summed,
         "trouble": twin.trouble,
         "work": {
-            "waits_for": runtime.waits_for if twin.has_work else "",
+            "waits_for": runtime.waits_for if twin.has_work and twin.only_training else "",
             "pieces": runtime.pieces,
             "cpu_s": round(runtime.work_s, 3),
             "longest_piece_ms": round(1000 * runtime.longest_piece_s, 1),

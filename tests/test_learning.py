@@ -204,7 +204,7 @@ def test_a_restart_goes_on_within_a_minute(world, model):
 
 def test_a_kill_in_the_middle_of_a_training_harms_nothing(world):
     build(world, "lstm", names=["n1"], first_training_min=10)
-    world.nodes["n1"]._work = lambda: world.nodes["n1"].node.history.write()  # nothing else is worked on
+    world.nodes["n1"]._work = world.nodes["n1"].node.history.write  # nothing else is worked on
     world.run(60 * 20)
     node = world.nodes["n1"].node
     while not scope(world, "node").ready or len(scope(world, "node").learner.series) < 19:
@@ -278,7 +278,7 @@ def test_a_file_of_past_days_initialises_a_model(world, tmp_path):
     ("content", "trouble"),
     [
         (None, "cannot be read: No such file"),
-        ("timestamp,requested_w\n", "column available_w, consumed_w, missing_w, produced_w, supplied_w is missing"),
+        ("timestamp,requested_w\n", "column available_w, consumed_w, missing_w, produced_w, supplied_w is"),
         ("{head}\n2020-03-02T00:00,1,1,1,1,1,1\nyesterday,1,1,1,1,1,1\n", "line 3: Invalid isoformat"),
         ("{head}\n2020-03-02T00:00,1,1,1,much,1,1\n", "line 2: could not convert"),
     ],

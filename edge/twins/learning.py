@@ -7,7 +7,7 @@ Importing this loads numpy; only a node that learns does.
 
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import orjson
@@ -129,15 +129,19 @@ class LearningTwin(Agent):
         """Whether something long is under way or due; each `work` does a small piece of it."""
         return any(scope.has_work for scope in self.scopes.values())
 
+    @property
+    def only_training(self) -> bool:
+        """Whether that work may wait: the past has been taken up, a training is what there is to do."""
+        return all(scope.ready for scope in self.scopes.values())
+
     def work(self) -> None:
         """A few milliseconds, when nothing else waits. One scope after the other: one training in memory."""
-        scope = next(self._in_turn(), None)
-        if scope:
-            scope.work()
-
-    def _in_turn(self) -> Iterator[Scope]:
-        yield from (scope for scope in self.scopes.values() if scope.at_work)
-        yield from (scope for scope in self.scopes.values() if scope.has_work)
+        scopes = self.scopes.values()
+        for wanted in ([s for s in scopes if not s.ready], [s for s in scopes if s.at_work], scopes):
+            for scope in wanted:
+                if scope.has_work:
+                    scope.work()
+                    return
 
     def keep(self) -> None:
         """Before the end: nothing that was learnt is forgotten."""
