@@ -209,8 +209,8 @@ def test_all_inputs_can_be_switched_on(days):
 
 def test_int8_agrees_with_float():
     """On the living lab's days where they are at hand: the node's file against its own float weights."""
-    series = living_lab(6)
-    model = lstm(cells=32, first_steps=150)
+    series = living_lab(4)
+    model = lstm(cells=32, first_steps=100)
     finish(model.train(series))
     minutes = len(series) - 60
     inputs = np.empty((6, minutes, model._inputs.size), np.float32)
