@@ -23,7 +23,7 @@ log = logging.getLogger("edge.history")
 
 DAY_MIN = 1440
 COMPLAIN_EVERY_S = 3600.0
-_WAITING = 600  # notes: a node with both scopes fills that in two hours and a half
+_WAITING = 800  # notes: a node with both scopes fills that in a little over two hours
 _PRUNE_EVERY_MIN = 60
 _ROWS = 256  # read at a time
 _MINUTE = f"INSERT OR REPLACE INTO minutes VALUES ({', '.join('?' * (2 + len(VARIABLES)))})"
