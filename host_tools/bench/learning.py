@@ -14,6 +14,7 @@ import time
 from typing import Any
 
 MODELS: dict[str, dict[str, Any]] = {
+    "mixture": {"model": "mixture"},
     "lstm": {"model": "lstm"},
     "lstm 2x50": {"model": "lstm", "options": {"layers": 2, "cells": 50}},
     "lstm_thesis": {"model": "lstm_thesis"},

@@ -69,7 +69,7 @@ def test_a_short_history_is_enough_for_what_never_changes():
     series = Series(300)
     for minute in range(240):
         series.append(minute, np.full(6, 7000.0, np.float32))
-    model = lstm(cells=32, first_steps=660)
+    model = lstm(first_steps=660)
     finish(model.train(series))
     assert watch(model, series)[:, :, 2].min() > 0.95
 
