@@ -6,14 +6,15 @@ READY := .venv/.ready
 # --name value for each variable that is set
 option = $(if $($(1)),--$(2) '$($(1))')
 run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call option,START,start) \
-	$(call option,SPEED,speed) $(call option,GRID_W,grid-w) $(call option,SEED,seed) $(call option,OUT,out)
+	$(call option,SPEED,speed) $(call option,GRID_W,grid-w) $(call option,SEED,seed) $(call option,LEARN,learn) $(call option,OUT,out)
 sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call option,POLICY,policy) \
-	$(call option,DATA,data) $(call option,START,start) $(call option,SEED,seed) $(call option,OUT,out)
+	$(call option,DATA,data) $(call option,START,start) $(call option,SEED,seed) $(call option,LEARN,learn) \
+	$(call option,OUT,out)
 storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call option,OUT,out)
 image_test_options = $(call option,MACHINE,machine) $(call option,SEED,seed) $(call option,POWER_CUTS,cuts)
 deploy_options = $(call option,HOST,host) $(call option,PORT,port) $(call option,IDENTITY,identity) \
 	$(if $(filter-out 0,$(DRY)),--dry)
-memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb)
+memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb) $(call option,LEARN,learn)
 
 SCENARIO ?= realistic
 storm: SEEDS ?= 1950
@@ -28,10 +29,10 @@ help: ## show this list
 
 setup: $(READY) ## make the virtual environment and install what is missing
 
-run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= GRID_W= SEED= OUT=)
+run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= GRID_W= LEARN= SEED= OUT=)
 	$(PYTHON) -m host_tools run $(strip $(run_options))
 
-sim: $(READY) ## simulate a scenario (SCENARIO= NODES= HOURS= POLICY= DATA= START= SEED= OUT= ARGS=)
+sim: $(READY) ## simulate a scenario (SCENARIO= NODES= HOURS= POLICY= DATA= LEARN= SEED= OUT= ARGS=)
 	$(PYTHON) -m host_tools sim $(SCENARIO) $(strip $(sim_options)) $(ARGS)
 
 storm: $(READY) ## play the storms that make test leaves out (SEEDS= FIRST= OUT= ARGS=)
@@ -52,7 +53,7 @@ format: $(READY) ## put the sources into the common format
 bench: $(READY) ## measure speed and memory (ARGS=)
 	$(PYTHON) -m host_tools bench $(ARGS)
 
-memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB=)
+memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= LEARN=)
 	$(PYTHON) -m host_tools memtest $(strip $(memtest_options))
 
 image: $(READY) ## build the SD-card image of a provisioned node (NODE=)

@@ -1,7 +1,7 @@
 """Command line of a node: `python -m edge run|check|status|options`.
 
 Exit codes: 0 ended as asked; 1 the configuration is wrong, or the node asked is not well; 2 wrong usage;
-3 the node cannot start (its HTTP port is taken, its state folder or its TLS files cannot be used).
+3 the node cannot start (HTTP port taken, state folder or TLS files of no use, learning not installed).
 """
 
 import argparse
@@ -93,7 +93,7 @@ def _run(path: Path) -> int:
     config = _load(path)
     if config is None:
         return WRONG
-    from . import views
+    from . import views, views_learning
     from .api.server import ApiError, ApiServer
     from .meter.bus import MeterBus
     from .meter.meters import SerialMeters
@@ -101,6 +101,7 @@ def _run(path: Path) -> int:
     from .node import Node
     from .notify import Manager
     from .runtime import Runtime
+    from .twins.learning_settings import CannotLearn
 
     logging.basicConfig(
         level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
@@ -126,17 +127,24 @@ def _run(path: Path) -> int:
         )
         for bus in config.buses
     ]
-    node = Node(config, clock, rng, links, SerialMeters(buses))
     manager, release = Manager(), os.environ.get("EDGE_RELEASE", "")
+    try:
+        node = Node(config, clock, rng, links, SerialMeters(buses))
+    except CannotLearn as error:
+        log.error("%s: [learning]: %s", path, error)
+        return CANNOT_START
     runtime = Runtime(node, clock, lambda: manager.alive(views.status_line(node)))
     queries = {
-        "/health": lambda: (
+        "/health": lambda _: (
             runtime.ask(views.health)
             | {"dropped": runtime.dropped, "failures": runtime.failures, "release": release}
         ),
-        "/node": lambda: runtime.ask(views.overview),
-        "/twins": lambda: runtime.ask(views.twins),
-        "/contracts": lambda: runtime.ask(views.contracts),
+        "/node": lambda _: runtime.ask(views.overview),
+        "/twins": lambda _: runtime.ask(views.twins),
+        "/contracts": lambda _: runtime.ask(views.contracts),
+        "/learning": lambda _: runtime.ask(lambda _: views_learning.learning(runtime)),
+        "/predictions": lambda asked: views_learning.predictions(runtime, asked),
+        "/scores": lambda asked: views_learning.scores(runtime, asked),
     }
     api = None
     if config.api_port:

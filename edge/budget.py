@@ -9,13 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from .config import NodeConfig
+from .learn.terms import DAY_MIN, VARIABLES
 from .net.frame import MAX_FRAME_BYTES
 from .space.tuplespace import TupleSpace
 
 INTERPRETER_MB = 26.8  # CPython 3.11, paho, orjson, pyserial, http.server, our modules: RSS, x86-64
 THREAD_KB = 30  # stack touched and thread state of an idle thread
 TLS_KB = 1350  # measured: OpenSSL's own tables and two neighbours' contexts
+LEARNING_MB = 24.0  # numpy, TFLite, SQLite, our modules; measured: RSS beyond a node without learning
+MODEL_MB = {"lstm": 1.0, "lstm_thesis": 4.0, "markov": 1.5}  # of one scope: weights, interpreter, counts
+TRAINING_MB = 3.0  # at its peak; only one at a time
 TWIN_KB = 12  # measured: a prosumer twin with its consumer, supplier and LSA shadow
+_LINE_BYTES = 4 * len(VARIABLES)  # of a minute
+_SPARE = 9 / 8  # of a series, so that it seldom moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,25 @@ def budget(config: NodeConfig) -> list[Line]:
         Line("TLS", "authority, certificate, sessions", tls_kb),
         Line("twins", f"{len(config.twins)} twins", TWIN_KB * len(config.twins)),
         Line("threads", f"{threads} threads", THREAD_KB * threads),
+        *_learning(config),
     ]
+
+
+def _learning(config: NodeConfig) -> list[Line]:
+    """What learning adds; numpy and the runtime are loaded only then."""
+    if config.learning is None:
+        return []
+    scopes = config.learning.scopes
+    minutes = sum(scope.memory_days for scope in scopes) * DAY_MIN
+    lines = [
+        Line("learning", "numpy, TFLite, SQLite, code (measured)", LEARNING_MB * 1024),
+        Line("minutes", f"{minutes:,} of {len(scopes)} scopes", minutes * _LINE_BYTES * _SPARE / 1024),
+    ]
+    models_mb = sum(MODEL_MB.get(scope.model, 0.0) for scope in scopes)
+    lines.append(Line("models", ", ".join(scope.model for scope in scopes), models_mb * 1024))
+    if any(scope.model.startswith("lstm") for scope in scopes):
+        lines.append(Line("training", "one at a time, at its peak (measured)", TRAINING_MB * 1024))
+    return lines
 
 
 def table(lines: list[Line]) -> str:

@@ -5,6 +5,8 @@ without a real-time clock it may jump by years.
 """
 
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -44,3 +46,23 @@ class VirtualClock:
     def advance_to(self, now_s: float) -> None:
         """Move to `now_s`; time never runs backwards, an earlier moment leaves the clock where it is."""
         self._now_s = max(self._now_s, now_s)
+
+
+def civil_minutes(timezone: str = "") -> Callable[[float], int]:
+    """Unix seconds to minutes since 1970 on the clocks of a zone (so that % 1440 is the time of day).
+
+    An empty zone is the system's. Raises KeyError for one that is not known.
+    """
+    if not timezone:
+        return lambda wall_s: int(wall_s + time.localtime(wall_s).tm_gmtoff) // 60
+    if timezone == "UTC":
+        return lambda wall_s: int(wall_s) // 60
+    from zoneinfo import ZoneInfo
+
+    zone, epoch = ZoneInfo(timezone), datetime(1970, 1, 1, tzinfo=UTC)
+
+    def minute(wall_s: float) -> int:
+        civil = datetime.fromtimestamp(wall_s, zone).replace(tzinfo=UTC)
+        return int((civil - epoch).total_seconds()) // 60
+
+    return minute

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .config_learning import check_learning, learning_of
 from .energy.messages import Priority
 from .energy.planner import RunSettings
 from .energy.supplier import table_bytes
@@ -19,6 +20,7 @@ from .net.mqtt import BrokerSettings, NeighbourSettings, TlsSettings
 from .options import OPTIONAL, OPTIONS, REQUIRED, SINGLE, Option
 from .space.tuplespace import Limits
 from .twins.device import DeviceSettings
+from .twins.learning_settings import LearningSettings
 from .twins.prosumer import ProsumerSettings
 
 _PLAIN_PORT, _TLS_PORT = 1883, 8883
@@ -75,6 +77,7 @@ class NodeConfig:
     meters: tuple[MeterSettings, ...]
     relays: tuple[RelaySettings, ...]
     twins: tuple[tuple[ProsumerSettings, DeviceSettings], ...]
+    learning: LearningSettings | None
 
 
 def load(path: str | Path) -> NodeConfig:
@@ -101,6 +104,7 @@ def build(raw: dict[str, Any], file: str) -> NodeConfig:
     tables = {section: _tables(section, raw.get(section), complain) for section in OPTIONS}
     if not mistakes:
         _check_references(tables, complain)
+        check_learning(tables, complain)
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     try:
@@ -127,6 +131,7 @@ def _assemble(tables: dict[str, list[dict[str, Any]]]) -> NodeConfig:
         meters=tuple(MeterSettings(**each) for each in tables["meter"]),
         relays=tuple(RelaySettings(**each) for each in tables["relay"]),
         twins=tuple(_twin(each, limits) for each in tables["twin"]),
+        learning=learning_of(tables),
     )
 
 

@@ -7,21 +7,28 @@ It is handed its clock, links, meters and random generator, and driven by calls:
 import math
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .clock import Clock
+from .clock import Clock, civil_minutes
 from .config import NodeConfig
-from .energy.totals import NodeTotal, node_total
+from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
 from .meter.meters import Meters
 from .meter.reading import Reading
 from .net.gateway import Gateway
 from .net.links import Links
 from .space.engine import Engine
+from .space.laws import Law, standard_laws
+from .space.laws.aggregation import Aggregating
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
 from .twins.device import Device, DeviceSettings
+from .twins.learning_settings import CannotLearn, LearningSettings
 from .twins.prosumer import ProsumerSettings, ProsumerTwin
 from .twins.shiftable import ShiftableTwin
+
+if TYPE_CHECKING:
+    from .history.store import Store
+    from .twins.learning import LearningTwin
 
 _CHECK_ALL_TICKS = 10
 _FIRST_INCARNATION = 2**20  # at most, of a node without memory
@@ -35,6 +42,7 @@ class Node:
     def __init__(
         self, config: NodeConfig, clock: Clock, rng: random.Random, links: Links, meters: Meters
     ) -> None:
+        """Raises CannotLearn."""
         self.config = config
         self.links = links
         self.meters = meters
@@ -44,7 +52,7 @@ class Node:
         memory = self._state.load()
         self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
         self.gateway = Gateway(self.space, links)
-        self.engine = Engine(self.space, self.gateway)
+        self.engine = Engine(self.space, self.gateway, _laws())
         self.twins: list[ProsumerTwin] = []
         self._devices: list[tuple[Device, ProsumerTwin]] = []
         self._behind: dict[str, list[tuple[Device, ProsumerTwin]]] = {}  # by meter input
@@ -52,7 +60,11 @@ class Node:
         self.readings = self.readings_undefined = 0
         self.invariants_checked = self.invariants_broken = 0
         self.last_violation = ""
+        self.history: Store | None = None
+        self.learning: LearningTwin | None = None
         self._populate(rng, memory)
+        if config.learning:
+            self._learn(config.learning, random.Random(rng.getrandbits(64)))
 
     def _populate(self, rng: random.Random, memory: dict[str, Any]) -> None:
         remembered = memory.get("twins")
@@ -71,6 +83,29 @@ class Node:
                 twin.measured(*device.powers_w(self._clock.now_s()))
             self.engine.add(twin)
             self.engine.stir(twin)
+
+    def _learn(self, settings: LearningSettings, rng: random.Random) -> None:
+        """The learning twin and its history: what they import costs megabytes, so only where it is wanted.
+
+        Raises CannotLearn.
+        """
+        from .history.store import Store
+
+        try:
+            from .twins.learning import LearningTwin
+        except ImportError as error:
+            raise CannotLearn(f"the extra `learn` is not installed: {error}") from error
+        path = self.config.state_dir / "history.sqlite"
+        self.history = Store(path, self._clock, settings.history_days, settings.predictions_days)
+        try:
+            self.learning = LearningTwin(
+                self.config.name, settings, self._clock, civil_minutes(settings.timezone),
+                lambda: self.total().powers_w, self.history, rng,
+            )  # fmt: skip
+        except (ValueError, RuntimeError) as error:  # an option of the model, or its runtime
+            raise CannotLearn(str(error)) from error
+        self.engine.add(self.learning)
+        self.engine.stir(self.learning)
 
     # ---- the beats and what comes in ---------------------------------------------------------
 
@@ -124,9 +159,26 @@ class Node:
             self.wake_s = min(waking, default=math.inf)
         self.gateway.flush()
 
+    @property
+    def has_work(self) -> bool:
+        """Whether there is something that may wait until nothing else does."""
+        return self.learning is not None and self.learning.has_work
+
+    @property
+    def only_training(self) -> bool:
+        """Whether that may also wait until the machine is less busy."""
+        return self.learning is None or self.learning.only_training
+
+    def work(self) -> None:
+        """A few milliseconds of it."""
+        if self.learning:
+            self.learning.work()
+
     def close(self) -> None:
-        """Before the end: nothing that is agreed may be forgotten."""
+        """Before the end: nothing that is agreed or learnt may be forgotten."""
         self._state.save(self._memory())
+        if self.learning:
+            self.learning.keep()
 
     # ---- what it shows -----------------------------------------------------------------------
 
@@ -195,6 +247,15 @@ def _twin(
     if device.run:
         return ShiftableTwin(node, settings, device.run, clock, rng, switch)
     return ProsumerTwin(node, settings, clock, rng, switch)
+
+
+def _laws() -> list[Law]:
+    """Those of the kernel, with the operators of the other rooms."""
+    laws = standard_laws()
+    for law in laws:
+        if isinstance(law, Aggregating):
+            law.operators[SUM_OF_TOTALS] = sum_of_totals
+    return laws
 
 
 def _next_incarnation(memory: dict[str, Any], rng: random.Random) -> int:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from .energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
+from .learn.registry import MODELS
+from .learn.terms import VARIABLES
 
 REQUIRED = object()
 KINDS = ("load", "pv", "building", "both", "grid", "shiftable")
 _NODE_NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,30}"
+_FIVE_NUMBERS = r"\s*([0-9.]+\s+){4}[0-9.]+\s*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,41 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _text("key", REQUIRED, "file: its private key"),
         _text("crl", "", "file: certificates the authority has revoked; empty: none"),
     ),
+    "learning": (
+        _text("node_model", "none", "what foretells this node's own powers", choices=("none", *MODELS)),
+        _text("cluster_model", "none", "what foretells those of the microgrid", choices=("none", *MODELS)),
+        _text("node_options", "", "of the model: name = value; name = value"),
+        _text("cluster_options", "", "of the model: name = value; name = value"),
+        _number("max_power_w", 3000.0, 1.0, 1e9, "MAX_POWER of the thesis: states are its fifths"),
+        _number("cluster_max_power_w", 0.0, 0.0, 1e9, "the same of the microgrid; 0: max_power_w"),
+        _text(
+            "boundaries",
+            "thesis",
+            "of states: fifths of max_power_w, or quantiles of what was seen",
+            choices=("thesis", "fitted"),
+        ),
+        _number("train_every_min", 20, 1, 1440, "minutes between two trainings"),
+        _number("first_training_min", 180, 10, 43_200, "minutes that are known before the first"),
+        _number("memory_days", 30, 1, 100, "days that trainings draw from, in memory: 39 kB a day and scope"),
+        _number("history_days", 100, 1, 3660, "days of minutes on disk"),
+        _number("predictions_days", 30, 1, 3660, "days of predictions on disk"),
+        _text("node_history", "", "CSV file of past minutes to begin with: timestamp and six powers"),
+        _text("cluster_history", "", "the same of the microgrid"),
+        _text("weather", "", "CSV file: timestamp, irradiance_w_m2, temperature_c, past and foretold"),
+        _text("timezone", "", "of the civil clock, such as Europe/Zurich; empty: the system's"),
+        _number("pause_load", 3.0, 0.1, 1000.0, "load of each core above which training waits"),
+        _number("pause_free_mb", 16.0, 0.0, 1e6, "memory left, page cache aside, below which it waits"),
+    ),
+    "boundary": (
+        _text("scope", REQUIRED, "whose states", choices=("node", "cluster")),
+        _text("variable", REQUIRED, "which of the six variables", choices=VARIABLES),
+        _text(
+            "limits_w",
+            REQUIRED,
+            "upper limits of states 2 to 6, such as 500 1000 1500 2000 2500",
+            _FIVE_NUMBERS,
+        ),
+    ),
     "neighbour": (
         _text("name", REQUIRED, "a node this one sends to", _NODE_NAME),
         _text("host", REQUIRED, "its broker"),
@@ -149,7 +187,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _number("disabled_s", 300.0, 1.0, 86400.0, "how long a stop order holds"),
     ),
 }
-SINGLE = ("node", "limits", "mqtt", "api", "tls")
+SINGLE = ("node", "limits", "mqtt", "api", "tls", "learning")
 OPTIONAL = ("tls",)  # without such a table its keys have no value at all
 
 

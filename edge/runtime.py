@@ -5,19 +5,26 @@ Links, meters and HTTP handlers live in threads of their own; the node itself is
 """
 
 import logging
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .clock import Clock
 from .meter.reading import Reading
 from .node import Node
+from .pressure import Pressure
+
+if TYPE_CHECKING:
+    from .history.writer import Writer
 
 log = logging.getLogger("edge.runtime")
 
 T = TypeVar("T")
 ASK_TIMEOUT_S = 2.0
+_REST_S = 0.001  # after a piece of work at least; else as long as the piece took
 
 
 class NodeStuck(RuntimeError):
@@ -72,10 +79,25 @@ class Runtime:
         self._pause_s = limits.reaction_ms / 1000
         self._stopping = False
         self.failures = 0
+        self.pieces = 0  # of work that can wait
+        self.work_s = self.longest_piece_s = 0.0  # of CPU
+        learning = node.config.learning
+        self._pressure = Pressure(learning.pause_load, learning.pause_free_mb, clock) if learning else None
+
+    @property
+    def node(self) -> Node:
+        """The node it drives; only the main thread may touch it, others `ask`."""
+        return self._node
+
+    @property
+    def waits_for(self) -> str:
+        """Why training waits; empty when it need not."""
+        return self._pressure.reason if self._pressure else ""
 
     def run(self) -> None:
         """Until `stop`: start links and meters, keep the beats, then close everything."""
         node, clock = self._node, self._clock
+        writer = _writer(node)
         node.links.start(
             lambda peer, frame: self._frames.put((peer, frame), len(frame)),
             lambda peer, up: self._links.put((peer, up)),
@@ -95,12 +117,28 @@ class Runtime:
                     self._guard(node.react)
                     next_reaction_s = clock.now_s() + self._pause_s
                 due_s = min(next_tick_s, max(next_reaction_s, now_s if node.busy else node.wake_s))
-                self._wake.wait(max(0.0, due_s - clock.now_s()))
+                rest_s = self._work() if due_s > clock.now_s() else math.inf
+                self._wake.wait(min(rest_s, max(0.0, due_s - clock.now_s())))
                 self._wake.clear()
         finally:
             node.meters.stop()
             node.links.stop()
             node.close()
+            if writer:
+                writer.stop()
+
+    def _work(self) -> float:
+        """A piece of what can wait, when nothing else waits; how long to rest then: half of the time."""
+        node = self._node
+        if not node.has_work or self._wake.is_set() or (node.only_training and self.waits_for):
+            return math.inf
+        began_s, cpu_s = self._clock.now_s(), time.thread_time()
+        self._guard(node.work)
+        used_s = time.thread_time() - cpu_s
+        self.pieces += 1
+        self.work_s += used_s
+        self.longest_piece_s = max(self.longest_piece_s, used_s)
+        return max(_REST_S, self._clock.now_s() - began_s)
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler."""
@@ -150,3 +188,14 @@ class Runtime:
                 log.exception("%d failures so far, the latest:", self.failures)
             return False
         return True
+
+
+def _writer(node: Node) -> "Writer | None":
+    """The thread that writes the node's history, started."""
+    if node.history is None:
+        return None
+    from .history.writer import Writer
+
+    writer = Writer(node.history)
+    writer.start()
+    return writer

@@ -24,6 +24,11 @@ def health(node: Node) -> dict[str, Any]:
         troubles += [f"meter {device} does not answer as it should" for device in failing]
     if node.state_failures:
         troubles.append("its state cannot be written")
+    if node.history and node.history.failing:
+        troubles.append("its history cannot be written")
+    for scope in node.learning.scopes.values() if node.learning else ():
+        if scope.faults:
+            troubles.append(f"learning of the {scope.name} failed: {scope.trouble}")
     if node.engine.faults:
         troubles.append(f"a twin failed: {node.engine.last_fault}")
     if node.invariants_broken:

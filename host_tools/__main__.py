@@ -6,6 +6,8 @@ import sys
 from . import memtest, run
 from .bench import command as bench
 from .deploy import command as deploy
+from .eval import command as evaluation
+from .eval import shipped
 from .fleet import provision
 from .image import command as image
 from .image import trial_command as image_test
@@ -19,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="host_tools", description="Run, measure, compare and provision microgrids."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for tool in (run, bench, memtest, sim, storm, image, image_test, deploy, provision):
+    for tool in (run, bench, memtest, sim, storm, evaluation, shipped, image, image_test, deploy, provision):
         tool.add_parser(commands)
     options = parser.parse_args(arguments)
     return int(options.command(options))

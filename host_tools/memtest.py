@@ -2,6 +2,7 @@
 
 Only the node is under the limit: its neighbours, all brokers and the simulated meters are not. What counts
 is the larger of what the kernel charged to the node's group and what the node had resident (VmHWM).
+Learning is on: the node takes up a month, is trained from scratch, and then again every minute.
 
 Exit codes: 0 it fits and it works, 1 it does not, 2 wrong usage, 3 it could not be tried, 130 interrupted.
 """
@@ -12,13 +13,17 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from edge.learn.registry import MODELS
 
 from .broker import BrokerError, die_with_parent
 from .cgroup import BACKENDS, DataLimit, Figures, LimitError, MemoryLimit, Probe, memory_limit
 from .microgrid.generator import generated
 from .microgrid.launch import Building, LaunchError, Microgrid, Pace
+from .microgrid.lessons import lessons, write_past
 from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 
 _MEASURED = "gym"  # devices of all kinds, and a neighbour on either side
@@ -27,6 +32,10 @@ _SPEED = 10.0  # powers change every 3 s, meters are read every second: contract
 _START_TIMEOUT_S = 30.0
 _LOOK_EVERY_S, _PRINT_EVERY_S = 0.5, 5.0
 _HOG_EXTRA_MB = 64
+_PAST_DAYS, _MAX_POWER_W = 30, 6000.0
+_NONE = "none"
+_FEW_STEPS = "first_steps = 60; least_steps = 60"  # of the first training: it takes its memory, not its time
+_ANY_LOAD = 1000.0  # of a core: here training does not wait for a quiet machine
 
 
 @dataclass
@@ -36,6 +45,8 @@ class Outcome:
     figures: Figures
     health: dict[str, Any] | None = None
     twins: list[dict[str, Any]] = field(default_factory=list)
+    learning: dict[str, Any] = field(default_factory=dict)
+    predicts: bool = False
     seconds: float = 0.0
     failures: list[str] = field(default_factory=list)
 
@@ -44,13 +55,18 @@ class Outcome:
         """Contracts of the node's consumers."""
         return sum(twin["validated"] for twin in self.twins)
 
+    @property
+    def trainings(self) -> int:
+        """That came to an end, in both scopes."""
+        return sum(scope["trainings"] for scope in self.learning.get("scopes", {}).values())
+
     def progress(self) -> str:
         """The run so far, on one line."""
         seen, status = self.figures, self.health["status"] if self.health else "no answer"
         return (
             f"{self.seconds:6.1f}s peak {_shown(seen.peak_mb)} hwm {_shown(seen.hwm_mb)} "
             f"anon {_shown(seen.anon_mb)} MB, OOM kills: {_shown(seen.oom_kills)}, "
-            f"contracts validated: {self.validated}, {status}"
+            f"contracts validated: {self.validated}, trainings: {self.trainings}, {status}"
         )
 
     def report(self) -> dict[str, Any]:
@@ -60,6 +76,9 @@ class Outcome:
             "seconds": round(self.seconds, 1),
             "twins": len(self.twins),
             "contracts_validated": self.validated,
+            "trainings": self.trainings,
+            "predicts": self.predicts,
+            "longest_piece_ms": self.learning.get("work", {}).get("longest_piece_ms"),
             "passed": not self.failures,
             "failures": self.failures,
         }
@@ -68,9 +87,11 @@ class Outcome:
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command line of `memtest`."""
     parser = commands.add_parser("memtest", help="run a full node under a hard memory limit")
-    parser.add_argument("--duration", type=float, default=60.0, help="seconds (default 60)")
+    parser.add_argument("--duration", type=float, default=100.0, help="seconds (default 100)")
     parser.add_argument("--limit-mb", type=int, default=64, help="memory of the node (default 64)")
     parser.add_argument("--prosumers", type=int, help="at least so many on the node (default: as generated)")
+    parser.add_argument("--learn", default="lstm", choices=(_NONE, *MODELS),
+                        help="model of both scopes of the node (default lstm)")  # fmt: skip
     parser.add_argument("--require-cgroup", action="store_true",
                         help="end with code 3 rather than fall back to RLIMIT_DATA")  # fmt: skip
     parser.add_argument("--prove", action="store_true",
@@ -127,12 +148,17 @@ def _prove(limit: MemoryLimit, limit_mb: int) -> int:
 
 
 def _test(limit: MemoryLimit, options: argparse.Namespace) -> int:
-    microgrid = Microgrid(_plans(options.prosumers), options.out / "memtest", Pace(_SPEED, _SEED))
+    plans = _plans(options.prosumers)
+    if options.learn != _NONE:
+        _learn(plans, options.learn, options.out / "memtest" / "past.csv")
+    microgrid = Microgrid(plans, options.out / "memtest", Pace(_SPEED, _SEED))
     node = next(building for building in microgrid.buildings if building.name == _MEASURED)
     try:
         process = _start(microgrid, node, limit.wrapper)
         probe = Probe(limit, options.limit_mb, process.pid)
         outcome = _follow(node, process, probe, options.duration)
+        if options.learn != _NONE and outcome.health:
+            outcome.failures += _not_learnt(outcome)
         died = process.poll() is not None
     finally:
         codes = microgrid.stop()
@@ -157,6 +183,18 @@ def _plans(prosumers: int | None) -> list[BuildingPlan]:
         model = given[i % len(given)]
         devices.append(replace(model, name=f"{model.name}_{i + 1}"))
     return plans
+
+
+def _learn(plans: list[BuildingPlan], model: str, past: Path) -> None:
+    """The node with all a model needs, its neighbours with as little as gives them a total."""
+    write_past(past, _PAST_DAYS, datetime.now(), _MAX_POWER_W, _SEED)
+    file, steps = str(past.absolute()), _FEW_STEPS if model.startswith("lstm") else ""
+    for plan in plans:
+        plan.learning = lessons("persistence", _MAX_POWER_W)
+        if plan.name == _MEASURED:
+            plan.learning = lessons(model, _MAX_POWER_W, node_history=file, cluster_history=file,
+                                    node_options=steps, cluster_options=steps, train_every_min=1,
+                                    pause_load=_ANY_LOAD)  # fmt: skip
 
 
 def _start(microgrid: Microgrid, node: Building, wrapper: list[str]) -> "subprocess.Popen[bytes]":
@@ -193,6 +231,8 @@ def _follow(node: Building, process: "subprocess.Popen[bytes]", probe: Probe, du
         outcome.figures = probe.figures
         try:
             outcome.health, outcome.twins = node.ask("/health"), node.ask("/twins")
+            outcome.learning = node.ask("/learning")
+            outcome.predicts |= any(node.ask("/predictions").values())
         except (OSError, ValueError):
             outcome.health = None
         if outcome.seconds - printed_s >= _PRINT_EVERY_S:
@@ -210,6 +250,17 @@ def _not_well(outcome: Outcome) -> list[str]:
         failures.append(f"the node was not well: {'; '.join(outcome.health['troubles'])}")
     if not outcome.validated:
         failures.append("the node validated no contract: it did nothing that could need memory")
+    return failures
+
+
+def _not_learnt(outcome: Outcome) -> list[str]:
+    failures = []
+    for name, scope in outcome.learning["scopes"].items():
+        if not scope["trainings"]:
+            waits = outcome.learning["work"]["waits_for"] or "it is not over"
+            failures.append(f"no training of the {name} came to an end: {scope['trouble'] or waits}")
+    if not outcome.predicts:
+        failures.append("nothing was foretold")
     return failures
 
 

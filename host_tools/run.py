@@ -14,14 +14,18 @@ from typing import Any
 
 from rich.console import Console
 
+from edge.learn.registry import MODELS
+
 from .broker import BrokerError
 from .microgrid.generator import generated
 from .microgrid.launch import LaunchError, Microgrid, Pace
+from .microgrid.lessons import lessons
 from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 from .microgrid.replay import DataError, files_of, parse_start, replayed, sunny_morning
 from .microgrid.watch import Watch, follow
 
 _AFTERGLOW_S = 0.5  # what was asked for in the last moment is still negotiated
+_FIRST_TRAINING_MIN = 30  # a run is watched by somebody
 _FOREVER_DATA_S = 6 * 3600.0  # how much measured data an endless run keeps
 
 
@@ -42,6 +46,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         default=10_000.0,
         help="power of the grid connection at the first node, 0: none (default 10000)",
     )
+    parser.add_argument("--learn", choices=tuple(MODELS), help="all nodes foretell their states with this")
+    parser.add_argument("--max-power-w", type=float, default=10_000.0,
+                        help="MAX_POWER of the states that are foretold (default 10000)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("build"), help="folder for run.json and logs")
     parser.set_defaults(command=run)
@@ -51,6 +58,9 @@ def run(options: argparse.Namespace) -> int:
     """Run it; returns the exit code."""
     if not 0.1 <= options.speed <= 600 or (options.duration is not None and options.duration <= 0):
         print("--speed must lie in 0.1 .. 600, --duration above 0", file=sys.stderr)
+        return 2
+    if not 1.0 <= options.max_power_w <= 1e9:
+        print("--max-power-w must lie in 1 .. 1e9", file=sys.stderr)
         return 2
     try:
         plans, title = plan(options)
@@ -109,6 +119,10 @@ def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str]:
         title = f"generated living lab from {hour:g} h"
     if options.grid_w > 0:
         plans[0].extra.append(grid_connection(options.grid_w))
+    if options.learn:
+        learning = lessons(options.learn, options.max_power_w, first_training_min=_FIRST_TRAINING_MIN)
+        for each in plans:
+            each.learning = learning
     connect_chain(plans)
     return plans, f"{title}, chain of {len(plans)} nodes, speed {options.speed:g}"
 

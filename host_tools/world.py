@@ -160,7 +160,16 @@ class WorldNode:
             self._last_reaction_s = self.world.clock.now_s()
             self.world.acted += 1
             self.node.react()
+            self._work()
             self._arrange_reaction(life)
+
+    def _work(self) -> None:
+        """What a real node does when nothing else waits takes no time here, and always the same steps."""
+        while self.node.has_work:
+            self.node.work()
+        history = self.node.history
+        if history and history.news.is_set():
+            history.write()
 
 
 class World:
@@ -179,8 +188,9 @@ class World:
         self._folder = tempfile.TemporaryDirectory(prefix="world-", dir=_RAM if _RAM.is_dir() else None)
 
     def add(
-        self, name: str, neighbours: Iterable[str], twins: Iterable[Mapping[str, Any]], **limits: int
-    ) -> WorldNode:
+        self, name: str, neighbours: Iterable[str], twins: Iterable[Mapping[str, Any]],
+        learning: Mapping[str, Any] | None = None, **limits: int,
+    ) -> WorldNode:  # fmt: skip
         """A node with a list of `[[twin]]` tables; inputs are meters `m.total` of one's own naming."""
         twins = [dict(twin) for twin in twins]
         inputs = [twin[key] for twin in twins for key in ("input", "production_input") if twin.get(key)]
@@ -188,6 +198,7 @@ class World:
         raw = {
             "node": {"name": name, "state_dir": str(Path(self._folder.name) / name)},
             "limits": limits,
+            "learning": {"timezone": "UTC", **learning} if learning else {},
             "neighbour": [{"name": each, "host": "virtual"} for each in neighbours],
             "bus": [{"name": "bus", "port": "virtual"}] if meters else [],
             "meter": [

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "net": {"space"},  # the gateway joins a space and its links
     "meter": set(),
     "history": set(),
-    "twins": {"space", "energy", "learn"},
+    "twins": {"space", "energy", "learn"},  # of them only the learning twin learns, see below
     "api": set(),
 }
 MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "binascii", "math"}
@@ -101,7 +101,21 @@ def test_every_room_has_rules():
     assert rooms <= MAY_IMPORT.keys()
 
 
-@pytest.mark.parametrize("module", ["numpy", "asyncio", "sqlite3", "rich", "yaml"])
+def test_only_the_learning_twin_brings_numpy_into_a_node():
+    """All others may know the words and the names of models, which cost nothing."""
+    cheap = {"edge.learn.terms", "edge.learn.registry"}
+    learned = {"scope.py", "learning.py", "past.py", "hindsight.py"}
+    wrong = [
+        f"{path.relative_to(REPOSITORY)} imports {module}"
+        for path in modules()
+        if path.is_relative_to(REPOSITORY / "edge") and "learn" not in path.parts and path.name not in learned
+        for module, at_run_time in imports(path)
+        if at_run_time and module.startswith(("edge.learn.", "numpy")) and module not in cheap
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("module", ["numpy", "tflite_runtime", "asyncio", "sqlite3", "rich", "yaml"])
 def test_a_node_without_learning_does_not_pay_for(module):
     code = (
         "import sys, edge.__main__, edge.node, edge.runtime, edge.views, edge.net.mqtt, edge.api.server, "

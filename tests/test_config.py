@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.__main__ import main
+from edge.budget import budget
 from edge.config import ConfigError, build, load
 from edge.net.mqtt import TlsSettings
 from edge.options import OPTIONS, REQUIRED, SINGLE
@@ -69,6 +70,23 @@ def test_the_shipped_example_is_right():
         ),
         ({"relay": [{"name": "m", "bus": "b", "address": 2, "coil": 0}]}, "relay.name = 'm': a meter is"),
         ({"mqtt": {"host": "a" * 70 + ".b"}}, "gym.toml: "),
+        ({"learning": {"node_model": "oracle"}}, "learning.node_model = 'oracle': one of none, persistence"),
+        ({"learning": {"node_options": "cells"}}, "learning.node_options = 'cells': 'cells': name = value"),
+        ({"learning": {"timezone": "Mars/North"}}, "learning.timezone = 'Mars/North': no such time zone"),
+        ({"learning": {"history_days": 3}}, "learning.history_days = 3: at least memory_days = 30"),
+        (
+            {"learning": {"node_model": "lstm"}, "limits": {"value_bytes": 512, "promises": 1}},
+            "limits.value_bytes = 512: 1024 needed for predictions",
+        ),
+        (
+            {"boundary": [{"scope": "node", "variable": "produced", "limits_w": "1 2 2 4 5"}]},
+            "boundary[0].limits_w = '1 2 2 4 5': each must be above the one before",
+        ),
+        ({"boundary": [{"scope": "node", "variable": "produced", "limits_w": "1 2"}]}, "must match"),
+        (
+            {"boundary": [{"scope": "node", "variable": "missing", "limits_w": "1 2 3 4 5"}] * 2},
+            "boundary[1].variable = 'missing': stands twice for node",
+        ),
         ({"twin": [{"name": "t", "kind": "lamp"}]}, "twin[0].kind = 'lamp': one of"),
         ({"twin": [{"name": "t", "kind": "load", "input": "m.l4"}]}, "twin[0].input = 'm.l4': no such meter"),
         ({"twin": [{"name": "t", "kind": "load", "relay": "r"}]}, "twin[0].relay = 'r': no such relay"),
@@ -142,6 +160,31 @@ def test_check_prints_the_budget(capsys):
     printed = capsys.readouterr().out
     assert "LSA slots" in printed
     assert "total" in printed
+
+
+def test_learning_shows_in_the_budget():
+    with_it = sum(line.kb for line in budget(build(raw(learning={"node_model": "lstm"}), "f")))
+    twice = sum(
+        line.kb for line in budget(build(raw(learning={"node_model": "lstm", "memory_days": 60}), "f"))
+    )
+    without = sum(line.kb for line in budget(build(raw(), "f")))
+    assert 20 * 1024 < with_it - without < 34 * 1024
+    assert twice - with_it == 30 * 1440 * 24 * 9 / 8 / 1024
+
+
+def test_a_learning_section_becomes_settings():
+    config = build(
+        raw(
+            learning={"node_model": "lstm", "node_options": "cells = 16; rate = 1e-3; inputs = power time",
+                      "max_power_w": 6000, "weather": "sky.csv", "timezone": "Europe/Zurich"},
+            boundary=[{"scope": "node", "variable": "produced", "limits_w": "1 2 3.5 4 5"}],
+        ), "f",
+    )  # fmt: skip
+    (scope,) = config.learning.scopes
+    assert scope.options == {"cells": 16, "rate": 1e-3, "inputs": "power time"}
+    assert scope.boundaries == {"produced": (1.0, 2.0, 3.5, 4.0, 5.0)}
+    assert (scope.max_power_w, config.learning.weather_file) == (6000.0, Path("sky.csv"))
+    assert build(raw(), "f").learning is None
 
 
 def test_options_prints_every_key(capsys):

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from socket import socket
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 
-Query = Callable[[], Any]
+Query = Callable[[Mapping[str, str]], Any]  # of the parameters after the question mark
 _SLOW_CLIENT_S = 5.0
 
 
@@ -20,8 +21,12 @@ class ApiError(OSError):
     """The server cannot listen."""
 
 
+class BadRequest(ValueError):
+    """The parameters of a request cannot be used; the message says which and why."""
+
+
 class ApiServer:
-    """Answers `GET path` with what the query of that path gives, in at most `most` threads at a time."""
+    """Answers `GET path?name=value` with what the query of that path gives, in at most `most` threads."""
 
     def __init__(self, host: str, port: int, queries: Mapping[str, Query], most: int) -> None:
         """Raises ApiError when the address cannot be listened on."""
@@ -77,12 +82,15 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        query = self.queries.get(self.path.partition("?")[0])
+        path, _, parameters = self.path.partition("?")
+        query = self.queries.get(path)
         if query is None:
             self._answer(404, {"error": f"no such path; there are {', '.join(self.queries)}"})
             return
         try:
-            answer = query()
+            answer = query(dict(parse_qsl(parameters)))
+        except BadRequest as error:
+            self._answer(400, {"error": str(error)})
         except Exception as error:  # a client must learn that the node is ill
             self._answer(503, {"error": f"{type(error).__name__}: {error}"})
         else:

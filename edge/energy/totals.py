@@ -1,7 +1,21 @@
-"""The six variables of a node: requested, produced, consumed, supplied, missing, available (thesis 4.3)."""
+"""The six variables of a node: requested, produced, consumed, supplied, missing, available (thesis 4.3).
 
+Nodes publish them under TOTAL; the aggregation law adds those of all nodes to the total of the microgrid.
+"""
+
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import Protocol
+
+import orjson
+
+from .rules import MAX_POWER_W
+
+TOTAL = "TOTAL"
+SUM_OF_TOTALS = "sum_of_totals"  # the operator's name
+_MOST_W = 1000 * MAX_POWER_W  # of many devices
+Powers = tuple[float, ...]  # six, in W, in the order of NodeTotal
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +28,11 @@ class NodeTotal:
     supplied_w: float
     missing_w: float
     available_w: float
+
+    @property
+    def powers_w(self) -> Powers:
+        """All six."""
+        return astuple(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +59,47 @@ def node_total(shares: Iterable[Share]) -> NodeTotal:
     return NodeTotal(
         requested_w, produced_w, consumed_w, supplied_w, missing_w, max(0.0, produced_w - reserved_w)
     )
+
+
+class Source(Protocol):
+    """What the aggregation law hands over: which node says it, and what."""
+
+    node: str
+    value: bytes
+
+
+def encode_total(powers_w: Powers) -> bytes:
+    """The total of a node as it is published: JSON, to a tenth of a watt."""
+    return orjson.dumps([round(each, 1) for each in powers_w])
+
+
+def sum_of_totals(sources: Iterable[Source]) -> bytes:
+    """Each node counts once; what cannot be read or cannot be true counts as not said."""
+    totals: dict[str, Powers] = {}
+    for source in sources:
+        powers_w = _parse_total(source.value)
+        if powers_w and source.node not in totals:
+            totals[source.node] = powers_w
+    summed = [math.fsum(column) for column in zip(*totals.values(), strict=True)]
+    return orjson.dumps({"nodes": len(totals), "w": [round(each, 1) for each in summed]})
+
+
+def read_sum(value: bytes) -> tuple[int, Powers] | None:
+    """How many nodes it adds up, and the six powers; None where there is no sum yet."""
+    if not value:
+        return None
+    told = orjson.loads(value)
+    return (told["nodes"], tuple(told["w"])) if told["nodes"] else None
+
+
+def _parse_total(value: bytes) -> Powers | None:
+    try:
+        powers_w = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    right = (
+        isinstance(powers_w, list)
+        and len(powers_w) == len(NodeTotal.__dataclass_fields__)
+        and all(type(each) in (int, float) and 0 <= each <= _MOST_W for each in powers_w)
+    )
+    return tuple(powers_w) if right else None

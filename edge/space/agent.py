@@ -164,6 +164,11 @@ class Agent:
         """Have labels of its LSA aggregated with those of others."""
         self.space.aggregate_by(self.handle, specs)
 
+    def aggregate_of(self, label: str) -> bytes:
+        """What the aggregation law made of a label of its LSA; empty before it did, and when it is alone."""
+        p = self.space.property_of(self.handle & 0xFFFF, label)
+        return b"" if p == NIL else self.space.aggregate(p)
+
     def withdraw(self, label: str, query: str = "") -> None:
         """Take a property back, waiting or published."""
         position = self._waiting_at(label, query)

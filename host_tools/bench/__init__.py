@@ -14,6 +14,9 @@ Keys of bench.json (stable; times in seconds, memory in MB of 2**20 bytes, power
                           by node
     sim.N                 the simulator with N nodes of 10 random twins: sim_s, wall_s, sim_s_per_s (simulated
                           seconds a second of one core), events_per_s (of the virtual world)
+    learning.M            by model M: steps_mb (RSS after each step, cumulative), added_mb (at the peak, over
+                          a node without learning), predict_s {median, p95} (CPU for a minute of both
+                          scopes), first_cpu_s, update_cpu_s, slice_cpu_s (one scope), slices
     hops                  producers on the first node only: latency_s by hops
 
 Figures of the author's Java node stand beside them; they were measured earlier on a machine of the same

@@ -14,9 +14,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from . import chain, simulation, space
+from . import chain, learning, simulation, space
 
-_PARTS = ("imports", "space", "one_node", "chain", "hops", "sim")
+_PARTS = ("imports", "space", "one_node", "chain", "hops", "sim", "learning")
 _LIBRARIES = ("orjson", "serial", "paho.mqtt.client", "http.server", "edge.__main__", "edge.node", "numpy")
 _IMPORTER = """
 import sys
@@ -61,6 +61,7 @@ def bench(options: argparse.Namespace) -> int:
         "chain": lambda: _chain(figures, console, directory),
         "hops": lambda: _hops(figures, console, directory),
         "sim": lambda: _sim(figures, console),
+        "learning": lambda: _learning(figures, console),
     }
     for name in options.only or parts:
         parts[name]()
@@ -152,6 +153,32 @@ def _sim(figures: dict[str, Any], console: Console) -> None:
             nodes, f"{row['sim_s']}", f"{row['sim_s_per_s']:,.1f}", f"{row['events_per_s']:,.0f}"
         )  # fmt: skip
     console.print(table)
+
+
+def _learning(figures: dict[str, Any], console: Console) -> None:
+    figures["learning"] = learning.measure()
+    models = list(figures["learning"])
+    table = _table("memory of a node that learns, both scopes, RSS MB cumulative", "step", *models)
+    for step in figures["learning"]["lstm"]["steps_mb"]:
+        table.add_row(step, *(f"{figures['learning'][model]['steps_mb'][step]:.1f}" for model in models))
+    table.add_row("added", *(f"{figures['learning'][model]['added_mb']:.1f}" for model in models))
+    console.print(table, f"rivals: {learning.RIVALS_MB}")
+    table = _table("learning, CPU in ms, both scopes; in brackets the estimate for a Pi 3 (x10)",
+                   "model", "a minute's predictions", "first training, 4 days", "update", "its longest slice",
+                   "slices")  # fmt: skip
+    for model, row in figures["learning"].items():
+        times_s = (
+            row["predict_s"]["median"],
+            2 * row["first_cpu_s"],
+            2 * row["update_cpu_s"],
+            row["slice_cpu_s"],
+        )
+        table.add_row(model, *(_with_estimate(1000 * each) for each in times_s), str(row["slices"]))
+    console.print(table, "thesis (Keras, PC): first training over a minute a node")
+
+
+def _with_estimate(ms: float) -> str:
+    return f"{ms:,.2f} ({ms * learning.PI3:,.1f})" if ms < 100 else f"{ms:,.0f} ({ms * learning.PI3:,.0f})"
 
 
 def _table(title: str, *headings: str) -> Table:

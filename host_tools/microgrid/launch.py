@@ -58,6 +58,7 @@ class Building:
         raw: dict[str, Any] = {
             "node": {"name": self.name, "state_dir": str(self.directory / "state"), "seed": self._pace.seed},
             "limits": limits,
+            "learning": self.plan.learning,
             "mqtt": {"port": self.broker.port},
             "api": {"port": self.api_port},
             "neighbour": [

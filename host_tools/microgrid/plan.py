@@ -45,6 +45,7 @@ class BuildingPlan:
     devices: list[DevicePlan]
     extra: list[dict[str, Any]] = field(default_factory=list)
     neighbours: list[str] = field(default_factory=list)
+    learning: dict[str, Any] = field(default_factory=dict)  # the `[learning]` section; empty: none
 
     def twins(self, meter_s: float) -> list[dict[str, Any]]:
         """Its `[[twin]]` tables; the n-th device is behind meter m<n>, read every `meter_s`."""

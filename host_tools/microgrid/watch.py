@@ -18,6 +18,7 @@ _WIDE = (*_VARIABLES, "contracts", "links", "RSS MB")
 _NARROW = ("req", "prod", "cons", "supp", "miss", "avail", "contr", "links", "MB")
 _WIDE_FROM = 104
 _LINE_EVERY_S = 5.0
+_AHEAD_MIN = "30"
 
 
 @dataclass
@@ -69,6 +70,7 @@ class Watch:
     def __init__(self, microgrid: Microgrid) -> None:
         self.sights = [Sight(building) for building in microgrid.buildings]
         self.audit = Audit()
+        self.foretold = ""  # of the microgrid, by the first node that learns
 
     def look(self) -> None:
         """Ask every node."""
@@ -83,6 +85,25 @@ class Watch:
                 continue
             answered[sight.building.name] = sight.contracts
         self.audit.look(answered, time.monotonic())
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        learning = next((s.building for s in self.sights if s.building.plan.learning), None)
+        if learning is None:
+            return
+        try:
+            cluster = learning.ask("/predictions").get("cluster")
+            known = learning.ask("/learning")["scopes"]["cluster"]
+        except (OSError, ValueError):
+            return
+        if not cluster:
+            self.foretold = f"{known['model']}: {known['minutes']} minutes known, nothing foretold yet"
+            return
+        states = (
+            f"{short} {state[_AHEAD_MIN][0]} ({100 * state[_AHEAD_MIN][1]:.0f} %)"
+            for short, state in zip(_NARROW, cluster["likeliest"].values(), strict=False)
+        )
+        self.foretold = f"state of the microgrid in {_AHEAD_MIN} min, {known['model']}: {' '.join(states)}"
 
     def table(self, title: str, width: int) -> Table:
         """All nodes, one row each, for a terminal of that many columns; powers in W."""
@@ -93,15 +114,18 @@ class Watch:
         table.add_column("health", no_wrap=True)
         for sight in self.sights:
             table.add_row(*sight.cells())
+        if self.foretold:
+            table.caption, table.caption_justify = self.foretold, "left"
         return table
 
     def lines(self, prefix: str) -> str:
         """The same for a log: one line a node."""
         keys = (*_VARIABLES, "contracts", "links", "rss_mb", "health")
-        return "\n".join(
+        lines = [
             f"{prefix} {cells[0]}: " + " ".join(f"{k}={v}" for k, v in zip(keys, cells[1:], strict=True))
             for cells in (sight.cells() for sight in self.sights)
-        )
+        ]
+        return "\n".join([*lines, f"{prefix} {self.foretold}"] if self.foretold else lines)
 
 
 def follow(watch: Watch, seconds: float | None, title: Callable[[], str], console: Console) -> None:

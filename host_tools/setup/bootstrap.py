@@ -16,7 +16,7 @@ from host_tools.setup.debs import SetupError, apt_install, run  # noqa: E402 - n
 
 VENV = REPOSITORY / ".venv"
 OLDEST = (3, 11)
-EXTRAS = "host,dev"
+EXTRAS = "host,learn,dev"
 
 
 def suitable_python() -> str:

@@ -14,6 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge.config import ConfigError
 from edge.energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
+from edge.learn.registry import MODELS
+from edge.twins.learning_settings import CannotLearn
 from host_tools.broker import BrokerError
 from host_tools.microgrid.launch import LaunchError
 
@@ -44,6 +46,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the scenario")
     add("--data", type=Path, help="folder of measured node files (living_lab)")
     add("--start", help="date and time in the data, YYYY-MM-DDTHH:MM")
+    add("--learn", metavar="MODEL", help=f"all nodes learn, both scopes, with one of {', '.join(MODELS)}")
+    add("--max-power-w", type=float, default=3000.0, help="MAX_POWER of a node's states, in W (default "
+        "3000); the microgrid has as many times that as nodes")  # fmt: skip
     add("--check", type=int, metavar="S", help="seconds between two checks of all invariants "
         "(default 1 up to 8 nodes, else 10); where nothing happens, 10")  # fmt: skip
     add("--compare", action="append", default=[], metavar="KEY=V1,V2,...", help="run once for each value of "
@@ -76,7 +81,7 @@ def sim(options: argparse.Namespace) -> int:
         if options.compare or options.seeds != 1:
             return compare.run(job, options, out, console)
         outcome = play_real(job, out, console) if options.real else play(job, console)
-    except (ScenarioError, TopologyError, ConfigError) as error:
+    except (ScenarioError, TopologyError, ConfigError, CannotLearn) as error:
         print(error, file=sys.stderr)
         return 2
     except (LaunchError, BrokerError) as error:
@@ -97,7 +102,8 @@ def job_of(options: argparse.Namespace) -> Job:
         values[name] = value
     return Job(
         options.scenario, options.nodes, options.hours, options.seed, options.policy, options.consumer_policy,
-        options.latency_ms, values, options.data, options.start, options.check,
+        options.latency_ms, values, options.data, options.start, options.learn, options.max_power_w,
+        options.check,
     )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
+from edge.learn.registry import MODELS
+from host_tools.microgrid.lessons import lessons
 from host_tools.microgrid.plan import BuildingPlan, connect_chain
 
 from .scenario import Scenario, ScenarioError, Setting
@@ -29,6 +31,8 @@ class Job:
     values: Mapping[str, Any] = field(default_factory=dict)
     data: Path | None = None
     start: str | None = None
+    learn: str | None = None  # model of both scopes of every node; None: no learning
+    max_power_w: float = 3000.0  # MAX_POWER of the states of a node; the microgrid has as many times that
     check_s: int | None = None  # seconds between two checks of all invariants; None: by the number of nodes
 
     @property
@@ -67,6 +71,9 @@ class Job:
             connect_chain(plans)
         for plan in plans:
             self._apply_policies(plan)
+            if self.learn:
+                most_w = self.max_power_w * len(plans)
+                plan.learning = lessons(self.learn, self.max_power_w, cluster_max_power_w=most_w)
         return plans
 
     def start_hour(self) -> float:
@@ -77,9 +84,12 @@ class Job:
         for key, value, known in (
             ("policy", self.policy, PRODUCER_POLICIES),
             ("consumer_policy", self.consumer_policy, CONSUMER_POLICIES),
+            ("learn", self.learn, MODELS),
         ):
             if value is not None and value not in known:
                 raise ScenarioError(f"{key} = {value!r}: one of {', '.join(known)} expected")
+        if not 1.0 <= self.max_power_w <= 1e6:
+            raise ScenarioError(f"max_power_w = {self.max_power_w:g}: 1 .. 1,000,000 expected")
         if not 0.0 <= self.latency_ms <= 10_000:
             raise ScenarioError(f"latency_ms = {self.latency_ms:g}: 0 .. 10,000 expected")
         if not 0 <= self.seed < 2**53:

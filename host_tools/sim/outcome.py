@@ -1,6 +1,7 @@
 """What a run was, and what came of it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from .job import Job
 from .recorder import Recorder
@@ -25,3 +26,4 @@ class Outcome:
     broken: int = 0
     violations: list[str] = field(default_factory=list)
     wall_s: float = 0.0
+    learning: dict[str, Any] | None = None  # scores by scope

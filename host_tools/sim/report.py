@@ -44,6 +44,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
             "messages_per_contract": outcome.messages / contracts if contracts else None,
             "bytes_per_contract": outcome.bytes / contracts if contracts else None,
             "reactions_per_s": outcome.reactions / seconds if seconds else None,
+            **({"learn": job.learn, "learning": outcome.learning} if job.learn else {}),
             "invariants_checked": outcome.checked,
             "invariants_broken": outcome.broken,
             "timeseries_stride_s": recorder.stride,
@@ -94,9 +95,21 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("messages", f"{s['messages']:,}", f"{_number(s['messages_per_contract'], 1)} a contract"),
         ("bytes", f"{s['bytes']:,}", f"{_number(s['bytes_per_contract'], 0)} a contract"),
         ("reactions", f"{_number(s['reactions_per_s'], 1)} /s", "all nodes"),
+        *_learning_rows(s),
         ("invariants", f"{s['invariants_broken']:,} broken", f"{s['invariants_checked']:,} checks"),
         ("wall time", f"{s['wall_s']:,.1f} s", f"{_number(s['sim_s_per_s'], 0)} simulated s a second"),
     ]
+
+
+def _learning_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Accuracy never stands alone: persistence and the most frequent state are beside it."""
+    rows = []
+    for scope, each in (s.get("learning") or {}).items():
+        persistence, usual = (100 * each[f"{key}_accuracy"] for key in ("persistence", "majority"))
+        rivals = f"persistence {persistence:.1f} %, usual {usual:.1f} %"
+        rows.append((f"accuracy, {scope}", _percent(each["accuracy"]), rivals))
+        rows.append((f"log loss, {scope}", _number(each["log_loss"], 3), f"nats; {each['n']:,} states"))
+    return rows
 
 
 def _write_series(recorder: Recorder, path: Path) -> None:

@@ -15,6 +15,7 @@ from host_tools.world import World, WorldNode
 from .board import Board
 from .cast import cast_of, limits_for
 from .job import Job
+from .learning import scored
 from .outcome import Outcome
 from .recorder import Recorder
 
@@ -34,7 +35,7 @@ class Simulation:
         limits = limits_for([len(plan.devices) + len(plan.extra) for plan in self.plans])
         meter_s = job.kind.meter_s
         for plan in self.plans:
-            self.world.add(plan.name, plan.neighbours, plan.twins(meter_s), **limits)
+            self.world.add(plan.name, plan.neighbours, plan.twins(meter_s), plan.learning, **limits)
         self.nodes = list(self.world.nodes.values())
         self.cast = cast_of([node.config for node in self.nodes])
         self.board = Board(self.cast)
@@ -98,6 +99,7 @@ class Simulation:
             checked=self._checked + sum(node.invariants_checked for node in nodes),
             broken=len(self._violations) + sum(node.invariants_broken for node in nodes),
             violations=self._violations + own,
+            learning=scored(nodes) if self.job.learn else None,
         )  # fmt: skip
 
 

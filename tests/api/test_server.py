@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from edge.api.server import ApiError, ApiServer
+from edge.api.server import ApiError, ApiServer, BadRequest
 
 
 @pytest.fixture
@@ -24,15 +24,20 @@ def inside():
 
 @pytest.fixture
 def server(gate, inside):
-    def ill():
+    def ill(_):
         raise RuntimeError("no answer")
 
-    def slow():
+    def slow(_):
         inside.release()
         gate.wait(5)
         return "done"
 
-    queries = {"/health": lambda: {"status": "ok"}, "/ill": ill, "/slow": slow}
+    def picky(asked):
+        raise BadRequest(f"day = {asked['day']}: no day")
+
+    queries = {
+        "/health": lambda _: {"status": "ok"}, "/ill": ill, "/slow": slow, "/said": dict, "/picky": picky,
+    }  # fmt: skip
     server = ApiServer("127.0.0.1", 0, queries, 2)
     server.start()
     yield server
@@ -49,7 +54,15 @@ def test_a_query_is_answered_as_json(server):
     assert get(server, "/health?x=1") == {"status": "ok"}
 
 
-@pytest.mark.parametrize(("path", "status"), [("/", 404), ("/../etc/passwd", 404), ("/ill", 503)])
+def test_parameters_reach_the_query(server):
+    assert get(server, "/said?scope=node&from=2024-01-01T10%3A00&empty=") == {
+        "scope": "node", "from": "2024-01-01T10:00",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/", 404), ("/../etc/passwd", 404), ("/ill", 503), ("/picky?day=x", 400)]
+)
 def test_errors_have_a_status_and_a_reason(server, path, status):
     with pytest.raises(urllib.error.HTTPError) as caught:
         get(server, path)

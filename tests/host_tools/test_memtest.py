@@ -15,7 +15,8 @@ from host_tools.cgroup import LimitError, MemoryLimit
 
 KEYS = {
     "backend", "limit_mb", "peak_mb", "hwm_mb", "rss_mb", "anon_mb", "pss_mb", "oom_kills", "numpy_loaded",
-    "seconds", "twins", "contracts_validated", "passed", "failures",
+    "seconds", "twins", "contracts_validated", "trainings", "predicts", "longest_piece_ms", "passed",
+    "failures",
 }  # fmt: skip
 
 
@@ -49,7 +50,9 @@ def report(directory: Path) -> dict:
 @pytest.mark.system
 def test_a_working_node_fits_48_mb(tmp_path, capsys):
     out = ["--out", str(tmp_path)]
-    assert run("--duration", "15", "--limit-mb", "48", "--prosumers", "6", *out) == 0, capsys.readouterr()
+    assert run("--duration", "15", "--limit-mb", "48", "--prosumers", "6", "--learn", "none", *out) == 0, (
+        capsys.readouterr()
+    )
     found = report(tmp_path)
     assert found.keys() == KEYS
     assert found["passed"]
@@ -69,8 +72,18 @@ def test_a_working_node_fits_48_mb(tmp_path, capsys):
 
 
 @pytest.mark.system
+def test_a_node_that_learns_is_trained_within_64_mb(tmp_path, capsys):
+    assert run("--duration", "90", "--out", str(tmp_path)) == 0, capsys.readouterr()
+    found = report(tmp_path)
+    assert found["numpy_loaded"]
+    assert found["trainings"] >= 2
+    assert found["predicts"]
+    assert 40 < found["hwm_mb"] <= 64
+
+
+@pytest.mark.system
 def test_a_node_that_does_not_fit_fails(tmp_path, capsys):
-    assert run("--duration", "15", "--limit-mb", "12", "--out", str(tmp_path)) == 1
+    assert run("--duration", "15", "--limit-mb", "12", "--learn", "none", "--out", str(tmp_path)) == 1
     found = report(tmp_path)
     assert not found["passed"]
     assert "the node died" in found["failures"][0]
@@ -88,7 +101,7 @@ def test_a_missed_limit_and_an_idle_node_fail(tmp_path, monkeypatch):
 
     plans_with = memtest._plans
     monkeypatch.setattr(memtest, "_plans", without_meters)
-    arguments = ("--duration", "1", "--limit-mb", "12", "--out", str(tmp_path))
+    arguments = ("--duration", "1", "--limit-mb", "12", "--learn", "none", "--out", str(tmp_path))
     assert run(*arguments, backends=(NoLimit,)) == 1
     failures = "\n".join(report(tmp_path)["failures"])
     assert "validated no contract" in failures
@@ -127,7 +140,7 @@ def test_wrong_usage_is_said(capsys, wrong):
 
 @pytest.mark.system
 def test_ctrl_c_leaves_nothing_behind(tmp_path):
-    command = [sys.executable, "-m", "host_tools", "memtest", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "host_tools", "memtest", "--learn", "none", "--out", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while "contracts validated" not in process.stdout.readline():
         assert process.poll() is None

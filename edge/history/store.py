@@ -1,0 +1,248 @@
+"""The store: takes notes in memory, writes them in one transaction, reads them back.
+
+Notes are taken by the main thread and cost nothing; `write` may be called by another, since a card can take
+seconds. What cannot be written waits, bounded, and is tried again. A file that is damaged is set aside, the
+one set aside before is given up, and a new one is begun.
+"""
+
+import contextlib
+import json
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..clock import Clock
+from .schema import VARIABLES, open_to_read, open_to_write, unreadable
+
+log = logging.getLogger("edge.history")
+
+DAY_MIN = 1440
+COMPLAIN_EVERY_S = 3600.0
+_WAITING = 800  # notes: a node with both scopes fills that in a little over two hours
+_PRUNE_EVERY_MIN = 60
+_ROWS = 256  # read at a time
+_MINUTE = f"INSERT OR REPLACE INTO minutes VALUES ({', '.join('?' * (2 + len(VARIABLES)))})"
+_MINUTES = (
+    f"SELECT minute, {', '.join(f'{each}_w' for each in VARIABLES)} FROM minutes "
+    "WHERE minute >= ? AND minute <= ? AND scope = ? ORDER BY minute LIMIT ?"
+)
+_FORECASTER = "INSERT OR IGNORE INTO forecasters (scope, model, limits_w) VALUES (?, ?, ?)"
+_PREDICTION = (
+    "INSERT OR REPLACE INTO predictions "
+    "SELECT ?, scope, id, ? FROM forecasters WHERE scope = ? AND model = ? AND limits_w = ?"
+)
+_PREDICTIONS = (
+    "SELECT minute, model, limits_w, probabilities FROM predictions "
+    "JOIN forecasters ON forecasters.id = predictions.forecaster "
+    "WHERE minute >= ? AND minute <= ? AND predictions.scope = ? ORDER BY minute LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """One prediction as it was made: by which model, with which limits of states (W), its probabilities."""
+
+    minute: int
+    model: str
+    limits_w: tuple[tuple[float, ...], ...]
+    probabilities: bytes
+
+
+class Store:
+    """The history of one node. `scope` is "node" or "cluster"; minutes are civil, powers in W."""
+
+    def __init__(self, path: Path, clock: Clock, minutes_days: int = 100, predictions_days: int = 30) -> None:
+        self.path = path
+        self.news = threading.Event()  # there is something to write
+        self.written = self.lost = self.failures = self.set_aside = 0
+        self.failing = False  # since the last write
+        self._clock = clock
+        self._keep_min = {"minutes": minutes_days * DAY_MIN, "predictions": predictions_days * DAY_MIN}
+        self._notes: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._kept: dict[str, bytes] = {}
+        self._lock = threading.Lock()  # of the notes
+        self._file = threading.RLock()  # of the connection
+        self._connection: sqlite3.Connection | None = None
+        self._complained_s = float("-inf")
+        self._pruned_minute = -_PRUNE_EVERY_MIN
+
+    # ---- what is noted ------------------------------------------------------------------------
+
+    def note_minute(self, scope: str, minute: int, powers_w: Sequence[float | None]) -> None:
+        """Six mean powers of a minute; None or NaN where unknown."""
+        self._note(_MINUTE, (minute, scope, *powers_w))
+
+    def note_prediction(
+        self, scope: str, minute: int, model: str, limits_w: Sequence[Sequence[float]], probabilities: bytes
+    ) -> None:
+        """What a model foretold after a minute."""
+        limits = _limits_text(limits_w)
+        self._note(_FORECASTER, (scope, model, limits))
+        self._note(_PREDICTION, (minute, probabilities, scope, model, limits))
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Something that is replaced as a whole."""
+        with self._lock:
+            self._kept[name] = data
+        self.news.set()
+
+    def _note(self, statement: str, values: tuple[Any, ...]) -> None:
+        with self._lock:
+            self._notes.append((statement, values))
+            self._bound()
+        self.news.set()
+
+    def _bound(self) -> None:
+        while len(self._notes) > _WAITING:
+            self._notes.popleft()
+            self.lost += 1
+
+    # ---- the file -----------------------------------------------------------------------------
+
+    def write(self) -> bool:
+        """Put what was noted into the file, in one transaction. False when it has to wait."""
+        with self._file:
+            self.news.clear()
+            with self._lock:
+                notes, self._notes = self._notes, deque()
+                kept, self._kept = self._kept, {}
+            for _ in range(2):  # a damaged file is set aside, and the notes go into a new one
+                try:
+                    self._write(notes, kept)
+                except (sqlite3.Error, OSError) as error:
+                    if not self._failed("cannot be written; what is new waits in memory", error):
+                        break
+                else:
+                    self.failing = False
+                    self.written += len(notes) + len(kept)
+                    return True
+            self.failing = True
+            with self._lock:
+                self._notes.extendleft(reversed(notes))
+                self._kept = kept | self._kept
+                self._bound()
+            return False
+
+    def close(self) -> None:
+        """Write what waits, and let the file go."""
+        self.write()
+        with self._file:
+            self._let_go()
+
+    def _write(self, notes: Collection[tuple[str, tuple[Any, ...]]], kept: dict[str, bytes]) -> None:
+        if not notes and not kept:
+            return
+        if self._connection is None:
+            self._connection = open_to_write(self.path)
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement, values in notes:
+                connection.execute(statement, values)
+            connection.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", kept.items())
+            self._prune(connection, max((v[0] for s, v in notes if s is _MINUTE), default=0))
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _prune(self, connection: sqlite3.Connection, minute: int) -> None:
+        """Forget what is too old; a clock that was wrong for a while must not cost the whole past."""
+        if minute - self._pruned_minute >= _PRUNE_EVERY_MIN:
+            for table, keep_min in self._keep_min.items():
+                connection.execute(f"DELETE FROM {table} WHERE minute < ?", (minute - keep_min,))
+            self._pruned_minute = minute
+
+    def _failed(self, what: str, error: Exception) -> bool:
+        """Count and tell; True when a new file takes the place of a damaged one."""
+        self.failures += 1
+        damaged = unreadable(error)
+        now_s = self._clock.now_s()
+        if damaged or now_s - self._complained_s >= COMPLAIN_EVERY_S:
+            self._complained_s = now_s
+            log.error("%s %s: %s", self.path, "is damaged and set aside" if damaged else what, error)
+        self._let_go()
+        return damaged and self._set_aside()
+
+    def _set_aside(self) -> bool:
+        try:
+            for ending in ("", "-wal", "-shm"):
+                part = self.path.with_name(self.path.name + ending)
+                if part.exists():
+                    part.replace(self.path.with_name(f"{self.path.stem}.unreadable{ending}"))
+        except OSError as error:
+            log.error("%s cannot be set aside: %s", self.path, error)
+            return False
+        self.set_aside += 1
+        return True
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    # ---- what is read back, by any thread -----------------------------------------------------
+
+    def minutes(self, scope: str, first: int, last: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Rows (minute, six powers in W or None) from `first` to `last`, oldest first, some at a time."""
+        while rows := self._read(_MINUTES, (first, last, scope, _ROWS)):
+            yield rows
+            first = rows[-1][0] + 1
+
+    def predictions(self, scope: str, first: int, last: int) -> Iterator[list[Forecast]]:
+        """What was foretold after the minutes `first` to `last`, oldest first, some at a time."""
+        limits: dict[str, tuple[tuple[float, ...], ...]] = {}
+        while rows := self._read(_PREDICTIONS, (first, last, scope, _ROWS)):
+            for text in {row[2] for row in rows} - limits.keys():
+                limits[text] = tuple(tuple(each) for each in json.loads(text))
+            yield [Forecast(minute, model, limits[text], data) for minute, model, text, data in rows]
+            first = rows[-1][0] + 1
+
+    def first_minute(self, scope: str) -> int | None:
+        """The oldest minute of a scope."""
+        rows = self._read("SELECT minute FROM minutes WHERE scope = ? ORDER BY minute LIMIT 1", (scope,))
+        return rows[0][0] if rows else None
+
+    def kept(self, name: str) -> bytes | None:
+        """What was kept under a name."""
+        with self._lock:
+            waiting = self._kept.get(name)
+        if waiting is not None:
+            return waiting
+        rows = self._read("SELECT data FROM kept WHERE name = ?", (name,))
+        return rows[0][0] if rows else None
+
+    def _read(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """Nothing where there is no file yet, or none that can be read."""
+        if not self.path.exists():
+            return []
+        try:
+            with contextlib.closing(open_to_read(self.path)) as connection:
+                return connection.execute(statement, values).fetchall()
+        except (sqlite3.Error, ValueError) as error:
+            with self._file:
+                self._failed("cannot be read", error)
+            return []
+
+    def stats(self) -> dict[str, Any]:
+        """Counters and sizes."""
+        size_bytes = sum(
+            part.stat().st_size
+            for part in (self.path, self.path.with_name(self.path.name + "-wal"))
+            if part.exists()
+        )
+        return {
+            "file": str(self.path), "bytes": size_bytes, "written": self.written, "waiting": len(self._notes),
+            "lost": self.lost, "failures": self.failures, "set_aside": self.set_aside,
+        }  # fmt: skip
+
+
+def _limits_text(limits_w: Sequence[Sequence[float]]) -> str:
+    return json.dumps([[round(each, 3) for each in row] for row in limits_w], separators=(",", ":"))

@@ -1,0 +1,161 @@
+"""Markov chains: from each state, how often which came a minute later (thesis 4.3.2, behaviour c.3).
+
+One chain for each variable and slot of the day: the night, then every hour. What was counted is kept by
+day, and days older than the window are left out. A row seldom or never seen in its slot is completed by
+what followed that state over the whole day: `prior` says for how many observations that counts. Finer
+contexts have chains of their own: `weekday` (weekend or not), `weather` (four classes of irradiance).
+"""
+
+import random
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .checkpoint import checked, pack, unpack
+from .model import Training, no_training
+from .series import Series
+from .states import StateScale
+from .terms import DAY_MIN, HORIZONS_MIN, STATES, VARIABLES, Array
+from .weather import Weather
+
+NIGHT_H = 6  # the first slot is 0 to 6 h, each later one an hour
+SLOTS = 1 + 24 - NIGHT_H
+_IRRADIANCE_W_M2 = (50.0, 250.0, 600.0)  # between the classes of weather
+_CONTEXTS = {"none": 1, "weekday": 2, "weather": 1 + len(_IRRADIANCE_W_M2)}
+_KNOWN_STAY = 1e-6  # of an observation: a state never seen anywhere is expected to stay
+
+
+def slot_of(minute: int) -> int:
+    """The slot of the day of a minute."""
+    return max(0, minute % DAY_MIN // 60 - NIGHT_H + 1)
+
+
+class Markov:
+    """Counts transitions, and walks from the state of now minute by minute."""
+
+    name = "markov"
+
+    def __init__(
+        self,
+        scale: StateScale,
+        rng: random.Random,
+        weather: Weather | None = None,
+        *,
+        window_days: int = 100,
+        context: str = "none",
+        prior: float = 1.0,
+    ) -> None:
+        if context not in _CONTEXTS or (context == "weather" and weather is None):
+            raise ValueError(f"markov: context {context!r} is not known, or lacks a source of weather")
+        if not (1 <= window_days <= 1000 and 0 < prior <= 1e6):
+            raise ValueError(f"markov: window of {window_days} days or prior of {prior} out of range")
+        self._scale, self._weather, self._context, self._prior = scale, weather, context, prior
+        shape = (_CONTEXTS[context], len(VARIABLES), SLOTS, STATES, STATES)
+        self._by_day = np.zeros((window_days, *shape), np.uint16)  # untouched days cost no memory
+        self._days = np.full(window_days, -1, np.int32)
+        self._counts = np.zeros(shape, np.int32)
+        self._overall = np.zeros((len(VARIABLES), STATES, STATES), np.int32)
+        self._states = np.full(len(VARIABLES), -1, np.int8)
+        self._minute = -2
+        self._learnt_minute = -1
+
+    def observe(self, minute: int, powers_w: Array) -> None:
+        """See `Model`."""
+        states = self._scale.of(powers_w)
+        known = np.flatnonzero((states >= 0) & (self._states >= 0))
+        if minute == self._minute + 1 and minute > self._learnt_minute and len(known):
+            self._count(minute, known, self._states[known], states[known])
+        self._states, self._minute = states, minute
+        self._learnt_minute = max(self._learnt_minute, minute)
+
+    def _count(self, minute: int, variables: NDArray[Any], before: NDArray[Any], now: NDArray[Any]) -> None:
+        row = self._row_of(minute // DAY_MIN)
+        place = (self._context_of(minute), variables, slot_of(minute), before, now)
+        self._by_day[row][place] += 1
+        self._counts[place] += 1
+        self._overall[variables, before, now] += 1
+
+    def _row_of(self, day: int) -> int:
+        """The place of a day; days that fell out of the window are forgotten."""
+        row = day % len(self._days)
+        if self._days[row] != day:
+            old = np.flatnonzero((self._days >= 0) & (self._days <= day - len(self._days)))
+            for each in old:
+                self._forget(int(each))
+            self._days[row] = day
+        return row
+
+    def _forget(self, row: int) -> None:
+        self._counts -= self._by_day[row]
+        self._overall -= self._by_day[row].sum((0, 2), dtype=np.int32)
+        self._by_day[row] = 0
+        self._days[row] = -1
+
+    def _context_of(self, minute: int) -> int:
+        if self._context == "weekday":
+            return int((minute // DAY_MIN + 3) % 7 >= 5)  # 1970 began on a Thursday
+        if self._context == "weather" and self._weather:
+            irradiance = self._weather.at(np.array([minute]))[0, 0]
+            return int(np.searchsorted(_IRRADIANCE_W_M2, irradiance)) if irradiance == irradiance else 0
+        return 0
+
+    def predict(self) -> Array | None:
+        """See `Model`."""
+        if (self._states < 0).any() or not self._overall.any():
+            return None
+        spread = np.eye(STATES)[self._states][:, None]
+        found = np.empty((len(VARIABLES), len(HORIZONS_MIN), STATES), np.float32)
+        matrices: dict[tuple[int, int], NDArray[np.float64]] = {}
+        for step in range(1, HORIZONS_MIN[-1] + 1):
+            minute = self._minute + step
+            place = self._context_of(minute), slot_of(minute)
+            if place not in matrices:
+                matrices[place] = self.matrices(*place)
+            spread = spread @ matrices[place]
+            if step in HORIZONS_MIN:
+                found[:, HORIZONS_MIN.index(step)] = spread[:, 0]
+        return found
+
+    def matrices(self, context: int, slot: int) -> NDArray[np.float64]:
+        """The chains (6, 7, 7) of a context and slot: row = state now, column = state a minute later."""
+        overall = self._overall + _KNOWN_STAY * np.eye(STATES)
+        overall /= overall.sum(-1, keepdims=True)
+        counts = self._counts[context, :, slot] + self._prior * overall
+        rows: NDArray[np.float64] = counts / counts.sum(-1, keepdims=True)
+        return rows
+
+    def train(self, history: Series) -> Training:
+        """Nothing to do."""
+        return no_training()
+
+    def save(self) -> bytes:
+        """See `Model`."""
+        facts = {"context": self._context, "learnt_minute": self._learnt_minute}
+        return pack(self.name, facts, self._arrays(), level=1)
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        used = self._days >= 0
+        return {"days": self._days[used], "by_day": self._by_day[used], "limits": self._scale.limits_w}
+
+    def load(self, data: bytes) -> None:
+        """See `Model`."""
+        facts, arrays = unpack(self.name, data)
+        days, window = arrays.get("days", self._days), len(self._days)
+        if days.ndim != 1 or len(set((days % window).tolist())) != len(days) or (days < 0).any():
+            raise ValueError(f"markov: days that do not fit a window of {window}")
+        expected: dict[str, NDArray[Any]] = {
+            "days": np.zeros(len(days), self._days.dtype),
+            "by_day": np.zeros((len(days), *self._counts.shape), self._by_day.dtype),
+            "limits": self._scale.limits_w,
+        }
+        checked(self.name, arrays, expected)
+        self._scale.check(arrays["limits"])
+        learnt_minute = facts.get("learnt_minute")
+        if facts.get("context") != self._context or not isinstance(learnt_minute, int):
+            raise ValueError(f"markov: learnt with context {facts.get('context')!r}, not {self._context!r}")
+        self._by_day[self._days >= 0] = 0
+        self._days[:], self._learnt_minute = -1, learnt_minute
+        self._days[days % window], self._by_day[days % window] = days, arrays["by_day"]
+        self._counts = arrays["by_day"].sum(0, dtype=np.int32)
+        self._overall = self._counts.sum((0, 2), dtype=np.int32)

@@ -1,0 +1,197 @@
+"""Several LSTM networks of one shape side by side, in numpy: forward, and back through time.
+
+    inputs -> LSTM layers -> logits of horizons x states, plus a straight path from inputs to logits
+
+All networks are stacked on a leading axis (M), so that numpy works on blocks large enough to be worth
+its calls; the weights of each are one row of one array. Gates stand in the order of TFLite and others:
+input, forget, cell, output. Work comes in pieces: a generator yields after a few steps of time.
+"""
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Real = NDArray[np.floating[Any]]
+_PIECE = 8  # steps of time between two yields
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What all networks of a stack have in common."""
+
+    inputs: int
+    cells: int
+    layers: int
+    outputs: int
+    skip: bool = True
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.cells <= 256 and 1 <= self.layers <= 4):
+            raise ValueError(f"a network of {self.layers} layers of {self.cells} cells is out of range")
+
+    def parts(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of each block of weights."""
+        found: dict[str, tuple[int, ...]] = {}
+        width = self.inputs
+        for layer in range(self.layers):
+            found[f"x{layer}"] = (width, 4 * self.cells)
+            found[f"h{layer}"] = (self.cells, 4 * self.cells)
+            found[f"b{layer}"] = (4 * self.cells,)
+            width = self.cells
+        found["out"] = (self.cells, self.outputs)
+        if self.skip:
+            found["skip"] = (self.inputs, self.outputs)
+        found["bias"] = (self.outputs,)
+        return found
+
+    @property
+    def size(self) -> int:
+        """Weights of one network."""
+        return sum(math.prod(shape) for shape in self.parts().values())
+
+    def views(self, weights: Real) -> dict[str, Real]:
+        """The blocks of a stack of weights (M, size), not copied."""
+        found, at = {}, 0
+        for name, shape in self.parts().items():
+            count = math.prod(shape)
+            found[name] = weights[:, at : at + count].reshape(len(weights), *shape)
+            at += count
+        return found
+
+    def drawn(self, models: int, rng: random.Random) -> Real:
+        """Fresh weights (models, size): even within the root of what comes together, forget gates open."""
+        weights = np.zeros((models, self.size), np.float32)
+        for name, block in self.views(weights).items():
+            if block.ndim < 3:
+                continue
+            reach = math.sqrt(1.0 / self.cells) if name != "skip" else 0.01
+            drawn = [rng.uniform(-reach, reach) for _ in range(block.size)]
+            block[:] = np.array(drawn, np.float32).reshape(block.shape)
+        for layer in range(self.layers):
+            self.views(weights)[f"b{layer}"][:, self.cells : 2 * self.cells] = 1.0
+        return weights
+
+
+class Stack:
+    """Room for `models` networks over `steps` of time and a batch of stretches, taken once for a training."""
+
+    def __init__(self, shape: Shape, models: int, steps: int, batch: int, dtype: Any = np.float32) -> None:
+        self.shape = shape
+        lead, cells = (models, steps, batch), shape.cells
+        self.inputs = np.zeros((*lead, shape.inputs), dtype)
+        self._gates = [np.empty((*lead, 4 * cells), dtype) for _ in range(shape.layers)]
+        self._cells = [np.empty((*lead, cells), dtype) for _ in range(shape.layers)]
+        self._hidden = [np.empty((*lead, cells), dtype) for _ in range(shape.layers)]
+        self.errors = np.zeros((*lead, cells), dtype)  # of the hidden values of the upper layer
+        ones = np.ones(cells, dtype)
+        self._half = np.concatenate((ones / 2, ones / 2, ones, ones / 2))
+        self._lift = np.concatenate((ones / 2, ones / 2, 0 * ones, ones / 2))
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory."""
+        arrays = [self.inputs, self.errors, *self._gates, *self._cells, *self._hidden]
+        return sum(array.nbytes for array in arrays)
+
+    def forward(self, weights: dict[str, Real]) -> Iterator[None]:
+        """Run all stretches from rest, for the inputs that were filled in."""
+        below = self.inputs
+        for layer in range(self.shape.layers):
+            for start in range(0, below.shape[1], _PIECE):
+                self._project(layer, below, weights, slice(start, start + _PIECE))
+                for step in range(start, min(start + _PIECE, below.shape[1])):
+                    self._step(layer, step, weights[f"h{layer}"])
+                yield
+            below = self._hidden[layer]
+
+    def _project(self, layer: int, below: Real, weights: dict[str, Real], piece: slice) -> None:
+        gates = self._gates[layer][:, piece]
+        flat = below[:, piece].reshape(len(below), -1, below.shape[-1])
+        np.add(
+            (flat @ weights[f"x{layer}"]).reshape(gates.shape), weights[f"b{layer}"][:, None, None], out=gates
+        )
+
+    def _step(self, layer: int, step: int, recurrent: Real) -> None:
+        cells, hidden, n = self._cells[layer], self._hidden[layer], self.shape.cells
+        gates = self._gates[layer][:, step]
+        if step:
+            gates += hidden[:, step - 1] @ recurrent
+        gates *= self._half  # sigmoid(x) = tanh(x / 2) / 2 + 1 / 2
+        np.tanh(gates, out=gates)
+        gates *= self._half
+        gates += self._lift
+        cell = cells[:, step]
+        np.multiply(gates[..., :n], gates[..., 2 * n : 3 * n], out=cell)
+        if step:
+            cell += gates[..., n : 2 * n] * cells[:, step - 1]
+        np.multiply(np.tanh(cell), gates[..., 3 * n :], out=hidden[:, step])
+
+    def logits(self, weights: dict[str, Real], piece: slice) -> Real:
+        """(M, steps, batch, outputs) for some steps, after `forward`."""
+        hidden = self._hidden[-1][:, piece]
+        found = _flat(hidden) @ weights["out"] + weights["bias"][:, None]
+        if self.shape.skip:
+            found += _flat(self.inputs[:, piece]) @ weights["skip"]
+        return found.reshape(*hidden.shape[:-1], -1)
+
+    def head_backward(
+        self, weights: dict[str, Real], slopes: dict[str, Real], piece: slice, error: Real
+    ) -> None:
+        """Add the slopes of the head for an error of the logits of some steps; notes it for `backward`."""
+        flat = _flat(error)
+        slopes["out"] += _flat(self._hidden[-1][:, piece]).swapaxes(1, 2) @ flat
+        slopes["bias"] += flat.sum(1)
+        if self.shape.skip:
+            slopes["skip"] += _flat(self.inputs[:, piece]).swapaxes(1, 2) @ flat
+        self.errors[:, piece] = (flat @ weights["out"].swapaxes(1, 2)).reshape(self.errors[:, piece].shape)
+
+    def backward(self, weights: dict[str, Real], slopes: dict[str, Real]) -> Iterator[None]:
+        """Add the slopes of the layers; `errors` and the gates are used up."""
+        for layer in reversed(range(self.shape.layers)):
+            below = self._hidden[layer - 1] if layer else self.inputs
+            back_hidden, back_cell = np.zeros_like(self.errors[:, 0]), np.zeros_like(self.errors[:, 0])
+            for start in reversed(range(0, below.shape[1], _PIECE)):
+                for step in reversed(range(start, min(start + _PIECE, below.shape[1]))):
+                    self._step_back(layer, step, back_hidden, back_cell)
+                    np.matmul(
+                        self._gates[layer][:, step], weights[f"h{layer}"].swapaxes(1, 2), out=back_hidden
+                    )
+                piece = slice(start, start + _PIECE)
+                errors = _flat(self._gates[layer][:, piece])
+                slopes[f"x{layer}"] += _flat(below[:, piece]).swapaxes(1, 2) @ errors
+                slopes[f"b{layer}"] += errors.sum(1)
+                before = self._hidden[layer][:, max(0, start - 1) : piece.stop - 1]
+                after = self._gates[layer][:, max(1, start) : piece.stop]
+                slopes[f"h{layer}"] += _flat(before[:, : after.shape[1]]).swapaxes(1, 2) @ _flat(after)
+                if layer:
+                    spread = errors @ weights[f"x{layer}"].swapaxes(1, 2)
+                    self.errors[:, piece] = spread.reshape(self.errors[:, piece].shape)
+                yield
+
+    def _step_back(self, layer: int, step: int, back_hidden: Real, back_cell: Real) -> None:
+        """Turn the gates of a step into the errors of their sums; `back_cell` goes on to the step before."""
+        n, gates = self.shape.cells, self._gates[layer][:, step]
+        enter, forget = gates[..., :n], gates[..., n : 2 * n]
+        new, leave = gates[..., 2 * n : 3 * n], gates[..., 3 * n :]
+        error = self.errors[:, step] + back_hidden
+        cell = np.tanh(self._cells[layer][:, step])
+        back_cell += error * leave * (1 - cell * cell)
+        error *= cell * leave * (1 - leave)
+        leave[:] = error
+        entered = back_cell * enter * (1 - new * new)
+        enter *= back_cell * new * (1 - enter)
+        new[:] = entered
+        kept = back_cell * forget
+        forget *= 1 - forget
+        forget *= back_cell * self._cells[layer][:, step - 1] if step else 0.0
+        back_cell[:] = kept
+
+
+def _flat(block: Real) -> Real:
+    """Steps and batch as one axis."""
+    return block.reshape(len(block), -1, block.shape[-1])

@@ -1,0 +1,46 @@
+"""Persistence: every state stays as it is. What any model has to beat."""
+
+import random
+
+import numpy as np
+
+from .model import Training, no_training
+from .series import Series
+from .states import StateScale
+from .terms import HORIZONS_MIN, STATES, VARIABLES, Array
+from .weather import Weather
+
+
+class Persistence:
+    """Says with certainty the last state that was known."""
+
+    name = "persistence"
+
+    def __init__(self, scale: StateScale, rng: random.Random, weather: Weather | None = None) -> None:
+        self._scale = scale
+        self._states = np.full(len(VARIABLES), -1, np.int8)
+
+    def observe(self, minute: int, powers_w: Array) -> None:
+        """See `Model`."""
+        states = self._scale.of(powers_w)
+        np.copyto(self._states, states, where=states >= 0)
+
+    def predict(self) -> Array | None:
+        """See `Model`."""
+        if (self._states < 0).any():
+            return None
+        rows = np.eye(STATES, dtype=np.float32)[self._states]
+        return np.repeat(rows[:, None], len(HORIZONS_MIN), axis=1)
+
+    def train(self, history: Series) -> Training:
+        """Nothing to do."""
+        return no_training()
+
+    def save(self) -> bytes:
+        """Nothing is learnt."""
+        return b""
+
+    def load(self, data: bytes) -> None:
+        """See `Model`."""
+        if data:
+            raise ValueError("persistence: has nothing to take up")

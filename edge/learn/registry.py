@@ -1,0 +1,34 @@
+"""The models by name. Each is loaded when it is asked for, so that a node pays for one only."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import random
+
+    from .model import Model
+    from .states import StateScale
+    from .weather import Weather
+
+MODELS = {
+    "persistence": "persistence:Persistence",
+    "majority": "majority:Majority",
+    "markov": "markov:Markov",
+    "lstm": "lstm:Lstm",
+    "lstm_thesis": "lstm_thesis:LstmThesis",
+}
+
+
+def create(
+    name: str, scale: "StateScale", rng: "random.Random", weather: "Weather | None" = None, **options: Any
+) -> "Model":
+    """A model by its name. Raises ValueError for a name or an option that is not known."""
+    if name not in MODELS:
+        raise ValueError(f"model {name!r}: not one of {', '.join(MODELS)}")
+    module, class_name = MODELS[name].split(":")
+    kind = getattr(import_module(f".{module}", __package__), class_name)
+    try:
+        model: Model = kind(scale, rng, weather, **options)
+    except TypeError as error:
+        raise ValueError(f"model {name!r}: {error}") from error
+    return model

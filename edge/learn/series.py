@@ -1,0 +1,81 @@
+"""The minutes that are remembered: powers in a row, one line a minute, a gap is a line of NaN.
+
+The memory is taken once. New lines go behind the last one; when the end of the buffer is reached the
+lines still wanted move to its front, so that every stretch of minutes is one contiguous view.
+"""
+
+import numpy as np
+
+from .terms import VARIABLES, Array
+
+
+class Series:
+    """The last `capacity` minutes of the six variables."""
+
+    def __init__(self, capacity: int) -> None:
+        if capacity < 1:
+            raise ValueError(f"a series of {capacity} minutes")
+        self.capacity = capacity
+        self._lines = np.full((capacity + capacity // 8 + 1, len(VARIABLES)), np.nan, np.float32)
+        self._start = self._end = 0
+        self._next_minute = 0
+
+    def __len__(self) -> int:
+        return self._end - self._start
+
+    @property
+    def first_minute(self) -> int:
+        """The minute of the oldest line."""
+        return self._next_minute - len(self)
+
+    @property
+    def last_minute(self) -> int | None:
+        """The minute of the newest line; None while there is none."""
+        return self._next_minute - 1 if len(self) else None
+
+    def append(self, minute: int, powers_w: Array) -> bool:
+        """Take in a minute; those left out in between become unknown. False for one that is past.
+
+        A clock that was set back by more than the capacity makes the series start anew.
+        """
+        if not len(self) or abs(minute - self._next_minute) >= self.capacity:
+            self._start = self._end = 0
+            self._next_minute = minute
+        if minute < self._next_minute:
+            return False
+        gap = minute - self._next_minute
+        self._make_room(gap + 1)
+        self._lines[self._end : self._end + gap] = np.nan
+        self._lines[self._end + gap] = powers_w
+        self._end += gap + 1
+        self._next_minute = minute + 1
+        self._start = max(self._start, self._end - self.capacity)
+        return True
+
+    def _make_room(self, count: int) -> None:
+        if self._end + count <= len(self._lines):
+            return
+        kept = self._lines[max(self._start, self._end - self.capacity + count) : self._end]
+        self._lines[: len(kept)] = kept  # numpy minds that they overlap
+        self._start, self._end = 0, len(kept)
+
+    def last(self, count: int) -> Array:
+        """The newest lines (up to `count`, 6): a view, good until the next `append`."""
+        return self._lines[max(self._start, self._end - count) : self._end]
+
+    def at(self, minute: int, count: int) -> Array:
+        """Lines (count, 6) from a minute on, NaN where there are none; if all are there a view, good until
+        the next `append`."""
+        first = minute - self.first_minute
+        if first >= 0 and first + count <= len(self):
+            return self._lines[self._start + first : self._start + first + count]
+        found = np.full((count, len(VARIABLES)), np.nan, np.float32)
+        low, high = max(first, 0), min(first + count, len(self))
+        if low < high:
+            found[low - first : high - first] = self._lines[self._start + low : self._start + high]
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory, full or empty."""
+        return self._lines.nbytes

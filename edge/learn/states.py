@@ -1,0 +1,95 @@
+"""The seven states of a variable: nothing, five steps up to a greatest power, and above (thesis table 4.11).
+
+The thesis cuts at fifths of MAX_POWER for every variable alike. Its authors wished for boundaries that
+follow what a variable really does; so they may also be given, or fitted to the quantiles of a series.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .terms import STATES, VARIABLES, ZERO_W, Array, States
+
+_LIMITS = STATES - 1
+_LEAST_RATIO = 1.01  # between neighbouring limits, so that no state is empty by construction
+_FURTHEST = 2.0 * _LIMITS  # in steps: what lies beyond is all the same to a model
+
+
+class StateScale:
+    """Upper limits of the first six states of each variable, in W; the first one is always 1 mW."""
+
+    def __init__(self, limits_w: Array) -> None:
+        limits_w = np.ascontiguousarray(limits_w, np.float32)
+        if limits_w.shape != (len(VARIABLES), _LIMITS):
+            raise ValueError(f"limits of states: {limits_w.shape} instead of {(len(VARIABLES), _LIMITS)}")
+        if (
+            not np.isfinite(limits_w).all()
+            or not (np.diff(limits_w) > 0).all()
+            or limits_w.min() < ZERO_W / 2
+        ):
+            raise ValueError("limits of states: must rise from state to state")
+        self.limits_w = limits_w
+
+    @classmethod
+    def of_max_power(cls, max_power_w: float) -> "StateScale":
+        """Fifths of the greatest power, alike for all variables (thesis). Raises ValueError."""
+        return cls.of_limits([[max_power_w * step / 5 for step in range(1, _LIMITS)]] * len(VARIABLES))
+
+    @classmethod
+    def of_limits(cls, limits_w: Sequence[Sequence[float]]) -> "StateScale":
+        """Five rising limits in W for each variable. Raises ValueError."""
+        rows = np.array([[ZERO_W, *row] for row in limits_w], np.float32)
+        return cls(rows)
+
+    @classmethod
+    def fitted(cls, powers_w: Array) -> "StateScale":
+        """Limits that share what is not 0 evenly among six states; `powers_w` (n, 6), NaN where unknown.
+
+        A variable that is always 0 gets the limits of 1 kW. Raises ValueError.
+        """
+        rows = []
+        for column in np.asarray(powers_w, np.float64).reshape(-1, len(VARIABLES)).T:
+            values = column[column >= ZERO_W]  # NaN is not
+            row = (
+                np.quantile(values, [step / _LIMITS for step in range(1, _LIMITS)])
+                if len(values)
+                else 1000.0 * np.arange(1, _LIMITS) / 5
+            )
+            for at in range(len(row)):
+                below_w = row[at - 1] if at else 2 * ZERO_W
+                row[at] = max(row[at], _LEAST_RATIO * below_w)
+            rows.append(row.tolist())
+        return cls.of_limits(rows)
+
+    def of(self, powers_w: Array) -> States:
+        """The states of powers (..., 6): 0 to 6, -1 where unknown."""
+        powers_w = np.asarray(powers_w, np.float32)
+        states: States = (powers_w[..., None] >= self.limits_w).sum(-1, dtype=np.int8)
+        states[np.isnan(powers_w)] = -1
+        return states
+
+    def position(self, powers_w: Array) -> Array:
+        """Powers (..., 6) in steps: 1 at the first limit above zero, 2 at the next; straight between.
+
+        With the limits of the thesis this is P / (0.2 MAX_POWER). NaN stays NaN.
+        """
+        powers_w = np.asarray(powers_w, np.float32)
+        found = np.empty_like(powers_w)
+        steps = np.arange(_LIMITS, dtype=np.float32)
+        for variable, limits in enumerate(self.limits_w):
+            knots = np.concatenate(([0.0], limits[1:]))
+            value = powers_w[..., variable]
+            beyond = np.maximum(value - knots[-1], 0.0) / (knots[-1] - knots[-2])
+            found[..., variable] = np.minimum(np.interp(value, knots, steps) + beyond, _FURTHEST)
+        return found
+
+    def check(self, limits_w: Array) -> None:
+        """Raises ValueError unless something learnt with these limits is of use with this scale."""
+        if not np.array_equal(limits_w, self.limits_w):
+            raise ValueError("learnt with other limits of states")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StateScale) and bool((self.limits_w == other.limits_w).all())
+
+    def __hash__(self) -> int:
+        return hash(self.limits_w.tobytes())

@@ -1,0 +1,40 @@
+"""Weather as an input of models, past and foretold, where a source is configured."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .terms import Array
+
+
+class Weather(Protocol):
+    """Where the weather comes from."""
+
+    def at(self, minutes: NDArray[np.int64]) -> Array:
+        """Irradiance in W/m2 and temperature in degrees Celsius (n, 2) at minutes (n,); NaN where unknown."""
+
+
+class WeatherTable:
+    """Weather from given points, straight between them; unknown outside and across long gaps."""
+
+    def __init__(self, minutes: NDArray[np.int64], values: Array, longest_gap_min: int = 180) -> None:
+        self._minutes = np.asarray(minutes, np.int64)
+        self._values = np.asarray(values, np.float32)
+        if self._values.shape != (len(self._minutes), 2) or not (np.diff(self._minutes) > 0).all():
+            raise ValueError("weather: rising minutes, and irradiance and temperature of each, are needed")
+        self._longest_gap_min = longest_gap_min
+
+    def at(self, minutes: NDArray[np.int64]) -> Array:
+        """See `Weather`."""
+        found = np.full((len(minutes), 2), np.nan, np.float32)
+        if not len(self._minutes):
+            return found
+        right = np.searchsorted(self._minutes, minutes).clip(0, len(self._minutes) - 1)
+        left = (right - (self._minutes[right] > minutes)).clip(0)
+        known = (self._minutes[left] <= minutes) & (self._minutes[right] >= minutes)
+        known &= self._minutes[right] - self._minutes[left] <= self._longest_gap_min
+        for column in range(2):
+            values = np.interp(minutes, self._minutes, self._values[:, column])
+            found[known, column] = values[known]
+        return found

@@ -1,0 +1,66 @@
+"""Files that tell of other times: past minutes to begin with, the weather that was and is foretold.
+
+CSV with a header, plain or gzipped. Times are those of the local civil clock, YYYY-MM-DDTHH:MM; whatever
+follows is ignored. An empty field is unknown.
+"""
+
+import csv
+import gzip
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from ..learn.terms import VARIABLES
+from ..learn.weather import WeatherTable
+
+_EPOCH = datetime(1970, 1, 1)
+_MINUTE_LENGTH = 16  # of YYYY-MM-DDTHH:MM
+
+
+class PastError(ValueError):
+    """The file cannot be used; the message names file, line and field."""
+
+
+def minutes_of(path: Path) -> Iterator[tuple[int, list[float]]]:
+    """Minute and six powers in W of each line. Raises PastError."""
+    return _lines(path, [f"{each}_w" for each in VARIABLES])
+
+
+def weather_of(path: Path) -> WeatherTable:
+    """Irradiance and temperature. Raises PastError."""
+    rows = list(_lines(path, ["irradiance_w_m2", "temperature_c"]))
+    minutes = np.array([minute for minute, _ in rows], np.int64)
+    values = np.array([value for _, value in rows], np.float32).reshape(-1, 2)
+    try:
+        return WeatherTable(minutes, values)
+    except ValueError as error:
+        raise PastError(f"{path}: {error}") from None
+
+
+def _lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[float]]]:
+    number = 1
+    try:
+        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+            rows = csv.reader(file)
+            header = next(rows, [])
+            missing = {"timestamp", *columns} - set(header)
+            if missing:
+                raise PastError(f"{path}: column {', '.join(sorted(missing))} is missing")
+            time_at, *value_at = (header.index(name) for name in ("timestamp", *columns))
+            for row in rows:
+                number += 1
+                values = [float(row[at]) if row[at] else float("nan") for at in value_at]
+                yield _minute(row[time_at]), values
+    except PastError:
+        raise
+    except (OSError, EOFError) as error:
+        raise PastError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    except (ValueError, IndexError, csv.Error) as error:
+        raise PastError(f"{path}, line {number}: {error}") from None
+
+
+def _minute(text: str) -> int:
+    since = datetime.fromisoformat(text[:_MINUTE_LENGTH]) - _EPOCH
+    return since.days * 1440 + since.seconds // 60

@@ -1,0 +1,245 @@
+"""One scope of the learning twin, a node or the microgrid: its minutes, its learner, its predictions.
+
+All that takes long (taking up the past, training) is a job in small pieces; whoever drives the node says
+when the next one may run. A job may be left at any piece, by a kill too: what was learnt is kept whole.
+"""
+
+import json
+import random
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..learn.learner import Learner, LearnerSettings
+from ..learn.model import TrainingReport
+from ..learn.states import StateScale
+from ..learn.terms import DAY_MIN, HORIZONS_MIN, VARIABLES, Array
+from ..learn.weather import Weather
+from .learning_settings import ScopeSettings
+from .minute import RunningMinute
+from .past import PastError, minutes_of
+
+_WEEK_MIN = 7 * DAY_MIN
+_FIT_FROM_MIN = DAY_MIN  # quantiles of less than a day would miss half of what happens
+_KEEP_EVERY_MIN = 60  # a card is worn by writes, and what an hour taught is taught again
+_LINES = 50  # of the past, in one piece of work
+
+
+class Keeper(Protocol):
+    """Where minutes, predictions and what was learnt survive a restart: the history."""
+
+    def note_minute(self, scope: str, minute: int, powers_w: Sequence[float]) -> None: ...
+    def note_prediction(
+        self, scope: str, minute: int, model: str, limits_w: Sequence[Sequence[float]], probabilities: bytes
+    ) -> None: ...
+    def keep(self, name: str, data: bytes) -> None: ...
+    def kept(self, name: str) -> bytes | None: ...
+    def minutes(self, scope: str, first: int, last: int) -> Iterator[list[tuple[Any, ...]]]: ...
+    def first_minute(self, scope: str) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What was foretold after a minute: probabilities (6, 4, 7) of the states at the horizons."""
+
+    minute: int
+    probabilities: Array
+
+    def likeliest(self) -> dict[str, dict[str, list[float]]]:
+        """For people: the most likely state (1 to 7) and its probability, by variable and horizon."""
+        best, sure = self.probabilities.argmax(-1) + 1, self.probabilities.max(-1)
+        return {
+            variable: {
+                str(horizon): [int(best[v, h]), round(float(sure[v, h]), 3)]
+                for h, horizon in enumerate(HORIZONS_MIN)
+            }
+            for v, variable in enumerate(VARIABLES)
+        }
+
+
+class Scope:
+    """See the module."""
+
+    def __init__(self, settings: ScopeSettings, keeper: Keeper, weather: Weather | None, seed: int) -> None:
+        """Raises ValueError for options that the model does not know."""
+        self.settings = settings
+        self.name = settings.scope
+        self.running = RunningMinute()
+        self.prediction: Prediction | None = None
+        self.report: TrainingReport | None = None
+        self.trainings = self.rejected = self.faults = 0
+        self.trouble = ""
+        self.ready = False  # the past has been taken up
+        self._keeper, self._weather, self._seed = keeper, weather, seed
+        self._waiting: deque[tuple[int, list[float]]] = deque(maxlen=DAY_MIN)  # minutes while not ready
+        self._job: Iterator[None] | None = None
+        self._kept_minute = -_KEEP_EVERY_MIN
+        self._again_minute = 0  # after a failure
+        limits = keeper.kept(f"{self.name}/limits") if settings.fitted else None
+        self._fitted = limits is not None
+        self.learner = self._make(StateScale.of_limits(json.loads(limits)) if limits else _scale(settings))
+
+    @property
+    def scale(self) -> StateScale:
+        """Its states."""
+        return self.learner.settings.scale
+
+    # ---- minutes ------------------------------------------------------------------------------
+
+    def begin(self, minute: int) -> None:
+        """Take up the past before that minute, and what was learnt from it."""
+        self._job = self._take_up(minute)
+
+    def close(self, minute: int, now_s: float) -> bool:
+        """A minute is over; whether there is a prediction from it."""
+        powers_w = self.running.close(now_s)
+        if powers_w is None:
+            return False
+        self._keeper.note_minute(self.name, minute, powers_w)
+        if not self.ready:
+            self._waiting.append((minute, powers_w))
+            return False
+        return self._observe(minute, powers_w)
+
+    def _observe(self, minute: int, powers_w: list[float]) -> bool:
+        if not self.learner.observe(minute, np.array(powers_w, np.float32)):
+            return False
+        if self._fit_when_known(minute):
+            self._waiting.append((minute, powers_w))
+            return False
+        probabilities = self.learner.predict()
+        if probabilities is None:
+            self.prediction = None
+            return False
+        self.prediction = Prediction(minute, probabilities)
+        packed = probabilities.astype("<f2").tobytes()
+        limits_w = self.scale.limits_w.tolist()
+        self._keeper.note_prediction(self.name, minute, self.settings.model, limits_w, packed)
+        return True
+
+    # ---- work ---------------------------------------------------------------------------------
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a job is under way or due."""
+        return self._job is not None or self._training_due
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a job is under way."""
+        return self._job is not None
+
+    def work(self) -> None:
+        """One small piece of a job. A failure is counted, and tried again after a while."""
+        job = self._job = self._job or self._train()
+        try:
+            next(job)
+        except StopIteration:
+            if self._job is job:  # it may have begun another
+                self._job = None
+        except Exception as error:  # a model that fails must not stop the node
+            self.faults += 1
+            self.trouble = f"{type(error).__name__}: {error}"
+            self._again_minute = (self.learner.series.last_minute or 0) + self.settings.train_every_min
+            self._job = None
+            self._catch_up()
+
+    @property
+    def _training_due(self) -> bool:
+        newest = self.learner.series.last_minute or 0
+        return self.ready and newest >= self._again_minute and self.learner.training_due
+
+    def _train(self) -> Iterator[None]:
+        report = yield from self.learner.training()
+        self.report = report
+        self.trainings += 1
+        self.rejected += not report.accepted
+        if (self.learner.series.last_minute or 0) - self._kept_minute >= _KEEP_EVERY_MIN:
+            self.keep()
+
+    def keep(self) -> None:
+        """Have what was learnt survive a restart."""
+        if self.ready:
+            self._kept_minute = self.learner.series.last_minute or 0
+            self._keeper.keep(f"{self.name}/learnt", self.learner.save())
+
+    # ---- the past -----------------------------------------------------------------------------
+
+    def _take_up(self, before: int) -> Iterator[None]:
+        learnt = self._keeper.kept(f"{self.name}/learnt")
+        loaded = learnt is not None and self._load(learnt)
+        first = before - self.settings.memory_days * DAY_MIN if loaded else 0
+        for count, line in enumerate(self._past(first, before)):
+            if line:
+                self.learner.observe(line[0], np.array(line[1], np.float32))
+            if count % _LINES == 0:
+                yield
+        self._catch_up()
+        self._fit_when_known(before)
+
+    def _load(self, learnt: bytes) -> bool:
+        try:
+            self.learner.load(learnt)
+        except ValueError as error:  # of another model, or other states: it is learnt anew
+            self.trouble = str(error)
+            return False
+        return True
+
+    def _catch_up(self) -> None:
+        """The minutes that came meanwhile; from now on each is taken in as it comes."""
+        self.ready = True
+        while self._waiting:
+            self._observe(*self._waiting.popleft())
+
+    def _past(self, first: int, before: int) -> Iterator[tuple[int, list[float]] | None]:
+        """Minutes of the file, then those of the history; None now and then while there is nothing yet."""
+        oldest = self._keeper.first_minute(self.name)
+        oldest = before if oldest is None else min(oldest, before)
+        if self.settings.history_file and oldest > before - self.settings.memory_days * DAY_MIN:
+            yield from self._of_file(self.settings.history_file, oldest)
+        for rows in self._keeper.minutes(self.name, first, before - 1):
+            for minute, *powers_w in rows:
+                yield minute, [float("nan") if each is None else each for each in powers_w]
+
+    def _of_file(self, path: Path, before: int) -> Iterator[tuple[int, list[float]] | None]:
+        """Minutes of long ago are moved by whole weeks, so that they end when the history begins."""
+        last = before
+        try:
+            for minute, _ in minutes_of(path):
+                last = minute
+                yield None
+            weeks_min = max(0, (before - 1 - last) // _WEEK_MIN * _WEEK_MIN)
+            for minute, powers_w in minutes_of(path):
+                yield (minute + weeks_min, powers_w) if minute + weeks_min < before else None
+        except PastError as error:
+            self.trouble = str(error)
+
+    def _fit_when_known(self, minute: int) -> bool:
+        """Once, when enough is known: states that follow it, and a learner that begins anew with them."""
+        series = self.learner.series
+        if not self.settings.fitted or self._fitted or len(series) < _FIT_FROM_MIN:
+            return False
+        scale = StateScale.fitted(series.last(len(series)))
+        self._keeper.keep(f"{self.name}/limits", json.dumps(scale.limits_w[:, 1:].tolist()).encode())
+        self._fitted = True
+        self.learner = self._make(scale)
+        self.ready = False
+        self.begin(minute)
+        return True
+
+    def _make(self, scale: StateScale) -> Learner:
+        asked = self.settings
+        settings = LearnerSettings(
+            scale, asked.model, asked.memory_days * DAY_MIN, asked.train_every_min, asked.first_training_min,
+            self._weather, asked.options,
+        )  # fmt: skip
+        return Learner(settings, random.Random(self._seed))
+
+
+def _scale(settings: ScopeSettings) -> StateScale:
+    fifths_w = tuple(settings.max_power_w * step / 5 for step in range(1, 6))
+    return StateScale.of_limits([settings.boundaries.get(each, fifths_w) for each in VARIABLES])

@@ -1,0 +1,136 @@
+"""Learning in a process of its own: memory step by step, the time of a prediction and of trainings.
+
+Run as a module it measures and prints JSON: a fresh process, since what is imported stays.
+"""
+
+import json
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+MODELS: dict[str, dict[str, Any]] = {
+    "mixture": {"model": "mixture"},
+    "lstm": {"model": "lstm"},
+    "lstm 2x50": {"model": "lstm", "options": {"layers": 2, "cells": 50}},
+    "lstm_thesis": {"model": "lstm_thesis"},
+    "markov": {"model": "markov"},
+}
+PI3 = 10  # times slower than this machine: an estimate, not measured
+RIVALS_MB = (
+    "thesis (Keras service): hundreds of MB; tflite-runtime with numpy 1.26 alone 30, ai-edge-litert 21"
+)
+_DAYS = 4  # of history; there is room for 30
+_TIMES = 200
+
+
+def measure(names: tuple[str, ...] = tuple(MODELS)) -> dict[str, Any]:
+    """The figures `learning`, by model; each in a process of its own."""
+    found = {}
+    for name in names:
+        command = [sys.executable, "-m", "host_tools.bench.learning", name]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        found[name] = json.loads(output)
+    return found
+
+
+def _memory_mb() -> tuple[float, float]:
+    """RSS now and at its greatest."""
+    with open("/proc/self/status") as status:
+        lines = dict(line.split(":", 1) for line in status)
+    return tuple(int(lines[key].split()[0]) / 1024 for key in ("VmRSS", "VmHWM"))  # type: ignore[return-value]
+
+
+def _minute(minute: int, rng: random.Random) -> list[float]:
+    """Made-up powers with a rhythm, in W."""
+    hour = minute % 1440 / 60
+    requested = max(0.0, (8000 if 7 <= hour < 19 and minute % 15 < 7 else 2000) + rng.gauss(0, 800))
+    produced = 9000 + 12_000 * max(0.0, math.sin((hour - 6) / 12 * math.pi))
+    supplied = min(requested, produced)
+    return [requested, produced, supplied, supplied, requested - supplied, produced - supplied]
+
+
+class _Probe:
+    """Two scopes, as a node has them, and the memory after each step."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.steps_mb: dict[str, float] = {}
+        import edge.__main__
+        import edge.meter.bus
+        import edge.net.mqtt
+        import edge.runtime
+
+        self._note("node without learning")
+        import numpy as np
+
+        self._note("numpy")
+        import edge.learn.networks  # noqa: F401
+
+        self._note("models and TFLite")
+        from edge.learn.learner import Learner, LearnerSettings
+        from edge.learn.states import StateScale
+
+        scale = StateScale.of_max_power(30_000.0)
+        self._learners = [Learner(LearnerSettings(scale, **settings), random.Random(n)) for n in range(2)]
+        self._note("two scopes, 30 days each")
+        rng, self._rows = random.Random(1), []
+        for minute in range(_DAYS * 1440):
+            powers = np.array(_minute(minute, rng), np.float32)
+            for learner in self._learners:
+                learner.observe(minute, powers)
+            if minute < 1440:
+                self._rows.append(powers)
+        self._note("history")
+
+    def _note(self, what: str) -> None:
+        self.steps_mb[what] = _memory_mb()[0]
+
+    def run(self) -> dict[str, Any]:
+        """All figures of one model."""
+        first = self._training(0)
+        self._training(1)
+        updates = [self._training(number % 2) for number in range(6)]
+        self._note("after trainings")
+        self.steps_mb["at its peak"] = _memory_mb()[1]
+        predictions = self._predictions()
+        return {
+            "steps_mb": self.steps_mb,
+            "added_mb": self.steps_mb["at its peak"] - self.steps_mb["node without learning"],
+            "predict_s": {
+                "median": statistics.median(predictions),
+                "p95": sorted(predictions)[-_TIMES // 20],
+            },
+            "first_cpu_s": first["cpu_s"],
+            "update_cpu_s": statistics.median(each["cpu_s"] for each in updates),
+            "slice_cpu_s": statistics.median(each["slice_s"] for each in updates),
+            "slices": updates[0]["slices"],
+        }
+
+    def _training(self, scope: int) -> dict[str, Any]:
+        slices, start = [], time.process_time()
+        for _ in self._learners[scope].training():
+            slices.append(time.process_time() - start)
+            start = time.process_time()
+        slices.append(time.process_time() - start)
+        return {"cpu_s": sum(slices), "slice_s": max(slices), "slices": len(slices)}
+
+    def _predictions(self) -> list[float]:
+        """Seconds of CPU for a minute of both scopes: all variables, all horizons."""
+        found = []
+        for number in range(_TIMES):
+            for learner in self._learners:
+                learner.observe(_DAYS * 1440 + number, self._rows[number])
+            start = time.process_time()
+            for learner in self._learners:
+                learner.predict()
+            found.append(time.process_time() - start)
+        return found[1:]
+
+
+if __name__ == "__main__":
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    print(json.dumps(_Probe(MODELS[sys.argv[1]]).run()))

@@ -1,0 +1,1 @@
+"""Measured data through the learning of a node: scores, plots, shipped models."""

@@ -1,0 +1,64 @@
+"""The card of a shipped model: what it is, what it learned from, how well it does beside persistence."""
+
+import hashlib
+import re
+from typing import Any
+
+_SHA256 = re.compile(r"sha256 `([0-9a-f]{64})`")
+
+
+def card(facts: dict[str, Any], content: bytes, measured: dict[str, Any]) -> str:
+    """Markdown."""
+    given = " ".join(f"--set {facts['model']}.{key}={value}" for key, value in facts["options"].items())
+    command = f"python -m host_tools train {facts['name']} --data FILE --model {facts['model']}"
+    command += f"{' ' + given if given else ''}{' --raw' if facts['raw'] else ''}"
+    command += f" --test-days {facts['judged_days']:g} --seed {facts['seed']}"
+    production = ""
+    if facts["scope"] == "cluster":
+        production = f", production {'as recorded' if facts['raw'] else 'repaired'}"
+    models, outputs = measured["output"]
+    lines = [
+        f"# {facts['name']}.tflite",
+        "",
+        f"- sha256 `{hashlib.sha256(content).hexdigest()}`, {len(content):,} bytes",
+        f"- model `{facts['model']}`: {models} networks side by side, {measured['input'][-1]} inputs each "
+        f"({measured['inputs']}), {outputs} outputs, int8 weights, one call a minute, state kept inside",
+        f"- learned from the first {facts['learned_days']:g} days of `{facts['data']}` {facts['node']}"
+        f" ({facts['scope']} scope{production}); the data are not shipped",
+        f"- states: greatest power {facts['max_power_w']:,.0f} W; inputs are in fifths of it, so that",
+        "  another greatest power may be configured",
+        "- use: the model option `start` with the path of this file",
+        "",
+        f"Scores of the int8 file itself over the {facts['judged_days']:g} days after those it learned from,",
+        "without any training on them, minute by minute. A node goes on learning and does better.",
+        "",
+        *_table("horizon", facts["by_horizon"], " min"),
+        "",
+        *_table("variable", {**facts["by_variable"], "mean": facts["mean"]}, ""),
+        "",
+        "Made by:",
+        "",
+        f"    {command}",
+        f"    python -m host_tools export {facts['name']}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(first: str, rows: dict[str, dict[str, float]], unit: str) -> list[str]:
+    found = [
+        f"| {first} | accuracy % | persistence % | most frequent state % | log loss | Brier |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, means in rows.items():
+        shares = [f"{100 * means[key]:.1f}" for key in
+                  ("accuracy", "persistence_accuracy", "majority_accuracy")]  # fmt: skip
+        found.append(
+            f"| {name}{unit} | {' | '.join(shares)} | {means['log_loss']:.3f} | {means['brier']:.3f} |"
+        )
+    return found
+
+
+def checksum_on(text: str) -> str | None:
+    """The sha256 that a card states."""
+    found = _SHA256.search(text)
+    return found and found[1]

@@ -1,0 +1,100 @@
+"""What an evaluation leaves behind: tables, scores.json, intervals.json, statistics.json."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from edge.learn.terms import HORIZONS_MIN, VARIABLES
+
+from .judge import Interval, Verdict, cells
+
+WIDTH = 112  # letters of a table
+_ALL = slice(None)
+
+
+def table(verdicts: list[Verdict], title: str, seed: int) -> Table:
+    """Of one task: a row a variable and model, a column a horizon, everywhere beside persistence."""
+    shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    shown.add_column("variable")
+    shown.add_column("model", no_wrap=True)
+    for horizon_min in HORIZONS_MIN:
+        shown.add_column(f"{horizon_min} min", justify="right")
+    for name in ("mean %", "95 %", "lead 95 %", "log loss", "Brier"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    rows = [(name, at) for at, name in enumerate(VARIABLES)] + [("mean", _ALL)]
+    for name, which in rows:
+        first = verdicts[0]
+        for rival, key in (
+            ("(persistence)", "persistence_accuracy"),
+            ("(most frequent)", "majority_accuracy"),
+        ):
+            each = [first.means(which, number)[key] for number in range(len(HORIZONS_MIN))]
+            shown.add_row(
+                name, rival, *map(_percent, each), _percent(first.means(which, _ALL)[key]), style="dim"
+            )
+            name = ""
+        for one in verdicts:
+            each = [one.means(which, number)["accuracy"] for number in range(len(HORIZONS_MIN))]
+            whole, limits = one.means(which, _ALL), one.intervals(which, _ALL, seed)
+            shown.add_row(
+                "", one.model, *map(_percent, each), _percent(whole["accuracy"]), _range(limits["accuracy"]),
+                _range(limits["lead"]), f"{whole['log_loss']:.3f}", f"{whole['brier']:.3f}",
+                style="bold" if which == _ALL else "",
+            )  # fmt: skip
+        shown.add_section()
+    return shown
+
+
+def lines(verdicts: list[Verdict]) -> list[dict[str, Any]]:
+    """What stands in scores.json: one line a variable, horizon and model; None where nothing was foretold."""
+    found = []
+    for one in verdicts:
+        record = one.task.record
+        for variable, horizon_min, at, number in cells():
+            n = one.count(at, number)
+            means = {key: round(value, 6) if n else None for key, value in one.means(at, number).items()}
+            found.append({
+                "data": record.data, "node": record.node, "scope": record.scope, "model": one.model,
+                "variable": variable, "horizon_min": horizon_min, "n": n, **means,
+            })  # fmt: skip
+    return found
+
+
+def intervals(verdicts: list[Verdict], seed: int) -> list[dict[str, Any]]:
+    """What stands in intervals.json: 95 % by blocks of a day of accuracy, lead over persistence, log loss."""
+    found = []
+    for one in verdicts:
+        record = one.task.record
+        places = [(name, horizon_min, at, number) for name, horizon_min, at, number in cells()]
+        places += [("mean", horizon_min, _ALL, at) for at, horizon_min in enumerate(HORIZONS_MIN)]  # type: ignore[misc]
+        places.append(("mean", "mean", _ALL, _ALL))  # type: ignore[arg-type]
+        for name, horizon_min, at, number in places:
+            limits = {key: value and [round(each, 6) for each in value]
+                      for key, value in one.intervals(at, number, seed).items()}  # fmt: skip
+            found.append({"data": record.data, "node": record.node, "model": one.model, "variable": name,
+                          "horizon_min": horizon_min, **limits})  # fmt: skip
+    return found
+
+
+def write(verdicts: list[Verdict], out: Path, seed: int) -> None:
+    """All files but the plots."""
+    out.mkdir(parents=True, exist_ok=True)
+    statistics = [
+        {"data": one.task.record.data, "node": one.task.record.node, "scope": one.task.record.scope,
+         "model": one.model, "by_variable_and_horizon": one.report()}
+        for one in verdicts
+    ]  # fmt: skip
+    files = {"scores": lines(verdicts), "intervals": intervals(verdicts, seed), "statistics": statistics}
+    for name, content in files.items():
+        (out / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _range(limits: Interval) -> str:
+    return f"{100 * limits[0]:.1f}..{100 * limits[1]:.1f}" if limits else "-"

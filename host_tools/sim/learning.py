@@ -1,0 +1,36 @@
+"""How well the nodes of a simulated microgrid foretold their states: the mean over all of them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from edge.hindsight import scores
+from edge.learn.terms import HORIZONS_MIN, VARIABLES
+from edge.node import Node
+
+_KEYS = ("accuracy", "persistence_accuracy", "majority_accuracy", "log_loss")
+_EVER = 2**40  # minutes
+
+
+def scored(nodes: Iterable[Node]) -> dict[str, Any] | None:
+    """By scope the number of predictions that can be judged and their mean scores; None without any."""
+    sums: dict[str, dict[str, float]] = {}
+    for node in nodes:
+        for scope in node.learning.scopes if node.learning else ():
+            store = node.history
+            found = scores(store, scope, 0, _EVER) if store else {}
+            for model in found.values():
+                _add(sums.setdefault(scope, {}), model["scores"])
+    return {scope: _means(each) for scope, each in sums.items() if each.get("n")} or None
+
+
+def _add(sums: dict[str, float], report: dict[str, Any]) -> None:
+    for variable in VARIABLES:
+        for horizon in HORIZONS_MIN:
+            cell = report[variable][str(horizon)]
+            sums["n"] = sums.get("n", 0) + cell["n"]
+            for key in _KEYS:
+                sums[key] = sums.get(key, 0.0) + cell["n"] * (cell[key] or 0.0)
+
+
+def _means(sums: dict[str, float]) -> dict[str, Any]:
+    return {"n": int(sums["n"])} | {key: round(sums[key] / sums["n"], 4) for key in _KEYS}

@@ -1,0 +1,201 @@
+"""The history: what was written comes back, whatever happened to the process, the disk or the file."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edge.clock import VirtualClock
+from edge.history.store import DAY_MIN, Store
+from edge.history.writer import Writer
+
+POWERS = (100.0, 200.5, 90.0, 80.0, 10.0, None)
+LIMITS = [[0.001, 100.0, 200.0, 300.0, 400.0, 500.0]] * 6
+NOW = 28_000_000  # a minute of 2023
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "history.sqlite", VirtualClock())
+
+
+def reopened(store, **days):
+    store.close()
+    return Store(store.path, VirtualClock(), **days)
+
+
+def minutes(store, scope="node", first=0, last=2**40):
+    return [row for rows in store.minutes(scope, first, last) for row in rows]
+
+
+def test_minutes_come_back_in_order_and_by_scope(store):
+    for minute in (NOW + 1, NOW, NOW + 2):
+        store.note_minute("node", minute, POWERS)
+    store.note_minute("cluster", NOW, [1.0] * 6)
+    store = reopened(store)
+    assert minutes(store) == [(NOW + i, *POWERS) for i in range(3)]
+    assert minutes(store, "cluster") == [(NOW, *[1.0] * 6)]
+    assert minutes(store, first=NOW + 1, last=NOW + 1) == [(NOW + 1, *POWERS)]
+    assert store.first_minute("node") == NOW
+
+
+def test_more_minutes_than_are_read_at_a_time(store):
+    for start in range(0, 1500, 500):
+        for minute in range(start, start + 500):
+            store.note_minute("node", NOW + minute, POWERS)
+        assert store.write()
+    assert [row[0] for row in minutes(store)] == list(range(NOW, NOW + 1500))
+
+
+def test_predictions_come_back_with_who_made_them(store):
+    store.note_prediction("node", NOW, "markov", LIMITS, b"\x01" * 336)
+    store.note_prediction("node", NOW + 1, "lstm", LIMITS, b"\x02" * 336)
+    store = reopened(store)
+    found = [each for some in store.predictions("node", 0, 2**40) for each in some]
+    assert [(each.minute, each.model, each.probabilities[0]) for each in found] == [
+        (NOW, "markov", 1), (NOW + 1, "lstm", 2),
+    ]  # fmt: skip
+    assert found[0].limits_w == tuple(tuple(row) for row in LIMITS)
+    assert list(store.predictions("cluster", 0, 2**40)) == []
+
+
+def test_what_is_kept_is_replaced_as_a_whole(store):
+    store.keep("node", b"old" * 100_000)
+    assert store.kept("node") == b"old" * 100_000  # also before it is written
+    store.write()
+    store.keep("node", b"new")
+    store = reopened(store)
+    assert (store.kept("node"), store.kept("cluster")) == (b"new", None)
+
+
+def test_what_is_too_old_is_forgotten(tmp_path):
+    store = Store(tmp_path / "h.sqlite", VirtualClock(), minutes_days=2, predictions_days=1)
+    for day in range(6):
+        store.note_minute("node", NOW + day * DAY_MIN, POWERS)
+        store.note_prediction("node", NOW + day * DAY_MIN, "markov", LIMITS, b"p")
+        store.write()
+    assert [row[0] for row in minutes(store)] == [NOW + day * DAY_MIN for day in (3, 4, 5)]
+    assert [f.minute for some in store.predictions("node", 0, 2**40) for f in some] == [
+        NOW + 4 * DAY_MIN, NOW + 5 * DAY_MIN,
+    ]  # fmt: skip
+
+
+def test_a_clock_set_back_costs_nothing(store):
+    store.note_minute("node", NOW, POWERS)
+    store.write()
+    store.note_minute("node", 10, POWERS)
+    store = reopened(store)
+    assert [row[0] for row in minutes(store)] == [10, NOW]
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 300, b"SQLite format 3\x00" + b"\xff" * 5000])
+def test_a_damaged_file_is_set_aside_and_a_new_one_begun(store, content):
+    store.path.write_bytes(content)
+    assert minutes(store) == []
+    store.note_minute("node", NOW, POWERS)
+    assert store.write()
+    assert minutes(store) == [(NOW, *POWERS)]
+    assert store.path.with_suffix(".unreadable").read_bytes() == content
+    assert store.set_aside == 1
+
+
+def test_a_file_damaged_while_open_is_set_aside(store):
+    for minute in range(2000):
+        store.note_minute("node", NOW + minute, POWERS)
+        if minute % 500 == 499:
+            store.write()
+    store.close()
+    content = bytearray(store.path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    store.path.write_bytes(content)
+    store.note_minute("node", NOW, POWERS)
+    assert store.write()
+    assert minutes(store) == [(NOW, *POWERS)]
+    assert store.set_aside == 1
+
+
+def test_a_file_of_another_version_is_set_aside(store):
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+        connection.execute("CREATE TABLE minutes (other TEXT)")
+    connection.close()
+    store.note_minute("node", NOW, POWERS)
+    assert store.write()
+    assert store.set_aside == 1
+
+
+def test_a_full_disk_loses_nothing_at_first_and_is_bounded(tmp_path, caplog):
+    clock, folder = VirtualClock(), tmp_path / "gone"
+    folder.write_text("a file where a folder should be")
+    store = Store(folder / "h.sqlite", clock)
+    for minute in range(5000):
+        store.note_minute("node", NOW + minute, POWERS)
+        if minute % 10 == 0:
+            clock.advance_to(minute * 60.0)
+            assert not store.write()
+    assert store.failures == 500
+    assert store.stats()["waiting"] <= 800
+    assert store.lost == 5000 - store.stats()["waiting"]
+    assert sum("cannot be written" in each.message for each in caplog.records) == 84  # once an hour
+    folder.unlink()
+    assert store.write()
+    assert minutes(store)[-1][0] == NOW + 4999
+
+
+def test_a_disk_that_fills_up_while_writing(store):
+    store.note_minute("node", NOW, POWERS)
+    assert store.write()
+    store._connection.execute("PRAGMA max_page_count = 6")  # SQLite then says what it says of a full disk
+    store.keep("node", bytes(100_000))
+    store.note_minute("node", NOW + 1, POWERS)
+    assert not store.write()
+    assert minutes(store) == [(NOW, *POWERS)]
+    assert store.write()  # the file was opened anew, without the limit: there is room again
+    assert len(minutes(store)) == 2
+    assert store.kept("node") == bytes(100_000)
+
+
+def test_a_kill_at_any_moment_leaves_whole_transactions(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from edge.clock import SystemClock; "
+        "from edge.history.store import Store\n"
+        "store = Store(Path(sys.argv[1]), SystemClock())\n"
+        "for minute in range(10**6):\n"
+        "    store.note_minute('node', minute, [1.0] * 6); store.note_minute('cluster', minute, [1.0] * 6)\n"
+        "    store.keep('node', str(minute).encode() * 9000); store.write(); print(minute, flush=True)\n"
+    )
+    path = tmp_path / "h.sqlite"
+    for _ in range(3):
+        path.unlink(missing_ok=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        )
+        said = [int(process.stdout.readline()) for _ in range(25)]
+        time.sleep(0.003)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        store = Store(path, VirtualClock())
+        node, cluster = minutes(store), minutes(store, "cluster")
+        assert [row[0] for row in node] == [row[0] for row in cluster] == list(range(len(node)))
+        assert len(node) > said[-1]
+        assert store.kept("node") == str(len(node) - 1).encode() * 9000
+        assert store.failures == 0
+
+
+def test_the_writer_writes_soon_and_at_its_end(store):
+    writer = Writer(store)
+    writer.start()
+    store.note_minute("node", NOW, POWERS)
+    deadline_s = time.monotonic() + 10
+    while not store.written and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    assert minutes(store) == [(NOW, *POWERS)]
+    store.note_minute("node", NOW + 1, POWERS)
+    writer.stop()
+    assert len(minutes(store)) == 2
