@@ -30,11 +30,12 @@ _MEASURED = "gym"  # devices of all kinds, and a neighbour on either side
 _START_HOUR, _SEED, _GRID_W = 10.0, 1, 10_000.0
 _SPEED = 10.0  # powers change every 3 s, meters are read every second: contracts come and go
 _START_TIMEOUT_S = 30.0
+_PATIENCE_S = 240.0  # beyond the duration, for trainings on a busy machine
 _LOOK_EVERY_S, _PRINT_EVERY_S = 0.5, 5.0
 _HOG_EXTRA_MB = 64
 _PAST_DAYS, _MAX_POWER_W = 30, 6000.0
 _NONE = "none"
-_FEW_STEPS = "first_steps = 60; least_steps = 60"  # of the first training: it takes its memory, not its time
+_FEW_STEPS = "first_steps = 16; least_steps = 16"  # of the first training: it takes its memory, not its time
 _ANY_LOAD = 1000.0  # of a core: here training does not wait for a quiet machine
 
 
@@ -87,7 +88,12 @@ class Outcome:
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command line of `memtest`."""
     parser = commands.add_parser("memtest", help="run a full node under a hard memory limit")
-    parser.add_argument("--duration", type=float, default=100.0, help="seconds (default 100)")
+    parser.add_argument(
+        "--duration",
+        type=float,
+        default=100.0,
+        help="seconds, longer while nothing is learnt yet (default 100)",
+    )
     parser.add_argument("--limit-mb", type=int, default=64, help="memory of the node (default 64)")
     parser.add_argument("--prosumers", type=int, help="at least so many on the node (default: as generated)")
     parser.add_argument("--learn", default="lstm", choices=(_NONE, *MODELS),
@@ -223,8 +229,8 @@ def _follow(node: Building, process: "subprocess.Popen[bytes]", probe: Probe, du
         outcome.failures.append(str(error))
         return outcome
     began_s = time.monotonic()
-    while process.poll() is None and outcome.seconds < duration_s:
-        time.sleep(min(_LOOK_EVERY_S, duration_s - outcome.seconds))
+    while process.poll() is None and (outcome.seconds < duration_s or _may_learn(outcome, duration_s)):
+        time.sleep(min(_LOOK_EVERY_S, max(0.1, duration_s - outcome.seconds)))
         outcome.seconds = time.monotonic() - began_s
         probe.look_at_process()
         probe.look_at_group()
@@ -251,6 +257,12 @@ def _not_well(outcome: Outcome) -> list[str]:
     if not outcome.validated:
         failures.append("the node validated no contract: it did nothing that could need memory")
     return failures
+
+
+def _may_learn(outcome: Outcome, duration_s: float) -> bool:
+    """Whether what is to be learnt is not there yet and may still come."""
+    scopes = outcome.learning.get("scopes")
+    return bool(scopes and _not_learnt(outcome)) and outcome.seconds < duration_s + _PATIENCE_S
 
 
 def _not_learnt(outcome: Outcome) -> list[str]:

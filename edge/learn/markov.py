@@ -7,6 +7,7 @@ contexts have chains of their own: `weekday` (weekend or not), `weather` (four c
 """
 
 import random
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -106,15 +107,14 @@ class Markov:
             return None
         spread = np.eye(STATES)[self._states][:, None]
         found = np.empty((len(VARIABLES), len(HORIZONS_MIN), STATES), np.float32)
-        matrices: dict[tuple[int, int], NDArray[np.float64]] = {}
-        for step in range(1, HORIZONS_MIN[-1] + 1):
-            minute = self._minute + step
-            place = self._context_of(minute), slot_of(minute)
-            if place not in matrices:
-                matrices[place] = self.matrices(*place)
-            spread = spread @ matrices[place]
-            if step in HORIZONS_MIN:
-                found[:, HORIZONS_MIN.index(step)] = spread[:, 0]
+        places = [(self._context_of(minute), slot_of(minute)) for minute in
+                  range(self._minute + 1, self._minute + 1 + HORIZONS_MIN[-1])]  # fmt: skip
+        matrices = {place: self.matrices(*place) for place in set(places)}
+        done = 0
+        for horizon, until in enumerate(HORIZONS_MIN):
+            for place, steps in groupby(places[done:until]):
+                spread = spread @ np.linalg.matrix_power(matrices[place], len(list(steps)))
+            found[:, horizon], done = spread[:, 0], until
         return found
 
     def matrices(self, context: int, slot: int) -> NDArray[np.float64]:

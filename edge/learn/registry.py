@@ -15,6 +15,7 @@ MODELS = {
     "majority": "majority:Majority",
     "markov": "markov:Markov",
     "lstm": "lstm:Lstm",
+    "mixture": "mixture:Mixture",
     "lstm_thesis": "lstm_thesis:LstmThesis",
 }
 
