@@ -22,7 +22,7 @@ storm: FIRST ?= 50
 provision: NODE ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim storm test lint format bench memtest image image-test deploy provision micropython clean
+.PHONY: help setup run sim storm test deploy-test lint format bench memtest image image-test deploy provision micropython clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ storm: $(READY) ## play the storms that make test leaves out (SEEDS= FIRST= OUT=
 
 test: $(READY) ## run the tests (ARGS= for pytest)
 	$(PYTHON) -m pytest $(ARGS)
+
+deploy-test: $(READY) ## run the long proofs of deployment that make test leaves out (ARGS= for pytest)
+	$(PYTHON) -m pytest -m proof $(ARGS)
 
 lint: $(READY) ## check style, formatting and types
 	$(PYTHON) -m ruff check .

@@ -85,9 +85,7 @@ def _download(job: Job) -> tuple[list[packages.Package], dict[str, packages.Pack
     apt = packages.Apt(job.cache, job.suite)
     apt.update()
     installed = apt.fetch_with_needs(packages.ROOT)
-    return installed, {
-        name: apt.fetch(name) for name in (packages.KERNEL, packages.FIRMWARE, packages.BUSYBOX)
-    }
+    return installed, apt.fetch(packages.KERNEL, packages.FIRMWARE, packages.BUSYBOX)
 
 
 def _configure(job: Job, root: Path) -> None:

@@ -14,6 +14,7 @@ from ..setup.debs import SetupError, debian_archive, keyring, run
 
 ARCHITECTURE = "arm64"
 _COMPONENTS = "main non-free-firmware"
+_FIELD = re.compile(r"^(Package|Version|Architecture|Depends): (.+)$", re.MULTILINE)
 _INSTALLS = re.compile(r"^Inst (\S+) \((\S+) .*\[(\w+)\]\)")
 
 # What the node's root is made of; apt adds what they depend on.
@@ -66,16 +67,29 @@ class Apt:
         self._run("apt-get", *install, "--download-only", *names)
         return sorted((self._package(*each) for each in planned), key=lambda each: each.name)
 
-    def fetch(self, name: str) -> Package:
-        """One package; for an empty one that only points to the newest, that. Raises SetupError."""
-        shown = self._run("apt-cache", "show", "--no-all-versions", name)
-        newest = re.search(rf"^Depends: ({name.rpartition('-')[0]}-\d\S*)", shown, re.MULTILINE)
-        if newest:
-            return self.fetch(newest[1])
-        fields = dict(re.findall(r"^(Version|Architecture): (\S+)$", shown, re.MULTILINE))
-        package = self._package(name, fields["Version"], fields["Architecture"])
-        self._run("apt-get", "download", name)  # compares checksums if it has it
-        return package
+    def fetch(self, *names: str) -> dict[str, Package]:
+        """Packages without their needs, by these names; instead of an empty one that only points to the
+        newest, that. Raises SetupError.
+        """
+        shown = self._show(*names)
+        real = {name: _pointed_to(name, shown[name]) or name for name in names}
+        shown |= self._show(*(set(real.values()) - shown.keys()))
+        self._run("apt-get", "download", *real.values())  # compares checksums of what it has
+        return {
+            name: self._package(each, shown[each]["Version"], shown[each]["Architecture"])
+            for name, each in real.items()
+        }
+
+    def _show(self, *names: str) -> dict[str, dict[str, str]]:
+        """The fields of packages, by name."""
+        if not names:
+            return {}
+        shown = self._run("apt-cache", "show", "--no-all-versions", *names).strip()
+        records = [dict(_FIELD.findall(record)) for record in shown.split("\n\n")]
+        found = {record["Package"]: record for record in records}
+        if missing := [name for name in names if name not in found]:
+            raise SetupError(f"Debian has no package {', '.join(missing)}")
+        return found
 
     def _package(self, name: str, version: str, architecture: str) -> Package:
         file = f"{name}_{version.replace(':', '%3a')}_{architecture}.deb"
@@ -87,6 +101,8 @@ class Apt:
             "APT::Architectures": ARCHITECTURE,
             "APT::Sandbox::User": "root",  # apt would else hand downloads to its own user
             "Acquire::Languages": "none",
+            "Acquire::Retries": "2",
+            "Acquire::http::Timeout": "20",
             "Dir::Cache": self._folder,
             "Dir::Cache::archives": self.archives,
             "Dir::Etc::sourcelist": self._folder / "sources.list",
@@ -97,6 +113,11 @@ class Apt:
         }
         words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
         return run([program, *words, *arguments], cwd=self.archives)
+
+
+def _pointed_to(name: str, fields: dict[str, str]) -> str | None:
+    newest = re.match(rf"({re.escape(name.rpartition('-')[0])}-\d\S*)", fields.get("Depends", ""))
+    return newest[1] if newest else None
 
 
 def unpack(packages: list[Package], root: Path) -> None:

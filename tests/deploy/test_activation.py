@@ -132,6 +132,7 @@ def test_a_staged_file_lies_in_its_folder_or_is_refused(name, node):
     assert node.activate("stage", "config", given=tar({name or "lib/x": b"x"})).returncode == REFUSED
 
 
+@pytest.mark.proof
 def test_only_one_activation_at_a_time(node, pc):
     start_with(node, pc)
     send(node, fake_release(pc, "unwell", faults=1))
@@ -144,6 +145,7 @@ def test_only_one_activation_at_a_time(node, pc):
     assert node.runs() == "old"
 
 
+@pytest.mark.proof
 def test_a_trial_that_is_told_to_end_goes_back(node, pc):
     start_with(node, pc)
     send(node, fake_release(pc, "unwell", faults=1))
@@ -155,6 +157,7 @@ def test_a_trial_that_is_told_to_end_goes_back(node, pc):
     assert (node.runs(), node.status()["trial"]) == ("old", False)
 
 
+@pytest.mark.proof
 def test_rollback_returns_to_previous_and_back_again_and_at_last_to_the_factory(node, pc):
     fake_release(node.root / "opt/edge", "factory")
     start_with(node, pc, "one")
@@ -195,6 +198,7 @@ runpy.run_path({program!r}, run_name="__main__")
 """
 
 
+@pytest.mark.proof
 def test_a_power_cut_at_any_step_leaves_the_old_version_with_its_configuration(node, pc):
     """The machine goes down at the n-th sync, for every n until a trial gets through."""
     start_with(node, pc)

@@ -1,4 +1,7 @@
-"""Deployments to a node on this machine, over a real sshd: well, unwell, cut off, refused."""
+"""Deployments to a node on this machine, over a real sshd: well, unwell, cut off, refused.
+
+What takes long is marked as a proof and runs in `make deploy-test`.
+"""
 
 import getpass
 import os
@@ -49,7 +52,7 @@ class Operator:
         return source_tree(self.folder / name, change)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def out(tmp_path_factory):
     """Where releases are built: what one test has built the next need not."""
     return tmp_path_factory.mktemp("releases")
@@ -105,7 +108,10 @@ STARTS_BUT_IS_UNWELL = append(
 )
 
 
-@pytest.mark.parametrize("fault", [DOES_NOT_START, STARTS_BUT_IS_UNWELL], ids=["does not start", "is unwell"])
+@pytest.mark.parametrize("fault", [
+    pytest.param(DOES_NOT_START, id="does not start"),
+    pytest.param(STARTS_BUT_IS_UNWELL, id="is unwell", marks=pytest.mark.proof),
+])  # fmt: skip
 def test_a_broken_version_is_rolled_back_and_the_old_one_is_healthy(fault, node, before, operator, capsys):
     began_s = time.monotonic()
     assert operator.deploy(node, source=operator.version("broken", fault), wait=5) == 1
@@ -119,6 +125,7 @@ def test_a_broken_version_is_rolled_back_and_the_old_one_is_healthy(fault, node,
     tell(capsys, f"broken version over loopback: {seconds:.1f} s until the old one is healthy")
 
 
+@pytest.mark.proof
 def test_a_first_version_that_is_broken_leaves_nothing_running_and_says_so(node, operator, capsys):
     assert operator.deploy(node, source=operator.version("broken", DOES_NOT_START), wait=3) == 1
     assert node.status()["current"] is None
@@ -126,6 +133,7 @@ def test_a_first_version_that_is_broken_leaves_nothing_running_and_says_so(node,
     assert "nothing" in capsys.readouterr().err
 
 
+@pytest.mark.proof
 def test_a_copy_that_is_killed_leaves_the_old_version_running_and_is_taken_up_again(
     node, before, operator, capsys
 ):
@@ -158,6 +166,7 @@ def test_a_copy_that_is_killed_leaves_the_old_version_running_and_is_taken_up_ag
     assert copied < 10, "what had arrived was not sent again"
 
 
+@pytest.mark.proof
 def test_a_trial_goes_to_its_end_when_the_connection_is_lost(node, before, operator):
     source = operator.version("unwell", STARTS_BUT_IS_UNWELL)
     process = subprocess.Popen(
@@ -176,6 +185,7 @@ def test_a_trial_goes_to_its_end_when_the_connection_is_lost(node, before, opera
     assert not node.status()["trial"]
 
 
+@pytest.mark.proof
 def test_a_file_that_is_corrupted_on_the_way_is_refused(node, before, operator, capsys):
     source = operator.version("changed", append("__init__.py", "# to be corrupted\n"))
     built = build_release(*node.kind(), source, operator.out).folder
@@ -202,6 +212,7 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(node, before, ope
     assert (files(), node.runs()) == (was, before)
 
 
+@pytest.mark.proof
 def test_a_new_configuration_and_keys_come_with_it_and_a_wrong_one_is_taken_back(node, before, operator):
     made = operator.made / node.name
     make_folder(made / "config", {"node.toml": node.toml + "# second\n", "acl": "x\n"})
@@ -233,6 +244,7 @@ def test_a_node_that_is_not_there_is_told(node, operator, capsys):
     assert "no such name" in capsys.readouterr().err
 
 
+@pytest.mark.proof
 def test_another_machine_at_a_nodes_address_is_refused(node, operator, tmp_path, capsys):
     assert operator.deploy(node, "--dry") == 0
     impostor = NodeStandIn(tmp_path / "impostor").open_door(operator.key.with_suffix(".pub"))
@@ -249,6 +261,7 @@ def test_a_machine_that_is_no_node_is_told(node, operator, capsys):
     assert "is it a node" in capsys.readouterr().err
 
 
+@pytest.mark.proof
 def test_all_goes_on_past_a_node_that_fails_and_ends_with_a_table(node, operator, tmp_path, capsys):
     other = NodeStandIn(tmp_path / "other", "primary", "127.0.0.2", node.port)
     other.open_door(operator.key.with_suffix(".pub"))

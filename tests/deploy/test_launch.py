@@ -54,6 +54,7 @@ def test_a_release_never_confirmed_is_given_up_after_three_starts_then_previous_
     assert node.runs() == "factory"
 
 
+@pytest.mark.proof
 def test_clean_ends_count_nothing_and_a_confirmed_release_is_never_given_up(node):
     add(node, "good", link="previous")
     trial = add(node, "new", confirmed=False, link="current")
