@@ -12,7 +12,8 @@ from pathlib import Path
 VERSION = 1
 VARIABLES = ("requested", "produced", "consumed", "supplied", "missing", "available")
 _CACHE_KB = 256  # SQLite takes up to 2 MB otherwise
-_LOG_PAGES = 256  # of 4 kB, after which the log is carried over
+_PAGE_BYTES = 512  # a minute changes two or three pages: of 4 kB each, a card would be written twice as much
+_LOG_PAGES = 2048  # after which the log is carried over: 1 MB
 _BUSY_S = 2.0
 _TABLES = f"""
 CREATE TABLE minutes (
@@ -40,6 +41,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")

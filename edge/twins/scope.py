@@ -25,7 +25,7 @@ from .past import PastError, minutes_of
 
 _WEEK_MIN = 7 * DAY_MIN
 _FIT_FROM_MIN = DAY_MIN  # quantiles of less than a day would miss half of what happens
-_KEEP_EVERY_MIN = 60  # a card is worn by writes, and what an hour taught is taught again
+_KEEP_EVERY_MIN = 720  # a card is worn by writes, and what half a day taught is taught again
 _LINES = 50  # of the past, in one piece of work
 
 
