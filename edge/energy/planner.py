@@ -112,7 +112,10 @@ class Planner:
 
     def _became_ready(self, wall_s: float) -> bool:
         day = int((wall_s - self.settings.ready_hour * 3600) // _DAY_S)
-        before, self._day = self._day, day
+        before = self._day
+        if before is not None and day == before - 1:
+            return False  # the clock was set back by up to a day: today's run is not made twice
+        self._day = day
         return before is not None and day > before
 
     def _ask(self, now_s: float, number: int) -> None:

@@ -14,9 +14,16 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+<<<<<<< HEAD
 from . import chain, learning, simulation, space
 
 _PARTS = ("imports", "space", "one_node", "chain", "hops", "sim", "learning")
+=======
+from . import chain, cpu, simulation, space
+
+_PARTS = ("imports", "space", "one_node", "chain", "hops", "sim")
+_ASKED_FOR = ("cpu",)  # only when named: it needs an image
+>>>>>>> 1bce836844c7bad3be32b4231bfab201499a97b3
 _LIBRARIES = ("orjson", "serial", "paho.mqtt.client", "http.server", "edge.__main__", "edge.node", "numpy")
 _IMPORTER = """
 import sys
@@ -44,7 +51,9 @@ _JAVA = {
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command line of `bench`."""
     parser = commands.add_parser("bench", help="measure tuple space, reactions, latency, traffic, memory")
-    parser.add_argument("--only", choices=_PARTS, action="append")
+    parser.add_argument("--only", choices=[*_PARTS, *_ASKED_FOR], action="append",
+                        help="cpu, instructions a second at rest, needs the image of --node")  # fmt: skip
+    parser.add_argument("--node", default="gym", help="whose image boots for cpu (default gym)")
     parser.add_argument("--out", type=Path, default=Path("build"), help="folder for bench.json")
     parser.set_defaults(command=bench)
 
@@ -61,9 +70,13 @@ def bench(options: argparse.Namespace) -> int:
         "chain": lambda: _chain(figures, console, directory),
         "hops": lambda: _hops(figures, console, directory),
         "sim": lambda: _sim(figures, console),
+<<<<<<< HEAD
         "learning": lambda: _learning(figures, console),
+=======
+        "cpu": lambda: _cpu(figures, console, options.node, directory / "cpu"),
+>>>>>>> 1bce836844c7bad3be32b4231bfab201499a97b3
     }
-    for name in options.only or parts:
+    for name in options.only or _PARTS:
         parts[name]()
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "bench.json").write_text(json.dumps(figures, indent=2) + "\n")
@@ -155,6 +168,7 @@ def _sim(figures: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
+<<<<<<< HEAD
 def _learning(figures: dict[str, Any], console: Console) -> None:
     figures["learning"] = learning.measure()
     models = list(figures["learning"])
@@ -179,6 +193,22 @@ def _learning(figures: dict[str, Any], console: Console) -> None:
 
 def _with_estimate(ms: float) -> str:
     return f"{ms:,.2f} ({ms * learning.PI3:,.1f})" if ms < 100 else f"{ms:,.0f} ({ms * learning.PI3:,.0f})"
+=======
+def _cpu(figures: dict[str, Any], console: Console, node: str, directory: Path) -> None:
+    figures["cpu"] = found = cpu.measure(node, Path("build/image"), directory)
+    table = _table(
+        "the service at rest, in the emulated machine",
+        "instructions a second",
+        "assumed a cycle",
+        "% of a Pi 3 core",
+    )
+    table.add_row(
+        f"{found['instructions_per_s']:,}",
+        str(found["assumed_instructions_per_cycle"]),
+        f"{found['percent_of_a_core']}",
+    )
+    console.print(table, found["method"])
+>>>>>>> 1bce836844c7bad3be32b4231bfab201499a97b3
 
 
 def _table(title: str, *headings: str) -> Table:

@@ -41,7 +41,7 @@ def wheelhouse(arch: str, python: str) -> list[Path]:
 
 
 def _fetch(requirements: list[str], arch: str, python: str, folder: Path) -> None:
-    partial = folder.with_suffix(".partial")
+    partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     command = [

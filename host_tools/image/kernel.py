@@ -5,6 +5,7 @@ static busybox, one script and a dozen modules.
 """
 
 import gzip
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -24,7 +25,7 @@ class Kernel:
         """Raises SetupError."""
         self.folder = (cache / f"{package.name}_{package.version}").resolve()
         if not self.folder.exists():
-            partial = self.folder.with_suffix(".partial")
+            partial = self.folder.with_name(f".{self.folder.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)
             unpack_one(package, partial)
             version = next((partial / "lib/modules").iterdir()).name
@@ -84,10 +85,12 @@ def initramfs(kernel: Kernel, modules: list[str], busybox: Path, script: Path, w
     for source, target in ((busybox, tree / "bin/busybox"), (script, tree / "init")):
         shutil.copyfile(source, target)
         target.chmod(0o755)
+    for path in (tree, *tree.rglob("*")):
+        os.utime(path, (0, 0))  # the same files make the same archive
     packed = work / "initrd.img"
     names = "\n".join(str(path.relative_to(tree)) for path in [tree, *sorted(tree.rglob("*"))])
     archive = subprocess.run(
-        ["cpio", "--create", "--format=newc", "--owner=0:0", "--quiet"],
+        ["cpio", "--create", "--reproducible", "--format=newc", "--owner=0:0", "--quiet"],
         cwd=tree, input=names.encode(), stdout=subprocess.PIPE, check=False,
     )  # fmt: skip
     if archive.returncode:

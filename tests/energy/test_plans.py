@@ -197,3 +197,13 @@ def test_an_unfinished_run_goes_on_after_a_restart():
 def test_a_memory_that_was_never_written_is_refused(memory):
     with pytest.raises((KeyError, ValueError)):
         planner().recall(memory, 0.0)
+
+
+def test_a_clock_that_is_set_back_does_not_make_todays_run_twice():
+    made = Planner(RunSettings(800.0, HOUR, HOUR, 6.0))
+    began = []
+    for now_s, hour in ((0, 5.0), (10, 7.0), (20, 4.0), (30, 6.5), (40, 29.0), (50, 31.0)):
+        made.stage = Stage.IDLE  # each run is over by then
+        made.step(now_s, MIDNIGHT + hour * HOUR, False, 1)
+        began.append(made.stage is Stage.PLANNING)
+    assert began == [False, True, False, False, False, True]

@@ -1,0 +1,75 @@
+"""Idle CPU of the service on a Raspberry Pi 3, from a count of instructions in the booted image.
+
+qemu counts: with `-icount shift=0` the clock of the guest goes on by one nanosecond with each instruction, so
+that what its kernel says the service used, in nanoseconds, is the number of its instructions, kernel calls
+included. How many of them a Cortex-A53 executes in a cycle is an assumption, stated beside the result.
+"""
+
+import re
+import shutil
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..image.emulate import MACHINES, Machine
+from ..image.guest import Guest
+from ..image.tools import need_tools
+from ..image.trial import Trial
+
+CLOCK_HZ = 1.2e9  # of a Pi 3
+IPC = 0.5  # assumed: a core that executes in order, with an interpreter on it
+METHOD = "qemu -icount shift=0: CPU time of edge.service in ns = instructions, user and kernel"
+_BOOT_S, _SETTLE_S, _REST_S = 1200.0, 60.0, 120.0
+_GROUP = "/sys/fs/cgroup/system.slice/edge.service/cpu.stat"
+
+
+def measure(name: str, images: Path, folder: Path) -> dict[str, Any]:
+    """Boot the image of a node, let it rest, count. Raises SetupError, GuestError."""
+    need_tools(emulator=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    trial = Trial(name, _counted(MACHINES["virt"]), images / name / "sd.img", folder.resolve(), 1, 0)
+    trial.prepare()
+    with ExitStack() as stack:
+        stack.enter_context(trial.neighbour)
+        machine = trial.emulator(stack.enter_context(trial.meter()))
+        stack.callback(machine.cut_power)
+        machine.start()
+        trial.guest.wait_for("health", _BOOT_S, lambda: trial.guest.ask("/health"), lambda: machine.running)
+        time.sleep(_SETTLE_S)
+        before, began_s = _counts(trial.guest), time.monotonic()
+        time.sleep(_REST_S)
+        after, seconds = _counts(trial.guest), time.monotonic() - began_s
+    trial.card.unlink()
+    return figures(after[0] - before[0], after[1] - before[1], seconds)
+
+
+def _counted(machine: Machine) -> Machine:
+    """One core: only then can instructions be counted."""
+    words = list(machine.arguments)
+    words[words.index("-smp") + 1] = "1"
+    return replace(machine, arguments=(*words, "-icount", "shift=0,sleep=on"), boot_s=_BOOT_S)
+
+
+def _counts(guest: Guest) -> tuple[float, float]:
+    """Instructions of the service so far, and the guest's own clock in seconds."""
+    said = guest.run(f"cat {_GROUP} /proc/uptime")
+    used_us = re.search(r"^usage_usec (\d+)$", said, re.MULTILINE)
+    assert used_us is not None, said
+    return int(used_us[1]) * 1e3, float(said.splitlines()[-1].split()[0])
+
+
+def figures(instructions: float, guest_s: float, host_s: float) -> dict[str, Any]:
+    """What follows from a count over `guest_s` of the guest's time, which took `host_s`."""
+    per_s = instructions / guest_s
+    return {
+        "method": METHOD,
+        "instructions_per_s": round(per_s),
+        "assumed_instructions_per_cycle": IPC,
+        "clock_hz": CLOCK_HZ,
+        "percent_of_a_core": round(100 * per_s / (IPC * CLOCK_HZ), 2),
+        "guest_s": round(guest_s, 1),
+        "host_s": round(host_s, 1),  # more than guest_s: the emulator was behind, and counts too many
+    }
