@@ -14,16 +14,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-<<<<<<< HEAD
-from . import chain, learning, simulation, space
+from . import chain, cpu, learning, simulation, space
 
 _PARTS = ("imports", "space", "one_node", "chain", "hops", "sim", "learning")
-=======
-from . import chain, cpu, simulation, space
-
-_PARTS = ("imports", "space", "one_node", "chain", "hops", "sim")
 _ASKED_FOR = ("cpu",)  # only when named: it needs an image
->>>>>>> 1bce836844c7bad3be32b4231bfab201499a97b3
 _LIBRARIES = ("orjson", "serial", "paho.mqtt.client", "http.server", "edge.__main__", "edge.node", "numpy")
 _IMPORTER = """
 import sys
@@ -70,11 +64,8 @@ def bench(options: argparse.Namespace) -> int:
         "chain": lambda: _chain(figures, console, directory),
         "hops": lambda: _hops(figures, console, directory),
         "sim": lambda: _sim(figures, console),
-<<<<<<< HEAD
         "learning": lambda: _learning(figures, console),
-=======
         "cpu": lambda: _cpu(figures, console, options.node, directory / "cpu"),
->>>>>>> 1bce836844c7bad3be32b4231bfab201499a97b3
     }
     for name in options.only or _PARTS:
         parts[name]()
@@ -168,7 +159,6 @@ def _sim(figures: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
-<<<<<<< HEAD
 def _learning(figures: dict[str, Any], console: Console) -> None:
     figures["learning"] = learning.measure()
     models = list(figures["learning"])
@@ -193,7 +183,8 @@ def _learning(figures: dict[str, Any], console: Console) -> None:
 
 def _with_estimate(ms: float) -> str:
     return f"{ms:,.2f} ({ms * learning.PI3:,.1f})" if ms < 100 else f"{ms:,.0f} ({ms * learning.PI3:,.0f})"
-=======
+
+
 def _cpu(figures: dict[str, Any], console: Console, node: str, directory: Path) -> None:
     figures["cpu"] = found = cpu.measure(node, Path("build/image"), directory)
     table = _table(
@@ -208,7 +199,6 @@ def _cpu(figures: dict[str, Any], console: Console, node: str, directory: Path) 
         f"{found['percent_of_a_core']}",
     )
     console.print(table, found["method"])
->>>>>>> 1bce836844c7bad3be32b4231bfab201499a97b3
 
 
 def _table(title: str, *headings: str) -> Table:
