@@ -16,7 +16,7 @@ from .terms import DAY_MIN, HORIZONS_MIN, STATES, VARIABLES, Array, States
 _HALF_LIFE_MIN = 4 * DAY_MIN
 _GENERAL, _STAY = 5.0, 0.5  # for how many observations a completion counts
 _STAYING = 0.85  # that a state never seen before stays
-_MOST_SCALE = 1e6
+_MOST_SCALE = 1e30  # a year and more
 
 _VARIABLES, _HORIZONS = np.arange(len(VARIABLES)), np.arange(len(HORIZONS_MIN))
 _FIRST = (np.eye(STATES) * (_STAYING - (1 - _STAYING) / (STATES - 1)) + (1 - _STAYING) / (STATES - 1)).astype(
@@ -25,10 +25,10 @@ _FIRST = (np.eye(STATES) * (_STAYING - (1 - _STAYING) / (STATES - 1)) + (1 - _ST
 
 
 class Counts:
-    """Weights of what came, by variable, horizon, row and state."""
+    """Weights of what came, by row, variable, horizon and state: rows never seen take no memory."""
 
     def __init__(self) -> None:
-        self._counts = np.zeros((len(VARIABLES), len(HORIZONS_MIN), ROWS, STATES), np.float32)
+        self._counts = np.zeros((ROWS, len(VARIABLES), len(HORIZONS_MIN), STATES), np.float32)
         self._scale = 1.0  # of a new observation: it rises instead of the old ones falling
 
     def learn(self, rows: Rows, came: States) -> None:
@@ -39,11 +39,11 @@ class Counts:
             self._scale = 1.0
         known = (rows >= 0) & (came >= 0)
         horizon, context, variable = np.nonzero(known)
-        self._counts[variable, horizon, rows[horizon, context, variable], came[variable]] += self._scale
+        self._counts[rows[horizon, context, variable], variable, horizon, came[variable]] += self._scale
 
     def foretell(self, rows: Rows, states: NDArray[Any]) -> Array:
         """Probabilities (contexts, 6, 4, 7) after rows (contexts, 6), whose states now are `states` (6,)."""
-        seen = self._counts[_VARIABLES[:, None], _HORIZONS, rows[:, :, None]] * np.float32(1 / self._scale)
+        seen = self._counts[rows[:, :, None], _VARIABLES[:, None], _HORIZONS] * np.float32(1 / self._scale)
         general = seen[0] + _STAY * _FIRST[states][:, None]
         general /= general.sum(-1, keepdims=True)
         seen += _GENERAL * general
