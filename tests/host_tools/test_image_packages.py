@@ -25,7 +25,7 @@ class SaidApt(Apt):
     def _run(self, program: str, *arguments: str) -> str:
         self.asked.append((program, *arguments))
         return "\n\n".join(
-            f"Package: {name}\nVersion: {RECORDS[name][0]}\nArchitecture: arm64\nDepends: {RECORDS[name][1]}\n"
+            "Package: {}\nVersion: {}\nArchitecture: arm64\nDepends: {}\n".format(name, *RECORDS[name])
             for name in arguments
             if name in RECORDS
         )
