@@ -107,7 +107,10 @@ def has_grown(trial: Trial, machine: Emulator) -> str:
 
 
 def writes_little(trial: Trial, machine: Emulator) -> str:
-    """What reaches the card in a day, from a few minutes at rest and under contracts that change."""
+    """What reaches the card in a day, from a few minutes at rest and under contracts that change.
+
+    Only rest can fail it, as how often contracts change in a real day is not known; the line tells a miss.
+    """
     a_day = {}
     for name, swing_w in (("at rest", 0.0), ("contracts changing all the time", SWING_W)):
         trial.swing_w = swing_w
@@ -117,7 +120,10 @@ def writes_little(trial: Trial, machine: Emulator) -> str:
     trial.report["written_mb_a_day"] = a_day
     if a_day["at rest"] > MOST_WRITTEN_MB_A_DAY:
         raise GuestError(f"{a_day} MB a day written, at most {MOST_WRITTEN_MB_A_DAY:g} are allowed at rest")
-    return ", ".join(f"{mb} MB a day {name}" for name, mb in a_day.items()) + f", from {WATCHED_S} s each"
+    missed = [name for name, mb in a_day.items() if mb > MOST_WRITTEN_MB_A_DAY]
+    verdict = f"MISSED with {', '.join(missed)}" if missed else "kept"
+    found = ", ".join(f"{mb} MB a day {name}" for name, mb in a_day.items())
+    return f"{found}, from {WATCHED_S} s each; target {MOST_WRITTEN_MB_A_DAY:g} MB a day {verdict}"
 
 
 def _written_mb(trial: Trial, seconds: float) -> float:
