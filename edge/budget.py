@@ -17,7 +17,12 @@ INTERPRETER_MB = 26.8  # CPython 3.11, paho, orjson, pyserial, http.server, our 
 THREAD_KB = 30  # stack touched and thread state of an idle thread
 TLS_KB = 1350  # measured: OpenSSL's own tables and two neighbours' contexts
 LEARNING_MB = 24.0  # numpy, TFLite, SQLite, our modules; measured: RSS beyond a node without learning
-MODEL_MB = {"lstm": 1.0, "lstm_thesis": 4.0, "markov": 1.5}  # of one scope: weights, interpreter, counts
+MODEL_MB = {
+    "lstm": 1.0,
+    "lstm_thesis": 4.0,
+    "markov": 1.5,
+    "mixture": 2.5,
+}  # of one scope: weights, interpreter, counts
 TRAINING_MB = 3.0  # at its peak; only one at a time
 TWIN_KB = 12  # measured: a prosumer twin with its consumer, supplier and LSA shadow
 _LINE_BYTES = 4 * len(VARIABLES)  # of a minute
@@ -68,7 +73,7 @@ def _learning(config: NodeConfig) -> list[Line]:
     ]
     models_mb = sum(MODEL_MB.get(scope.model, 0.0) for scope in scopes)
     lines.append(Line("models", ", ".join(scope.model for scope in scopes), models_mb * 1024))
-    if any(scope.model.startswith("lstm") for scope in scopes):
+    if any(scope.model in ("lstm", "lstm_thesis", "mixture") for scope in scopes):
         lines.append(Line("training", "one at a time, at its peak (measured)", TRAINING_MB * 1024))
     return lines
 

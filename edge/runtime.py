@@ -24,7 +24,7 @@ log = logging.getLogger("edge.runtime")
 
 T = TypeVar("T")
 ASK_TIMEOUT_S = 2.0
-_REST_S = 0.001  # after a piece of work at least; else as long as the piece took
+_REST_S = 0.001  # after a piece of work at least; after one of a training as long as it took
 
 
 class NodeStuck(RuntimeError):
@@ -128,7 +128,7 @@ class Runtime:
                 writer.stop()
 
     def _work(self) -> float:
-        """A piece of what can wait, when nothing else waits; how long to rest then: half of the time."""
+        """A piece of what can wait, when nothing else waits; how long to rest then."""
         node = self._node
         if not node.has_work or self._wake.is_set() or (node.only_training and self.waits_for):
             return math.inf
@@ -138,7 +138,7 @@ class Runtime:
         self.pieces += 1
         self.work_s += used_s
         self.longest_piece_s = max(self.longest_piece_s, used_s)
-        return max(_REST_S, self._clock.now_s() - began_s)
+        return max(_REST_S, self._clock.now_s() - began_s if node.only_training else 0.0)
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler."""

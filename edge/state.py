@@ -1,14 +1,16 @@
-"""What a node remembers across restarts: its incarnation and its contracts, in one small file.
+"""What a node remembers across restarts: its incarnation and its contracts.
 
-Written whole, synced and renamed, so that a power cut leaves the old file or the new one. A file that
-cannot be read is set aside, and the node starts without memory; a disk that cannot be written makes it
-forgetful, never stops it.
+Two files take turns, each written in place and synced: a power cut spoils the one that is being written, its
+checksum says so, and the other holds what was known a save earlier. A file that is made anew and renamed
+costs a card ten times as much. Where neither can be read both are set aside, and the node starts without
+memory; a disk that cannot be written makes it forgetful, never stops it.
 """
 
 import logging
 import os
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import orjson
 
@@ -16,17 +18,33 @@ from .clock import Clock
 
 log = logging.getLogger("edge.state")
 
+SLOTS = ("state.a", "state.b")
 SAVE_EVERY_S = 5.0  # an SD card is worn by writes: contracts change far more often than this
 COMPLAIN_EVERY_S = 3600.0
-_VERSION = 2
+_VERSION = 3
+_BLOCK_BYTES = 4096  # a file grows by these, so that it seldom does: growing costs more writes
+_CHECK_DIGITS = 8
+
+
+def read_slot(data: bytes) -> dict[str, Any] | None:
+    """What a file holds: `memory`, `number` of the save, `saved_s` by the wall clock; None if spoilt."""
+    body = data[_CHECK_DIGITS + 1 :].rstrip()
+    try:
+        if int(data[:_CHECK_DIGITS], 16) != crc32(body):
+            return None
+        found = orjson.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.get("version") == _VERSION else None
 
 
 class StateFile:
     """The memory of a node on disk."""
 
     def __init__(self, directory: Path, clock: Clock) -> None:
-        self._path = directory / "state.json"
+        self._paths = [directory / name for name in SLOTS]
         self._clock = clock
+        self._number = 0
         self._written = b""
         self._saved_s = float("-inf")
         self._complained_s = float("-inf")
@@ -34,26 +52,19 @@ class StateFile:
 
     def load(self) -> dict[str, Any]:
         """The memory, empty where there is none or none that can be read."""
-        try:
-            data = self._path.read_bytes()
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            self._complain("cannot be read", error)
-            return {}
-        try:
-            memory = orjson.loads(data)
-            if isinstance(memory, dict) and memory.get("version") == _VERSION:
-                return memory
-        except orjson.JSONDecodeError:
-            pass
-        aside = self._path.with_suffix(".unreadable")
-        log.warning("%s is not a state file of this version: set aside as %s", self._path, aside.name)
-        try:
-            self._path.replace(aside)
-        except OSError as error:
-            self._complain("cannot be set aside", error)
-        return {}
+        newest: dict[str, Any] = {"number": 0, "memory": {}}
+        spoilt = []
+        for path in self._paths:
+            data = self._read(path)
+            found = read_slot(data)
+            if found and found["number"] > newest["number"]:
+                newest = found
+            elif data and not found:
+                spoilt.append(path)
+        self._number = newest["number"]
+        if spoilt and not newest["number"]:
+            self._set_aside(spoilt)
+        return dict(newest["memory"])
 
     @property
     def due(self) -> bool:
@@ -63,33 +74,63 @@ class StateFile:
     def save(self, memory: dict[str, Any]) -> None:
         """Write the memory if it changed."""
         self._saved_s = self._clock.now_s()
-        data = orjson.dumps({"version": _VERSION, **memory})
+        data = orjson.dumps(memory)
         if data == self._written:
             return
+        number = self._number + 1
+        body = orjson.dumps(
+            {"version": _VERSION, "number": number, "saved_s": round(self._clock.wall_s(), 1),
+             "memory": orjson.Fragment(data)}
+        )  # fmt: skip
         try:
-            self._write(data)
+            _write(self._paths[number % len(SLOTS)], b"%08x %b" % (crc32(body), body))
         except OSError as error:
             self.failures += 1
             self._complain("cannot be written; contracts would not survive a restart", error)
         else:
-            self._written = data
+            self._number, self._written = number, data
 
-    def _write(self, data: bytes) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self._path)
-        directory = os.open(self._path.parent, os.O_RDONLY)
+    def _read(self, path: Path) -> bytes:
         try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+            return path.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            self._complain("cannot be read", error)
+            return b""
+
+    def _set_aside(self, paths: list[Path]) -> None:
+        for path in paths:
+            aside = path.with_name(f"{path.name}.unreadable")
+            log.warning("%s is not a state file of this version: set aside as %s", path, aside.name)
+            try:
+                path.replace(aside)
+            except OSError as error:
+                self._complain("cannot be set aside", error)
 
     def _complain(self, what: str, error: OSError) -> None:
         now_s = self._clock.now_s()
         if now_s - self._complained_s >= COMPLAIN_EVERY_S:
             self._complained_s = now_s
-            log.error("%s %s: %s", self._path, what, error.strerror)
+            log.error("%s %s: %s", self._paths[0].parent, what, error.strerror)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Over what is there; the rest of the last block is filled up."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        size = os.fstat(file).st_size
+        length = max(size, -(-len(data) // _BLOCK_BYTES) * _BLOCK_BYTES)
+        os.pwrite(file, data.ljust(length, b"\n"), 0)
+        if length == size:
+            os.fdatasync(file)
+            return
+        os.fsync(file)
+    finally:
+        os.close(file)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

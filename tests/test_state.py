@@ -4,14 +4,20 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.clock import VirtualClock
-from edge.state import StateFile
+from edge.state import SLOTS, StateFile
 
 
 @pytest.fixture
 def clock():
     return VirtualClock()
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def test_memory_comes_back(tmp_path, clock):
@@ -26,27 +32,53 @@ def test_writes_are_spared(tmp_path, clock):
     assert not state.due
     clock.advance_to(clock.now_s() + 5)
     assert state.due
-    before = os.stat(tmp_path / "state.json").st_mtime_ns
+    before = files(tmp_path)
     state.save({"incarnation": 2})  # nothing new
-    assert os.stat(tmp_path / "state.json").st_mtime_ns == before
+    assert files(tmp_path) == before
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 99}', b"\x00" * 100])
-def test_an_unreadable_file_is_set_aside(tmp_path, clock, content):
-    (tmp_path / "state.json").write_bytes(content)
+def test_two_files_take_turns_and_are_written_over(tmp_path, clock):
+    state = StateFile(tmp_path, clock)
+    for incarnation in range(1, 20):
+        state.save({"incarnation": incarnation, "twins": {"t": "x" * (incarnation % 7)}})
+    assert {name: len(data) for name, data in files(tmp_path).items()} == dict.fromkeys(SLOTS, 4096)
+    assert StateFile(tmp_path, clock).load()["incarnation"] == 19
+
+
+def test_numbers_go_on_after_a_restart(tmp_path, clock):
+    for incarnation in range(1, 6):
+        state = StateFile(tmp_path, clock)
+        assert state.load().get("incarnation", 0) == incarnation - 1
+        state.save({"incarnation": incarnation})
+
+
+@given(st.integers(0, 8191), st.integers(0, 255), st.integers(1, 5000))
+def test_a_write_that_was_cut_off_leaves_the_save_before(tmp_path_factory, cut, byte, size):
+    """Whatever part of the newer file is still of another time, or is nothing."""
+    folder, clock = tmp_path_factory.mktemp("state"), VirtualClock()
+    state = StateFile(folder, clock)
+    for number in (1, 2, 3):
+        state.save({"incarnation": number, "twins": {"t": "y" * size}})
+    newest = folder / SLOTS[3 % 2]
+    data = newest.read_bytes()
+    newest.write_bytes(data[:cut] + bytes([byte]) * len(data[cut:]))
+    found = StateFile(folder, clock).load()["incarnation"]
+    untouched = newest.read_bytes().rstrip() == data.rstrip()
+    assert found == (3 if untouched else 2)
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"version": 99}', b"\x00" * 100, b"00000000 {}"])
+def test_unreadable_files_are_set_aside(tmp_path, clock, content):
+    for slot in SLOTS:
+        (tmp_path / slot).write_bytes(content)
     assert StateFile(tmp_path, clock).load() == {}
-    assert (tmp_path / "state.unreadable").read_bytes() == content
-
-
-def test_a_partial_write_leaves_the_old_memory(tmp_path, clock):
-    StateFile(tmp_path, clock).save({"incarnation": 1})
-    (tmp_path / "state.partial").write_bytes(b'{"version":1,"incarn')
-    assert StateFile(tmp_path, clock).load()["incarnation"] == 1
+    assert files(tmp_path) == {f"{slot}.unreadable": content for slot in SLOTS}
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which every Linux has")
 def test_a_full_disk_is_counted_and_complained_of_once_an_hour(tmp_path, clock, caplog):
-    (tmp_path / "state.partial").symlink_to("/dev/full")
+    for slot in SLOTS:
+        (tmp_path / slot).symlink_to("/dev/full")
     state = StateFile(tmp_path, clock)
     for second in range(0, 3700, 10):
         clock.advance_to(second)

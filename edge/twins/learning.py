@@ -57,7 +57,7 @@ class LearningTwin(Agent):
             except PastError as error:
                 self.trouble = str(error)
         self.scopes = {
-            each.scope: Scope(each, keeper, weather, rng.getrandbits(64)) for each in settings.scopes
+            each.scope: Scope(each, keeper, weather, clock, rng.getrandbits(64)) for each in settings.scopes
         }
         self.minute: int | None = None  # the running one
         self._look_s = -math.inf

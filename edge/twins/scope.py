@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..clock import Clock
 from ..learn.learner import Learner, LearnerSettings
 from ..learn.model import TrainingReport
 from ..learn.states import StateScale
@@ -26,7 +27,8 @@ from .past import PastError, minutes_of
 _WEEK_MIN = 7 * DAY_MIN
 _FIT_FROM_MIN = DAY_MIN  # quantiles of less than a day would miss half of what happens
 _KEEP_EVERY_MIN = 720  # a card is worn by writes, and what half a day taught is taught again
-_LINES = 50  # of the past, in one piece of work
+_PIECE_S = 0.003  # of taking up the past
+_WARM_MIN = 8 * DAY_MIN  # of it, that a model looks at which knows what came before: inputs go back a week
 
 
 class Keeper(Protocol):
@@ -64,7 +66,9 @@ class Prediction:
 class Scope:
     """See the module."""
 
-    def __init__(self, settings: ScopeSettings, keeper: Keeper, weather: Weather | None, seed: int) -> None:
+    def __init__(
+        self, settings: ScopeSettings, keeper: Keeper, weather: Weather | None, clock: Clock, seed: int
+    ) -> None:
         """Raises ValueError for options that the model does not know."""
         self.settings = settings
         self.name = settings.scope
@@ -74,7 +78,7 @@ class Scope:
         self.trainings = self.rejected = self.faults = 0
         self.trouble = ""
         self.ready = False  # the past has been taken up
-        self._keeper, self._weather, self._seed = keeper, weather, seed
+        self._keeper, self._weather, self._clock, self._seed = keeper, weather, clock, seed
         self._waiting: deque[tuple[int, list[float]]] = deque(maxlen=DAY_MIN)  # minutes while not ready
         self._job: Iterator[None] | None = None
         self._kept_minute = -_KEEP_EVERY_MIN
@@ -173,11 +177,16 @@ class Scope:
         learnt = self._keeper.kept(f"{self.name}/learnt")
         loaded = learnt is not None and self._load(learnt)
         first = before - self.settings.memory_days * DAY_MIN if loaded else 0
-        for count, line in enumerate(self._past(first, before)):
-            if line:
+        until_s = self._clock.now_s() + _PIECE_S
+        warm = before - _WARM_MIN if loaded else 0
+        for line in self._past(first, before):
+            if line and line[0] >= warm:
                 self.learner.observe(line[0], np.array(line[1], np.float32))
-            if count % _LINES == 0:
+            elif line:  # for trainings only
+                self.learner.series.append(line[0], np.array(line[1], np.float32))
+            if self._clock.now_s() >= until_s:
                 yield
+                until_s = self._clock.now_s() + _PIECE_S
         self._catch_up()
         self._fit_when_known(before)
 

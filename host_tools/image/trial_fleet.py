@@ -3,8 +3,6 @@
 The image is tried as it is but for its data partition: that gets keys and configurations of this cluster.
 """
 
-import json
-import re
 import shutil
 import sys
 import tomllib
@@ -12,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge.state import SLOTS, read_slot
+
+from ..fleet.shared import OWN_TABLES
 from ..microgrid.launch import to_toml
 from ..setup.debs import REPOSITORY, SetupError, run
 from .data import data_tree
@@ -38,7 +39,7 @@ class TrialFleet:
         deploy = self._folder / "deploy"
         (deploy / "nodes").mkdir(parents=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "trial", "-f", str(self.operator)])
-        shared = {
+        shared = _sections_of_all() | {
             "cluster": {"name": "trial", "port": OUTSIDE},
             "operator": {"public_keys": [str(self.operator.with_suffix(".pub").resolve())]},
             "hosts": {self.name: ["127.0.0.1"], NEIGHBOUR: [_HOST]},
@@ -106,6 +107,12 @@ class TrialFleet:
         shutil.rmtree(work)
 
 
+def _sections_of_all() -> dict[str, Any]:
+    """What deploy/ gives to all nodes, but for what is of the cluster itself."""
+    shared = tomllib.loads((REPOSITORY / "deploy/fleet.toml").read_text())
+    return {name: section for name, section in shared.items() if name not in OWN_TABLES}
+
+
 @dataclass(frozen=True, slots=True)
 class DataFound:
     """What a cut left on the data partition: e2fsck's last word, the memory of the node and its age."""
@@ -122,11 +129,11 @@ def check_data(card: Path, work: Path) -> DataFound:
     try:
         run(["e2fsck", "-E", "journal_only", "-p", str(file)])
         verdict = run(["e2fsck", "-f", "-n", str(file)]).strip().splitlines()[-1]
-        found = run(["debugfs", "-R", "stat /edge/state/state.json", str(file)])
-        written = re.search(r"mtime: 0x([0-9a-f]+)", found)
-        if not written:
-            raise SetupError(f"there is no state on the card: {found[-200:]}")
-        memory = json.loads(run(["debugfs", "-R", "cat /edge/state/state.json", str(file)]))
-        return DataFound(verdict, float(int(written[1], 16)), memory)
+        slots = [run(["debugfs", "-R", f"cat /edge/state/{name}", str(file)]).encode() for name in SLOTS]
+        sound = [found for found in map(read_slot, slots) if found]
+        if not sound:
+            raise SetupError(f"there is no state on the card: {slots}")
+        newest = max(sound, key=lambda found: found["number"])
+        return DataFound(verdict, newest["saved_s"], newest["memory"])
     finally:
         file.unlink()

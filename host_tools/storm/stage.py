@@ -3,6 +3,7 @@
 import random
 
 from edge.net.memory import LinkQuality
+from edge.state import SLOTS, read_slot
 
 from ..world import World, WorldNode
 from .liar import Liar
@@ -113,10 +114,12 @@ class Stage:
 
 
 def _treat_disk(node: WorldNode, how: str) -> None:
-    """Lost: the file is gone. Spoiled: half of it is there."""
-    file = node.config.state_dir / "state.json"
+    """Lost: the files are gone. Spoiled: the one written last is half there."""
+    files = [file for name in SLOTS if (file := node.config.state_dir / name).exists()]
     if how == "lost":
-        file.unlink(missing_ok=True)
-    elif how == "spoiled" and file.exists():
-        data = file.read_bytes()
-        file.write_bytes(data[: len(data) // 2])
+        for file in files:
+            file.unlink()
+    elif how == "spoiled" and files:
+        last = max(files, key=lambda file: (read_slot(file.read_bytes()) or {"number": 0})["number"])
+        data = last.read_bytes()
+        last.write_bytes(data[: len(data) // 2])

@@ -4,6 +4,7 @@ import pytest
 from chain4 import NAMES, build, checked
 
 from edge.net.memory import LinkQuality
+from edge.state import SLOTS, StateFile
 from host_tools.invariants import disagreements
 from host_tools.storm.judge import shown, unsettled
 from host_tools.world import World
@@ -79,7 +80,7 @@ def test_a_restart_without_disk_ends_what_was_promised_and_starts_anew(world, tm
     world.run(30)
     n1 = world.nodes["n1"]
     n1.kill()
-    (n1.config.state_dir / "state.json").unlink()
+    lose_disk(n1)
     n1.boot()
     world.run(20, checked(world))
     assert missing_w(world) == 0
@@ -94,13 +95,18 @@ def test_a_forgotten_life_is_not_taken_for_the_present_one(world):
     change(world, n1, "p", 8)
     world.network.set_quality("n2", "n1", LinkQuality(loss=1.0))
     n1.kill()
-    (n1.config.state_dir / "state.json").unlink()
+    lose_disk(n1)
     n1.boot()
     n1.meters.say("p.total", 40.0)
     change(world, n1, "q", 16)
     world.network.set_quality("n2", "n1", LinkQuality())
     world.run(7, checked(world))
     assert unsettled(world, shown(world)) == set()
+
+
+def lose_disk(node):
+    for slot in SLOTS:
+        (node.config.state_dir / slot).unlink(missing_ok=True)
 
 
 def change(world, node, meter, times):
@@ -116,10 +122,11 @@ def test_a_promise_whose_consumer_lost_interest_meanwhile_is_not_kept(world):
     n1 = world.nodes["n1"]
     n1.meters.say("m.total", 80.0)
     world.run(10)
-    memory = (n1.config.state_dir / "state.json").read_text()
-    assert "n1.a" in memory
     n1.kill()
-    (n1.config.state_dir / "state.json").write_text(memory.replace('"need_w":80.0', '"need_w":0.0'))
+    memory = StateFile(n1.config.state_dir, n1.clock).load()
+    memory["twins"]["a"]["need_w"] = 0.0
+    lose_disk(n1)
+    StateFile(n1.config.state_dir, n1.clock).save(memory)
     n1.boot()
     n1.meters.say("m.total", 0.0)
     n1.meters.say("o.total", 90.0)
