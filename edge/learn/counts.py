@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .contexts import CONTEXTS, ROWS, Rows
 from .terms import DAY_MIN, HORIZONS_MIN, STATES, VARIABLES, Array, States
 
-_HALF_LIFE_MIN = 4 * DAY_MIN
+_HALF_LIFE_MIN = 10 * DAY_MIN
 _GENERAL, _STAY = 5.0, 0.5  # for how many observations a completion counts
 _STAYING = 0.85  # that a state never seen before stays
 _MOST_SCALE = 1e30  # a year and more

@@ -77,7 +77,7 @@ def test_older_days_weigh_less():
         for _ in range(10 * DAY_MIN):
             counts.learn(origins, np.full(6, came, np.int8))
     said = counts.foretell(rows, states)[0, 0, 0]
-    assert said[5] > 4 * said[4] > 0
+    assert said[5] > 1.8 * said[4] > 0
 
 
 def test_a_pool_learns_whom_to_trust():
