@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .clock import Clock, civil_minutes
 from .config import NodeConfig
 from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
+from .learn import lean_numpy
 from .meter.meters import Meters
 from .meter.reading import Reading
 from .net.gateway import Gateway
@@ -92,6 +93,7 @@ class Node:
         from .history.store import Store
 
         try:
+            lean_numpy.prepare()
             from .twins.learning import LearningTwin
         except ImportError as error:
             raise CannotLearn(f"the extra `learn` is not installed: {error}") from error

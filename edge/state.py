@@ -23,6 +23,7 @@ SAVE_EVERY_S = 5.0  # an SD card is worn by writes: contracts change far more of
 COMPLAIN_EVERY_S = 3600.0
 _VERSION = 3
 _BLOCK_BYTES = 4096  # a file grows by these, so that it seldom does: growing costs more writes
+_MOST_BYTES = 1 << 24  # whatever lies there
 _CHECK_DIGITS = 8
 
 
@@ -92,7 +93,8 @@ class StateFile:
 
     def _read(self, path: Path) -> bytes:
         try:
-            return path.read_bytes()
+            with path.open("rb") as file:
+                return file.read(_MOST_BYTES)
         except FileNotFoundError:
             return b""
         except OSError as error:

@@ -1,8 +1,9 @@
-"""LSTM networks, Markov chains and counting models pooled: the default.
+"""LSTM networks, Markov chains, counting models and linear regressions pooled: the default.
 
 Networks know the course of an hour and of a day but change slowly; chains and counts are plain and follow
-a new week at once. What each of them says is pooled with weights that are learnt minute by minute, for
-each variable and horizon its own (`pool`). While the networks are untrained the others speak alone.
+a new week at once; regressions see how far from a limit a power is. What each of them says is pooled with
+weights that are learnt minute by minute, for each variable and horizon its own (`pool`). While the networks
+are untrained the others speak alone.
 """
 
 import random
@@ -19,6 +20,7 @@ from .lstm import Lstm
 from .markov import Markov
 from .model import Training
 from .pool import Pool
+from .regressions import Regressions
 from .series import Series
 from .states import StateScale
 from .terms import HORIZONS_MIN, STATES, VARIABLES, Array
@@ -26,8 +28,8 @@ from .weather import Weather
 
 _KEPT_MIN = 64  # minutes whose sayings wait for what comes
 _AGES_MIN = np.array(HORIZONS_MIN)
-_CHAINS, _NETWORKS = len(CONTEXTS), len(CONTEXTS) + 1  # their places among the experts
-_EXPERTS = len(CONTEXTS) + 2
+_CHAINS = len(CONTEXTS)  # places among the experts: counts come first
+_REGRESSIONS, _NETWORKS, _EXPERTS = _CHAINS + 1, _CHAINS + 2, _CHAINS + 3
 _WINDOW_DAYS = 60  # of the chains
 
 
@@ -51,6 +53,7 @@ class Mixture:
         self._networks = Lstm(scale, rng, weather, **options)
         self._chains = Markov(scale, rng, weather, window_days=_WINDOW_DAYS)
         self._contexts, self._counts, self._pool = Contexts(scale), Counts(), Pool(_EXPERTS)
+        self._regressions = Regressions()
         self._welcome = False  # whether the networks take part
         self._minute = self._learnt_minute = -1
         self._known = np.zeros(len(VARIABLES), bool)  # whether a state ever was
@@ -74,11 +77,14 @@ class Mixture:
         """See `Model`."""
         self._networks.observe(minute, powers_w)
         self._chains.observe(minute, powers_w)
+        self._regressions.take_in(minute, self._scale.position(powers_w))
         states = self._scale.of(powers_w)
         if minute > self._learnt_minute:
             origins = (minute - _AGES_MIN) % _KEPT_MIN
             there = self._minutes[origins] == minute - _AGES_MIN
-            self._counts.learn(np.where(there[:, None, None], self._rows[origins], -1), states)
+            rows = np.where(there[:, None, None], self._rows[origins], -1)
+            self._counts.learn(rows, states)
+            self._regressions.learn(minute, (states >= 0)[:, None] & (rows[:, 0] >= 0).T)
             logs = self._logs[origins, :, :, np.arange(len(origins))].transpose(1, 2, 0, 3).astype(np.float32)
             self._pool.learn(np.where(there[:, None], logs, np.nan), states)
             self._learnt_minute = minute
@@ -90,13 +96,16 @@ class Mixture:
         rows = self._contexts.rows()
         self._rows[at], self._minutes[at], self._minute = np.where(known, rows, -1), minute, minute
         if minute + HORIZONS_MIN[-1] > self._learnt_minute:
-            self._say(at, rows)
+            self._say(minute, rows)
             self._logs[at, :, ~known] = np.nan  # nothing is learnt from what was not seen
 
-    def _say(self, at: int, rows: NDArray[np.int32]) -> None:
-        """What counts and chains say; the networks are taken to say what the others do on average."""
+    def _say(self, minute: int, rows: NDArray[np.int32]) -> None:
+        """What all but the networks say; those are taken to say what the others do on average."""
+        at = minute % _KEPT_MIN
         said = self._logs[at, :_NETWORKS]
-        said[:_CHAINS] = Pool.logs(self._counts.foretell(rows, self._states))
+        counted = self._counts.foretell(rows, self._states)
+        said[:_CHAINS] = Pool.logs(counted)
+        said[_REGRESSIONS] = Pool.logs(self._regressions.foretell(minute, counted[0, :, :, 0]))
         chains = self._chains.predict()
         said[_CHAINS] = said[:_CHAINS].mean(0) if chains is None else Pool.logs(chains)
         self._logs[at, _NETWORKS] = said.mean(0)
@@ -110,7 +119,7 @@ class Mixture:
         networks = self._networks.predict()
         logs = self._logs[at].astype(np.float32)
         if unseen.any():
-            self._say(at, self._contexts.rows())
+            self._say(self._minute, self._contexts.rows())
             logs = self._logs[at].astype(np.float32)
             self._logs[at, :, unseen] = np.nan
         if networks is not None:
@@ -126,7 +135,8 @@ class Mixture:
         return self._networks.train(history)
 
     def _fixed(self) -> dict[str, NDArray[Any]]:
-        return {**self._pool.arrays(), "limits": self._scale.limits_w}
+        learnt = {**self._pool.arrays(), **self._regressions.arrays()}
+        return {**learnt, "limits": self._scale.limits_w}
 
     def save(self) -> bytes:
         """See `Model`."""
@@ -156,6 +166,7 @@ class Mixture:
         self._networks.load(loose["networks"].tobytes())
         self._chains.load(chains)
         self._pool.take_up(arrays)
+        self._regressions.take_up(arrays)
         self._counts, self._learnt_minute = counts, learnt_minute
         self._welcome = facts.get("welcome") is True
         self._minutes[:] = -1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.state import SLOTS
 from host_tools.__main__ import main
 from host_tools.meter.fault import Fault
 from host_tools.microgrid.launch import Microgrid, Pace
@@ -176,19 +177,18 @@ def test_a_state_folder_that_cannot_be_made_ends_the_node_with_code_3(tmp_path):
     assert "node.state_dir" in building.log_tail()
 
 
-def test_a_full_disk_is_reported_and_the_node_trades_on(tmp_path):
+def test_a_state_that_cannot_be_written_is_reported_and_the_node_trades_on(tmp_path):
     microgrid = Microgrid(plans()[:1], tmp_path, Pace(power_period_s=0.5))
     building = microgrid.buildings[0]
     building.plan.neighbours.clear()
-    state = building.directory / "state"
-    state.mkdir()
-    (state / "state.partial").symlink_to("/dev/full")
+    for slot in SLOTS:
+        (building.directory / "state" / slot).mkdir(parents=True)
     with microgrid:
         wait_for(
             lambda: "state cannot be written" in str(building.ask("/health")["troubles"]), 15, "it is said"
         )
         wait_for(lambda: served(building), 10, "it trades all the same")
-        assert "No space left" in building.log_tail()
+        assert "Is a directory" in building.log_tail()
 
 
 def test_a_wrong_configuration_ends_the_node_with_code_1(tmp_path):

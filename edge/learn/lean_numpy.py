@@ -1,0 +1,30 @@
+"""numpy without the parts that the node never touches: what numpy 2 does by itself, for numpy 1.26 too.
+
+tflite-runtime wants numpy 1, which loads all of these when it is imported. Measured on x86-64: 10.4 MB of
+RSS with this, 14.6 without. A part that somebody does touch is loaded then.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import LazyLoader
+from types import ModuleType
+
+_LATER = {f"numpy.{part}" for part in ("ctypeslib", "fft", "ma", "polynomial", "random")}
+
+
+class _Later:
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target) if name in _LATER else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = LazyLoader(spec.loader)
+        return spec
+
+
+def prepare() -> None:
+    """To be called before the first import of numpy; afterwards it changes nothing."""
+    if "numpy" not in sys.modules and _Later not in sys.meta_path:
+        sys.meta_path.insert(0, _Later)
