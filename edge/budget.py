@@ -16,12 +16,12 @@ from .space.tuplespace import TupleSpace
 INTERPRETER_MB = 26.8  # CPython 3.11, paho, orjson, pyserial, http.server, our modules: RSS, x86-64
 THREAD_KB = 30  # stack touched and thread state of an idle thread
 TLS_KB = 1350  # measured: OpenSSL's own tables and two neighbours' contexts
-LEARNING_MB = 24.0  # numpy, TFLite, SQLite, our modules; measured: RSS beyond a node without learning
+LEARNING_MB = 19.7  # numpy, TFLite, SQLite, our modules; measured: RSS beyond a node without learning
 MODEL_MB = {
     "lstm": 1.0,
     "lstm_thesis": 4.0,
     "markov": 1.5,
-    "mixture": 2.5,
+    "mixture": 3.0,
 }  # of one scope: weights, interpreter, counts
 TRAINING_MB = 3.0  # at its peak; only one at a time
 TWIN_KB = 12  # measured: a prosumer twin with its consumer, supplier and LSA shadow

@@ -25,7 +25,7 @@ class LearnerSettings:
     """What a learner is made from. Times in minutes."""
 
     scale: StateScale
-    model: str = "lstm"
+    model: str = "mixture"
     memory_min: int = 30 * DAY_MIN
     train_every_min: int = 20  # thesis table 6.57
     first_training_min: int = 180  # of history, before the first training

@@ -43,7 +43,8 @@ _INPUTS = _TIMES + len(_STRETCHES) + len(_IN_QUARTER_MIN) + len(VARIABLES)
 _BINS, _WIDEST = 40, 6.0  # of errors, in usual errors
 _PER_UNIT = _BINS / (2 * _WIDEST)
 _ERROR_MEMORY, _USUAL_MEMORY = 0.9998, 0.95  # what stays a minute later
-_FIRST_USUAL, _LEAST_USUAL, _FIRST_COUNT = 0.3, 0.02, 0.2
+_FIRST_USUAL, _LEAST_USUAL = 0.3, 0.02
+_FIRST_ERRORS = 2.0 * np.exp(-np.abs(np.arange(_BINS + 2) - (_BINS + 1) / 2) / _PER_UNIT)
 
 _SHAPE = len(VARIABLES), len(HORIZONS_MIN)
 _EACH = tuple(np.indices(_SHAPE))  # for one bin of each
@@ -58,22 +59,20 @@ class Regressions:
         self._squares = np.zeros((*_SHAPE, _INPUTS, _INPUTS))  # inputs with inputs
         self._products = np.zeros((*_SHAPE, _INPUTS))  # inputs with the way that the power went
         self._weights = np.zeros((*_SHAPE, _INPUTS))
-        self._errors = np.full(
-            (*_SHAPE, _BINS + 2), _FIRST_COUNT
-        )  # counts, by their share of the usual error
+        self._errors = np.tile(_FIRST_ERRORS, (*_SHAPE, 1))  # counts, by their share of the usual error
         self._usual = np.full(_SHAPE, _FIRST_USUAL)  # error
-        self._said = np.full((_KEPT_MIN, 2, *_SHAPE), np.nan)  # power, usual error
+        self._said = np.zeros((_KEPT_MIN, 2, *_SHAPE))  # power, usual error
+        self._said_minutes = np.full(_KEPT_MIN, -1)
 
     def take_in(self, minute: int, steps: Array) -> None:
         """The powers (6,) of a minute; NaN is unknown."""
         self._past.take_in(minute, np.minimum(steps, _FURTHEST))
-        self._said[minute % _KEPT_MIN] = np.nan
 
     def learn(self, minute: int, known: NDArray[np.bool_]) -> None:
         """From the newest minute, for the variables and horizons (6, 4) known now and at their origins."""
         origins = minute - _AHEAD_MIN
         power, usual = self._said[origins % _KEPT_MIN, :, :, np.arange(len(origins))].transpose(1, 2, 0)
-        known = known & ~np.isnan(power)
+        known = known & (self._said_minutes[origins % _KEPT_MIN] == origins)
         came = self._past.means(np.array([minute]), 1).T
         inputs = self._inputs(origins) * known[..., None]
         moved = came - self._past.means(origins, 1).T
@@ -100,7 +99,7 @@ class Regressions:
         now = np.full(len(_AHEAD_MIN), minute)
         power = self._past.means(now, 1).T + (self._weights * self._inputs(now)).sum(-1)
         usual = self._usual + _LEAST_USUAL
-        self._said[minute % _KEPT_MIN] = power, usual
+        self._said[minute % _KEPT_MIN], self._said_minutes[minute % _KEPT_MIN] = (power, usual), minute
         below = np.cumsum(self._errors, -1)
         below /= below[..., -1:]
         limits = (np.arange(STATES - 1) - power[..., None]) / usual[..., None]  # in usual errors

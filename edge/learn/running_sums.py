@@ -19,10 +19,11 @@ class RunningSums:
         self._minute = -1
 
     def take_in(self, minute: int, values: Array) -> None:
-        """Values (6,) of a minute after those before. NaN, and minutes left out, stay as they were."""
+        """Values (6,) of a minute. NaN, and minutes left out, stay as they were; a clock that was set back
+        is a new beginning."""
         before, last = self._minute, self._last.copy()
         np.copyto(self._last, values, where=~np.isnan(values))
-        if before < 0 or minute - before > _KEPT_MIN:
+        if before < 0 or not 0 < minute - before <= _KEPT_MIN:
             ages = np.arange(_KEPT_MIN)
             self._sums[(minute - ages) % _KEPT_MIN] = -ages[:, None] * self._last
         else:

@@ -65,6 +65,9 @@ class _Probe:
         import edge.runtime
 
         self._note("node without learning")
+        from edge.learn import lean_numpy
+
+        lean_numpy.prepare()
         import numpy as np
 
         self._note("numpy")

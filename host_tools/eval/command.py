@@ -27,6 +27,8 @@ from .replay import LEAST_PAST_DAYS, Task, learned, replay, task_of
 CEILING = "boosting"
 _WINDOW = "%Y-%m-%dT%H:%M"
 
+_USUAL = "persistence,markov,lstm,mixture"
+
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command line of `eval`."""
@@ -36,8 +38,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR|FILE", help="measured data: .csv or .csv.gz; "
         "folders are searched")  # fmt: skip
-    add("--model", default="persistence,markov,lstm", metavar="NAME,...", help=f"of {', '.join(MODELS)}, and "
-        f"{CEILING}: gradient boosting trained once on a PC (default persistence,markov,lstm)")  # fmt: skip
+    add("--model", default=_USUAL, metavar="NAME,...", help=f"of {', '.join(MODELS)}, and {CEILING}: "
+        f"gradient boosting trained once on a PC (default {_USUAL})")  # fmt: skip
     add("--scope", choices=("node", "cluster"), help="only data of this scope (default both)")
     add("--node", metavar="NAME,...", help="only these nodes (file names without ending)")
     add("--test-days", type=float, default=7.0, metavar="DAYS", help="the last days are judged, all before "
