@@ -39,7 +39,7 @@ _WIDTHS = {
 }
 _LEVELS_MIN = (240, DAY_MIN)
 _BEFORE_MIN = {"yesterday": DAY_MIN, "week": 7 * DAY_MIN}
-DEFAULT = "power state time quarter"
+DEFAULT = "powers state time quarter"
 
 
 class Features:
