@@ -67,7 +67,7 @@ def contracts(trial: Trial, machine: Emulator) -> str:
 
 
 def is_small(trial: Trial, machine: Emulator) -> str:
-    """What the service took at most, and the whole machine now."""
+    """What the service took at most, once it has learnt for some minutes, and the whole machine now."""
     status = trial.guest.run("cat /proc/$(systemctl show -P MainPID edge)/status")
     group = trial.guest.run("cat /sys/fs/cgroup/system.slice/edge.service/memory.peak")
     free = trial.guest.run("cat /proc/meminfo")
@@ -198,10 +198,10 @@ STEPS = (
     ("boots to a healthy service", boots),
     ("reads its meters", reads_meters),
     ("trades with its neighbour", contracts),
-    ("memory of the service", is_small),
     ("nothing else listens", is_closed),
     ("data partition has grown", has_grown),
     ("writes to the card", writes_little),
+    ("memory of the service", is_small),
     ("takes a new version", takes_a_new_version),
     ("refuses a broken version", refuses_a_broken_version),
     ("power cuts while it writes", survives_cuts),
