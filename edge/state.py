@@ -22,14 +22,14 @@ SLOTS = ("state.a", "state.b")
 SAVE_EVERY_S = 5.0  # an SD card is worn by writes: contracts change far more often than this
 COMPLAIN_EVERY_S = 3600.0
 _VERSION = 3
-_BLOCK_BYTES = 4096  # a file grows by these, so that it seldom does: growing costs more writes
+_GROWTH_BYTES = 4096  # a file grows by these, so that it seldom does: growing costs more writes
 _MOST_BYTES = 1 << 24  # whatever lies there
 _CHECK_DIGITS = 8
 
 
 def read_slot(data: bytes) -> dict[str, Any] | None:
     """What a file holds: `memory`, `number` of the save, `saved_s` by the wall clock; None if spoilt."""
-    body = data[_CHECK_DIGITS + 1 :].rstrip()
+    body = data[_CHECK_DIGITS + 1 :].partition(b"\n")[0]  # behind it, what a longer one has left
     try:
         if int(data[:_CHECK_DIGITS], 16) != crc32(body):
             return None
@@ -84,7 +84,7 @@ class StateFile:
              "memory": orjson.Fragment(data)}
         )  # fmt: skip
         try:
-            _write(self._paths[number % len(SLOTS)], b"%08x %b" % (crc32(body), body))
+            _write(self._paths[number % len(SLOTS)], b"%08x %b\n" % (crc32(body), body))
         except OSError as error:
             self.failures += 1
             self._complain("cannot be written; contracts would not survive a restart", error)
@@ -118,16 +118,16 @@ class StateFile:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Over what is there; the rest of the last block is filled up."""
+    """Over what is there, and no more of it than is needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
-        size = os.fstat(file).st_size
-        length = max(size, -(-len(data) // _BLOCK_BYTES) * _BLOCK_BYTES)
-        os.pwrite(file, data.ljust(length, b"\n"), 0)
-        if length == size:
+        if len(data) <= os.fstat(file).st_size:
+            os.pwrite(file, data, 0)
             os.fdatasync(file)
             return
+        length = -(-len(data) // _GROWTH_BYTES) * _GROWTH_BYTES
+        os.pwrite(file, data.ljust(length, b"\n"), 0)
         os.fsync(file)
     finally:
         os.close(file)

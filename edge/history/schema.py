@@ -14,6 +14,7 @@ VARIABLES = ("requested", "produced", "consumed", "supplied", "missing", "availa
 _CACHE_KB = 256  # SQLite takes up to 2 MB otherwise
 _PAGE_BYTES = 512  # a minute changes two or three pages: of 4 kB each, a card would be written twice as much
 _LOG_PAGES = 2048  # after which the log is carried over: 1 MB
+_FRAME_BYTES = 24  # what a page in the log has before it
 _BUSY_S = 2.0
 _TABLES = f"""
 CREATE TABLE minutes (
@@ -43,6 +44,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     try:
         connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
         connection.execute("PRAGMA journal_mode = WAL")
+        _fill_log(path.with_name(f"{path.name}-wal"))
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
@@ -55,6 +57,15 @@ def open_to_write(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _fill_log(log: Path) -> None:
+    """Make the log as long as it becomes: one that grows costs a write of the file system's own each time.
+
+    SQLite takes zeros at its end for a transaction that was never finished. Raises OSError.
+    """
+    with log.open("ab") as file:
+        file.write(bytes(max(0, _LOG_PAGES * (_PAGE_BYTES + _FRAME_BYTES) - file.tell())))
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:

@@ -4,6 +4,8 @@ import re
 import time
 from typing import Any
 
+from edge.state import SAVE_EVERY_S
+
 from .disk import Layout
 from .emulate import Emulator
 from .guest import GuestError
@@ -16,7 +18,9 @@ MOST_LOST_S = 10.0
 STEP_AT_MOST = 2**8  # of an incarnation that is remembered (edge/node.py)
 SWING_W = 120.0  # of the meters, every 3 s: contracts change, and the state is written every 5 s
 MOST_WRITTEN_MB_A_DAY = 20.0
+SETTLED_S = 120.0  # after which a start no longer shows in what is written
 WATCHED_S = 180  # three times what the file system collects writes for
+SAVES_A_DAY = 3_000  # of the state, at an ordinary node: as many as it makes requests in the scenarios
 _DOCUMENTED = {"tcp 22", "tcp 8883"}  # besides loopback, and the DHCP client
 
 
@@ -63,7 +67,7 @@ def contracts(trial: Trial, machine: Emulator) -> str:
 
 
 def is_small(trial: Trial, machine: Emulator) -> str:
-    """What the service took at most, and the whole machine now."""
+    """What the service took at most, once it has learnt for some minutes, and the whole machine now."""
     status = trial.guest.run("cat /proc/$(systemctl show -P MainPID edge)/status")
     group = trial.guest.run("cat /sys/fs/cgroup/system.slice/edge.service/memory.peak")
     free = trial.guest.run("cat /proc/meminfo")
@@ -109,21 +113,24 @@ def has_grown(trial: Trial, machine: Emulator) -> str:
 def writes_little(trial: Trial, machine: Emulator) -> str:
     """What reaches the card in a day, from a few minutes at rest and under contracts that change.
 
-    Only rest can fail it, as how often contracts change in a real day is not known; the line tells a miss.
+    An ordinary day is reckoned: rest, and so many saves of the state at what one costs.
     """
     a_day = {}
+    time.sleep(SETTLED_S)
     for name, swing_w in (("at rest", 0.0), ("contracts changing all the time", SWING_W)):
         trial.swing_w = swing_w
         time.sleep(10)  # until the meters have seen it
         a_day[name] = round(_written_mb(trial, WATCHED_S) * 86_400 / WATCHED_S, 1)
     trial.swing_w = 0.0
-    trial.report["written_mb_a_day"] = a_day
-    if a_day["at rest"] > MOST_WRITTEN_MB_A_DAY:
-        raise GuestError(f"{a_day} MB a day written, at most {MOST_WRITTEN_MB_A_DAY:g} are allowed at rest")
-    missed = [name for name, mb in a_day.items() if mb > MOST_WRITTEN_MB_A_DAY]
-    verdict = f"MISSED with {', '.join(missed)}" if missed else "kept"
+    resting, changing = a_day.values()
+    save_mb = (changing - resting) / (86_400 / (SAVE_EVERY_S + 1.0))  # the beat of a second comes late
+    ordinary = f"with {SAVES_A_DAY} saves"
+    a_day[ordinary] = round(resting + SAVES_A_DAY * save_mb, 1)
+    trial.report |= {"written_mb_a_day": a_day, "save_kb": round(1e3 * save_mb, 2)}
     found = ", ".join(f"{mb} MB a day {name}" for name, mb in a_day.items())
-    return f"{found}, from {WATCHED_S} s each; target {MOST_WRITTEN_MB_A_DAY:g} MB a day {verdict}"
+    if a_day[ordinary] > MOST_WRITTEN_MB_A_DAY:
+        raise GuestError(f"{found}; at most {MOST_WRITTEN_MB_A_DAY:g} are allowed {ordinary}")
+    return f"{found}, {1e3 * save_mb:.1f} kB each; from {WATCHED_S} s each"
 
 
 def _written_mb(trial: Trial, seconds: float) -> float:
@@ -191,10 +198,10 @@ STEPS = (
     ("boots to a healthy service", boots),
     ("reads its meters", reads_meters),
     ("trades with its neighbour", contracts),
-    ("memory of the service", is_small),
     ("nothing else listens", is_closed),
     ("data partition has grown", has_grown),
     ("writes to the card", writes_little),
+    ("memory of the service", is_small),
     ("takes a new version", takes_a_new_version),
     ("refuses a broken version", refuses_a_broken_version),
     ("power cuts while it writes", survives_cuts),

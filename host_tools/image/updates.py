@@ -17,11 +17,11 @@ _WENT_BACK = 1
 
 def takes_a_new_version(trial: Trial, machine: Emulator) -> str:
     """The service runs what was deployed."""
-    before = trial.guest.ask("/health")["release"]
+    before = _running(trial, machine)
     began_s = time.monotonic()
     code, said = _deploy(trial, _version(trial, "new", "__init__.py", "# another version\n"))
     seconds = time.monotonic() - began_s
-    after = trial.guest.ask("/health")["release"]
+    after = _running(trial, machine)
     if code or after == before:
         raise GuestError(f"make deploy: exit code {code}, {after} runs: {said[-600:]}")
     trial.report["deploy_s"] = round(seconds, 1)
@@ -30,15 +30,23 @@ def takes_a_new_version(trial: Trial, machine: Emulator) -> str:
 
 def refuses_a_broken_version(trial: Trial, machine: Emulator) -> str:
     """A version that cannot start is undone by the node itself."""
-    before = trial.guest.ask("/health")["release"]
+    before = _running(trial, machine)
     began_s = time.monotonic()
     code, said = _deploy(trial, _version(trial, "broken", "views.py", "\nraise RuntimeError\n"))
     seconds = time.monotonic() - began_s
-    after = trial.guest.ask("/health")["release"]
+    after = _running(trial, machine)
     if code != _WENT_BACK or after != before:
         raise GuestError(f"make deploy: exit code {code}, {after} runs: {said[-600:]}")
     trial.report["roll_back_s"] = round(seconds, 1)
     return f"tried, went back to {after} by itself, {seconds:.0f} s in all"
+
+
+def _running(trial: Trial, machine: Emulator) -> str:
+    """The release in service; one that was just restarted takes a while to answer."""
+    health = trial.guest.wait_for(
+        "health", _HEALTHY_S, lambda: trial.guest.ask("/health"), lambda: machine.running
+    )
+    return str(health["release"])
 
 
 def _version(trial: Trial, name: str, file: str, text: str) -> Path:

@@ -44,6 +44,15 @@ def test_minutes_come_back_in_order_and_by_scope(store):
     assert store.first_minute("node") == NOW
 
 
+def test_the_log_is_written_over_and_does_not_grow(store):
+    sizes = set()
+    for minute in range(NOW, NOW + 20):
+        store.note_minute("node", minute, POWERS)
+        assert store.write()
+        sizes.add(store.path.with_name("history.sqlite-wal").stat().st_size)
+    assert len(sizes) == 1
+
+
 def test_more_minutes_than_are_read_at_a_time(store):
     for start in range(0, 1500, 500):
         for minute in range(start, start + 500):
