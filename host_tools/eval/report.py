@@ -11,17 +11,17 @@ from edge.learn.terms import HORIZONS_MIN, VARIABLES
 
 from .judge import Interval, Verdict, cells
 
-WIDTH = 112  # letters of a table
+WIDTH = 120  # letters of a table
 _ALL = slice(None)
 
 
 def table(verdicts: list[Verdict], title: str, seed: int) -> Table:
     """Of one task: a row a variable and model, a column a horizon, everywhere beside persistence."""
     shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    shown.add_column("variable")
+    shown.add_column("variable", no_wrap=True)
     shown.add_column("model", no_wrap=True)
     for horizon_min in HORIZONS_MIN:
-        shown.add_column(f"{horizon_min} min", justify="right")
+        shown.add_column(f"{horizon_min} min", justify="right", no_wrap=True)
     for name in ("mean %", "95 %", "lead 95 %", "log loss", "Brier"):
         shown.add_column(name, justify="right", no_wrap=True)
     rows = [(name, at) for at, name in enumerate(VARIABLES)] + [("mean", _ALL)]

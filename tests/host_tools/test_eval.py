@@ -2,12 +2,15 @@ import argparse
 import csv
 import json
 import math
+import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edge.learn.lstm import Lstm
 from edge.learn.states import StateScale
-from edge.learn.terms import HORIZONS_MIN
+from edge.learn.terms import HORIZONS_MIN, STATES, VARIABLES
 from host_tools.__main__ import main
 from host_tools.eval import shipped
 from host_tools.eval.command import task_from
@@ -186,6 +189,18 @@ def test_a_model_is_trained_exported_and_checked(house, tmp_path, capsys):
     assert "small" in capsys.readouterr().err
     (models / "small.tflite").unlink()
     assert shipped.check(models) == 1
+
+
+def test_what_is_shipped_fits_its_card_and_begins_a_model():
+    folder = Path(shipped.__file__).parents[2] / "models"
+    assert shipped.check(folder) == 0
+    files = sorted(folder.glob("*.tflite"))
+    assert files
+    for path in files:
+        begun = Lstm(StateScale.of_max_power(3000.0), random.Random(1), start=str(path))
+        for minute in range(3):
+            begun.observe(minute, np.linspace(0, 3500, len(VARIABLES)))
+        assert begun.predict().shape == (len(VARIABLES), len(HORIZONS_MIN), STATES)
 
 
 def test_a_wrong_window_or_option_is_named(house, capsys):
