@@ -28,6 +28,7 @@ from .training import Trainer, TrainingOptions
 WINDOW_MIN = 60  # that the networks are fed with when they start
 _FEED_MIN = 10  # of it between two yields
 _TRAINING = {option.name for option in fields(TrainingOptions)}
+_SHIPPED = Path(__file__).parents[2] / "models"
 
 
 class Networks:
@@ -58,7 +59,7 @@ class Networks:
         self._running: _Running | None = None  # while untrained
         self._run(self._weights)  # a node without a runtime shall say so when it starts
         if start:
-            self._weights = read_weights(interpreter(Path(start).read_bytes()), shape, models)
+            self._weights = read_weights(interpreter(_shipped(start)), shape, models)
             self._running = self._run(self._weights)
 
     def observe(self, minute: int, powers_w: Array) -> None:
@@ -145,3 +146,12 @@ class _Running:
             self._fed_minute = fed = fed + count
             yield
             newest = recent.last_minute or newest
+
+
+def _shipped(start: str) -> bytes:
+    """What a file has, or one that comes with the software, by name. Raises ValueError for neither."""
+    named = _SHIPPED / f"{start}.tflite"
+    try:
+        return (named if named.is_file() else Path(start)).read_bytes()
+    except OSError as error:
+        raise ValueError(f"start: {error}") from error

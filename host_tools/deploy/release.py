@@ -20,6 +20,7 @@ from typing import Any
 from .wheels import REPOSITORY, project, wheelhouse
 
 SOURCE = REPOSITORY / "edge"
+MODELS = REPOSITORY / "models"
 RELEASES = REPOSITORY / "build" / "releases"
 _HASH_DIGITS = 10
 _NOT_INSTALLED = re.compile(r"[^/]+\.data/")  # scripts and headers of a wheel
@@ -65,6 +66,9 @@ def build_release(arch: str, python: str, source: Path = SOURCE, releases: Path 
         for wheel in wheels:
             _unpack(wheel, folder / "lib")
         shutil.copytree(source, folder / "lib" / "edge", ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        (folder / "lib" / MODELS.name).mkdir()
+        for model in MODELS.glob("*.tflite"):
+            shutil.copy(model, folder / "lib" / MODELS.name)
         sources = _hashes(folder)
         made = out / f"{version}-{_content_hash(arch, python, sources)}"
         if not made.is_dir():

@@ -27,7 +27,7 @@ def card(facts: dict[str, Any], content: bytes, measured: dict[str, Any]) -> str
         f" ({facts['scope']} scope{production}); the data are not shipped",
         f"- states: greatest power {facts['max_power_w']:,.0f} W; inputs are in fifths of it, so that",
         "  another greatest power may be configured",
-        "- use: the model option `start` with the path of this file",
+        f"- use: the model option `start = {facts['name']}`; nodes have the file",
         "",
         f"Scores of the int8 file itself over the {facts['judged_days']:g} days after those it learned from,",
         "without any training on them, minute by minute. A node goes on learning and does better.",

@@ -197,7 +197,7 @@ def test_what_is_shipped_fits_its_card_and_begins_a_model():
     files = sorted(folder.glob("*.tflite"))
     assert files
     for path in files:
-        begun = Lstm(StateScale.of_max_power(3000.0), random.Random(1), start=str(path))
+        begun = Lstm(StateScale.of_max_power(3000.0), random.Random(1), start=path.stem)
         for minute in range(3):
             begun.observe(minute, np.linspace(0, 3500, len(VARIABLES)))
         assert begun.predict().shape == (len(VARIABLES), len(HORIZONS_MIN), STATES)

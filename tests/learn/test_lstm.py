@@ -176,6 +176,8 @@ def test_weights_of_another_shape_are_refused(trained, options):
         {"cells": 0},
         {"speed": 1},
         {"runner": "gpu"},
+        {"start": "no/such/file"},
+        {"start": __file__},
     ],
 )
 def test_wrong_options_are_refused(options):
