@@ -4,6 +4,7 @@ import re
 import time
 from typing import Any
 
+from edge.config_learning import SCOPES
 from edge.state import SAVE_EVERY_S
 
 from .disk import Layout
@@ -14,6 +15,7 @@ from .trial_fleet import NEIGHBOUR, DataFound, check_data
 from .updates import refuses_a_broken_version, takes_a_new_version
 
 MOST_MEMORY_MB = 64.0
+MOST_TRAINING_S = 1_200.0  # until each scope has had one: emulated, and among 10 days of the past
 MOST_LOST_S = 10.0
 STEP_AT_MOST = 2**8  # of an incarnation that is remembered (edge/node.py)
 SWING_W = 120.0  # of the meters, every 3 s: contracts change, and the state is written every 5 s
@@ -67,7 +69,13 @@ def contracts(trial: Trial, machine: Emulator) -> str:
 
 
 def is_small(trial: Trial, machine: Emulator) -> str:
-    """What the service took at most, once it has learnt for some minutes, and the whole machine now."""
+    """What the service took at most, once both scopes have had a training, and the whole machine now."""
+
+    def trained() -> bool:
+        scopes = trial.guest.ask("/learning")["scopes"].values()
+        return len(scopes) == len(SCOPES) and all(each["trainings"] for each in scopes)
+
+    trial.guest.wait_for("a training in both scopes", MOST_TRAINING_S, trained, lambda: machine.running)
     status = trial.guest.run("cat /proc/$(systemctl show -P MainPID edge)/status")
     group = trial.guest.run("cat /sys/fs/cgroup/system.slice/edge.service/memory.peak")
     free = trial.guest.run("cat /proc/meminfo")
@@ -200,8 +208,8 @@ STEPS = (
     ("trades with its neighbour", contracts),
     ("nothing else listens", is_closed),
     ("data partition has grown", has_grown),
-    ("writes to the card", writes_little),
     ("memory of the service", is_small),
+    ("writes to the card", writes_little),
     ("takes a new version", takes_a_new_version),
     ("refuses a broken version", refuses_a_broken_version),
     ("power cuts while it writes", survives_cuts),

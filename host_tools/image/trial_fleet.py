@@ -7,6 +7,7 @@ import shutil
 import sys
 import tomllib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ from edge.state import SLOTS, read_slot
 
 from ..fleet.shared import OWN_TABLES
 from ..microgrid.launch import to_toml
+from ..microgrid.lessons import write_past
 from ..setup.debs import REPOSITORY, SetupError, run
 from .data import data_tree
 from .disk import Layout, make_ext4
 
 NEIGHBOUR, GRID_W = "neighbour", 5_000.0
+_PAST, _PAST_DAYS, _PAST_W, _PAST_SEED = "past.csv", 10, 30_000.0, 1
+_FEW_STEPS = "first_steps = 16; least_steps = 16"  # of the first training: it takes its memory, not its time
+_ANY_LOAD = 1000.0  # an emulated machine is always busy
 _HOST = "10.0.2.2"  # this machine as an emulated one sees it
 OUTSIDE = 8883
 
@@ -48,15 +53,20 @@ class TrialFleet:
         for name, raw in ((self.name, self._node()), (NEIGHBOUR, self._neighbour())):
             (deploy / f"nodes/{name}.toml").write_text(to_toml(raw))
         self._provision(self.name, "fleet", Path("/"))
+        past = self._folder / "fleet" / self.name / "config" / _PAST
+        write_past(past, _PAST_DAYS, datetime.now(), _PAST_W, _PAST_SEED)
         self._provision(NEIGHBOUR, "fleet", self.neighbour_root)
         self._install_neighbour()
 
     def _node(self) -> dict[str, Any]:
-        """As in deploy/, but for whom it sends to, and read often, so that a trial is short."""
+        """As in deploy/, but for whom it sends to; read often, and with a past: so that a trial is short."""
         raw = tomllib.loads((REPOSITORY / f"deploy/nodes/{self.name}.toml").read_text())
         raw["neighbour"] = [{"name": NEIGHBOUR, "host": _HOST, "port": self._ports[1]}]
         for meter in raw.get("meter", ()):
             meter["power_period_s"] = 1.0
+        past = f"/data/edge/config/{_PAST}"
+        raw["learning"] = {"node_history": past, "cluster_history": past, "node_options": _FEW_STEPS,
+                           "cluster_options": _FEW_STEPS, "pause_load": _ANY_LOAD}  # fmt: skip
         return raw
 
     def _neighbour(self) -> dict[str, Any]:
