@@ -139,7 +139,16 @@ def test_wrong_usage_is_said(capsys, wrong):
     assert wrong[0] in capsys.readouterr().err
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """A shell that puts the tests into its background has them, and all they start, ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.system
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_leaves_nothing_behind(tmp_path):
     command = [sys.executable, "-m", "host_tools", "memtest", "--learn", "none", "--out", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
