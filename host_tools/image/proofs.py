@@ -15,7 +15,7 @@ from .trial_fleet import NEIGHBOUR, DataFound, check_data
 from .updates import refuses_a_broken_version, takes_a_new_version
 
 MOST_MEMORY_MB = 64.0
-MOST_TRAINING_S = 1_200.0  # until each scope has had one: emulated, and among 10 days of the past
+MOST_TRAINING_S = 1_200.0  # until each scope has had one: emulated
 MOST_LOST_S = 10.0
 STEP_AT_MOST = 2**8  # of an incarnation that is remembered (edge/node.py)
 SWING_W = 120.0  # of the meters, every 3 s: contracts change, and the state is written every 5 s

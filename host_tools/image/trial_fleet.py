@@ -21,7 +21,7 @@ from .data import data_tree
 from .disk import Layout, make_ext4
 
 NEIGHBOUR, GRID_W = "neighbour", 5_000.0
-_PAST, _PAST_DAYS, _PAST_W, _PAST_SEED = "past.csv", 10, 30_000.0, 1
+_PAST, _PAST_DAYS, _PAST_W, _PAST_SEED = "past.csv", 1, 30_000.0, 1
 _FEW_STEPS = "first_steps = 16; least_steps = 16"  # of the first training: it takes its memory, not its time
 _ANY_LOAD = 1000.0  # an emulated machine is always busy
 _HOST = "10.0.2.2"  # this machine as an emulated one sees it
