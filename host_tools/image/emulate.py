@@ -14,8 +14,8 @@ from .disk import MIB, Layout
 
 # qemu's watchdog of the Pi resets at once, so there is none in an emulator.
 _KERNEL = (
-    "root=LABEL=rootfs panic=10 fsck.repair=yes net.ifnames=0 transparent_hugepage=madvise systemd.gpt_auto=0 "
-    "quiet systemd.show_status=1 systemd.watchdog_sec=0 modprobe.blacklist=bcm2835_wdt"
+    "root=LABEL=rootfs panic=10 fsck.repair=yes net.ifnames=0 transparent_hugepage=madvise "
+    "systemd.gpt_auto=0 quiet systemd.show_status=1 systemd.watchdog_sec=0 modprobe.blacklist=bcm2835_wdt"
 )
 _TREE = "bcm2837-rpi-3-b.dtb"
 _BOOT_FILES = ("vmlinuz", "initrd.img", _TREE)
