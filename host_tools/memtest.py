@@ -33,7 +33,7 @@ _START_TIMEOUT_S = 30.0
 _PATIENCE_S = 240.0  # beyond the duration, for trainings on a busy machine
 _LOOK_EVERY_S, _PRINT_EVERY_S = 0.5, 5.0
 _HOG_EXTRA_MB = 64
-_PAST_DAYS, _MAX_POWER_W = 30, 6000.0
+_PAST_DAYS, _MAX_POWER_W = 10, 6000.0
 _NONE = "none"
 _FEW_STEPS = "first_steps = 16; least_steps = 16"  # of the first training: it takes its memory, not its time
 _NETWORKS = ("lstm", "lstm_thesis", "mixture")
