@@ -11,6 +11,8 @@ sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call optio
 	$(call option,DATA,data) $(call option,START,start) $(call option,SEED,seed) $(call option,LEARN,learn) \
 	$(call option,OUT,out)
 storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call option,OUT,out)
+eval_options = --data '$(or $(DATA),$(error DATA=file or folder is needed))' $(call option,MODEL,model) $(call option,SEED,seed) \
+	$(call option,OUT,out)
 image_test_options = $(call option,MACHINE,machine) $(call option,SEED,seed) $(call option,POWER_CUTS,cuts)
 deploy_options = $(call option,HOST,host) $(call option,PORT,port) $(call option,IDENTITY,identity) \
 	$(if $(filter-out 0,$(DRY)),--dry)
@@ -22,7 +24,7 @@ storm: FIRST ?= 50
 provision: NODE ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim storm test deploy-test lint format bench memtest image image-test deploy provision micropython clean
+.PHONY: help setup run sim eval storm test deploy-test lint format bench memtest image image-test deploy provision micropython clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +36,9 @@ run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= 
 
 sim: $(READY) ## simulate a scenario (SCENARIO= NODES= HOURS= POLICY= DATA= LEARN= SEED= OUT= ARGS=)
 	$(PYTHON) -m host_tools sim $(SCENARIO) $(strip $(sim_options)) $(ARGS)
+
+eval: $(READY) ## judge what models foretell of measured data (DATA= MODEL= SEED= OUT= ARGS=)
+	$(PYTHON) -m host_tools eval $(strip $(eval_options)) $(ARGS)
 
 storm: $(READY) ## play the storms that make test leaves out (SEEDS= FIRST= OUT= ARGS=)
 	$(PYTHON) -m host_tools storm $(strip $(storm_options)) $(ARGS)

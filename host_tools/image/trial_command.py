@@ -65,7 +65,8 @@ def _try(machine: Machine, source: Path, options: argparse.Namespace) -> int:
         need_tools(emulator=True)
         _run(trial)
     except (SetupError, GuestError, OSError, subprocess.SubprocessError) as error:
-        print(f"FAILED: {error}\nlogs in {folder}: console.log, qemu.log, neighbour/*.log", file=sys.stderr)
+        print(f"FAILED: {error}", *_last_words(folder / "qemu.log"), sep="\n", file=sys.stderr)
+        print(f"logs in {folder}: console.log, qemu.log, neighbour/*.log", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
@@ -74,6 +75,11 @@ def _try(machine: Machine, source: Path, options: argparse.Namespace) -> int:
     trial.card.unlink()
     print(f"all well; {folder}/report.json")
     return 0
+
+
+def _last_words(log: Path) -> list[str]:
+    """The end of what qemu said, which is why a machine has not started."""
+    return [f"  {line}" for line in log.read_text(errors="replace").splitlines()[-3:]] if log.exists() else []
 
 
 def _run(trial: Trial) -> None:
