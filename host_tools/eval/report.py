@@ -17,7 +17,7 @@ _ALL = slice(None)
 
 def table(verdicts: list[Verdict], title: str, seed: int) -> Table:
     """Of one task: a row a variable and model, a column a horizon, everywhere beside persistence."""
-    shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     shown.add_column("variable", no_wrap=True)
     shown.add_column("model", no_wrap=True)
     for horizon_min in HORIZONS_MIN:

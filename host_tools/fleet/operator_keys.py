@@ -29,6 +29,8 @@ def _keys(file: Path, given_by: str) -> list[str]:
 
     try:
         text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise wrong("there is no such file; ssh-keygen -t ed25519 makes a key") from None
     except OSError as error:
         raise wrong(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

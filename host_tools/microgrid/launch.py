@@ -1,6 +1,7 @@
 """Starts and ends the processes of a microgrid: brokers, meters on pseudo terminals, nodes."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,8 @@ from host_tools.meter.terminal import SimulatedMeter
 
 from .plan import BuildingPlan
 
+# What edge.service sets: one thread for numpy, and one heap for the threads of a node (1.5 MB less).
+NODE_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 5.0
 
@@ -80,6 +83,7 @@ class Building:
             self.process = subprocess.Popen(
                 [*(command or []), sys.executable, "-m", "edge", "run", "--config", str(self.config)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env=os.environ | NODE_ENVIRONMENT,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
             )  # fmt: skip
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from node_stand_in import ROOTFS
 
+from host_tools.microgrid.launch import NODE_ENVIRONMENT
+
 UNITS = Path("usr/lib/systemd/system")
 # Debian's own, as far as the drop-in builds on it.
 MOSQUITTO = """[Unit]
@@ -55,6 +57,11 @@ def test_a_service_is_exposed_to_1_5_at_most(service, root):
     code, said = run("systemd-analyze", "security", "--offline=true", f"--root={root}", service)
     assert code == 0, said
     assert float(re.search(r"Overall exposure level for \S+: ([\d.]+)", said)[1]) <= 1.5, said
+
+
+def test_a_node_started_on_a_pc_has_the_environment_of_the_unit():
+    given = dict(each.split("=", 1) for each in unit("edge.service")["Environment"].split())
+    assert NODE_ENVIRONMENT.items() <= given.items()
 
 
 def test_systemd_finds_nothing_to_complain_of(root):

@@ -215,7 +215,7 @@ def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
         ("fleet.toml", '[operator]\npublic_keys = ["a"]', "cluster.name = None: is required"),
         ("fleet.toml", '[cluster]\nname = "lab"', "operator.public_keys = None: is required"),
         ("fleet.toml", FLEET.replace('["operator.pub"]', "7"), "operator.public_keys = 7: a list of texts"),
-        ("fleet.toml", FLEET.replace("operator.pub", "none.pub"), "none.pub': cannot be read"),
+        ("fleet.toml", FLEET.replace("operator.pub", "none.pub"), "none.pub': there is no such file"),
         ("fleet.toml", FLEET + 'user = "root me"', "operator.user = 'root me': must match"),
         ("fleet.toml", FLEET + "[cluster.port]\n", "cluster.port = {}: must lie in"),
         ("fleet.toml", FLEET.replace("[op", "port = 0\n[op"), "cluster.port = 0: must lie in 1 .. 65,535"),
