@@ -35,7 +35,8 @@ class Machine:
 MACHINES = {
     "virt": Machine(
         "virt", ("ttyAMA0",),
-        ("-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "1G", "-device", "virtio-net-pci,netdev=net,romfile=",
+        ("-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "1G",
+         "-device", "virtio-net-pci,netdev=net,romfile=",  # the ROM comes with a package that is not needed
          "-device", "qemu-xhci", "-device", "usb-serial,chardev=meter"),
         ("-drive", "if=none,id=card,format=raw,file={card}", "-device", "virtio-blk-pci,drive=card"), 240.0,
     ),
