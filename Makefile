@@ -13,7 +13,8 @@ sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call optio
 storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call option,OUT,out)
 eval_options = --data '$(or $(DATA),$(error DATA=file or folder is needed))' $(call option,MODEL,model) $(call option,SEED,seed) \
 	$(call option,OUT,out)
-image_test_options = $(call option,MACHINE,machine) $(call option,SEED,seed) $(call option,POWER_CUTS,cuts)
+image_test_options = $(call option,MACHINE,machine) $(call option,SEED,seed) $(call option,POWER_CUTS,cuts) \
+	$(call option,OUT,out)
 deploy_options = $(call option,HOST,host) $(call option,PORT,port) $(call option,IDENTITY,identity) \
 	$(if $(filter-out 0,$(DRY)),--dry)
 memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb) $(call option,LEARN,learn)
@@ -67,8 +68,8 @@ memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= L
 image: $(READY) ## build the SD-card image of a provisioned node (NODE=)
 	$(PYTHON) -m host_tools image $(NODE)
 
-image-test: $(READY) ## boot that image in qemu and try it (NODE= MACHINE=virt|raspi3b|both POWER_CUTS=3 SEED=)
-	$(PYTHON) -m host_tools image-test $(NODE) $(strip $(image_test_options))
+image-test: $(READY) ## boot that image in qemu and try it (NODE= MACHINE=virt|raspi3b|both POWER_CUTS=3 SEED= OUT= ARGS=)
+	$(PYTHON) -m host_tools image-test $(NODE) $(strip $(image_test_options)) $(ARGS)
 
 deploy: $(READY) ## bring this version to a running node, or NODE=all (NODE= HOST= PORT= IDENTITY= DRY=1 ARGS=)
 	$(PYTHON) -m host_tools deploy $(or $(NODE),$(error NODE=name or NODE=all is needed)) $(strip $(deploy_options)) $(ARGS)

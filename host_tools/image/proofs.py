@@ -11,13 +11,10 @@ from .disk import Layout
 from .emulate import Emulator
 from .guest import GuestError
 from .trial import CARD_MIB, Trial
-from .trial_fleet import NEIGHBOUR, DataFound, check_data
-from .updates import refuses_a_broken_version, takes_a_new_version
+from .trial_fleet import NEIGHBOUR
 
 MOST_MEMORY_MB = 64.0
 MOST_TRAINING_S = 1_200.0  # until each scope has had one: emulated
-MOST_LOST_S = 10.0
-STEP_AT_MOST = 2**8  # of an incarnation that is remembered (edge/node.py)
 SWING_W = 120.0  # of the meters, every 3 s: contracts change, and the state is written every 5 s
 MOST_WRITTEN_MB_A_DAY = 20.0
 SETTLED_S = 120.0  # after which a start no longer shows in what is written
@@ -150,67 +147,3 @@ def _written_mb(trial: Trial, seconds: float) -> float:
     before = sectors()
     time.sleep(seconds)
     return (sectors() - before) * 512 / 1e6
-
-
-def survives_cuts(trial: Trial, machine: Emulator) -> str:
-    """What a power cut leaves is whole; nobody has to repair anything, and little is lost."""
-    identity, trial.swing_w = _host_key(trial), SWING_W
-    lost_s: list[float] = []
-    last: DataFound | None = None
-    for number in range(1, trial.cuts + 1):
-        ahead_s = float(trial.guest.run("date +%s.%N")) - time.time()
-        time.sleep(trial.rng.uniform(6.0, 16.0))
-        cut_at_s = time.time() + ahead_s
-        machine.cut_power()
-        found = check_data(trial.card, trial.folder)
-        _is_remembered(number, found, last)
-        last = found
-        lost_s.append(round(cut_at_s - found.state_written_s, 1))
-        print(f"    cut {number}: {found.verdict}; state written {lost_s[-1]} s before", flush=True)
-        print(f"    again up: {boots(trial, machine)}", flush=True)
-        _is_whole(trial, number, identity)
-        contracts(trial, machine)
-    machine.cut_power()
-    _is_remembered(trial.cuts + 1, check_data(trial.card, trial.folder), last)
-    trial.report["lost_s"] = lost_s
-    if max(lost_s) > MOST_LOST_S:
-        raise GuestError(f"a cut lost {max(lost_s)} s, more than {MOST_LOST_S:g}")
-    return f"{trial.cuts} times; nothing to repair, contracts there again, at most {max(lost_s)} s lost"
-
-
-def _is_remembered(number: int, found: DataFound, last: DataFound | None) -> None:
-    """The node knows its twins, and took its next incarnation from what it knew before, not from chance."""
-    twins, incarnation = found.memory["twins"], found.memory["incarnation"]
-    if last and (twins.keys() != last.memory["twins"].keys()
-                 or not 0 < incarnation - last.memory["incarnation"] <= STEP_AT_MOST):  # fmt: skip
-        raise GuestError(
-            f"at cut {number} the node knew {sorted(twins)}, incarnation {incarnation}; "
-            f"at the one before {sorted(last.memory['twins'])}, {last.memory['incarnation']}"
-        )
-
-
-def _is_whole(trial: Trial, number: int, identity: str) -> None:
-    health = trial.guest.ask("/health")
-    said = trial.guest.run("journalctl -u edge -b --no-pager -o cat")
-    if "set aside" in said or health["state_failures"] or health["invariants_broken"]:
-        raise GuestError(f"after cut {number} the state was not whole: {said[-500:]}")
-    if _host_key(trial) != identity:
-        raise GuestError(f"after cut {number} the host key is another one")
-
-
-def _host_key(trial: Trial) -> str:
-    return (trial.folder / "known_hosts").read_text()
-
-
-STEPS = (
-    ("boots to a healthy service", boots),
-    ("reads its meters", reads_meters),
-    ("trades with its neighbour", contracts),
-    ("nothing else listens", is_closed),
-    ("data partition has grown", has_grown),
-    ("memory of the service", is_small),
-    ("writes to the card", writes_little),
-    ("takes a new version", takes_a_new_version),
-    ("refuses a broken version", refuses_a_broken_version),
-    ("power cuts while it writes", survives_cuts),
-)

@@ -15,11 +15,31 @@ from functools import partial
 from pathlib import Path
 
 from ..setup.debs import SetupError
-from .emulate import MACHINES, Machine
+from . import proofs
+from .cuts import survives_cuts
+from .emulate import MACHINES, Emulator, Machine
 from .guest import GuestError
-from .proofs import STEPS
 from .tools import need_tools
 from .trial import Trial
+from .updates import refuses_a_broken_version, takes_a_new_version
+
+Proof = Callable[[Trial, Emulator], str]
+_RUNS: dict[str, Proof] = {
+    "boots to a healthy service": proofs.boots,
+    "reads its meters": proofs.reads_meters,
+    "trades with its neighbour": proofs.contracts,
+}
+_CUTS: dict[str, Proof] = {"power cuts while it writes": survives_cuts}
+_WHOLE: dict[str, Proof] = {
+    **_RUNS,
+    "nothing else listens": proofs.is_closed,
+    "data partition has grown": proofs.has_grown,
+    "memory of the service": proofs.is_small,
+    "writes to the card": proofs.writes_little,
+    "takes a new version": takes_a_new_version,
+    "refuses a broken version": refuses_a_broken_version,
+    **_CUTS,
+}
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -33,6 +53,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the power cuts (default 1)")
     parser.add_argument("--cuts", type=int, default=3, help="how often the power is cut (default 3)")
+    parser.add_argument(
+        "--only-cuts", action="store_true", help="boot, see that it trades, and cut the power"
+    )
     parser.add_argument("--out", type=Path, default=Path("build/image-test"),
                         help="folder for report and logs (default build/image-test)")  # fmt: skip
     parser.set_defaults(command=run)
@@ -63,7 +86,7 @@ def _try(machine: Machine, source: Path, options: argparse.Namespace) -> int:
     trial = Trial(options.name, machine, source, folder, options.seed, options.cuts)
     try:
         need_tools(emulator=True)
-        _run(trial)
+        _run(trial, _RUNS | _CUTS if options.only_cuts else _WHOLE)
     except (SetupError, GuestError, OSError, subprocess.SubprocessError) as error:
         print(f"FAILED: {error}", *_last_words(folder / "qemu.log"), sep="\n", file=sys.stderr)
         print(f"logs in {folder}: console.log, qemu.log, neighbour/*.log", file=sys.stderr)
@@ -82,13 +105,13 @@ def _last_words(log: Path) -> list[str]:
     return [f"  {line}" for line in log.read_text(errors="replace").splitlines()[-3:]] if log.exists() else []
 
 
-def _run(trial: Trial) -> None:
+def _run(trial: Trial, steps: dict[str, Proof]) -> None:
     _step("prepares card and cluster", trial.prepare)
     with ExitStack() as stack:
         stack.enter_context(trial.neighbour)
         machine = trial.emulator(stack.enter_context(trial.meter()))
         stack.callback(machine.cut_power)
-        for name, step in STEPS:
+        for name, step in steps.items():
             _step(name, partial(step, trial, machine))
 
 

@@ -6,17 +6,14 @@ The image is tried as it is but for its data partition: that gets keys and confi
 import shutil
 import sys
 import tomllib
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from edge.state import SLOTS, read_slot
-
 from ..fleet.shared import OWN_TABLES
 from ..microgrid.launch import to_toml
 from ..microgrid.lessons import write_past
-from ..setup.debs import REPOSITORY, SetupError, run
+from ..setup.debs import REPOSITORY, run
 from .data import data_tree
 from .disk import Layout, make_ext4
 
@@ -121,29 +118,3 @@ def _sections_of_all() -> dict[str, Any]:
     """What deploy/ gives to all nodes, but for what is of the cluster itself."""
     shared = tomllib.loads((REPOSITORY / "deploy/fleet.toml").read_text())
     return {name: section for name, section in shared.items() if name not in OWN_TABLES}
-
-
-@dataclass(frozen=True, slots=True)
-class DataFound:
-    """What a cut left on the data partition: e2fsck's last word, the memory of the node and its age."""
-
-    verdict: str
-    state_written_s: float  # since 1970, by the clock of the node
-    memory: dict[str, Any]
-
-
-def check_data(card: Path, work: Path) -> DataFound:
-    """Look at a copy of the data partition once its journal is replayed. Raises SetupError if unsound."""
-    partition, file = Layout().data, work / "data.ext4"
-    run(["dd", f"if={card}", f"of={file}", "bs=1M", f"skip={partition.start_mib}", "conv=sparse"])
-    try:
-        run(["e2fsck", "-E", "journal_only", "-p", str(file)])
-        verdict = run(["e2fsck", "-f", "-n", str(file)]).strip().splitlines()[-1]
-        slots = [run(["debugfs", "-R", f"cat /edge/state/{name}", str(file)]).encode() for name in SLOTS]
-        sound = [found for found in map(read_slot, slots) if found]
-        if not sound:
-            raise SetupError(f"there is no state on the card: {slots}")
-        newest = max(sound, key=lambda found: found["number"])
-        return DataFound(verdict, newest["saved_s"], newest["memory"])
-    finally:
-        file.unlink()

@@ -1,0 +1,97 @@
+"""Power cuts of a booted image: nobody has to repair anything, and little is lost."""
+
+import time
+
+from edge.clock import civil_minutes
+from edge.config import load
+
+from .emulate import Emulator
+from .guest import GuestError
+from .proofs import SWING_W, boots, contracts
+from .remains import Remains, remains
+from .trial import Trial
+
+MOST_LOST_S = 10.0
+STEP_AT_MOST = 2**8  # of an incarnation that is remembered (edge/node.py)
+_SEEN_S = 40.0  # of a minute: then it counts, however long the service took to begin (edge/twins/minute.py)
+
+
+def survives_cuts(trial: Trial, machine: Emulator) -> str:
+    """After each file system, memory of the node and history are whole and follow on those before.
+
+    The history knows whole minutes: one that ended 10 s before the cut must be there, and all older ones.
+    """
+    identity, trial.swing_w = _host_key(trial), SWING_W
+    lost_s: list[float] = []
+    last: Remains | None = None
+    owed = 0
+    up_s = _guest_time(trial)
+    for number in range(1, trial.cuts + 1):
+        ahead_s = _guest_time(trial) - time.time()
+        time.sleep(trial.rng.uniform(6.0, 60.0))
+        cut_at_s = time.time() + ahead_s
+        machine.cut_power()
+        found = remains(trial.card, trial.folder)
+        _is_remembered(number, found, last)
+        owed += _has_minutes(trial, number, found, last, (up_s, cut_at_s))
+        last = found
+        lost_s.append(round(cut_at_s - found.state_written_s, 1))
+        print(f"    cut {number}: {found.verdict}; state written {lost_s[-1]} s before, history whole, "
+              f"{len(found.minutes)} minutes", flush=True)  # fmt: skip
+        print(f"    again up: {boots(trial, machine)}", flush=True)
+        up_s = _guest_time(trial)
+        _is_whole(trial, number, identity)
+        contracts(trial, machine)
+    machine.cut_power()
+    _is_remembered(trial.cuts + 1, remains(trial.card, trial.folder), last)
+    trial.report |= {"lost_s": lost_s, "minutes_owed": owed}
+    if max(lost_s) > MOST_LOST_S:
+        raise GuestError(f"a cut lost {max(lost_s)} s, more than {MOST_LOST_S:g}")
+    return (f"{trial.cuts} times; nothing to repair, contracts there again, at most {max(lost_s)} s lost; "
+            f"all {owed} minutes that ended 10 s before are in the history, and all older ones")  # fmt: skip
+
+
+def _guest_time(trial: Trial) -> float:
+    """Seconds since 1970, by the clock of the node."""
+    return float(trial.guest.run("date +%s.%N"))
+
+
+def _is_remembered(number: int, found: Remains, last: Remains | None) -> None:
+    """The node knows its twins, and took its next incarnation from what it knew before, not from chance."""
+    twins, incarnation = found.memory["twins"], found.memory["incarnation"]
+    if last and (twins.keys() != last.memory["twins"].keys()
+                 or not 0 < incarnation - last.memory["incarnation"] <= STEP_AT_MOST):  # fmt: skip
+        raise GuestError(
+            f"at cut {number} the node knew {sorted(twins)}, incarnation {incarnation}; "
+            f"at the one before {sorted(last.memory['twins'])}, {last.memory['incarnation']}"
+        )
+
+
+def _has_minutes(
+    trial: Trial, number: int, found: Remains, last: Remains | None, span_s: tuple[float, float]
+) -> int:
+    """No minute is gone that was there, and those owed from the time between start and cut are there."""
+    up_s, cut_s = span_s
+    config = load(trial.folder / f"fleet/{trial.name}/config/node.toml")
+    assert config.learning is not None
+    civil = civil_minutes(config.learning.timezone)
+    first, end = civil(up_s + _SEEN_S), civil(cut_s - MOST_LOST_S)
+    owed = frozenset(range(first, end)) | (last.minutes if last else frozenset())
+    if missing := owed - found.minutes:
+        raise GuestError(
+            f"after cut {number} the history lacks {len(missing)} minutes, {min(missing)} the first"
+        )
+    return max(0, end - first)
+
+
+def _is_whole(trial: Trial, number: int, identity: str) -> None:
+    health = trial.guest.ask("/health")
+    said = trial.guest.run("journalctl -u edge -b --no-pager -o cat")
+    if "set aside" in said or health["state_failures"] or health["invariants_broken"]:
+        raise GuestError(f"after cut {number} the state was not whole: {said[-500:]}")
+    if _host_key(trial) != identity:
+        raise GuestError(f"after cut {number} the host key is another one")
+
+
+def _host_key(trial: Trial) -> str:
+    return (trial.folder / "known_hosts").read_text()
