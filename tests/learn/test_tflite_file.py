@@ -14,6 +14,8 @@ from edge.learn.quantise import quantised
 from edge.learn.runners import NumpyRunner, finished, make_numpy, make_tflite
 from edge.learn.tflite_file import model_file, read_weights
 
+# On Python 3.11 both are installed for the tests; from 3.12 on there is only the successor.
+INSTALLED = runtimes._RUNTIMES if sys.version_info < (3, 12) else runtimes._RUNTIMES[1:]
 SHAPES = [Shape(25, 32, 1, 28), Shape(3, 50, 2, 28), Shape(1, 6, 3, 10, skip=False)]
 
 
@@ -22,8 +24,10 @@ def through(runner, inputs):
     return np.stack([runner.step(inputs[:, step]).copy() for step in range(inputs.shape[1])], 1)
 
 
+@pytest.mark.parametrize("runtime", INSTALLED)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_file_computes_what_its_weights_say(shape):
+def test_a_file_computes_what_its_weights_say(shape, runtime, monkeypatch):
+    monkeypatch.setattr(runtimes, "_RUNTIMES", (runtime,))
     models = 3
     weights = shape.drawn(models, random.Random(1))
     inputs = np.random.default_rng(1).normal(size=(models, 80, shape.inputs)).astype(np.float32)
