@@ -1,0 +1,43 @@
+"""Shapes of small microgrids, and what tests of gateways ask of them."""
+
+from edge.net.digest import BEAT_S
+from edge.net.frame import Frame, encode
+from edge.space.lsa import Lsa, Property
+
+HEAL_S = BEAT_S + 1  # a beat, and the tick that sends it
+PAIR = {"a": ["b"], "b": ["a"]}
+CHAIN = {"a": ["b"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c"]}
+RING = {"a": ["b", "e"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c", "e"], "e": ["d", "a"]}
+SHAPES = {"pair": PAIR, "chain": CHAIN, "ring": RING}
+
+
+def lsa(name="a.t", version=1, value=b"1", **fields):
+    """An LSA of node a as a sends it."""
+    record = Lsa(name, "", "", name[0], 1, version, 13, [name[0]], [], [Property("L", "", version, 0, value)])
+    for field, each in fields.items():
+        setattr(record, field, each)
+    return record
+
+
+def consistent(fleet):
+    """Whether every node holds the same."""
+    views = [node.holds() for node in fleet.nodes.values()]
+    return all(view == views[0] for view in views)
+
+
+def lose_once(fleet, matches):
+    """Lose the first frame that matches, and say whether it came."""
+    lost = []
+
+    def lose(sender, receiver, frame):
+        if not lost and matches(sender, receiver, frame):
+            lost.append(frame)
+            return True
+        return False
+
+    fleet.lose = lose
+    return lost
+
+
+def receive(node, peer, *lsas, **parts):
+    node.gateway.receive(peer, encode(Frame(lsas=list(lsas), **parts)))

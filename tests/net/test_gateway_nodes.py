@@ -1,0 +1,167 @@
+"""Gateways: nodes that come, go and forget, and how far they are."""
+
+import pytest
+from fleet import Fleet, Watcher, assert_sound
+from shapes import CHAIN, HEAL_S, PAIR, RING, SHAPES, consistent, receive
+
+from edge.net.digest import BEAT_S
+from edge.net.frame import (
+    Beat,
+    Frame,
+    decode,
+    encode,
+)
+from edge.space.tuplespace import SELF
+
+# ---- nodes that come, go and forget -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_the_twins_of_a_dead_node_vanish_everywhere_in_time(shape):
+    fleet = Fleet(shape)
+    fleet["a"].show("a.t", b"1")
+    for name in shape:
+        fleet[name].show(f"{name}.own", b"1")
+    fleet.run(20)
+    del fleet.nodes["a"]
+    gone = lambda: all("a" not in node.hops() and not node.space.find("a.t") for node in fleet.nodes.values())  # noqa: E731
+    assert BEAT_S < fleet.seconds_until(gone) <= 15
+    assert all(node.space.find("b.own") for node in fleet.nodes.values())
+
+
+def test_links_that_flap_do_not_keep_a_dead_node_alive():
+    fleet = Fleet({"a": ["b", "c", "x"], "b": ["a", "c"], "c": ["a", "b"], "x": ["a"]})
+    fleet["x"].show("x.t", b"1")
+    fleet.run(10)
+    del fleet.nodes["x"]
+    for _ in range(20):
+        fleet.run()
+        fleet.link_up("a", "b", "c")
+    for name in "abc":
+        assert "x" not in fleet[name].hops()
+        assert not fleet[name].space.find("x.t")
+
+
+def test_second_hand_word_is_good_for_no_longer_than_it_was_at_first():
+    fleet = Fleet({"b": ["c"], "c": ["b"]})
+    node = fleet["b"]
+    receive(node, "a", beats=[Beat("z", 1, 1, 1, 4, 0, 0)])
+    for left in (3, 2, 1):
+        node.gateway.link_up("c")
+        node.react()
+        beats = [beat for _, _, data in fleet.on_the_way for beat in decode(data).beats if beat.origin == "z"]
+        assert [beat.life_s for beat in beats] == [left]
+        assert "z" in node.hops()
+        fleet.on_the_way.clear()
+        node.tick()
+    node.gateway.link_up("c")
+    node.react()
+    assert not any(beat.origin == "z" for _, _, data in fleet.on_the_way for beat in decode(data).beats)
+    node.tick()
+    assert "z" not in node.hops()
+
+
+def test_a_newcomer_is_told_everything_at_once():
+    fleet = Fleet(CHAIN)
+    for name in "abc":
+        fleet[name].show(f"{name}.t", name.encode())
+    del fleet.nodes["d"]
+    fleet.run(10)
+    fleet.restart("d").show("d.t", b"d")
+    fleet.link_up("d", "c")
+    assert consistent(fleet)
+    assert fleet["d"].hops() == {"a": 3, "b": 2, "c": 1}
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_node_restarted_without_memory_gets_its_incarnation_right(shape, told):
+    """With and without the hint that its links have come up."""
+    fleet = Fleet(shape)
+    for i in range(3):
+        agent = fleet["a"].show(f"a.t{i}", b"old")
+        for _ in range(5):
+            agent.submit("L", b"older")
+            fleet.settle()
+    watcher = fleet["b"].add(Watcher("b.w", "L"))
+    fleet.run(10)
+    node = fleet.restart("a")
+    node.show("a.t0", b"new")
+    node.show("a.t9", b"new")
+    if told:
+        fleet.link_up(*shape)
+    done = lambda: consistent(fleet) and fleet["b"].value("a.t9") == b"new"  # noqa: E731
+    assert fleet.seconds_until(done) <= (1 if told else HEAL_S)
+    assert node.space.origins.incarnation[SELF] == 2
+    for each in fleet.nodes.values():
+        assert each.holds() == node.holds()
+        assert each.value("a.t0") == b"new"
+        assert_sound(each.space)
+    assert sorted(watcher.departed) == ["a.t1", "a.t2"]
+
+
+def test_a_node_restarted_with_its_memory_is_believed_at_once():
+    fleet = Fleet(CHAIN)
+    fleet["a"].show("a.t", b"old")
+    fleet["a"].show("a.gone", b"old")
+    fleet.run(30)
+    fleet.restart("a", 2).show("a.t", b"new")
+    fleet.settle()
+    assert fleet["d"].value("a.t") == b"new"
+    assert fleet.seconds_until(lambda: not fleet["d"].space.find("a.gone")) <= HEAL_S
+    assert fleet["a"].space.origins.incarnation[SELF] == 2
+
+
+def test_a_node_that_comes_back_with_nothing_to_show_loses_its_old_twins():
+    fleet = Fleet(CHAIN)
+    fleet["a"].show("a.t", b"old")
+    fleet.run(10)
+    fleet.restart("a", 2)
+    assert fleet.seconds_until(lambda: not any(n.space.find("a.t") for n in fleet.nodes.values())) <= HEAL_S
+
+
+def test_a_restart_every_few_seconds_is_survived():
+    fleet = Fleet(RING)
+    fleet["c"].show("c.t", b"1")
+    for turn in range(8):
+        fleet.restart("a").show(f"a.t{turn}", b"1")
+        fleet.run(3)
+    assert fleet.seconds_until(lambda: consistent(fleet)) <= 2 * HEAL_S
+    assert set(fleet["d"].holds()) == {"a.t7", "c.t"}
+
+
+# ---- distances --------------------------------------------------------------------------------------
+
+
+def test_distances_shrink_and_grow_with_the_ways_there_are():
+    fleet = Fleet(RING)
+    fleet.run(7)
+    assert fleet["a"].hops() == {"b": 1, "c": 2, "d": 2, "e": 1}
+    fleet.cut("a>b", "b>a")
+    fleet.run(7)
+    assert fleet["a"].hops() == {"e": 1, "d": 2, "c": 3, "b": 4}
+    assert fleet["b"].hops() == {"c": 1, "d": 2, "e": 3, "a": 4}
+    fleet.cut()
+    fleet.run(7)
+    assert fleet["a"].hops() == {"b": 1, "c": 2, "d": 2, "e": 1}
+
+
+def test_of_two_ways_the_shorter_counts_even_if_it_is_slower():
+    fleet = Fleet({"a": ["b", "c"], "b": ["a"], "c": ["a"]})
+    beat = Beat("z", 1, 5, 3, 13, 0, 0)
+    fleet["a"].gateway.receive("b", encode(Frame([beat])))
+    assert fleet["a"].hops()["z"] == 4
+    fleet["a"].gateway.receive("c", encode(Frame([Beat("z", 1, 5, 1, 13, 0, 0)])))
+    assert fleet["a"].hops()["z"] == 2
+    fleet["a"].gateway.receive("b", encode(Frame([beat])))
+    assert fleet["a"].hops()["z"] == 2
+    fleet["a"].gateway.receive("b", encode(Frame([Beat("z", 1, 6, 3, 13, 0, 0)])))  # a newer word
+    assert fleet["a"].hops()["z"] == 4
+
+
+def test_a_beat_does_not_go_round_for_ever():
+    fleet = Fleet(PAIR)
+    fleet["a"].gateway.receive("x", encode(Frame([Beat("z", 1, 5, 63, 13, 0, 0)])))
+    fleet["a"].react()
+    assert not any(b.origin == "z" for _, _, data in fleet.on_the_way for b in decode(data).beats)
+    assert fleet["a"].hops()["z"] == 64
