@@ -104,7 +104,7 @@ def fan(one: Verdict, title: str, path: Path) -> None:
             came[came < 0] = np.nan
             axes.step(hours, came, where="mid", color=RED, lw=1.1, label="came")
             axes.set(title=f"{VARIABLES[variable]}, {ahead_min} min ahead", ylabel="state", ylim=(-0.5, 6.5))
-            axes.set_yticks(range(STATES))
+            axes.set_yticks(range(STATES), [str(state + 1) for state in range(STATES)])  # 1 to 7, as people say
             axes.grid(False)
         panels[-1].set_xlabel("hour of the day")
         panels[0].figure.colorbar(image, ax=list(panels), label="probability", pad=0.02)
