@@ -87,7 +87,7 @@ def by_hour(verdicts: list[Verdict], title: str, path: Path) -> None:
 
 
 def fan(one: Verdict, title: str, path: Path) -> None:
-    """The busiest day: the probability of each state half an hour ahead, and the state that came."""
+    """The busiest day: the probability of each state (1 to 7) half an hour ahead, and the one that came."""
     task = one.task
     first = _busiest_day(one)
     part = slice(first, first + max(1, DAY_MIN // task.record.step_min))
@@ -104,7 +104,7 @@ def fan(one: Verdict, title: str, path: Path) -> None:
             came[came < 0] = np.nan
             axes.step(hours, came, where="mid", color=RED, lw=1.1, label="came")
             axes.set(title=f"{VARIABLES[variable]}, {ahead_min} min ahead", ylabel="state", ylim=(-0.5, 6.5))
-            axes.set_yticks(range(STATES), [str(state + 1) for state in range(STATES)])  # 1 to 7, as people say
+            axes.set_yticks(range(STATES), [str(state + 1) for state in range(STATES)])
             axes.grid(False)
         panels[-1].set_xlabel("hour of the day")
         panels[0].figure.colorbar(image, ax=list(panels), label="probability", pad=0.02)
