@@ -2,7 +2,8 @@
 
 qemu counts: with `-icount shift=0` the clock of the guest goes on by one nanosecond with each instruction, so
 that what its kernel says the service used, in nanoseconds, is the number of its instructions, kernel calls
-included. How many of them a Cortex-A53 executes in a cycle is an assumption, stated beside the result.
+included. How many of them a Cortex-A53 executes in a cycle is an assumption, stated beside the result. The
+node is at rest: it reads its meters, beats, observes and foretells, and has nothing to be trained on yet.
 """
 
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..image.emulate import MACHINES, Machine
-from ..image.guest import Guest
+from ..image.guest import Guest, GuestError
 from ..image.tools import need_tools
 from ..image.trial import Trial
 
@@ -30,7 +31,7 @@ def measure(name: str, images: Path, folder: Path) -> dict[str, Any]:
     need_tools(emulator=True)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    trial = Trial(name, _counted(MACHINES["virt"]), images / name / "sd.img", folder.resolve(), 1, 0)
+    trial = Trial(name, _counted(MACHINES["virt"]), images / name / "sd.img", folder.resolve(), past_days=0)
     trial.prepare()
     with ExitStack() as stack:
         stack.enter_context(trial.neighbour)
@@ -42,6 +43,8 @@ def measure(name: str, images: Path, folder: Path) -> dict[str, Any]:
         before, began_s = _counts(trial.guest), time.monotonic()
         time.sleep(_REST_S)
         after, seconds = _counts(trial.guest), time.monotonic() - began_s
+        if any(scope["working"] for scope in trial.guest.ask("/learning")["scopes"].values()):
+            raise GuestError("the node was being trained: it was not at rest")
     trial.card.unlink()
     return figures(after[0] - before[0], after[1] - before[1], seconds)
 

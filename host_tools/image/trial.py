@@ -30,8 +30,14 @@ _SSH, _API_OFFSET = 22, 2
 class Trial:
     """One machine, one card, one cluster, and what was measured."""
 
-    def __init__(self, name: str, machine: Machine, source: Path, folder: Path, seed: int, cuts: int) -> None:
-        """`source` is the image, `folder` gets a copy; `seed` draws the moments of the `cuts`."""
+    def __init__(
+        self, name: str, machine: Machine, source: Path, folder: Path, seed: int = 1, cuts: int = 0,
+        past_days: int = 1,
+    ) -> None:  # fmt: skip
+        """`source` is the image, `folder` gets a copy; `seed` draws the moments of the `cuts`.
+
+        The node begins with `past_days` to learn from.
+        """
         self.machine = machine
         self.card = folder / "sd.img"
         self.folder = folder
@@ -42,7 +48,7 @@ class Trial:
         self._source = source
         self.name = name
         ssh_port, mqtt_port, neighbour_port = free_port(), free_port(), free_port()
-        self._fleet = TrialFleet(name, folder, mqtt_port, neighbour_port)
+        self._fleet = TrialFleet(name, folder, mqtt_port, neighbour_port, past_days)
         self._forwards = {ssh_port: _SSH, mqtt_port: OUTSIDE}
         self.guest = Guest(ssh_port, self._fleet.operator, folder / "known_hosts")
         self.neighbour = Neighbour(

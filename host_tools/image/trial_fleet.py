@@ -18,7 +18,7 @@ from .data import data_tree
 from .disk import Layout, make_ext4
 
 NEIGHBOUR, GRID_W = "neighbour", 5_000.0
-_PAST, _PAST_DAYS, _PAST_W, _PAST_SEED = "past.csv", 1, 30_000.0, 1
+_PAST, _PAST_W, _PAST_SEED = "past.csv", 30_000.0, 1
 _FEW_STEPS = "first_steps = 16; least_steps = 16"  # of the first training: it takes its memory, not its time
 _ANY_LOAD = 1000.0  # an emulated machine is always busy
 _HOST = "10.0.2.2"  # this machine as an emulated one sees it
@@ -28,13 +28,17 @@ OUTSIDE = 8883
 class TrialFleet:
     """What `provision` made for the two, under `folder`."""
 
-    def __init__(self, name: str, folder: Path, node_port: int, neighbour_port: int) -> None:
-        """`node_port` is where this machine reaches the node's broker, `neighbour_port` the neighbour's."""
+    def __init__(self, name: str, folder: Path, node_port: int, neighbour_port: int, past_days: int) -> None:
+        """`node_port` is where this machine reaches the node's broker, `neighbour_port` the neighbour's.
+
+        A node without past days has nothing to be trained on for hours.
+        """
         self.name = name
         self.operator = folder / "operator"
         self.neighbour_root = (folder / "neighbour").resolve()
         self._folder = folder
         self._ports = node_port, neighbour_port
+        self._past_days = past_days
 
     def make(self) -> None:
         """Keys, certificates, configurations. Raises SetupError."""
@@ -50,8 +54,9 @@ class TrialFleet:
         for name, raw in ((self.name, self._node()), (NEIGHBOUR, self._neighbour())):
             (deploy / f"nodes/{name}.toml").write_text(to_toml(raw))
         self._provision(self.name, "fleet", Path("/"))
-        past = self._folder / "fleet" / self.name / "config" / _PAST
-        write_past(past, _PAST_DAYS, datetime.now(), _PAST_W, _PAST_SEED)
+        if self._past_days:
+            past = self._folder / "fleet" / self.name / "config" / _PAST
+            write_past(past, self._past_days, datetime.now(), _PAST_W, _PAST_SEED)
         self._provision(NEIGHBOUR, "fleet", self.neighbour_root)
         self._install_neighbour()
 
@@ -61,6 +66,8 @@ class TrialFleet:
         raw["neighbour"] = [{"name": NEIGHBOUR, "host": _HOST, "port": self._ports[1]}]
         for meter in raw.get("meter", ()):
             meter["power_period_s"] = 1.0
+        if not self._past_days:
+            return raw
         past = f"/data/edge/config/{_PAST}"
         raw["learning"] = {"node_history": past, "cluster_history": past, "node_options": _FEW_STEPS,
                            "cluster_options": _FEW_STEPS, "pause_load": _ANY_LOAD}  # fmt: skip
