@@ -47,7 +47,10 @@ def remains(card: Path, work: Path) -> Remains:
 
 
 def _minutes(file: Path, folder: Path) -> frozenset[int]:
-    """Of the history on a data partition. Raises SetupError if SQLite finds anything wrong with it."""
+    """Of the history on a data partition, none where nothing was written yet.
+
+    Raises SetupError if SQLite finds anything wrong with it.
+    """
     folder.mkdir(exist_ok=True)
     for name in _HISTORY:
         (folder / name).unlink(missing_ok=True)
@@ -56,8 +59,10 @@ def _minutes(file: Path, folder: Path) -> frozenset[int]:
         with closing(sqlite3.connect(folder / _HISTORY[0])) as history:
             said = history.execute("PRAGMA integrity_check").fetchall()
             version = history.execute("PRAGMA user_version").fetchone()[0]
-            if said != [("ok",)] or version != VERSION:
+            if said != [("ok",)] or version not in (0, VERSION):
                 raise SetupError(f"the history is damaged: version {version}, {said[:5]}")
+            if not version and not history.execute("SELECT * FROM sqlite_schema").fetchall():
+                return frozenset()  # the first start was cut off before its first minute
             rows = history.execute("SELECT minute FROM minutes WHERE scope = 'node'")
             return frozenset(minute for (minute,) in rows)
     except sqlite3.Error as error:

@@ -1,5 +1,7 @@
 """What is found on a card after a power cut: a whole state and history, or what is wrong with them."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,11 @@ def test_a_history_whose_pages_are_torn_is_unsound(tmp_path: Path, state: Path) 
         file.write_bytes(b"\xff" * file.stat().st_size)
     with pytest.raises(SetupError, match="the history"):
         remains(card_of(tmp_path), tmp_path)
+
+
+def test_a_history_that_was_only_begun_has_no_minutes(tmp_path: Path, state: Path) -> None:
+    for name in ("history.sqlite", "history.sqlite-wal"):
+        (state / name).unlink()
+    with closing(sqlite3.connect(state / "history.sqlite")) as begun:
+        begun.execute("PRAGMA journal_mode = WAL")
+    assert remains(card_of(tmp_path), tmp_path).minutes == frozenset()
