@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 _COMMAND_S = 60.0
+_NOT_REACHED, _ATTEMPTS = 255, 3  # ssh's own failure: an emulated machine on a busy host may be slow to greet
 
 
 class GuestError(RuntimeError):
@@ -29,12 +30,15 @@ class Guest:
 
     def run(self, command: str) -> str:
         """Standard output of a shell command. Raises GuestError."""
-        try:
-            done = subprocess.run(
-                [*self._ssh, command], capture_output=True, text=True, timeout=_COMMAND_S, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise GuestError(f"no answer within {_COMMAND_S:g} s: {command}") from None
+        for _ in range(_ATTEMPTS):
+            try:
+                done = subprocess.run(
+                    [*self._ssh, command], capture_output=True, text=True, timeout=_COMMAND_S, check=False
+                )
+            except subprocess.TimeoutExpired:
+                raise GuestError(f"no answer within {_COMMAND_S:g} s: {command}") from None
+            if done.returncode != _NOT_REACHED:
+                break
         if done.returncode:
             raise GuestError(f"{command}: exit code {done.returncode}: {done.stderr.strip()[-300:]}")
         return done.stdout
