@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..image.emulate import MACHINES, Machine
-from ..image.guest import Guest, GuestError
+from ..image.guest import SERVICE_GROUP, Guest, GuestError
 from ..image.tools import need_tools
 from ..image.trial import Trial
 
@@ -23,7 +23,6 @@ CLOCK_HZ = 1.2e9  # of a Pi 3
 IPC = 0.5  # assumed: a core that executes in order, with an interpreter on it
 METHOD = "qemu -icount shift=0: CPU time of edge.service in ns = instructions, user and kernel"
 _BOOT_S, _SETTLE_S, _REST_S = 1200.0, 60.0, 120.0
-_GROUP = "/sys/fs/cgroup/system.slice/edge.service/cpu.stat"
 
 
 def measure(name: str, images: Path, folder: Path) -> dict[str, Any]:
@@ -58,7 +57,7 @@ def _counted(machine: Machine) -> Machine:
 
 def _counts(guest: Guest) -> tuple[float, float]:
     """Instructions of the service so far, and the guest's own clock in seconds."""
-    said = guest.run(f"cat {_GROUP} /proc/uptime")
+    said = guest.run(f"cat {SERVICE_GROUP}/cpu.stat /proc/uptime")
     used_us = re.search(r"^usage_usec (\d+)$", said, re.MULTILINE)
     assert used_us is not None, said
     return int(used_us[1]) * 1e3, float(said.splitlines()[-1].split()[0])

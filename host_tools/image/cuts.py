@@ -1,6 +1,7 @@
 """Power cuts of a booted image: nobody has to repair anything, and little is lost."""
 
 import time
+from collections.abc import Callable
 
 from edge.clock import civil_minutes
 from edge.config import load
@@ -24,7 +25,7 @@ def survives_cuts(trial: Trial, machine: Emulator) -> str:
     identity, trial.swing_w = _host_key(trial), SWING_W
     lost_s: list[float] = []
     last: Remains | None = None
-    owed = 0
+    owed, civil = 0, _civil_minutes(trial)
     up_s = _guest_time(trial)
     for number in range(1, trial.cuts + 1):
         ahead_s = _guest_time(trial) - time.time()
@@ -33,7 +34,9 @@ def survives_cuts(trial: Trial, machine: Emulator) -> str:
         machine.cut_power()
         found = remains(trial.card, trial.folder)
         _is_remembered(number, found, last)
-        owed += _has_minutes(trial, number, found, last, (up_s, cut_at_s))
+        new = range(civil(up_s + _SEEN_S), civil(cut_at_s - MOST_LOST_S))
+        _has_minutes(number, found, last, new)
+        owed += len(new)
         last = found
         lost_s.append(round(cut_at_s - found.state_written_s, 1))
         print(f"    cut {number}: {found.verdict}; state written {lost_s[-1]} s before, history whole, "
@@ -43,7 +46,9 @@ def survives_cuts(trial: Trial, machine: Emulator) -> str:
         _is_whole(trial, number, identity)
         contracts(trial, machine)
     machine.cut_power()
-    _is_remembered(trial.cuts + 1, remains(trial.card, trial.folder), last)
+    found = remains(trial.card, trial.folder)
+    _is_remembered(trial.cuts + 1, found, last)
+    _has_minutes(trial.cuts + 1, found, last, range(0))
     trial.report |= {"lost_s": lost_s, "minutes_owed": owed}
     if max(lost_s) > MOST_LOST_S:
         raise GuestError(f"a cut lost {max(lost_s)} s, more than {MOST_LOST_S:g}")
@@ -67,21 +72,20 @@ def _is_remembered(number: int, found: Remains, last: Remains | None) -> None:
         )
 
 
-def _has_minutes(
-    trial: Trial, number: int, found: Remains, last: Remains | None, span_s: tuple[float, float]
-) -> int:
+def _has_minutes(number: int, found: Remains, last: Remains | None, new: range) -> None:
     """No minute is gone that was there, and those owed from the time between start and cut are there."""
-    up_s, cut_s = span_s
-    config = load(trial.folder / f"fleet/{trial.name}/config/node.toml")
-    assert config.learning is not None
-    civil = civil_minutes(config.learning.timezone)
-    first, end = civil(up_s + _SEEN_S), civil(cut_s - MOST_LOST_S)
-    owed = frozenset(range(first, end)) | (last.minutes if last else frozenset())
+    owed = frozenset(new) | (last.minutes if last else frozenset())
     if missing := owed - found.minutes:
         raise GuestError(
             f"after cut {number} the history lacks {len(missing)} minutes, {min(missing)} the first"
         )
-    return max(0, end - first)
+
+
+def _civil_minutes(trial: Trial) -> Callable[[float], int]:
+    """How the node counts minutes."""
+    config = load(trial.folder / f"fleet/{trial.name}/config/node.toml")
+    assert config.learning is not None
+    return civil_minutes(config.learning.timezone)
 
 
 def _is_whole(trial: Trial, number: int, identity: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+SERVICE_GROUP = "/sys/fs/cgroup/system.slice/edge.service"  # the control group of the service
 _COMMAND_S = 60.0
 _NOT_REACHED, _ATTEMPTS = 255, 3  # ssh's own failure: an emulated machine on a busy host may be slow to greet
 

@@ -9,7 +9,7 @@ from edge.state import SAVE_EVERY_S
 
 from .disk import Layout
 from .emulate import Emulator
-from .guest import GuestError
+from .guest import SERVICE_GROUP, GuestError
 from .trial import CARD_MIB, Trial
 from .trial_fleet import NEIGHBOUR
 
@@ -20,7 +20,6 @@ MOST_WRITTEN_MB_A_DAY = 20.0
 SETTLED_S = 120.0  # after which a start no longer shows in what is written
 WATCHED_S = 180  # three times what the file system collects writes for
 SAVES_A_DAY = 3_000  # of the state, at an ordinary node: as many as it makes requests in the scenarios
-_GROUP = "/sys/fs/cgroup/system.slice/edge.service"
 _DOCUMENTED = {"tcp 22", "tcp 8883"}  # besides loopback, and the DHCP client
 
 
@@ -81,7 +80,7 @@ def is_small(trial: Trial, machine: Emulator) -> str:
     pid, restarts = _amount(unit, "MainPID"), _amount(unit, "NRestarts")
     hwm_mb = _amount(trial.guest.run(f"cat /proc/{pid}/status"), "VmHWM:") / 1024
     names = ("max", "peak", "stat", "events")
-    group = {name: trial.guest.run(f"cat {_GROUP}/memory.{name}") for name in names}
+    group = {name: trial.guest.run(f"cat {SERVICE_GROUP}/memory.{name}") for name in names}
     peak_mb, anon_mb = int(group["peak"]) / 2**20, _amount(group["stat"], "anon") / 2**20
     kills, limit_mb = _amount(group["events"], "oom_kill"), int(group["max"]) / 2**20
     free = trial.guest.run("cat /proc/meminfo")
