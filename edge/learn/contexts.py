@@ -1,7 +1,7 @@
 """What a minute looks like to the counting models: for each context one of a few rows, for each variable.
 
-plain      the state                                  slot     state and slot of the day
-week_slot  state, slot, weekday or weekend            quarter  state and minute of the quarter of an hour
+plain      the state                                  quarter  state and minute of the quarter of an hour
+week_slot  state, slot, weekday or weekend            clock    state, quarter of an hour, weekday or weekend
 path       the states 15 and 5 minutes ago, and now   power    the power, in sixths of a step
 mean_15    state and mean power of 15 minutes         mean_60  state and mean power of an hour
 """
@@ -15,6 +15,7 @@ from .terms import DAY_MIN, STATES, VARIABLES, Array, States
 
 MEMORY_MIN = 60  # minutes looked back
 _QUARTER_MIN = 15
+_QUARTERS = DAY_MIN // _QUARTER_MIN
 _PER_STEP, _POWERS = 6, 48  # rows of power: in a step of the scale, in all
 _PER_STEP_OF_MEAN, _MEANS = 3, 21
 _WEEKDAY_1970 = 3  # a Thursday, when Monday is 0
@@ -23,8 +24,8 @@ Rows = NDArray[np.int32]
 
 _SIZES = {
     "plain": STATES,
-    "slot": SLOTS * STATES,
     "week_slot": 2 * SLOTS * STATES,
+    "clock": STATES * 2 * _QUARTERS,
     "quarter": _QUARTER_MIN * STATES,
     "path": STATES**3,
     "power": _POWERS + 1,
@@ -80,9 +81,9 @@ class Contexts:
         power = np.minimum(self._steps[minute % MEMORY_MIN] * _PER_STEP, _POWERS - 1).astype(np.int32)
         means = self._sums / ((_QUARTER_MIN,), (MEMORY_MIN,)) * _PER_STEP_OF_MEAN
         mean_15, mean_60 = np.clip(means, 0, _MEANS - 1).astype(np.int32)
-        slot = slot_of(minute)
+        slot, quarter = slot_of(minute), minute % DAY_MIN // _QUARTER_MIN
         found: Rows = np.stack((
-            now, slot * STATES + now, (slot + SLOTS * weekend) * STATES + now,
+            now, (slot + SLOTS * weekend) * STATES + now, (now * 2 + weekend) * _QUARTERS + quarter,
             minute % _QUARTER_MIN * STATES + now, (long_before * STATES + before) * STATES + now,
             power + (now > 0), mean_15 * STATES + now, mean_60 * STATES + now,
         ))  # fmt: skip

@@ -145,7 +145,7 @@ class Mixture:
             "chains": zlib.compress(self._chains.save(), 1),  # nearly all of it is 0
         }
         packed = {name: np.frombuffer(part, np.int8) for name, part in parts.items()}
-        facts = {"learnt_minute": self._learnt_minute, "welcome": self._welcome}
+        facts = {"learnt_minute": self._learnt_minute, "welcome": self._welcome, "contexts": list(CONTEXTS)}
         return pack(self.name, facts, {**self._fixed(), **self._counts.arrays(), **packed})
 
     def load(self, data: bytes) -> None:
@@ -154,6 +154,8 @@ class Mixture:
         loose = {name: arrays.pop(name, np.zeros(0)) for name in ("places", "weights", "networks", "chains")}
         checked(self.name, arrays, self._fixed())
         self._scale.check(arrays["limits"])
+        if facts.get("contexts") != list(CONTEXTS):
+            raise ValueError(f"mixture: counted in the contexts {facts.get('contexts')!r}")
         learnt_minute = facts.get("learnt_minute")
         if not isinstance(learnt_minute, int):
             raise ValueError(f"mixture: learnt until {learnt_minute!r}")

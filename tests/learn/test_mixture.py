@@ -42,7 +42,7 @@ def test_rows_tell_contexts_apart():
     jumped = rows_of([*flat[:-10], *[(minute, 900.0) for minute, _ in flat[-10:]]])
     assert {name for name in CONTEXTS if first[name] == jumped[name]} == set()
     weekend = rows_of([(minute + 5 * DAY_MIN, value_w) for minute, value_w in flat])
-    assert {name for name in CONTEXTS if first[name] != weekend[name]} == {"week_slot"}
+    assert {name for name in CONTEXTS if first[name] != weekend[name]} == {"week_slot", "clock"}
 
 
 def test_what_is_left_out_or_unknown_stays_as_it_was():
@@ -158,15 +158,17 @@ def test_what_was_saved_goes_on_as_if_nothing_had_been():
     assert len(saved) < 500_000
 
 
-@pytest.mark.parametrize("harm", ["cut", "other limits", "other cells"])
-def test_what_does_not_fit_is_refused_and_changes_nothing(harm):
+@pytest.mark.parametrize("harm", ["cut", "other limits", "other cells", "other contexts"])
+def test_what_does_not_fit_is_refused_and_changes_nothing(harm, monkeypatch):
     first = grown(200)
     one, data = first.model, first.model.save()
-    other = {"cut": SMALL, "other limits": SMALL, "other cells": {"cells": 5}}[harm]
+    other = {"cells": 5} if harm == "other cells" else SMALL
+    if harm == "other contexts":
+        monkeypatch.setattr("edge.learn.mixture.CONTEXTS", ("plain", "slot", *CONTEXTS[2:]))
     scale = StateScale.of_max_power(500.0 if harm == "other limits" else 30_000.0)
     second = Mixture(scale, random.Random(1), **other)
     before = second.save()
-    with pytest.raises(ValueError, match=r"limits|damaged|is float32"):
+    with pytest.raises(ValueError, match=r"limits|damaged|is float32|contexts"):
         second.load(data[:-20] if harm == "cut" else data)
     assert second.save() == before
     assert one.trained
