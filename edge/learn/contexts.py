@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 from .markov import SLOTS, slot_of
 from .states import StateScale
-from .terms import DAY_MIN, STATES, VARIABLES, Array, States
+from .terms import DAY_MIN, QUARTER_MIN, STATES, VARIABLES, WEEKDAY_1970, Array, States
 
 MEMORY_MIN = 60  # minutes looked back
-_QUARTER_MIN = 15
-_QUARTERS = DAY_MIN // _QUARTER_MIN
+_QUARTERS = DAY_MIN // QUARTER_MIN
 _PER_STEP, _POWERS = 6, 48  # rows of power: in a step of the scale, in all
 _PER_STEP_OF_MEAN, _MEANS = 3, 21
-_WEEKDAY_1970 = 3  # a Thursday, when Monday is 0
 
 Rows = NDArray[np.int32]
 
@@ -26,7 +24,7 @@ _SIZES = {
     "plain": STATES,
     "week_slot": 2 * SLOTS * STATES,
     "clock": STATES * 2 * _QUARTERS,
-    "quarter": _QUARTER_MIN * STATES,
+    "quarter": QUARTER_MIN * STATES,
     "path": STATES**3,
     "power": _POWERS + 1,
     "mean_15": _MEANS * STATES,
@@ -64,7 +62,7 @@ class Contexts:
 
     def _put(self, minute: int, states: NDArray[np.int32], steps: Array) -> None:
         self._sums += steps
-        self._sums[0] -= self._steps[(minute - _QUARTER_MIN) % MEMORY_MIN]
+        self._sums[0] -= self._steps[(minute - QUARTER_MIN) % MEMORY_MIN]
         self._sums[1] -= self._steps[minute % MEMORY_MIN]
         self._states[minute % MEMORY_MIN], self._steps[minute % MEMORY_MIN] = states, steps
         self._minute = minute
@@ -77,14 +75,14 @@ class Contexts:
             self._states[(minute - 5) % MEMORY_MIN],
             self._states[(minute - 15) % MEMORY_MIN],
         )
-        weekend = (minute // DAY_MIN + _WEEKDAY_1970) % 7 >= 5
+        weekend = (minute // DAY_MIN + WEEKDAY_1970) % 7 >= 5
         power = np.minimum(self._steps[minute % MEMORY_MIN] * _PER_STEP, _POWERS - 1).astype(np.int32)
-        means = self._sums / ((_QUARTER_MIN,), (MEMORY_MIN,)) * _PER_STEP_OF_MEAN
+        means = self._sums / ((QUARTER_MIN,), (MEMORY_MIN,)) * _PER_STEP_OF_MEAN
         mean_15, mean_60 = np.clip(means, 0, _MEANS - 1).astype(np.int32)
-        slot, quarter = slot_of(minute), minute % DAY_MIN // _QUARTER_MIN
+        slot, quarter = slot_of(minute), minute % DAY_MIN // QUARTER_MIN
         found: Rows = np.stack((
             now, (slot + SLOTS * weekend) * STATES + now, (now * 2 + weekend) * _QUARTERS + quarter,
-            minute % _QUARTER_MIN * STATES + now, (long_before * STATES + before) * STATES + now,
+            minute % QUARTER_MIN * STATES + now, (long_before * STATES + before) * STATES + now,
             power + (now > 0), mean_15 * STATES + now, mean_60 * STATES + now,
         ))  # fmt: skip
         return found + _STARTS[:, None]

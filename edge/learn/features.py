@@ -17,11 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .states import StateScale
-from .terms import DAY_MIN, HORIZONS_MIN, STATES, VARIABLES, Array
+from .terms import DAY_MIN, HORIZONS_MIN, QUARTER_MIN, STATES, VARIABLES, WEEKDAY_1970, Array
 from .weather import Weather
 
-_QUARTER_MIN = 15
-_WEEKDAY_1970 = 3  # a Thursday, when Monday is 0
 _IRRADIANCE_W_M2 = 500.0
 _TEMPERATURE_C = 20.0
 _WIDTHS = {
@@ -30,7 +28,7 @@ _WIDTHS = {
     "powers": len(VARIABLES),
     "states": len(VARIABLES) * STATES,
     "time": 2,
-    "quarter": _QUARTER_MIN,
+    "quarter": QUARTER_MIN,
     "day": 7,
     "weather": 4,
     "level": 2,
@@ -54,7 +52,7 @@ class Features:
             raise ValueError("inputs: weather without a source of weather")
         self.scale, self._weather = scale, weather
         self.size = sum(_WIDTHS[block] for block in self.blocks)
-        leads = {"level": DAY_MIN, **{block: before + _QUARTER_MIN for block, before in _BEFORE_MIN.items()}}
+        leads = {"level": DAY_MIN, **{block: before + QUARTER_MIN for block, before in _BEFORE_MIN.items()}}
         self.lead_min = max(leads.get(block, 0) for block in self.blocks)
 
     def fill(self, out: Array, variables: NDArray[np.intp], first_minute: int, lines_w: Array) -> None:
@@ -86,9 +84,9 @@ class Features:
                 angle = (2 * math.pi / DAY_MIN) * (minutes % DAY_MIN)
                 columns[:, :, 0], columns[:, :, 1] = np.sin(angle), np.cos(angle)
             elif block == "quarter":
-                _mark(columns, minutes[None] % _QUARTER_MIN)
+                _mark(columns, minutes[None] % QUARTER_MIN)
             elif block == "day":
-                _mark(columns, (minutes[None] // DAY_MIN + _WEEKDAY_1970) % 7)
+                _mark(columns, (minutes[None] // DAY_MIN + WEEKDAY_1970) % 7)
             elif block == "level":
                 self._levels(columns, variables, lines_w)
             elif block in _BEFORE_MIN:
@@ -103,7 +101,7 @@ class Features:
             columns[:, :, column] = means.T[variables]
 
     def _before(self, columns: Array, variables: NDArray[np.intp], lines_w: Array, before: int) -> None:
-        count, reach = columns.shape[1], _QUARTER_MIN // 2
+        count, reach = columns.shape[1], QUARTER_MIN // 2
         first = self.lead_min - before - reach  # of the line `before` the first, and half a quarter more
         for column, horizon in enumerate(HORIZONS_MIN):
             part = lines_w[first + horizon :][: count + 2 * reach]

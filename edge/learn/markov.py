@@ -17,7 +17,7 @@ from .checkpoint import checked, pack, unpack
 from .model import Training, no_training
 from .series import Series
 from .states import StateScale
-from .terms import DAY_MIN, HORIZONS_MIN, STATES, VARIABLES, Array
+from .terms import DAY_MIN, HORIZONS_MIN, STATES, VARIABLES, WEEKDAY_1970, Array
 from .weather import Weather
 
 NIGHT_H = 6  # the first slot is 0 to 6 h, each later one an hour
@@ -95,7 +95,7 @@ class Markov:
 
     def _context_of(self, minute: int) -> int:
         if self._context == "weekday":
-            return int((minute // DAY_MIN + 3) % 7 >= 5)  # 1970 began on a Thursday
+            return int((minute // DAY_MIN + WEEKDAY_1970) % 7 >= 5)
         if self._context == "weather" and self._weather:
             irradiance = self._weather.at(np.array([minute]))[0, 0]
             return int(np.searchsorted(_IRRADIANCE_W_M2, irradiance)) if irradiance == irradiance else 0

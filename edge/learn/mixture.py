@@ -155,7 +155,7 @@ class Mixture:
         checked(self.name, arrays, self._fixed())
         self._scale.check(arrays["limits"])
         if facts.get("contexts") != list(CONTEXTS):
-            raise ValueError(f"mixture: counted in the contexts {facts.get('contexts')!r}")
+            raise ValueError("mixture: counted in other contexts")
         learnt_minute = facts.get("learnt_minute")
         if not isinstance(learnt_minute, int):
             raise ValueError(f"mixture: learnt until {learnt_minute!r}")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .running_sums import Real, RunningSums
-from .terms import DAY_MIN, HORIZONS_MIN, STATES, VARIABLES, Array
+from .terms import DAY_MIN, HORIZONS_MIN, QUARTER_MIN, STATES, VARIABLES, Array
 
 _HALF_LIFE_MIN = 14 * DAY_MIN
 _SOLVE_EVERY_MIN = 10
@@ -34,7 +34,6 @@ _STRETCHES = [  # that inputs are means of: for each horizon how long ago they e
 _AGES_MIN = np.stack([age_min for age_min, _ in _STRETCHES], -1)  # (4, stretches)
 _LENGTHS_MIN = np.array([length_min for _, length_min in _STRETCHES])
 _WAVES = np.arange(1, 4)  # of the day
-_QUARTER_MIN = 15
 _IN_QUARTER_MIN = np.array((0, 5, 10))
 _SAME_MINUTE = [_LAGS_MIN.index(at_min) for at_min in _IN_QUARTER_MIN]  # when the quarter began
 _TIMES = 2 + 2 * len(_WAVES) + len(_IN_QUARTER_MIN)
@@ -117,10 +116,10 @@ class Regressions:
 
     def _inputs(self, origins: NDArray[np.int64]) -> Real:
         """(6, 4, inputs) of the minutes (4,) from which the horizons are foretold."""
-        quarter = origins % _QUARTER_MIN
+        quarter = origins % QUARTER_MIN
         there = (quarter[:, None] == _IN_QUARTER_MIN).astype(float)
         angles = 2 * np.pi / DAY_MIN * (origins % DAY_MIN)[:, None] * _WAVES
-        ones, part = np.ones((len(origins), 1)), quarter[:, None] / _QUARTER_MIN
+        ones, part = np.ones((len(origins), 1)), quarter[:, None] / QUARTER_MIN
         stretches = self._past.means(origins[:, None] - _AGES_MIN, _LENGTHS_MIN)  # (4, stretches, 6)
         began = there[..., None] * stretches[:, _SAME_MINUTE]
         found = np.empty((*_SHAPE, _INPUTS))

@@ -20,4 +20,6 @@ VARIABLES = ("requested", "produced", "consumed", "supplied", "missing", "availa
 HORIZONS_MIN = (5, 10, 30, 60)
 STATES = 7
 DAY_MIN = 1440
+QUARTER_MIN = 15  # meters and markets often go by it
+WEEKDAY_1970 = 3  # of the first day: a Thursday, when Monday is 0
 ZERO_W = 1e-3  # below it a power is float noise and counts as 0

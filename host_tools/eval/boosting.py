@@ -7,14 +7,13 @@ the data hold. Its size is chosen on the last tenth of its training minutes.
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.learn.terms import DAY_MIN, HORIZONS_MIN, STATES, VARIABLES, Array
+from edge.learn.terms import DAY_MIN, HORIZONS_MIN, QUARTER_MIN, STATES, VARIABLES, WEEKDAY_1970, Array
 
 from .replay import Task, Told
 
 _LAGS_MIN = (1, 2, 5, 10, 15, 30, 60)
 _MEANS_MIN = (15, 60, 240)
 _CHECKED = 0.1  # of the training, its end: when to stop
-_QUARTER_MIN = 15
 
 
 def boosting(task: Task, seed: int, told: Told) -> Array:
@@ -85,6 +84,8 @@ def _inputs(task: Task) -> Array:
         before = lines + ahead_min - DAY_MIN
         columns.append(np.where((before >= 0)[:, None], steps[np.maximum(before, 0)], np.nan))
     minutes = record.minutes
-    columns.append(np.stack((minutes % DAY_MIN, minutes % _QUARTER_MIN, (minutes // DAY_MIN + 3) % 7), -1))
+    columns.append(
+        np.stack((minutes % DAY_MIN, minutes % QUARTER_MIN, (minutes // DAY_MIN + WEEKDAY_1970) % 7), -1)
+    )
     found: Array = np.concatenate(columns, axis=1).astype(np.float32)
     return found
