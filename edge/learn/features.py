@@ -12,6 +12,7 @@ measured data; so the minute within it is worth a column each.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,7 +129,7 @@ class Features:
         return found
 
 
-def _mark(columns: Array, which: NDArray[np.integer]) -> None:  # type: ignore[type-arg]
+def _mark(columns: Array, which: NDArray[np.integer[Any]]) -> None:
     """Set one column of each line to 1; none where `which` is negative."""
     known = which[..., None] == np.arange(columns.shape[-1])
     columns[:] = known

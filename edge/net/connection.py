@@ -151,7 +151,7 @@ class Connection:
 
     def start(self) -> None:
         """Connect in the background, for ever. The session ends with the connection (MQTT 5 default)."""
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho gives no types
         properties.MaximumPacketSize = self.client.max_packet_bytes
         broker = self._broker
         self._retry_later()
@@ -172,7 +172,7 @@ class Connection:
             self._ended.wait(GOODBYE_S)
         if stalled := self.client.socket():  # a broker that does not read holds the thread: cut it off
             with suppress(OSError):
-                stalled.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+                stalled.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]  # paho: any socket
         self.client.loop_stop()
         if late := self.client.socket():  # connected while we were leaving
             late.close()

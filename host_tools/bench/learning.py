@@ -42,7 +42,8 @@ def _memory_mb() -> tuple[float, float]:
     """RSS now and at its greatest."""
     with open("/proc/self/status") as status:
         lines = dict(line.split(":", 1) for line in status)
-    return tuple(int(lines[key].split()[0]) / 1024 for key in ("VmRSS", "VmHWM"))  # type: ignore[return-value]
+    now_mb, greatest_mb = (int(lines[key].split()[0]) / 1024 for key in ("VmRSS", "VmHWM"))
+    return now_mb, greatest_mb
 
 
 def _minute(minute: int, rng: random.Random) -> list[float]:
@@ -71,7 +72,7 @@ class _Probe:
         import numpy as np
 
         self._note("numpy")
-        import edge.learn.networks  # noqa: F401
+        import edge.learn.networks  # noqa: F401 - loaded to be weighed
 
         self._note("models and TFLite")
         from edge.learn.learner import Learner, LearnerSettings

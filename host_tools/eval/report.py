@@ -68,9 +68,9 @@ def intervals(verdicts: list[Verdict], seed: int) -> list[dict[str, Any]]:
     found = []
     for one in verdicts:
         record = one.task.record
-        places = [(name, horizon_min, at, number) for name, horizon_min, at, number in cells()]
-        places += [("mean", horizon_min, _ALL, at) for at, horizon_min in enumerate(HORIZONS_MIN)]  # type: ignore[misc]
-        places.append(("mean", "mean", _ALL, _ALL))  # type: ignore[arg-type]
+        places: list[tuple[str, int | str, int | slice, int | slice]] = [*cells()]
+        places += [("mean", horizon_min, _ALL, at) for at, horizon_min in enumerate(HORIZONS_MIN)]
+        places.append(("mean", "mean", _ALL, _ALL))
         for name, horizon_min, at, number in places:
             limits = {key: value and [round(each, 6) for each in value]
                       for key, value in one.intervals(at, number, seed).items()}  # fmt: skip

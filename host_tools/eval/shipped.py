@@ -70,7 +70,7 @@ def train(options: argparse.Namespace) -> int:
         with bar(console) as progress:
             place = progress.add_task(f"{options.name}, training", total=None)
             learner = learned(task, options.model, given, options.seed)
-            content = learner.model.file  # type: ignore[attr-defined]
+            content = learner.model.file  # type: ignore[attr-defined]  # only networks are shipped
             progress.update(place, description="judging", total=task.origins[-1] - task.start)
             foretold = replay(
                 task, learner, lambda done: progress.update(place, completed=done), training=False
