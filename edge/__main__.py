@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import options
 from .clock import SystemClock
+from .config import options
 
 log = logging.getLogger("edge")
 OK, WRONG, CANNOT_START = 0, 1, 3
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _load(path: Path) -> Any:
-    from .config import ConfigError, load
+    from .config.check import ConfigError, load
 
     try:
         return load(path)
@@ -57,10 +57,12 @@ def _check(path: Path) -> int:
     config = _load(path)
     if config is None:
         return WRONG
-    from .budget import budget, table
+    from .config.budget import budget, table
 
-    print(f"{path}: node {config.name} with {len(config.twins)} twins, {len(config.meters)} meters, "
-          f"{len(config.neighbours)} neighbours")  # fmt: skip
+    print(
+        f"{path}: node {config.name} with {len(config.twins)} twins, {len(config.meters)} meters, "
+        f"{len(config.neighbours)} neighbours"
+    )
     print(table(budget(config)))
     return OK
 
@@ -93,14 +95,14 @@ def _run(path: Path) -> int:
     config = _load(path)
     if config is None:
         return WRONG
-    from . import views, views_learning
+    from .api import views, views_learning
     from .api.server import ApiError, ApiServer
     from .meter.bus import MeterBus
     from .meter.meters import SerialMeters
     from .net.mqtt import MqttLinks
     from .node import Node
-    from .notify import Manager
-    from .runtime import Runtime
+    from .service.notify import Manager
+    from .service.runtime import Runtime
     from .twins.learning_settings import CannotLearn
 
     logging.basicConfig(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .clock import Clock, civil_minutes
-from .config import NodeConfig
+from .config.check import NodeConfig
 from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
 from .learn import lean_numpy
 from .meter.meters import Meters
@@ -101,9 +101,14 @@ class Node:
         self.history = Store(path, self._clock, settings.history_days, settings.predictions_days)
         try:
             self.learning = LearningTwin(
-                self.config.name, settings, self._clock, civil_minutes(settings.timezone),
-                lambda: self.total().powers_w, self.history, rng,
-            )  # fmt: skip
+                self.config.name,
+                settings,
+                self._clock,
+                civil_minutes(settings.timezone),
+                lambda: self.total().powers_w,
+                self.history,
+                rng,
+            )
         except (ValueError, RuntimeError) as error:  # an option of the model, or its runtime
             raise CannotLearn(str(error)) from error
         self.engine.add(self.learning)
@@ -243,9 +248,13 @@ class Node:
 
 
 def _twin(
-    node: str, settings: ProsumerSettings, device: DeviceSettings, clock: Clock, rng: random.Random,
+    node: str,
+    settings: ProsumerSettings,
+    device: DeviceSettings,
+    clock: Clock,
+    rng: random.Random,
     switch: Callable[[bool], None] | None,
-) -> ProsumerTwin:  # fmt: skip
+) -> ProsumerTwin:
     if device.run:
         return ShiftableTwin(node, settings, device.run, clock, rng, switch)
     return ProsumerTwin(node, settings, clock, rng, switch)

@@ -80,9 +80,13 @@ class StateFile:
             return
         number = self._number + 1
         body = orjson.dumps(
-            {"version": _VERSION, "number": number, "saved_s": round(self._clock.wall_s(), 1),
-             "memory": orjson.Fragment(data)}
-        )  # fmt: skip
+            {
+                "version": _VERSION,
+                "number": number,
+                "saved_s": round(self._clock.wall_s(), 1),
+                "memory": orjson.Fragment(data),
+            }
+        )
         try:
             _write(self._paths[number % len(SLOTS)], b"%08x %b\n" % (crc32(body), body))
         except OSError as error:

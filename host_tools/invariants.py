@@ -7,7 +7,7 @@ from edge.energy.book import Promise, State
 from edge.energy.messages import Contract, Part
 from edge.twins.prosumer import ProsumerTwin
 
-from .world import World
+from .world.world import World
 
 _TOLERANCE_W = 0.01
 

@@ -97,12 +97,18 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("--limit-mb", type=int, default=64, help="memory of the node (default 64)")
     parser.add_argument("--prosumers", type=int, help="at least so many on the node (default: as generated)")
-    parser.add_argument("--learn", default="mixture", choices=(_NONE, *MODELS),
-                        help="model of both scopes of the node (default mixture)")  # fmt: skip
-    parser.add_argument("--require-cgroup", action="store_true",
-                        help="end with code 3 rather than fall back to RLIMIT_DATA")  # fmt: skip
-    parser.add_argument("--prove", action="store_true",
-                        help="run a program that needs too much instead: 0 if that is noticed")  # fmt: skip
+    parser.add_argument(
+        "--learn",
+        default="mixture",
+        choices=(_NONE, *MODELS),
+        help="model of both scopes of the node (default mixture)",
+    )
+    parser.add_argument(
+        "--require-cgroup", action="store_true", help="end with code 3 rather than fall back to RLIMIT_DATA"
+    )
+    parser.add_argument(
+        "--prove", action="store_true", help="run a program that needs too much instead: 0 if that is noticed"
+    )
     parser.add_argument("--out", type=Path, default=Path("build"), help="folder for memtest.json and logs")
     parser.set_defaults(command=run, backends=BACKENDS)
 
@@ -130,10 +136,13 @@ def _limit(options: argparse.Namespace) -> MemoryLimit:
     except LimitError as error:
         if options.require_cgroup:
             raise LimitError(f"--require-cgroup: no hard limit can be set here:\n{error}") from None
-        print(f"\n*** WARNING: no hard memory limit can be set here:\n{error}\n"
-              "*** RLIMIT_DATA is used instead: page cache and kernel memory of the node are not limited,\n"
-              "*** and what it needs too much shows as MemoryError, not as an OOM kill.\n",
-              file=sys.stderr, flush=True)  # fmt: skip
+        print(
+            f"\n*** WARNING: no hard memory limit can be set here:\n{error}\n"
+            "*** RLIMIT_DATA is used instead: page cache and kernel memory of the node are not limited,\n"
+            "*** and what it needs too much shows as MemoryError, not as an OOM kill.\n",
+            file=sys.stderr,
+            flush=True,
+        )
         return DataLimit(limit_bytes)
 
 
@@ -142,15 +151,18 @@ def _prove(limit: MemoryLimit, limit_mb: int) -> int:
     need_mb = limit_mb + _HOG_EXTRA_MB
     hog = subprocess.Popen(
         [*limit.wrapper, sys.executable, "-c", f"b'x' * ({need_mb} << 20)"],
-        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
-    )  # fmt: skip
+    )
     code = hog.wait()
     usage = limit.usage()
     noticed = code != 0 if usage is None else usage.oom_kills > 0
-    print(f"a program of {need_mb} MB under {limit_mb} MB ({limit.backend}): exit code {code}, "
-          f"OOM kills: {usage.oom_kills if usage else 'unknown'}; "
-          f"{'stopped and noticed' if noticed else 'NOT NOTICED'}")  # fmt: skip
+    print(
+        f"a program of {need_mb} MB under {limit_mb} MB ({limit.backend}): exit code {code}, "
+        f"OOM kills: {usage.oom_kills if usage else 'unknown'}; "
+        f"{'stopped and noticed' if noticed else 'NOT NOTICED'}"
+    )
     return 0 if noticed else 1
 
 
@@ -199,9 +211,16 @@ def _learn(plans: list[BuildingPlan], model: str, past: Path) -> None:
     for plan in plans:
         plan.learning = lessons("persistence", _MAX_POWER_W)
         if plan.name == _MEASURED:
-            plan.learning = lessons(model, _MAX_POWER_W, node_history=file, cluster_history=file,
-                                    node_options=steps, cluster_options=steps, train_every_min=1,
-                                    pause_load=_ANY_LOAD)  # fmt: skip
+            plan.learning = lessons(
+                model,
+                _MAX_POWER_W,
+                node_history=file,
+                cluster_history=file,
+                node_options=steps,
+                cluster_options=steps,
+                train_every_min=1,
+                pause_load=_ANY_LOAD,
+            )
 
 
 def _start(microgrid: Microgrid, node: Building, wrapper: list[str]) -> "subprocess.Popen[bytes]":

@@ -47,8 +47,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="power of the grid connection at the first node, 0: none (default 10000)",
     )
     parser.add_argument("--learn", choices=tuple(MODELS), help="all nodes foretell their states with this")
-    parser.add_argument("--max-power-w", type=float, default=10_000.0,
-                        help="MAX_POWER of the states that are foretold (default 10000)")  # fmt: skip
+    parser.add_argument(
+        "--max-power-w",
+        type=float,
+        default=10_000.0,
+        help="MAX_POWER of the states that are foretold (default 10000)",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("build"), help="folder for run.json and logs")
     parser.set_defaults(command=run)
@@ -90,9 +94,11 @@ def run(options: argparse.Namespace) -> int:
     (options.out / "run.json").write_text(json.dumps(report, indent=2) + "\n")
     console.print(watch.table(f"{title}   after {seconds:.0f} s", console.width))
     validated, across = report["contracts_validated"], report["contracts_across_nodes"]
-    print(f"{validated} contracts validated, {across} across nodes, the last of each twin within "
-          f"{report['response_max_s']} s;\n{report['invariants_checked']} invariant checks, "
-          f"{report['invariants_broken']} broken; {options.out / 'run.json'}")  # fmt: skip
+    print(
+        f"{validated} contracts validated, {across} across nodes, the last of each twin within "
+        f"{report['response_max_s']} s;\n{report['invariants_checked']} invariant checks, "
+        f"{report['invariants_broken']} broken; {options.out / 'run.json'}"
+    )
     for line in watch.audit.broken[:10]:
         print(line, file=sys.stderr)
     failed = {name: code for name, code in codes.items() if code != 0}

@@ -98,9 +98,13 @@ class Bookings:
             if self._fits(plan, in_s, now_s, wall_s):
                 starts_s = now_s + in_s
                 self._bookings[consumer] = _Booking(
-                    consumer, Start(plan.id, in_s), with_margin(plan.power_w), starts_s,
-                    starts_s + plan.run_s, now_s + OFFER_VALIDITY_S,
-                )  # fmt: skip
+                    consumer,
+                    Start(plan.id, in_s),
+                    with_margin(plan.power_w),
+                    starts_s,
+                    starts_s + plan.run_s,
+                    now_s + OFFER_VALIDITY_S,
+                )
                 return
             in_s += SLOT_S
 

@@ -46,9 +46,12 @@ class Consumer:
     """Asks for what it needs, composes offers into contracts, validates them, and follows their use."""
 
     def __init__(
-        self, settings: ConsumerSettings, policy: ConsumerPolicy, next_id: Callable[[], int],
+        self,
+        settings: ConsumerSettings,
+        policy: ConsumerPolicy,
+        next_id: Callable[[], int],
         tell: Callable[[EventKind, Contract], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.settings = settings
         self.need_w = 0.0
         self.request: Request | None = None

@@ -40,7 +40,15 @@ def read_promises(data: Any) -> list[Promise]:
         if not 0.0 < float(power_w) <= float(max_w) + 1e-9:
             raise ValueError("bad promise")
         promises.append(
-            Promise(str(consumer), int(key), State.PENDING, float(power_w), float(max_w), 0.0,
-                    Priority(priority), 0)
-        )  # fmt: skip
+            Promise(
+                str(consumer),
+                int(key),
+                State.PENDING,
+                float(power_w),
+                float(max_w),
+                0.0,
+                Priority(priority),
+                0,
+            )
+        )
     return promises

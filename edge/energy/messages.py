@@ -168,9 +168,15 @@ class Contract:
     def encode(self) -> bytes:
         parts = [[part.supplier, part.power_w, part.max_w] for part in self.parts]
         return orjson.dumps(
-            {"id": self.id, "rev": self.revision, "ok": self.valid, "ttl": self.ttl_s, "prio": self.priority,
-             "parts": parts}
-        )  # fmt: skip
+            {
+                "id": self.id,
+                "rev": self.revision,
+                "ok": self.valid,
+                "ttl": self.ttl_s,
+                "prio": self.priority,
+                "parts": parts,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

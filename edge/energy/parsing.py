@@ -25,9 +25,14 @@ def parse_request(data: bytes) -> Request:
     power_w = power(fields["w"])
     spare_w = number(fields.get("spare", 0.0), 0.0, power_w)
     return Request(
-        integer(fields, "id"), power_w, _priority(fields), "alert_s" in fields, alert_s,
-        fields.get("part", False) is True, spare_w,
-    )  # fmt: skip
+        integer(fields, "id"),
+        power_w,
+        _priority(fields),
+        "alert_s" in fields,
+        alert_s,
+        fields.get("part", False) is True,
+        spare_w,
+    )
 
 
 def parse_offer(data: bytes) -> Offer:
@@ -60,9 +65,13 @@ def parse_contract(data: bytes) -> Contract:
     if len({part.supplier for part in parts}) != len(parts):
         raise ValueError("a supplier stands twice")
     return Contract(
-        integer(fields, "id"), integer(fields, "rev"), fields["ok"], integer(fields, "ttl", 1, _YEAR_S),
-        _priority(fields), tuple(parts),
-    )  # fmt: skip
+        integer(fields, "id"),
+        integer(fields, "rev"),
+        fields["ok"],
+        integer(fields, "ttl", 1, _YEAR_S),
+        _priority(fields),
+        tuple(parts),
+    )
 
 
 def parse_answers(data: bytes) -> Answers:

@@ -28,9 +28,14 @@ class Plan:
 
     def encode(self) -> bytes:
         return orjson.dumps(
-            {"id": self.id, "w": self.power_w, "run_s": self.run_s, "latest_in_s": self.latest_in_s,
-             "supplier": self.supplier}
-        )  # fmt: skip
+            {
+                "id": self.id,
+                "w": self.power_w,
+                "run_s": self.run_s,
+                "latest_in_s": self.latest_in_s,
+                "supplier": self.supplier,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +53,12 @@ def parse_plan(data: bytes) -> Plan:
     if not isinstance(supplier, str):
         raise ValueError("supplier is no name")
     return Plan(
-        integer(fields, "id"), power(fields["w"]), number(fields["run_s"], 1.0, _LONGEST_S),
-        number(fields["latest_in_s"], 0.0, _LONGEST_S), supplier,
-    )  # fmt: skip
+        integer(fields, "id"),
+        power(fields["w"]),
+        number(fields["run_s"], 1.0, _LONGEST_S),
+        number(fields["latest_in_s"], 0.0, _LONGEST_S),
+        supplier,
+    )
 
 
 def encode_starts(starts: Mapping[str, Start]) -> bytes:

@@ -9,8 +9,9 @@ end of each table: one page or two a minute.
 import sqlite3
 from pathlib import Path
 
+from ..terms import VARIABLES
+
 VERSION = 1
-VARIABLES = ("requested", "produced", "consumed", "supplied", "missing", "available")
 _CACHE_KB = 256  # SQLite takes up to 2 MB otherwise
 _PAGE_BYTES = 512  # a minute changes two or three pages: of 4 kB each, a card would be written twice as much
 _LOG_PAGES = 2048  # after which the log is carried over: 1 MB

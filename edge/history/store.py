@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from ..clock import Clock
-from .schema import VARIABLES, open_to_read, open_to_write, unreadable
+from ..terms import DAY_MIN, VARIABLES
+from .schema import open_to_read, open_to_write, unreadable
 
 log = logging.getLogger("edge.history")
 
-DAY_MIN = 1440
 COMPLAIN_EVERY_S = 3600.0
 _WAITING = 800  # notes: a node with both scopes fills that in a little over two hours
 _PRUNE_EVERY_MIN = 60
@@ -239,9 +239,14 @@ class Store:
             if part.exists()
         )
         return {
-            "file": str(self.path), "bytes": size_bytes, "written": self.written, "waiting": len(self._notes),
-            "lost": self.lost, "failures": self.failures, "set_aside": self.set_aside,
-        }  # fmt: skip
+            "file": str(self.path),
+            "bytes": size_bytes,
+            "written": self.written,
+            "waiting": len(self._notes),
+            "lost": self.lost,
+            "failures": self.failures,
+            "set_aside": self.set_aside,
+        }
 
 
 def _limits_text(limits_w: Sequence[Sequence[float]]) -> str:

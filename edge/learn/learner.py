@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..terms import DAY_MIN
 from .checkpoint import pack, unpack
 from .model import Model, Training
 from .registry import create
 from .series import Series
 from .states import StateScale
-from .terms import DAY_MIN, Array
+from .terms import Array
 from .weather import Weather
 
 _KIND = "learner"

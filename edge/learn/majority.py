@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..terms import VARIABLES
 from .checkpoint import checked, pack, unpack
 from .model import Training, no_training
 from .series import Series
 from .states import StateScale
-from .terms import HORIZONS_MIN, STATES, VARIABLES, Array
+from .terms import HORIZONS_MIN, STATES, Array
 from .weather import Weather
 
 

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..terms import DAY_MIN, VARIABLES
 from .checkpoint import checked, pack, unpack
 from .model import Training, no_training
 from .series import Series
 from .states import StateScale
-from .terms import DAY_MIN, HORIZONS_MIN, STATES, VARIABLES, WEEKDAY_1970, Array
+from .terms import HORIZONS_MIN, STATES, WEEKDAY_1970, Array
 from .weather import Weather
 
 NIGHT_H = 6  # the first slot is 0 to 6 h, each later one an hour
@@ -107,8 +108,10 @@ class Markov:
             return None
         spread = np.eye(STATES)[self._states][:, None]
         found = np.empty((len(VARIABLES), len(HORIZONS_MIN), STATES), np.float32)
-        places = [(self._context_of(minute), slot_of(minute)) for minute in
-                  range(self._minute + 1, self._minute + 1 + HORIZONS_MIN[-1])]  # fmt: skip
+        places = [
+            (self._context_of(minute), slot_of(minute))
+            for minute in range(self._minute + 1, self._minute + 1 + HORIZONS_MIN[-1])
+        ]
         matrices = {place: self.matrices(*place) for place in set(places)}
         done = 0
         for horizon, until in enumerate(HORIZONS_MIN):

@@ -4,10 +4,11 @@ import random
 
 import numpy as np
 
+from ..terms import VARIABLES
 from .model import Training, no_training
 from .series import Series
 from .states import StateScale
-from .terms import HORIZONS_MIN, STATES, VARIABLES, Array
+from .terms import HORIZONS_MIN, STATES, Array
 from .weather import Weather
 
 

@@ -14,9 +14,9 @@ MODELS = {
     "persistence": "persistence:Persistence",
     "majority": "majority:Majority",
     "markov": "markov:Markov",
-    "lstm": "lstm:Lstm",
-    "mixture": "mixture:Mixture",
-    "lstm_thesis": "lstm_thesis:LstmThesis",
+    "lstm": "lstm.lstm:Lstm",
+    "mixture": "mixture.mixture:Mixture",
+    "lstm_thesis": "lstm.thesis:LstmThesis",
 }
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .terms import HORIZONS_MIN, STATES, VARIABLES, Array, States
+from ..terms import VARIABLES
+from .terms import HORIZONS_MIN, STATES, Array, States
 
 LEAST = 1e-6  # below it a probability counts as this much: certainty that fails costs 13.8 nats
 BINS = 10  # of calibration
@@ -21,9 +22,16 @@ _HOURS = 24
 Sums = NDArray[np.float64]
 
 _SUMS = (
-    "n", "accuracy", "log_loss", "brier", "persistence_accuracy", "majority_accuracy", "vector_difference",
-    "shannon_entropy", "gini",
-)  # fmt: skip
+    "n",
+    "accuracy",
+    "log_loss",
+    "brier",
+    "persistence_accuracy",
+    "majority_accuracy",
+    "vector_difference",
+    "shannon_entropy",
+    "gini",
+)
 
 
 def right(probabilities: Array, came: States) -> NDArray[np.bool_]:
@@ -87,8 +95,9 @@ class Scores:
                     if hour.number != targets[first] or hour.count + part.stop - first > _HOUR_MIN:
                         self._close(horizon, hour, self._sums, self._bins)
                         hour.begin(int(targets[first]))
-                    hour.add(probabilities[part, :, horizon], states_now[part], came[part, :, horizon],
-                             usual[part])  # fmt: skip
+                    hour.add(
+                        probabilities[part, :, horizon], states_now[part], came[part, :, horizon], usual[part]
+                    )
 
     @staticmethod
     def _close(horizon: int, hour: "_Hour", sums: Sums, bins: Sums) -> None:
@@ -101,13 +110,19 @@ class Scores:
         happened = ((came[..., None] == np.arange(STATES)) & known[..., None]).sum(0)
         shares = happened / np.maximum(counts, 1)[:, None]
         logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
-        each = np.stack([
-            np.ones(came.shape), right(probabilities, came), log_losses(probabilities, came),
-            briers(probabilities, came), now == came, usual == came,
-            0.5 * np.abs(probabilities - shares).sum(-1),
-            np.broadcast_to(-(shares * logs).sum(-1), came.shape),
-            np.broadcast_to((shares * (1 - shares)).sum(-1), came.shape),
-        ])  # fmt: skip
+        each = np.stack(
+            [
+                np.ones(came.shape),
+                right(probabilities, came),
+                log_losses(probabilities, came),
+                briers(probabilities, came),
+                now == came,
+                usual == came,
+                0.5 * np.abs(probabilities - shares).sum(-1),
+                np.broadcast_to(-(shares * logs).sum(-1), came.shape),
+                np.broadcast_to((shares * (1 - shares)).sum(-1), came.shape),
+            ]
+        )
         trivial = (happened[:, 0] == counts).astype(np.intp)
         variables = np.arange(len(VARIABLES))
         sums[:, variables, horizon, hour.number % _HOURS, trivial] += (each * known).sum(1)
@@ -142,11 +157,18 @@ def _said(sums: Sums, bins: Sums) -> dict[str, Any]:
         **_means(sums.sum((1, 2))),
         "calibration_error": _ratio(np.abs(bins[1] - bins[2]).sum(), bins[0].sum()),
         "not_trivial": _means(sums[..., 0].sum(1)),
-        "by_hour": [{key: _means(by_hour[:, hour])[key] for key in ("n", "accuracy", "persistence_accuracy",
-                     "majority_accuracy", "log_loss")} for hour in range(_HOURS)],
-        "calibration": [{"n": int(n), "promised": _ratio(promised, n), "happened": _ratio(happened, n)}
-                        for n, promised, happened in bins.T],
-    }  # fmt: skip
+        "by_hour": [
+            {
+                key: _means(by_hour[:, hour])[key]
+                for key in ("n", "accuracy", "persistence_accuracy", "majority_accuracy", "log_loss")
+            }
+            for hour in range(_HOURS)
+        ],
+        "calibration": [
+            {"n": int(n), "promised": _ratio(promised, n), "happened": _ratio(happened, n)}
+            for n, promised, happened in bins.T
+        ],
+    }
 
 
 def _means(sums: Sums) -> dict[str, Any]:

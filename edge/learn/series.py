@@ -6,7 +6,8 @@ lines still wanted move to its front, so that every stretch of minutes is one co
 
 import numpy as np
 
-from .terms import VARIABLES, Array
+from ..terms import VARIABLES
+from .terms import Array
 
 
 class Series:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .terms import STATES, VARIABLES, ZERO_W, Array, States
+from ..terms import VARIABLES
+from .terms import STATES, ZERO_W, Array, States
 
 _LIMITS = STATES - 1
 _LEAST_RATIO = 1.01  # between neighbouring limits, so that no state is empty by construction

@@ -151,9 +151,14 @@ class Digest:
         self._space.next_sequence()
         origins = self._space.origins
         return Beat(
-            self._space.node, origins.incarnation[SELF], origins.sequence[SELF], 0, LIFE_S,
-            origins.count[SELF], origins.checksum[SELF],
-        )  # fmt: skip
+            self._space.node,
+            origins.incarnation[SELF],
+            origins.sequence[SELF],
+            0,
+            LIFE_S,
+            origins.count[SELF],
+            origins.checksum[SELF],
+        )
 
     def _beat_of(self, number: int, life_s: int) -> Beat:
         _, beat = self._announced[number]

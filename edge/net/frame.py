@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ..space.lsa import Aggregation, Lsa, Property
+from ..terms import NODE_NAME
 
 VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024
@@ -32,7 +33,7 @@ _HEADER = struct.Struct("<cBBBI")
 _BEAT = struct.Struct("<IIBBHI")
 _U32 = 0xFFFFFFFF
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:#-]{0,63}\Z")
-_NODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
+_NODE = re.compile(NODE_NAME + r"\Z")
 
 
 class FrameError(ValueError):
@@ -86,9 +87,7 @@ def is_node_name(text: object) -> bool:
 
 def encode_lsa(lsa: Lsa) -> bytes:
     """An LSA as JSON, encoded once for all neighbours."""
-    properties = [
-        [p.label, p.query, p.version, p.life_s, *_encode_value(p.value)] for p in lsa.properties
-    ]  # fmt: skip
+    properties = [[p.label, p.query, p.version, p.life_s, *_encode_value(p.value)] for p in lsa.properties]
     specs = [[a.label, a.operator, a.gossip, a.min_delay_s] for a in lsa.aggregations]
     fields = [lsa.name, lsa.kind, lsa.auth, lsa.origin, lsa.incarnation, lsa.version, lsa.life_s, lsa.path]
     return orjson.dumps([*fields, specs, properties])
@@ -216,11 +215,17 @@ def _decode_body(frame: Frame, body: bytes) -> None:
 def _decode_lsa(item: object) -> Lsa:
     name, kind, auth, origin, incarnation, version, life_s, path, specs, properties = _fields(item, 10)
     lsa = Lsa(
-        _name(name), _text(kind), _text(auth), _node(origin), _number(incarnation, 1, MAX_INCARNATION),
-        _number(version, 1, _U32), _number(life_s, 0, 3600), [_node(each) for each in _list(path, MAX_PATH)],
+        _name(name),
+        _text(kind),
+        _text(auth),
+        _node(origin),
+        _number(incarnation, 1, MAX_INCARNATION),
+        _number(version, 1, _U32),
+        _number(life_s, 0, 3600),
+        [_node(each) for each in _list(path, MAX_PATH)],
         [_decode_spec(each) for each in _list(specs, 16)],
         [_decode_property(each) for each in _list(properties, 64)],
-    )  # fmt: skip
+    )
     if not lsa.path or len(set(lsa.path)) != len(lsa.path) or lsa.origin not in lsa.path:
         raise FrameError("bad path")
     if not lsa.name.startswith(lsa.origin + "."):

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypedDict
 
+from ..terms import NODE_NAME
+
 Deliver = Callable[[str, bytes], None]
 Changed = Callable[[str, bool], None]
 
 HERE = b"1"  # payloads of a presence topic
 GONE = b"0"
 
-_NODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_NODE = re.compile(NODE_NAME)
 
 
 class NeighbourStats(TypedDict):

@@ -82,8 +82,13 @@ class Engine:
     def stirred(self) -> bool:
         """Whether a reaction has something to do."""
         space = self.space
-        return bool(len(space.changed) or len(space.dirty) or len(space.departed)
-                    or len(space.tombstones) or len(self._stirred))  # fmt: skip
+        return bool(
+            len(space.changed)
+            or len(space.dirty)
+            or len(space.departed)
+            or len(space.tombstones)
+            or len(self._stirred)
+        )
 
     def tick(self) -> None:
         """One second has passed."""

@@ -37,13 +37,31 @@ class Lsa:
     """
 
     __slots__ = (
-        "aggregations", "auth", "incarnation", "kind", "life_s", "name", "origin", "path", "properties",
+        "aggregations",
+        "auth",
+        "incarnation",
+        "kind",
+        "life_s",
+        "name",
+        "origin",
+        "path",
+        "properties",
         "version",
-    )  # fmt: skip
+    )
 
-    def __init__(self, name: str, kind: str, auth: str, origin: str, incarnation: int, version: int,
-                 life_s: int, path: list[str], aggregations: list[Aggregation],
-                 properties: list[Property]) -> None:  # fmt: skip
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        auth: str,
+        origin: str,
+        incarnation: int,
+        version: int,
+        life_s: int,
+        path: list[str],
+        aggregations: list[Aggregation],
+        properties: list[Property],
+    ) -> None:
         self.name = name
         self.kind = kind
         self.auth = auth

@@ -25,12 +25,28 @@ SELF = const(1)  # node number of this node; 0 is nobody
 class Limits:
     """How much a space holds; its memory is decided here, at boot. Raises ValueError beyond its arrays."""
 
-    __slots__ = ("heap_bytes", "labels", "lsas", "names", "nodes", "properties", "properties_per_lsa",
-                 "value_bytes")  # fmt: skip
+    __slots__ = (
+        "heap_bytes",
+        "labels",
+        "lsas",
+        "names",
+        "nodes",
+        "properties",
+        "properties_per_lsa",
+        "value_bytes",
+    )
 
-    def __init__(self, lsas: int = 256, properties: int = 0, heap_bytes: int = 0, names: int = 0,
-                 labels: int = 32, nodes: int = 32, value_bytes: int = 4096,
-                 properties_per_lsa: int = 10) -> None:  # fmt: skip
+    def __init__(
+        self,
+        lsas: int = 256,
+        properties: int = 0,
+        heap_bytes: int = 0,
+        names: int = 0,
+        labels: int = 32,
+        nodes: int = 32,
+        value_bytes: int = 4096,
+        properties_per_lsa: int = 10,
+    ) -> None:
         self.lsas = lsas
         self.properties = properties or 4 * lsas
         self.heap_bytes = heap_bytes or 512 * lsas

@@ -31,9 +31,7 @@ class Device:
 
     def __init__(self, settings: DeviceSettings) -> None:
         self.settings = settings
-        self._inputs = {
-            name: 0.0 for name in (settings.input, settings.production_input) if name
-        }  # fmt: skip
+        self._inputs = {name: 0.0 for name in (settings.input, settings.production_input) if name}
         self._seen_s = dict.fromkeys(self._inputs, -math.inf)
         self._oldest_s = -math.inf if self._inputs else math.inf
 

@@ -41,9 +41,15 @@ class LearningTwin(Agent):
     wants = (EVENT,)
 
     def __init__(
-        self, node: str, settings: LearningSettings, clock: Clock, civil_minute: Callable[[float], int],
-        total: Callable[[], Powers], keeper: Keeper, rng: random.Random,
-    ) -> None:  # fmt: skip
+        self,
+        node: str,
+        settings: LearningSettings,
+        clock: Clock,
+        civil_minute: Callable[[float], int],
+        total: Callable[[], Powers],
+        keeper: Keeper,
+        rng: random.Random,
+    ) -> None:
         """`total` gives the six powers of the node now. Raises ValueError for options no model knows."""
         super().__init__(f"{node}.learning")
         self.settings = settings

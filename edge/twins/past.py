@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..learn.terms import VARIABLES
 from ..learn.weather import WeatherTable
+from ..terms import VARIABLES
 
 _EPOCH = datetime(1970, 1, 1)
 _MINUTE_LENGTH = 16  # of YYYY-MM-DDTHH:MM

@@ -90,9 +90,13 @@ class ProsumerTwin(Agent):
     restless = False
 
     def __init__(
-        self, node: str, settings: ProsumerSettings, clock: Clock, rng: random.Random,
+        self,
+        node: str,
+        settings: ProsumerSettings,
+        clock: Clock,
+        rng: random.Random,
         switch: Callable[[bool], None] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(f"{node}.{settings.name}")
         self.settings = settings
         self._clock = clock
@@ -213,9 +217,12 @@ class ProsumerTwin(Agent):
     def share(self) -> Share:
         """What it adds to the six variables of its node."""
         return Share(
-            self.consumer.need_w, self.supplier.capacity_w, self.consumer.supplied_w,
-            self.supplier.supplied_w, self.supplier.reserved_w,
-        )  # fmt: skip
+            self.consumer.need_w,
+            self.supplier.capacity_w,
+            self.consumer.supplied_w,
+            self.supplier.supplied_w,
+            self.supplier.reserved_w,
+        )
 
     def memory(self) -> dict[str, Any]:
         """What must survive a restart; `recall` takes it back."""

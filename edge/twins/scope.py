@@ -18,8 +18,9 @@ from ..clock import Clock
 from ..learn.learner import Learner, LearnerSettings
 from ..learn.model import TrainingReport
 from ..learn.states import StateScale
-from ..learn.terms import DAY_MIN, HORIZONS_MIN, VARIABLES, Array
+from ..learn.terms import HORIZONS_MIN, Array
 from ..learn.weather import Weather
+from ..terms import DAY_MIN, VARIABLES
 from .learning_settings import ScopeSettings
 from .minute import RunningMinute
 from .past import PastError, minutes_of
@@ -243,9 +244,14 @@ class Scope:
     def _make(self, scale: StateScale) -> Learner:
         asked = self.settings
         settings = LearnerSettings(
-            scale, asked.model, asked.memory_days * DAY_MIN, asked.train_every_min, asked.first_training_min,
-            self._weather, asked.options,
-        )  # fmt: skip
+            scale,
+            asked.model,
+            asked.memory_days * DAY_MIN,
+            asked.train_every_min,
+            asked.first_training_min,
+            self._weather,
+            asked.options,
+        )
         return Learner(settings, random.Random(self._seed))
 
 

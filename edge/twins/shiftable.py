@@ -19,9 +19,14 @@ class ShiftableTwin(ProsumerTwin):
     """Its device is off until the twin says so; the relay follows the supply."""
 
     def __init__(
-        self, node: str, settings: ProsumerSettings, run: RunSettings, clock: Clock, rng: random.Random,
+        self,
+        node: str,
+        settings: ProsumerSettings,
+        run: RunSettings,
+        clock: Clock,
+        rng: random.Random,
         switch: Callable[[bool], None] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(node, settings, clock, rng, switch)
         self.planner = Planner(run)
         self.wants = (*self.wants, STARTS)

@@ -45,8 +45,12 @@ _JAVA = {
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command line of `bench`."""
     parser = commands.add_parser("bench", help="measure tuple space, reactions, latency, traffic, memory")
-    parser.add_argument("--only", choices=[*_PARTS, *_ASKED_FOR], action="append",
-                        help="cpu, instructions a second at rest, needs the image of --node")  # fmt: skip
+    parser.add_argument(
+        "--only",
+        choices=[*_PARTS, *_ASKED_FOR],
+        action="append",
+        help="cpu, instructions a second at rest, needs the image of --node",
+    )
     parser.add_argument("--node", default="gym", help="whose image boots for cpu (default gym)")
     parser.add_argument("--out", type=Path, default=Path("build"), help="folder for bench.json")
     parser.set_defaults(command=bench)
@@ -89,11 +93,29 @@ def _space(figures: dict[str, Any], console: Console) -> None:
     figures |= space.measure()
     table = _table(
         "tuple space against a dictionary of objects (operations per second of CPU)",
-        "LSAs", "put", "read", "inject", "B/LSA", "dict put", "dict B",
-    )  # fmt: skip
+        "LSAs",
+        "put",
+        "read",
+        "inject",
+        "B/LSA",
+        "dict put",
+        "dict B",
+    )
     for n, row in figures["space"].items():
-        table.add_row(n, *(f"{row[key]:,.0f}" for key in ("put_per_s", "read_per_s", "inject_remove_per_s",
-                      "bytes_per_lsa", "dict_put_per_s", "dict_bytes_per_lsa")))  # fmt: skip
+        table.add_row(
+            n,
+            *(
+                f"{row[key]:,.0f}"
+                for key in (
+                    "put_per_s",
+                    "read_per_s",
+                    "inject_remove_per_s",
+                    "bytes_per_lsa",
+                    "dict_put_per_s",
+                    "dict_bytes_per_lsa",
+                )
+            ),
+        )
     console.print(table)
     table = _table(
         "one reaction when 10 LSAs changed, 10 agents watching", "LSAs", "ms", "rival: all pairs, ms"
@@ -118,31 +140,52 @@ def _chain(figures: dict[str, Any], console: Console, directory: Path) -> None:
         load = chain.even(prosumers)
         result = chain.latency(load, directory) if prosumers else {}
         figures["chain"][str(prosumers)] = result | {"idle": chain.idle(load, directory)}
-    table = _table("four nodes in a chain over MQTT", "prosumers a node", "latency: median / p90 / max s",
-                   "served", "Java")  # fmt: skip
+    table = _table(
+        "four nodes in a chain over MQTT",
+        "prosumers a node",
+        "latency: median / p90 / max s",
+        "served",
+        "Java",
+    )
     for prosumers in (10, 40):
         result = figures["chain"][str(prosumers)]
         table.add_row(
             str(prosumers), _spread(result["latency_s"]), _served(result), _JAVA["chain"][prosumers]
         )
     console.print(table)
-    table = _table("the same, nothing changing (largest of the four)", "prosumers a node", "RSS MB", "Java",
-                   "B/s sent", "Java", "CPU %", "Java")  # fmt: skip
+    table = _table(
+        "the same, nothing changing (largest of the four)",
+        "prosumers a node",
+        "RSS MB",
+        "Java",
+        "B/s sent",
+        "Java",
+        "CPU %",
+        "Java",
+    )
     for prosumers in (0, 10, 40):
         row = figures["chain"][str(prosumers)]["idle"]
         table.add_row(
-            str(prosumers), f"{max(row['rss_mb'].values()):.1f}", _JAVA["rss"][prosumers],
-            f"{max(row['bytes_per_s'].values()):.0f}", _JAVA["bytes"][prosumers],
-            f"{max(row['cpu_percent'].values()):.1f}", _JAVA["cpu"][prosumers],
-        )  # fmt: skip
+            str(prosumers),
+            f"{max(row['rss_mb'].values()):.1f}",
+            _JAVA["rss"][prosumers],
+            f"{max(row['bytes_per_s'].values()):.0f}",
+            _JAVA["bytes"][prosumers],
+            f"{max(row['cpu_percent'].values()):.1f}",
+            _JAVA["cpu"][prosumers],
+        )
     console.print(table)
 
 
 def _hops(figures: dict[str, Any], console: Console, directory: Path) -> None:
     result = chain.latency(chain.Load((12, 0, 0, 0), (3, 3, 3, 3)), directory)
     figures["hops"] = result
-    table = _table(f"producers on the first node only ({_served(result)} served)", "hops",
-                   "median / p90 / max s", "Java s")  # fmt: skip
+    table = _table(
+        f"producers on the first node only ({_served(result)} served)",
+        "hops",
+        "median / p90 / max s",
+        "Java s",
+    )
     for hops, times in result["by_hops"].items():
         table.add_row(hops, _spread(times), _JAVA["hops"][int(hops)])
     console.print(table)
@@ -150,12 +193,15 @@ def _hops(figures: dict[str, Any], console: Console, directory: Path) -> None:
 
 def _sim(figures: dict[str, Any], console: Console) -> None:
     figures["sim"] = simulation.measure()
-    table = _table("simulator, 10 twins a node, meters read each second", "nodes", "simulated s",
-                   "simulated s a second", "events a second")  # fmt: skip
+    table = _table(
+        "simulator, 10 twins a node, meters read each second",
+        "nodes",
+        "simulated s",
+        "simulated s a second",
+        "events a second",
+    )
     for nodes, row in figures["sim"].items():
-        table.add_row(
-            nodes, f"{row['sim_s']}", f"{row['sim_s_per_s']:,.1f}", f"{row['events_per_s']:,.0f}"
-        )  # fmt: skip
+        table.add_row(nodes, f"{row['sim_s']}", f"{row['sim_s_per_s']:,.1f}", f"{row['events_per_s']:,.0f}")
     console.print(table)
 
 
@@ -167,9 +213,15 @@ def _learning(figures: dict[str, Any], console: Console) -> None:
         table.add_row(step, *(f"{figures['learning'][model]['steps_mb'][step]:.1f}" for model in models))
     table.add_row("added", *(f"{figures['learning'][model]['added_mb']:.1f}" for model in models))
     console.print(table, f"rivals: {learning.RIVALS_MB}")
-    table = _table("learning, CPU in ms, both scopes; in brackets the estimate for a Pi 3 (x10)",
-                   "model", "a minute's predictions", "first training, 4 days", "update", "its longest slice",
-                   "slices")  # fmt: skip
+    table = _table(
+        "learning, CPU in ms, both scopes; in brackets the estimate for a Pi 3 (x10)",
+        "model",
+        "a minute's predictions",
+        "first training, 4 days",
+        "update",
+        "its longest slice",
+        "slices",
+    )
     for model, row in figures["learning"].items():
         times_s = (
             row["predict_s"]["median"],

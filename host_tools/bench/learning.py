@@ -63,7 +63,7 @@ class _Probe:
         import edge.__main__
         import edge.meter.bus
         import edge.net.mqtt
-        import edge.runtime
+        import edge.service.runtime
 
         self._note("node without learning")
         from edge.learn import lean_numpy
@@ -72,7 +72,7 @@ class _Probe:
         import numpy as np
 
         self._note("numpy")
-        import edge.learn.networks  # noqa: F401 - loaded to be weighed
+        import edge.learn.lstm.networks  # noqa: F401 - loaded to be weighed
 
         self._note("models and TFLite")
         from edge.learn.learner import Learner, LearnerSettings

@@ -25,13 +25,25 @@ class Version:
 
 
 V2 = Version(
-    "cgroup v2", "memory.max", "memory.swap.max", "memory.peak", "memory.current", "anon",
-    "memory.events", "cgroup.subtree_control",
-)  # fmt: skip
+    "cgroup v2",
+    "memory.max",
+    "memory.swap.max",
+    "memory.peak",
+    "memory.current",
+    "anon",
+    "memory.events",
+    "cgroup.subtree_control",
+)
 V1 = Version(
-    "cgroup v1", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.max_usage_in_bytes",
-    "memory.usage_in_bytes", "rss", "memory.oom_control", "",
-)  # fmt: skip
+    "cgroup v1",
+    "memory.limit_in_bytes",
+    "memory.memsw.limit_in_bytes",
+    "memory.max_usage_in_bytes",
+    "memory.usage_in_bytes",
+    "rss",
+    "memory.oom_control",
+    "",
+)
 
 
 class Group(MemoryLimit):

@@ -60,9 +60,11 @@ class Janitor:
         """`arguments` are the script's `$0`, `$1` ..."""
         self._shell = subprocess.Popen(
             ["/bin/sh", "-c", f"read -r _; {script}", *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is not for it
-        )  # fmt: skip
+        )
 
     def call(self) -> None:
         """Let it do its work. Raises LimitError when it cannot."""

@@ -23,8 +23,16 @@ class Scope(MemoryLimit):
         self._limit_bytes = limit_bytes
         self._unit = f"memtest-{os.getpid()}-{os.urandom(4).hex()}.scope"
         self._systemctl = ["systemctl", *user]
-        run = ["systemd-run", *user, "--scope", "--quiet", "--collect", f"--property=MemoryMax={limit_bytes}",
-               "--property=MemorySwapMax=0", "--property=Delegate=yes"]  # fmt: skip
+        run = [
+            "systemd-run",
+            *user,
+            "--scope",
+            "--quiet",
+            "--collect",
+            f"--property=MemoryMax={limit_bytes}",
+            "--property=MemorySwapMax=0",
+            "--property=Delegate=yes",
+        ]
         trial = subprocess.run([*run, "true"], capture_output=True, text=True, check=False)
         if trial.returncode != 0:
             raise LimitError(f"systemd scope: {trial.stderr.strip()}")

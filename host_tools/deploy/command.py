@@ -29,14 +29,34 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--known-hosts", type=Path, metavar="FILE", help="(default: as ssh chooses)")
     parser.add_argument("--wait", type=float, default=60.0, help="for health, seconds (default 60)")
     parser.add_argument("--dry", action="store_true", help="say what would be done, change nothing")
-    parser.add_argument("--fleet", type=Path, default=Path("deploy"), metavar="DIR",
-                        help="folder of fleet.toml and nodes/ (default deploy)")  # fmt: skip
-    parser.add_argument("--made", type=Path, default=Path("build/fleet"), metavar="DIR",
-                        help="what provisioning made, a folder a node (default build/fleet)")  # fmt: skip
-    parser.add_argument("--source", type=Path, default=SOURCE, metavar="DIR",
-                        help="folder of the package edge (default: this tree's)")  # fmt: skip
-    parser.add_argument("--out", type=Path, default=RELEASES, metavar="DIR",
-                        help="where releases are built (default build/releases)")  # fmt: skip
+    parser.add_argument(
+        "--fleet",
+        type=Path,
+        default=Path("deploy"),
+        metavar="DIR",
+        help="folder of fleet.toml and nodes/ (default deploy)",
+    )
+    parser.add_argument(
+        "--made",
+        type=Path,
+        default=Path("build/fleet"),
+        metavar="DIR",
+        help="what provisioning made, a folder a node (default build/fleet)",
+    )
+    parser.add_argument(
+        "--source",
+        type=Path,
+        default=SOURCE,
+        metavar="DIR",
+        help="folder of the package edge (default: this tree's)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=RELEASES,
+        metavar="DIR",
+        help="where releases are built (default build/releases)",
+    )
     parser.set_defaults(command=run)
 
 

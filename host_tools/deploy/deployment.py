@@ -98,8 +98,10 @@ class Deployment:
                 ) from None
             raise
         if status["protocol"] != PROTOCOL:
-            raise DeployError(f"its activation speaks version {status['protocol']}, this tool {PROTOCOL}: "
-                              "the card needs a newer image, or this tool an update")  # fmt: skip
+            raise DeployError(
+                f"its activation speaks version {status['protocol']}, this tool {PROTOCOL}: "
+                "the card needs a newer image, or this tool an update"
+            )
         self._step(f"is {status['arch']}, Python {status['python']}, runs {status['running'] or 'nothing'}")
         return dict(status)
 

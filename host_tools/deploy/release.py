@@ -74,9 +74,13 @@ def build_release(arch: str, python: str, source: Path = SOURCE, releases: Path 
         if not made.is_dir():
             _compile(folder / "lib", python)
             manifest = {
-                "id": made.name, "version": version, "made": datetime.now(UTC).isoformat(timespec="seconds"),
-                "arch": arch, "python": python, "files": _hashes(folder),
-            }  # fmt: skip
+                "id": made.name,
+                "version": version,
+                "made": datetime.now(UTC).isoformat(timespec="seconds"),
+                "arch": arch,
+                "python": python,
+                "files": _hashes(folder),
+            }
             (folder / "release.json").write_text(json.dumps(manifest, indent=1) + "\n")
             folder.rename(made)
     return Release(made, json.loads((made / "release.json").read_text()))
@@ -112,8 +116,19 @@ def _compile(lib: Path, python: str) -> None:
         raise ReleaseError(
             f"the node has Python {python}: python{python} is needed here, too, to compile for it"
         )
-    command = [interpreter, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash",
-               "-s", str(lib), "-p", "lib", str(lib)]  # fmt: skip
+    command = [
+        interpreter,
+        "-m",
+        "compileall",
+        "-q",
+        "--invalidation-mode",
+        "unchecked-hash",
+        "-s",
+        str(lib),
+        "-p",
+        "lib",
+        str(lib),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ReleaseError(f"does not compile: {done.stdout.strip()}")

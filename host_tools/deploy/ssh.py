@@ -77,8 +77,16 @@ class Connection:
 
     def __init__(self, address: Address, control: Path) -> None:
         """`control` is the socket that all of them share."""
-        self._ssh = [*address.words(), "-o", "ControlMaster=auto", "-o", f"ControlPath={control}",
-                     "-o", "ControlPersist=60", address.host]  # fmt: skip
+        self._ssh = [
+            *address.words(),
+            "-o",
+            "ControlMaster=auto",
+            "-o",
+            f"ControlPath={control}",
+            "-o",
+            "ControlPersist=60",
+            address.host,
+        ]
         self._end = [*address.words(), "-o", f"ControlPath={control}", "-O", "exit", address.host]
 
     def run(self, command: str, given: bytes = b"") -> str:
@@ -89,9 +97,12 @@ class Connection:
 
     def send(self, command: str, write: Callable[[IO[bytes]], None]) -> None:
         """Run a command whose input `write` produces. Raises Failed, Unreachable."""
-        with tempfile.TemporaryFile() as said, subprocess.Popen(
-            [*self._ssh, command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
-        ) as process:  # fmt: skip
+        with (
+            tempfile.TemporaryFile() as said,
+            subprocess.Popen(
+                [*self._ssh, command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
+            ) as process,
+        ):
             assert process.stdin is not None
             with suppress(BrokenPipeError):  # the reason stands in what it said
                 try:
@@ -104,9 +115,16 @@ class Connection:
 
     def follow(self, command: str, line: Callable[[str], None]) -> None:
         """Run a command and hand over each line it prints. Raises Failed, Unreachable."""
-        with tempfile.TemporaryFile() as said, subprocess.Popen(
-            [*self._ssh, command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True
-        ) as process:  # fmt: skip
+        with (
+            tempfile.TemporaryFile() as said,
+            subprocess.Popen(
+                [*self._ssh, command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+            ) as process,
+        ):
             assert process.stdout is not None
             for each in process.stdout:
                 line(each.rstrip())

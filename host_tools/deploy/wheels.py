@@ -45,11 +45,22 @@ def _fetch(requirements: list[str], arch: str, python: str, folder: Path) -> Non
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-        "--dest", str(partial), "--only-binary=:all:", "--implementation", "cp", "--python-version", python,
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--dest",
+        str(partial),
+        "--only-binary=:all:",
+        "--implementation",
+        "cp",
+        "--python-version",
+        python,
         *(word for platform in _PLATFORMS for word in ("--platform", f"{platform}_{arch}")),
         *requirements,
-    ]  # fmt: skip
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         words = " / ".join(done.stderr.strip().splitlines()[-2:])

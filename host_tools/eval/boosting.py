@@ -7,7 +7,8 @@ the data hold. Its size is chosen on the last tenth of its training minutes.
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.learn.terms import DAY_MIN, HORIZONS_MIN, QUARTER_MIN, STATES, VARIABLES, WEEKDAY_1970, Array
+from edge.learn.terms import HORIZONS_MIN, QUARTER_MIN, STATES, WEEKDAY_1970, Array
+from edge.terms import DAY_MIN, VARIABLES
 
 from .replay import Task, Told
 

@@ -50,8 +50,9 @@ def _table(first: str, rows: dict[str, dict[str, float]], unit: str) -> list[str
         "|---|---|---|---|---|---|",
     ]
     for name, means in rows.items():
-        shares = [f"{100 * means[key]:.1f}" for key in
-                  ("accuracy", "persistence_accuracy", "majority_accuracy")]  # fmt: skip
+        shares = [
+            f"{100 * means[key]:.1f}" for key in ("accuracy", "persistence_accuracy", "majority_accuracy")
+        ]
         found.append(
             f"| {name}{unit} | {' | '.join(shares)} | {means['log_loss']:.3f} | {means['brier']:.3f} |"
         )

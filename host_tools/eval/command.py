@@ -15,7 +15,8 @@ from rich.console import Console
 
 from edge.learn.registry import MODELS
 from edge.learn.states import StateScale
-from edge.learn.terms import DAY_MIN, Array
+from edge.learn.terms import Array
+from edge.terms import DAY_MIN
 from host_tools.sim.command import bar
 
 from . import plots, report
@@ -36,23 +37,55 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "eval", help="replay measured data through the models of a node and score what they foretell"
     )
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="DIR|FILE", help="measured data: .csv or .csv.gz; "
-        "folders are searched")  # fmt: skip
-    add("--model", default=_USUAL, metavar="NAME,...", help=f"of {', '.join(MODELS)}, and {CEILING}: "
-        f"gradient boosting trained once on a PC (default {_USUAL})")  # fmt: skip
+    add(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR|FILE",
+        help="measured data: .csv or .csv.gz; folders are searched",
+    )
+    add(
+        "--model",
+        default=_USUAL,
+        metavar="NAME,...",
+        help=f"of {', '.join(MODELS)}, and {CEILING}: "
+        f"gradient boosting trained once on a PC (default {_USUAL})",
+    )
     add("--scope", choices=("node", "cluster"), help="only data of this scope (default both)")
     add("--node", metavar="NAME,...", help="only these nodes (file names without ending)")
-    add("--test-days", type=float, default=7.0, metavar="DAYS", help="the last days are judged, all before "
-        "is the past (default 7)")  # fmt: skip
-    add("--window", metavar="FROM/TO", help="judge from FROM on with targets before TO instead, local time "
-        "YYYY-MM-DDTHH:MM")  # fmt: skip
-    add("--leave-days", type=float, default=0.0, metavar="DAYS", help="leave out the last days of the data: "
-        "to choose a model without a look at them (default 0)")  # fmt: skip
+    add(
+        "--test-days",
+        type=float,
+        default=7.0,
+        metavar="DAYS",
+        help="the last days are judged, all before is the past (default 7)",
+    )
+    add(
+        "--window",
+        metavar="FROM/TO",
+        help="judge from FROM on with targets before TO instead, local time YYYY-MM-DDTHH:MM",
+    )
+    add(
+        "--leave-days",
+        type=float,
+        default=0.0,
+        metavar="DAYS",
+        help="leave out the last days of the data: to choose a model without a look at them (default 0)",
+    )
     add("--raw", action="store_true", help="a cluster's production as recorded, not repaired")
-    add("--states", choices=("power", "fitted"), default="power", help="fifths of the greatest power, or "
-        "quantiles of the past (default power)")  # fmt: skip
-    add("--max-power", type=float, metavar="W", help="greatest power of the states in W (default 30000 for "
-        "a cluster, else the 99.9 %% quantile of the past)")  # fmt: skip
+    add(
+        "--states",
+        choices=("power", "fitted"),
+        default="power",
+        help="fifths of the greatest power, or quantiles of the past (default power)",
+    )
+    add(
+        "--max-power",
+        type=float,
+        metavar="W",
+        help="greatest power of the states in W (default 30000 for "
+        "a cluster, else the 99.9 %% quantile of the past)",
+    )
     add(
         "--train-every",
         type=int,
@@ -99,8 +132,10 @@ def evaluate(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     report.write(verdicts, options.out, options.seed)
-    print(f"written to {options.out}: scores.json, intervals.json, statistics.json"
-          f"{'' if options.no_plots else ', plots'}")  # fmt: skip
+    print(
+        f"written to {options.out}: scores.json, intervals.json, statistics.json"
+        f"{'' if options.no_plots else ', plots'}"
+    )
     return 0
 
 
@@ -153,8 +188,10 @@ def task_from(record: Record, options: argparse.Namespace) -> Task | None:
 def window_of(text: str) -> tuple[int, int]:
     """First and last minute. Raises ValueError."""
     try:
-        start, end = (int(datetime.strptime(part, _WINDOW).replace(tzinfo=UTC).timestamp()) // 60
-                      for part in text.split("/"))  # fmt: skip
+        start, end = (
+            int(datetime.strptime(part, _WINDOW).replace(tzinfo=UTC).timestamp()) // 60
+            for part in text.split("/")
+        )
     except ValueError as error:
         raise ValueError(f"--window {text!r}: FROM/TO, each YYYY-MM-DDTHH:MM, expected") from error
     return start, end

@@ -24,7 +24,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.learn.terms import DAY_MIN, VARIABLES, Array
+from edge.learn.terms import Array
+from edge.terms import DAY_MIN, VARIABLES
 
 _CLUSTER = ("requested_w", "produced_w", "consumed_w", "provided_w", "missing_w", "available_w")
 _NODE = ("timestamp", "device", "kind", "power_w")
@@ -166,9 +167,13 @@ def six(requested_w: Array, produced_w: Array) -> Array:
     """The six variables of a node on its own."""
     supplied_w = np.minimum(requested_w, produced_w)
     columns = {
-        "requested": requested_w, "produced": produced_w, "consumed": supplied_w, "supplied": supplied_w,
-        "missing": requested_w - supplied_w, "available": produced_w - supplied_w,
-    }  # fmt: skip
+        "requested": requested_w,
+        "produced": produced_w,
+        "consumed": supplied_w,
+        "supplied": supplied_w,
+        "missing": requested_w - supplied_w,
+        "available": produced_w - supplied_w,
+    }
     return np.stack([columns[name] for name in VARIABLES], -1)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.learn.scores import Scores, briers, log_losses, right
-from edge.learn.terms import DAY_MIN, HORIZONS_MIN, VARIABLES, Array
+from edge.learn.terms import HORIZONS_MIN, Array
+from edge.terms import DAY_MIN, VARIABLES
 
 from .replay import Task
 
@@ -70,10 +71,16 @@ def verdict(task: Task, model: str, foretold: Array) -> Verdict:
     """Compare what was foretold with what came."""
     now, came = task.now[..., None], task.came
     known = (came >= 0) & (now >= 0)
-    each = np.stack([
-        np.ones(came.shape), right(foretold, came), log_losses(foretold, came), briers(foretold, came),
-        now == came, task.majority[..., None] == came,
-    ])  # fmt: skip
+    each = np.stack(
+        [
+            np.ones(came.shape),
+            right(foretold, came),
+            log_losses(foretold, came),
+            briers(foretold, came),
+            now == came,
+            task.majority[..., None] == came,
+        ]
+    )
     days = (task.origins - task.start) // DAY_MIN
     each *= known
     starts = np.flatnonzero(np.diff(days, prepend=-1))

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.learn.scores import BINS, right
-from edge.learn.terms import DAY_MIN, HORIZONS_MIN, STATES, VARIABLES
+from edge.learn.terms import HORIZONS_MIN, STATES
+from edge.terms import DAY_MIN, VARIABLES
 from host_tools.sim.style import CYCLE, FAINT, INK, RED, figure
 
 from .judge import Verdict
@@ -70,8 +71,12 @@ def by_hour(verdicts: list[Verdict], title: str, path: Path) -> None:
             part = known[:, :, number]
 
             def shares(hits: NDArray[np.bool_], part: NDArray[np.bool_] = part) -> list[float]:
-                return [100 * hits[hours == hour][part[hours == hour]].mean() if part[hours == hour].any()
-                        else float("nan") for hour in range(24)]  # fmt: skip
+                return [
+                    100 * hits[hours == hour][part[hours == hour]].mean()
+                    if part[hours == hour].any()
+                    else float("nan")
+                    for hour in range(24)
+                ]
 
             kept = task.now == task.came[:, :, number]
             axes.plot(shares(kept), color=INK, lw=1.5, ls="--", label="persistence")

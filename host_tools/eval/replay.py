@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from edge.learn.learner import Learner, LearnerSettings
 from edge.learn.scores import Majority
 from edge.learn.states import StateScale
-from edge.learn.terms import DAY_MIN, HORIZONS_MIN, STATES, VARIABLES, Array, States
+from edge.learn.terms import HORIZONS_MIN, STATES, Array, States
+from edge.terms import DAY_MIN, VARIABLES
 
 from .data import DataError, Record
 

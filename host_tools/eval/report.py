@@ -7,7 +7,8 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from edge.learn.terms import HORIZONS_MIN, VARIABLES
+from edge.learn.terms import HORIZONS_MIN
+from edge.terms import VARIABLES
 
 from .judge import Interval, Verdict, cells
 
@@ -40,10 +41,16 @@ def table(verdicts: list[Verdict], title: str, seed: int) -> Table:
             each = [one.means(which, number)["accuracy"] for number in range(len(HORIZONS_MIN))]
             whole, limits = one.means(which, _ALL), one.intervals(which, _ALL, seed)
             shown.add_row(
-                "", one.model, *map(_percent, each), _percent(whole["accuracy"]), _range(limits["accuracy"]),
-                _range(limits["lead"]), f"{whole['log_loss']:.3f}", f"{whole['brier']:.3f}",
+                "",
+                one.model,
+                *map(_percent, each),
+                _percent(whole["accuracy"]),
+                _range(limits["accuracy"]),
+                _range(limits["lead"]),
+                f"{whole['log_loss']:.3f}",
+                f"{whole['brier']:.3f}",
                 style="bold" if which == _ALL else "",
-            )  # fmt: skip
+            )
         shown.add_section()
     return shown
 
@@ -56,10 +63,18 @@ def lines(verdicts: list[Verdict]) -> list[dict[str, Any]]:
         for variable, horizon_min, at, number in cells():
             n = one.count(at, number)
             means = {key: round(value, 6) if n else None for key, value in one.means(at, number).items()}
-            found.append({
-                "data": record.data, "node": record.node, "scope": record.scope, "model": one.model,
-                "variable": variable, "horizon_min": horizon_min, "n": n, **means,
-            })  # fmt: skip
+            found.append(
+                {
+                    "data": record.data,
+                    "node": record.node,
+                    "scope": record.scope,
+                    "model": one.model,
+                    "variable": variable,
+                    "horizon_min": horizon_min,
+                    "n": n,
+                    **means,
+                }
+            )
     return found
 
 
@@ -72,10 +87,20 @@ def intervals(verdicts: list[Verdict], seed: int) -> list[dict[str, Any]]:
         places += [("mean", horizon_min, _ALL, at) for at, horizon_min in enumerate(HORIZONS_MIN)]
         places.append(("mean", "mean", _ALL, _ALL))
         for name, horizon_min, at, number in places:
-            limits = {key: value and [round(each, 6) for each in value]
-                      for key, value in one.intervals(at, number, seed).items()}  # fmt: skip
-            found.append({"data": record.data, "node": record.node, "model": one.model, "variable": name,
-                          "horizon_min": horizon_min, **limits})  # fmt: skip
+            limits = {
+                key: value and [round(each, 6) for each in value]
+                for key, value in one.intervals(at, number, seed).items()
+            }
+            found.append(
+                {
+                    "data": record.data,
+                    "node": record.node,
+                    "model": one.model,
+                    "variable": name,
+                    "horizon_min": horizon_min,
+                    **limits,
+                }
+            )
     return found
 
 
@@ -83,10 +108,15 @@ def write(verdicts: list[Verdict], out: Path, seed: int) -> None:
     """All files but the plots."""
     out.mkdir(parents=True, exist_ok=True)
     statistics = [
-        {"data": one.task.record.data, "node": one.task.record.node, "scope": one.task.record.scope,
-         "model": one.model, "by_variable_and_horizon": one.report()}
+        {
+            "data": one.task.record.data,
+            "node": one.task.record.node,
+            "scope": one.task.record.scope,
+            "model": one.model,
+            "by_variable_and_horizon": one.report(),
+        }
         for one in verdicts
-    ]  # fmt: skip
+    ]
     files = {"scores": lines(verdicts), "intervals": intervals(verdicts, seed), "statistics": statistics}
     for name, content in files.items():
         (out / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")

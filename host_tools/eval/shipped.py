@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from edge.learn.interpreter import interpreter
-from edge.learn.terms import HORIZONS_MIN, VARIABLES
+from edge.learn.lstm.interpreter import interpreter
+from edge.learn.terms import HORIZONS_MIN
+from edge.terms import VARIABLES
 from host_tools.sim.command import bar
 
 from . import report
@@ -42,8 +43,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--data", type=Path, required=True, metavar="FILE", help="measured data, as for eval")
     add("--model", choices=_NETWORKS, default="lstm", help="(default lstm)")
     add("--set", action="append", default=[], metavar="MODEL.KEY=VALUE", help="an option of the model")
-    add("--test-days", type=float, default=7.0, metavar="DAYS", help="the last days are not learned but "
-        "judged (default 7)")  # fmt: skip
+    add(
+        "--test-days",
+        type=float,
+        default=7.0,
+        metavar="DAYS",
+        help="the last days are not learned but judged (default 7)",
+    )
     add("--raw", action="store_true", help="a cluster's production as recorded, not repaired")
     add("--max-power", type=float, metavar="W", help="greatest power of the states (default as for eval)")
     add("--seed", type=int, default=1, help="of all randomness (default 1)")
@@ -81,14 +87,22 @@ def train(options: argparse.Namespace) -> int:
     found = verdict(task, options.model, foretold)
     console.print(report.table([found], title_of(task, options), options.seed))
     facts: dict[str, Any] = {
-        "name": options.name, "model": options.model, "options": given, "seed": options.seed,
-        "data": record.data, "node": record.node, "scope": record.scope, "raw": options.raw,
-        "learned_days": round(task.start / 1440, 1), "judged_days": options.test_days,
-        "max_power_w": float(round(task.scale.limits_w[0, -1], 3)), "int8": True,
+        "name": options.name,
+        "model": options.model,
+        "options": given,
+        "seed": options.seed,
+        "data": record.data,
+        "node": record.node,
+        "scope": record.scope,
+        "raw": options.raw,
+        "learned_days": round(task.start / 1440, 1),
+        "judged_days": options.test_days,
+        "max_power_w": float(round(task.scale.limits_w[0, -1], 3)),
+        "int8": True,
         "mean": found.means(_ALL, _ALL),
         "by_horizon": {str(minutes): found.means(_ALL, at) for at, minutes in enumerate(HORIZONS_MIN)},
         "by_variable": {name: found.means(at, _ALL) for at, name in enumerate(VARIABLES)},
-    }  # fmt: skip
+    }
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / f"{options.name}.tflite").write_bytes(content)
     (options.out / f"{options.name}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="ascii")

@@ -44,26 +44,54 @@ class Provisioned:
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command line of `provision`."""
     parser = commands.add_parser(
-        "provision", help="check deploy/; make keys, certificates and configuration of the nodes",
+        "provision",
+        help="check deploy/; make keys, certificates and configuration of the nodes",
         epilog="Afterwards deploy the nodes; all of them when something was revoked. "
         "Exit codes: 0 well, 1 the node is revoked, 2 wrong usage or data.",
-    )  # fmt: skip
+    )
     add = parser.add_argument
     add("node", metavar="NODE", help="name of a node, or all")
-    add("--keys", type=Path, metavar="DIR",
-        help="the cluster's keys (default: $EDGE_KEYS, or ~/.config/microgrid-edge/CLUSTER)")  # fmt: skip
-    add("--deploy", type=Path, default=Path("deploy"), metavar="DIR",
-        help="fleet.toml and nodes/ (default deploy)")  # fmt: skip
-    add("--out", type=Path, default=Path("build/fleet"), metavar="DIR",
-        help="one folder a node is made here (default build/fleet)")  # fmt: skip
+    add(
+        "--keys",
+        type=Path,
+        metavar="DIR",
+        help="the cluster's keys (default: $EDGE_KEYS, or ~/.config/microgrid-edge/CLUSTER)",
+    )
+    add(
+        "--deploy",
+        type=Path,
+        default=Path("deploy"),
+        metavar="DIR",
+        help="fleet.toml and nodes/ (default deploy)",
+    )
+    add(
+        "--out",
+        type=Path,
+        default=Path("build/fleet"),
+        metavar="DIR",
+        help="one folder a node is made here (default build/fleet)",
+    )
     add("--rotate", action="store_true", help="new key and certificate; the old ones stay valid")
-    add("--revoke", action="store_true",
-        help="all certificates of NODE become invalid; with --rotate it gets a new one")  # fmt: skip
+    add(
+        "--revoke",
+        action="store_true",
+        help="all certificates of NODE become invalid; with --rotate it gets a new one",
+    )
     add("--check", action="store_true", help="only check the files, make nothing")
-    add("--ssh-key", type=Path, action="append", metavar="FILE",
-        help="public key of the operator, instead of operator.public_keys")  # fmt: skip
-    add("--root", type=Path, default=Path("/"), metavar="DIR",
-        help="prefix of the paths on the node, to try one on this machine")  # fmt: skip
+    add(
+        "--ssh-key",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="public key of the operator, instead of operator.public_keys",
+    )
+    add(
+        "--root",
+        type=Path,
+        default=Path("/"),
+        metavar="DIR",
+        help="prefix of the paths on the node, to try one on this machine",
+    )
     parser.set_defaults(command=run)
 
 

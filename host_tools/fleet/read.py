@@ -11,8 +11,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from edge.config import ConfigError, NodeConfig, build
-from edge.options import SINGLE
+from edge.config.check import ConfigError, NodeConfig, build
+from edge.config.options import SINGLE
 
 from .errors import FleetError
 from .layout import Layout

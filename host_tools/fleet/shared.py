@@ -7,7 +7,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+from edge.terms import NODE_NAME
+
+_NAME = re.compile(NODE_NAME)
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _PORTS = (1, 65535)
@@ -64,9 +66,13 @@ def check_shared(raw: dict[str, Any], file: Path, mistakes: list[str]) -> Shared
     files = tuple(file.parent / Path(key).expanduser() for key in keys)
     hosts = _hosts(raw.get("hosts", {}), complain)
     return Shared(
-        cluster["name"], cluster["port"], cluster["validity_days"],
-        Operator(operator["user"], files), patterns, hosts,
-    )  # fmt: skip
+        cluster["name"],
+        cluster["port"],
+        cluster["validity_days"],
+        Operator(operator["user"], files),
+        patterns,
+        hosts,
+    )
 
 
 def _table(raw: dict[str, Any], section: str, complain: Complain) -> dict[str, Any]:

@@ -15,23 +15,33 @@ from .disk import MIB
 from .tools import need_tools
 
 _PROVISIONED = (
-    "config/node.toml", "config/mosquitto.conf", "config/authorized_keys", "keys/node.key", "keys/node.crt",
-)  # fmt: skip
+    "config/node.toml",
+    "config/mosquitto.conf",
+    "config/authorized_keys",
+    "keys/node.key",
+    "keys/node.crt",
+)
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command line of `image`."""
     parser = commands.add_parser("image", help="build the SD-card image of a node (Raspberry Pi 3)")
     parser.add_argument("name", help="of the node; it must have been provisioned")
-    parser.add_argument("--out", type=Path, default=Path("build/image"),
-                        help="folder; the image is in NAME/sd.img (default build/image)")  # fmt: skip
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build/image"),
+        help="folder; the image is in NAME/sd.img (default build/image)",
+    )
     parser.add_argument(
         "--suite", default="bookworm", choices=["bookworm"], help="of Debian (default bookworm)"
     )
-    parser.add_argument("--fleet", type=Path, default=Path("build/fleet"),
-                        help="what provisioning made (default build/fleet)")  # fmt: skip
-    parser.add_argument("--deploy", type=Path, default=Path("deploy"),
-                        help="folder with nodes/ (default deploy)")  # fmt: skip
+    parser.add_argument(
+        "--fleet", type=Path, default=Path("build/fleet"), help="what provisioning made (default build/fleet)"
+    )
+    parser.add_argument(
+        "--deploy", type=Path, default=Path("deploy"), help="folder with nodes/ (default deploy)"
+    )
     parser.set_defaults(command=run)
 
 
@@ -39,8 +49,10 @@ def run(options: argparse.Namespace) -> int:
     """Build it; returns the exit code."""
     known = sorted(file.stem for file in (options.deploy / "nodes").glob("*.toml"))
     if options.name not in known:
-        print(f"{options.deploy / 'nodes'}: no node {options.name}; there are {', '.join(known) or 'none'}",
-              file=sys.stderr)  # fmt: skip
+        print(
+            f"{options.deploy / 'nodes'}: no node {options.name}; there are {', '.join(known) or 'none'}",
+            file=sys.stderr,
+        )
         return 2
     job = Job(
         options.name,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from edge.clock import civil_minutes
-from edge.config import load
+from edge.config.check import load
 
 from .emulate import Emulator
 from .guest import GuestError
@@ -39,8 +39,11 @@ def survives_cuts(trial: Trial, machine: Emulator) -> str:
         owed += len(new)
         last = found
         lost_s.append(round(cut_at_s - found.state_written_s, 1))
-        print(f"    cut {number}: {found.verdict}; state written {lost_s[-1]} s before, history whole, "
-              f"{len(found.minutes)} minutes", flush=True)  # fmt: skip
+        print(
+            f"    cut {number}: {found.verdict}; state written {lost_s[-1]} s before, history whole, "
+            f"{len(found.minutes)} minutes",
+            flush=True,
+        )
         print(f"    again up: {boots(trial, machine)}", flush=True)
         up_s = _guest_time(trial)
         _is_whole(trial, number, identity)
@@ -52,8 +55,10 @@ def survives_cuts(trial: Trial, machine: Emulator) -> str:
     trial.report |= {"lost_s": lost_s, "minutes_owed": owed}
     if max(lost_s) > MOST_LOST_S:
         raise GuestError(f"a cut lost {max(lost_s)} s, more than {MOST_LOST_S:g}")
-    return (f"{trial.cuts} times; nothing to repair, contracts there again, at most {max(lost_s)} s lost; "
-            f"all {owed} minutes that ended 10 s before are in the history, and all older ones")  # fmt: skip
+    return (
+        f"{trial.cuts} times; nothing to repair, contracts there again, at most {max(lost_s)} s lost; "
+        f"all {owed} minutes that ended 10 s before are in the history, and all older ones"
+    )
 
 
 def _guest_time(trial: Trial) -> float:
@@ -64,8 +69,10 @@ def _guest_time(trial: Trial) -> float:
 def _is_remembered(number: int, found: Remains, last: Remains | None) -> None:
     """The node knows its twins, and took its next incarnation from what it knew before, not from chance."""
     twins, incarnation = found.memory["twins"], found.memory["incarnation"]
-    if last and (twins.keys() != last.memory["twins"].keys()
-                 or not 0 < incarnation - last.memory["incarnation"] <= STEP_AT_MOST):  # fmt: skip
+    if last and (
+        twins.keys() != last.memory["twins"].keys()
+        or not 0 < incarnation - last.memory["incarnation"] <= STEP_AT_MOST
+    ):
         raise GuestError(
             f"at cut {number} the node knew {sorted(twins)}, incarnation {incarnation}; "
             f"at the one before {sorted(last.memory['twins'])}, {last.memory['incarnation']}"

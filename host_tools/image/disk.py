@@ -69,9 +69,26 @@ def make_ext4(folder: Path, partition: Partition, file: Path, journal: bool) -> 
     """
     _blank(file, partition)
     features = ["-b", "1024", "-J", "size=8"] if journal else ["-b", "4096", "-O", "^has_journal"]
-    run(["mke2fs", "-q", "-t", "ext4", "-L", partition.label, "-i", "8192", "-m", "0",
-         *features, "-E", "lazy_itable_init=0,lazy_journal_init=0",
-         "-d", str(folder), str(file)])  # fmt: skip
+    run(
+        [
+            "mke2fs",
+            "-q",
+            "-t",
+            "ext4",
+            "-L",
+            partition.label,
+            "-i",
+            "8192",
+            "-m",
+            "0",
+            *features,
+            "-E",
+            "lazy_itable_init=0,lazy_journal_init=0",
+            "-d",
+            str(folder),
+            str(file),
+        ]
+    )
 
 
 def _blank(file: Path, partition: Partition) -> None:

@@ -34,20 +34,47 @@ class Machine:
 
 MACHINES = {
     "virt": Machine(
-        "virt", ("ttyAMA0",),
-        ("-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "1G",
-         "-device", "virtio-net-pci,netdev=net,romfile=",  # the ROM comes with a package that is not needed
-         "-device", "qemu-xhci", "-device", "usb-serial,chardev=meter"),
-        ("-drive", "if=none,id=card,format=raw,file={card}", "-device", "virtio-blk-pci,drive=card"), 240.0,
+        "virt",
+        ("ttyAMA0",),
+        (
+            "-M",
+            "virt",
+            "-cpu",
+            "cortex-a53",
+            "-smp",
+            "2",
+            "-m",
+            "1G",
+            "-device",
+            "virtio-net-pci,netdev=net,romfile=",  # the ROM comes with a package that is not needed
+            "-device",
+            "qemu-xhci",
+            "-device",
+            "usb-serial,chardev=meter",
+        ),
+        ("-drive", "if=none,id=card,format=raw,file={card}", "-device", "virtio-blk-pci,drive=card"),
+        240.0,
     ),
     "raspi3b": Machine(
-        "raspi3b", ("ttyAMA0", "ttyS1"),
-        ("-M", "raspi3b", "-dtb", _TREE, "-usb", "-device", "usb-hub,bus=usb-bus.0,port=1",
-         "-device", "usb-net,netdev=net,bus=usb-bus.0,port=1.1",
-         "-device", "usb-serial,chardev=meter,bus=usb-bus.0,port=1.2"),
-        ("-drive", "if=sd,format=raw,file={card}"), 420.0,
+        "raspi3b",
+        ("ttyAMA0", "ttyS1"),
+        (
+            "-M",
+            "raspi3b",
+            "-dtb",
+            _TREE,
+            "-usb",
+            "-device",
+            "usb-hub,bus=usb-bus.0,port=1",
+            "-device",
+            "usb-net,netdev=net,bus=usb-bus.0,port=1.1",
+            "-device",
+            "usb-serial,chardev=meter,bus=usb-bus.0,port=1.2",
+        ),
+        ("-drive", "if=sd,format=raw,file={card}"),
+        420.0,
     ),
-}  # fmt: skip
+}
 
 
 class Emulator:
@@ -72,21 +99,39 @@ class Emulator:
             run(["mcopy", "-n", "-o", "-i", f"{self._card}@@{offset}", f"::{name}", str(self._folder / name)])
         with (self._folder / "qemu.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self._command(), cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                self._command(),
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
-            )  # fmt: skip
+            )
 
     def _command(self) -> list[str]:
         machine = self.machine
         net = "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for host, guest in self._forwards.items())
         consoles = " ".join(f"console={name},115200" for name in machine.consoles)
         return [
-            "qemu-system-aarch64", *machine.arguments,
+            "qemu-system-aarch64",
+            *machine.arguments,
             *(word.format(card=self._card) for word in machine.disk),
-            "-kernel", "vmlinuz", "-initrd", "initrd.img", "-append", f"{consoles} {_KERNEL}",
-            "-netdev", f"user,id=net{net}", "-chardev", f"serial,id=meter,path={self._meter}",
-            "-display", "none", "-monitor", "none", "-no-reboot", *self._serial(),
-        ]  # fmt: skip
+            "-kernel",
+            "vmlinuz",
+            "-initrd",
+            "initrd.img",
+            "-append",
+            f"{consoles} {_KERNEL}",
+            "-netdev",
+            f"user,id=net{net}",
+            "-chardev",
+            f"serial,id=meter,path={self._meter}",
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-no-reboot",
+            *self._serial(),
+        ]
 
     def _serial(self) -> list[str]:
         """The last console is the log; what others say is not needed."""

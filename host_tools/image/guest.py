@@ -21,10 +21,13 @@ class Guest:
 
     def __init__(self, port: int, key: Path, known_hosts: Path) -> None:
         options = {
-            "BatchMode": "yes", "ConnectTimeout": "20", "IdentitiesOnly": "yes", "LogLevel": "ERROR",
+            "BatchMode": "yes",
+            "ConnectTimeout": "20",
+            "IdentitiesOnly": "yes",
+            "LogLevel": "ERROR",
             "StrictHostKeyChecking": "accept-new",  # so a host key that is not kept over a restart is noticed
             "UserKnownHostsFile": str(known_hosts),
-        }  # fmt: skip
+        }
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         self.port, self.key = port, key
         self._ssh = ["ssh", "-F", "none", "-p", str(port), "-i", str(key), *words, "operator@127.0.0.1"]

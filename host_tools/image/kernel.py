@@ -91,8 +91,11 @@ def initramfs(kernel: Kernel, modules: list[str], busybox: Path, script: Path, w
     names = "\n".join(str(path.relative_to(tree)) for path in [tree, *sorted(tree.rglob("*"))])
     archive = subprocess.run(
         ["cpio", "--create", "--reproducible", "--format=newc", "--owner=0:0", "--quiet"],
-        cwd=tree, input=names.encode(), stdout=subprocess.PIPE, check=False,
-    )  # fmt: skip
+        cwd=tree,
+        input=names.encode(),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
     if archive.returncode:
         raise SetupError("cpio could not pack the initramfs")
     packed.write_bytes(gzip.compress(archive.stdout, 9, mtime=0))

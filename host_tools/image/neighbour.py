@@ -33,11 +33,15 @@ class Neighbour:
         with (self._root / f"{name}.log").open("ab") as log:
             self._processes.append(
                 subprocess.Popen(
-                    command, cwd=REPOSITORY, env=environment,
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    command,
+                    cwd=REPOSITORY,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
                     preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
                 )
-            )  # fmt: skip
+            )
 
     def ask(self, path: str) -> Any:
         """JSON of its HTTP server. Raises OSError."""

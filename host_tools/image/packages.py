@@ -19,11 +19,37 @@ _INSTALLS = re.compile(r"^Inst (\S+) \((\S+) .*\[(\w+)\]\)")
 
 # What the node's root is made of; apt adds what they depend on.
 ROOT = (
-    "base-files", "base-passwd", "bash", "coreutils", "dash", "e2fsprogs", "fdisk", "grep", "gzip",
-    "iproute2", "kmod", "libc-bin", "libstdc++6", "login", "mosquitto", "mount", "openssh-server",
-    "python3-minimal", "python3.11", "sed", "sudo", "systemd", "systemd-resolved", "systemd-sysv",
-    "systemd-timesyncd", "tar", "tzdata", "udev", "usr-is-merged", "util-linux",
-)  # fmt: skip
+    "base-files",
+    "base-passwd",
+    "bash",
+    "coreutils",
+    "dash",
+    "e2fsprogs",
+    "fdisk",
+    "grep",
+    "gzip",
+    "iproute2",
+    "kmod",
+    "libc-bin",
+    "libstdc++6",
+    "login",
+    "mosquitto",
+    "mount",
+    "openssh-server",
+    "python3-minimal",
+    "python3.11",
+    "sed",
+    "sudo",
+    "systemd",
+    "systemd-resolved",
+    "systemd-sysv",
+    "systemd-timesyncd",
+    "tar",
+    "tzdata",
+    "udev",
+    "usr-is-merged",
+    "util-linux",
+)
 # Taken to pieces for the boot partition; not unpacked into the root.
 KERNEL, FIRMWARE, BUSYBOX = "linux-image-arm64", "raspi-firmware", "busybox-static"
 

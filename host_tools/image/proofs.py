@@ -4,7 +4,7 @@ import re
 import time
 from typing import Any
 
-from edge.config_learning import SCOPES
+from edge.config.learning import SCOPES
 from edge.state import SAVE_EVERY_S
 
 from .disk import Layout
@@ -85,11 +85,17 @@ def is_small(trial: Trial, machine: Emulator) -> str:
     kills, limit_mb = _amount(group["events"], "oom_kill"), int(group["max"]) / 2**20
     free = trial.guest.run("cat /proc/meminfo")
     whole_mb = (_amount(free, "MemTotal:") - _amount(free, "MemAvailable:")) / 1024
-    trial.report |= {"hwm_mb": round(hwm_mb, 1), "anon_mb": round(anon_mb, 1),
-                     "cgroup_peak_mb": round(peak_mb, 1), "guest_mb": round(whole_mb)}  # fmt: skip
-    found = (f"VmHWM {hwm_mb:.1f} MB, {anon_mb:.1f} of it anonymous; with page cache at most "
-             f"{peak_mb:.1f} of {limit_mb:g} MB, OOM kills: {kills}, restarts: {restarts}; "
-             f"the whole machine uses {whole_mb:.0f} MB")  # fmt: skip
+    trial.report |= {
+        "hwm_mb": round(hwm_mb, 1),
+        "anon_mb": round(anon_mb, 1),
+        "cgroup_peak_mb": round(peak_mb, 1),
+        "guest_mb": round(whole_mb),
+    }
+    found = (
+        f"VmHWM {hwm_mb:.1f} MB, {anon_mb:.1f} of it anonymous; with page cache at most "
+        f"{peak_mb:.1f} of {limit_mb:g} MB, OOM kills: {kills}, restarts: {restarts}; "
+        f"the whole machine uses {whole_mb:.0f} MB"
+    )
     if hwm_mb > MOST_MEMORY_MB or limit_mb > MOST_MEMORY_MB or kills or restarts:
         raise GuestError(f"{found}; at most {MOST_MEMORY_MB:g} MB are allowed")
     return found

@@ -6,10 +6,17 @@ import shutil
 from ..setup.debs import apt_install
 
 _BUILD = {
-    "apt-get": "apt", "cpio": "cpio", "depmod": "kmod", "dpkg-deb": "dpkg", "mcopy": "mtools",
-    "mke2fs": "e2fsprogs", "mkfs.vfat": "dosfstools", "modprobe": "kmod",
-    "systemctl": "systemd", "systemd-sysusers": "systemd",
-}  # fmt: skip
+    "apt-get": "apt",
+    "cpio": "cpio",
+    "depmod": "kmod",
+    "dpkg-deb": "dpkg",
+    "mcopy": "mtools",
+    "mke2fs": "e2fsprogs",
+    "mkfs.vfat": "dosfstools",
+    "modprobe": "kmod",
+    "systemctl": "systemd",
+    "systemd-sysusers": "systemd",
+}
 _EMULATE = {"mcopy": "mtools", "qemu-system-aarch64": "qemu-system-arm", "ssh": "openssh-client"}
 _AS_USER = {"fakeroot": "fakeroot"}
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from edge.config import load
+from edge.config.check import load
 
 from ..broker import free_port
 from ..meter.terminal import SimulatedMeter
@@ -31,9 +31,15 @@ class Trial:
     """One machine, one card, one cluster, and what was measured."""
 
     def __init__(
-        self, name: str, machine: Machine, source: Path, folder: Path, seed: int = 1, cuts: int = 0,
+        self,
+        name: str,
+        machine: Machine,
+        source: Path,
+        folder: Path,
+        seed: int = 1,
+        cuts: int = 0,
         past_days: int = 1,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`source` is the image, `folder` gets a copy; `seed` draws the moments of the `cuts`.
 
         The node begins with `past_days` to learn from.
@@ -52,9 +58,10 @@ class Trial:
         self._forwards = {ssh_port: _SSH, mqtt_port: OUTSIDE}
         self.guest = Guest(ssh_port, self._fleet.operator, folder / "known_hosts")
         self.neighbour = Neighbour(
-            self._fleet.neighbour_root, neighbour_port + _API_OFFSET,
+            self._fleet.neighbour_root,
+            neighbour_port + _API_OFFSET,
             shutil.which("mosquitto", path="/usr/sbin:/usr/bin") or "mosquitto",
-        )  # fmt: skip
+        )
 
     def prepare(self) -> None:
         """A card of our own, larger than the image, with the trial's data. Raises SetupError."""

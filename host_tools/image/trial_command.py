@@ -46,8 +46,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """The command line of `image-test`."""
     parser = commands.add_parser("image-test", help="boot the image of a node in qemu and try it")
     parser.add_argument("name", help="of the node; its image must have been built")
-    parser.add_argument("--machine", choices=[*MACHINES, "both"], default="both",
-                        help="virt (generic, quick), raspi3b (a Raspberry Pi 3), both (default)")  # fmt: skip
+    parser.add_argument(
+        "--machine",
+        choices=[*MACHINES, "both"],
+        default="both",
+        help="virt (generic, quick), raspi3b (a Raspberry Pi 3), both (default)",
+    )
     parser.add_argument(
         "--image", type=Path, default=Path("build/image"), help="folder (default build/image)"
     )
@@ -56,8 +60,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--only-cuts", action="store_true", help="boot, see that it trades, and cut the power"
     )
-    parser.add_argument("--out", type=Path, default=Path("build/image-test"),
-                        help="folder for report and logs (default build/image-test)")  # fmt: skip
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build/image-test"),
+        help="folder for report and logs (default build/image-test)",
+    )
     parser.set_defaults(command=run)
 
 

@@ -69,8 +69,13 @@ class TrialFleet:
         if not self._past_days:
             return raw
         past = f"/data/edge/config/{_PAST}"
-        raw["learning"] = {"node_history": past, "cluster_history": past, "node_options": _FEW_STEPS,
-                           "cluster_options": _FEW_STEPS, "pause_load": _ANY_LOAD}  # fmt: skip
+        raw["learning"] = {
+            "node_history": past,
+            "cluster_history": past,
+            "node_options": _FEW_STEPS,
+            "cluster_options": _FEW_STEPS,
+            "pause_load": _ANY_LOAD,
+        }
         return raw
 
     def _neighbour(self) -> dict[str, Any]:
@@ -83,9 +88,24 @@ class TrialFleet:
         }
 
     def _provision(self, name: str, out: str, root: Path) -> None:
-        run([sys.executable, "-m", "host_tools", "provision", name, "--deploy", str(self._folder / "deploy"),
-             "--keys", str(self._folder / "keys"), "--out", str(self._folder / out), "--root", str(root)],
-            cwd=REPOSITORY)  # fmt: skip
+        run(
+            [
+                sys.executable,
+                "-m",
+                "host_tools",
+                "provision",
+                name,
+                "--deploy",
+                str(self._folder / "deploy"),
+                "--keys",
+                str(self._folder / "keys"),
+                "--out",
+                str(self._folder / out),
+                "--root",
+                str(root),
+            ],
+            cwd=REPOSITORY,
+        )
 
     def _install_neighbour(self) -> None:
         """Its files where its configuration says; its broker outside is not on the port of real nodes."""
@@ -102,8 +122,17 @@ class TrialFleet:
         layout, work = Layout(), self._folder / "card"
         (work / "root/etc").mkdir(parents=True)
         partition = layout.root
-        run(["dd", f"if={card}", f"of={work / 'root.ext4'}", "bs=1M", f"skip={partition.start_mib}",
-             f"count={partition.size_mib}", "conv=sparse"])  # fmt: skip
+        run(
+            [
+                "dd",
+                f"if={card}",
+                f"of={work / 'root.ext4'}",
+                "bs=1M",
+                f"skip={partition.start_mib}",
+                f"count={partition.size_mib}",
+                "conv=sparse",
+            ]
+        )
         accounts = run(["debugfs", "-R", "cat /etc/passwd", str(work / "root.ext4")])
         (work / "root/etc/passwd").write_text(accounts)
         data_tree(self._folder / "fleet" / self.name, work / "root", work / "data")

@@ -63,15 +63,31 @@ def _deploy(trial: Trial, source: Path) -> tuple[int, str]:
     """Exit code of `make deploy` and what it said; make itself would hide the code of what it calls."""
     folder = trial.folder
     arguments = {
-        "source": source, "fleet": folder / "deploy", "made": folder / "fleet", "out": folder / "releases",
-        "known-hosts": folder / "known_hosts_deploy", "wait": _HEALTHY_S,
-    }  # fmt: skip
+        "source": source,
+        "fleet": folder / "deploy",
+        "made": folder / "fleet",
+        "out": folder / "releases",
+        "known-hosts": folder / "known_hosts_deploy",
+        "wait": _HEALTHY_S,
+    }
     words = " ".join(f"--{name} {value}" for name, value in arguments.items())
     done = subprocess.run(
-        ["make", "--silent", "deploy", f"NODE={trial.name}", "HOST=127.0.0.1", f"PORT={trial.guest.port}",
-         f"IDENTITY={trial.guest.key}", f"ARGS={words}"],
-        cwd=REPOSITORY, capture_output=True, text=True, timeout=_MOST_S, check=False,
-    )  # fmt: skip
+        [
+            "make",
+            "--silent",
+            "deploy",
+            f"NODE={trial.name}",
+            "HOST=127.0.0.1",
+            f"PORT={trial.guest.port}",
+            f"IDENTITY={trial.guest.key}",
+            f"ARGS={words}",
+        ],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=_MOST_S,
+        check=False,
+    )
     said = done.stdout + done.stderr
     (folder / "deploy.log").write_text(said)
     code = done.returncode

@@ -69,12 +69,18 @@ class Building:
             ],
             "bus": [{"name": "rs485", "port": self.meter.port}] if self.meter else [],
             "meter": [
-                {"name": f"m{i + 1}", "bus": "rs485", "address": i + 1, "profile": device.profile,
-                 "power_period_s": self._pace.power_period_s, "record_period_s": self._pace.record_period_s}
+                {
+                    "name": f"m{i + 1}",
+                    "bus": "rs485",
+                    "address": i + 1,
+                    "profile": device.profile,
+                    "power_period_s": self._pace.power_period_s,
+                    "record_period_s": self._pace.record_period_s,
+                }
                 for i, device in enumerate(self.plan.devices)
             ],
             "twin": self.plan.twins(self._pace.power_period_s),
-        }  # fmt: skip
+        }
         self.config.write_text(to_toml(raw))
 
     def start_node(self, command: list[str] | None = None) -> None:
@@ -82,10 +88,13 @@ class Building:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*(command or []), sys.executable, "-m", "edge", "run", "--config", str(self.config)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
                 env=os.environ | NODE_ENVIRONMENT,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
-            )  # fmt: skip
+            )
 
     def ask(self, path: str, timeout_s: float = 3.0) -> Any:
         """GET from the node's HTTP server. Raises OSError."""

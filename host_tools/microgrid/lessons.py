@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from edge.learn.terms import VARIABLES
+from edge.terms import VARIABLES
 
 _HOURS_OF_NEED = (7.5, 12.5, 19.0)
 

@@ -50,10 +50,16 @@ class BuildingPlan:
     def twins(self, meter_s: float) -> list[dict[str, Any]]:
         """Its `[[twin]]` tables; the n-th device is behind meter m<n>, read every `meter_s`."""
         metered = [
-            {"name": device.name, "kind": device.kind, "input": f"m{i + 1}.total",
-             "priority": device.priority, "meter_grace_s": max(1.0, 3 * meter_s)} | device.twin
+            {
+                "name": device.name,
+                "kind": device.kind,
+                "input": f"m{i + 1}.total",
+                "priority": device.priority,
+                "meter_grace_s": max(1.0, 3 * meter_s),
+            }
+            | device.twin
             for i, device in enumerate(self.devices)
-        ]  # fmt: skip
+        ]
         return metered + self.extra
 
 

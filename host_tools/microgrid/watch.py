@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from edge.terms import VARIABLES
+
 from .audit import Audit
 from .launch import Building, Microgrid
 
-_VARIABLES = ("requested", "produced", "consumed", "supplied", "missing", "available")
-_WIDE = (*_VARIABLES, "contracts", "links", "RSS MB")
+_WIDE = (*VARIABLES, "contracts", "links", "RSS MB")
 _NARROW = ("req", "prod", "cons", "supp", "miss", "avail", "contr", "links", "MB")
 _WIDE_FROM = 104
 _LINE_EVERY_S = 5.0
@@ -41,9 +42,13 @@ class Sight:
         links = self.health["links"]["neighbours"].values()
         up = sum(1 for each in links if each["connected"])
         return [
-            name, *[f"{total[key + '_w']:,.0f}" for key in _VARIABLES], str(valid), f"{up}/{len(links)}",
-            f"{self.health['rss_mb']:.1f}", self.health["status"],
-        ]  # fmt: skip
+            name,
+            *[f"{total[key + '_w']:,.0f}" for key in VARIABLES],
+            str(valid),
+            f"{up}/{len(links)}",
+            f"{self.health['rss_mb']:.1f}",
+            self.health["status"],
+        ]
 
     def summary(self) -> dict[str, Any]:
         """The node's entry in run.json. Raises RuntimeError when it never answered."""
@@ -120,7 +125,7 @@ class Watch:
 
     def lines(self, prefix: str) -> str:
         """The same for a log: one line a node."""
-        keys = (*_VARIABLES, "contracts", "links", "rss_mb", "health")
+        keys = (*VARIABLES, "contracts", "links", "rss_mb", "health")
         lines = [
             f"{prefix} {cells[0]}: " + " ".join(f"{k}={v}" for k, v in zip(keys, cells[1:], strict=True))
             for cells in (sight.cells() for sight in self.sights)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.config import NodeConfig
+from edge.config.check import NodeConfig
 from edge.energy.supplier import table_bytes
 
 from .topology import parts

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from edge.config import ConfigError
+from edge.config.check import ConfigError
 from edge.energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
 from edge.learn.registry import MODELS
 from edge.twins.learning_settings import CannotLearn
@@ -36,8 +36,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add = parser.add_argument
     add("scenario", nargs="?", metavar="SCENARIO", help=f"one of {', '.join(SCENARIOS)}")
     add("--list", action="store_true", help="show all scenarios and their parameters")
-    add("--nodes", help="topology: chain:4, ring:6, full:5, star:5, grid:3x4, random:20:3 (nodes:mean "
-        "degree) or a .toml/.json file of name = [neighbours] (default: the scenario's)")  # fmt: skip
+    add(
+        "--nodes",
+        help="topology: chain:4, ring:6, full:5, star:5, grid:3x4, random:20:3 (nodes:mean "
+        "degree) or a .toml/.json file of name = [neighbours] (default: the scenario's)",
+    )
     add("--hours", type=float, help="simulated time in hours (default: the scenario's)")
     add("--seed", type=int, default=1, help="of all randomness (default 1)")
     add("--policy", help=f"of all producers: {', '.join(PRODUCER_POLICIES)}")
@@ -47,13 +50,29 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--data", type=Path, help="folder of measured node files (living_lab)")
     add("--start", help="date and time in the data, YYYY-MM-DDTHH:MM")
     add("--learn", metavar="MODEL", help=f"all nodes learn, both scopes, with one of {', '.join(MODELS)}")
-    add("--max-power-w", type=float, default=3000.0, help="MAX_POWER of a node's states, in W (default "
-        "3000); the microgrid has as many times that as nodes")  # fmt: skip
-    add("--check", type=int, metavar="S", help="seconds between two checks of all invariants "
-        "(default 1 up to 8 nodes, else 10); where nothing happens, 10")  # fmt: skip
-    add("--compare", action="append", default=[], metavar="KEY=V1,V2,...", help="run once for each value of "
+    add(
+        "--max-power-w",
+        type=float,
+        default=3000.0,
+        help="MAX_POWER of a node's states, in W (default "
+        "3000); the microgrid has as many times that as nodes",
+    )
+    add(
+        "--check",
+        type=int,
+        metavar="S",
+        help="seconds between two checks of all invariants "
+        "(default 1 up to 8 nodes, else 10); where nothing happens, 10",
+    )
+    add(
+        "--compare",
+        action="append",
+        default=[],
+        metavar="KEY=V1,V2,...",
+        help="run once for each value of "
         "policy, consumer_policy, nodes (with commas or ; between), latency_ms or a parameter; given several "
-        "times: all combinations")  # fmt: skip
+        "times: all combinations",
+    )
     add(
         "--seeds",
         type=int,
@@ -101,10 +120,20 @@ def job_of(options: argparse.Namespace) -> Job:
             raise ScenarioError(f"--set {text!r}: NAME=VALUE expected")
         values[name] = value
     return Job(
-        options.scenario, options.nodes, options.hours, options.seed, options.policy, options.consumer_policy,
-        options.latency_ms, values, options.data, options.start, options.learn, options.max_power_w,
+        options.scenario,
+        options.nodes,
+        options.hours,
+        options.seed,
+        options.policy,
+        options.consumer_policy,
+        options.latency_ms,
+        values,
+        options.data,
+        options.start,
+        options.learn,
+        options.max_power_w,
         options.check,
-    )  # fmt: skip
+    )
 
 
 def play(job: Job, console: Console) -> Outcome:
@@ -127,8 +156,12 @@ def play_real(job: Job, out: Path, console: Console) -> Outcome:
 
 def bar(console: Console) -> Progress:
     """A progress bar; only on a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"),
-               TimeRemainingColumn())  # fmt: skip
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
@@ -139,8 +172,10 @@ def finish(outcome: Outcome, out: Path, console: Console, draw: bool) -> int:
     if draw:
         plots.draw(outcome.recorder, title_of(summary), out)
     console.print(report.table(summary))
-    print(f"written to {out}: summary.json, timeseries.csv (a row a node every "
-          f"{outcome.recorder.stride} s), requests.csv{', plots' if draw else ''}")  # fmt: skip
+    print(
+        f"written to {out}: summary.json, timeseries.csv (a row a node every "
+        f"{outcome.recorder.stride} s), requests.csv{', plots' if draw else ''}"
+    )
     for line in outcome.violations[:_SHOWN]:
         print(line, file=sys.stderr)
     return 1 if summary["invariants_broken"] else 0

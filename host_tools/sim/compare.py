@@ -117,9 +117,12 @@ def play(job: Job) -> dict[str, Any]:
 def table(results: Mapping[str, list[dict[str, Any]]], title: str) -> Table:
     """Mean and worst over the seeds of each case."""
     shown = Table(
-        title=f"{title} (mean / worst)", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
+        title=f"{title} (mean / worst)",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
         pad_edge=False,
-    )  # fmt: skip
+    )
     shown.add_column("", min_width=min(14, max(len(name) for name in results)))
     for heading in [*(each.heading for each in FIGURES), "met %"]:
         shown.add_column(heading, justify="right", no_wrap=True)
@@ -140,8 +143,14 @@ def draw(results: Mapping[str, list[dict[str, Any]]], title: str, path: Path) ->
                 axes.barh(row, mean(values) if values else 0.0, color=CYCLE[row % len(CYCLE)], alpha=0.75)
                 axes.plot(values, [row] * len(values), "o", color=INK, ms=4, alpha=0.6)
                 if values:
-                    axes.annotate(_short(max(values)), (max(values), row), (9, 0),
-                                  textcoords="offset points", va="center", fontsize=11)  # fmt: skip
+                    axes.annotate(
+                        _short(max(values)),
+                        (max(values), row),
+                        (9, 0),
+                        textcoords="offset points",
+                        va="center",
+                        fontsize=11,
+                    )
             axes.set_yticks(range(len(names)), names)
             axes.set_xlim(0, 1.15 * axes.get_xlim()[1])
             axes.grid(axis="y", visible=False)

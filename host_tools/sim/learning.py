@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from edge.hindsight import scores
-from edge.learn.terms import HORIZONS_MIN, VARIABLES
+from edge.api.hindsight import scores
+from edge.learn.terms import HORIZONS_MIN
 from edge.node import Node
+from edge.terms import VARIABLES
 
 _KEYS = ("accuracy", "persistence_accuracy", "majority_accuracy", "log_loss")
 _EVER = 2**40  # minutes

@@ -41,9 +41,14 @@ def six_variables(recorder: Recorder, title: str, path: Path) -> None:
         upper.set(title="Demand", ylabel="power, kW")
         margins = np.maximum(0.0, produced - supplied - available)
         lower.stackplot(
-            at, supplied, margins, available,
-            labels=["supplied", "set aside", "available"], colors=[GREEN, ORANGE, LIGHT_GREEN], lw=0,
-        )  # fmt: skip
+            at,
+            supplied,
+            margins,
+            available,
+            labels=["supplied", "set aside", "available"],
+            colors=[GREEN, ORANGE, LIGHT_GREEN],
+            lw=0,
+        )
         lower.plot(at, produced, color=INK, lw=1.0, label="produced")
         lower.set(title="Supply", ylabel="power, kW", xlabel=f"time since the start, {unit}")
         for axes in (upper, lower):
@@ -56,8 +61,11 @@ def responses(recorder: Recorder, title: str, path: Path) -> None:
     """How many requests were met within which time."""
     times_s = np.sort(responses_s(recorder))
     with figure(path, title, 5.0) as axes:
-        axes.set(title="Response time of requests: longest stretch unserved while servable",
-                 xlabel="response time, s", ylabel="share of requests, %")  # fmt: skip
+        axes.set(
+            title="Response time of requests: longest stretch unserved while servable",
+            xlabel="response time, s",
+            ylabel="share of requests, %",
+        )
         if len(times_s):
             _ecdf(axes, times_s)
         else:
@@ -96,8 +104,14 @@ def _ecdf(axes: "Axes", times_s: Column) -> None:
     axes.set_xlim(_SHORTEST_S * 0.8, most_s * 2.5)
     axes.set_ylim(0, 104)
     axes.step([_SHORTEST_S * 0.5, *shown_s, most_s * 10], [0, *share, 100], where="post", color=BLUE, lw=2)
-    axes.fill_between([_SHORTEST_S * 0.5, *shown_s, most_s * 10], [0, *share, 100], step="post",
-                      color=LIGHT_BLUE, alpha=0.35, lw=0)  # fmt: skip
+    axes.fill_between(
+        [_SHORTEST_S * 0.5, *shown_s, most_s * 10],
+        [0, *share, 100],
+        step="post",
+        color=LIGHT_BLUE,
+        alpha=0.35,
+        lw=0,
+    )
     marks = zip(("median", "p95", "max"), (50, 95, 100), (GREEN, ORANGE, RED), strict=True)
     known = spread(times_s.tolist())
     for name, height, colour in marks:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.config import load
+from edge.config.check import load
 from host_tools.microgrid.launch import Microgrid, Pace
 from host_tools.microgrid.watch import Sight, Watch
 
@@ -88,7 +88,8 @@ def _outcome(
     links = [stats for health in healths for stats in health["links"]["neighbours"].values()]
     checked, broken = watch.audit.finish(healths)
     return Outcome(
-        job, recorder,
+        job,
+        recorder,
         policies=sorted({each.producer_policy for each in settings if each.supplies}),
         consumer_policies=sorted({each.consumer_policy for each in settings if each.consumes}),
         real=True,
@@ -102,4 +103,4 @@ def _outcome(
         broken=broken + len(failed),
         violations=watch.audit.broken + failed,
         wall_s=wall_s,
-    )  # fmt: skip
+    )

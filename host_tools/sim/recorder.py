@@ -5,11 +5,12 @@ Arrays are sized for the run beforehand. A look holds for its second: energies a
 
 import numpy as np
 
+from edge.terms import VARIABLES
+
 from .board import Board, Column
 from .cast import Cast
 from .requests import Mask, RequestLog
 
-SIX = ("requested", "produced", "consumed", "supplied", "missing", "available")
 ROWS_MOST = 20_000  # of the time series by node
 STRICT, THESIS = "strict", "thesis"
 
@@ -29,8 +30,8 @@ class Recorder:
         self.seconds = 0
         self.stride = max(1, -(-seconds * nodes // ROWS_MOST))  # seconds between two rows of a node
         self.moments_s = np.zeros(seconds)
-        self.whole_w = np.zeros((seconds, len(SIX)), dtype=np.float32)
-        self.nodes_w = np.zeros((-(-seconds // self.stride), nodes, len(SIX)), dtype=np.float32)
+        self.whole_w = np.zeros((seconds, len(VARIABLES)), dtype=np.float32)
+        self.nodes_w = np.zeros((-(-seconds // self.stride), nodes, len(VARIABLES)), dtype=np.float32)
         self.requested_wh, self.consumed_wh = np.zeros(twins), np.zeros(twins)
         self.produced_wh, self.supplied_wh = np.zeros(twins), np.zeros(twins)
         self.flow_wh = np.zeros((nodes, nodes))  # consumer's node, supplier's node
@@ -43,10 +44,12 @@ class Recorder:
         taken_w = np.minimum(board.taken_w, board.need_w)
         missing_w = board.need_w - taken_w
         for energy_wh, power_w in (
-            (self.requested_wh, board.need_w), (self.consumed_wh, taken_w),
-            (self.produced_wh, board.capacity_w), (self.supplied_wh, board.given_w),
+            (self.requested_wh, board.need_w),
+            (self.consumed_wh, taken_w),
+            (self.produced_wh, board.capacity_w),
+            (self.supplied_wh, board.given_w),
             (self.flow_wh, board.flow_w),
-        ):  # fmt: skip
+        ):
             energy_wh += power_w / 3600
         self._keep_six(board, taken_w, now_s)
         self.log.look(board, self._servable(board, missing_w), missing_w, now_s)

@@ -9,9 +9,11 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from edge.terms import VARIABLES
+
 from .metrics import of_energy, of_requests, rounded
 from .outcome import Outcome
-from .recorder import SIX, Recorder
+from .recorder import Recorder
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def _learning_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _write_series(recorder: Recorder, path: Path) -> None:
     with path.open("w", newline="", encoding="ascii") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["t_s", "node", *(f"{name}_w" for name in SIX)])
+        writer.writerow(["t_s", "node", *(f"{name}_w" for name in VARIABLES)])
         moments_s = recorder.moments_s[:: recorder.stride]
         for at_s, nodes in zip(moments_s, recorder.nodes_w.tolist(), strict=True):
             for name, powers_w in zip(recorder.cast.nodes, nodes, strict=True):
@@ -125,14 +127,19 @@ def _write_series(recorder: Recorder, path: Path) -> None:
 def _write_requests(recorder: Recorder, path: Path) -> None:
     with path.open("w", newline="", encoding="ascii") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(
-            ["twin", "asked_s", "power_w", "response_s", "satisfied", "waited_s", "warning_s"]
-        )  # fmt: skip
+        writer.writerow(["twin", "asked_s", "power_w", "response_s", "satisfied", "waited_s", "warning_s"])
         for each in sorted(recorder.log.requests, key=lambda request: (request.asked_s, request.twin)):
             writer.writerow(
-                [each.twin, f"{each.asked_s:.3f}", f"{each.power_w:.1f}", _blank(each.response_s),
-                 int(each.satisfied), _blank(each.waited_s), f"{each.warning_s:.3f}"]
-            )  # fmt: skip
+                [
+                    each.twin,
+                    f"{each.asked_s:.3f}",
+                    f"{each.power_w:.1f}",
+                    _blank(each.response_s),
+                    int(each.satisfied),
+                    _blank(each.waited_s),
+                    f"{each.warning_s:.3f}",
+                ]
+            )
 
 
 def _blank(seconds: float) -> str:

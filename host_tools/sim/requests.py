@@ -151,7 +151,13 @@ class RequestLog:
             self.worst_s[notion] = float(np.fmax(self.worst_s[notion], stretches.longest_s[i]))
         told = self.stretches[self._headline]
         self.requests.append(
-            Request(self._names[i], float(self._asked_s[i]), float(self._power_w[i]),
-                    float(told.longest_s[i]), waited_s, float(told.warned_s[i]))
-        )  # fmt: skip
+            Request(
+                self._names[i],
+                float(self._asked_s[i]),
+                float(self._power_w[i]),
+                float(told.longest_s[i]),
+                waited_s,
+                float(told.warned_s[i]),
+            )
+        )
         self._asked_s[i] = math.nan

@@ -11,16 +11,35 @@ if TYPE_CHECKING:
 WIDTH_IN, DPI = 12.0, 100  # 1200 pixels
 INK, FAINT = "#2b3440", "#8a94a0"
 BLUE, LIGHT_BLUE, RED, GREEN, LIGHT_GREEN, ORANGE = (
-    "#2f6db5", "#a9c8ea", "#d1495b", "#3a8f5c", "#b5dcc2", "#e0912f",
-)  # fmt: skip
+    "#2f6db5",
+    "#a9c8ea",
+    "#d1495b",
+    "#3a8f5c",
+    "#b5dcc2",
+    "#e0912f",
+)
 CYCLE = (BLUE, ORANGE, GREEN, RED, "#7b5ea7", "#4aa3a2", "#8d6b4f", FAINT)
 _STYLE: Any = {
-    "font.size": 12, "axes.titlesize": 13, "axes.titleweight": "bold", "axes.titlelocation": "left",
-    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": FAINT, "axes.labelcolor": INK,
-    "axes.grid": True, "axes.axisbelow": True, "grid.color": "#e4e8ec", "grid.linewidth": 0.8,
-    "text.color": INK, "xtick.color": INK, "ytick.color": INK, "legend.frameon": False,
-    "figure.facecolor": "white", "savefig.facecolor": "white", "svg.hashsalt": "sim",
-}  # fmt: skip
+    "font.size": 12,
+    "axes.titlesize": 13,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e8ec",
+    "grid.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.hashsalt": "sim",
+}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from edge.energy.supplier import Supplier
 from edge.node import Node
 from host_tools.invariants import broken
 from host_tools.microgrid.plan import BuildingPlan
-from host_tools.world import World, WorldNode
+from host_tools.world.world import World, WorldNode
 
 from .board import Board
 from .cast import cast_of, limits_for
@@ -87,7 +87,8 @@ class Simulation:
         links = [stats for node in nodes for stats in node.links.stats()["neighbours"].values()]
         own = [f"at the end, seed {self.job.seed}: {n.last_violation}" for n in nodes if n.last_violation]
         return Outcome(
-            self.job, self.recorder,
+            self.job,
+            self.recorder,
             policies=sorted({twin.settings.producer_policy for twin in twins if twin.settings.supplies}),
             consumer_policies=sorted({t.settings.consumer_policy for t in twins if t.settings.consumes}),
             contracts=sum(twin.validated for twin in twins),
@@ -100,7 +101,7 @@ class Simulation:
             broken=len(self._violations) + sum(node.invariants_broken for node in nodes),
             violations=self._violations + own,
             learning=scored(nodes) if self.job.learn else None,
-        )  # fmt: skip
+        )
 
 
 class Bus:

@@ -31,8 +31,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--replay", type=int, metavar="SEED", help="play this one seed and print its storm")
     parser.add_argument("--keep", help="with --replay: only these faults, such as 3,7,9; or none")
     parser.add_argument("--without", default="", help="with --replay: leave out nodes or twins: n3,n1.t2")
-    parser.add_argument("--out", type=Path, default=Path("build/storm"),
-                        help="folder for storm.json and failed traces (default build/storm)")  # fmt: skip
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build/storm"),
+        help="folder for storm.json and failed traces (default build/storm)",
+    )
     parser.set_defaults(command=run)
 
 
@@ -99,19 +103,24 @@ def _play_all(options: argparse.Namespace, console: Console) -> int:
     figures = summary.figures(time.monotonic() - began_s)
     (options.out / "storm.json").write_text(json.dumps(figures, indent=2) + "\n")
     faults = ", ".join(f"{count} {kind}" for kind, count in figures["faults"].items())
-    print(f"{summary.seeds} seeds, {figures['simulated_hours']} simulated hours, faults: {faults};\n"
-          f"{summary.checks} checks of all invariants, {len(summary.broken)} seeds broken, settled at most "
-          f"{summary.settled_max_s:g} s after healing; {figures['seeds_per_minute']:g} seeds per minute; "
-          f"{options.out / 'storm.json'}")  # fmt: skip
+    print(
+        f"{summary.seeds} seeds, {figures['simulated_hours']} simulated hours, faults: {faults};\n"
+        f"{summary.checks} checks of all invariants, {len(summary.broken)} seeds broken, settled at most "
+        f"{summary.settled_max_s:g} s after healing; {figures['seeds_per_minute']:g} seeds per minute; "
+        f"{options.out / 'storm.json'}"
+    )
     return 1 if summary.broken else 0
 
 
 def _progress(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}, {task.fields[broken]} broken"), TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}, {task.fields[broken]} broken"),
+        TimeRemainingColumn(),
         console=console,
-    )  # fmt: skip
+    )
 
 
 def _results(seeds: Iterable[int], jobs: int) -> Iterator[Result]:

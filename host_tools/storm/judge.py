@@ -8,7 +8,7 @@ from edge.space.names import NIL
 from edge.space.tuplespace import SELF, TupleSpace
 
 from ..invariants import broken, disagreements
-from ..world import World, WorldNode
+from ..world.world import World, WorldNode
 
 GONE_S = 15.5  # after which nobody knows a node that is off: 15 s, on clocks that go wrong by 2 %
 CONVERGED_S = 20  # after which all nodes agree: 15 s for what has gone, as long for confirmations, and a beat
@@ -60,7 +60,7 @@ def unsettled(world: World, before: Mapping[str, int]) -> set[str]:
         *disagreements(world),
         *(f"reach {a.name} knows {name}" for a in nodes for name in a.node.distances().keys() - names),
         *(line for a in nodes for b in nodes if a is not b for line in _differences(a, b, before)),
-    }  # fmt: skip
+    }
 
 
 def starving(world: World) -> set[str]:

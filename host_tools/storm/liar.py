@@ -18,7 +18,7 @@ from edge.net.links import Links
 from edge.space.lsa import Lsa, Property
 from edge.space.origins import LIFE_S
 
-from ..world import World
+from ..world.world import World
 
 _FLOOD = 50  # LSAs, origins, names a second
 _THINK_S = 0.5  # from hearing to answering: it makes others work, but not the whole day
@@ -215,7 +215,12 @@ class Liar:
 
 
 TWIN_TRICKS: dict[str, Callable[[Liar], Shown]] = {
-    "offer": Liar._offer, "confirm": Liar._confirm, "deny": Liar._deny, "confuse": Liar._confuse,
-    "covet": Liar._covet, "seize": Liar._seize, "nonsense": Liar._nonsense,
-}  # fmt: skip
+    "offer": Liar._offer,
+    "confirm": Liar._confirm,
+    "deny": Liar._deny,
+    "confuse": Liar._confuse,
+    "covet": Liar._covet,
+    "seize": Liar._seize,
+    "nonsense": Liar._nonsense,
+}
 TRICKS = (*TWIN_TRICKS, "garbage", "flood", "echo")

@@ -2,10 +2,10 @@
 
 import random
 
-from edge.net.memory import LinkQuality
 from edge.state import SLOTS, read_slot
+from host_tools.world.links import LinkQuality
 
-from ..world import World, WorldNode
+from ..world.world import World, WorldNode
 from .liar import Liar
 from .plan import LIAR, Fault, Storm
 

@@ -36,8 +36,12 @@ def server(gate, inside):
         raise BadRequest(f"day = {asked['day']}: no day")
 
     queries = {
-        "/health": lambda _: {"status": "ok"}, "/ill": ill, "/slow": slow, "/said": dict, "/picky": picky,
-    }  # fmt: skip
+        "/health": lambda _: {"status": "ok"},
+        "/ill": ill,
+        "/slow": slow,
+        "/said": dict,
+        "/picky": picky,
+    }
     server = ApiServer("127.0.0.1", 0, queries, 2)
     server.start()
     yield server
@@ -56,8 +60,9 @@ def test_a_query_is_answered_as_json(server):
 
 def test_parameters_reach_the_query(server):
     assert get(server, "/said?scope=node&from=2024-01-01T10%3A00&empty=") == {
-        "scope": "node", "from": "2024-01-01T10:00",
-    }  # fmt: skip
+        "scope": "node",
+        "from": "2024-01-01T10:00",
+    }
 
 
 @pytest.mark.parametrize(

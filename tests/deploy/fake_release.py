@@ -48,8 +48,11 @@ def fake_release(folder, name, dies=False, faults=0, arch=None, python=None):
     (release / "lib" / "edge" / "__main__.py").write_text(program)
     files = [path for path in release.rglob("*") if path.is_file()]
     manifest = {
-        "id": name, "version": "1", "arch": arch or platform.machine(), "python": python or node_python(),
+        "id": name,
+        "version": "1",
+        "arch": arch or platform.machine(),
+        "python": python or node_python(),
         "files": {str(p.relative_to(release)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files},
-    }  # fmt: skip
+    }
     (release / "release.json").write_text(json.dumps(manifest))
     return release

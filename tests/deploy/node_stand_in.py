@@ -75,8 +75,10 @@ class NodeStandIn:
         systemctl.write_text(SYSTEMCTL)
         systemctl.chmod(0o755)
         (self.base / "config").mkdir(parents=True)
-        self.toml = (f'[node]\nname = "{name}"\nstate_dir = "{self.base}/state"\n'
-                     f"[mqtt]\nport = {free_port()}\n[api]\nport = {free_port()}\n")  # fmt: skip
+        self.toml = (
+            f'[node]\nname = "{name}"\nstate_dir = "{self.base}/state"\n'
+            f"[mqtt]\nport = {free_port()}\n[api]\nport = {free_port()}\n"
+        )
         (self.base / "config" / "node.toml").write_text(self.toml)
         self._sshd = None
 
@@ -88,9 +90,12 @@ class NodeStandIn:
 
     def activate(self, *words, given=b""):
         return subprocess.run(
-            [self.root / "usr/lib/edge/activate", *words], env=self.environment, input=given,
-            capture_output=True, check=False,
-        )  # fmt: skip
+            [self.root / "usr/lib/edge/activate", *words],
+            env=self.environment,
+            input=given,
+            capture_output=True,
+            check=False,
+        )
 
     @property
     def releases(self):

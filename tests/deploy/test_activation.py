@@ -116,11 +116,21 @@ def test_links_are_refused(node, pc):
     assert node.activate("receive", "one", given=link).returncode == REFUSED
 
 
-@pytest.mark.parametrize("changes", [
-    {"id": "../x"}, {"id": ".x"}, {"id": ""}, {"id": 7}, {"files": {"/etc/passwd": "0"}},
-    {"files": ["lib/x"]}, {"files": {"lib/../../x": "0"}}, {"files": {"lib//x": "0"}},
-    {"files": {"lib": "0"}}, {"arch": "vax"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": "../x"},
+        {"id": ".x"},
+        {"id": ""},
+        {"id": 7},
+        {"files": {"/etc/passwd": "0"}},
+        {"files": ["lib/x"]},
+        {"files": {"lib/../../x": "0"}},
+        {"files": {"lib//x": "0"}},
+        {"files": {"lib": "0"}},
+        {"arch": "vax"},
+    ],
+)
 def test_a_manifest_that_is_none_or_leads_elsewhere_is_refused(changes, node, pc):
     manifest = json.loads((fake_release(pc, "one") / "release.json").read_text()) | changes
     assert node.activate("wants", given=json.dumps(manifest).encode()).returncode == REFUSED
@@ -136,8 +146,11 @@ def test_a_staged_file_lies_in_its_folder_or_is_refused(name, node):
 def test_only_one_activation_at_a_time(node, pc):
     start_with(node, pc)
     send(node, fake_release(pc, "unwell", faults=1))
-    trial = subprocess.Popen([node.root / "usr/lib/edge/activate", "try", "unwell", "--wait", "2"],
-                             env=node.environment, stdout=subprocess.DEVNULL)  # fmt: skip
+    trial = subprocess.Popen(
+        [node.root / "usr/lib/edge/activate", "try", "unwell", "--wait", "2"],
+        env=node.environment,
+        stdout=subprocess.DEVNULL,
+    )
     wait_for_trial(node)
     assert node.activate("prune").returncode == BUSY
     assert node.activate("recover").returncode == 0  # as the start that is part of the trial does
@@ -149,8 +162,11 @@ def test_only_one_activation_at_a_time(node, pc):
 def test_a_trial_that_is_told_to_end_goes_back(node, pc):
     start_with(node, pc)
     send(node, fake_release(pc, "unwell", faults=1))
-    trial = subprocess.Popen([node.root / "usr/lib/edge/activate", "try", "unwell", "--wait", "60"],
-                             env=node.environment, stdout=subprocess.DEVNULL)  # fmt: skip
+    trial = subprocess.Popen(
+        [node.root / "usr/lib/edge/activate", "try", "unwell", "--wait", "60"],
+        env=node.environment,
+        stdout=subprocess.DEVNULL,
+    )
     wait_for_trial(node)
     trial.terminate()
     assert trial.wait(30) == WENT_BACK

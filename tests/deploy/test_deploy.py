@@ -39,10 +39,15 @@ class Operator:
 
     def words(self, node, **options):
         options = {
-            "fleet": self.folder / "fleet", "made": self.made, "out": self.out, "identity": self.key,
-            "known-hosts": self.folder / "known_hosts", "user": getpass.getuser(), "wait": 20,
+            "fleet": self.folder / "fleet",
+            "made": self.made,
+            "out": self.out,
+            "identity": self.key,
+            "known-hosts": self.folder / "known_hosts",
+            "user": getpass.getuser(),
+            "wait": 20,
             "port": node.port,
-        } | options  # fmt: skip
+        } | options
         return [str(word) for key, value in options.items() for word in (f"--{key}", value)]
 
     def deploy(self, node, *words, **options):
@@ -108,10 +113,13 @@ STARTS_BUT_IS_UNWELL = append(
 )
 
 
-@pytest.mark.parametrize("fault", [
-    pytest.param(DOES_NOT_START, id="does not start"),
-    pytest.param(STARTS_BUT_IS_UNWELL, id="is unwell", marks=pytest.mark.proof),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(DOES_NOT_START, id="does not start"),
+        pytest.param(STARTS_BUT_IS_UNWELL, id="is unwell", marks=pytest.mark.proof),
+    ],
+)
 def test_a_broken_version_is_rolled_back_and_the_old_one_is_healthy(fault, node, before, operator, capsys):
     began_s = time.monotonic()
     assert operator.deploy(node, source=operator.version("broken", fault), wait=5) == 1
@@ -144,9 +152,11 @@ def test_a_copy_that_is_killed_leaves_the_old_version_running_and_is_taken_up_ag
 
     source = operator.version("large", large)
     process = subprocess.Popen(
-        deploy_command(node.name, *operator.words(node, source=source)), cwd=REPOSITORY,
-        start_new_session=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        deploy_command(node.name, *operator.words(node, source=source)),
+        cwd=REPOSITORY,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )
     arrived = node.base / "releases"
     deadline_s = time.monotonic() + 60
     while len(list(arrived.glob(".*.partial/lib/edge/ballast*"))) < 3:
@@ -170,9 +180,11 @@ def test_a_copy_that_is_killed_leaves_the_old_version_running_and_is_taken_up_ag
 def test_a_trial_goes_to_its_end_when_the_connection_is_lost(node, before, operator):
     source = operator.version("unwell", STARTS_BUT_IS_UNWELL)
     process = subprocess.Popen(
-        deploy_command(node.name, *operator.words(node, source=source, wait=4)), cwd=REPOSITORY,
-        start_new_session=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        deploy_command(node.name, *operator.words(node, source=source, wait=4)),
+        cwd=REPOSITORY,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )
     deadline_s = time.monotonic() + 60
     while not (node.base / "trial.json").exists():
         assert time.monotonic() < deadline_s

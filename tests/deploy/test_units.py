@@ -74,10 +74,16 @@ def test_systemd_finds_nothing_to_complain_of(root):
 def test_the_limits_of_the_service_are_those_promised():
     service = unit("edge.service")
     promised = {
-        "Type": "notify", "User": "edge", "MemoryMax": "64M", "MemorySwapMax": "0", "WatchdogSec": "30",
-        "Restart": "always", "OOMPolicy": "kill", "DevicePolicy": "closed",
+        "Type": "notify",
+        "User": "edge",
+        "MemoryMax": "64M",
+        "MemorySwapMax": "0",
+        "WatchdogSec": "30",
+        "Restart": "always",
+        "OOMPolicy": "kill",
+        "DevicePolicy": "closed",
         "ExecStart": "/usr/lib/edge/launch",
-    }  # fmt: skip
+    }
     assert {key: service[key] for key in promised} == promised
     assert "OPENBLAS_NUM_THREADS=1" in service["Environment"]
 
@@ -87,8 +93,11 @@ def test_the_files_for_sudo_are_right_and_allow_no_more_than_is_named():
     code, said = run("visudo", "-cf", file)
     assert code == 0, said
     commands = re.search(r"NOPASSWD: (.*)", file.read_text())[1].split(", ")
-    assert commands == ["/usr/lib/edge/activate", "/usr/bin/systemctl restart edge.service",
-                        "/usr/bin/systemctl restart edge"]  # fmt: skip
+    assert commands == [
+        "/usr/lib/edge/activate",
+        "/usr/bin/systemctl restart edge.service",
+        "/usr/bin/systemctl restart edge",
+    ]
 
 
 def test_users_and_folders_are_made(root):

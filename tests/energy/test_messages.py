@@ -69,10 +69,16 @@ shares_of_contracts = st.dictionaries(st.sampled_from(["a.p", "b.p", "c.p"]), po
 @given(shares_of_contracts, shares_of_contracts)
 def test_a_merged_contract_gives_the_sum_supplier_by_supplier(main, extra):
     both = [
-        Contract(i, 4, True, 60, Priority.LOW,
-                 tuple(Part(name, w, round_w(with_margin(w))) for name, w in shares.items()))
+        Contract(
+            i,
+            4,
+            True,
+            60,
+            Priority.LOW,
+            tuple(Part(name, w, round_w(with_margin(w))) for name, w in shares.items()),
+        )
         for i, shares in enumerate((main, extra))
-    ]  # fmt: skip
+    ]
     merged = both[0].merged(both[1])
     assert (merged.id, merged.revision) == (0, 5)
     assert {part.supplier for part in merged.parts} == set(main) | set(extra)
@@ -111,12 +117,19 @@ def test_any_json_is_parsed_or_refused(parse, value):
 @pytest.mark.parametrize(
     "text",
     [
-        b"", b"[]", b"nan", b'{"id":1}', b'{"id":1,"w":-5,"prio":0}',
-        b'{"id":1,"w":1e400,"prio":0}', b'{"id":true,"w":5,"prio":0}',
-        b'{"id":1,"w":true,"prio":0}', b'{"id":1,"w":5,"prio":3}',
-        b'{"id":1,"w":5,"prio":0,"alert_s":-1}', b'{"id":1,"w":1e9,"prio":0}',
+        b"",
+        b"[]",
+        b"nan",
+        b'{"id":1}',
+        b'{"id":1,"w":-5,"prio":0}',
+        b'{"id":1,"w":1e400,"prio":0}',
+        b'{"id":true,"w":5,"prio":0}',
+        b'{"id":1,"w":true,"prio":0}',
+        b'{"id":1,"w":5,"prio":3}',
+        b'{"id":1,"w":5,"prio":0,"alert_s":-1}',
+        b'{"id":1,"w":1e9,"prio":0}',
     ],
-)  # fmt: skip
+)
 def test_a_bad_request_is_refused(text):
     assert lenient(parse_request)(text) is None
 

@@ -142,17 +142,20 @@ def test_without_fair_share_who_came_first_keeps_all():
 
 @pytest.mark.parametrize(
     ("policy", "expected"),
-    [("green_first", ["far_green", "near_dirty", "near_large", "cheap"]),
-     ("least_distance", ["near_large", "near_dirty", "far_green", "cheap"]),
-     ("lowest_price", ["cheap", "near_large", "near_dirty", "far_green"]),
-     ("first_fit", ["near_large", "cheap", "far_green", "near_dirty"])],
-)  # fmt: skip
+    [
+        ("green_first", ["far_green", "near_dirty", "near_large", "cheap"]),
+        ("least_distance", ["near_large", "near_dirty", "far_green", "cheap"]),
+        ("lowest_price", ["cheap", "near_large", "near_dirty", "far_green"]),
+        ("first_fit", ["near_large", "cheap", "far_green", "near_dirty"]),
+    ],
+)
 def test_what_a_consumer_takes_first(policy, expected):
     offers = [
-        offer("far_green", 20.0, impact=2, hops=2, price=9.0), offer("near_dirty", 20.0, impact=3, price=5.0),
+        offer("far_green", 20.0, impact=2, hops=2, price=9.0),
+        offer("near_dirty", 20.0, impact=3, price=5.0),
         offer("near_large", 60.0, impact=4, hops=0, price=5.0),
         offer("cheap", 60.0, impact=5, hops=3, price=1.0),
-    ]  # fmt: skip
+    ]
     if policy == "least_distance":
         offers[1] = offer("near_dirty", 20.0, impact=5, price=5.0)
     assert choice(policy, offers) == expected

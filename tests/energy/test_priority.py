@@ -116,7 +116,9 @@ def test_as_few_are_interrupted_as_can_be_and_none_in_vain(powers_w, short_w):
 )
 def test_offers_go_before_contracts_and_low_before_high(short_w, expected):
     promises = [
-        promise(0, 10.0, state=State.OFFERED), promise(1, 30.0), promise(2, 40.0, Priority.MEDIUM),
+        promise(0, 10.0, state=State.OFFERED),
+        promise(1, 30.0),
+        promise(2, 40.0, Priority.MEDIUM),
         promise(3, 50.0, Priority.HIGH),
-    ]  # fmt: skip
+    ]
     assert {each.key for each in fewest(promises, short_w)} == expected

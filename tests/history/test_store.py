@@ -67,8 +67,9 @@ def test_predictions_come_back_with_who_made_them(store):
     store = reopened(store)
     found = [each for some in store.predictions("node", 0, 2**40) for each in some]
     assert [(each.minute, each.model, each.probabilities[0]) for each in found] == [
-        (NOW, "markov", 1), (NOW + 1, "lstm", 2),
-    ]  # fmt: skip
+        (NOW, "markov", 1),
+        (NOW + 1, "lstm", 2),
+    ]
     assert found[0].limits_w == tuple(tuple(row) for row in LIMITS)
     assert list(store.predictions("cluster", 0, 2**40)) == []
 
@@ -90,8 +91,9 @@ def test_what_is_too_old_is_forgotten(tmp_path):
         store.write()
     assert [row[0] for row in minutes(store)] == [NOW + day * DAY_MIN for day in (3, 4, 5)]
     assert [f.minute for some in store.predictions("node", 0, 2**40) for f in some] == [
-        NOW + 4 * DAY_MIN, NOW + 5 * DAY_MIN,
-    ]  # fmt: skip
+        NOW + 4 * DAY_MIN,
+        NOW + 5 * DAY_MIN,
+    ]
 
 
 def test_a_clock_set_back_costs_nothing(store):

@@ -14,10 +14,24 @@ from host_tools import memtest
 from host_tools.cgroup import LimitError, MemoryLimit
 
 KEYS = {
-    "backend", "limit_mb", "peak_mb", "hwm_mb", "rss_mb", "anon_mb", "pss_mb", "oom_kills", "numpy_loaded",
-    "seconds", "twins", "contracts_validated", "trainings", "predicts", "longest_piece_ms", "passed",
+    "backend",
+    "limit_mb",
+    "peak_mb",
+    "hwm_mb",
+    "rss_mb",
+    "anon_mb",
+    "pss_mb",
+    "oom_kills",
+    "numpy_loaded",
+    "seconds",
+    "twins",
+    "contracts_validated",
+    "trainings",
+    "predicts",
+    "longest_piece_ms",
+    "passed",
     "failures",
-}  # fmt: skip
+}
 
 
 class NoLimit(MemoryLimit):

@@ -8,7 +8,7 @@ import pytest
 
 from edge.learn.registry import MODELS, create
 from edge.learn.states import StateScale
-from edge.learn.terms import DAY_MIN
+from edge.terms import DAY_MIN
 
 
 def test_names_are_known_without_numpy():

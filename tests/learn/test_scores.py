@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from edge.learn.scores import Majority, Scores, log_losses
-from edge.learn.terms import HORIZONS_MIN, VARIABLES
+from edge.learn.terms import HORIZONS_MIN
+from edge.terms import VARIABLES
 
 N, FIRST = 400, 28_000_000
 

@@ -38,9 +38,16 @@ def test_a_record_holds_what_the_profile_has(bench, meter):
         for name in ("one", "three")
     )
     assert set(one) == {
-        "voltage_v", "current_a", "power_w", "apparent_power_va", "reactive_power_var", "power_factor",
-        "frequency_hz", "import_energy_wh", "export_energy_wh",
-    }  # fmt: skip
+        "voltage_v",
+        "current_a",
+        "power_w",
+        "apparent_power_va",
+        "reactive_power_var",
+        "power_factor",
+        "frequency_hz",
+        "import_energy_wh",
+        "export_energy_wh",
+    }
     assert one["power_w"] == pytest.approx(3000)
     assert one["voltage_v"] * one["current_a"] == pytest.approx(one["apparent_power_va"], rel=1e-4)
     assert one["import_energy_wh"] == pytest.approx(3000 * 60 / 3600, rel=0.02)
@@ -115,8 +122,12 @@ def test_a_port_pulled_out_makes_all_undefined_and_comes_back(bench, meter):
     table.faults.inject(2, Fault.UNPLUG, count=1)
     lost = table.run(5.5)
     assert {each.device for each in lost if each.power_w is None} == {
-        "m1.total", "m2.total", "m2.l1", "m2.l2", "m2.l3",
-    }  # fmt: skip
+        "m1.total",
+        "m2.total",
+        "m2.l1",
+        "m2.l2",
+        "m2.l3",
+    }
     assert table.bus.stats()["port_losses"] == 1
     assert table.stats("m2")["errors"] == {"port_lost": 1}
     table.adapter.plugged = True

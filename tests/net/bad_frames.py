@@ -14,9 +14,35 @@ from edge.space.lsa import Aggregation, Lsa, Property
 
 HEADER = struct.Struct("<cBBBI")
 WRONG = [
-    None, True, False, 0, -1, 1.0, 1.5, 2**31, 2**32, 2**64 - 1, 1e300, "", " ", "a b", "A" * 65, "é", "\x00",
-    "a.t\n", "../a", [], [[]], [1], ["a"], ["a", "a"], {}, {"a": 1}, ["a"] * 11, [None] * 10,
-]  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1.0,
+    1.5,
+    2**31,
+    2**32,
+    2**64 - 1,
+    1e300,
+    "",
+    " ",
+    "a b",
+    "A" * 65,
+    "é",
+    "\x00",
+    "a.t\n",
+    "../a",
+    [],
+    [[]],
+    [1],
+    ["a"],
+    ["a", "a"],
+    {},
+    {"a": 1},
+    ["a"] * 11,
+    [None] * 10,
+]
 
 
 def sealed(body: bytes, beats: bytes = b"", count: int = 0, flags: int = 0, version: int = 1) -> bytes:
@@ -39,9 +65,13 @@ def sample(rng: random.Random, properties: int = 3) -> Frame:
 
 
 def beat(
-    name: bytes = b"a", incarnation: int = 1, sequence: int = 1, hops: int = 0, life_s: int = 13,
+    name: bytes = b"a",
+    incarnation: int = 1,
+    sequence: int = 1,
+    hops: int = 0,
+    life_s: int = 13,
     length: int | None = None,
-) -> bytes:  # fmt: skip
+) -> bytes:
     """The bytes of a beat, as right as it is asked for."""
     numbers = struct.pack("<IIBBHI", incarnation, sequence, hops, life_s, 0, 0)
     return bytes([len(name) if length is None else length]) + name + numbers
@@ -105,8 +135,10 @@ def remade(rng: random.Random, frame: Frame) -> bytes:
     beats = beat(
         rng.choice((b"a", b"b", b"c", b"d", b"zz")),
         rng.choice((1, 2, 3, 0, MAX_INCARNATION, rng.getrandbits(32))),
-        rng.choice((1, 50, rng.getrandbits(32))), rng.randrange(70), rng.randrange(256),
-    )  # fmt: skip
+        rng.choice((1, 50, rng.getrandbits(32))),
+        rng.randrange(70),
+        rng.randrange(256),
+    )
     count = rng.randrange(2)
     data = json.dumps(fields).encode()
     flags = rng.randrange(2)

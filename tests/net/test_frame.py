@@ -37,20 +37,37 @@ JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(), st.text()),
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(), inner, max_size=4)),
     max_leaves=10,
-)  # fmt: skip
+)
 VALUES = st.one_of(
     st.binary(max_size=300),
     JSON.map(orjson.dumps),
     JSON.map(lambda value: orjson.dumps(value, option=orjson.OPT_INDENT_2)),  # JSON, but not canonical
     st.sampled_from(
         [
-            b"", b" 1", b"1 ", b"01", b"1.0", b"1.50", b"1e3", b"-0", b"1E400", b"NaN", b"Infinity",
-            b'{"a":1,"a":2}', b'"\\u0041"', b'"\\ud800"', b'"\xff"', b"[1,]", b"[" * 300 + b"]" * 300,
-            b"[" * 2000 + b"]" * 2000, b"1" * 400, b"18446744073709551616",
+            b"",
+            b" 1",
+            b"1 ",
+            b"01",
+            b"1.0",
+            b"1.50",
+            b"1e3",
+            b"-0",
+            b"1E400",
+            b"NaN",
+            b"Infinity",
+            b'{"a":1,"a":2}',
+            b'"\\u0041"',
+            b'"\\ud800"',
+            b'"\xff"',
+            b"[1,]",
+            b"[" * 300 + b"]" * 300,
+            b"[" * 2000 + b"]" * 2000,
+            b"1" * 400,
+            b"18446744073709551616",
             b"0.1000000000000000055511151231257827",
         ]
     ),
-)  # fmt: skip
+)
 
 
 @st.composite
@@ -68,15 +85,29 @@ def lsas(draw):
         for _ in range(draw(st.integers(0, 3)))
     ]
     return Lsa(
-        f"{origin}.{draw(WORDS)}", draw(TEXTS), draw(TEXTS), origin, draw(INCARNATIONS),
-        draw(st.integers(1, U32)), draw(st.integers(0, 3600)), path, specs, properties,
-    )  # fmt: skip
+        f"{origin}.{draw(WORDS)}",
+        draw(TEXTS),
+        draw(TEXTS),
+        origin,
+        draw(INCARNATIONS),
+        draw(st.integers(1, U32)),
+        draw(st.integers(0, 3600)),
+        path,
+        specs,
+        properties,
+    )
 
 
 BEATS = st.builds(
-    Beat, NODES, INCARNATIONS, st.integers(1, U32), st.integers(0, MAX_PATH), st.integers(1, 255),
-    st.integers(0, 65535), st.integers(0, U32),
-)  # fmt: skip
+    Beat,
+    NODES,
+    INCARNATIONS,
+    st.integers(1, U32),
+    st.integers(0, MAX_PATH),
+    st.integers(1, 255),
+    st.integers(0, 65535),
+    st.integers(0, U32),
+)
 ROSTERS = st.builds(
     Roster,
     NODES,
@@ -85,9 +116,13 @@ ROSTERS = st.builds(
     st.lists(st.tuples(WORDS, st.integers(1, U32)), max_size=5),
 )
 FRAMES = st.builds(
-    Frame, st.lists(BEATS, max_size=4), st.lists(lsas(), max_size=3), st.lists(NODES, max_size=3),
-    st.lists(ROSTERS, max_size=2), st.lists(WORDS, max_size=3),
-)  # fmt: skip
+    Frame,
+    st.lists(BEATS, max_size=4),
+    st.lists(lsas(), max_size=3),
+    st.lists(NODES, max_size=3),
+    st.lists(ROSTERS, max_size=2),
+    st.lists(WORDS, max_size=3),
+)
 
 
 def plain(thing):
@@ -319,9 +354,20 @@ def test_an_lsa_that_contradicts_itself():
 
 
 def test_binary_values_are_base64_and_nothing_else():
-    for value, flag in (("AAE", 1), ("A", 1), ("AA\nE=", 1), ("====", 1), ("é", 1), ("AAE=", 0),
-                        ("AAE=", True), ("AAE=", 1.0), ("AAE=", None), (1, 1), (None, 1),
-                        (["AAE="], 1)):  # fmt: skip
+    for value, flag in (
+        ("AAE", 1),
+        ("A", 1),
+        ("AA\nE=", 1),
+        ("====", 1),
+        ("é", 1),
+        ("AAE=", 0),
+        ("AAE=", True),
+        ("AAE=", 1.0),
+        ("AAE=", None),
+        (1, 1),
+        (None, 1),
+        (["AAE="], 1),
+    ):
         refuse({"l": [[*LSA[:9], [["L", "", 1, 0, value, flag]]]]})
 
 
@@ -330,11 +376,23 @@ def test_json_of_the_nasty_kind():
     inside = orjson.dumps({"l": [[*LSA[:9], [["L", "", 1, 0, 0]]]]})
     assert inside.endswith(b"0]]]]}")
     for body in (
-        b"{", b"[", b"nul", b"\xff\xfe", b'{"l":[],}', b"{} {}", b'{"l":NaN}', b'{"l":[Infinity]}', deep,
-        b'{"a":' * 2000 + b"1" + b"}" * 2000, b'{"l":"\\ud800"}', b"\xef\xbb\xbf{}",
+        b"{",
+        b"[",
+        b"nul",
+        b"\xff\xfe",
+        b'{"l":[],}',
+        b"{} {}",
+        b'{"l":NaN}',
+        b'{"l":[Infinity]}',
+        deep,
+        b'{"a":' * 2000 + b"1" + b"}" * 2000,
+        b'{"l":"\\ud800"}',
+        b"\xef\xbb\xbf{}",
         b'{"l":[' + b"9" * 400 + b"]}",
-        inside[:-6] + b"[" * 500 + b"]" * 500 + b"]]]]}", inside[:-6] + b"NaN]]]]}", inside[:-6] + b"01]]]]}",
-    ):  # fmt: skip
+        inside[:-6] + b"[" * 500 + b"]" * 500 + b"]]]]}",
+        inside[:-6] + b"NaN]]]]}",
+        inside[:-6] + b"01]]]]}",
+    ):
         refuse(body)
 
 
@@ -363,11 +421,22 @@ def test_huge_numbers_in_a_value_do_no_harm():
 def test_wrong_beats():
     assert decode(sealed(b"", beat(), 1)).beats == [Beat("a", 1, 1, 0, 13, 0, 0)]
     for wrong in (
-        beat(b""), beat(b"A"), beat(b"a b"), beat(b"\xff"), beat("é".encode()), beat(b"a" * 33),
+        beat(b""),
+        beat(b"A"),
+        beat(b"a b"),
+        beat(b"\xff"),
+        beat("é".encode()),
+        beat(b"a" * 33),
         beat(incarnation=0),
-        beat(incarnation=MAX_INCARNATION + 1), beat(sequence=0), beat(hops=MAX_PATH + 1), beat(life_s=0),
-        beat(length=200), beat()[:-1], beat()[:1], b"",
-    ):  # fmt: skip
+        beat(incarnation=MAX_INCARNATION + 1),
+        beat(sequence=0),
+        beat(hops=MAX_PATH + 1),
+        beat(life_s=0),
+        beat(length=200),
+        beat()[:-1],
+        beat()[:1],
+        b"",
+    ):
         with pytest.raises(FrameError):
             decode(sealed(b"", wrong, 1))
     with pytest.raises(FrameError):

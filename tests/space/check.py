@@ -21,8 +21,15 @@ def raises(error, function, *args):
 
 def small(**limits):
     """Limits of a small space, some of them given."""
-    wanted = {"lsas": 8, "properties": 40, "heap_bytes": 64 * 32, "names": 24, "labels": 8, "nodes": 6,
-              "value_bytes": 512}  # fmt: skip
+    wanted = {
+        "lsas": 8,
+        "properties": 40,
+        "heap_bytes": 64 * 32,
+        "names": 24,
+        "labels": 8,
+        "nodes": 6,
+        "value_bytes": 512,
+    }
     wanted.update(limits)
     return Limits(**wanted)
 

@@ -39,9 +39,14 @@ def test_a_handle_is_stale_when_its_lsa_has_left():
     space.remove(old)
     before = state(space)
     calls = (
-        (space.read, old, "L"), (space.put, old, "L", "", b"2"), (space.withdraw, old, "L"),
-        (space.keep, old, 3), (space.remove, old), (space.aggregate_by, old, []), (space.slot, old),
-    )  # fmt: skip
+        (space.read, old, "L"),
+        (space.put, old, "L", "", b"2"),
+        (space.withdraw, old, "L"),
+        (space.keep, old, 3),
+        (space.remove, old),
+        (space.aggregate_by, old, []),
+        (space.slot, old),
+    )
     for function, *args in calls:
         assert isinstance(raises(UnknownLsa, function, *args), SpaceError)
     assert state(space) == before

@@ -27,7 +27,7 @@ SPECS = st.lists(LABELS, max_size=2).map(
 )
 PROPERTIES = st.dictionaries(
     st.tuples(LABELS, QUERIES), st.tuples(VALUES, LIVES, st.integers(0, 2)), max_size=5
-)  # fmt: skip
+)
 WANTED = ("L", "M")
 
 
@@ -146,10 +146,15 @@ class SpaceMachine(RuleBasedStateMachine):
     # ---- LSAs of other nodes ----------------------------------------------------------------
 
     @rule(
-        who=REMOTE, kind=KINDS, properties=PROPERTIES, specs=SPECS, ahead=st.integers(-2, 3),
-        reborn=st.sampled_from([0, 0, 0, 0, 1, -1]), life_s=st.sampled_from([0, 1, 5, 13, 13, 3600]),
+        who=REMOTE,
+        kind=KINDS,
+        properties=PROPERTIES,
+        specs=SPECS,
+        ahead=st.integers(-2, 3),
+        reborn=st.sampled_from([0, 0, 0, 0, 1, -1]),
+        life_s=st.sampled_from([0, 1, 5, 13, 13, 3600]),
         way=st.sampled_from(["", "d", "de", "cd"]),
-    )  # fmt: skip
+    )
     def absorb(self, who, kind, properties, specs, ahead, reborn, life_s, way):
         origin, name = who[0], ".".join(who)
         known = self.origins.get(origin, [1, 0])[0]
@@ -272,6 +277,9 @@ class SpaceMachine(RuleBasedStateMachine):
 
 TestSpace = SpaceMachine.TestCase
 TestSpace.settings = settings(
-    max_examples=120, stateful_step_count=40, deadline=None, derandomize=True,
+    max_examples=120,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)  # fmt: skip
+)

@@ -153,8 +153,14 @@ def test_the_checksum_of_a_set_has_no_order():
 
 
 def test_limits_beyond_the_arrays_are_refused():
-    for wrong in ({"lsas": 65535}, {"properties": 65535}, {"names": 70000}, {"value_bytes": 65536},
-                  {"labels": 256}, {"properties_per_lsa": 256}):  # fmt: skip
+    for wrong in (
+        {"lsas": 65535},
+        {"properties": 65535},
+        {"names": 70000},
+        {"value_bytes": 65536},
+        {"labels": 256},
+        {"properties_per_lsa": 256},
+    ):
         raises(ValueError, lambda wrong=wrong: small(**wrong))
     raises(ValueError, ValueHeap, 63)
     assert Limits(lsas=10).properties == 40

@@ -3,11 +3,11 @@
 import pytest
 from chain4 import NAMES, build, checked
 
-from edge.net.memory import LinkQuality
 from edge.state import SLOTS, StateFile
 from host_tools.invariants import disagreements
 from host_tools.storm.judge import shown, unsettled
-from host_tools.world import World
+from host_tools.world.links import LinkQuality
+from host_tools.world.world import World
 
 
 def loads(count, power_w=30.0):
@@ -116,8 +116,15 @@ def change(world, node, meter, times):
 
 
 def test_a_promise_whose_consumer_lost_interest_meanwhile_is_not_kept(world):
-    world.add("n1", [], [*producers(1, 100.0), {"name": "a", "kind": "load", "input": "m.total"},
-                         {"name": "b", "kind": "load", "input": "o.total"}])  # fmt: skip
+    world.add(
+        "n1",
+        [],
+        [
+            *producers(1, 100.0),
+            {"name": "a", "kind": "load", "input": "m.total"},
+            {"name": "b", "kind": "load", "input": "o.total"},
+        ],
+    )
     world.boot()
     n1 = world.nodes["n1"]
     n1.meters.say("m.total", 80.0)

@@ -6,7 +6,7 @@ from chain4 import build, checked
 from edge.space.slots import SELF
 from host_tools.image.build import ROOTFS
 from host_tools.invariants import disagreements
-from host_tools.world import World
+from host_tools.world.world import World
 
 YEAR_S = 365 * 86_400.0
 
@@ -14,8 +14,13 @@ YEAR_S = 365 * 86_400.0
 @pytest.fixture
 def world():
     world = World(seed=1)
-    build(world, lambda name: [{"name": "sun", "kind": "pv", "power_w": 100.0},
-                               {"name": "lamp", "kind": "load", "power_w": 60.0}])  # fmt: skip
+    build(
+        world,
+        lambda name: [
+            {"name": "sun", "kind": "pv", "power_w": 100.0},
+            {"name": "lamp", "kind": "load", "power_w": 60.0},
+        ],
+    )
     world.run(10, checked(world))
     yield world
     world.close()

@@ -55,5 +55,9 @@ def newest(sources: "list[Source]") -> bytes:
 
 
 OPERATORS: "dict[str, Operator]" = {
-    "sum": total, "min": least, "max": greatest, "mean": mean, "newest": newest,
-}  # fmt: skip
+    "sum": total,
+    "min": least,
+    "max": greatest,
+    "mean": mean,
+    "newest": newest,
+}

@@ -85,8 +85,9 @@ class Aggregating(Law):
         sources.sort(key=_by_agent)  # the same sources give the same result on every node
         return sources
 
-    def _publish(self, engine: "Engine", agent: "Agent", p: int, spec: "Aggregation", value: bytes,
-                 completed: bool) -> None:  # fmt: skip
+    def _publish(
+        self, engine: "Engine", agent: "Agent", p: int, spec: "Aggregation", value: bytes, completed: bool
+    ) -> None:
         space = engine.space
         if value == space.aggregate(p) and completed == bool(space.p_completed[p]):
             return

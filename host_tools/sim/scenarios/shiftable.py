@@ -55,9 +55,13 @@ def _home(setting: Setting, node: str) -> BuildingPlan:
 def _flexible(name: str, power_w: float, minutes: int, ready_hour: float) -> dict[str, Any]:
     within_s = 3600 * ((_LATEST_HOUR - ready_hour) % 24)
     return {
-        "name": name, "kind": "shiftable", "power_w": power_w, "run_s": 60.0 * minutes,
-        "within_s": round(within_s), "ready_hour": ready_hour,
-    }  # fmt: skip
+        "name": name,
+        "kind": "shiftable",
+        "power_w": power_w,
+        "run_s": 60.0 * minutes,
+        "within_s": round(within_s),
+        "ready_hour": ready_hour,
+    }
 
 
 def _at_once(power_w: float, run_s: float, ready_hour: float, start_hour: float, hours: float) -> Series:

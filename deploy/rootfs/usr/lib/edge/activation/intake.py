@@ -26,7 +26,7 @@ from .places import (
     parsed,
     releases,
     sha256,
-)  # fmt: skip
+)
 from .switch import sync
 
 _MOST_MANIFEST_BYTES = 8 << 20

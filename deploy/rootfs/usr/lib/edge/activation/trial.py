@@ -133,9 +133,12 @@ def _restart(folders: list[str]) -> bool:
 def _systemctl(*words: str) -> bool:
     try:
         done = subprocess.run(
-            [SYSTEMCTL, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False,
+            [SYSTEMCTL, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            check=False,
             timeout=RESTART_TIMEOUT_S,
-        )  # fmt: skip
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         say(f"systemctl {' '.join(words)}: {error}")
         return False

@@ -1,0 +1,201 @@
+"""Training on the device, in pieces of a few milliseconds.
+
+A stretch is two hours: the first to find its way in, the second with a loss at every minute, which is
+many times cheaper than one loss for each window. An update takes a few stretches of the newest hours and
+replays others from the whole memory, since a network that sees only what is new forgets what was. One
+hour in eight is held back for judging: a network that got worse on it keeps its old weights.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from random import Random
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...terms import VARIABLES
+from ..model import TrainingReport
+from ..series import Series
+from .adam import Adam
+from .features import Features
+from .goals import Goal
+from .network import Real, Shape, Stack
+
+_HOLD_ONE_IN = 8  # hours
+_HEAD_PIECE = 20  # steps of the head between two yields
+
+Pieces: TypeAlias = Generator[None, None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """How much, how fast. Times in minutes, rates per step of Adam."""
+
+    burn_min: int = 60  # of a stretch, before its first loss
+    span_min: int = 60  # with a loss at every minute
+    batch: int = 8  # stretches a step
+    together: int = 2  # networks at a time: more is a little faster and takes more memory
+    first_steps: int = 660  # at most
+    least_steps: int = 120  # of a first training, however short the history
+    first_epochs: float = 10.0  # over the history
+    first_rate: float = 1e-2  # falls to `rate`
+    steps: int = 5  # of an update
+    recent: int = 2  # stretches of the newest hours in each step of an update
+    rate: float = 3e-4
+    decay: float = 0.0
+    judged: int = 16  # hours held back that are judged
+
+
+class Trainer:
+    """Makes better weights from a history."""
+
+    def __init__(
+        self, shape: Shape, features: Features, goal: Goal, options: TrainingOptions, rng: Random
+    ) -> None:
+        self._shape, self._features, self._goal = shape, features, goal
+        self._options, self._rng = options, rng
+
+    def run(
+        self, weights: Real, history: Series, first: bool
+    ) -> Generator[None, None, tuple[Real, TrainingReport]]:
+        """New weights and what was done; the given ones stay as they are."""
+        found, before, after = weights.copy(), [], []
+        steps = self._steps(len(history), first)
+        for start in range(0, len(weights), self._options.together):
+            part = slice(start, start + self._options.together)
+            work = _Work(self, history, np.arange(len(weights))[part] % len(VARIABLES))
+            losses = yield from work.improve(found[part], steps, first)
+            before.append(losses[0])
+            after.append(losses[1])
+        was, now = np.concatenate(before), np.concatenate(after)
+        worse = now > was  # of NaN nothing is worse
+        found[worse] = weights[worse]
+        report = TrainingReport(steps, not worse.all(), _mean(was), _mean(np.where(worse, was, now)))
+        return found, report
+
+    def _steps(self, minutes: int, first: bool) -> int:
+        each = self._options.batch * self._options.span_min
+        wanted = int(self._options.first_epochs * minutes / each)
+        if not first:
+            return self._options.steps
+        return min(self._options.first_steps, max(self._options.least_steps, wanted))
+
+
+def _mean(losses: Real) -> float:
+    known = losses[~np.isnan(losses)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def held_back(minute: int, span_min: int) -> bool:
+    """Whether the hour of a minute is kept for judging: one in eight, without a pattern by day."""
+    return (minute // span_min * 2654435761 >> 13) % _HOLD_ONE_IN == 0
+
+
+class _Work:
+    """A training of some networks: one variable each."""
+
+    def __init__(self, trainer: Trainer, history: Series, variables: NDArray[np.intp]) -> None:
+        self._inputs, self._goal, self._rng = trainer._features, trainer._goal, trainer._rng
+        self._options, self._shape = trainer._options, trainer._shape
+        self._history, self._variables = history, variables
+        self._length = self._options.burn_min + self._options.span_min
+        self._stack = Stack(self._shape, len(variables), self._length, self._options.batch)
+        self._span = slice(self._options.burn_min, self._length)
+        self._targets: list[Any] = [None] * self._options.batch
+        self._first, self._last = history.first_minute, history.last_minute or 0
+
+    def improve(self, weights: Real, steps: int, first: bool) -> Generator[None, None, tuple[Real, Real]]:
+        """Change the weights in place; losses before and after (M,)."""
+        options, adam = self._options, Adam(weights, decay=self._options.decay)
+        views, slopes = self._shape.views(weights), np.empty_like(weights)
+        hours = self._judged_hours()
+        before = yield from self._judge(views, hours)
+        for step in range(steps):
+            yield from self._fill(self._stretches(first), judging=False)
+            yield from self._slopes(views, slopes)
+            share = step / steps
+            adam.step(
+                weights,
+                slopes,
+                options.first_rate * (1 - share) + options.rate * share if first else options.rate,
+            )
+            yield
+        after = yield from self._judge(views, hours)
+        return before, after
+
+    def _stretches(self, first: bool) -> list[int]:
+        """First minutes of the stretches of a step; some begin before the memory does."""
+        options, end = self._options, self._last + 1 - self._length
+        recent = 0 if first else options.recent
+        newest = [end - number * options.span_min for number in range(recent)]
+        oldest = self._first - options.burn_min
+        replayed = [self._rng.randint(min(oldest, end), end) for _ in range(options.batch - recent)]
+        return newest + replayed
+
+    def _judged_hours(self) -> list[int]:
+        """The first minutes of hours held back: the newest, and some from the whole memory."""
+        span, latest = self._options.span_min, self._last - self._goal.ahead
+        hours = [
+            minute
+            for minute in range(self._first // span * span + span, latest - span, span)
+            if held_back(minute, span)
+        ]
+        newest = hours[-self._options.judged // 2 :]
+        older = hours[: -len(newest)] if newest else []
+        return newest + self._rng.sample(older, min(len(older), self._options.judged // 2))
+
+    def _fill(self, starts: list[int], judging: bool) -> Pieces:
+        """Inputs and targets of a batch; a place without a stretch gets nothing to learn."""
+        for place in range(self._options.batch):
+            minute = starts[place] if place < len(starts) else self._first - 10 * self._length
+            lead, ahead = self._inputs.lead_min, self._goal.ahead
+            lines = self._history.at(minute - lead, lead + self._length + ahead)
+            self._inputs.fill(self._stack.inputs[:, :, place], self._variables, minute, lines[:-ahead])
+            targets = self._goal.targets(lines[lead + self._options.burn_min :], self._variables)
+            minutes = range(minute + self._options.burn_min, minute + self._length)
+            wanted = [held_back(each, self._options.span_min) == judging for each in minutes]
+            known = self._goal.known(targets) & np.array(wanted)[:, None]
+            self._targets[place] = targets, known
+            yield
+
+    def _batch_targets(self) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        return (
+            np.stack([targets for targets, _ in self._targets], 2),
+            np.stack([known for _, known in self._targets], 2),
+        )
+
+    def _slopes(self, views: dict[str, Real], slopes: Real) -> Pieces:
+        """The slopes of the mean loss of the batch that was filled in."""
+        slopes[:] = 0.0
+        slope_views = self._shape.views(slopes)
+        self._stack.errors[:] = 0.0
+        targets, known = self._batch_targets()
+        counts = np.maximum(known.sum((1, 2, 3), keepdims=True), 1).astype(np.float32)
+        yield from self._stack.forward(views)
+        for start in range(0, self._options.span_min, _HEAD_PIECE):
+            part = slice(start, start + _HEAD_PIECE)
+            piece = slice(self._span.start + start, min(self._span.start + part.stop, self._span.stop))
+            error = self._stack.logits(views, piece)
+            self._goal.judge(error, targets[:, part], known[:, part])
+            error /= counts
+            self._stack.head_backward(views, slope_views, piece, error)
+            yield
+        yield from self._stack.backward(views, slope_views)
+
+    def _judge(self, views: dict[str, Real], hours: list[int]) -> Generator[None, None, Real]:
+        """Mean losses (M,) over hours held back; NaN without any."""
+        sums, counts = np.zeros(len(self._variables)), np.zeros(len(self._variables))
+        for at in range(0, len(hours), self._options.batch):
+            starts = [hour - self._options.burn_min for hour in hours[at : at + self._options.batch]]
+            yield from self._fill(starts, judging=True)
+            yield from self._stack.forward(views)
+            targets, known = self._batch_targets()
+            for start in range(0, self._options.span_min, _HEAD_PIECE):
+                part = slice(start, start + _HEAD_PIECE)
+                piece = slice(self._span.start + start, min(self._span.start + part.stop, self._span.stop))
+                losses = self._goal.judge(self._stack.logits(views, piece), targets[:, part], known[:, part])
+                sums += losses.sum((1, 2, 3))
+                yield
+            counts += known.sum((1, 2, 3))
+        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)

@@ -1,0 +1,254 @@
+"""Links inside one process, for simulations: as unreliable as asked for, the same for a seed (DESIGN 3).
+
+`schedule(delay_s, action)` is the event queue of the virtual world; it must keep the order of actions
+due at the same moment. What a node is told, and how bytes are counted, is as with `MqttLinks`, but an
+error in the node is not swallowed: it surfaces in the simulation.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edge.net.links import (
+    Changed,
+    Deliver,
+    LinkLimits,
+    LinksStats,
+    NeighbourStats,
+    checked_name,
+    frame_topic,
+    packet_bytes,
+)
+
+Schedule = Callable[[float, Callable[[], None]], object]
+
+
+@dataclass(frozen=True)
+class LinkQuality:
+    """How one direction treats frames: times in seconds, the rest probabilities per frame."""
+
+    latency_s: float = 0.002
+    loss: float = 0.0
+    duplicate: float = 0.0
+    corrupt: float = 0.0  # one bit is flipped
+    delay: float = 0.0  # held back up to `max_delay_s`, so that later frames overtake it
+    max_delay_s: float = 1.0
+
+
+@dataclass
+class Wire:
+    """One direction between two nodes; outlives their restarts."""
+
+    quality: LinkQuality
+    whole: bool = True
+    breaks: int = 0
+    in_flight_frames: int = 0
+    in_flight_bytes: int = 0
+
+
+class MemoryNetwork:
+    """All nodes of a simulated microgrid."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        rng: random.Random,
+        *,
+        quality: LinkQuality | None = None,
+        limits: LinkLimits | None = None,
+    ) -> None:
+        self.limits = limits or LinkLimits()
+        self._schedule = schedule
+        self._rng = rng
+        self._quality = quality or LinkQuality()
+        self._wires: dict[tuple[str, str], Wire] = {}
+        self._nodes: dict[str, MemoryLinks] = {}
+
+    def links(self, node: str, neighbours: Sequence[str]) -> "MemoryLinks":
+        """The links of a node that sends to `neighbours`; after a restart it asks again.
+
+        Raises ValueError for names that MQTT could not carry, or that are not all different.
+        """
+        names = [checked_name(name) for name in (node, *neighbours)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{node} and its neighbours must have different names")
+        return MemoryLinks(self, node, tuple(neighbours))
+
+    def set_quality(self, sender: str, receiver: str, quality: LinkQuality) -> None:
+        """For one direction, from now on."""
+        self.wire(sender, receiver).quality = quality
+
+    def cut(self, sender: str, receiver: str) -> None:
+        """Break one direction: what is under way is lost, and both ends hear of it.
+
+        A break that nobody notices is a quality with `loss=1.0`.
+        """
+        wire = self.wire(sender, receiver)
+        if wire.whole:
+            wire.whole = False
+            wire.breaks += 1
+            self._tell_both(sender, receiver, False)
+
+    def heal(self, sender: str, receiver: str) -> None:
+        """Undo `cut`."""
+        wire = self.wire(sender, receiver)
+        if not wire.whole:
+            wire.whole = True
+            self._tell_both(sender, receiver, True)
+
+    def wire(self, sender: str, receiver: str) -> Wire:
+        """The direction from `sender` to `receiver`."""
+        return self._wires.setdefault((sender, receiver), Wire(self._quality))
+
+    def join(self, links: "MemoryLinks") -> None:
+        """A node has started: its neighbours are greeted, as far as links are whole."""
+        self._nodes[links.node] = links
+        for peer in links.neighbours:
+            if self.wire(links.node, peer).whole:
+                self._tell_both(links.node, peer, True)
+
+    def leave(self, links: "MemoryLinks") -> None:
+        """A node has stopped or crashed: its last will reaches its neighbours."""
+        if self._nodes.get(links.node) is links:
+            for peer in links.neighbours:
+                if self.wire(links.node, peer).whole:
+                    self._tell(peer, links.node, False)
+            del self._nodes[links.node]
+
+    def carry(self, sender: str, receiver: str, frame: bytes) -> bool:
+        """Put a frame on its way; False if too much is under way already."""
+        wire, limits, size = self.wire(sender, receiver), self.limits, len(frame)
+        if wire.in_flight_frames >= limits.max_pending_frames:
+            return False
+        if wire.in_flight_bytes + size > limits.max_pending_bytes:
+            return False
+        if not self._happens(wire.quality.loss):
+            self._launch(wire, sender, receiver, frame)
+            if self._happens(wire.quality.duplicate):
+                self._launch(wire, sender, receiver, frame)
+        return True
+
+    def _launch(self, wire: Wire, sender: str, receiver: str, frame: bytes) -> None:
+        quality, breaks = wire.quality, wire.breaks
+        delay_s = quality.latency_s
+        if self._happens(quality.delay):
+            delay_s += self._rng.uniform(0.0, quality.max_delay_s)
+        if frame and self._happens(quality.corrupt):
+            frame = _with_bit_flipped(frame, self._rng.randrange(8 * len(frame)))
+
+        def arrive() -> None:
+            wire.in_flight_frames -= 1
+            wire.in_flight_bytes -= len(frame)
+            if wire.breaks == breaks and receiver in self._nodes:
+                self._nodes[receiver].received(sender, frame)
+
+        wire.in_flight_frames += 1
+        wire.in_flight_bytes += len(frame)
+        self._schedule(delay_s, arrive)
+
+    def _happens(self, probability: float) -> bool:
+        return probability > 0.0 and self._rng.random() < probability
+
+    def _tell_both(self, sender: str, receiver: str, up: bool) -> None:
+        links = self._nodes.get(sender)
+        if links is not None and receiver in links.neighbours:
+            self._tell(sender, receiver, up)
+            self._tell(receiver, sender, up)
+
+    def _tell(self, node: str, peer: str, up: bool) -> None:
+        def arrive() -> None:
+            if node in self._nodes:
+                self._nodes[node].told(peer, up)
+
+        self._schedule(self.wire(peer, node).quality.latency_s, arrive)
+
+
+class MemoryLinks:
+    """The `Links` of one simulated node."""
+
+    def __init__(self, network: MemoryNetwork, node: str, neighbours: tuple[str, ...]) -> None:
+        self.node = node
+        self.neighbours = neighbours
+        self._network = network
+        self._deliver: Deliver | None = None
+        self._changed: Changed | None = None
+        self._sent = {peer: _Sent(network.wire(node, peer)) for peer in neighbours}
+        self._received_frames = 0
+        self._received_bytes = 0
+
+    def start(self, deliver: Deliver, changed: Changed) -> None:
+        self._deliver, self._changed = deliver, changed
+        for sent in self._sent.values():
+            sent.breaks_before = sent.wire.breaks
+        self._network.join(self)
+
+    def send(self, peer: str, frame: bytes) -> bool:
+        sent = self._sent.get(peer)
+        if sent is None:
+            return False
+        if self._takes(sent, frame) and self._network.carry(self.node, peer, frame):
+            sent.frames += 1
+            sent.bytes += packet_bytes(frame_topic(peer, self.node), len(frame))
+            return True
+        sent.dropped += 1
+        return False
+
+    def stop(self) -> None:
+        self._network.leave(self)
+        self._deliver = self._changed = None
+
+    def stats(self) -> LinksStats:
+        return {
+            "inbox": {
+                "connected": self._deliver is not None,
+                "received_frames": self._received_frames,
+                "received_bytes": self._received_bytes,
+                "refused": 0,
+            },
+            "neighbours": {peer: self._stats_of(sent) for peer, sent in self._sent.items()},
+        }
+
+    def received(self, sender: str, frame: bytes) -> None:
+        """A frame has arrived."""
+        if self._deliver is not None:
+            self._received_frames += 1
+            self._received_bytes += packet_bytes(frame_topic(self.node, sender), len(frame))
+            self._deliver(sender, frame)
+
+    def told(self, peer: str, up: bool) -> None:
+        """A link, or the node at its other end, came or went."""
+        if self._changed is not None:
+            self._changed(peer, up)
+
+    def _takes(self, sent: "_Sent", frame: bytes) -> bool:
+        return self._is_up(sent) and len(frame) <= self._network.limits.max_frame_bytes
+
+    def _is_up(self, sent: "_Sent") -> bool:
+        return self._deliver is not None and sent.wire.whole
+
+    def _stats_of(self, sent: "_Sent") -> NeighbourStats:
+        connects = sent.wire.breaks - sent.breaks_before + sent.wire.whole
+        return {
+            "connected": self._is_up(sent),
+            "sent_frames": sent.frames,
+            "sent_bytes": sent.bytes,
+            "dropped": sent.dropped,
+            "reconnects": max(0, connects - 1),
+        }
+
+
+@dataclass
+class _Sent:
+    """What one node has sent over one wire since it started."""
+
+    wire: Wire
+    breaks_before: int = 0
+    frames: int = 0
+    bytes: int = 0
+    dropped: int = 0
+
+
+def _with_bit_flipped(frame: bytes, bit: int) -> bytes:
+    flipped = bytearray(frame)
+    flipped[bit // 8] ^= 1 << bit % 8
+    return bytes(flipped)

@@ -1,0 +1,257 @@
+import argparse
+import csv
+import json
+import math
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.learn.lstm.lstm import Lstm
+from edge.learn.states import StateScale
+from edge.learn.terms import HORIZONS_MIN, STATES
+from edge.terms import VARIABLES
+from host_tools.__main__ import main
+from host_tools.eval import shipped
+from host_tools.eval.command import task_from
+from host_tools.eval.data import DataError, records
+from host_tools.eval.judge import verdict
+from host_tools.eval.replay import learned, replay, task_of
+
+KEYS = {
+    "data",
+    "node",
+    "scope",
+    "model",
+    "variable",
+    "horizon_min",
+    "n",
+    "accuracy",
+    "log_loss",
+    "brier",
+    "persistence_accuracy",
+    "majority_accuracy",
+}
+HEADER = ["timestamp", "device", "kind", "power_w"]
+
+
+def stamp(minute):
+    day, rest = divmod(minute, 1440)
+    return f"2024-01-{day + 1:02}T{rest // 60:02}:{rest % 60:02}Z"
+
+
+def load_w(minute):
+    return 900.0 + 700.0 * math.sin(minute / 100) + 150.0 * math.sin(minute / 7)
+
+
+@pytest.fixture
+def house(tmp_path):
+    """Three days of a house with a roof and a battery; its fridge was not read for ten minutes."""
+    path = tmp_path / "homes" / "house.csv"
+    path.parent.mkdir()
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEADER)
+        for minute in range(3 * 1440):
+            writer.writerow([stamp(minute), "house", "load", f"{load_w(minute):.1f}"])
+            if not 2000 <= minute < 2010:
+                writer.writerow([stamp(minute), "fridge", "load", 100])
+            writer.writerow([stamp(minute), "roof", "pv", 1200 if minute % 1440 > 700 else 0])
+            writer.writerow([stamp(minute), "box", "battery", -300 if minute % 2 else 200])
+    return path
+
+
+def test_a_node_on_its_own(house):
+    (record,) = records(house)
+    requested, produced, consumed, supplied, missing, available = record.powers_w[701]
+    assert requested == pytest.approx(load_w(701) + 100, abs=0.1)
+    assert produced == 1500.0  # the roof, and the battery giving
+    assert consumed == supplied == min(requested, produced)
+    assert (missing, available) == (requested - supplied, produced - supplied)
+    assert record.powers_w[700][0] == pytest.approx(load_w(700) + 300, abs=0.1)  # charging
+    assert np.isnan(record.powers_w[2005]).tolist() == [True, False, True, True, True, True]
+    assert record.minutes[0] % 1440 == 0
+    assert record.node == "house"
+    assert record.scope == "node"
+
+
+def test_a_coarse_step_is_held_and_foretold_from_its_end_only(tmp_path):
+    path = tmp_path / "coarse.csv"
+    rows = [[stamp(15 * step), "house", "load", step] for step in range(3 * 96)]
+    path.write_text("\n".join(",".join(map(str, row)) for row in [HEADER, *rows]))
+    (record,) = records(path)
+    assert record.step_min == 15
+    assert record.powers_w[:31, 0].tolist() == [0] * 15 + [1] * 15 + [2]
+    task = task_of(record, 2880, 4320, StateScale.of_max_power(300.0))
+    assert set(task.minutes % 15) == {14}
+
+
+def test_repaired_production_caps_what_it_supplied(tmp_path):
+    path = tmp_path / "lab.csv"
+    names = [
+        "timestamp_local",
+        "requested_w",
+        "produced_w",
+        "consumed_w",
+        "provided_w",
+        "missing_w",
+        "available_w",
+        "produced_clean_w",
+    ]
+    path.write_text(",".join(names) + "\n2022-12-16T17:42+0100,16000,18720,15000,15000,1000,3720,9360\n")
+    (raw,), (repaired,) = records(path, raw=True), records(path)
+    assert raw.powers_w[0].tolist() == [16000, 18720, 15000, 15000, 1000, 3720]
+    assert repaired.powers_w[0].tolist() == [16000, 9360, 9360, 9360, 6640, 0]
+    assert raw.minutes[0] % 1440 == 17 * 60 + 42
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("time,power\n1,2\n", "neither"),
+        ("timestamp,device,kind,power_w\n2024-01-01T00:00Z,a,wind,5\n", "wind"),
+        ("timestamp,device,kind,power_w\n2024-01-01T00:00Z,a,load,five\n", "five"),
+        ("timestamp,device,kind,power_w\n", "no lines"),
+    ],
+)
+def test_wrong_data_is_named(tmp_path, capsys, content, complaint):
+    path = tmp_path / "wrong.csv"
+    path.write_text(content)
+    assert main(["eval", "--data", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "wrong.csv" in said
+    assert complaint in said
+
+
+def test_scores_have_the_keys_agreed_on(house, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = [
+        "eval",
+        "--data",
+        str(house.parent),
+        "--model",
+        "persistence,markov",
+        "--test-days",
+        "1",
+        "--no-plots",
+        "--out",
+        str(out),
+    ]
+    assert main(arguments) == 0
+    lines = json.loads((out / "scores.json").read_text())
+    assert all(set(line) == KEYS for line in lines)
+    assert len(lines) == 2 * 6 * 4
+    for line in lines:
+        if line["model"] == "persistence":
+            assert line["accuracy"] == line["persistence_accuracy"]
+        assert line["n"] == 1440 - line["horizon_min"]
+    first = (out / "scores.json").read_bytes()
+    assert main(arguments) == 0
+    assert (out / "scores.json").read_bytes() == first
+    assert "(persistence)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("model", ["markov", "lstm"])
+def test_what_comes_later_changes_nothing_that_was_foretold(house, model):
+    options = {} if model == "markov" else {"cells": 4, "first_steps": 3, "steps": 1}
+    (record,) = records(house)
+    scale = StateScale.of_max_power(2000.0)
+    end = 2880 + 120
+    foretold = []
+    for later in (1.0, 3.0):
+        powers_w = record.powers_w.copy()
+        powers_w[2880 + 60 :] *= later
+        changed = type(record)("d", "n", "node", record.first_minute, powers_w)
+        task = task_of(changed, 2880, end, scale)
+        foretold.append(replay(task, learned(task, model, options, seed=1), lambda done: None))
+    np.testing.assert_array_equal(foretold[0][:60], foretold[1][:60])
+    assert not np.array_equal(foretold[0][60:], foretold[1][60:])
+
+
+def test_intervals_hold_the_mean_and_need_days(house):
+    (record,) = records(house)
+    scale = StateScale.of_max_power(2000.0)
+    task = task_of(record, 1440, 1440 + 1440, scale)
+    rng = np.random.default_rng(1)
+    foretold = rng.dirichlet(np.ones(7), task.came.shape).astype(np.float32)
+    assert verdict(task, "m", foretold).intervals(0, 0, 1)["accuracy"] is None
+    powers_w = np.tile(record.powers_w, (3, 1))
+    task = task_of(type(record)("d", "n", "node", 0, powers_w), 1440, len(powers_w), scale)
+    foretold = rng.dirichlet(np.ones(7), task.came.shape).astype(np.float32)
+    one = verdict(task, "m", foretold)
+    low, high = one.intervals(0, 0, 1)["accuracy"]
+    assert low <= one.means(0, 0)["accuracy"] <= high
+    assert high - low < 0.1
+
+
+def test_days_left_out_are_not_even_seen(house):
+    (record,) = records(house)
+    options = argparse.Namespace(window=None, leave_days=1.0, test_days=0.5, states="power", max_power=None)
+    task = task_from(record, options)
+    assert task.start == 2 * 1440 - 720
+    assert task.origins[-1] < 2 * 1440
+    at = task.origins.tolist().index(2 * 1440 - 5)
+    assert [came >= 0 for came in task.came[at, 0]] == [minutes < 5 for minutes in HORIZONS_MIN]
+
+
+def test_no_data_at_all(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        list(records(tmp_path / "nothing"))
+    with pytest.raises(DataError, match="no data of them"):
+        list(records(tmp_path, nodes=["them"]))
+
+
+def test_a_model_is_trained_exported_and_checked(house, tmp_path, capsys):
+    build, models = tmp_path / "build", tmp_path / "models"
+    arguments = [
+        "train",
+        "small",
+        "--data",
+        str(house),
+        "--test-days",
+        "0.25",
+        "--set",
+        "lstm.cells=4",
+        "--set",
+        "lstm.first_steps=3",
+        "--out",
+        str(build),
+    ]
+    assert main(arguments) == 0
+    assert main(["export", "small", "--from", str(build), "--out", str(models)]) == 0
+    text = (models / "small.md").read_text()
+    for word in ("sha256", "persistence %", "homes", "6 networks", "--set lstm.cells=4"):
+        assert word in text
+    assert shipped.check(models) == 0
+    content = bytearray((models / "small.tflite").read_bytes())
+    content[-20] ^= 1
+    (models / "small.tflite").write_bytes(content)
+    capsys.readouterr()
+    assert main(["export", "--check", "--out", str(models)]) == 1
+    assert "small" in capsys.readouterr().err
+    (models / "small.tflite").unlink()
+    assert shipped.check(models) == 1
+
+
+def test_what_is_shipped_fits_its_card_and_begins_a_model():
+    folder = Path(shipped.__file__).parents[2] / "models"
+    assert shipped.check(folder) == 0
+    files = sorted(folder.glob("*.tflite"))
+    assert files
+    for path in files:
+        begun = Lstm(StateScale.of_max_power(3000.0), random.Random(1), start=path.stem)
+        for minute in range(3):
+            begun.observe(minute, np.linspace(0, 3500, len(VARIABLES)))
+        assert begun.predict().shape == (len(VARIABLES), len(HORIZONS_MIN), STATES)
+
+
+def test_a_wrong_window_or_option_is_named(house, capsys):
+    for more in (
+        ["--window", "yesterday"],
+        ["--set", "lstm"],
+        ["--model", "oracle"],
+        ["--set", "lstm.cells=0"],
+    ):
+        assert main(["eval", "--data", str(house), "--model", "lstm", "--test-days", "1", *more]) == 2
+        assert more[-1].split("=")[0].split(".")[-1] in capsys.readouterr().err.replace("0 cells", "cells 0")

@@ -1,0 +1,355 @@
+"""`provision` without a network: what is read and refused, what is made, kept, rotated and revoked."""
+
+import os
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from fleet_site import SSH_KEY, Site
+
+from edge.config.check import load
+from host_tools.__main__ import main
+from host_tools.fleet import Layout, read_fleet
+from host_tools.fleet.authority import Authority
+from host_tools.fleet.files import write
+
+SHIPPED = Path(__file__).parents[3] / "deploy"
+FLEET = '[cluster]\nname = "lab"\n[operator]\npublic_keys = ["operator.pub"]\n'
+HOSTS = '[hosts]\nlone = ["lone.local"]\n'
+NODE = '[node]\nname = "gym"\nstate_dir = "/data/edge/state"\n'
+
+
+@pytest.fixture
+def site(tmp_path) -> Site:
+    return Site(tmp_path)
+
+
+def every_file(*folders: Path) -> dict[str, tuple[bytes, int, int]]:
+    files = [
+        path for folder in folders for path in folder.rglob("*") if path.is_file() and path.name != ".lock"
+    ]
+    return {str(f): (f.read_bytes(), f.stat().st_mtime_ns, f.stat().st_mode & 0o777) for f in files}
+
+
+def certificate(site: Site, name: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((site.out / name / "keys" / "node.crt").read_bytes())
+
+
+def revoked(file: Path) -> set[int]:
+    return {entry.serial_number for entry in x509.load_pem_x509_crl(file.read_bytes())}
+
+
+def test_the_shipped_fleet_is_the_chain_of_the_living_lab():
+    fleet = read_fleet(SHIPPED)
+    senders = {name: node.senders for name, node in fleet.nodes.items()}
+    assert senders == {
+        "primary": ("afterschool",),
+        "afterschool": ("gym", "primary"),
+        "gym": ("afterschool", "underground"),
+        "underground": ("gym",),
+    }
+    for node in fleet.nodes.values():
+        assert node.hosts == (f"{node.name}.local",)
+        assert node.config.twins
+        assert all(each.broker.port == 8883 and each.broker.tls for each in node.config.neighbours)
+        load(node.file)  # by itself it is a configuration too, without TLS
+
+
+def test_check_makes_nothing(site, capsys):
+    assert site.provision("all", "--check") == 0
+    assert "4 nodes" in capsys.readouterr().out
+    assert not site.keys.exists()
+    assert not site.out.exists()
+
+
+def test_what_a_node_gets(site):
+    assert site.provision("all") == 0
+    gym = site.out / "gym"
+    made = {str(path.relative_to(gym)) for path in gym.rglob("*") if path.is_file()}
+    assert made == {
+        *(
+            f"config/{name}"
+            for name in ("node.toml", "mosquitto.conf", "acl", "acl.inside", "crl.pem", "authorized_keys")
+        ),
+        *(f"keys/{name}" for name in ("ca.crt", "node.crt", "node.key")),
+    }
+    for path in site.directory.rglob("*.key"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    for folder in (site.keys, site.out, gym, gym / "keys", site.keys / "nodes" / "gym"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    config = load(gym / "config" / "node.toml")
+    root = site.root("all")
+    assert config.state_dir == root / "data/edge/state"
+    tls = config.neighbours[0].broker.tls
+    assert tls is not None
+    assert tls.keyfile == str(root / "data/edge/keys/node.key")
+    assert (gym / "config" / "authorized_keys").read_text() == (
+        'restrict,pty,port-forwarding,permitopen="127.0.0.1:8080",permitopen="localhost:8080" ' + SSH_KEY
+    )
+
+
+def test_a_certificate_is_for_one_node_and_begins_in_the_past(site):
+    site.write_fleet(
+        {"gym": ["127.0.0.1", "gym.local", "fe80::1"]}
+        | {n: ["127.0.0.1"] for n in ("afterschool", "primary")}
+    )
+    assert site.provision("gym") == 0
+    made = certificate(site, "gym")
+    assert made.subject.rfc4514_string() == "CN=gym"
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert sorted(str(name.value) for name in names) == ["127.0.0.1", "fe80::1", "gym.local"]
+    usages = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert set(usages) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
+    assert not made.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    assert made.not_valid_before_utc == datetime(2020, 1, 1, tzinfo=UTC)
+    assert timedelta(days=3649) < made.not_valid_after_utc - datetime.now(UTC) <= timedelta(days=3650)
+    crl = x509.load_pem_x509_crl((site.keys / "crl.pem").read_bytes())
+    assert crl.last_update_utc == made.not_valid_before_utc
+    assert crl.next_update_utc is not None
+    assert crl.next_update_utc > made.not_valid_after_utc
+
+
+def test_a_second_run_changes_nothing(site, capsys):
+    assert site.provision("all") == 0
+    before = every_file(site.keys, site.out)
+    capsys.readouterr()
+    assert site.provision("all") == 0
+    assert every_file(site.keys, site.out) == before
+    assert capsys.readouterr().out.count(" kept ") == 4
+
+
+def test_rotate_keeps_the_authority_and_changes_keys(site):
+    assert site.provision("all") == 0
+    before = every_file(site.keys, site.out)
+    assert site.provision("gym", "--rotate", "--root", str(site.root("all"))) == 0
+    after = every_file(site.keys, site.out)
+    changed = {file for file in before if after[file] != before[file]}
+    places = [site.keys / "nodes" / "gym", site.out / "gym" / "keys"]
+    assert changed == {str(place / name) for place in places for name in ("node.key", "node.crt")}
+    assert revoked(site.keys / "crl.pem") == set()
+
+
+def test_a_revoked_node_is_refused_everywhere_until_it_is_rotated(site, capsys):
+    assert site.provision("all") == 0
+    old = certificate(site, "gym").serial_number
+    assert site.provision("gym", "--revoke") == 0
+    assert not (site.out / "gym").exists()
+    assert revoked(site.out / "primary" / "config" / "crl.pem") == {old}
+    assert site.provision("gym") == 1
+    assert site.provision("all") == 0
+    assert not (site.out / "gym").exists()
+    before = (site.keys / "crl.pem").read_bytes()
+    assert site.provision("gym", "--revoke") == 0
+    assert (site.keys / "crl.pem").read_bytes() == before
+    assert site.provision("gym", "--rotate", "--root", str(site.root("all"))) == 0
+    assert certificate(site, "gym").serial_number not in revoked(site.out / "gym" / "config" / "crl.pem")
+    assert site.provision("gym", "--rotate", "--revoke") == 0
+    assert len(revoked(site.keys / "crl.pem")) == 2
+    assert certificate(site, "gym").serial_number not in revoked(site.keys / "crl.pem")
+
+
+def test_who_has_left_the_fleet_can_be_revoked(site, capsys):
+    assert site.provision("all") == 0
+    serial = certificate(site, "lone").serial_number
+    (site.deploy / "nodes" / "lone.toml").unlink()
+    site.write_fleet({name: ["127.0.0.1"] for name in ("gym", "afterschool", "primary")})
+    assert site.provision("lone", "--revoke") == 0
+    assert revoked(site.out / "gym" / "config" / "crl.pem") == {serial}
+    assert not (site.out / "lone").exists()
+    assert site.provision("nobody", "--revoke") == 2
+    assert "nobody never had a certificate" in capsys.readouterr().err
+
+
+def test_new_hosts_make_a_new_certificate_of_the_same_key(site):
+    assert site.provision("gym") == 0
+    key, old = (site.out / "gym/keys/node.key").read_bytes(), certificate(site, "gym")
+    site.write_fleet(
+        {"gym": ["10.0.0.7", "127.0.0.1"]} | {name: ["127.0.0.1"] for name in ("afterschool", "primary")}
+    )
+    assert site.provision("gym") == 0
+    assert (site.out / "gym/keys/node.key").read_bytes() == key
+    assert certificate(site, "gym").serial_number != old.serial_number
+
+
+def test_a_certificate_near_its_end_is_renewed(tmp_path):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    hosts = ("gym.local",)
+    assert Authority(tmp_path, "lab", now).identity("gym", hosts, 365).made == "made"
+    assert Authority(tmp_path, "lab", now + timedelta(days=274)).identity("gym", hosts, 365).made == ""
+    renewed = Authority(tmp_path, "lab", now + timedelta(days=276)).identity("gym", hosts, 365)
+    assert renewed.made == "renewed"
+    assert renewed.ends == now + timedelta(days=276 + 365)
+
+
+@pytest.mark.parametrize("lost", ["ca.crt", "nodes/gym/node.crt"])
+def test_a_run_cut_short_is_completed(site, lost):
+    """A key is written before its certificate: the next run finds it and goes on from there."""
+    assert site.provision("gym") == 0
+    keys = [(site.keys / name).read_bytes() for name in ("ca.key", "nodes/gym/node.key")]
+    (site.keys / lost).unlink()
+    assert site.provision("gym") == 0
+    assert [(site.keys / name).read_bytes() for name in ("ca.key", "nodes/gym/node.key")] == keys
+
+
+def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write(path, b"old")
+
+    def full(*_: object) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        write(path, b"new")
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "named"),
+    [
+        ("fleet.toml", None, "cannot be read"),
+        ("fleet.toml", "[cluster", "is no TOML"),
+        ("fleet.toml", FLEET.replace("lab", "Lab!"), "cluster.name = 'Lab!': must match"),
+        ("fleet.toml", '[operator]\npublic_keys = ["a"]', "cluster.name = None: is required"),
+        ("fleet.toml", '[cluster]\nname = "lab"', "operator.public_keys = None: is required"),
+        ("fleet.toml", FLEET.replace('["operator.pub"]', "7"), "operator.public_keys = 7: a list of texts"),
+        ("fleet.toml", FLEET.replace("operator.pub", "none.pub"), "none.pub': there is no such file"),
+        ("fleet.toml", FLEET + 'user = "root me"', "operator.user = 'root me': must match"),
+        ("fleet.toml", FLEET + "[cluster.port]\n", "cluster.port = {}: must lie in"),
+        ("fleet.toml", FLEET.replace("[op", "port = 0\n[op"), "cluster.port = 0: must lie in 1 .. 65,535"),
+        ("fleet.toml", FLEET.replace("[op", "port = true\n[op"), "cluster.port = True: must lie in"),
+        ("fleet.toml", FLEET.replace("[op", "validity_days = 9\n[op"), "cluster.validity_days = 9: must"),
+        ("fleet.toml", FLEET.replace("[op", "ports = 9\n[op"), "cluster.ports = 9: no such key"),
+        ("fleet.toml", FLEET.replace("[op", 'hosts = ["x.local"]\n[op'), "cluster.hosts = 'x.local': a host"),
+        ("fleet.toml", FLEET + '[hosts]\ngym = ["a b"]', "hosts.gym = 'a b': a host name"),
+        ("fleet.toml", FLEET + '[hosts]\npool = ["a"]', "hosts.pool = ('a',): no such node"),
+        ("fleet.toml", FLEET + "[limits]\nlsas = 1", "limits.lsas = 1: must lie in"),
+        ("fleet.toml", FLEET + "[limit]\nlsas = 1", "limit = '...': no such section"),
+        ("fleet.toml", FLEET + '[node]\nname = "gym"', "node.name = 'gym': every node has its own"),
+        ("fleet.toml", FLEET + '[tls]\nca = "x"', "tls = '...': provisioning writes"),
+        ("fleet.toml", "cluster = 3\n" + FLEET[FLEET.index("[op") :], "cluster = 3: a table"),
+        ("nodes/gym.toml", "[node", "is no TOML"),
+        ("nodes/gym.toml", NODE.replace("gym", "pool"), "node.name = 'pool': the file is that of gym"),
+        ("nodes/gym.toml", NODE + '[mqtt]\nhost = "0.0.0.0"', "mqtt.host = '0.0.0.0': only loopback"),
+        ("nodes/gym.toml", NODE + '[api]\nhost = "gym.local"', "api.host = 'gym.local': only loopback"),
+        ("nodes/gym.toml", NODE + "[limits]\nlsas = 1", "limits.lsas = 1: must lie in"),
+        ("nodes/gym.toml", "node = 3", "node = 3: a table [node] is expected"),
+        ("nodes/gym.toml", NODE + '[tls]\nca = "x"', "tls = '...': provisioning writes"),
+        (
+            "nodes/gym.toml",
+            NODE + '[[neighbour]]\nname = "pool"\nhost = "h"',
+            "neighbour[0].name = 'pool': no",
+        ),
+        (
+            "nodes/gym.toml",
+            NODE + '[[neighbour]]\nname = "lone"\nhost = "h"',
+            "neighbour[0].host = 'h': the certificate of lone names lone.local",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_file_key_and_value(site, capsys, file, text, named):
+    for other in ("primary", "afterschool"):
+        (site.deploy / "nodes" / f"{other}.toml").unlink()
+    (site.deploy / "nodes" / "gym.toml").write_text(NODE)
+    (site.deploy / "fleet.toml").write_text(FLEET)
+    path = site.deploy / file
+    path.unlink() if text is None else path.write_text(text)
+    assert site.provision("all") == 2
+    error = capsys.readouterr().err
+    assert named in error
+    assert str(path) in error
+    assert not site.out.exists()
+
+
+def test_mistakes_of_all_nodes_are_reported_at_once(site, capsys):
+    for name in ("gym", "lone"):
+        (site.deploy / "nodes" / f"{name}.toml").write_text(
+            NODE.replace("gym", name) + "[limits]\nlsas = 1\nnames = 1"
+        )
+    assert site.provision("primary") == 2
+    assert len(capsys.readouterr().err.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (SSH_KEY + "root::0:0", "no public ssh key: 'root::0:0'"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----", "a private key; the public one is expected"),
+        ("# none\n", "holds no key"),
+        ('command="sh" ' + SSH_KEY, "no public ssh key"),
+    ],
+)
+def test_a_login_is_only_given_to_a_public_key(site, capsys, content, named):
+    (site.deploy / "operator.pub").write_text(content)
+    assert site.provision("gym") == 2
+    error = capsys.readouterr().err
+    assert "fleet.toml: operator.public_keys = " in error
+    assert named in error
+    (site.deploy / "another.pub").write_text(SSH_KEY)
+    assert site.provision("gym", "--ssh-key", str(site.deploy / "another.pub")) == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (lambda keys: (keys / "ca.key").chmod(0o644), "ca.key: others may read this key"),
+        (lambda keys: (keys / "ca.key").unlink(), "ca.key: is missing"),
+        (lambda keys: (keys / "ca.key").write_text("x"), "ca.key: is no private key"),
+        (lambda keys: (keys / "ca.crt").write_text("x"), "ca.crt: is no certificate"),
+        (lambda keys: (keys / "crl.pem").unlink(), "crl.pem: is missing: restore it"),
+        (lambda keys: (keys / "crl.pem").write_text("x"), "crl.pem: is no list"),
+        (lambda keys: (keys / "nodes/gym/node.key").replace(keys / "ca.key"), "ca.crt: does not belong"),
+    ],
+)
+def test_keys_that_cannot_be_right_are_not_used(site, capsys, spoil, named):
+    assert site.provision("gym") == 0
+    spoil(site.keys)
+    assert site.provision("gym", "--rotate") == 2
+    assert named in capsys.readouterr().err
+
+
+def test_the_keys_of_one_cluster_are_not_taken_for_another(site, capsys):
+    assert site.provision("gym") == 0
+    (site.deploy / "fleet.toml").write_text((site.deploy / "fleet.toml").read_text().replace("lab", "pool"))
+    assert site.provision("gym") == 2
+    assert "ca.crt: is of CN=microgrid lab, not of cluster pool" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["pool"], "pool: no such node; there are afterschool, gym"),
+        (["all", "--revoke"], "one node at a time"),
+    ],
+)
+def test_wrong_usage(site, capsys, arguments, named):
+    assert site.provision(*arguments) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_where_keys_are(site, monkeypatch, capsys):
+    places = ["--deploy", str(site.deploy), "--out", str(site.out)]
+    monkeypatch.setenv("HOME", str(site.directory))
+    monkeypatch.delenv("EDGE_KEYS", raising=False)
+    assert main(["provision", "gym", *places]) == 0
+    assert (site.directory / ".config/microgrid-edge/lab/ca.key").exists()
+    monkeypatch.setenv("EDGE_KEYS", str(site.directory / "elsewhere"))
+    assert main(["provision", "gym", *places]) == 0
+    assert (site.directory / "elsewhere/ca.key").exists()
+
+
+def test_what_is_shared_holds_until_a_node_says_otherwise(site):
+    shared = (
+        site.deploy / "fleet.toml"
+    ).read_text() + '\n[limits]\nlsas = 64\npromises = 9\n[[bus]]\nname = "b"\nport = "/dev/x"\n'
+    (site.deploy / "fleet.toml").write_text(shared)
+    site.write_node("gym", [], '[limits]\nlsas = 99\n[[bus]]\nname = "own"\nport = "/dev/y"')
+    nodes = read_fleet(site.deploy, Layout()).nodes
+    assert (nodes["gym"].config.limits.lsas, nodes["gym"].config.limits.promises) == (99, 9)
+    assert [bus.name for bus in nodes["gym"].config.buses] == ["own"]
+    assert nodes["lone"].config.limits.lsas == 64
+    assert [bus.name for bus in nodes["lone"].config.buses] == ["b"]

@@ -1,0 +1,160 @@
+"""What the service manager hears of a node: that it is up, that its laws run, and when they no longer do."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from edge.clock import SystemClock
+from edge.config.check import build
+from edge.node import Node
+from edge.service.notify import Manager
+from edge.service.runtime import Runtime
+from host_tools.broker import free_port
+from host_tools.world.links import MemoryNetwork
+from host_tools.world.world import HandMeters
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Listener:
+    """The manager's end: a datagram socket as systemd has one."""
+
+    def __init__(self, address):
+        self.address = str(address)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind("\0" + self.address[1:] if self.address.startswith("@") else self.address)
+
+    def hear(self, timeout_s):
+        """The words of the next message, None when there is none."""
+        self._socket.settimeout(timeout_s)
+        try:
+            return self._socket.recv(4096).decode().split("\n")
+        except TimeoutError:
+            return None
+
+    def close(self):
+        self._socket.close()
+
+
+@pytest.fixture
+def listener(tmp_path):
+    listener = Listener(tmp_path / "notify")
+    yield listener
+    listener.close()
+
+
+class RunningNode:
+    """A node without neighbours in a thread of its own."""
+
+    def __init__(self, directory, address):
+        config = build({"node": {"name": "gym", "state_dir": str(directory)}}, "gym")
+        clock = SystemClock()
+        links = MemoryNetwork(lambda _delay_s, _event: None, random.Random(1)).links("gym", ())
+        self.node = Node(config, clock, random.Random(1), links, HandMeters(clock))
+        manager = Manager(address)
+        self._runtime = Runtime(self.node, clock, lambda: manager.alive("well"))
+        self._thread = threading.Thread(target=self._runtime.run)
+        self._thread.start()
+
+    def stop(self):
+        self._runtime.stop()
+        self._thread.join()
+
+
+@pytest.fixture
+def start_node(tmp_path):
+    nodes = []
+
+    def start(address):
+        nodes.append(RunningNode(tmp_path / "state", address))
+        return nodes[-1]
+
+    yield start
+    for node in nodes:
+        node.stop()
+
+
+def test_a_node_is_ready_after_its_first_tick_and_feeds_the_watchdog_with_each(listener, start_node):
+    start_node(listener.address)
+    assert listener.hear(3) == ["READY=1", "WATCHDOG=1", "STATUS=well"]
+    assert listener.hear(3) == ["WATCHDOG=1"]
+    assert listener.hear(3) == ["WATCHDOG=1"]
+
+
+def test_an_engine_that_hangs_feeds_no_more(listener, start_node):
+    running, goes_on = start_node(listener.address), threading.Event()
+    assert listener.hear(3) is not None
+    running.node.engine.tick = goes_on.wait
+    listener.hear(0.2)  # a tick may have been under way
+    assert listener.hear(2.2) is None
+    goes_on.set()  # so that the test ends; it also shows that nothing else was broken
+    assert listener.hear(3) == ["WATCHDOG=1"]
+
+
+def test_an_engine_that_fails_at_every_tick_feeds_no_more(listener, start_node):
+    running = start_node(listener.address)
+    assert listener.hear(3) is not None
+
+    def fail():
+        raise RuntimeError("a law is broken")
+
+    running.node.engine.tick = fail
+    listener.hear(0.2)
+    assert listener.hear(2.2) is None
+
+
+def test_a_socket_may_have_an_abstract_address():
+    listener = Listener(f"@edge-test-{os.getpid()}")
+    Manager(listener.address).alive("well")
+    assert listener.hear(1) == ["READY=1", "WATCHDOG=1", "STATUS=well"]
+    listener.close()
+
+
+def test_a_manager_that_does_not_listen_holds_nothing_up(tmp_path):
+    deaf = Listener(tmp_path / "deaf")
+    manager = Manager(deaf.address)
+    began_s = time.monotonic()
+    for _ in range(2000):  # more than a socket takes
+        manager.alive("well")
+    Manager(str(tmp_path / "absent")).alive("well")
+    Manager("").alive("well")
+    assert time.monotonic() - began_s < 2
+    deaf.close()
+
+
+def test_a_real_node_says_when_it_is_up_and_when_it_ends_and_shows_its_release(tmp_path):
+    listener, port = Listener(tmp_path / "notify"), free_port()
+    config = tmp_path / "node.toml"
+    config.write_text(
+        f'[node]\nname = "gym"\nstate_dir = "{tmp_path}/state"\n'
+        f"[mqtt]\nport = {free_port()}\n[api]\nport = {port}\n"
+    )
+    environment = os.environ | {"NOTIFY_SOCKET": listener.address, "EDGE_RELEASE": "1.2.3-abc"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge", "run", "--config", str(config)], cwd=REPOSITORY, env=environment
+    )
+    try:
+        heard = listener.hear(20)
+        assert heard[:2] == ["READY=1", "WATCHDOG=1"]
+        assert heard[2] == "STATUS=gym: 0 twins, 0 of 0 neighbours in reach"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
+            health = json.loads(response.read())
+        assert (health["release"], health["failures"]) == ("1.2.3-abc", 0)
+        process.send_signal(signal.SIGTERM)
+        while (heard := listener.hear(5)) == ["WATCHDOG=1"]:
+            pass
+        assert heard[0] == "STOPPING=1"
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        listener.close()

@@ -1,0 +1,40 @@
+"""What other threads bring to a node is bounded, and a defect in it stops nothing."""
+
+import threading
+
+from edge.service.runtime import Mailbox
+
+
+def test_a_full_mailbox_drops_the_oldest_and_counts_them():
+    box = Mailbox(3, threading.Event())
+    for item in range(5):
+        box.put(item)
+    assert (box.drain(), box.dropped) == ([2, 3, 4], 2)
+    assert box.drain() == []
+
+
+def test_a_mailbox_is_bounded_in_bytes_too():
+    box = Mailbox(100, threading.Event(), most_bytes=1000)
+    for item in range(20):
+        box.put(item, 300)
+    assert (box.drain(), box.dropped) == ([17, 18, 19], 17)
+    box.put("small again", 300)
+    assert box.drain() == ["small again"]
+
+
+def test_an_item_larger_than_the_mailbox_is_dropped():
+    box = Mailbox(100, threading.Event(), most_bytes=1000)
+    box.put("huge", 2000)
+    assert (box.drain(), box.dropped) == ([], 1)
+
+
+def test_many_threads_lose_nothing_uncounted():
+    box = Mailbox(50, threading.Event())
+    threads = [threading.Thread(target=lambda: [box.put(i) for i in range(1000)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    taken = []
+    while any(thread.is_alive() for thread in threads):
+        taken += box.drain()
+    taken += box.drain()
+    assert len(taken) + box.dropped == 4000

@@ -1,0 +1,372 @@
+"""Nodes that learn, under a virtual clock: totals, minutes, predictions, restarts, what they show."""
+
+import json
+import sqlite3
+
+import numpy as np
+import pytest
+
+from edge.api import views
+from edge.learn.terms import HORIZONS_MIN
+from edge.service.runtime import Runtime
+from edge.terms import VARIABLES
+from edge.twins.learning import PRED
+from edge.twins.learning_settings import CannotLearn
+from host_tools.world.world import World, chain
+
+NAMES = ["n1", "n2", "n3"]
+FEW = "first_steps = 4; least_steps = 4; steps = 1; batch = 2"  # not a test of how well it learns
+START_MIN = 28_332_000  # the virtual clock's midnight
+
+
+@pytest.fixture
+def world():
+    world = World(seed=3)
+    yield world
+    world.close()
+
+
+def build(world, model="markov", names=NAMES, **learning):
+    if model == "lstm":
+        learning |= {"node_options": FEW, "cluster_options": FEW}
+    for name, neighbours in chain(names).items():
+        twins = [{"name": "lamp", "kind": "load", "input": "m.total", "meter_grace_s": 3600.0}]
+        twins += [{"name": "roof", "kind": "pv", "power_w": 900.0}] if name == "n1" else []
+        world.add(name, neighbours, twins, {"node_model": model, "cluster_model": model, **learning})
+    world.boot()
+    for name in names:
+        draw(world, name, 100.0)
+    return world
+
+
+def draw(world, name, power_w):
+    world.nodes[name].meters.say("m.total", power_w)
+
+
+def twin(world, name="n1"):
+    return world.nodes[name].node.learning
+
+
+def scope(world, which, name="n1"):
+    return twin(world, name).scopes[which]
+
+
+def published(world, label, name="n1"):
+    space = world.nodes[name].node.space
+    value = space.read(space.find(f"{name}.learning"), label)
+    return None if value is None else json.loads(value)
+
+
+# ---- totals ---------------------------------------------------------------------------------------
+
+
+def test_totals_of_all_nodes_add_up_at_every_node(world):
+    build(world)
+    world.run(30)
+    for name in NAMES:
+        assert twin(world, name).nodes_summed == 3
+        assert twin(world, name).cluster_w()[:4] == (300.0, 900.0, 300.0, 300.0)
+
+
+def test_an_event_reaches_the_cluster_within_seconds(world):
+    build(world)
+    world.run(30)
+    draw(world, "n3", 250.0)
+    world.run(7)
+    assert twin(world, "n1").cluster_w()[0] == 450.0
+
+
+def test_a_vanished_node_leaves_the_sum_and_comes_back_once(world):
+    build(world)
+    world.run(30)
+    world.nodes["n3"].kill()
+    world.run(20)
+    assert twin(world).nodes_summed == 2
+    assert twin(world).cluster_w()[0] == 200.0
+    world.nodes["n3"].boot()
+    draw(world, "n3", 100.0)
+    world.run(20)
+    assert twin(world).nodes_summed == 3
+    assert twin(world).cluster_w()[0] == 300.0
+
+
+def test_a_node_alone_is_its_own_cluster(world):
+    build(world, names=["n1"])
+    world.run(30)
+    assert twin(world).cluster_w() == world.nodes["n1"].node.total().powers_w
+
+
+@pytest.mark.parametrize("lie", [b"x", b"[1,2]", b'["a",0,0,0,0,0]', b"[-1,0,0,0,0,0]", b"[1e99,0,0,0,0,0]"])
+def test_a_total_that_cannot_be_true_counts_as_not_said(world, lie):
+    build(world)
+    world.run(30)
+    liar = twin(world, "n2")
+    world.nodes["n2"].touch(lambda _: liar.submit("TOTAL", lie))
+    world.run(1)
+    assert twin(world).cluster_w()[0] == 200.0
+    assert world.nodes["n1"].node.engine.faults == 0
+
+
+# ---- minutes and predictions ----------------------------------------------------------------------
+
+
+def test_a_minute_is_the_mean_over_its_time(world):
+    build(world)
+    world.run(60 + 45)  # a quarter of the second minute is left
+    draw(world, "n1", 500.0)
+    world.run(20)
+    last = scope(world, "node").learner.series.last(1)[0]
+    assert last[0] == pytest.approx(200.0, abs=4 * 5)  # 100 W for 45 s, 500 W for 15 s
+
+
+def test_predictions_are_published_each_minute_for_both_scopes(world):
+    build(world, "persistence")
+    world.run(200)
+    for which, label in PRED.items():
+        told = published(world, label)
+        assert told["minute"] == START_MIN + 2
+        assert np.array(told["p"]).shape == (len(VARIABLES), len(HORIZONS_MIN), 7)
+        assert (np.array(told["p"]).sum(-1) == 1000).all()
+        assert scope(world, which).prediction.minute == START_MIN + 2
+    before = published(world, "PRED")["minute"]
+    world.run(60)
+    assert published(world, "PRED")["minute"] == before + 1
+
+
+def test_predictions_of_a_node_are_seen_by_the_others(world):
+    build(world, "persistence")
+    world.run(200)
+    space = world.nodes["n3"].node.space
+    assert json.loads(space.read(space.find("n1.learning"), "PRED_CLUSTER"))["minute"] == START_MIN + 2
+
+
+def test_minutes_and_predictions_are_on_disk(world):
+    build(world, "persistence")
+    world.run(600)
+    with sqlite3.connect(world.nodes["n1"].node.history.path) as file:
+        for which in ("node", "cluster"):
+            minutes = file.execute(
+                "SELECT minute, requested_w FROM minutes WHERE scope = ?", (which,)
+            ).fetchall()
+            assert [row[0] for row in minutes] == [START_MIN + i for i in range(9)]
+            assert file.execute("SELECT count(*) FROM predictions WHERE scope = ?", (which,)).fetchone() == (
+                9,
+            )
+    file.close()
+
+
+def test_a_clock_that_is_not_set_teaches_nothing(world):
+    build(world, "persistence", names=["n1"])
+    clock = world.nodes["n1"].clock
+    clock.wall_error_s = -1.6e9
+    world.nodes["n1"].kill()
+    world.nodes["n1"].boot()
+    world.run(300)
+    assert len(scope(world, "node").learner.series) == 0
+    clock.wall_error_s = 0.0
+    world.run(300)
+    assert len(scope(world, "node").learner.series) == 4
+
+
+def test_a_clock_that_goes_back_a_little_repeats_no_minute(world):
+    build(world, "persistence", names=["n1"])
+    world.run(310)
+    world.nodes["n1"].clock.wall_error_s = -130.0
+    world.run(300)
+    series = scope(world, "node").learner.series
+    assert series.last_minute == START_MIN + 6
+    assert len(series) == 7
+
+
+# ---- restarts -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["markov", "lstm"])
+def test_a_restart_goes_on_within_a_minute(world, model):
+    build(world, model, names=["n1"], first_training_min=10, train_every_min=5)
+    for minute in range(40):
+        draw(world, "n1", 100.0 + 900.0 * (minute % 7 > 3))
+        world.run(60)
+    world.run(10)
+    before = scope(world, "node")
+    lines, prediction = before.learner.series.last(60).copy(), before.prediction
+    assert before.trainings > 0
+    assert before.faults == 0, before.trouble
+    world.nodes["n1"].kill()
+    world.run(5)
+    world.nodes["n1"].boot()
+    draw(world, "n1", 100.0)
+    world.run(60)
+    after = scope(world, "node")
+    assert after.prediction.minute == prediction.minute + 1
+    assert np.allclose(after.learner.series.last(len(lines) + 1)[: len(lines)], lines)
+    assert after.trouble == ""
+
+
+def test_a_kill_in_the_middle_of_a_training_harms_nothing(world):
+    build(world, "lstm", names=["n1"], first_training_min=10)
+    world.nodes["n1"]._work = world.nodes["n1"].node.history.write  # nothing else is worked on
+    world.run(60 * 20)
+    node = world.nodes["n1"].node
+    while not scope(world, "node").ready or len(scope(world, "node").learner.series) < 19:
+        node.work()
+    for _ in range(30):
+        node.work()
+    assert scope(world, "node").at_work
+    world.nodes["n1"].kill()
+    del world.nodes["n1"]._work
+    world.nodes["n1"].boot()
+    world.run(120)
+    assert scope(world, "node").trainings == 1
+    assert scope(world, "node").faults == 0
+    assert scope(world, "node").prediction is not None
+
+
+def test_two_runs_of_a_seed_learn_the_same():
+    told = []
+    for _ in range(2):
+        world = build(World(seed=9), "lstm", names=["n1", "n2"], first_training_min=10, train_every_min=5)
+        for minute in range(20):
+            draw(world, "n1", 50.0 * (minute % 5))
+            world.run(60)
+        told.append([published(world, label, name) for label in PRED.values() for name in ("n1", "n2")])
+        world.close()
+    assert told[0] == told[1]
+
+
+def test_a_damaged_history_is_begun_anew(world):
+    build(world, "markov", names=["n1"])
+    world.run(300)
+    world.nodes["n1"].kill()
+    path = world.nodes["n1"].node.history.path
+    for log in ("-wal", "-shm"):  # else SQLite takes everything from there
+        path.with_name(path.name + log).unlink(missing_ok=True)
+    path.write_bytes(b"\x00" * 9000)
+    world.nodes["n1"].boot()
+    draw(world, "n1", 100.0)
+    world.run(300)
+    assert scope(world, "node").prediction is not None
+    assert path.with_suffix(".unreadable").exists()
+
+
+# ---- beginnings -----------------------------------------------------------------------------------
+
+
+def write_past(path, first="2020-03-02T00:00", days=3):
+    lines = ["timestamp," + ",".join(f"{each}_w" for each in VARIABLES)]
+    begin = np.datetime64(first)
+    for minute in range(days * 1440):
+        power_w = 1000.0 if minute // 60 % 2 else 100.0
+        lines.append(f"{begin + np.timedelta64(minute, 'm')},{power_w},900,,{power_w},0,0")
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def test_a_file_of_past_days_initialises_a_model(world, tmp_path):
+    build(world, "markov", names=["n1"], node_history=write_past(tmp_path / "past.csv"))
+    world.run(70)
+    series = scope(world, "node").learner.series
+    assert len(series) >= 3 * 1440
+    minute = series.last_minute - len(series) + 1
+    first = np.datetime64(minute, "m").astype("datetime64[s]").item()
+    assert (first.weekday(), first.hour, first.minute) == (0, 0, 0)  # moved by whole weeks
+    assert np.isnan(series.last(len(series))[0, 2])
+    assert scope(world, "node").trouble == ""
+    assert len(scope(world, "cluster").learner.series) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "trouble"),
+    [
+        (None, "cannot be read: No such file"),
+        ("timestamp,requested_w\n", "column available_w, consumed_w, missing_w, produced_w, supplied_w is"),
+        ("{head}\n2020-03-02T00:00,1,1,1,1,1,1\nyesterday,1,1,1,1,1,1\n", "line 3: Invalid isoformat"),
+        ("{head}\n2020-03-02T00:00,1,1,1,much,1,1\n", "line 2: could not convert"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_and_the_node_learns_on(world, tmp_path, content, trouble):
+    path = tmp_path / "past.csv"
+    if content is not None:
+        path.write_text(content.replace("{head}", "timestamp," + ",".join(f"{each}_w" for each in VARIABLES)))
+    build(world, "persistence", names=["n1"], node_history=str(path))
+    world.run(130)
+    assert trouble in scope(world, "node").trouble
+    assert str(path) in scope(world, "node").trouble
+    assert scope(world, "node").prediction is not None
+
+
+def test_fitted_states_follow_what_was_seen_and_survive_a_restart(world, tmp_path):
+    past = write_past(tmp_path / "past.csv")
+    build(world, "markov", names=["n1"], node_history=past, boundaries="fitted")
+    world.run(130)
+    limits_w = scope(world, "node").scale.limits_w
+    assert 99.0 <= limits_w[0, 1] <= 101.0
+    assert limits_w[0, -1] >= 1000.0
+    assert scope(world, "node").prediction is not None
+    world.nodes["n1"].kill()
+    world.nodes["n1"].boot()
+    world.run(70)
+    assert (scope(world, "node").scale.limits_w == limits_w).all()
+    assert scope(world, "node").trouble == ""
+
+
+def test_given_boundaries_and_options_reach_the_model(world):
+    world.add("n1", [], [], {"node_model": "markov", "node_options": "window_days = 9; context = weekday"})
+    world.nodes["n1"].boot()
+    assert len(scope(world, "node").learner.model._days) == 9
+
+
+def test_options_that_no_model_knows_stop_the_start_with_a_reason(world):
+    world.add("n1", [], [], {"node_model": "markov", "node_options": "cells = 9"})
+    with pytest.raises(CannotLearn, match="cells"):
+        world.nodes["n1"].boot()
+
+
+# ---- what a node shows ----------------------------------------------------------------------------
+
+
+class Asked(Runtime):
+    """A runtime whose node is asked at once."""
+
+    def ask(self, question):
+        return question(self.node)
+
+
+@pytest.fixture
+def shown(world):
+    build(world, "persistence", names=["n1"])
+    for minute in range(180):
+        draw(world, "n1", 100.0 if minute // 30 % 2 else 700.0)
+        world.run(60)
+    return Asked(world.nodes["n1"].node, world.nodes["n1"].clock)
+
+
+def test_scores_on_demand_stand_beside_persistence(shown):
+    from edge.api.views_learning import scores
+
+    found = scores(shown, {"days": "1"})["models"]["persistence"]["scores"]["requested"]
+    assert found["5"]["n"] == 179 - 5
+    assert found["5"]["accuracy"] == found["5"]["persistence_accuracy"] > found["60"]["accuracy"] * 0.8
+    assert found["5"]["accuracy"] == pytest.approx(1 - 5 * 5 / 174, abs=0.03)  # wrong around each step
+    assert found["30"]["accuracy"] < 0.1  # half a period away
+
+
+def test_past_predictions_come_with_what_came(shown):
+    from edge.api.server import BadRequest
+    from edge.api.views_learning import learning, newest, predictions
+
+    asked = {"scope": "node", "from": "2023-11-14T00:10", "to": "2023-11-14T01:09"}
+    rows = predictions(shown, asked)["predictions"]
+    assert len(rows) == 60
+    assert rows[0]["at"] == "2023-11-14T00:10"
+    assert [len(row["came"]) for row in rows] == [6] * 60
+    requested = [row["came"][0][0] for row in rows]  # five minutes later
+    assert set(requested) == {2, 3}
+    for wrong in ({"from": "x"}, {**asked, "to": "2023-11-20T00:00"}, {**asked, "scope": "all"}):
+        with pytest.raises(BadRequest):
+            predictions(shown, wrong)
+    assert newest(shown)["node"]["likeliest"]["requested"]["5"][1] == 1.0
+    told = learning(shown)
+    assert told["scopes"]["node"]["minutes"] == 179
+    assert told["history"]["failures"] == 0
+    assert views.health(shown.node)["troubles"] == []
