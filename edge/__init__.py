@@ -1,1 +1,3 @@
-"""The firmware of a microgrid node: coordination, meters, energy contracts. Only this is installed on one."""
+"""microgrid-edge: the service of one building of a microgrid, for boards of Raspberry Pi 3 class."""
+
+__version__ = "0.2.0"
