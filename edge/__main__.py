@@ -103,7 +103,7 @@ def _run(path: Path) -> int:
     from .node import Node
     from .service.notify import Manager
     from .service.runtime import Runtime
-    from .twins.learning_settings import CannotLearn
+    from .twins.registry import TwinError
 
     logging.basicConfig(
         level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
@@ -132,8 +132,8 @@ def _run(path: Path) -> int:
     manager, release = Manager(), os.environ.get("EDGE_RELEASE", "")
     try:
         node = Node(config, clock, rng, links, SerialMeters(buses))
-    except CannotLearn as error:
-        log.error("%s: [learning]: %s", path, error)
+    except TwinError as error:
+        log.error("%s: %s", path, error)
         return CANNOT_START
     runtime = Runtime(node, clock, lambda: manager.alive(views.status_line(node)))
     queries = {

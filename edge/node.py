@@ -1,4 +1,4 @@
-"""A node: the one place that knows every room and wires them (DESIGN 2, 10).
+"""A node: the one place that knows every room and wires them.
 
 It is handed its clock, links, meters and random generator, and driven by calls: `tick` each second,
 `receive`, `read`, `react`. Whoever drives it owns the only thread it runs on.
@@ -6,13 +6,13 @@ It is handed its clock, links, meters and random generator, and driven by calls:
 
 import math
 import random
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from .clock import Clock, civil_minutes
 from .config.check import NodeConfig
 from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
-from .learn import lean_numpy
+from .history.store import Store
 from .meter.meters import Meters
 from .meter.reading import Reading
 from .net.gateway import Gateway
@@ -22,14 +22,12 @@ from .space.laws import Law, standard_laws
 from .space.laws.aggregation import Aggregating
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
-from .twins.device import Device, DeviceSettings
-from .twins.learning_settings import CannotLearn, LearningSettings
-from .twins.prosumer import ProsumerSettings, ProsumerTwin
-from .twins.shiftable import ShiftableTwin
+from .twins.registry import create
+from .twins.twin import Home, Twin
 
 if TYPE_CHECKING:
-    from .history.store import Store
     from .twins.learning import LearningTwin
+    from .twins.prosumer import ProsumerTwin
 
 _CHECK_ALL_TICKS = 10
 _FIRST_INCARNATION = 2**20  # at most, of a node without memory
@@ -43,7 +41,7 @@ class Node:
     def __init__(
         self, config: NodeConfig, clock: Clock, rng: random.Random, links: Links, meters: Meters
     ) -> None:
-        """Raises CannotLearn."""
+        """Raises TwinError."""
         self.config = config
         self.links = links
         self.meters = meters
@@ -51,68 +49,39 @@ class Node:
         self._started_s = clock.now_s()
         self._state = StateFile(config.state_dir, clock)
         memory = self._state.load()
+        self.history = Store(
+            config.state_dir / "history.sqlite", clock, config.history_days, config.predictions_days
+        )
         self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
         self.gateway = Gateway(self.space, links)
         self.engine = Engine(self.space, self.gateway, _laws())
-        self.twins: list[ProsumerTwin] = []
-        self._devices: list[tuple[Device, ProsumerTwin]] = []
-        self._behind: dict[str, list[tuple[Device, ProsumerTwin]]] = {}  # by meter input
+        self.twins: list[Twin] = []
+        self._following: dict[str, list[Twin]] = {}  # by meter input
         self.wake_s = math.inf  # when a twin wants to act though nothing has changed
         self.readings = self.readings_undefined = 0
         self.invariants_checked = self.invariants_broken = 0
         self.last_violation = ""
-        self.history: Store | None = None
-        self.learning: LearningTwin | None = None
-        self._populate(rng, memory)
-        if config.learning:
-            self._learn(config.learning, random.Random(rng.getrandbits(64)))
+        self._populate(rng, memory.get("twins"))
 
-    def _populate(self, rng: random.Random, memory: dict[str, Any]) -> None:
-        remembered = memory.get("twins")
-        for settings, device_settings in self.config.twins:
-            relay = device_settings.relay
-            switch = (lambda on, relay=relay: self.meters.switch(relay, on)) if relay else None
-            twin_rng = random.Random(rng.getrandbits(64))
-            twin = _twin(self.config.name, settings, device_settings, self._clock, twin_rng, switch)
-            device = Device(device_settings)
+    def _populate(self, rng: random.Random, memory: Any) -> None:
+        memories = memory if isinstance(memory, dict) else {}
+        home = Home(
+            node=self.config.name,
+            clock=self._clock,
+            history=self.history,
+            switch=self.meters.switch,
+            total=lambda: self.total().powers_w,
+            tell_minute=self._tell_minute,
+            civil_minute=civil_minutes(self.config.timezone),
+        )
+        for kind, settings in self.config.population():
+            twin = create(kind, settings, home, random.Random(rng.getrandbits(64)))
             self.twins.append(twin)
-            self._devices.append((device, twin))
-            for name in device.inputs:
-                self._behind.setdefault(name, []).append((device, twin))
-            recalled = isinstance(remembered, dict) and _recall(twin, remembered.get(settings.name))
-            if not (recalled and device.inputs):
-                twin.measured(*device.powers_w(self._clock.now_s()))
+            for name in twin.inputs:
+                self._following.setdefault(name, []).append(twin)
+            twin.begin(memories.get(twin.short_name))
             self.engine.add(twin)
             self.engine.stir(twin)
-
-    def _learn(self, settings: LearningSettings, rng: random.Random) -> None:
-        """The learning twin and its history: what they import costs megabytes, so only where it is wanted.
-
-        Raises CannotLearn.
-        """
-        from .history.store import Store
-
-        try:
-            lean_numpy.prepare()
-            from .twins.learning import LearningTwin
-        except ImportError as error:
-            raise CannotLearn(f"the extra `learn` is not installed: {error}") from error
-        path = self.config.state_dir / "history.sqlite"
-        self.history = Store(path, self._clock, settings.history_days, settings.predictions_days)
-        try:
-            self.learning = LearningTwin(
-                self.config.name,
-                settings,
-                self._clock,
-                civil_minutes(settings.timezone),
-                lambda: self.total().powers_w,
-                self.history,
-                rng,
-            )
-        except (ValueError, RuntimeError) as error:  # an option of the model, or its runtime
-            raise CannotLearn(str(error)) from error
-        self.engine.add(self.learning)
-        self.engine.stir(self.learning)
 
     # ---- the beats and what comes in ---------------------------------------------------------
 
@@ -120,11 +89,8 @@ class Node:
         """One second has passed."""
         self.engine.tick()
         self.gateway.tick()
-        now_s = self._clock.now_s()
-        settled = now_s - self._started_s
-        for device, twin in self._devices:
-            if not device.known(now_s) and settled > device.settings.grace_s:
-                self._measure(device, twin)
+        for twin in self.twins:
+            twin.second_passed()
         self._tell_free_power()
         self._check_invariants()
         if self._state.due:
@@ -143,10 +109,8 @@ class Node:
         """A meter has spoken."""
         self.readings += 1
         self.readings_undefined += reading.power_w is None
-        for device, twin in self._behind.get(reading.device, ()):
-            device.read(reading.device, reading.power_w, reading.at_s)
-            if device.known(reading.at_s):
-                self._measure(device, twin)
+        for twin in self._following.get(reading.device, ()):
+            twin.read(reading.device, reading.power_w, reading.at_s)
 
     @property
     def busy(self) -> bool:
@@ -169,25 +133,38 @@ class Node:
     @property
     def has_work(self) -> bool:
         """Whether there is something that may wait until nothing else does."""
-        return self.learning is not None and self.learning.has_work
+        return any(twin.has_work for twin in self.twins)
 
     @property
     def only_training(self) -> bool:
         """Whether that may also wait until the machine is less busy."""
-        return self.learning is None or self.learning.only_training
+        return all(twin.only_training for twin in self.twins)
 
     def work(self) -> None:
         """A few milliseconds of it."""
-        if self.learning:
-            self.learning.work()
+        for twin in self.twins:
+            if twin.has_work:
+                twin.work()
+                return
 
     def close(self) -> None:
-        """Before the end: nothing that is agreed or learnt may be forgotten."""
+        """Before the end: nothing that is agreed or learnt may be lost."""
         self._state.save(self._memory())
-        if self.learning:
-            self.learning.keep()
+        for twin in self.twins:
+            twin.keep()
 
     # ---- what it shows -----------------------------------------------------------------------
+
+    @property
+    def prosumers(self) -> "list[ProsumerTwin]":
+        """Its prosumer twins, in the order of the configuration."""
+        return [cast("ProsumerTwin", twin) for twin in self.twins if twin.kind == "prosumer"]
+
+    @property
+    def learning(self) -> "LearningTwin | None":
+        """Its learning twin, if it learns."""
+        found = [cast("LearningTwin", twin) for twin in self.twins if twin.kind == "learning"]
+        return found[0] if found else None
 
     def total(self) -> NodeTotal:
         """The six variables."""
@@ -217,47 +194,31 @@ class Node:
 
     # ---- inside ------------------------------------------------------------------------------
 
-    def _measure(self, device: Device, twin: ProsumerTwin) -> None:
-        powers_w = device.powers_w(self._clock.now_s())
-        if powers_w != twin.measured_w:
-            twin.measured(*powers_w)
-            self.engine.stir(twin)
-
     def _tell_free_power(self) -> None:
-        """Whoever is unserved should know what its node has left (thesis 4.4.4)."""
-        unserved = [twin for twin in self.twins if twin.consumer.unserved_since_s is not None]
+        """Unserved twins are told what their node has left (thesis 4.4.4)."""
+        unserved = [twin for twin in self.twins if twin.unserved]
         if unserved:
-            suppliers = [twin.supplier for twin in self.twins if twin.settings.supplies]
-            free_w = sum(each.capacity_w - each.committed_w for each in suppliers)
+            free_w = sum(twin.free_w for twin in self.twins)
             for twin in unserved:
                 twin.see_free(free_w)
+
+    def _tell_minute(self, minute: int, ended: int | None, powers_w: Sequence[float] | None) -> None:
+        for twin in self.twins:
+            twin.minute_passed(minute, ended, powers_w)
 
     def _check_invariants(self) -> None:
         """Of the twins that did something since the last tick, and of all now and then."""
         everyone = self.space.tick % _CHECK_ALL_TICKS == 0
         for twin in [twin for twin in self.twins if everyone or twin.acted]:
             twin.acted = False
-            self.invariants_checked += 4
+            self.invariants_checked += twin.invariants
             for violation in twin.violations():
                 self.invariants_broken += 1
                 self.last_violation = violation
 
     def _memory(self) -> dict[str, Any]:
-        twins = {twin.settings.name: twin.memory() for twin in self.twins}
-        return {"incarnation": self.space.origins.incarnation[SELF], "twins": twins}
-
-
-def _twin(
-    node: str,
-    settings: ProsumerSettings,
-    device: DeviceSettings,
-    clock: Clock,
-    rng: random.Random,
-    switch: Callable[[bool], None] | None,
-) -> ProsumerTwin:
-    if device.run:
-        return ShiftableTwin(node, settings, device.run, clock, rng, switch)
-    return ProsumerTwin(node, settings, clock, rng, switch)
+        memories = {twin.short_name: memory for twin in self.twins if (memory := twin.memory())}
+        return {"incarnation": self.space.origins.incarnation[SELF], "twins": memories}
 
 
 def _laws() -> list[Law]:
@@ -279,11 +240,3 @@ def _next_incarnation(memory: dict[str, Any], rng: random.Random) -> int:
     if type(last) is int and 0 < last < _LAST_INCARNATION:
         return last + rng.randint(1, _INCARNATION_STEP)
     return rng.randint(1, _FIRST_INCARNATION)
-
-
-def _recall(twin: ProsumerTwin, memory: Any) -> bool:
-    try:
-        twin.recall(memory)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return False
-    return bool(twin.consumer.contracts or len(twin.supplier.book))

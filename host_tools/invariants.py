@@ -64,4 +64,4 @@ def _promise(
 
 
 def _twins(world: World) -> dict[str, ProsumerTwin]:
-    return {twin.name: twin for each in world.nodes.values() if each.alive for twin in each.node.twins}
+    return {twin.name: twin for each in world.nodes.values() if each.alive for twin in each.node.prosumers}

@@ -117,7 +117,7 @@ def test_only_the_learning_twin_brings_numpy_into_a_node():
     assert wrong == []
 
 
-@pytest.mark.parametrize("module", ["numpy", "tflite_runtime", "asyncio", "sqlite3", "rich", "yaml"])
+@pytest.mark.parametrize("module", ["numpy", "tflite_runtime", "asyncio", "rich", "yaml"])
 def test_a_node_without_learning_does_not_pay_for(module):
     code = (
         "import sys, edge.__main__, edge.node, edge.service.runtime, edge.api.views, edge.net.mqtt, "

@@ -56,7 +56,7 @@ def status_line(node: Node) -> str:
     """What it does, in a few words that rarely change."""
     neighbours = node.links.stats()["neighbours"].values()
     up = sum(bool(each["connected"]) for each in neighbours)
-    return f"{node.config.name}: {len(node.twins)} twins, {up} of {len(neighbours)} neighbours in reach"
+    return f"{node.config.name}: {len(node.prosumers)} twins, {up} of {len(neighbours)} neighbours in reach"
 
 
 def overview(node: Node) -> dict[str, Any]:
@@ -100,14 +100,14 @@ def twins(node: Node) -> list[dict[str, Any]]:
             "events": twin.events.total,
             "refused_messages": twin.refused_messages,
         }
-        for twin, share in ((twin, twin.share()) for twin in node.twins)
+        for twin, share in ((twin, twin.share()) for twin in node.prosumers)
     ]
 
 
 def contracts(node: Node) -> dict[str, list[dict[str, Any]]]:
     """Both sides of the books: what local consumers hold, what local suppliers have promised."""
     consumed, supplied = [], []
-    for twin in node.twins:
+    for twin in node.prosumers:
         active = twin.consumer.active
         for contract in twin.consumer.contracts:
             parts = [{"supplier": p.supplier, "power_w": p.power_w, "max_w": p.max_w} for p in contract.parts]

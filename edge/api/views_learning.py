@@ -31,7 +31,7 @@ def learning(runtime: Runtime) -> dict[str, Any]:
         return {"scopes": {}}
     return {
         "variables": VARIABLES,
-        "scopes": {name: _scope(scope) for name, scope in twin.scopes.items()},
+        "scopes": {name: _scope(scope, twin.running[name].powers_w) for name, scope in twin.scopes.items()},
         "nodes_summed": twin.nodes_summed,
         "trouble": twin.trouble,
         "work": {
@@ -104,9 +104,8 @@ def scores(runtime: Runtime, asked: Parameters) -> Any:
 # ---- inside --------------------------------------------------------------------------------------
 
 
-def _scope(scope: "Scope") -> dict[str, Any]:
+def _scope(scope: "Scope", powers_w: tuple[float, ...] | None) -> dict[str, Any]:
     series, report = scope.learner.series, scope.report
-    powers_w = scope.running.powers_w
     return {
         "model": scope.settings.model,
         "powers_w": [round(power_w, 1) for power_w in powers_w] if powers_w else None,

@@ -78,6 +78,16 @@ class NodeConfig:
     relays: tuple[RelaySettings, ...]
     twins: tuple[tuple[ProsumerSettings, DeviceSettings], ...]
     learning: LearningSettings | None
+    timezone: str
+    history_days: int
+    predictions_days: int
+
+    def population(self) -> list[tuple[str, Any]]:
+        """Kind and settings of each twin, in the order in which they start."""
+        found: list[tuple[str, Any]] = [(each[1].kind, each) for each in self.twins]
+        if self.learning:
+            found.append(("learning", self.learning))
+        return [*found, ("recorder", None)]
 
 
 def load(path: str | Path) -> NodeConfig:
@@ -132,6 +142,9 @@ def _assemble(tables: dict[str, list[dict[str, Any]]]) -> NodeConfig:
         relays=tuple(RelaySettings(**each) for each in tables["relay"]),
         twins=tuple(_twin(each, limits) for each in tables["twin"]),
         learning=learning_of(tables),
+        timezone=tables["learning"][0]["timezone"],
+        history_days=tables["learning"][0]["history_days"],
+        predictions_days=tables["learning"][0]["predictions_days"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Energy events: what happened to a prosumer, for the learning twin and the history (thesis 4.3, b.1)."""
+"""Energy events: what happened to a prosumer, for the learning twin and the history (thesis 4.3)."""
 
 from collections import deque
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""History: what a node has seen, foretold and learnt, in one SQLite file (DESIGN 1, 9).
+"""The history of a node in one SQLite file: minutes, events, predictions, and what its models have learnt.
 
-Knows nothing of what it keeps but its size; imported only when learning is on.
+Every node has one, with and without learning. Nothing here knows what the values mean.
 """

@@ -31,6 +31,13 @@ CREATE TABLE predictions (
 ) WITHOUT ROWID;
 CREATE TABLE kept (name TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID;
 """
+# Tables that came later. They do not change the version: a release that does not know them leaves them alone.
+_LATER_TABLES = """
+CREATE TABLE IF NOT EXISTS events (
+    at_ms INTEGER, twin TEXT, number INTEGER, kind TEXT, role TEXT, power_w REAL,
+    PRIMARY KEY (at_ms, twin, number)
+) WITHOUT ROWID;
+"""
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -54,6 +61,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
             connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
         elif found != VERSION:
             raise WrongVersion(f"version {found}, not {VERSION}")
+        connection.executescript(_LATER_TABLES)
     except BaseException:
         connection.close()
         raise

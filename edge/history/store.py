@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..clock import Clock
 from ..terms import DAY_MIN, VARIABLES
@@ -24,6 +24,7 @@ log = logging.getLogger("edge.history")
 
 COMPLAIN_EVERY_S = 3600.0
 _WAITING = 800  # notes: a node with both scopes fills that in a little over two hours
+_WAITING_EVENTS = 1000
 _PRUNE_EVERY_MIN = 60
 _ROWS = 256  # read at a time
 _MINUTE = f"INSERT OR REPLACE INTO minutes VALUES ({', '.join('?' * (2 + len(VARIABLES)))})"
@@ -35,6 +36,11 @@ _FORECASTER = "INSERT OR IGNORE INTO forecasters (scope, model, limits_w) VALUES
 _PREDICTION = (
     "INSERT OR REPLACE INTO predictions "
     "SELECT ?, scope, id, ? FROM forecasters WHERE scope = ? AND model = ? AND limits_w = ?"
+)
+_EVENT = "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?)"
+_EVENTS = (
+    "SELECT at_ms, twin, number, kind, role, power_w FROM events "
+    "WHERE at_ms >= ? AND at_ms <= ? ORDER BY at_ms, twin, number LIMIT ? OFFSET ?"
 )
 _PREDICTIONS = (
     "SELECT minute, model, limits_w, probabilities FROM predictions "
@@ -53,6 +59,17 @@ class Forecast:
     probabilities: bytes
 
 
+class Event(NamedTuple):
+    """What happened to a twin: `number` counts its events since it started, `at_ms` is Unix time."""
+
+    at_ms: int
+    twin: str
+    number: int
+    kind: str
+    role: str
+    power_w: float
+
+
 class Store:
     """The history of one node. `scope` is "node" or "cluster"; minutes are civil, powers in W."""
 
@@ -64,6 +81,7 @@ class Store:
         self._clock = clock
         self._keep_min = {"minutes": minutes_days * DAY_MIN, "predictions": predictions_days * DAY_MIN}
         self._notes: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._events: deque[tuple[str, tuple[Any, ...]]] = deque()
         self._kept: dict[str, bytes] = {}
         self._lock = threading.Lock()  # of the notes
         self._file = threading.RLock()  # of the connection
@@ -76,6 +94,12 @@ class Store:
     def note_minute(self, scope: str, minute: int, powers_w: Sequence[float | None]) -> None:
         """Six mean powers of a minute; None or NaN where unknown."""
         self._note(_MINUTE, (minute, scope, *powers_w))
+
+    def note_event(self, at_s: float, twin: str, number: int, kind: str, role: str, power_w: float) -> None:
+        """Something happened to a twin, at Unix time `at_s`. It is written with the next minute."""
+        with self._lock:
+            self._events.append((_EVENT, (round(1000 * at_s), twin, number, kind, role, power_w)))
+            self._bound()
 
     def note_prediction(
         self, scope: str, minute: int, model: str, limits_w: Sequence[Sequence[float]], probabilities: bytes
@@ -98,9 +122,10 @@ class Store:
         self.news.set()
 
     def _bound(self) -> None:
-        while len(self._notes) > _WAITING:
-            self._notes.popleft()
-            self.lost += 1
+        for notes, most in ((self._notes, _WAITING), (self._events, _WAITING_EVENTS)):
+            while len(notes) > most:
+                notes.popleft()
+                self.lost += 1
 
     # ---- the file -----------------------------------------------------------------------------
 
@@ -110,20 +135,22 @@ class Store:
             self.news.clear()
             with self._lock:
                 notes, self._notes = self._notes, deque()
+                events, self._events = self._events, deque()
                 kept, self._kept = self._kept, {}
             for _ in range(2):  # a damaged file is set aside, and the notes go into a new one
                 try:
-                    self._write(notes, kept)
+                    self._write((*notes, *events), kept)
                 except (sqlite3.Error, OSError) as error:
-                    if not self._failed("cannot be written; what is new waits in memory", error):
+                    if not self._failed("cannot be written; new entries are kept in memory", error):
                         break
                 else:
                     self.failing = False
-                    self.written += len(notes) + len(kept)
+                    self.written += len(notes) + len(events) + len(kept)
                     return True
             self.failing = True
             with self._lock:
                 self._notes.extendleft(reversed(notes))
+                self._events.extendleft(reversed(events))
                 self._kept = kept | self._kept
                 self._bound()
             return False
@@ -157,6 +184,8 @@ class Store:
         if minute - self._pruned_minute >= _PRUNE_EVERY_MIN:
             for table, keep_min in self._keep_min.items():
                 connection.execute(f"DELETE FROM {table} WHERE minute < ?", (minute - keep_min,))
+            oldest_ms = 60_000 * (minute - self._keep_min["minutes"])
+            connection.execute("DELETE FROM events WHERE at_ms < ?", (oldest_ms,))
             self._pruned_minute = minute
 
     def _failed(self, what: str, error: Exception) -> bool:
@@ -204,6 +233,13 @@ class Store:
                 limits[text] = tuple(tuple(each) for each in json.loads(text))
             yield [Forecast(minute, model, limits[text], data) for minute, model, text, data in rows]
             first = rows[-1][0] + 1
+
+    def events(self, first_s: float, last_s: float) -> Iterator[Event]:
+        """What happened from `first_s` to `last_s` (Unix time), oldest first."""
+        span_ms, found = (round(1000 * first_s), round(1000 * last_s)), 0
+        while rows := self._read(_EVENTS, (*span_ms, _ROWS, found)):
+            yield from (Event(*row) for row in rows)
+            found += len(rows)
 
     def first_minute(self, scope: str) -> int | None:
         """The oldest minute of a scope."""

@@ -10,15 +10,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ..clock import Clock
+from ..history.writer import Writer
 from ..meter.reading import Reading
 from ..node import Node
 from .pressure import Pressure
-
-if TYPE_CHECKING:
-    from ..history.writer import Writer
 
 log = logging.getLogger("edge.runtime")
 
@@ -97,7 +95,8 @@ class Runtime:
     def run(self) -> None:
         """Until `stop`: start links and meters, keep the beats, then close everything."""
         node, clock = self._node, self._clock
-        writer = _writer(node)
+        writer = Writer(node.history)
+        writer.start()
         node.links.start(
             lambda peer, frame: self._frames.put((peer, frame), len(frame)),
             lambda peer, up: self._links.put((peer, up)),
@@ -124,8 +123,7 @@ class Runtime:
             node.meters.stop()
             node.links.stop()
             node.close()
-            if writer:
-                writer.stop()
+            writer.stop()
 
     def _work(self) -> float:
         """A piece of what can wait, when nothing else waits; how long to rest then."""
@@ -188,14 +186,3 @@ class Runtime:
                 log.exception("%d failures so far, the latest:", self.failures)
             return False
         return True
-
-
-def _writer(node: Node) -> "Writer | None":
-    """The thread that writes the node's history, started."""
-    if node.history is None:
-        return None
-    from ..history.writer import Writer
-
-    writer = Writer(node.history)
-    writer.start()
-    return writer

@@ -7,10 +7,6 @@ from pathlib import Path
 Boundaries = Mapping[str, tuple[float, ...]]  # by variable, five upper limits in W
 
 
-class CannotLearn(Exception):
-    """Learning is asked for and cannot be had: a library is missing, or an option means nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class ScopeSettings:
     """Of one scope, node or cluster. `fitted`: states follow the quantiles of what was seen."""

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..clock import Clock
 from ..energy.consumer import Consumer, ConsumerSettings
 from ..energy.counter import SupplierSettings
 from ..energy.events import EventKind, EventLog
@@ -35,7 +34,9 @@ from ..energy.rules import (
 )
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
-from ..space.agent import Agent, Bond
+from ..space.agent import Bond
+from .device import Device, DeviceSettings
+from .twin import Home, Twin
 
 _read_request = lenient(parse_request)
 _read_offer = lenient(parse_offer)
@@ -83,38 +84,35 @@ class ProsumerSettings:
         return SupplierSettings(self.impact, self.price, self.promises_max, min(room, self.offers_max))
 
 
-class ProsumerTwin(Agent):
+class ProsumerTwin(Twin):
     """One device on the market of its microgrid."""
 
     kind = "prosumer"
-    restless = False
+    invariants = 4  # I1 to I4 of docs/energy.md
 
     def __init__(
-        self,
-        node: str,
-        settings: ProsumerSettings,
-        clock: Clock,
-        rng: random.Random,
-        switch: Callable[[bool], None] | None = None,
+        self, settings: tuple[ProsumerSettings, DeviceSettings], home: Home, rng: random.Random
     ) -> None:
-        super().__init__(f"{node}.{settings.name}")
-        self.settings = settings
-        self._clock = clock
-        self._switch = switch  # the relay of the device, when it has one
+        self.settings, device = settings
+        super().__init__(self.settings.name, home)
+        self.device = Device(device)
+        self.inputs = self.device.inputs
+        self._began_s = self._clock.now_s()
         self._next_id = rng.getrandbits(40)
+        own = self.settings
         self.consumer = Consumer(
-            settings.of_consumer(), consumer_policy(settings.consumer_policy), self._id, self._contract_event
+            own.of_consumer(), consumer_policy(own.consumer_policy), self._id, self._contract_event
         )
-        policy = producer_policy(settings.producer_policy, rng)
-        self.supplier = Supplier(self.name, settings.of_supplier(), policy, rng)
+        policy = producer_policy(own.producer_policy, rng)
+        self.supplier = Supplier(self.name, own.of_supplier(), policy, rng)
         wants = [STOP]
-        wants += [REQUEST, CONTRACT, COMPLEMENT, PLAN] if settings.supplies else []
-        wants += [OFFER, CONFIRM] if settings.consumes else []
+        wants += [REQUEST, CONTRACT, COMPLEMENT, PLAN] if own.supplies else []
+        wants += [OFFER, CONFIRM] if own.consumes else []
         self.wants = tuple(wants)
         self.events = EventLog()
         self.disabled_until_s = 0.0
         self.refused_messages = 0
-        self.acted = True  # since the node last looked
+        self.acted = True
         self.validated = 0  # contracts
         self.validated_across = 0  # those with a supplier on another node
         self._due_s = 0.0
@@ -123,6 +121,26 @@ class ProsumerTwin(Agent):
         self._role = (False, False)
 
     # ---- what the device says -----------------------------------------------------------------
+
+    def begin(self, memory: Any) -> None:
+        if not (self._restored(memory) and self.inputs):
+            self.measured(*self.device.powers_w(self._clock.now_s()))
+
+    def read(self, name: str, power_w: float | None, at_s: float) -> None:
+        self.device.read(name, power_w, at_s)
+        if self.device.known(at_s):
+            self._measure()
+
+    def second_passed(self) -> None:
+        now_s = self._clock.now_s()
+        if not self.device.known(now_s) and now_s - self._began_s > self.device.settings.grace_s:
+            self._measure()
+
+    def _measure(self) -> None:
+        powers_w = self.device.powers_w(self._clock.now_s())
+        if powers_w != self.measured_w:
+            self.measured(*powers_w)
+            self.stir()
 
     def measured(self, consumed_w: float, produced_w: float) -> None:
         """The device draws and gives that much now, in W."""
@@ -142,13 +160,24 @@ class ProsumerTwin(Agent):
             self.supplier.set_capacity(produced_w)
             self._note_production(before_w, self.supplier.capacity_w)
 
-    def see_free(self, available_w: float) -> None:
-        """The free power of its node, in W."""
-        self.consumer.see_free(available_w, self._clock.now_s())
+    @property
+    def free_w(self) -> float:
+        return self.supplier.capacity_w - self.supplier.committed_w if self.settings.supplies else 0.0
+
+    @property
+    def unserved(self) -> bool:
+        return self.consumer.unserved_since_s is not None
+
+    def see_free(self, free_w: float) -> None:
+        self.consumer.see_free(free_w, self._clock.now_s())
+
+    def switch(self, on: bool) -> None:
+        """Turn the device on or off, if it has a relay."""
+        if self.device.settings.relay:
+            self.home.switch(self.device.settings.relay, on)
 
     @property
     def wake_s(self) -> float:
-        """When it wants to act though nothing has changed; inf when it does not."""
         return min(self.consumer.wake_s, self.supplier.wake_s)
 
     @property
@@ -163,8 +192,7 @@ class ProsumerTwin(Agent):
         self.supplier.stop()
         self.supplier.set_capacity(0.0)
         self._note(EventKind.STOP, "prosumer", 0.0)
-        if self._switch:
-            self._switch(False)
+        self.switch(False)
 
     # ---- notifications ------------------------------------------------------------------------
 
@@ -195,8 +223,7 @@ class ProsumerTwin(Agent):
         if self.disabled_until_s and not self.disabled:
             self.disabled_until_s = 0.0
             self.measured(*self.measured_w)
-            if self._switch:
-                self._switch(True)
+            self.switch(True)
             self.stir()
         elif self._clock.now_s() >= self._due_s:
             self.stir()
@@ -215,7 +242,6 @@ class ProsumerTwin(Agent):
     # ---- what others ask of it ----------------------------------------------------------------
 
     def share(self) -> Share:
-        """What it adds to the six variables of its node."""
         return Share(
             self.consumer.need_w,
             self.supplier.capacity_w,
@@ -225,7 +251,6 @@ class ProsumerTwin(Agent):
         )
 
     def memory(self) -> dict[str, Any]:
-        """What must survive a restart; `recall` takes it back."""
         contracts = written_contracts(self.consumer)
         promises = written_promises(self.supplier.book)
         return {
@@ -234,6 +259,14 @@ class ProsumerTwin(Agent):
             "contracts": contracts,
             "promises": promises,
         }
+
+    def _restored(self, memory: Any) -> bool:
+        """Whether contracts from before a restart go on."""
+        try:
+            self.recall(memory)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return False
+        return bool(self.consumer.contracts or len(self.supplier.book))
 
     def recall(self, memory: dict[str, Any]) -> None:
         """Take up the contracts from before a restart, until the other sides confirm or deny them.
@@ -252,7 +285,6 @@ class ProsumerTwin(Agent):
         self.measured_w = (math.nan, math.nan)  # whatever the meter says first is news
 
     def violations(self) -> list[str]:
-        """Which of the invariants I1 to I4 do not hold right now; empty as it should be."""
         return violations(self.name, self.consumer, self.supplier, self._clock.now_s())
 
     # ---- inside -------------------------------------------------------------------------------

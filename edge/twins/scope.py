@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,27 +21,14 @@ from ..learn.terms import HORIZONS_MIN, Array
 from ..learn.weather import Weather
 from ..terms import DAY_MIN, VARIABLES
 from .learning_settings import ScopeSettings
-from .minute import RunningMinute
 from .past import PastError, minutes_of
+from .twin import Keeper
 
 _WEEK_MIN = 7 * DAY_MIN
 _FIT_FROM_MIN = DAY_MIN  # quantiles of less than a day would miss half of what happens
 _KEEP_EVERY_MIN = 720  # a card is worn by writes, and what half a day taught is taught again
 _PIECE_S = 0.003  # of taking up the past
 _WARM_MIN = 8 * DAY_MIN  # of it, that a model looks at which knows what came before: inputs go back a week
-
-
-class Keeper(Protocol):
-    """Where minutes, predictions and what was learnt survive a restart: the history."""
-
-    def note_minute(self, scope: str, minute: int, powers_w: Sequence[float]) -> None: ...
-    def note_prediction(
-        self, scope: str, minute: int, model: str, limits_w: Sequence[Sequence[float]], probabilities: bytes
-    ) -> None: ...
-    def keep(self, name: str, data: bytes) -> None: ...
-    def kept(self, name: str) -> bytes | None: ...
-    def minutes(self, scope: str, first: int, last: int) -> Iterator[list[tuple[Any, ...]]]: ...
-    def first_minute(self, scope: str) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +59,13 @@ class Scope:
         """Raises ValueError for options that the model does not know."""
         self.settings = settings
         self.name = settings.scope
-        self.running = RunningMinute()
         self.prediction: Prediction | None = None
         self.report: TrainingReport | None = None
         self.trainings = self.rejected = self.faults = 0
         self.trouble = ""
         self.ready = False  # the past has been taken up
         self._keeper, self._weather, self._clock, self._seed = keeper, weather, clock, seed
-        self._waiting: deque[tuple[int, list[float]]] = deque(maxlen=DAY_MIN)  # minutes while not ready
+        self._waiting: deque[tuple[int, Sequence[float]]] = deque(maxlen=DAY_MIN)  # minutes while not ready
         self._job: Iterator[None] | None = None
         self._kept_minute = -_KEEP_EVERY_MIN
         self._again_minute = 0  # after a failure
@@ -99,18 +84,14 @@ class Scope:
         """Take up the past before that minute, and what was learnt from it."""
         self._job = self._take_up(minute)
 
-    def close(self, minute: int, now_s: float) -> bool:
-        """A minute is over; whether there is a prediction from it."""
-        powers_w = self.running.close(now_s)
-        if powers_w is None:
-            return False
-        self._keeper.note_minute(self.name, minute, powers_w)
+    def observe(self, minute: int, powers_w: Sequence[float]) -> bool:
+        """A minute is over and had these means, in W; whether there is a prediction from it."""
         if not self.ready:
             self._waiting.append((minute, powers_w))
             return False
         return self._observe(minute, powers_w)
 
-    def _observe(self, minute: int, powers_w: list[float]) -> bool:
+    def _observe(self, minute: int, powers_w: Sequence[float]) -> bool:
         if not self.learner.observe(minute, np.array(powers_w, np.float32)):
             return False
         if self._fit_when_known(minute):

@@ -1,16 +1,16 @@
 """The twin of a load that may run later: it plans its run with suppliers, then consumes as any other."""
 
 import random
-from collections.abc import Callable
 from typing import Any
 
-from ..clock import Clock
 from ..energy.parsing import lenient
-from ..energy.planner import Planner, RunSettings, Stage
+from ..energy.planner import Planner, Stage
 from ..energy.plans import parse_starts
 from ..energy.rules import PLAN, STARTS
 from ..space.agent import Bond
+from .device import DeviceSettings
 from .prosumer import Properties, ProsumerSettings, ProsumerTwin
+from .twin import Home
 
 _read_starts = lenient(parse_starts)
 
@@ -19,15 +19,11 @@ class ShiftableTwin(ProsumerTwin):
     """Its device is off until the twin says so; the relay follows the supply."""
 
     def __init__(
-        self,
-        node: str,
-        settings: ProsumerSettings,
-        run: RunSettings,
-        clock: Clock,
-        rng: random.Random,
-        switch: Callable[[bool], None] | None = None,
+        self, settings: tuple[ProsumerSettings, DeviceSettings], home: Home, rng: random.Random
     ) -> None:
-        super().__init__(node, settings, clock, rng, switch)
+        super().__init__(settings, home, rng)
+        run = settings[1].run
+        assert run is not None
         self.planner = Planner(run)
         self.wants = (*self.wants, STARTS)
 
@@ -48,8 +44,8 @@ class ShiftableTwin(ProsumerTwin):
         self.planner.step(self._clock.now_s(), self._clock.wall_s(), self.consumer.satisfied, self._id())
         if self.planner.need_w != self.measured_w[0]:
             self.measured(self.planner.need_w, 0.0)
-        if self._switch and (before is Stage.RUNNING) != (self.planner.stage is Stage.RUNNING):
-            self._switch(self.planner.stage is Stage.RUNNING)
+        if (before is Stage.RUNNING) != (self.planner.stage is Stage.RUNNING):
+            self.switch(self.planner.stage is Stage.RUNNING)
         super().act()
         self._due_s = min(self._due_s, self.planner.due_s(self._clock.now_s()))
 

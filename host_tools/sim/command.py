@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from edge.config.check import ConfigError
 from edge.energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
 from edge.learn.registry import MODELS
-from edge.twins.learning_settings import CannotLearn
+from edge.twins.registry import TwinError
 from host_tools.broker import BrokerError
 from host_tools.microgrid.launch import LaunchError
 
@@ -100,7 +100,7 @@ def sim(options: argparse.Namespace) -> int:
         if options.compare or options.seeds != 1:
             return compare.run(job, options, out, console)
         outcome = play_real(job, out, console) if options.real else play(job, console)
-    except (ScenarioError, TopologyError, ConfigError, CannotLearn) as error:
+    except (ScenarioError, TopologyError, ConfigError, TwinError) as error:
         print(error, file=sys.stderr)
         return 2
     except (LaunchError, BrokerError) as error:

@@ -83,7 +83,7 @@ class Simulation:
 
     def _outcome(self) -> Outcome:
         nodes = [each.node for each in self.nodes]
-        twins = [twin for node in nodes for twin in node.twins]
+        twins = [twin for node in nodes for twin in node.prosumers]
         links = [stats for node in nodes for stats in node.links.stats()["neighbours"].values()]
         own = [f"at the end, seed {self.job.seed}: {n.last_violation}" for n in nodes if n.last_violation]
         return Outcome(
@@ -132,8 +132,9 @@ class Eye:
         self._twins = board.cast.slice_of(index)
         self._seen = (-1, -1)
         self._node_of = {name: i for i, name in enumerate(board.cast.nodes)}
-        self._consumers = [(i, t) for i, t in enumerate(node.twins, self._twins.start) if t.settings.consumes]
-        self._suppliers = [(i, t) for i, t in enumerate(node.twins, self._twins.start) if t.settings.supplies]
+        twins = list(enumerate(node.prosumers, self._twins.start))
+        self._consumers = [(i, twin) for i, twin in twins if twin.settings.consumes]
+        self._suppliers = [(i, twin) for i, twin in twins if twin.settings.supplies]
 
     def look(self) -> bool:
         """Bring the board up to date; returns whether there was news."""

@@ -36,7 +36,7 @@ def haunted(world: World, gone: set[str]) -> list[str]:
     return known + [
         f"gone {twin.name} is supplied by {part.supplier}"
         for a in living
-        for twin in a.twins
+        for twin in a.prosumers
         for contract in twin.consumer.active
         for part in contract.parts
         if part.supplier.split(".")[0] in gone
@@ -65,7 +65,7 @@ def unsettled(world: World, before: Mapping[str, int]) -> set[str]:
 
 def starving(world: World) -> set[str]:
     """Consumers that go on asking although others, who keep nothing back, have enough to spare."""
-    twins = [twin for each in world.nodes.values() if each.alive for twin in each.node.twins]
+    twins = [twin for each in world.nodes.values() if each.alive for twin in each.node.prosumers]
     free_w = {
         twin.name: twin.supplier.available_w
         for twin in twins
@@ -84,7 +84,7 @@ def starving(world: World) -> set[str]:
 
 def bonds(world: World) -> dict[str, int]:
     """The main contracts in force among the nodes here, by consumer."""
-    twins = {twin.name: twin for each in world.nodes.values() if each.alive for twin in each.node.twins}
+    twins = {twin.name: twin for each in world.nodes.values() if each.alive for twin in each.node.prosumers}
     return {
         name: contract.id
         for name, twin in twins.items()

@@ -133,6 +133,7 @@ class WorldNode:
         if self.alive and life == self._life:
             self.world.acted += 1
             self.node.tick()
+            self._write_history()
             self._arrange_reaction(life)
             self.world.after(1.0 / self.clock.rate, lambda: self._tick(life))
 
@@ -167,9 +168,11 @@ class WorldNode:
         """What a real node does when nothing else waits takes no time here, and always the same steps."""
         while self.node.has_work:
             self.node.work()
-        history = self.node.history
-        if history and history.news.is_set():
-            history.write()
+        self._write_history()
+
+    def _write_history(self) -> None:
+        if self.node.history.news.is_set():
+            self.node.history.write()
 
 
 class World:

@@ -210,3 +210,45 @@ def test_the_writer_writes_soon_and_at_its_end(store):
     store.note_minute("node", NOW + 1, POWERS)
     writer.stop()
     assert len(minutes(store)) == 2
+
+
+def test_events_are_written_with_the_next_minute_and_come_back_in_order(store):
+    for number, at_s in enumerate((60.0 * NOW + 2.5, 60.0 * NOW + 1.0)):
+        store.note_event(at_s, "n1.lamp", number, "start", "consumer", 100.0)
+    assert not store.news.is_set()  # a card is written once a minute, however much happens
+    store.note_minute("node", NOW, POWERS)
+    store = reopened(store)
+    found = list(store.events(60.0 * NOW, 60.0 * NOW + 60))
+    assert [(each.at_ms - 60_000 * NOW, each.number) for each in found] == [(1000, 1), (2500, 0)]
+    assert found[0][1:] == ("n1.lamp", 1, "start", "consumer", 100.0)
+    assert list(store.events(60.0 * NOW + 3, 60.0 * NOW + 60)) == []
+
+
+def test_more_events_than_are_read_at_a_time(store):
+    for number in range(700):
+        store.note_event(60.0 * NOW + number % 7, "n1.lamp", number, "update", "consumer", 1.0)
+    store.note_minute("node", NOW, POWERS)
+    store = reopened(store)
+    assert sorted(each.number for each in store.events(0, 2**40)) == list(range(700))
+
+
+def test_old_events_are_deleted_with_the_minutes(tmp_path):
+    store = Store(tmp_path / "h.sqlite", VirtualClock(), minutes_days=2, predictions_days=1)
+    for minute in (NOW, NOW + 3 * DAY_MIN):
+        store.note_event(60.0 * minute, "n1.lamp", 0, "start", "consumer", 1.0)
+        store.note_minute("node", minute, POWERS)
+        assert store.write()
+    assert [each.at_ms for each in store.events(0, 2**40)] == [60_000 * (NOW + 3 * DAY_MIN)]
+
+
+def test_a_file_from_before_there_were_events_gets_their_table(store):
+    store.note_minute("node", NOW, POWERS)
+    store.close()
+    with sqlite3.connect(store.path) as file:
+        file.execute("DROP TABLE events")
+    store = reopened(store)
+    store.note_event(60.0 * NOW, "n1.lamp", 0, "start", "consumer", 1.0)
+    store.note_minute("node", NOW + 1, POWERS)
+    store = reopened(store)
+    assert len(minutes(store)) == 2
+    assert len(list(store.events(0, 2**40))) == 1

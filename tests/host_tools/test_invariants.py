@@ -19,12 +19,12 @@ def world():
 
 @pytest.fixture
 def supplier(world):
-    return world.nodes["n1"].node.twins[0].supplier
+    return world.nodes["n1"].node.prosumers[0].supplier
 
 
 @pytest.fixture
 def consumer(world):
-    return world.nodes["n2"].node.twins[0].consumer
+    return world.nodes["n2"].node.prosumers[0].consumer
 
 
 def test_a_sound_microgrid_is_sound(world, consumer):

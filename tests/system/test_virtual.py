@@ -33,7 +33,9 @@ def test_every_satisfiable_request_is_served_at_once(world):
     build(world, lambda name: producers(20) + loads(20))
     world.run(10, checked(world))
     assert missing_w(world) == 0
-    times = [t.consumer.response_s for n in world.nodes.values() for t in n.node.twins if t.settings.consumes]
+    times = [
+        t.consumer.response_s for n in world.nodes.values() for t in n.node.prosumers if t.settings.consumes
+    ]
     assert len(times) == 80
     assert max(times) < 3.0
     assert disagreements(world) == []
@@ -43,7 +45,7 @@ def test_supply_across_three_hops_closes_within_a_second(world):
     build(world, lambda name: (producers(12) if name == "n1" else []) + loads(3))
     world.run(10, checked(world))
     assert missing_w(world) == 0
-    far = [t for t in world.nodes["n4"].node.twins if t.settings.consumes]
+    far = [t for t in world.nodes["n4"].node.prosumers if t.settings.consumes]
     assert all(t.consumer.main.parts[0].supplier.startswith("n1.") for t in far)
     assert max(t.consumer.response_s for t in far) < 1.0
 
@@ -66,13 +68,13 @@ def test_a_dead_node_is_gone_everywhere_within_15_s_and_its_contracts_end(world)
 def test_a_quick_restart_interrupts_no_contract(world):
     build(world, lambda name: producers(12) if name == "n1" else loads(3))
     world.run(30)
-    before = [t.validated for name in NAMES[1:] for t in world.nodes[name].node.twins]
+    before = [t.validated for name in NAMES[1:] for t in world.nodes[name].node.prosumers]
     world.nodes["n1"].kill()
     world.run(2, checked(world))
     world.nodes["n1"].boot()
     world.run(30, checked(world))
     assert missing_w(world) == 0
-    assert [t.validated for name in NAMES[1:] for t in world.nodes[name].node.twins] == before
+    assert [t.validated for name in NAMES[1:] for t in world.nodes[name].node.prosumers] == before
 
 
 def test_a_restart_without_disk_ends_what_was_promised_and_starts_anew(world, tmp_path):
@@ -138,15 +140,15 @@ def test_a_promise_whose_consumer_lost_interest_meanwhile_is_not_kept(world):
     n1.meters.say("m.total", 0.0)
     n1.meters.say("o.total", 90.0)
     world.run(3, checked(world))
-    assert n1.node.twins[2].consumer.satisfied
+    assert n1.node.prosumers[2].consumer.satisfied
 
 
 def test_loss_of_a_supplier_leads_to_a_new_contract(world):
     build(world, lambda name: producers(3, 100.0) if name == "n1" else loads(2, 40.0) if name == "n2" else [])
     world.run(5)
-    consumer = world.nodes["n2"].node.twins[0]
+    consumer = world.nodes["n2"].node.prosumers[0]
     old = consumer.consumer.main.parts[0].supplier
-    supplier = next(t for t in world.nodes["n1"].node.twins if t.name == old)
+    supplier = next(t for t in world.nodes["n1"].node.prosumers if t.name == old)
     world.nodes["n1"].touch(lambda node: (supplier.measured(0.0, 0.0), node.engine.stir(supplier)))
     world.run(3, checked(world))
     assert consumer.consumer.satisfied
@@ -158,7 +160,7 @@ def test_a_rise_beyond_the_margin_is_met_by_a_second_contract_that_joins_the_fir
     world.add("n1", [], [*producers(1, 500.0), *twins])
     world.boot()
     n1 = world.nodes["n1"]
-    twin = n1.node.twins[1]
+    twin = n1.node.prosumers[1]
     n1.meters.say("m.total", 100.0)
     world.run(1, checked(world))
     first = twin.consumer.main.id
@@ -188,12 +190,12 @@ def test_an_undefined_reading_keeps_contracts_for_the_grace_and_not_longer(world
     n1 = world.nodes["n1"]
     n1.meters.say("m.total", 100.0)
     world.run(1)
-    contract = n1.node.twins[1].consumer.main
+    contract = n1.node.prosumers[1].consumer.main
     n1.meters.say("m.total", None)
     world.run(25)
-    assert n1.node.twins[1].consumer.main.id == contract.id
+    assert n1.node.prosumers[1].consumer.main.id == contract.id
     world.run(10)
-    assert n1.node.twins[1].consumer.main is None
+    assert n1.node.prosumers[1].consumer.main is None
 
 
 def test_a_building_switches_from_consumer_to_producer(world):
@@ -202,7 +204,7 @@ def test_a_building_switches_from_consumer_to_producer(world):
         "n2", ["n1"], [*producers(1, 500.0), {"name": "load", "kind": "load", "power_w": 50.0, "impact": 3}]
     )
     world.boot()
-    house = world.nodes["n1"].node.twins[0]
+    house = world.nodes["n1"].node.prosumers[0]
     world.nodes["n1"].meters.say("m.total", 200.0)
     world.run(2, checked(world))
     assert house.consumer.satisfied
@@ -220,8 +222,8 @@ def test_a_stop_order_ends_contracts_opens_the_relay_and_lapses(world):
     world.add("n1", [], raw_twins)
     world.boot()
     switched = []
-    load = world.nodes["n1"].node.twins[1]
-    load._switch = switched.append
+    load = world.nodes["n1"].node.prosumers[1]
+    load.switch = switched.append
     world.run(2)
     assert load.consumer.satisfied
     regulator = Agent("n1.regulator")
@@ -242,7 +244,7 @@ def test_a_contract_expires_and_is_replaced(world):
     )
     world.boot()
     world.run(5, checked(world))
-    load = world.nodes["n1"].node.twins[1]
+    load = world.nodes["n1"].node.prosumers[1]
     first = load.consumer.main.id
     world.run(20, checked(world))
     assert load.consumer.main.id != first
@@ -259,7 +261,7 @@ def test_the_same_seed_gives_the_same_run():
         result = [
             (t.name, t.validated, t.consumer.response_s, t.events.total)
             for n in world.nodes.values()
-            for t in n.node.twins
+            for t in n.node.prosumers
         ]
         world.close()
         return repr(result), world.events

@@ -27,7 +27,7 @@ def world():
 
 
 def lamps(world):
-    return [t for each in world.nodes.values() for t in each.node.twins if t.settings.name == "lamp"]
+    return [t for each in world.nodes.values() for t in each.node.prosumers if t.settings.name == "lamp"]
 
 
 @pytest.mark.parametrize("step_s", [-50 * YEAR_S, -3600.0, 3600.0, 50 * YEAR_S])

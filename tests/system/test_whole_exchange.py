@@ -21,7 +21,7 @@ def metered(name, **more):
 
 
 def consumers(world):
-    return [t for each in world.nodes.values() for t in each.node.twins if t.settings.consumes]
+    return [t for each in world.nodes.values() for t in each.node.prosumers if t.settings.consumes]
 
 
 def test_growing_demand_across_nodes_is_met_by_merging_contracts(world):
@@ -48,7 +48,7 @@ def test_a_restart_between_a_second_contract_and_its_merge_interrupts_nothing(wo
     world.run(10, checked(world))
     n4.meters.say("c.total", 80.0)
     world.run(0.5, checked(world))
-    consumer = n4.node.twins[0].consumer
+    consumer = n4.node.prosumers[0].consumer
     assert consumer.extra is not None
     n1.kill()
     world.run(1, checked(world))
@@ -76,7 +76,7 @@ def test_urgent_requests_are_served_within_a_second_by_interrupting_no_more_than
     assert urgent.consumer.satisfied
     assert urgent.consumer.response_s < 1.0
     world.run(10, checked(world))
-    assert sum(t.supplier.interrupted for n in world.nodes.values() for t in n.node.twins) <= most
+    assert sum(t.supplier.interrupted for n in world.nodes.values() for t in n.node.prosumers) <= most
     assert urgent.consumer.satisfied
     assert disagreements(world) == []
 
@@ -98,7 +98,7 @@ def test_free_power_three_hops_away_saves_every_supply_from_interruption(world):
     world.nodes["n4"].meters.say("u.total", 40.0)
     world.run(1.0, checked(world))
     assert all(t.consumer.satisfied for t in consumers(world))
-    assert sum(t.supplier.interrupted for n in world.nodes.values() for t in n.node.twins) == 0
+    assert sum(t.supplier.interrupted for n in world.nodes.values() for t in n.node.prosumers) == 0
 
 
 @pytest.mark.parametrize(("policy", "served"), [("prioritisation", 3), ("fair_share", 8)])
@@ -129,7 +129,7 @@ def test_flexible_loads_run_one_after_the_other_when_the_sun_of_yesterday_allows
         "n1", [], [{"name": "pv", "kind": "pv", "input": "pv.total", "meter_grace_s": 3600.0}, *flexible]
     )
     world.boot()
-    twins = world.nodes["n1"].node.twins[1:]
+    twins = world.nodes["n1"].node.prosumers[1:]
     running = []
     for quarter in range(38 * 4):
         hour = quarter / 4 % 24
@@ -165,7 +165,7 @@ def test_a_prosumer_supplies_and_consumes_at_the_same_time(world):
     n1.meters.say("out.total", 150.0)
     n2.meters.say("c.total", 100.0)
     world.run(5, checked(world))
-    house = n1.node.twins[0]
+    house = n1.node.prosumers[0]
     assert house.consumer.satisfied
     assert house.supplier.supplied_w == pytest.approx(100.0)  # the greener of the two
     assert all(part.supplier == "n2.p" for part in house.consumer.main.parts)

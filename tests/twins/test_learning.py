@@ -11,7 +11,7 @@ from edge.learn.terms import HORIZONS_MIN
 from edge.service.runtime import Runtime
 from edge.terms import VARIABLES
 from edge.twins.learning import PRED
-from edge.twins.learning_settings import CannotLearn
+from edge.twins.registry import TwinError
 from host_tools.world.world import World, chain
 
 NAMES = ["n1", "n2", "n3"]
@@ -318,7 +318,7 @@ def test_given_boundaries_and_options_reach_the_model(world):
 
 def test_options_that_no_model_knows_stop_the_start_with_a_reason(world):
     world.add("n1", [], [], {"node_model": "markov", "node_options": "cells = 9"})
-    with pytest.raises(CannotLearn, match="cells"):
+    with pytest.raises(TwinError, match="cells"):
         world.nodes["n1"].boot()
 
 

@@ -144,7 +144,7 @@ def test_a_liar_that_offers_and_confirms_is_believed(stage):
     stage.world.network.cut("n1", "n2")
     lying(stage, "offer", "confirm")
     stage.world.run(10)
-    load = stage.world.nodes["n2"].node.twins[0]
+    load = stage.world.nodes["n2"].node.prosumers[0]
     assert load.consumer.main.parts[0].supplier == "liar.s"
     assert load.consumer.satisfied
 

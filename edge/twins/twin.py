@@ -1,0 +1,150 @@
+"""What a node asks of every twin, whatever its kind, and what it lends to them (thesis 3.2).
+
+A twin is an agent of the tuple space. Each method here does nothing by itself; a kind of twin overrides those
+that concern it, and the node needs to know no more about it.
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+from ..clock import Clock
+from ..energy.totals import Powers, Share
+from ..space.agent import Agent
+from .minute import RunningMinute
+
+
+class Keeper(Protocol):
+    """The part of the node's history that twins write to and read from."""
+
+    def note_minute(self, scope: str, minute: int, powers_w: Sequence[float]) -> None: ...
+    def note_event(
+        self, at_s: float, twin: str, number: int, kind: str, role: str, power_w: float
+    ) -> None: ...
+    def note_prediction(
+        self, scope: str, minute: int, model: str, limits_w: Sequence[Sequence[float]], probabilities: bytes
+    ) -> None: ...
+    def keep(self, name: str, data: bytes) -> None: ...
+    def kept(self, name: str) -> bytes | None: ...
+    def minutes(self, scope: str, first: int, last: int) -> Iterator[list[tuple[Any, ...]]]: ...
+    def first_minute(self, scope: str) -> int | None: ...
+
+
+class Home:
+    """What a node lends to its twins."""
+
+    def __init__(
+        self,
+        *,
+        node: str,
+        clock: Clock,
+        history: Keeper,
+        switch: Callable[[str, bool], None],
+        total: Callable[[], Powers],
+        tell_minute: Callable[[int, int | None, Sequence[float] | None], None],
+        civil_minute: Callable[[float], int],
+    ) -> None:
+        """`total` gives the six variables of the node; `tell_minute` calls `minute_passed`."""
+        self.node = node
+        self.clock = clock
+        self.history = history
+        self.switch = switch  # a relay, on or off
+        self.tell_minute = tell_minute
+        self.civil_minute = civil_minute  # from Unix seconds
+        self.running = RunningMinute()  # of the node
+        self.looked_s = -math.inf
+        self.total = total  # the six variables of the node
+
+    def look(self) -> Powers:
+        """The six variables of the node now, in W; they count from now on for the mean of the minute."""
+        self.looked_s = self.clock.now_s()
+        powers_w = self.total()
+        self.running.hold(powers_w, self.looked_s)
+        return powers_w
+
+
+class Twin(Agent):
+    """One digital twin of a node."""
+
+    restless = False
+    inputs: tuple[str, ...] = ()  # meter inputs it follows, such as "m1.total"
+    acted = False  # since the node last checked its invariants
+    invariants = 0  # how many `violations` checks
+
+    def __init__(self, name: str, home: Home) -> None:
+        super().__init__(f"{home.node}.{name}")
+        self.short_name = name
+        self.home = home
+        self._clock = home.clock
+
+    # ---- what happens to it ---------------------------------------------------------------------
+
+    def begin(self, memory: Any) -> None:
+        """Before it joins the space: `memory` is what it remembered before a restart, None if nothing."""
+
+    def read(self, name: str, power_w: float | None, at_s: float) -> None:
+        """One of its meter inputs was read; None is an undefined reading."""
+
+    def second_passed(self) -> None:
+        """One second has passed."""
+
+    def minute_passed(self, minute: int, ended: int | None, powers_w: Sequence[float] | None) -> None:
+        """`minute` begins. `ended` is the whole minute before it and `powers_w` its means, if known."""
+
+    def keep(self) -> None:
+        """The node is about to stop: write to the history what must not be lost."""
+
+    # ---- what it shows --------------------------------------------------------------------------
+
+    def share(self) -> Share:
+        """What it adds to the six variables of its node."""
+        return Share()
+
+    @property
+    def wake_s(self) -> float:
+        """When it wants to act though nothing has changed; inf if it does not."""
+        return math.inf
+
+    @property
+    def free_w(self) -> float:
+        """Power it could supply and has not committed, in W."""
+        return 0.0
+
+    @property
+    def unserved(self) -> bool:
+        """Whether it waits for power."""
+        return False
+
+    def see_free(self, free_w: float) -> None:
+        """The free power of its node, in W; told only while it is unserved (thesis 4.4.4)."""
+
+    def memory(self) -> dict[str, Any]:
+        """What must survive a restart; empty if nothing."""
+        return {}
+
+    def violations(self) -> list[str]:
+        """Which invariants do not hold right now; empty as it should be."""
+        return []
+
+    def troubles(self) -> Iterable[tuple[str, str]]:
+        """What is not well with it: code and text, for `/health`."""
+        return ()
+
+    # ---- work that can wait ---------------------------------------------------------------------
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something long is due or under way."""
+        return False
+
+    @property
+    def only_training(self) -> bool:
+        """Whether that may also wait until the machine is less busy."""
+        return True
+
+    def work(self) -> None:
+        """Do a few milliseconds of it."""
+
+
+Factory = Callable[[Any, Home, random.Random], Twin]

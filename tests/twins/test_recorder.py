@@ -1,0 +1,92 @@
+"""The recorder: every node has a history of its minutes and events, with and without learning."""
+
+import pytest
+
+from host_tools.world.world import World
+
+START_MIN = 28_332_000  # the virtual clock's midnight
+START_S = 60.0 * START_MIN
+
+
+@pytest.fixture
+def world():
+    world = World(seed=3)
+    yield world
+    world.close()
+
+
+def build(world):
+    lamp = {"name": "lamp", "kind": "load", "input": "m.total", "meter_grace_s": 3600.0}
+    world.add("n1", [], [lamp, {"name": "roof", "kind": "pv", "power_w": 900.0}])
+    world.boot()
+    return world.nodes["n1"]
+
+
+def minutes(node):
+    return [row for rows in node.history.minutes("node", 0, 2**40) for row in rows]
+
+
+def events(node, twin):
+    return [(e.kind, e.role, e.power_w) for e in node.history.events(0, 2**40) if e.twin == f"n1.{twin}"]
+
+
+def test_a_node_without_learning_keeps_the_means_of_its_minutes(world):
+    n1 = build(world)
+    assert n1.node.learning is None
+    n1.meters.say("m.total", 100.0)
+    world.run(90)
+    n1.meters.say("m.total", 300.0)
+    world.run(95)
+    kept = minutes(n1.node)
+    assert [row[0] for row in kept] == [START_MIN, START_MIN + 1, START_MIN + 2]
+    requested_w, produced_w = [row[1] for row in kept], [row[2] for row in kept]
+    assert requested_w == pytest.approx([100.0, 200.0, 300.0], rel=0.03)
+    assert produced_w == pytest.approx([900.0] * 3, rel=0.03)
+
+
+def test_events_of_both_sides_are_kept_in_order(world):
+    n1 = build(world)
+    n1.meters.say("m.total", 100.0)
+    world.run(30)
+    n1.meters.say("m.total", 0.0)
+    world.run(90)
+    assert events(n1.node, "lamp") == [("start", "consumer", 100.0), ("stop", "consumer", 0.0)]
+    found = list(n1.node.history.events(0, 2**40))
+    assert [each.at_ms for each in found] == sorted(each.at_ms for each in found)
+    assert all(START_S <= each.at_ms / 1000 <= START_S + 120 for each in found)
+
+
+def test_nothing_is_dated_before_the_clock_of_the_board_is_set(world):
+    n1 = build(world)
+    n1.clock.wall_error_s = -1.6e9
+    n1.meters.say("m.total", 100.0)
+    world.run(130)
+    assert minutes(n1.node) == []
+    n1.clock.wall_error_s = 0.0
+    n1.meters.say("m.total", 0.0)
+    world.run(130)
+    assert [row[0] for row in minutes(n1.node)] == [START_MIN + 2, START_MIN + 3]
+    assert events(n1.node, "lamp") == [("stop", "consumer", 0.0)]
+
+
+def test_a_clock_that_is_set_by_an_hour_ends_no_minute(world):
+    n1 = build(world)
+    n1.meters.say("m.total", 100.0)
+    world.run(150)
+    n1.clock.wall_error_s = 3600.0
+    world.run(150)
+    kept = [row[0] - START_MIN for row in minutes(n1.node)]
+    assert kept == [0, 1, 62, 63]
+
+
+def test_a_restart_goes_on_with_the_same_history(world):
+    n1 = build(world)
+    n1.meters.say("m.total", 100.0)
+    world.run(70)
+    n1.kill()
+    n1.boot()
+    world.run(130)
+    kept = [row[0] - START_MIN for row in minutes(n1.node)]
+    assert kept[0] == 0
+    assert kept == sorted(set(kept))
+    assert len(kept) >= 2
