@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .clock import Clock, civil_minutes
-from .config.check import NodeConfig
+from .config.settings import NodeConfig
 from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
 from .learn import lean_numpy
 from .meter.meters import Meters
@@ -22,9 +22,9 @@ from .space.laws import Law, standard_laws
 from .space.laws.aggregation import Aggregating
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
-from .twins.device import Device, DeviceSettings
-from .twins.learning_settings import CannotLearn, LearningSettings
-from .twins.prosumer import ProsumerSettings, ProsumerTwin
+from .twins.device import Device
+from .twins.prosumer import ProsumerTwin
+from .twins.settings import CannotLearn, LearningSettings, TwinSettings
 from .twins.shiftable import ShiftableTwin
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ class Node:
 
     def _populate(self, rng: random.Random, memory: dict[str, Any]) -> None:
         remembered = memory.get("twins")
-        for settings, device_settings in self.config.twins:
-            relay = device_settings.relay
+        for settings in self.config.twins:
+            relay = settings.relay
             switch = (lambda on, relay=relay: self.meters.switch(relay, on)) if relay else None
             twin_rng = random.Random(rng.getrandbits(64))
-            twin = _twin(self.config.name, settings, device_settings, self._clock, twin_rng, switch)
-            device = Device(device_settings)
+            twin = _twin(self.config.name, settings, self._clock, twin_rng, switch)
+            device = Device(settings)
             self.twins.append(twin)
             self._devices.append((device, twin))
             for name in device.inputs:
@@ -98,16 +98,19 @@ class Node:
         except ImportError as error:
             raise CannotLearn(f"the extra `learn` is not installed: {error}") from error
         path = self.config.state_dir / "history.sqlite"
-        self.history = Store(path, self._clock, settings.history_days, settings.predictions_days)
+        kept = self.config.history
+        self.history = Store(
+            path, self._clock, minutes_days=kept.days, predictions_days=kept.predictions_days
+        )
         try:
             self.learning = LearningTwin(
-                self.config.name,
-                settings,
-                self._clock,
-                civil_minutes(settings.timezone),
-                lambda: self.total().powers_w,
-                self.history,
-                rng,
+                node=self.config.name,
+                settings=settings,
+                clock=self._clock,
+                civil_minute=civil_minutes(settings.timezone),
+                total=lambda: self.total().powers_w,
+                keeper=self.history,
+                rng=rng,
             )
         except (ValueError, RuntimeError) as error:  # an option of the model, or its runtime
             raise CannotLearn(str(error)) from error
@@ -123,7 +126,7 @@ class Node:
         now_s = self._clock.now_s()
         settled = now_s - self._started_s
         for device, twin in self._devices:
-            if not device.known(now_s) and settled > device.settings.grace_s:
+            if not device.known(now_s) and settled > device.settings.meter_grace_s:
                 self._measure(device, twin)
         self._tell_free_power()
         self._check_invariants()
@@ -249,14 +252,13 @@ class Node:
 
 def _twin(
     node: str,
-    settings: ProsumerSettings,
-    device: DeviceSettings,
+    settings: TwinSettings,
     clock: Clock,
     rng: random.Random,
     switch: Callable[[bool], None] | None,
 ) -> ProsumerTwin:
-    if device.run:
-        return ShiftableTwin(node, settings, device.run, clock, rng, switch)
+    if settings.run:
+        return ShiftableTwin(node, settings, clock, rng, switch)
     return ProsumerTwin(node, settings, clock, rng, switch)
 
 

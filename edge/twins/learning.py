@@ -17,9 +17,9 @@ from ..energy.rules import EVENT
 from ..energy.totals import SUM_OF_TOTALS, TOTAL, Powers, encode_total, read_sum
 from ..space.agent import Agent
 from ..space.lsa import Aggregation
-from .learning_settings import LearningSettings
 from .past import PastError, weather_of
 from .scope import Keeper, Prediction, Scope
+from .settings import LearningSettings
 
 if TYPE_CHECKING:
     from ..space.engine import Engine

@@ -7,7 +7,6 @@ decides about energy, and nothing in `edge/energy` knows of LSAs.
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..clock import Clock
@@ -16,7 +15,7 @@ from ..energy.counter import SupplierSettings
 from ..energy.events import EventKind, EventLog
 from ..energy.invariants import violations
 from ..energy.memory import read_contracts, read_promises, written_contracts, written_promises
-from ..energy.messages import Contract, Priority, encode_answers
+from ..energy.messages import Contract, encode_answers
 from ..energy.parsing import lenient, parse_answers, parse_contract, parse_offer, parse_request
 from ..energy.plans import encode_starts, parse_plan
 from ..energy.policies import consumer_policy, producer_policy
@@ -24,8 +23,6 @@ from ..energy.rules import (
     COMPLEMENT,
     CONFIRM,
     CONTRACT,
-    CONTRACT_S,
-    DISABLED_S,
     EVENT,
     OFFER,
     PLAN,
@@ -36,6 +33,7 @@ from ..energy.rules import (
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Agent, Bond
+from .settings import TwinSettings
 
 _read_request = lenient(parse_request)
 _read_offer = lenient(parse_offer)
@@ -51,38 +49,6 @@ Properties = dict[tuple[str, str], tuple[bytes, int]]  # label and addressee: va
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class ProsumerSettings:
-    """What a prosumer twin is told about itself. `supplies` and `consumes` may both be true."""
-
-    name: str
-    consumes: bool = True
-    supplies: bool = False
-    priority: Priority = Priority.LOW
-    partial: bool = False
-    tolerance_s: float = 0.0
-    impact: int = 3  # environmental: 2 for sun, wind, water; 3 for the rest
-    price: float = 0.0
-    producer_policy: str = "prioritisation"
-    consumer_policy: str = "least_distance"
-    promises_max: int = 64
-    offers_max: int = 7
-    contract_s: float = CONTRACT_S
-    disabled_s: float = DISABLED_S
-
-    def of_consumer(self) -> ConsumerSettings:
-        """Those of the consuming side."""
-        return ConsumerSettings(
-            self.priority, self.partial, self.tolerance_s, self.contract_s, 4 * self.offers_max
-        )
-
-    def of_supplier(self) -> SupplierSettings:
-        """Those of the supplying side; offers that find no room in the LSA would block power unseen."""
-        room = _PROPERTIES - _BESIDE_OFFERS["all"] - _BESIDE_OFFERS["supplier"]
-        room -= _BESIDE_OFFERS["consumer"] if self.consumes else 0
-        return SupplierSettings(self.impact, self.price, self.promises_max, min(room, self.offers_max))
-
-
 class ProsumerTwin(Agent):
     """One device on the market of its microgrid."""
 
@@ -92,7 +58,7 @@ class ProsumerTwin(Agent):
     def __init__(
         self,
         node: str,
-        settings: ProsumerSettings,
+        settings: TwinSettings,
         clock: Clock,
         rng: random.Random,
         switch: Callable[[bool], None] | None = None,
@@ -103,10 +69,10 @@ class ProsumerTwin(Agent):
         self._switch = switch  # the relay of the device, when it has one
         self._next_id = rng.getrandbits(40)
         self.consumer = Consumer(
-            settings.of_consumer(), consumer_policy(settings.consumer_policy), self._id, self._contract_event
+            _of_consumer(settings), consumer_policy(settings.consumer_policy), self._id, self._contract_event
         )
         policy = producer_policy(settings.producer_policy, rng)
-        self.supplier = Supplier(self.name, settings.of_supplier(), policy, rng)
+        self.supplier = Supplier(self.name, _of_supplier(settings), policy, rng)
         wants = [STOP]
         wants += [REQUEST, CONTRACT, COMPLEMENT, PLAN] if settings.supplies else []
         wants += [OFFER, CONFIRM] if settings.consumes else []
@@ -325,3 +291,25 @@ class ProsumerTwin(Agent):
         self.events.note(kind, role, power_w, self._clock.now_s())
         if self.handle:
             self.submit(EVENT, self.events.encode(), life_s=_EVENT_LIFE_S, local=True)
+
+
+def _of_consumer(settings: TwinSettings) -> ConsumerSettings:
+    return ConsumerSettings(
+        priority=settings.priority,
+        partial=settings.partial,
+        tolerance_s=settings.tolerance_s,
+        contract_s=settings.contract_s,
+        offers_max=4 * settings.offers,
+    )
+
+
+def _of_supplier(settings: TwinSettings) -> SupplierSettings:
+    """Offers that find no room in the LSA would block power without being seen."""
+    room = _PROPERTIES - _BESIDE_OFFERS["all"] - _BESIDE_OFFERS["supplier"]
+    room -= _BESIDE_OFFERS["consumer"] if settings.consumes else 0
+    return SupplierSettings(
+        impact=settings.environmental_impact,
+        price=settings.price,
+        promises_max=settings.promises,
+        offers_max=min(room, settings.offers),
+    )

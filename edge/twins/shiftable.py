@@ -6,11 +6,12 @@ from typing import Any
 
 from ..clock import Clock
 from ..energy.parsing import lenient
-from ..energy.planner import Planner, RunSettings, Stage
+from ..energy.planner import Planner, Stage
 from ..energy.plans import parse_starts
 from ..energy.rules import PLAN, STARTS
 from ..space.agent import Bond
-from .prosumer import Properties, ProsumerSettings, ProsumerTwin
+from .prosumer import Properties, ProsumerTwin
+from .settings import TwinSettings
 
 _read_starts = lenient(parse_starts)
 
@@ -21,14 +22,16 @@ class ShiftableTwin(ProsumerTwin):
     def __init__(
         self,
         node: str,
-        settings: ProsumerSettings,
-        run: RunSettings,
+        settings: TwinSettings,
         clock: Clock,
         rng: random.Random,
         switch: Callable[[bool], None] | None = None,
     ) -> None:
+        """Raises ValueError for settings of another kind."""
+        if settings.run is None:
+            raise ValueError(f"{settings.name} is of kind {settings.kind}, which has no run")
         super().__init__(node, settings, clock, rng, switch)
-        self.planner = Planner(run)
+        self.planner = Planner(settings.run)
         self.wants = (*self.wants, STARTS)
 
     def bonded(self, bond: Bond) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.config.check import NodeConfig
+from edge.config.settings import NodeConfig
 from edge.energy.supplier import table_bytes
 
 from .topology import parts
@@ -33,11 +33,11 @@ class Cast:
 def cast_of(configs: Sequence[NodeConfig]) -> Cast:
     """All twins of these nodes, in the order of nodes and twins."""
     part_of = parts({config.name: [each.name for each in config.neighbours] for config in configs})
-    rows = [(i, config.name, *settings) for i, config in enumerate(configs) for settings in config.twins]
+    rows = [(i, config.name, twin) for i, config in enumerate(configs) for twin in config.twins]
     return Cast(
         nodes=[config.name for config in configs],
-        names=[f"{name}.{prosumer.name}" for _, name, prosumer, _ in rows],
-        kinds=[device.kind for *_, device in rows],
+        names=[f"{name}.{twin.name}" for _, name, twin in rows],
+        kinds=[twin.kind for *_, twin in rows],
         node_of=np.array([i for i, *_ in rows], dtype=np.int64),
         part_of=np.array([part_of[name] for _, name, *_ in rows], dtype=np.int64),
     )

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from edge.config.check import ConfigError
 from edge.energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
 from edge.learn.registry import MODELS
-from edge.twins.learning_settings import CannotLearn
+from edge.twins.settings import CannotLearn
 from host_tools.broker import BrokerError
 from host_tools.microgrid.launch import LaunchError
 

@@ -11,7 +11,7 @@ from edge.learn.terms import HORIZONS_MIN
 from edge.service.runtime import Runtime
 from edge.terms import VARIABLES
 from edge.twins.learning import PRED
-from edge.twins.learning_settings import CannotLearn
+from edge.twins.settings import CannotLearn
 from host_tools.world.world import World, chain
 
 NAMES = ["n1", "n2", "n3"]
