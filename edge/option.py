@@ -20,6 +20,7 @@ from .terms import NODE_NAME
 
 REQUIRED: Any = MISSING
 _TYPES = {int: "whole number", float: "number", str: "text", Path: "file or folder"}
+_NUMBERS: dict[type, tuple[type, ...]] = {int: (int,), float: (int, float)}  # what TOML may hold for them
 
 
 class Mark(Protocol):
@@ -47,14 +48,14 @@ class Within:
 
 
 class OneOf:
-    """One of a few texts."""
+    """One of a few texts or numbers."""
 
-    def __init__(self, *choices: str) -> None:
+    def __init__(self, *choices: str | int) -> None:
         self.choices = choices
 
     @property
     def words(self) -> str:
-        return f"one of {', '.join(self.choices)}"
+        return f"one of {', '.join(map(str, self.choices))}"
 
     def allows(self, value: Any) -> bool:
         return value in self.choices
@@ -104,10 +105,8 @@ class Option:
 
     def refusal(self, raw: Any) -> str:
         """Why a value of the file is refused; empty if it is right."""
-        numeric = self.kind in (int, float)
-        wanted = (int, float) if self.kind is float else int if self.kind is int else str
-        if not isinstance(raw, wanted) or isinstance(raw, bool):
-            return f"must be a {self.type_words}" if numeric else "must be text"
+        if not isinstance(raw, _NUMBERS.get(self.kind, str)) or isinstance(raw, bool):
+            return f"must be a {self.type_words}" if self.kind in _NUMBERS else "must be text"
         if isinstance(raw, float) and not math.isfinite(raw):
             return "must be a finite number"
         if self.mark and not self.mark.allows(raw):

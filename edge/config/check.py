@@ -4,7 +4,7 @@ Every mistake is reported with file, key, value and reason, and all of them at o
 """
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..meter.profile import ProfileError, load_profile
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
-from .learning import check_learning
+from .learning import Complain, check_learning
 from .options import SECTIONS, Section, title
 from .settings import ApiSettings, HistorySettings, LimitSettings, NodeConfig, NodeSettings
 
@@ -21,7 +21,6 @@ _MOVED = {
     "learning.history_days": "moved to [history] days",
     "learning.predictions_days": "moved to [history] predictions_days",
 }
-Complain = Callable[[str, object, str], None]
 Row = dict[str, Any]
 
 
@@ -192,8 +191,6 @@ def _check_twin(
         complain(f"{where}.production_input", twin.production_input, "kind `both` needs two inputs")
     if twin.kind == "shiftable" and twin.power_w <= 0:
         complain(f"{where}.power_w", twin.power_w, "must be above 0 for kind `shiftable`")
-    if twin.sign == 0:
-        complain(f"{where}.sign", 0, "must be 1 or -1")
 
 
 def _unknown(what: str, known: set[str]) -> str:

@@ -6,6 +6,7 @@ from ..clock import civil_minutes
 from ..twins.settings import SCOPES, LearningSettings
 from .settings import HistorySettings, LimitSettings
 
+Complain = Callable[[str, object, str], None]  # key, value, reason
 _PREDICTION_BYTES = 1024  # six variables, four horizons, seven probabilities as JSON
 
 
@@ -13,7 +14,7 @@ def check_learning(
     learning: LearningSettings,
     limits: LimitSettings,
     history: HistorySettings,
-    complain: Callable[[str, object, str], None],
+    complain: Complain,
 ) -> None:
     """Complain about what the ranges of single keys cannot tell."""
     for scope in SCOPES:
@@ -36,7 +37,7 @@ def check_learning(
     _check_boundaries(learning, complain)
 
 
-def _check_boundaries(learning: LearningSettings, complain: Callable[[str, object, str], None]) -> None:
+def _check_boundaries(learning: LearningSettings, complain: Complain) -> None:
     seen = set()
     for i, each in enumerate(learning.boundary):
         try:

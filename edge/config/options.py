@@ -46,9 +46,9 @@ _INTRO = """\
 
 A node reads one TOML file. `python -m edge check --config FILE` checks it, reports all mistakes at once and
 prints the memory that it needs; `python -m edge options` prints the tables below. A section in single
-brackets appears once in a file, a section in double brackets once for each thing. Units are in the names of
-the keys: `_s` seconds, `_w` watts, `_kb` kilobytes. A key without a default is required where its section
-appears; only `[node]` must appear.
+brackets appears once in a file, a section in double brackets once for each neighbour, meter, twin and so
+on. Units are in the names of the keys: `_s` seconds, `_w` watts, `_kb` kilobytes. A key without a default
+is required where its section appears; only `[node]` must appear.
 
 A small example, a node with one metered load and one neighbour:
 

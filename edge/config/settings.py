@@ -33,7 +33,7 @@ class LimitSettings:
     names: Annotated[int, Within(64, 65000), "different names of agents and addressees"] = 640
     nodes: Annotated[int, Within(2, 1024), "nodes of the microgrid that are remembered"] = 32
     value_bytes: Annotated[
-        int, Within(256, 16384), "longest value of a property; 106 bytes for each promise and refusal"
+        int, Within(256, 16384), "longest value of a property; it must hold the answers to all promises"
     ] = 8704
     inbox_frames: Annotated[
         int, Within(8, 65536), "received frames that may wait; beyond it the oldest is dropped"

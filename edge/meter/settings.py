@@ -14,7 +14,7 @@ class BusSettings:
     port: Annotated[str, "its device file, such as /dev/ttyUSB0"]
     baud: Annotated[int, Within(1200, 115200), "bits per second"] = 9600
     parity: Annotated[str, OneOf("N", "E", "O"), "parity: none, even or odd"] = "N"
-    stop_bits: Annotated[int, Within(1, 2), "number of stop bits"] = 1
+    stop_bits: Annotated[int, OneOf(1, 2), "number of stop bits"] = 1
     timeout_s: Annotated[float, Within(0.05, 5.0), "silence after a request that counts as no answer"] = 0.5
 
 

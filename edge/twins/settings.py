@@ -15,12 +15,17 @@ from ..learn.registry import MODELS
 from ..option import NAME, Matching, OneOf, Within
 from ..terms import VARIABLES
 
-KINDS = ("load", "pv", "building", "both", "grid", "shiftable")
+KINDS = {  # whether it consumes, whether it supplies
+    "load": (True, False),
+    "pv": (False, True),
+    "building": (True, True),
+    "both": (True, True),
+    "grid": (False, True),
+    "shiftable": (True, False),
+}
 SCOPES = ("node", "cluster")
 NO_MODEL = "none"
-_CONSUMING = ("load", "building", "both", "shiftable")
-_SUPPLYING = ("pv", "building", "both", "grid")
-_GREEN, _GREY = 2, 3  # environmental impact: sun, wind and water; all the rest
+_GREEN, _GREY = 2, 3  # environmental impact of sun, wind and water, and of everything else
 _MODEL = OneOf(NO_MODEL, *MODELS)
 _FIVE_NUMBERS = Matching(r"\s*([0-9.]+\s+){4}[0-9.]+\s*", "five numbers with spaces between them")
 
@@ -34,10 +39,15 @@ class TwinSettings:
     """A digital twin: one device that consumes, produces, or does both."""
 
     name: Annotated[str, NAME, "name of the twin"]
-    kind: Annotated[str, OneOf(*KINDS), "kind of device"]
+    kind: Annotated[
+        str,
+        OneOf(*KINDS),
+        "kind of device: load, photovoltaics, a building behind one meter, both (a device with one meter "
+        "input for each direction), grid connection, shiftable load",
+    ]
     input: Annotated[str, "meter input, such as m1.total; with kind `both` that of the consumption"] = ""
     production_input: Annotated[str, "meter input of the production, with kind `both`"] = ""
-    sign: Annotated[int, Within(-1, 1), "-1 if the meter counts in the other direction, otherwise 1"] = 1
+    sign: Annotated[int, OneOf(1, -1), "-1 if the meter counts in the other direction, otherwise 1"] = 1
     power_w: Annotated[float, Within(-1e7, 1e7), "constant power of a device without a meter"] = 0.0
     capacity_w: Annotated[float, Within(0, 1e7), "most that a grid connection can supply"] = 0.0
     relay: Annotated[str, "relay that cuts the device off"] = ""
@@ -68,18 +78,18 @@ class TwinSettings:
     meter_grace_s: Annotated[float, Within(1, 3600), "how long contracts survive without readings"] = 30.0
     contract_s: Annotated[float, Within(20, 86400), "longest duration of a contract"] = 3600.0
     disabled_s: Annotated[float, Within(1, 86400), "how long the twin stays off after a stop order"] = 300.0
-    promises: int  # of [limits], as the next
-    offers: int
+    promises: int  # limits.promises of the node
+    offers: int  # limits.offers of the node
 
     @property
     def consumes(self) -> bool:
         """Whether it may need power."""
-        return self.kind in _CONSUMING
+        return KINDS[self.kind][0]
 
     @property
     def supplies(self) -> bool:
         """Whether it may have power for others."""
-        return self.kind in _SUPPLYING
+        return KINDS[self.kind][1]
 
     @property
     def partial(self) -> bool:

@@ -16,7 +16,7 @@ from edge.config.settings import HistorySettings
 from edge.energy.messages import Priority
 from edge.energy.planner import RunSettings
 from edge.net.settings import TlsSettings
-from edge.option import Within
+from edge.option import OneOf, Within
 
 REPOSITORY = Path(__file__).parents[2]
 GYM = REPOSITORY / "deploy" / "nodes" / "gym.toml"
@@ -131,7 +131,7 @@ def test_the_shipped_example_is_right():
         ),
         ({"twin": [{"name": "t", "kind": "grid"}]}, "twin[0].capacity_w = 0.0"),
         ({"twin": [{"name": "t", "kind": "both", "input": "m.l1"}]}, "twin[0].production_input = ''"),
-        ({"twin": [{"name": "t", "kind": "load", "sign": 0}]}, "twin[0].sign = 0"),
+        ({"twin": [{"name": "t", "kind": "load", "sign": 0}]}, "twin[0].sign = 0: must be one of 1, -1"),
         (
             {"twin": [{"name": "t", "kind": "load", "power_w": float("nan")}]},
             "twin[0].power_w = nan: must be a finite number",
@@ -216,7 +216,7 @@ def test_every_number_has_a_range_that_holds_its_default(section):
     for option in SECTIONS[section].options:
         assert option.meaning
         if option.kind in (int, float):
-            assert isinstance(option.mark, Within), option.key
+            assert isinstance(option.mark, Within | OneOf), option.key
             assert option.required or option.refusal(option.default) == ""
 
 
