@@ -31,7 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     status = commands.add_parser("status", help="ask a running node how it is")
     status.add_argument("--config", type=Path, help="TOML file of the node: where it listens")
     status.add_argument("--url", help="or its address, such as http://127.0.0.1:8080")
-    commands.add_parser("options", help="print every configuration key with default, range and meaning")
+    keys = commands.add_parser(
+        "options", help="print every configuration key with default, range and meaning"
+    )
+    keys.add_argument("--markdown", action="store_true", help="as the page docs/configuration.md")
     chosen = parser.parse_args(arguments)
     if chosen.command == "run":
         return _run(chosen.config)
@@ -39,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _check(chosen.config)
     if chosen.command == "status":
         return _status(parser, chosen)
-    print(options.table())
+    print(options.markdown() if chosen.markdown else options.table(), end="")
     return OK
 
 

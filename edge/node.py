@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from .clock import Clock, civil_minutes
-from .config.check import NodeConfig
+from .config.settings import NodeConfig
 from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
 from .history.store import Store
 from .meter.meters import Meters
@@ -50,7 +50,10 @@ class Node:
         self._state = StateFile(config.state_dir, clock)
         memory = self._state.load()
         self.history = Store(
-            config.state_dir / "history.sqlite", clock, config.history_days, config.predictions_days
+            config.state_dir / "history.sqlite",
+            clock,
+            minutes_days=config.history.days,
+            predictions_days=config.history.predictions_days,
         )
         self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
         self.gateway = Gateway(self.space, links)
@@ -72,7 +75,7 @@ class Node:
             switch=self.meters.switch,
             total=lambda: self.total().powers_w,
             tell_minute=self._tell_minute,
-            civil_minute=civil_minutes(self.config.timezone),
+            civil_minute=civil_minutes(self.config.node.timezone),
         )
         for kind, settings in self.config.population():
             twin = create(kind, settings, home, random.Random(rng.getrandbits(64)))

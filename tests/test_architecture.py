@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-EVERYWHERE = {"clock", "terms"}  # modules of edge that every room may use
+EVERYWHERE = {"clock", "option", "terms"}  # modules of edge that every room may use
 MAY_IMPORT = {
     "space": set(),
     "energy": set(),

@@ -1,1 +1,1 @@
-"""The configuration of a node: every key with its default, range and meaning; files checked as a whole."""
+"""The configuration of a node: its sections, the check of a file as a whole, and the memory it needs."""

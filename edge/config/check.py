@@ -1,93 +1,33 @@
-"""Configuration of a node: one TOML file, checked whole before anything starts.
+"""Loading a configuration: one TOML file, checked as a whole before anything starts.
 
-Every mistake names file, key and value, and all of them are reported at once.
+Every mistake is reported with file, key, value and reason, and all of them at once.
 """
 
-import re
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..energy.messages import Priority
-from ..energy.planner import RunSettings
+from ..clock import civil_minutes
 from ..energy.supplier import table_bytes
 from ..meter.profile import ProfileError, load_profile
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
-from ..net.mqtt import BrokerSettings, NeighbourSettings, TlsSettings
-from ..space.tuplespace import Limits
-from ..twins.device import DeviceSettings
-from ..twins.learning_settings import LearningSettings
-from ..twins.prosumer import ProsumerSettings
-from .learning import check_learning, learning_of
-from .options import OPTIONAL, OPTIONS, REQUIRED, SINGLE, Option
+from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
+from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
+from .learning import Complain, check_learning
+from .options import SECTIONS, Section, title
+from .settings import ApiSettings, HistorySettings, LimitSettings, NodeConfig, NodeSettings
 
-_PLAIN_PORT, _TLS_PORT = 1883, 8883
-_GREEN, _GREY = 2, 3  # environmental impact (behaviour.md j.3)
+_MOVED = {
+    "learning.history_days": "moved to [history] days",
+    "learning.timezone": "moved to [node] timezone",
+    "learning.predictions_days": "moved to [history] predictions_days",
+}
+Row = dict[str, Any]
 
 
 class ConfigError(Exception):
-    """The file cannot be used; one line a mistake."""
-
-
-@dataclass(frozen=True, slots=True)
-class LimitSettings:
-    """Sizes that are decided at boot."""
-
-    lsas: int
-    properties: int
-    heap_kb: int
-    names: int
-    nodes: int
-    value_bytes: int
-    inbox_frames: int
-    inbox_kb: int
-    promises: int
-    offers: int
-    reaction_ms: int
-    http_requests: int
-
-    def space(self) -> Limits:
-        """Those of the tuple space."""
-        return Limits(
-            lsas=self.lsas,
-            properties=self.properties,
-            heap_bytes=self.heap_kb * 1024,
-            names=self.names,
-            nodes=self.nodes,
-            value_bytes=self.value_bytes,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class NodeConfig:
-    """All a node is told."""
-
-    name: str
-    state_dir: Path
-    seed: int
-    log_level: str
-    limits: LimitSettings
-    inbox: BrokerSettings
-    api_host: str
-    api_port: int
-    neighbours: tuple[NeighbourSettings, ...]
-    buses: tuple[BusSettings, ...]
-    meters: tuple[MeterSettings, ...]
-    relays: tuple[RelaySettings, ...]
-    twins: tuple[tuple[ProsumerSettings, DeviceSettings], ...]
-    learning: LearningSettings | None
-    timezone: str
-    history_days: int
-    predictions_days: int
-
-    def population(self) -> list[tuple[str, Any]]:
-        """Kind and settings of each twin, in the order in which they start."""
-        found: list[tuple[str, Any]] = [(each[1].kind, each) for each in self.twins]
-        if self.learning:
-            found.append(("learning", self.learning))
-        return [*found, ("recorder", None)]
+    """The file cannot be used; one line for each mistake."""
 
 
 def load(path: str | Path) -> NodeConfig:
@@ -98,210 +38,170 @@ def load(path: str | Path) -> NodeConfig:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is no TOML: {error}") from None
+        raise ConfigError(f"{path}: is not valid TOML: {error}") from None
     return build(raw, str(path))
 
 
-def build(raw: dict[str, Any], file: str) -> NodeConfig:
+def build(raw: Row, file: str) -> NodeConfig:
     """Check parsed TOML. Raises ConfigError."""
     mistakes: list[str] = []
 
     def complain(key: str, value: object, reason: str) -> None:
         mistakes.append(f"{file}: {key} = {value!r}: {reason}")
 
-    for section in raw.keys() - OPTIONS.keys():
-        complain(section, "...", f"no such section; there are {', '.join(OPTIONS)}")
-    tables = {section: _tables(section, raw.get(section), complain) for section in OPTIONS}
+    for name in raw.keys() - SECTIONS.keys():
+        complain(name, "...", f"unknown section; the sections are {', '.join(SECTIONS)}")
+    tables = {name: _tables(name, section, raw.get(name), complain) for name, section in SECTIONS.items()}
     if not mistakes:
-        _check_references(tables, complain)
-        check_learning(tables, complain)
+        config = _assembled(tables, complain)
     if mistakes:
         raise ConfigError("\n".join(mistakes))
-    try:
-        return _assemble(tables)
-    except ValueError as error:  # what only the rooms themselves can judge
-        raise ConfigError(f"{file}: {error}") from None
+    return config
 
 
-def _assemble(tables: dict[str, list[dict[str, Any]]]) -> NodeConfig:
-    node, mqtt, api = tables["node"][0], tables["mqtt"][0], tables["api"][0]
+def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
+    """The configuration, after the checks that concern more than one key."""
     limits = LimitSettings(**tables["limits"][0])
-    tls = _tls(tables["tls"][0]) if tables["tls"] else None
-    return NodeConfig(
-        name=node["name"],
-        state_dir=Path(node["state_dir"]),
-        seed=node["seed"],
-        log_level=node["log_level"],
+    history = HistorySettings(**tables["history"][0])
+    tls = TlsSettings(**tables["tls"][0]) if tables["tls"] else None
+    boundary = tuple(BoundarySettings(**row) for row in tables["boundary"])
+    learning = LearningSettings(**tables["learning"][0], boundary=boundary)
+    config = NodeConfig(
+        node=NodeSettings(**tables["node"][0]),
         limits=limits,
-        inbox=BrokerSettings(**mqtt),
-        api_host=api["host"],
-        api_port=api["port"],
-        neighbours=tuple(_neighbour(each, tls) for each in tables["neighbour"]),
-        buses=tuple(BusSettings(**each) for each in tables["bus"]),
-        meters=tuple(MeterSettings(**each) for each in tables["meter"]),
-        relays=tuple(RelaySettings(**each) for each in tables["relay"]),
-        twins=tuple(_twin(each, limits) for each in tables["twin"]),
-        learning=learning_of(tables),
-        timezone=tables["learning"][0]["timezone"],
-        history_days=tables["learning"][0]["history_days"],
-        predictions_days=tables["learning"][0]["predictions_days"],
+        inbox=BrokerSettings(**tables["mqtt"][0]),
+        api=ApiSettings(**tables["api"][0]),
+        history=history,
+        learning=learning if learning.wanted else None,
+        neighbours=tuple(NeighbourSettings(**row, tls=tls) for row in tables["neighbour"]),
+        buses=tuple(BusSettings(**row) for row in tables["bus"]),
+        meters=tuple(MeterSettings(**row) for row in tables["meter"]),
+        relays=tuple(RelaySettings(**row) for row in tables["relay"]),
+        twins=tuple(
+            TwinSettings(**row, promises=limits.promises, offers=limits.offers) for row in tables["twin"]
+        ),
     )
+    _check_names(tables, config, complain)
+    _check_buses(config, complain)
+    _check_twins(config, complain)
+    if limits.value_bytes < table_bytes(limits.promises):
+        reason = f"must be at least {table_bytes(limits.promises)} for limits.promises = {limits.promises}"
+        complain("limits.value_bytes", limits.value_bytes, reason)
+    _check_timezone(config.node.timezone, complain)
+    check_learning(learning, limits, history, complain)
+    return config
 
 
-Complain = Callable[[str, object, str], None]
+# ---- single keys ---------------------------------------------------------------------------------
 
 
-def _tables(section: str, raw: object, complain: Complain) -> list[dict[str, Any]]:
-    if section in SINGLE:
-        if raw is None and section in OPTIONAL:
+def _tables(name: str, section: Section, raw: object, complain: Complain) -> list[Row]:
+    """The values of every table of a section, by key."""
+    if section.repeated:
+        rows = [] if raw is None else raw
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            complain(name, raw, f"must be one or more tables {title(name)}")
             return []
-        if raw is not None and not isinstance(raw, dict):
-            complain(section, raw, f"a table [{section}] is expected")
-            return []
-        return [_values(section, section, raw or {}, complain)]
-    if raw is None:
+        return [_values(section, f"{name}[{i}]", row, complain) for i, row in enumerate(rows)]
+    if raw is None and section.optional:
         return []
-    if not isinstance(raw, list) or not all(isinstance(each, dict) for each in raw):
-        complain(section, raw, f"tables [[{section}]] are expected")
+    if raw is not None and not isinstance(raw, dict):
+        complain(name, raw, f"must be a table {title(name)}")
         return []
-    return [_values(section, f"{section}[{i}]", each, complain) for i, each in enumerate(raw)]
+    return [_values(section, name, raw or {}, complain)]
 
 
-def _values(section: str, where: str, raw: dict[str, Any], complain: Complain) -> dict[str, Any]:
+def _values(section: Section, where: str, raw: Row, complain: Complain) -> Row:
     values = {}
-    known = {option.key: option for option in OPTIONS[section]}
-    for key in raw.keys() - known.keys():
-        complain(f"{where}.{key}", raw[key], f"no such key; there are {', '.join(known)}")
-    for key, option in known.items():
+    options = {option.key: option for option in section.options}
+    for key in raw.keys() - options.keys():
+        reason = _MOVED.get(f"{where}.{key}", f"unknown key; the keys are {', '.join(options)}")
+        complain(f"{where}.{key}", raw[key], reason)
+    for key, option in options.items():
         if key in raw:
-            values[key] = _value(option, f"{where}.{key}", raw[key], complain)
-        elif option.default is REQUIRED:
+            if refusal := option.refusal(raw[key]):
+                complain(f"{where}.{key}", raw[key], refusal)
+            else:
+                values[key] = option.value(raw[key])
+        elif option.required:
             complain(f"{where}.{key}", None, f"is required: {option.meaning}")
         else:
             values[key] = option.default
     return values
 
 
-def _value(option: Option, where: str, raw: Any, complain: Complain) -> Any:
-    value: Any = float(raw) if option.type is float and type(raw) is int else raw
-    if not isinstance(value, option.type) or isinstance(value, bool):
-        complain(where, value, f"{option.type.__name__} expected")
-        return value
-    text = str(value)
-    if option.choices and text not in option.choices:
-        complain(where, value, f"one of {', '.join(option.choices)} expected")
-    elif option.pattern and not re.fullmatch(option.pattern, text):
-        complain(where, value, f"must match {option.pattern}")
-    elif option.default is REQUIRED and not text:
-        complain(where, value, "must not be empty")
-    elif (
-        option.least is not None
-        and option.most is not None
-        and not option.least <= float(text) <= option.most
-    ):
-        complain(where, value, f"must lie in {option.range}")
-    return value
+# ---- more than one key ---------------------------------------------------------------------------
 
 
-def _check_references(tables: dict[str, list[dict[str, Any]]], complain: Complain) -> None:
+def _check_timezone(timezone: str, complain: Complain) -> None:
+    try:
+        civil_minutes(timezone)
+    except (OSError, ValueError, KeyError):
+        complain("node.timezone", timezone, "unknown time zone on this machine")
+
+
+def _check_names(tables: dict[str, list[Row]], config: NodeConfig, complain: Complain) -> None:
     for section, rows in tables.items():
         names = [row["name"] for row in rows if "name" in row]
         for name in {name for name in names if names.count(name) > 1}:
-            complain(f"{section}.name", name, "stands twice")
-    limits = tables["limits"][0]
-    if limits["value_bytes"] < table_bytes(limits["promises"]):
-        needed = table_bytes(limits["promises"])
-        complain("limits.value_bytes", limits["value_bytes"], f"{needed} needed for limits.promises")
-    own = tables["node"][0]["name"]
-    for i, row in enumerate(tables["neighbour"]):
-        if row["name"] == own:
-            complain(f"neighbour[{i}].name", own, "a node is not its own neighbour")
-    for name in {row["name"] for row in tables["meter"]} & {row["name"] for row in tables["relay"]}:
-        complain("relay.name", name, "a meter is called so")
-    for i, row in enumerate(tables["meter"]):
-        if any(
-            (row["bus"], row["address"]) == (other["bus"], other["address"]) for other in tables["meter"][:i]
-        ):
-            complain(f"meter[{i}].address", row["address"], "another meter of that bus has it")
-    buses = {row["name"] for row in tables["bus"]}
-    for section in ("meter", "relay"):
-        for i, row in enumerate(tables[section]):
-            if row["bus"] not in buses:
-                complain(f"{section}[{i}].bus", row["bus"], f"no such bus; there are {sorted(buses)}")
-    inputs = _inputs(tables["meter"], complain)
-    relays = {row["name"] for row in tables["relay"]}
-    for i, row in enumerate(tables["twin"]):
-        _check_twin(f"twin[{i}]", row, inputs, relays, complain)
+            complain(f"{section}.name", name, "duplicate name")
+    for i, neighbour in enumerate(config.neighbours):
+        if neighbour.name == config.name:
+            complain(f"neighbour[{i}].name", config.name, "a node cannot be its own neighbour")
+    for name in {each.name for each in config.meters} & {each.name for each in config.relays}:
+        complain("relay.name", name, "a meter has the same name")
 
 
-def _inputs(meters: list[dict[str, Any]], complain: Complain) -> set[str]:
+def _check_buses(config: NodeConfig, complain: Complain) -> None:
+    buses = {bus.name for bus in config.buses}
+    devices: dict[str, Sequence[MeterSettings | RelaySettings]]
+    devices = {"meter": config.meters, "relay": config.relays}
+    for section, each_of in devices.items():
+        for i, device in enumerate(each_of):
+            if device.bus not in buses:
+                complain(f"{section}[{i}].bus", device.bus, _unknown("bus", buses))
+    taken: set[tuple[str, int]] = set()
+    for i, meter in enumerate(config.meters):
+        if (meter.bus, meter.address) in taken:
+            complain(f"meter[{i}].address", meter.address, "another meter on this bus has the same address")
+        taken.add((meter.bus, meter.address))
+
+
+def _check_twins(config: NodeConfig, complain: Complain) -> None:
+    inputs = _inputs(config, complain)
+    relays = {relay.name for relay in config.relays}
+    for i, twin in enumerate(config.twins):
+        _check_twin(f"twin[{i}]", twin, inputs, relays, complain)
+
+
+def _inputs(config: NodeConfig, complain: Complain) -> set[str]:
     inputs = set()
-    for i, row in enumerate(meters):
+    for i, meter in enumerate(config.meters):
         try:
-            profile = load_profile(row["profile"])
+            profile = load_profile(meter.profile)
         except ProfileError as error:
-            complain(f"meter[{i}].profile", row["profile"], str(error))
+            complain(f"meter[{i}].profile", meter.profile, str(error))
         else:
-            inputs |= {f"{row['name']}.{name}" for name in profile.inputs}
+            inputs |= {f"{meter.name}.{name}" for name in profile.inputs}
     return inputs
 
 
 def _check_twin(
-    where: str, row: dict[str, Any], inputs: set[str], relays: set[str], complain: Complain
+    where: str, twin: TwinSettings, inputs: set[str], relays: set[str], complain: Complain
 ) -> None:
     for key in ("input", "production_input"):
-        if row[key] and row[key] not in inputs:
-            complain(f"{where}.{key}", row[key], f"no such meter input; there are {sorted(inputs)}")
-    if row["relay"] and row["relay"] not in relays:
-        complain(f"{where}.relay", row["relay"], f"no such relay; there are {sorted(relays)}")
-    if row["kind"] == "grid" and not row["capacity_w"]:
-        complain(f"{where}.capacity_w", row["capacity_w"], "a grid connection needs a capacity")
-    if row["kind"] == "both" and not (row["input"] and row["production_input"]):
-        complain(f"{where}.production_input", row["production_input"], "`both` needs two inputs")
-    if row["kind"] == "shiftable" and row["power_w"] <= 0:
-        complain(f"{where}.power_w", row["power_w"], "a shiftable load needs its power")
-    if row["sign"] == 0:
-        complain(f"{where}.sign", 0, "1 or -1 expected")
+        name = getattr(twin, key)
+        if name and name not in inputs:
+            complain(f"{where}.{key}", name, _unknown("meter input", inputs))
+    if twin.relay and twin.relay not in relays:
+        complain(f"{where}.relay", twin.relay, _unknown("relay", relays))
+    if twin.kind == "grid" and not twin.capacity_w:
+        complain(f"{where}.capacity_w", twin.capacity_w, "is required for kind `grid`")
+    if twin.kind == "both" and not (twin.input and twin.production_input):
+        complain(f"{where}.production_input", twin.production_input, "kind `both` needs two inputs")
+    if twin.kind == "shiftable" and twin.power_w <= 0:
+        complain(f"{where}.power_w", twin.power_w, "must be above 0 for kind `shiftable`")
 
 
-def _tls(row: dict[str, Any]) -> TlsSettings:
-    return TlsSettings(row["ca"], row["certificate"], row["key"], row["crl"] or None)
-
-
-def _neighbour(row: dict[str, Any], tls: TlsSettings | None) -> NeighbourSettings:
-    port = row["port"] or (_TLS_PORT if tls else _PLAIN_PORT)
-    return NeighbourSettings(row["name"], BrokerSettings(row["host"], port, row["keepalive_s"], tls))
-
-
-def _twin(row: dict[str, Any], limits: LimitSettings) -> tuple[ProsumerSettings, DeviceSettings]:
-    kind = row["kind"]
-    prosumer = ProsumerSettings(
-        name=row["name"],
-        consumes=kind in ("load", "building", "both", "shiftable"),
-        supplies=kind in ("pv", "building", "both", "grid"),
-        priority=Priority[row["priority"].upper()],
-        partial=row["accepts"] == "partial",
-        tolerance_s=row["tolerance_s"],
-        price=row["price"],
-        impact=row["impact"] or (_GREEN if kind == "pv" else _GREY),
-        producer_policy=row["producer_policy"],
-        consumer_policy=row["consumer_policy"],
-        promises_max=limits.promises,
-        offers_max=limits.offers,
-        contract_s=row["contract_s"],
-        disabled_s=row["disabled_s"],
-    )
-    device = DeviceSettings(
-        kind=kind,
-        input=row["input"],
-        production_input=row["production_input"],
-        sign=row["sign"],
-        power_w=row["power_w"],
-        capacity_w=row["capacity_w"],
-        relay=row["relay"],
-        grace_s=row["meter_grace_s"],
-        run=RunSettings(row["power_w"], row["run_s"], row["within_s"], row["ready_hour"])
-        if kind == "shiftable"
-        else None,
-    )
-    return prosumer, device
+def _unknown(what: str, known: set[str]) -> str:
+    return f"unknown {what}; known: {', '.join(sorted(known)) or 'none'}"

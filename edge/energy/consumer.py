@@ -15,7 +15,6 @@ from .messages import Answer, Contract, Offer, Part, Priority, Request, round_w
 from .policies import ConsumerPolicy, SeenOffer
 from .rules import (
     ALERT_SAID_S,
-    CONTRACT_S,
     CRUMB_RATIO,
     EPSILON_W,
     MARGIN,
@@ -31,15 +30,15 @@ from .rules import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerSettings:
-    """How a consumer asks. `tolerance_s`: how long it goes on asking, 0 for as long as it takes."""
+    """How a consumer asks. `tolerance_s`: how long it repeats a request, 0 for without end."""
 
-    priority: Priority = Priority.LOW
-    partial: bool = False  # takes a part when the whole cannot be had
-    tolerance_s: float = 0.0
-    contract_s: float = CONTRACT_S
-    offers_max: int = 32
+    priority: Priority
+    partial: bool  # accepts a part when the whole is not available
+    tolerance_s: float
+    contract_s: float
+    offers_max: int
 
 
 class Consumer:

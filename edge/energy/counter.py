@@ -33,14 +33,14 @@ from .rules import (
 SetAside = Callable[[str, float], float]  # consumer, now_s -> W
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SupplierSettings:
-    """What a supplier says of its power, and how much it keeps in its book."""
+    """What a supplier states about its power, and how many promises and offers it may have."""
 
-    impact: int = 3
-    price: float = 0.0
-    promises_max: int = 64
-    offers_max: int = 7
+    impact: int
+    price: float
+    promises_max: int
+    offers_max: int
 
 
 class Counter:

@@ -26,7 +26,7 @@ class Stage(StrEnum):
     RUNNING = "running"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """`power_w` for `run_s`, once a day from `ready_hour` (UTC) on, started within `within_s`."""
 

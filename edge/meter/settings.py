@@ -1,63 +1,40 @@
-"""What an operator decides about a bus and the devices on it. A wrong value is refused here, by name."""
+"""The sections `[[bus]]`, `[[meter]]` and `[[relay]]` of a configuration."""
 
-import math
 from dataclasses import dataclass
+from typing import Annotated
+
+from ..option import NAME, OneOf, Within
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BusSettings:
-    """One serial line. `timeout_s` is the silence after a request that counts as no answer."""
+    """A serial line (RS-485) with Modbus RTU devices on it."""
 
-    name: str
-    port: str
-    baud: int = 9600
-    parity: str = "N"
-    stop_bits: int = 1
-    timeout_s: float = 0.5
-
-    def __post_init__(self) -> None:
-        _check(self.name != "", "name", self.name)
-        _check(self.port != "", "port", self.port)
-        _check(300 <= self.baud <= 1_000_000, "baud", self.baud)
-        _check(self.parity in ("N", "E", "O"), "parity", self.parity)
-        _check(self.stop_bits in (1, 2), "stop_bits", self.stop_bits)
-        _check(0.01 <= self.timeout_s <= 5.0, "timeout_s", self.timeout_s)
+    name: Annotated[str, NAME, "name of the serial line"]
+    port: Annotated[str, "its device file, such as /dev/ttyUSB0"]
+    baud: Annotated[int, Within(1200, 115200), "bits per second"] = 9600
+    parity: Annotated[str, OneOf("N", "E", "O"), "parity: none, even or odd"] = "N"
+    stop_bits: Annotated[int, OneOf(1, 2), "number of stop bits"] = 1
+    timeout_s: Annotated[float, Within(0.05, 5.0), "silence after a request that counts as no answer"] = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeterSettings:
-    """One meter: its slave address on the bus and its profile (a shipped name, or the path of a file)."""
+    """A meter on a bus. Its inputs are then called "meter.total", "meter.l1" and so on."""
 
-    name: str
-    bus: str
-    address: int
-    profile: str
-    power_period_s: float = 10.0
-    record_period_s: float = 60.0
-
-    def __post_init__(self) -> None:
-        _check(self.name != "" and "." not in self.name, "name", self.name)
-        _check(1 <= self.address <= 247, "address", self.address)
-        for key in ("power_period_s", "record_period_s"):
-            period_s = getattr(self, key)
-            _check(math.isfinite(period_s) and period_s >= 0.1, key, period_s)
+    name: Annotated[str, NAME, "name of the meter"]
+    bus: Annotated[str, NAME, "the bus it is connected to"]
+    address: Annotated[int, Within(1, 247), "its Modbus address"]
+    profile: Annotated[str, "its register map: the name of a shipped profile, or a file"]
+    power_period_s: Annotated[float, Within(0.05, 3600.0), "time between two readings of power"] = 10.0
+    record_period_s: Annotated[float, Within(0.5, 3600.0), "time between two readings of everything"] = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RelaySettings:
-    """One relay: a coil of a slave on the bus."""
+    """A relay on a bus: one coil of a Modbus device."""
 
-    name: str
-    bus: str
-    address: int
-    coil: int
-
-    def __post_init__(self) -> None:
-        _check(self.name != "", "name", self.name)
-        _check(1 <= self.address <= 247, "address", self.address)
-        _check(0 <= self.coil <= 0xFFFF, "coil", self.coil)
-
-
-def _check(right: bool, key: str, value: object) -> None:
-    if not right:
-        raise ValueError(f"{key} = {value!r} is not allowed")
+    name: Annotated[str, NAME, "name of the relay"]
+    bus: Annotated[str, NAME, "the bus it is connected to"]
+    address: Annotated[int, Within(1, 247), "Modbus address of the relay board"]
+    coil: Annotated[int, Within(0, 65535), "number of its coil"]

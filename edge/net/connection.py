@@ -24,6 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ..clock import Clock
+from .settings import BrokerSettings, TlsSettings
 
 CONNECT_TIMEOUT_S = 3.0
 GOODBYE_S = 0.5
@@ -31,40 +32,6 @@ GOODBYE_S = 0.5
 _WITH_WILL = ReasonCode(PacketTypes.DISCONNECT, identifier=4)  # a planned stop is told like a crash
 
 logger = logging.getLogger("edge.net")
-
-
-@dataclass(frozen=True)
-class TlsSettings:
-    """Files of this node's identity (PEM). The broker's certificate must name the host connected to.
-
-    With `crlfile` it must not be among those that the authority has revoked.
-    """
-
-    cafile: str
-    certfile: str
-    keyfile: str
-    crlfile: str | None = None
-
-
-@dataclass(frozen=True)
-class BrokerSettings:
-    """Where a broker listens. `keepalive_s`: a dead peer is noticed within twice this time.
-
-    Raises ValueError for what no socket can connect to.
-    """
-
-    host: str
-    port: int = 1883
-    keepalive_s: int = 10
-    tls: TlsSettings | None = None
-    username: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.host or not 0 < self.port < 65536:
-            raise ValueError(f"not a broker address: {self.host!r} port {self.port}")
-        self.host.encode("idna")  # UnicodeError, a ValueError, here rather than in the network thread
-        if not 0 < self.keepalive_s < 65536:
-            raise ValueError(f"keepalive of {self.keepalive_s} s")
 
 
 @dataclass(frozen=True)
@@ -225,9 +192,9 @@ def _tls_context(files: TlsSettings) -> ssl.SSLContext:
         Path(file).open("rb").close()  # ssl does not say which file it could not read
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # only our own authority: the system's costs 1.2 MB
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(files.cafile)
-    context.load_cert_chain(files.certfile, files.keyfile)
-    if files.crlfile:
-        context.load_verify_locations(files.crlfile)
+    context.load_verify_locations(files.ca)
+    context.load_cert_chain(files.certificate, files.key)
+    if files.crl:
+        context.load_verify_locations(files.crl)
         context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
     return context

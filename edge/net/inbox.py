@@ -11,8 +11,9 @@ from typing import Any
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from .connection import BrokerSettings, Connection
+from .connection import Connection
 from .links import GONE, HERE, InboxStats, LinkLimits, checked_name, frame_topic, packet_bytes, presence_topic
+from .settings import BrokerSettings
 
 _OVERHEAD_BYTES = 4096  # of a packet over its frame, and of the broker's own words
 

@@ -12,10 +12,11 @@ from functools import partial
 from typing import Any
 
 from ..clock import Clock, SystemClock
-from .connection import BackOff, BrokerSettings, Connection, TlsSettings
+from .connection import BackOff, Connection
 from .inbox import Inbox
 from .links import Changed, Deliver, LinkLimits, LinksStats, checked_name
-from .neighbour import Neighbour, NeighbourSettings
+from .neighbour import Neighbour
+from .settings import BrokerSettings, NeighbourSettings, TlsSettings
 
 __all__ = ["BackOff", "BrokerSettings", "MqttLinks", "NeighbourSettings", "TlsSettings"]
 

@@ -7,24 +7,16 @@ tell the neighbour who comes and goes.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 
 from paho.mqtt.client import MQTTMessageInfo
 
-from .connection import BrokerSettings, Connection
+from .connection import Connection
 from .links import GONE, HERE, LinkLimits, NeighbourStats, frame_topic, packet_bytes, presence_topic
+from .settings import NeighbourSettings
 
 _REPLY_BYTES = 4096  # the most a broker has to say to a client that subscribes to nothing
-
-
-@dataclass(frozen=True)
-class NeighbourSettings:
-    """A node to send to, and the broker that is its inbox."""
-
-    name: str
-    broker: BrokerSettings
 
 
 class Neighbour:

@@ -1,35 +1,19 @@
 """What a meter says about a device, turned into what its twin draws and gives (DESIGN 10).
 
 A reading with an error is undefined: it changes nothing by itself, and when none has come for
-`grace_s` the device counts as drawing and giving nothing.
+`meter_grace_s` the device counts as drawing and giving nothing.
 """
 
 import math
-from dataclasses import dataclass
 
-from ..energy.planner import RunSettings
 from ..energy.rules import MAX_POWER_W
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceSettings:
-    """How a device is metered. Inputs are named "meter.input"; powers in W."""
-
-    kind: str  # load, pv, building, both, grid, shiftable
-    input: str = ""
-    production_input: str = ""
-    sign: int = 1
-    power_w: float = 0.0
-    capacity_w: float = 0.0
-    relay: str = ""
-    grace_s: float = 30.0
-    run: RunSettings | None = None  # of a shiftable load
+from .settings import TwinSettings
 
 
 class Device:
     """The last known powers of one device."""
 
-    def __init__(self, settings: DeviceSettings) -> None:
+    def __init__(self, settings: TwinSettings) -> None:
         self.settings = settings
         self._inputs = {name: 0.0 for name in (settings.input, settings.production_input) if name}
         self._seen_s = dict.fromkeys(self._inputs, -math.inf)
@@ -49,7 +33,7 @@ class Device:
 
     def known(self, now_s: float) -> bool:
         """Whether all its inputs have been read lately; a device without a meter is always known."""
-        return now_s - self._oldest_s <= self.settings.grace_s
+        return now_s - self._oldest_s <= self.settings.meter_grace_s
 
     def powers_w(self, now_s: float) -> tuple[float, float]:
         """(drawn, given) in W, both at least 0."""

@@ -19,11 +19,11 @@ lean_numpy.prepare()  # before anything imports numpy
 from ..energy.rules import EVENT  # noqa: E402
 from ..energy.totals import SUM_OF_TOTALS, TOTAL, Powers, encode_total, read_sum  # noqa: E402
 from ..space.lsa import Aggregation  # noqa: E402
-from .learning_settings import LearningSettings  # noqa: E402
 from .minute import RunningMinute  # noqa: E402
 from .past import PastError, weather_of  # noqa: E402
 from .recorder import LOOK_EVERY_S  # noqa: E402
 from .scope import Prediction, Scope  # noqa: E402
+from .settings import LearningSettings  # noqa: E402
 from .twin import Home, Twin  # noqa: E402
 
 if TYPE_CHECKING:

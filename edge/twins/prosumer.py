@@ -7,7 +7,6 @@ decides about energy, and nothing in `edge/energy` knows of LSAs.
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..energy.consumer import Consumer, ConsumerSettings
@@ -15,7 +14,7 @@ from ..energy.counter import SupplierSettings
 from ..energy.events import EventKind, EventLog
 from ..energy.invariants import violations
 from ..energy.memory import read_contracts, read_promises, written_contracts, written_promises
-from ..energy.messages import Contract, Priority, encode_answers
+from ..energy.messages import Contract, encode_answers
 from ..energy.parsing import lenient, parse_answers, parse_contract, parse_offer, parse_request
 from ..energy.plans import encode_starts, parse_plan
 from ..energy.policies import consumer_policy, producer_policy
@@ -23,8 +22,6 @@ from ..energy.rules import (
     COMPLEMENT,
     CONFIRM,
     CONTRACT,
-    CONTRACT_S,
-    DISABLED_S,
     EVENT,
     OFFER,
     PLAN,
@@ -35,7 +32,8 @@ from ..energy.rules import (
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Bond
-from .device import Device, DeviceSettings
+from .device import Device
+from .settings import TwinSettings
 from .twin import Home, Twin
 
 _read_request = lenient(parse_request)
@@ -52,62 +50,27 @@ Properties = dict[tuple[str, str], tuple[bytes, int]]  # label and addressee: va
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class ProsumerSettings:
-    """What a prosumer twin is told about itself. `supplies` and `consumes` may both be true."""
-
-    name: str
-    consumes: bool = True
-    supplies: bool = False
-    priority: Priority = Priority.LOW
-    partial: bool = False
-    tolerance_s: float = 0.0
-    impact: int = 3  # environmental: 2 for sun, wind, water; 3 for the rest
-    price: float = 0.0
-    producer_policy: str = "prioritisation"
-    consumer_policy: str = "least_distance"
-    promises_max: int = 64
-    offers_max: int = 7
-    contract_s: float = CONTRACT_S
-    disabled_s: float = DISABLED_S
-
-    def of_consumer(self) -> ConsumerSettings:
-        """Those of the consuming side."""
-        return ConsumerSettings(
-            self.priority, self.partial, self.tolerance_s, self.contract_s, 4 * self.offers_max
-        )
-
-    def of_supplier(self) -> SupplierSettings:
-        """Those of the supplying side; offers that find no room in the LSA would block power unseen."""
-        room = _PROPERTIES - _BESIDE_OFFERS["all"] - _BESIDE_OFFERS["supplier"]
-        room -= _BESIDE_OFFERS["consumer"] if self.consumes else 0
-        return SupplierSettings(self.impact, self.price, self.promises_max, min(room, self.offers_max))
-
-
 class ProsumerTwin(Twin):
     """One device on the market of its microgrid."""
 
     kind = "prosumer"
     invariants = 4  # I1 to I4 of docs/energy.md
 
-    def __init__(
-        self, settings: tuple[ProsumerSettings, DeviceSettings], home: Home, rng: random.Random
-    ) -> None:
-        self.settings, device = settings
-        super().__init__(self.settings.name, home)
-        self.device = Device(device)
+    def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
+        super().__init__(settings.name, home)
+        self.settings = settings
+        self.device = Device(settings)
         self.inputs = self.device.inputs
         self._began_s = self._clock.now_s()
         self._next_id = rng.getrandbits(40)
-        own = self.settings
         self.consumer = Consumer(
-            own.of_consumer(), consumer_policy(own.consumer_policy), self._id, self._contract_event
+            _of_consumer(settings), consumer_policy(settings.consumer_policy), self._id, self._contract_event
         )
-        policy = producer_policy(own.producer_policy, rng)
-        self.supplier = Supplier(self.name, own.of_supplier(), policy, rng)
+        policy = producer_policy(settings.producer_policy, rng)
+        self.supplier = Supplier(self.name, _of_supplier(settings), policy, rng)
         wants = [STOP]
-        wants += [REQUEST, CONTRACT, COMPLEMENT, PLAN] if own.supplies else []
-        wants += [OFFER, CONFIRM] if own.consumes else []
+        wants += [REQUEST, CONTRACT, COMPLEMENT, PLAN] if settings.supplies else []
+        wants += [OFFER, CONFIRM] if settings.consumes else []
         self.wants = tuple(wants)
         self.events = EventLog()
         self.disabled_until_s = 0.0
@@ -133,7 +96,7 @@ class ProsumerTwin(Twin):
 
     def second_passed(self) -> None:
         now_s = self._clock.now_s()
-        if not self.device.known(now_s) and now_s - self._began_s > self.device.settings.grace_s:
+        if not self.device.known(now_s) and now_s - self._began_s > self.settings.meter_grace_s:
             self._measure()
 
     def _measure(self) -> None:
@@ -173,8 +136,8 @@ class ProsumerTwin(Twin):
 
     def switch(self, on: bool) -> None:
         """Turn the device on or off, if it has a relay."""
-        if self.device.settings.relay:
-            self.home.switch(self.device.settings.relay, on)
+        if self.settings.relay:
+            self.home.switch(self.settings.relay, on)
 
     @property
     def wake_s(self) -> float:
@@ -357,3 +320,25 @@ class ProsumerTwin(Twin):
         self.events.note(kind, role, power_w, self._clock.now_s())
         if self.handle:
             self.submit(EVENT, self.events.encode(), life_s=_EVENT_LIFE_S, local=True)
+
+
+def _of_consumer(settings: TwinSettings) -> ConsumerSettings:
+    return ConsumerSettings(
+        priority=settings.priority,
+        partial=settings.partial,
+        tolerance_s=settings.tolerance_s,
+        contract_s=settings.contract_s,
+        offers_max=4 * settings.offers,
+    )
+
+
+def _of_supplier(settings: TwinSettings) -> SupplierSettings:
+    """Offers that find no room in the LSA would block power without being seen."""
+    room = _PROPERTIES - _BESIDE_OFFERS["all"] - _BESIDE_OFFERS["supplier"]
+    room -= _BESIDE_OFFERS["consumer"] if settings.consumes else 0
+    return SupplierSettings(
+        impact=settings.environmental_impact,
+        price=settings.price,
+        promises_max=settings.promises,
+        offers_max=min(room, settings.offers),
+    )

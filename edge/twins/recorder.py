@@ -30,8 +30,9 @@ class RecorderTwin(Twin):
         self._next_number: dict[str, int] = {}  # of the events of each local twin
 
     def bonded(self, bond: Bond) -> None:
-        if bond.withdrawn or self._minute_now() is None:
+        if bond.withdrawn:
             return
+        dated = self._minute_now() is not None
         at_s, twin = self._clock.wall_s(), bond.name
         for event in orjson.loads(bond.value()):
             number, due = event["n"], self._next_number.get(twin, 0)
@@ -39,7 +40,8 @@ class RecorderTwin(Twin):
                 self.events += 1
                 self.events_missed += number - due
                 self._next_number[twin] = number + 1
-                self.home.history.note_event(at_s, twin, number, event["kind"], event["role"], event["w"])
+                if dated:
+                    self.home.history.note_event(at_s, twin, number, event["kind"], event["role"], event["w"])
 
     def act(self) -> None:
         """After events."""

@@ -5,21 +5,30 @@ A new kind is one file in this room and one line here.
 
 import random
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from .twin import Factory, Home, Twin
 
-DEVICES = {  # the kinds of [[twin]]
-    "load": "prosumer:ProsumerTwin",
-    "pv": "prosumer:ProsumerTwin",
-    "building": "prosumer:ProsumerTwin",
-    "both": "prosumer:ProsumerTwin",
-    "grid": "prosumer:ProsumerTwin",
-    "shiftable": "shiftable:ShiftableTwin",
+
+class Device(NamedTuple):
+    """A kind of `[[twin]]`: its class, and whether it consumes, supplies, or both."""
+
+    twin: str
+    consumes: bool = False
+    supplies: bool = False
+
+
+DEVICES = {
+    "load": Device("prosumer:ProsumerTwin", consumes=True),
+    "pv": Device("prosumer:ProsumerTwin", supplies=True),
+    "building": Device("prosumer:ProsumerTwin", consumes=True, supplies=True),
+    "both": Device("prosumer:ProsumerTwin", consumes=True, supplies=True),
+    "grid": Device("prosumer:ProsumerTwin", supplies=True),
+    "shiftable": Device("shiftable:ShiftableTwin", consumes=True),
 }
-SERVICES = {  # at most one of each on a node, with a section of its own or none
-    "recorder": "recorder:RecorderTwin",
+SERVICES = {  # at most one of each on a node
     "learning": "learning:LearningTwin",
+    "recorder": "recorder:RecorderTwin",
 }
 
 
@@ -29,7 +38,7 @@ class TwinError(Exception):
 
 def create(kind: str, settings: Any, home: Home, rng: random.Random) -> Twin:
     """A twin of that kind. Raises TwinError."""
-    module, class_name = {**DEVICES, **SERVICES}[kind].split(":")
+    module, class_name = (DEVICES[kind].twin if kind in DEVICES else SERVICES[kind]).split(":")
     try:
         factory: Factory = getattr(import_module(f".{module}", __package__), class_name)
         return factory(settings, home, rng)

@@ -20,8 +20,8 @@ from ..learn.states import StateScale
 from ..learn.terms import HORIZONS_MIN, Array
 from ..learn.weather import Weather
 from ..terms import DAY_MIN, VARIABLES
-from .learning_settings import ScopeSettings
 from .past import PastError, minutes_of
+from .settings import ScopeSettings
 from .twin import Keeper
 
 _WEEK_MIN = 7 * DAY_MIN
@@ -225,13 +225,13 @@ class Scope:
     def _make(self, scale: StateScale) -> Learner:
         asked = self.settings
         settings = LearnerSettings(
-            scale,
-            asked.model,
-            asked.memory_days * DAY_MIN,
-            asked.train_every_min,
-            asked.first_training_min,
-            self._weather,
-            asked.options,
+            scale=scale,
+            model=asked.model,
+            memory_min=asked.memory_days * DAY_MIN,
+            train_every_min=asked.train_every_min,
+            first_training_min=asked.first_training_min,
+            weather=self._weather,
+            options=asked.options,
         )
         return Learner(settings, random.Random(self._seed))
 

@@ -8,8 +8,8 @@ from ..energy.planner import Planner, Stage
 from ..energy.plans import parse_starts
 from ..energy.rules import PLAN, STARTS
 from ..space.agent import Bond
-from .device import DeviceSettings
-from .prosumer import Properties, ProsumerSettings, ProsumerTwin
+from .prosumer import Properties, ProsumerTwin
+from .settings import TwinSettings
 from .twin import Home
 
 _read_starts = lenient(parse_starts)
@@ -18,13 +18,12 @@ _read_starts = lenient(parse_starts)
 class ShiftableTwin(ProsumerTwin):
     """Its device is off until the twin says so; the relay follows the supply."""
 
-    def __init__(
-        self, settings: tuple[ProsumerSettings, DeviceSettings], home: Home, rng: random.Random
-    ) -> None:
+    def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
+        """Raises ValueError for settings of another kind."""
+        if settings.run is None:
+            raise ValueError(f"{settings.name} is of kind {settings.kind}, which has no run")
         super().__init__(settings, home, rng)
-        run = settings[1].run
-        assert run is not None
-        self.planner = Planner(run)
+        self.planner = Planner(settings.run)
         self.wants = (*self.wants, STARTS)
 
     def bonded(self, bond: Bond) -> None:

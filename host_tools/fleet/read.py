@@ -11,8 +11,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from edge.config.check import ConfigError, NodeConfig, build
-from edge.config.options import SINGLE
+from edge.config.check import ConfigError, build
+from edge.config.options import SECTIONS
+from edge.config.settings import NodeConfig
 
 from .errors import FleetError
 from .layout import Layout
@@ -121,7 +122,7 @@ def _node(
 
 def _merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     merged = {**defaults, **own}
-    for section in SINGLE:
+    for section in (name for name, each in SECTIONS.items() if not each.repeated):
         both = defaults.get(section), own.get(section)
         if isinstance(both[0], dict) and isinstance(both[1], dict):
             merged[section] = {**both[0], **both[1]}

@@ -91,8 +91,7 @@ def _has_minutes(number: int, found: Remains, last: Remains | None, new: range) 
 def _civil_minutes(trial: Trial) -> Callable[[float], int]:
     """How the node counts minutes."""
     config = load(trial.folder / f"fleet/{trial.name}/config/node.toml")
-    assert config.learning is not None
-    return civil_minutes(config.learning.timezone)
+    return civil_minutes(config.node.timezone)
 
 
 def _is_whole(trial: Trial, number: int, identity: str) -> None:

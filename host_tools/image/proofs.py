@@ -4,8 +4,8 @@ import re
 import time
 from typing import Any
 
-from edge.config.learning import SCOPES
 from edge.state import SAVE_EVERY_S
+from edge.twins.settings import SCOPES
 
 from .disk import Layout
 from .emulate import Emulator

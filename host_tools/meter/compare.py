@@ -54,7 +54,7 @@ def import_kb(statement: str) -> float:
 def _ours(port: str) -> tuple[Callable[[], Any], Callable[[], None]]:
     from edge.meter.port import SerialPort
 
-    line = SerialPort(BusSettings("compare", port, timeout_s=TIMEOUT_S))
+    line = SerialPort(BusSettings(name="compare", port=port, timeout_s=TIMEOUT_S))
     master = RtuMaster(line, TIMEOUT_S)
     return lambda: master.read_registers(1, FUNCTION, START, COUNT), line.close
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.config.check import NodeConfig
+from edge.config.settings import LimitSettings, NodeConfig
 from edge.energy.supplier import table_bytes
 
 from .topology import parts
 
-_FEW_PROMISES, _MOST_PROMISES = 64, 128
+_MOST_PROMISES = 128
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Cast:
 def cast_of(configs: Sequence[NodeConfig]) -> Cast:
     """All twins of these nodes, in the order of nodes and twins."""
     part_of = parts({config.name: [each.name for each in config.neighbours] for config in configs})
-    rows = [(i, config.name, *settings) for i, config in enumerate(configs) for settings in config.twins]
+    rows = [(i, config.name, twin) for i, config in enumerate(configs) for twin in config.twins]
     return Cast(
         nodes=[config.name for config in configs],
-        names=[f"{name}.{prosumer.name}" for _, name, prosumer, _ in rows],
-        kinds=[device.kind for *_, device in rows],
+        names=[f"{name}.{twin.name}" for _, name, twin in rows],
+        kinds=[twin.kind for *_, twin in rows],
         node_of=np.array([i for i, *_ in rows], dtype=np.int64),
         part_of=np.array([part_of[name] for _, name, *_ in rows], dtype=np.int64),
     )
@@ -46,13 +46,14 @@ def cast_of(configs: Sequence[NodeConfig]) -> Cast:
 def limits_for(twins: list[int]) -> dict[str, int]:
     """`[limits]` of every node, given the number of twins of each: room for the LSAs of all."""
     total, nodes = sum(twins), len(twins)
-    promises = _MOST_PROMISES if total > _FEW_PROMISES else _FEW_PROMISES
+    least = LimitSettings()
+    promises = _MOST_PROMISES if total > least.promises else least.promises
     return {
         "lsas": min(16384, max(64, total + 32)),
         "properties": min(65_000, 8 * total + 256),
-        "heap_kb": min(4000, max(128, total + 64)),
+        "heap_kb": min(4000, max(least.heap_kb, total + 64)),
         "names": min(65_000, 3 * total + 256),
-        "nodes": min(1024, max(32, nodes + 8)),
+        "nodes": min(1024, max(least.nodes, nodes + 8)),
         "promises": promises,
-        "value_bytes": max(8704, table_bytes(promises)),
+        "value_bytes": max(least.value_bytes, table_bytes(promises)),
     }

@@ -51,7 +51,7 @@ def play(job: Job, directory: Path, each_second: Callable[[int], None]) -> Outco
         codes = microgrid.stop()
     recorder.close()
     failed = [f"node {name} did not end well: {code}" for name, code in codes.items() if code != 0]
-    settings = [prosumer for config in configs for prosumer, _ in config.twins]
+    settings = [twin for config in configs for twin in config.twins]
     return _outcome(job, recorder, watch, settings, failed, time.monotonic() - began_s)
 
 

@@ -203,9 +203,9 @@ class World:
         inputs = [twin[key] for twin in twins for key in ("input", "production_input") if twin.get(key)]
         meters = sorted({each.partition(".")[0] for each in inputs})
         raw = {
-            "node": {"name": name, "state_dir": str(Path(self._folder.name) / name)},
+            "node": {"name": name, "state_dir": str(Path(self._folder.name) / name), "timezone": "UTC"},
             "limits": limits,
-            "learning": {"timezone": "UTC", **learning} if learning else {},
+            "learning": dict(learning or {}),
             "neighbour": [{"name": each, "host": "virtual"} for each in neighbours],
             "bus": [{"name": "bus", "port": "virtual"}] if meters else [],
             "meter": [

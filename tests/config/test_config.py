@@ -1,6 +1,7 @@
 """A configuration is right as a whole, or every mistake in it is named."""
 
 import contextlib
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,16 @@ from hypothesis import strategies as st
 from edge.__main__ import main
 from edge.config.budget import budget
 from edge.config.check import ConfigError, build, load
-from edge.config.options import OPTIONS, REQUIRED, SINGLE
-from edge.net.mqtt import TlsSettings
+from edge.config.options import SECTIONS, markdown, title
+from edge.config.settings import HistorySettings
+from edge.energy.messages import Priority
+from edge.energy.planner import RunSettings
+from edge.net.settings import TlsSettings
+from edge.option import OneOf, Within
 
-GYM = Path(__file__).parents[2] / "deploy" / "nodes" / "gym.toml"
+REPOSITORY = Path(__file__).parents[2]
+GYM = REPOSITORY / "deploy" / "nodes" / "gym.toml"
+PAGE = REPOSITORY / "docs" / "configuration.md"
 
 
 def raw(**sections):
@@ -41,23 +48,29 @@ def test_the_shipped_example_is_right():
     ("sections", "named"),
     [
         ({"node": {"state_dir": "s"}}, "node.name = None: is required"),
-        ({"node": {"name": "Gym!", "state_dir": "s"}}, "node.name = 'Gym!': must match"),
+        ({"node": {"name": "Gym!", "state_dir": "s"}}, "node.name = 'Gym!': must be 1 to 32 of a-z"),
         ({"node": {"name": "gym", "state_dir": ""}}, "node.state_dir = '': must not be empty"),
-        ({"limits": {"lsas": 4}}, "limits.lsas = 4: must lie in 8 .. 16,384"),
-        ({"limits": {"lsas": "many"}}, "limits.lsas = 'many': int expected"),
-        ({"limits": {"lsas": True}}, "limits.lsas = True: int expected"),
-        ({"limits": {"lsas": 1.5}}, "limits.lsas = 1.5: int expected"),
-        ({"limit": {}}, "limit = '...': no such section"),
-        ({"limits": {"lsa": 4}}, "limits.lsa = 4: no such key"),
-        ({"limits": {"value_bytes": 256}}, "limits.value_bytes = 256: 8480 needed for limits.promises"),
+        ({"limits": {"lsas": 4}}, "limits.lsas = 4: must be between 8 and 16,384"),
+        ({"limits": {"lsas": "many"}}, "limits.lsas = 'many': must be a whole number"),
+        ({"limits": {"lsas": True}}, "limits.lsas = True: must be a whole number"),
+        ({"limits": {"lsas": 1.5}}, "limits.lsas = 1.5: must be a whole number"),
+        ({"limit": {}}, "limit = '...': unknown section"),
+        ({"limits": {"lsa": 4}}, "limits.lsa = 4: unknown key"),
+        (
+            {"limits": {"value_bytes": 256}},
+            "limits.value_bytes = 256: must be at least 8480 for limits.promises",
+        ),
         ({"tls": {"ca": "c", "certificate": "n"}}, "tls.key = None: is required"),
         ({"tls": {"ca": "", "certificate": "n", "key": "k"}}, "tls.ca = '': must not be empty"),
-        ({"tls": []}, "tls = []: a table [tls] is expected"),
-        ({"mqtt": {"port": 0}}, "mqtt.port = 0: must lie in 1 .. 65,535"),
-        ({"neighbour": [{"name": "gym", "host": "x"}]}, "neighbour[0].name = 'gym': a node is not its own"),
-        ({"neighbour": [{"name": "a", "host": "x"}] * 2}, "neighbour.name = 'a': stands twice"),
-        ({"neighbour": {"name": "a"}}, "tables [[neighbour]] are expected"),
-        ({"bus": [{"name": "b", "port": "p", "parity": "X"}]}, "bus[0].parity = 'X': one of N, E, O"),
+        ({"tls": []}, "tls = []: must be a table [tls]"),
+        ({"mqtt": {"port": 0}}, "mqtt.port = 0: must be between 1 and 65,535"),
+        (
+            {"neighbour": [{"name": "gym", "host": "x"}]},
+            "neighbour[0].name = 'gym': a node cannot be its own",
+        ),
+        ({"neighbour": [{"name": "a", "host": "x"}] * 2}, "neighbour.name = 'a': duplicate name"),
+        ({"neighbour": {"name": "a"}}, "must be one or more tables [[neighbour]]"),
+        ({"bus": [{"name": "b", "port": "p", "parity": "X"}]}, "bus[0].parity = 'X': must be one of N, E, O"),
         ({"meter": [{"name": "m", "bus": "c", "address": 1, "profile": "sdm120"}]}, "meter[0].bus = 'c'"),
         ({"meter": [{"name": "m", "bus": "b", "address": 0, "profile": "sdm120"}]}, "meter[0].address = 0"),
         (
@@ -66,34 +79,74 @@ def test_the_shipped_example_is_right():
         ),
         (
             {"meter": [{"name": n, "bus": "b", "address": 1, "profile": "sdm120"} for n in "mn"]},
-            "another meter",
+            "meter[1].address = 1: another meter",
         ),
-        ({"relay": [{"name": "m", "bus": "b", "address": 2, "coil": 0}]}, "relay.name = 'm': a meter is"),
-        ({"mqtt": {"host": "a" * 70 + ".b"}}, "gym.toml: "),
-        ({"learning": {"node_model": "oracle"}}, "learning.node_model = 'oracle': one of none, persistence"),
-        ({"learning": {"node_options": "cells"}}, "learning.node_options = 'cells': 'cells': name = value"),
-        ({"learning": {"timezone": "Mars/North"}}, "learning.timezone = 'Mars/North': no such time zone"),
-        ({"learning": {"history_days": 3}}, "learning.history_days = 3: at least memory_days = 30"),
+        (
+            {"relay": [{"name": "m", "bus": "b", "address": 2, "coil": 0}]},
+            "relay.name = 'm': a meter has the same name",
+        ),
+        ({"mqtt": {"host": "a" * 70 + ".b"}}, "a.b': must be a host name or an address"),
+        (
+            {"learning": {"node_model": "oracle"}},
+            "learning.node_model = 'oracle': must be one of none, persistence",
+        ),
+        (
+            {"learning": {"node_options": "cells"}},
+            "learning.node_options = 'cells': 'cells' must have the form name = value",
+        ),
+        (
+            {"node": {"name": "a", "state_dir": "s", "timezone": "Mars/North"}},
+            "node.timezone = 'Mars/North': unknown time zone",
+        ),
+        (
+            {"learning": {"node_model": "markov"}, "history": {"days": 3}},
+            "history.days = 3: must be at least learning.memory_days = 30",
+        ),
+        ({"learning": {"history_days": 90}}, "learning.history_days = 90: moved to [history] days"),
+        (
+            {"learning": {"predictions_days": 9}},
+            "learning.predictions_days = 9: moved to [history] predictions_days",
+        ),
         (
             {"learning": {"node_model": "lstm"}, "limits": {"value_bytes": 512, "promises": 1}},
-            "limits.value_bytes = 512: 1024 needed for predictions",
+            "limits.value_bytes = 512: must be at least 1024 for predictions",
         ),
         (
             {"boundary": [{"scope": "node", "variable": "produced", "limits_w": "1 2 2 4 5"}]},
-            "boundary[0].limits_w = '1 2 2 4 5': each must be above the one before",
+            "boundary[0].limits_w = '1 2 2 4 5': each limit must be above the one before",
         ),
-        ({"boundary": [{"scope": "node", "variable": "produced", "limits_w": "1 2"}]}, "must match"),
+        (
+            {"boundary": [{"scope": "node", "variable": "produced", "limits_w": "1 2"}]},
+            "must be five numbers",
+        ),
         (
             {"boundary": [{"scope": "node", "variable": "missing", "limits_w": "1 2 3 4 5"}] * 2},
-            "boundary[1].variable = 'missing': stands twice for node",
+            "boundary[1].variable = 'missing': duplicate for scope node",
         ),
-        ({"twin": [{"name": "t", "kind": "lamp"}]}, "twin[0].kind = 'lamp': one of"),
-        ({"twin": [{"name": "t", "kind": "load", "input": "m.l4"}]}, "twin[0].input = 'm.l4': no such meter"),
-        ({"twin": [{"name": "t", "kind": "load", "relay": "r"}]}, "twin[0].relay = 'r': no such relay"),
+        ({"twin": [{"name": "t", "kind": "lamp"}]}, "twin[0].kind = 'lamp': must be one of"),
+        (
+            {"twin": [{"name": "t", "kind": "load", "input": "m.l4"}]},
+            "twin[0].input = 'm.l4': unknown meter input; known: m.l1",
+        ),
+        (
+            {"twin": [{"name": "t", "kind": "load", "relay": "r"}]},
+            "twin[0].relay = 'r': unknown relay; known: none",
+        ),
         ({"twin": [{"name": "t", "kind": "grid"}]}, "twin[0].capacity_w = 0.0"),
         ({"twin": [{"name": "t", "kind": "both", "input": "m.l1"}]}, "twin[0].production_input = ''"),
-        ({"twin": [{"name": "t", "kind": "load", "sign": 0}]}, "twin[0].sign = 0"),
-        ({"twin": [{"name": "t", "kind": "load", "power_w": float("nan")}]}, "twin[0].power_w = nan"),
+        ({"twin": [{"name": "t", "kind": "load", "sign": 0}]}, "twin[0].sign = 0: must be one of 1, -1"),
+        (
+            {"twin": [{"name": "t", "kind": "load", "power_w": float("nan")}]},
+            "twin[0].power_w = nan: must be a finite number",
+        ),
+        (
+            {"twin": [{"name": "t", "kind": "load", "power_w": float("inf")}]},
+            "power_w = inf: must be a finite",
+        ),
+        (
+            {"twin": [{"name": "t", "kind": "load", "priority": "top"}]},
+            "'top': must be one of low, medium, high",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_file_key_and_value(sections, named):
@@ -109,7 +162,7 @@ def test_with_tls_all_neighbours_are_reached_by_it(given):
     assert [(n.broker.port, n.broker.tls) for n in plain.neighbours] == [(given.get("port", 1883), None)] * 2
     files = {"ca": "ca.crt", "certificate": "node.crt", "key": "node.key"}
     config = build(raw(neighbour=neighbours, tls=files), "gym.toml")
-    tls = TlsSettings("ca.crt", "node.crt", "node.key")
+    tls = TlsSettings(ca="ca.crt", certificate="node.crt", key="node.key")
     assert [(n.broker.port, n.broker.tls) for n in config.neighbours] == [(given.get("port", 8883), tls)] * 2
     assert (config.inbox.port, config.inbox.tls) == (1883, None)
 
@@ -119,13 +172,62 @@ def test_all_mistakes_are_reported_at_once():
     assert len(text.splitlines()) == 3
 
 
-@pytest.mark.parametrize("section", OPTIONS)
+BUS = {"name": "b", "port": "p"}
+METER = {"name": "m", "bus": "b", "address": 1, "profile": "sdm120"}
+RELAY = {"name": "r", "bus": "b", "address": 2, "coil": 0}
+
+
+@pytest.mark.parametrize(
+    ("section", "right", "wrong"),
+    [
+        ("bus", BUS, {"name": ""}),
+        ("bus", BUS, {"port": ""}),
+        ("bus", BUS, {"baud": 0}),
+        ("bus", BUS, {"parity": "X"}),
+        ("bus", BUS, {"stop_bits": 3}),
+        ("bus", BUS, {"timeout_s": 0}),
+        ("bus", BUS, {"timeout_s": float("nan")}),
+        ("meter", METER, {"name": ""}),
+        ("meter", METER, {"name": "a.b"}),
+        ("meter", METER, {"address": 0}),
+        ("meter", METER, {"address": 248}),
+        ("meter", METER, {"power_period_s": 0}),
+        ("meter", METER, {"record_period_s": float("inf")}),
+        ("relay", RELAY, {"name": ""}),
+        ("relay", RELAY, {"address": 0}),
+        ("relay", RELAY, {"coil": 0x10000}),
+        ("neighbour", {"name": "a", "host": "h"}, {"host": ""}),
+        ("neighbour", {"name": "a", "host": "h"}, {"host": "x" * 64}),
+        ("neighbour", {"name": "a", "host": "h"}, {"port": 65536}),
+        ("neighbour", {"name": "a", "host": "h"}, {"keepalive_s": 0}),
+    ],
+)
+def test_a_wrong_value_of_a_device_is_refused_by_its_key(section, right, wrong):
+    build(raw(**{section: [right]}), "gym.toml")
+    (key,) = wrong
+    assert f"{section}[0].{key} = {wrong[key]!r}: must " in mistakes(**{section: [right | wrong]})
+
+
+@pytest.mark.parametrize("wrong", [{"host": ""}, {"host": "x" * 64}, {"port": 65536}, {"keepalive_s": 0}])
+def test_what_no_socket_can_connect_to_is_refused(wrong):
+    (key,) = wrong
+    assert f"mqtt.{key} = {wrong[key]!r}: must be " in mistakes(mqtt=wrong)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
 def test_every_number_has_a_range_that_holds_its_default(section):
-    for option in OPTIONS[section]:
-        if option.type in (int, float):
-            assert option.least is not None
-            assert option.most is not None
-            assert option.default is REQUIRED or option.least <= option.default <= option.most
+    for option in SECTIONS[section].options:
+        assert option.meaning
+        if option.kind in (int, float):
+            assert isinstance(option.mark, Within | OneOf), option.key
+            assert option.required or option.refusal(option.default) == ""
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_default_has_the_type_of_its_key(section):
+    """A default of the wrong type would only be noticed on the node that relies on it."""
+    for option in SECTIONS[section].options:
+        assert option.required or type(option.default) is option.kind
 
 
 values = st.recursive(
@@ -133,17 +235,18 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=6,
 )
-keys = st.sampled_from(sorted({option.key for options in OPTIONS.values() for option in options}))
+keys = st.sampled_from(sorted({option.key for each in SECTIONS.values() for option in each.options}))
 
 
-@given(st.dictionaries(st.sampled_from(sorted(OPTIONS)), values | st.dictionaries(keys, values, max_size=4)))
+@given(st.dictionaries(st.sampled_from(sorted(SECTIONS)), values | st.dictionaries(keys, values, max_size=4)))
 def test_any_tables_are_accepted_or_refused_with_a_message(sections):
     with contextlib.suppress(ConfigError):
         build({**raw(), **sections}, "f")
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"[node", "is no TOML"), (b"\xff\xfe", "is no TOML"), (None, "cannot be read")]
+    ("content", "message"),
+    [(b"[node", "is not valid TOML"), (b"\xff\xfe", "is not valid TOML"), (None, "cannot be read")],
 )
 def test_a_file_that_is_no_configuration_is_named(tmp_path, capsys, content, message):
     path = tmp_path / "node.toml"
@@ -180,7 +283,6 @@ def test_a_learning_section_becomes_settings():
                 "node_options": "cells = 16; rate = 1e-3; inputs = power time",
                 "max_power_w": 6000,
                 "weather": "sky.csv",
-                "timezone": "Europe/Zurich",
             },
             boundary=[{"scope": "node", "variable": "produced", "limits_w": "1 2 3.5 4 5"}],
         ),
@@ -193,9 +295,47 @@ def test_a_learning_section_becomes_settings():
     assert build(raw(), "f").learning is None
 
 
+def test_a_twin_knows_its_sides_its_run_and_its_impact():
+    twins = [
+        {"name": "roof", "kind": "pv"},
+        {"name": "house", "kind": "building", "impact": 7, "accepts": "partial", "priority": "high"},
+        {"name": "wash", "kind": "shiftable", "power_w": 800, "run_s": 60},
+    ]
+    roof, house, wash = build(raw(twin=twins, limits={"promises": 9, "offers": 3}), "f").twins
+    assert [(each.consumes, each.supplies) for each in (roof, house, wash)] == [
+        (False, True),
+        (True, True),
+        (True, False),
+    ]
+    assert [each.environmental_impact for each in (roof, house, wash)] == [2, 7, 3]
+    assert (roof.partial, house.partial, house.priority) == (False, True, Priority.HIGH)
+    assert roof.run is None
+    assert wash.run == RunSettings(power_w=800.0, run_s=60.0, within_s=28800.0, ready_hour=0.0)
+    assert (house.promises, house.offers) == (9, 3)
+
+
+def test_history_is_kept_with_and_without_learning():
+    assert build(raw(), "f").history == HistorySettings(days=100, predictions_days=30)
+    assert build(raw(history={"days": 7}), "f").history.days == 7
+
+
 def test_options_prints_every_key(capsys):
     assert main(["options"]) == 0
     printed = capsys.readouterr().out
-    for section, options in OPTIONS.items():
-        assert (f"[{section}]" if section in SINGLE else f"[[{section}]]") in printed
-        assert all(option.key in printed for option in options)
+    assert max(map(len, printed.splitlines())) <= 100
+    for name, section in SECTIONS.items():
+        assert title(name) in printed
+        assert all(option.key in printed for option in section.options)
+
+
+def test_the_page_of_the_configuration_is_current(capsys):
+    assert main(["options", "--markdown"]) == 0
+    printed = capsys.readouterr().out
+    assert printed == markdown()
+    command = "python -m edge options --markdown > docs/configuration.md"
+    assert PAGE.read_text(encoding="utf-8") == printed, f"the page is out of date; run: {command}"
+
+
+def test_the_example_of_the_page_is_right():
+    example = PAGE.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    assert build(tomllib.loads(example), "f").twins[0].name == "water_heater"

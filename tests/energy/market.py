@@ -11,8 +11,8 @@ from edge.energy.supplier import Supplier
 
 def make_supplier(name="n.p", capacity_w=100.0, seed=0, policy="prioritisation", **settings):
     rng = random.Random(seed)
-    settings = SupplierSettings(**{"promises_max": 16, **settings})
-    supplier = Supplier(name, settings, producer_policy(policy, rng), rng)
+    given = {"impact": 3, "price": 0.0, "promises_max": 16, "offers_max": 7, **settings}
+    supplier = Supplier(name, SupplierSettings(**given), producer_policy(policy, rng), rng)
     supplier.set_capacity(capacity_w)
     return supplier
 
@@ -20,7 +20,15 @@ def make_supplier(name="n.p", capacity_w=100.0, seed=0, policy="prioritisation",
 def make_consumer(policy="least_distance", told=None, **settings):
     numbers = iter(range(1, 10**6))
     tell = (lambda kind, contract: told.append((kind, contract))) if told is not None else lambda *_: None
-    return Consumer(ConsumerSettings(**settings), consumer_policy(policy), lambda: next(numbers), tell)
+    given = {
+        "priority": Priority.LOW,
+        "partial": False,
+        "tolerance_s": 0.0,
+        "contract_s": 3600.0,
+        "offers_max": 32,
+        **settings,
+    }
+    return Consumer(ConsumerSettings(**given), consumer_policy(policy), lambda: next(numbers), tell)
 
 
 def ask(supplier, name="n.c", power_w=50.0, number=1, priority=Priority.LOW, now_s=0.0):

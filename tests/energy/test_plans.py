@@ -133,7 +133,7 @@ def test_an_offered_start_that_nobody_takes_lapses():
 
 
 def planner(within_s=8 * HOUR):
-    made = Planner(RunSettings(800.0, HOUR, within_s, 6.0))
+    made = Planner(RunSettings(power_w=800.0, run_s=HOUR, within_s=within_s, ready_hour=6.0))
     made.step(0.0, MIDNIGHT, False, 1)
     made.step(6 * HOUR, MIDNIGHT + 6 * HOUR, False, 2)
     assert made.stage is Stage.PLANNING
@@ -200,7 +200,7 @@ def test_a_memory_that_was_never_written_is_refused(memory):
 
 
 def test_a_clock_that_is_set_back_does_not_make_todays_run_twice():
-    made = Planner(RunSettings(800.0, HOUR, HOUR, 6.0))
+    made = Planner(RunSettings(power_w=800.0, run_s=HOUR, within_s=HOUR, ready_hour=6.0))
     began = []
     for now_s, hour in ((0, 5.0), (10, 7.0), (20, 4.0), (30, 6.5), (40, 29.0), (50, 31.0)):
         made.stage = Stage.IDLE  # each run is over by then

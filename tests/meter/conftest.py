@@ -29,7 +29,7 @@ class Bench:
         self.adapter = VirtualAdapter(profiles, power, self.clock, random.Random(seed))
         self.adapter.plugged = plugged
         self.readings: list[Reading] = []
-        self.settings = BusSettings("b", "/dev/virtual")
+        self.settings = BusSettings(name="b", port="/dev/virtual")
         self.bus = MeterBus(
             self.settings, meters, relays, self.clock, self.readings.append, self.adapter.open
         )
@@ -62,7 +62,7 @@ def bench() -> type[Bench]:
 
 
 def _meter(name: str = "m1", address: int = 1, profile: str = "sdm120", **periods: float) -> MeterSettings:
-    return MeterSettings(name, "b", address, profile, **periods)
+    return MeterSettings(name=name, bus="b", address=address, profile=profile, **periods)
 
 
 @pytest.fixture

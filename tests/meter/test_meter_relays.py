@@ -5,8 +5,8 @@ import pytest
 from edge.meter import RelaySettings
 from host_tools.meter import Fault
 
-BOILER = RelaySettings("boiler", "b", 9, 3)
-PUMP = RelaySettings("pump", "b", 9, 4)
+BOILER = RelaySettings(name="boiler", bus="b", address=9, coil=3)
+PUMP = RelaySettings(name="pump", bus="b", address=9, coil=4)
 
 
 @pytest.fixture

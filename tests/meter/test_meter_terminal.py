@@ -43,13 +43,13 @@ def simulated():
 @pytest.fixture
 def bus(simulated):
     meters = [
-        MeterSettings("m1", "b", 1, "sdm120", power_period_s=0.1),
-        MeterSettings("m2", "b", 2, "sdm630", power_period_s=0.1),
+        MeterSettings(name="m1", bus="b", address=1, profile="sdm120", power_period_s=0.1),
+        MeterSettings(name="m2", bus="b", address=2, profile="sdm630", power_period_s=0.1),
     ]
     made = MeterBus(
-        BusSettings("b", simulated.port, timeout_s=0.1),
+        BusSettings(name="b", port=simulated.port, timeout_s=0.1),
         meters,
-        [RelaySettings("boiler", "b", 9, 3)],
+        [RelaySettings(name="boiler", bus="b", address=9, coil=3)],
         SystemClock(),
     )
     made.heard = []
@@ -126,9 +126,15 @@ def test_a_relay_is_switched_and_read_back(simulated, bus):
 
 def test_stopping_takes_less_than_two_seconds_even_on_a_dead_line(simulated):
     simulated.inject(1, Fault.SILENT)
-    settings = BusSettings("slow", simulated.port, timeout_s=2.3)
+    settings = BusSettings(name="slow", port=simulated.port, timeout_s=2.3)
     heard = []
-    slow = MeterBus(settings, [MeterSettings("m", "b", 1, "sdm120")], [], SystemClock(), heard.append)
+    slow = MeterBus(
+        settings,
+        [MeterSettings(name="m", bus="b", address=1, profile="sdm120")],
+        [],
+        SystemClock(),
+        heard.append,
+    )
     slow.start()
     until(lambda: simulated.line.asked[1] == 1)
     begun_s = time.monotonic()
@@ -139,7 +145,7 @@ def test_stopping_takes_less_than_two_seconds_even_on_a_dead_line(simulated):
 
 
 def test_a_line_that_hangs_up_is_a_lost_port(simulated, monkeypatch):
-    port = SerialPort(BusSettings("b", simulated.port))
+    port = SerialPort(BusSettings(name="b", port=simulated.port))
     monkeypatch.setattr(os, "readv", lambda descriptor, buffers: 0)  # what a USB adapter does when pulled out
     port.send(memoryview(bytes.fromhex("01040000000271cb")))
     with pytest.raises(PortLost):
@@ -161,9 +167,9 @@ def test_a_bus_can_be_stopped_and_started_again(simulated, bus):
 
 
 def test_a_port_belongs_to_one_bus_alone(simulated):
-    port = SerialPort(BusSettings("b", simulated.port))
+    port = SerialPort(BusSettings(name="b", port=simulated.port))
     with pytest.raises(PortLost):
-        SerialPort(BusSettings("c", simulated.port))
+        SerialPort(BusSettings(name="c", port=simulated.port))
     port.close()
 
 
@@ -173,11 +179,16 @@ def test_the_meters_of_a_node_are_several_buses():
         SimulatedMeter({1: "em24"}, lambda address, now_s: 200.0) as two,
     ):
         clock = SystemClock()
-        first = MeterBus(BusSettings("b1", one.port), [MeterSettings("a", "b1", 1, "sdm120")], [], clock)
+        first = MeterBus(
+            BusSettings(name="b1", port=one.port),
+            [MeterSettings(name="a", bus="b1", address=1, profile="sdm120")],
+            [],
+            clock,
+        )
         second = MeterBus(
-            BusSettings("b2", two.port),
-            [MeterSettings("b", "b2", 1, "em24")],
-            [RelaySettings("pump", "b2", 1, 0)],
+            BusSettings(name="b2", port=two.port),
+            [MeterSettings(name="b", bus="b2", address=1, profile="em24")],
+            [RelaySettings(name="pump", bus="b2", address=1, coil=0)],
             clock,
         )
         meters = SerialMeters([first, second])
@@ -220,7 +231,7 @@ def test_every_register_agrees_with_an_independent_master(name):
     with SimulatedMeter({7: name}, lambda address, now_s: -4321.0, clock=clock) as meter:
         clock.advance_to(5 * 3600)
         profile = load_profile(name)
-        port = SerialPort(BusSettings("b", meter.port))
+        port = SerialPort(BusSettings(name="b", port=meter.port))
         master = RtuMaster(port, 0.5)
         ours = {}
         for block in profile.record_blocks:

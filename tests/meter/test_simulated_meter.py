@@ -94,7 +94,7 @@ def test_faults_befall_as_often_as_ordered():
 
 def test_a_paced_answer_takes_its_time_on_the_wire():
     with SimulatedMeter({1: "sdm630"}, lambda address, now_s: 1.0, baud=9600) as meter:
-        port = SerialPort(BusSettings("b", meter.port))
+        port = SerialPort(BusSettings(name="b", port=meter.port))
         master = RtuMaster(port, 0.5)
         begun_s = time.monotonic()
         master.read_registers(1, 4, 0, 36)

@@ -29,14 +29,12 @@ class Node:
     ) -> None:
         self.frames: list[tuple[str, bytes]] = []
         self.news: list[tuple[str, bool]] = []
-
-        def broker(port: int) -> BrokerSettings:
-            return BrokerSettings("127.0.0.1", port, keepalive_s)
-
-        neighbours = [NeighbourSettings(peer, broker(port)) for peer, port in ports.items()]
-        self.links = MqttLinks(
-            name, broker(inbox_port), neighbours, random.Random(name), limits=limits, back_off=QUICK
-        )
+        inbox = BrokerSettings(port=inbox_port, keepalive_s=keepalive_s)
+        neighbours = [
+            NeighbourSettings(name=peer, host="127.0.0.1", port=port, keepalive_s=keepalive_s)
+            for peer, port in ports.items()
+        ]
+        self.links = MqttLinks(name, inbox, neighbours, random.Random(name), limits=limits, back_off=QUICK)
 
     def start(self) -> "Node":
         self.links.start(lambda *frame: self.frames.append(frame), lambda *news: self.news.append(news))

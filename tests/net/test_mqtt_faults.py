@@ -127,8 +127,9 @@ def test_leaving_does_not_wait_for_a_stalled_broker(grid):
 SENDER = """
 import random, sys, time
 from edge.net.mqtt import BrokerSettings, MqttLinks, NeighbourSettings
-own, other = (BrokerSettings("127.0.0.1", int(port)) for port in sys.argv[1:])
-links = MqttLinks("a", own, [NeighbourSettings("b", other)], random.Random(1))
+own, other = map(int, sys.argv[1:])
+neighbour = NeighbourSettings(name="b", host="127.0.0.1", port=other)
+links = MqttLinks("a", BrokerSettings(port=own), [neighbour], random.Random(1))
 links.start(lambda *_: None, lambda *_: None)
 time.sleep(60)
 """

@@ -85,7 +85,7 @@ def test_what_a_node_gets(site):
     assert config.state_dir == root / "data/edge/state"
     tls = config.neighbours[0].broker.tls
     assert tls is not None
-    assert tls.keyfile == str(root / "data/edge/keys/node.key")
+    assert tls.key == str(root / "data/edge/keys/node.key")
     assert (gym / "config" / "authorized_keys").read_text() == (
         'restrict,pty,port-forwarding,permitopen="127.0.0.1:8080",permitopen="localhost:8080" ' + SSH_KEY
     )
@@ -227,8 +227,8 @@ def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
         ("fleet.toml", FLEET.replace("[op", 'hosts = ["x.local"]\n[op'), "cluster.hosts = 'x.local': a host"),
         ("fleet.toml", FLEET + '[hosts]\ngym = ["a b"]', "hosts.gym = 'a b': a host name"),
         ("fleet.toml", FLEET + '[hosts]\npool = ["a"]', "hosts.pool = ('a',): no such node"),
-        ("fleet.toml", FLEET + "[limits]\nlsas = 1", "limits.lsas = 1: must lie in"),
-        ("fleet.toml", FLEET + "[limit]\nlsas = 1", "limit = '...': no such section"),
+        ("fleet.toml", FLEET + "[limits]\nlsas = 1", "limits.lsas = 1: must be between"),
+        ("fleet.toml", FLEET + "[limit]\nlsas = 1", "limit = '...': unknown section"),
         ("fleet.toml", FLEET + '[node]\nname = "gym"', "node.name = 'gym': every node has its own"),
         ("fleet.toml", FLEET + '[tls]\nca = "x"', "tls = '...': provisioning writes"),
         ("fleet.toml", "cluster = 3\n" + FLEET[FLEET.index("[op") :], "cluster = 3: a table"),
@@ -236,8 +236,8 @@ def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
         ("nodes/gym.toml", NODE.replace("gym", "pool"), "node.name = 'pool': the file is that of gym"),
         ("nodes/gym.toml", NODE + '[mqtt]\nhost = "0.0.0.0"', "mqtt.host = '0.0.0.0': only loopback"),
         ("nodes/gym.toml", NODE + '[api]\nhost = "gym.local"', "api.host = 'gym.local': only loopback"),
-        ("nodes/gym.toml", NODE + "[limits]\nlsas = 1", "limits.lsas = 1: must lie in"),
-        ("nodes/gym.toml", "node = 3", "node = 3: a table [node] is expected"),
+        ("nodes/gym.toml", NODE + "[limits]\nlsas = 1", "limits.lsas = 1: must be between"),
+        ("nodes/gym.toml", "node = 3", "node = 3: must be a table [node]"),
         ("nodes/gym.toml", NODE + '[tls]\nca = "x"', "tls = '...': provisioning writes"),
         (
             "nodes/gym.toml",

@@ -1,0 +1,128 @@
+"""The sections that concern the whole node, and the configuration that all sections together make."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from ..meter.settings import BusSettings, MeterSettings, RelaySettings
+from ..net.settings import BrokerSettings, NeighbourSettings
+from ..option import NAME_OF_NODE, OneOf, Within
+from ..space.tuplespace import Limits
+from ..twins.settings import LearningSettings, TwinSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSettings:
+    """The node itself."""
+
+    name: Annotated[str, NAME_OF_NODE, "name of this node, unique in its microgrid"]
+    state_dir: Annotated[Path, "folder for everything that must survive a restart"]
+    seed: Annotated[int, Within(0, 2**53), "seed of the random generator; 0: chosen by the system"] = 0
+    log_level: Annotated[
+        str, OneOf("debug", "info", "warning", "error"), "least severe messages in the log"
+    ] = "info"
+    timezone: Annotated[str, "time zone, such as Europe/Zurich; empty: that of the system"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """Sizes that are fixed when the node starts, and with them its memory."""
+
+    lsas: Annotated[int, Within(8, 16384), "LSAs in the tuple space, local and remote"] = 256
+    properties: Annotated[int, Within(16, 65000), "properties of all LSAs"] = 1024
+    heap_kb: Annotated[int, Within(4, 4000), "memory for the values of properties, in kB"] = 128
+    names: Annotated[int, Within(64, 65000), "different names of agents and addressees"] = 640
+    nodes: Annotated[int, Within(2, 1024), "nodes of the microgrid that are remembered"] = 32
+    value_bytes: Annotated[
+        int, Within(256, 16384), "longest value of a property; it must hold the answers to all promises"
+    ] = 8704
+    inbox_frames: Annotated[
+        int, Within(8, 65536), "received frames that may wait; beyond it the oldest is dropped"
+    ] = 256
+    inbox_kb: Annotated[int, Within(64, 16384), "size of the frames that may wait, in kB"] = 512
+    promises: Annotated[int, Within(1, 128), "consumers that one twin supplies at the same time"] = 64
+    offers: Annotated[int, Within(1, 7), "open offers of one twin; at most 5 if it also consumes"] = 7
+    reaction_ms: Annotated[int, Within(1, 1000), "shortest time between two reactions"] = 20
+    http_requests: Annotated[int, Within(1, 32), "HTTP requests answered at the same time"] = 4
+
+    def space(self) -> Limits:
+        """The limits of the tuple space."""
+        return Limits(
+            lsas=self.lsas,
+            properties=self.properties,
+            heap_bytes=self.heap_kb * 1024,
+            names=self.names,
+            nodes=self.nodes,
+            value_bytes=self.value_bytes,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """The HTTP server of the node."""
+
+    host: Annotated[str, "address at which the HTTP server listens"] = "127.0.0.1"
+    port: Annotated[int, Within(0, 65535), "port of the HTTP server; 0: no HTTP server"] = 8080
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySettings:
+    """What is kept on disk, and for how long."""
+
+    days: Annotated[int, Within(1, 3660), "days of minutes"] = 100
+    predictions_days: Annotated[int, Within(1, 3660), "days of predictions"] = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeConfig:
+    """A whole configuration, checked. `learning` is None when no scope has a model."""
+
+    node: NodeSettings
+    limits: LimitSettings
+    inbox: BrokerSettings
+    api: ApiSettings
+    history: HistorySettings
+    learning: LearningSettings | None
+    neighbours: tuple[NeighbourSettings, ...]
+    buses: tuple[BusSettings, ...]
+    meters: tuple[MeterSettings, ...]
+    relays: tuple[RelaySettings, ...]
+    twins: tuple[TwinSettings, ...]
+
+    def population(self) -> Iterator[tuple[str, Any]]:
+        """Kind and settings of each twin of the node, in the order in which they start."""
+        yield from ((twin.kind, twin) for twin in self.twins)
+        if self.learning:
+            yield "learning", self.learning
+        yield "recorder", None
+
+    @property
+    def name(self) -> str:
+        """The name of the node."""
+        return self.node.name
+
+    @property
+    def state_dir(self) -> Path:
+        """The folder for everything that must survive a restart."""
+        return self.node.state_dir
+
+    @property
+    def seed(self) -> int:
+        """The seed of the random generator."""
+        return self.node.seed
+
+    @property
+    def log_level(self) -> str:
+        """The least severe messages in the log."""
+        return self.node.log_level
+
+    @property
+    def api_host(self) -> str:
+        """The address of the HTTP server."""
+        return self.api.host
+
+    @property
+    def api_port(self) -> int:
+        """The port of the HTTP server; 0 without one."""
+        return self.api.port

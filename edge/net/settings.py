@@ -1,0 +1,62 @@
+"""The sections `[mqtt]`, `[[neighbour]]` and `[tls]` of a configuration."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from ..option import NAME_OF_NODE, Within
+
+PLAIN_PORT, TLS_PORT = 1883, 8883  # registered for MQTT
+
+
+class _HostName:
+    """What the resolver can be asked for; found out here rather than in the network thread."""
+
+    words = "a host name or an address"
+
+    def allows(self, value: Any) -> bool:
+        try:
+            return bool(value.encode("idna"))
+        except UnicodeError:
+            return False
+
+
+_Keepalive = Annotated[int, Within(5, 3600), "seconds of silence after which the link counts as dead"]
+_KEEPALIVE_S = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """Identity of this node for links with TLS. Without this section links are not encrypted."""
+
+    ca: Annotated[str, "file with the certificate of the cluster's own authority (PEM)"]
+    certificate: Annotated[str, "file with the certificate of this node"]
+    key: Annotated[str, "file with the private key of this node"]
+    crl: Annotated[str, "file with the revoked certificates; empty: none are revoked"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSettings:
+    """The node's own MQTT broker, to which its neighbours send."""
+
+    host: Annotated[str, _HostName(), "address of the broker"] = "127.0.0.1"
+    port: Annotated[int, Within(1, 65535), "port of the broker"] = PLAIN_PORT
+    keepalive_s: _Keepalive = _KEEPALIVE_S
+    tls: TlsSettings | None = None
+    username: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighbourSettings:
+    """A direct neighbour, to whose broker this node sends."""
+
+    name: Annotated[str, NAME_OF_NODE, "name of the neighbour node"]
+    host: Annotated[str, _HostName(), "address of its broker"]
+    port: Annotated[int, Within(0, 65535), "port of its broker; 0: 8883 with [tls], otherwise 1883"] = 0
+    keepalive_s: _Keepalive = _KEEPALIVE_S
+    tls: TlsSettings | None = None  # as in [tls]
+
+    @property
+    def broker(self) -> BrokerSettings:
+        """Its broker, as a client sees it."""
+        port = self.port or (TLS_PORT if self.tls else PLAIN_PORT)
+        return BrokerSettings(host=self.host, port=port, keepalive_s=self.keepalive_s, tls=self.tls)
