@@ -53,7 +53,7 @@ class Twin(TypedDict):
     validated_across: Annotated[int, "of them with a supplier on another node"]
     shed: Annotated[int, "supplies stopped because production fell"]
     interrupted: Annotated[int, "supplies stopped for a request of higher priority"]
-    events: int
+    events: Annotated[int, "since the start"]
     refused_messages: Annotated[int, "invalid messages of other twins"]
 
 
