@@ -77,7 +77,7 @@ class Contract(TypedDict):
 class Promise(TypedDict):
     supplier: str
     consumer: str
-    state: str
+    state: Annotated[str, "offered, pending (confirmed, not validated yet) or valid"]
     id: int
     revision: int
     power_w: float

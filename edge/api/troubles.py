@@ -50,10 +50,10 @@ def troubles(node: "Node") -> Iterator[Trouble]:
 def _of_links(node: "Node") -> Iterator[Trouble]:
     links = node.links.stats()
     if not links["inbox"]["connected"]:
-        yield Trouble("broker_unreachable", "broker", "its own broker is out of reach")
+        yield Trouble("broker_unreachable", "broker", "its own broker cannot be reached")
     for name, link in links["neighbours"].items():
         if not link["connected"]:
-            yield Trouble("neighbour_unreachable", name, f"neighbour {name} is out of reach")
+            yield Trouble("neighbour_unreachable", name, f"neighbour {name} cannot be reached")
 
 
 def _of_meters(node: "Node") -> Iterator[Trouble]:
@@ -65,7 +65,7 @@ def _of_meters(node: "Node") -> Iterator[Trouble]:
         for meter in bus["meters"]:
             if meter["failures_in_a_row"]:
                 device = meter["device"]
-                yield Trouble("meter_failing", device, f"meter {device} does not answer as it should")
+                yield Trouble("meter_failing", device, f"meter {device} does not answer correctly")
 
 
 def _of_twins(node: "Node") -> Iterator[Trouble]:

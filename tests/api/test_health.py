@@ -1,12 +1,24 @@
 """Health: troubles as data, and the codes that programs go by."""
 
+import json
+import random
+
+import orjson
 import pytest
+from answer_schema import faults
 from asked_node import AskedNode
 
 import edge
-from edge.api.health import health, status_line
+from edge.api.health import Health, health, status_line
 from edge.api.source import Source
 from edge.api.troubles import CODES, troubles
+from edge.clock import SystemClock
+from edge.meter.bus import MeterBus
+from edge.meter.meters import SerialMeters
+from edge.meter.settings import BusSettings, MeterSettings, RelaySettings
+from edge.net.connection import BrokerSettings
+from edge.net.mqtt import MqttLinks
+from edge.net.neighbour import NeighbourSettings
 from host_tools.world.world import World
 
 
@@ -48,10 +60,10 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node, "invariants_broken", 1)
     monkeypatch.setattr(node, "last_violation", "I2 n1.pv holds 3 contracts")
     assert found(node) == {
-        ("broker_unreachable", "broker"): "its own broker is out of reach",
-        ("neighbour_unreachable", "n2"): "neighbour n2 is out of reach",
+        ("broker_unreachable", "broker"): "its own broker cannot be reached",
+        ("neighbour_unreachable", "n2"): "neighbour n2 cannot be reached",
         ("bus_closed", "rs485"): "bus rs485 cannot be opened: /dev/ttyNONE",
-        ("meter_failing", "m1"): "meter m1 does not answer as it should",
+        ("meter_failing", "m1"): "meter m1 does not answer correctly",
         ("state_not_written", "state"): "its state cannot be written",
         ("history_not_written", "history"): "its history cannot be written",
         ("learning_failed", "n1.learning"): "learning of the node failed: ValueError: no",
@@ -71,3 +83,24 @@ def test_codes_are_short_words_and_explained():
 
 def test_the_status_line_says_what_the_node_does(node):
     assert status_line(node) == "n1: 0 twins, 1 of 1 neighbours in reach"
+
+
+def test_meters_and_links_of_a_real_node_are_what_the_schema_says(node, tmp_path):
+    clock = SystemClock()
+    bus = MeterBus(
+        BusSettings("rs485", str(tmp_path / "ttyNONE")),
+        [MeterSettings("m1", "rs485", 1, "sdm120")],
+        [RelaySettings("r1", "rs485", 2, 0)],
+        clock,
+    )
+    node.meters = SerialMeters([bus])
+    broker = BrokerSettings("127.0.0.1")
+    node.links = MqttLinks("n1", broker, [NeighbourSettings("n2", broker)], random.Random(1))
+    answer = json.loads(orjson.dumps(health(Source(AskedNode(node)))))
+    assert faults(answer, Health) == []
+    assert len(answer["meters"][0]["relays"]) == len(answer["meters"][0]["meters"]) == 1
+    assert [each["code"] for each in answer["troubles"]] == [
+        "broker_unreachable",
+        "neighbour_unreachable",
+        "bus_closed",
+    ]
