@@ -98,7 +98,8 @@ def _run(path: Path) -> int:
     config = _load(path)
     if config is None:
         return WRONG
-    from .api import views, views_learning
+    from .api.health import status_line
+    from .api.routes import Api
     from .api.server import ApiError, ApiServer
     from .meter.bus import MeterBus
     from .meter.meters import SerialMeters
@@ -138,23 +139,12 @@ def _run(path: Path) -> int:
     except TwinError as error:
         log.error("%s: %s", path, error)
         return CANNOT_START
-    runtime = Runtime(node, clock, lambda: manager.alive(views.status_line(node)))
-    queries = {
-        "/health": lambda _: (
-            runtime.ask(views.health)
-            | {"dropped": runtime.dropped, "failures": runtime.failures, "release": release}
-        ),
-        "/node": lambda _: runtime.ask(views.overview),
-        "/twins": lambda _: runtime.ask(views.twins),
-        "/contracts": lambda _: runtime.ask(views.contracts),
-        "/learning": lambda _: runtime.ask(lambda _: views_learning.learning(runtime)),
-        "/predictions": lambda asked: views_learning.predictions(runtime, asked),
-        "/scores": lambda asked: views_learning.scores(runtime, asked),
-    }
+    runtime = Runtime(node, clock, lambda: manager.alive(status_line(node)))
     api = None
     if config.api_port:
         try:
-            api = ApiServer(config.api_host, config.api_port, queries, config.limits.http_requests)
+            answers = Api(runtime, release)
+            api = ApiServer(config.api_host, config.api_port, answers, config.limits.http_requests)
         except ApiError as error:
             log.error("%s", error)
             return CANNOT_START

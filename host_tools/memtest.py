@@ -273,7 +273,8 @@ def _not_well(outcome: Outcome) -> list[str]:
         return ["the node did not answer at the end"]
     failures = []
     if outcome.health["status"] != "ok":
-        failures.append(f"the node was not well: {'; '.join(outcome.health['troubles'])}")
+        troubles = "; ".join(each["text"] for each in outcome.health["troubles"])
+        failures.append(f"the node was not well: {troubles}")
     if not outcome.validated:
         failures.append("the node validated no contract: it did nothing that could need memory")
     return failures

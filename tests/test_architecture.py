@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "meter": set(),
     "history": set(),
     "twins": {"space", "energy", "learn"},  # of them only the learning twin learns, see below
-    "api": {"history", "learn", "node", "service", "twins"},
+    "api": {"history", "learn", "node", "twins"},
     "config": {"energy", "learn", "meter", "net", "space", "twins"},
     "service": {"api", "history", "meter", "net", "node", "config", "twins"},
 }
@@ -106,7 +106,7 @@ def test_every_room_has_rules():
 def test_only_the_learning_twin_brings_numpy_into_a_node():
     """All others may know the words and the names of models, which cost nothing."""
     cheap = {"edge.learn.terms", "edge.learn.registry"}
-    learned = {"scope.py", "learning.py", "past.py", "hindsight.py"}
+    learned = {"scope.py", "learning.py", "past.py", "reconcile.py"}
     wrong = [
         f"{path.relative_to(REPOSITORY)} imports {module}"
         for path in modules()
@@ -120,7 +120,7 @@ def test_only_the_learning_twin_brings_numpy_into_a_node():
 @pytest.mark.parametrize("module", ["numpy", "tflite_runtime", "asyncio", "rich", "yaml"])
 def test_a_node_without_learning_does_not_pay_for(module):
     code = (
-        "import sys, edge.__main__, edge.node, edge.service.runtime, edge.api.views, edge.net.mqtt, "
+        "import sys, edge.__main__, edge.node, edge.service.runtime, edge.api.routes, edge.net.mqtt, "
         f"edge.api.server, edge.meter.bus, edge.config.check; sys.exit({module!r} in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=REPOSITORY).returncode == 0

@@ -1,1 +1,4 @@
-"""The doors of a node for people and programs on the same machine: HTTP and JSON."""
+"""The HTTP interface of a node: one table of routes, the views that answer them, and the server.
+
+A new route is one entry in `routes.py` and the view that it names.
+"""

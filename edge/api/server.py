@@ -1,19 +1,20 @@
-"""The HTTP server of a node: a few GET endpoints with JSON answers, on loopback unless told otherwise.
+"""The HTTP server of a node: JSON answers, on loopback unless configured otherwise.
 
 `http.server` of the standard library costs 0.7 MB here because paho has paid for most of it; microdot
 and its like would bring asyncio (measured on x86-64, CPython 3.11, RSS after import).
 """
 
+import logging
 import threading
-from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from socket import socket
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 
-Query = Callable[[Mapping[str, str]], Any]  # of the parameters after the question mark
+from .routes import Answer, Api
+
+log = logging.getLogger("edge.api")
 _SLOW_CLIENT_S = 5.0
 
 
@@ -21,16 +22,12 @@ class ApiError(OSError):
     """The server cannot listen."""
 
 
-class BadRequest(ValueError):
-    """The parameters of a request cannot be used; the message says which and why."""
-
-
 class ApiServer:
-    """Answers `GET path?name=value` with what the query of that path gives, in at most `most` threads."""
+    """Answers requests in at most `most` threads; a request beyond them is closed unanswered."""
 
-    def __init__(self, host: str, port: int, queries: Mapping[str, Query], most: int) -> None:
+    def __init__(self, host: str, port: int, api: Api, most: int) -> None:
         """Raises ApiError when the address cannot be listened on."""
-        handler = type("Handler", (_Handler,), {"queries": queries})
+        handler = type("Handler", (_Handler,), {"api": api})
         try:
             self._server = _Server((host, port), handler, most)
         except OSError as error:
@@ -47,7 +44,7 @@ class ApiServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stop answering and close the port."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -63,7 +60,12 @@ class _Server(HTTPServer):
         if not self._places.acquire(blocking=False):
             self.shutdown_request(request)
             return
-        threading.Thread(target=self._serve, args=(request, client_address), daemon=True).start()
+        try:
+            threading.Thread(target=self._serve, args=(request, client_address), daemon=True).start()
+        except RuntimeError as error:  # the system has no thread to give
+            self._places.release()
+            self.shutdown_request(request)
+            log.warning("a request was turned away: %s", error)
 
     def _serve(self, request: socket, client_address: Any) -> None:
         try:
@@ -76,33 +78,30 @@ class _Server(HTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    queries: Mapping[str, Query] = {}
+    api: Api
     timeout = _SLOW_CLIENT_S
     server_version = "edge"
     sys_version = ""
 
     def do_GET(self) -> None:
-        path, _, parameters = self.path.partition("?")
-        query = self.queries.get(path)
-        if query is None:
-            self._answer(404, {"error": f"no such path; there are {', '.join(self.queries)}"})
-            return
-        try:
-            answer = query(dict(parse_qsl(parameters)))
-        except BadRequest as error:
-            self._answer(400, {"error": str(error)})
-        except Exception as error:  # a client must learn that the node is ill
-            self._answer(503, {"error": f"{type(error).__name__}: {error}"})
-        else:
-            self._answer(200, answer)
+        self._send(self.api.answer(self.command, self.path))
 
-    def _answer(self, status: int, content: Any) -> None:
-        body = orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS)
-        self.send_response(status)
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 - names of http.server
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """A request that could not be read, or has a method that HTTP does not know."""
+        self._send(Answer(code, {"error": message or self.responses[code][0]}))
+
+    def _send(self, answer: Answer) -> None:
+        body = orjson.dumps(answer.content, option=orjson.OPT_NON_STR_KEYS)
+        self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        if answer.allow:
+            self.send_header("Allow", answer.allow)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        pass  # requests are no news
+        pass  # the log is for what goes wrong

@@ -32,7 +32,7 @@ def refuses_a_broken_version(trial: Trial, machine: Emulator) -> str:
     """A version that cannot start is undone by the node itself."""
     before = _running(trial, machine)
     began_s = time.monotonic()
-    code, said = _deploy(trial, _version(trial, "broken", "views.py", "\nraise RuntimeError\n"))
+    code, said = _deploy(trial, _version(trial, "broken", "api/health.py", "\nraise RuntimeError\n"))
     seconds = time.monotonic() - began_s
     after = _running(trial, machine)
     if code != _WENT_BACK or after != before:

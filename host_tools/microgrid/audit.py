@@ -44,7 +44,8 @@ class Audit:
         for health in healths:
             self.checked += health["invariants_checked"]
             if health["invariants_broken"]:
-                self.broken.append(f"{health['node']}: {'; '.join(health['troubles'])}")
+                troubles = "; ".join(each["text"] for each in health["troubles"])
+                self.broken.append(f"{health['node']}: {troubles}")
         return self.checked, len(self.broken)
 
     def _one_contract_a_consumer(self, consumed: list[dict[str, Any]]) -> None:

@@ -1,9 +1,9 @@
-"""How well the nodes of a simulated microgrid foretold their states: the mean over all of them."""
+"""How well the nodes of a simulated microgrid predicted their states: the mean over all of them."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from edge.api.hindsight import scores
+from edge.api.reconcile import scores
 from edge.learn.terms import HORIZONS_MIN
 from edge.node import Node
 from edge.terms import VARIABLES

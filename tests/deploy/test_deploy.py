@@ -107,9 +107,9 @@ def test_a_first_deployment_a_second_that_does_nothing_and_a_changed_version(nod
     tell(capsys, f"changed version over loopback: {seconds:.1f} s")
 
 
-DOES_NOT_START = append("views.py", "\nraise RuntimeError('broken on purpose')\n")
+DOES_NOT_START = append("api/health.py", "\nraise RuntimeError('broken on purpose')\n")
 STARTS_BUT_IS_UNWELL = append(
-    "views.py", "\n\ndef health(node: Node) -> dict[str, Any]:\n    raise RuntimeError\n"
+    "api/health.py", "\n\ndef health(source: Source) -> Health:\n    raise RuntimeError\n"
 )
 
 

@@ -47,6 +47,10 @@ def served(building):
     return total["requested_w"] > 0 and total["missing_w"] == 0
 
 
+def troubles(building):
+    return "; ".join(each["text"] for each in building.ask("/health")["troubles"])
+
+
 @pytest.fixture
 def microgrid(tmp_path):
     with Microgrid(plans(), tmp_path, Pace(power_period_s=0.5)) as microgrid:
@@ -85,16 +89,12 @@ def test_an_unplugged_meter_is_undefined_reported_and_taken_up_again(microgrid):
     gym = microgrid.buildings[2]
     wait_for(lambda: served(gym), 20, "the gym is served")
     gym.meter.unplug()
-    wait_for(
-        lambda: any("rs485" in each for each in gym.ask("/health")["troubles"]), 10, "the bus is reported"
-    )
+    wait_for(lambda: "bus rs485" in troubles(gym), 10, "the bus is reported")
     wait_for(lambda: gym.ask("/node")["total"]["requested_w"] == 0, 10, "its load counts as gone")
     gym.meter.replug()
     wait_for(lambda: served(gym), 20, "the gym is served again")
     gym.meter.inject(1, Fault.BAD_CRC)
-    wait_for(
-        lambda: any("meter m1" in each for each in gym.ask("/health")["troubles"]), 10, "bad answers show"
-    )
+    wait_for(lambda: "meter m1" in troubles(gym), 10, "bad answers show")
     assert gym.ask("/health")["readings_undefined"] > 0
 
 
@@ -130,7 +130,7 @@ def test_a_broker_that_is_down_at_start_is_waited_for(tmp_path):
         building.configure({}, {})
         building.start_node()
         microgrid.wait_until_up()
-        wait_for(lambda: "broker" in str(building.ask("/health")["troubles"]), 5, "the broker is missed")
+        wait_for(lambda: "broker" in troubles(building), 5, "the broker is missed")
         wait_for(lambda: served(building), 10, "twins of one node trade without any broker")
         building.broker.start()
         wait_for(lambda: building.ask("/health")["status"] == "ok", 10, "the broker is found")
@@ -148,7 +148,7 @@ def test_an_absent_serial_port_is_reported_and_the_node_lives(tmp_path):
         building.config.write_text(text.replace(building.meter.port, str(tmp_path / "ttyNONE")))
         building.start_node()
         microgrid.wait_until_up()
-        wait_for(lambda: "ttyNONE" in str(building.ask("/health")["troubles"]), 10, "the port is named")
+        wait_for(lambda: "ttyNONE" in troubles(building), 10, "the port is named")
     finally:
         assert microgrid.stop()["gym"] == 0
 
@@ -184,9 +184,7 @@ def test_a_state_that_cannot_be_written_is_reported_and_the_node_trades_on(tmp_p
     for slot in SLOTS:
         (building.directory / "state" / slot).mkdir(parents=True)
     with microgrid:
-        wait_for(
-            lambda: "state cannot be written" in str(building.ask("/health")["troubles"]), 15, "it is said"
-        )
+        wait_for(lambda: "state cannot be written" in troubles(building), 15, "it is said")
         wait_for(lambda: served(building), 10, "it trades all the same")
         assert "Is a directory" in building.log_tail()
 

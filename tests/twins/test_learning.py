@@ -1,4 +1,4 @@
-"""Nodes that learn, under a virtual clock: totals, minutes, predictions, restarts, what they show."""
+"""Nodes that learn, under a virtual clock: totals, minutes, predictions, restarts."""
 
 import json
 import sqlite3
@@ -6,9 +6,7 @@ import sqlite3
 import numpy as np
 import pytest
 
-from edge.api import views
 from edge.learn.terms import HORIZONS_MIN
-from edge.service.runtime import Runtime
 from edge.terms import VARIABLES
 from edge.twins.learning import PRED
 from edge.twins.registry import TwinError
@@ -320,53 +318,3 @@ def test_options_that_no_model_knows_stop_the_start_with_a_reason(world):
     world.add("n1", [], [], {"node_model": "markov", "node_options": "cells = 9"})
     with pytest.raises(TwinError, match="cells"):
         world.nodes["n1"].boot()
-
-
-# ---- what a node shows ----------------------------------------------------------------------------
-
-
-class Asked(Runtime):
-    """A runtime whose node is asked at once."""
-
-    def ask(self, question):
-        return question(self.node)
-
-
-@pytest.fixture
-def shown(world):
-    build(world, "persistence", names=["n1"])
-    for minute in range(180):
-        draw(world, "n1", 100.0 if minute // 30 % 2 else 700.0)
-        world.run(60)
-    return Asked(world.nodes["n1"].node, world.nodes["n1"].clock)
-
-
-def test_scores_on_demand_stand_beside_persistence(shown):
-    from edge.api.views_learning import scores
-
-    found = scores(shown, {"days": "1"})["models"]["persistence"]["scores"]["requested"]
-    assert found["5"]["n"] == 179 - 5
-    assert found["5"]["accuracy"] == found["5"]["persistence_accuracy"] > found["60"]["accuracy"] * 0.8
-    assert found["5"]["accuracy"] == pytest.approx(1 - 5 * 5 / 174, abs=0.03)  # wrong around each step
-    assert found["30"]["accuracy"] < 0.1  # half a period away
-
-
-def test_past_predictions_come_with_what_came(shown):
-    from edge.api.server import BadRequest
-    from edge.api.views_learning import learning, newest, predictions
-
-    asked = {"scope": "node", "from": "2023-11-14T00:10", "to": "2023-11-14T01:09"}
-    rows = predictions(shown, asked)["predictions"]
-    assert len(rows) == 60
-    assert rows[0]["at"] == "2023-11-14T00:10"
-    assert [len(row["came"]) for row in rows] == [6] * 60
-    requested = [row["came"][0][0] for row in rows]  # five minutes later
-    assert set(requested) == {2, 3}
-    for wrong in ({"from": "x"}, {**asked, "to": "2023-11-20T00:00"}, {**asked, "scope": "all"}):
-        with pytest.raises(BadRequest):
-            predictions(shown, wrong)
-    assert newest(shown)["node"]["likeliest"]["requested"]["5"][1] == 1.0
-    told = learning(shown)
-    assert told["scopes"]["node"]["minutes"] == 179
-    assert told["history"]["failures"] == 0
-    assert views.health(shown.node)["troubles"] == []

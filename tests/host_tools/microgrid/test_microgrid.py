@@ -179,5 +179,6 @@ def test_the_audit_finds_a_third_contract():
 
 
 def test_the_audit_adds_what_the_nodes_found_themselves():
-    health = {"node": "a", "invariants_checked": 5, "invariants_broken": 1, "troubles": ["I1 ..."]}
+    trouble = {"code": "invariant_broken", "subject": "a", "text": "I1 ..."}
+    health = {"node": "a", "invariants_checked": 5, "invariants_broken": 1, "troubles": [trouble]}
     assert Audit().finish([health]) == (5, 1)

@@ -1,7 +1,7 @@
-"""What was foretold beside what came: the history's predictions reconciled with its minutes (thesis 4.5.3).
+"""Predictions reconciled with what was measured later, both read from the history (thesis 4.5.3).
 
-Made when asked for, in the thread of who asks, a few hours at a time: it takes the same memory for a day
-and for a year. Only imported where learning is on.
+This is done on request, in the thread of the request, a few hours at a time, so that a year takes no more
+memory than a day. Only imported where learning is on, since it needs numpy.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from ..learn.terms import HORIZONS_MIN, STATES, Array, States
 from ..terms import DAY_MIN, VARIABLES
 
 _SHAPE = (len(VARIABLES), len(HORIZONS_MIN), STATES)
-_BEFORE_MIN = 7 * DAY_MIN  # from which the most frequent state is known at the beginning
+_BEFORE_MIN = 7 * DAY_MIN  # before the first prediction: gives the most frequent state to begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +28,19 @@ class Batch:
 
     model: str
     scale: StateScale
-    minutes: NDArray[np.int64]  # (n,) after which they were made
+    minutes: NDArray[np.int64]  # (n,), each made after this minute
     probabilities: Array  # (n, 6, 4, 7)
-    now: States  # (n, 6)
-    came: States  # (n, 6, 4)
+    now: States  # (n, 6), when they were made
+    actual: States  # (n, 6, 4), measured at the horizons
 
 
 def reconciled(store: Store, scope: str, first: int, last: int) -> Iterator[Batch]:
     """All predictions made after the minutes `first` to `last`, oldest first."""
     for forecasts in store.predictions(scope, first, last):
-        for (model, limits_w), some in groupby(forecasts, lambda each: (each.model, each.limits_w)):
-            whole = [each for each in some if len(each.probabilities) == 2 * np.prod(_SHAPE)]
-            if whole:
-                yield _batch(store, scope, model, StateScale.of_limits([row[1:] for row in limits_w]), whole)
+        for (model, limits_w), group in groupby(forecasts, lambda each: (each.model, each.limits_w)):
+            valid = [each for each in group if len(each.probabilities) == 2 * np.prod(_SHAPE)]
+            if valid:
+                yield _batch(store, scope, model, StateScale.of_limits([row[1:] for row in limits_w]), valid)
 
 
 def _batch(store: Store, scope: str, model: str, scale: StateScale, forecasts: list[Forecast]) -> Batch:
@@ -52,15 +52,15 @@ def _batch(store: Store, scope: str, model: str, scale: StateScale, forecasts: l
         known.update((row[0], states) for row, states in zip(rows, _states(scale, rows), strict=True))
     unknown = np.full(len(VARIABLES), -1, np.int8)
     now = np.array([known.get(minute, unknown) for minute in minutes.tolist()])
-    came = np.array(
+    actual = np.array(
         [[known.get(minute + each, unknown) for each in HORIZONS_MIN] for minute in minutes.tolist()]
     )
     probabilities = packed.reshape(-1, *_SHAPE).astype(np.float32)
-    return Batch(model, scale, minutes, probabilities, now, came.swapaxes(1, 2))
+    return Batch(model, scale, minutes, probabilities, now, actual.swapaxes(1, 2))
 
 
 def scores(store: Store, scope: str, first: int, last: int) -> dict[str, Any]:
-    """How good each model was from `first` to `last`: by model what `Scores` reports."""
+    """How good each model was from minute `first` to `last`: its scores and the limits of its states (W)."""
     found: dict[tuple[str, StateScale], Scores] = {}
     for batch in reconciled(store, scope, first, last):
         key = batch.model, batch.scale
@@ -68,7 +68,7 @@ def scores(store: Store, scope: str, first: int, last: int) -> dict[str, Any]:
             found[key] = Scores()
             for rows in store.minutes(scope, first - _BEFORE_MIN, int(batch.minutes[0]) - 1):
                 found[key].seen(_states(batch.scale, rows))
-        found[key].add(batch.probabilities, batch.now, batch.came, batch.minutes)
+        found[key].add(batch.probabilities, batch.now, batch.actual, batch.minutes)
     return {
         model: {"limits_w": _limits(scale), "scores": each.report()} for (model, scale), each in found.items()
     }

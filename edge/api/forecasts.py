@@ -1,0 +1,249 @@
+"""What a node shows of its learning: the state of its models, their predictions, and how good these were.
+
+The newest predictions are read in the main thread; earlier ones come from the history, which is read in
+the thread of the request. Times are those of the node's civil clock.
+"""
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+
+from ..learn.terms import HORIZONS_MIN
+from ..terms import DAY_MIN, VARIABLES
+from .parameters import BadRequest, minute_text
+from .source import Source
+
+if TYPE_CHECKING:
+    from ..history.store import Store
+    from ..node import Node
+    from ..twins.scope import Prediction, Scope
+
+MOST_SCORED_DAYS = 100
+_MOST_MINUTES = DAY_MIN  # of predictions in one answer
+
+Limits = Annotated[list[list[float]], "upper limits of the first six states in W, by variable"]
+Probabilities = Annotated[dict[str, dict[str, list[float]]], "of the seven states, by variable and horizon"]
+Likeliest = Annotated[dict[str, dict[str, list[float]]], "[state 1 to 7, its probability], same order"]
+
+
+class Training(TypedDict):
+    steps: int
+    accepted: bool
+    loss_before: float | None
+    loss_after: float | None
+
+
+class ScopeState(TypedDict):
+    model: str
+    powers_w: Annotated[list[float] | None, "the six powers now"]
+    limits_w: Limits
+    ready: Annotated[bool, "the history was read; predictions follow"]
+    working: Annotated[bool, "reads the history or trains"]
+    minutes: Annotated[int, "that the model has seen"]
+    last_minute: str | None
+    trainings: int
+    rejected: Annotated[int, "trainings that made the model worse, so that their result was not used"]
+    last_training: Training | None
+    faults: int
+    trouble: Annotated[str, "the latest; empty when there was none"]
+
+
+class Work(TypedDict):
+    waits_for: Annotated[str, "why a training waits; empty when none does"]
+    pieces: int
+    cpu_s: float
+    longest_piece_ms: Annotated[float, "CPU time"]
+
+
+class HistoryFile(TypedDict):
+    file: str
+    bytes: int
+    written: Annotated[int, "rows"]
+    waiting: Annotated[int, "rows not written yet"]
+    lost: Annotated[int, "rows that could not be kept"]
+    failures: int
+    set_aside: Annotated[int, "damaged files that were replaced"]
+
+
+class _Learning(TypedDict, total=False):
+    variables: list[str]
+    nodes_summed: Annotated[int, "nodes that the cluster scope adds up"]
+    trouble: Annotated[str, "of the weather file; empty when there is none"]
+    work: Work
+
+
+class Learning(_Learning):
+    scopes: Annotated[dict[str, ScopeState], "by scope; empty without learning, and then the rest is missing"]
+    history: HistoryFile
+
+
+class Newest(TypedDict):
+    at: Annotated[str, "minute after which it was made"]
+    model: str
+    limits_w: Limits
+    likeliest: Likeliest
+    probabilities: Probabilities
+
+
+class Past(TypedDict):
+    at: Annotated[str, "minute after which it was made"]
+    model: str
+    p: Annotated[list[list[list[int]]], "probabilities in thousandths, by variable, horizon and state"]
+    actual: Annotated[list[list[int | None]], "state 1 to 7 that was measured, by variable and horizon"]
+
+
+class Period(TypedDict):
+    scope: str
+    variables: list[str]
+    horizons_min: list[int]
+    predictions: list[Past]
+
+
+class ModelScores(TypedDict):
+    limits_w: Limits
+    scores: Annotated[dict[str, dict[str, dict[str, Any]]], "by variable and horizon; see learning.md"]
+
+
+Scores = TypedDict(
+    "Scores",
+    {"scope": str, "from": str, "to": str, "models": Annotated[dict[str, ModelScores], "by name"]},
+)
+
+
+def learning(source: Source) -> Learning:
+    """Answers /learning."""
+    service = source.service
+    twin = source.node.learning
+    file: Any = source.node.history.stats()
+    if twin is None:
+        return {"scopes": {}, "history": file}
+    return {
+        "variables": list(VARIABLES),
+        "scopes": {name: _scope(scope, twin.running[name].powers_w) for name, scope in twin.scopes.items()},
+        "nodes_summed": twin.nodes_summed,
+        "trouble": twin.trouble,
+        "work": {
+            "waits_for": service.waits_for if twin.has_work and twin.only_training else "",
+            "pieces": service.pieces,
+            "cpu_s": round(service.work_s, 3),
+            "longest_piece_ms": round(1000 * service.longest_piece_s, 1),
+        },
+        "history": file,
+    }
+
+
+def predictions(
+    source: Source, scope: str | None, first: int | None, last: int | None
+) -> dict[str, Newest | None] | Period:
+    """Answers /predictions. Raises BadRequest."""
+    if first is None and last is None:
+        return source.service.ask(lambda node: _newest(node, scope))
+    if first is None or last is None:
+        raise BadRequest(f"{'from' if first is None else 'to'} is missing: expected both from and to")
+    if not 0 <= last - first < _MOST_MINUTES:
+        period = f"from = {minute_text(first)}, to = {minute_text(last)}"
+        raise BadRequest(f"{period}: expected less than a day, and from before to")
+    return _period(_history(source), scope or "node", first, last)
+
+
+def scores(source: Source, scope: str, days: float) -> Scores:
+    """Answers /scores. Raises BadRequest."""
+    from . import reconcile
+
+    history = _history(source)
+    last = source.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
+    first = last - round(days * DAY_MIN)
+    models: Any = reconcile.scores(history, scope, first, last)
+    return {"scope": scope, "from": minute_text(first), "to": minute_text(last), "models": models}
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _scope(scope: "Scope", powers_w: tuple[float, ...] | None) -> ScopeState:
+    series, report = scope.learner.series, scope.report
+    return {
+        "model": scope.settings.model,
+        "powers_w": [round(power_w, 1) for power_w in powers_w] if powers_w else None,
+        "limits_w": _limits(scope),
+        "ready": scope.ready,
+        "working": scope.at_work,
+        "minutes": len(series),
+        "last_minute": None if series.last_minute is None else minute_text(series.last_minute),
+        "trainings": scope.trainings,
+        "rejected": scope.rejected,
+        "last_training": None
+        if report is None
+        else {
+            "steps": report.steps,
+            "accepted": report.accepted,
+            "loss_before": _finite(report.loss_before),
+            "loss_after": _finite(report.loss_after),
+        },
+        "faults": scope.faults,
+        "trouble": scope.trouble,
+    }
+
+
+def _newest(node: "Node", asked: str | None) -> dict[str, Newest | None]:
+    scopes = node.learning.scopes if node.learning else {}
+    return {
+        name: _prediction(scope, scope.prediction) if scope.prediction else None
+        for name, scope in scopes.items()
+        if asked in (None, name)
+    }
+
+
+def _prediction(scope: "Scope", prediction: "Prediction") -> Newest:
+    rows = prediction.probabilities.tolist()
+    return {
+        "at": minute_text(prediction.minute),
+        "model": scope.settings.model,
+        "limits_w": _limits(scope),
+        "likeliest": prediction.likeliest(),
+        "probabilities": {
+            variable: {
+                str(horizon): [round(each, 4) for each in rows[v][h]]
+                for h, horizon in enumerate(HORIZONS_MIN)
+            }
+            for v, variable in enumerate(VARIABLES)
+        },
+    }
+
+
+def _period(history: "Store", scope: str, first: int, last: int) -> Period:
+    from .reconcile import reconciled
+
+    rows: list[Past] = []
+    for batch in reconciled(history, scope, first, last):
+        actual = batch.actual.astype(int) + 1
+        for i, minute in enumerate(batch.minutes.tolist()):
+            rows.append(
+                {
+                    "at": minute_text(minute),
+                    "model": batch.model,
+                    "p": (1000 * batch.probabilities[i]).round().astype(int).tolist(),
+                    "actual": [[each or None for each in row] for row in actual[i].tolist()],
+                }
+            )
+    return {
+        "scope": scope,
+        "variables": list(VARIABLES),
+        "horizons_min": list(HORIZONS_MIN),
+        "predictions": rows,
+    }
+
+
+def _history(source: Source) -> "Store":
+    """The history, whose readers need numpy, which is there where the node learns. Raises BadRequest."""
+    node = source.node
+    if node.learning is None:
+        raise BadRequest("this node does not learn: [learning] names no model")
+    return node.history
+
+
+def _limits(scope: "Scope") -> list[list[float]]:
+    return [[round(each, 3) for each in row] for row in scope.scale.limits_w.tolist()]
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 4) if math.isfinite(value) else None

@@ -1,0 +1,139 @@
+"""Whether a node is well: its troubles, and every counter of what was refused, dropped or undefined."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+
+from .. import __version__
+from .source import Source
+from .troubles import Trouble, troubles
+
+if TYPE_CHECKING:
+    from ..node import Node
+
+
+class Neighbour(TypedDict):
+    connected: bool
+    sent_frames: int
+    sent_bytes: Annotated[int, "whole MQTT packets"]
+    dropped: Annotated[int, "frames that were not sent"]
+    reconnects: int
+
+
+class Inbox(TypedDict):
+    connected: Annotated[bool, "to the node's own broker"]
+    received_frames: int
+    received_bytes: int
+    refused: Annotated[int, "frames that never reached the node"]
+
+
+class Links(TypedDict):
+    inbox: Inbox
+    neighbours: Annotated[dict[str, Neighbour], "by name"]
+
+
+class Gateway(TypedDict):
+    absorbed: Annotated[int, "LSAs taken from frames"]
+    refused: Annotated[int, "invalid frames"]
+    no_room: Annotated[int, "LSAs that found the space full"]
+    too_large: Annotated[int, "LSAs that fit no frame"]
+    healed: Annotated[int, "requests for LSAs that had been lost"]
+    last_refusal: Annotated[str, "why the last frame was refused"]
+
+
+class Device(TypedDict):
+    device: str
+    reads: int
+    good: int
+    errors: Annotated[dict[str, int], "by kind"]
+    failures_in_a_row: int
+    retry_in_s: float
+
+
+class Relay(Device):
+    wanted: Annotated[bool | None, "null: never switched"]
+    actual: Annotated[bool | None, "as read back; null: unknown"]
+    pending: bool
+    superseded: Annotated[int, "switchings replaced by a later one before they were carried out"]
+
+
+class Bus(TypedDict):
+    bus: str
+    port: str
+    open: bool
+    port_losses: int
+    port_failures_in_a_row: int
+    late_answers: int
+    delivery_errors: int
+    meters: list[Device]
+    relays: list[Relay]
+
+
+class Health(TypedDict):
+    status: Annotated[Literal["ok", "degraded"], "degraded when there are troubles"]
+    troubles: list[Trouble]
+    node: str
+    version: Annotated[str, "of the software"]
+    release: Annotated[str, "that was deployed; empty when started by hand"]
+    uptime_s: float
+    rss_mb: Annotated[float, "resident memory now; 1 MB is 2**20 bytes"]
+    hwm_mb: Annotated[float, "resident memory at its peak"]
+    reactions: int
+    readings: int
+    readings_undefined: int
+    faults: Annotated[int, "errors raised by twins"]
+    failures: Annotated[int, "errors raised in a step of the main loop"]
+    dropped: Annotated[dict[str, int], "what found a queue full, by queue: frames, links, readings"]
+    state_failures: Annotated[int, "failed writes of the state file"]
+    invariants_checked: int
+    invariants_broken: int
+    gateway: Gateway
+    links: Links
+    meters: list[Bus]
+
+
+def health(source: Source) -> Health:
+    """Answers /health."""
+    node = source.node
+    found = list(troubles(node))
+    rss_mb, hwm_mb = _memory_mb()
+    gateway: Any = node.gateway.stats()
+    meters: Any = node.meters.stats()
+    return {
+        "status": "degraded" if found else "ok",
+        "troubles": found,
+        "node": node.config.name,
+        "version": __version__,
+        "release": source.release,
+        "uptime_s": round(node.uptime_s, 1),
+        "rss_mb": rss_mb,
+        "hwm_mb": hwm_mb,
+        "reactions": node.engine.reactions,
+        "readings": node.readings,
+        "readings_undefined": node.readings_undefined,
+        "faults": node.engine.faults,
+        "failures": source.service.failures,
+        "dropped": source.service.dropped,
+        "state_failures": node.state_failures,
+        "invariants_checked": node.invariants_checked,
+        "invariants_broken": node.invariants_broken,
+        "gateway": gateway,
+        "links": node.links.stats(),
+        "meters": meters,
+    }
+
+
+def status_line(node: "Node") -> str:
+    """What it does, in a few words that rarely change, for the service manager."""
+    neighbours = node.links.stats()["neighbours"].values()
+    up = sum(bool(each["connected"]) for each in neighbours)
+    return f"{node.config.name}: {len(node.prosumers)} twins, {up} of {len(neighbours)} neighbours in reach"
+
+
+def _memory_mb() -> tuple[float, float]:
+    """Resident memory of this process, now and at its peak, in MB (2**20 bytes)."""
+    found = {"VmRSS": 0.0, "VmHWM": 0.0}
+    with open("/proc/self/status", encoding="ascii") as status:
+        for line in status:
+            key, _, value = line.partition(":")
+            if key in found:
+                found[key] = round(int(value.split()[0]) / 1024, 2)
+    return found["VmRSS"], found["VmHWM"]

@@ -1,0 +1,188 @@
+"""What a node shows of its energy: the six variables, its twins, and both sides of their contracts."""
+
+import math
+from typing import TYPE_CHECKING, Annotated, TypedDict
+
+from .source import Source
+
+if TYPE_CHECKING:
+    from ..node import Node
+
+Used = Annotated[list[int], "in use, size"]
+
+
+class Total(TypedDict):
+    requested_w: float
+    produced_w: float
+    consumed_w: float
+    supplied_w: float
+    missing_w: float
+    available_w: float
+
+
+class Space(TypedDict):
+    tick: Annotated[int, "seconds since the start"]
+    lsas: Used
+    properties: Used
+    heap_blocks: Used
+    names: Used
+
+
+class Overview(TypedDict):
+    node: str
+    total: Total
+    neighbours: Annotated[list[str], "to whom it sends"]
+    distances: Annotated[dict[str, int], "hops to every known node"]
+    space: Space
+
+
+class Twin(TypedDict):
+    name: str
+    requested_w: float
+    consumed_w: float
+    produced_w: float
+    supplied_w: float
+    reserved_w: Annotated[float, "promised, pending and offered"]
+    satisfied: Annotated[bool, "its request is served"]
+    disabled: Annotated[bool, "switched off by a stop order"]
+    waiting_s: Annotated[float, "how long its request has been unserved; 0 when it is not"]
+    gave_up: Annotated[bool, "it requests no more, since nobody served it in time"]
+    response_s: Annotated[float | None, "from a need to its supply, for the latest that was met"]
+    unserved_w: float
+    validated: Annotated[int, "contracts validated"]
+    validated_across: Annotated[int, "of them with a supplier on another node"]
+    shed: Annotated[int, "supplies stopped because production fell"]
+    interrupted: Annotated[int, "supplies stopped for a request of higher priority"]
+    events: Annotated[int, "since the start"]
+    refused_messages: Annotated[int, "invalid messages of other twins"]
+
+
+class Part(TypedDict):
+    supplier: str
+    power_w: float
+    max_w: Annotated[float, "with the margin"]
+
+
+class Contract(TypedDict):
+    consumer: str
+    id: int
+    revision: int
+    complementary: bool
+    valid: Annotated[bool, "confirmed by every supplier"]
+    power_w: float
+    need_w: Annotated[float, "what the consumer needs in all"]
+    parts: list[Part]
+
+
+class Promise(TypedDict):
+    supplier: str
+    consumer: str
+    state: Annotated[str, "offered, pending (confirmed, not validated yet) or valid"]
+    id: int
+    revision: int
+    power_w: float
+    max_w: Annotated[float, "with the margin"]
+
+
+class Contracts(TypedDict):
+    consumed: Annotated[list[Contract], "held by local consumers"]
+    supplied: Annotated[list[Promise], "made by local suppliers"]
+
+
+def overview(source: Source) -> Overview:
+    """Answers /node."""
+    node = source.node
+    total, space = node.total(), node.space
+    return {
+        "node": node.config.name,
+        "total": {
+            "requested_w": round(total.requested_w, 3),
+            "produced_w": round(total.produced_w, 3),
+            "consumed_w": round(total.consumed_w, 3),
+            "supplied_w": round(total.supplied_w, 3),
+            "missing_w": round(total.missing_w, 3),
+            "available_w": round(total.available_w, 3),
+        },
+        "neighbours": list(node.links.neighbours),
+        "distances": node.distances(),
+        "space": {
+            "tick": space.tick,
+            "lsas": [space.limits.lsas - space.lsas_free, space.limits.lsas],
+            "properties": [space.limits.properties - space.properties_free, space.limits.properties],
+            "heap_blocks": [space.heap.blocks - space.heap.free, space.heap.blocks],
+            "names": [len(space.names), space.names.capacity],
+        },
+    }
+
+
+def twins(source: Source) -> list[Twin]:
+    """Answers /twins."""
+    node = source.node
+    return [
+        {
+            "name": twin.name,
+            "requested_w": round(share.requested_w, 3),
+            "consumed_w": round(share.consumed_w, 3),
+            "produced_w": round(share.produced_w, 3),
+            "supplied_w": round(share.supplied_w, 3),
+            "reserved_w": round(share.reserved_w, 3),
+            "satisfied": twin.consumer.satisfied,
+            "disabled": twin.disabled,
+            "waiting_s": _waiting_s(node, twin.consumer.unserved_since_s),
+            "gave_up": twin.consumer.gave_up,
+            "response_s": _rounded(twin.consumer.response_s),
+            "unserved_w": round(twin.consumer.unserved_w, 3),
+            "validated": twin.validated,
+            "validated_across": twin.validated_across,
+            "shed": twin.supplier.shed,
+            "interrupted": twin.supplier.interrupted,
+            "events": twin.events.total,
+            "refused_messages": twin.refused_messages,
+        }
+        for twin, share in ((twin, twin.share()) for twin in node.prosumers)
+    ]
+
+
+def contracts(source: Source) -> Contracts:
+    """Answers /contracts."""
+    consumed: list[Contract] = []
+    supplied: list[Promise] = []
+    for twin in source.node.prosumers:
+        active = twin.consumer.active
+        for contract in twin.consumer.contracts:
+            consumed.append(
+                {
+                    "consumer": twin.name,
+                    "id": contract.id,
+                    "revision": contract.revision,
+                    "complementary": contract is twin.consumer.extra,
+                    "valid": contract in active,
+                    "power_w": round(contract.power_w, 3),
+                    "need_w": twin.consumer.need_w,
+                    "parts": [
+                        {"supplier": part.supplier, "power_w": part.power_w, "max_w": part.max_w}
+                        for part in contract.parts
+                    ],
+                }
+            )
+        for promise in twin.supplier.book:
+            supplied.append(
+                {
+                    "supplier": twin.name,
+                    "consumer": promise.consumer,
+                    "state": promise.state.value,
+                    "id": promise.key,
+                    "revision": promise.revision,
+                    "power_w": promise.power_w,
+                    "max_w": promise.max_w,
+                }
+            )
+    return {"consumed": consumed, "supplied": supplied}
+
+
+def _rounded(seconds: float) -> float | None:
+    return None if math.isnan(seconds) else round(seconds, 4)
+
+
+def _waiting_s(node: "Node", since_s: float | None) -> float:
+    return 0.0 if since_s is None else round(node.now_s() - since_s, 3)

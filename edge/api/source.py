@@ -1,0 +1,58 @@
+"""Where views read from: the running service, as far as they need it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from ..node import Node
+
+T = TypeVar("T")
+
+
+class Service(Protocol):
+    """The process that drives a node. All but `ask` may be read from any thread."""
+
+    @property
+    def node(self) -> "Node":
+        """Only the main thread may read what changes in it; other threads `ask`."""
+
+    @property
+    def failures(self) -> int:
+        """How often a step of the main loop raised an exception."""
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """What the queues between threads had no room for, by queue."""
+
+    @property
+    def waits_for(self) -> str:
+        """Why training waits; empty when it does not."""
+
+    @property
+    def pieces(self) -> int:
+        """Pieces of background work done."""
+
+    @property
+    def work_s(self) -> float:
+        """CPU time of background work."""
+
+    @property
+    def longest_piece_s(self) -> float:
+        """CPU time of the longest piece."""
+
+    def ask(self, question: "Callable[[Node], T]") -> T:
+        """Have the main thread answer. Raises an exception when it does not in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What every view is given: the service, and the release that was deployed ("" if none was)."""
+
+    service: Service
+    release: str = ""
+
+    @property
+    def node(self) -> "Node":
+        """The node; see `Service.node` for who may read it."""
+        return self.service.node

@@ -1,0 +1,73 @@
+"""What can be wrong with a node, as data: programs go by the code, people read the text."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..node import Node
+
+CODES = {
+    "broker_unreachable": "The node is not connected to its own MQTT broker and receives no frames.",
+    "neighbour_unreachable": "The node is not connected to the broker of a neighbour and sends it no frames.",
+    "bus_closed": "The serial port of a meter bus cannot be opened; it is tried again.",
+    "meter_failing": "The last poll of a meter failed, so its readings are undefined; it is tried again.",
+    "state_not_written": "The state file, which keeps contracts over a restart, could not be written.",
+    "history_not_written": "The history file cannot be written; new rows are kept in memory, up to a limit.",
+    "learning_failed": "A model raised an error; the text names it. Training is tried again later.",
+    "twin_failed": "A twin raised an error; the text names it: a defect of the software.",
+    "invariant_broken": "A rule that contracts must always keep was broken: a defect of the software.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """`subject` names what is concerned: a neighbour, bus, meter, twin, or part of the node."""
+
+    code: str
+    subject: str
+    text: str
+
+
+def troubles(node: "Node") -> Iterator[Trouble]:
+    """All that is wrong now; called from the main thread."""
+    yield from _of_links(node)
+    yield from _of_meters(node)
+    if node.state_failures:
+        yield Trouble("state_not_written", "state", "its state cannot be written")
+    if node.history.failing:
+        yield Trouble("history_not_written", "history", "its history cannot be written")
+    yield from _of_twins(node)
+    if node.engine.faults:
+        subject = node.engine.last_fault.partition(":")[0]
+        yield Trouble("twin_failed", subject, f"a twin failed: {node.engine.last_fault}")
+    if node.invariants_broken:
+        name = node.config.name
+        yield Trouble("invariant_broken", name, f"an invariant is broken: {node.last_violation}")
+
+
+def _of_links(node: "Node") -> Iterator[Trouble]:
+    links = node.links.stats()
+    if not links["inbox"]["connected"]:
+        yield Trouble("broker_unreachable", "broker", "its own broker cannot be reached")
+    for name, link in links["neighbours"].items():
+        if not link["connected"]:
+            yield Trouble("neighbour_unreachable", name, f"neighbour {name} cannot be reached")
+
+
+def _of_meters(node: "Node") -> Iterator[Trouble]:
+    buses: list[dict[str, Any]] = node.meters.stats()
+    for bus in buses:
+        name = bus["bus"]
+        if not bus["open"]:
+            yield Trouble("bus_closed", name, f"bus {name} cannot be opened: {bus['port']}")
+        for meter in bus["meters"]:
+            if meter["failures_in_a_row"]:
+                device = meter["device"]
+                yield Trouble("meter_failing", device, f"meter {device} does not answer correctly")
+
+
+def _of_twins(node: "Node") -> Iterator[Trouble]:
+    for twin in node.twins:
+        for code, text in twin.troubles():
+            yield Trouble(code, twin.name, text)

@@ -1,0 +1,16 @@
+"""A service whose node answers at once: one thread is enough for what views say."""
+
+
+class AskedNode:
+    """What views need of the service of a node."""
+
+    failures = pieces = 0
+    work_s = longest_piece_s = 0.0
+    waits_for = ""
+    dropped = {"frames": 0, "links": 0, "readings": 0}
+
+    def __init__(self, node=None):
+        self.node = node
+
+    def ask(self, question):
+        return question(self.node)

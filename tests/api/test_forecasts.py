@@ -1,0 +1,110 @@
+"""What a node shows of its learning: its models, newest and earlier predictions, scores."""
+
+import json
+
+import orjson
+import pytest
+from answer_schema import faults
+from asked_node import AskedNode
+
+from edge.api.routes import ROUTES, Api
+from host_tools.world.world import World
+
+
+@pytest.fixture(scope="module")
+def api():
+    world = World(seed=3)
+    lamp = {"name": "lamp", "kind": "load", "input": "m.total", "meter_grace_s": 3600.0}
+    roof = {"name": "roof", "kind": "pv", "power_w": 900.0}
+    world.add("n1", [], [lamp, roof], {"node_model": "persistence", "cluster_model": "persistence"})
+    world.boot()
+    world.nodes["n1"].meters.say("m.total", 100.0)
+    for minute in range(180):
+        world.nodes["n1"].meters.say("m.total", 100.0 if minute // 30 % 2 else 700.0)
+        world.run(60)
+    yield Api(AskedNode(world.nodes["n1"].node))
+    world.close()
+
+
+def ask(api, target, status=200):
+    answer = api.answer("GET", target)
+    assert answer.status == status, answer.content
+    return json.loads(orjson.dumps(answer.content, option=orjson.OPT_NON_STR_KEYS))
+
+
+def test_scores_on_demand_stand_beside_persistence(api):
+    found = ask(api, "/scores?days=1")["models"]["persistence"]["scores"]["requested"]
+    assert found["5"]["n"] == 179 - 5
+    assert found["5"]["accuracy"] == found["5"]["persistence_accuracy"] > found["60"]["accuracy"] * 0.8
+    assert found["5"]["accuracy"] == pytest.approx(1 - 5 * 5 / 174, abs=0.03)  # wrong around each step
+    assert found["30"]["accuracy"] < 0.1  # half a period away
+
+
+PERIOD = "/predictions?from=2023-11-14T00:10&to=2023-11-14T01:09"
+
+
+def test_predictions_of_a_period_stand_beside_the_states_measured_later(api):
+    rows = ask(api, PERIOD + "&scope=node")["predictions"]
+    assert len(rows) == 60
+    assert rows[0]["at"] == "2023-11-14T00:10"
+    assert [len(row["actual"]) for row in rows] == [6] * 60
+    requested = [row["actual"][0][0] for row in rows]  # five minutes later
+    assert set(requested) == {2, 3}
+    assert ask(api, PERIOD) == ask(api, PERIOD + "&scope=node")
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("from=x", ["from = x", "YYYY-MM-DDTHH:MM"]),
+        ("from=2023-11-14T00:10", ["to is missing"]),
+        ("scope=node&to=2023-11-14T00:10", ["from is missing"]),
+        (
+            "scope=node&from=2023-11-14T00:10&to=2023-11-20T00:00",
+            ["to = 2023-11-20T00:00", "less than a"],
+        ),
+        ("from=2023-11-14T00:10&to=2023-11-14T00:09", ["to = 2023-11-14T00:09", "from before to"]),
+        ("scope=all&from=2023-11-14T00:10&to=2023-11-14T01:09", ["scope = all"]),
+    ],
+)
+def test_a_period_that_cannot_be_shown_is_refused(api, query, words):
+    error = ask(api, f"/predictions?{query}", 400)["error"]
+    assert all(word in error for word in words)
+
+
+def test_the_newest_predictions_are_those_of_both_scopes_or_of_one(api):
+    newest = ask(api, "/predictions")
+    assert newest["node"]["likeliest"]["requested"]["5"][1] == 1.0
+    assert ask(api, "/predictions?scope=cluster") == {"cluster": newest["cluster"]}
+
+
+def test_the_state_of_learning_counts_minutes_and_failures(api):
+    told = ask(api, "/learning")
+    assert told["scopes"]["node"]["minutes"] == 179
+    assert told["history"]["failures"] == 0
+    assert ask(api, "/health")["troubles"] == []
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_every_answer_is_what_its_schema_says(api, route):
+    assert faults(ask(api, route.path), route.answer) == []
+
+
+def test_a_period_is_what_its_schema_says(api):
+    route = next(each for each in ROUTES if each.path == "/predictions")
+    assert faults(ask(api, PERIOD), route.answer) == []
+
+
+def test_a_node_that_does_not_learn_says_so():
+    world = World(seed=3)
+    world.add("n1", [], [])
+    world.boot()
+    api = Api(AskedNode(world.nodes["n1"].node))
+    learning = ask(api, "/learning")
+    assert learning["scopes"] == {}
+    assert learning["history"]["failures"] == 0
+    assert learning.keys() == {"scopes", "history"}
+    assert ask(api, "/predictions") == {}
+    assert "does not learn" in ask(api, "/scores", 400)["error"]
+    assert "does not learn" in ask(api, PERIOD, 400)["error"]
+    world.close()

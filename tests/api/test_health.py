@@ -1,0 +1,106 @@
+"""Health: troubles as data, and the codes that programs go by."""
+
+import json
+import random
+
+import orjson
+import pytest
+from answer_schema import faults
+from asked_node import AskedNode
+
+import edge
+from edge.api.health import Health, health, status_line
+from edge.api.source import Source
+from edge.api.troubles import CODES, troubles
+from edge.clock import SystemClock
+from edge.meter.bus import MeterBus
+from edge.meter.meters import SerialMeters
+from edge.meter.settings import BusSettings, MeterSettings, RelaySettings
+from edge.net.connection import BrokerSettings
+from edge.net.mqtt import MqttLinks
+from edge.net.neighbour import NeighbourSettings
+from host_tools.world.world import World
+
+
+@pytest.fixture
+def node():
+    world = World(seed=3)
+    world.add("n1", ["n2"], [], {"node_model": "persistence"})
+    world.boot()
+    yield world.nodes["n1"].node
+    world.close()
+
+
+def found(node):
+    return {(each.code, each.subject): each.text for each in troubles(node)}
+
+
+def test_a_node_that_is_well_has_no_troubles(node):
+    answer = health(Source(AskedNode(node), "1.2-abc"))
+    assert (answer["status"], answer["troubles"]) == ("ok", [])
+    assert (answer["version"], answer["release"]) == (edge.__version__, "1.2-abc")
+    assert 1 < answer["rss_mb"] <= answer["hwm_mb"]
+
+
+def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
+    stats = node.links.stats()
+    stats["inbox"]["connected"] = stats["neighbours"]["n2"]["connected"] = False
+    monkeypatch.setattr(node.links, "stats", lambda: stats)
+    buses = [
+        {"bus": "rs485", "port": "/dev/ttyNONE", "open": False, "meters": []},
+        {"bus": "b2", "port": "p", "open": True, "meters": [{"device": "m1", "failures_in_a_row": 2}]},
+    ]
+    monkeypatch.setattr(node.meters, "stats", lambda: buses)
+    monkeypatch.setattr(node._state, "failures", 1)
+    monkeypatch.setattr(node.history, "failing", True)
+    monkeypatch.setattr(node.learning.scopes["node"], "faults", 1)
+    monkeypatch.setattr(node.learning.scopes["node"], "trouble", "ValueError: no")
+    monkeypatch.setattr(node.engine, "faults", 1)
+    monkeypatch.setattr(node.engine, "last_fault", "n1.pv: TypeError: no: way")
+    monkeypatch.setattr(node, "invariants_broken", 1)
+    monkeypatch.setattr(node, "last_violation", "I2 n1.pv holds 3 contracts")
+    assert found(node) == {
+        ("broker_unreachable", "broker"): "its own broker cannot be reached",
+        ("neighbour_unreachable", "n2"): "neighbour n2 cannot be reached",
+        ("bus_closed", "rs485"): "bus rs485 cannot be opened: /dev/ttyNONE",
+        ("meter_failing", "m1"): "meter m1 does not answer correctly",
+        ("state_not_written", "state"): "its state cannot be written",
+        ("history_not_written", "history"): "its history cannot be written",
+        ("learning_failed", "n1.learning"): "learning of the node failed: ValueError: no",
+        ("twin_failed", "n1.pv"): "a twin failed: n1.pv: TypeError: no: way",
+        ("invariant_broken", "n1"): "an invariant is broken: I2 n1.pv holds 3 contracts",
+    }
+    assert {code for code, _ in found(node)} == set(CODES)
+    assert health(Source(AskedNode(node)))["status"] == "degraded"
+
+
+def test_codes_are_short_words_and_explained():
+    for code, meaning in CODES.items():
+        assert code.replace("_", "").islower()
+        assert len(code) < 24
+        assert meaning.endswith(".")
+
+
+def test_the_status_line_says_what_the_node_does(node):
+    assert status_line(node) == "n1: 0 twins, 1 of 1 neighbours in reach"
+
+
+def test_meters_and_links_of_a_real_node_are_what_the_schema_says(node, tmp_path):
+    clock = SystemClock()
+    bus = MeterBus(
+        BusSettings(name="rs485", port=str(tmp_path / "ttyNONE")),
+        [MeterSettings(name="m1", bus="rs485", address=1, profile="sdm120")],
+        [RelaySettings(name="r1", bus="rs485", address=2, coil=0)],
+        clock,
+    )
+    node.meters = SerialMeters([bus])
+    broker = BrokerSettings("127.0.0.1")
+    node.links = MqttLinks("n1", broker, [NeighbourSettings("n2", broker)], random.Random(1))
+    answer = json.loads(orjson.dumps(health(Source(AskedNode(node)))))
+    assert faults(answer, Health) == []
+    assert len(answer["meters"][0]["relays"]) == len(answer["meters"][0]["meters"]) == 1
+    assert [each["code"] for each in answer["troubles"]] == [
+        "broker_unreachable",
+        "neighbour_unreachable",
+        "bus_closed",
+    ]
