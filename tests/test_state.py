@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.clock import VirtualClock
 from edge.state import SLOTS, StateFile
+from host_tools.world import VirtualClock
 
 
 @pytest.fixture

@@ -20,8 +20,7 @@ from edge.node import Node
 from edge.service.notify import Manager
 from edge.service.runtime import Runtime
 from host_tools.broker import free_port
-from host_tools.world.links import MemoryNetwork
-from host_tools.world.world import HandMeters
+from host_tools.world import HandMeters, MemoryNetwork
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from edge.clock import VirtualClock
 from edge.service.pressure import Pressure
+from host_tools.world import VirtualClock
 
 MB = 1 << 20
 

@@ -11,7 +11,7 @@ from edge.clock import SystemClock
 from edge.config.check import build
 from edge.node import Node
 from edge.service.runtime import Runtime
-from host_tools.world.world import HandMeters
+from host_tools.world import HandMeters
 
 _PIECE_S = 0.01
 

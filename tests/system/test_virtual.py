@@ -6,8 +6,7 @@ from chain4 import NAMES, build, checked
 from edge.state import SLOTS, StateFile
 from host_tools.invariants import disagreements
 from host_tools.storm.judge import shown, unsettled
-from host_tools.world.links import LinkQuality
-from host_tools.world.world import World
+from host_tools.world import LinkQuality, World
 
 
 def loads(count, power_w=30.0):
