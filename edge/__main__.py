@@ -1,7 +1,7 @@
 """Command line of a node: `microgrid-edge run|check|status|options`, or `python -m edge`.
 
 Exit codes: 0 success; 1 the configuration is not valid, or the node that was asked is not well; 2 wrong
-usage; 3 the node cannot start (HTTP port in use, state folder or TLS files not usable, no learning installed).
+usage; 3 the node cannot start (HTTP port in use, state folder or TLS files not usable, extra not installed).
 """
 
 import argparse

@@ -99,12 +99,13 @@ class WorldNode:
     def _plan_beat(self, life: int, beat: Beat, at_s: float) -> None:
         if self._planned_s.get(beat) != at_s:
             self._planned_s[beat] = at_s
-            self.world.after(self.clock.true_wait_s(at_s), lambda: self._on_beat(life, beat))
+            self.world.after(self.clock.true_wait_s(at_s), lambda: self._on_beat(life, beat, at_s))
 
-    def _on_beat(self, life: int, planned: Beat) -> None:
+    def _on_beat(self, life: int, planned: Beat, at_s: float) -> None:
         if not (self.alive and life == self._life):
             return
-        self._planned_s.pop(planned, None)
+        if self._planned_s.get(planned) == at_s:
+            del self._planned_s[planned]
         now_s = self.clock.now_s()
         self._do(self._beats.due(now_s), now_s)
         while (beat := self._beats.due(now_s)) is Beat.WORK:
