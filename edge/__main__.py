@@ -1,20 +1,21 @@
-"""Command line of a node: `python -m edge run|check|status|options`.
+"""Command line of a node: `microgrid-edge run|check|status|options`, or `python -m edge`.
 
-Exit codes: 0 ended as asked; 1 the configuration is wrong, or the node asked is not well; 2 wrong usage;
-3 the node cannot start (HTTP port taken, state folder or TLS files of no use, learning not installed).
+Exit codes: 0 success; 1 the configuration is not valid, or the node that was asked is not well; 2 wrong
+usage; 3 the node cannot start (HTTP port in use, state folder or TLS files not usable, extra not installed).
 """
 
 import argparse
 import logging
 import os
-import random
-import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from .clock import SystemClock
+from . import __version__
 from .config import options
+
+if TYPE_CHECKING:
+    from .config.settings import NodeConfig
 
 log = logging.getLogger("edge")
 OK, WRONG, CANNOT_START = 0, 1, 3
@@ -22,31 +23,54 @@ OK, WRONG, CANNOT_START = 0, 1, 3
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="edge", description="A node of the microgrid.")
+    try:
+        try:
+            return _command(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output has ended, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush when Python ends
+        return OK
+
+
+def _command(arguments: list[str] | None) -> int:
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    match chosen.command:
+        case "run":
+            return _run(chosen.config)
+        case "check":
+            return _check(chosen.config)
+        case "status":
+            if not chosen.url and not chosen.config:
+                parser.error("status: --config or --url is needed")
+            return _status(chosen.url) if chosen.url else _status_of(chosen.config)
+        case _:
+            print(options.markdown() if chosen.markdown else options.table(), end="")
+            return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    called = Path(sys.argv[0]).name
+    parser = argparse.ArgumentParser(
+        prog="python -m edge" if called == "__main__.py" else called, description="A node of the microgrid."
+    )
+    parser.add_argument("--version", action="version", version=f"microgrid-edge {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run the node until SIGTERM")
     run.add_argument("--config", required=True, type=Path, help="TOML file of this node")
-    check = commands.add_parser("check", help="check a configuration and print the memory it takes")
+    check = commands.add_parser("check", help="check a configuration and print the memory that it needs")
     check.add_argument("--config", required=True, type=Path, help="TOML file of a node")
-    status = commands.add_parser("status", help="ask a running node how it is")
-    status.add_argument("--config", type=Path, help="TOML file of the node: where it listens")
-    status.add_argument("--url", help="or its address, such as http://127.0.0.1:8080")
-    keys = commands.add_parser(
-        "options", help="print every configuration key with default, range and meaning"
-    )
-    keys.add_argument("--markdown", action="store_true", help="as the page docs/configuration.md")
-    chosen = parser.parse_args(arguments)
-    if chosen.command == "run":
-        return _run(chosen.config)
-    if chosen.command == "check":
-        return _check(chosen.config)
-    if chosen.command == "status":
-        return _status(parser, chosen)
-    print(options.markdown() if chosen.markdown else options.table(), end="")
-    return OK
+    status = commands.add_parser("status", help="ask a running node for its health")
+    status.add_argument("--config", type=Path, help="TOML file of the node, which gives its address")
+    status.add_argument("--url", help="or the address itself, such as http://127.0.0.1:8080")
+    listing = commands.add_parser("options", help="print every configuration key")
+    listing.add_argument("--markdown", action="store_true", help="as the page docs/configuration.md")
+    return parser
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> "NodeConfig | None":
+    """The configuration; None, and a message, if it is not valid."""
     from .config.check import ConfigError, load
 
     try:
@@ -54,6 +78,23 @@ def _load(path: Path) -> Any:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return None
+
+
+def _run(path: Path) -> int:
+    config = _load(path)
+    if config is None:
+        return WRONG
+    from .service.assembly import CannotStart, serve
+
+    logging.basicConfig(
+        level=config.node.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    try:
+        serve(config)
+    except CannotStart as error:
+        log.error("%s: %s", path, error)
+        return CANNOT_START
+    return OK
 
 
 def _check(path: Path) -> int:
@@ -70,20 +111,17 @@ def _check(path: Path) -> int:
     return OK
 
 
-def _status(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
+def _status_of(path: Path) -> int:
+    config = _load(path)
+    return _status(f"http://{config.api.host}:{config.api.port}") if config else WRONG
+
+
+def _status(url: str) -> int:
     import urllib.error
     import urllib.request
 
     import orjson
 
-    if not chosen.url and not chosen.config:
-        parser.error("status: --config or --url is needed")
-    url = chosen.url
-    if not url:
-        config = _load(chosen.config)
-        if config is None:
-            return WRONG
-        url = f"http://{config.api_host}:{config.api_port}"
     try:
         with urllib.request.urlopen(url.rstrip("/") + "/health", timeout=5) as response:
             health = orjson.loads(response.read(1 << 20))
@@ -94,78 +132,5 @@ def _status(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
     return OK if health.get("status") == "ok" else WRONG
 
 
-def _run(path: Path) -> int:
-    config = _load(path)
-    if config is None:
-        return WRONG
-    from .api.health import status_line
-    from .api.routes import Api
-    from .api.server import ApiError, ApiServer
-    from .meter.bus import MeterBus
-    from .meter.meters import SerialMeters
-    from .net.mqtt import MqttLinks
-    from .node import Node
-    from .service.notify import Manager
-    from .service.runtime import Runtime
-    from .twins.registry import TwinError
-
-    logging.basicConfig(
-        level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    try:
-        config.state_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        log.error("%s: node.state_dir = %r: %s", path, str(config.state_dir), error.strerror)
-        return CANNOT_START
-    clock = SystemClock()
-    rng = random.Random(config.seed or None)
-    try:
-        links = MqttLinks(config.name, config.inbox, config.neighbours, rng, clock=clock)
-    except OSError as error:  # of files that are there only on the node, so `check` does not look at them
-        log.error("%s: tls: %s", path, error)
-        return CANNOT_START
-    buses = [
-        MeterBus(
-            bus,
-            [meter for meter in config.meters if meter.bus == bus.name],
-            [relay for relay in config.relays if relay.bus == bus.name],
-            clock,
-        )
-        for bus in config.buses
-    ]
-    manager, release = Manager(), os.environ.get("EDGE_RELEASE", "")
-    try:
-        node = Node(config, clock, rng, links, SerialMeters(buses))
-    except TwinError as error:
-        log.error("%s: %s", path, error)
-        return CANNOT_START
-    runtime = Runtime(node, clock, lambda: manager.alive(status_line(node)))
-    api = None
-    if config.api_port:
-        try:
-            answers = Api(runtime, release)
-            api = ApiServer(config.api_host, config.api_port, answers, config.limits.http_requests)
-        except ApiError as error:
-            log.error("%s", error)
-            return CANNOT_START
-        api.start()
-
-    def stop(*_: Any) -> None:
-        manager.stopping()
-        runtime.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    log.info("node %s is up, http port %s", config.name, api.port if api else "none")
-    runtime.run()
-    if api:
-        api.stop()
-    log.info("node %s has stopped", config.name)
-    return OK
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BrokenPipeError:  # whoever read what we print has gone, as `head` does
-        sys.stderr.close()
+    sys.exit(main())

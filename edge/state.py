@@ -1,9 +1,9 @@
-"""What a node remembers across restarts: its incarnation and its contracts.
+"""The state that a node keeps across restarts: its incarnation and its contracts.
 
-Two files take turns, each written in place and synced: a power cut spoils the one that is being written, its
-checksum says so, and the other holds what was known a save earlier. A file that is made anew and renamed
-costs a card ten times as much. Where neither can be read both are set aside, and the node starts without
-memory; a disk that cannot be written makes it forgetful, never stops it.
+Two files are written in turn, each in place and synced. A power cut damages only the file that is being
+written: its checksum is wrong then, and the other file holds the save before. (A new file for each save would
+cost a card ten times as many writes.) If neither file is valid, both are set aside and the node starts
+without memory. If the disk cannot be written, the node goes on, but a restart would forget its contracts.
 """
 
 import logging
@@ -19,17 +19,17 @@ from .clock import Clock
 log = logging.getLogger("edge.state")
 
 SLOTS = ("state.a", "state.b")
-SAVE_EVERY_S = 5.0  # an SD card is worn by writes: contracts change far more often than this
+SAVE_EVERY_S = 5.0  # contracts change far more often, but writes wear an SD card
 COMPLAIN_EVERY_S = 3600.0
 _VERSION = 3
-_GROWTH_BYTES = 4096  # a file grows by these, so that it seldom does: growing costs more writes
-_MOST_BYTES = 1 << 24  # whatever lies there
+_GROWTH_BYTES = 4096  # a file grows in these steps, because each growth costs extra writes
+_MOST_BYTES = 1 << 24  # of a file, whoever wrote it
 _CHECK_DIGITS = 8
 
 
 def read_slot(data: bytes) -> dict[str, Any] | None:
-    """What a file holds: `memory`, `number` of the save, `saved_s` by the wall clock; None if spoilt."""
-    body = data[_CHECK_DIGITS + 1 :].partition(b"\n")[0]  # behind it, what a longer one has left
+    """The content: `memory`, `number` of the save, `saved_s` in Unix time; None if the file is damaged."""
+    body = data[_CHECK_DIGITS + 1 :].partition(b"\n")[0]  # the rest is left over from a longer save
     try:
         if int(data[:_CHECK_DIGITS], 16) != crc32(body):
             return None
@@ -52,28 +52,28 @@ class StateFile:
         self.failures = 0
 
     def load(self) -> dict[str, Any]:
-        """The memory, empty where there is none or none that can be read."""
+        """The newest memory; empty if there is none that is valid."""
         newest: dict[str, Any] = {"number": 0, "memory": {}}
-        spoilt = []
+        damaged = []
         for path in self._paths:
             data = self._read(path)
             found = read_slot(data)
             if found and found["number"] > newest["number"]:
                 newest = found
             elif data and not found:
-                spoilt.append(path)
+                damaged.append(path)
         self._number = newest["number"]
-        if spoilt and not newest["number"]:
-            self._set_aside(spoilt)
+        if damaged and not newest["number"]:
+            self._set_aside(damaged)
         return dict(newest["memory"])
 
     @property
     def due(self) -> bool:
-        """Whether the last write is long enough ago for the next."""
+        """Whether the last save is long enough ago for the next one."""
         return self._clock.now_s() - self._saved_s >= SAVE_EVERY_S
 
     def save(self, memory: dict[str, Any]) -> None:
-        """Write the memory if it changed."""
+        """Write the memory if it has changed."""
         self._saved_s = self._clock.now_s()
         data = orjson.dumps(memory)
         if data == self._written:
@@ -108,7 +108,7 @@ class StateFile:
     def _set_aside(self, paths: list[Path]) -> None:
         for path in paths:
             aside = path.with_name(f"{path.name}.unreadable")
-            log.warning("%s is not a state file of this version: set aside as %s", path, aside.name)
+            log.warning("%s is not a valid state file of this version; set aside as %s", path, aside.name)
             try:
                 path.replace(aside)
             except OSError as error:
@@ -122,7 +122,7 @@ class StateFile:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Over what is there, and no more of it than is needed."""
+    """Overwrite the beginning of the file, and no more than is needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     try:

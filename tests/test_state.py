@@ -1,4 +1,4 @@
-"""What a node remembers: whole or not at all, and never at the price of the node."""
+"""The memory of a node is restored whole or not at all, and a failing disk does not stop the node."""
 
 import os
 from pathlib import Path
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.clock import VirtualClock
 from edge.state import SLOTS, StateFile
+from host_tools.world import VirtualClock
 
 
 @pytest.fixture
@@ -20,12 +20,12 @@ def files(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def test_memory_comes_back(tmp_path, clock):
+def test_memory_is_restored(tmp_path, clock):
     StateFile(tmp_path, clock).save({"incarnation": 3, "twins": {}})
     assert StateFile(tmp_path, clock).load()["incarnation"] == 3
 
 
-def test_writes_are_spared(tmp_path, clock):
+def test_the_memory_is_written_only_if_it_has_changed_and_every_5_s_at_most(tmp_path, clock):
     state = StateFile(tmp_path, clock)
     assert state.due
     state.save({"incarnation": 2})
@@ -33,11 +33,11 @@ def test_writes_are_spared(tmp_path, clock):
     clock.advance_to(clock.now_s() + 5)
     assert state.due
     before = files(tmp_path)
-    state.save({"incarnation": 2})  # nothing new
+    state.save({"incarnation": 2})  # unchanged
     assert files(tmp_path) == before
 
 
-def test_two_files_take_turns_and_are_written_over(tmp_path, clock):
+def test_two_files_are_overwritten_in_turn(tmp_path, clock):
     state = StateFile(tmp_path, clock)
     for incarnation in range(1, 20):
         state.save({"incarnation": incarnation, "twins": {"t": "x" * (incarnation % 7)}})
@@ -45,14 +45,14 @@ def test_two_files_take_turns_and_are_written_over(tmp_path, clock):
     assert StateFile(tmp_path, clock).load()["incarnation"] == 19
 
 
-def test_numbers_go_on_after_a_restart(tmp_path, clock):
+def test_the_numbers_of_saves_continue_after_a_restart(tmp_path, clock):
     for incarnation in range(1, 6):
         state = StateFile(tmp_path, clock)
         assert state.load().get("incarnation", 0) == incarnation - 1
         state.save({"incarnation": incarnation})
 
 
-def test_what_a_longer_save_has_left_does_no_harm(tmp_path, clock):
+def test_the_rest_of_a_longer_save_is_ignored(tmp_path, clock):
     state = StateFile(tmp_path, clock)
     for length in (3000, 2000, 10, 20, 0):
         state.save({"twins": "z" * length})
@@ -60,8 +60,8 @@ def test_what_a_longer_save_has_left_does_no_harm(tmp_path, clock):
 
 
 @given(st.integers(0, 8191), st.integers(0, 255), st.integers(1, 5000))
-def test_a_write_that_was_cut_off_leaves_the_save_before(tmp_path_factory, cut, byte, size):
-    """Whatever part of the newer file is still of another time, or is nothing."""
+def test_after_a_write_that_was_cut_off_the_save_before_is_restored(tmp_path_factory, cut, byte, size):
+    """Whichever part of the newer file was not written."""
     folder, clock = tmp_path_factory.mktemp("state"), VirtualClock()
     state = StateFile(folder, clock)
     for number in (1, 2, 3):
@@ -83,7 +83,7 @@ def test_unreadable_files_are_set_aside(tmp_path, clock, content):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which every Linux has")
-def test_a_full_disk_is_counted_and_complained_of_once_an_hour(tmp_path, clock, caplog):
+def test_failures_on_a_full_disk_are_counted_and_logged_once_an_hour(tmp_path, clock, caplog):
     for slot in SLOTS:
         (tmp_path / slot).symlink_to("/dev/full")
     state = StateFile(tmp_path, clock)

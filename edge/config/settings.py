@@ -106,23 +106,3 @@ class NodeConfig:
     def state_dir(self) -> Path:
         """The folder for everything that must survive a restart."""
         return self.node.state_dir
-
-    @property
-    def seed(self) -> int:
-        """The seed of the random generator."""
-        return self.node.seed
-
-    @property
-    def log_level(self) -> str:
-        """The least severe messages in the log."""
-        return self.node.log_level
-
-    @property
-    def api_host(self) -> str:
-        """The address of the HTTP server."""
-        return self.api.host
-
-    @property
-    def api_port(self) -> int:
-        """The port of the HTTP server; 0 without one."""
-        return self.api.port

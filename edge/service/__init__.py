@@ -1,1 +1,1 @@
-"""The process of a node: its assembly, its main loop, and what it tells the service manager."""
+"""The process of a node: assembly, beats and main loop, pressure of the machine, service manager."""

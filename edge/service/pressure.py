@@ -1,7 +1,7 @@
-"""Whether the machine has room for work that can wait: memory and CPU, as the kernel tells (DESIGN 9).
+"""Whether training has to wait because the machine is short of memory or CPU time, according to the kernel.
 
-Memory counts for this process' control group and those above it, without page cache, which the kernel
-takes back by itself; and for the machine as a whole.
+Memory is checked for the control group of this process, for each group above it, and for the whole machine.
+Page cache counts as free, since the kernel reclaims it.
 """
 
 import os
@@ -10,28 +10,28 @@ from pathlib import Path
 
 from ..clock import Clock
 
-_LOOK_EVERY_S = 2.0
-_STALLED_PERCENT = 20.0  # of the last 10 s in which something of ours waited for memory
+_CHECK_EVERY_S = 2.0
+_STALLED_PERCENT = 20.0  # of the last 10 s in which some process waited for memory
 _MB = 1 << 20
-_UNLIMITED = 1 << 50  # a limit beyond it is none
+_UNLIMITED = 1 << 50  # a larger limit means no limit
 
 
 class Pressure:
-    """Looks every two seconds at most."""
+    """The reason why training has to wait, if any; the kernel is asked at most every two seconds."""
 
     def __init__(self, load_most: float, free_least_mb: float, clock: Clock, root: Path = Path("/")) -> None:
-        """`load_most` for each core; `free_least_mb` must stay free."""
+        """`load_most` is the load per core, `free_least_mb` the memory that must stay free."""
         self._load_most, self._free_least_mb = load_most, free_least_mb
         self._clock, self._root = clock, root
-        self._looked_s = float("-inf")
+        self._checked_s = float("-inf")
         self._reason = ""
 
     @property
     def reason(self) -> str:
-        """Why work should wait; empty when it need not."""
+        """Why training has to wait; empty if it does not."""
         now_s = self._clock.now_s()
-        if now_s - self._looked_s >= _LOOK_EVERY_S:
-            self._looked_s = now_s
+        if now_s - self._checked_s >= _CHECK_EVERY_S:
+            self._checked_s = now_s
             self._reason = self._memory() or self._stalls() or self._load()
         return self._reason
 
@@ -44,7 +44,7 @@ class Pressure:
             try:
                 limit_bytes = int(_read(directory / limit))
                 used_bytes = int(_read(directory / current)) - _figure(directory / "memory.stat", cache)
-            except (OSError, ValueError):  # no limit says "max"
+            except (OSError, ValueError):  # without a limit it reads "max"
                 continue
             if limit_bytes < _UNLIMITED:
                 yield (limit_bytes - used_bytes) / _MB
@@ -54,7 +54,7 @@ class Pressure:
             return
 
     def _groups(self) -> Iterator[tuple[Path, str, str, str]]:
-        """Directories of our control groups, from our own to the top, with the names of their files."""
+        """Our control group and those above it: the directory of each, and the names of its files."""
         try:
             lines = _read(self._root / "proc/self/cgroup").split()
         except OSError:
@@ -86,7 +86,7 @@ class Pressure:
             load = float(_read(self._root / "proc/loadavg").split()[0]) / (os.cpu_count() or 1)
         except (OSError, ValueError, IndexError):
             return ""
-        return f"load of {load:.1f} a core" if load > self._load_most else ""
+        return f"load of {load:.1f} per core" if load > self._load_most else ""
 
 
 def _read(path: Path) -> str:
@@ -94,7 +94,7 @@ def _read(path: Path) -> str:
 
 
 def _figure(path: Path, key: str) -> int:
-    """The number beside a key. Raises OSError, ValueError."""
+    """The number that follows a key. Raises OSError, ValueError."""
     for line in _read(path).splitlines():
         words = line.split()
         if words and words[0] == key:

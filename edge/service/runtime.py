@@ -1,100 +1,79 @@
-"""The main thread of a node: everything other threads bring waits here, bounded, until it is its turn.
+"""The main loop of a node, in real time.
 
-Links, meters and HTTP handlers live in threads of their own; the node itself is only ever touched by
-`run`. Reactions follow changes at once, but not more often than the configured pause.
+Links, meters and HTTP handlers run in threads of their own. What they bring waits in mailboxes; only the
+thread of `Runtime.run` touches the node. `Beats` decides what is due.
 """
 
 import logging
-import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..clock import Clock
 from ..history.writer import Writer
-from ..meter.reading import Reading
 from ..node import Node
+from .beats import TICK_S, Beat, Beats
+from .mailbox import Mailbox
 from .pressure import Pressure
 
 log = logging.getLogger("edge.runtime")
 
 T = TypeVar("T")
 ASK_TIMEOUT_S = 2.0
-_REST_S = 0.001  # after a piece of work at least; after one of a training as long as it took
+_REST_S = 0.001
 
 
 class NodeStuck(RuntimeError):
     """The main thread did not answer in time."""
 
 
-class Mailbox:
-    """A queue between threads, bounded in items and bytes: the oldest make room, and are counted."""
-
-    def __init__(self, size: int, wake: threading.Event, most_bytes: int = 0) -> None:
-        self._items: deque[tuple[Any, int]] = deque()
-        self._size = size
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._wake = wake
-        self._lock = threading.Lock()
-        self.dropped = 0
-
-    def put(self, item: Any, size_bytes: int = 0) -> None:
-        """Called from any thread."""
-        with self._lock:
-            self._items.append((item, size_bytes))
-            self._bytes += size_bytes
-            while len(self._items) > self._size or self._bytes > self._most_bytes:
-                self._bytes -= self._items.popleft()[1]
-                self.dropped += 1
-        self._wake.set()
-
-    def drain(self) -> list[Any]:
-        """What waits now; called from the main thread."""
-        with self._lock:
-            taken = [item for item, _ in self._items]
-            self._items.clear()
-            self._bytes = 0
-        return taken
-
-
 class Runtime:
     """Drives one node in real time."""
 
     def __init__(self, node: Node, clock: Clock, ticked: Callable[[], None] = lambda: None) -> None:
-        """`ticked` is called from the main thread after each tick that went through."""
-        limits = node.config.limits
-        self._node = node
-        self._ticked = ticked
-        self._clock = clock
+        """`ticked` is called from the main thread after each tick that succeeded."""
+        self._node, self._clock = node, clock
+        limits, learning = node.config.limits, node.config.learning
         self._wake = threading.Event()
         self._frames = Mailbox(limits.inbox_frames, self._wake, limits.inbox_kb * 1024)
         self._links = Mailbox(limits.nodes, self._wake)
         self._readings = Mailbox(limits.lsas, self._wake)
         self._questions = Mailbox(2 * limits.http_requests, self._wake)
-        self._pause_s = limits.reaction_ms / 1000
+        self._pressure = Pressure(learning.pause_load, learning.pause_free_mb, clock) if learning else None
+        self._beats = Beats(
+            node,
+            clock.now_s() + TICK_S,
+            pause_s=limits.reaction_ms / 1000,
+            rest_s=_REST_S,
+            guard=self._guard,
+            ticked=ticked,
+            waits_for=lambda: self.waits_for,
+        )
         self._stopping = False
         self.failures = 0
-        self.pieces = 0  # of work that can wait
-        self.work_s = self.longest_piece_s = 0.0  # of CPU
-        learning = node.config.learning
-        self._pressure = Pressure(learning.pause_load, learning.pause_free_mb, clock) if learning else None
+        self.pieces = 0  # of work
+        self.work_s = self.longest_piece_s = 0.0  # CPU time of work
 
     @property
     def node(self) -> Node:
-        """The node it drives; only the main thread may touch it, others `ask`."""
+        """The node it drives; only the main thread may touch it, other threads `ask`."""
         return self._node
 
     @property
     def waits_for(self) -> str:
-        """Why training waits; empty when it need not."""
+        """Why training has to wait; empty if it does not."""
         return self._pressure.reason if self._pressure else ""
 
+    @property
+    def dropped(self) -> dict[str, int]:
+        """How many items were dropped because a mailbox was full."""
+        boxes = {"frames": self._frames, "links": self._links, "readings": self._readings}
+        return {name: box.dropped for name, box in boxes.items()}
+
     def run(self) -> None:
-        """Until `stop`: start links and meters, keep the beats, then close everything."""
-        node, clock = self._node, self._clock
+        """Start links and meters, run the node until `stop`, then close everything."""
+        node = self._node
         writer = Writer(node.history)
         writer.start()
         node.links.start(
@@ -102,41 +81,15 @@ class Runtime:
             lambda peer, up: self._links.put((peer, up)),
         )
         node.meters.start(self._readings.put)
-        next_tick_s = clock.now_s() + 1.0
-        next_reaction_s = clock.now_s()
         try:
             while not self._stopping:
-                self._take_in()
-                now_s = clock.now_s()
-                if now_s >= next_tick_s:
-                    if self._guard(node.tick):
-                        self._ticked()
-                    next_tick_s = max(next_tick_s + 1.0, now_s)  # late ticks are not made up for
-                if node.busy and now_s >= next_reaction_s:
-                    self._guard(node.react)
-                    next_reaction_s = clock.now_s() + self._pause_s
-                due_s = min(next_tick_s, max(next_reaction_s, now_s if node.busy else node.wake_s))
-                rest_s = self._work() if due_s > clock.now_s() else math.inf
-                self._wake.wait(min(rest_s, max(0.0, due_s - clock.now_s())))
-                self._wake.clear()
+                self._take_mail()
+                self._step()
         finally:
             node.meters.stop()
             node.links.stop()
             node.close()
             writer.stop()
-
-    def _work(self) -> float:
-        """A piece of what can wait, when nothing else waits; how long to rest then."""
-        node = self._node
-        if not node.has_work or self._wake.is_set() or (node.only_training and self.waits_for):
-            return math.inf
-        began_s, cpu_s = self._clock.now_s(), time.thread_time()
-        self._guard(node.work)
-        used_s = time.thread_time() - cpu_s
-        self.pieces += 1
-        self.work_s += used_s
-        self.longest_piece_s = max(self.longest_piece_s, used_s)
-        return max(_REST_S, self._clock.now_s() - began_s if node.only_training else 0.0)
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler."""
@@ -144,7 +97,7 @@ class Runtime:
         self._wake.set()
 
     def ask(self, question: Callable[[Node], T]) -> T:
-        """Have the main thread answer. Raises NodeStuck when it does not within 2 s."""
+        """Let the main thread answer a question. Raises NodeStuck if it does not within 2 s."""
         answered = threading.Event()
         answers: list[T] = []
 
@@ -157,29 +110,39 @@ class Runtime:
             raise NodeStuck("the node does not answer")
         return answers[0]
 
-    @property
-    def dropped(self) -> dict[str, int]:
-        """What the mailboxes had no room for."""
-        boxes = {"frames": self._frames, "links": self._links, "readings": self._readings}
-        return {name: box.dropped for name, box in boxes.items()}
-
-    def _take_in(self) -> None:
+    def _take_mail(self) -> None:
+        node = self._node
         for peer, up in self._links.drain():
-            self._guard(self._node.link_changed, peer, up)
+            self._guard(node.link_changed, peer, up)
         for reading in self._readings.drain():
-            self._take_reading(reading)
+            self._guard(node.read, reading)
         for peer, frame in self._frames.drain():
-            self._guard(self._node.receive, peer, frame)
+            self._guard(node.receive, peer, frame)
         for answer in self._questions.drain():
             self._guard(answer)
 
-    def _take_reading(self, reading: Reading) -> None:
-        self._guard(self._node.read, reading)
+    def _step(self) -> None:
+        """Do what is due, or wait until something is, or until there is mail. Mail goes before work."""
+        began_s, cpu_s = self._clock.now_s(), time.thread_time()
+        beat = self._beats.due(began_s)
+        if beat is None or (beat is Beat.WORK and self._wake.is_set()):
+            if self._wake.wait(max(0.0, self._beats.next_s(began_s) - self._clock.now_s())):
+                self._beats.end_rest()
+            self._wake.clear()
+            return
+        self._beats.do(beat)
+        self._beats.done(beat, began_s, self._clock.now_s())
+        if beat is Beat.WORK:
+            used_s = time.thread_time() - cpu_s
+            self.pieces += 1
+            self.work_s += used_s
+            self.longest_piece_s = max(self.longest_piece_s, used_s)
 
-    def _guard(self, work: Callable[..., None], *arguments: Any) -> bool:
-        """A defect of ours must not stop the node: it is logged, counted and shown in /health."""
+    def _guard(self, step: Callable[..., None], *arguments: Any) -> bool:
+        """Run a step, return whether it succeeded: a defect is logged, counted and shown in /health, and the
+        node goes on."""
         try:
-            work(*arguments)
+            step(*arguments)
         except Exception:
             self.failures += 1
             if self.failures & (self.failures - 1) == 0:  # the first, second, fourth ...

@@ -139,7 +139,7 @@ def _provision(
 
     files = options.ssh_key or fleet.operator.public_keys
     given_by = "--ssh-key" if options.ssh_key else f"{options.deploy / 'fleet.toml'}: operator.public_keys"
-    logins = {node.name: authorized_keys(files, given_by, node.config.api_port) for node in nodes}
+    logins = {node.name: authorized_keys(files, given_by, node.config.api.port) for node in nodes}
     keys = _keys_folder(fleet, options.keys)
     folder(keys)
     with _alone(keys):

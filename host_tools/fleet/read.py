@@ -145,7 +145,7 @@ def _check_place(config: NodeConfig, file: Path, mistakes: list[str]) -> None:
 
     if config.name != file.stem:
         complain("node.name", config.name, f"the file is that of {file.stem}")
-    for key, host in (("mqtt.host", config.inbox.host), ("api.host", config.api_host)):
+    for key, host in (("mqtt.host", config.inbox.host), ("api.host", config.api.host)):
         if not _is_loopback(host):
             complain(key, host, "only loopback is plain, such as 127.0.0.1")
 

@@ -3,9 +3,9 @@
 import random
 from collections.abc import Mapping
 
-from edge.clock import VirtualClock
 from edge.meter.errors import PortLost
 from edge.meter.settings import BusSettings
+from host_tools.world import VirtualClock
 
 from .line import PowerOf, SimulatedLine, Unplugged
 

@@ -10,7 +10,7 @@ from edge.energy.supplier import Supplier
 from edge.node import Node
 from host_tools.invariants import broken
 from host_tools.microgrid.plan import BuildingPlan
-from host_tools.world.world import World, WorldNode
+from host_tools.world import World, WorldNode
 
 from .board import Board
 from .cast import cast_of, limits_for

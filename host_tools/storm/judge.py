@@ -8,7 +8,7 @@ from edge.space.names import NIL
 from edge.space.tuplespace import SELF, TupleSpace
 
 from ..invariants import broken, disagreements
-from ..world.world import World, WorldNode
+from ..world import World, WorldNode
 
 GONE_S = 15.5  # after which nobody knows a node that is off: 15 s, on clocks that go wrong by 2 %
 CONVERGED_S = 20  # after which all nodes agree: 15 s for what has gone, as long for confirmations, and a beat

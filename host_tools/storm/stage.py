@@ -3,9 +3,9 @@
 import random
 
 from edge.state import SLOTS, read_slot
-from host_tools.world.links import LinkQuality
+from host_tools.world import LinkQuality
 
-from ..world.world import World, WorldNode
+from ..world import World, WorldNode
 from .liar import Liar
 from .plan import LIAR, Fault, Storm
 

@@ -1,1 +1,18 @@
-"""A whole microgrid in one process: virtual clock, simulated links, and the code of the real node."""
+"""A whole microgrid in one process: the code of the real node under a virtual clock, with simulated links."""
+
+from .clock import LocalClock, VirtualClock
+from .links import LinkQuality, MemoryNetwork
+from .meters import HandMeters
+from .node import WorldNode
+from .world import World, chain
+
+__all__ = [
+    "HandMeters",
+    "LinkQuality",
+    "LocalClock",
+    "MemoryNetwork",
+    "VirtualClock",
+    "World",
+    "WorldNode",
+    "chain",
+]

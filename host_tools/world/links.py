@@ -1,8 +1,8 @@
-"""Links inside one process, for simulations: as unreliable as asked for, the same for a seed (DESIGN 3).
+"""Simulated links inside one process, with faults as configured; the same seed gives the same faults.
 
-`schedule(delay_s, action)` is the event queue of the virtual world; it must keep the order of actions
-due at the same moment. What a node is told, and how bytes are counted, is as with `MqttLinks`, but an
-error in the node is not swallowed: it surfaces in the simulation.
+`schedule(delay_s, action)` is the event queue of the virtual world; it must keep the order of actions that
+are due at the same moment. Nodes are notified, and bytes are counted, as with `MqttLinks`, but an error in
+a node is raised in the simulation.
 """
 
 import random
@@ -25,19 +25,19 @@ Schedule = Callable[[float, Callable[[], None]], object]
 
 @dataclass(frozen=True)
 class LinkQuality:
-    """How one direction treats frames: times in seconds, the rest probabilities per frame."""
+    """How one direction treats frames: times in seconds, all others are probabilities per frame."""
 
     latency_s: float = 0.002
     loss: float = 0.0
     duplicate: float = 0.0
     corrupt: float = 0.0  # one bit is flipped
-    delay: float = 0.0  # held back up to `max_delay_s`, so that later frames overtake it
+    delay: float = 0.0  # by up to `max_delay_s`, so that later frames overtake it
     max_delay_s: float = 1.0
 
 
 @dataclass
 class Wire:
-    """One direction between two nodes; outlives their restarts."""
+    """One direction between two nodes; it stays when they restart."""
 
     quality: LinkQuality
     whole: bool = True
@@ -47,7 +47,7 @@ class Wire:
 
 
 class MemoryNetwork:
-    """All nodes of a simulated microgrid."""
+    """The links of all nodes of a simulated microgrid."""
 
     def __init__(
         self,
@@ -65,9 +65,9 @@ class MemoryNetwork:
         self._nodes: dict[str, MemoryLinks] = {}
 
     def links(self, node: str, neighbours: Sequence[str]) -> "MemoryLinks":
-        """The links of a node that sends to `neighbours`; after a restart it asks again.
+        """The links of a node that sends to `neighbours`; a node that restarts needs new ones.
 
-        Raises ValueError for names that MQTT could not carry, or that are not all different.
+        Raises ValueError for names that are not valid in MQTT, and for duplicates.
         """
         names = [checked_name(name) for name in (node, *neighbours)]
         if len(set(names)) < len(names):
@@ -75,13 +75,13 @@ class MemoryNetwork:
         return MemoryLinks(self, node, tuple(neighbours))
 
     def set_quality(self, sender: str, receiver: str, quality: LinkQuality) -> None:
-        """For one direction, from now on."""
+        """Change the quality of one direction from now on."""
         self.wire(sender, receiver).quality = quality
 
     def cut(self, sender: str, receiver: str) -> None:
-        """Break one direction: what is under way is lost, and both ends hear of it.
+        """Break one direction: frames in flight are lost, and both ends are notified.
 
-        A break that nobody notices is a quality with `loss=1.0`.
+        For a break that is not notified, set a quality with `loss=1.0`.
         """
         wire = self.wire(sender, receiver)
         if wire.whole:
@@ -101,14 +101,14 @@ class MemoryNetwork:
         return self._wires.setdefault((sender, receiver), Wire(self._quality))
 
     def join(self, links: "MemoryLinks") -> None:
-        """A node has started: its neighbours are greeted, as far as links are whole."""
+        """A node has started: both ends of each of its links that is whole are notified."""
         self._nodes[links.node] = links
         for peer in links.neighbours:
             if self.wire(links.node, peer).whole:
                 self._tell_both(links.node, peer, True)
 
     def leave(self, links: "MemoryLinks") -> None:
-        """A node has stopped or crashed: its last will reaches its neighbours."""
+        """A node has stopped or crashed: its neighbours receive its last will."""
         if self._nodes.get(links.node) is links:
             for peer in links.neighbours:
                 if self.wire(links.node, peer).whole:
@@ -116,7 +116,7 @@ class MemoryNetwork:
             del self._nodes[links.node]
 
     def carry(self, sender: str, receiver: str, frame: bytes) -> bool:
-        """Put a frame on its way; False if too much is under way already."""
+        """Send a frame; False if too much is in flight already."""
         wire, limits, size = self.wire(sender, receiver), self.limits, len(frame)
         if wire.in_flight_frames >= limits.max_pending_frames:
             return False
@@ -216,7 +216,7 @@ class MemoryLinks:
             self._deliver(sender, frame)
 
     def told(self, peer: str, up: bool) -> None:
-        """A link, or the node at its other end, came or went."""
+        """A link, or the node at its other end, came up or went down."""
         if self._changed is not None:
             self._changed(peer, up)
 
@@ -239,7 +239,7 @@ class MemoryLinks:
 
 @dataclass
 class _Sent:
-    """What one node has sent over one wire since it started."""
+    """What a node has sent over one wire since it started."""
 
     wire: Wire
     breaks_before: int = 0

@@ -8,7 +8,7 @@ from answer_schema import faults
 from asked_node import AskedNode
 
 from edge.api.routes import ROUTES, Api
-from host_tools.world.world import World
+from host_tools.world import World
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from edge.meter.settings import BusSettings, MeterSettings, RelaySettings
 from edge.net.connection import BrokerSettings
 from edge.net.mqtt import MqttLinks
 from edge.net.neighbour import NeighbourSettings
-from host_tools.world.world import World
+from host_tools.world import World
 
 
 @pytest.fixture
@@ -94,8 +94,8 @@ def test_meters_and_links_of_a_real_node_are_what_the_schema_says(node, tmp_path
         clock,
     )
     node.meters = SerialMeters([bus])
-    broker = BrokerSettings("127.0.0.1")
-    node.links = MqttLinks("n1", broker, [NeighbourSettings("n2", broker)], random.Random(1))
+    neighbour = NeighbourSettings(name="n2", host="127.0.0.1")
+    node.links = MqttLinks("n1", BrokerSettings(), [neighbour], random.Random(1))
     answer = json.loads(orjson.dumps(health(Source(AskedNode(node)))))
     assert faults(answer, Health) == []
     assert len(answer["meters"][0]["relays"]) == len(answer["meters"][0]["meters"]) == 1

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.clock import VirtualClock
 from edge.history.store import DAY_MIN, Store
 from edge.history.writer import Writer
+from host_tools.world import VirtualClock
 
 POWERS = (100.0, 200.5, 90.0, 80.0, 10.0, None)
 LIMITS = [[0.001, 100.0, 200.0, 300.0, 400.0, 500.0]] * 6

@@ -3,7 +3,7 @@
 import pytest
 
 from host_tools.invariants import broken, disagreements
-from host_tools.world.world import World
+from host_tools.world import World
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from edge.clock import VirtualClock
 from edge.meter import BusSettings, MeterBus, MeterSettings, Reading, RelaySettings
 from host_tools.meter.virtual import VirtualAdapter
+from host_tools.world import VirtualClock
 
 
 class Bench:

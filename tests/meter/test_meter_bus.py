@@ -5,10 +5,10 @@ import logging
 
 import pytest
 
-from edge.clock import VirtualClock
 from edge.meter import BusSettings, MeterBus, MeterSettings, ProfileError, RelaySettings
 from edge.meter.errors import PortLost
 from host_tools.meter import Fault
+from host_tools.world import VirtualClock
 
 
 def test_power_every_ten_seconds_and_everything_once_a_minute(bench, meter):

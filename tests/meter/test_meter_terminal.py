@@ -16,13 +16,14 @@ import pytest
 from pymodbus.datastore import ModbusDeviceContext, ModbusSequentialDataBlock, ModbusServerContext
 from pymodbus.server import ModbusSerialServer
 
-from edge.clock import SystemClock, VirtualClock
+from edge.clock import SystemClock
 from edge.meter import BusSettings, MeterBus, MeterSettings, RelaySettings, SerialMeters, load_profile
 from edge.meter.errors import PortLost
 from edge.meter.port import SerialPort
 from edge.meter.profile import shipped_profiles
 from edge.meter.rtu import RtuMaster
 from host_tools.meter import Fault, SimulatedMeter
+from host_tools.world import VirtualClock
 
 
 def until(condition, seconds=5.0):

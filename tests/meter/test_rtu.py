@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymodbus.framer.rtu import FramerRTU
 
-from edge.clock import VirtualClock
 from edge.meter import rtu
 from edge.meter.crc import crc16
 from edge.meter.rtu import RtuMaster
+from host_tools.world import VirtualClock
 
 TIMEOUT_S = 0.5
 

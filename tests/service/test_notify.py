@@ -1,4 +1,4 @@
-"""What the service manager hears of a node: that it is up, that its laws run, and when they no longer do."""
+"""Notifications to the service manager: a node is up, and its laws run; otherwise the watchdog is not fed."""
 
 import json
 import os
@@ -20,22 +20,21 @@ from edge.node import Node
 from edge.service.notify import Manager
 from edge.service.runtime import Runtime
 from host_tools.broker import free_port
-from host_tools.world.links import MemoryNetwork
-from host_tools.world.world import HandMeters
+from host_tools.world import HandMeters, MemoryNetwork
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 class Listener:
-    """The manager's end: a datagram socket as systemd has one."""
+    """The manager's end: a datagram socket like that of systemd."""
 
     def __init__(self, address):
         self.address = str(address)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind("\0" + self.address[1:] if self.address.startswith("@") else self.address)
 
-    def hear(self, timeout_s):
-        """The words of the next message, None when there is none."""
+    def receive(self, timeout_s):
+        """The lines of the next message; None if there is none in time."""
         self._socket.settimeout(timeout_s)
         try:
             return self._socket.recv(4096).decode().split("\n")
@@ -86,41 +85,41 @@ def start_node(tmp_path):
 
 def test_a_node_is_ready_after_its_first_tick_and_feeds_the_watchdog_with_each(listener, start_node):
     start_node(listener.address)
-    assert listener.hear(3) == ["READY=1", "WATCHDOG=1", "STATUS=well"]
-    assert listener.hear(3) == ["WATCHDOG=1"]
-    assert listener.hear(3) == ["WATCHDOG=1"]
+    assert listener.receive(3) == ["READY=1", "WATCHDOG=1", "STATUS=well"]
+    assert listener.receive(3) == ["WATCHDOG=1"]
+    assert listener.receive(3) == ["WATCHDOG=1"]
 
 
-def test_an_engine_that_hangs_feeds_no_more(listener, start_node):
+def test_an_engine_that_hangs_does_not_feed_the_watchdog(listener, start_node):
     running, goes_on = start_node(listener.address), threading.Event()
-    assert listener.hear(3) is not None
+    assert listener.receive(3) is not None
     running.node.engine.tick = goes_on.wait
-    listener.hear(0.2)  # a tick may have been under way
-    assert listener.hear(2.2) is None
+    listener.receive(0.2)  # a tick may have been under way
+    assert listener.receive(2.2) is None
     goes_on.set()  # so that the test ends; it also shows that nothing else was broken
-    assert listener.hear(3) == ["WATCHDOG=1"]
+    assert listener.receive(3) == ["WATCHDOG=1"]
 
 
-def test_an_engine_that_fails_at_every_tick_feeds_no_more(listener, start_node):
+def test_an_engine_that_fails_at_every_tick_does_not_feed_the_watchdog(listener, start_node):
     running = start_node(listener.address)
-    assert listener.hear(3) is not None
+    assert listener.receive(3) is not None
 
     def fail():
         raise RuntimeError("a law is broken")
 
     running.node.engine.tick = fail
-    listener.hear(0.2)
-    assert listener.hear(2.2) is None
+    listener.receive(0.2)
+    assert listener.receive(2.2) is None
 
 
 def test_a_socket_may_have_an_abstract_address():
     listener = Listener(f"@edge-test-{os.getpid()}")
     Manager(listener.address).alive("well")
-    assert listener.hear(1) == ["READY=1", "WATCHDOG=1", "STATUS=well"]
+    assert listener.receive(1) == ["READY=1", "WATCHDOG=1", "STATUS=well"]
     listener.close()
 
 
-def test_a_manager_that_does_not_listen_holds_nothing_up(tmp_path):
+def test_a_manager_that_does_not_listen_delays_nothing(tmp_path):
     deaf = Listener(tmp_path / "deaf")
     manager = Manager(deaf.address)
     began_s = time.monotonic()
@@ -132,7 +131,7 @@ def test_a_manager_that_does_not_listen_holds_nothing_up(tmp_path):
     deaf.close()
 
 
-def test_a_real_node_says_when_it_is_up_and_when_it_ends_and_shows_its_release(tmp_path):
+def test_a_real_node_tells_when_it_is_up_and_when_it_ends_and_shows_its_release(tmp_path):
     listener, port = Listener(tmp_path / "notify"), free_port()
     config = tmp_path / "node.toml"
     config.write_text(
@@ -144,16 +143,16 @@ def test_a_real_node_says_when_it_is_up_and_when_it_ends_and_shows_its_release(t
         [sys.executable, "-m", "edge", "run", "--config", str(config)], cwd=REPOSITORY, env=environment
     )
     try:
-        heard = listener.hear(20)
-        assert heard[:2] == ["READY=1", "WATCHDOG=1"]
-        assert heard[2] == "STATUS=gym: 0 twins, 0 of 0 neighbours in reach"
+        lines = listener.receive(20)
+        assert lines[:2] == ["READY=1", "WATCHDOG=1"]
+        assert lines[2] == "STATUS=gym: 0 twins, 0 of 0 neighbours in reach"
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
             health = json.loads(response.read())
         assert (health["release"], health["failures"]) == ("1.2.3-abc", 0)
         process.send_signal(signal.SIGTERM)
-        while (heard := listener.hear(5)) == ["WATCHDOG=1"]:
+        while (lines := listener.receive(5)) == ["WATCHDOG=1"]:
             pass
-        assert heard[0] == "STOPPING=1"
+        assert lines[0] == "STOPPING=1"
         assert process.wait(10) == 0
     finally:
         process.kill()

@@ -1,9 +1,9 @@
-"""When training has to wait: for memory of the control group or the machine, for the CPU."""
+"""Training waits for memory of the control group or of the machine, and for the CPU."""
 
 import pytest
 
-from edge.clock import VirtualClock
 from edge.service.pressure import Pressure
+from host_tools.world import VirtualClock
 
 MB = 1 << 20
 
@@ -41,7 +41,7 @@ def machine(tmp_path):
     return Machine(tmp_path)
 
 
-def test_a_machine_at_ease_gives_no_reason(machine):
+def test_an_idle_machine_gives_no_reason_to_wait(machine):
     assert machine.reason() == ""
 
 
@@ -53,7 +53,7 @@ def test_page_cache_of_the_group_counts_as_free(machine, current_mb, cache_mb, w
     assert ("MB of memory left" in machine.reason()) == waits
 
 
-def test_a_group_further_up_counts_too(machine):
+def test_the_groups_above_count_too(machine):
     machine.group("system.slice", limit=600 * MB, current=595 * MB, cache=1 * MB)
     assert machine.reason() == "6 MB of memory left"
 
@@ -66,23 +66,23 @@ def test_version_1_of_control_groups(machine):
     assert machine.reason() == "6 MB of memory left"
 
 
-def test_a_full_machine_a_stalled_and_a_busy_one(machine):
+def test_a_machine_that_is_full_or_stalled_or_busy(machine):
     machine.write("proc/loadavg", "500.0 1 1 1/1 1")
-    assert "a core" in machine.reason()
+    assert "per core" in machine.reason()
     machine.write("proc/pressure/memory", "some avg10=35.00 avg60=0.00")
     assert machine.reason() == "waiting for memory 35 % of the time"
     machine.write("proc/meminfo", "MemAvailable: 9216 kB")
     assert machine.reason() == "9 MB of memory left"
 
 
-def test_it_looks_every_two_seconds_only(machine):
+def test_it_checks_every_two_seconds_only(machine):
     assert machine.reason() == ""
     machine.write("proc/loadavg", "500.0 1 1 1/1 1")
     assert machine.pressure.reason == ""
-    assert "a core" in machine.reason()
+    assert "per core" in machine.reason()
 
 
-def test_a_kernel_that_tells_nothing_stops_nothing(tmp_path):
+def test_a_kernel_without_these_files_is_no_reason_to_wait(tmp_path):
     assert Pressure(3.0, 16.0, VirtualClock(), tmp_path).reason == ""
 
 

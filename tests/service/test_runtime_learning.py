@@ -1,4 +1,4 @@
-"""The main loop with work that can wait: it runs when nothing else does, and delays no reaction."""
+"""The main loop with work: it runs when nothing else is due, and delays no reaction."""
 
 import random
 import threading
@@ -11,7 +11,7 @@ from edge.clock import SystemClock
 from edge.config.check import build
 from edge.node import Node
 from edge.service.runtime import Runtime
-from host_tools.world.world import HandMeters
+from host_tools.world import HandMeters
 
 _PIECE_S = 0.01
 
@@ -35,7 +35,7 @@ class Wire:
 
 
 class Busy(Node):
-    """Always has something that can wait, and notes when it reacts."""
+    """Always has work, and counts its pieces."""
 
     pieces = 0
     has_work = True
@@ -88,13 +88,13 @@ def test_work_takes_half_of_the_time_at_most(running):
     assert 0 < running.work_s - cpu_s <= 0.65 * (time.monotonic() - began_s)
 
 
-def test_under_pressure_training_waits_and_the_past_does_not(running):
-    running._pressure = SimpleNamespace(reason="load of 9 a core")
+def test_under_pressure_training_waits_and_other_work_does_not(running):
+    running._pressure = SimpleNamespace(reason="load of 9 per core")
     time.sleep(0.1)
     before = running.pieces
     time.sleep(0.3)
     assert running.pieces == before
-    assert running.waits_for == "load of 9 a core"
+    assert running.waits_for == "load of 9 per core"
     running.node.only_training = False
     time.sleep(1.5)
     assert running.pieces > before

@@ -1,7 +1,7 @@
 """Four virtual nodes in a chain, for the tests of this folder."""
 
 from host_tools.invariants import broken
-from host_tools.world.world import chain
+from host_tools.world import chain
 
 NAMES = ["n1", "n2", "n3", "n4"]
 

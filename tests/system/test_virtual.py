@@ -1,4 +1,4 @@
-"""Whole microgrids under a virtual clock: negotiation, loss of suppliers, restarts, faults on every link."""
+"""Whole microgrids under a virtual clock: negotiation, lost suppliers, restarts, faults on every link."""
 
 import pytest
 from chain4 import NAMES, build, checked
@@ -6,8 +6,7 @@ from chain4 import NAMES, build, checked
 from edge.state import SLOTS, StateFile
 from host_tools.invariants import disagreements
 from host_tools.storm.judge import shown, unsettled
-from host_tools.world.links import LinkQuality
-from host_tools.world.world import World
+from host_tools.world import LinkQuality, World
 
 
 def loads(count, power_w=30.0):
@@ -89,7 +88,7 @@ def test_a_restart_without_disk_ends_what_was_promised_and_starts_anew(world, tm
     assert disagreements(world) == []
 
 
-def test_a_forgotten_life_is_not_taken_for_the_present_one(world):
+def test_a_life_that_was_forgotten_is_not_mistaken_for_the_present_one(world):
     """Nobody can tell n1 that it has restarted, and its new life counts its changes as the old one did."""
     meters = [{"name": name, "kind": "load", "input": f"{name}.total"} for name in ("p", "q")]
     build(world, lambda name: meters if name == "n1" else [])
@@ -117,7 +116,7 @@ def change(world, node, meter, times):
         world.run(0.5, checked(world))
 
 
-def test_a_promise_whose_consumer_lost_interest_meanwhile_is_not_kept(world):
+def test_a_promise_is_not_kept_if_its_consumer_needs_nothing_any_more(world):
     world.add(
         "n1",
         [],
@@ -155,7 +154,7 @@ def test_loss_of_a_supplier_leads_to_a_new_contract(world):
     assert consumer.consumer.main.parts[0].supplier != old
 
 
-def test_a_rise_beyond_the_margin_is_met_by_a_second_contract_that_joins_the_first(world):
+def test_a_rise_beyond_the_margin_gets_a_complementary_contract_that_is_merged_into_the_first(world):
     twins = [{"name": "load", "kind": "load", "input": "m.total"}]
     world.add("n1", [], [*producers(1, 500.0), *twins])
     world.boot()
@@ -184,7 +183,7 @@ def test_a_rise_beyond_the_margin_is_met_by_a_second_contract_that_joins_the_fir
     assert disagreements(world) == []
 
 
-def test_an_undefined_reading_keeps_contracts_for_the_grace_and_not_longer(world):
+def test_after_an_undefined_reading_contracts_stay_for_the_grace_time_and_not_longer(world):
     world.add("n1", [], [*producers(1, 500.0), {"name": "load", "kind": "load", "input": "m.total"}])
     world.boot()
     n1 = world.nodes["n1"]
@@ -215,7 +214,7 @@ def test_a_building_switches_from_consumer_to_producer(world):
     assert "switch" in house.events.encode().decode()
 
 
-def test_a_stop_order_ends_contracts_opens_the_relay_and_lapses(world):
+def test_a_stop_order_ends_contracts_opens_the_relay_and_expires(world):
     from edge.space.agent import Agent
 
     raw_twins = [*producers(1, 500.0), {"name": "load", "kind": "load", "power_w": 50.0, "disabled_s": 20.0}]

@@ -6,7 +6,7 @@ from chain4 import build, checked
 from edge.space.slots import SELF
 from host_tools.image.build import ROOTFS
 from host_tools.invariants import disagreements
-from host_tools.world.world import World
+from host_tools.world import World
 
 YEAR_S = 365 * 86_400.0
 

@@ -4,7 +4,7 @@ import pytest
 from chain4 import NAMES, build, checked
 
 from host_tools.invariants import broken, disagreements
-from host_tools.world.world import World
+from host_tools.world import World
 
 HOUR = 3600.0
 

@@ -10,7 +10,7 @@ from edge.learn.terms import HORIZONS_MIN
 from edge.terms import VARIABLES
 from edge.twins.learning import PRED
 from edge.twins.registry import TwinError
-from host_tools.world.world import World, chain
+from host_tools.world import World, chain
 
 NAMES = ["n1", "n2", "n3"]
 FEW = "first_steps = 4; least_steps = 4; steps = 1; batch = 2"  # not a test of how well it learns
@@ -203,7 +203,7 @@ def test_a_restart_goes_on_within_a_minute(world, model):
 
 def test_a_kill_in_the_middle_of_a_training_harms_nothing(world):
     build(world, "lstm", names=["n1"], first_training_min=10)
-    world.nodes["n1"]._work = world.nodes["n1"].node.history.write  # nothing else is worked on
+    world.nodes["n1"].waits_for = "this test"  # training is driven by hand below
     world.run(60 * 20)
     node = world.nodes["n1"].node
     while not scope(world, "node").ready or len(scope(world, "node").learner.series) < 19:
@@ -212,7 +212,7 @@ def test_a_kill_in_the_middle_of_a_training_harms_nothing(world):
         node.work()
     assert scope(world, "node").at_work
     world.nodes["n1"].kill()
-    del world.nodes["n1"]._work
+    world.nodes["n1"].waits_for = ""
     world.nodes["n1"].boot()
     world.run(120)
     assert scope(world, "node").trainings == 1

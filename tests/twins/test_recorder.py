@@ -2,7 +2,7 @@
 
 import pytest
 
-from host_tools.world.world import World
+from host_tools.world import World
 
 START_MIN = 28_332_000  # the virtual clock's midnight
 START_S = 60.0 * START_MIN

@@ -6,7 +6,7 @@ import pytest
 
 from edge.twins import registry
 from edge.twins.twin import Twin
-from host_tools.world.world import World
+from host_tools.world import World
 
 
 class Siren(Twin):

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.clock import VirtualClock
 from edge.history.store import Store
 from edge.state import StateFile
 from host_tools.image.disk import MIB, Layout, make_ext4
 from host_tools.image.remains import remains
 from host_tools.setup.debs import SetupError, run
+from host_tools.world import VirtualClock
 
 POWERS_W = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
 

@@ -7,7 +7,7 @@ import pytest
 
 from host_tools.sim.scenario import ScenarioError, Setting
 from host_tools.sim.scenarios import SCENARIOS
-from host_tools.world.world import World
+from host_tools.world import World
 
 NODES = ("n1", "n2", "n3")
 

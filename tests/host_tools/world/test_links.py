@@ -1,4 +1,4 @@
-"""In-memory links: faithful when asked to be, faulty as asked, the same for a seed."""
+"""Simulated links: reliable by default, faulty as configured, the same for the same seed."""
 
 import heapq
 import itertools
@@ -12,7 +12,7 @@ from host_tools.world.links import LinkQuality, MemoryNetwork
 
 
 class World:
-    """A virtual event queue, and nodes that write down what happens to them."""
+    """A virtual event queue, and nodes that record what they receive."""
 
     def __init__(self, seed: int = 1, **settings) -> None:
         self.now_s = 0.0
@@ -78,7 +78,7 @@ def test_links_are_directed():
     assert world.payloads() == [b"x"]
 
 
-def test_start_greets_and_stop_leaves_a_will():
+def test_both_ends_are_notified_of_a_start_and_the_neighbour_of_a_stop():
     world = World()
     a = world.node("a", "b")
     world.node("b")
@@ -90,7 +90,7 @@ def test_start_greets_and_stop_leaves_a_will():
     assert not a.send("b", b"after the end")
 
 
-def test_nothing_reaches_a_stopped_node_and_its_successor_hears_again():
+def test_a_stopped_node_receives_nothing_until_it_is_started_again():
     world = World()
     a, b = world.pair()
     a.send("b", b"in flight")
@@ -106,7 +106,7 @@ def test_nothing_reaches_a_stopped_node_and_its_successor_hears_again():
     assert world.news[-2:] == [("b", "a", True), ("a", "b", True)]
 
 
-def test_cut_breaks_one_direction_loses_what_is_under_way_and_is_told():
+def test_a_cut_breaks_one_direction_loses_frames_in_flight_and_is_notified():
     world = World()
     a, b = world.pair()
     a.send("b", b"under way")
@@ -127,7 +127,7 @@ def test_cut_breaks_one_direction_loses_what_is_under_way_and_is_told():
     assert a.stats()["neighbours"]["b"]["reconnects"] == 1
 
 
-def test_a_blink_still_loses_what_was_under_way():
+def test_a_short_cut_loses_frames_in_flight_too():
     world = World()
     a, _ = world.pair()
     a.send("b", b"x")
@@ -137,7 +137,7 @@ def test_a_blink_still_loses_what_was_under_way():
     assert world.frames == []
 
 
-def test_node_started_behind_a_cut_is_told_when_it_heals():
+def test_a_node_that_starts_during_a_cut_is_notified_when_it_heals():
     world = World()
     world.network.cut("a", "b")
     a = world.node("a", "b")
@@ -160,7 +160,7 @@ def test_node_started_behind_a_cut_is_told_when_it_heals():
         (LinkQuality(), 1000, 1000),
     ],
 )
-def test_loss_and_duplication_are_as_frequent_as_asked(quality, low, high):
+def test_loss_and_duplication_are_as_frequent_as_configured(quality, low, high):
     world = World(quality=quality)
     a, _ = world.pair()
     for _ in range(1000):
@@ -204,7 +204,7 @@ def test_quality_of_one_direction():
     assert world.payloads() == [b"whole"]
 
 
-def test_what_is_under_way_is_bounded():
+def test_frames_in_flight_are_bounded():
     world = World(limits=LinkLimits(max_frame_bytes=1000, max_pending_frames=3, max_pending_bytes=1500))
     a, _ = world.pair()
     assert [a.send("b", bytes(size)) for size in (1001, 1000, 501, 500, 0, 0)] == [0, 1, 0, 1, 1, 0]
@@ -228,7 +228,7 @@ def test_the_same_seed_gives_the_same_run():
     assert run(7) != run(8)
 
 
-def test_names_that_mqtt_could_not_carry_are_refused():
+def test_names_that_are_not_valid_in_mqtt_are_refused():
     network = World().network
     for name, neighbours in [("A", []), ("a", ["b/c"]), ("a", ["a"]), ("a", ["b", "b"])]:
         with pytest.raises(ValueError, match="name"):

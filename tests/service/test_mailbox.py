@@ -1,8 +1,8 @@
-"""What other threads bring to a node is bounded, and a defect in it stops nothing."""
+"""Items from other threads wait in a bounded queue; those that are dropped are counted."""
 
 import threading
 
-from edge.service.runtime import Mailbox
+from edge.service.mailbox import Mailbox
 
 
 def test_a_full_mailbox_drops_the_oldest_and_counts_them():
@@ -28,7 +28,7 @@ def test_an_item_larger_than_the_mailbox_is_dropped():
     assert (box.drain(), box.dropped) == ([], 1)
 
 
-def test_many_threads_lose_nothing_uncounted():
+def test_each_item_of_many_threads_is_taken_or_counted_as_dropped():
     box = Mailbox(50, threading.Event())
     threads = [threading.Thread(target=lambda: [box.put(i) for i in range(1000)]) for _ in range(4)]
     for thread in threads:

@@ -1,0 +1,98 @@
+"""Assembly of a node from its configuration, and its run until a signal ends it."""
+
+import logging
+import os
+import random
+import signal
+from typing import Any
+
+from ..api.health import status_line
+from ..api.routes import Api
+from ..api.server import ApiError, ApiServer
+from ..clock import Clock, SystemClock
+from ..config.settings import NodeConfig
+from ..meter.bus import MeterBus
+from ..meter.meters import SerialMeters
+from ..net.mqtt import MqttLinks
+from ..node import Node
+from ..twins.registry import TwinError
+from .notify import Manager
+from .runtime import Runtime
+
+log = logging.getLogger("edge")
+
+
+class CannotStart(Exception):
+    """A part of the node cannot be set up; the message says which one and why."""
+
+
+def serve(config: NodeConfig) -> None:
+    """Set the node up and run it until SIGTERM or SIGINT. Raises CannotStart."""
+    clock, rng, manager = SystemClock(), random.Random(config.node.seed or None), Manager()
+    _make_state_folder(config)
+    links = _links(config, clock, rng)
+    meters = _meters(config, clock)
+    node = _node(config, clock, rng, links, meters)
+    runtime = Runtime(node, clock, ticked=lambda: manager.alive(status_line(node)))
+    api = _api(config, runtime)
+    _stop_on_signal(manager, runtime)
+    log.info("node %s is up, http port %s", config.name, api.port if api else "none")
+    runtime.run()
+    if api:
+        api.stop()
+    log.info("node %s has stopped", config.name)
+
+
+def _make_state_folder(config: NodeConfig) -> None:
+    try:
+        config.state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(f"node.state_dir = {str(config.state_dir)!r}: {error.strerror}") from error
+
+
+def _links(config: NodeConfig, clock: Clock, rng: random.Random) -> MqttLinks:
+    try:
+        return MqttLinks(config.name, config.inbox, config.neighbours, rng, clock=clock)
+    except OSError as error:  # TLS files exist only on the node, so `check` does not look at them
+        raise CannotStart(f"tls: {error}") from error
+
+
+def _meters(config: NodeConfig, clock: Clock) -> SerialMeters:
+    """The ports are opened later, and again after each failure: a missing adapter does not stop the node."""
+    buses = []
+    for bus in config.buses:
+        meters = [meter for meter in config.meters if meter.bus == bus.name]
+        relays = [relay for relay in config.relays if relay.bus == bus.name]
+        buses.append(MeterBus(bus, meters, relays, clock))
+    return SerialMeters(buses)
+
+
+def _node(
+    config: NodeConfig, clock: Clock, rng: random.Random, links: MqttLinks, meters: SerialMeters
+) -> Node:
+    try:
+        return Node(config, clock, rng, links, meters)
+    except TwinError as error:
+        raise CannotStart(str(error)) from error
+
+
+def _api(config: NodeConfig, runtime: Runtime) -> ApiServer | None:
+    """The HTTP server, started; None if the configuration wants none."""
+    if not config.api.port:
+        return None
+    routes = Api(runtime, os.environ.get("EDGE_RELEASE", ""))
+    try:
+        api = ApiServer(config.api.host, config.api.port, routes, config.limits.http_requests)
+    except ApiError as error:
+        raise CannotStart(str(error)) from error
+    api.start()
+    return api
+
+
+def _stop_on_signal(manager: Manager, runtime: Runtime) -> None:
+    def stop(*_: Any) -> None:
+        manager.stopping()
+        runtime.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)

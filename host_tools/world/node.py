@@ -1,0 +1,121 @@
+"""One node of a virtual world: the code of the real node, driven by the beats of the real service.
+
+Each beat is an event of the world; what a real node does while it waits takes no time here.
+"""
+
+import math
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from edge.config.check import build
+from edge.node import Node
+from edge.service.beats import Beat, Beats
+
+from .clock import LocalClock
+from .meters import HandMeters
+
+if TYPE_CHECKING:
+    from .world import World
+
+_ROUNDING_S = 1e-9  # between a node's clock and the world's: a node must not be woken too early
+
+
+class WorldNode:
+    """One node and the events that drive it."""
+
+    def __init__(self, world: "World", raw: dict[str, Any]) -> None:
+        """`raw` is the configuration of the node, as read from TOML."""
+        self.world = world
+        self.config = build(raw, raw["node"]["name"])
+        self.name = self.config.name
+        self.clock = LocalClock(world.clock)
+        self.meters = HandMeters(self.clock)
+        self.alive = False
+        self.waits_for = ""  # why training has to wait; "" lets it run
+        self.node: Node
+        self._beats: Beats
+        self._life = 0
+        self._planned_s: dict[Beat, float] = {}
+        self._waking_s = math.inf
+
+    def boot(self) -> None:
+        """Start the node, with the memory that its state folder holds."""
+        self._life += 1
+        self.alive, self._waking_s = True, math.inf
+        self._planned_s.clear()
+        neighbours = [each.name for each in self.config.neighbours]
+        links = self.world.network.links(self.name, neighbours)
+        rng = random.Random(self.world.rng.getrandbits(64))
+        self.node = Node(self.config, self.clock, rng, links, self.meters)
+        self.world.acted += 1
+        life = self._life
+        links.start(
+            lambda peer, frame: self._take(life, lambda: self.node.receive(peer, frame)),
+            lambda peer, up: self._take(life, lambda: self.node.link_changed(peer, up)),
+        )
+        self.meters.start(lambda reading: self._act(life, lambda: self.node.read(reading)))
+        self._beats = Beats(
+            self.node,
+            self.clock.now_s() + self.world.rng.uniform(0.0, 1.0),
+            pause_s=self.config.limits.reaction_ms / 1000,
+            rest_s=0.0,
+            waits_for=lambda: self.waits_for,
+        )
+        self._plan(life)
+
+    def kill(self) -> None:
+        """Power cut: the node stops between two instructions, nothing is sent or saved."""
+        self.alive = False
+        self._life += 1
+        self.node.links.stop()
+
+    def touch(self, change: Callable[[Node], None]) -> None:
+        """Change the node from outside, as the main thread of a real node would."""
+        self._act(self._life, lambda: change(self.node))
+
+    # ---- events -------------------------------------------------------------------------------
+
+    def _act(self, life: int, change: Callable[[], None]) -> None:
+        self.world.acted += 1
+        self._take(life, change)
+
+    def _take(self, life: int, change: Callable[[], None]) -> None:
+        if self.alive and life == self._life:
+            change()
+            self._plan(life)
+
+    def _plan(self, life: int) -> None:
+        """Make events of the beats that come next, unless they are there already."""
+        reaction_s = self._beats.reaction_s(self.clock.now_s())
+        if reaction_s < math.inf:
+            self._plan_beat(life, Beat.REACTION, reaction_s)
+        elif self.node.wake_s not in (math.inf, self._waking_s):
+            self._waking_s = self.node.wake_s
+            wait_s = self.clock.true_wait_s(self._waking_s) + _ROUNDING_S
+            self.world.after(wait_s, lambda: self._take(life, lambda: None))
+        self._plan_beat(life, Beat.TICK, self._beats.tick_s)
+
+    def _plan_beat(self, life: int, beat: Beat, at_s: float) -> None:
+        if self._planned_s.get(beat) != at_s:
+            self._planned_s[beat] = at_s
+            self.world.after(self.clock.true_wait_s(at_s), lambda: self._on_beat(life, beat, at_s))
+
+    def _on_beat(self, life: int, planned: Beat, at_s: float) -> None:
+        if not (self.alive and life == self._life):
+            return
+        if self._planned_s.get(planned) == at_s:
+            del self._planned_s[planned]
+        now_s = self.clock.now_s()
+        self._do(self._beats.due(now_s), now_s)
+        while (beat := self._beats.due(now_s)) is Beat.WORK:
+            self._do(beat, now_s)
+        if self.node.history.news.is_set():
+            self.node.history.write()
+        self._plan(life)
+
+    def _do(self, beat: Beat | None, now_s: float) -> None:
+        if beat:
+            self.world.acted += 1
+            self._beats.do(beat)
+            self._beats.done(beat, now_s, now_s)
