@@ -53,7 +53,7 @@ class Node:
         memory = self._state.load()
         self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
         self.gateway = Gateway(self.space, links)
-        self.engine = Engine(self.space, self.gateway, _laws())
+        self.engine = Engine(self.space, self.gateway.outbox, _laws())
         self.twins: list[ProsumerTwin] = []
         self._devices: list[tuple[Device, ProsumerTwin]] = []
         self._behind: dict[str, list[tuple[Device, ProsumerTwin]]] = {}  # by meter input

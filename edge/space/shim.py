@@ -1,6 +1,6 @@
-"""The MicroPython names under CPython, and what each of the two does fastest (DESIGN 2).
+"""The MicroPython names under CPython, and what each of the two does fastest.
 
-The one module of the kernel that asks which Python it runs on.
+The only module of the kernel that checks which Python it runs on.
 """
 
 import sys
@@ -19,7 +19,7 @@ if not TYPE_CHECKING and sys.implementation.name == "micropython":
 
     def same(target: bytearray, start: int, source: bytes, position: int, length: int) -> bool:
         """Compare likewise."""
-        for index in range(length):  # noqa: SIM110, as a generator is an object too
+        for index in range(length):  # noqa: SIM110, a generator would be an object too
             if target[start + index] != source[position + index]:
                 return False
         return True

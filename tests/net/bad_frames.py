@@ -9,8 +9,10 @@ from typing import Any
 
 import orjson
 
-from edge.net.frame import MAX_INCARNATION, Beat, Frame, Roster, encode
+from edge.net.frame import Frame, encode
+from edge.space.courier import Beat, Roster
 from edge.space.lsa import Aggregation, Lsa, Property
+from edge.space.origins import MAX_INCARNATION
 
 HEADER = struct.Struct("<cBBBI")
 WRONG = [

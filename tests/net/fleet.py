@@ -9,7 +9,7 @@ from edge.net.frame import Frame, decode
 from edge.net.gateway import Gateway
 from edge.space.agent import Agent
 from edge.space.engine import Engine
-from edge.space.tuplespace import SELF, Limits, TupleSpace
+from edge.space.tuplespace import Limits, TupleSpace
 
 sys.path.append(str(Path(__file__).parents[1] / "space"))  # the checks of the kernel's own tests
 
@@ -41,7 +41,7 @@ class Node:
         self.name = name
         self.space = TupleSpace(name, limits or Limits(lsas=32, nodes=8), incarnation)
         self.gateway = Gateway(self.space, Wires(fleet, name, neighbours))
-        self.engine = Engine(self.space, self.gateway)
+        self.engine = Engine(self.space, self.gateway.outbox)
 
     def add(self, agent: Agent) -> Agent:
         self.engine.add(agent)
@@ -80,8 +80,7 @@ class Node:
         }
 
     def hops(self) -> dict[str, int]:
-        origins, nodes = self.space.origins, self.space.nodes
-        return {nodes.text(n): origins.hops[n] for n in range(SELF + 1, nodes.capacity) if origins.expires[n]}
+        return {name: hops for name, hops in self.space.distances().items() if name != self.name}
 
 
 class Fleet:

@@ -1,7 +1,7 @@
 """Shapes of small microgrids, and what tests of gateways ask of them."""
 
-from edge.net.digest import BEAT_S
 from edge.net.frame import Frame, encode
+from edge.space.digest import BEAT_S
 from edge.space.lsa import Lsa, Property
 
 HEAL_S = BEAT_S + 1  # a beat, and the tick that sends it

@@ -14,19 +14,16 @@ from edge.net.frame import (
     MAX_BEATS,
     MAX_BODY_BYTES,
     MAX_FRAME_BYTES,
-    MAX_INCARNATION,
-    MAX_LSAS,
-    MAX_PATH,
-    Beat,
     Frame,
     FrameError,
-    Roster,
     decode,
     encode,
     encode_lsa,
-    is_node_name,
 )
-from edge.space.lsa import Aggregation, Lsa, Property
+from edge.net.links import is_node_name
+from edge.space.courier import MAX_LSAS, Beat, Roster
+from edge.space.lsa import MAX_PATH, Aggregation, Lsa, Property
+from edge.space.origins import MAX_INCARNATION
 
 U32 = 2**32 - 1
 NODES = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
@@ -221,7 +218,7 @@ def test_sizes_out_of_bounds_are_refused(data):
 
 def test_what_inflates_beyond_bounds_is_refused():
     for size in (MAX_BODY_BYTES + 1, 60_000_000):
-        with pytest.raises(FrameError, match="bounds"):
+        with pytest.raises(FrameError, match="too large when inflated"):
             decode(packed(b" " * size))
     nested = zlib.compress(zlib.compress(b"[" * 10_000_000))
     with pytest.raises(FrameError):
@@ -419,7 +416,7 @@ def test_huge_numbers_in_a_value_do_no_harm():
 
 
 def test_wrong_beats():
-    assert decode(sealed(b"", beat(), 1)).beats == [Beat("a", 1, 1, 0, 13, 0, 0)]
+    assert plain(decode(sealed(b"", beat(), 1)).beats) == plain([Beat("a", 1, 1, 0, 13, 0, 0)])
     for wrong in (
         beat(b""),
         beat(b"A"),

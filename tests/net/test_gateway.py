@@ -6,16 +6,10 @@ import pytest
 from fleet import Fleet, Watcher, assert_sound
 from shapes import CHAIN, HEAL_S, PAIR, RING, SHAPES, consistent, lose_once
 
-from edge.net.digest import BEAT_S
-from edge.net.frame import (
-    Beat,
-    Frame,
-    Roster,
-    decode,
-    encode,
-    encode_lsa,
-)
+from edge.net.frame import Frame, decode, encode, encode_lsa
 from edge.net.outbox import Outbox
+from edge.space.courier import Beat, Roster
+from edge.space.digest import BEAT_S
 from edge.space.exchange import export
 from edge.space.lsa import Lsa, Property
 from edge.space.tuplespace import SELF, Limits
@@ -89,22 +83,22 @@ def test_a_full_lsa_and_a_full_digest_do_not_make_a_frame_too_large():
         )
 
     fleet = Fleet(PAIR)
-    outbox = Outbox(fleet["a"].gateway._outbox._links)
+    outbox = Outbox(fleet["a"].space, fleet["a"].gateway.outbox._links)
     giant = Lsa("a.t", "", "", "a", 1, 1, 13, ["a"], [], [])
     giant.properties = [Property(f"L{i}", "", 1, 0, rng.randbytes(4096)) for i in range(10)]
-    outbox.lsa("b", "a.t", encode_lsa(giant))
+    outbox.add_lsa("b", "a.t", encode_lsa(giant))
     for i in range(200):
-        outbox.beat("b", Beat(f"n{i}{name(20).lower()}", 1, 1, 1, 13, 1, rng.getrandbits(32)))
+        outbox.send_beat("b", Beat(f"n{i}{name(20).lower()}", 1, 1, 1, 13, 1, rng.getrandbits(32)))
     outbox.ask_lsas("b", ["a." + name(60) for _ in range(1000)])
     for origin in "acd":
-        outbox.roster("b", Roster(origin, 1, 1, [(f"{origin}.{name(20)}", 1) for _ in range(256)]))
+        outbox.send_roster("b", Roster(origin, 1, 1, [(f"{origin}.{name(20)}", 1) for _ in range(256)]))
     outbox.flush()
     frames = [decode(data) for _, _, data in fleet.on_the_way]
     assert outbox.too_large == 0
     assert [each.name for frame in frames for each in frame.lsas] == ["a.t"]
     assert sum(len(frame.beats) for frame in frames) == 128
     assert sum(len(frame.ask_lsas) for frame in frames) == 256
-    assert not outbox
+    assert not outbox.waiting
 
 
 def test_an_lsa_too_large_for_any_frame_is_counted_and_holds_up_nothing():

@@ -4,13 +4,9 @@ import pytest
 from fleet import Fleet, Watcher, assert_sound
 from shapes import CHAIN, HEAL_S, PAIR, RING, SHAPES, consistent, receive
 
-from edge.net.digest import BEAT_S
-from edge.net.frame import (
-    Beat,
-    Frame,
-    decode,
-    encode,
-)
+from edge.net.frame import Frame, decode, encode
+from edge.space.courier import Beat
+from edge.space.digest import BEAT_S
 from edge.space.tuplespace import SELF
 
 # ---- nodes that come, go and forget -----------------------------------------------------------------

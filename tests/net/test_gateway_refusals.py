@@ -8,16 +8,10 @@ from bad_frames import bad_frames, sealed
 from fleet import Fleet, Watcher, assert_sound, state
 from shapes import HEAL_S, PAIR, RING, consistent, lsa, receive
 
-from edge.net.frame import (
-    MAX_FRAME_BYTES,
-    MAX_INCARNATION,
-    Beat,
-    FrameError,
-    Roster,
-    decode,
-)
+from edge.net.frame import MAX_FRAME_BYTES, FrameError, decode
+from edge.space.courier import Beat, Roster
 from edge.space.exchange import export
-from edge.space.origins import LIFE_S
+from edge.space.origins import LIFE_S, MAX_INCARNATION
 from edge.space.tuplespace import SELF, Limits
 
 

@@ -3,7 +3,8 @@
 from array import array
 
 from edge.space.agent import Agent
-from edge.space.engine import Engine, Port
+from edge.space.courier import Courier
+from edge.space.engine import Engine
 from edge.space.exchange import absorb, export
 from edge.space.names import NIL
 from edge.space.origins import LIFE_S, checksum
@@ -130,22 +131,20 @@ class Watcher(Agent):
         return told
 
 
-class Wire(Port):
+class Wire(Courier):
     """Keeps what spreads, until the grid carries it."""
 
     def __init__(self, space):
         self.space = space
         self.waiting = []
-        self.flushes = 0
+        self.handed_over = 0
 
-    def offer(self, slot, targets):
+    def send_lsa(self, slot, nodes):
+        self.handed_over += 1
         lsa = export(self.space, slot)
-        for number in range(self.space.nodes.capacity):
-            if targets >> number & 1:
-                self.waiting.append((self.space.nodes.text(number), lsa))
-
-    def flush(self):
-        self.flushes += 1
+        for peer in self.space.neighbours:
+            if nodes & self.space.node_bit(peer):
+                self.waiting.append((peer, lsa))
 
 
 class Node:

@@ -2,7 +2,8 @@
 
 from check import Grid, Node, Watcher, small
 
-from edge.space.engine import Engine, Port
+from edge.space.courier import Courier
+from edge.space.engine import Engine
 from edge.space.laws import standard_laws
 from edge.space.laws.aggregation import Aggregating
 from edge.space.lsa import Aggregation
@@ -275,7 +276,7 @@ def test_a_custom_operator():
     laws = standard_laws()
     laws[2] = Aggregating({"join": joined})
     node = Node("a")
-    node.engine = Engine(node.space, Port(), laws)
+    node.engine = Engine(node.space, Courier(), laws)
     for name in ("a.2", "a.1", "a.3"):
         member(node, name, name.encode(), "join")
     node.engine.react()
@@ -295,7 +296,7 @@ def test_an_operator_that_fails_harms_nobody():
     law.operators["broken"] = broken
     laws[2] = law
     node = Node("a")
-    node.engine = Engine(node.space, Port(), laws)
+    node.engine = Engine(node.space, Courier(), laws)
     one, two = member(node, "a.1", b"1", "broken"), member(node, "a.2", b"7", "max")
     node.engine.react()
     assert node.engine.faults == 0

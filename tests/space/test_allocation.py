@@ -10,7 +10,8 @@ import sys
 from check import small
 
 from edge.space.agent import Agent
-from edge.space.engine import Engine, Port
+from edge.space.courier import Courier
+from edge.space.engine import Engine
 from edge.space.tuplespace import TupleSpace
 
 MICROPYTHON = sys.implementation.name == "micropython"
@@ -70,7 +71,7 @@ def populated(observer):
     """A space with neighbours, one observer, and one LSA with three properties."""
     space = TupleSpace("a", small())
     space.set_neighbours(["b", "c"])
-    engine = Engine(space, Port())
+    engine = Engine(space, Courier())
     engine.add(observer)
     agent = Counter("a.t")
     engine.add(agent)

@@ -155,7 +155,7 @@ def test_a_node_that_falls_silent_loses_all_its_lsas_everywhere():
     grid.settle()
     for name in "bc":
         assert grid[name].space.known_origins() == 0
-        assert_as_new(grid[name].space, neighbours=len(grid[name].engine.port.space.nodes) - 2)
+        assert_as_new(grid[name].space, neighbours=len(grid[name].engine.courier.space.nodes) - 2)
 
 
 def test_a_second_hand_lsa_lives_no_longer_than_its_origin_was_heard():

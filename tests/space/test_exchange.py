@@ -4,7 +4,7 @@ from check import Grid, Node, Watcher, assert_as_new, assert_digests_right, rais
 from test_lsas import remote
 
 from edge.space.errors import NotOwner, SpaceFull
-from edge.space.exchange import absorb, export, meet, part, reincarnate, roster
+from edge.space.exchange import absorb, export
 from edge.space.lsa import Lsa, Property
 from edge.space.origins import LIFE_S
 from edge.space.tuplespace import SELF
@@ -87,7 +87,7 @@ def test_type_and_authentication_follow_the_newest_state():
     absorb(node.space, Lsa("b.t", "new", "key2", "b", 1, 2, 13, ["b"], [], []), "b")
     record = export(node.space, node.space.slot_of_name("b.t"))
     assert (record.kind, record.auth) == ("new", "key2")
-    part(node.space, node.space.nodes.find("b"))
+    node.space.part(node.space.nodes.find("b"))
     node.engine.react()
     assert_as_new(node.space, neighbours=1)
 
@@ -111,14 +111,14 @@ def test_what_a_restarted_node_has_not_shown_again_stays_in_the_digest():
     absorb(space, shows(6, name="b.u"), "b")
     absorb(space, shows(1, incarnation=2, name="b.t"), "b")
     number = space.nodes.find("b")
-    assert roster(space, number) == [("b.t", 1)]
-    assert sorted(roster(space, number, demoted=True)) == [("b.t", 1), ("b.u", 0)]
+    assert space.roster(number) == [("b.t", 1)]
+    assert sorted(space.roster(number, demoted=True)) == [("b.t", 1), ("b.u", 0)]
     assert space.origins.count[number] == 2  # so it differs from what b announces
     assert_digests_right(space)
     assert absorb(space, shows(2, incarnation=2, name="b.u"), "b")
     assert_digests_right(space)
     space.remove(space.find("b.t"), quiet=True)
-    meet(space, "b", 3, LIFE_S, 1)
+    space.meet("b", 3, LIFE_S, 1)
     assert_digests_right(space)
     space.remove(space.find("b.u"), quiet=True)
     assert_digests_right(space)
@@ -128,7 +128,7 @@ def test_what_a_restarted_node_has_not_shown_again_stays_in_the_digest():
 def test_a_demoted_lsa_is_not_passed_on():
     node = Node("a", ["b", "c"])
     absorb(node.space, shows(5), "b")
-    meet(node.space, "b", 2, LIFE_S, 1)
+    node.space.meet("b", 2, LIFE_S, 1)
     node.engine.react()
     assert node.wire.waiting == []
 
@@ -138,7 +138,7 @@ def test_a_node_that_finds_itself_forgotten_starts_a_new_incarnation():
     grid["a"].add(Watcher("a.t")).submit("L", b"1")
     grid["a"].add(Watcher("a.u"))  # shows nothing
     grid.settle()
-    reincarnate(grid["a"].space, 7)
+    grid["a"].space.reincarnate(7)
     grid.settle()
     space = grid["b"].space
     assert space.origins.incarnation[space.nodes.find("a")] == 7
@@ -215,7 +215,7 @@ def test_a_tombstone_whose_origin_is_forgotten_meanwhile_goes_nowhere():
     node.engine.react()
     node.wire.waiting.clear()
     absorb(node.space, remote(version=6, life_s=0), "b")
-    part(node.space, node.space.nodes.find("b"))
+    node.space.part(node.space.nodes.find("b"))
     node.engine.react()
     assert node.wire.waiting == []
     assert_as_new(node.space, neighbours=2)

@@ -2,7 +2,8 @@
 
 from check import Node, Watcher, small
 
-from edge.space.engine import MAX_ROUNDS, Engine, Port
+from edge.space.courier import Courier
+from edge.space.engine import MAX_ROUNDS, Engine
 from edge.space.laws import Law, standard_laws
 from edge.space.tuplespace import TupleSpace
 
@@ -145,7 +146,7 @@ def test_a_law_may_transform_the_space():
             value = engine.space.read(engine.space.find("a.t"), "L")
             engine.space.put(engine.space.find("a.echo"), "L", "", value + b"!")
 
-    engine = Engine(TupleSpace("a", small()), Port(), [Echo()] + standard_laws())  # noqa: RUF005
+    engine = Engine(TupleSpace("a", small()), Courier(), [Echo()] + standard_laws())  # noqa: RUF005
     watcher = Watcher("a.w", "L")
     engine.add(watcher)
     engine.space.inject("a.echo")

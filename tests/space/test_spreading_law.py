@@ -77,10 +77,10 @@ def test_changes_of_one_reaction_travel_together():
     node.engine.react()
     assert len(node.wire.waiting) == 1
     assert len(node.wire.waiting[0][1].properties) == 5
-    assert node.wire.flushes == 1
+    assert node.wire.handed_over == 1
     node.engine.react()
     assert len(node.wire.waiting) == 1
-    assert node.wire.flushes == 1
+    assert node.wire.handed_over == 1
 
 
 def test_an_agent_is_told_of_each_version_sent():

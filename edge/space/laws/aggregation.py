@@ -1,9 +1,9 @@
-"""Aggregation: properties of one label, from many LSAs, become one value (thesis 5.1.3.4, DESIGN 5).
+"""Aggregation: properties of one label, from many LSAs, become one value (thesis 5.1.3.4).
 
 A local LSA names an operator for a label; the values of that label of all LSAs that aggregate it too (of
-this node, or with gossip of all) are combined, each agent's own value once, and the result stands beside
-the value. Results are never spread or fed back, so nothing is counted twice. Gossip is nothing more than
-this law over what spreading brings.
+this node, or with gossip of all) are combined, each agent's own value once, and the result is stored
+beside the value. Results are never spread or fed back, so nothing is counted twice. Gossip is simply this
+law applied to what spreading delivers.
 """
 
 from ..aggregators import Source
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Aggregating(Law):
-    """Combines labels that changed; holds back a label whose minimum delay has not passed."""
+    """Combines labels that changed; delays a label until its minimum delay has passed."""
 
     def __init__(self, operators: "dict[str, Operator] | None" = None) -> None:
         if operators is None:

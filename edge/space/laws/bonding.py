@@ -1,7 +1,7 @@
-"""Bonding: an agent is told once of each new version of what it wants (thesis 5.1.3.3, DESIGN 5).
+"""Bonding: an agent is notified once of each new version of what it wants (thesis 5.1.3.3).
 
-The reference compares every pair of LSAs each second; here only changed properties are looked at, and
-only the agents that want their label.
+It looks only at changed properties, and only at the agents that want their label; it never compares
+every LSA with every other.
 """
 
 from ..names import NIL
