@@ -57,19 +57,19 @@ class LinkLimits:
 
 
 class Links(Protocol):
-    """The wires of one node."""
+    """All links of one node."""
 
     neighbours: tuple[str, ...]
 
     def start(self, deliver: Deliver, changed: Changed) -> None:
-        """Begin to connect, without waiting for anybody; both callables are called from link threads.
+        """Begin to connect, without waiting; both callables are called from link threads.
 
         `deliver(peer, frame)` hands over a frame; `peer` is the sender, not always a neighbour.
 
         `changed(peer, True)`: the link to the neighbour `peer` now takes frames, or `peer` has just
         connected to this node. `changed(peer, False)`: the link to `peer` is lost, or `peer` died,
-        stopped, or lost its way to this node (its last will). A hint to resend or to forget early,
-        not a state: it may repeat, name a node that is no neighbour, or be lost with a broker.
+        stopped, or lost its link to this node (its last will). A hint to resend or to forget early,
+        not a state: it may repeat, name a node that is not a neighbour, or be lost with a broker.
         """
 
     def send(self, peer: str, frame: bytes) -> bool:

@@ -18,7 +18,7 @@ if not TYPE_CHECKING and sys.implementation.name == "micropython":
             target[start + index] = source[position + index]
 
     def same(target: bytearray, start: int, source: bytes, position: int, length: int) -> bool:
-        """Compare likewise."""
+        """Compare without making a slice."""
         for index in range(length):  # noqa: SIM110, a generator would be an object too
             if target[start + index] != source[position + index]:
                 return False
@@ -35,7 +35,7 @@ else:
         target[start : start + length] = source[position : position + length]
 
     def same(target: bytearray, start: int, source: bytes, position: int, length: int) -> bool:
-        """Whether these bytes stand there already."""
+        """Whether `target` has these bytes at `start` already."""
         return target[start : start + length] == source[position : position + length]
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Aggregating(Law):
-    """Combines labels that changed; delays a label until its minimum delay has passed."""
+    """Combines changed labels; delays a label until its minimum delay has passed."""
 
     def __init__(self, operators: "dict[str, Operator] | None" = None) -> None:
         if operators is None:
@@ -29,7 +29,7 @@ class Aggregating(Law):
 
             operators = dict(OPERATORS)
         self.operators = operators
-        self._pending = 0  # label set: changed, but too soon after the last time
+        self._pending = 0  # label set: changed, but too soon after the last aggregation
 
     def tick(self, engine: "Engine") -> None:
         engine.space.touched_labels |= self._pending
@@ -60,7 +60,9 @@ class Aggregating(Law):
             return
         sources = self._sources(space, label, spec)
         if len(sources) < 2:
-            self._publish(engine, agent, own, spec, b"", False)  # alone again: there is no aggregate
+            self._publish(
+                engine, agent, own, spec, b"", False
+            )  # no other LSA contributes
             return
         space.p_aggregated[own] = space.tick
         nodes = {source.node for source in sources}

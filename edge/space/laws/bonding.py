@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Bonding(Law):
-    """Tells observers of changed and withdrawn properties, and of LSAs that left."""
+    """Notifies observers of changed and withdrawn properties, and of LSAs that left."""
 
     def react(self, engine: "Engine") -> None:
         space = engine.space
-        changed = len(space.changed)  # what handlers change meanwhile waits for the next round
-        for _ in range(len(space.departed)):  # before what a successor of the same name may show
+        changed = len(space.changed)  # what agents change meanwhile waits for the next round
+        for _ in range(len(space.departed)):  # before the properties of a successor with the same name
             self._tell_departure(engine, space.departed.pop())
         for _ in range(changed):
             p = space.changed.pop()
