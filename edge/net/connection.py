@@ -225,9 +225,7 @@ class Connection:
 def _tls_context(files: TlsSettings) -> ssl.SSLContext:
     for file in filter(None, astuple(files)):
         Path(file).open("rb").close()  # ssl does not say which file it could not read
-    context = ssl.SSLContext(
-        ssl.PROTOCOL_TLS_CLIENT
-    )  # only our own authority; the system's cost 1.2 MB
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # only our own authority; the system's cost 1.2 MB
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(files.cafile)
     context.load_cert_chain(files.certfile, files.keyfile)

@@ -1,7 +1,7 @@
-"""Steady operation allocates nothing: the arrays of a space are all it ever needs (DESIGN 4).
+"""Steady operation allocates nothing: the arrays of a space are all it ever needs (docs/architecture.md).
 
-Under MicroPython with the collector off every byte counts; CPython gives its memory back at once, so
-there the same rounds show that nothing piles up.
+Under MicroPython with the collector off every byte counts; CPython frees memory at once, so
+there the same rounds show that nothing accumulates.
 """
 
 import gc
@@ -56,7 +56,7 @@ class Counter(Agent):
 
 
 class Hoarder(Counter):
-    """Keeps everything it is told."""
+    """Keeps every value it is notified of."""
 
     def __init__(self, name):
         super().__init__(name)
@@ -184,7 +184,7 @@ def test_properties_that_expire():
     assert grown(round_) <= NOISE
 
 
-def test_the_measure_sees_an_agent_that_hoards():
+def test_the_measurement_detects_an_agent_that_keeps_values():
     observer = Hoarder("a.w")
     space, engine, agent = populated(observer)
     handle = agent.handle
@@ -196,8 +196,8 @@ def test_the_measure_sees_an_agent_that_hoards():
     assert grown(round_) >= ROUNDS
 
 
-def test_the_measure_sees_reading():
-    """To read is to copy: the one thing above that costs, on MicroPython where nothing is given back."""
+def test_the_measurement_detects_reading():
+    """Reading copies: of all above only it allocates, as seen on MicroPython, where nothing is freed."""
     space, _, agent = populated(Counter("a.w"))
     handle = agent.handle
     cost = grown(lambda _: space.read(handle, "L"))

@@ -103,7 +103,7 @@ class Town:
                         self.houses[to].receive(house.name, kind, content)
             if not moved:
                 return
-        raise AssertionError("it does not come to rest")
+        raise AssertionError("messages never stop")
 
     def run(self, seconds=1):
         for _ in range(seconds):

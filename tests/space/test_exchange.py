@@ -14,7 +14,7 @@ def shows(version, value=b"1", incarnation=1, name="b.t", life_s=13):
     return remote(name, version, life_s, [Property("L", "", version, 0, value)], incarnation)
 
 
-def test_what_is_exported_is_absorbed_as_it_was():
+def test_an_exported_lsa_is_absorbed_unchanged():
     one, two = Node("a", ["b"]), Node("b")
     handle = one.space.inject("a.t", "prosumer", "key")
     one.space.put(handle, "L", "q", bytes(range(200)), 7)
@@ -62,7 +62,7 @@ def test_only_what_is_newer_is_news():
     assert_digests_right(space)
 
 
-def test_an_lsa_of_this_node_never_comes_in():
+def test_an_lsa_of_this_node_is_never_absorbed():
     node = Node("a", ["b"])
     before = state(node.space)
     record = Lsa("a.t", "", "", "a", 1, 1, 13, ["b", "a"], [], [])
@@ -92,7 +92,7 @@ def test_type_and_authentication_follow_the_newest_state():
     assert_as_new(node.space, neighbours=1)
 
 
-def test_a_newer_incarnation_starts_counting_anew():
+def test_a_newer_incarnation_starts_counting_again():
     node = Node("a", ["b"])
     watcher = node.add(Watcher("a.w", "L"))
     absorb(node.space, shows(500, b"before"), "b")
@@ -104,7 +104,7 @@ def test_a_newer_incarnation_starts_counting_anew():
     assert_digests_right(node.space)
 
 
-def test_what_a_restarted_node_has_not_shown_again_stays_in_the_digest():
+def test_lsas_that_a_restarted_node_has_not_shown_again_stay_in_the_digest():
     node = Node("a", ["b"])
     space = node.space
     absorb(space, shows(5, name="b.t"), "b")
@@ -151,7 +151,7 @@ def test_a_node_that_finds_itself_forgotten_starts_a_new_incarnation():
 # ---- departures ---------------------------------------------------------------------------------
 
 
-def test_a_tombstone_is_told_and_buried():
+def test_a_tombstone_is_announced_and_buried():
     node = Node("a", ["b", "c"])
     watcher = node.add(Watcher("a.w", "L"))
     absorb(node.space, shows(5), "b")
@@ -167,7 +167,7 @@ def test_a_tombstone_is_told_and_buried():
     assert_digests_right(node.space)
 
 
-def test_a_tombstone_of_what_is_not_known_changes_nothing():
+def test_a_tombstone_of_an_unknown_lsa_changes_nothing():
     node = Node("a", ["b"])
     before = state(node.space)
     assert not absorb(node.space, remote(version=6, life_s=0), "b")
@@ -181,7 +181,7 @@ def test_an_old_tombstone_removes_nothing():
     assert node.space.find("b.t")
 
 
-def test_a_tombstone_of_a_newer_incarnation_says_so_to_the_next():
+def test_a_tombstone_of_a_newer_incarnation_is_passed_on_as_such():
     node = Node("a", ["b", "c"])
     absorb(node.space, shows(500), "b")
     absorb(node.space, shows(501, name="b.u"), "b")
@@ -231,7 +231,7 @@ def test_one_node_that_holds_more_than_half_does_not_get_the_last_eighth():
     assert absorb(node.space, shows(2, b"2", name="b.t3"), "b")  # what is there may change
 
 
-def test_a_silent_node_is_forgotten_wholly_and_its_number_used_again():
+def test_a_silent_node_is_forgotten_completely_and_its_number_reused():
     node = Node("a", ["b"])
     for round_ in range(3):
         for name in "cdefg"[round_ : round_ + 3]:

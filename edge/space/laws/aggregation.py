@@ -60,9 +60,7 @@ class Aggregating(Law):
             return
         sources = self._sources(space, label, spec)
         if len(sources) < 2:
-            self._publish(
-                engine, agent, own, spec, b"", False
-            )  # no other LSA contributes
+            self._publish(engine, agent, own, spec, b"", False)  # no other LSA contributes
             return
         space.p_aggregated[own] = space.tick
         nodes = {source.node for source in sources}
