@@ -1,6 +1,6 @@
 """The gateway of a node: translates frames into calls of the kernel; its outbox does the reverse.
 
-Nothing a neighbour sends raises out of here, grows memory, or changes the space in part.
+No frame, however malformed, raises an exception here, grows memory or changes the space in part.
 """
 
 import logging

@@ -9,7 +9,7 @@ MAX_PATH = const(64)  # nodes; nothing spreads farther
 
 
 class Property:
-    """One published value: what it is about (label), whom it is for (query, empty: everybody)."""
+    """One published value: what it is about (label), and the one agent it is for (query, empty: all)."""
 
     __slots__ = ("label", "life_s", "query", "value", "version")
 

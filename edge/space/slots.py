@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # true to a type checker only
     from .lsa import Aggregation
 
 FREE, LIVE, WITHDRAWN, ORPHAN, LEAVING = const(0), const(1), const(2), const(3), const(4)
-SELF = const(1)  # node number of this node; 0 is nobody
+SELF = const(1)  # node number of this node; 0 is no node
 
 
 class Slots:
@@ -67,7 +67,7 @@ class Slots:
         n = limits.properties
         self.p_state = bytearray(n)
         self.p_lsa = array("H", bytes(2 * n))
-        self.p_owner = array("H", bytes(2 * n))  # name of its LSA, kept until everybody is told
+        self.p_owner = array("H", bytes(2 * n))  # name of its LSA, kept until all observers are told
         self.p_label = bytearray(n)
         self.p_query = array("H", bytes(2 * n))
         self.p_version = array("I", bytes(4 * n))
