@@ -57,7 +57,7 @@ class Node:
         )
         self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
         self.gateway = Gateway(self.space, links)
-        self.engine = Engine(self.space, self.gateway, _laws())
+        self.engine = Engine(self.space, self.gateway.outbox, _laws())
         self.twins: list[Twin] = []
         self._following: dict[str, list[Twin]] = {}  # by meter input
         self.wake_s = math.inf  # when a twin wants to act though nothing has changed
@@ -188,12 +188,8 @@ class Node:
         return self._clock.now_s() - self._started_s
 
     def distances(self) -> dict[str, int]:
-        """Hops to every node that is heard of."""
-        origins, nodes = self.space.origins, self.space.nodes
-        known = {
-            nodes.text(n): origins.hops[n] for n in range(SELF + 1, nodes.capacity) if origins.expires[n]
-        }
-        return {self.config.name: 0, **known}
+        """Hops to every node that is known."""
+        return self.space.distances()
 
     # ---- inside ------------------------------------------------------------------------------
 

@@ -61,8 +61,8 @@ def node_total(shares: Iterable[Share]) -> NodeTotal:
     )
 
 
-class Source(Protocol):
-    """What the aggregation law hands over: which node says it, and what."""
+class NodeValue(Protocol):
+    """A value and the node that published it, as the aggregation law hands them over."""
 
     node: str
     value: bytes
@@ -73,7 +73,7 @@ def encode_total(powers_w: Powers) -> bytes:
     return orjson.dumps([round(each, 1) for each in powers_w])
 
 
-def sum_of_totals(sources: Iterable[Source]) -> bytes:
+def sum_of_totals(sources: Iterable[NodeValue]) -> bytes:
     """Each node counts once; what cannot be read or cannot be true counts as not said."""
     totals: dict[str, Powers] = {}
     for source in sources:

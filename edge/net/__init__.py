@@ -1,1 +1,1 @@
-"""Links between nodes: frames, the digest that heals them, MQTT and in-memory wires (thesis 5.1.3.2)."""
+"""Links between nodes: frames, the gateway between them and the space, and MQTT (thesis 5.1.3.2)."""

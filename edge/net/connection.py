@@ -1,8 +1,8 @@
-"""One MQTT connection, kept up for as long as the node lives (DESIGN 6).
+"""One MQTT connection, kept up for as long as the node runs.
 
-paho speaks the protocol and owns the network thread. Added here is what a fleet needs and paho lacks:
-reconnect delays with jitter, so that the neighbours of a rebooted broker do not all return at once;
-a bound on the packets a broker may announce; one log line per change, not per attempt.
+paho implements the protocol and owns the network thread. This class adds what a fleet needs and paho
+lacks: reconnect delays with jitter, so that the neighbours of a rebooted broker do not all return at once;
+a limit on the size of packets from a broker; one log line per change, not per attempt.
 """
 
 import logging
@@ -29,7 +29,9 @@ from .settings import BrokerSettings, TlsSettings
 CONNECT_TIMEOUT_S = 3.0
 GOODBYE_S = 0.5
 
-_WITH_WILL = ReasonCode(PacketTypes.DISCONNECT, identifier=4)  # a planned stop is told like a crash
+_WITH_WILL = ReasonCode(
+    PacketTypes.DISCONNECT, identifier=4
+)  # a planned stop looks like a crash to neighbours
 
 logger = logging.getLogger("edge.net")
 
@@ -45,17 +47,17 @@ class BackOff:
     cap_s: float = 4.0
 
     def delay_s(self, attempt: int, rng: random.Random) -> float:
-        """Wait before attempt number `attempt`, counted from 0 since the link was last good."""
+        """Wait before attempt number `attempt`, counted from 0 since the link last worked."""
         return rng.uniform(0.0, min(self.cap_s, self.first_s * 2.0 ** min(attempt, 16)))
 
 
 class _BoundedClient(mqtt.Client):
-    """A client that will not let a broker fill its memory with one packet."""
+    """A client whose memory no broker can fill with one packet."""
 
     max_packet_bytes = 0
 
     def _sock_recv(self, bufsize: int) -> bytes:
-        # paho asks for all that a packet announced, up to 256 MB: end the connection before it comes.
+        # paho reads as much as a packet announces, up to 256 MB: end the connection before that.
         if bufsize > self.max_packet_bytes:
             raise ConnectionError(f"packet of {bufsize} bytes announced")
         return super()._sock_recv(bufsize)
@@ -81,7 +83,7 @@ class Connection:
     ) -> None:
         """Prepare the client; raises OSError or ssl.SSLError if the TLS files cannot be used.
 
-        A broker knows one client of a name, which is that of the node and `suffix`.
+        A broker accepts one client per name; the name is that of the node plus `suffix`.
         """
         self.up = False
         self.connects = 0
@@ -117,7 +119,7 @@ class Connection:
         return client
 
     def start(self) -> None:
-        """Connect in the background, for ever. The session ends with the connection (MQTT 5 default)."""
+        """Connect in the background until stopped. The session ends with the connection (MQTT 5 default)."""
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho gives no types
         properties.MaximumPacketSize = self.client.max_packet_bytes
         broker = self._broker
@@ -137,11 +139,11 @@ class Connection:
         """End the network thread: at once, or after a connection attempt in progress has timed out."""
         if self.up:
             self._ended.wait(GOODBYE_S)
-        if stalled := self.client.socket():  # a broker that does not read holds the thread: cut it off
+        if stalled := self.client.socket():  # a broker that does not read blocks the thread: disconnect it
             with suppress(OSError):
                 stalled.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]  # paho: any socket
         self.client.loop_stop()
-        if late := self.client.socket():  # connected while we were leaving
+        if late := self.client.socket():  # connected while stopping
             late.close()
         self.up = False
 
@@ -161,13 +163,13 @@ class Connection:
         self._on_up()
 
     def _unreachable(self, client: Any, userdata: Any) -> None:
-        self._warn("cannot be reached, trying on: %s", sys.exc_info()[1])
+        self._warn("unreachable, will retry: %s", sys.exc_info()[1])
         self._retry_later()
 
     def _disconnected(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         was_up, self.up = self.up, False
         self._ended.set()
-        # A broker that accepts and hangs up at once has not been good: do not start over from `first_s`.
+        # A broker that accepts and disconnects at once was not good: do not start again from `first_s`.
         if was_up and self._clock.now_s() - self._up_since_s >= self._back_off.cap_s:
             self._attempt = 0
         self._retry_later()
@@ -178,7 +180,7 @@ class Connection:
     def _retry_later(self) -> None:
         delay_s = self._back_off.delay_s(self._attempt, self._rng)
         self._attempt += 1
-        # paho waits min_delay before its next attempt; any number will do, though it says int.
+        # paho waits min_delay before its next attempt; any number works, though its type is int.
         self.client.reconnect_delay_set(delay_s, delay_s)  # type: ignore[arg-type]
 
     def _warn(self, text: str, detail: object) -> None:
@@ -190,7 +192,7 @@ class Connection:
 def _tls_context(files: TlsSettings) -> ssl.SSLContext:
     for file in filter(None, astuple(files)):
         Path(file).open("rb").close()  # ssl does not say which file it could not read
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # only our own authority: the system's costs 1.2 MB
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # only our own authority; the system's cost 1.2 MB
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(files.ca)
     context.load_cert_chain(files.certificate, files.key)

@@ -1,11 +1,11 @@
-"""Frames: the bytes neighbours exchange (DESIGN 6). Versioned, bounded, checked as a whole or refused.
+"""Frames: the bytes that neighbours exchange (thesis 5.1.3.2). Versioned, bounded, and valid or refused.
 
     magic 'M' | version u8 | flags u8 | beats u8 | crc32 u32 | beats | body
 
-A beat is the heartbeat of one origin with the digest of what it holds; it is binary because it is all
-that crosses a link while nothing changes. The body is JSON through orjson, zlib-compressed when that
-pays: LSAs that changed, rosters asked for, LSAs asked for. Values are JSON already and stay readable on
-the wire; other bytes travel as base64.
+A beat is the heartbeat of one origin with the digest of what it holds. It is binary because nothing else
+crosses a link while nothing changes. The body is JSON, compressed with zlib when that makes it shorter:
+changed LSAs, rosters, and requests for both. JSON values stay readable on the wire; other bytes travel
+as base64.
 """
 
 import binascii
@@ -13,57 +13,29 @@ import re
 import struct
 import zlib
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
-from ..space.lsa import Aggregation, Lsa, Property
-from ..terms import NODE_NAME
+from ..space.courier import MAX_LSAS, Beat, Roster
+from ..space.lsa import MAX_PATH, Aggregation, Lsa, Property
+from ..space.origins import MAX_INCARNATION
+from .links import is_node_name
 
 VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024
-MAX_BODY_BYTES = 128 * 1024  # inflated; what its parsing may take is a small multiple
+MAX_BODY_BYTES = 128 * 1024  # inflated; parsing takes a small multiple of it
 MAX_BEATS = 128
-MAX_LSAS = 1024
-MAX_PATH = 64
-MAX_INCARNATION = 0x7FFFFFFF
 _COMPRESS_FROM_BYTES = 256
 _ZLIB = 1
 _HEADER = struct.Struct("<cBBBI")
 _BEAT = struct.Struct("<IIBBHI")
 _U32 = 0xFFFFFFFF
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:#-]{0,63}\Z")
-_NODE = re.compile(NODE_NAME + r"\Z")
 
 
 class FrameError(ValueError):
-    """A frame that is refused; the message says why."""
-
-
-class Beat(NamedTuple):
-    """An origin lives: its incarnation, newest change number, distance in links, and digest: how many LSAs
-    it has, and their checksum.
-
-    `life_s`: for how long its word is good; less than at first when somebody passes it on later.
-    """
-
-    origin: str
-    incarnation: int
-    sequence: int
-    hops: int
-    life_s: int
-    lsas: int
-    checksum: int
-
-
-@dataclass(slots=True)
-class Roster:
-    """All LSAs of an origin as the sender holds them: (name, version)."""
-
-    origin: str
-    incarnation: int
-    sequence: int
-    entries: list[tuple[str, int]]
+    """An invalid frame; the message says why."""
 
 
 @dataclass(slots=True)
@@ -77,16 +49,11 @@ class Frame:
     ask_lsas: list[str] = field(default_factory=list)  # LSA names
 
 
-def is_node_name(text: object) -> bool:
-    """Whether a text may name a node."""
-    return isinstance(text, str) and bool(_NODE.match(text))
-
-
 # ---- encoding -----------------------------------------------------------------------------------
 
 
 def encode_lsa(lsa: Lsa) -> bytes:
-    """An LSA as JSON, encoded once for all neighbours."""
+    """An LSA as JSON; one encoding serves all neighbours."""
     properties = [[p.label, p.query, p.version, p.life_s, *_encode_value(p.value)] for p in lsa.properties]
     specs = [[a.label, a.operator, a.gossip, a.min_delay_s] for a in lsa.aggregations]
     fields = [lsa.name, lsa.kind, lsa.auth, lsa.origin, lsa.incarnation, lsa.version, lsa.life_s, lsa.path]
@@ -96,7 +63,7 @@ def encode_lsa(lsa: Lsa) -> bytes:
 def _encode_value(value: bytes) -> list[Any]:
     try:
         parsed = orjson.loads(value)
-        if orjson.dumps(parsed) == value:  # survives the journey byte by byte
+        if orjson.dumps(parsed) == value:  # the receiver restores it byte for byte
             return [orjson.Fragment(value)]
     except (orjson.JSONDecodeError, TypeError):
         pass
@@ -104,7 +71,7 @@ def _encode_value(value: bytes) -> list[Any]:
 
 
 def encode(frame: Frame, lsas: list[bytes] | None = None) -> bytes:
-    """The bytes of a frame; `lsas` are LSAs encoded before. Raises FrameError when it is too large."""
+    """The bytes of a frame; `lsas` are encoded already. Raises FrameError when it is too large."""
     body: dict[str, Any] = {}
     fragments = [orjson.Fragment(lsa) for lsa in [*map(encode_lsa, frame.lsas), *(lsas or [])]]
     if fragments:
@@ -133,14 +100,15 @@ def encode(frame: Frame, lsas: list[bytes] | None = None) -> bytes:
 
 def _encode_beat(beat: Beat) -> bytes:
     name = beat.origin.encode()
-    return bytes([len(name)]) + name + _BEAT.pack(*beat[1:])
+    fields = (beat.incarnation, beat.sequence, beat.hops, beat.life_s, beat.lsas, beat.checksum)
+    return bytes([len(name)]) + name + _BEAT.pack(*fields)
 
 
-# ---- decoding: everything is checked here, at the door -------------------------------------------
+# ---- decoding: everything is checked here -------------------------------------------------------
 
 
 def decode(data: bytes) -> Frame:
-    """The frame in some bytes. Raises FrameError for anything not exactly right."""
+    """The frame in some bytes. Raises FrameError unless they are exactly valid."""
     if not _HEADER.size <= len(data) <= MAX_FRAME_BYTES:
         raise FrameError(f"{len(data)} bytes")
     magic, version, flags, beats, crc = _HEADER.unpack_from(data)
@@ -188,7 +156,7 @@ def _inflate(content: memoryview, flags: int) -> bytes:
     except zlib.error:
         raise FrameError("cannot be inflated") from None
     if unpacker.unconsumed_tail or not unpacker.eof or unpacker.unused_data:
-        raise FrameError("inflates beyond bounds")
+        raise FrameError("body is too large when inflated")
     return body
 
 
@@ -198,7 +166,7 @@ def _decode_body(frame: Frame, body: bytes) -> None:
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise FrameError("body is no JSON") from None
+        raise FrameError("body is not valid JSON") from None
     if not isinstance(fields, dict) or not fields.keys() <= {"l", "r?", "r", "l?"}:
         raise FrameError("bad body")
     frame.lsas = [_decode_lsa(item) for item in _list(fields.get("l", []), MAX_LSAS)]
@@ -229,10 +197,10 @@ def _decode_lsa(item: object) -> Lsa:
     if not lsa.path or len(set(lsa.path)) != len(lsa.path) or lsa.origin not in lsa.path:
         raise FrameError("bad path")
     if not lsa.name.startswith(lsa.origin + "."):
-        raise FrameError(f"{lsa.name} is no name of {lsa.origin}")
+        raise FrameError(f"{lsa.name} is not a name of {lsa.origin}")
     keys = {(p.label, p.query) for p in lsa.properties}
     if len(keys) != len(lsa.properties):
-        raise FrameError("a property stands twice")
+        raise FrameError("duplicate property")
     return lsa
 
 
@@ -258,7 +226,7 @@ def _decode_property(item: object) -> Property:
         try:
             raw = orjson.dumps(value)
         except orjson.JSONEncodeError:
-            raise FrameError("value is nested too deep") from None
+            raise FrameError("value is nested too deeply") from None
     return Property(_name(label), _text(query), _number(version, 0, _U32), _number(life_s, 0, _U32 >> 1), raw)
 
 

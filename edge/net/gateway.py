@@ -1,51 +1,34 @@
-"""The gateway of a node: LSAs leave through it as frames and come in through it (DESIGN 6, 10).
+"""The gateway of a node: translates frames into calls of the kernel; its outbox does the reverse.
 
-Nothing a neighbour sends raises out of here, grows memory, or alters the space in part.
+No frame, however malformed, raises an exception here, grows memory or changes the space in part.
 """
 
 import logging
 
-from ..space.engine import Port
-from ..space.errors import NotOwner, SpaceError
-from ..space.exchange import absorb, export
+from ..space.digest import Digest
+from ..space.errors import BadPath, NotOwner, SpaceError
+from ..space.exchange import absorb
 from ..space.lsa import Lsa
-from ..space.names import NIL
 from ..space.tuplespace import TupleSpace
-from .digest import Digest
-from .frame import MAX_PATH, FrameError, decode, encode_lsa
+from .frame import FrameError, decode
 from .links import Links
 from .outbox import Outbox
 
 log = logging.getLogger("edge.net")
 
 
-class Gateway(Port):
-    """Joins a space and its links."""
+class Gateway:
+    """Joins a space and its links. The engine of the space uses `outbox` as its courier."""
 
     def __init__(self, space: TupleSpace, links: Links) -> None:
-        self._space = space
-        self._outbox = Outbox(links)
-        self._digest = Digest(space, self._outbox)
-        self.refused = 0  # frames and LSAs that were not right
-        self.no_room = 0  # LSAs the space had no room for
+        self.outbox = Outbox(space, links)
+        self.refused = 0  # invalid frames and LSAs
+        self.no_room = 0  # LSAs that did not fit into the space
         self.absorbed = 0
         self.last_refusal = ""
+        self._space = space
+        self._digest = Digest(space, self.outbox)
         space.set_neighbours(list(links.neighbours))
-
-    # ---- out --------------------------------------------------------------------------------
-
-    def offer(self, slot: int, targets: int) -> None:
-        """The spreading law hands an LSA over for the neighbours in a node set."""
-        lsa = export(self._space, slot)
-        encoded = encode_lsa(lsa)
-        for peer in self._outbox.peers:
-            if targets & self._space.node_bit(peer):
-                self._outbox.lsa(peer, lsa.name, encoded)
-
-    def flush(self) -> None:
-        """A reaction is over: one frame a neighbour."""
-        self._digest.ride_along()
-        self._outbox.flush()
 
     def tick(self) -> None:
         """A second has passed."""
@@ -58,9 +41,13 @@ class Gateway(Port):
     @property
     def waiting(self) -> bool:
         """Whether something is to leave at the end of the next reaction."""
-        return bool(self._outbox)
+        return self.outbox.waiting
 
-    # ---- in ---------------------------------------------------------------------------------
+    def flush(self) -> None:
+        """A reaction is over: send one frame to each neighbour."""
+        if self.outbox.waiting:
+            self._digest.beat_early()
+            self.outbox.flush()
 
     def receive(self, peer: str, data: bytes) -> None:
         """A frame from a neighbour."""
@@ -77,29 +64,16 @@ class Gateway(Port):
             self._digest.answer_roster(peer, origin)
         for roster in frame.rosters:
             self._digest.compare(peer, roster)
-        if peer in self._outbox:
-            for name in dict.fromkeys(frame.ask_lsas):
-                self._answer(peer, name)
+        self._digest.answer_lsas(peer, frame.ask_lsas)
 
     def _absorb(self, peer: str, lsa: Lsa) -> None:
-        if peer not in lsa.path or len(lsa.path) >= MAX_PATH:
-            self._refuse(peer, f"{lsa.name} did not travel through it")
-            return
-        here = self._space.node
-        lsa.path = [node for node in lsa.path if node != here]  # it was here, and is asked for again
         try:
             self.absorbed += absorb(self._space, lsa, peer)
-        except NotOwner as error:
+        except (BadPath, NotOwner) as error:
             self._refuse(peer, str(error))
         except SpaceError as error:
             self.no_room += 1
             self.last_refusal = f"{peer}: {error}"
-
-    def _answer(self, peer: str, name: str) -> None:
-        """A neighbour asks for an LSA."""
-        slot = self._space.slot_of_name(name)
-        if slot != NIL and self._space.lsa_version[slot]:
-            self._outbox.lsa(peer, name, encode_lsa(export(self._space, slot)))
 
     def _refuse(self, peer: str, reason: str) -> None:
         self.refused += 1
@@ -113,7 +87,7 @@ class Gateway(Port):
             "absorbed": self.absorbed,
             "refused": self.refused,
             "no_room": self.no_room + self._digest.no_room,
-            "too_large": self._outbox.too_large,
+            "too_large": self.outbox.too_large,
             "healed": self._digest.asked,
             "last_refusal": self.last_refusal,
         }

@@ -1,7 +1,7 @@
-"""The receiving end of a node: its own broker, into which others publish (DESIGN 6).
+"""The receiving end of a node: its own broker, to which other nodes publish.
 
-What comes is refused and counted unless its topic, sender and size are right; what it says is for the
-codec to judge. All counters belong to the network thread of the one connection.
+A message with a wrong topic, sender or size is refused and counted; its content is checked when the frame
+is decoded. All counters belong to the network thread of the one connection.
 """
 
 import logging
@@ -15,15 +15,15 @@ from .connection import Connection
 from .links import GONE, HERE, InboxStats, LinkLimits, checked_name, frame_topic, packet_bytes, presence_topic
 from .settings import BrokerSettings
 
-_OVERHEAD_BYTES = 4096  # of a packet over its frame, and of the broker's own words
+_OVERHEAD_BYTES = 4096  # of a packet beyond its frame, and of the broker's own messages
 
 logger = logging.getLogger("edge.net")
 
 
 class Inbox:
-    """Subscribes at the node's own broker; `deliver` says whether the node took the frame.
+    """Subscribes at the node's own broker; `deliver` returns whether the node took the frame.
 
-    `hears` is called whenever frames can come again: what was sent before is lost.
+    `listening` is called whenever frames can arrive again: earlier ones are lost.
     """
 
     def __init__(
@@ -34,10 +34,10 @@ class Inbox:
         connection: Callable[..., Connection],
         deliver: Callable[[str, bytes], bool],
         tell: Callable[[str, bool], None],
-        hears: Callable[[], None],
+        listening: Callable[[], None],
     ) -> None:
         self._node = node
-        self._hears = hears
+        self._listening = listening
         self._max_frame_bytes = limits.max_frame_bytes
         self._deliver = deliver
         self._tell = tell
@@ -48,8 +48,8 @@ class Inbox:
         self.connection = connection(
             broker,
             label="inbox",
-            suffix="/inbox",  # no peer is called so: none can connect in its place
-            # A frame somewhat too large comes in and is counted; the broker keeps back anything beyond.
+            suffix="/inbox",  # not a valid node name: no peer can connect in its place
+            # A frame slightly too large arrives and is counted; the broker holds back anything larger.
             max_packet_bytes=2 * limits.max_frame_bytes + _OVERHEAD_BYTES,
             on_up=self._subscribe,
             on_down=self._lost,
@@ -58,7 +58,7 @@ class Inbox:
         self.connection.client.on_message = self._received
 
     def stats(self) -> InboxStats:
-        """Counters at this moment; connected: subscribed, frames can come."""
+        """Counters at this moment; connected: subscribed, frames can arrive."""
         return {
             "connected": self._subscribed,
             "received_frames": self._received_frames,
@@ -76,9 +76,9 @@ class Inbox:
     ) -> None:
         self._subscribed = not any(reason.is_failure for reason in reasons)
         if self._subscribed:
-            self._hears()
+            self._listening()
         else:
-            logger.warning("inbox: may not subscribe: %s", ", ".join(map(str, reasons)))
+            logger.warning("inbox: subscription refused: %s", ", ".join(map(str, reasons)))
 
     def _lost(self) -> None:
         self._subscribed = False

@@ -1,8 +1,8 @@
-"""What a node knows of its neighbours' wires: opaque frames out, opaque frames in (DESIGN 3 and 6).
+"""The links of a node: opaque frames to its neighbours, opaque frames from them (thesis 5.1.3.2).
 
-`MqttLinks` carries frames between real nodes, `MemoryNetwork` inside one process; the node cannot
-tell which one it was given. Links are directed: a node sends to its own list of neighbours and may
-receive from others. Nothing is ever resent here: a lost frame is healed by the digest above.
+`MqttLinks` carries frames between real nodes, `MemoryNetwork` within one process; the node cannot
+tell which one it has. Links are directed: a node sends to its own list of neighbours and may receive
+from others. Links resend nothing: the digest of the space repairs what a lost frame leaves out.
 """
 
 import re
@@ -32,7 +32,7 @@ class NeighbourStats(TypedDict):
 
 
 class InboxStats(TypedDict):
-    """Counters of what came in since start; `refused` never reached the node."""
+    """Counters of received frames since start; `refused` frames never reached the node."""
 
     connected: bool
     received_frames: int
@@ -57,19 +57,19 @@ class LinkLimits:
 
 
 class Links(Protocol):
-    """The wires of one node."""
+    """All links of one node."""
 
     neighbours: tuple[str, ...]
 
     def start(self, deliver: Deliver, changed: Changed) -> None:
-        """Begin to connect, without waiting for anybody; both callables are called from link threads.
+        """Begin to connect, without waiting; both callables are called from link threads.
 
         `deliver(peer, frame)` hands over a frame; `peer` is the sender, not always a neighbour.
 
         `changed(peer, True)`: the link to the neighbour `peer` now takes frames, or `peer` has just
         connected to this node. `changed(peer, False)`: the link to `peer` is lost, or `peer` died,
-        stopped, or lost its way to this node (its last will). A hint to resend or to forget early,
-        not a state: it may repeat, name a node that is no neighbour, or be lost with a broker.
+        stopped, or lost its link to this node (its last will). A hint to resend or to forget early,
+        not a state: it may repeat, name a node that is not a neighbour, or be lost with a broker.
         """
 
     def send(self, peer: str, frame: bytes) -> bool:
@@ -82,12 +82,17 @@ class Links(Protocol):
         """Counters at this moment."""
 
 
+def is_node_name(text: object) -> bool:
+    """Whether a text may name a node."""
+    return isinstance(text, str) and bool(_NODE.fullmatch(text))
+
+
 def checked_name(name: str) -> str:
     """`name` if it can be one level of a topic and a user name in a broker's ACL.
 
     Raises ValueError otherwise: 1 to 32 of a-z, 0-9, `_` and `-`, first a letter or digit.
     """
-    if not _NODE.fullmatch(name):
+    if not is_node_name(name):
         raise ValueError(f"not a node name: {name[:40]!r}")
     return name
 
@@ -98,7 +103,7 @@ def frame_topic(receiver: str, sender: str) -> str:
 
 
 def presence_topic(receiver: str, sender: str) -> str:
-    """Where `sender` says at the broker of `receiver` that it has come, and its last will that it went."""
+    """Where `sender` announces itself at the broker of `receiver`, and its last will announces its end."""
     return f"mg/v1/peer/{receiver}/{sender}"
 
 

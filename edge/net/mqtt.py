@@ -1,8 +1,8 @@
-"""Links over MQTT 5: every node's own Mosquitto is its inbox, neighbours publish into it (DESIGN 6).
+"""Links over MQTT 5: every node's own Mosquitto is its inbox, neighbours publish to it.
 
-Frames go at QoS 0. The digest above heals what is lost, so acknowledgements would only cost: QoS 1 takes
+Frames use QoS 0. The digest of the space repairs losses, so acknowledgements would only cost: QoS 1 takes
 two to three times the sender's processor time per 200-byte frame (85-90 us against 25-39, measured with
-Mosquitto on loopback), and after an outage it delivers frames that the digest has made stale.
+Mosquitto on loopback), and after an outage it delivers frames that the digest has made outdated.
 """
 
 import logging
@@ -37,7 +37,7 @@ class MqttLinks:
         limits: LinkLimits | None = None,
         back_off: BackOff | None = None,
     ) -> None:
-        """Raises ValueError for names that cannot be used, OSError for TLS files that cannot."""
+        """Raises ValueError for invalid names, OSError for unusable TLS files."""
         self.neighbours = tuple(checked_name(neighbour.name) for neighbour in neighbours)
         if len({checked_name(node), *self.neighbours}) <= len(neighbours):
             raise ValueError(f"{node} and its neighbours must have different names")
@@ -82,23 +82,23 @@ class MqttLinks:
         }
 
     def _hand_over(self, peer: str, frame: bytes) -> bool:
-        return _told(self._deliver, peer, frame)
+        return _call(self._deliver, peer, frame)
 
     def _greet_all(self) -> None:
-        """After deafness: a neighbour that is greeted says again what it knows."""
+        """Frames were lost: a neighbour that is greeted sends again what it knows."""
         for neighbour in self._neighbours.values():
             neighbour.greet()
 
     def _tell(self, peer: str, up: bool) -> None:
-        _told(self._changed, peer, up)
+        _call(self._changed, peer, up)
 
 
-def _told(listener: Callable[..., None] | None, *news: Any) -> bool:
-    """Call into the node; an error there is logged and must not end the network thread."""
+def _call(listener: Callable[..., None] | None, *arguments: Any) -> bool:
+    """Call the node; an error there is logged and must not end the network thread."""
     if listener is None:
         return False
     try:
-        listener(*news)
+        listener(*arguments)
     except Exception:
         logger.exception("%s failed", listener)
         return False

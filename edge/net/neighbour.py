@@ -1,8 +1,8 @@
-"""One neighbour of a node: its broker, and the frames that the socket to it has not yet taken.
+"""One neighbour of a node: its broker, and the frames that still wait for the socket to it.
 
-QoS 0 has no back-pressure (paho queues without limit), so frames and bytes that wait are counted here,
-and nothing is accepted while the broker is away. The node's last will at that broker, and its greeting,
-tell the neighbour who comes and goes.
+QoS 0 has no back-pressure (paho queues without limit), so waiting frames and bytes are counted here, and
+nothing is accepted while the broker is unreachable. The greeting of the node and its last will at that
+broker tell the neighbour that the node has come or gone.
 """
 
 from collections import deque
@@ -16,11 +16,11 @@ from .connection import Connection
 from .links import GONE, HERE, LinkLimits, NeighbourStats, frame_topic, packet_bytes, presence_topic
 from .settings import NeighbourSettings
 
-_REPLY_BYTES = 4096  # the most a broker has to say to a client that subscribes to nothing
+_REPLY_BYTES = 4096  # limit for what a broker sends to a client without subscriptions
 
 
 class Neighbour:
-    """The sending end of one link; `tell(peer, up)` hears of its connection."""
+    """The sending end of one link; `tell(peer, up)` is called when its connection changes."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Neighbour:
         self._presence_topic = presence_topic(settings.name, node)
         self._limits = limits
         self._tell = tell
-        self._lock = Lock()  # over what follows: one thread sends, others read the counters
+        self._lock = Lock()  # guards the fields below: one thread sends, others read the counters
         self._pending: deque[tuple[MQTTMessageInfo, int]] = deque()
         self._pending_bytes = 0
         self._sent_frames = 0
@@ -76,7 +76,7 @@ class Neighbour:
             }
 
     def greet(self) -> None:
-        """Tell the neighbour that this node is there to be told, if the link is up."""
+        """Tell the neighbour that this node can receive, if the link is up."""
         if self.connection.up:
             self.connection.client.publish(self._presence_topic, HERE)
 
@@ -88,19 +88,19 @@ class Neighbour:
         limits = self._limits
         return (
             self.connection.up
-            and len(frame) <= limits.max_frame_bytes  # or the broker would hang up on us, again and again
+            and len(frame) <= limits.max_frame_bytes  # the broker would disconnect at a larger one
             and len(self._pending) < limits.max_pending_frames
             and self._pending_bytes + size <= limits.max_pending_bytes
         )
 
     def _settle(self) -> None:
-        """Count the frames that the socket has taken, or that went down with their connection."""
+        """Count the frames that the socket has taken, or that were lost with their connection."""
         while self._pending:
             sent, size = self._pending[0]
             try:
                 if not sent.is_published():
                     return
-            except RuntimeError:  # paho's word for a lost connection
+            except RuntimeError:  # paho raises it for a lost connection
                 self._dropped += 1
             else:
                 self._sent_frames += 1

@@ -1,19 +1,23 @@
-"""What waits to leave for each neighbour, until the reaction is over and it leaves as few frames."""
+"""What waits to be sent to each neighbour; after the reaction it leaves in as few frames as possible."""
 
 from collections.abc import Iterable, Iterator
 
-from .frame import MAX_BEATS, MAX_FRAME_BYTES, MAX_LSAS, Beat, Frame, FrameError, Roster, encode
+from ..space.courier import MAX_LSAS, Beat, Courier, Roster
+from ..space.exchange import export
+from ..space.tuplespace import TupleSpace
+from .frame import MAX_BEATS, MAX_FRAME_BYTES, Frame, FrameError, encode, encode_lsa
 from .links import Links
 
 _SPLIT_BYTES = MAX_FRAME_BYTES * 5 // 8  # of LSAs, uncompressed
-_RIDE_BYTES = MAX_FRAME_BYTES // 4  # up to so many bytes of LSAs, everything else leaves with them
-_MAX_ASKED = MAX_LSAS // 4  # LSAs asked for at a time; the next digest tells of the rest
+_RIDE_BYTES = MAX_FRAME_BYTES // 4  # up to this size of LSAs, everything else joins their frame
+_MAX_ASKED = MAX_LSAS // 4  # LSAs asked for at a time; the next digest shows what else is missing
 
 
-class Outbox:
-    """Frames in the making, one per neighbour. What is newer replaces what it overtakes."""
+class Outbox(Courier):
+    """The courier of a node: one growing frame per neighbour. A newer message replaces the older one."""
 
-    def __init__(self, links: Links) -> None:
+    def __init__(self, space: TupleSpace, links: Links) -> None:
+        self._space = space
         self._links = links
         self._frames: dict[str, Frame] = {peer: Frame() for peer in links.neighbours}
         self._lsas: dict[str, dict[str, bytes]] = {peer: {} for peer in links.neighbours}
@@ -21,14 +25,8 @@ class Outbox:
         self.too_large = 0
 
     @property
-    def peers(self) -> Iterable[str]:
-        """The direct neighbours."""
-        return self._frames.keys()
-
-    def __contains__(self, peer: str) -> bool:
-        return peer in self._frames
-
-    def __bool__(self) -> bool:
+    def waiting(self) -> bool:
+        """Whether something waits to be sent."""
         return any(self._filled(peer) for peer in self._frames)
 
     def _filled(self, peer: str) -> bool:
@@ -36,17 +34,19 @@ class Outbox:
         waits = self._lsas[peer] or self._beats[peer]
         return bool(waits or frame.rosters or frame.ask_roster or frame.ask_lsas)
 
-    def filled(self) -> list[str]:
-        """The neighbours something waits for."""
-        return [peer for peer in self._frames if self._filled(peer)]
+    def send_lsa(self, slot: int, nodes: int) -> None:
+        lsa = export(self._space, slot)
+        encoded = encode_lsa(lsa)
+        for peer in self._frames:
+            if nodes & self._space.node_bit(peer):
+                self.add_lsa(peer, lsa.name, encoded)
 
-    def lsa(self, peer: str, name: str, encoded: bytes) -> None:
-        """Add an LSA."""
+    def add_lsa(self, peer: str, name: str, encoded: bytes) -> None:
+        """Add an encoded LSA."""
         self._lsas[peer].pop(name, None)
         self._lsas[peer][name] = encoded
 
-    def beat(self, peer: str, beat: Beat) -> None:
-        """Add a heartbeat; only the newest of an origin leaves."""
+    def send_beat(self, peer: str, beat: Beat) -> None:
         beats = self._beats[peer]
         beats.pop(beat.origin, None)
         beats[beat.origin] = beat
@@ -54,24 +54,21 @@ class Outbox:
             del beats[next(iter(beats))]
 
     def ask_roster(self, peer: str, origin: str) -> None:
-        """Ask which LSAs of an origin the peer holds."""
         asked = self._frames[peer].ask_roster
         if origin not in asked and len(asked) < MAX_BEATS:
             asked.append(origin)
 
-    def roster(self, peer: str, roster: Roster) -> None:
-        """Answer that."""
+    def send_roster(self, peer: str, roster: Roster) -> None:
         rosters = [each for each in self._frames[peer].rosters if each.origin != roster.origin]
         self._frames[peer].rosters = [*rosters[-MAX_BEATS + 1 :], roster]
 
     def ask_lsas(self, peer: str, names: list[str]) -> None:
-        """Ask for LSAs by name."""
         asked = dict.fromkeys([*self._frames[peer].ask_lsas, *names])
         self._frames[peer].ask_lsas = list(asked)[:_MAX_ASKED]
 
     def flush(self) -> None:
-        """Send everything; a frame the link drops is lost, and healed by the digest."""
-        for peer in self.filled():
+        """Send everything; a frame that the link drops is lost, and the digest repairs that."""
+        for peer in [peer for peer in self._frames if self._filled(peer)]:
             frame, lsas = self._frames[peer], self._lsas[peer]
             frame.beats = list(self._beats[peer].values())
             self._frames[peer], self._lsas[peer], self._beats[peer] = Frame(), {}, {}
@@ -82,7 +79,7 @@ class Outbox:
             for batch in full:
                 self._send(peer, Frame(), batch)
             if last or frame != Frame():
-                self._send(peer, frame, last)  # digests arrive after the LSAs they tell of
+                self._send(peer, frame, last)  # digests arrive after the LSAs they describe
 
     def _send(self, peer: str, frame: Frame, lsas: list[bytes]) -> None:
         try:

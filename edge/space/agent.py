@@ -19,7 +19,7 @@ KEEP_S = const(10)  # an agent that stops renewing its LSA loses it after that m
 
 
 class Bond:
-    """A property an agent wanted and now sees. One object serves all notifications: do not keep it."""
+    """A property that an agent wants and now sees. One object serves all notifications: do not keep it."""
 
     def __init__(self, space: "TupleSpace") -> None:
         self._space = space
@@ -48,7 +48,7 @@ class Bond:
 
     @property
     def withdrawn(self) -> bool:
-        """The property is gone: taken back or expired."""
+        """The property is gone: withdrawn or expired."""
         return not self._space.is_live(self.property)
 
     @property
@@ -61,11 +61,11 @@ class Bond:
         return b"" if self.withdrawn else self._space.value(self.property)
 
     def forget(self) -> None:
-        """What `read` has parsed may no longer be what is there."""
+        """Discard what `read` has parsed; the property may have changed."""
         self._read = None
 
     def read(self, parse: "Callable[[bytes], T]") -> "T":
-        """The value through a parser; parsed once for all the agents that are told of it."""
+        """The parsed value; parsed once for all agents that are notified of it."""
         read = self._read
         if read is None or read[0] != self.property or read[1] != self.version or read[2] is not parse:
             result = parse(self.value())
@@ -75,14 +75,14 @@ class Bond:
 
 
 class Agent:
-    """Owner of one LSA. Subclasses override the notifications they care for.
+    """Owner of one LSA. Subclasses override the notifications they need.
 
-    `wants` lists the labels it bonds with. Notifications only take note; `act`, called once after a
-    round of them, decides: so twenty offers in one reaction cost one decision.
+    `wants` lists the labels it bonds with. Notifications only record; `act`, called once after a round of
+    them, decides. So twenty offers in one reaction cost one decision.
     """
 
     kind = "agent"
-    restless = True  # acts at every tick; others stir themselves when they have something to do
+    restless = True  # acts at every tick; other agents call `stir` when they have something to do
     wants: "tuple[str, ...]" = ()
     waiting_max = 64
 
@@ -96,19 +96,19 @@ class Agent:
     # ---- the four notifications, and what follows them ---------------------------------------
 
     def bonded(self, bond: Bond) -> None:
-        """Another LSA shows a new version of a property this agent wants, or withdrew it."""
+        """Another LSA has a new version of a property that this agent wants, or withdrew it."""
 
     def decayed(self, name: str, life_s: int) -> None:
-        """Its own LSA has aged by a tick, or (`life_s` 0) one that showed what it wants has left."""
+        """Its own LSA has aged by a tick, or (`life_s` 0) an LSA with something it wants has left."""
 
     def spread(self, version: int) -> None:
         """Its LSA was sent to neighbours in that version."""
 
     def aggregated(self, label: str) -> None:
-        """The aggregation law has a new result for that label of its LSA."""
+        """The aggregation law has a new result for a label of its LSA."""
 
     def act(self) -> None:
-        """Decide, after the notifications of one round."""
+        """Decide what to do, after the notifications of one round."""
 
     def stir(self) -> None:
         """Have `act` called at the end of this round, or of the next reaction."""
@@ -119,9 +119,9 @@ class Agent:
 
     @property
     def space(self) -> "TupleSpace":
-        """The space it lives in; an agent outside one has none."""
+        """The space it lives in. Raises RuntimeError outside of one."""
         if self._engine is None:
-            raise RuntimeError(self.name + " has not joined a space")
+            raise RuntimeError(self.name + " is not in a space")
         return self._engine.space
 
     def joined(self, engine: "Engine") -> None:
@@ -137,14 +137,14 @@ class Agent:
         self.waiting.clear()
 
     def renew(self) -> None:
-        """Called each tick: keep the LSA alive, and let waiting properties in while there is room."""
+        """Keep the LSA alive, and publish waiting properties while there is room; called each tick."""
         self.space.keep(self.handle, KEEP_S)
-        self._let_in()
+        self._publish_waiting()
 
     def submit(self, label: str, value: bytes, query: str = "", life_s: int = 0, local: bool = False) -> bool:
-        """Publish a property; where its LSA has no room it waits its turn, first in first out.
+        """Publish a property; while its LSA has no room it waits, first in, first out.
 
-        False when even the waiting queue was full and the property is dropped (and counted). Raises
+        False when the waiting queue is full too; the property is then dropped and counted. Raises
         ValueTooLarge.
         """
         self.space.check_size(label, value)
@@ -161,23 +161,23 @@ class Agent:
         return True
 
     def aggregate(self, specs: "list[Aggregation]") -> None:
-        """Have labels of its LSA aggregated with those of others."""
+        """Aggregate labels of its LSA with those of others."""
         self.space.aggregate_by(self.handle, specs)
 
     def aggregate_of(self, label: str) -> bytes:
-        """What the aggregation law made of a label of its LSA; empty before it did, and when it is alone."""
+        """The aggregate of a label of its LSA; empty without one, as when no other LSA contributes."""
         p = self.space.property_of(self.handle & 0xFFFF, label)
         return b"" if p == NIL else self.space.aggregate(p)
 
     def withdraw(self, label: str, query: str = "") -> None:
-        """Take a property back, waiting or published."""
+        """Withdraw a property, waiting or published."""
         position = self._waiting_at(label, query)
         if position >= 0:
             self.waiting.pop(position)
         self.space.withdraw(self.handle, label, query)
-        self._let_in()
+        self._publish_waiting()
 
-    def _let_in(self) -> None:
+    def _publish_waiting(self) -> None:
         while self.waiting:
             label, query, value, life_s, local = self.waiting[0]
             try:

@@ -1,6 +1,7 @@
-"""The law engine: driven by the tick each second and the reaction to what changed (DESIGN 3)."""
+"""The law engine: driven by the tick each second and the reaction to what changed (thesis 5.1.3)."""
 
 from .agent import KEEP_S, Agent, Bond
+from .courier import Courier
 from .errors import SpaceFull
 from .laws import Law, standard_laws
 from .names import NIL
@@ -11,27 +12,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .tuplespace import TupleSpace
 
-MAX_ROUNDS = 32  # of one reaction; what is left waits for the next
-
-
-class Port:
-    """Where the spreading law hands LSAs over; the net room's gateway is one, this one goes nowhere."""
-
-    def offer(self, slot: int, targets: int) -> None:
-        """The LSA in `slot` is for the neighbours in the node set `targets`."""
-
-    def flush(self) -> None:
-        """The reaction is over: what was offered leaves, one frame a neighbour."""
+MAX_ROUNDS = 32  # of one reaction; the rest waits for the next
 
 
 class Engine:
     """Runs the laws of one space over its local agents."""
 
     def __init__(
-        self, space: "TupleSpace", port: "Port | None" = None, laws: "list[Law] | None" = None
+        self, space: "TupleSpace", courier: "Courier | None" = None, laws: "list[Law] | None" = None
     ) -> None:
         self.space = space
-        self.port = port or Port()
+        self.courier = Courier() if courier is None else courier
         self.laws = standard_laws() if laws is None else laws
         self.bond = Bond(space)
         self.reactions = 0
@@ -41,7 +32,7 @@ class Engine:
         self._stirred = DirtyRing(space.limits.lsas)  # slots of agents that act at the end of a round
 
     def add(self, agent: Agent) -> None:
-        """Let an agent in; it learns of what is there already. Raises NotOwner, SpaceFull."""
+        """Add an agent; it is told what is there already. Raises NotOwner, SpaceFull."""
         space = self.space
         if not space.labels.fits(set(agent.wants)):
             raise SpaceFull("table of labels is full (%d)" % space.labels.capacity)
@@ -52,13 +43,13 @@ class Engine:
             p = space.label_first[space.labels.find(label)] if new else NIL
             while p != NIL:
                 following = space.p_label_next[p]
-                if not space.changed.waits(p):  # else the bonding law is about to tell
+                if not space.changed.waits(p):  # else the bonding law will tell it
                     self.bond.forget()
                     self.notify(agent, p)
                 p = following
 
     def remove(self, agent: Agent) -> None:
-        """Let an agent go; its LSA leaves and its observers are told. Nothing happens when it has left."""
+        """Remove an agent: its LSA leaves and its observers are told. Does nothing when it has left."""
         if not agent.handle:
             return
         self._agents[agent.handle & 0xFFFF] = None
@@ -103,7 +94,7 @@ class Engine:
             slot = following
 
     def react(self) -> None:
-        """Run the laws on what changed until nothing more follows here, then tell the neighbours."""
+        """Run the laws on what changed until nothing more follows here, then spread the result."""
         self.reactions += 1
         for _ in range(MAX_ROUNDS):
             for law in self.laws:
@@ -125,12 +116,12 @@ class Engine:
         self.bond.property = p
         try:
             agent.bonded(self.bond)
-        except Exception as error:  # a faulty twin must not stop the engine; it is counted and reported
+        except Exception as error:  # a faulty twin must not stop the engine
             self.fault(agent, error)
         self.stir(agent)
 
     def tell_departure(self, agent: Agent, name: str) -> None:
-        """An LSA that showed what the agent wants has left."""
+        """An LSA with something the agent wants has left."""
         if not agent.handle:
             return
         try:
@@ -147,7 +138,7 @@ class Engine:
             self.fault(agent, error)
 
     def age(self, agent: Agent, slot: int) -> None:
-        """An agent's own LSA is a tick older; renewing it is the sign that the agent lives."""
+        """An agent's own LSA is a tick older; the agent shows that it lives by renewing it."""
         try:
             life_s = self.space.life_s(slot)
             agent.decayed(agent.name, life_s)
@@ -164,12 +155,12 @@ class Engine:
             self._stirred.push(agent.handle & 0xFFFF)
 
     def fault(self, agent: Agent, error: Exception) -> None:
-        """An agent raised; the node goes on."""
+        """An agent raised an exception; the node continues."""
         self.faults += 1
         self.last_fault = "%s: %s: %s" % (agent.name, type(error).__name__, error)
 
     def _act(self) -> bool:
-        count = len(self._stirred)  # who is stirred meanwhile acts in the next round
+        count = len(self._stirred)  # agents stirred meanwhile act in the next round
         for _ in range(count):
             agent = self._agents[self._stirred.pop()]
             if agent is not None:

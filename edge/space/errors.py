@@ -1,4 +1,4 @@
-"""What a tuple space refuses. Every operation that raises leaves the space as it was (DESIGN 4)."""
+"""What a tuple space refuses. Every operation that raises leaves the space unchanged (thesis 5.1)."""
 
 
 class SpaceError(Exception):
@@ -19,3 +19,7 @@ class UnknownLsa(SpaceError):
 
 class NotOwner(SpaceError):
     """The name belongs to an LSA of another node, or of this one."""
+
+
+class BadPath(SpaceError):
+    """The path of an LSA lacks the neighbour that sent it, or is too long."""

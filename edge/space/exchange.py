@@ -1,14 +1,14 @@
-"""LSAs crossing the border of a space: out as records, in as a whole or not at all (DESIGN 4, 6)."""
+"""LSAs cross the border of a space: out as records; in as a whole or not at all (thesis 5.1.3.2)."""
 
-from .errors import NotOwner, SpaceFull
-from .lsa import Lsa, Property
+from .errors import BadPath, NotOwner, SpaceFull
+from .lsa import MAX_PATH, Lsa, Property
 from .names import NIL
 from .origins import LIFE_S
-from .tuplespace import LIVE, SELF, TupleSpace
+from .tuplespace import LIVE, TupleSpace
 
 
 def export(space: TupleSpace, slot: int) -> Lsa:
-    """The record of an LSA as neighbours may see it; one that has left has no life and no properties."""
+    """The record of an LSA as neighbours may see it; after it has left, without life and properties."""
     live = space.lsa_state[slot] == LIVE
     properties = []
     p = space.lsa_first[slot] if live else NIL
@@ -35,11 +35,13 @@ def export(space: TupleSpace, slot: int) -> Lsa:
 
 
 def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
-    """Let a neighbour's record in; True when it told something new.
+    """Take in a record that a neighbour sent; True when it was news.
 
-    Raises NotOwner when the name is another node's, SpaceFull when it does not fit; nothing has
-    changed then.
+    Raises BadPath when it cannot have come that way, NotOwner when the name belongs to another node,
+    SpaceFull when it does not fit; nothing has changed then.
     """
+    if sender not in lsa.path or len(lsa.path) >= MAX_PATH:
+        raise BadPath(lsa.name + " did not travel through it")
     if lsa.origin == space.node:
         raise NotOwner("%s claims to come from here" % lsa.name)
     handle = space.find(lsa.name)
@@ -54,10 +56,11 @@ def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
         if lsa.version == space.lsa_version[slot]:
             space.lsa_sent[slot] |= space.neighbours_mask & space.node_bit(sender)
         return False
+    path = [node for node in lsa.path if node != space.node]  # it was here, and was asked for again
     if not lsa.life_s:
-        return _leave(space, lsa, slot, sender)
+        return _leave(space, lsa, slot, sender, path)
     _check_room(space, lsa, slot)
-    origin = meet(space, lsa.origin, lsa.incarnation, lsa.life_s, len(lsa.path))
+    origin = space.meet(lsa.origin, lsa.incarnation, lsa.life_s, len(path))
     if slot == NIL:
         slot = space.admit(lsa.name, lsa.kind, lsa.auth, origin)
     else:
@@ -67,95 +70,26 @@ def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
     space.set_aggregations(slot, lsa.aggregations)
     space.lsa_version[slot] = lsa.version
     space.origins.include(origin, space.lsa_hash[slot], lsa.version)
-    space.origins.sequence[origin] = max(space.origins.sequence[origin], lsa.version)
-    for node in lsa.path:
+    space.origins.advance(origin, lsa.version)
+    for node in path:
         space.nodes.acquire(node)  # until space.set_path has its own references
-    space.set_path(slot, _node_set(space, lsa.path))
-    for node in lsa.path:
+    space.set_path(slot, space.node_set(path))
+    for node in path:
         space.nodes.release(space.nodes.find(node))
     space.lsa_sent[slot] = space.neighbours_mask & space.node_bit(sender)
     space.dirty.push(slot)
     return True
 
 
-def meet(space: TupleSpace, node: str, incarnation: int, life_s: int, hops: int) -> int:
-    """The number of an origin, now known; after a newer incarnation anything it shows is news."""
-    origins = space.origins
-    number = space.nodes.find(node)
-    if number == NIL or not origins.expires[number]:
-        number = space.nodes.acquire(node)
-        origins.forget(number)
-        origins.incarnation[number] = incarnation
-        origins.hops[number] = hops
-        origins.expires[number] = space.tick + min(life_s, LIFE_S)
-        space.recount()
-    elif incarnation > origins.incarnation[number]:
-        _demote(space, number)
-        origins.incarnation[number] = incarnation
-        origins.sequence[number] = origins.beat[number] = 0
-    return number
-
-
-def _demote(space: TupleSpace, origin: int) -> None:
-    """What a node showed before it restarted may be shown again, in place; the digest finds what is not.
-
-    So as version 0 they stay in the digest, which differs from the origin's as long as one is left.
-    """
-    slot = space.origins.first[origin]
-    while slot != NIL:
-        space.origins.exclude(origin, space.lsa_hash[slot], space.lsa_version[slot])
-        space.lsa_version[slot] = 0
-        space.origins.include(origin, space.lsa_hash[slot], 0)
-        slot = space.lsa_next[slot]
-
-
-def sweep(space: TupleSpace, origin: int) -> None:
-    """Every LSA of an origin leaves, quietly: each node sees to it by itself."""
-    while space.origins.first[origin] != NIL:
-        space.remove(space.handle(space.origins.first[origin]), quiet=True)
-
-
-def part(space: TupleSpace, origin: int) -> None:
-    """An origin has fallen silent: its LSAs leave and nothing is known of it any more."""
-    sweep(space, origin)
-    space.origins.forget(origin)
-    space.nodes.release(origin)
-    space.recount()
-
-
-def roster(space: TupleSpace, origin: int, demoted: bool = False) -> "list[tuple[str, int]]":
-    """(name, version) of every LSA of an origin that other nodes may see.
-
-    With `demoted` also those it has not shown since it restarted, as version 0.
-    """
-    entries = []
-    slot = space.origins.first[origin]
-    while slot != NIL:
-        if space.lsa_version[slot] or demoted:
-            entries.append((space.names.text(space.lsa_name[slot]), space.lsa_version[slot]))
-        slot = space.lsa_next[slot]
-    return entries
-
-
-def reincarnate(space: TupleSpace, incarnation: int) -> None:
-    """Start a new incarnation of this node: somebody remembers a later one than ours."""
-    space.origins.incarnation[SELF] = incarnation
-    slot = space.origins.first[SELF]
-    while slot != NIL:
-        if space.lsa_version[slot]:
-            space.touch(slot)
-        slot = space.lsa_next[slot]
-
-
-def _leave(space: TupleSpace, lsa: Lsa, slot: int, sender: str) -> bool:
+def _leave(space: TupleSpace, lsa: Lsa, slot: int, sender: str, path: "list[str]") -> bool:
     if slot == NIL:
         return False
-    origin = meet(space, lsa.origin, lsa.incarnation, LIFE_S, len(lsa.path))
+    origin = space.meet(lsa.origin, lsa.incarnation, LIFE_S, len(path))
     space.remove(space.handle(slot))
     space.lsa_quiet[slot] = False
     space.lsa_version[slot] = lsa.version
-    space.origins.sequence[origin] = max(space.origins.sequence[origin], lsa.version)
-    space.set_path(slot, _node_set(space, lsa.path))
+    space.origins.advance(origin, lsa.version)
+    space.set_path(slot, space.node_set(path))
     space.lsa_sent[slot] = space.neighbours_mask & space.node_bit(sender)
     return True
 
@@ -215,7 +149,7 @@ def _check_room(space: TupleSpace, lsa: Lsa, slot: int) -> None:
 
 
 def _check_share(space: TupleSpace, origin: str, blocks_left: int) -> None:
-    """Raise SpaceFull when room is short and one node holds more than half of it: a flood hurts itself."""
+    """Raise SpaceFull when room is short and the origin holds more than half: a flood harms its author."""
     limits = space.limits
     short = space.lsas_free <= limits.lsas // 8 or blocks_left < space.heap.blocks // 8
     node = space.nodes.find(origin)
@@ -239,11 +173,4 @@ def _path(space: TupleSpace, slot: int) -> "list[str]":
     for number in range(space.nodes.capacity):
         if path >> number & 1:
             nodes.append(space.nodes.text(number))
-    return nodes
-
-
-def _node_set(space: TupleSpace, names: "list[str]") -> int:
-    nodes = 0
-    for name in names:
-        nodes |= space.node_bit(name)
     return nodes

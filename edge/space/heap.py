@@ -1,4 +1,4 @@
-"""The byte heap of property values: fixed blocks, chained, so that it can be full but never fragmented."""
+"""The byte heap of property values: chained blocks of one size, so it can be full but never fragmented."""
 
 from array import array
 
@@ -34,10 +34,10 @@ class ValueHeap:
     def replace(self, head: int, old_length: int, value: bytes) -> int:
         """Write `value` over the chain at `head`, growing or shrinking it; returns the new first block.
 
-        Raises SpaceFull, and TypeError for what is no bytes.
+        Raises SpaceFull, and TypeError for anything but bytes.
         """
         if not isinstance(value, bytes):
-            raise TypeError("values are bytes")
+            raise TypeError("values must be bytes")
         length = len(value)
         have = (old_length + BLOCK - 1) // BLOCK
         want = (length + BLOCK - 1) // BLOCK
@@ -54,7 +54,7 @@ class ValueHeap:
         return head
 
     def holds(self, head: int, length: int, value: bytes) -> bool:
-        """Whether the value at `head` is that one; nothing is copied."""
+        """Whether the value at `head` equals `value`; nothing is copied."""
         if length != len(value):
             return False
         position = 0
@@ -82,13 +82,13 @@ class ValueHeap:
         return bytes(out)
 
     def release(self, head: int, length: int) -> None:
-        """Give the blocks of a value back."""
+        """Free the blocks of a value."""
         if length:
             self._resize(head, (length + BLOCK - 1) // BLOCK, 0)
 
     def _resize(self, head: int, have: int, want: int) -> int:
         link = self._next
-        while have > want:  # give blocks back from the front of the chain
+        while have > want:  # free blocks at the front of the chain
             following = link[head]
             link[head] = self._first_free
             self._first_free = head

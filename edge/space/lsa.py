@@ -1,11 +1,15 @@
-"""An LSA and its properties as plain records: how they enter and leave a space (thesis 5.1.1, DESIGN 4).
+"""An LSA and its properties as plain records: how they enter and leave a space (thesis 5.1.1).
 
-Inside the space they are slots in arrays; these records exist only while one crosses a border.
+Inside the space they are slots in arrays; a record exists only while an LSA crosses the border.
 """
+
+from .shim import const
+
+MAX_PATH = const(64)  # nodes; nothing spreads farther
 
 
 class Property:
-    """One published value: what it is about (label), whom it is for (query, empty: everybody)."""
+    """One published value: what it is about (label), and the one agent it is for (query, empty: all)."""
 
     __slots__ = ("label", "life_s", "query", "value", "version")
 
@@ -25,15 +29,15 @@ class Aggregation:
     def __init__(self, label: str, operator: str, gossip: bool = False, min_delay_s: int = 0) -> None:
         self.label = label
         self.operator = operator
-        self.gossip = gossip  # over all nodes, not just this one
+        self.gossip = gossip  # over all nodes, not only this one
         self.min_delay_s = min_delay_s
 
 
 class Lsa:
-    """A live semantic annotation: the face an agent shows to the others.
+    """A live semantic annotation: what an agent shows to the others.
 
     `incarnation` and `version` order the states of one LSA; `path` holds the nodes it has travelled, the
-    last one first; `life_s` is what is left of it, 0 announces that it has left its origin.
+    last one first; `life_s` is its remaining life, 0 announces that it has left its origin.
     """
 
     __slots__ = (

@@ -1,4 +1,4 @@
-"""Interning table: a bounded set of strings, each known by a small number while somebody refers to it."""
+"""Interning table: a bounded set of strings, each with a small number while something refers to it."""
 
 from array import array
 
@@ -30,11 +30,11 @@ class NameTable:
         return self._free_count
 
     def fits(self, texts: "set[str]") -> bool:
-        """Whether there is room for whichever of these strings are new."""
+        """Whether there is room for those of these strings that are new."""
         return sum(text not in self._numbers for text in texts) <= self._free_count
 
     def find(self, text: str) -> int:
-        """The number of `text`, or NIL when nobody refers to it."""
+        """The number of `text`, or NIL when nothing refers to it."""
         return self._numbers.get(text, NIL)
 
     def text(self, number: int) -> str:
@@ -42,7 +42,7 @@ class NameTable:
         return self._texts[number]
 
     def acquire(self, text: str) -> int:
-        """Refer to `text` once more. Raises SpaceFull when it is new and the table is full."""
+        """Add a reference to `text`. Raises SpaceFull when it is new and the table is full."""
         number = self._numbers.get(text, NIL)
         if number == NIL:
             if not self._free_count:
@@ -57,13 +57,13 @@ class NameTable:
         return number
 
     def share(self, number: int) -> int:
-        """Refer once more to a number that is in use."""
+        """Add a reference to a number that is in use."""
         if number:
             self._references[number] += 1
         return number
 
     def release(self, number: int) -> None:
-        """Refer to it once less; the last one out frees the number."""
+        """Remove a reference; the last release frees the number."""
         if not number:
             return
         self._references[number] -= 1

@@ -1,6 +1,6 @@
 """Two intrusive structures over slot numbers: what has changed, and what expires when.
 
-Both are why cost follows change: nobody scans the space to find work (DESIGN 3).
+Because of both, cost follows change: nothing scans the space to find work.
 """
 
 from array import array
@@ -12,7 +12,7 @@ _SPOKES = const(256)
 
 
 class DirtyRing:
-    """First in, first out queue of slots in which a slot stands at most once."""
+    """First in, first out queue of slots that holds a slot at most once."""
 
     def __init__(self, capacity: int) -> None:
         self._slots = array("H", bytes(2 * capacity))

@@ -1,6 +1,6 @@
-"""The MicroPython names under CPython, and what each of the two does fastest (DESIGN 2).
+"""The MicroPython names under CPython, and what each of the two does fastest.
 
-The one module of the kernel that asks which Python it runs on.
+The only module of the kernel that checks which Python it runs on.
 """
 
 import sys
@@ -18,8 +18,8 @@ if not TYPE_CHECKING and sys.implementation.name == "micropython":
             target[start + index] = source[position + index]
 
     def same(target: bytearray, start: int, source: bytes, position: int, length: int) -> bool:
-        """Compare likewise."""
-        for index in range(length):  # noqa: SIM110, as a generator is an object too
+        """Compare without making a slice."""
+        for index in range(length):  # noqa: SIM110, a generator would be an object too
             if target[start + index] != source[position + index]:
                 return False
         return True
@@ -35,7 +35,7 @@ else:
         target[start : start + length] = source[position : position + length]
 
     def same(target: bytearray, start: int, source: bytes, position: int, length: int) -> bool:
-        """Whether these bytes stand there already."""
+        """Whether `target` has these bytes at `start` already."""
         return target[start : start + length] == source[position : position + length]
 
 

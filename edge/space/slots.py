@@ -1,7 +1,7 @@
-"""The slots of a space: LSAs and properties in arrays, their chains, and the room they take (DESIGN 4).
+"""The slots of a space: LSAs and properties in arrays, their chains, and the room they take (thesis 5.1).
 
-Here is how things are kept; what may be done with them is `tuplespace.py`. Slots and properties are
-numbers; whatever can fail is checked before anything changes.
+This file is how things are stored; `tuplespace.py` is what may be done with them. Slots and properties
+are numbers; everything that can fail is checked before anything changes.
 """
 
 from array import array
@@ -16,55 +16,17 @@ from .shim import const
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # true to a type checker only
     from .agent import Agent
+    from .limits import Limits
     from .lsa import Aggregation
 
 FREE, LIVE, WITHDRAWN, ORPHAN, LEAVING = const(0), const(1), const(2), const(3), const(4)
-SELF = const(1)  # node number of this node; 0 is nobody
-
-
-class Limits:
-    """How much a space holds; its memory is decided here, at boot. Raises ValueError beyond its arrays."""
-
-    __slots__ = (
-        "heap_bytes",
-        "labels",
-        "lsas",
-        "names",
-        "nodes",
-        "properties",
-        "properties_per_lsa",
-        "value_bytes",
-    )
-
-    def __init__(
-        self,
-        lsas: int = 256,
-        properties: int = 0,
-        heap_bytes: int = 0,
-        names: int = 0,
-        labels: int = 32,
-        nodes: int = 32,
-        value_bytes: int = 4096,
-        properties_per_lsa: int = 10,
-    ) -> None:
-        self.lsas = lsas
-        self.properties = properties or 4 * lsas
-        self.heap_bytes = heap_bytes or 512 * lsas
-        self.names = names or 2 * lsas + 64
-        self.labels = labels
-        self.nodes = nodes
-        self.value_bytes = value_bytes
-        self.properties_per_lsa = properties_per_lsa
-        if max(lsas, self.properties, self.names) >= NIL or value_bytes > NIL:
-            raise ValueError("at most %d LSAs, properties, names, and bytes of a value" % (NIL - 1))
-        if max(labels, properties_per_lsa) >= 256:
-            raise ValueError("at most 255 labels, and properties of an LSA")
+SELF = const(1)  # node number of this node; 0 is no node
 
 
 class Slots:
     """All that a tuple space holds."""
 
-    def __init__(self, node: str, limits: Limits, incarnation: int = 1) -> None:
+    def __init__(self, node: str, limits: "Limits", incarnation: int = 1) -> None:
         self.node = node
         self.limits = limits
         self.tick = 1
@@ -75,6 +37,7 @@ class Slots:
         self.origins = Origins(limits.nodes + 1)
         self.origins.incarnation[SELF] = incarnation
         self.heap = ValueHeap(limits.heap_bytes)
+        self.neighbours: list[str] = []  # the nodes this one sends to
         self.neighbours_mask = 0
 
         n = limits.lsas
@@ -104,12 +67,12 @@ class Slots:
         n = limits.properties
         self.p_state = bytearray(n)
         self.p_lsa = array("H", bytes(2 * n))
-        self.p_owner = array("H", bytes(2 * n))  # name of its LSA, kept until everybody is told
+        self.p_owner = array("H", bytes(2 * n))  # name of its LSA, kept until all observers are told
         self.p_label = bytearray(n)
         self.p_query = array("H", bytes(2 * n))
         self.p_version = array("I", bytes(4 * n))
         self.p_local = bytearray(n)  # never leaves this node
-        self.p_told = bytearray(n)  # the bonding law has told of it
+        self.p_told = bytearray(n)  # the bonding law has notified its observers
         self.p_value = array("H", b"\xff\xff" * n)
         self.p_length = array("H", bytes(2 * n))
         self.p_aggregate = array("H", b"\xff\xff" * n)
@@ -129,7 +92,7 @@ class Slots:
 
         self.changed = DirtyRing(limits.properties)  # properties: bonding
         self.dirty = DirtyRing(limits.lsas)  # LSAs: spreading
-        self.departed = DirtyRing(limits.lsas)  # LSAs that left: whoever observed them is told
+        self.departed = DirtyRing(limits.lsas)  # LSAs that left: their observers are told
         self.tombstones = DirtyRing(limits.lsas)  # LSAs that left: neighbours are told
         self.lsa_wheel = ExpiryWheel(limits.lsas)
         self.p_wheel = ExpiryWheel(limits.properties)
@@ -171,7 +134,7 @@ class Slots:
         self.lsa_kind[slot], self.lsa_auth[slot] = kind_number, auth_number
 
     def bury(self, slot: int) -> None:
-        """Free the slot of an LSA that has left, once everybody has been told."""
+        """Free the slot of an LSA that has left, once all observers and neighbours are told."""
         self.names.release(self.lsa_name[slot])
         self.names.release(self.lsa_kind[slot])
         self.names.release(self.lsa_auth[slot])
@@ -192,7 +155,7 @@ class Slots:
         return NIL if name_number == NIL else self._slot_of_name[name_number]
 
     def handle(self, slot: int) -> int:
-        """The handle of whatever lives in a slot."""
+        """The handle of the LSA in a slot."""
         return self.lsa_generation[slot] << 16 | slot
 
     def slot(self, handle: int) -> int:
@@ -219,7 +182,7 @@ class Slots:
         return self.origins.sequence[SELF]
 
     def set_path(self, slot: int, path: int) -> None:
-        """Note the nodes an LSA has travelled; each is known while some LSA needs it."""
+        """Note the nodes an LSA has travelled; a node keeps its number while an LSA needs it."""
         old = self.lsa_path[slot]
         if path == old:
             return
@@ -255,7 +218,7 @@ class Slots:
             raise ValueTooLarge("%s: %d bytes, at most %d" % (label, len(value), self.limits.value_bytes))
 
     def retract(self, p: int) -> None:
-        """Take a live property away; whoever saw it is told by the bonding law, which then frees it."""
+        """Take a live property away; the bonding law tells those who saw it, then frees it."""
         slot = self.p_lsa[p]
         before = NIL
         walk = self.lsa_first[slot]
@@ -271,7 +234,7 @@ class Slots:
         self.changed.push(p)
 
     def reclaim(self, p: int) -> None:
-        """Free a property that has been withdrawn, once everybody has been told."""
+        """Free a withdrawn property, once all observers are told."""
         self.names.release(self.p_owner[p])
         self.names.release(self.p_query[p])
         self.labels.release(self.p_label[p])

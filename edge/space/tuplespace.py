@@ -1,14 +1,15 @@
-"""The tuple space: what may be done with LSAs and their properties (thesis 5.1, DESIGN 4).
+"""The tuple space: what may be done with LSAs and their properties (thesis 5.1).
 
-A handle names an LSA and goes stale when that LSA leaves. Every operation succeeds, or raises a
-SpaceError and leaves the space as it was. Changes are noted as they happen (`changed`, `dirty`,
+A handle names an LSA and becomes stale when that LSA leaves. Every operation succeeds, or raises a
+SpaceError and leaves the space unchanged. Changes are noted as they happen (`changed`, `dirty`,
 `departed`), so that the laws touch only what changed.
 """
 
 from .errors import NotOwner
+from .limits import Limits
 from .names import NIL
 from .origins import LIFE_S
-from .slots import FREE, LEAVING, LIVE, ORPHAN, SELF, WITHDRAWN, Limits, Slots
+from .slots import FREE, LEAVING, LIVE, ORPHAN, SELF, WITHDRAWN, Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,13 +25,13 @@ class TupleSpace(Slots):
     # ---- LSAs -------------------------------------------------------------------------------
 
     def inject(self, name: str, kind: str = "", auth: str = "") -> int:
-        """Let a local agent's LSA in; returns its handle. Raises NotOwner, SpaceFull."""
+        """Add a local agent's LSA; returns its handle. Raises NotOwner, SpaceFull."""
         if self.slot_of_name(name) != NIL:
-            raise NotOwner("%s is in the space already" % name)
+            raise NotOwner("%s is already in the space" % name)
         return self.handle(self.admit(name, kind, auth, SELF))
 
     def remove(self, handle: int, quiet: bool = False) -> None:
-        """Take an LSA out with all its properties; `quiet`: other nodes find out by themselves."""
+        """Take an LSA out with all its properties; `quiet`: other nodes notice by themselves."""
         slot = self.slot(handle)
         self.lsa_shows[slot] = self._drop_properties(slot)
         self.lsa_wheel.clear(slot)
@@ -55,35 +56,21 @@ class TupleSpace(Slots):
         self.departed.push(slot)
 
     def find(self, name: str) -> int:
-        """The handle of a live LSA, 0 when there is none of that name."""
+        """The handle of a live LSA, 0 when there is none with that name."""
         slot = self.slot_of_name(name)
         return 0 if slot == NIL else self.handle(slot)
 
     def keep(self, handle: int, life_s: int) -> None:
-        """Let an LSA live for that many ticks from now; 0: for ever."""
+        """Let an LSA live for that many ticks from now; 0: without end."""
         self.lsa_wheel.set(self.slot(handle), self.tick + life_s if life_s else 0)
 
     def life_s(self, slot: int) -> int:
-        """Ticks an LSA has left: its own, or those of its origin's word."""
+        """Ticks an LSA has left: its own, or those of its origin's last heartbeat."""
         due = self.lsa_wheel.due(slot)
         origin = self.lsa_origin[slot]
         if not due:
             due = self.tick + LIFE_S if origin == SELF else self.origins.expires[origin]
         return max(0, due - self.tick)
-
-    def set_neighbours(self, names: "list[str]") -> None:
-        """Say which nodes this one sends to. Raises SpaceFull."""
-        for name in names:
-            self.neighbours_mask |= 1 << self.nodes.acquire(name)
-
-    def node_bit(self, name: str) -> int:
-        """The node set of one node; empty when it is not known."""
-        number = self.nodes.find(name)
-        return 0 if number == NIL else 1 << number
-
-    def known_origins(self) -> int:
-        """How many other nodes are heard of."""
-        return sum(1 for tick in self.origins.expires if tick)
 
     def touch(self, slot: int) -> None:
         """A local LSA has a new state to show to other nodes."""
@@ -93,6 +80,109 @@ class TupleSpace(Slots):
         self.origins.include(SELF, self.lsa_hash[slot], self.lsa_version[slot])
         self.lsa_sent[slot] = 0
         self.dirty.push(slot)
+
+    # ---- nodes ------------------------------------------------------------------------------
+
+    def set_neighbours(self, names: "list[str]") -> None:
+        """Say which nodes this one sends to. Raises SpaceFull."""
+        for name in names:
+            self.neighbours_mask |= 1 << self.nodes.acquire(name)
+            self.neighbours.append(name)
+
+    def is_neighbour(self, name: str) -> bool:
+        """Whether this node sends to a node of that name."""
+        return self.neighbours_mask & self.node_bit(name) != 0
+
+    def node_bit(self, name: str) -> int:
+        """The node set of one node; empty when it is unknown."""
+        number = self.nodes.find(name)
+        return 0 if number == NIL else 1 << number
+
+    def node_set(self, names: "list[str]") -> int:
+        """The node set of several nodes."""
+        nodes = 0
+        for name in names:
+            nodes |= self.node_bit(name)
+        return nodes
+
+    def known_origins(self) -> int:
+        """How many other nodes are known to live."""
+        return sum(1 for tick in self.origins.expires if tick)
+
+    def origin_number(self, node: str) -> int:
+        """The number of this node, or of another that is known to live; else NIL."""
+        number = self.nodes.find(node)
+        return number if number == SELF or (number != NIL and self.origins.known(number)) else NIL
+
+    def distances(self) -> "dict[str, int]":
+        """Hops to every node that is known to live, this one included."""
+        hops = {self.node: 0}
+        for number in range(SELF + 1, self.nodes.capacity):
+            if self.origins.known(number):
+                hops[self.nodes.text(number)] = self.origins.hops[number]
+        return hops
+
+    def meet(self, node: str, incarnation: int, life_s: int, hops: int) -> int:
+        """Note that an origin lives; returns its number. Raises SpaceFull.
+
+        When it has restarted, everything it shows counts as new.
+        """
+        number = self.origin_number(node)
+        if number == NIL:
+            number = self.nodes.acquire(node)
+            self.origins.meet(number, incarnation, hops, self.tick + min(life_s, LIFE_S))
+            self.recount()
+        elif incarnation > self.origins.incarnation[number]:
+            self._demote(number)
+            self.origins.restart(number, incarnation)
+        return number
+
+    def part(self, origin: int) -> None:
+        """An origin has fallen silent: its LSAs leave, and it is forgotten. Every node does so by itself."""
+        while self.origins.first[origin] != NIL:
+            self.remove(self.handle(self.origins.first[origin]), quiet=True)
+        self.origins.forget(origin)
+        self.nodes.release(origin)
+        self.recount()
+
+    def roster(self, origin: int, demoted: bool = False) -> "list[tuple[str, int]]":
+        """(name, version) of every LSA of an origin that other nodes may see.
+
+        With `demoted` also those it has not shown since it restarted, as version 0.
+        """
+        entries = []
+        slot = self.origins.first[origin]
+        while slot != NIL:
+            if self.lsa_version[slot] or demoted:
+                entries.append((self.names.text(self.lsa_name[slot]), self.lsa_version[slot]))
+            slot = self.lsa_next[slot]
+        return entries
+
+    def reincarnate(self, incarnation: int) -> None:
+        """Start a new incarnation of this node, because another node remembers a later one than ours."""
+        self.origins.incarnation[SELF] = incarnation
+        slot = self.origins.first[SELF]
+        while slot != NIL:
+            if self.lsa_version[slot]:
+                self.touch(slot)
+            slot = self.lsa_next[slot]
+
+    def recount(self) -> None:
+        """A node has come or gone: check again whether aggregates are complete."""
+        for slot in self.aggregating:
+            self._touch_labels(self.lsa_aggregations[slot])
+
+    def _demote(self, origin: int) -> None:
+        """A restarted node may show its LSAs again, in place; the digest finds those it does not.
+
+        So they stay in the digest as version 0; it differs from the origin's as long as one is left.
+        """
+        slot = self.origins.first[origin]
+        while slot != NIL:
+            self.origins.exclude(origin, self.lsa_hash[slot], self.lsa_version[slot])
+            self.lsa_version[slot] = 0
+            self.origins.include(origin, self.lsa_hash[slot], 0)
+            slot = self.lsa_next[slot]
 
     # ---- properties -------------------------------------------------------------------------
 
@@ -117,7 +207,7 @@ class TupleSpace(Slots):
         self.p_version[p] = self.origins.sequence[SELF]
 
     def withdraw(self, handle: int, label: str, query: str = "") -> bool:
-        """Take a property back; False when there was none. Raises UnknownLsa, NotOwner."""
+        """Withdraw a property; False when there is none. Raises UnknownLsa, NotOwner."""
         slot = self.own_slot(handle)
         p = self.property_of(slot, label, query)
         if p == NIL:
@@ -137,14 +227,14 @@ class TupleSpace(Slots):
         return self.heap.load(self.p_aggregate[p], self.p_aggregate_length[p])
 
     def set_aggregate(self, p: int, value: bytes, completed: bool) -> None:
-        """Keep the result of an aggregation beside its value. Raises SpaceFull, ValueTooLarge."""
+        """Store the result of an aggregation beside the value. Raises SpaceFull, ValueTooLarge."""
         self.check_size("aggregate", value)
         self.p_aggregate[p] = self.heap.replace(self.p_aggregate[p], self.p_aggregate_length[p], value)
         self.p_aggregate_length[p] = len(value)
         self.p_completed[p] = completed
 
     def aggregate_by(self, handle: int, specs: "list[Aggregation]") -> None:
-        """Say which labels of an LSA are aggregated, and how; results so far are void.
+        """Say which labels of an LSA are aggregated, and how; earlier results are discarded.
 
         Raises UnknownLsa, NotOwner.
         """
@@ -162,15 +252,10 @@ class TupleSpace(Slots):
         self.touch(slot)
 
     def set_aggregations(self, slot: int, specs: "list[Aggregation]") -> None:
-        """Note them; labels that are or were aggregated are looked at again."""
+        """Replace them; labels that are or were aggregated are processed again."""
         self._touch_labels(self.lsa_aggregations[slot])
         self.lsa_aggregations[slot] = list(specs)
         self._touch_labels(specs)
-
-    def recount(self) -> None:
-        """A node has come or gone: whether an aggregate is complete has to be seen again."""
-        for slot in self.aggregating:
-            self._touch_labels(self.lsa_aggregations[slot])
 
     def _touch_labels(self, specs: "list[Aggregation]") -> None:
         for spec in specs:
@@ -181,7 +266,7 @@ class TupleSpace(Slots):
     def observe(self, label: str, observer: "Agent") -> bool:
         """Tell `observer` of each new version under a label, and when an LSA that shows it leaves.
 
-        False when it is told already. Raises SpaceFull.
+        False when it observes the label already. Raises SpaceFull.
         """
         number = self.labels.find(label)
         if number != NIL and observer in self.observers[number]:
@@ -191,7 +276,7 @@ class TupleSpace(Slots):
         return True
 
     def disregard(self, observer: "Agent") -> None:
-        """Forget an observer. A list of observers is replaced, never changed: somebody may be walking it."""
+        """Forget an observer. Lists of observers are replaced, not changed: a law may iterate over one."""
         for number, observers in enumerate(self.observers):
             if observer in observers:
                 self.observers[number] = [each for each in observers if each is not observer]

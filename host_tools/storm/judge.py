@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 
 from edge.energy.rules import with_margin
-from edge.space.exchange import roster
 from edge.space.names import NIL
 from edge.space.tuplespace import SELF, TupleSpace
 
@@ -46,7 +45,7 @@ def haunted(world: World, gone: set[str]) -> list[str]:
 def shown(world: World) -> dict[str, int]:
     """The version of every LSA at its origin."""
     spaces = [each.node.space for each in world.nodes.values() if each.alive]
-    return {name: version for space in spaces for name, version in roster(space, SELF)}
+    return {name: version for space in spaces for name, version in space.roster(SELF)}
 
 
 def unsettled(world: World, before: Mapping[str, int]) -> set[str]:
@@ -96,11 +95,11 @@ def bonds(world: World) -> dict[str, int]:
 def _differences(holder: WorldNode, origin: WorldNode, before: Mapping[str, int]) -> Iterator[str]:
     """How the copies of an origin's LSAs differ from the originals; what ends by itself is left out."""
     copies, originals = holder.node.space, origin.node.space
-    number = copies.nodes.find(origin.name)
-    if number == NIL or not copies.origins.expires[number]:
+    number = copies.origin_number(origin.name)
+    if number == NIL:
         yield f"reach {holder.name} does not know {origin.name}"
-    held = {} if number == NIL else dict(roster(copies, number, demoted=True))
-    own = dict(roster(originals, SELF))
+    held = {} if number == NIL else dict(copies.roster(number, demoted=True))
+    own = dict(originals.roster(SELF))
     for name in sorted(held.keys() | own.keys()):
         if name not in held:
             if name in before:

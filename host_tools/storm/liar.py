@@ -13,8 +13,9 @@ import orjson
 from edge.energy.messages import Answer, Answers, Contract, Offer, Part, Priority, Request, encode_answers
 from edge.energy.parsing import lenient, parse_contract, parse_request
 from edge.energy.rules import COMPLEMENT, CONFIRM, CONTRACT, OFFER, REQUEST
-from edge.net.frame import MAX_BODY_BYTES, Beat, Frame, FrameError, Roster, decode, encode
+from edge.net.frame import MAX_BODY_BYTES, Frame, FrameError, decode, encode
 from edge.net.links import Links
+from edge.space.courier import Beat, Roster
 from edge.space.lsa import Lsa, Property
 from edge.space.origins import LIFE_S
 

@@ -1,4 +1,4 @@
-"""Frames that are wrong in every way, some of them behind a checksum that is right."""
+"""Frames that are invalid in many ways, some of them with a valid checksum."""
 
 import json
 import random
@@ -9,8 +9,10 @@ from typing import Any
 
 import orjson
 
-from edge.net.frame import MAX_INCARNATION, Beat, Frame, Roster, encode
+from edge.net.frame import Frame, encode
+from edge.space.courier import Beat, Roster
 from edge.space.lsa import Aggregation, Lsa, Property
+from edge.space.origins import MAX_INCARNATION
 
 HEADER = struct.Struct("<cBBBI")
 WRONG = [
@@ -46,13 +48,13 @@ WRONG = [
 
 
 def sealed(body: bytes, beats: bytes = b"", count: int = 0, flags: int = 0, version: int = 1) -> bytes:
-    """A frame whose checksum is right, whatever is in it."""
+    """A frame with a valid checksum around any content."""
     content = beats + body
     return HEADER.pack(b"M", version, flags, count, zlib.crc32(content, flags << 8 | count)) + content
 
 
 def sample(rng: random.Random, properties: int = 3) -> Frame:
-    """A frame with something of everything."""
+    """A frame that uses every part."""
     values = [b'{"power_w":12.5}', rng.randbytes(20), b"", b"[1,2,3]", b'"text"']
     shown = [
         Property(f"L{i}", rng.choice(["", "b.t"]), i, 5 * i, rng.choice(values)) for i in range(properties)
@@ -72,13 +74,13 @@ def beat(
     life_s: int = 13,
     length: int | None = None,
 ) -> bytes:
-    """The bytes of a beat, as right as it is asked for."""
+    """The bytes of a beat; arguments may make it invalid."""
     numbers = struct.pack("<IIBBHI", incarnation, sequence, hops, life_s, 0, 0)
     return bytes([len(name) if length is None else length]) + name + numbers
 
 
 def flipped(rng: random.Random, data: bytes) -> bytes:
-    """Some bits are wrong."""
+    """Some bits are flipped."""
     wrong = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 5))):
         wrong[rng.randrange(len(wrong))] ^= 1 << rng.randrange(8)
@@ -86,13 +88,13 @@ def flipped(rng: random.Random, data: bytes) -> bytes:
 
 
 def cut(rng: random.Random, data: bytes) -> bytes:
-    """A part is missing, or stands twice."""
+    """A part is missing or duplicated."""
     start, end = sorted((rng.randrange(len(data) + 1), rng.randrange(len(data) + 1)))
     return rng.choice((data[:start], data[end:], data[:start] + data[end:], data + data[start:end]))
 
 
 def resealed(rng: random.Random, data: bytes) -> bytes:
-    """The same with its body changed, under a checksum that is right again."""
+    """The same with a changed body and a new, valid checksum."""
     _, version, flags, beats, _ = HEADER.unpack_from(data)
     content = data[HEADER.size :]
     content = (flipped if rng.random() < 0.7 and content else cut)(rng, content)
@@ -100,7 +102,7 @@ def resealed(rng: random.Random, data: bytes) -> bytes:
 
 
 def mutate_json(rng: random.Random, thing: Any) -> Any:
-    """A JSON value with something in it replaced, doubled, dropped, swapped."""
+    """A JSON value with something in it replaced, duplicated, dropped or swapped."""
     if isinstance(thing, list) and thing and rng.random() < 0.85:
         place = rng.randrange(len(thing))
         choice = rng.random()
@@ -127,7 +129,7 @@ def mutate_json(rng: random.Random, thing: Any) -> Any:
 
 
 def remade(rng: random.Random, frame: Frame) -> bytes:
-    """Valid JSON of a shape that is almost right, with beats that are almost right."""
+    """Valid JSON of an almost valid shape, with almost valid beats."""
     body = encode(Frame([], frame.lsas, frame.ask_roster, frame.rosters, frame.ask_lsas))[HEADER.size :]
     fields = orjson.loads(zlib.decompress(body) if body[:1] == b"\x78" else body)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
@@ -146,7 +148,7 @@ def remade(rng: random.Random, frame: Frame) -> bytes:
 
 
 def bad_frames(count: int, seed: int = 1) -> Iterator[bytes]:
-    """Frames of every kind of wrongness; some are right by chance."""
+    """Invalid frames of every kind; some are valid by chance."""
     rng = random.Random(seed)
     for turn in range(count):
         frame = sample(rng, rng.randrange(6))

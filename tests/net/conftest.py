@@ -17,12 +17,12 @@ QUICK = BackOff(first_s=0.05, cap_s=0.2)
 def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < deadline_s, "did not happen in time"
+        assert time.monotonic() < deadline_s, "condition not met in time"
         time.sleep(0.005)
 
 
 class Node:
-    """A node that only listens: what it was handed and told."""
+    """A node that only records the frames and changes it receives."""
 
     def __init__(
         self, name: str, inbox_port: int, ports: dict[str, int], limits: LinkLimits | None, keepalive_s: int
@@ -69,7 +69,7 @@ class Microgrid:
             self.brokers[name].start()
 
     def node(self, name: str, *neighbours: str, limits=None, keepalive_s=10, **ports: int) -> Node:
-        """A node beside its broker; `ports` are neighbours whose broker is none of ours."""
+        """A node beside its broker; `ports` are neighbours with brokers outside of this test."""
         ports |= {peer: self.brokers[peer].port for peer in neighbours}
         node = Node(name, self.brokers[name].port, ports, limits, keepalive_s)
         self.nodes.append(node)

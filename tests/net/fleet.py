@@ -1,4 +1,4 @@
-"""Gateways over wires that carry, hold or lose frames as a test wants: no threads, no clock."""
+"""Gateways over wires that carry, hold or drop frames as a test wants: no threads, no clock."""
 
 import sys
 from collections import deque
@@ -9,7 +9,7 @@ from edge.net.frame import Frame, decode
 from edge.net.gateway import Gateway
 from edge.space.agent import Agent
 from edge.space.engine import Engine
-from edge.space.tuplespace import SELF, Limits, TupleSpace
+from edge.space.tuplespace import Limits, TupleSpace
 
 sys.path.append(str(Path(__file__).parents[1] / "space"))  # the checks of the kernel's own tests
 
@@ -41,7 +41,7 @@ class Node:
         self.name = name
         self.space = TupleSpace(name, limits or Limits(lsas=32, nodes=8), incarnation)
         self.gateway = Gateway(self.space, Wires(fleet, name, neighbours))
-        self.engine = Engine(self.space, self.gateway)
+        self.engine = Engine(self.space, self.gateway.outbox)
 
     def add(self, agent: Agent) -> Agent:
         self.engine.add(agent)
@@ -80,12 +80,11 @@ class Node:
         }
 
     def hops(self) -> dict[str, int]:
-        origins, nodes = self.space.origins, self.space.nodes
-        return {nodes.text(n): origins.hops[n] for n in range(SELF + 1, nodes.capacity) if origins.expires[n]}
+        return {name: hops for name, hops in self.space.distances().items() if name != self.name}
 
 
 class Fleet:
-    """Some nodes; every frame passes through `on_the_way`, and `lose` decides what becomes of it."""
+    """Some nodes; every frame passes through `on_the_way`, and `lose` decides whether it is dropped."""
 
     def __init__(self, shape: Mapping[str, Sequence[str]], limits: Limits | None = None) -> None:
         self.shape = shape
@@ -99,7 +98,7 @@ class Fleet:
         return self.nodes[name]
 
     def settle(self) -> None:
-        """React and carry until nothing moves any more."""
+        """React and deliver until nothing waits."""
         for _ in range(200):
             for node in self.nodes.values():
                 node.react()
@@ -111,7 +110,7 @@ class Fleet:
                 if receiver in self.nodes and not self.lose(sender, receiver, frame):
                     self.carried.append((sender, receiver, frame))
                     self.nodes[receiver].gateway.receive(sender, data)
-        raise AssertionError("it does not come to rest")
+        raise AssertionError("frames never stop")
 
     def run(self, seconds: int = 1) -> None:
         """Time passes for all; each node ticks at its own moment of the second."""
@@ -121,7 +120,7 @@ class Fleet:
                 self.settle()
 
     def seconds_until(self, condition: Callable[[], bool], at_most: int = 60) -> int:
-        """How long it takes; more than `at_most` if it does not happen."""
+        """Seconds until the condition holds; more than `at_most` if it never does."""
         for second in range(at_most + 1):
             if condition():
                 return second
@@ -133,12 +132,12 @@ class Fleet:
         self.lose = lambda sender, receiver, frame: f"{sender}>{receiver}" in links
 
     def restart(self, name: str, incarnation: int = 1) -> Node:
-        """The node begins anew, with an empty space."""
+        """The node restarts with an empty space."""
         self.nodes[name] = Node(self, name, self.shape[name], self.limits, incarnation)
         return self.nodes[name]
 
     def link_up(self, *names: str) -> None:
-        """These nodes hear that all their links are up."""
+        """These nodes learn that all their links are up."""
         for name in names:
             for peer in self.shape[name]:
                 self.nodes[name].gateway.link_up(peer)

@@ -1,7 +1,7 @@
-"""Shapes of small microgrids, and what tests of gateways ask of them."""
+"""Shapes of small microgrids, and helpers of the tests of gateways."""
 
-from edge.net.digest import BEAT_S
 from edge.net.frame import Frame, encode
+from edge.space.digest import BEAT_S
 from edge.space.lsa import Lsa, Property
 
 HEAL_S = BEAT_S + 1  # a beat, and the tick that sends it
@@ -12,7 +12,7 @@ SHAPES = {"pair": PAIR, "chain": CHAIN, "ring": RING}
 
 
 def lsa(name="a.t", version=1, value=b"1", **fields):
-    """An LSA of node a as a sends it."""
+    """An LSA as its origin sends it."""
     record = Lsa(name, "", "", name[0], 1, version, 13, [name[0]], [], [Property("L", "", version, 0, value)])
     for field, each in fields.items():
         setattr(record, field, each)
@@ -26,7 +26,7 @@ def consistent(fleet):
 
 
 def lose_once(fleet, matches):
-    """Lose the first frame that matches, and say whether it came."""
+    """Drop the first frame that matches; the list returned then holds it."""
     lost = []
 
     def lose(sender, receiver, frame):

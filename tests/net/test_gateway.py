@@ -1,4 +1,4 @@
-"""Gateways: what a node shows reaches every other, in few frames, and what is lost is healed."""
+"""Gateways: what a node shows reaches every other in few frames, and losses are repaired."""
 
 import random
 
@@ -6,25 +6,19 @@ import pytest
 from fleet import Fleet, Watcher, assert_sound
 from shapes import CHAIN, HEAL_S, PAIR, RING, SHAPES, consistent, lose_once
 
-from edge.net.digest import BEAT_S
-from edge.net.frame import (
-    Beat,
-    Frame,
-    Roster,
-    decode,
-    encode,
-    encode_lsa,
-)
+from edge.net.frame import Frame, decode, encode, encode_lsa
 from edge.net.outbox import Outbox
+from edge.space.courier import Beat, Roster
+from edge.space.digest import BEAT_S
 from edge.space.exchange import export
 from edge.space.lsa import Lsa, Property
 from edge.space.tuplespace import SELF, Limits
 
-# ---- the way of a change --------------------------------------------------------------------------
+# ---- how a change travels --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_what_one_shows_all_see_in_one_reaction_a_hop(shape):
+def test_a_change_reaches_all_nodes_in_one_reaction_a_hop(shape):
     fleet = Fleet(shape)
     last = sorted(shape)[-1]
     watcher = fleet[last].add(Watcher(f"{last}.w", "L"))
@@ -66,7 +60,7 @@ def test_nothing_but_beats_crosses_a_quiet_link():
     assert len(beats) <= (50 / (BEAT_S - 2) + 1) * 4 * 3
 
 
-def test_more_than_a_frame_holds_leaves_in_several():
+def test_changes_too_large_for_one_frame_leave_in_several():
     rng = random.Random(3)
     fleet = Fleet(PAIR, Limits(lsas=64, heap_bytes=600_000))
     for i in range(50):
@@ -89,25 +83,25 @@ def test_a_full_lsa_and_a_full_digest_do_not_make_a_frame_too_large():
         )
 
     fleet = Fleet(PAIR)
-    outbox = Outbox(fleet["a"].gateway._outbox._links)
+    outbox = Outbox(fleet["a"].space, fleet["a"].gateway.outbox._links)
     giant = Lsa("a.t", "", "", "a", 1, 1, 13, ["a"], [], [])
     giant.properties = [Property(f"L{i}", "", 1, 0, rng.randbytes(4096)) for i in range(10)]
-    outbox.lsa("b", "a.t", encode_lsa(giant))
+    outbox.add_lsa("b", "a.t", encode_lsa(giant))
     for i in range(200):
-        outbox.beat("b", Beat(f"n{i}{name(20).lower()}", 1, 1, 1, 13, 1, rng.getrandbits(32)))
+        outbox.send_beat("b", Beat(f"n{i}{name(20).lower()}", 1, 1, 1, 13, 1, rng.getrandbits(32)))
     outbox.ask_lsas("b", ["a." + name(60) for _ in range(1000)])
     for origin in "acd":
-        outbox.roster("b", Roster(origin, 1, 1, [(f"{origin}.{name(20)}", 1) for _ in range(256)]))
+        outbox.send_roster("b", Roster(origin, 1, 1, [(f"{origin}.{name(20)}", 1) for _ in range(256)]))
     outbox.flush()
     frames = [decode(data) for _, _, data in fleet.on_the_way]
     assert outbox.too_large == 0
     assert [each.name for frame in frames for each in frame.lsas] == ["a.t"]
     assert sum(len(frame.beats) for frame in frames) == 128
     assert sum(len(frame.ask_lsas) for frame in frames) == 256
-    assert not outbox
+    assert not outbox.waiting
 
 
-def test_an_lsa_too_large_for_any_frame_is_counted_and_holds_up_nothing():
+def test_an_lsa_too_large_for_any_frame_is_counted_and_delays_nothing():
     rng = random.Random(3)
     fleet = Fleet(PAIR, Limits(lsas=8, heap_bytes=200_000, value_bytes=8192))
     giant = fleet["a"].show("a.giant", b"1")
@@ -132,7 +126,7 @@ def test_directed_neighbours():
     assert fleet["b"].gateway.stats()["refused"] == 0
 
 
-def test_who_cannot_be_asked_is_passed_over_for_somebody_who_can():
+def test_another_neighbour_is_asked_where_the_first_cannot_be():
     fleet = Fleet({"a": ["b", "c"], "b": ["c"], "c": ["b"]})  # c hears a and cannot answer it
     fleet.lose = lambda sender, receiver, frame: receiver == "c" and bool(frame.lsas)
     fleet["a"].show("a.t", b"1")
@@ -143,11 +137,11 @@ def test_who_cannot_be_asked_is_passed_over_for_somebody_who_can():
     assert fleet.seconds_until(lambda: fleet["c"].value("a.t") == b"1") <= HEAL_S
 
 
-# ---- what is lost is healed -----------------------------------------------------------------------
+# ---- losses are repaired -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_a_lost_change_is_healed_within_a_beat(shape):
+def test_a_lost_change_is_repaired_within_a_heartbeat(shape):
     for sender, receiver in [(s, r) for s, peers in shape.items() for r in peers]:
         fleet = Fleet(shape)
         agents = [fleet[name].show(f"{name}.t", b"1") for name in shape]
@@ -164,7 +158,7 @@ def test_a_lost_change_is_healed_within_a_beat(shape):
         assert consistent(fleet)
 
 
-def test_a_lost_first_appearance_is_healed_within_a_beat():
+def test_a_lost_first_appearance_is_repaired_within_a_heartbeat():
     fleet = Fleet(CHAIN)
     fleet.run(7)
     lost = lose_once(fleet, lambda sender, receiver, frame: bool(frame.lsas) and receiver == "c")
@@ -195,8 +189,8 @@ def test_a_removed_lsa_whose_tombstone_was_lost_disappears(shape):
 
 
 @pytest.mark.parametrize("every", [1, 2, 3])
-def test_healing_does_not_wait_for_its_origin_to_come_to_rest(every):
-    """One twin changes all the time; what the others of its node lost is healed nevertheless."""
+def test_repair_does_not_wait_until_the_origin_stops_changing(every):
+    """One twin changes all the time; what was lost of the others is repaired nevertheless."""
     fleet = Fleet(CHAIN)
     busy, gone, quiet = (fleet["a"].show(f"a.{name}", b"1") for name in ("busy", "gone", "quiet"))
     fleet.run(7)
@@ -214,7 +208,7 @@ def test_healing_does_not_wait_for_its_origin_to_come_to_rest(every):
         assert not fleet[name].space.find("a.gone")
 
 
-def test_healing_needs_no_moment_at_which_its_origin_rests():
+def test_repair_works_while_the_origin_always_changes():
     """Whenever a is asked for its roster, it has changed since the beat that made b ask."""
     fleet = Fleet(PAIR)
     busy, gone = fleet["a"].show("a.busy", b"0"), fleet["a"].show("a.gone", b"1")
@@ -236,7 +230,7 @@ def test_healing_needs_no_moment_at_which_its_origin_rests():
     assert asked
 
 
-def test_lost_questions_and_answers_are_asked_and_given_again():
+def test_lost_questions_and_answers_are_repeated():
     fleet = Fleet(PAIR)
     agent = fleet["a"].show("a.t", b"1")
     fleet.run(7)
@@ -250,7 +244,7 @@ def test_lost_questions_and_answers_are_asked_and_given_again():
     assert fleet.seconds_until(lambda: fleet["b"].value("a.t") == b"2") <= HEAL_S
 
 
-def test_a_change_that_comes_round_after_its_tombstone_does_not_stay():
+def test_a_change_that_arrives_after_its_tombstone_does_not_stay():
     fleet = Fleet(PAIR)
     agent = fleet["a"].show("a.t", b"1")
     fleet["a"].show("a.other", b"1")
@@ -263,8 +257,8 @@ def test_a_change_that_comes_round_after_its_tombstone_does_not_stay():
     assert fleet.seconds_until(lambda: not fleet["b"].space.find("a.t")) <= HEAL_S
 
 
-def test_a_node_asks_even_for_what_had_been_there_before():
-    """b forgot; what it lacks of a comes back from c, which had it from b."""
+def test_a_node_asks_even_for_lsas_it_once_had():
+    """b forgot; c, which had it from b, returns what b lacks of a."""
     fleet = Fleet({"a": ["b"], "b": ["a", "c"], "c": ["b"]})
     fleet["a"].show("a.t", b"1")
     fleet.run(7)
@@ -277,7 +271,7 @@ def test_a_node_asks_even_for_what_had_been_there_before():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_after_a_storm_all_hold_the_same(seed):
+def test_after_a_storm_all_nodes_hold_the_same(seed):
     rng = random.Random(seed)
     shape = rng.choice([CHAIN, RING, {n: [m for m in "abcde" if m != n] for n in "abcde"}])
     fleet = Fleet(shape)

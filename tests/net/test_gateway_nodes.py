@@ -1,19 +1,15 @@
-"""Gateways: nodes that come, go and forget, and how far they are."""
+"""Gateways: nodes that start, stop and restart, and their distances."""
 
 import pytest
 from fleet import Fleet, Watcher, assert_sound
 from shapes import CHAIN, HEAL_S, PAIR, RING, SHAPES, consistent, receive
 
-from edge.net.digest import BEAT_S
-from edge.net.frame import (
-    Beat,
-    Frame,
-    decode,
-    encode,
-)
+from edge.net.frame import Frame, decode, encode
+from edge.space.courier import Beat
+from edge.space.digest import BEAT_S
 from edge.space.tuplespace import SELF
 
-# ---- nodes that come, go and forget -----------------------------------------------------------------
+# ---- nodes that start, stop and restart -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
@@ -42,7 +38,7 @@ def test_links_that_flap_do_not_keep_a_dead_node_alive():
         assert not fleet[name].space.find("x.t")
 
 
-def test_second_hand_word_is_good_for_no_longer_than_it_was_at_first():
+def test_a_forwarded_heartbeat_is_valid_no_longer_than_the_original():
     fleet = Fleet({"b": ["c"], "c": ["b"]})
     node = fleet["b"]
     receive(node, "a", beats=[Beat("z", 1, 1, 1, 4, 0, 0)])
@@ -61,7 +57,7 @@ def test_second_hand_word_is_good_for_no_longer_than_it_was_at_first():
     assert "z" not in node.hops()
 
 
-def test_a_newcomer_is_told_everything_at_once():
+def test_a_new_node_learns_everything_at_once():
     fleet = Fleet(CHAIN)
     for name in "abc":
         fleet[name].show(f"{name}.t", name.encode())
@@ -75,7 +71,7 @@ def test_a_newcomer_is_told_everything_at_once():
 
 @pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_a_node_restarted_without_memory_gets_its_incarnation_right(shape, told):
+def test_a_node_restarted_without_memory_finds_a_new_incarnation(shape, told):
     """With and without the hint that its links have come up."""
     fleet = Fleet(shape)
     for i in range(3):
@@ -112,7 +108,7 @@ def test_a_node_restarted_with_its_memory_is_believed_at_once():
     assert fleet["a"].space.origins.incarnation[SELF] == 2
 
 
-def test_a_node_that_comes_back_with_nothing_to_show_loses_its_old_twins():
+def test_a_node_that_returns_with_no_twins_loses_its_old_ones():
     fleet = Fleet(CHAIN)
     fleet["a"].show("a.t", b"old")
     fleet.run(10)
@@ -133,7 +129,7 @@ def test_a_restart_every_few_seconds_is_survived():
 # ---- distances --------------------------------------------------------------------------------------
 
 
-def test_distances_shrink_and_grow_with_the_ways_there_are():
+def test_distances_follow_the_available_paths():
     fleet = Fleet(RING)
     fleet.run(7)
     assert fleet["a"].hops() == {"b": 1, "c": 2, "d": 2, "e": 1}
@@ -146,7 +142,7 @@ def test_distances_shrink_and_grow_with_the_ways_there_are():
     assert fleet["a"].hops() == {"b": 1, "c": 2, "d": 2, "e": 1}
 
 
-def test_of_two_ways_the_shorter_counts_even_if_it_is_slower():
+def test_the_shorter_of_two_paths_counts_even_if_it_is_slower():
     fleet = Fleet({"a": ["b", "c"], "b": ["a"], "c": ["a"]})
     beat = Beat("z", 1, 5, 3, 13, 0, 0)
     fleet["a"].gateway.receive("b", encode(Frame([beat])))
@@ -159,7 +155,7 @@ def test_of_two_ways_the_shorter_counts_even_if_it_is_slower():
     assert fleet["a"].hops()["z"] == 4
 
 
-def test_a_beat_does_not_go_round_for_ever():
+def test_a_heartbeat_does_not_circulate_forever():
     fleet = Fleet(PAIR)
     fleet["a"].gateway.receive("x", encode(Frame([Beat("z", 1, 5, 63, 13, 0, 0)])))
     fleet["a"].react()

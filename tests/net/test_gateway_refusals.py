@@ -1,4 +1,4 @@
-"""Gateways: no frame does harm, whatever it says."""
+"""Gateways: no frame does harm, whatever it contains."""
 
 import random
 
@@ -8,16 +8,10 @@ from bad_frames import bad_frames, sealed
 from fleet import Fleet, Watcher, assert_sound, state
 from shapes import HEAL_S, PAIR, RING, consistent, lsa, receive
 
-from edge.net.frame import (
-    MAX_FRAME_BYTES,
-    MAX_INCARNATION,
-    Beat,
-    FrameError,
-    Roster,
-    decode,
-)
+from edge.net.frame import MAX_FRAME_BYTES, FrameError, decode
+from edge.space.courier import Beat, Roster
 from edge.space.exchange import export
-from edge.space.origins import LIFE_S
+from edge.space.origins import LIFE_S, MAX_INCARNATION
 from edge.space.tuplespace import SELF, Limits
 
 
@@ -128,7 +122,7 @@ def test_a_local_agent_keeps_its_name():
     assert node.gateway.refused == 1
 
 
-def test_one_wrong_lsa_in_a_frame_spoils_none_of_the_others():
+def test_an_invalid_lsa_in_a_frame_does_not_affect_the_others():
     _, node = node_b()
     receive(node, "a", lsa("a.x", 50), lsa("c.x", 50), lsa("b.x", 50, path=["a", "b"]), lsa("a.y", 51))
     assert node.value("a.x") == node.value("a.y") == b"1"
@@ -163,7 +157,7 @@ def test_more_nodes_than_fit_are_refused_and_counted():
     assert fleet["b"].hops() == {"a": 1}
 
 
-def test_a_word_about_oneself_from_the_end_of_time_is_no_reason_to_stop():
+def test_a_claim_that_this_node_has_the_last_incarnation_does_not_stop_it():
     fleet, node = node_b()
     for incarnation, sequence in (
         (MAX_INCARNATION, 1),
@@ -200,7 +194,7 @@ def test_a_beat_with_little_life_left_does_not_shorten_what_is_known():
     assert "z" not in node.hops()
 
 
-def test_what_a_neighbour_asks_for_a_hundred_times_it_gets_once():
+def test_a_neighbour_that_asks_a_hundred_times_is_answered_once():
     fleet, node = node_b()
     for _ in range(10):
         receive(
@@ -214,7 +208,7 @@ def test_what_a_neighbour_asks_for_a_hundred_times_it_gets_once():
     assert sorted(each.name for each in frame.lsas) == ["b.t", "b.u"]
 
 
-def test_a_roster_of_things_that_are_not_makes_no_endless_question():
+def test_a_roster_of_invented_lsas_causes_bounded_requests():
     fleet, node = node_b()
     entries = [(f"a.n{i}", 1) for i in range(1000)]
     for _ in range(20):
@@ -244,7 +238,7 @@ def test_a_roster_of_an_incomplete_neighbour_removes_nothing():
     assert node.value("b.t")
 
 
-def test_doubled_and_reordered_frames_change_nothing():
+def test_duplicated_and_reordered_frames_change_nothing():
     fleet = Fleet(PAIR)
     agent = fleet["a"].show("a.t", b"1")
     fleet["a"].react()
@@ -258,7 +252,7 @@ def test_doubled_and_reordered_frames_change_nothing():
     assert watcher.told == [("a.t", b"2")]
 
 
-def test_a_version_two_neighbours_bring_is_told_once():
+def test_a_version_from_two_neighbours_is_notified_once():
     fleet = Fleet(RING)
     watcher = fleet["d"].add(Watcher("d.w", "L"))
     agent = fleet["a"].add(Watcher("a.t"))

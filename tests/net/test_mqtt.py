@@ -1,4 +1,4 @@
-"""`MqttLinks` against real Mosquittos: what crosses, what is refused, what is counted."""
+"""`MqttLinks` with real Mosquitto brokers: what is delivered, refused and counted."""
 
 import contextlib
 import random
@@ -23,7 +23,7 @@ CONNACK = bytes([0x20, 3, 0, 0, 0])
 
 @pytest.fixture
 def stranger(grid) -> Iterator[Callable[[str], paho.Client]]:
-    """A client of a broker that is no node of ours."""
+    """A client of a broker that is not one of the nodes."""
     clients = []
 
     def connect(broker: str) -> paho.Client:
@@ -118,7 +118,7 @@ def test_oversize_frame_of_another_is_refused(grid, stranger):
         (presence_topic("b", "x"), b""),
     ],
 )
-def test_wrong_topics_and_words_are_refused(grid, stranger, topic, payload):
+def test_wrong_topics_and_payloads_are_refused(grid, stranger, topic, payload):
     grid.start_brokers("b")
     b = grid.node("b").start().wait_connected()
     client = stranger("b")
@@ -131,7 +131,7 @@ def test_wrong_topics_and_words_are_refused(grid, stranger, topic, payload):
     assert b.news == []
 
 
-def test_retained_frame_of_the_past_is_not_delivered(grid, stranger):
+def test_a_retained_frame_is_not_delivered(grid, stranger):
     grid.start_brokers("b")
     stranger("b").publish(frame_topic("b", "x"), b"old", qos=1, retain=True).wait_for_publish(5)
     b = grid.node("b").start().wait_connected()

@@ -3,7 +3,8 @@
 from array import array
 
 from edge.space.agent import Agent
-from edge.space.engine import Engine, Port
+from edge.space.courier import Courier
+from edge.space.engine import Engine
 from edge.space.exchange import absorb, export
 from edge.space.names import NIL
 from edge.space.origins import LIFE_S, checksum
@@ -20,7 +21,7 @@ def raises(error, function, *args):
 
 
 def small(**limits):
-    """Limits of a small space, some of them given."""
+    """Limits of a small space; arguments replace some of them."""
     wanted = {
         "lsas": 8,
         "properties": 40,
@@ -35,7 +36,7 @@ def small(**limits):
 
 
 def state(thing):
-    """Everything an object holds, to compare: numbers, texts, arrays by content, parts likewise."""
+    """Everything an object holds, for comparison: numbers, texts, the content of arrays, and its parts."""
     if isinstance(thing, (int, str, bytes)) or thing is None:
         return thing
     if isinstance(thing, (array, bytearray)):
@@ -91,7 +92,7 @@ def assert_digests_right(space):
 
 
 class Watcher(Agent):
-    """Writes down what it is told."""
+    """Records its notifications."""
 
     def __init__(self, name, *wants):
         super().__init__(name)
@@ -125,27 +126,25 @@ class Watcher(Agent):
         self.acts += 1
 
     def take_told(self):
-        """What it was told since the last time."""
+        """Its notifications since the last call."""
         told, self.told = self.told, []
         return told
 
 
-class Wire(Port):
+class Wire(Courier):
     """Keeps what spreads, until the grid carries it."""
 
     def __init__(self, space):
         self.space = space
         self.waiting = []
-        self.flushes = 0
+        self.handed_over = 0
 
-    def offer(self, slot, targets):
+    def send_lsa(self, slot, nodes):
+        self.handed_over += 1
         lsa = export(self.space, slot)
-        for number in range(self.space.nodes.capacity):
-            if targets >> number & 1:
-                self.waiting.append((self.space.nodes.text(number), lsa))
-
-    def flush(self):
-        self.flushes += 1
+        for peer in self.space.neighbours:
+            if nodes & self.space.node_bit(peer):
+                self.waiting.append((peer, lsa))
 
 
 class Node:
@@ -174,7 +173,7 @@ class Node:
 
 
 class Grid:
-    """Some nodes in one process. Frames are handed over one by one; `lose` may drop some."""
+    """Some nodes in one process. LSAs are delivered one by one; `lose` may drop some."""
 
     def __init__(self, links):
         self.nodes = {name: Node(name, neighbours) for name, neighbours in links.items()}
@@ -191,10 +190,10 @@ class Grid:
                 node.engine.react()
             if not self.carry():
                 return
-        raise AssertionError("it does not come to rest")
+        raise AssertionError("messages never stop")
 
     def carry(self):
-        """Hand over what waits on the wires; whether there was something."""
+        """Deliver what waits on the wires; True when there was something."""
         moved = False
         for node in list(self.nodes.values()):
             waiting, node.wire.waiting = node.wire.waiting, []
@@ -206,7 +205,7 @@ class Grid:
         return moved
 
     def tick(self, silent=()):
-        """A second passes; nodes that are not silent are heard of everywhere."""
+        """A second passes; all nodes but the silent ones are heard everywhere."""
         for node in self.nodes.values():
             node.engine.tick()
             origins = node.space.origins

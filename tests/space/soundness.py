@@ -1,4 +1,4 @@
-"""Whether the inside of a space hangs together, counted from scratch: nothing lost, nothing held twice."""
+"""Whether the inside of a space is consistent, counted from scratch: nothing lost, nothing held twice."""
 
 from collections import Counter
 
@@ -19,7 +19,7 @@ def assert_sound(space: TupleSpace) -> None:
 
 
 def chain(first, following):
-    """The entries of a linked list; one that runs in circles is found out."""
+    """The entries of a linked list; a cycle raises AssertionError."""
     entries = []
     while first != NIL:
         assert first not in entries, "a chain runs in circles"
@@ -35,7 +35,7 @@ def ring(queue: DirtyRing) -> list[int]:
 
 
 def wheel(wheel: ExpiryWheel) -> set[int]:
-    """The slots that are due some time; each stands in its bucket, linked both ways."""
+    """The slots that are due some time; each is in its bucket, linked both ways."""
     found = set()
     for spoke, head in enumerate(wheel._heads):
         before = NIL

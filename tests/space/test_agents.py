@@ -37,7 +37,7 @@ def test_the_eleventh_property_waits_first_in_first_out():
     assert agent.waiting == []
 
 
-def test_nobody_overtakes_the_queue():
+def test_no_property_overtakes_the_queue():
     node, agent = full()
     agent.submit("L", b"10", "q10")
     node.space.withdraw(agent.handle, "L", "q4")
@@ -48,7 +48,7 @@ def test_nobody_overtakes_the_queue():
     assert node.value("a.t", "L", "q11") is None
 
 
-def test_a_newer_value_takes_the_place_of_the_one_that_waits():
+def test_a_newer_value_replaces_the_waiting_one():
     node, agent = full()
     agent.submit("L", b"old", "q10")
     agent.submit("L", b"other", "q11")
@@ -103,7 +103,7 @@ def test_an_update_that_waits_for_heap_is_not_overtaken_by_an_older_one():
     assert agent.waiting == []
 
 
-def test_withdrawing_takes_back_the_shown_and_the_waiting_value():
+def test_withdrawing_removes_the_published_and_the_waiting_value():
     node = Node("a", limits=small(heap_bytes=64 * 4))
     agent = node.add(Watcher("a.t"))
     node.space.put(node.space.inject("a.u"), "M", "", b"m" * 192)
@@ -114,7 +114,7 @@ def test_withdrawing_takes_back_the_shown_and_the_waiting_value():
     assert node.value("a.t", "L") is None
 
 
-def test_what_waits_never_blocks_because_it_is_too_large():
+def test_a_waiting_value_never_blocks_because_it_is_too_large():
     node, agent = full()
     agent.submit("L", b"x", "q10")
     raises(ValueTooLarge, agent.submit, "L", b"x" * 513, "q11")
@@ -133,7 +133,7 @@ def test_life_and_locality_are_kept_while_waiting():
     assert node.space.p_wheel.due(p) == node.space.tick + 2
 
 
-def test_an_agent_that_leaves_takes_everything_along():
+def test_an_agent_that_leaves_leaves_nothing_behind():
     node, agent = full()
     for i in range(10, 20):
         agent.submit("L", b"x", f"q{i}")
@@ -146,7 +146,7 @@ def test_an_agent_that_leaves_takes_everything_along():
     assert_as_new(node.space)
 
 
-def test_leaving_twice_harms_nobody():
+def test_leaving_twice_does_no_harm():
     node = Node("a")
     first, second = node.add(Watcher("a.first")), node.add(Watcher("a.second"))
     node.engine.remove(second)
@@ -161,7 +161,7 @@ def test_leaving_twice_harms_nobody():
     assert first.acts == 1
 
 
-def test_an_agent_comes_back_under_its_name():
+def test_an_agent_returns_under_its_name():
     node = Node("a")
     agent = node.add(Watcher("a.t"))
     agent.submit("L", b"1")

@@ -2,7 +2,8 @@
 
 from check import Grid, Node, Watcher, small
 
-from edge.space.engine import Engine, Port
+from edge.space.courier import Courier
+from edge.space.engine import Engine
 from edge.space.laws import standard_laws
 from edge.space.laws.aggregation import Aggregating
 from edge.space.lsa import Aggregation
@@ -65,7 +66,7 @@ def test_only_those_that_aggregate_the_label_count():
     assert result(node, "a.1") == b"3"
 
 
-def test_it_takes_two():
+def test_an_aggregate_needs_two_sources():
     node = Node("a")
     agent = member(node, "a.1", b"1")
     node.engine.react()
@@ -90,7 +91,7 @@ def test_a_result_never_outlives_its_sources():
     assert one.results == [(b"3", True), (b"7", True), (b"3", True), (b"", False)]
 
 
-def test_who_stops_aggregating_no_longer_counts_and_has_no_result():
+def test_an_lsa_that_stops_aggregating_no_longer_counts_and_has_no_result():
     node = Node("a")
     one, two, _ = member(node, "a.1", b"1"), member(node, "a.2", b"2"), member(node, "a.3", b"4")
     node.engine.react()
@@ -105,7 +106,7 @@ def test_who_stops_aggregating_no_longer_counts_and_has_no_result():
     assert one.results[-1] == (b"7", True)
 
 
-def test_agents_are_told_of_new_results_only():
+def test_agents_are_notified_of_new_results_only():
     node = Node("a")
     one, two = member(node, "a.1", b"1"), member(node, "a.2", b"2")
     node.engine.react()
@@ -144,7 +145,7 @@ def test_local_aggregation_sees_this_node_gossip_sees_all():
     assert result(grid["a"], "a.gossip") == b"227"
 
 
-def test_all_nodes_come_to_the_same_result_by_gossip():
+def test_all_nodes_reach_the_same_result_by_gossip():
     shape = {"a": ["b", "d"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c", "a"]}
     grid = Grid(shape)
     agents = {}
@@ -160,7 +161,7 @@ def test_all_nodes_come_to_the_same_result_by_gossip():
         assert agents[name].results[-1][1]
 
 
-def test_nothing_is_counted_twice_however_it_came():
+def test_nothing_is_counted_twice_over_any_path():
     shape = {name: [other for other in "abcd" if other != name] for name in "abcd"}
     grid = Grid(shape)
     agents = [member(grid[name], name + ".t", b"1", gossip=True) for name in shape]
@@ -219,7 +220,7 @@ def test_completed_when_every_known_node_has_contributed():
     assert agent.results[-1] == (b"3", True)
 
 
-def test_a_node_without_a_value_that_vanishes_leaves_the_aggregate_complete():
+def test_when_a_node_without_a_value_vanishes_the_aggregate_is_complete():
     grid = Grid({"a": ["b"], "b": ["a", "c"], "c": ["b"]})
     agent = member(grid["a"], "a.t", b"1", gossip=True)
     member(grid["b"], "b.t", b"2", gossip=True)
@@ -232,7 +233,7 @@ def test_a_node_without_a_value_that_vanishes_leaves_the_aggregate_complete():
     assert agent.results[-1] == (b"3", True)
 
 
-def test_a_minimum_delay_holds_back_but_loses_nothing():
+def test_a_minimum_delay_postpones_but_loses_nothing():
     node = Node("a")
     slow = member(node, "a.slow", b"0", min_delay_s=5)
     fast = member(node, "a.fast", b"0")
@@ -275,7 +276,7 @@ def test_a_custom_operator():
     laws = standard_laws()
     laws[2] = Aggregating({"join": joined})
     node = Node("a")
-    node.engine = Engine(node.space, Port(), laws)
+    node.engine = Engine(node.space, Courier(), laws)
     for name in ("a.2", "a.1", "a.3"):
         member(node, name, name.encode(), "join")
     node.engine.react()
@@ -283,7 +284,7 @@ def test_a_custom_operator():
     assert seen[0] == [("a.1", "a"), ("a.2", "a"), ("a.3", "a")]
 
 
-def test_an_operator_that_fails_harms_nobody():
+def test_an_operator_that_fails_does_no_harm():
     calls = []
 
     def broken(sources):
@@ -295,7 +296,7 @@ def test_an_operator_that_fails_harms_nobody():
     law.operators["broken"] = broken
     laws[2] = law
     node = Node("a")
-    node.engine = Engine(node.space, Port(), laws)
+    node.engine = Engine(node.space, Courier(), laws)
     one, two = member(node, "a.1", b"1", "broken"), member(node, "a.2", b"7", "max")
     node.engine.react()
     assert node.engine.faults == 0
@@ -310,7 +311,7 @@ def test_an_operator_that_fails_harms_nobody():
     assert two.results[-1] == (b"7", True)
 
 
-def test_values_that_are_no_numbers_give_no_result_and_do_no_harm():
+def test_values_that_are_not_numbers_give_no_result_and_do_no_harm():
     for bad in (b"true", b'"1"', b"[1]", b"{", b"", b"\xff", b"null", b"1e999", b"NaN", b"-Infinity"):
         node = Node("a")
         agent = member(node, "a.1", b"1")

@@ -1,7 +1,7 @@
-"""Steady operation allocates nothing: the arrays of a space are all it ever needs (DESIGN 4).
+"""Steady operation allocates nothing: the arrays of a space are all it ever needs (docs/architecture.md).
 
-Under MicroPython with the collector off every byte counts; CPython gives its memory back at once, so
-there the same rounds show that nothing piles up.
+Under MicroPython with the collector off every byte counts; CPython frees memory at once, so
+there the same rounds show that nothing accumulates.
 """
 
 import gc
@@ -10,7 +10,8 @@ import sys
 from check import small
 
 from edge.space.agent import Agent
-from edge.space.engine import Engine, Port
+from edge.space.courier import Courier
+from edge.space.engine import Engine
 from edge.space.tuplespace import TupleSpace
 
 MICROPYTHON = sys.implementation.name == "micropython"
@@ -55,7 +56,7 @@ class Counter(Agent):
 
 
 class Hoarder(Counter):
-    """Keeps everything it is told."""
+    """Keeps every value it is notified of."""
 
     def __init__(self, name):
         super().__init__(name)
@@ -70,7 +71,7 @@ def populated(observer):
     """A space with neighbours, one observer, and one LSA with three properties."""
     space = TupleSpace("a", small())
     space.set_neighbours(["b", "c"])
-    engine = Engine(space, Port())
+    engine = Engine(space, Courier())
     engine.add(observer)
     agent = Counter("a.t")
     engine.add(agent)
@@ -183,7 +184,7 @@ def test_properties_that_expire():
     assert grown(round_) <= NOISE
 
 
-def test_the_measure_sees_an_agent_that_hoards():
+def test_the_measurement_detects_an_agent_that_keeps_values():
     observer = Hoarder("a.w")
     space, engine, agent = populated(observer)
     handle = agent.handle
@@ -195,8 +196,8 @@ def test_the_measure_sees_an_agent_that_hoards():
     assert grown(round_) >= ROUNDS
 
 
-def test_the_measure_sees_reading():
-    """To read is to copy: the one thing above that costs, on MicroPython where nothing is given back."""
+def test_the_measurement_detects_reading():
+    """Reading copies: of all above only it allocates, as seen on MicroPython, where nothing is freed."""
     space, _, agent = populated(Counter("a.w"))
     handle = agent.handle
     cost = grown(lambda _: space.read(handle, "L"))

@@ -1,4 +1,4 @@
-"""Bonding: an agent is told once of each new version of what it wants."""
+"""Bonding: an agent is notified once of each new version of what it wants."""
 
 from check import Node, Watcher, assert_as_new, small
 
@@ -30,7 +30,7 @@ def test_once_for_each_version():
     assert watcher.versions == sorted(set(watcher.versions))
 
 
-def test_only_what_is_wanted_and_never_ones_own():
+def test_only_wanted_properties_and_never_its_own():
     node, watcher, agent = pair()
     agent.submit("M", b"1")
     watcher.submit("L", b"own")
@@ -63,7 +63,7 @@ def test_an_addressee_of_another_node_is_not_told_here():
     assert node.engine.faults == 0
 
 
-def test_withdrawal_is_told_with_the_name_of_who_withdrew():
+def test_a_withdrawal_names_the_agent_that_withdrew():
     node, watcher, agent = pair()
     agent.submit("L", b"1")
     node.engine.react()
@@ -72,7 +72,7 @@ def test_withdrawal_is_told_with_the_name_of_who_withdrew():
     assert watcher.told == [("a.t", b"1"), ("a.t", None)]
 
 
-def test_what_was_never_told_is_not_withdrawn_either():
+def test_a_property_never_announced_is_not_withdrawn_either():
     node, watcher, agent = pair()
     agent.submit("L", b"1")
     agent.withdraw("L")
@@ -91,7 +91,7 @@ def test_what_was_never_told_is_not_withdrawn_either():
     assert watcher.told == []
 
 
-def test_a_departure_is_told_before_what_the_successor_of_that_name_shows():
+def test_a_departure_is_announced_before_the_properties_of_a_successor_with_that_name():
     node = Node("a")
     log = []
 
@@ -113,7 +113,7 @@ def test_a_departure_is_told_before_what_the_successor_of_that_name_shows():
     assert log == [("a.t", b"old"), ("a.t", 0), ("a.t", b"new")]
 
 
-def test_departure_is_told_once_and_only_to_those_who_wanted_something_of_it():
+def test_a_departure_is_announced_once_and_only_to_agents_that_wanted_something_of_it():
     node = Node("a")
     both = node.add(Watcher("a.both", "L", "M"))
     none = node.add(Watcher("a.none", "X"))
@@ -130,7 +130,7 @@ def test_departure_is_told_once_and_only_to_those_who_wanted_something_of_it():
     assert none.departed == []
 
 
-def test_a_property_that_was_never_told_of_is_not_told_after_its_lsa_left():
+def test_a_property_never_announced_is_not_announced_after_its_lsa_left():
     node, watcher, agent = pair()
     agent.submit("L", b"1")
     node.engine.remove(agent)
@@ -139,7 +139,7 @@ def test_a_property_that_was_never_told_of_is_not_told_after_its_lsa_left():
     assert watcher.departed == ["a.t"]
 
 
-def test_a_late_joiner_sees_what_is_there_and_each_thing_once():
+def test_a_late_joiner_sees_each_existing_property_once():
     node = Node("a")
     agent = node.add(Watcher("a.t"))
     agent.submit("L", b"old")
@@ -175,7 +175,7 @@ def parse(value):
     return value.decode() if value else None
 
 
-def test_a_bond_says_who_what_and_from_where_and_is_parsed_once_for_all():
+def test_a_bond_has_agent_label_and_origin_and_is_parsed_once_for_all():
     Reader.parsed = []
     node = Node("a", ["b"])
     readers = [node.add(Reader(f"a.r{i}", "L")) for i in range(3)]
@@ -187,7 +187,7 @@ def test_a_bond_says_who_what_and_from_where_and_is_parsed_once_for_all():
     assert Reader.parsed == [b"1"]
 
 
-def test_a_parsed_value_is_never_that_of_the_slots_earlier_tenant():
+def test_a_parsed_value_is_never_that_of_the_previous_lsa_in_the_slot():
     node = Node("a", ["b", "c"])
     reader = node.add(Reader("a.r", "L"))
     for origin in ("b", "c"):  # same slot, same version, other agent
@@ -203,7 +203,7 @@ def test_a_parsed_value_is_never_that_of_the_slots_earlier_tenant():
     assert late.told == []
 
 
-def test_local_values_are_parsed_anew_when_they_change():
+def test_local_values_are_parsed_again_when_they_change():
     node = Node("a")
     reader = node.add(Reader("a.r", "L"))
     agent = node.add(Watcher("a.t"))
@@ -214,7 +214,7 @@ def test_local_values_are_parsed_anew_when_they_change():
 
 
 class Leaver(Watcher):
-    """Lets another agent go, or come, while the engine walks the observers."""
+    """Removes or adds another agent while the engine notifies observers."""
 
     def __init__(self, name, node, then):
         super().__init__(name, "L")
@@ -228,7 +228,7 @@ class Leaver(Watcher):
             then(self)
 
 
-def test_an_agent_that_leaves_while_others_are_told_hides_nothing_from_them():
+def test_an_agent_that_leaves_during_notification_hides_nothing_from_others():
     node = Node("a")
     node.add(Leaver("a.1", node, node.engine.remove))
     second = node.add(Watcher("a.2", "L"))
@@ -238,7 +238,7 @@ def test_an_agent_that_leaves_while_others_are_told_hides_nothing_from_them():
     assert node.engine.faults == 0
 
 
-def test_an_agent_removed_by_another_while_told_is_told_no_more():
+def test_an_agent_removed_during_notification_is_notified_no_more():
     node = Node("a")
     leaver = node.add(Leaver("a.1", node, lambda _: node.engine.remove(second)))
     second = node.add(Watcher("a.2", "L"))
@@ -249,7 +249,7 @@ def test_an_agent_removed_by_another_while_told_is_told_no_more():
     assert node.engine.faults == 0
 
 
-def test_an_agent_that_comes_while_others_are_told_is_told_once():
+def test_an_agent_added_during_notification_is_notified_once():
     node = Node("a")
     new = Watcher("a.new", "L")
     node.add(Leaver("a.1", node, lambda _: node.engine.add(new)))
@@ -258,7 +258,7 @@ def test_an_agent_that_comes_while_others_are_told_is_told_once():
     assert new.told == [("a.t", b"1")]
 
 
-def test_observers_are_looked_for_by_label():
+def test_observers_are_found_by_label():
     """Bonding never walks the space: a change costs what its label's observers cost."""
     node = Node("a", limits=small(lsas=60, names=100))
     others = [node.add(Watcher(f"a.o{i}", "M")) for i in range(50)]

@@ -1,4 +1,4 @@
-"""Decay: what nobody keeps alive leaves."""
+"""Decay: an LSA that is not kept alive leaves."""
 
 from check import Grid, Node, Watcher, assert_as_new, small
 from test_lsas import remote
@@ -29,7 +29,7 @@ def ticks(node, count):
         node.engine.react()
 
 
-def test_a_property_lives_as_long_as_it_was_given():
+def test_a_property_lives_as_long_as_requested():
     node = Node("a")
     watcher = node.add(Watcher("a.w", "L"))
     agent = node.add(Watcher("a.t"))
@@ -56,7 +56,7 @@ def test_putting_it_again_prolongs_it():
     assert node.value("a.t", "L") == b"1"
 
 
-def test_lives_longer_than_a_turn_of_the_wheel_end_on_time():
+def test_lives_longer_than_one_turn_of_the_wheel_end_on_time():
     node = Node("a")
     agent = node.add(Watcher("a.t"))
     agent.submit("L", b"1", "", 600)
@@ -66,7 +66,7 @@ def test_lives_longer_than_a_turn_of_the_wheel_end_on_time():
     assert node.value("a.t", "L") is None
 
 
-def test_a_life_that_is_over_already_ends_at_the_next_tick():
+def test_a_life_that_is_already_over_ends_at_the_next_tick():
     node = Node("a")
     agent = node.add(Watcher("a.t"))
     agent.submit("L", b"1", "", -5)
@@ -89,7 +89,7 @@ def test_an_lsa_without_agent_lives_as_long_as_it_is_kept():
     assert_as_new(node.space)
 
 
-def test_an_lsa_kept_for_ever_stays():
+def test_an_lsa_kept_without_end_stays():
     node = Node("a")
     handle = node.space.inject("a.t")
     node.space.keep(handle, 3)
@@ -155,10 +155,10 @@ def test_a_node_that_falls_silent_loses_all_its_lsas_everywhere():
     grid.settle()
     for name in "bc":
         assert grid[name].space.known_origins() == 0
-        assert_as_new(grid[name].space, neighbours=len(grid[name].engine.port.space.nodes) - 2)
+        assert_as_new(grid[name].space, neighbours=len(grid[name].engine.courier.space.nodes) - 2)
 
 
-def test_a_second_hand_lsa_lives_no_longer_than_its_origin_was_heard():
+def test_a_forwarded_lsa_lives_no_longer_than_its_origin_is_heard():
     grid = Grid({"a": ["b"], "b": ["c"], "c": []})
     grid["a"].add(Watcher("a.t")).submit("L", b"1")
     grid["a"].engine.react()
@@ -180,7 +180,7 @@ def test_a_claim_to_live_for_an_hour_is_not_believed():
     assert not node.space.find("b.t")
 
 
-def test_a_copy_of_a_property_ends_by_itself():
+def test_a_copy_of_a_property_expires_by_itself():
     grid = Grid({"a": ["b"], "b": []})
     watcher = grid["b"].add(Watcher("b.w", "L"))
     agent = grid["a"].add(Watcher("a.t"))

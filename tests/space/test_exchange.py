@@ -4,7 +4,7 @@ from check import Grid, Node, Watcher, assert_as_new, assert_digests_right, rais
 from test_lsas import remote
 
 from edge.space.errors import NotOwner, SpaceFull
-from edge.space.exchange import absorb, export, meet, part, reincarnate, roster
+from edge.space.exchange import absorb, export
 from edge.space.lsa import Lsa, Property
 from edge.space.origins import LIFE_S
 from edge.space.tuplespace import SELF
@@ -14,7 +14,7 @@ def shows(version, value=b"1", incarnation=1, name="b.t", life_s=13):
     return remote(name, version, life_s, [Property("L", "", version, 0, value)], incarnation)
 
 
-def test_what_is_exported_is_absorbed_as_it_was():
+def test_an_exported_lsa_is_absorbed_unchanged():
     one, two = Node("a", ["b"]), Node("b")
     handle = one.space.inject("a.t", "prosumer", "key")
     one.space.put(handle, "L", "q", bytes(range(200)), 7)
@@ -62,7 +62,7 @@ def test_only_what_is_newer_is_news():
     assert_digests_right(space)
 
 
-def test_an_lsa_of_this_node_never_comes_in():
+def test_an_lsa_of_this_node_is_never_absorbed():
     node = Node("a", ["b"])
     before = state(node.space)
     record = Lsa("a.t", "", "", "a", 1, 1, 13, ["b", "a"], [], [])
@@ -87,12 +87,12 @@ def test_type_and_authentication_follow_the_newest_state():
     absorb(node.space, Lsa("b.t", "new", "key2", "b", 1, 2, 13, ["b"], [], []), "b")
     record = export(node.space, node.space.slot_of_name("b.t"))
     assert (record.kind, record.auth) == ("new", "key2")
-    part(node.space, node.space.nodes.find("b"))
+    node.space.part(node.space.nodes.find("b"))
     node.engine.react()
     assert_as_new(node.space, neighbours=1)
 
 
-def test_a_newer_incarnation_starts_counting_anew():
+def test_a_newer_incarnation_starts_counting_again():
     node = Node("a", ["b"])
     watcher = node.add(Watcher("a.w", "L"))
     absorb(node.space, shows(500, b"before"), "b")
@@ -104,21 +104,21 @@ def test_a_newer_incarnation_starts_counting_anew():
     assert_digests_right(node.space)
 
 
-def test_what_a_restarted_node_has_not_shown_again_stays_in_the_digest():
+def test_lsas_that_a_restarted_node_has_not_shown_again_stay_in_the_digest():
     node = Node("a", ["b"])
     space = node.space
     absorb(space, shows(5, name="b.t"), "b")
     absorb(space, shows(6, name="b.u"), "b")
     absorb(space, shows(1, incarnation=2, name="b.t"), "b")
     number = space.nodes.find("b")
-    assert roster(space, number) == [("b.t", 1)]
-    assert sorted(roster(space, number, demoted=True)) == [("b.t", 1), ("b.u", 0)]
+    assert space.roster(number) == [("b.t", 1)]
+    assert sorted(space.roster(number, demoted=True)) == [("b.t", 1), ("b.u", 0)]
     assert space.origins.count[number] == 2  # so it differs from what b announces
     assert_digests_right(space)
     assert absorb(space, shows(2, incarnation=2, name="b.u"), "b")
     assert_digests_right(space)
     space.remove(space.find("b.t"), quiet=True)
-    meet(space, "b", 3, LIFE_S, 1)
+    space.meet("b", 3, LIFE_S, 1)
     assert_digests_right(space)
     space.remove(space.find("b.u"), quiet=True)
     assert_digests_right(space)
@@ -128,7 +128,7 @@ def test_what_a_restarted_node_has_not_shown_again_stays_in_the_digest():
 def test_a_demoted_lsa_is_not_passed_on():
     node = Node("a", ["b", "c"])
     absorb(node.space, shows(5), "b")
-    meet(node.space, "b", 2, LIFE_S, 1)
+    node.space.meet("b", 2, LIFE_S, 1)
     node.engine.react()
     assert node.wire.waiting == []
 
@@ -138,7 +138,7 @@ def test_a_node_that_finds_itself_forgotten_starts_a_new_incarnation():
     grid["a"].add(Watcher("a.t")).submit("L", b"1")
     grid["a"].add(Watcher("a.u"))  # shows nothing
     grid.settle()
-    reincarnate(grid["a"].space, 7)
+    grid["a"].space.reincarnate(7)
     grid.settle()
     space = grid["b"].space
     assert space.origins.incarnation[space.nodes.find("a")] == 7
@@ -151,7 +151,7 @@ def test_a_node_that_finds_itself_forgotten_starts_a_new_incarnation():
 # ---- departures ---------------------------------------------------------------------------------
 
 
-def test_a_tombstone_is_told_and_buried():
+def test_a_tombstone_is_announced_and_buried():
     node = Node("a", ["b", "c"])
     watcher = node.add(Watcher("a.w", "L"))
     absorb(node.space, shows(5), "b")
@@ -167,7 +167,7 @@ def test_a_tombstone_is_told_and_buried():
     assert_digests_right(node.space)
 
 
-def test_a_tombstone_of_what_is_not_known_changes_nothing():
+def test_a_tombstone_of_an_unknown_lsa_changes_nothing():
     node = Node("a", ["b"])
     before = state(node.space)
     assert not absorb(node.space, remote(version=6, life_s=0), "b")
@@ -181,7 +181,7 @@ def test_an_old_tombstone_removes_nothing():
     assert node.space.find("b.t")
 
 
-def test_a_tombstone_of_a_newer_incarnation_says_so_to_the_next():
+def test_a_tombstone_of_a_newer_incarnation_is_passed_on_as_such():
     node = Node("a", ["b", "c"])
     absorb(node.space, shows(500), "b")
     absorb(node.space, shows(501, name="b.u"), "b")
@@ -215,7 +215,7 @@ def test_a_tombstone_whose_origin_is_forgotten_meanwhile_goes_nowhere():
     node.engine.react()
     node.wire.waiting.clear()
     absorb(node.space, remote(version=6, life_s=0), "b")
-    part(node.space, node.space.nodes.find("b"))
+    node.space.part(node.space.nodes.find("b"))
     node.engine.react()
     assert node.wire.waiting == []
     assert_as_new(node.space, neighbours=2)
@@ -231,7 +231,7 @@ def test_one_node_that_holds_more_than_half_does_not_get_the_last_eighth():
     assert absorb(node.space, shows(2, b"2", name="b.t3"), "b")  # what is there may change
 
 
-def test_a_silent_node_is_forgotten_wholly_and_its_number_used_again():
+def test_a_silent_node_is_forgotten_completely_and_its_number_reused():
     node = Node("a", ["b"])
     for round_ in range(3):
         for name in "cdefg"[round_ : round_ + 3]:

@@ -1,8 +1,9 @@
-"""The law engine: rounds, faults, and laws of one's own."""
+"""The law engine: rounds, faults and custom laws."""
 
 from check import Node, Watcher, small
 
-from edge.space.engine import MAX_ROUNDS, Engine, Port
+from edge.space.courier import Courier
+from edge.space.engine import MAX_ROUNDS, Engine
 from edge.space.laws import Law, standard_laws
 from edge.space.tuplespace import TupleSpace
 
@@ -20,7 +21,7 @@ class Chatty(Watcher):
             self.submit("L", b"%d" % self.count)
 
 
-def test_a_reaction_ends_even_when_agents_never_do():
+def test_a_reaction_ends_even_if_agents_never_finish():
     node = Node("a")
     one, two = node.add(Chatty("a.1", "L")), node.add(Chatty("a.2", "L"))
     one.submit("L", b"go")
@@ -50,7 +51,7 @@ def test_a_chain_of_answers_closes_in_one_reaction():
     assert not node.engine.stirred
 
 
-def test_an_agent_acts_once_a_round_however_often_it_is_told():
+def test_an_agent_acts_once_a_round_however_often_it_is_notified():
     node = Node("a", limits=small(lsas=30, names=60))
     watcher = node.add(Watcher("a.w", "L"))
     for i in range(20):
@@ -110,7 +111,7 @@ def test_a_faulty_agent_stops_neither_the_engine_nor_the_others():
     assert "left" in node.engine.last_fault
 
 
-def test_a_law_of_ones_own_sees_ticks_rounds_and_ends():
+def test_a_custom_law_sees_ticks_rounds_and_ends():
     class Census(Law):
         """Counts what happens."""
 
@@ -139,13 +140,13 @@ def test_a_law_of_ones_own_sees_ticks_rounds_and_ends():
 
 def test_a_law_may_transform_the_space():
     class Echo(Law):
-        """Every reaction, what a.t says is said by a.echo as well."""
+        """In every reaction a.echo repeats the value of a.t."""
 
         def react(self, engine):
             value = engine.space.read(engine.space.find("a.t"), "L")
             engine.space.put(engine.space.find("a.echo"), "L", "", value + b"!")
 
-    engine = Engine(TupleSpace("a", small()), Port(), [Echo()] + standard_laws())  # noqa: RUF005
+    engine = Engine(TupleSpace("a", small()), Courier(), [Echo()] + standard_laws())  # noqa: RUF005
     watcher = Watcher("a.w", "L")
     engine.add(watcher)
     engine.space.inject("a.echo")
@@ -154,7 +155,7 @@ def test_a_law_may_transform_the_space():
     assert sorted(watcher.told) == [("a.echo", b"1!"), ("a.t", b"1")]
 
 
-def test_an_engine_with_nothing_to_do_says_so():
+def test_an_engine_reports_when_it_has_nothing_to_do():
     node = Node("a")
     assert not node.engine.stirred
     agent = node.add(Watcher("a.t"))
@@ -171,7 +172,7 @@ def test_an_engine_with_nothing_to_do_says_so():
     assert node.engine.stirred
 
 
-def test_who_leaves_before_its_turn_does_not_act():
+def test_an_agent_that_leaves_before_its_turn_does_not_act():
     node = Node("a")
 
     class Remover(Watcher):

@@ -73,7 +73,7 @@ def test_a_name_is_free_again_as_soon_as_its_lsa_is_removed():
     assert_as_new(space)
 
 
-def test_generations_wrap_without_ever_being_0():
+def test_generations_wrap_and_are_never_0():
     node = Node("a", limits=small(lsas=1))
     space = node.space
     space.lsa_generation[0] = 0x3FFE
@@ -86,7 +86,7 @@ def test_generations_wrap_without_ever_being_0():
     assert seen == [0x3FFE, 0x3FFF, 1, 2]
 
 
-def test_slots_are_used_again_and_all_of_them():
+def test_all_slots_are_reused():
     node = Node("a")
     space = node.space
     for _ in range(3):

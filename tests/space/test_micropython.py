@@ -1,4 +1,4 @@
-"""The tests of this folder also hold under MicroPython (DESIGN 2)."""
+"""The tests of this folder also pass under MicroPython."""
 
 import os
 import re
@@ -15,7 +15,7 @@ WITHOUT = "TEST_WITHOUT_MICROPYTHON"
 
 def run(script: Path) -> subprocess.CompletedProcess[str]:
     command = micropython_command()
-    assert command, f"no MicroPython can be had (said above); set {WITHOUT}=1 to go without"
+    assert command, f"MicroPython is not available (see above); set {WITHOUT}=1 to skip this test"
     return subprocess.run([*command, str(script)], capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -36,9 +36,9 @@ def test_the_kernel_runs_under_micropython() -> None:
 def test_a_failure_under_micropython_is_noticed(tmp_path: Path) -> None:
     (tmp_path / MAIN.name).write_text(MAIN.read_text())
     (tmp_path / "test_one.py").write_text(
-        "def test_well():\n    pass\n\n\ndef test_ill():\n    assert 1 == 2\n"
+        "def test_good():\n    pass\n\n\ndef test_bad():\n    assert 1 == 2\n"
     )
     done = run(tmp_path / MAIN.name)
     assert done.returncode == 1
     assert "1 passed, 1 failed" in done.stdout
-    assert "test_one.py test_ill" in done.stdout
+    assert "test_one.py test_bad" in done.stdout

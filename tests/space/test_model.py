@@ -1,4 +1,4 @@
-"""The tuple space against a dictionary, whatever is done to it in whatever order."""
+"""The tuple space against a dictionary, for any operations in any order."""
 
 from check import Watcher, assert_as_new, small, state
 from hypothesis import HealthCheck, settings
@@ -32,7 +32,7 @@ WANTED = ("L", "M")
 
 
 class Mirror(Watcher):
-    """Knows of the space only what it is told."""
+    """Knows of the space only its notifications."""
 
     def __init__(self):
         super().__init__("a.watcher", *WANTED)
@@ -82,7 +82,7 @@ class SpaceMachine(RuleBasedStateMachine):
         self.tick = 1
 
     def attempt(self, *call):
-        """Whether an operation succeeded; one that is refused for want of room has changed nothing."""
+        """Whether an operation succeeded; one that is refused for lack of room has changed nothing."""
         before, refused = state(self.space), None
         try:
             call[0](*call[1:])
@@ -265,7 +265,7 @@ class SpaceMachine(RuleBasedStateMachine):
         assert known == {origin: expires for origin, (_, expires) in self.origins.items()}
 
     def teardown(self):
-        """When everything has gone and been told, the space is as new."""
+        """When everything has left and all are notified, the space is as new."""
         for name in [name for name, each in self.model.items() if each.origin == "a" and name != "a.watcher"]:
             self.space.remove(self.space.find(name))
         self.engine.remove(self.mirror)

@@ -36,7 +36,7 @@ def test_label_and_query_together_name_a_property():
     assert not space.withdraw(handle, "NONE")
 
 
-def test_a_change_is_a_new_version_and_the_same_again_is_none():
+def test_a_change_is_a_new_version_and_the_same_value_is_not():
     space = TupleSpace("a", small())
     handle = space.inject("a.t")
     assert space.lsa_version[handle & 0xFFFF] == 0  # nothing to show yet
@@ -75,7 +75,7 @@ def test_a_value_too_large_changes_nothing():
     assert state(space) == before
 
 
-def test_what_is_no_bytes_changes_nothing():
+def test_a_value_that_is_not_bytes_changes_nothing():
     space = TupleSpace("a", small())
     handle = space.inject("a.t")
     space.put(handle, "L", "", b"1")
@@ -159,7 +159,7 @@ def test_the_chain_of_properties_survives_any_order_of_withdrawals():
         assert_as_new(space)
 
 
-def test_a_property_put_again_before_the_withdrawal_is_told_is_another_one():
+def test_a_property_put_again_before_its_withdrawal_is_announced_is_a_new_one():
     node = Node("a")
     watcher = node.add(Watcher("a.w", "L"))
     space = node.space
@@ -172,7 +172,7 @@ def test_a_property_put_again_before_the_withdrawal_is_told_is_another_one():
     assert watcher.told == [("a.t", b"1"), ("a.t", None), ("a.t", b"2")]
 
 
-def test_removing_an_lsa_gives_back_all_it_held():
+def test_removing_an_lsa_frees_all_it_held():
     node = Node("a")
     space = node.space
     handle = space.inject("a.t", "prosumer", "key")

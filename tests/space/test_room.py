@@ -1,4 +1,4 @@
-"""What a space has no room for is refused, whichever room it is, and nothing has changed then."""
+"""What does not fit into a space is refused, whichever table is full, and nothing has changed then."""
 
 from check import Node, Watcher, assert_as_new, raises, small, state
 
@@ -87,7 +87,7 @@ def test_labels_for_an_agent_that_wants_too_many():
     raises(RuntimeError, lambda: agent.space)
 
 
-def test_an_agent_whose_name_is_taken_stays_outside():
+def test_an_agent_whose_name_is_taken_is_refused():
     node = Node("a")
     first = node.add(Watcher("a.w", "L"))
     second = Watcher("a.w", "L", "M")
@@ -98,7 +98,7 @@ def test_an_agent_whose_name_is_taken_stays_outside():
     assert node.engine.agents() == [first]
 
 
-def test_results_of_aggregation_fill_the_heap_too():
+def test_results_of_aggregation_use_the_heap_too():
     space = TupleSpace("a", small(heap_bytes=64 * 2))
     handle = space.inject("a.t")
     space.put(handle, "L", "", b"1")
@@ -175,7 +175,7 @@ def test_a_name_that_is_its_own_type_needs_one_place():
     assert absorbing(space, lsa("b.t", kind="b.t"))
 
 
-def test_a_full_space_is_empty_again_after_all():
+def test_a_full_space_can_be_emptied():
     node = Node("a", limits=small(lsas=2, properties=4, heap_bytes=64 * 4, names=6, labels=3, nodes=3))
     space = node.space
     handle = space.inject("a.t")

@@ -60,7 +60,7 @@ def test_nothing_is_sent_back_along_the_path():
         assert target != "a"
 
 
-def test_what_came_by_a_detour_is_not_sent_back_along_it():
+def test_an_lsa_that_took_a_detour_is_not_sent_back_along_it():
     grid = Grid({"a": ["b"], "b": ["a", "c", "d"], "c": ["b", "d"], "d": ["b", "c"]})
     grid.lose = lambda source, target, lsa: (source, target) == ("b", "d")
     grid["a"].add(Watcher("a.t")).submit("L", b"1")
@@ -77,10 +77,10 @@ def test_changes_of_one_reaction_travel_together():
     node.engine.react()
     assert len(node.wire.waiting) == 1
     assert len(node.wire.waiting[0][1].properties) == 5
-    assert node.wire.flushes == 1
+    assert node.wire.handed_over == 1
     node.engine.react()
     assert len(node.wire.waiting) == 1
-    assert node.wire.flushes == 1
+    assert node.wire.handed_over == 1
 
 
 def test_an_agent_is_told_of_each_version_sent():
@@ -99,7 +99,7 @@ def test_an_agent_is_told_of_each_version_sent():
     assert agent.sent == []  # there is nobody to send to
 
 
-def test_local_properties_and_results_of_aggregation_stay_at_home():
+def test_local_properties_and_results_of_aggregation_stay_on_the_node():
     grid = Grid({"a": ["b"], "b": []})
     agent = grid["a"].add(Watcher("a.t"))
     agent.submit("L", b"open")
@@ -159,7 +159,7 @@ def test_departure_travels_to_everybody_and_leaves_nothing_behind():
             assert_as_new(node.space, neighbours=len(shape[name]))
 
 
-def test_an_lsa_that_showed_nothing_leaves_without_a_word():
+def test_an_lsa_that_showed_nothing_leaves_without_a_message():
     grid = Grid({"a": ["b"], "b": []})
     agent = grid["a"].add(Watcher("a.t", "L"))
     agent.submit("M", b"1", "", 0, True)
@@ -170,7 +170,7 @@ def test_an_lsa_that_showed_nothing_leaves_without_a_word():
     assert_as_new(grid["a"].space, neighbours=1)
 
 
-def test_an_lsa_that_comes_back_before_its_departure_is_told():
+def test_an_lsa_that_returns_before_its_departure_is_announced():
     grid = Grid(CHAIN)
     agent = grid["a"].add(Watcher("a.t"))
     agent.submit("L", b"1")
@@ -201,7 +201,7 @@ def test_a_neighbour_that_has_a_version_already_is_not_sent_it():
     assert len(grid.crossed) == 3
 
 
-def test_what_is_lost_on_one_link_comes_by_another():
+def test_an_lsa_lost_on_one_link_arrives_over_another():
     grid = Grid(RING)
     grid.lose = lambda source, target, lsa: (source, target) == ("a", "b")
     grid["a"].add(Watcher("a.t")).submit("L", b"1")

@@ -10,7 +10,7 @@ from edge.space.rings import DirtyRing, ExpiryWheel
 from edge.space.tuplespace import Limits
 
 
-def test_names_are_counted_and_given_back():
+def test_names_are_counted_and_released():
     table = NameTable(4, "names")
     a = table.acquire("a")
     assert table.acquire("a") == a
@@ -31,7 +31,7 @@ def test_the_empty_name_costs_nothing():
     assert (table.find(""), table.text(0), table.free) == (0, "", 1)
 
 
-def test_a_full_name_table_says_so_and_takes_known_names():
+def test_a_full_name_table_refuses_new_names_and_takes_known_ones():
     table = NameTable(3, "names")
     table.acquire("a")
     table.acquire("b")
@@ -88,7 +88,7 @@ def test_heap_is_full_only_when_all_blocks_are_taken():
     assert heap.load(head, 128) == b"x" * 128
 
 
-def test_heap_refuses_what_is_no_bytes_before_touching_a_block():
+def test_heap_refuses_values_that_are_not_bytes_before_touching_a_block():
     heap = ValueHeap(64 * 4)
     head = heap.store(b"x")
     before = state(heap)
@@ -98,7 +98,7 @@ def test_heap_refuses_what_is_no_bytes_before_touching_a_block():
     assert state(heap) == before
 
 
-def test_ring_is_first_in_first_out_and_holds_a_slot_once():
+def test_a_ring_is_first_in_first_out_and_holds_a_slot_once():
     ring = DirtyRing(3)
     assert ring.pop() == NIL
     for slot in (2, 0, 2, 1, 0):
@@ -111,7 +111,7 @@ def test_ring_is_first_in_first_out_and_holds_a_slot_once():
     assert [ring.pop(), ring.pop(), ring.pop()] == [1, 2, NIL]
 
 
-def test_wheel_gives_each_slot_at_its_tick():
+def test_a_wheel_returns_each_slot_at_its_tick():
     wheel = ExpiryWheel(6)
     for slot, tick in ((0, 5), (1, 5), (2, 6), (3, 5 + 256), (4, 7)):
         wheel.set(slot, tick)
@@ -132,7 +132,7 @@ def test_wheel_gives_each_slot_at_its_tick():
     assert set(wheel._heads) == {NIL}
 
 
-def test_marks_are_small_and_tell_states_apart():
+def test_marks_are_small_and_distinguish_states():
     names = [hash_of(f"gym.twin{i}") for i in range(4)]
     seen = set()
     for name in names:

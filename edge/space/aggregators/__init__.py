@@ -1,7 +1,7 @@
-"""Aggregation operators: what turns the values of many agents into one. A new one is one file here.
+"""Aggregation operators: each turns the values of many agents into one (thesis 5.1.3.4).
 
-An operator is a function of all sources. Those of energy values and of models live with their values
-and are registered by name with the aggregation law.
+An operator is a function of all sources. Operators on energy values and models live in the rooms of these
+values; they are registered by name with the aggregation law.
 """
 
 TYPE_CHECKING = False

@@ -15,7 +15,7 @@ def _numbers(sources: "list[Source]") -> "list[float]":
     for source in sources:
         number = json.loads(source.value)
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not isfinite(number):
-            raise ValueError(source.agent + " aggregates what is no number")
+            raise ValueError(source.agent + " aggregates a value that is not a number")
         numbers.append(number)
     return numbers
 
@@ -46,7 +46,7 @@ def mean(sources: "list[Source]") -> bytes:
 
 
 def newest(sources: "list[Source]") -> bytes:
-    """The value that changed last, as seen here; of several the last by agent name."""
+    """The value that changed last, as seen here; among equals the last by agent name."""
     best = sources[0]
     for source in sources:
         if source.since >= best.since:

@@ -1,4 +1,4 @@
-"""The coordination laws (thesis 5.1.3, DESIGN 5). A new one is one file here, handed to the engine.
+"""The coordination laws (thesis 5.1.3). A new law is one file here, handed to the engine.
 
 A law sees each tick, each round of a reaction, and the end of a reaction.
 """
@@ -15,7 +15,7 @@ class Law:
         """A second has passed."""
 
     def react(self, engine: "Engine") -> None:
-        """Something changed; runs once a round, until a round leaves nothing stirred."""
+        """Something changed; runs once a round, until no agent acts any more."""
 
     def settle(self, engine: "Engine") -> None:
         """The reaction is over."""

@@ -1,9 +1,9 @@
-"""Aggregation: properties of one label, from many LSAs, become one value (thesis 5.1.3.4, DESIGN 5).
+"""Aggregation: properties of one label, from many LSAs, become one value (thesis 5.1.3.4).
 
 A local LSA names an operator for a label; the values of that label of all LSAs that aggregate it too (of
-this node, or with gossip of all) are combined, each agent's own value once, and the result stands beside
-the value. Results are never spread or fed back, so nothing is counted twice. Gossip is nothing more than
-this law over what spreading brings.
+this node, or with gossip of all) are combined, each agent's own value once, and the result is stored
+beside the value. Results are never spread or fed back, so nothing is counted twice. Gossip is simply this
+law applied to what spreading delivers.
 """
 
 from ..aggregators import Source
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Aggregating(Law):
-    """Combines labels that changed; holds back a label whose minimum delay has not passed."""
+    """Combines changed labels; delays a label until its minimum delay has passed."""
 
     def __init__(self, operators: "dict[str, Operator] | None" = None) -> None:
         if operators is None:
@@ -29,7 +29,7 @@ class Aggregating(Law):
 
             operators = dict(OPERATORS)
         self.operators = operators
-        self._pending = 0  # label set: changed, but too soon after the last time
+        self._pending = 0  # label set: changed, but too soon after the last aggregation
 
     def tick(self, engine: "Engine") -> None:
         engine.space.touched_labels |= self._pending
@@ -60,7 +60,7 @@ class Aggregating(Law):
             return
         sources = self._sources(space, label, spec)
         if len(sources) < 2:
-            self._publish(engine, agent, own, spec, b"", False)  # alone again: there is no aggregate
+            self._publish(engine, agent, own, spec, b"", False)  # no other LSA contributes
             return
         space.p_aggregated[own] = space.tick
         nodes = {source.node for source in sources}

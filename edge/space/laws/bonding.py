@@ -1,7 +1,7 @@
-"""Bonding: an agent is told once of each new version of what it wants (thesis 5.1.3.3, DESIGN 5).
+"""Bonding: an agent is notified once of each new version of what it wants (thesis 5.1.3.3).
 
-The reference compares every pair of LSAs each second; here only changed properties are looked at, and
-only the agents that want their label.
+It looks only at changed properties, and only at the agents that want their label; it never compares
+every LSA with every other.
 """
 
 from ..names import NIL
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Bonding(Law):
-    """Tells observers of changed and withdrawn properties, and of LSAs that left."""
+    """Notifies observers of changed and withdrawn properties, and of LSAs that left."""
 
     def react(self, engine: "Engine") -> None:
         space = engine.space
-        changed = len(space.changed)  # what handlers change meanwhile waits for the next round
-        for _ in range(len(space.departed)):  # before what a successor of the same name may show
+        changed = len(space.changed)  # what agents change meanwhile waits for the next round
+        for _ in range(len(space.departed)):  # before the properties of a successor with the same name
             self._tell_departure(engine, space.departed.pop())
         for _ in range(changed):
             p = space.changed.pop()

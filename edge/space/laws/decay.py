@@ -1,6 +1,5 @@
-"""Decay: what nobody keeps alive leaves (thesis 5.1.3.1, DESIGN 5). Cost follows what expires."""
+"""Decay: an LSA that is not kept alive leaves (thesis 5.1.3.1). The cost follows what expires."""
 
-from ..exchange import part
 from ..names import NIL
 from ..tuplespace import SELF
 from . import Law
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Decay(Law):
-    """Each tick: properties and LSAs whose life is over leave, and all LSAs of a node that fell silent."""
+    """Each tick: properties and LSAs whose life is over leave, and all LSAs of a silent node."""
 
     def tick(self, engine: "Engine") -> None:
         space = engine.space
@@ -30,7 +29,6 @@ class Decay(Law):
                 space.remove(space.handle(slot))
             else:
                 engine.remove(agent)
-        expires = space.origins.expires
         for node in range(SELF + 1, space.nodes.capacity):
-            if expires[node] and expires[node] <= space.tick:
-                part(space, node)
+            if space.origins.silent(node, space.tick):
+                space.part(node)

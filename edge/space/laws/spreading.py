@@ -1,4 +1,4 @@
-"""Spreading: a changed LSA goes to each direct neighbour that has not seen it (thesis 5.1.3.2, DESIGN 5).
+"""Spreading: a changed LSA goes to each direct neighbour that has not seen it (thesis 5.1.3.2).
 
 The path an LSA travelled and the neighbours it was sent to are node sets, so the targets of a version
 are one mask expression and each version crosses each link at most once.
@@ -14,36 +14,33 @@ if TYPE_CHECKING:
 
 
 class Spreading(Law):
-    """At the end of a reaction, hands what changed to the port."""
+    """At the end of a reaction, hands what changed to the courier."""
 
     def settle(self, engine: "Engine") -> None:
         space = engine.space
-        if not len(space.dirty) and not len(space.tombstones):
-            return
         while True:
             slot = space.dirty.pop()
             if slot == NIL:
                 break
             if space.lsa_state[slot] == LIVE and space.lsa_version[slot]:
-                self._offer(engine, slot)
+                self._send(engine, slot)
         while True:
             slot = space.tombstones.pop()
             if slot == NIL:
                 break
-            self._offer(engine, slot)
+            self._send(engine, slot)
             space.bury(slot)
-        engine.port.flush()
 
-    def _offer(self, engine: "Engine", slot: int) -> None:
+    def _send(self, engine: "Engine", slot: int) -> None:
         space = engine.space
         origin = space.lsa_origin[slot]
         seen = space.lsa_sent[slot] | space.lsa_path[slot] | 1 << origin
         targets = space.neighbours_mask & ~seen
-        forgotten = origin != SELF and not space.origins.expires[origin]
+        forgotten = origin != SELF and not space.origins.known(origin)
         if forgotten or not targets:
             return
         space.lsa_sent[slot] |= targets
-        engine.port.offer(slot, targets)
+        engine.courier.send_lsa(slot, targets)
         if origin == SELF:
             agent = engine.agent_at(slot)
             if agent is not None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge.net.digest import Digest
+from edge.space.digest import Digest
 from host_tools import __main__ as tools
 from host_tools.storm import judge
 from host_tools.storm.draw import draw

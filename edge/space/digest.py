@@ -1,0 +1,202 @@
+"""Heartbeats, and the digest that repairs lost messages: anti-entropy (thesis 5.1.3.2).
+
+Each node sends a heartbeat every `BEAT_S`. It floods the microgrid and carries the digest of what the
+node shows. A node whose digest differs asks the neighbour that passed the heartbeat on for its roster,
+then for the LSAs it lacks. So a lost message is repaired within `BEAT_S` plus two round trips. The
+standing cost is one small message per link, origin and heartbeat, however many twins there are.
+"""
+
+from .courier import MAX_LSAS, Beat, Roster
+from .errors import SpaceFull
+from .lsa import MAX_PATH
+from .names import NIL
+from .origins import LIFE_S, MAX_INCARNATION, checksum
+from .shim import const
+from .tuplespace import SELF
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .courier import Courier
+    from .tuplespace import TupleSpace
+
+BEAT_S = const(5)
+_EARLY_S = const(2)  # a heartbeat due this soon joins messages that leave anyway
+_ASK_AGAIN_S = const(2)
+
+
+class Digest:
+    """Keeps this node's view of every origin fresh and complete."""
+
+    def __init__(self, space: "TupleSpace", courier: "Courier") -> None:
+        self._space = space
+        self._courier = courier
+        self._due_tick = space.tick
+        self._announced: dict[int, tuple[str, Beat]] = {}  # newest heartbeat of an origin, and who passed it
+        self._asked_tick: dict[int, int] = {}
+        self.asked = 0
+        self.no_room = 0
+
+    # ---- out --------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """A second has passed: beat when due; ask again where a question or its answer was lost."""
+        space = self._space
+        if space.tick >= self._due_tick:
+            self.beat()
+        for number in self._announced:
+            if space.tick - self._asked_tick.get(number, 0) >= _ASK_AGAIN_S and self._differs(number):
+                self._ask(number)
+
+    def beat(self) -> None:
+        """Tell all neighbours that this node lives, and what it holds."""
+        self._due_tick = self._space.tick + BEAT_S
+        own = self._own_beat()
+        for peer in self._space.neighbours:
+            self._courier.send_beat(peer, own)
+
+    def beat_early(self) -> None:
+        """Messages are about to leave: a heartbeat due soon goes with them, so the nodes fall into step."""
+        if self._space.tick >= self._due_tick - _EARLY_S:
+            self.beat()
+
+    def introduce(self, peer: str) -> None:
+        """A link came up: tell the neighbour about every origin known here.
+
+        Their remaining life is stated one second shorter, so that flapping links cannot keep a dead node
+        alive.
+        """
+        space = self._space
+        if not space.is_neighbour(peer):
+            return
+        self._courier.send_beat(peer, self._own_beat())
+        for number in range(SELF + 1, space.nodes.capacity):
+            life_s = space.origins.life_s(number, space.tick) - 1
+            if life_s > 0 and space.origins.beat[number]:
+                self._courier.send_beat(peer, self._beat_of(number, life_s))
+
+    # ---- in ---------------------------------------------------------------------------------
+
+    def heard(self, peer: str, beat: Beat) -> None:
+        """A neighbour sent a heartbeat, its own or one of another node."""
+        space, origins = self._space, self._space.origins
+        if beat.origin == space.node:
+            self._heard_of_self(beat)
+            return
+        number = space.origin_number(beat.origin)
+        if number != NIL and (beat.incarnation, beat.sequence) <= origins.newest_beat(number):
+            self._heard_again(peer, number, beat)
+            return
+        hops = beat.hops + 1
+        life_s = min(beat.life_s, LIFE_S)
+        try:
+            number = space.meet(beat.origin, beat.incarnation, life_s, hops)
+        except SpaceFull:
+            self.no_room += 1
+            return
+        origins.heartbeat(number, beat.sequence, hops, space.tick + life_s)
+        self._announced[number] = (peer, beat)
+        if hops < MAX_PATH:
+            passed_on = self._beat_of(number, life_s)
+            for other in space.neighbours:
+                if other not in (peer, beat.origin):
+                    self._courier.send_beat(other, passed_on)
+        if self._differs(number):
+            self._ask(number)
+
+    def answer_roster(self, peer: str, origin: str) -> None:
+        """A neighbour asks which LSAs of an origin are held here."""
+        space = self._space
+        number = space.origin_number(origin)
+        if number != NIL and space.is_neighbour(peer):
+            incarnation, sequence = space.origins.newest_change(number)
+            entries = space.roster(number)[:MAX_LSAS]
+            self._courier.send_roster(peer, Roster(origin, incarnation, sequence, entries))
+
+    def compare(self, peer: str, theirs: Roster) -> None:
+        """A neighbour sent its roster: ask for what is newer there; drop what the origin has dropped."""
+        space = self._space
+        number = space.nodes.find(theirs.origin)
+        if number in (NIL, SELF) or theirs.incarnation != space.origins.incarnation[number]:
+            return
+        held = dict(space.roster(number, demoted=True))
+        lacking = [name for name, version in theirs.entries if version > held.get(name, 0)]
+        if lacking and space.is_neighbour(peer):
+            self._courier.ask_lsas(peer, lacking)
+        complete_to = self._complete_to(peer, number, theirs)
+        listed = {name for name, _ in theirs.entries}
+        for name, version in held.items():
+            if name not in listed and version <= complete_to:
+                space.remove(space.find(name), quiet=True)
+
+    def answer_lsas(self, peer: str, names: "list[str]") -> None:
+        """A neighbour asks for LSAs by name; it gets each once."""
+        space = self._space
+        if not space.is_neighbour(peer):
+            return
+        for name in dict.fromkeys(names):
+            slot = space.slot_of_name(name)
+            if slot != NIL and space.lsa_version[slot]:
+                self._courier.send_lsa(slot, space.node_bit(peer))
+
+    # ---- inside -----------------------------------------------------------------------------
+
+    def _heard_of_self(self, beat: Beat) -> None:
+        """Others may remember a later incarnation of this node than it does: start a still later one."""
+        heard = (beat.incarnation, beat.sequence)
+        if self._space.origins.newest_change(SELF) < heard < (MAX_INCARNATION, 0):
+            self._space.reincarnate(beat.incarnation + 1)
+            self._due_tick = self._space.tick
+
+    def _heard_again(self, peer: str, number: int, beat: Beat) -> None:
+        """The newest heartbeat over another path, perhaps a shorter one; or an outdated heartbeat."""
+        space, origins = self._space, self._space.origins
+        if (beat.incarnation, beat.sequence) == origins.newest_beat(number):
+            origins.shorten(number, beat.hops + 1)
+            if space.is_neighbour(peer) and not space.is_neighbour(self._announced[number][0]):
+                self._announced[number] = (peer, beat)  # a node that can be asked
+                if self._differs(number):
+                    self._ask(number)
+        elif peer == beat.origin and space.is_neighbour(peer):  # it restarted without its memory: remind it
+            incarnation, sequence = origins.newest_change(number)
+            reminder = Beat(
+                beat.origin, incarnation, sequence, beat.hops, beat.life_s, beat.lsas, beat.checksum
+            )
+            self._courier.send_beat(peer, reminder)
+
+    def _complete_to(self, peer: str, number: int, theirs: Roster) -> int:
+        """The change up to which a roster lists everything; -1 when the sender may lack something too."""
+        if peer == theirs.origin and len(theirs.entries) < MAX_LSAS:
+            return theirs.sequence
+        if self._space.origins.beat[number]:
+            _, beat = self._announced[number]
+            if beat.checksum == checksum(theirs.entries):
+                return beat.sequence
+        return -1
+
+    def _own_beat(self) -> Beat:
+        space = self._space
+        space.next_sequence()
+        incarnation, sequence = space.origins.newest_change(SELF)
+        lsas, total = space.origins.digest(SELF)
+        return Beat(space.node, incarnation, sequence, 0, LIFE_S, lsas, total)
+
+    def _beat_of(self, number: int, life_s: int) -> Beat:
+        """The newest heartbeat of an origin, as this node passes it on."""
+        _, beat = self._announced[number]
+        hops = self._space.origins.hops[number]
+        return Beat(beat.origin, beat.incarnation, beat.sequence, hops, life_s, beat.lsas, beat.checksum)
+
+    def _differs(self, number: int) -> bool:
+        """Whether the LSAs held here differ from those announced; newer knowledge is no difference."""
+        origins = self._space.origins
+        _, beat = self._announced[number]
+        if beat.incarnation != origins.incarnation[number] or origins.sequence[number] > beat.sequence:
+            return False
+        return (beat.lsas, beat.checksum) != origins.digest(number)
+
+    def _ask(self, number: int) -> None:
+        self._asked_tick[number] = self._space.tick
+        peer, beat = self._announced[number]
+        if self._space.is_neighbour(peer):
+            self.asked += 1
+            self._courier.ask_roster(peer, beat.origin)

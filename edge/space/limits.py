@@ -1,0 +1,42 @@
+"""How much a space holds: the sizes of its arrays, fixed at boot."""
+
+from .names import NIL
+
+
+class Limits:
+    """Sizes of one space; they decide its memory. Raises ValueError for more than its arrays can address."""
+
+    __slots__ = (
+        "heap_bytes",
+        "labels",
+        "lsas",
+        "names",
+        "nodes",
+        "properties",
+        "properties_per_lsa",
+        "value_bytes",
+    )
+
+    def __init__(
+        self,
+        lsas: int = 256,
+        properties: int = 0,
+        heap_bytes: int = 0,
+        names: int = 0,
+        labels: int = 32,
+        nodes: int = 32,
+        value_bytes: int = 4096,
+        properties_per_lsa: int = 10,
+    ) -> None:
+        self.lsas = lsas
+        self.properties = properties or 4 * lsas
+        self.heap_bytes = heap_bytes or 512 * lsas
+        self.names = names or 2 * lsas + 64
+        self.labels = labels
+        self.nodes = nodes
+        self.value_bytes = value_bytes
+        self.properties_per_lsa = properties_per_lsa
+        if max(lsas, self.properties, self.names) >= NIL or value_bytes > NIL:
+            raise ValueError("at most %d LSAs, properties, names, and bytes of a value" % (NIL - 1))
+        if max(labels, properties_per_lsa) >= 256:
+            raise ValueError("at most 255 labels, and properties of an LSA")
