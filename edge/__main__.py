@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from . import __version__
 from .clock import SystemClock
 from .config import options
 
@@ -23,6 +24,7 @@ OK, WRONG, CANNOT_START = 0, 1, 3
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="edge", description="A node of the microgrid.")
+    parser.add_argument("--version", action="version", version=f"microgrid-edge {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run the node until SIGTERM")
     run.add_argument("--config", required=True, type=Path, help="TOML file of this node")
@@ -139,7 +141,8 @@ def _run(path: Path) -> int:
     queries = {
         "/health": lambda _: (
             runtime.ask(views.health)
-            | {"dropped": runtime.dropped, "failures": runtime.failures, "release": release}
+            | {"dropped": runtime.dropped, "failures": runtime.failures}
+            | {"release": release, "version": __version__}
         ),
         "/node": lambda _: runtime.ask(views.overview),
         "/twins": lambda _: runtime.ask(views.twins),
