@@ -1,5 +1,6 @@
 """The shipped models are found wherever the software lies: checkout, wheel, release on a node."""
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.learn.lstm.shipped import models_folder, read_model, shipped_models
+from host_tools.deploy.release import build_release
 
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = {path.stem: path.read_bytes() for path in (REPOSITORY / "models").glob("*.tflite")}
@@ -34,6 +36,15 @@ def test_they_are_found_beside_the_package_and_inside(tmp_path, folder):
     assert Path(file).is_relative_to(tmp_path)
     assert Path(found) == tmp_path / folder
     assert names.split() == sorted(SHIPPED)
+
+
+def test_a_release_for_a_node_has_them_inside(tmp_path):
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    release = build_release(platform.machine(), python, releases=tmp_path)
+    folder = models_folder(release.folder / "lib" / "edge")
+    assert folder == release.folder / "lib" / "edge" / "models"
+    assert {path.stem: path.read_bytes() for path in folder.glob("*.tflite")} == SHIPPED
+    assert "lib/edge/models/house.tflite" in release.files
 
 
 def test_an_installed_package_ignores_a_folder_of_that_name_beside_it(tmp_path):
