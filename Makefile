@@ -1,9 +1,9 @@
-# Every target sets up what it needs; the logic is in host_tools/setup, so that this stays a table.
+# Every target sets up what it needs. The logic is in host_tools, so that this file stays a table.
 
 PYTHON := .venv/bin/python
 READY := .venv/.ready
 
-# --name value for each variable that is set
+# "--name value" for each variable that is set
 option = $(if $($(1)),--$(2) '$($(1))')
 run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call option,START,start) \
 	$(call option,SPEED,speed) $(call option,GRID_W,grid-w) $(call option,SEED,seed) $(call option,LEARN,learn) $(call option,OUT,out)
@@ -25,12 +25,13 @@ storm: FIRST ?= 50
 provision: NODE ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim eval storm test deploy-test lint format bench memtest image image-test deploy provision micropython clean
+.PHONY: help setup run sim eval storm test deploy-test lint format package package-test constraints bench memtest image \
+	image-test deploy provision micropython clean
 
-help: ## show this list
+help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## make the virtual environment and install what is missing
+setup: $(READY) ## create the virtual environment and install what is missing
 
 run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= GRID_W= LEARN= SEED= OUT=)
 	$(PYTHON) -m host_tools run $(strip $(run_options))
@@ -38,16 +39,16 @@ run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= 
 sim: $(READY) ## simulate a scenario (SCENARIO= NODES= HOURS= POLICY= DATA= LEARN= SEED= OUT= ARGS=)
 	$(PYTHON) -m host_tools sim $(SCENARIO) $(strip $(sim_options)) $(ARGS)
 
-eval: $(READY) ## judge what models foretell of measured data (DATA= MODEL= SEED= OUT= ARGS=)
+eval: $(READY) ## evaluate the predictions of models on measured data (DATA= MODEL= SEED= OUT= ARGS=)
 	$(PYTHON) -m host_tools eval $(strip $(eval_options)) $(ARGS)
 
-storm: $(READY) ## play the storms that make test leaves out (SEEDS= FIRST= OUT= ARGS=)
+storm: $(READY) ## simulate random faults, with seeds that make test does not use (SEEDS= FIRST= OUT= ARGS=)
 	$(PYTHON) -m host_tools storm $(strip $(storm_options)) $(ARGS)
 
 test: $(READY) ## run the tests (ARGS= for pytest)
 	$(PYTHON) -m pytest $(ARGS)
 
-deploy-test: $(READY) ## run the long proofs of deployment that make test leaves out (ARGS= for pytest)
+deploy-test: $(READY) ## run the long tests of deployment, which make test skips (ARGS= for pytest)
 	$(PYTHON) -m pytest -m proof $(ARGS)
 
 lint: $(READY) ## check style, formatting and types
@@ -55,9 +56,18 @@ lint: $(READY) ## check style, formatting and types
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
-format: $(READY) ## put the sources into the common format
+format: $(READY) ## fix style and format the sources
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
+
+package: $(READY) ## build the wheel and the sdist into build/dist
+	$(PYTHON) -m host_tools.package build
+
+package-test: $(READY) ## build them, and try the wheel in an empty virtual environment
+	$(PYTHON) -m host_tools.package test
+
+constraints: $(READY) ## upgrade all packages and write their versions to constraints.txt
+	$(PYTHON) -m host_tools.setup.constraints
 
 bench: $(READY) ## measure speed and memory (ARGS=)
 	$(PYTHON) -m host_tools bench $(ARGS)
@@ -68,22 +78,22 @@ memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= L
 image: $(READY) ## build the SD-card image of a provisioned node (NODE=)
 	$(PYTHON) -m host_tools image $(NODE)
 
-image-test: $(READY) ## boot that image in qemu and try it (NODE= MACHINE=virt|raspi3b|both POWER_CUTS=3 SEED= OUT= ARGS=)
+image-test: $(READY) ## boot that image in qemu and test it (NODE= MACHINE=virt|raspi3b|both POWER_CUTS=3 SEED= OUT= ARGS=)
 	$(PYTHON) -m host_tools image-test $(NODE) $(strip $(image_test_options)) $(ARGS)
 
-deploy: $(READY) ## bring this version to a running node, or NODE=all (NODE= HOST= PORT= IDENTITY= DRY=1 ARGS=)
+deploy: $(READY) ## install this version on a running node, or on all with NODE=all (NODE= HOST= PORT= IDENTITY= DRY=1 ARGS=)
 	$(PYTHON) -m host_tools deploy $(or $(NODE),$(error NODE=name or NODE=all is needed)) $(strip $(deploy_options)) $(ARGS)
 
-provision: $(READY) ## make keys and configurations of nodes (NODE= ARGS="--check --rotate --revoke ...")
+provision: $(READY) ## create keys and configurations of nodes (NODE= ARGS="--check --rotate --revoke ...")
 	$(PYTHON) -m host_tools provision $(NODE) $(ARGS)
 
-micropython: $(READY) ## find or fetch a MicroPython; run a script in it (ARGS="script.py ...")
+micropython: $(READY) ## find or download MicroPython; run a script in it (ARGS="script.py ...")
 	$(PYTHON) -m host_tools.setup.micropython $(ARGS)
 
-clean: ## remove all that was made or fetched here
+clean: ## remove everything that was built or downloaded here
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml setup.py constraints.txt
 	python3 host_tools/setup/bootstrap.py
 	@touch $@

@@ -1,7 +1,7 @@
-"""Building a release: the service and what it needs in one folder, with a manifest.
+"""Builds a release: the service and the packages it needs in one folder, with a manifest.
 
-Its id is the version and a hash of the content, so the same tree gives the same id. Compiled files are left
-out of the hash: compiling is not repeatable to the byte.
+Its id is the version and a hash of the content, so the same tree gives the same id. The hash excludes
+compiled files, as compiling them again does not give the same bytes.
 """
 
 import hashlib
@@ -48,12 +48,12 @@ class Release:
         return dict(self.manifest["files"])
 
     def size_bytes(self, paths: list[str]) -> int:
-        """Of some of its files."""
+        """The total size of some of its files."""
         return sum((self.folder / path).stat().st_size for path in paths)
 
 
 def build_release(arch: str, python: str, source: Path = SOURCE, releases: Path = RELEASES) -> Release:
-    """The release of a source tree for a machine, made now or found made in `releases`.
+    """The release of a source tree for a machine, built now unless `releases` already has it.
 
     Raises WheelError, ReleaseError.
     """
@@ -66,9 +66,9 @@ def build_release(arch: str, python: str, source: Path = SOURCE, releases: Path 
         for wheel in wheels:
             _unpack(wheel, folder / "lib")
         shutil.copytree(source, folder / "lib" / "edge", ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        (folder / "lib" / MODELS.name).mkdir()
+        (folder / "lib" / "edge" / "models").mkdir()  # as in the wheel
         for model in MODELS.glob("*.tflite"):
-            shutil.copy(model, folder / "lib" / MODELS.name)
+            shutil.copy(model, folder / "lib" / "edge" / "models")
         sources = _hashes(folder)
         made = out / f"{version}-{_content_hash(arch, python, sources)}"
         if not made.is_dir():
@@ -87,7 +87,7 @@ def build_release(arch: str, python: str, source: Path = SOURCE, releases: Path 
 
 
 def _unpack(wheel: Path, lib: Path) -> None:
-    """A wheel is a zip of what is to lie in a library folder."""
+    """Unpack a wheel, which is a zip file of a library folder, into `lib`."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(lib, [name for name in archive.namelist() if not _NOT_INSTALLED.match(name)])
@@ -106,15 +106,15 @@ def _content_hash(arch: str, python: str, files: dict[str, str]) -> str:
 
 
 def _compile(lib: Path, python: str) -> None:
-    """For the very version of Python on the node, which could not write compiled files itself.
+    """Compile for the version of Python on the node, which cannot write compiled files itself.
 
-    Unchecked, so that it does not look at the sources either. The same code runs on any architecture.
+    Unchecked: the node does not compare them with the sources. They are the same on every architecture.
     """
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     interpreter = sys.executable if python == own else shutil.which(f"python{python}")
     if interpreter is None:
         raise ReleaseError(
-            f"the node has Python {python}: python{python} is needed here, too, to compile for it"
+            f"the node has Python {python}: install python{python} on this machine, too, to compile for it"
         )
     command = [
         interpreter,

@@ -1,7 +1,7 @@
-"""The wheelhouse: what a node needs from the package index, for its architecture, kept under build/wheels.
+"""The wheelhouse: the packages that a node needs, for its architecture, kept under build/wheels.
 
-Fetched once for a list of requirements, so that the same tree gives the same release until the list changes
-or the folder is removed.
+The versions are those of constraints.txt. They are downloaded once for a list of requirements, so that the
+same tree gives the same release.
 """
 
 import hashlib
@@ -11,21 +11,24 @@ import sys
 import tomllib
 from pathlib import Path
 
+from edge import __version__
+
 REPOSITORY = Path(__file__).resolve().parents[2]
+CONSTRAINTS = REPOSITORY / "constraints.txt"
 WHEELS = REPOSITORY / "build" / "wheels"
 ARCHITECTURES = ("aarch64", "x86_64")
 _PLATFORMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")  # Debian 12 has 2.36
 
 
 class WheelError(Exception):
-    """There are no wheels for that machine, or they cannot be fetched."""
+    """There are no wheels for that machine, or they cannot be downloaded."""
 
 
 def project() -> tuple[str, list[str]]:
-    """Version and requirements of the service, those of learning included if there are any."""
+    """Version and requirements of the service, including those of learning."""
     table = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     extras = table.get("optional-dependencies", {})
-    return table["version"], [*table["dependencies"], *extras.get("learn", [])]
+    return __version__, [*table["dependencies"], *extras.get("learn", [])]
 
 
 def wheelhouse(arch: str, python: str) -> list[Path]:
@@ -33,7 +36,7 @@ def wheelhouse(arch: str, python: str) -> list[Path]:
     if arch not in ARCHITECTURES:
         raise WheelError(f"no wheels for {arch}: {' or '.join(ARCHITECTURES)} is needed (a 64-bit system)")
     _, requirements = project()
-    key = hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:8]
+    key = hashlib.sha256("\n".join([*requirements, CONSTRAINTS.read_text()]).encode()).hexdigest()[:8]
     folder = WHEELS / f"{arch}-{python}-{key}"
     if not folder.is_dir():
         _fetch(requirements, arch, python, folder)
@@ -59,10 +62,12 @@ def _fetch(requirements: list[str], arch: str, python: str, folder: Path) -> Non
         "--python-version",
         python,
         *(word for platform in _PLATFORMS for word in ("--platform", f"{platform}_{arch}")),
+        "--constraint",
+        str(CONSTRAINTS),
         *requirements,
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         words = " / ".join(done.stderr.strip().splitlines()[-2:])
         raise WheelError(f"wheels for {arch}, Python {python}: {words}")
-    partial.rename(folder)  # whole or not at all
+    partial.rename(folder)  # complete or not at all

@@ -1,1 +1,1 @@
-"""What a PC needs before anything of ours can run; standard library only, as it runs before the venv."""
+"""Sets up a PC; standard library only, as it runs before the virtual environment exists."""

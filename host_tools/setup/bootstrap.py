@@ -1,7 +1,9 @@
-"""From a bare Python to a machine on which every make target works; standard library only.
+"""Set up a machine on which only Python is installed, so that every make target works; standard library only.
 
-Run by the Makefile when pyproject.toml has changed: a virtual environment, our packages in it, and a
-broker if it may install one. What is merely better to have is asked for, what is needed is insisted on.
+The Makefile runs it when pyproject.toml or constraints.txt has changed. It makes a virtual environment,
+installs our packages into it and, where it is root, Mosquitto and the tools that the deployment tests use.
+Setup fails only if the environment or its packages cannot be installed; for the rest it prints what is
+missing.
 """
 
 import shutil
@@ -17,10 +19,12 @@ from host_tools.setup.debs import SetupError, apt_install, run  # noqa: E402 - n
 VENV = REPOSITORY / ".venv"
 OLDEST = (3, 11)
 EXTRAS = "host,learn,dev"
+CONSTRAINTS = REPOSITORY / "constraints.txt"
+CONSTRAINED = "3.11"  # the Python that constraints.txt is for
 
 
 def suitable_python() -> str:
-    """An interpreter that is new enough. Raises SetupError if there is none."""
+    """A Python that is new enough. Raises SetupError if there is none."""
     newer = [f"python3.{minor}" for minor in range(OLDEST[1], OLDEST[1] + 4)]
     for candidate in (sys.executable, *newer):
         test = [candidate, "-c", f"import sys; sys.exit(sys.version_info < {OLDEST})"]
@@ -30,7 +34,7 @@ def suitable_python() -> str:
 
 
 def make_venv() -> None:
-    """The virtual environment; Debian's Python cannot make one without python3-venv."""
+    """Make the virtual environment. On Debian this needs python3-venv, which is installed if missing."""
     if (VENV / "bin" / "pip").exists():
         return
     create = [suitable_python(), "-m", "venv", "--clear", str(VENV)]
@@ -42,26 +46,40 @@ def make_venv() -> None:
         run(create)
 
 
-def install_packages() -> None:
-    """This project, editable, with all that a PC needs."""
-    say(f"installing Python packages into {VENV.name}")
+def install_packages(*options: str) -> None:
+    """Install this project as editable, with everything that a PC needs. `options` are passed to pip."""
     pip = [str(VENV / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-    run([*pip, "-e", f"{REPOSITORY}[{EXTRAS}]"])
+    run([*pip, *options, "-e", f"{REPOSITORY}[{EXTRAS}]"])
+
+
+def install_constrained() -> None:
+    """Install the versions that constraints.txt names."""
+    say(f"installing Python packages into {VENV.name}")
+    if python_version() != CONSTRAINED:
+        say(f"constraints.txt is for Python {CONSTRAINED}: the newest permitted versions are installed")
+    install_packages("--constraint", str(CONSTRAINTS))
+
+
+def python_version() -> str:
+    """The version of the environment's Python, such as "3.11"."""
+    return run(
+        [str(VENV / "bin" / "python"), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    ).strip()
 
 
 def install_broker() -> None:
-    """Mosquitto for the whole system if we are root; else a broker is fetched when one is wanted."""
+    """Install Mosquitto on the system if we are root; otherwise a broker is downloaded when one is needed."""
     if shutil.which("mosquitto") or Path("/usr/sbin/mosquitto").exists():
         return
     say("installing Mosquitto")
     try:
         apt_install("mosquitto")
     except SetupError as problem:
-        say(f"no Mosquitto yet ({problem}); an MQTT broker will be fetched without root when needed")
+        say(f"Mosquitto is not installed ({problem}); a broker will be downloaded when one is needed")
 
 
 def install_test_tools() -> None:
-    """What the tests of deployment use, with root; without, what is there must do."""
+    """Install the tools that the deployment tests use, if we are root."""
     needed = {
         "openssh-server": "/usr/sbin/sshd",
         "systemd": "/usr/bin/systemd-analyze",
@@ -74,19 +92,19 @@ def install_test_tools() -> None:
     try:
         apt_install(*missing)
     except SetupError as problem:
-        say(f"without {', '.join(missing)} the tests of deployment fail ({problem})")
+        say(f"{', '.join(missing)}: not installed ({problem}); the deployment tests will fail")
 
 
 def say(text: str) -> None:
-    """Progress, for people."""
+    """Print one line of progress."""
     print(f"setup: {text}", flush=True)
 
 
 def main() -> int:
-    """Set everything up; 1 and a sentence if something needed cannot be had."""
+    """Set everything up. Returns 1, and prints why, if the Python packages cannot be installed."""
     try:
         make_venv()
-        install_packages()
+        install_constrained()
     except SetupError as problem:
         print(f"setup failed: {problem}", file=sys.stderr)
         return 1

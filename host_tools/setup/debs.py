@@ -1,13 +1,14 @@
-"""Debian packages without root: downloaded by apt into a directory of ours and unpacked there.
+"""Debian packages: installed with root, or downloaded by apt and unpacked into our own directory.
 
-apt is given its own state and cache, and the archives that this machine already uses, if wanted with
-another suite. So no system file is touched and no archive is named here.
+Without root, apt gets its own state and cache. It uses the archives that this machine already uses, on
+request with another suite. So no system file is changed and no archive is named here.
 """
 
 import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,14 +17,16 @@ TOOLS = REPOSITORY / "build" / "tools"
 
 _SOURCES = (Path("/etc/apt/sources.list"), Path("/etc/apt/sources.list.d"))
 _TIMEOUT_S = 900
+_LOCK_TIMEOUT_S = 600  # another apt may be running, such as the automatic upgrades
+_LOCK_RETRY_S = 3.0
 
 
 class SetupError(RuntimeError):
-    """Something could not be installed; the message tells a person what to do."""
+    """Something could not be installed. The message says what to do."""
 
 
 def run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    """Standard output of a command. Raises SetupError with the end of what it said if it fails."""
+    """Standard output of a command. Raises SetupError with the last lines of its output if it fails."""
     try:
         done = subprocess.run(
             command, cwd=cwd, env=env, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
@@ -37,19 +40,36 @@ def run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None 
 
 
 def apt_install(*packages: str) -> None:
-    """Install Debian packages for the whole system. Raises SetupError without root or without apt."""
+    """Install Debian packages on the system, after waiting for another apt to finish.
+
+    Raises SetupError without root or without apt, and if the installation fails.
+    """
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise SetupError(f"needs root on Debian or Ubuntu: apt-get install {' '.join(packages)}")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "update"], env=env)
-    run(["apt-get", "install", "-y", "--no-install-recommends", *packages], env=env)
+    apt_get = ["apt-get", "-o", f"DPkg::Lock::Timeout={_LOCK_TIMEOUT_S}"]
+    _update(apt_get, env)
+    run([*apt_get, "install", "-y", "--no-install-recommends", *packages], env=env)
+
+
+def _update(apt_get: list[str], env: dict[str, str]) -> None:
+    """`apt-get update`, which does not wait for the lock of the package lists by itself."""
+    deadline_s = time.monotonic() + _LOCK_TIMEOUT_S
+    while True:
+        try:
+            run([*apt_get, "update"], env=env)
+            return
+        except SetupError as problem:
+            if "lock" not in str(problem) or time.monotonic() > deadline_s:
+                raise
+            time.sleep(_LOCK_RETRY_S)
 
 
 def unpack(package: str, root: Path, suite: str | None = None) -> None:
-    """Unpack a package under `root`, with the libraries it needs and this machine lacks.
+    """Unpack a package under `root`, with those of its libraries that this machine does not have.
 
-    With `suite` (a Debian code name) all come from that suite, the C library included.
-    Raises SetupError if this is no Debian or the archive cannot be reached.
+    With `suite` (a Debian code name) all of them come from that suite, including the C library.
+    Raises SetupError if this is not Debian or Ubuntu, or if the archive cannot be reached.
     """
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
         raise SetupError("not a Debian or Ubuntu machine")
@@ -64,7 +84,7 @@ def unpack(package: str, root: Path, suite: str | None = None) -> None:
         unpacked.mkdir()
         for deb in sorted(scratch.glob("*.deb")):
             run(["dpkg", "-x", str(deb), str(unpacked)])
-        unpacked.rename(root)  # whole or not at all
+        unpacked.rename(root)  # complete or not at all
 
 
 def _private_apt(directory: Path, suite: str | None) -> list[str]:
@@ -74,7 +94,7 @@ def _private_apt(directory: Path, suite: str | None) -> list[str]:
         "Dir::State::lists": directory / "lists",
         "Dir::Cache": directory,
         "Dir::Cache::archives": directory / "archives",
-        "APT::Sandbox::User": "root",  # apt would else try to hand the download to its own user
+        "APT::Sandbox::User": "root",  # otherwise apt downloads as its own user
     }
     if suite:
         sources = directory / "sources.list"
@@ -84,7 +104,7 @@ def _private_apt(directory: Path, suite: str | None) -> list[str]:
 
 
 def debian_archive() -> str:
-    """The address that this machine takes Debian's main archive from."""
+    """The address of Debian's main archive that this machine uses."""
     files = [path for place in _SOURCES for path in ([place] if place.is_file() else sorted(place.glob("*")))]
     for path in files:
         text = path.read_text(errors="replace")
@@ -94,6 +114,7 @@ def debian_archive() -> str:
 
 
 def keyring() -> Path:
+    """The keys that sign Debian's archive. Raises SetupError if they are not installed."""
     keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
     if not keyring.exists():
         raise SetupError(f"{keyring} is missing: apt-get install debian-archive-keyring")

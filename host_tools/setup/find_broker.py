@@ -1,8 +1,8 @@
-"""Which MQTT broker this machine can run, fetched if need be.
+"""Finds an MQTT broker that this machine can run, and downloads one if there is none.
 
-In order: Mosquitto as installed; Mosquitto from Debian's packages, unpacked without root; iotcore from
-PyPI, which ignores a client's packet limit and retain handling and so is for `make run` only. Our links
-speak MQTT 5: pure Python brokers, which stop at 3.1.1, are no choice.
+The order is: the installed Mosquitto; Mosquitto from Debian's packages, unpacked without root; iotcore from
+PyPI, for `make run` only, as it ignores a client's packet limit and retain handling. Our links use MQTT 5,
+so pure Python brokers, which support 3.1.1 only, cannot be used.
 """
 
 import importlib.util
@@ -16,16 +16,16 @@ from pathlib import Path
 
 from .debs import TOOLS, SetupError, run, unpack
 
-_SEARCH = os.pathsep.join(["/usr/sbin", "/usr/local/sbin"])  # Debian keeps sbin off a user's PATH
+_SEARCH = os.pathsep.join(["/usr/sbin", "/usr/local/sbin"])  # on Debian not in a user's PATH
 
 
 class NoBrokerError(SetupError):
-    """No broker can be had here."""
+    """No broker was found or could be downloaded."""
 
 
 @dataclass(frozen=True)
 class BrokerProgram:
-    """How to run a broker: `command` is followed by the path of a file that `configuration` wrote.
+    """How to run a broker: the path of a file with the text of `configuration` is appended to `command`.
 
     `configuration(port, max_packet_bytes, log)` returns the text of that file.
     """
@@ -34,12 +34,12 @@ class BrokerProgram:
     command: tuple[str, ...]
     configuration: Callable[[int, int, Path], str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    suffix: str = "conf"  # rumqttd goes by it
+    suffix: str = "conf"  # rumqttd reads the format from it
 
 
 @cache
 def find_broker() -> BrokerProgram:
-    """The first broker that can be had. Raises NoBrokerError with what was tried."""
+    """The first broker that is available. Raises NoBrokerError, which lists what was tried."""
     problems = []
     for find in (installed_mosquitto, unpacked_mosquitto, iotcore_from_pypi):
         try:
@@ -47,12 +47,12 @@ def find_broker() -> BrokerProgram:
         except SetupError as problem:
             problems.append(f"  {find.__name__}: {problem}")
     raise NoBrokerError(
-        "\n".join(["no MQTT broker here; install one, for example: apt-get install mosquitto", *problems])
+        "\n".join(["no MQTT broker found; install one, for example: apt-get install mosquitto", *problems])
     )
 
 
 def installed_mosquitto() -> BrokerProgram:
-    """Mosquitto on the PATH, or where Debian puts it."""
+    """Mosquitto on the PATH, or in the folder where Debian installs it."""
     path = shutil.which("mosquitto") or shutil.which("mosquitto", path=_SEARCH)
     if path is None:
         raise SetupError("not installed")
@@ -73,7 +73,7 @@ def unpacked_mosquitto() -> BrokerProgram:
 
 
 def iotcore_from_pypi() -> BrokerProgram:
-    """rumqttd, as the PyPI package iotcore brings it; installed into this Python if it is missing."""
+    """rumqttd from the PyPI package iotcore, which is installed into this Python if it is missing."""
     if importlib.util.find_spec("iotcore") is None:
         run([sys.executable, "-m", "pip", "install", "--quiet", "iotcore>=0.4,<1"])
     command = (sys.executable, "-m", "iotcore", "--log-level", "ERROR", "--config")
@@ -81,7 +81,7 @@ def iotcore_from_pypi() -> BrokerProgram:
 
 
 def mosquitto_configuration(port: int, max_packet_bytes: int, log: Path) -> str:
-    """Loopback only, nothing kept on disk, bounded queues; without set_tcp_nodelay a frame takes 40 ms."""
+    """Loopback only, nothing stored on disk, bounded queues; without set_tcp_nodelay a frame takes 40 ms."""
     lines = [
         f"listener {port} 127.0.0.1",
         "allow_anonymous true",
@@ -94,12 +94,12 @@ def mosquitto_configuration(port: int, max_packet_bytes: int, log: Path) -> str:
         "log_timestamp_format %Y-%m-%dT%H:%M:%S",
     ]
     if os.geteuid() == 0:
-        lines.append("user root")  # a change of user would undo the death signal, and close the log
+        lines.append("user root")  # changing the user would clear the death signal and close the log
     return "\n".join(lines) + "\n"
 
 
 def iotcore_configuration(port: int, max_packet_bytes: int, log: Path) -> str:
-    """The same in rumqttd's words; its default of 20 kB a message would refuse our frames."""
+    """The same for rumqttd; its default limit of 20 kB a message would reject our frames."""
     return f"""\
 id = 0
 

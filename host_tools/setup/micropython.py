@@ -1,7 +1,7 @@
-"""A MicroPython for the tests of the coordination kernel, fetched if need be (DESIGN 2).
+"""Finds a MicroPython for the tests of the coordination kernel, and downloads one if there is none.
 
-In order: the one on the PATH; Debian's package, which older releases lack, unpacked with its own C
-library; the WebAssembly port from npm under node.
+The order is: the one on the PATH; Debian's package, unpacked with its own C library, as older releases do
+not have it; the WebAssembly port from npm, which runs under node.
 """
 
 import os
@@ -18,9 +18,9 @@ HEAP = "16M"
 
 
 def micropython_command() -> list[str] | None:
-    """What to put before a script and its arguments; modules are found from the root of this repository.
+    """The command that runs a script, without the script and its arguments. It imports from our repository.
 
-    None if there is no MicroPython for this machine; what was tried is then on standard error.
+    None if there is no MicroPython for this machine; the reasons are then printed to standard error.
     """
     problems = []
     for find in (installed, from_debian, from_npm):
@@ -28,7 +28,7 @@ def micropython_command() -> list[str] | None:
             return find()
         except SetupError as problem:
             problems.append(f"  {find.__name__}: {problem}")
-    print("no MicroPython here:", *problems, sep="\n", file=sys.stderr)
+    print("no MicroPython found:", *problems, sep="\n", file=sys.stderr)
     return None
 
 
@@ -41,7 +41,7 @@ def installed() -> list[str]:
 
 
 def from_debian() -> list[str]:
-    """Debian's package, started through the dynamic loader that came with it."""
+    """Debian's package, started with its own dynamic loader."""
     root = TOOLS / "micropython"
     if not root.exists():
         unpack("micropython", root, suite=DEBIAN_SUITE)
@@ -53,7 +53,7 @@ def from_debian() -> list[str]:
 
 
 def from_npm() -> list[str]:
-    """The WebAssembly port; node and npm are installed if we may."""
+    """The WebAssembly port. Node and npm are installed if they are missing and we are root."""
     if not (shutil.which("node") and shutil.which("npm")):
         apt_install("nodejs", "npm")
     folder = TOOLS / "npm"
@@ -80,7 +80,7 @@ def _unix_port(program: list[str]) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a script with its arguments, or without any say what would run it."""
+    """Run a script with its arguments; without any, print the command that would run it."""
     command = micropython_command()
     if command is None:
         return 1

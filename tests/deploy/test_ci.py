@@ -1,4 +1,4 @@
-"""The workflow for a public CI service: it can be read, and calls what there is here."""
+"""The workflow for a public CI service: it is valid, and calls only what exists."""
 
 import re
 from pathlib import Path
@@ -36,6 +36,11 @@ def test_make_targets_exist(jobs):
     known = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
     called = [step["run"].split()[1] for step in steps(jobs) if step.get("run", "").startswith("make ")]
     assert {"lint", "test", "deploy-test"} <= set(called) <= known
+
+
+def test_both_checks_try_the_package_in_an_empty_environment(jobs):
+    assert "make package-test" in [step.get("run") for step in steps(jobs)]
+    assert "make package-test" in (REPOSITORY / ".ci/run").read_text().splitlines()
 
 
 def test_the_memory_test_is_that_of_our_own_checks_and_cannot_fall_back(jobs, capsys):

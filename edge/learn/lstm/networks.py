@@ -8,7 +8,6 @@ networks, which remember; they start anew with the last hour after a gap or a ch
 import random
 from collections.abc import Iterator
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,13 +22,13 @@ from .goals import Goal
 from .interpreter import interpreter
 from .network import Real, Shape
 from .runners import RUNNERS, Runner, finished
+from .shipped import read_model
 from .tflite_file import model_file, read_weights
 from .training import Trainer, TrainingOptions
 
 WINDOW_MIN = 60  # that the networks are fed with when they start
 _FEED_MIN = 10  # of it between two yields
 _TRAINING = {option.name for option in fields(TrainingOptions)}
-_SHIPPED = Path(__file__).parents[3] / "models"
 
 
 class Networks:
@@ -60,7 +59,7 @@ class Networks:
         self._running: _Running | None = None  # while untrained
         self._run(self._weights)  # a node without a runtime shall say so when it starts
         if start:
-            self._weights = read_weights(interpreter(_shipped(start)), shape, models)
+            self._weights = read_weights(interpreter(read_model(start)), shape, models)
             self._running = self._run(self._weights)
 
     def observe(self, minute: int, powers_w: Array) -> None:
@@ -147,12 +146,3 @@ class _Running:
             self._fed_minute = fed = fed + count
             yield
             newest = recent.last_minute or newest
-
-
-def _shipped(start: str) -> bytes:
-    """What a file has, or one that comes with the software, by name. Raises ValueError for neither."""
-    named = _SHIPPED / f"{start}.tflite"
-    try:
-        return (named if named.is_file() else Path(start)).read_bytes()
-    except OSError as error:
-        raise ValueError(f"start: {error}") from error
