@@ -1,8 +1,8 @@
-"""How learnt things are kept: named arrays and a few facts in one block of bytes, checked whole.
+"""The format of what a model has learnt: named arrays and a few facts in one block of bytes with a checksum.
 
-    "MGL1", crc32 and length of the rest once unpacked, length of the header; packed: header (JSON), arrays
+    "MGL1", CRC-32 and length of the unpacked rest, length of the header; compressed: header (JSON), arrays
 
-No pickle: bytes from a disk or a neighbour never become code.
+No pickle: bytes from a disk or a neighbour must never become code.
 """
 
 import json
@@ -22,14 +22,15 @@ _TYPES = {"float32", "int8", "uint16", "uint32", "int32", "int64"}
 
 
 def pack(kind: str, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], level: int = 0) -> bytes:
-    """One block of bytes; `facts` of JSON's types. `level` is zlib's: counts shrink at 1, weights at none."""
+    """One block of bytes; `facts` hold JSON types. `level` is that of zlib: counts shrink at level 1, weights
+    do not shrink."""
     index = {name: [str(array.dtype), list(array.shape)] for name, array in arrays.items()}
     header = json.dumps({"kind": kind, "facts": facts, "arrays": index}).encode()
     parts = [np.frombuffer(header, np.uint8)]
     parts += [np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in arrays.values()]
     packer, check, length = zlib.compressobj(level), 0, 0
     packed = []
-    for part in parts:  # one by one: the whole is never twice in memory
+    for part in parts:  # one by one, so that the whole is in memory only once
         packed.append(packer.compress(part.data))
         check, length = zlib.crc32(part.data, check), length + len(part)
     packed.append(packer.flush())
@@ -37,15 +38,16 @@ def pack(kind: str, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 
 
 def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Facts and arrays (copies). Raises ValueError for anything that `pack` did not make for this kind."""
+    """The facts, and copies of the arrays. Raises ValueError for anything that `pack` did not make for this
+    kind."""
     if len(data) < _HEAD.size:
-        raise ValueError(f"{kind}: too short")
+        raise ValueError(f"{kind}: the data are too short")
     magic, check, length, header_length = _HEAD.unpack_from(data)
     unpacking = zlib.decompressobj()
     try:
         body = unpacking.decompress(memoryview(data)[_HEAD.size :], min(length, _MOST_BYTES) + 1)
     except zlib.error as error:
-        raise ValueError(f"{kind}: damaged") from error
+        raise ValueError(f"{kind}: the data are damaged") from error
     if (
         magic != _MAGIC
         or not unpacking.eof
@@ -54,32 +56,32 @@ def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[An
         or header_length > length
         or check != zlib.crc32(body)
     ):
-        raise ValueError(f"{kind}: damaged, or not a checkpoint")
+        raise ValueError(f"{kind}: the data are damaged, or are not a checkpoint")
     try:
         header = json.loads(body[:header_length])
         if header["kind"] != kind:
-            raise ValueError(f"{kind}: a checkpoint of {header['kind']}")
+            raise ValueError(f"{kind}: this is a checkpoint of {header['kind']}")
         facts, arrays, at = dict(header["facts"]), {}, header_length
         for name, (type_name, shape) in header["arrays"].items():
             if type_name not in _TYPES or not all(isinstance(side, int) and side >= 0 for side in shape):
-                raise ValueError(f"{kind}: array {name!r} of {type_name} {shape}")
+                raise ValueError(f"{kind}: array {name!r} has an invalid type or shape: {type_name} {shape}")
             count = math.prod(shape)
             arrays[name] = np.frombuffer(body, type_name, count, at).reshape(shape).copy()
             at += count * np.dtype(type_name).itemsize
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{kind}: a header that is not understood") from error
+        raise ValueError(f"{kind}: the header is invalid") from error
     if at != length:
-        raise ValueError(f"{kind}: {length - at} bytes too many")
+        raise ValueError(f"{kind}: the length is wrong by {length - at} bytes")
     return facts, arrays
 
 
 def checked(
     kind: str, arrays: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[Any]]
 ) -> Mapping[str, NDArray[Any]]:
-    """The arrays, if they have the names, types and shapes of the expected ones and are finite. Raises
-    ValueError."""
+    """The arrays, if they are finite and have the names, types and shapes of the expected ones. Raises
+    ValueError if not."""
     if arrays.keys() != expected.keys():
-        raise ValueError(f"{kind}: has {', '.join(arrays)} instead of {', '.join(expected)}")
+        raise ValueError(f"{kind}: the arrays are {', '.join(arrays)} instead of {', '.join(expected)}")
     for name, array in arrays.items():
         like = expected[name]
         if array.dtype != like.dtype or array.shape != like.shape:

@@ -1,7 +1,7 @@
-"""One scope of learning, as a node runs it and as the evaluation replays it.
+"""Learning in one scope, as a node runs it and as the evaluation replays it.
 
-Keeps the minutes, feeds the model, says when training is due. It has no clock of its own: whoever drives
-it says the minute, and decides when a training goes on.
+It keeps the minutes, feeds the model, and knows when training is due. It has no clock: its caller gives the
+minutes and decides when a training goes on.
 """
 
 import random
@@ -23,19 +23,19 @@ _KIND = "learner"
 
 @dataclass(frozen=True, slots=True)
 class LearnerSettings:
-    """What a learner is made from. Times in minutes."""
+    """The settings of a learner. Times are in minutes."""
 
     scale: StateScale
     model: str = "mixture"
     memory_min: int = 30 * DAY_MIN
     train_every_min: int = 20  # thesis table 6.57
-    first_training_min: int = 180  # of history, before the first training
+    first_training_min: int = 180  # length of the history before the first training
     weather: Weather | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)  # of the model
+    options: Mapping[str, Any] = field(default_factory=dict)  # options of the model
 
 
 class Learner:
-    """Series and model of one scope."""
+    """The series and the model of one scope."""
 
     def __init__(self, settings: LearnerSettings, rng: random.Random) -> None:
         self.settings = settings
@@ -43,22 +43,22 @@ class Learner:
         self.model: Model = create(
             settings.model, settings.scale, rng, settings.weather, **dict(settings.options)
         )
-        self._trained_minute: int | None = None  # until which minute the model was trained
+        self._trained_minute: int | None = None  # the newest minute of the last training
 
     def observe(self, minute: int, powers_w: Array) -> bool:
-        """Take in a minute. False for one that is past already: it changes nothing."""
+        """Learn a minute. False for a minute that is already past: it changes nothing."""
         if not self.series.append(minute, powers_w):
             return False
         self.model.observe(minute, powers_w)
         return True
 
     def predict(self) -> Array | None:
-        """Probabilities (6, 4, 7) from the last minute on; None while the model knows too little."""
+        """Probabilities (6, 4, 7) after the last minute; None while the model knows too little."""
         return self.model.predict()
 
     @property
     def training_due(self) -> bool:
-        """Whether enough minutes came since the last training."""
+        """Whether enough minutes have passed since the last training."""
         newest = self.series.last_minute
         if newest is None or len(self.series) < self.settings.first_training_min:
             return False
@@ -68,21 +68,21 @@ class Learner:
         )
 
     def training(self) -> Training:
-        """A training of the model, in pieces. Left half-way, it is due again."""
+        """Train the model, in pieces. A training that is not finished stays due."""
         newest = self.series.last_minute
         report = yield from self.model.train(self.series)
         self._trained_minute = newest
         return report
 
     def initialise(self, history: Series) -> None:
-        """Take in the minutes of a past, oldest first; after `load`, so that nothing is learnt twice."""
+        """Learn the minutes of a history, oldest first. After `load`, so that nothing is learnt twice."""
         minute = history.first_minute
         for line in history.last(len(history)):
             self.observe(minute, line)
             minute += 1
 
     def save(self) -> bytes:
-        """What was learnt; the minutes themselves are kept by the history."""
+        """What was learnt, without the minutes: those are in the history."""
         import numpy as np
 
         model = np.frombuffer(self.model.save(), np.int8)
@@ -90,12 +90,12 @@ class Learner:
         return pack(_KIND, facts, {"model": model})
 
     def load(self, data: bytes) -> None:
-        """Take up what was learnt. Raises ValueError and stays as it was."""
+        """Restore what was learnt. Raises ValueError for invalid data, and changes nothing then."""
         facts, arrays = unpack(_KIND, data)
         trained = facts.get("trained_minute")
         if facts.get("model") != self.model.name or arrays.keys() != {"model"}:
-            raise ValueError(f"{_KIND}: of model {facts.get('model')}, not {self.model.name}")
+            raise ValueError(f"{_KIND}: saved by model {facts.get('model')}, not {self.model.name}")
         if trained is not None and not isinstance(trained, int):
-            raise ValueError(f"{_KIND}: trained at {trained!r}")
+            raise ValueError(f"{_KIND}: {trained!r} is not a minute of training")
         self.model.load(arrays["model"].tobytes())
         self._trained_minute = trained

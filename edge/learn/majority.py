@@ -1,4 +1,4 @@
-"""The most frequent state: what a variable does most of the time, whatever it does now."""
+"""The baseline of the most frequent state: predicts what a variable does most of the time."""
 
 import random
 from typing import Any
@@ -16,7 +16,7 @@ from .weather import Weather
 
 
 class Majority:
-    """Says how often each state was seen."""
+    """Predicts each state with the share of minutes in which it was observed."""
 
     name = "majority"
 

@@ -1,9 +1,9 @@
-"""Markov chains: from each state, how often which came a minute later (thesis 4.3.2, behaviour c.3).
+"""Markov chains: how often each state was followed by each other a minute later (thesis 4.3.2).
 
-One chain for each variable and slot of the day: the night, then every hour. What was counted is kept by
-day, and days older than the window are left out. A row seldom or never seen in its slot is completed by
-what followed that state over the whole day: `prior` says for how many observations that counts. Finer
-contexts have chains of their own: `weekday` (weekend or not), `weather` (four classes of irradiance).
+There is one chain for each variable and slot of the day. Transitions are counted by day, and days older than
+the window are dropped. A state seldom or never observed in its slot is completed by what followed it over
+the whole day: `prior` is the number of observations that this counts for. With the option `context`, weekdays
+and weekends (`weekday`) or four classes of irradiance (`weather`) have separate chains.
 """
 
 import random
@@ -14,27 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..terms import DAY_MIN, VARIABLES
+from .calendar import SLOTS, is_weekend, slot_of
 from .checkpoint import checked, pack, unpack
 from .model import Training, no_training
 from .series import Series
 from .states import StateScale
-from .terms import HORIZONS_MIN, STATES, WEEKDAY_1970, Array
+from .terms import HORIZONS_MIN, STATES, Array
 from .weather import Weather
 
-NIGHT_H = 6  # the first slot is 0 to 6 h, each later one an hour
-SLOTS = 1 + 24 - NIGHT_H
-_IRRADIANCE_W_M2 = (50.0, 250.0, 600.0)  # between the classes of weather
+_IRRADIANCE_W_M2 = (50.0, 250.0, 600.0)  # limits between the classes
 _CONTEXTS = {"none": 1, "weekday": 2, "weather": 1 + len(_IRRADIANCE_W_M2)}
-_KNOWN_STAY = 1e-6  # of an observation: a state never seen anywhere is expected to stay
-
-
-def slot_of(minute: int) -> int:
-    """The slot of the day of a minute."""
-    return max(0, minute % DAY_MIN // 60 - NIGHT_H + 1)
+_KNOWN_STAY = 1e-6  # of an observation: a state never observed at all is expected to stay
 
 
 class Markov:
-    """Counts transitions, and walks from the state of now minute by minute."""
+    """Counts transitions; predicts by going minute by minute from the present state."""
 
     name = "markov"
 
@@ -49,12 +43,12 @@ class Markov:
         prior: float = 1.0,
     ) -> None:
         if context not in _CONTEXTS or (context == "weather" and weather is None):
-            raise ValueError(f"markov: context {context!r} is not known, or lacks a source of weather")
+            raise ValueError(f"markov: context {context!r} is unknown, or needs a source of weather")
         if not (1 <= window_days <= 1000 and 0 < prior <= 1e6):
-            raise ValueError(f"markov: window of {window_days} days or prior of {prior} out of range")
+            raise ValueError(f"markov: window_days {window_days} or prior {prior} is out of range")
         self._scale, self._weather, self._context, self._prior = scale, weather, context, prior
         shape = (_CONTEXTS[context], len(VARIABLES), SLOTS, STATES, STATES)
-        self._by_day = np.zeros((window_days, *shape), np.uint16)  # untouched days cost no memory
+        self._by_day = np.zeros((window_days, *shape), np.uint16)  # days that are not used cost no memory
         self._days = np.full(window_days, -1, np.int32)
         self._counts = np.zeros(shape, np.int32)
         self._overall = np.zeros((len(VARIABLES), STATES, STATES), np.int32)
@@ -79,7 +73,7 @@ class Markov:
         self._overall[variables, before, now] += 1
 
     def _row_of(self, day: int) -> int:
-        """The place of a day; days that fell out of the window are forgotten."""
+        """The row of a day; days that have left the window are forgotten."""
         row = day % len(self._days)
         if self._days[row] != day:
             old = np.flatnonzero((self._days >= 0) & (self._days <= day - len(self._days)))
@@ -96,7 +90,7 @@ class Markov:
 
     def _context_of(self, minute: int) -> int:
         if self._context == "weekday":
-            return int((minute // DAY_MIN + WEEKDAY_1970) % 7 >= 5)
+            return int(is_weekend(minute))
         if self._context == "weather" and self._weather:
             irradiance = self._weather.at(np.array([minute]))[0, 0]
             return int(np.searchsorted(_IRRADIANCE_W_M2, irradiance)) if irradiance == irradiance else 0
@@ -121,7 +115,7 @@ class Markov:
         return found
 
     def matrices(self, context: int, slot: int) -> NDArray[np.float64]:
-        """The chains (6, 7, 7) of a context and slot: row = state now, column = state a minute later."""
+        """The chains (6, 7, 7) of a context and a slot: rows are present states, columns the next ones."""
         overall = self._overall + _KNOWN_STAY * np.eye(STATES)
         overall /= overall.sum(-1, keepdims=True)
         counts = self._counts[context, :, slot] + self._prior * overall
@@ -146,7 +140,7 @@ class Markov:
         facts, arrays = unpack(self.name, data)
         days, window = arrays.get("days", self._days), len(self._days)
         if days.ndim != 1 or len(set((days % window).tolist())) != len(days) or (days < 0).any():
-            raise ValueError(f"markov: days that do not fit a window of {window}")
+            raise ValueError(f"markov: the saved days do not fit a window of {window} days")
         expected: dict[str, NDArray[Any]] = {
             "days": np.zeros(len(days), self._days.dtype),
             "by_day": np.zeros((len(days), *self._counts.shape), self._by_day.dtype),

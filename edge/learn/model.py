@@ -1,12 +1,12 @@
-"""What every model can do. A new one is one file with such a class, and a line in `registry`.
+"""The protocol of a model. A new model is one file with such a class, and one line in `registry`.
 
-It is made with the scale of states, a random generator, its options by name and, where there is one, a
-source of weather.
+A model is created with the scale of states, a random generator, a source of weather or None, and its options
+by name.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from .series import Series
 from .terms import Array
@@ -14,7 +14,7 @@ from .terms import Array
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """What a training did. Losses are mean log losses in nats over what was held back, NaN without any."""
+    """The result of a training. Losses are means over minutes held back for validation, NaN without any."""
 
     steps: int
     accepted: bool
@@ -23,33 +23,44 @@ class TrainingReport:
 
 
 Training: TypeAlias = Generator[None, None, TrainingReport]
+_T = TypeVar("_T")
 
 
 class Model(Protocol):
-    """Learns from minutes, foretells states."""
+    """Learns from minutes and predicts states."""
 
     name: str
 
     def observe(self, minute: int, powers_w: Array) -> None:
-        """Take in a minute. They come in order, some may be left out. What was learnt before a `save` is not
-        learnt again when its minutes come once more."""
+        """Learn a minute. Minutes are given in order; some may be missing. What was learnt before a `save` is
+        not learnt again when its minutes are given once more."""
 
     def predict(self) -> Array | None:
-        """Probabilities (6, 4, 7) of the states at the horizons after the last minute; None while it knows
-        too little."""
+        """Probabilities (6, 4, 7) of the states at the horizons after the last minute; None while the model
+        knows too little."""
 
     def train(self, history: Series) -> Training:
-        """Learn from the past, in pieces: each step of the generator takes a few milliseconds. It may be left
-        at any yield; then nothing has changed."""
+        """Train on the history, in pieces: each step of the generator takes a few milliseconds. If the
+        generator is closed before its end, nothing has changed."""
 
     def save(self) -> bytes:
-        """What was learnt."""
+        """What was learnt, as a checkpoint."""
 
     def load(self, data: bytes) -> None:
-        """Take up what was learnt. Raises ValueError and stays as it was."""
+        """Restore what was learnt. Raises ValueError for invalid data, and changes nothing then."""
 
 
 def no_training() -> Training:
-    """Of a model that learns while it observes."""
+    """The training of a model that learns while it observes."""
     return TrainingReport(0, True, float("nan"), float("nan"))
     yield
+
+
+def finish(pieces: Generator[None, None, _T]) -> _T:
+    """Run work in pieces to its end at once; its result."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as done:
+            result: _T = done.value
+            return result

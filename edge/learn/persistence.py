@@ -1,4 +1,4 @@
-"""Persistence: every state stays as it is. What any model has to beat."""
+"""The baseline of persistence: every state stays as it is."""
 
 import random
 
@@ -13,7 +13,7 @@ from .weather import Weather
 
 
 class Persistence:
-    """Says with certainty the last state that was known."""
+    """Predicts the last known state with certainty."""
 
     name = "persistence"
 
@@ -44,4 +44,4 @@ class Persistence:
     def load(self, data: bytes) -> None:
         """See `Model`."""
         if data:
-            raise ValueError("persistence: has nothing to take up")
+            raise ValueError("persistence: there is nothing to restore")

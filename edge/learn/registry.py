@@ -1,4 +1,4 @@
-"""The models by name. Each is loaded when it is asked for, so that a node pays for one only."""
+"""The models by name. A model is loaded when it is asked for, so that a node pays only for those it uses."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -14,18 +14,18 @@ MODELS = {
     "persistence": "persistence:Persistence",
     "majority": "majority:Majority",
     "markov": "markov:Markov",
-    "lstm": "lstm.lstm:Lstm",
-    "mixture": "mixture.mixture:Mixture",
-    "lstm_thesis": "lstm.thesis:LstmThesis",
+    "lstm": "lstm:Lstm",
+    "mixture": "mixture:Mixture",
+    "lstm_thesis": "lstm:LstmThesis",
 }
 
 
 def create(
     name: str, scale: "StateScale", rng: "random.Random", weather: "Weather | None" = None, **options: Any
 ) -> "Model":
-    """A model by its name. Raises ValueError for a name or an option that is not known."""
+    """A model by its name. Raises ValueError for an unknown name or an invalid option."""
     if name not in MODELS:
-        raise ValueError(f"model {name!r}: not one of {', '.join(MODELS)}")
+        raise ValueError(f"model {name!r} is not one of {', '.join(MODELS)}")
     module, class_name = MODELS[name].split(":")
     kind = getattr(import_module(f".{module}", __package__), class_name)
     try:

@@ -1,7 +1,7 @@
-"""The minutes that are remembered: powers in a row, one line a minute, a gap is a line of NaN.
+"""The powers of the last minutes: one line for each minute; a missing minute is a line of NaN.
 
-The memory is taken once. New lines go behind the last one; when the end of the buffer is reached the
-lines still wanted move to its front, so that every stretch of minutes is one contiguous view.
+The memory is allocated once. New lines are written behind the last one; at the end of the buffer the lines
+still needed move to its front, so that any span of minutes is one contiguous view.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ class Series:
 
     def __init__(self, capacity: int) -> None:
         if capacity < 1:
-            raise ValueError(f"a series of {capacity} minutes")
+            raise ValueError(f"a series needs at least one minute, not {capacity}")
         self.capacity = capacity
         self._lines = np.full((capacity + capacity // 8 + 1, len(VARIABLES)), np.nan, np.float32)
         self._start = self._end = 0
@@ -35,9 +35,9 @@ class Series:
         return self._next_minute - 1 if len(self) else None
 
     def append(self, minute: int, powers_w: Array) -> bool:
-        """Take in a minute; those left out in between become unknown. False for one that is past.
+        """Add a minute; missing minutes before it become unknown. False for a minute that is already past.
 
-        A clock that was set back by more than the capacity makes the series start anew.
+        If the clock was set back by more than the capacity, the series starts again.
         """
         if not len(self) or abs(minute - self._next_minute) >= self.capacity:
             self._start = self._end = 0
@@ -57,16 +57,16 @@ class Series:
         if self._end + count <= len(self._lines):
             return
         kept = self._lines[max(self._start, self._end - self.capacity + count) : self._end]
-        self._lines[: len(kept)] = kept  # numpy minds that they overlap
+        self._lines[: len(kept)] = kept  # numpy handles the overlap
         self._start, self._end = 0, len(kept)
 
     def last(self, count: int) -> Array:
-        """The newest lines (up to `count`, 6): a view, good until the next `append`."""
+        """The newest lines (up to `count`, 6): a view that is valid until the next `append`."""
         return self._lines[max(self._start, self._end - count) : self._end]
 
     def at(self, minute: int, count: int) -> Array:
-        """Lines (count, 6) from a minute on, NaN where there are none; if all are there a view, good until
-        the next `append`."""
+        """Lines (count, 6) from a minute on, NaN where unknown. If all are there, it is a view that is valid
+        until the next `append`."""
         first = minute - self.first_minute
         if first >= 0 and first + count <= len(self):
             return self._lines[self._start + first : self._start + first + count]
@@ -78,5 +78,5 @@ class Series:
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory, full or empty."""
+        """The memory that it takes, full or empty."""
         return self._lines.nbytes

@@ -1,7 +1,7 @@
-"""The seven states of a variable: nothing, five steps up to a greatest power, and above (thesis table 4.11).
+"""The seven states of a variable: zero, five steps up to a maximum power, and above (thesis table 4.11).
 
-The thesis cuts at fifths of MAX_POWER for every variable alike. Its authors wished for boundaries that
-follow what a variable really does; so they may also be given, or fitted to the quantiles of a series.
+The thesis uses fifths of MAX_POWER for every variable. The limits may also be given for each variable, or
+fitted to the quantiles of a series.
 """
 
 from collections.abc import Sequence
@@ -12,28 +12,30 @@ from ..terms import VARIABLES
 from .terms import STATES, ZERO_W, Array, States
 
 _LIMITS = STATES - 1
-_LEAST_RATIO = 1.01  # between neighbouring limits, so that no state is empty by construction
-_FURTHEST = 2.0 * _LIMITS  # in steps: what lies beyond is all the same to a model
+_LEAST_RATIO = 1.01  # between neighbouring limits, so that every state has a width
+_FURTHEST = 2.0 * _LIMITS  # in steps: a model does not see what lies beyond
 
 
 class StateScale:
-    """Upper limits of the first six states of each variable, in W; the first one is always 1 mW."""
+    """The upper limits of the first six states of each variable, in W; the first one is always 1 mW."""
 
     def __init__(self, limits_w: Array) -> None:
         limits_w = np.ascontiguousarray(limits_w, np.float32)
         if limits_w.shape != (len(VARIABLES), _LIMITS):
-            raise ValueError(f"limits of states: {limits_w.shape} instead of {(len(VARIABLES), _LIMITS)}")
+            raise ValueError(
+                f"limits of states: the shape is {limits_w.shape} instead of {(len(VARIABLES), _LIMITS)}"
+            )
         if (
             not np.isfinite(limits_w).all()
             or not (np.diff(limits_w) > 0).all()
             or limits_w.min() < ZERO_W / 2
         ):
-            raise ValueError("limits of states: must rise from state to state")
+            raise ValueError("limits of states must rise from state to state")
         self.limits_w = limits_w
 
     @classmethod
     def of_max_power(cls, max_power_w: float) -> "StateScale":
-        """Fifths of the greatest power, alike for all variables (thesis). Raises ValueError."""
+        """Fifths of a maximum power, the same for all variables (thesis). Raises ValueError."""
         return cls.of_limits([[max_power_w * step / 5 for step in range(1, _LIMITS)]] * len(VARIABLES))
 
     @classmethod
@@ -44,13 +46,13 @@ class StateScale:
 
     @classmethod
     def fitted(cls, powers_w: Array) -> "StateScale":
-        """Limits that share what is not 0 evenly among six states; `powers_w` (n, 6), NaN where unknown.
+        """Limits that divide powers above 0 evenly among six states; `powers_w` (n, 6), NaN where unknown.
 
-        A variable that is always 0 gets the limits of 1 kW. Raises ValueError.
+        A variable that is always 0 gets the limits for 1 kW. Raises ValueError.
         """
         rows = []
         for column in np.asarray(powers_w, np.float64).reshape(-1, len(VARIABLES)).T:
-            values = column[column >= ZERO_W]  # NaN is not
+            values = column[column >= ZERO_W]  # leaves out NaN
             row = (
                 np.quantile(values, [step / _LIMITS for step in range(1, _LIMITS)])
                 if len(values)
@@ -70,7 +72,7 @@ class StateScale:
         return states
 
     def position(self, powers_w: Array) -> Array:
-        """Powers (..., 6) in steps: 1 at the first limit above zero, 2 at the next; straight between.
+        """Powers (..., 6) in steps: 1 at the first limit above zero, 2 at the next; linear in between.
 
         With the limits of the thesis this is P / (0.2 MAX_POWER). NaN stays NaN.
         """
@@ -85,9 +87,9 @@ class StateScale:
         return found
 
     def check(self, limits_w: Array) -> None:
-        """Raises ValueError unless something learnt with these limits is of use with this scale."""
+        """Raises ValueError if these limits, which something was learnt with, are not those of this scale."""
         if not np.array_equal(limits_w, self.limits_w):
-            raise ValueError("learnt with other limits of states")
+            raise ValueError("it was learnt with other limits of states")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StateScale) and bool((self.limits_w == other.limits_w).all())

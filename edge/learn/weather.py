@@ -1,4 +1,4 @@
-"""Weather as an input of models, past and foretold, where a source is configured."""
+"""Weather as an input of models, measured and forecast, where a source is configured."""
 
 from typing import Protocol
 
@@ -9,20 +9,20 @@ from .terms import Array
 
 
 class Weather(Protocol):
-    """Where the weather comes from."""
+    """A source of weather."""
 
     def at(self, minutes: NDArray[np.int64]) -> Array:
         """Irradiance in W/m2 and temperature in degrees Celsius (n, 2) at minutes (n,); NaN where unknown."""
 
 
 class WeatherTable:
-    """Weather from given points, straight between them; unknown outside and across long gaps."""
+    """Weather interpolated between given points; unknown outside of them and in long gaps."""
 
     def __init__(self, minutes: NDArray[np.int64], values: Array, longest_gap_min: int = 180) -> None:
         self._minutes = np.asarray(minutes, np.int64)
         self._values = np.asarray(values, np.float32)
         if self._values.shape != (len(self._minutes), 2) or not (np.diff(self._minutes) > 0).all():
-            raise ValueError("weather: rising minutes, and irradiance and temperature of each, are needed")
+            raise ValueError("weather needs rising minutes with an irradiance and a temperature for each")
         self._longest_gap_min = longest_gap_min
 
     def at(self, minutes: NDArray[np.int64]) -> Array:

@@ -1,48 +1,49 @@
-"""The ceiling: gradient boosting on a PC, one classifier for each variable and horizon, trained once.
+"""The reference from a PC: gradient boosting, one classifier for each variable and horizon, trained once.
 
-It has what a node could not afford, all variables with many pasts as inputs; it is there to tell how much
-the data hold. Its size is chosen on the last tenth of its training minutes.
+It uses what a node cannot afford: all variables at many earlier minutes as inputs. It shows how much can be
+predicted from the data. Its number of trees is chosen on the last tenth of its training minutes.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.learn.terms import HORIZONS_MIN, QUARTER_MIN, STATES, WEEKDAY_1970, Array
+from edge.learn.calendar import QUARTER_MIN, weekday_of
+from edge.learn.terms import HORIZONS_MIN, STATES, Array
 from edge.terms import DAY_MIN, VARIABLES
 
-from .replay import Task, Told
+from .replay import Progress, Task
 
 _LAGS_MIN = (1, 2, 5, 10, 15, 30, 60)
 _MEANS_MIN = (15, 60, 240)
-_CHECKED = 0.1  # of the training, its end: when to stop
+_CHECKED = 0.1  # the last part of the training minutes, to find when to stop
 
 
-def boosting(task: Task, seed: int, told: Told) -> Array:
+def boosting(task: Task, seed: int, progress: Progress) -> Array:
     """Probabilities (n, 6, 4, 7) of the origins of a task."""
     inputs = _inputs(task)
     states = task.scale.of(task.record.powers_w)
     first = task.record.step_min - 1
-    foretold = np.zeros((len(task.origins), len(VARIABLES), len(HORIZONS_MIN), STATES), np.float32)
+    predicted = np.zeros((len(task.origins), len(VARIABLES), len(HORIZONS_MIN), STATES), np.float32)
     done: dict[tuple[bytes, int], tuple[int, int]] = {}
     for variable in range(len(VARIABLES)):
         for number, horizon_min in enumerate(HORIZONS_MIN):
             key = states[:, variable].tobytes(), number
-            if key in done:  # consumed and supplied may be one and the same
-                foretold[:, variable, number] = foretold[:, done[key][0], done[key][1]]
+            if key in done:  # consumed and supplied may be the same
+                predicted[:, variable, number] = predicted[:, done[key][0], done[key][1]]
                 continue
             done[key] = variable, number
             lines = np.arange(first, task.start - horizon_min, task.record.step_min)
             targets = states[lines + horizon_min, variable]
             lines, targets = lines[targets >= 0], targets[targets >= 0]
-            foretold[:, variable, number] = _one(inputs[lines], targets, inputs[task.origins], seed)
-            told(int((variable * len(HORIZONS_MIN) + number + 1) / 24 * len(task.origins)))
-    return foretold
+            predicted[:, variable, number] = _one(inputs[lines], targets, inputs[task.origins], seed)
+            progress(int((variable * len(HORIZONS_MIN) + number + 1) / 24 * len(task.origins)))
+    return predicted
 
 
-def _one(inputs: Array, targets: NDArray[np.int8], asked: Array, seed: int) -> Array:
+def _one(inputs: Array, targets: NDArray[np.int8], origins: Array, seed: int) -> Array:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    found = np.full((len(asked), STATES), 1e-4, np.float32)
+    found = np.full((len(origins), STATES), 1e-4, np.float32)
     classes, counts = np.unique(targets, return_counts=True)
     if len(classes) == 1:
         found[:, classes[0]] = 1.0
@@ -62,13 +63,13 @@ def _one(inputs: Array, targets: NDArray[np.int8], asked: Array, seed: int) -> A
             model.fit(inputs[:cut], targets[:cut], X_val=inputs[cut:][known], y_val=targets[cut:][known])
         else:
             model.set_params(early_stopping=False, max_iter=40).fit(inputs, targets)
-        found[:, model.classes_] += model.predict_proba(asked).astype(np.float32)
+        found[:, model.classes_] += model.predict_proba(origins).astype(np.float32)
     found /= found.sum(-1, keepdims=True)
     return found
 
 
 def _inputs(task: Task) -> Array:
-    """What is known at each line (lines, columns)."""
+    """The inputs of each line (lines, columns)."""
     record, steps = task.record, task.scale.position(task.record.powers_w)
     lines = np.arange(len(steps))
     columns = [steps]
@@ -81,12 +82,10 @@ def _inputs(task: Task) -> Array:
     for span_min in _MEANS_MIN:
         since = np.maximum(lines + 1 - span_min, 0)
         columns.append((summed[lines + 1] - summed[since]) / (lines + 1 - since)[:, None])
-    for ahead_min in HORIZONS_MIN:  # the day before, at the minute that is foretold
+    for ahead_min in HORIZONS_MIN:  # the day before, at the minute that is predicted
         before = lines + ahead_min - DAY_MIN
         columns.append(np.where((before >= 0)[:, None], steps[np.maximum(before, 0)], np.nan))
     minutes = record.minutes
-    columns.append(
-        np.stack((minutes % DAY_MIN, minutes % QUARTER_MIN, (minutes // DAY_MIN + WEEKDAY_1970) % 7), -1)
-    )
+    columns.append(np.stack((minutes % DAY_MIN, minutes % QUARTER_MIN, weekday_of(minutes)), -1))
     found: Array = np.concatenate(columns, axis=1).astype(np.float32)
     return found

@@ -1,4 +1,4 @@
-"""The card of a shipped model: what it is, what it learned from, how well it does beside persistence."""
+"""The card of a shipped model: what it is, what it was trained on, and its scores beside persistence."""
 
 import hashlib
 import re
@@ -8,7 +8,7 @@ _SHA256 = re.compile(r"sha256 `([0-9a-f]{64})`")
 
 
 def card(facts: dict[str, Any], content: bytes, measured: dict[str, Any]) -> str:
-    """Markdown."""
+    """The card in Markdown."""
     given = " ".join(f"--set {facts['model']}.{key}={value}" for key, value in facts["options"].items())
     command = f"python -m host_tools train {facts['name']} --data FILE --model {facts['model']}"
     command += f"{' ' + given if given else ''}{' --raw' if facts['raw'] else ''}"
@@ -21,22 +21,23 @@ def card(facts: dict[str, Any], content: bytes, measured: dict[str, Any]) -> str
         f"# {facts['name']}.tflite",
         "",
         f"- sha256 `{hashlib.sha256(content).hexdigest()}`, {len(content):,} bytes",
-        f"- model `{facts['model']}`: {models} networks side by side, {measured['input'][-1]} inputs each "
-        f"({measured['inputs']}), {outputs} outputs, int8 weights, one call a minute, state kept inside",
-        f"- learned from the first {facts['learned_days']:g} days of `{facts['data']}` {facts['node']}"
-        f" ({facts['scope']} scope{production}); the data are not shipped",
-        f"- states: greatest power {facts['max_power_w']:,.0f} W; inputs are in fifths of it, so that",
-        "  another greatest power may be configured",
-        f"- use: the model option `start = {facts['name']}`; nodes have the file",
+        f"- model `{facts['model']}`: {models} networks in one file, {measured['input'][-1]} inputs each "
+        f"({measured['inputs']}), {outputs} outputs,",
+        "  int8 weights; one call a minute; the file keeps the state of the networks",
+        f"- trained on the first {facts['learned_days']:g} days of `{facts['data']}` {facts['node']}"
+        f" ({facts['scope']} scope{production}); the data are not included",
+        f"- states: maximum power {facts['max_power_w']:,.0f} W; the inputs are in fifths of it,",
+        "  so the model can be used with another maximum power",
+        f"- use: set the model option `start = {facts['name']}`; the file is installed with the software",
         "",
-        f"Scores of the int8 file itself over the {facts['judged_days']:g} days after those it learned from,",
-        "without any training on them, minute by minute. A node goes on learning and does better.",
+        f"Scores of this int8 file over the {facts['judged_days']:g} days after those of the training,",
+        "minute by minute, without further training. On a node the model goes on learning, and improves.",
         "",
         *_table("horizon", facts["by_horizon"], " min"),
         "",
         *_table("variable", {**facts["by_variable"], "mean": facts["mean"]}, ""),
         "",
-        "Made by:",
+        "Made with:",
         "",
         f"    {command}",
         f"    python -m host_tools export {facts['name']}",
@@ -60,6 +61,6 @@ def _table(first: str, rows: dict[str, dict[str, float]], unit: str) -> list[str
 
 
 def checksum_on(text: str) -> str | None:
-    """The sha256 that a card states."""
+    """The sha256 that a card gives, or None."""
     found = _SHA256.search(text)
     return found and found[1]

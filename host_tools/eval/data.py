@@ -1,15 +1,14 @@
 """Measured electricity as the six variables, minute by minute.
 
 Two kinds of files are read, both .csv or .csv.gz:
-- of a cluster: `timestamp_local` and the variables themselves; where two records of a quarter of an hour
-  were counted at once, `produced` is repaired (column produced_clean_w) unless asked for raw;
-- of a node: `timestamp, device, kind, power_w` with kind load, pv or battery (> 0 charging). A node on
-  its own: requested = loads + charging, produced = pv + discharging, supplied = consumed = the lesser of
-  both, missing and available = what is left. What lacks a
-  device is unknown.
+- data of a cluster: `timestamp_local` and the six variables. Some quarters of an hour of production were
+  recorded twice in a minute; they are repaired (column produced_clean_w) unless `raw` is set;
+- data of a node: `timestamp, device, kind, power_w` with kind load, pv or battery (> 0 charging). The node
+  stands alone: requested = loads + charging, produced = pv + discharging, supplied = consumed = the smaller
+  of both, missing and available are the rest. If a device is missing, the minute is unknown.
 
-Data of a coarser step are held over their interval; only from its last minute is anything foretold, when
-its mean can be known.
+Data with a longer step are held over their interval. Predictions start only from the last minute of an
+interval, when its mean can be known.
 """
 
 import csv
@@ -30,21 +29,21 @@ from edge.terms import DAY_MIN, VARIABLES
 _CLUSTER = ("requested_w", "produced_w", "consumed_w", "provided_w", "missing_w", "available_w")
 _NODE = ("timestamp", "device", "kind", "power_w")
 _KINDS = ("load", "pv", "battery")
-# sets whose clock is UTC; all others write the local clock
+# time zones of the data sets that are in UTC; all others are in local time
 ZONES = {"combed_1min": "Asia/Kolkata", "ucsd_15min": "America/Los_Angeles"}
-LAB_MAX_POWER_W = 30_000.0  # of the living lab
-_TOP_SHARE = 0.999  # of the minutes lie below the greatest power of a node
+LAB_MAX_POWER_W = 30_000.0  # of the living lab of the thesis
+_TOP_SHARE = 0.999  # share of the minutes below the maximum power of a node
 
 
 class DataError(ValueError):
-    """A file that cannot be read, or holds something else."""
+    """A file that cannot be read, or that has other contents."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What was measured at a node or in a cluster; powers in W, one line a minute, NaN where unknown."""
+    """Measurements of a node or a cluster: powers in W, one line a minute, NaN where unknown."""
 
-    data: str  # set or file
+    data: str  # name of the data set or file
     node: str
     scope: str  # node or cluster
     first_minute: int
@@ -53,16 +52,16 @@ class Record:
 
     @property
     def minutes(self) -> NDArray[np.int64]:
-        """Of the lines, in the local clock."""
+        """The minute of each line, in local time."""
         return self.first_minute + np.arange(len(self.powers_w), dtype=np.int64)
 
     @property
     def days(self) -> float:
-        """How long it is."""
+        """The length in days."""
         return len(self.powers_w) / DAY_MIN
 
     def max_power_w(self, lines: int) -> float:
-        """The greatest power of the states: that of the living lab, or what the first lines tell."""
+        """The maximum power of the states: that of the living lab, or a quantile of the first lines."""
         if self.scope == "cluster":
             return LAB_MAX_POWER_W
         greatest = np.nanmax(self.powers_w[:lines, :2], axis=1, initial=0.0)
@@ -70,9 +69,9 @@ class Record:
 
 
 def records(path: Path, raw: bool = False, nodes: list[str] | None = None) -> Iterator[Record]:
-    """All that a file or a folder holds, in order of names; files of another kind are left out of a folder.
+    """All records of a file or a folder, in order of names; a folder may have files of other kinds.
 
-    Raises DataError for a file that is wrong, and if there is none.
+    Raises DataError for an invalid file, and if there is none.
     """
     if not path.exists():
         raise DataError(f"{path}: does not exist")
@@ -81,17 +80,17 @@ def records(path: Path, raw: bool = False, nodes: list[str] | None = None) -> It
     for file in files:
         kind = _kind(file)
         if kind is None and path.is_file():
-            raise DataError(f"{file}: neither a cluster's nor a node's data")
+            raise DataError(f"{file}: the columns are neither those of a cluster nor those of a node")
         if kind is None or (nodes and node_name(file) not in nodes):
             continue
         count += 1
         yield _cluster(file, raw) if kind == "cluster" else _node(file)
     if not count:
-        raise DataError(f"{path}: no data{' of ' + ', '.join(nodes) if nodes else ''}")
+        raise DataError(f"{path}: no data{' of ' + ', '.join(nodes) if nodes else ''} found")
 
 
 def node_name(file: Path) -> str:
-    """A file's name without what it ends with."""
+    """The name of a file without its extensions."""
     return file.name.split(".")[0]
 
 
@@ -108,7 +107,7 @@ def _kind(file: Path) -> str | None:
 
 
 def _minute_of(text: str, zone: ZoneInfo | None = None) -> int:
-    """Minutes of the local clock; `text` in UTC if there is a zone."""
+    """The minute in local time; with a zone, `text` is in UTC."""
     at = datetime.strptime(text[:16], "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
     if zone:
         at = at.astimezone(zone).replace(tzinfo=UTC)
@@ -130,7 +129,7 @@ def _cluster(file: Path, raw: bool) -> Record:
 
 
 def _capped(powers_w: Array) -> Array:
-    """What was supplied out of the doubled part of the production was never there."""
+    """Limit consumption and supply to the repaired production."""
     requested_w, produced_w, consumed_w = powers_w.T[:3]
     supplied_w = np.minimum(consumed_w, produced_w)
     missing_w, available_w = requested_w - supplied_w, produced_w - supplied_w
@@ -148,7 +147,7 @@ def _node(file: Path) -> Record:
         for number, row in enumerate(rows, 2):
             try:
                 if row[2] not in _KINDS:
-                    raise ValueError(f"kind {row[2]!r}: not one of {', '.join(_KINDS)}")
+                    raise ValueError(f"kind {row[2]!r} is not one of {', '.join(_KINDS)}")
                 at, power_w = minutes.setdefault(row[0], len(minutes)), float(row[3])
             except (IndexError, ValueError) as error:
                 raise DataError(f"{file}:{number}: {error}") from error
@@ -164,7 +163,7 @@ def _node(file: Path) -> Record:
 
 
 def six(requested_w: Array, produced_w: Array) -> Array:
-    """The six variables of a node on its own."""
+    """The six variables of a node that stands alone."""
     supplied_w = np.minimum(requested_w, produced_w)
     columns = {
         "requested": requested_w,
@@ -179,7 +178,7 @@ def six(requested_w: Array, produced_w: Array) -> Array:
 
 def _record(file: Path, scope: str, minutes: list[int], lines: Array) -> Record:
     if not len(lines):
-        raise DataError(f"{file}: no lines")
+        raise DataError(f"{file}: the file has no lines of data")
     order = np.argsort(np.array(minutes), kind="stable")
     at, lines = np.array(minutes)[order], lines[order]
     gaps = np.diff(at)

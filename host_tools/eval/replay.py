@@ -1,8 +1,8 @@
-"""Replays measured minutes in order through the learning of a node, and keeps what it foretold.
+"""Replays measured minutes in order through the learning code of a node, and keeps the predictions.
 
-A learner is given the past, is trained on it, and then goes through the minutes that are judged as a node
-would: each minute is observed, a prediction is made, and every 20 minutes a training follows. Nothing it
-learns from lies after the minute it foretells from.
+A learner is given the history, is trained on it, and then goes through the scored minutes as a node does: it
+observes each minute, predicts, and trains every 20 minutes. It never learns from minutes after the one that
+it predicts from.
 """
 
 import random
@@ -14,57 +14,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.learn.learner import Learner, LearnerSettings
-from edge.learn.scores import Majority
+from edge.learn.model import finish
+from edge.learn.scores import MostFrequentStates
 from edge.learn.states import StateScale
 from edge.learn.terms import HORIZONS_MIN, STATES, Array, States
 from edge.terms import DAY_MIN, VARIABLES
 
 from .data import DataError, Record
 
-LEAST_PAST_DAYS = 1.0
-_QUIET_MIN = 20  # between two words about progress
+MIN_HISTORY_DAYS = 1.0
+_PROGRESS_EVERY_MIN = 20
 
-Told = Callable[[int], None]  # how many minutes are done
+Progress = Callable[[int], None]  # is told how many minutes are done
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is foretold: the origins, and the states now and to come; -1 unknown, or after the end."""
+    """What is to be predicted: origins, present and actual states; -1 if unknown or after the end."""
 
     record: Record
     scale: StateScale
-    start: int  # line of the first origin: what lies before it is the past
+    start: int  # line of the first origin; the lines before it are the history
     origins: NDArray[np.int64]  # lines
     now: States  # (n, 6)
-    came: States  # (n, 6, 4)
-    majority: States  # (n, 6) most frequent of the past of each origin
+    actual: States  # (n, 6, 4)
+    most_frequent: States  # (n, 6) up to each origin
 
     @property
     def minutes(self) -> NDArray[np.int64]:
-        """Of the origins."""
+        """The minutes of the origins."""
         return self.record.minutes[self.origins]
 
 
 def task_of(record: Record, start: int, end: int, scale: StateScale) -> Task:
-    """Origins from line `start` on with targets before line `end`. Raises DataError if the past is short."""
-    if start < LEAST_PAST_DAYS * DAY_MIN or end <= start:
-        raise DataError(f"{record.data} {record.node}: {record.days:.1f} days are too few to learn and judge")
+    """Origins from line `start` on, targets before line `end`. Raises DataError for a short history."""
+    if start < MIN_HISTORY_DAYS * DAY_MIN or end <= start:
+        raise DataError(f"{record.data} {record.node}: {record.days:.1f} days are too few to train and score")
     states = scale.of(record.powers_w)
     held = record.step_min - 1
     origins = np.arange(start, end, dtype=np.int64)
     origins = origins[origins % record.step_min == held]
-    came = np.full((len(origins), len(VARIABLES), len(HORIZONS_MIN)), -1, np.int8)
+    actual = np.full((len(origins), len(VARIABLES), len(HORIZONS_MIN)), -1, np.int8)
     for number, horizon_min in enumerate(HORIZONS_MIN):
         there = origins + horizon_min < end
-        came[there, :, number] = states[origins[there] + horizon_min]
-    majority = Majority().seen(states)[origins]
-    return Task(record, scale, start, origins, states[origins], came, majority)
+        actual[there, :, number] = states[origins[there] + horizon_min]
+    most_frequent = MostFrequentStates().update(states)[origins]
+    return Task(record, scale, start, origins, states[origins], actual, most_frequent)
 
 
-def learned(
+def trained(
     task: Task, model: str, options: Mapping[str, Any], seed: int, train_every_min: int = 20
 ) -> Learner:
-    """A learner that was given the past and trained on it. Raises ValueError for a wrong model or option."""
+    """A learner that was trained on the history. Raises ValueError for an invalid model or option."""
     record = task.record
     settings = LearnerSettings(
         task.scale, model, memory_min=len(record.powers_w), train_every_min=train_every_min, options=options
@@ -72,28 +73,23 @@ def learned(
     learner = Learner(settings, random.Random(seed))
     for line in range(task.start):
         learner.observe(record.first_minute + line, record.powers_w[line])
-    _train(learner)
+    finish(learner.training())
     return learner
 
 
-def replay(task: Task, learner: Learner, told: Told, training: bool = True) -> Array:
-    """Probabilities (n, 6, 4, 7) of the origins of a task, by a learner that knows its past."""
+def replay(task: Task, learner: Learner, progress: Progress, training: bool = True) -> Array:
+    """Probabilities (n, 6, 4, 7) for the origins of a task, by a learner that was trained on its history."""
     record = task.record
-    foretold = np.full((len(task.origins), *task.came.shape[1:], STATES), 1.0 / STATES, np.float32)
+    predicted = np.full((len(task.origins), *task.actual.shape[1:], STATES), 1.0 / STATES, np.float32)
     place = {int(line): at for at, line in enumerate(task.origins)}
     for line in range(task.start, int(task.origins[-1]) + 1):
         learner.observe(record.first_minute + line, record.powers_w[line])
         if training and learner.training_due:
-            _train(learner)
+            finish(learner.training())
         if line in place:
             probabilities = learner.predict()
             if probabilities is not None:
-                foretold[place[line]] = probabilities
-        if line % _QUIET_MIN == 0:
-            told(line - task.start)
-    return foretold
-
-
-def _train(learner: Learner) -> None:
-    for _ in learner.training():
-        pass
+                predicted[place[line]] = probabilities
+        if line % _PROGRESS_EVERY_MIN == 0:
+            progress(line - task.start)
+    return predicted

@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: tables, scores.json, intervals.json, statistics.json."""
+"""The output of an evaluation: tables, scores.json, intervals.json, statistics.json."""
 
 import json
 from pathlib import Path
@@ -10,14 +10,14 @@ from rich.table import Table
 from edge.learn.terms import HORIZONS_MIN
 from edge.terms import VARIABLES
 
-from .judge import Interval, Verdict, cells
+from .result import Interval, Result, cells
 
-WIDTH = 120  # letters of a table
+WIDTH = 120  # characters in a line of a table
 _ALL = slice(None)
 
 
-def table(verdicts: list[Verdict], title: str, seed: int) -> Table:
-    """Of one task: a row a variable and model, a column a horizon, everywhere beside persistence."""
+def table(results: list[Result], title: str, seed: int) -> Table:
+    """The table of one task: a row for each variable and model, a column for each horizon; baselines."""
     shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     shown.add_column("variable", no_wrap=True)
     shown.add_column("model", no_wrap=True)
@@ -27,17 +27,17 @@ def table(verdicts: list[Verdict], title: str, seed: int) -> Table:
         shown.add_column(name, justify="right", no_wrap=True)
     rows = [(name, at) for at, name in enumerate(VARIABLES)] + [("mean", _ALL)]
     for name, which in rows:
-        first = verdicts[0]
-        for rival, key in (
+        first = results[0]
+        for baseline, key in (
             ("(persistence)", "persistence_accuracy"),
             ("(most frequent)", "majority_accuracy"),
         ):
             each = [first.means(which, number)[key] for number in range(len(HORIZONS_MIN))]
             shown.add_row(
-                name, rival, *map(_percent, each), _percent(first.means(which, _ALL)[key]), style="dim"
+                name, baseline, *map(_percent, each), _percent(first.means(which, _ALL)[key]), style="dim"
             )
             name = ""
-        for one in verdicts:
+        for one in results:
             each = [one.means(which, number)["accuracy"] for number in range(len(HORIZONS_MIN))]
             whole, limits = one.means(which, _ALL), one.intervals(which, _ALL, seed)
             shown.add_row(
@@ -55,10 +55,10 @@ def table(verdicts: list[Verdict], title: str, seed: int) -> Table:
     return shown
 
 
-def lines(verdicts: list[Verdict]) -> list[dict[str, Any]]:
-    """What stands in scores.json: one line a variable, horizon and model; None where nothing was foretold."""
+def lines(results: list[Result]) -> list[dict[str, Any]]:
+    """The lines of scores.json, by variable, horizon and model; None where there are no predictions."""
     found = []
-    for one in verdicts:
+    for one in results:
         record = one.task.record
         for variable, horizon_min, at, number in cells():
             n = one.count(at, number)
@@ -78,10 +78,10 @@ def lines(verdicts: list[Verdict]) -> list[dict[str, Any]]:
     return found
 
 
-def intervals(verdicts: list[Verdict], seed: int) -> list[dict[str, Any]]:
-    """What stands in intervals.json: 95 % by blocks of a day of accuracy, lead over persistence, log loss."""
+def intervals(results: list[Result], seed: int) -> list[dict[str, Any]]:
+    """The lines of intervals.json: 95 % of accuracy, lead over persistence, log loss, by blocks of a day."""
     found = []
-    for one in verdicts:
+    for one in results:
         record = one.task.record
         places: list[tuple[str, int | str, int | slice, int | slice]] = [*cells()]
         places += [("mean", horizon_min, _ALL, at) for at, horizon_min in enumerate(HORIZONS_MIN)]
@@ -104,8 +104,8 @@ def intervals(verdicts: list[Verdict], seed: int) -> list[dict[str, Any]]:
     return found
 
 
-def write(verdicts: list[Verdict], out: Path, seed: int) -> None:
-    """All files but the plots."""
+def write(results: list[Result], out: Path, seed: int) -> None:
+    """Write all files except the plots."""
     out.mkdir(parents=True, exist_ok=True)
     statistics = [
         {
@@ -115,9 +115,9 @@ def write(verdicts: list[Verdict], out: Path, seed: int) -> None:
             "model": one.model,
             "by_variable_and_horizon": one.report(),
         }
-        for one in verdicts
+        for one in results
     ]
-    files = {"scores": lines(verdicts), "intervals": intervals(verdicts, seed), "statistics": statistics}
+    files = {"scores": lines(results), "intervals": intervals(results, seed), "statistics": statistics}
     for name, content in files.items():
         (out / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
 

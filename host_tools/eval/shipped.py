@@ -1,11 +1,11 @@
 """`train` and `export`: the .tflite files that are shipped, each with a card.
 
-    python -m host_tools train NAME --data FILE   learns, judges on days it has not seen, keeps both in build/
+    python -m host_tools train NAME --data FILE   trains, scores later days, writes both to build/train
     python -m host_tools export NAME              writes models/NAME.tflite and its card models/NAME.md
-    python -m host_tools export --check           proves all files in models/ against their cards
+    python -m host_tools export --check           checks all files in models/ against their cards
 
-The data stay where they are: a file holds weights only. Exit codes: 0 well, 1 a file does not fit its
-card, 2 wrong usage or data.
+A file contains only weights, never data. Exit codes: 0 success, 1 a file does not fit its card, 2 wrong usage
+or invalid data.
 """
 
 import argparse
@@ -18,17 +18,17 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from edge.learn.lstm.interpreter import interpreter
+from edge.learn.lstm import interpreter
 from edge.learn.terms import HORIZONS_MIN
-from edge.terms import VARIABLES
+from edge.terms import DAY_MIN, VARIABLES
 from host_tools.sim.command import bar
 
 from . import report
 from .card import card, checksum_on
 from .command import models_of, task_from, title_of
 from .data import DataError, records
-from .judge import verdict
-from .replay import learned, replay
+from .replay import replay, trained
+from .result import scored
 
 _BUILD, _MODELS = Path("build/train"), Path("models")
 _NETWORKS = ("lstm", "lstm_thesis")
@@ -39,52 +39,64 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """The command lines of `train` and `export`."""
     parser = commands.add_parser("train", help="train a model on measured data, to be shipped")
     add = parser.add_argument
-    add("name", help="of the file that will be shipped")
+    add("name", help="name of the model file")
     add("--data", type=Path, required=True, metavar="FILE", help="measured data, as for eval")
-    add("--model", choices=_NETWORKS, default="lstm", help="(default lstm)")
-    add("--set", action="append", default=[], metavar="MODEL.KEY=VALUE", help="an option of the model")
+    add("--model", choices=_NETWORKS, default="lstm", help="model to train (default lstm)")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="MODEL.KEY=VALUE",
+        help="set an option of the model; may be repeated",
+    )
     add(
         "--test-days",
         type=float,
         default=7.0,
         metavar="DAYS",
-        help="the last days are not learned but judged (default 7)",
+        help="days at the end that are scored and not trained on (default 7)",
     )
-    add("--raw", action="store_true", help="a cluster's production as recorded, not repaired")
-    add("--max-power", type=float, metavar="W", help="greatest power of the states (default as for eval)")
-    add("--seed", type=int, default=1, help="of all randomness (default 1)")
-    add("--out", type=Path, default=_BUILD, help=f"folder (default {_BUILD})")
+    add("--raw", action="store_true", help="use the production of a cluster as recorded, not repaired")
+    add("--max-power", type=float, metavar="W", help="maximum power of the states (default as for eval)")
+    add("--seed", type=int, default=1, help="seed of the random generators (default 1)")
+    add("--out", type=Path, default=_BUILD, help=f"output folder (default {_BUILD})")
     parser.set_defaults(command=train, window=None, leave_days=0.0, states="power")
-    parser = commands.add_parser("export", help="write trained models into models/, or check what is there")
+    parser = commands.add_parser("export", help="write trained models to models/, or check the files there")
     add = parser.add_argument
-    add("names", nargs="*", metavar="NAME", help="what was trained")
-    add("--check", action="store_true", help="prove the files of the folder against their cards")
-    add("--from", type=Path, default=_BUILD, dest="source", help=f"where train left it (default {_BUILD})")
-    add("--out", type=Path, default=_MODELS, help=f"folder (default {_MODELS})")
+    add("names", nargs="*", metavar="NAME", help="name of a trained model")
+    add("--check", action="store_true", help="check the files of the folder against their cards")
+    add(
+        "--from",
+        type=Path,
+        default=_BUILD,
+        dest="source",
+        help=f"folder with the trained model (default {_BUILD})",
+    )
+    add("--out", type=Path, default=_MODELS, help=f"folder of the model files (default {_MODELS})")
     parser.set_defaults(command=export)
 
 
 def train(options: argparse.Namespace) -> int:
-    """Learn, judge, keep; returns the exit code."""
+    """Train a model, score it and write both; returns the exit code."""
     console = Console(width=report.WIDTH)
     try:
         given = models_of(options.model, options.set)[options.model]
         record = next(records(options.data, options.raw))
         task = task_from(record, options)
         if task is None:
-            raise DataError(f"{options.data}: too short to learn from and to judge")
+            raise DataError(f"{options.data}: the data are too short to train on and to score")
         with bar(console) as progress:
             place = progress.add_task(f"{options.name}, training", total=None)
-            learner = learned(task, options.model, given, options.seed)
+            learner = trained(task, options.model, given, options.seed)
             content = learner.model.file  # type: ignore[attr-defined]  # only networks are shipped
-            progress.update(place, description="judging", total=task.origins[-1] - task.start)
-            foretold = replay(
+            progress.update(place, description="scoring", total=task.origins[-1] - task.start)
+            predicted = replay(
                 task, learner, lambda done: progress.update(place, completed=done), training=False
             )
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    found = verdict(task, options.model, foretold)
+    found = scored(task, options.model, predicted)
     console.print(report.table([found], title_of(task, options), options.seed))
     facts: dict[str, Any] = {
         "name": options.name,
@@ -95,7 +107,7 @@ def train(options: argparse.Namespace) -> int:
         "node": record.node,
         "scope": record.scope,
         "raw": options.raw,
-        "learned_days": round(task.start / 1440, 1),
+        "learned_days": round(task.start / DAY_MIN, 1),
         "judged_days": options.test_days,
         "max_power_w": float(round(task.scale.limits_w[0, -1], 3)),
         "int8": True,
@@ -111,9 +123,9 @@ def train(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Ship, or check; returns the exit code."""
+    """Write or check models; returns the exit code."""
     if options.check == bool(options.names):
-        print("export: either NAME ... or --check", file=sys.stderr)
+        print("export: give either names or --check", file=sys.stderr)
         return 2
     if options.check:
         return check(options.out)
@@ -133,30 +145,30 @@ def export(options: argparse.Namespace) -> int:
 
 
 def measures(content: bytes) -> dict[str, Any]:
-    """What an interpreter says of a file: sizes, and that it runs. Raises ValueError for what does not."""
+    """The sizes of a file, from an interpreter that runs it. Raises ValueError for an invalid file."""
     built = interpreter(content)
     taken, given = built.get_input_details()[0], built.get_output_details()[0]
     built.set_tensor(taken["index"], np.zeros(taken["shape"], np.float32))
     built.invoke()
     if not np.isfinite(built.get_tensor(given["index"])).all():
-        raise ValueError("gives numbers that are not finite")
+        raise ValueError("the outputs are not finite")
     return {"input": taken["shape"].tolist(), "output": given["shape"].tolist(), "inputs": taken["name"]}
 
 
 def check(folder: Path) -> int:
-    """Every .tflite has a card with its checksum and runs, and every card its file."""
+    """Check that every .tflite file runs and has a card with its checksum, and every card a file."""
     files, cards = ({path.stem: path for path in folder.glob(f"*.{ending}")} for ending in ("tflite", "md"))
     cards.pop("README", None)
     wrong = 0
     for name in sorted(files.keys() | cards.keys()):
         try:
             if name not in files or name not in cards:
-                raise ValueError("lacks its card" if name in files else "lacks its file")
+                raise ValueError("the card is missing" if name in files else "the file is missing")
             content = files[name].read_bytes()
             if checksum_on(cards[name].read_text(encoding="ascii")) != hashlib.sha256(content).hexdigest():
-                raise ValueError("is not the file its card speaks of")
+                raise ValueError("the checksum on the card does not match the file")
             measures(content)
-            print(f"{name}: well, {len(content):,} bytes")
+            print(f"{name}: OK, {len(content):,} bytes")
         except ValueError as error:
             print(f"{folder / name}: {error}", file=sys.stderr)
             wrong = 1

@@ -1,1 +1,1 @@
-"""Being here, it lets the tests of the inner rooms import `days`."""
+"""This file lets the tests of the inner rooms import `days`."""

@@ -1,4 +1,4 @@
-"""Days for tests: measured ones where they lie beside the project, made-up ones elsewhere."""
+"""Days for tests: measured ones if the data are installed beside the project, generated ones if not."""
 
 import csv
 import gzip
@@ -17,7 +17,7 @@ MAX_POWER_W = 30_000.0
 
 
 def made_up(days, seed=1):
-    """A load with a rhythm of a quarter and of a day, sun, and noise: learnable, not certain."""
+    """A load with a pattern by day and quarter of an hour, sunshine, and noise: it can be learnt in part."""
     rng, series, drift = random.Random(seed), Series(days * 1440), 0.0
     for minute in range(20_000 * 1440, (20_000 + days) * 1440):
         hour = minute % 1440 / 60
@@ -32,7 +32,7 @@ def made_up(days, seed=1):
 
 
 def living_lab(days):
-    """The last days of the thesis' living lab, or made-up ones."""
+    """The last days of the living lab of the thesis, or generated ones."""
     if not MEASURED.exists():
         return made_up(days)
     series = Series(days * 1440)

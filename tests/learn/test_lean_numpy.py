@@ -1,4 +1,4 @@
-"""What is left out of numpy at first is there when it is wanted."""
+"""The parts of numpy that are not loaded at first are loaded when they are used."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ print(Polynomial([1, 2])(3))
 """
 
 
-def test_parts_are_loaded_when_they_are_touched():
+def test_parts_are_loaded_when_they_are_used():
     done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["[]", "1 3 4.0", "7.0"]

@@ -1,4 +1,4 @@
-"""A scope of learning from outside, with the models that need no training."""
+"""The learner, with the models that need no training."""
 
 import random
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edge.learn.learner import Learner, LearnerSettings
+from edge.learn.model import finish
 from edge.learn.registry import create
 from edge.learn.series import Series
 from edge.learn.states import StateScale
@@ -18,15 +19,7 @@ def learner(model="persistence", **settings):
     return Learner(LearnerSettings(SCALE, model, 500, **settings), random.Random(1))
 
 
-def finish(training):
-    try:
-        while True:
-            next(training)
-    except StopIteration as stop:
-        return stop.value
-
-
-def test_persistence_says_the_last_known_state():
+def test_persistence_predicts_the_last_known_state():
     one = learner()
     assert one.predict() is None
     one.observe(10, POWERS)
@@ -37,14 +30,14 @@ def test_persistence_says_the_last_known_state():
     assert (prediction.sum(-1) == 1).all()
 
 
-def test_majority_says_the_most_frequent_state():
+def test_majority_predicts_the_shares_of_the_states():
     one = learner("majority")
     for minute, power_w in enumerate([100, 100, 900]):
         one.observe(minute, np.full(6, power_w, np.float32))
     assert one.predict()[0, 0] == pytest.approx([0, 2 / 3, 0, 0, 0, 1 / 3, 0])
 
 
-def test_what_was_saved_is_not_learnt_twice():
+def test_minutes_learnt_before_a_save_are_not_learnt_twice():
     first, second, history = learner("majority"), learner("majority"), Series(500)
     for minute in range(100):
         powers = np.full(6, minute * 10.0, np.float32)
@@ -65,7 +58,7 @@ def test_a_past_minute_changes_nothing():
     assert one.save() == before
 
 
-def test_training_is_due_when_enough_minutes_came():
+def test_training_is_due_after_enough_minutes():
     one = learner(train_every_min=20, first_training_min=30)
     due = []
     for minute in range(80):
@@ -76,7 +69,7 @@ def test_training_is_due_when_enough_minutes_came():
     assert due == [29, 49, 69]
 
 
-def test_a_clock_that_was_ahead_once_does_not_put_training_off():
+def test_a_clock_that_was_ahead_does_not_delay_training():
     one = learner(first_training_min=1)
     one.observe(10_000, POWERS)
     finish(one.training())
@@ -84,7 +77,7 @@ def test_a_clock_that_was_ahead_once_does_not_put_training_off():
     assert one.training_due
 
 
-def test_a_training_left_half_way_stays_due():
+def test_a_training_that_is_not_finished_stays_due():
     one = learner(first_training_min=1)
     one.observe(1, POWERS)
     one.training().close()
@@ -92,7 +85,7 @@ def test_a_training_left_half_way_stays_due():
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"x" + data[1:], lambda data: b""])
-def test_damaged_bytes_are_refused_and_change_nothing(damage):
+def test_damaged_data_are_rejected_and_change_nothing(damage):
     one = learner("majority")
     one.observe(1, POWERS)
     before = one.save()
@@ -101,17 +94,17 @@ def test_damaged_bytes_are_refused_and_change_nothing(damage):
     assert one.save() == before
 
 
-def test_what_another_model_or_scale_learnt_is_refused():
+def test_data_of_another_model_or_scale_are_rejected():
     one = learner("majority")
     one.observe(1, POWERS)
     other = Learner(LearnerSettings(StateScale.of_max_power(1.0), "majority", 500), random.Random(1))
     with pytest.raises(ValueError, match="limits"):
         other.load(one.save())
-    with pytest.raises(ValueError, match="of model majority"):
+    with pytest.raises(ValueError, match="saved by model majority"):
         learner().load(one.save())
 
 
-def test_unknown_names_and_options_are_refused():
+def test_unknown_names_and_options_are_rejected():
     with pytest.raises(ValueError, match="not one of persistence"):
         create("oracle", SCALE, random.Random(1))
     with pytest.raises(ValueError, match="cells"):

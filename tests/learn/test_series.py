@@ -1,4 +1,4 @@
-"""Minutes that are remembered."""
+"""The series of the last minutes."""
 
 import numpy as np
 from hypothesis import given
@@ -57,7 +57,7 @@ def test_lines_from_a_minute_on():
     assert np.isnan(series.at(100, 2)).all()
 
 
-def test_its_memory_is_taken_once():
+def test_its_memory_is_allocated_once():
     series = Series(100)
     size = series.nbytes
     for minute in range(1000):

@@ -1,4 +1,4 @@
-"""Powers to states."""
+"""From powers to states."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_states_of_many_minutes_at_once():
     assert SCALE.of(powers).tolist() == [[0, 1, 2, 3, 5, 6], [-1] * 6]
 
 
-def test_fitted_limits_share_the_minutes_evenly():
+def test_fitted_limits_divide_the_minutes_evenly():
     rng = np.random.default_rng(1)
     powers = rng.lognormal(7, 1, (6000, 6)).astype(np.float32)
     powers[:1000, 0] = 0
@@ -56,7 +56,7 @@ def test_fitted_limits_rise_even_where_nothing_varies():
 @pytest.mark.parametrize(
     "limits", [[[1, 2, 3, 4]] * 6, [[1, 2, 3, 4, 4]] * 6, [[1, 2, 3, 4, float("nan")]] * 6]
 )
-def test_wrong_limits_are_refused(limits):
+def test_invalid_limits_are_rejected(limits):
     with pytest.raises(ValueError, match="limits"):
         StateScale.of_limits(limits)
 

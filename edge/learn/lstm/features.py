@@ -1,14 +1,14 @@
-"""What a network sees of each minute, for each variable: its inputs, one block of columns each.
+"""The inputs of a network for each minute and variable: one block of columns for each kind of input.
 
-    power     the variable in steps of its scale          state     its state, one of seven
+    power     the variable in steps of its scale          state     its state, one of seven columns
     powers    all six variables in steps                  states    all six states
-    time      time of day on a circle                     quarter   minute of the quarter of an hour
-    day       day of the week, one of seven               weather   irradiance now and in an hour, temperature
-    level     the variable, mean of 4 and of 24 hours
-    yesterday, week: the variable a day or a week before each horizon, mean of a quarter of an hour
+    time      sine and cosine of the time of day          quarter   the minute of the quarter of an hour
+    day       the day of the week, one of seven columns   weather   irradiance now and in an hour, temperature
+    level     the variable, its means of 4 and of 24 hours
+    yesterday, week: the variable a day or a week before each horizon, its mean of a quarter of an hour
 
 An unknown power is 0 and has no state. Meters and markets count by quarters of an hour, which shows in
-measured data; so the minute within it is worth a column each.
+measured data, so each minute of the quarter has its own column.
 """
 
 import math
@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...terms import DAY_MIN, VARIABLES
+from ..calendar import QUARTER_MIN, weekday_of
 from ..states import StateScale
-from ..terms import HORIZONS_MIN, QUARTER_MIN, STATES, WEEKDAY_1970, Array
+from ..terms import HORIZONS_MIN, STATES, Array
 from ..weather import Weather
 
 _IRRADIANCE_W_M2 = 500.0
@@ -43,15 +44,15 @@ DEFAULT = "powers state time quarter"
 
 
 class Features:
-    """The inputs of a network."""
+    """Some blocks of inputs, in order. Raises ValueError for unknown or repeated ones."""
 
     def __init__(self, blocks: str, scale: StateScale, weather: Weather | None = None) -> None:
         self.blocks = blocks.split()
         unknown = [block for block in self.blocks if block not in _WIDTHS]
         if unknown or not self.blocks or len(set(self.blocks)) != len(self.blocks):
-            raise ValueError(f"inputs {blocks!r}: each once, of {', '.join(_WIDTHS)}")
+            raise ValueError(f"inputs {blocks!r}: expected names, each once, of {', '.join(_WIDTHS)}")
         if "weather" in self.blocks and weather is None:
-            raise ValueError("inputs: weather without a source of weather")
+            raise ValueError("inputs: weather needs a source of weather")
         self.scale, self._weather = scale, weather
         self.size = sum(_WIDTHS[block] for block in self.blocks)
         leads = {"level": DAY_MIN, **{block: before + QUARTER_MIN for block, before in _BEFORE_MIN.items()}}
@@ -60,7 +61,7 @@ class Features:
     def fill(self, out: Array, variables: NDArray[np.intp], first_minute: int, lines_w: Array) -> None:
         """Write the inputs of n lines from a minute on into `out` (variables, n, size).
 
-        `lines_w` (lead_min + n, 6) are those lines and the ones that led to them.
+        `lines_w` (lead_min + n, 6) are those lines and the ones before them.
         """
         out[:] = 0.0
         powers_w = lines_w[self.lead_min :]
@@ -88,13 +89,13 @@ class Features:
             elif block == "quarter":
                 _mark(columns, minutes[None] % QUARTER_MIN)
             elif block == "day":
-                _mark(columns, (minutes[None] // DAY_MIN + WEEKDAY_1970) % 7)
+                _mark(columns, weekday_of(minutes[None]))
             elif block == "level":
                 self._levels(columns, variables, lines_w)
             elif block in _BEFORE_MIN:
                 self._before(columns, variables, lines_w, _BEFORE_MIN[block])
             elif self._weather is not None:
-                columns[:] = self._seen(minutes, self._weather)
+                columns[:] = self._forecast(minutes, self._weather)
 
     def _levels(self, columns: Array, variables: NDArray[np.intp], lines_w: Array) -> None:
         count = columns.shape[1]
@@ -104,13 +105,15 @@ class Features:
 
     def _before(self, columns: Array, variables: NDArray[np.intp], lines_w: Array, before: int) -> None:
         count, reach = columns.shape[1], QUARTER_MIN // 2
-        first = self.lead_min - before - reach  # of the line `before` the first, and half a quarter more
+        first = (
+            self.lead_min - before - reach
+        )  # half a quarter before the line that is `before` minutes older than the first
         for column, horizon in enumerate(HORIZONS_MIN):
             part = lines_w[first + horizon :][: count + 2 * reach]
             columns[:, :, column] = self._means(part, 2 * reach + 1).T[variables]
 
     def _means(self, lines_w: Array, span: int) -> Array:
-        """Means in steps (n, 6) over each `span` lines of n + span - 1; 0 where all are unknown."""
+        """Means in steps (n, 6) of each `span` consecutive lines of n + span - 1; 0 where unknown."""
         steps = self.scale.position(lines_w).astype(np.float64)
         known = ~np.isnan(steps)
         sums, counts = (
@@ -121,7 +124,7 @@ class Features:
         return found
 
     @staticmethod
-    def _seen(minutes: NDArray[np.int64], weather: Weather) -> Array:
+    def _forecast(minutes: NDArray[np.int64], weather: Weather) -> Array:
         now, later = weather.at(minutes), weather.at(minutes + HORIZONS_MIN[-1])
         known = ~np.isnan(now).any(-1)
         columns = np.stack((now[:, 0], later[:, 0], now[:, 1], known), -1)
@@ -131,6 +134,6 @@ class Features:
 
 
 def _mark(columns: Array, which: NDArray[np.integer[Any]]) -> None:
-    """Set one column of each line to 1; none where `which` is negative."""
+    """Set one column of each line to 1, or none where `which` is negative."""
     known = which[..., None] == np.arange(columns.shape[-1])
     columns[:] = known

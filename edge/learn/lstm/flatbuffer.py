@@ -1,7 +1,7 @@
-"""Just enough of the FlatBuffers format to write a table of tables, front to back.
+"""Writes a table of tables in the FlatBuffers format, front to back.
 
-Offsets point forward, so a table is written with empty offsets, its children after it, and the offsets
-are filled in then. A value is a pair of kind and content; a table is a dict of its fields by number.
+Offsets point forward: a table is written with empty offsets, its children follow it, and then the offsets
+are filled in. A value is a pair of kind and content; a table is a dict of its fields by number.
 """
 
 import struct
@@ -10,13 +10,13 @@ from typing import Any, TypeAlias
 Field: TypeAlias = tuple[str, Any]
 Table: TypeAlias = dict[int, Field]
 _SCALARS = {"bool": "<?", "byte": "<b", "ubyte": "<B", "int": "<i", "uint": "<I", "float": "<f"}
-_WIDTHS = {"bool": 1, "byte": 1, "ubyte": 1}  # all others take four bytes in their table
+_WIDTHS = {"bool": 1, "byte": 1, "ubyte": 1}  # in bytes; all others take four
 _VECTORS = {"ints": ("i", 4), "longs": ("q", 8), "floats": ("f", 4)}
-_ALIGNMENT = 16  # of raw bytes: weights are read where they lie
+_ALIGNMENT = 16  # of raw bytes, so that weights can be read in place
 
 
-def written(root: Table, identifier: bytes) -> bytes:
-    """The file: offset of the root, four letters, then all tables."""
+def serialise(root: Table, identifier: bytes) -> bytes:
+    """The file: offset of the root, identifier of four letters, then all tables."""
     writer = _Writer()
     writer.data += struct.pack("<I", 0) + identifier
     struct.pack_into("<I", writer.data, 0, writer.table(root))
@@ -28,11 +28,11 @@ class _Writer:
         self.data = bytearray()
 
     def _align(self, size: int, ahead: int = 0) -> None:
-        """Fill up so that what comes after `ahead` more bytes is aligned."""
+        """Pad with zeros, so that what follows `ahead` more bytes is aligned."""
         self.data += bytes(-(len(self.data) + ahead) % size)
 
     def table(self, fields: Table) -> int:
-        """Write a table and all below it; where it begins."""
+        """Write a table and all below it; the position where it begins."""
         places, end = {}, 4
         for width in (4, 1):
             for number, (kind, _) in fields.items():

@@ -1,8 +1,8 @@
-"""What networks for states and those for powers have in common: weights, running state, training.
+"""The base of both LSTM models: weights, the state of the running networks, training.
 
-The master weights are float and are trained in numpy; after a training they are written as int8 into a
-.tflite file, which takes the place of the one in the interpreter. Each minute is one step of the running
-networks, which remember; they start anew with the last hour after a gap or a change of weights.
+The master weights are float and are trained in numpy. After a training they are written as int8 into a
+.tflite file, which replaces the one in the interpreter. Each minute is one step of the running networks,
+which keep their state; after a gap or a change of weights they start again with the last hour.
 """
 
 import random
@@ -14,25 +14,25 @@ import numpy as np
 
 from ...terms import VARIABLES
 from ..checkpoint import checked, pack, unpack
-from ..model import Training
+from ..model import Training, finish
 from ..series import Series
 from ..terms import Array
 from .features import Features
-from .goals import Goal
-from .interpreter import interpreter
-from .network import Real, Shape
-from .runners import RUNNERS, Runner, finished
+from .objectives import Objective
+from .runners import RUNNERS, Runner
+from .runtime import interpreter
 from .shipped import read_model
+from .stack import Real, Shape
 from .tflite_file import model_file, read_weights
 from .training import Trainer, TrainingOptions
 
-WINDOW_MIN = 60  # that the networks are fed with when they start
-_FEED_MIN = 10  # of it between two yields
+_WINDOW_MIN = 60  # minutes that the networks are fed with when they start
+_FEED_MIN = 10  # minutes between two yields
 _TRAINING = {option.name for option in fields(TrainingOptions)}
 
 
 class Networks:
-    """A stack of networks, one for each variable, or several."""
+    """A stack of networks: one for each variable, or several."""
 
     name = ""
 
@@ -40,7 +40,7 @@ class Networks:
         self,
         shape: Shape,
         inputs: Features,
-        goal: Goal,
+        objective: Objective,
         rng: random.Random,
         models: int = len(VARIABLES),
         runner: str = "tflite",
@@ -53,11 +53,11 @@ class Networks:
                 f"{self.name}: unknown option {', '.join(sorted(unknown)) or f'runner={runner}'}"
             )
         self._shape, self._inputs, self._kind = shape, inputs, RUNNERS[runner]
-        self._trainer = Trainer(shape, inputs, goal, TrainingOptions(**training), rng)
-        self._weights: Real = shape.drawn(models, rng)
-        self._recent = Series(WINDOW_MIN + inputs.lead_min)
-        self._running: _Running | None = None  # while untrained
-        self._run(self._weights)  # a node without a runtime shall say so when it starts
+        self._trainer = Trainer(shape, inputs, objective, TrainingOptions(**training), rng)
+        self._weights: Real = shape.random_weights(models, rng)
+        self._recent = Series(_WINDOW_MIN + inputs.lead_min)
+        self._running: _Running | None = None  # None while untrained
+        self._run(self._weights)  # fail at the start if there is no runtime
         if start:
             self._weights = read_weights(interpreter(read_model(start)), shape, models)
             self._running = self._run(self._weights)
@@ -68,15 +68,15 @@ class Networks:
 
     @property
     def trained(self) -> bool:
-        """Whether there is anything to foretell with."""
+        """Whether the networks are trained."""
         return self._running is not None
 
     def _run(self, weights: Real) -> "_Running":
-        """Networks at rest. Raises NoRuntime."""
-        return _Running(finished(self._kind(self._shape, weights)), self._inputs, len(weights))
+        """Networks in a state of zero. Raises NoRuntime."""
+        return _Running(finish(self._kind(self._shape, weights)), self._inputs, len(weights))
 
     def _current(self) -> "tuple[Runner, Array] | None":
-        """The networks after the newest minute, and their outputs; None while there is nothing to go on."""
+        """The networks after the newest minute, and their outputs; None while untrained or without data."""
         running = self._running
         if running is None:
             return None
@@ -97,8 +97,8 @@ class Networks:
 
     @property
     def file(self) -> bytes:
-        """The networks as a .tflite file; its input is named by what goes in."""
-        return finished(model_file(self._shape, self._weights, " ".join(self._inputs.blocks)))
+        """The networks as a .tflite file; the name of its input lists the blocks of inputs."""
+        return finish(model_file(self._shape, self._weights, " ".join(self._inputs.blocks)))
 
     def _facts(self) -> dict[str, Any]:
         return {"inputs": " ".join(self._inputs.blocks), "trained": self.trained}
@@ -114,13 +114,13 @@ class Networks:
         checked(self.name, arrays, {"weights": self._weights, "limits": self._inputs.scale.limits_w})
         self._inputs.scale.check(arrays["limits"])
         if facts.get("inputs") != self._facts()["inputs"]:
-            raise ValueError(f"{self.name}: learnt with inputs {facts.get('inputs')!r}")
+            raise ValueError(f"{self.name}: it was learnt with inputs {facts.get('inputs')!r}")
         running = self._run(arrays["weights"]) if facts.get("trained") else None
         self._weights, self._running = arrays["weights"], running
 
 
 class _Running:
-    """Networks that are fed minute by minute."""
+    """Networks that run minute by minute."""
 
     def __init__(self, runner: Runner, inputs: Features, models: int) -> None:
         self.runner = runner
@@ -129,20 +129,20 @@ class _Running:
         self._fed_minute: int | None = None
 
     def feed(self, recent: Series) -> Iterator[None]:
-        """Take in the minutes that came, in pieces; from rest with the whole window if too many."""
+        """Feed the minutes not yet fed, in pieces; start again with the last window if they are too many."""
         newest, fed = recent.last_minute, self._fed_minute
         if newest is None:
             return
-        if fed is None or not 0 <= newest - fed < WINDOW_MIN:
-            self.runner.rest()
-            fed = max(recent.first_minute, newest - WINDOW_MIN + 1) - 1
+        if fed is None or not 0 <= newest - fed < _WINDOW_MIN:
+            self.runner.reset()
+            fed = max(recent.first_minute, newest - _WINDOW_MIN + 1) - 1
         while fed < newest:
             count = min(_FEED_MIN, newest - fed)
-            seen = np.empty((len(self._variables), count, self._inputs.size), np.float32)
+            inputs = np.empty((len(self._variables), count, self._inputs.size), np.float32)
             lead = self._inputs.lead_min
-            self._inputs.fill(seen, self._variables, fed + 1, recent.at(fed + 1 - lead, lead + count))
+            self._inputs.fill(inputs, self._variables, fed + 1, recent.at(fed + 1 - lead, lead + count))
             for at in range(count):
-                self.outputs = self.runner.step(seen[:, at])
+                self.outputs = self.runner.step(inputs[:, at])
             self._fed_minute = fed = fed + count
             yield
             newest = recent.last_minute or newest

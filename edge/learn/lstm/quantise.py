@@ -1,17 +1,14 @@
-"""Weights as int8: one scale for each matrix, the greatest weight at 127.
-
-The same codes go into a .tflite file, whose LSTM knows one scale a matrix, and over the wire.
-"""
+"""Quantises weights to int8, with one scale for each matrix, as the LSTM of TFLite needs it."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .network import Real
+from .stack import Real
 
-_MOST = 127
+_MAX_CODE = 127
 
 
 def quantised(weights: Real) -> tuple[NDArray[np.int8], float]:
-    """Codes and scale: weight = code * scale, off by half a scale at most."""
-    scale = float(np.abs(weights).max()) / _MOST or 1.0
+    """Codes and scale: weight = code * scale; the greatest error is half a scale."""
+    scale = float(np.abs(weights).max()) / _MAX_CODE or 1.0
     return np.rint(weights / scale).astype(np.int8), scale

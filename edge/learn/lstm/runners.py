@@ -1,36 +1,34 @@
-"""Who runs the networks minute by minute: TFLite with int8 weights, or numpy with the weights as they are."""
+"""Run the networks minute by minute: TFLite with int8 weights, or numpy with float weights."""
 
 from collections.abc import Callable, Generator
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from ..terms import Array
-from .interpreter import interpreter
-from .network import Real, Shape
+from .runtime import interpreter
+from .stack import Real, Shape
 from .tflite_file import model_file
-
-_T = TypeVar("_T")
 
 
 class Runner(Protocol):
     """A stack of networks and their state."""
 
-    def rest(self) -> None:
-        """Forget the past."""
+    def reset(self) -> None:
+        """Set the state to zero."""
 
     def step(self, inputs: Array) -> Array:
-        """One minute: inputs (M, n) to outputs (M, outputs)."""
+        """Go on by one minute: inputs (M, n) to outputs (M, outputs)."""
 
     def state(self) -> list[Array]:
-        """The state, to come back to."""
+        """A copy of the state."""
 
-    def come_back(self, state: list[Array]) -> None:
-        """Go on from a state."""
+    def restore(self, state: list[Array]) -> None:
+        """Return to a state."""
 
 
 class TfliteRunner:
-    """The file of the networks in an interpreter."""
+    """Networks in a TFLite interpreter."""
 
     def __init__(self, shape: Shape, file: bytes) -> None:
         self._interpreter = interpreter(file)
@@ -43,7 +41,7 @@ class TfliteRunner:
             if details["name"].endswith(tuple(ends))
         ]
 
-    def rest(self) -> None:
+    def reset(self) -> None:
         """See `Runner`."""
         self._interpreter.reset_all_variables()
 
@@ -58,20 +56,20 @@ class TfliteRunner:
         """See `Runner`."""
         return [self._interpreter.get_tensor(index) for index in self._variables]
 
-    def come_back(self, state: list[Array]) -> None:
+    def restore(self, state: list[Array]) -> None:
         """See `Runner`."""
         for index, values in zip(self._variables, state, strict=True):
             self._interpreter.set_tensor(index, values)
 
 
 class NumpyRunner:
-    """The weights themselves: what the other is compared with, and where there is no TFLite."""
+    """Networks in numpy: the reference for TFLite, and for machines without it."""
 
     def __init__(self, shape: Shape, weights: Real) -> None:
         self._shape, self._weights = shape, shape.views(weights)
         self._state = [np.zeros((len(weights), shape.cells), np.float32) for _ in range(2 * shape.layers)]
 
-    def rest(self) -> None:
+    def reset(self) -> None:
         """See `Runner`."""
         for values in self._state:
             values[:] = 0.0
@@ -82,27 +80,29 @@ class NumpyRunner:
         for layer in range(self._shape.layers):
             hidden, cell = self._state[2 * layer : 2 * layer + 2]
             sums = (
-                _each(flow, weights[f"x{layer}"]) + _each(hidden, weights[f"h{layer}"]) + weights[f"b{layer}"]
+                _product(flow, weights[f"x{layer}"])
+                + _product(hidden, weights[f"h{layer}"])
+                + weights[f"b{layer}"]
             )
-            enter, forget, new, leave = np.split(sums, 4, axis=-1)
-            cell[:] = _sigmoid(forget) * cell + _sigmoid(enter) * np.tanh(new)
-            hidden[:] = _sigmoid(leave) * np.tanh(cell)
+            input_gate, forget_gate, candidate, output_gate = np.split(sums, 4, axis=-1)
+            cell[:] = _sigmoid(forget_gate) * cell + _sigmoid(input_gate) * np.tanh(candidate)
+            hidden[:] = _sigmoid(output_gate) * np.tanh(cell)
             flow = hidden
-        outputs: Array = _each(flow, weights["out"]) + weights["bias"]
-        return outputs + _each(inputs, weights["skip"]) if self._shape.skip else outputs
+        outputs: Array = _product(flow, weights["out"]) + weights["bias"]
+        return outputs + _product(inputs, weights["skip"]) if self._shape.skip else outputs
 
     def state(self) -> list[Array]:
         """See `Runner`."""
         return [values.copy() for values in self._state]
 
-    def come_back(self, state: list[Array]) -> None:
+    def restore(self, state: list[Array]) -> None:
         """See `Runner`."""
         for values, kept in zip(self._state, state, strict=True):
             values[:] = kept
 
 
-def _each(values: Real, weights: Real) -> Real:
-    """(M, n) by (M, n, k)."""
+def _product(values: Real, weights: Real) -> Real:
+    """The products (M, k) of values (M, n) and weights (M, n, k)."""
     found: Real = (values[:, None] @ weights)[:, 0]
     return found
 
@@ -112,30 +112,20 @@ def _sigmoid(values: Real) -> Real:
     return found
 
 
-Making: TypeAlias = Generator[None, None, Runner]
+Building: TypeAlias = Generator[None, None, Runner]
 
 
-def make_tflite(shape: Shape, weights: Real) -> Making:
+def make_tflite(shape: Shape, weights: Real) -> Building:
     """A runner of int8 weights, in pieces. Raises NoRuntime."""
     file = yield from model_file(shape, weights)
     yield
     return TfliteRunner(shape, file)
 
 
-def make_numpy(shape: Shape, weights: Real) -> Making:
-    """A runner of the weights as they are."""
+def make_numpy(shape: Shape, weights: Real) -> Building:
+    """A runner of float weights."""
     yield
     return NumpyRunner(shape, weights)
 
 
-def finished(pieces: Generator[None, None, _T]) -> _T:
-    """What comes out of work in pieces, all done at once."""
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as done:
-            result: _T = done.value
-            return result
-
-
-RUNNERS: dict[str, Callable[[Shape, Real], Making]] = {"tflite": make_tflite, "numpy": make_numpy}
+RUNNERS: dict[str, Callable[[Shape, Real], Building]] = {"tflite": make_tflite, "numpy": make_numpy}

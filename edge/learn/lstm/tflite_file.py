@@ -1,12 +1,12 @@
-"""Writes our networks as a .tflite file, and reads their weights back: no TensorFlow on the node.
+"""Writes networks as a .tflite file and reads their weights back, without TensorFlow.
 
-The networks of a stack stand side by side in one graph, so that one call runs them all:
+The networks of a stack are side by side in one graph, so that one call runs them all:
 
-    inputs (M, 1, n) -> split -> LSTM layers -> fully connected (+ that of the inputs) -> stacked (M, outputs)
+    inputs (M, 1, n) -> split -> LSTM layers -> fully connected (+ direct path) -> concatenation (M, outputs)
 
-One call is one minute: the LSTMs keep their state in variable tensors. All matrices are int8 with one
-scale each, what flows between is float ("hybrid" kernels): they need no calibration, so any weights that
-come out of a training fit. Numbers are those of the public schema of TFLite, version 3.
+One call is one minute: the LSTMs keep their state in variable tensors. All matrices are int8 with one scale
+each, and the values between them are float ("hybrid" kernels), so no calibration is needed after a training.
+The numbers are those of the public schema of TFLite, version 3.
 """
 
 from collections.abc import Generator
@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from .flatbuffer import Table, written
-from .network import Real, Shape
+from .flatbuffer import Table, serialise
 from .quantise import quantised
+from .stack import Real, Shape
 
 _FLOAT, _INT32, _INT8 = 0, 2, 9
 _TANH = 4
@@ -31,7 +31,7 @@ _OPERATORS = {
 }
 _CODES = list(_OPERATORS)
 _GATES = "ifgo"
-_NONE = -1  # an optional input that is left out
+_NONE = -1  # an optional input that is not used
 
 
 def model_file(shape: Shape, weights: Real, about: str = "") -> Generator[None, None, bytes]:
@@ -63,11 +63,9 @@ def _network(graph: "_Graph", shape: Shape, weights: dict[str, Real], m: int, in
     graph.operator("fully_connected", [flow, graph.matrix(f"{m}/out", weights["out"].T), bias], [outputs])
     if not shape.skip:
         return outputs
-    straight, both = (graph.tensor(f"{m}/{name}", (1, shape.outputs)) for name in ("straight", "logits"))
-    graph.operator(
-        "fully_connected", [inputs, graph.matrix(f"{m}/skip", weights["skip"].T), _NONE], [straight]
-    )
-    graph.operator("add", [outputs, straight], [both])
+    direct, both = (graph.tensor(f"{m}/{name}", (1, shape.outputs)) for name in ("straight", "logits"))
+    graph.operator("fully_connected", [inputs, graph.matrix(f"{m}/skip", weights["skip"].T), _NONE], [direct])
+    graph.operator("add", [outputs, direct], [both])
     return both
 
 
@@ -93,23 +91,23 @@ def _layer(
 
 @dataclass
 class _Graph:
-    """Tensors, buffers and operators as they are added. Buffer 0 is the empty one."""
+    """The tensors, buffers and operators added so far. Buffer 0 is the empty one."""
 
     tensors: list[Table] = field(default_factory=list)
     buffers: list[Table] = field(default_factory=lambda: [{}])
     operators: list[Table] = field(default_factory=list)
 
     def tensor(self, name: str, shape: tuple[int, ...], variable: bool = False) -> int:
-        """What flows, or stays as state."""
+        """Add a tensor of values, or of state."""
         return self._tensor(name, shape, _FLOAT, 0, variable)
 
     def constant(self, name: str, values: Any, kind: int = _FLOAT) -> int:
-        """Numbers as they are."""
+        """Add constant numbers."""
         stored = np.asarray(values, np.int32 if kind == _INT32 else np.float32)
         return self._tensor(name, stored.shape, kind, self._buffer(stored.tobytes()))
 
     def matrix(self, name: str, values: Real) -> int:
-        """Weights as int8."""
+        """Add weights as int8."""
         codes, scale = quantised(np.ascontiguousarray(values))
         at = self._tensor(name, codes.shape, _INT8, self._buffer(codes.tobytes()))
         self.tensors[at][4] = ("table", {2: ("floats", [scale]), 3: ("longs", [0])})
@@ -135,7 +133,7 @@ class _Graph:
     def operator(
         self, name: str, sources: list[int], results: list[int], options: Table | None = None
     ) -> None:
-        """A step of the graph."""
+        """Add a step of the graph."""
         table: Table = {
             0: ("uint", _CODES.index(name)),
             1: ("ints", sources),
@@ -146,7 +144,7 @@ class _Graph:
         self.operators.append(table)
 
     def file(self, inputs: list[int], outputs: list[int]) -> bytes:
-        """The whole as bytes."""
+        """The graph as a file."""
         graph: Table = {
             0: ("tables", self.tensors),
             1: ("ints", inputs),
@@ -163,11 +161,11 @@ class _Graph:
             2: ("tables", [graph]),
             4: ("tables", self.buffers),
         }
-        return written(root, b"TFL3")
+        return serialise(root, b"TFL3")
 
 
 def read_weights(interpreter: Any, shape: Shape, models: int) -> Real:
-    """The weights (M, size) in an interpreter of a file of ours, as its int8 codes say. Raises ValueError."""
+    """The weights (M, size) in an interpreter of such a file, from its int8 codes. Raises ValueError."""
     weights = np.zeros((models, shape.size), np.float32)
     views = shape.views(weights)
     tensors = {details["name"]: details for details in interpreter.get_tensor_details()}
@@ -179,7 +177,9 @@ def read_weights(interpreter: Any, shape: Shape, models: int) -> Real:
                 found = tensors.get(f"{m}/{name}{gate}")
                 place = block[m][..., at * width : (at + 1) * width]
                 if found is None or tuple(found["shape"]) != place.T.shape:
-                    raise ValueError(f"not a network of this shape: lacks {m}/{name}{gate} {place.T.shape}")
+                    raise ValueError(
+                        f"not a network of this shape: {m}/{name}{gate} {place.T.shape} is missing"
+                    )
                 scale = found["quantization"][0] or 1.0
                 place[:] = interpreter.get_tensor(found["index"]).T.astype(np.float32) * scale
     return weights

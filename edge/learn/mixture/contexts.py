@@ -1,4 +1,4 @@
-"""What a minute looks like to the counting models: for each context one of a few rows, for each variable.
+"""The contexts of the counting models: in each context a minute is one of a few rows, for each variable.
 
 plain      the state                                  quarter  state and minute of the quarter of an hour
 week_slot  state, slot, weekday or weekend            clock    state, quarter of an hour, weekday or weekend
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...terms import DAY_MIN, VARIABLES
-from ..markov import SLOTS, slot_of
+from ..calendar import QUARTER_MIN, SLOTS, is_weekend, slot_of
 from ..states import StateScale
-from ..terms import QUARTER_MIN, STATES, WEEKDAY_1970, Array, States
+from ..terms import STATES, Array, States
 
-MEMORY_MIN = 60  # minutes looked back
+MEMORY_MIN = 60  # how far the contexts look back
 _QUARTERS = DAY_MIN // QUARTER_MIN
 _PER_STEP, _POWERS = 6, 48  # rows of power: in a step of the scale, in all
 _PER_STEP_OF_MEAN, _MEANS = 3, 21
@@ -37,7 +37,7 @@ _STARTS = np.cumsum([0, *_SIZES.values()])[:-1].astype(np.int32)
 
 
 class Contexts:
-    """The last hour of each variable, and the rows it stands for. What is unknown stays as it was."""
+    """The last hour of each variable, and its rows. An unknown value stays as it was."""
 
     def __init__(self, scale: StateScale) -> None:
         self._scale = scale
@@ -46,12 +46,12 @@ class Contexts:
         self._sums = np.zeros((2, len(VARIABLES)), np.float64)  # of the steps of 15 and 60 minutes
         self._minute = -1
 
-    def take_in(self, minute: int, powers_w: Array, states: States) -> None:
-        """A minute after those before; what was left out in between stays as it was."""
+    def observe(self, minute: int, powers_w: Array, states: States) -> None:
+        """Add a minute; in missing minutes before it the values stay as they were."""
         place = self._minute % MEMORY_MIN
         now, steps = self._states[place].copy(), self._steps[place].copy()
-        left_out = minute - self._minute - 1 if self._minute >= 0 else MEMORY_MIN
-        for gap in range(min(max(left_out, 0), MEMORY_MIN), 0, -1):
+        missing = minute - self._minute - 1 if self._minute >= 0 else MEMORY_MIN
+        for gap in range(min(max(missing, 0), MEMORY_MIN), 0, -1):
             self._put(minute - gap, now, steps)
         known = states >= 0
         if not known.all():
@@ -69,14 +69,14 @@ class Contexts:
         self._minute = minute
 
     def rows(self) -> Rows:
-        """The rows (contexts, 6) of the newest minute, counted through all contexts."""
+        """The rows (contexts, 6) of the newest minute, numbered through all contexts."""
         minute = self._minute
         now = self._states[minute % MEMORY_MIN]
         before, long_before = (
             self._states[(minute - 5) % MEMORY_MIN],
             self._states[(minute - 15) % MEMORY_MIN],
         )
-        weekend = (minute // DAY_MIN + WEEKDAY_1970) % 7 >= 5
+        weekend = is_weekend(minute)
         power = np.minimum(self._steps[minute % MEMORY_MIN] * _PER_STEP, _POWERS - 1).astype(np.int32)
         means = self._sums / ((QUARTER_MIN,), (MEMORY_MIN,)) * _PER_STEP_OF_MEAN
         mean_15, mean_60 = np.clip(means, 0, _MEANS - 1).astype(np.int32)

@@ -1,8 +1,8 @@
-"""Counting models: what followed 5, 10, 30 and 60 minutes after a context, older days weighing less.
+"""Counting models: the states that followed a context after 5, 10, 30 and 60 minutes; older days count less.
 
-They are Markov chains that go straight to a horizon instead of walking there minute by minute (compare
-thesis 4.3.2): each counts in a context of its own, rows seldom seen are completed by what followed the
-state in general, and a state never seen is expected to stay. They learn from the first hour on.
+They are Markov chains that go directly to a horizon instead of minute by minute (compare thesis 4.3.2). Each
+counts in its own context. Rows seldom observed are completed by what followed the state in general, and a
+state never observed is expected to stay. They learn from the first hour on.
 """
 
 from typing import Any
@@ -15,8 +15,8 @@ from ..terms import HORIZONS_MIN, STATES, Array, States
 from .contexts import CONTEXTS, ROWS, Rows
 
 _HALF_LIFE_MIN = 10 * DAY_MIN
-_GENERAL, _STAY = 5.0, 0.5  # for how many observations a completion counts
-_STAYING = 0.85  # that a state never seen before stays
+_GENERAL, _STAY = 5.0, 0.5  # the number of observations that a completion counts for
+_STAYING = 0.85  # probability that a state never observed before stays
 _MOST_SCALE = 1e30  # a year and more
 
 _VARIABLES, _HORIZONS = np.arange(len(VARIABLES)), np.arange(len(HORIZONS_MIN))
@@ -26,24 +26,24 @@ _FIRST = (np.eye(STATES) * (_STAYING - (1 - _STAYING) / (STATES - 1)) + (1 - _ST
 
 
 class Counts:
-    """Weights of what came, by row, variable, horizon and state: rows never seen take no memory."""
+    """Weights of the states that followed, by row, variable, horizon, state; unused rows take no memory."""
 
     def __init__(self) -> None:
         self._counts = np.zeros((ROWS, len(VARIABLES), len(HORIZONS_MIN), STATES), np.float32)
-        self._scale = 1.0  # of a new observation: it rises instead of the old ones falling
+        self._scale = 1.0  # weight of a new observation: it grows, so that the old ones need not shrink
 
-    def learn(self, rows: Rows, came: States) -> None:
-        """`came` (6,) after the rows (4, contexts, 6) of its origins; negative ones are unknown."""
+    def learn(self, rows: Rows, actual: States) -> None:
+        """Count the actual states (6,) after the rows (4, contexts, 6) of their origins; -1 is unknown."""
         self._scale *= 2.0 ** (1 / _HALF_LIFE_MIN)
         if self._scale > _MOST_SCALE:
             self._counts /= self._scale
             self._scale = 1.0
-        known = (rows >= 0) & (came >= 0)
+        known = (rows >= 0) & (actual >= 0)
         horizon, context, variable = np.nonzero(known)
-        self._counts[rows[horizon, context, variable], variable, horizon, came[variable]] += self._scale
+        self._counts[rows[horizon, context, variable], variable, horizon, actual[variable]] += self._scale
 
-    def foretell(self, rows: Rows, states: NDArray[Any]) -> Array:
-        """Probabilities (contexts, 6, 4, 7) after rows (contexts, 6), whose states now are `states` (6,)."""
+    def predict(self, rows: Rows, states: NDArray[Any]) -> Array:
+        """Probabilities (contexts, 6, 4, 7) after rows (contexts, 6), with the present `states` (6,)."""
         seen = self._counts[rows[:, :, None], _VARIABLES[:, None], _HORIZONS] * np.float32(1 / self._scale)
         general = seen[0] + _STAY * _FIRST[states][:, None]
         general /= general.sum(-1, keepdims=True)
@@ -54,21 +54,21 @@ class Counts:
         return found
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What was counted, without the many places that are empty."""
+        """The counts, without the many places that are empty."""
         flat = self._counts.reshape(-1)
         places = np.flatnonzero(flat)
         return {"places": places.astype(np.uint32), "weights": flat[places] / np.float32(self._scale)}
 
     @staticmethod
     def of(arrays: dict[str, NDArray[Any]]) -> "Counts":
-        """From what `arrays` gave. Raises ValueError."""
+        """Counts from the arrays that `arrays` returned. Raises ValueError."""
         found = Counts()
         places, weights = arrays["places"], arrays["weights"]
         flat = found._counts.reshape(-1)
         if places.dtype != np.uint32 or weights.dtype != np.float32 or places.shape != weights.shape:
-            raise ValueError("counts: places and weights do not fit")
+            raise ValueError("counts: places and weights do not fit together")
         if len(places) and (places.max() >= len(flat) or not (np.isfinite(weights) & (weights >= 0)).all()):
-            raise ValueError("counts: out of range")
+            raise ValueError("counts: a place or a weight is out of range")
         flat[places] = weights
         return found
 

@@ -1,9 +1,9 @@
-"""LSTM networks, Markov chains, counting models and linear regressions pooled: the default.
+"""The model `mixture`: LSTM networks, Markov chains, counting models and linear regressions, pooled.
 
-Networks know the course of an hour and of a day but change slowly; chains and counts are plain and follow
-a new week at once; regressions see how far from a limit a power is. What each of them says is pooled with
-weights that are learnt minute by minute, for each variable and horizon its own (`pool`). While the networks
-are untrained the others speak alone.
+Networks know the course of an hour and of a day but change slowly; chains and counts are simple and follow a
+new week at once; regressions see how far a power is from a limit. The predictions of these experts are pooled
+with weights that are learnt every minute, separately for each variable and horizon (`pool`). While the
+networks are untrained, only the others count.
 """
 
 import random
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...terms import VARIABLES
 from ..checkpoint import checked, pack, unpack
-from ..lstm.lstm import Lstm
+from ..lstm import Lstm
 from ..markov import Markov
 from ..model import Training
 from ..series import Series
@@ -27,15 +27,15 @@ from .counts import Counts
 from .pool import Pool
 from .regressions import Regressions
 
-_KEPT_MIN = 64  # minutes whose sayings wait for what comes
+_KEPT_MIN = 64  # minutes whose predictions wait for the actual states
 _AGES_MIN = np.array(HORIZONS_MIN)
-_CHAINS = len(CONTEXTS)  # places among the experts: counts come first
+_CHAINS = len(CONTEXTS)  # places among the experts: the counts are first
 _REGRESSIONS, _NETWORKS, _EXPERTS = _CHAINS + 1, _CHAINS + 2, _CHAINS + 3
 _WINDOW_DAYS = 60  # of the chains
 
 
 class Mixture:
-    """See the module. Options: `share` that the networks get when they come in, and those of `Lstm`."""
+    """See the module. The options are the first `share` of the trained networks, and those of `Lstm`."""
 
     name = "mixture"
 
@@ -49,20 +49,20 @@ class Mixture:
         **options: Any,
     ) -> None:
         if not 0.0 <= share < 1.0:
-            raise ValueError(f"mixture: share {share} is not from 0 to 1")
+            raise ValueError(f"mixture: share {share} is not between 0 and 1")
         self._scale, self._share = scale, share
         self._networks = Lstm(scale, rng, weather, **options)
         self._chains = Markov(scale, rng, weather, window_days=_WINDOW_DAYS)
         self._contexts, self._counts, self._pool = Contexts(scale), Counts(), Pool(_EXPERTS)
         self._regressions = Regressions()
-        self._welcome = False  # whether the networks take part
+        self._networks_joined = False  # whether the networks have a weight in the pool
         self._minute = self._learnt_minute = -1
-        self._known = np.zeros(len(VARIABLES), bool)  # whether a state ever was
-        self._states = np.zeros(len(VARIABLES), np.intp)  # the last known
+        self._known = np.zeros(len(VARIABLES), bool)  # whether any state is known so far
+        self._states = np.zeros(len(VARIABLES), np.intp)  # the last known ones
         self._rows = np.full((_KEPT_MIN, len(CONTEXTS), len(VARIABLES)), -1, np.int32)
         shape = (_KEPT_MIN, _EXPERTS, len(VARIABLES), len(HORIZONS_MIN), STATES)
         self._logs = np.full(shape, np.nan, np.float16)
-        self._minutes = np.full(_KEPT_MIN, -1, np.int64)  # of the two above
+        self._minutes = np.full(_KEPT_MIN, -1, np.int64)  # of the rows and logs
 
     @property
     def file(self) -> bytes:
@@ -71,14 +71,14 @@ class Mixture:
 
     @property
     def trained(self) -> bool:
-        """Whether the networks are."""
+        """Whether the networks are trained."""
         return self._networks.trained
 
     def observe(self, minute: int, powers_w: Array) -> None:
         """See `Model`."""
         self._networks.observe(minute, powers_w)
         self._chains.observe(minute, powers_w)
-        self._regressions.take_in(minute, self._scale.position(powers_w))
+        self._regressions.observe(minute, self._scale.position(powers_w))
         states = self._scale.of(powers_w)
         if minute > self._learnt_minute:
             origins = (minute - _AGES_MIN) % _KEPT_MIN
@@ -92,47 +92,47 @@ class Mixture:
         known = states >= 0
         self._known |= known
         self._states[known] = states[known]
-        self._contexts.take_in(minute, powers_w, states)
+        self._contexts.observe(minute, powers_w, states)
         at = minute % _KEPT_MIN
         rows = self._contexts.rows()
         self._rows[at], self._minutes[at], self._minute = np.where(known, rows, -1), minute, minute
         if minute + HORIZONS_MIN[-1] > self._learnt_minute:
-            self._say(minute, rows)
-            self._logs[at, :, ~known] = np.nan  # nothing is learnt from what was not seen
+            self._predict_others(minute, rows)
+            self._logs[at, :, ~known] = np.nan  # nothing is learnt from unknown states
 
-    def _say(self, minute: int, rows: NDArray[np.int32]) -> None:
-        """What all but the networks say; those are taken to say what the others do on average."""
+    def _predict_others(self, minute: int, rows: NDArray[np.int32]) -> None:
+        """Predictions of all experts but the networks, which count as the mean of the others for now."""
         at = minute % _KEPT_MIN
-        said = self._logs[at, :_NETWORKS]
-        counted = self._counts.foretell(rows, self._states)
-        said[:_CHAINS] = Pool.logs(counted)
-        said[_REGRESSIONS] = Pool.logs(self._regressions.foretell(minute, counted[0, :, :, 0]))
+        logs = self._logs[at, :_NETWORKS]
+        counted = self._counts.predict(rows, self._states)
+        logs[:_CHAINS] = Pool.logs(counted)
+        logs[_REGRESSIONS] = Pool.logs(self._regressions.predict(minute, counted[0, :, :, 0]))
         chains = self._chains.predict()
-        said[_CHAINS] = said[:_CHAINS].mean(0) if chains is None else Pool.logs(chains)
-        self._logs[at, _NETWORKS] = said.mean(0)
+        logs[_CHAINS] = logs[:_CHAINS].mean(0) if chains is None else Pool.logs(chains)
+        self._logs[at, _NETWORKS] = logs.mean(0)
 
     def predict(self) -> Array | None:
         """See `Model`."""
         if not self._known.all():
             return None
         at = self._minute % _KEPT_MIN
-        unseen = np.isnan(self._logs[at, 0, :, 0, 0])
+        unknown = np.isnan(self._logs[at, 0, :, 0, 0])
         networks = self._networks.predict()
         logs = self._logs[at].astype(np.float32)
-        if unseen.any():
-            self._say(self._minute, self._contexts.rows())
+        if unknown.any():
+            self._predict_others(self._minute, self._contexts.rows())
             logs = self._logs[at].astype(np.float32)
-            self._logs[at, :, unseen] = np.nan
+            self._logs[at, :, unknown] = np.nan
         if networks is not None:
-            if not self._welcome:
-                self._welcome = True
-                self._pool.welcome(_NETWORKS, self._share)
+            if not self._networks_joined:
+                self._networks_joined = True
+                self._pool.add_expert(_NETWORKS, self._share)
             logs[_NETWORKS] = Pool.logs(networks)
-            self._logs[at, _NETWORKS, ~unseen] = logs[_NETWORKS, ~unseen]
-        return self._pool.foretell(logs)
+            self._logs[at, _NETWORKS, ~unknown] = logs[_NETWORKS, ~unknown]
+        return self._pool.predict(logs)
 
     def train(self, history: Series) -> Training:
-        """See `Model`: of the networks; the rest learns while it observes."""
+        """See `Model`. Only the networks are trained; the others learn while they observe."""
         return self._networks.train(history)
 
     def _fixed(self) -> dict[str, NDArray[Any]]:
@@ -146,7 +146,11 @@ class Mixture:
             "chains": zlib.compress(self._chains.save(), 1),  # nearly all of it is 0
         }
         packed = {name: np.frombuffer(part, np.int8) for name, part in parts.items()}
-        facts = {"learnt_minute": self._learnt_minute, "welcome": self._welcome, "contexts": list(CONTEXTS)}
+        facts = {
+            "learnt_minute": self._learnt_minute,
+            "welcome": self._networks_joined,
+            "contexts": list(CONTEXTS),
+        }
         return pack(self.name, facts, {**self._fixed(), **self._counts.arrays(), **packed})
 
     def load(self, data: bytes) -> None:
@@ -156,20 +160,22 @@ class Mixture:
         checked(self.name, arrays, self._fixed())
         self._scale.check(arrays["limits"])
         if facts.get("contexts") != list(CONTEXTS):
-            raise ValueError("mixture: counted in other contexts")
+            raise ValueError("mixture: it was saved with other contexts")
         learnt_minute = facts.get("learnt_minute")
         if not isinstance(learnt_minute, int):
-            raise ValueError(f"mixture: learnt until {learnt_minute!r}")
+            raise ValueError(f"mixture: {learnt_minute!r} is not a minute")
         counts = Counts.of(loose)
         try:
             chains = zlib.decompress(loose["chains"].tobytes())
         except zlib.error as error:
-            raise ValueError("mixture: damaged chains") from error
-        Markov(self._scale, random.Random(0), window_days=_WINDOW_DAYS).load(chains)  # so that all or none is
+            raise ValueError("mixture: the chains are damaged") from error
+        Markov(self._scale, random.Random(0), window_days=_WINDOW_DAYS).load(
+            chains
+        )  # fails before anything is changed
         self._networks.load(loose["networks"].tobytes())
         self._chains.load(chains)
-        self._pool.take_up(arrays)
-        self._regressions.take_up(arrays)
+        self._pool.restore(arrays)
+        self._regressions.restore(arrays)
         self._counts, self._learnt_minute = counts, learnt_minute
-        self._welcome = facts.get("welcome") is True
+        self._networks_joined = facts.get("welcome") is True
         self._minutes[:] = -1

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.learn.lstm.lstm import Lstm
+from edge.learn.lstm import Lstm
 from edge.learn.states import StateScale
 from edge.learn.terms import HORIZONS_MIN, STATES
 from edge.terms import VARIABLES
@@ -16,8 +16,8 @@ from host_tools.__main__ import main
 from host_tools.eval import shipped
 from host_tools.eval.command import task_from
 from host_tools.eval.data import DataError, records
-from host_tools.eval.judge import verdict
-from host_tools.eval.replay import learned, replay, task_of
+from host_tools.eval.replay import replay, task_of, trained
+from host_tools.eval.result import scored
 
 KEYS = {
     "data",
@@ -47,7 +47,7 @@ def load_w(minute):
 
 @pytest.fixture
 def house(tmp_path):
-    """Three days of a house with a roof and a battery; its fridge was not read for ten minutes."""
+    """Three days of a house with solar panels and a battery; its fridge was not read for ten minutes."""
     path = tmp_path / "homes" / "house.csv"
     path.parent.mkdir()
     with path.open("w", newline="") as file:
@@ -62,11 +62,11 @@ def house(tmp_path):
     return path
 
 
-def test_a_node_on_its_own(house):
+def test_a_node_that_stands_alone(house):
     (record,) = records(house)
     requested, produced, consumed, supplied, missing, available = record.powers_w[701]
     assert requested == pytest.approx(load_w(701) + 100, abs=0.1)
-    assert produced == 1500.0  # the roof, and the battery giving
+    assert produced == 1500.0  # the solar panels, and the battery discharging
     assert consumed == supplied == min(requested, produced)
     assert (missing, available) == (requested - supplied, produced - supplied)
     assert record.powers_w[700][0] == pytest.approx(load_w(700) + 300, abs=0.1)  # charging
@@ -76,7 +76,7 @@ def test_a_node_on_its_own(house):
     assert record.scope == "node"
 
 
-def test_a_coarse_step_is_held_and_foretold_from_its_end_only(tmp_path):
+def test_a_longer_step_is_held_and_predicted_only_from_its_end(tmp_path):
     path = tmp_path / "coarse.csv"
     rows = [[stamp(15 * step), "house", "load", step] for step in range(3 * 96)]
     path.write_text("\n".join(",".join(map(str, row)) for row in [HEADER, *rows]))
@@ -87,7 +87,7 @@ def test_a_coarse_step_is_held_and_foretold_from_its_end_only(tmp_path):
     assert set(task.minutes % 15) == {14}
 
 
-def test_repaired_production_caps_what_it_supplied(tmp_path):
+def test_repaired_production_limits_the_supply(tmp_path):
     path = tmp_path / "lab.csv"
     names = [
         "timestamp_local",
@@ -115,16 +115,16 @@ def test_repaired_production_caps_what_it_supplied(tmp_path):
         ("timestamp,device,kind,power_w\n", "no lines"),
     ],
 )
-def test_wrong_data_is_named(tmp_path, capsys, content, complaint):
+def test_invalid_data_are_reported(tmp_path, capsys, content, complaint):
     path = tmp_path / "wrong.csv"
     path.write_text(content)
     assert main(["eval", "--data", str(path)]) == 2
-    said = capsys.readouterr().err
-    assert "wrong.csv" in said
-    assert complaint in said
+    message = capsys.readouterr().err
+    assert "wrong.csv" in message
+    assert complaint in message
 
 
-def test_scores_have_the_keys_agreed_on(house, tmp_path, capsys):
+def test_scores_have_the_documented_keys(house, tmp_path, capsys):
     out = tmp_path / "out"
     arguments = [
         "eval",
@@ -153,49 +153,49 @@ def test_scores_have_the_keys_agreed_on(house, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("model", ["markov", "lstm"])
-def test_what_comes_later_changes_nothing_that_was_foretold(house, model):
+def test_later_minutes_do_not_change_earlier_predictions(house, model):
     options = {} if model == "markov" else {"cells": 4, "first_steps": 3, "steps": 1}
     (record,) = records(house)
     scale = StateScale.of_max_power(2000.0)
     end = 2880 + 120
-    foretold = []
+    predicted = []
     for later in (1.0, 3.0):
         powers_w = record.powers_w.copy()
         powers_w[2880 + 60 :] *= later
         changed = type(record)("d", "n", "node", record.first_minute, powers_w)
         task = task_of(changed, 2880, end, scale)
-        foretold.append(replay(task, learned(task, model, options, seed=1), lambda done: None))
-    np.testing.assert_array_equal(foretold[0][:60], foretold[1][:60])
-    assert not np.array_equal(foretold[0][60:], foretold[1][60:])
+        predicted.append(replay(task, trained(task, model, options, seed=1), lambda done: None))
+    np.testing.assert_array_equal(predicted[0][:60], predicted[1][:60])
+    assert not np.array_equal(predicted[0][60:], predicted[1][60:])
 
 
-def test_intervals_hold_the_mean_and_need_days(house):
+def test_intervals_contain_the_mean_and_need_days(house):
     (record,) = records(house)
     scale = StateScale.of_max_power(2000.0)
     task = task_of(record, 1440, 1440 + 1440, scale)
     rng = np.random.default_rng(1)
-    foretold = rng.dirichlet(np.ones(7), task.came.shape).astype(np.float32)
-    assert verdict(task, "m", foretold).intervals(0, 0, 1)["accuracy"] is None
+    predicted = rng.dirichlet(np.ones(7), task.actual.shape).astype(np.float32)
+    assert scored(task, "m", predicted).intervals(0, 0, 1)["accuracy"] is None
     powers_w = np.tile(record.powers_w, (3, 1))
     task = task_of(type(record)("d", "n", "node", 0, powers_w), 1440, len(powers_w), scale)
-    foretold = rng.dirichlet(np.ones(7), task.came.shape).astype(np.float32)
-    one = verdict(task, "m", foretold)
+    predicted = rng.dirichlet(np.ones(7), task.actual.shape).astype(np.float32)
+    one = scored(task, "m", predicted)
     low, high = one.intervals(0, 0, 1)["accuracy"]
     assert low <= one.means(0, 0)["accuracy"] <= high
     assert high - low < 0.1
 
 
-def test_days_left_out_are_not_even_seen(house):
+def test_ignored_days_are_not_used(house):
     (record,) = records(house)
     options = argparse.Namespace(window=None, leave_days=1.0, test_days=0.5, states="power", max_power=None)
     task = task_from(record, options)
     assert task.start == 2 * 1440 - 720
     assert task.origins[-1] < 2 * 1440
     at = task.origins.tolist().index(2 * 1440 - 5)
-    assert [came >= 0 for came in task.came[at, 0]] == [minutes < 5 for minutes in HORIZONS_MIN]
+    assert [actual >= 0 for actual in task.actual[at, 0]] == [minutes < 5 for minutes in HORIZONS_MIN]
 
 
-def test_no_data_at_all(tmp_path):
+def test_missing_data_are_reported(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         list(records(tmp_path / "nothing"))
     with pytest.raises(DataError, match="no data of them"):
@@ -234,7 +234,7 @@ def test_a_model_is_trained_exported_and_checked(house, tmp_path, capsys):
     assert shipped.check(models) == 1
 
 
-def test_what_is_shipped_fits_its_card_and_begins_a_model():
+def test_shipped_files_fit_their_cards_and_start_a_model():
     folder = Path(shipped.__file__).parents[2] / "models"
     assert shipped.check(folder) == 0
     files = sorted(folder.glob("*.tflite"))
@@ -246,7 +246,7 @@ def test_what_is_shipped_fits_its_card_and_begins_a_model():
         assert begun.predict().shape == (len(VARIABLES), len(HORIZONS_MIN), STATES)
 
 
-def test_a_wrong_window_or_option_is_named(house, capsys):
+def test_a_wrong_window_or_option_is_reported(house, capsys):
     for more in (
         ["--window", "yesterday"],
         ["--set", "lstm"],

@@ -1,4 +1,4 @@
-"""Slopes against those of autograd, an independent framework, for networks written down once more."""
+"""Gradients compared with those of autograd, with the networks written a second time."""
 
 import random
 
@@ -7,8 +7,8 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 
-from edge.learn.lstm.goals import StatesGoal
-from edge.learn.lstm.network import Shape, Stack
+from edge.learn.lstm.objectives import StatesObjective
+from edge.learn.lstm.stack import Shape, Stack
 from edge.learn.states import StateScale
 
 SHAPES = [Shape(25, 32, 1, 28), Shape(8, 50, 2, 28), Shape(4, 7, 3, 28, skip=False)]
@@ -55,22 +55,22 @@ def loss(weights, shape, inputs, targets):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_slopes_are_those_of_autograd(shape):
+def test_gradients_are_those_of_autograd(shape):
     rng = np.random.default_rng(1)
-    weights = shape.drawn(MODELS, random.Random(1)).astype(np.float64)
+    weights = shape.random_weights(MODELS, random.Random(1)).astype(np.float64)
     inputs = rng.normal(size=(MODELS, STEPS, BATCH, shape.inputs))
     targets = rng.integers(0, 7, (MODELS, STEPS - BURN, BATCH, 4))
     stack, views = Stack(shape, MODELS, STEPS, BATCH, np.float64), shape.views(weights)
     stack.inputs[:] = inputs
     for _ in stack.forward(views):
         pass
-    error = stack.logits(views, slice(BURN, STEPS))
-    losses = StatesGoal(StateScale.of_max_power(1.0)).judge(error, targets, targets >= 0)
-    slopes = np.zeros_like(weights)
-    stack.head_backward(views, shape.views(slopes), slice(BURN, STEPS), error)
-    for _ in stack.backward(views, shape.views(slopes)):
+    error = stack.outputs(views, slice(BURN, STEPS))
+    losses = StatesObjective(StateScale.of_max_power(1.0)).losses(error, targets, targets >= 0)
+    gradients = np.zeros_like(weights)
+    stack.head_backward(views, shape.views(gradients), slice(BURN, STEPS), error)
+    for _ in stack.backward(views, shape.views(gradients)):
         pass
     for m in range(MODELS):
-        expected, slope = autograd.value_and_grad(loss)(weights[m], shape, inputs[m], targets[m])
+        expected, gradient = autograd.value_and_grad(loss)(weights[m], shape, inputs[m], targets[m])
         assert losses[m].sum() == pytest.approx(float(expected), rel=1e-12)
-        assert np.abs(slopes[m] - slope).max() <= 1e-11 * np.abs(slope).max()
+        assert np.abs(gradients[m] - gradient).max() <= 1e-11 * np.abs(gradient).max()

@@ -1,4 +1,4 @@
-"""What a network sees."""
+"""The inputs of a network."""
 
 import math
 
@@ -58,7 +58,7 @@ def test_the_same_time_of_the_day_before():
     assert out[1, 2] == pytest.approx(expected, abs=1e-5)
 
 
-def test_levels_leave_out_what_is_unknown():
+def test_levels_ignore_unknown_minutes():
     lines = np.full((1442, 6), 2.0, np.float32)
     lines[-1] = 4.0
     lines[-200:-100] = np.nan

@@ -1,4 +1,4 @@
-"""The LSTM models from outside: they learn, may be left at any moment, and come back."""
+"""The LSTM models: they learn, their training may be stopped at any time, and they can be restored."""
 
 import random
 import time
@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from days import MAX_POWER_W, living_lab, made_up
 
-from edge.learn.lstm.goals import softmax
-from edge.learn.lstm.interpreter import NoRuntime
-from edge.learn.lstm.lstm import Lstm
-from edge.learn.lstm.runners import finished, make_numpy, make_tflite
-from edge.learn.lstm.thesis import LstmThesis
+from edge.learn.lstm import Lstm, LstmThesis, NoRuntime
+from edge.learn.lstm.runners import make_numpy, make_tflite
+from edge.learn.model import finish
+from edge.learn.probabilities import softmax
 from edge.learn.series import Series
 from edge.learn.states import StateScale
 from edge.learn.terms import HORIZONS_MIN
@@ -25,16 +24,8 @@ def lstm(**options):
     return Lstm(SCALE, random.Random(1), **{**QUICK, **options})
 
 
-def finish(training):
-    try:
-        while True:
-            next(training)
-    except StopIteration as stop:
-        return stop.value
-
-
 def watch(model, series, minutes=70):
-    """Let a model see the last minutes of a series."""
+    """Let a model observe the last minutes of a series."""
     for at, line in enumerate(series.last(minutes)):
         model.observe(series.last_minute - minutes + 1 + at, line)
     return model.predict()
@@ -58,14 +49,14 @@ def revived(saved, **options):
     return model
 
 
-def test_without_a_runtime_it_fails_when_it_is_made(monkeypatch):
-    monkeypatch.setattr("edge.learn.lstm.interpreter._RUNTIMES", ())
+def test_without_a_runtime_it_cannot_be_created(monkeypatch):
+    monkeypatch.setattr("edge.learn.lstm.runtime._RUNTIMES", ())
     with pytest.raises(NoRuntime):
         lstm()
     assert not lstm(runner="numpy").trained
 
 
-def test_a_short_history_is_enough_for_what_never_changes():
+def test_a_short_history_is_enough_for_constant_powers():
     series = Series(300)
     for minute in range(240):
         series.append(minute, np.full(6, 7000.0, np.float32))
@@ -74,7 +65,7 @@ def test_a_short_history_is_enough_for_what_never_changes():
     assert watch(model, series)[:, :, 2].min() > 0.95
 
 
-def test_untrained_it_says_nothing(days):
+def test_untrained_it_does_not_predict(days):
     assert watch(lstm(), days) is None
 
 
@@ -90,8 +81,12 @@ def test_it_learns_what_persistence_cannot_know(days):
         if at < 480 or at % 3:
             continue
         likely = model.predict()[0].argmax(-1)
-        came = states[[at + horizon for horizon in HORIZONS_MIN], 0]
-        right, stays, count = right + (likely == came).sum(), stays + (states[at, 0] == came).sum(), count + 4
+        actual = states[[at + horizon for horizon in HORIZONS_MIN], 0]
+        right, stays, count = (
+            right + (likely == actual).sum(),
+            stays + (states[at, 0] == actual).sum(),
+            count + 4,
+        )
     assert right / count > stays / count + 0.05
 
 
@@ -103,7 +98,7 @@ def test_predictions_are_probabilities(days, trained):
     assert prediction.sum(-1) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_training_left_half_way_changes_nothing(days, trained):
+def test_a_training_that_is_not_finished_changes_nothing(days, trained):
     model = revived(trained)
     before = watch(model, days)
     training = model.train(days)
@@ -122,10 +117,12 @@ def test_a_training_yields_after_a_few_milliseconds(days, trained):
         pieces.append(time.process_time() - start)
         start = time.process_time()
     assert len(pieces) > 100
-    assert sorted(pieces)[-3] < 0.02  # 5 ms on a quiet machine; one or two may be hit by another's cache
+    assert (
+        sorted(pieces)[-3] < 0.02
+    )  # 5 ms on an idle machine; one or two may be slowed down by other processes
 
 
-def test_minutes_may_come_while_a_training_goes_on(trained):
+def test_minutes_may_be_added_during_a_training(trained):
     series, model = made_up(4), revived(trained)
     newest = series.last_minute
     for at, _ in enumerate(model.train(series)):
@@ -141,11 +138,11 @@ def test_an_update_that_makes_it_worse_is_rejected(days, trained):
     report = finish(model.train(days))
     assert report.loss_after <= report.loss_before
     same = (model.predict() == before).all((1, 2))
-    assert same[0]  # steps this wide ruin what is hard to learn
+    assert same[0]  # steps of this size ruin what is hard to learn
     assert same.sum() >= 3
 
 
-def test_after_a_gap_it_starts_anew_with_the_last_hour(days, trained):
+def test_after_a_gap_it_starts_again_with_the_last_hour(days, trained):
     model, fresh = revived(trained), revived(trained)
     watch(model, days)
     start = days.last_minute + 500
@@ -155,14 +152,14 @@ def test_after_a_gap_it_starts_anew_with_the_last_hour(days, trained):
     assert (model.predict() == fresh.predict()).all()
 
 
-def test_a_restart_goes_on_where_it_was(days, trained):
+def test_a_restart_continues_with_what_was_learnt(days, trained):
     one, other = revived(trained), revived(trained)
     assert (watch(one, days) == watch(other, days)).all()
     assert one.save() == other.save() == trained
 
 
 @pytest.mark.parametrize("options", [{"cells": 17}, {"layers": 2}, {"inputs": "power"}, {"members": 2}])
-def test_weights_of_another_shape_are_refused(trained, options):
+def test_weights_of_another_shape_are_rejected(trained, options):
     with pytest.raises(ValueError, match="lstm"):
         revived(trained, **options)
 
@@ -180,12 +177,12 @@ def test_weights_of_another_shape_are_refused(trained, options):
         {"start": __file__},
     ],
 )
-def test_wrong_options_are_refused(options):
+def test_invalid_options_are_rejected(options):
     with pytest.raises(ValueError):  # noqa: PT011
         lstm(**options)
 
 
-def test_a_shipped_file_is_a_start(days, trained, tmp_path):
+def test_a_model_can_start_from_a_file(days, trained, tmp_path):
     (tmp_path / "start.tflite").write_bytes(revived(trained).file)
     begun = lstm(start=str(tmp_path / "start.tflite"))
     assert np.abs(watch(begun, days) - watch(revived(trained), days)).max() < 0.02
@@ -214,7 +211,7 @@ def test_all_inputs_can_be_switched_on(days):
 
 
 def test_int8_agrees_with_float():
-    """On the living lab's days where they are at hand: the node's file against its own float weights."""
+    """The int8 file of a node compared with its float weights, on days of the living lab if installed."""
     series = living_lab(4)
     model = lstm(cells=32, first_steps=100)
     finish(model.train(series))
@@ -222,25 +219,25 @@ def test_int8_agrees_with_float():
     inputs = np.empty((6, minutes, model._inputs.size), np.float32)
     model._inputs.fill(inputs, np.arange(6), series.first_minute, series.last(len(series))[:minutes])
     states = SCALE.of(series.last(len(series)))
-    came = np.stack([states[horizon : horizon + minutes] for horizon in HORIZONS_MIN], -1).swapaxes(0, 1)
+    actual = np.stack([states[horizon : horizon + minutes] for horizon in HORIZONS_MIN], -1).swapaxes(0, 1)
     spreads = []
     for kind in (make_tflite, make_numpy):
-        runner = finished(kind(model._shape, model._weights))
+        runner = finish(kind(model._shape, model._weights))
         outputs = np.stack([runner.step(inputs[:, at]).copy() for at in range(minutes)], 1)
         spreads.append(softmax(outputs.reshape(6, minutes, 4, 7)))
     coded, exact = spreads
-    losses = [-np.log(np.take_along_axis(each, came[..., None].astype(int), -1)).mean() for each in spreads]
-    accuracies = [(each.argmax(-1) == came).mean() for each in spreads]
+    losses = [-np.log(np.take_along_axis(each, actual[..., None].astype(int), -1)).mean() for each in spreads]
+    accuracies = [(each.argmax(-1) == actual).mean() for each in spreads]
     assert (coded.argmax(-1) == exact.argmax(-1)).mean() >= 0.995
     assert np.abs(coded - exact).mean() <= 0.002
     assert losses[0] <= losses[1] + 0.001
     assert accuracies[0] >= accuracies[1] - 0.001
 
 
-def test_the_lstm_of_the_thesis_foretells_powers(days):
+def test_the_lstm_of_the_thesis_predicts_powers(days):
     model = LstmThesis(SCALE, random.Random(1), cells=10, first_steps=40)
     finish(model.train(days))
     prediction = watch(model, days)
     assert prediction.shape == (6, 4, 7)
     assert (prediction.max(-1) == 1).all()
-    assert (model.predict() == prediction).all()  # the walk ahead left no trace
+    assert (model.predict() == prediction).all()  # predicting ahead did not change the state

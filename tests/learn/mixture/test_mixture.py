@@ -1,4 +1,4 @@
-"""The pool of networks, chains and counts from outside, and its parts."""
+"""The mixture of networks, chains, counts and regressions, and its parts."""
 
 import random
 
@@ -7,18 +7,18 @@ import pytest
 from days import made_up
 
 from edge.learn.learner import Learner, LearnerSettings
+from edge.learn.mixture import Mixture
 from edge.learn.mixture.contexts import CONTEXTS, ROWS, Contexts
 from edge.learn.mixture.counts import Counts
-from edge.learn.mixture.mixture import Mixture
 from edge.learn.mixture.pool import Pool
-from edge.learn.scores import log_losses
+from edge.learn.probabilities import log_losses
 from edge.learn.series import Series
 from edge.learn.states import StateScale
 from edge.learn.terms import HORIZONS_MIN
 from edge.terms import DAY_MIN
 
 SCALE = StateScale.of_max_power(1000.0)
-MONDAY = 20_003 * DAY_MIN  # of no daylight saving
+MONDAY = 20_003 * DAY_MIN  # without daylight saving time
 SMALL = {"cells": 4, "first_steps": 20}
 
 
@@ -29,7 +29,7 @@ def powers(value_w):
 def rows_of(minutes_and_powers):
     contexts = Contexts(SCALE)
     for minute, value_w in minutes_and_powers:
-        contexts.take_in(minute, powers(value_w), SCALE.of(powers(value_w)))
+        contexts.observe(minute, powers(value_w), SCALE.of(powers(value_w)))
     return dict(zip(CONTEXTS, contexts.rows()[:, 0].tolist(), strict=True))
 
 
@@ -46,7 +46,7 @@ def test_rows_tell_contexts_apart():
     assert {name for name in CONTEXTS if first[name] != weekend[name]} == {"week_slot", "clock"}
 
 
-def test_what_is_left_out_or_unknown_stays_as_it_was():
+def test_missing_and_unknown_values_stay_as_they_were():
     flat = [(MONDAY + minute, 500.0) for minute in range(61)]
     end = (MONDAY + 200, 500.0)
     assert rows_of([*flat, *[(MONDAY + minute, 500.0) for minute in range(61, 200)], end]) == rows_of(
@@ -56,48 +56,48 @@ def test_what_is_left_out_or_unknown_stays_as_it_was():
     assert rows_of([*flat, *unknown, end]) == rows_of([*flat, end])
 
 
-def test_counts_follow_what_came_and_expect_to_stay_before():
+def test_counts_learn_what_follows_and_expect_no_change_before():
     counts, states = Counts(), np.full(6, 2, np.intp)
     rows = np.tile(np.arange(len(CONTEXTS), dtype=np.int32)[:, None] * 0 + 2, (1, 6))
-    assert counts.foretell(rows, states).argmax(-1).tolist() == np.full((len(CONTEXTS), 6, 4), 2).tolist()
+    assert counts.predict(rows, states).argmax(-1).tolist() == np.full((len(CONTEXTS), 6, 4), 2).tolist()
     origins = np.repeat(rows[None], len(HORIZONS_MIN), axis=0)
     for _ in range(50):
         counts.learn(origins, np.full(6, 5, np.int8))
-    said = counts.foretell(rows, states)
-    np.testing.assert_allclose(said.sum(-1), 1.0, rtol=1e-5)
-    assert said[..., 5].min() > 0.9
+    predicted = counts.predict(rows, states)
+    np.testing.assert_allclose(predicted.sum(-1), 1.0, rtol=1e-5)
+    assert predicted[..., 5].min() > 0.9
     again = Counts.of(counts.arrays())
-    np.testing.assert_allclose(again.foretell(rows, states), said, atol=1e-6)
+    np.testing.assert_allclose(again.predict(rows, states), predicted, atol=1e-6)
 
 
-def test_older_days_weigh_less():
+def test_older_days_count_less():
     counts, states = Counts(), np.full(6, 2, np.intp)
     rows = np.full((len(CONTEXTS), 6), 2, np.int32)
     origins = np.repeat(rows[None], len(HORIZONS_MIN), axis=0)
-    for came in (4, 5):
+    for actual in (4, 5):
         for _ in range(10 * DAY_MIN):
-            counts.learn(origins, np.full(6, came, np.int8))
-    said = counts.foretell(rows, states)[0, 0, 0]
-    assert said[5] > 1.8 * said[4] > 0
+            counts.learn(origins, np.full(6, actual, np.int8))
+    predicted = counts.predict(rows, states)[0, 0, 0]
+    assert predicted[5] > 1.8 * predicted[4] > 0
 
 
-def test_a_pool_learns_whom_to_trust():
+def test_a_pool_learns_which_expert_is_good():
     rng = np.random.default_rng(2)
     pool = Pool(2)
     losses = []
     for _ in range(3000):
-        came = rng.integers(0, 7, 6).astype(np.int8)
+        actual = rng.integers(0, 7, 6).astype(np.int8)
         good = np.full((6, 4, 7), 0.05, np.float32)
-        np.put_along_axis(good, np.repeat(came[:, None, None], 4, 1).astype(np.intp), 0.7, -1)
+        np.put_along_axis(good, np.repeat(actual[:, None, None], 4, 1).astype(np.intp), 0.7, -1)
         bad = rng.dirichlet(np.ones(7), (6, 4)).astype(np.float32)
         logs = Pool.logs(np.stack((good, bad)))
-        losses.append(log_losses(pool.foretell(logs), np.repeat(came[:, None], 4, 1)).mean())
-        pool.learn(logs, came)
+        losses.append(log_losses(pool.predict(logs), np.repeat(actual[:, None], 4, 1)).mean())
+        pool.learn(logs, actual)
     assert pool.weights[..., 0].min() > 0.8
     assert np.abs(pool.weights[..., 1]).max() < 0.3
     assert np.mean(losses[-200:]) < 0.6 * np.mean(losses[:200])
     before = pool.weights.copy()
-    pool.learn(np.full_like(logs, np.nan), came)
+    pool.learn(np.full_like(logs, np.nan), actual)
     pool.learn(logs, np.full(6, -1, np.int8))
     np.testing.assert_array_equal(pool.weights, before)
 
@@ -135,17 +135,17 @@ def test_it_beats_persistence_with_and_without_networks():
                 for _ in one.training():
                     pass
             if at >= start and at % 5 == 0:
-                came = np.stack([states[at + horizon_min] for horizon_min in HORIZONS_MIN], -1)
-                said = one.predict()
-                assert said.shape == (6, 4, 7)
-                np.testing.assert_allclose(said.sum(-1), 1.0, rtol=1e-4)
-                hits += (said.argmax(-1) == came).sum()
-                kept += (states[at][:, None] == came).sum()
-                count += came.size
+                actual = np.stack([states[at + horizon_min] for horizon_min in HORIZONS_MIN], -1)
+                predicted = one.predict()
+                assert predicted.shape == (6, 4, 7)
+                np.testing.assert_allclose(predicted.sum(-1), 1.0, rtol=1e-4)
+                hits += (predicted.argmax(-1) == actual).sum()
+                kept += (states[at][:, None] == actual).sum()
+                count += actual.size
         assert hits > kept + 0.02 * count
 
 
-def test_what_was_saved_goes_on_as_if_nothing_had_been():
+def test_a_restored_mixture_continues_like_the_original():
     first, series = grown(600), past(600)
     first.predict()
     saved = first.save()
@@ -156,12 +156,12 @@ def test_what_was_saved_goes_on_as_if_nothing_had_been():
     for minute in range(series.last_minute + 1, series.last_minute + 100):
         for one in (first, second):
             one.observe(minute, powers(8000.0))
-    assert np.abs(second.predict() - first.predict()).mean() < 0.01  # an hour of sayings is lost
+    assert np.abs(second.predict() - first.predict()).mean() < 0.01  # one hour of predictions is lost
     assert len(saved) < 500_000
 
 
 @pytest.mark.parametrize("harm", ["cut", "other limits", "other cells", "other contexts"])
-def test_what_does_not_fit_is_refused_and_changes_nothing(harm, monkeypatch):
+def test_data_that_do_not_fit_are_rejected_and_change_nothing(harm, monkeypatch):
     first = grown(200)
     one, data = first.model, first.model.save()
     other = {"cells": 5} if harm == "other cells" else SMALL
@@ -176,7 +176,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(harm, monkeypatch):
     assert one.trained
 
 
-def test_unknown_minutes_teach_nothing_but_break_nothing():
+def test_unknown_minutes_change_no_weights():
     one = Mixture(SCALE, random.Random(1), **SMALL)
     assert one.predict() is None
     for minute in range(300):

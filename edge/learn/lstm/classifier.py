@@ -1,24 +1,26 @@
-"""LSTM networks that give the states at all horizons at once, one for each variable (thesis 5.2.3).
+"""The model `lstm`: networks that predict the states at all horizons at once, one for each variable.
 
-Six small classifiers do better than the regressors of the thesis at a third of their size. With several
-`members` that many networks, drawn apart, learn each variable, and their probabilities are averaged.
+Six small classifiers are more accurate than the regressors of the thesis (5.2.3), at a third of their size.
+With the option `members`, several networks with different first weights learn each variable, and their
+probabilities are averaged.
 """
 
 import random
 from typing import Any
 
 from ...terms import VARIABLES
+from ..probabilities import softmax
 from ..states import StateScale
 from ..terms import HORIZONS_MIN, STATES, Array
 from ..weather import Weather
 from . import features
-from .goals import StatesGoal, softmax
-from .network import Shape
 from .networks import Networks
+from .objectives import StatesObjective
+from .stack import Shape
 
 
 class Lstm(Networks):
-    """See the module. Options: layers, cells, inputs, members, and those of `Networks`."""
+    """See the module. The options are layers, cells, inputs, members, and those of `Networks`."""
 
     name = "lstm"
 
@@ -34,9 +36,9 @@ class Lstm(Networks):
         members: int = 1,
         **options: Any,
     ) -> None:
-        seen, goal = features.Features(inputs, scale, weather), StatesGoal(scale)
-        shape = Shape(seen.size, cells, layers, goal.outputs)
-        super().__init__(shape, seen, goal, rng, members * len(VARIABLES), **options)
+        columns, objective = features.Features(inputs, scale, weather), StatesObjective(scale)
+        shape = Shape(columns.size, cells, layers, objective.outputs)
+        super().__init__(shape, columns, objective, rng, members * len(VARIABLES), **options)
 
     def predict(self) -> Array | None:
         """See `Model`."""

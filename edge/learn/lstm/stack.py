@@ -1,10 +1,10 @@
-"""Several LSTM networks of one shape side by side, in numpy: forward, and back through time.
+"""A stack of LSTM networks of one shape, in numpy: forward pass, and backpropagation through time.
 
-    inputs -> LSTM layers -> logits of horizons x states, plus a straight path from inputs to logits
+    inputs -> LSTM layers -> outputs (logits of horizons x states), plus a direct path from inputs to outputs
 
-All networks are stacked on a leading axis (M), so that numpy works on blocks large enough to be worth
-its calls; the weights of each are one row of one array. Gates stand in the order of TFLite and others:
-input, forget, cell, output. Work comes in pieces: a generator yields after a few steps of time.
+All networks are stacked on a leading axis (M), so that each call of numpy works on a large block; the weights
+of each network are one row of one array. The gates are in the order of TFLite: input, forget, cell, output.
+The work is done in pieces: a generator yields after a few time steps.
 """
 
 import math
@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Real = NDArray[np.floating[Any]]
-_PIECE = 8  # steps of time between two yields
+_PIECE = 8  # time steps between two yields
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What all networks of a stack have in common."""
+    """The shape of all networks of a stack."""
 
     inputs: int
     cells: int
@@ -35,7 +35,7 @@ class Shape:
             raise ValueError(f"a network of {self.layers} layers of {self.cells} cells is out of range")
 
     def parts(self) -> dict[str, tuple[int, ...]]:
-        """Name and shape of each block of weights."""
+        """The name and shape of each block of weights."""
         found: dict[str, tuple[int, ...]] = {}
         width = self.inputs
         for layer in range(self.layers):
@@ -51,11 +51,11 @@ class Shape:
 
     @property
     def size(self) -> int:
-        """Weights of one network."""
+        """The number of weights of one network."""
         return sum(math.prod(shape) for shape in self.parts().values())
 
     def views(self, weights: Real) -> dict[str, Real]:
-        """The blocks of a stack of weights (M, size), not copied."""
+        """Views of the blocks of a stack of weights (M, size)."""
         found, at = {}, 0
         for name, shape in self.parts().items():
             count = math.prod(shape)
@@ -63,22 +63,22 @@ class Shape:
             at += count
         return found
 
-    def drawn(self, models: int, rng: random.Random) -> Real:
-        """Fresh weights (models, size): even within the root of what comes together, forget gates open."""
+    def random_weights(self, models: int, rng: random.Random) -> Real:
+        """First weights (models, size): uniform within 1 / sqrt(cells); the forget gates are open."""
         weights = np.zeros((models, self.size), np.float32)
         for name, block in self.views(weights).items():
             if block.ndim < 3:
                 continue
             reach = math.sqrt(1.0 / self.cells) if name != "skip" else 0.01
-            drawn = [rng.uniform(-reach, reach) for _ in range(block.size)]
-            block[:] = np.array(drawn, np.float32).reshape(block.shape)
+            numbers = [rng.uniform(-reach, reach) for _ in range(block.size)]
+            block[:] = np.array(numbers, np.float32).reshape(block.shape)
         for layer in range(self.layers):
             self.views(weights)[f"b{layer}"][:, self.cells : 2 * self.cells] = 1.0
         return weights
 
 
 class Stack:
-    """Room for `models` networks over `steps` of time and a batch of stretches, taken once for a training."""
+    """Memory for `models` networks, `steps` of time and a batch of sequences, allocated once a training."""
 
     def __init__(self, shape: Shape, models: int, steps: int, batch: int, dtype: Any = np.float32) -> None:
         self.shape = shape
@@ -87,19 +87,19 @@ class Stack:
         self._gates = [np.empty((*lead, 4 * cells), dtype) for _ in range(shape.layers)]
         self._cells = [np.empty((*lead, cells), dtype) for _ in range(shape.layers)]
         self._hidden = [np.empty((*lead, cells), dtype) for _ in range(shape.layers)]
-        self.errors = np.zeros((*lead, cells), dtype)  # of the hidden values of the upper layer
+        self.errors = np.zeros((*lead, cells), dtype)  # gradients of the hidden values of the layer above
         ones = np.ones(cells, dtype)
         self._half = np.concatenate((ones / 2, ones / 2, ones, ones / 2))
         self._lift = np.concatenate((ones / 2, ones / 2, 0 * ones, ones / 2))
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory."""
+        """The memory that it takes."""
         arrays = [self.inputs, self.errors, *self._gates, *self._cells, *self._hidden]
         return sum(array.nbytes for array in arrays)
 
     def forward(self, weights: dict[str, Real]) -> Iterator[None]:
-        """Run all stretches from rest, for the inputs that were filled in."""
+        """Run all sequences of `inputs` from a state of zero."""
         below = self.inputs
         for layer in range(self.shape.layers):
             for start in range(0, below.shape[1], _PIECE):
@@ -131,8 +131,8 @@ class Stack:
             cell += gates[..., n : 2 * n] * cells[:, step - 1]
         np.multiply(np.tanh(cell), gates[..., 3 * n :], out=hidden[:, step])
 
-    def logits(self, weights: dict[str, Real], piece: slice) -> Real:
-        """(M, steps, batch, outputs) for some steps, after `forward`."""
+    def outputs(self, weights: dict[str, Real], piece: slice) -> Real:
+        """The outputs (M, steps, batch, outputs) of some steps, after `forward`."""
         hidden = self._hidden[-1][:, piece]
         found = _flat(hidden) @ weights["out"] + weights["bias"][:, None]
         if self.shape.skip:
@@ -140,18 +140,19 @@ class Stack:
         return found.reshape(*hidden.shape[:-1], -1)
 
     def head_backward(
-        self, weights: dict[str, Real], slopes: dict[str, Real], piece: slice, error: Real
+        self, weights: dict[str, Real], gradients: dict[str, Real], piece: slice, error: Real
     ) -> None:
-        """Add the slopes of the head for an error of the logits of some steps; notes it for `backward`."""
+        """Add the gradients of the output weights, from the errors of the outputs of some steps; prepares
+        `backward`."""
         flat = _flat(error)
-        slopes["out"] += _flat(self._hidden[-1][:, piece]).swapaxes(1, 2) @ flat
-        slopes["bias"] += flat.sum(1)
+        gradients["out"] += _flat(self._hidden[-1][:, piece]).swapaxes(1, 2) @ flat
+        gradients["bias"] += flat.sum(1)
         if self.shape.skip:
-            slopes["skip"] += _flat(self.inputs[:, piece]).swapaxes(1, 2) @ flat
+            gradients["skip"] += _flat(self.inputs[:, piece]).swapaxes(1, 2) @ flat
         self.errors[:, piece] = (flat @ weights["out"].swapaxes(1, 2)).reshape(self.errors[:, piece].shape)
 
-    def backward(self, weights: dict[str, Real], slopes: dict[str, Real]) -> Iterator[None]:
-        """Add the slopes of the layers; `errors` and the gates are used up."""
+    def backward(self, weights: dict[str, Real], gradients: dict[str, Real]) -> Iterator[None]:
+        """Add the gradients of the layers; `errors` and the gates are overwritten."""
         for layer in reversed(range(self.shape.layers)):
             below = self._hidden[layer - 1] if layer else self.inputs
             back_hidden, back_cell = np.zeros_like(self.errors[:, 0]), np.zeros_like(self.errors[:, 0])
@@ -163,35 +164,35 @@ class Stack:
                     )
                 piece = slice(start, start + _PIECE)
                 errors = _flat(self._gates[layer][:, piece])
-                slopes[f"x{layer}"] += _flat(below[:, piece]).swapaxes(1, 2) @ errors
-                slopes[f"b{layer}"] += errors.sum(1)
+                gradients[f"x{layer}"] += _flat(below[:, piece]).swapaxes(1, 2) @ errors
+                gradients[f"b{layer}"] += errors.sum(1)
                 before = self._hidden[layer][:, max(0, start - 1) : piece.stop - 1]
                 after = self._gates[layer][:, max(1, start) : piece.stop]
-                slopes[f"h{layer}"] += _flat(before[:, : after.shape[1]]).swapaxes(1, 2) @ _flat(after)
+                gradients[f"h{layer}"] += _flat(before[:, : after.shape[1]]).swapaxes(1, 2) @ _flat(after)
                 if layer:
-                    spread = errors @ weights[f"x{layer}"].swapaxes(1, 2)
-                    self.errors[:, piece] = spread.reshape(self.errors[:, piece].shape)
+                    errors_below = errors @ weights[f"x{layer}"].swapaxes(1, 2)
+                    self.errors[:, piece] = errors_below.reshape(self.errors[:, piece].shape)
                 yield
 
     def _step_back(self, layer: int, step: int, back_hidden: Real, back_cell: Real) -> None:
-        """Turn the gates of a step into the errors of their sums; `back_cell` goes on to the step before."""
+        """Overwrite the gates of a step with the errors of their sums; `back_cell` is for the step before."""
         n, gates = self.shape.cells, self._gates[layer][:, step]
-        enter, forget = gates[..., :n], gates[..., n : 2 * n]
-        new, leave = gates[..., 2 * n : 3 * n], gates[..., 3 * n :]
+        input_gate, forget_gate = gates[..., :n], gates[..., n : 2 * n]
+        candidate, output_gate = gates[..., 2 * n : 3 * n], gates[..., 3 * n :]
         error = self.errors[:, step] + back_hidden
         cell = np.tanh(self._cells[layer][:, step])
-        back_cell += error * leave * (1 - cell * cell)
-        error *= cell * leave * (1 - leave)
-        leave[:] = error
-        entered = back_cell * enter * (1 - new * new)
-        enter *= back_cell * new * (1 - enter)
-        new[:] = entered
-        kept = back_cell * forget
-        forget *= 1 - forget
-        forget *= back_cell * self._cells[layer][:, step - 1] if step else 0.0
+        back_cell += error * output_gate * (1 - cell * cell)
+        error *= cell * output_gate * (1 - output_gate)
+        output_gate[:] = error
+        entered = back_cell * input_gate * (1 - candidate * candidate)
+        input_gate *= back_cell * candidate * (1 - input_gate)
+        candidate[:] = entered
+        kept = back_cell * forget_gate
+        forget_gate *= 1 - forget_gate
+        forget_gate *= back_cell * self._cells[layer][:, step - 1] if step else 0.0
         back_cell[:] = kept
 
 
 def _flat(block: Real) -> Real:
-    """Steps and batch as one axis."""
+    """Join the axes of steps and batch."""
     return block.reshape(len(block), -1, block.shape[-1])
