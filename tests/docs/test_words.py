@@ -13,7 +13,6 @@ ARCHAIC = (
     "foretold",
     "hereby",
     "thereof",
-    "whoever",
     "whatever came",
     "what came",
     "hears of",
@@ -29,7 +28,6 @@ ARCHAIC = (
     "in vain",
     "bites",
     "is ill",
-    "for ever",
 )
 
 
