@@ -6,7 +6,7 @@ It is handed its clock, links, meters and random generator, and driven by calls:
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from .clock import Clock, civil_minutes
@@ -92,8 +92,7 @@ class Node:
         """One second has passed."""
         self.engine.tick()
         self.gateway.tick()
-        for twin in self.twins:
-            twin.second_passed()
+        self._tell(lambda twin: twin.second_passed())
         self._tell_free_power()
         self._check_invariants()
         if self._state.due:
@@ -104,12 +103,12 @@ class Node:
         self.gateway.receive(peer, frame)
 
     def link_changed(self, peer: str, up: bool) -> None:
-        """A link came up or went down; what was lost on it is healed by the digest."""
+        """A link came up or went down; the digest heals what was lost on it."""
         if up:
             self.gateway.link_up(peer)
 
     def read(self, reading: Reading) -> None:
-        """A meter has spoken."""
+        """A reading of a meter."""
         self.readings += 1
         self.readings_undefined += reading.power_w is None
         for twin in self._following.get(reading.device, ()):
@@ -121,7 +120,7 @@ class Node:
         return self.engine.stirred or self.gateway.waiting or self._clock.now_s() >= self.wake_s
 
     def react(self) -> None:
-        """Let the laws run on what changed, and let out what follows."""
+        """Run the laws on what changed, and send what follows."""
         now_s = self._clock.now_s()
         if now_s >= self.wake_s:
             for twin in self.twins:
@@ -135,26 +134,25 @@ class Node:
 
     @property
     def has_work(self) -> bool:
-        """Whether there is something that may wait until nothing else does."""
+        """Whether there is work that may wait until nothing else is due."""
         return any(twin.has_work for twin in self.twins)
 
     @property
     def only_training(self) -> bool:
-        """Whether that may also wait until the machine is less busy."""
+        """Whether that work may also wait until the machine is less busy."""
         return all(twin.only_training for twin in self.twins)
 
     def work(self) -> None:
-        """A few milliseconds of it."""
+        """Do a few milliseconds of it."""
         for twin in self.twins:
             if twin.has_work:
                 twin.work()
                 return
 
     def close(self) -> None:
-        """Before the end: nothing that is agreed or learnt may be lost."""
+        """Save before the end what was agreed and learnt."""
         self._state.save(self._memory())
-        for twin in self.twins:
-            twin.keep()
+        self._tell(lambda twin: twin.keep())
 
     # ---- what it shows -----------------------------------------------------------------------
 
@@ -202,11 +200,18 @@ class Node:
                 twin.see_free(free_w)
 
     def _tell_minute(self, minute: int, ended: int | None, powers_w: Sequence[float] | None) -> None:
+        self._tell(lambda twin: twin.minute_passed(minute, ended, powers_w))
+
+    def _tell(self, news: Callable[[Twin], None]) -> None:
+        """A twin that fails is counted, and the others are told all the same."""
         for twin in self.twins:
-            twin.minute_passed(minute, ended, powers_w)
+            try:
+                news(twin)
+            except Exception as error:
+                self.engine.fault(twin, error)
 
     def _check_invariants(self) -> None:
-        """Of the twins that did something since the last tick, and of all now and then."""
+        """Check the twins that acted since the last tick, and now and then all of them."""
         everyone = self.space.tick % _CHECK_ALL_TICKS == 0
         for twin in [twin for twin in self.twins if everyone or twin.acted]:
             twin.acted = False
@@ -221,7 +226,7 @@ class Node:
 
 
 def _laws() -> list[Law]:
-    """Those of the kernel, with the operators of the other rooms."""
+    """The laws of the kernel, with the operators of the other rooms."""
     laws = standard_laws()
     for law in laws:
         if isinstance(law, Aggregating):
@@ -230,10 +235,10 @@ def _laws() -> list[Law]:
 
 
 def _next_incarnation(memory: dict[str, Any], rng: random.Random) -> int:
-    """Later than the last one on disk, and never twice the same.
+    """Larger than the last one on disk, and never the same twice.
 
-    A node that forgot its lives, or died before it wrote the last one down, must not pass for it: who
-    holds LSAs of that life would take equal versions for equal LSAs.
+    A node that lost its memory, or died before it saved its incarnation, must not use it again: other nodes
+    that hold LSAs of that incarnation would take equal versions for equal LSAs.
     """
     last = memory.get("incarnation")
     if type(last) is int and 0 < last < _LAST_INCARNATION:

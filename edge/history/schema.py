@@ -1,9 +1,9 @@
 """The tables of the history, and how the file is opened.
 
-Write-ahead log with `synchronous = FULL`: a transaction is one append to one file and one sync, so that
-neither a kill nor a power cut loses what was committed, and a card is worn less than by a rollback journal,
-which writes every page twice and syncs three times. Rows are ordered by minute, so what is new goes to the
-end of each table: one page or two a minute.
+Write-ahead log with `synchronous = FULL`: a transaction is one append to one file and one sync. So neither a
+kill nor a power cut loses what was committed, and a card wears less than with a rollback journal, which writes
+every page twice and syncs three times. Rows are ordered by time, so new ones go to the end of each table: one
+page or two a minute.
 """
 
 import sqlite3
@@ -12,10 +12,10 @@ from pathlib import Path
 from ..terms import VARIABLES
 
 VERSION = 1
-_CACHE_KB = 256  # SQLite takes up to 2 MB otherwise
-_PAGE_BYTES = 512  # a minute changes two or three pages: of 4 kB each, a card would be written twice as much
-_LOG_PAGES = 2048  # after which the log is carried over: 1 MB
-_FRAME_BYTES = 24  # what a page in the log has before it
+_CACHE_KB = 256  # SQLite would take up to 2 MB
+_PAGE_BYTES = 512  # a minute changes two or three pages; with 4 kB pages twice as much is written to the card
+_LOG_PAGES = 2048  # 1 MB, after which the log is checkpointed
+_FRAME_BYTES = 24  # header of a page in the log
 _BUSY_S = 2.0
 _TABLES = f"""
 CREATE TABLE minutes (
@@ -31,7 +31,7 @@ CREATE TABLE predictions (
 ) WITHOUT ROWID;
 CREATE TABLE kept (name TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID;
 """
-# Tables that came later. They do not change the version: a release that does not know them leaves them alone.
+# Tables of later releases. They do not change the version, since an older release ignores them.
 _LATER_TABLES = """
 CREATE TABLE IF NOT EXISTS events (
     at_ms INTEGER, twin TEXT, number INTEGER, kind TEXT, role TEXT, power_w REAL,
@@ -42,11 +42,11 @@ _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class WrongVersion(sqlite3.DatabaseError):
-    """A file of another time: its tables are not these."""
+    """A file of another version, with other tables."""
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
-    """The file, made if there is none; for one thread at a time. Raises sqlite3.Error, OSError."""
+    """Open the file, or make it; for one thread at a time. Raises sqlite3.Error, OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
@@ -69,16 +69,16 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
 
 def _fill_log(log: Path) -> None:
-    """Make the log as long as it becomes: one that grows costs a write of the file system's own each time.
+    """Give the log its final length: each time a file grows, the file system has to write too.
 
-    SQLite takes zeros at its end for a transaction that was never finished. Raises OSError.
+    SQLite reads the zeros as a transaction that was not finished. Raises OSError.
     """
     with log.open("ab") as file:
         file.write(bytes(max(0, _LOG_PAGES * (_PAGE_BYTES + _FRAME_BYTES) - file.tell())))
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """Beside the writer, from any thread. Raises sqlite3.Error."""
+    """Open the file while it is being written, from any thread. Raises sqlite3.Error."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
     return connection

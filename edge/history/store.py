@@ -1,8 +1,8 @@
-"""The store: takes notes in memory, writes them in one transaction, reads them back.
+"""The store: notes entries in memory, writes them in one transaction, reads them back.
 
-Notes are taken by the main thread and cost nothing; `write` may be called by another, since a card can take
-seconds. What cannot be written waits, bounded, and is tried again. A file that is damaged is set aside, the
-one set aside before is given up, and a new one is begun.
+The main thread notes entries, which costs nothing; `write` is called by another thread, since a card can take
+seconds. Entries that cannot be written stay in memory, up to a limit, and are written later. A damaged file is
+set aside in place of an earlier one, and a new file is started.
 """
 
 import contextlib

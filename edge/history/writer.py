@@ -1,15 +1,15 @@
-"""The thread that writes the history: a card may take seconds, and no reaction must wait for it."""
+"""The thread that writes the history: a card can take seconds, and no reaction may wait for it."""
 
 import threading
 
 from .store import Store
 
-_GATHER_S = 2.0  # what is told within that time goes into one transaction
+_GATHER_S = 2.0  # entries of that time go into one transaction
 _AGAIN_S = 60.0  # after a failure
 
 
 class Writer:
-    """Writes what the store was told, soon after it was."""
+    """Writes the entries of the store soon after they were noted."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -17,11 +17,11 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is left, and end."""
+        """Write the remaining entries and stop."""
         self._stopping.set()
         self._store.news.set()
         if self._thread.is_alive():

@@ -1,7 +1,7 @@
-"""What a meter says about a device, turned into what its twin draws and gives (DESIGN 10).
+"""The readings of a device's meter, turned into the power that it draws and gives.
 
-A reading with an error is undefined: it changes nothing by itself, and when none has come for
-`meter_grace_s` the device counts as drawing and giving nothing.
+A reading with an error is undefined and changes nothing by itself. After `meter_grace_s` without a defined
+reading the device counts as drawing and giving nothing.
 """
 
 import math
@@ -25,14 +25,14 @@ class Device:
         return tuple(self._inputs)
 
     def read(self, name: str, power_w: float | None, now_s: float) -> None:
-        """A reading of one of its inputs; None is undefined, and so is what no device can draw."""
+        """A reading of one of its inputs. None is undefined, and so is a power that no device can have."""
         if power_w is not None and math.isfinite(power_w) and abs(power_w) <= MAX_POWER_W:
             self._inputs[name] = power_w * self.settings.sign
             self._seen_s[name] = now_s
             self._oldest_s = min(self._seen_s.values())
 
     def known(self, now_s: float) -> bool:
-        """Whether all its inputs have been read lately; a device without a meter is always known."""
+        """Whether all its inputs have been read recently; a device without a meter is always known."""
         return now_s - self._oldest_s <= self.settings.meter_grace_s
 
     def powers_w(self, now_s: float) -> tuple[float, float]:

@@ -1,11 +1,11 @@
-"""The minute that is running: a state that changes at events, averaged over time.
+"""The current minute: six powers that change at events, averaged over time.
 
-Measured data are means of minutes as well, so a model may be trained on either.
+Measured data are means of minutes too, so a model can be trained on either.
 """
 
 from collections.abc import Sequence
 
-_LEAST_S = 20.0  # of a minute that must have been seen for it to count
+_LEAST_S = 20.0  # seconds of a minute that must be known for its mean to count
 
 
 class RunningMinute:
@@ -18,12 +18,12 @@ class RunningMinute:
         self._sums: list[float] = []
 
     def hold(self, powers_w: Sequence[float], now_s: float) -> None:
-        """That is the state from now on."""
+        """The powers have these values from now on."""
         self._count(now_s)
         self.powers_w = tuple(powers_w)
 
     def close(self, now_s: float) -> list[float] | None:
-        """The mean of the minute that ends now; None when too little of it was seen. The state goes on."""
+        """The means of the minute that ends now; None if too little of it is known. The powers stay."""
         self._count(now_s)
         seen_s, sums = self._seen_s, self._sums
         self._seen_s, self._sums = 0.0, []

@@ -1,7 +1,7 @@
-"""Files that tell of other times: past minutes to begin with, the weather that was and is foretold.
+"""Files of the past for a model to start with: minutes of a node or a microgrid, and weather with its forecast.
 
-CSV with a header, plain or gzipped. Times are those of the local civil clock, YYYY-MM-DDTHH:MM; whatever
-follows is ignored. An empty field is unknown.
+CSV with a header, plain or gzipped. Times are those of the local civil clock, YYYY-MM-DDTHH:MM; the rest of a
+timestamp is ignored. An empty field is unknown.
 """
 
 import csv

@@ -1,7 +1,7 @@
 """The prosumer twin: the face of one device, which consumes, produces, or both at once (thesis 3.2.2, 4.1).
 
-It carries what its consumer and its supplier have to say to the tuple space and back: nothing here
-decides about energy, and nothing in `edge/energy` knows of LSAs.
+It carries messages between the tuple space and its consumer and supplier: nothing here decides about energy,
+and nothing in `edge/energy` knows LSAs.
 """
 
 import math
@@ -42,8 +42,8 @@ _read_contract = lenient(parse_contract)
 _read_plan = lenient(parse_plan)
 _read_answers = lenient(parse_answers)
 _EVENT_LIFE_S = 5
-_RENEW_S = 2.0  # what would end so soon and goes on is said again
-_NOTE_S = 60.0  # what is free is noted once a minute for the forecast
+_RENEW_S = 2.0  # a property that would expire so soon, but is still wanted, is published again
+_NOTE_S = 60.0  # free power is noted once a minute, for the forecast
 _PROPERTIES = 10  # of one LSA (thesis 5.1)
 _BESIDE_OFFERS = {"all": 1, "supplier": 2, "consumer": 2}  # events; confirmations, starts; request, contracts
 Properties = dict[tuple[str, str], tuple[bytes, int]]  # label and addressee: value and life in s
@@ -80,10 +80,10 @@ class ProsumerTwin(Twin):
         self.validated_across = 0  # those with a supplier on another node
         self._due_s = 0.0
         self._published: dict[tuple[str, str], tuple[bytes, float]] = {}  # value, until when
-        self.measured_w = (math.nan, math.nan)  # drawn and given, as last said
+        self.measured_w = (math.nan, math.nan)  # drawn and given, as last measured
         self._role = (False, False)
 
-    # ---- what the device says -----------------------------------------------------------------
+    # ---- its device -----------------------------------------------------------------
 
     def begin(self, memory: Any) -> None:
         if not (self._restored(memory) and self.inputs):
@@ -116,7 +116,7 @@ class ProsumerTwin(Twin):
         self._role = role
         if self.settings.consumes:
             self.consumer.set_need(consumed_w)
-            # a contract never gives more than is needed, not even now
+            # a contract must never give more than is needed, not even for a moment
             self.consumer.step(self._clock.now_s())
         if self.settings.supplies:
             before_w = self.supplier.capacity_w
@@ -145,11 +145,11 @@ class ProsumerTwin(Twin):
 
     @property
     def disabled(self) -> bool:
-        """Whether a stop order still holds."""
+        """Whether a stop order is in force."""
         return self._clock.now_s() < self.disabled_until_s
 
     def disable(self) -> None:
-        """Obey a stop order: end all contracts and cut the device off for a while."""
+        """Obey a stop order: end all contracts and switch the device off for a while."""
         self.disabled_until_s = self._clock.now_s() + self.settings.disabled_s
         self.consumer.stop()
         self.supplier.stop()
@@ -175,7 +175,7 @@ class ProsumerTwin(Twin):
             plan = self._message(bond, _read_plan)
             self.supplier.bookings.see(bond.name, plan, now_s, self._clock.wall_s())
         elif label == STOP and bond.hops == 0 and not bond.withdrawn:
-            self.disable()  # only a twin of this node may order it
+            self.disable()  # only a twin of this node may give the order
 
     def decayed(self, name: str, life_s: int) -> None:
         if name != self.name:
@@ -202,7 +202,7 @@ class ProsumerTwin(Twin):
         self._due_s = min(self.consumer.due_s, self.supplier.due_s, now_s + _NOTE_S)
         self._publish()
 
-    # ---- what others ask of it ----------------------------------------------------------------
+    # ---- what it shows ----------------------------------------------------------------
 
     def share(self) -> Share:
         return Share(
@@ -224,7 +224,7 @@ class ProsumerTwin(Twin):
         }
 
     def _restored(self, memory: Any) -> bool:
-        """Whether contracts from before a restart go on."""
+        """Whether contracts from before a restart are continued."""
         try:
             self.recall(memory)
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -232,9 +232,9 @@ class ProsumerTwin(Twin):
         return bool(self.consumer.contracts or len(self.supplier.book))
 
     def recall(self, memory: dict[str, Any]) -> None:
-        """Take up the contracts from before a restart, until the other sides confirm or deny them.
+        """Continue the contracts from before a restart, until the other sides confirm or refuse them.
 
-        Raises ValueError, KeyError or TypeError for what `memory` never wrote; then nothing is taken up.
+        Raises ValueError, KeyError or TypeError if `memory` did not write it; then nothing is continued.
         """
         now_s = self._clock.now_s()
         contracts, promises = read_contracts(memory["contracts"]), read_promises(memory["promises"])
@@ -245,7 +245,7 @@ class ProsumerTwin(Twin):
         if self.settings.supplies:
             self.supplier.set_capacity(capacity_w)
             self.supplier.restore(promises, now_s)
-        self.measured_w = (math.nan, math.nan)  # whatever the meter says first is news
+        self.measured_w = (math.nan, math.nan)  # the first reading counts as a change
 
     def violations(self) -> list[str]:
         return violations(self.name, self.consumer, self.supplier, self._clock.now_s())
@@ -264,14 +264,14 @@ class ProsumerTwin(Twin):
         return message
 
     def _drop_forgotten(self) -> None:
-        """A promise from before a restart ends once its consumer is seen and shows no contract."""
+        """A promise from before a restart ends when its consumer is seen and shows no contract."""
         for consumer in self.supplier.unshown():
             handle = self.space.find(consumer)
             if handle and not any(self.space.read(handle, label) for label in (CONTRACT, COMPLEMENT)):
                 self.supplier.see_contract(consumer, False, None, 0)
 
     def _wanted(self) -> Properties:
-        """What its LSA should show: all that consumer and supplier have to say."""
+        """What its LSA should show: the messages of consumer and supplier."""
         wanted: Properties = {}
         consumer, supplier = self.consumer, self.supplier
         if consumer.request:
@@ -291,7 +291,7 @@ class ProsumerTwin(Twin):
         return wanted
 
     def _publish(self) -> None:
-        """Submit what differs from what the LSA shows, or is about to end there and goes on."""
+        """Submit what differs from the LSA, and what is about to expire there but is still wanted."""
         wanted, now_s = self._wanted(), self._clock.now_s()
         for label, query in [key for key in self._published if key not in wanted]:
             self.withdraw(label, query)

@@ -1,7 +1,7 @@
-"""One scope of the learning twin, a node or the microgrid: its minutes, its learner, its predictions.
+"""One scope of the learning twin, the node or the microgrid: its minutes, its learner, its predictions.
 
-All that takes long (taking up the past, training) is a job in small pieces; whoever drives the node says
-when the next one may run. A job may be left at any piece, by a kill too: what was learnt is kept whole.
+Loading the past and training take long, so each is a job in small pieces, and the driver of the node decides
+when the next piece runs. A job may be interrupted after any piece, even by a kill: the model is always whole.
 """
 
 import json
@@ -26,14 +26,14 @@ from .twin import Keeper
 
 _WEEK_MIN = 7 * DAY_MIN
 _FIT_FROM_MIN = DAY_MIN  # quantiles of less than a day would miss half of what happens
-_KEEP_EVERY_MIN = 720  # a card is worn by writes, and what half a day taught is taught again
-_PIECE_S = 0.003  # of taking up the past
-_WARM_MIN = 8 * DAY_MIN  # of it, that a model looks at which knows what came before: inputs go back a week
+_KEEP_EVERY_MIN = 720  # writes wear out a card, and half a day of learning is soon repeated
+_PIECE_S = 0.003  # of loading the past
+_WARM_MIN = 8 * DAY_MIN  # of the past are observed by a model that was kept: its inputs go back a week
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What was foretold after a minute: probabilities (6, 4, 7) of the states at the horizons."""
+    """What a model predicted after a minute: probabilities (6, 4, 7) of the states at the horizons."""
 
     minute: int
     probabilities: Array
@@ -51,7 +51,7 @@ class Prediction:
 
 
 class Scope:
-    """See the module."""
+    """The minutes, the model and the predictions of one scope."""
 
     def __init__(
         self, settings: ScopeSettings, keeper: Keeper, weather: Weather | None, clock: Clock, seed: int
@@ -63,7 +63,7 @@ class Scope:
         self.report: TrainingReport | None = None
         self.trainings = self.rejected = self.faults = 0
         self.trouble = ""
-        self.ready = False  # the past has been taken up
+        self.ready = False  # the past has been loaded
         self._keeper, self._weather, self._clock, self._seed = keeper, weather, clock, seed
         self._waiting: deque[tuple[int, Sequence[float]]] = deque(maxlen=DAY_MIN)  # minutes while not ready
         self._job: Iterator[None] | None = None
@@ -81,11 +81,11 @@ class Scope:
     # ---- minutes ------------------------------------------------------------------------------
 
     def begin(self, minute: int) -> None:
-        """Take up the past before that minute, and what was learnt from it."""
-        self._job = self._take_up(minute)
+        """Load the past before that minute, and the model that was kept."""
+        self._job = self._load_past(minute)
 
     def observe(self, minute: int, powers_w: Sequence[float]) -> bool:
-        """A minute is over and had these means, in W; whether there is a prediction from it."""
+        """Tell the model the means of a minute that is over, in W; returns whether it predicted."""
         if not self.ready:
             self._waiting.append((minute, powers_w))
             return False
@@ -111,21 +111,21 @@ class Scope:
 
     @property
     def has_work(self) -> bool:
-        """Whether a job is under way or due."""
+        """Whether a job is running or due."""
         return self._job is not None or self._training_due
 
     @property
     def at_work(self) -> bool:
-        """Whether a job is under way."""
+        """Whether a job is running."""
         return self._job is not None
 
     def work(self) -> None:
-        """One small piece of a job. A failure is counted, and tried again after a while."""
+        """Do one small piece of a job. A failure is counted, and the job is retried later."""
         job = self._job = self._job or self._train()
         try:
             next(job)
         except StopIteration:
-            if self._job is job:  # it may have begun another
+            if self._job is job:  # else it has started another one
                 self._job = None
         except Exception as error:  # a model that fails must not stop the node
             self.faults += 1
@@ -148,16 +148,16 @@ class Scope:
             self.keep()
 
     def keep(self) -> None:
-        """Have what was learnt survive a restart."""
+        """Save the model so that it survives a restart."""
         if self.ready:
             self._kept_minute = self.learner.series.last_minute or 0
             self._keeper.keep(f"{self.name}/learnt", self.learner.save())
 
     # ---- the past -----------------------------------------------------------------------------
 
-    def _take_up(self, before: int) -> Iterator[None]:
-        learnt = self._keeper.kept(f"{self.name}/learnt")
-        loaded = learnt is not None and self._load(learnt)
+    def _load_past(self, before: int) -> Iterator[None]:
+        kept = self._keeper.kept(f"{self.name}/learnt")
+        loaded = kept is not None and self._load_model(kept)
         first = before - self.settings.memory_days * DAY_MIN if loaded else 0
         until_s = self._clock.now_s() + _PIECE_S
         warm = before - _WARM_MIN if loaded else 0
@@ -172,22 +172,24 @@ class Scope:
         self._catch_up()
         self._fit_when_known(before)
 
-    def _load(self, learnt: bytes) -> bool:
+    def _load_model(self, kept: bytes) -> bool:
         try:
-            self.learner.load(learnt)
-        except ValueError as error:  # of another model, or other states: it is learnt anew
+            self.learner.load(kept)
+        except (
+            ValueError
+        ) as error:  # it is of another model or of other states, so learning starts from the beginning
             self.trouble = str(error)
             return False
         return True
 
     def _catch_up(self) -> None:
-        """The minutes that came meanwhile; from now on each is taken in as it comes."""
+        """Observe the minutes that have passed meanwhile; from now on each is observed at once."""
         self.ready = True
         while self._waiting:
             self._observe(*self._waiting.popleft())
 
     def _past(self, first: int, before: int) -> Iterator[tuple[int, list[float]] | None]:
-        """Minutes of the file, then those of the history; None now and then while there is nothing yet."""
+        """Minutes of the file, then those of the history; None for a line that is skipped."""
         oldest = self._keeper.first_minute(self.name)
         oldest = before if oldest is None else min(oldest, before)
         if self.settings.history_file and oldest > before - self.settings.memory_days * DAY_MIN:
@@ -197,7 +199,7 @@ class Scope:
                 yield minute, [float("nan") if each is None else each for each in powers_w]
 
     def _of_file(self, path: Path, before: int) -> Iterator[tuple[int, list[float]] | None]:
-        """Minutes of long ago are moved by whole weeks, so that they end when the history begins."""
+        """An old file is shifted by whole weeks, so that it ends where the history begins."""
         last = before
         try:
             for minute, _ in minutes_of(path):
@@ -210,7 +212,7 @@ class Scope:
             self.trouble = str(error)
 
     def _fit_when_known(self, minute: int) -> bool:
-        """Once, when enough is known: states that follow it, and a learner that begins anew with them."""
+        """Once, when enough is known: fit the states to it and start a new learner with them."""
         series = self.learner.series
         if not self.settings.fitted or self._fitted or len(series) < _FIT_FROM_MIN:
             return False

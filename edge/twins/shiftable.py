@@ -1,4 +1,4 @@
-"""The twin of a load that may run later: it plans its run with suppliers, then consumes as any other."""
+"""The twin of a load that may run later: it plans its run with suppliers, then consumes like any other."""
 
 import random
 from typing import Any
@@ -16,7 +16,7 @@ _read_starts = lenient(parse_starts)
 
 
 class ShiftableTwin(ProsumerTwin):
-    """Its device is off until the twin says so; the relay follows the supply."""
+    """Its device is off until the twin switches it on; the relay follows the supply."""
 
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
         """Raises ValueError for settings of another kind."""
