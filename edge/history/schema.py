@@ -1,9 +1,9 @@
 """The tables of the history, and how the file is opened.
 
 Write-ahead log with `synchronous = FULL`: a transaction is one append to one file and one sync. So neither a
-kill nor a power cut loses what was committed, and a card wears less than with a rollback journal, which writes
-every page twice and syncs three times. Rows are ordered by time, so new ones go to the end of each table: one
-page or two a minute.
+kill nor a power cut loses what was committed, and a card wears less than with a rollback journal, which
+writes every page twice and syncs three times. Rows are ordered by time, so new ones go to the end of each
+table: one page or two a minute.
 """
 
 import sqlite3

@@ -1,8 +1,8 @@
 """The store: notes entries in memory, writes them in one transaction, reads them back.
 
 The main thread notes entries, which costs nothing; `write` is called by another thread, since a card can take
-seconds. Entries that cannot be written stay in memory, up to a limit, and are written later. A damaged file is
-set aside in place of an earlier one, and a new file is started.
+seconds. Entries that cannot be written stay in memory, up to a limit, and are written later. A damaged file
+is set aside in place of an earlier one, and a new file is started.
 """
 
 import contextlib

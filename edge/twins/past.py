@@ -1,4 +1,4 @@
-"""Files of the past for a model to start with: minutes of a node or a microgrid, and weather with its forecast.
+"""Files of the past for a model to start with: minutes of six powers, and weather with its forecast.
 
 CSV with a header, plain or gzipped. Times are those of the local civil clock, YYYY-MM-DDTHH:MM; the rest of a
 timestamp is ignored. An empty field is unknown.

@@ -175,9 +175,7 @@ class Scope:
     def _load_model(self, kept: bytes) -> bool:
         try:
             self.learner.load(kept)
-        except (
-            ValueError
-        ) as error:  # it is of another model or of other states, so learning starts from the beginning
+        except ValueError as error:  # of another model or of other states: learning starts anew
             self.trouble = str(error)
             return False
         return True
