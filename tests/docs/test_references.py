@@ -7,13 +7,6 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-MADE_BY_OTHERS = {
-    "docs/api.md",
-    "docs/configuration.md",
-    "docs/releasing.md",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
-}  # not merged yet
 
 
 def name(page):
@@ -34,10 +27,7 @@ def test_relative_links_resolve(page):
         if "://" in path:
             continue
         file = (page.parent / path).resolve() if path else page
-        if not file.exists():
-            if str(file.relative_to(REPOSITORY)) not in MADE_BY_OTHERS:
-                broken.append(target)
-        elif fragment and fragment not in anchors(file):
+        if not file.exists() or (fragment and fragment not in anchors(file)):
             broken.append(target)
     assert broken == []
 
@@ -64,7 +54,7 @@ def test_files_that_are_named_exist():
         for each in re.findall(
             r"`((?:edge|host_tools|tests|docs|models|deploy)/[\w./-]*)`", page.read_text(encoding="utf-8")
         )
-        if not (REPOSITORY / each).exists() and each not in MADE_BY_OTHERS
+        if not (REPOSITORY / each).exists()
     ]
     assert missing == []
 
