@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ..clock import Clock
 from ..energy.consumer import Consumer, ConsumerSettings
-from ..energy.counter import SupplierSettings
+from ..energy.offering import SupplierSettings
 from ..energy.events import EventKind, EventLog
 from ..energy.invariants import violations
 from ..energy.memory import read_contracts, read_promises, written_contracts, written_promises

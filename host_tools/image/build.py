@@ -43,7 +43,7 @@ class Job:
     provisioned: Path  # config/ and keys/ of the node
     cache: Path
     out: Path
-    layout: disk.Layout = field(default_factory=disk.Layout)
+    layout: disk.CardLayout = field(default_factory=disk.CardLayout)
     steps: Steps = field(default_factory=Steps)
 
 
@@ -106,7 +106,7 @@ def _boot(image: kernel.Kernel, parts: dict[str, packages.Package], work: Path) 
     kernel.boot_files(image, work / packages.FIRMWARE, initrd, BOOT, work / "boot")
 
 
-def _file_systems(layout: disk.Layout, work: Path) -> list[tuple[disk.Partition, Path]]:
+def _file_systems(layout: disk.CardLayout, work: Path) -> list[tuple[disk.Partition, Path]]:
     disk.make_fat(work / "boot", layout.boot, work / "boot.fat")
     disk.make_ext4(work / "root", layout.root, work / "root.ext4", journal=False)
     disk.make_ext4(work / "data", layout.data, work / "data.ext4", journal=True)

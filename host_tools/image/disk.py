@@ -29,7 +29,7 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class CardLayout:
     """The three partitions. All start at multiples of 4 MiB, as cards erase."""
 
     boot_mib: int = 64

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..broker import die_with_parent
 from ..setup.debs import run
-from .disk import MIB, Layout
+from .disk import MIB, CardLayout
 
 # qemu's watchdog of the Pi resets at once, so there is none in an emulator.
 _KERNEL = (
@@ -94,7 +94,7 @@ class Emulator:
 
     def start(self) -> None:
         """Switch on. Raises SetupError if the card has no boot files."""
-        offset = Layout().boot.start_mib * MIB
+        offset = CardLayout().boot.start_mib * MIB
         for name in _BOOT_FILES:
             run(["mcopy", "-n", "-o", "-i", f"{self._card}@@{offset}", f"::{name}", str(self._folder / name)])
         with (self._folder / "qemu.log").open("ab") as log:

@@ -7,7 +7,7 @@ from typing import Any
 from edge.config.learning import SCOPES
 from edge.state import SAVE_EVERY_S
 
-from .disk import Layout
+from .disk import CardLayout
 from .emulate import Emulator
 from .guest import SERVICE_GROUP, GuestError
 from .trial import CARD_MIB, Trial
@@ -125,10 +125,10 @@ def is_closed(trial: Trial, machine: Emulator) -> str:
 def has_grown(trial: Trial, machine: Emulator) -> str:
     """The data partition takes all of the card that is free."""
     size_mb = int(trial.guest.run("df --output=size -B 1M /data").split()[-1])
-    least_mb = 0.9 * (CARD_MIB - Layout().root.end_mib)
+    least_mb = 0.9 * (CARD_MIB - CardLayout().root.end_mib)
     if size_mb < least_mb:
         raise GuestError(f"/data has {size_mb} MB of a card of {CARD_MIB}, at least {least_mb:.0f} expected")
-    return f"/data has {size_mb} MB on a card of {CARD_MIB} MB; {Layout().data.size_mib} MB in the image"
+    return f"/data has {size_mb} MB on a card of {CARD_MIB} MB; {CardLayout().data.size_mib} MB in the image"
 
 
 def writes_little(trial: Trial, machine: Emulator) -> str:

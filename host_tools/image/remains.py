@@ -13,7 +13,7 @@ from edge.history.schema import VERSION
 from edge.state import SLOTS, read_slot
 
 from ..setup.debs import SetupError, run
-from .disk import Layout
+from .disk import CardLayout
 
 _STATE = "/edge/state"
 _HISTORY = ("history.sqlite", "history.sqlite-wal")
@@ -31,7 +31,7 @@ class Remains:
 
 def remains(card: Path, work: Path) -> Remains:
     """Look at a card that was cut off. Raises SetupError if anything on it is unsound."""
-    partition, file = Layout().data, work / "data.ext4"
+    partition, file = CardLayout().data, work / "data.ext4"
     run(["dd", f"if={card}", f"of={file}", "bs=1M", f"skip={partition.start_mib}", "conv=sparse"])
     try:
         run(["e2fsck", "-E", "journal_only", "-p", str(file)])

@@ -15,7 +15,7 @@ from ..microgrid.launch import to_toml
 from ..microgrid.lessons import write_past
 from ..setup.debs import REPOSITORY, run
 from .data import data_tree
-from .disk import Layout, make_ext4
+from .disk import CardLayout, make_ext4
 
 NEIGHBOUR, GRID_W = "neighbour", 5_000.0
 _PAST, _PAST_W, _PAST_SEED = "past.csv", 30_000.0, 1
@@ -119,7 +119,7 @@ class TrialFleet:
 
     def put_on(self, card: Path) -> None:
         """Give the card a data partition of this cluster. Raises SetupError."""
-        layout, work = Layout(), self._folder / "card"
+        layout, work = CardLayout(), self._folder / "card"
         (work / "root/etc").mkdir(parents=True)
         partition = layout.root
         run(

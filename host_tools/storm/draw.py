@@ -7,7 +7,7 @@ from typing import Any
 
 from ..sim.topology import parse
 from .liar import TRICKS
-from .plan import Argument, Building, Fault, Storm
+from .plan import Argument, Fault, Storm, StormBuilding
 
 _SHAPES = ("chain:{}", "ring:{}", "star:{}", "full:{}", "random:{}:2", "random:{}:3")
 _KINDS, _KIND_WEIGHTS = ("load", "pv", "building", "both", "grid", "shiftable"), (8, 5, 2, 2, 1, 1)
@@ -54,7 +54,7 @@ def _faults(rng: random.Random, storm: Storm, kinds: list[str]) -> Iterator[Faul
 # ---- the microgrid -------------------------------------------------------------------------------
 
 
-def _building(rng: random.Random, name: str, neighbours: tuple[str, ...]) -> Building:
+def _building(rng: random.Random, name: str, neighbours: tuple[str, ...]) -> StormBuilding:
     twins, powers_w = [], {}
     for i in range(rng.randint(1, 6)):
         twin = _twin(rng, i)
@@ -62,7 +62,7 @@ def _building(rng: random.Random, name: str, neighbours: tuple[str, ...]) -> Bui
         for key in ("input", "production_input"):
             if key in twin:
                 powers_w[twin[key]] = _power(rng, str(twin["kind"]))
-    return Building(name, neighbours, tuple(twins), powers_w)
+    return StormBuilding(name, neighbours, tuple(twins), powers_w)
 
 
 def _twin(rng: random.Random, i: int) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _twin(rng: random.Random, i: int) -> dict[str, Any]:
     return twin
 
 
-def _peaceful(building: Building) -> Building:
+def _peaceful(building: StormBuilding) -> StormBuilding:
     """No contract of it ends by itself, or for another of high priority."""
     twins = [dict(twin, contract_s=3600.0, meter_grace_s=30.0) for twin in building.twins]
     for twin in twins:
@@ -111,7 +111,7 @@ def _power(rng: random.Random, kind: str) -> float:
 class _Scene:
     """What faults can be about."""
 
-    def __init__(self, buildings: tuple[Building, ...]) -> None:
+    def __init__(self, buildings: tuple[StormBuilding, ...]) -> None:
         self.names = [building.name for building in buildings]
         self.links = [(b.name, other) for b in buildings for other in b.neighbours]
         self.meters = [

@@ -11,7 +11,7 @@ LIAR = "liar"
 
 
 @dataclass(frozen=True, slots=True)
-class Building:
+class StormBuilding:
     """One node: whom it sends to, its `[[twin]]` tables, and what its meters read at first, in W."""
 
     name: str
@@ -39,7 +39,7 @@ class Storm:
     """A microgrid and its troubles, which end after `trouble_s`."""
 
     seed: int
-    buildings: tuple[Building, ...]
+    buildings: tuple[StormBuilding, ...]
     faults: tuple[Fault, ...]
     trouble_s: float
     liar: tuple[str, ...] = ()  # the neighbours of one more node, which lies
@@ -83,7 +83,7 @@ class Storm:
         return [*text, *map(str, self.faults), f"all is well again after {self.trouble_s:g} s"]
 
 
-def _reduced(building: Building, without: Collection[str]) -> Building:
+def _reduced(building: StormBuilding, without: Collection[str]) -> StormBuilding:
     twins = tuple(each for each in building.twins if f"{building.name}.{each['name']}" not in without)
     inputs = {twin.get(key) for twin in twins for key in ("input", "production_input")}
     return replace(

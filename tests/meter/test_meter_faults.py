@@ -5,23 +5,23 @@ import random
 
 import pytest
 
-from host_tools.meter import Fault
+from host_tools.meter import MeterFault
 
 KINDS = {
-    Fault.SILENT: "no_answer",
-    Fault.BAD_CRC: "bad_crc",
-    Fault.WRONG_SLAVE: "wrong_slave",
-    Fault.WRONG_FUNCTION: "wrong_function",
-    Fault.EXCEPTION: "exception_4",
-    Fault.SHORT: "short_frame",
-    Fault.LONG: "long_frame",
-    Fault.LATE: "no_answer",
-    Fault.GARBAGE: "long_frame",
+    MeterFault.SILENT: "no_answer",
+    MeterFault.BAD_CRC: "bad_crc",
+    MeterFault.WRONG_SLAVE: "wrong_slave",
+    MeterFault.WRONG_FUNCTION: "wrong_function",
+    MeterFault.EXCEPTION: "exception_4",
+    MeterFault.SHORT: "short_frame",
+    MeterFault.LONG: "long_frame",
+    MeterFault.LATE: "no_answer",
+    MeterFault.GARBAGE: "long_frame",
 }
 
 
 def test_every_fault_is_in_the_table():
-    assert {*KINDS, Fault.UNPLUG} == {*Fault}
+    assert {*KINDS, MeterFault.UNPLUG} == {*MeterFault}
 
 
 @pytest.mark.parametrize(("fault", "kind"), KINDS.items())
@@ -63,7 +63,7 @@ def test_a_lasting_fault_is_asked_ever_more_seldom(bench, meter, fault, kind):
 
 def test_waiting_is_bounded_and_ends_with_the_fault(bench, meter):
     table = bench([meter()])
-    table.faults.inject(1, Fault.SILENT)
+    table.faults.inject(1, MeterFault.SILENT)
     tries = [each.at_s for each in table.run(60_000)]
     waits = [b - a for a, b in itertools.pairwise(tries)]
     assert max(waits) == pytest.approx(300, abs=2)
@@ -90,7 +90,7 @@ def test_a_late_answer_is_never_the_next_value(bench, meter):
         [meter("m1", 1, power_period_s=0.9), meter("m2", 2, power_period_s=0.7)],
         power_w=lambda address, now_s: 100.0 * address + now_s / 1000,
     )
-    table.faults.inject(1, Fault.LATE, probability=0.5)
+    table.faults.inject(1, MeterFault.LATE, probability=0.5)
     readings = table.run(3000)
     for each in readings:
         if each.power_w is not None:
@@ -109,8 +109,8 @@ def test_ten_thousand_random_faults_yield_no_wrong_value(bench, meter):
         seed=7,
     )
     rng = random.Random(11)
-    faults = [each for each in Fault if each is not Fault.UNPLUG]
-    while table.faults.befell < 10_000:
+    faults = [each for each in MeterFault if each is not MeterFault.UNPLUG]
+    while table.faults.injected < 10_000:
         for address in (1, 2, 3, 4):
             table.faults.inject(address, rng.choice(faults), probability=rng.choice((0.3, 1.0)), count=2)
         began_s = table.clock.now_s()

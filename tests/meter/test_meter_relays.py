@@ -3,7 +3,7 @@
 import pytest
 
 from edge.meter import RelaySettings
-from host_tools.meter import Fault
+from host_tools.meter import MeterFault
 
 BOILER = RelaySettings("boiler", "b", 9, 3)
 PUMP = RelaySettings("pump", "b", 9, 4)
@@ -61,7 +61,7 @@ def test_the_latest_wish_wins_and_nothing_piles_up(table):
     assert table.adapter.line.asked[9] - asked <= 2
 
 
-@pytest.mark.parametrize("fault", [each for each in Fault if each is not Fault.UNPLUG])
+@pytest.mark.parametrize("fault", [each for each in MeterFault if each is not MeterFault.UNPLUG])
 def test_a_failed_switch_is_tried_again_and_reported(table, fault):
     table.faults.inject(9, fault, count=2)
     table.bus.switch("boiler", True)
@@ -116,7 +116,7 @@ def test_a_slave_that_failed_is_left_alone_by_all_its_devices(bench):
     """A late answer for one coil must not be taken for the state of the other."""
     table = bench([], [BOILER, PUMP])
     table.slaves[9].coils[3] = True
-    table.faults.inject(9, Fault.LATE, count=1)
+    table.faults.inject(9, MeterFault.LATE, count=1)
     table.run(1.9)
     assert table.stats("pump")["actual"] is None
     table.run(2)
@@ -125,7 +125,7 @@ def test_a_slave_that_failed_is_left_alone_by_all_its_devices(bench):
 
 
 def test_a_dead_relay_does_not_slow_the_meters(table):
-    table.faults.inject(9, Fault.SILENT)
+    table.faults.inject(9, MeterFault.SILENT)
     table.bus.switch("boiler", True)
     readings = table.run(300)
     assert len(readings) == 30

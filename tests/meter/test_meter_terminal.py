@@ -22,7 +22,7 @@ from edge.meter.errors import PortLost
 from edge.meter.port import SerialPort
 from edge.meter.profile import shipped_profiles
 from edge.meter.rtu import RtuMaster
-from host_tools.meter import Fault, SimulatedMeter
+from host_tools.meter import MeterFault, SimulatedMeter
 
 
 def until(condition, seconds=5.0):
@@ -88,14 +88,16 @@ def test_an_adapter_that_is_not_there_at_start_is_found_later(simulated, bus):
 
 
 def test_an_answer_that_pulls_the_plug_is_survived(simulated, bus):
-    simulated.inject(2, Fault.UNPLUG, count=1)
+    simulated.inject(2, MeterFault.UNPLUG, count=1)
     bus.start()
     until(lambda: shows(bus, "m2.total", None))
     simulated.replug()
     until(lambda: shows(bus, "m2.total", 2000))
 
 
-@pytest.mark.parametrize("fault", [each for each in Fault if each not in (Fault.UNPLUG, Fault.GARBAGE)])
+@pytest.mark.parametrize(
+    "fault", [each for each in MeterFault if each not in (MeterFault.UNPLUG, MeterFault.GARBAGE)]
+)
 def test_a_fault_of_one_meter_leaves_the_other_alone(simulated, bus, fault):
     bus.start()
     until(lambda: shows(bus, "m1.total", 1000))
@@ -108,7 +110,7 @@ def test_a_fault_of_one_meter_leaves_the_other_alone(simulated, bus, fault):
 
 
 def test_endless_garbage_is_survived(simulated, bus):
-    simulated.inject(1, Fault.GARBAGE, count=1)
+    simulated.inject(1, MeterFault.GARBAGE, count=1)
     bus.start()
     until(lambda: shows(bus, "m1.total", None))
     until(lambda: shows(bus, "m1.total", 1000), seconds=8)
@@ -125,7 +127,7 @@ def test_a_relay_is_switched_and_read_back(simulated, bus):
 
 
 def test_stopping_takes_less_than_two_seconds_even_on_a_dead_line(simulated):
-    simulated.inject(1, Fault.SILENT)
+    simulated.inject(1, MeterFault.SILENT)
     settings = BusSettings("slow", simulated.port, timeout_s=2.3)
     heard = []
     slow = MeterBus(settings, [MeterSettings("m", "b", 1, "sdm120")], [], SystemClock(), heard.append)

@@ -11,7 +11,7 @@ from edge.meter import BusSettings, ProfileError
 from edge.meter.crc import crc16
 from edge.meter.port import SerialPort
 from edge.meter.rtu import RtuMaster
-from host_tools.meter import Fault, SimulatedMeter
+from host_tools.meter import MeterFault, SimulatedMeter
 from host_tools.meter.fault import FaultPlan
 from host_tools.meter.installation import Installation
 from host_tools.meter.line import SimulatedLine
@@ -83,11 +83,11 @@ def test_an_installation_is_consistent(phases, power_w):
 
 def test_faults_befall_as_often_as_ordered():
     plan = FaultPlan(random.Random(3))
-    plan.inject(1, Fault.SHORT, count=2)
-    plan.inject(2, Fault.LONG, probability=0.25)
-    assert [plan.draw(1) for _ in range(4)] == [Fault.SHORT, Fault.SHORT, None, None]
+    plan.inject(1, MeterFault.SHORT, count=2)
+    plan.inject(2, MeterFault.LONG, probability=0.25)
+    assert [plan.draw(1) for _ in range(4)] == [MeterFault.SHORT, MeterFault.SHORT, None, None]
     assert plan.draw(3) is None
-    assert 200 < sum(plan.draw(2) is Fault.LONG for _ in range(1000)) < 300
+    assert 200 < sum(plan.draw(2) is MeterFault.LONG for _ in range(1000)) < 300
     plan.clear(2)
     assert plan.draw(2) is None
 

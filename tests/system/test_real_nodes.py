@@ -9,7 +9,7 @@ import pytest
 
 from edge.state import SLOTS
 from host_tools.__main__ import main
-from host_tools.meter.fault import Fault
+from host_tools.meter.fault import MeterFault
 from host_tools.microgrid.launch import Microgrid, Pace
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, connect_chain
 from host_tools.microgrid.watch import Watch
@@ -91,7 +91,7 @@ def test_an_unplugged_meter_is_undefined_reported_and_taken_up_again(microgrid):
     wait_for(lambda: gym.ask("/node")["total"]["requested_w"] == 0, 10, "its load counts as gone")
     gym.meter.replug()
     wait_for(lambda: served(gym), 20, "the gym is served again")
-    gym.meter.inject(1, Fault.BAD_CRC)
+    gym.meter.inject(1, MeterFault.BAD_CRC)
     wait_for(
         lambda: any("meter m1" in each for each in gym.ask("/health")["troubles"]), 10, "bad answers show"
     )

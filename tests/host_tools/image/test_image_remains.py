@@ -9,7 +9,7 @@ import pytest
 from edge.clock import VirtualClock
 from edge.history.store import Store
 from edge.state import StateFile
-from host_tools.image.disk import MIB, Layout, make_ext4
+from host_tools.image.disk import MIB, CardLayout, make_ext4
 from host_tools.image.remains import remains
 from host_tools.setup.debs import SetupError, run
 
@@ -38,11 +38,11 @@ def state(tmp_path: Path) -> Path:
 def card_of(folder: Path) -> Path:
     """A card with that data partition and nothing else."""
     part, card = folder / "part.ext4", folder / "sd.img"
-    data = Layout().data
+    data = CardLayout().data
     make_ext4(folder / "data", data, part, journal=True)
     run(["dd", f"if={part}", f"of={card}", "bs=1M", f"seek={data.start_mib}", "conv=sparse"])
     part.unlink()
-    assert card.stat().st_size <= Layout().total_mib * MIB
+    assert card.stat().st_size <= CardLayout().total_mib * MIB
     return card
 
 
