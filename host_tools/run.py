@@ -1,4 +1,4 @@
-"""`make run`: run a microgrid of real processes on this machine, with generated or measured power, and watch it.
+"""`make run`: run and watch a microgrid of real processes on this machine, with generated or measured power.
 
 Exit codes: 0 success, 1 an invariant was broken or a node failed, 2 wrong usage or data, 3 the microgrid did
 not start.

@@ -218,5 +218,5 @@ def _check_unique(what: str, values: Iterable[object]) -> None:
     seen: set[object] = set()
     for value in values:
         if value in seen:
-            raise ValueError(f"duplicate {what} on one bus: {value!r}")
+            raise ValueError(f"duplicate {what} {value!r} on one bus")
         seen.add(value)

@@ -1,7 +1,7 @@
-"""Building a release: the service and what it needs in one folder, with a manifest.
+"""Builds a release: the service and its dependencies in one folder, with a manifest.
 
-Its id is the version and a hash of the content, so the same tree gives the same id. Compiled files are left
-out of the hash: compiling is not repeatable to the byte.
+Its id consists of the version and a hash of the content, so the same sources give the same id. Compiled files
+are not part of the hash, because compiling is not reproducible byte for byte.
 """
 
 import hashlib
@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .wheels import REPOSITORY, project, wheelhouse
+from ..setup.debs import REPOSITORY
+from .wheels import project, wheelhouse
 
 SOURCE = REPOSITORY / "edge"
 MODELS = REPOSITORY / "models"
@@ -39,21 +40,21 @@ class Release:
 
     @property
     def id(self) -> str:
-        """Version and hash."""
+        """The version and the hash."""
         return str(self.manifest["id"])
 
     @property
     def files(self) -> dict[str, str]:
-        """sha256 by path."""
+        """SHA-256 by path."""
         return dict(self.manifest["files"])
 
     def size_bytes(self, paths: list[str]) -> int:
-        """Of some of its files."""
+        """The total size of some of its files."""
         return sum((self.folder / path).stat().st_size for path in paths)
 
 
 def build_release(arch: str, python: str, source: Path = SOURCE, releases: Path = RELEASES) -> Release:
-    """The release of a source tree for a machine, made now or found made in `releases`.
+    """The release of a source tree for a machine, built now or found in `releases`.
 
     Raises WheelError, ReleaseError.
     """
@@ -87,7 +88,7 @@ def build_release(arch: str, python: str, source: Path = SOURCE, releases: Path 
 
 
 def _unpack(wheel: Path, lib: Path) -> None:
-    """A wheel is a zip of what is to lie in a library folder."""
+    """Unpack a wheel, which is a zip archive of a library folder."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(lib, [name for name in archive.namelist() if not _NOT_INSTALLED.match(name)])
@@ -106,29 +107,19 @@ def _content_hash(arch: str, python: str, files: dict[str, str]) -> str:
 
 
 def _compile(lib: Path, python: str) -> None:
-    """For the very version of Python on the node, which could not write compiled files itself.
+    """Compile for the Python version of the node, which cannot write compiled files itself.
 
-    Unchecked, so that it does not look at the sources either. The same code runs on any architecture.
+    The files are unchecked, so that Python does not read the sources. They are the same for all
+    architectures.
     """
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     interpreter = sys.executable if python == own else shutil.which(f"python{python}")
     if interpreter is None:
         raise ReleaseError(
-            f"the node has Python {python}: python{python} is needed here, too, to compile for it"
+            f"the node has Python {python}: python{python} is needed on this machine to compile for it"
         )
-    command = [
-        interpreter,
-        "-m",
-        "compileall",
-        "-q",
-        "--invalidation-mode",
-        "unchecked-hash",
-        "-s",
-        str(lib),
-        "-p",
-        "lib",
-        str(lib),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [interpreter, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    paths = ["-s", str(lib), "-p", "lib", str(lib)]
+    done = subprocess.run([*command, *paths], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ReleaseError(f"does not compile: {done.stdout.strip()}")
+        raise ReleaseError(f"compilation failed: {done.stdout.strip()}")

@@ -1,1 +1,1 @@
-"""`python -m host_tools sim`: simulates whole microgrids under a virtual clock and measures them (thesis 4.4)."""
+"""`python -m host_tools sim`: whole microgrids under a virtual clock, measured as in thesis 4.4."""

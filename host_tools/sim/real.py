@@ -1,6 +1,6 @@
-"""Runs a scenario with real processes, brokers and serial meters in real time, polled over HTTP once a second.
+"""Runs a scenario with real processes, brokers and serial meters in real time.
 
-The board is filled from the answers of the nodes. Times are those of the answers, accurate to a few tenths of
+The board is filled over HTTP once a second. Times are those of the answers, accurate to a few tenths of
 a second. A request counts as servable by the free power of the whole microgrid.
 """
 

@@ -90,7 +90,7 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("energy requested", f"{energy['requested']:,.1f} Wh", f"{energy['produced']:,.1f} Wh produced"),
         ("energy supplied", f"{energy['supplied']:,.1f} Wh", f"{energy['consumed']:,.1f} Wh consumed"),
         ("energy missing", f"{energy['missing']:,.1f} Wh", f"{energy['in_warning']:,.1f} Wh while servable"),
-        ("self-sufficiency", _percent(s["self_sufficiency"]), "of consumption, without the grid"),
+        ("self-sufficiency", _percent(s["self_sufficiency"]), "share not from the grid"),
         ("self-consumption", _percent(s["self_consumption"]), "of local production"),
         ("fairness", _number(s["fairness"], 3), "Jain's index of supplied needs"),
         ("contracts", f"{s['contracts']:,}", f"{s['shed']:,} shed, {s['interrupted']:,} interrupted"),

@@ -22,7 +22,7 @@ _MOVED_S = 0.5  # if the time of a request changes by more, it is another reques
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """A request that has ended or is open at the end of the run. Times in s; nan: never servable or satisfied."""
+    """A request that has ended or is open at the end. Times in s; nan: never servable or satisfied."""
 
     twin: str
     asked_s: float  # accurate to a second if it was satisfied between two samples
@@ -113,7 +113,7 @@ class RequestLog:
         return np.asarray(opened_or_ended | self._moved(board) | self._answered(board))
 
     def _answered(self, board: Board) -> Mask:
-        """The twins whose need was met since the last sample; equal response times differ in their contract."""
+        """The twins whose need was met since the last sample; a new contract tells equal times apart."""
         told = (board.response_s != self._response_s) & ~np.isnan(board.response_s)
         agreed = board.validated != self._validated
         return np.asarray(told | (agreed & np.isnan(board.asked_s) & ~np.isnan(board.response_s)))

@@ -75,7 +75,7 @@ class Simulation:
             self.world.after(rng.uniform(0.0, self.job.kind.meter_s), reader.read)
 
     def _check(self, second: int, changed: bool) -> None:
-        """Check all invariants when due; less often while nothing changes, as only time can break them then."""
+        """Check all invariants when due; less often while nothing changes."""
         if second % (self.check_s if changed else max(self.check_s, _CHECK_IDLE_S)):
             return
         self._checked += len(self.cast.names)

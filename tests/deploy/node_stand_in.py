@@ -195,8 +195,8 @@ def append(file, text):
     """A change to one file of a source tree."""
 
     def change(folder):
-        with (folder / file).open("a") as opened:
-            opened.write(text)
+        path = folder / file
+        path.write_text(path.read_text() + text)
 
     return change
 

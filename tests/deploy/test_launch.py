@@ -48,7 +48,7 @@ def test_a_release_never_confirmed_is_given_up_after_three_starts_then_previous_
     fake_release(node.root / "opt" / "edge", "factory")
     assert [node.start_service() for _ in range(4)] == [1, 1, 1, 0]
     assert node.runs() == "good"
-    assert "failed 3 times: given up" in node.journal()
+    assert "failed 3 times: abandoned" in node.journal()
     (node.releases / "good" / "lib" / "edge" / "__main__.py").unlink()
     assert node.start_service() == 0
     assert node.runs() == "factory"

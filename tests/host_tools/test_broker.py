@@ -69,7 +69,7 @@ def test_failure_to_start_shows_the_end_of_the_log(tmp_path):
 
     known = find_broker.find_broker()
     broken = BrokerProgram(known.name, known.command, nonsense, known.environment, known.suffix)
-    with pytest.raises(BrokerError, match=r"does not accept.*\n(.*\n)*.*no_such_setting"):
+    with pytest.raises(BrokerError, match=r"accepts no connection.*\n(.*\n)*.*no_such_setting"):
         Broker("gym", free_port(), tmp_path, program=broken).start()
 
 

@@ -125,12 +125,12 @@ def test_a_missed_limit_and_an_idle_node_fail(tmp_path, monkeypatch):
 
 def test_the_proof_notices_a_hog(capsys):
     assert run("--prove", "--limit-mb", "32") == 0
-    assert "stopped and noticed" in capsys.readouterr().out
+    assert "stopped and detected" in capsys.readouterr().out
 
 
 def test_the_proof_fails_where_nothing_is_limited(capsys):
     assert run("--prove", "--limit-mb", "32", backends=(NoLimit,)) == 1
-    assert "NOT NOTICED" in capsys.readouterr().out
+    assert "NOT DETECTED" in capsys.readouterr().out
 
 
 def test_the_weak_limit_is_announced_loudly(capsys):

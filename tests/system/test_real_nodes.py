@@ -248,7 +248,7 @@ def test_run_replays_measured_data(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("", "columns timestamp,device,kind,power_w expected"),
+        ("", "expected timestamp,device,kind,power_w"),
         ("timestamp,device,kind,power_w\n2014-06-01T10:00Z,a,lamp,5\n", "kind 'lamp'"),
         ("timestamp,device,kind,power_w\n2014-06-01T10:00Z,a,load,much\n", "data/n1.csv:2"),
         ("timestamp,device,kind,power_w\nyesterday,a,load,5\n", "data/n1.csv:2"),
@@ -263,4 +263,4 @@ def test_data_that_cannot_be_replayed_is_named(tmp_path, capsys, rows, message):
 
 def test_a_missing_data_folder_is_named(tmp_path, capsys):
     assert main(["run", "--data", str(Path(tmp_path) / "none")]) == 2
-    assert "is no directory" in capsys.readouterr().err
+    assert "not a directory" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The devices of one category in one household, controlled so that they follow the statistics (thesis 4.4.5.2).
+"""The devices of one category in one household, which follow the statistics (thesis 4.4.5.2).
 
 Every minute the category has a target power. While the running devices miss it, some are adjusted, then
 stopped or started. A target below the power of any device is met on average, by running one from time to

@@ -5,7 +5,6 @@ until noon. With `flexible = false` the same machines run as soon as they are re
 two runs with the same seed is the value of flexibility. Powers and times are invented.
 """
 
-import math
 import random
 from typing import Any
 

@@ -185,7 +185,7 @@ def test_a_process_is_looked_at_as_long_as_it_lives(tmp_path):
         (Figures("x", 40, peak_mb=17.0, hwm_mb=40.1, oom_kills=0), "40.1 MB used"),
         (Figures("x", 40, peak_mb=40.1, hwm_mb=30.0, oom_kills=0), "40.1 MB used"),
         (Figures("x", 40, peak_mb=40.0, hwm_mb=30.0, oom_kills=1), "OOM kills: 1"),
-        (Figures("x", 40, peak_mb=17.0, oom_kills=0), "never seen"),
+        (Figures("x", 40, peak_mb=17.0, oom_kills=0), "could not be measured"),
     ],
 )
 def test_the_larger_of_group_and_process_must_fit(figures, failure):

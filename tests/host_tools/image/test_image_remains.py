@@ -60,7 +60,7 @@ def test_the_state_before_counts_where_the_newest_is_spoilt(tmp_path: Path, stat
 def test_a_card_without_a_state_is_unsound(tmp_path: Path, state: Path) -> None:
     for slot in state.glob("state.*"):
         slot.write_bytes(b"")
-    with pytest.raises(SetupError, match="no state on the card"):
+    with pytest.raises(SetupError, match="no valid state on the card"):
         remains(card_of(tmp_path), tmp_path)
 
 
