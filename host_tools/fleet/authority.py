@@ -223,9 +223,7 @@ def _new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def _pem(
-    thing: ec.EllipticCurvePrivateKey | x509.Certificate | x509.CertificateRevocationList,
-) -> bytes:
+def _pem(thing: ec.EllipticCurvePrivateKey | x509.Certificate | x509.CertificateRevocationList) -> bytes:
     if isinstance(thing, ec.EllipticCurvePrivateKey):
         return thing.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -6,6 +6,7 @@ Exit codes: 0 success, 1 an invariant was broken, 2 wrong usage or data, 3 real 
 import argparse
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="run once for each value of policy, consumer_policy, nodes, latency_ms or a parameter of the "
         "scenario; values are separated by commas or semicolons; several options: all combinations",
     )
-    add(
-        "--seeds",
-        type=int,
-        default=1,
-        help="number of seeds for each combination (default 1)",
-    )
+    add("--seeds", type=int, default=1, help="number of seeds for each combination (default 1)")
     add(
         "--jobs",
         type=int,
@@ -127,21 +123,8 @@ def job_of(options: argparse.Namespace) -> Job:
         if not equals:
             raise ScenarioError(f"--set {text!r}: must have the form NAME=VALUE")
         values[name] = value
-    return Job(
-        options.scenario,
-        options.nodes,
-        options.hours,
-        options.seed,
-        options.policy,
-        options.consumer_policy,
-        options.latency_ms,
-        values,
-        options.data,
-        options.start,
-        options.learn,
-        options.max_power_w,
-        options.check,
-    )
+    same = [each.name for each in fields(Job) if hasattr(options, each.name)]
+    return Job(**{name: getattr(options, name) for name in same}, values=values, check_s=options.check)
 
 
 def play(job: Job, console: Console) -> Outcome:

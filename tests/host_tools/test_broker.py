@@ -55,7 +55,7 @@ def test_it_listens_on_loopback_only(tmp_path):
     ]
 
 
-def test_port_in_use_is_said(tmp_path):
+def test_a_port_in_use_is_reported(tmp_path):
     with (
         socket.create_server(("127.0.0.1", 0)) as other,
         pytest.raises(BrokerError, match=r"gym: port \d+ is in use"),
@@ -96,7 +96,7 @@ time.sleep(60)
         time.sleep(0.01)
 
 
-def test_no_broker_at_all_says_what_to_install(tmp_path, monkeypatch):
+def test_without_a_broker_the_package_to_install_is_named(tmp_path, monkeypatch):
     def missing() -> BrokerProgram:
         raise SetupError("not for this machine")
 

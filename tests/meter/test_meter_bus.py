@@ -77,7 +77,7 @@ def test_a_dead_meter_costs_the_others_no_more_than_its_timeout(bench, meter):
     assert table.stats("m1")["errors"] == table.stats("m3")["errors"] == {}
 
 
-def test_polls_that_were_missed_are_not_caught_up_with(bench, meter):
+def test_missed_polls_are_skipped(bench, meter):
     table = bench([meter()])
     table.run(5)
     table.clock.advance_to(1005)
@@ -116,7 +116,7 @@ def test_an_absent_port_is_looked_for_and_found(bench, meter):
     assert table.bus.stats()["port_failures_in_a_row"] == 0
 
 
-def test_a_port_pulled_out_makes_all_undefined_and_comes_back(bench, meter):
+def test_readings_are_undefined_while_the_port_is_unplugged(bench, meter):
     table = bench([meter("m1", 1), meter("m2", 2, "sdm630")])
     table.run(15)
     table.faults.inject(2, MeterFault.UNPLUG, count=1)
@@ -149,7 +149,7 @@ def test_a_new_port_gives_every_meter_a_new_chance(bench, meter):
     assert "m2.total" in {each.device for each in table.run(11) if each.power_w is not None}
 
 
-def test_a_port_that_opens_and_fails_at_once_is_tried_ever_more_seldom(meter, caplog):
+def test_a_port_that_fails_right_after_opening_is_retried_less_and_less_often(meter, caplog):
     clock = VirtualClock()
     opened = []
 
@@ -212,7 +212,7 @@ def test_a_receiver_that_raises_stops_nothing(bench, meter):
     assert table.bus.stats()["delivery_errors"] == 10
 
 
-def test_a_bus_without_devices_rests(bench):
+def test_a_bus_without_devices_is_idle(bench):
     table = bench([])
     table.run(1000)
     assert table.bus.stats()["meters"] == []

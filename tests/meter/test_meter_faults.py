@@ -46,7 +46,7 @@ def test_a_fault_makes_the_value_undefined_and_passes(bench, meter, fault, kind,
 
 
 @pytest.mark.parametrize(("fault", "kind"), KINDS.items())
-def test_a_lasting_fault_is_asked_ever_more_seldom(bench, meter, fault, kind):
+def test_a_device_with_a_lasting_fault_is_polled_less_and_less_often(bench, meter, fault, kind):
     table = bench([meter(power_period_s=1.0)])
     table.run(5)
     table.faults.inject(1, fault)
@@ -75,7 +75,7 @@ def test_waiting_is_bounded_and_ends_with_the_fault(bench, meter):
 
 @pytest.mark.parametrize("profile", ["sdm120", "b23"])
 @pytest.mark.parametrize("power_w", [float("nan"), float("inf"), -1e9])
-def test_a_senseless_power_is_undefined_but_no_failure(bench, meter, power_w, profile):
+def test_an_implausible_power_is_undefined_but_not_a_failure(bench, meter, power_w, profile):
     table = bench([meter(profile=profile)], power_w=lambda address, now_s: 500.0 if now_s < 15 else power_w)
     assert all(each.power_w is not None for each in table.run(15))
     assert {each.power_w for each in table.run(10)} == {None}

@@ -67,7 +67,7 @@ def shows(bus, device, power_w):
     return reading is not None and reading.power_w == (power_w and pytest.approx(power_w, rel=1e-4))
 
 
-def test_meters_are_read_over_unplugging_and_replugging(simulated, bus):
+def test_meters_are_read_again_after_unplugging(simulated, bus):
     bus.start()
     until(lambda: shows(bus, "m1.total", 1000) and shows(bus, "m2.l1", 900))
     simulated.unplug()
@@ -79,7 +79,7 @@ def test_meters_are_read_over_unplugging_and_replugging(simulated, bus):
     assert bus.stats()["port_losses"] == 1
 
 
-def test_an_adapter_that_is_not_there_at_start_is_found_later(simulated, bus):
+def test_an_adapter_that_is_missing_at_start_is_found_later(simulated, bus):
     simulated.unplug()
     bus.start()
     until(lambda: shows(bus, "m1.total", None))
@@ -162,7 +162,7 @@ def test_a_bus_can_be_stopped_and_started_again(simulated, bus):
     until(lambda: len(bus.heard) > count)
 
 
-def test_a_port_belongs_to_one_bus_alone(simulated):
+def test_a_port_can_only_be_opened_by_one_bus(simulated):
     port = SerialPort(BusSettings("b", simulated.port))
     with pytest.raises(PortLost):
         SerialPort(BusSettings("c", simulated.port))
@@ -309,7 +309,7 @@ def test_the_command_serves_a_meter_to_any_tool():
         process.terminate()
 
 
-def test_the_command_says_what_is_wrong():
+def test_the_command_reports_an_unknown_profile():
     from host_tools.meter.__main__ import main
 
     assert main(["--profile", "sdm999"]) == 2

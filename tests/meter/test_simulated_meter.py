@@ -51,7 +51,7 @@ def test_what_a_meter_would_refuse_is_refused(line, frame, code):
     assert crc16(refusal) == 0
 
 
-def test_noise_and_strangers_are_passed_over(line):
+def test_noise_and_other_addresses_are_ignored(line):
     assert answer(line, request(0, 2, address=2)) == b""
     assert answer(line, b"\x01\x04\x00") == b""
     line.silence()
@@ -81,7 +81,7 @@ def test_an_installation_is_consistent(phases, power_w):
     assert values["total", "export_energy_wh"] == pytest.approx(max(-power_w, 0) / 2)
 
 
-def test_faults_befall_as_often_as_ordered():
+def test_faults_occur_with_the_given_probability():
     plan = FaultPlan(random.Random(3))
     plan.inject(1, MeterFault.SHORT, count=2)
     plan.inject(2, MeterFault.LONG, probability=0.25)

@@ -81,7 +81,7 @@ def test_a_node_killed_amid_negotiation_comes_back(microgrid):
     assert watch.audit.finish([sight.health for sight in watch.sights])[1] == 0, watch.audit.broken
 
 
-def test_an_unplugged_meter_is_undefined_reported_and_taken_up_again(microgrid):
+def test_an_unplugged_meter_is_undefined_reported_and_read_again(microgrid):
     gym = microgrid.buildings[2]
     wait_for(lambda: served(gym), 20, "the gym is served")
     gym.meter.unplug()
@@ -208,7 +208,7 @@ def test_sigterm_ends_a_node_within_2_s(microgrid):
     assert time.monotonic() - began_s < 2.0
 
 
-def test_status_tells_how_a_node_is(microgrid, capsys):
+def test_status_reports_the_health_of_a_node(microgrid, capsys):
     from edge.__main__ import main as edge
 
     gym = microgrid.buildings[2]

@@ -97,7 +97,7 @@ def test_the_group_goes_when_its_maker_is_killed(limit):
     ("backend", "mounted"),
     [(group_v1, "/ {} rw - cgroup cgroup rw,memory"), (group_v2, "/ {} rw - cgroup2 cgroup2 rw")],
 )
-def test_where_no_group_can_be_made_the_reason_is_told(tmp_path, backend, mounted):
+def test_the_reason_is_reported_if_no_group_can_be_made(tmp_path, backend, mounted):
     mountinfo = tmp_path / "mountinfo"
     plain = tmp_path / "plain"  # can be written, but is no control group
     plain.mkdir()
@@ -111,7 +111,7 @@ def test_where_no_group_can_be_made_the_reason_is_told(tmp_path, backend, mounte
     assert list(plain.iterdir()) == []
 
 
-def test_all_reasons_are_told():
+def test_all_reasons_are_reported():
     def refuse(word: str) -> MemoryLimit:
         raise LimitError(word)
 
@@ -144,7 +144,7 @@ def test_kernel_files_of_either_version_are_read(tmp_path):
         read_usage(tmp_path, V2)
 
 
-def test_a_process_is_looked_at_as_long_as_it_lives(tmp_path):
+def test_a_process_is_measured_until_it_ends(tmp_path):
     library = tmp_path / "numpy" / "core.so"
     library.parent.mkdir()
     library.write_bytes(bytes(mmap.PAGESIZE))

@@ -151,7 +151,7 @@ def test_a_revoked_node_is_refused_everywhere_until_it_is_rotated(site, capsys):
     assert certificate(site, "gym").serial_number not in revoked(site.keys / "crl.pem")
 
 
-def test_who_has_left_the_fleet_can_be_revoked(site, capsys):
+def test_a_node_that_left_the_fleet_can_be_revoked(site, capsys):
     assert site.provision("all") == 0
     serial = certificate(site, "lone").serial_number
     (site.deploy / "nodes" / "lone.toml").unlink()
@@ -343,7 +343,7 @@ def test_wrong_usage(site, capsys, arguments, named):
     assert named in capsys.readouterr().err
 
 
-def test_where_keys_are(site, monkeypatch, capsys):
+def test_the_location_of_the_keys(site, monkeypatch, capsys):
     places = ["--deploy", str(site.deploy), "--out", str(site.out)]
     monkeypatch.setenv("HOME", str(site.directory))
     monkeypatch.delenv("EDGE_KEYS", raising=False)
@@ -354,7 +354,7 @@ def test_where_keys_are(site, monkeypatch, capsys):
     assert (site.directory / "elsewhere/ca.key").exists()
 
 
-def test_what_is_shared_holds_until_a_node_says_otherwise(site):
+def test_shared_settings_apply_unless_a_node_overrides_them(site):
     shared = (
         site.deploy / "fleet.toml"
     ).read_text() + '\n[limits]\nlsas = 64\npromises = 9\n[[bus]]\nname = "b"\nport = "/dev/x"\n'

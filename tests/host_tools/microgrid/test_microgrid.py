@@ -68,7 +68,7 @@ def test_a_start_is_a_day_or_a_moment(text, hour):
     assert parse_start(text).hour == hour
 
 
-def test_a_start_that_is_none_is_refused():
+def test_an_invalid_start_is_refused():
     with pytest.raises(DataError, match="--start 'noon'"):
         parse_start("noon")
 

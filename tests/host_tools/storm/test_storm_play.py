@@ -200,6 +200,6 @@ def test_a_failing_seed_leaves_a_trace_that_replays(greedy, monkeypatch, tmp_pat
         ["--keep", "1"],
     ],
 )
-def test_wrong_usage_is_said(wrong, capsys):
+def test_wrong_usage_is_reported(wrong, capsys):
     assert tools.main(["storm", *wrong]) == 2
     assert capsys.readouterr().err
