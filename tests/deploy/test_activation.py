@@ -1,4 +1,4 @@
-"""What the node does with what it is sent: whole or not at all, and back to what ran when interrupted."""
+"""How a node handles what it receives: completely or not at all, with a rollback when interrupted."""
 
 import io
 import json

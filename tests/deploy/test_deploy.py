@@ -1,4 +1,4 @@
-"""Deployments to a node on this machine, over a real sshd: well, unwell, cut off, refused.
+"""Deployments to a node on this machine, over a real sshd: successful, broken, interrupted, rejected.
 
 What takes long is marked as a proof and runs in `make deploy-test`.
 """
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.system
 
 
 class Operator:
-    """Who deploys: a key, a place to build, a fleet with one or more nodes."""
+    """The operator: a key, a build folder, a fleet with one or more nodes."""
 
     def __init__(self, folder, out):
         self.folder = folder
@@ -59,7 +59,7 @@ class Operator:
 
 @pytest.fixture(scope="session")
 def out(tmp_path_factory):
-    """Where releases are built: what one test has built the next need not."""
+    """The folder in which releases are built, shared by all tests."""
     return tmp_path_factory.mktemp("releases")
 
 
@@ -71,7 +71,7 @@ def operator(tmp_path, out):
 
 @pytest.fixture
 def node(tmp_path, operator):
-    """Reachable, with no release on it."""
+    """A reachable node without a release."""
     node = NodeStandIn(tmp_path / "node").open_door(operator.key.with_suffix(".pub"))
     operator.adopt(node)
     yield node

@@ -1,4 +1,4 @@
-"""The launcher runs the release that is to run, and gives up one that was never good."""
+"""The launcher runs the right release, and abandons one that never worked."""
 
 import json
 

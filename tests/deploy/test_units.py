@@ -1,4 +1,4 @@
-"""What systemd, sudo and the rest make of the files that go into the root of a node."""
+"""The files in the root of a node, checked by systemd, sudo and others."""
 
 import configparser
 import re

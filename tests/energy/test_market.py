@@ -1,4 +1,4 @@
-"""Suppliers and consumers face to face, property-based: every message may be lost or late."""
+"""Negotiation between suppliers and consumers, property-based: any message may be lost or late."""
 
 import pytest
 from hypothesis import settings
@@ -15,7 +15,7 @@ SUPPLIERS = ["n.p0", "n.p1"]
 
 
 class Market(RuleBasedStateMachine):
-    """Three consumers, two suppliers; what one shows reaches the other whenever hypothesis says so."""
+    """Three consumers, two suppliers; hypothesis decides when a message arrives."""
 
     @initialize(policy=st.sampled_from(["prioritisation", "random", "hybrid", "fair_share"]))
     def open(self, policy):
@@ -72,7 +72,7 @@ class Market(RuleBasedStateMachine):
             assert consumer.supplied_w <= consumer.need_w * 1.05 + 0.01
 
     def teardown(self):
-        """Once everybody hears everybody, both sides agree."""
+        """After all messages have arrived, both sides agree."""
         if not hasattr(self, "table"):
             return
         for _ in range(40):
@@ -89,7 +89,7 @@ TestMarket.settings = settings(max_examples=60, stateful_step_count=40, deadline
 
 
 def test_the_thesis_example_two_suppliers_meet_50_w():
-    """Thesis figure 4.4: 13 and 60 W, the greener one is taken first and suffices."""
+    """Thesis figure 4.4: offers of 13 and 60 W; the greener one is used first and suffices."""
     suppliers = {"n.a": make_supplier("n.a", 13.0), "n.b": make_supplier("n.b", 60.0, impact=2)}
     table = Table({"n.c": make_consumer()}, suppliers)
     consumer = table.consumers["n.c"]

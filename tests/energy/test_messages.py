@@ -1,4 +1,4 @@
-"""What stands in messages survives the journey; what does not fit is refused."""
+"""Messages survive encoding and parsing; invalid ones are refused."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Runs at a later time: what suppliers expect, where they place a run, and when a flexible load starts."""
+"""Planned runs: the forecast of suppliers, the start times they offer, and when a flexible load starts."""
 
 import orjson
 import pytest
@@ -16,12 +16,12 @@ HOUR = 3600.0
 
 
 def nothing(consumer):
-    """What a consumer holds."""
+    """The power that each consumer has under contract."""
     return 0.0
 
 
 def sunny_day(bookings, peak_w=1000.0):
-    """A day on which power is free from 10 to 14 h."""
+    """A day on which power is free from 10:00 to 14:00."""
     for minute in range(24 * 60):
         hour = minute / 60
         bookings.note(peak_w if 10 <= hour < 14 else 0.0, MIDNIGHT + minute * 60)

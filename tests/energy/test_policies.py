@@ -1,4 +1,4 @@
-"""Which requests are served first, which offers taken first, and who gets how much when there is little."""
+"""The order of requests and of offers, and how a short supply is shared."""
 
 import random
 

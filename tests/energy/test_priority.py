@@ -1,4 +1,4 @@
-"""Requests of high priority interrupt other supplies: enough, and no more (thesis 4.1.2)."""
+"""High-priority requests interrupt other supplies, as few as necessary (thesis 4.1.2)."""
 
 import itertools
 
@@ -13,7 +13,7 @@ from edge.energy.messages import Priority
 
 
 def committed(loads_w, capacities_w, **urgent):
-    """Suppliers that have given all they have to loads of low priority, and one that is urgent."""
+    """Suppliers whose whole power is used by low-priority loads, and one urgent load."""
     consumers = {f"n.c{i}": make_consumer() for i in range(len(loads_w))}
     suppliers = {f"n.p{i}": make_supplier(f"n.p{i}", w) for i, w in enumerate(capacities_w)}
     table = Table(consumers, suppliers)

@@ -1,4 +1,4 @@
-"""Brokers for simulated nodes: started, stopped, failing with words that help."""
+"""Brokers for nodes on this machine: start, stop, and helpful messages on failure."""
 
 import socket
 import subprocess

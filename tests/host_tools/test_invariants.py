@@ -1,4 +1,4 @@
-"""The eye over a virtual microgrid sees what is planted in it."""
+"""The check of a virtual microgrid detects broken invariants."""
 
 import pytest
 

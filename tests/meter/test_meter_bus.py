@@ -1,4 +1,4 @@
-"""A bus in virtual time: its beats, its neighbours, its port, its log."""
+"""A bus in virtual time: its polls, its devices, its port, its log."""
 
 import itertools
 import logging

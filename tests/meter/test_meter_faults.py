@@ -1,4 +1,4 @@
-"""The fault table: whatever goes wrong, the value is undefined, it is counted, waited for, and recovers."""
+"""The fault table: after any fault the value is undefined, the fault is counted, and the meter recovers."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""Profiles: what a file may say, how registers become values, and that requests are few and allowed."""
+"""Profiles: valid files, decoding of registers, and few requests that the meter allows."""
 
 import itertools
 import math

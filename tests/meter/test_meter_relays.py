@@ -1,4 +1,4 @@
-"""Relays: asked from any thread, switched by the bus, read back, tried again, reported."""
+"""Relays: requested from any thread, switched by the bus, read back, retried and reported."""
 
 import pytest
 
@@ -113,7 +113,7 @@ def test_a_request_survives_an_unplugged_adapter(table):
 
 
 def test_a_slave_that_failed_is_left_alone_by_all_its_devices(bench):
-    """A late answer for one coil must not be taken for the state of the other."""
+    """A late answer for one coil must not be mistaken for the state of another."""
     table = bench([], [BOILER, PUMP])
     table.slaves[9].coils[3] = True
     table.faults.inject(9, MeterFault.LATE, count=1)

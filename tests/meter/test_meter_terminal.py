@@ -1,4 +1,4 @@
-"""The real thing: threads, pyserial and pseudo terminals, and independent masters and slaves."""
+"""Meters over pseudo terminals: threads, pyserial, and independent masters and slaves."""
 
 import asyncio
 import os

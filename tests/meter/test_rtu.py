@@ -1,4 +1,4 @@
-"""The RTU master against everything a line may send: the fault table, and random bytes."""
+"""The RTU master with everything that a line may deliver: the fault table, and random bytes."""
 
 import struct
 

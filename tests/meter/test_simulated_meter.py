@@ -1,4 +1,4 @@
-"""The simulated meter itself: a strict slave, a consistent installation, faults as ordered, a paced wire."""
+"""The simulated meter itself: a strict slave, a consistent installation, injected faults, a paced line."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""A board without a clock: its date is wrong after a power cut and jumps later, and nothing rests on it."""
+"""A board without a clock: its date is wrong after a power cut and jumps later, and nothing depends on it."""
 
 import pytest
 from chain4 import build, checked

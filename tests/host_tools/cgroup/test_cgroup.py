@@ -1,4 +1,4 @@
-"""Memory limits: they hold, they are counted, they go; where there is none, that is said."""
+"""Memory limits: they hold, usage is counted, they are removed; if there is none, that is reported."""
 
 import mmap
 import os

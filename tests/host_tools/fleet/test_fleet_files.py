@@ -1,4 +1,4 @@
-"""`provision` without a network: what is read and refused, what is made, kept, rotated and revoked."""
+"""`provision` without a network: reading, errors, and files that are made, kept, rotated and revoked."""
 
 import os
 import stat
@@ -314,7 +314,7 @@ def test_a_login_is_only_given_to_a_public_key(site, capsys, content, named):
         (lambda keys: (keys / "ca.crt").write_text("x"), "ca.crt: not a valid certificate"),
         (lambda keys: (keys / "crl.pem").unlink(), "crl.pem: missing; restore it"),
         (lambda keys: (keys / "crl.pem").write_text("x"), "crl.pem: not a valid list"),
-        (lambda keys: (keys / "nodes/gym/node.key").replace(keys / "ca.key"), "ca.crt: does not belong"),
+        (lambda keys: (keys / "nodes/gym/node.key").replace(keys / "ca.key"), "ca.crt: does not match"),
     ],
 )
 def test_keys_that_cannot_be_right_are_not_used(site, capsys, spoil, named):
@@ -335,7 +335,7 @@ def test_the_keys_of_one_cluster_are_not_taken_for_another(site, capsys):
     ("arguments", "named"),
     [
         (["pool"], "unknown node pool; the nodes are afterschool, gym"),
-        (["all", "--revoke"], "one node at a time"),
+        (["all", "--revoke"], "needs a single node"),
     ],
 )
 def test_wrong_usage(site, capsys, arguments, named):

@@ -1,4 +1,4 @@
-"""Provisioned nodes over real Mosquittos and real TLS: who talks, and who is refused."""
+"""Provisioned nodes over real Mosquitto brokers and real TLS: which clients are accepted and refused."""
 
 import json
 import subprocess
@@ -209,7 +209,7 @@ def test_a_node_sends_nothing_to_a_broker_that_is_not_its_neighbour(site, tmp_pa
     assert site.provision("afterschool") == 0
     site.install("afterschool")
     if lie == "another's certificate":
-        site.provision("lone")  # its certificate names lone.local
+        site.provision("lone")  # its certificate is for lone.local
         for file in ("node.crt", "node.key"):
             source = site.out / "lone" / "keys" / file
             (site.root("afterschool") / "data/mosquitto/keys" / file).write_bytes(source.read_bytes())

@@ -1,4 +1,4 @@
-"""Which packages an image takes, as apt tells; and what a count of instructions comes to."""
+"""The packages of an image as resolved by apt, and the figures from a count of instructions."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is found on a card after a power cut: a whole state and history, or what is wrong with them."""
+"""A card after a power cut: an intact state and history, or an error that describes the damage."""
 
 import sqlite3
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""The root: nobody has a password, our files arrive with strict modes, and they agree with one another."""
+"""The root: no passwords, strict modes of our files, and files that are consistent."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""What a microgrid is made of: generated and replayed power, and an audit that can fail."""
+"""Microgrids: generated and replayed power, and an audit that can fail."""
 
 import gzip
 import math

@@ -1,4 +1,4 @@
-"""The machinery of storms: the same again, able to fail, and cut down to what matters."""
+"""Storms: they are reproducible, can fail, and are reduced to the faults that matter."""
 
 import json
 from dataclasses import replace
@@ -36,7 +36,7 @@ def stage(request):
 
 @pytest.fixture
 def greedy(monkeypatch):
-    """Suppliers that keep their promises whatever the sun does."""
+    """Suppliers that keep their promises although their production drops."""
     monkeypatch.setattr("edge.energy.supplier.fewest", lambda candidates, short_w: [])
 
 
