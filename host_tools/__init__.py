@@ -1,1 +1,1 @@
-"""What runs on a PC: microgrids on one machine, simulated meters, virtual worlds, benchmarks."""
+"""Tools for a PC: microgrids on one machine, simulated meters, simulation, benchmarks, images, deployment."""

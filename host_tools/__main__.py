@@ -1,4 +1,4 @@
-"""Tools for a PC: `python -m host_tools COMMAND`. Commands say what they take with --help."""
+"""Tools for a PC: `python -m host_tools COMMAND`; `COMMAND --help` lists the options."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ from .storm import command as storm
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="host_tools", description="Run, measure, compare and provision microgrids."
+        prog="host_tools", description="Run, simulate, measure, provision and deploy microgrids."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for tool in (run, bench, memtest, sim, storm, evaluation, shipped, image, image_test, deploy, provision):

@@ -1,4 +1,4 @@
-"""One MQTT broker for one simulated node, as each real node runs its own (DESIGN 6)."""
+"""One MQTT broker for one node on this machine; each real node also runs its own broker."""
 
 import ctypes
 import os
@@ -20,19 +20,19 @@ LOG_TAIL_LINES = 8
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: not safe after a fork
 
-_PORTS = range(20_000, 32_000)  # below those that Linux gives to outgoing connections
+_PORTS = range(20_000, 32_000)  # below the ports that Linux uses for outgoing connections
 _given: set[int] = set()
 _dice = random.SystemRandom()
 
 
 class BrokerError(RuntimeError):
-    """A broker cannot be had, or does not come up; the message says why."""
+    """A broker is not available or does not start; the message says why."""
 
 
 class Broker:
     """A broker on a loopback port, with its files in `directory`; a context manager.
 
-    It dies with the thread that started it, so start it from the main one.
+    It is killed when the thread that started it ends, so start it from the main thread.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Broker:
         max_packet_bytes: int = 256 * 1024,
         program: BrokerProgram | None = None,
     ) -> None:
-        """Raises BrokerError if no broker can be found or fetched (and `program` is not given)."""
+        """Raises BrokerError if no broker can be found or downloaded and `program` is not given."""
         self.name = name
         self.port = port
         self._directory = directory
@@ -57,7 +57,7 @@ class Broker:
 
     @property
     def pid(self) -> int | None:
-        """Process number while it runs."""
+        """The process id while it is running."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
@@ -74,17 +74,17 @@ class Broker:
                 stdout=output,
                 stderr=output,
                 env={**os.environ, **self.program.environment},
-                start_new_session=True,  # Ctrl-C is for us, who end it in turn
+                start_new_session=True,  # Ctrl-C reaches only this process, which then stops the broker
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
             )
         self._wait_until_it_accepts(self._process)
 
     def stop(self) -> None:
-        """End it as an operator would; clients are told."""
+        """Stop it regularly; clients are disconnected."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it, as a power cut would."""
         self._end(signal.SIGKILL)
 
     def __enter__(self) -> "Broker":
@@ -112,7 +112,10 @@ class Broker:
         tail = self._path("log").read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
         raise BrokerError(
             "\n  ".join(
-                [f"broker of {self.name} ({self.program.name}) does not accept on {self.port}:", *tail]
+                [
+                    f"broker of {self.name} ({self.program.name}) accepts no connection on port {self.port}:",
+                    *tail,
+                ]
             )
         )
 
@@ -129,19 +132,19 @@ class Broker:
 
 
 def die_with_parent() -> None:
-    """In a child before its program starts: be killed when the thread that started it ends (Linux)."""
+    """For a child process before exec: be killed when the thread that started it ends (Linux)."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_port() -> int:
-    """A loopback TCP port nobody listens on, and none that an outgoing connection may take meanwhile."""
+    """A free TCP port on loopback that no outgoing connection will use meanwhile."""
     for _ in range(1000):
         port = _dice.choice(_PORTS)
         if port not in _given and _is_free(port):
             _given.add(port)
             return port
-    raise BrokerError(f"no free port in {_PORTS.start} .. {_PORTS.stop - 1}")
+    raise BrokerError(f"no free port between {_PORTS.start} and {_PORTS.stop - 1}")
 
 
 def _is_free(port: int) -> bool:

@@ -1,19 +1,19 @@
-"""The energy invariants of DESIGN 7 over a whole virtual microgrid, seen from above.
+"""The invariants of contracts over a whole virtual microgrid.
 
-Each node checks I1 to I4 of its own twins; here the two sides of every contract are compared.
+Each node checks I1 to I4 for its own twins (edge/energy/invariants.py). Here the two sides of every contract
+are compared: I5, both sides hold it, and I6, both have the same power.
 """
 
 from edge.energy.book import Promise, State
 from edge.energy.messages import Contract, Part
 from edge.twins.prosumer import ProsumerTwin
 
+from .microgrid.audit import TOLERANCE_W
 from .world.world import World
-
-_TOLERANCE_W = 0.01
 
 
 def broken(world: World) -> list[str]:
-    """Violations of I1 to I4 and I6 at this very moment; empty as it should be."""
+    """One line for each violation of I1 to I4 and I6 at this moment; normally empty."""
     twins = _twins(world)
     found = []
     for twin in twins.values():
@@ -27,7 +27,7 @@ def broken(world: World) -> list[str]:
 
 
 def disagreements(world: World) -> list[str]:
-    """Contracts that one side holds and the other does not; must vanish once the network is whole (I5)."""
+    """Contracts that only one side holds (I5). They must disappear once the network is intact."""
     twins = _twins(world)
     found = []
     for twin in twins.values():
@@ -49,9 +49,9 @@ def disagreements(world: World) -> list[str]:
 
 def _differences(twin: ProsumerTwin, part: Part, promise: Promise) -> list[str]:
     found = []
-    if abs(promise.power_w - part.power_w) > _TOLERANCE_W:
+    if abs(promise.power_w - part.power_w) > TOLERANCE_W:
         found.append(f"I6 {twin.name} takes {part.power_w}, {part.supplier} books {promise.power_w} W")
-    if part.max_w > promise.max_w + _TOLERANCE_W:
+    if part.max_w > promise.max_w + TOLERANCE_W:
         found.append(f"I1 {twin.name} may draw {part.max_w}, {part.supplier} keeps {promise.max_w} W")
     return found
 

@@ -1,10 +1,11 @@
-"""`make memtest`: a full node of the generated microgrid under a hard memory limit (DESIGN 1).
+"""`make memtest`: run a full node of the generated microgrid under a hard memory limit.
 
-Only the node is under the limit: its neighbours, all brokers and the simulated meters are not. What counts
-is the larger of what the kernel charged to the node's group and what the node had resident (VmHWM).
-Learning is on: the node takes up ten days, is trained from scratch, and then again every minute.
+Only the node is limited, not its neighbours, the brokers and the simulated meters. The result is the larger
+of the memory that the kernel charged to the node's control group and the node's peak resident memory (VmHWM).
+Learning is on: the node loads ten past days, is trained from scratch, and then again every minute.
 
-Exit codes: 0 it fits and it works, 1 it does not, 2 wrong usage, 3 it could not be tried, 130 interrupted.
+Exit codes: 0 the node works within the limit, 1 it does not, 2 wrong usage, 3 the test could not be run,
+130 interrupted.
 """
 
 import argparse
@@ -22,27 +23,26 @@ from edge.learn.registry import MODELS
 from .broker import BrokerError, die_with_parent
 from .cgroup import BACKENDS, DataLimit, Figures, LimitError, MemoryLimit, Probe, memory_limit
 from .microgrid.generator import generated
-from .microgrid.launch import Building, LaunchError, Microgrid, Pace
-from .microgrid.lessons import lessons, write_past
+from .microgrid.launch import START_TIMEOUT_S, Building, LaunchError, Microgrid, Pace
+from .microgrid.lessons import ANY_LOAD, FEW_STEPS, lessons, write_past
 from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 
-_MEASURED = "gym"  # devices of all kinds, and a neighbour on either side
+_MEASURED = "gym"  # it has devices of all kinds and two neighbours
 _START_HOUR, _SEED, _GRID_W = 10.0, 1, 10_000.0
-_SPEED = 10.0  # powers change every 3 s, meters are read every second: contracts come and go
-_START_TIMEOUT_S = 30.0
-_PATIENCE_S = 240.0  # beyond the duration, for trainings on a busy machine
+_SPEED = 10.0  # powers change every 3 s, meters are read every second: contracts change often
+
+_PATIENCE_S = 240.0  # extra time for the trainings on a busy machine
 _LOOK_EVERY_S, _PRINT_EVERY_S = 0.5, 5.0
 _HOG_EXTRA_MB = 64
 _PAST_DAYS, _MAX_POWER_W = 10, 6000.0
 _NONE = "none"
-_FEW_STEPS = "first_steps = 16; least_steps = 16"  # of the first training: it takes its memory, not its time
+
 _NETWORKS = ("lstm", "lstm_thesis", "mixture")
-_ANY_LOAD = 1000.0  # of a core: here training does not wait for a quiet machine
 
 
 @dataclass
 class Outcome:
-    """What came of a run. `health` and `twins` as the node showed them last."""
+    """The result of a run. `health` and `twins` are the node's last answers."""
 
     figures: Figures
     health: dict[str, Any] | None = None
@@ -54,16 +54,16 @@ class Outcome:
 
     @property
     def validated(self) -> int:
-        """Contracts of the node's consumers."""
+        """The number of contracts validated by the node's consumers."""
         return sum(twin["validated"] for twin in self.twins)
 
     @property
     def trainings(self) -> int:
-        """That came to an end, in both scopes."""
+        """The number of completed trainings in both scopes."""
         return sum(scope["trainings"] for scope in self.learning.get("scopes", {}).values())
 
     def progress(self) -> str:
-        """The run so far, on one line."""
+        """The progress of the run on one line."""
         seen, status = self.figures, self.health["status"] if self.health else "no answer"
         return (
             f"{self.seconds:6.1f}s peak {_shown(seen.peak_mb)} hwm {_shown(seen.hwm_mb)} "
@@ -72,7 +72,7 @@ class Outcome:
         )
 
     def report(self) -> dict[str, Any]:
-        """What stands in memtest.json."""
+        """The content of memtest.json."""
         figures = asdict(self.figures)
         return {key: round(v, 2) if isinstance(v, float) else v for key, v in figures.items()} | {
             "seconds": round(self.seconds, 1),
@@ -87,36 +87,46 @@ class Outcome:
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command line of `memtest`."""
+    """Add the command line of `memtest`."""
     parser = commands.add_parser("memtest", help="run a full node under a hard memory limit")
     parser.add_argument(
         "--duration",
         type=float,
         default=100.0,
-        help="seconds, longer while nothing is learnt yet (default 100)",
+        help="duration in seconds, longer if no training is complete (default 100)",
     )
-    parser.add_argument("--limit-mb", type=int, default=64, help="memory of the node (default 64)")
-    parser.add_argument("--prosumers", type=int, help="at least so many on the node (default: as generated)")
+    parser.add_argument(
+        "--limit-mb", type=int, default=64, help="memory limit of the node in MB (default 64)"
+    )
+    parser.add_argument(
+        "--prosumers", type=int, help="minimum number of prosumers on the node (default: as generated)"
+    )
     parser.add_argument(
         "--learn",
         default="mixture",
         choices=(_NONE, *MODELS),
-        help="model of both scopes of the node (default mixture)",
+        help="model of the node in both scopes, or none (default mixture)",
     )
     parser.add_argument(
-        "--require-cgroup", action="store_true", help="end with code 3 rather than fall back to RLIMIT_DATA"
+        "--require-cgroup",
+        action="store_true",
+        help="fail with exit code 3 instead of falling back to RLIMIT_DATA",
     )
     parser.add_argument(
-        "--prove", action="store_true", help="run a program that needs too much instead: 0 if that is noticed"
+        "--prove",
+        action="store_true",
+        help="instead run a program that exceeds the limit; success if this is detected",
     )
-    parser.add_argument("--out", type=Path, default=Path("build"), help="folder for memtest.json and logs")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build"), help="folder for memtest.json and logs (default build)"
+    )
     parser.set_defaults(command=run, backends=BACKENDS)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run it; returns the exit code."""
+    """Run the test; returns the exit code."""
     if options.duration <= 0 or options.limit_mb < 1 or not 1 <= (options.prosumers or 1) <= 100:
-        print("--duration and --limit-mb must lie above 0, --prosumers in 1 .. 100", file=sys.stderr)
+        print("--duration and --limit-mb must be above 0, --prosumers between 1 and 100", file=sys.stderr)
         return 2
     try:
         with _limit(options) as limit:
@@ -125,7 +135,7 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 3
     except KeyboardInterrupt:
-        print("interrupted: nothing is shown", file=sys.stderr)
+        print("interrupted: no result", file=sys.stderr)
         return 130
 
 
@@ -135,11 +145,11 @@ def _limit(options: argparse.Namespace) -> MemoryLimit:
         return memory_limit(limit_bytes, options.backends)
     except LimitError as error:
         if options.require_cgroup:
-            raise LimitError(f"--require-cgroup: no hard limit can be set here:\n{error}") from None
+            raise LimitError(f"--require-cgroup: no hard memory limit can be set here:\n{error}") from None
         print(
             f"\n*** WARNING: no hard memory limit can be set here:\n{error}\n"
-            "*** RLIMIT_DATA is used instead: page cache and kernel memory of the node are not limited,\n"
-            "*** and what it needs too much shows as MemoryError, not as an OOM kill.\n",
+            "*** RLIMIT_DATA is used instead. It does not limit page cache and kernel memory,\n"
+            "*** and exceeding it causes a MemoryError instead of an OOM kill.\n",
             file=sys.stderr,
             flush=True,
         )
@@ -147,7 +157,7 @@ def _limit(options: argparse.Namespace) -> MemoryLimit:
 
 
 def _prove(limit: MemoryLimit, limit_mb: int) -> int:
-    """That a program which needs too much is stopped, and that this is noticed: 0 if so."""
+    """Check that a program which exceeds the limit is stopped and that this is detected; 0 if so."""
     need_mb = limit_mb + _HOG_EXTRA_MB
     hog = subprocess.Popen(
         [*limit.wrapper, sys.executable, "-c", f"b'x' * ({need_mb} << 20)"],
@@ -161,7 +171,7 @@ def _prove(limit: MemoryLimit, limit_mb: int) -> int:
     print(
         f"a program of {need_mb} MB under {limit_mb} MB ({limit.backend}): exit code {code}, "
         f"OOM kills: {usage.oom_kills if usage else 'unknown'}; "
-        f"{'stopped and noticed' if noticed else 'NOT NOTICED'}"
+        f"{'stopped and detected' if noticed else 'NOT DETECTED'}"
     )
     return 0 if noticed else 1
 
@@ -186,7 +196,7 @@ def _test(limit: MemoryLimit, options: argparse.Namespace) -> int:
     if died:
         outcome.failures = [f"the node died, exit code {process.returncode}:\n{node.log_tail()}"]
     elif codes[node.name] != 0:
-        outcome.failures.append(f"the node did not end when told to: exit code {codes[node.name]}")
+        outcome.failures.append(f"the node did not stop when asked to: exit code {codes[node.name]}")
     outcome.failures += probe.figures.failures()
     _print(outcome, options.out / "memtest.json")
     return 1 if outcome.failures else 0
@@ -205,9 +215,9 @@ def _plans(prosumers: int | None) -> list[BuildingPlan]:
 
 
 def _learn(plans: list[BuildingPlan], model: str, past: Path) -> None:
-    """The node with all a model needs, its neighbours with as little as gives them a total."""
+    """Give the node the model, and its neighbours the smallest one, so that there is a total to learn."""
     write_past(past, _PAST_DAYS, datetime.now(), _MAX_POWER_W, _SEED)
-    file, steps = str(past.absolute()), _FEW_STEPS if model in _NETWORKS else ""
+    file, steps = str(past.absolute()), FEW_STEPS if model in _NETWORKS else ""
     for plan in plans:
         plan.learning = lessons("persistence", _MAX_POWER_W)
         if plan.name == _MEASURED:
@@ -219,12 +229,12 @@ def _learn(plans: list[BuildingPlan], model: str, past: Path) -> None:
                 node_options=steps,
                 cluster_options=steps,
                 train_every_min=1,
-                pause_load=_ANY_LOAD,
+                pause_load=ANY_LOAD,
             )
 
 
 def _start(microgrid: Microgrid, node: Building, wrapper: list[str]) -> "subprocess.Popen[bytes]":
-    """The neighbours, then the node under the limit. Raises LaunchError, BrokerError."""
+    """Start the neighbours, then the node under the limit. Raises LaunchError, BrokerError."""
     print(
         f"{len(microgrid.buildings)} nodes, {node.name} under the limit; broker: {node.broker.program.name}"
     )
@@ -232,7 +242,7 @@ def _start(microgrid: Microgrid, node: Building, wrapper: list[str]) -> "subproc
     neighbours = [building for building in microgrid.buildings if building is not node]
     for building in neighbours:
         building.start_node()
-    deadline_s = time.monotonic() + _START_TIMEOUT_S
+    deadline_s = time.monotonic() + START_TIMEOUT_S
     for building in neighbours:
         building.wait_until_up(deadline_s)
     node.start_node(wrapper)
@@ -241,11 +251,11 @@ def _start(microgrid: Microgrid, node: Building, wrapper: list[str]) -> "subproc
 
 
 def _follow(node: Building, process: "subprocess.Popen[bytes]", probe: Probe, duration_s: float) -> Outcome:
-    """Look at the node until the time is over or it has died."""
+    """Watch the node until the time is over or it has ended."""
     outcome, printed_s = Outcome(probe.figures), float("-inf")
     try:
-        node.wait_until_up(time.monotonic() + _START_TIMEOUT_S)
-    except LaunchError as error:  # here that is a result
+        node.wait_until_up(time.monotonic() + START_TIMEOUT_S)
+    except LaunchError as error:  # a result of the test
         outcome.failures.append(str(error))
         return outcome
     began_s = time.monotonic()
@@ -274,14 +284,14 @@ def _not_well(outcome: Outcome) -> list[str]:
     failures = []
     if outcome.health["status"] != "ok":
         troubles = "; ".join(each["text"] for each in outcome.health["troubles"])
-        failures.append(f"the node was not well: {troubles}")
+        failures.append(f"the node reported problems: {troubles}")
     if not outcome.validated:
-        failures.append("the node validated no contract: it did nothing that could need memory")
+        failures.append("the node validated no contract, so the test is not meaningful")
     return failures
 
 
 def _may_learn(outcome: Outcome, duration_s: float) -> bool:
-    """Whether what is to be learnt is not there yet and may still come."""
+    """Whether a training or prediction is still missing and there is time left for it."""
     scopes = outcome.learning.get("scopes")
     return bool(scopes and _not_learnt(outcome)) and outcome.seconds < duration_s + _PATIENCE_S
 
@@ -290,10 +300,10 @@ def _not_learnt(outcome: Outcome) -> list[str]:
     failures = []
     for name, scope in outcome.learning["scopes"].items():
         if not scope["trainings"]:
-            waits = outcome.learning["work"]["waits_for"] or "it is not over"
-            failures.append(f"no training of the {name} came to an end: {scope['trouble'] or waits}")
+            waits = outcome.learning["work"]["waits_for"] or "it is still running"
+            failures.append(f"no training of the {name} was completed: {scope['trouble'] or waits}")
     if not outcome.predicts:
-        failures.append("nothing was foretold")
+        failures.append("there was no prediction")
     return failures
 
 
@@ -313,7 +323,7 @@ def _print(outcome: Outcome, file: Path) -> None:
     for key, value in report.items():
         if key != "failures":
             print(f"  {key:20} {_shown(value):>10}")
-    print(f"{'FAILED' if outcome.failures else 'within the limit'}; {file}", flush=True)
+    print(f"{'FAILED' if outcome.failures else 'within the limit'}; details in {file}", flush=True)
     for failure in outcome.failures:
         print(f"FAILED: {failure}", file=sys.stderr)
 

@@ -1,7 +1,7 @@
-"""`make run`: a microgrid on this machine, generated or replayed, watched until its time is over.
+"""`make run`: run and watch a microgrid of real processes on this machine, with generated or measured power.
 
-Exit codes: 0 all well, 1 an invariant was broken or a node did not end well, 2 wrong usage or data,
-3 the microgrid did not come up.
+Exit codes: 0 success, 1 an invariant was broken or a node failed, 2 wrong usage or data, 3 the microgrid did
+not start.
 """
 
 import argparse
@@ -24,47 +24,64 @@ from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 from .microgrid.replay import DataError, files_of, parse_start, replayed, sunny_morning
 from .microgrid.watch import Watch, follow
 
-_AFTERGLOW_S = 0.5  # what was asked for in the last moment is still negotiated
-_FIRST_TRAINING_MIN = 30  # a run is watched by somebody
-_FOREVER_DATA_S = 6 * 3600.0  # how much measured data an endless run keeps
+_SETTLE_S = 0.5  # the last requests are still negotiated
+_FIRST_TRAINING_MIN = 30  # early, because somebody is watching
+_ENDLESS_DATA_S = 6 * 3600.0  # measured data kept for a run without --duration
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command line of `run`."""
-    parser = commands.add_parser("run", help="run a microgrid: four generated buildings, or measured data")
-    parser.add_argument("--duration", type=float, help="seconds; default: until Ctrl-C")
-    parser.add_argument("--data", type=Path, help="folder of measured node files instead of generated power")
+    """Add the command line of `run`."""
+    parser = commands.add_parser(
+        "run", help="run a microgrid of four generated buildings or of measured data"
+    )
+    parser.add_argument(
+        "--duration", type=float, help="duration of the run in seconds (default: until Ctrl-C)"
+    )
+    parser.add_argument(
+        "--data", type=Path, help="folder of measured data, one file per node (default: generated power)"
+    )
     parser.add_argument(
         "--start",
-        help="date and time in the data (default: ten on a sunny morning), or for generated power the hour "
-        "of the day (default 10)",
+        help="start in the measured data as YYYY-MM-DDTHH:MM (default: 10 o'clock on a sunny day); for "
+        "generated power the hour of the day (default 10)",
     )
-    parser.add_argument("--speed", type=float, default=1.0, help="how much faster than life powers change")
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        help="how many times faster than real time the powers change (default 1)",
+    )
     parser.add_argument(
         "--grid-w",
         type=float,
         default=10_000.0,
-        help="power of the grid connection at the first node, 0: none (default 10000)",
+        help="capacity of the grid connection at the first node in W, 0 for none (default 10000)",
     )
-    parser.add_argument("--learn", choices=tuple(MODELS), help="all nodes foretell their states with this")
+    parser.add_argument(
+        "--learn",
+        choices=tuple(MODELS),
+        help="model with which all nodes predict their states (default: no learning)",
+    )
     parser.add_argument(
         "--max-power-w",
         type=float,
         default=10_000.0,
-        help="MAX_POWER of the states that are foretold (default 10000)",
+        help="MAX_POWER of the predicted states in W (default 10000)",
     )
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path("build"), help="folder for run.json and logs")
+    parser.add_argument("--seed", type=int, default=1, help="random seed (default 1)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build"), help="folder for run.json and logs (default build)"
+    )
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run it; returns the exit code."""
+    """Run the microgrid; returns the exit code."""
     if not 0.1 <= options.speed <= 600 or (options.duration is not None and options.duration <= 0):
-        print("--speed must lie in 0.1 .. 600, --duration above 0", file=sys.stderr)
+        print("--speed must be between 0.1 and 600, --duration above 0", file=sys.stderr)
         return 2
     if not 1.0 <= options.max_power_w <= 1e9:
-        print("--max-power-w must lie in 1 .. 1e9", file=sys.stderr)
+        print("--max-power-w must be between 1 and 1e9", file=sys.stderr)
         return 2
     try:
         plans, title = plan(options)
@@ -80,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
             watch = Watch(microgrid)
             began_s = time.monotonic()
             follow(watch, options.duration, lambda: title, console)
-            time.sleep(_AFTERGLOW_S)
+            time.sleep(_SETTLE_S)
             watch.look()
             seconds = time.monotonic() - began_s
             codes = microgrid.stop()
@@ -95,24 +112,24 @@ def run(options: argparse.Namespace) -> int:
     console.print(watch.table(f"{title}   after {seconds:.0f} s", console.width))
     validated, across = report["contracts_validated"], report["contracts_across_nodes"]
     print(
-        f"{validated} contracts validated, {across} across nodes, the last of each twin within "
-        f"{report['response_max_s']} s;\n{report['invariants_checked']} invariant checks, "
-        f"{report['invariants_broken']} broken; {options.out / 'run.json'}"
+        f"{validated} contracts validated, {across} of them between nodes; longest response time "
+        f"{report['response_max_s']} s\n{report['invariants_checked']} invariant checks, "
+        f"{report['invariants_broken']} broken; details in {options.out / 'run.json'}"
     )
     for line in watch.audit.broken[:10]:
         print(line, file=sys.stderr)
     failed = {name: code for name, code in codes.items() if code != 0}
     if failed:
-        print(f"nodes that did not end well: {failed}; logs in {directory}", file=sys.stderr)
+        print(f"nodes that failed, with exit codes: {failed}; logs in {directory}", file=sys.stderr)
     return 1 if failed or report["invariants_broken"] else 0
 
 
 def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str]:
-    """The buildings and a line that says what they are. Raises DataError."""
+    """The buildings, and a title for the display. Raises DataError."""
     if options.data:
         files = files_of(options.data)
         start = parse_start(options.start) if options.start else sunny_morning(files)
-        seconds = options.duration + 60 if options.duration else _FOREVER_DATA_S
+        seconds = options.duration + 60 if options.duration else _ENDLESS_DATA_S
         plans = replayed(files, start, seconds, options.speed)
         end = start + timedelta(seconds=seconds * options.speed)
         title = f"{options.data.name} from {start:%Y-%m-%d %H:%M} (data until {end:%m-%d %H:%M})"
@@ -120,7 +137,9 @@ def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str]:
         try:
             hour = float(options.start or 10)
         except ValueError:
-            raise DataError(f"START = {options.start!r}: an hour of the day expected without DATA") from None
+            raise DataError(
+                f"--start {options.start!r}: without --data it must be an hour of the day"
+            ) from None
         plans = generated(options.seed, hour, options.speed)
         title = f"generated living lab from {hour:g} h"
     if options.grid_w > 0:
@@ -134,7 +153,7 @@ def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str]:
 
 
 def summarise(watch: Watch, seconds: float) -> dict[str, Any]:
-    """What stands in run.json."""
+    """The content of run.json."""
     nodes = [sight.summary() for sight in watch.sights]
     twins = [twin for sight in watch.sights for twin in sight.twins or []]
     checked, broken = watch.audit.finish([sight.health for sight in watch.sights if sight.health])

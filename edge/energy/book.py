@@ -1,4 +1,4 @@
-"""A supplier's book: whom it promised how much, and how far each promise has come (thesis 4.1.2)."""
+"""A supplier's book: how much it promised to each consumer, and the state of each promise (thesis 4.1.2)."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -9,24 +9,24 @@ from .messages import Priority, round_w
 
 
 def node_of(twin: str) -> str:
-    """The node a twin lives on."""
+    """The name of the node that hosts a twin."""
     return twin.partition(".")[0]
 
 
 def crowds(consumer: str, held: Iterable[str], count: int, size: int, own_node: str) -> bool:
-    """Whether a table that gets full would be filled by one other node: the last quarter is for those that
-    do not take half of it."""
+    """Whether one other node takes up too much of a table. The last quarter of the places is reserved for
+    nodes that occupy less than half of the table."""
     node = node_of(consumer)
     if count < size - size // 4 or node == own_node:
         return False
     return 2 * sum(node_of(each) == node for each in held) >= size
 
 
-NOT_STATED = -1  # a revision: the promise has changed since the consumer's last word
+NOT_STATED = -1  # a revision: the promise has changed since the consumer last published its contract
 
 
 class State(StrEnum):
-    """How far a promise has come."""
+    """The state of a promise."""
 
     OFFERED = "offered"
     PENDING = "pending"  # confirmed, the consumer has not validated yet
@@ -46,14 +46,14 @@ class Promise:
     priority: Priority
     hops: int
     revision: int = 0
-    since_s: float = 0.0  # when an offer was made, or grew
-    part: bool = False  # an offer of less than was asked
-    urgent_w: float = 0.0  # what interruptions would add to the offer
-    limit_w: float = math.inf  # the consumer has been asked to take no more than that
+    since_s: float = 0.0  # when an offer was made or last increased
+    part: bool = False  # an offer of less than was requested
+    urgent_w: float = 0.0  # power that interruptions would add to the offer
+    limit_w: float = math.inf  # the consumer has been asked to take no more than this
     limit_by_s: float = math.inf
 
     def cut(self, max_w: float) -> None:
-        """Keep no more than that from now on; the consumer has yet to restate its contract."""
+        """Reserve no more than `max_w` from now on. The consumer still has to restate its contract."""
         self.max_w = self.limit_w = round_w(max_w)
         self.power_w = min(self.power_w, self.max_w)
         self.revision = NOT_STATED
@@ -65,7 +65,7 @@ class Promise:
 
 
 class Book:
-    """All promises of one supplier: to each consumer at most one offer and two contracts."""
+    """All promises of one supplier: at most one offer and two contracts for each consumer."""
 
     def __init__(self, size: int, node: str) -> None:
         self._size = size
@@ -80,26 +80,26 @@ class Book:
 
     @property
     def full(self) -> bool:
-        """Whether there is no place for another promise."""
+        """Whether there is no room for another promise."""
         return len(self._promises) >= self._size
 
     @property
     def reserved_w(self) -> float:
-        """All that is promised, margins included, in W."""
+        """The sum of all promises, margins included, in W."""
         return sum([promise.max_w for promise in self._promises])
 
     @property
     def committed_w(self) -> float:
-        """What contracts may draw, margins included, offers apart, in W."""
+        """The power that contracts may draw, margins included, without offers, in W."""
         return sum([promise.max_w for promise in self._promises if promise.committed])
 
     @property
     def supplied_w(self) -> float:
-        """What valid contracts take now, in W."""
+        """The power that valid contracts use now, in W."""
         return sum([promise.power_w for promise in self._promises if promise.state is State.VALID])
 
     def has_place_for(self, consumer: str) -> bool:
-        """Whether there is place for another promise to it."""
+        """Whether there is room for another promise to this consumer."""
         held = (each.consumer for each in self._promises)
         return not self.full and not crowds(consumer, held, len(self), self._size, self._node)
 
@@ -108,29 +108,29 @@ class Book:
         return [each for each in self._promises if each.consumer == consumer]
 
     def held_w(self, consumer: str) -> float:
-        """What the contracts of one consumer may draw, in W."""
+        """The power that the contracts of one consumer may draw, in W."""
         return sum(each.max_w for each in self.of(consumer) if each.committed)
 
     def interruptible(self, consumer: str) -> list[Promise]:
-        """The promises that may be ended for a contract of high priority of that consumer."""
+        """The promises that a high-priority contract of that consumer may interrupt."""
         return [each for each in self if each.priority < Priority.HIGH and each.consumer != consumer]
 
     def get(self, consumer: str, contract_id: int) -> Promise | None:
-        """The promise for a contract."""
+        """The promise for a contract, or None."""
         return next((each for each in self.of(consumer) if each.key == contract_id and each.committed), None)
 
     def offer_to(self, consumer: str) -> Promise | None:
-        """The offer that stands to a consumer."""
+        """The current offer to a consumer, or None."""
         return next((each for each in self.of(consumer) if not each.committed), None)
 
     def add(self, promise: Promise) -> None:
-        """Write a promise down; the caller has seen that the book is not full."""
+        """Add a promise. The caller has checked that the book is not full."""
         self._promises.append(promise)
 
     def drop(self, promise: Promise) -> None:
-        """Strike a promise out."""
+        """Remove a promise."""
         self._promises.remove(promise)
 
     def clear(self) -> None:
-        """Strike out everything."""
+        """Remove all promises."""
         self._promises.clear()

@@ -1,8 +1,8 @@
-"""The supplying side of runs at a later time: starts that are offered, and power that is set aside for them.
+"""The supplying side of planned runs: start times that are offered, and power that is set aside for them.
 
-A booking is a plan against a forecast, not a contract: around its start the consumer asks as usual and finds
-the power kept free. So no invariant of contracts rests on a forecast. Booked runs stand one after the
-other where they do not fit beside each other: that staggers them.
+A booking is a plan based on a forecast, not a contract. Around its start the consumer requests power as usual
+and finds it set aside, so no invariant of contracts depends on a forecast. Runs that do not fit at the same
+time are booked one after the other, which staggers them.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,14 +28,14 @@ class _Booking:
 
     @property
     def due_s(self) -> float:
-        """When it may have to go."""
+        """When the booking may have to be dropped."""
         if not self.firm:
             return self.expires_s
         return self.ends_s if self.claimed else min(self.ends_s, self.starts_s + CLAIM_S)
 
 
 class Bookings:
-    """What one supplier has promised to keep free."""
+    """The planned runs for which one supplier sets power aside."""
 
     def __init__(self, supplier: str) -> None:
         self._supplier = supplier
@@ -46,11 +46,11 @@ class Bookings:
         return len(self._bookings)
 
     def note(self, free_w: float, wall_s: float) -> None:
-        """What it has free now, for the forecast."""
+        """Record the power that is free now, for the forecast."""
         self._free.note(free_w, wall_s)
 
     def see(self, consumer: str, plan: Plan | None, now_s: float, wall_s: float) -> None:
-        """A flexible load shows its plan, or none any more."""
+        """A flexible load has published its plan, or withdrawn it (None)."""
         booking = self._bookings.get(consumer)
         if plan is None or (plan.supplier and plan.supplier != self._supplier):
             self.forget(consumer)
@@ -63,29 +63,33 @@ class Bookings:
                 self._offer(consumer, plan, now_s, wall_s)
 
     def forget(self, consumer: str) -> None:
-        """A consumer has no plan any more."""
+        """Drop the booking of a consumer."""
         self._bookings.pop(consumer, None)
 
     def step(self, now_s: float, claims: Callable[[str], bool]) -> None:
-        """Drop what was not taken, what is over, and runs that began elsewhere. `claims`: whether a consumer
-        asks for power here, or has some."""
+        """Drop bookings that were not accepted, that are over, or whose run began with another supplier.
+
+        `claims` tells whether a consumer requests power here or already has a promise.
+        """
         for booking in [each for each in self._bookings.values() if now_s >= each.due_s]:
             booking.claimed = booking.firm and now_s < booking.ends_s and claims(booking.consumer)
             if not booking.claimed:
                 del self._bookings[booking.consumer]
 
     def starts(self) -> Mapping[str, Start]:
-        """The starts that stand, by consumer."""
+        """The start times on offer or booked, by consumer."""
         return {consumer: booking.start for consumer, booking in self._bookings.items()}
 
     @property
     def due_s(self) -> float:
-        """When `step` has something to do."""
+        """When `step` has something to do; inf if never."""
         return min((each.due_s for each in self._bookings.values()), default=float("inf"))
 
     def set_aside_w(self, consumer: str, now_s: float, held_w: Callable[[str], float]) -> float:
-        """What is kept free now for others than that consumer, beyond what contracts give them, in W: around
-        their starts, since who cannot start with what there is should not keep it from the rest."""
+        """The power set aside now for consumers other than this one, beyond their contracts, in W.
+
+        It is set aside only around the start of a run: a load that cannot start must not block the others.
+        """
         return sum(
             max(0.0, each.power_w - held_w(each.consumer))
             for each in self._bookings.values()
@@ -109,7 +113,7 @@ class Bookings:
             in_s += SLOT_S
 
     def _fits(self, plan: Plan, in_s: float, now_s: float, wall_s: float) -> bool:
-        """Whether its power is expected to be free for the whole run."""
+        """Whether the power is expected to be free for the whole run."""
         ends_in_s = in_s + plan.run_s
         while in_s < ends_in_s:
             at_s = now_s + in_s

@@ -8,8 +8,10 @@ from .rules import CRUMB_RATIO, EPSILON_W, MAX_PARTS, MIN_POWER_W, with_margin
 
 
 def compose(offers: Sequence[SeenOffer], power_w: float, least_w: float) -> list[Part]:
-    """Parts that together give `power_w`, offers in the order given, crumbs last, or what there is when
-    that is `least_w` or more; else none."""
+    """The parts of a contract over `power_w`, taken from the offers in the given order, tiny offers last.
+
+    If the offers give less, but at least `least_w`, all of them; otherwise an empty list.
+    """
     missing_w, parts = power_w, []
     for seen in sorted(offers, key=lambda seen: seen.offer.power_w < CRUMB_RATIO * power_w):
         share_w = round_w(min(missing_w, seen.offer.power_w))
@@ -23,8 +25,10 @@ def compose(offers: Sequence[SeenOffer], power_w: float, least_w: float) -> list
 
 
 def compose_urgently(offers: Sequence[SeenOffer], power_w: float) -> list[Part]:
-    """The same, with power that suppliers would take from others: all that is free first, and the rest
-    from as few suppliers as possible."""
+    """The same, including power that suppliers would take from other consumers.
+
+    All free power is used first; the rest comes from as few suppliers as possible.
+    """
     parts = compose(offers, power_w, 0.0)[: MAX_PARTS - 1]
     missing_w = power_w - sum(part.power_w for part in parts)
     by_supplier = {part.supplier: part for part in parts}

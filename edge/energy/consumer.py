@@ -1,7 +1,8 @@
 """The consuming side of a prosumer: from a need to valid contracts (thesis 4.1.2, algorithm 4.7; 4.2).
 
-It holds a main contract and, after a rise beyond the margin, a complementary one that soon joins it.
-At most one request is out at a time: for the whole need, or for what the main contract does not cover.
+It holds a main contract and, when the need rises beyond the margin, a complementary one that is soon merged
+into it. At most one request is open at a time: for the whole need, or for the part that the main contract
+does not cover.
 """
 
 import math
@@ -32,17 +33,17 @@ from .rules import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerSettings:
-    """How a consumer asks. `tolerance_s`: how long it repeats a request, 0 for without end."""
+    """How a consumer requests power. `tolerance_s`: how long it keeps requesting; 0: without limit."""
 
     priority: Priority
-    partial: bool  # accepts a part when the whole is not available
+    partial: bool  # accepts less than it needs when no more is available
     tolerance_s: float
     contract_s: float
     offers_max: int
 
 
 class Consumer:
-    """Asks for what it needs, composes offers into contracts, validates them, and follows their use."""
+    """Requests what it needs, composes offers into contracts, validates them and tracks their use."""
 
     def __init__(
         self,
@@ -55,19 +56,19 @@ class Consumer:
         self.need_w = 0.0
         self.request: Request | None = None
         self.unserved_since_s: float | None = None
-        self.response_s = math.nan  # of the last need that was met: how long that took
-        self.unserved_w = 0.0  # and the most it missed meanwhile
+        self.response_s = math.nan  # how long it took to meet the last need
+        self.unserved_w = 0.0  # the largest power that was missing during that time
         self._policy = policy
         self._next_id = next_id
-        self._tell = tell  # of starts, changes and ends of contracts
+        self._tell = tell  # called when a contract starts, changes or ends
         self._main: Holding | None = None
         self._extra: Holding | None = None
         self._offers: dict[str, SeenOffer] = {}
         self._asked_s = self._stepped_s = 0.0
         self._alert_since_s: float | None = None
-        self._given_up_w = 0.0  # a need that nobody served within the tolerance
+        self._given_up_w = 0.0  # a need that was not served within the tolerance
 
-    # ---- what it holds ------------------------------------------------------------------------
+    # ---- contracts held -----------------------------------------------------------------------
 
     @property
     def main(self) -> Contract | None:
@@ -81,12 +82,12 @@ class Consumer:
 
     @property
     def contracts(self) -> list[Contract]:
-        """Both, as far as there are any."""
+        """The main and the complementary contract, as far as they exist."""
         return [holding.contract for holding in self._holdings()]
 
     @property
     def active(self) -> list[Contract]:
-        """Those under which power flows."""
+        """The contracts under which power flows."""
         return [holding.contract for holding in self._holdings() if holding.active]
 
     @property
@@ -96,28 +97,28 @@ class Consumer:
 
     @property
     def supplied_w(self) -> float:
-        """What active contracts give it now, in W."""
+        """The power it gets under active contracts, in W."""
         return sum(contract.power_w for contract in self.active)
 
     @property
     def missing_w(self) -> float:
-        """What it needs and does not get, in W."""
+        """The power it needs and does not get, in W."""
         return max(0.0, self.need_w - self.supplied_w)
 
     @property
     def gave_up(self) -> bool:
-        """Whether it no longer asks for what it needs, since nobody served it in time."""
+        """Whether it stopped requesting power because it was not served within the tolerance."""
         return self._given_up_w > 0.0
 
     @property
     def overdue_s(self) -> float:
-        """When the first unconfirmed contract must be given up, on the clock; inf without one."""
+        """When the first unconfirmed contract must be abandoned (monotonic clock); inf without one."""
         waiting = (each.confirm_by_s for each in self._holdings() if not each.confirmed)
         return min(waiting, default=math.inf)
 
     @property
     def due_s(self) -> float:
-        """When it must step at the latest, though nothing new is said."""
+        """When it must step at the latest, even if it receives nothing."""
         if self.request:
             return 0.0
         moments = [holding.due_s for holding in self._holdings()]
@@ -127,7 +128,7 @@ class Consumer:
 
     @property
     def wake_s(self) -> float:
-        """When it decides something though nothing new is said; inf when it does not."""
+        """When it next decides something even if it receives nothing; inf if never."""
         if self.request is None:
             return math.inf
         waits = [self._policy.patience_s]
@@ -136,31 +137,31 @@ class Consumer:
         ahead = (self._asked_s + wait_s for wait_s in waits if self._asked_s + wait_s > self._stepped_s)
         return min(ahead, default=math.inf)
 
-    # ---- what it is told ----------------------------------------------------------------------
+    # ---- input -------------------------------------------------------------------------------
 
     def set_need(self, power_w: float) -> None:
-        """The power it needs now; a change of less than 1 % is noise of the meter and no news."""
+        """Set the power it needs. A change of less than 1 % is meter noise and is ignored."""
         if power_w < MIN_POWER_W:
             self.need_w = 0.0
         elif abs(power_w - self.need_w) > RESTATE_RATIO * self.need_w:
             self.need_w = round_w(power_w)
 
     def see_offer(self, supplier: str, offer: Offer | None, hops: int, now_s: float) -> None:
-        """A supplier shows an offer to us, or none any more."""
+        """A supplier has published an offer to this consumer, or withdrawn it (None)."""
         if offer is None:
             self._offers.pop(supplier, None)
         elif supplier in self._offers or len(self._offers) < self.settings.offers_max:
             self._offers[supplier] = SeenOffer(supplier, offer, hops, now_s + OFFER_VALIDITY_S)
 
     def see_answers(self, supplier: str, answers: tuple[Answer, ...]) -> None:
-        """What a supplier's confirmation table says of us; empty where we do not stand in it."""
+        """A supplier's answers to this consumer; empty if its confirmation table has none."""
         for holding in self._holdings():
             if not holding.hear(supplier, answers):
                 self._offers.pop(supplier, None)
                 self._lose(holding, supplier)
 
     def see_free(self, available_w: float, now_s: float) -> None:
-        """The free power of its node: an unserved need that it would cover is in alert (thesis 4.4.4)."""
+        """Set the free power of its node. An unserved need that it would cover is in alert (thesis 4.4.4)."""
         servable = 0.0 < self.missing_w <= available_w
         if not servable:
             self._alert_since_s = None
@@ -175,9 +176,10 @@ class Consumer:
                 self._lose(holding, supplier)
 
     def restore(self, main: Contract, extra: Contract | None, now_s: float) -> None:
-        """Take up contracts from before a restart; all their suppliers must confirm again soon.
+        """Restore contracts from before a restart. All their suppliers must confirm them again soon.
 
-        They may have been restated after they were written down: no revision stands for two contents.
+        They may have been restated after they were saved, so the revision jumps ahead: a revision must never
+        stand for two different contents.
         """
         main = replace(main, revision=main.revision + RESTATED_MAX)
         extra = replace(extra, revision=extra.revision + RESTATED_MAX) if extra else None
@@ -186,10 +188,10 @@ class Consumer:
         for holding in self._holdings():
             holding.valid_since_s = now_s
 
-    # ---- what it does -------------------------------------------------------------------------
+    # ---- steps --------------------------------------------------------------------------------
 
     def step(self, now_s: float) -> None:
-        """Bring request and contracts in line with the need and with what the suppliers said."""
+        """Update the request and the contracts from the need and the suppliers' answers."""
         self._stepped_s = now_s
         for holding in self._holdings():
             self._follow(holding, now_s)
@@ -200,7 +202,7 @@ class Consumer:
         self._choose(now_s)
 
     def stop(self) -> None:
-        """Need nothing any more."""
+        """End all contracts and withdraw the request."""
         self.need_w = self._given_up_w = 0.0
         for holding in self._holdings():
             self._end(holding, EventKind.STOP)
@@ -221,7 +223,7 @@ class Consumer:
             self._tell(EventKind.START, holding.contract)
 
     def _use(self) -> None:
-        """Spread the need over the active contracts; what is beyond 5 % less goes back (thesis 4.2)."""
+        """Spread the need over the active contracts; return a reserve beyond the margin (thesis 4.2)."""
         holdings = [holding for holding in self._holdings() if holding.active]
         changed = {id(holding): holding.come_down() for holding in holdings}
         if self._extra in holdings and self.need_w < (1 - MARGIN) * sum(
@@ -279,11 +281,11 @@ class Consumer:
             self.request = replace(old, alert=True, alert_s=round(now_s - self._alert_since_s, 1))
 
     def _wanted_w(self, now_s: float) -> float:
-        """What to ask for: all of the need, or what the main contract leaves open; 0 for nothing now."""
+        """The power to request: the whole need, or the part without a contract; 0: no request now."""
         if self.unserved_since_s is None or self._is_given_up(now_s):
             return 0.0
         if self._extra or (self._main and not self._main.active):
-            return 0.0  # one at a time
+            return 0.0  # one request at a time
         return self._uncovered_w()
 
     def _is_given_up(self, now_s: float) -> bool:
@@ -298,7 +300,7 @@ class Consumer:
         return self._given_up_w > 0.0
 
     def _choose(self, now_s: float) -> None:
-        """Compose offers, best first, into a contract for what is asked."""
+        """Compose offers, best first, into a contract for the request."""
         request = self.request
         if request is None or not self._offers:
             return
@@ -320,7 +322,7 @@ class Consumer:
         if now_s < self._asked_s + self._policy.patience_s:
             return []
         want_w = min(request.power_w, self._uncovered_w())
-        least_w = min(want_w, self.missing_w)  # less by the margin of the main contract
+        least_w = min(want_w, self.missing_w)  # the margin of the main contract may stay uncovered
         ordered = self._policy.order(offers, want_w)
         parts = compose(ordered, want_w, least_w)
         if not parts and request.priority is Priority.HIGH and now_s >= self._asked_s + URGENT_WAIT_S:
@@ -340,7 +342,7 @@ class Consumer:
             self._end(holding, EventKind.STOP)
 
     def _end(self, holding: Holding, why: EventKind) -> None:
-        """Without a main contract the complementary one takes its place."""
+        """End a contract. When the main one ends, the complementary one takes its place."""
         if holding is self._main:
             self._main, self._extra = self._extra, None
         else:

@@ -1,7 +1,7 @@
-"""What a supplier expects to have free at a later time.
+"""Forecast of a supplier's free power.
 
-For the next hour what it has now, then what it had at that time of day before. Until a day has been seen, the
-present value stands for all times.
+For the next hour it is the present value, after that the mean at that time of day. Until a whole day has been
+observed, the present value is used for all times.
 """
 
 from array import array
@@ -15,17 +15,17 @@ _FORGET = 0.5  # weight of the newest day
 
 
 class FreePower:
-    """Free power by time of day: one mean a quarter of an hour, 1.5 kB in all."""
+    """Free power by time of day: one mean for each quarter of an hour, 1.5 kB in total."""
 
     def __init__(self) -> None:
-        self._means_w = array("d", [-1.0] * _SLOTS)  # of earlier days; below 0: not known
+        self._means_w = array("d", [-1.0] * _SLOTS)  # of earlier days; negative: unknown
         self._slot = self._minute = -1
         self._sum_w = 0.0
         self._count = 0
         self._now_w = 0.0
 
     def note(self, free_w: float, wall_s: float) -> None:
-        """What is free now; one value a minute counts."""
+        """Record the power that is free now; only one value a minute is used."""
         self._now_w = free_w
         minute = int(wall_s // 60)
         if minute == self._minute:
@@ -39,7 +39,7 @@ class FreePower:
         self._count += 1
 
     def expect(self, wall_s: float, in_s: float) -> float:
-        """What will be free in `in_s` seconds, at `wall_s`, in W."""
+        """The power expected to be free in `in_s` seconds, at `wall_s` (wall clock), in W."""
         mean_w = self._means_w[int(wall_s % _DAY_S // SLOT_S)]
         return self._now_w if mean_w < 0 or in_s < _AS_NOW_S else mean_w
 

@@ -1,4 +1,4 @@
-"""A contract as its consumer holds it: who has agreed, until when it must be valid, when it ends."""
+"""A contract on the consumer's side: which suppliers have agreed, its confirmation deadline, its end."""
 
 import math
 from dataclasses import replace
@@ -16,12 +16,14 @@ class Holding:
         self.confirm_by_s = confirm_by_s
         self.ends_s = ends_s
         self._agreed: set[str] = set()
-        self._limits: dict[str, float] = {}  # by supplier, what it asks us to come down to
-        self._known_as: dict[str, int] = {}  # suppliers that may still know their share by another contract
+        self._limits: dict[str, float] = {}  # by supplier, the power to which it asks us to reduce
+        self._known_as: dict[
+            str, int
+        ] = {}  # suppliers that may still list their share under another contract
 
     @classmethod
     def proposed(cls, contract: Contract, now_s: float) -> "Holding":
-        """A contract that its suppliers have yet to confirm."""
+        """A contract that its suppliers have not yet confirmed."""
         return cls(contract, now_s + VALIDATION_S)
 
     @property
@@ -36,11 +38,11 @@ class Holding:
 
     @property
     def due_s(self) -> float:
-        """When it ends, or is given up."""
+        """When it ends or is abandoned."""
         return self.ends_s if self.confirmed else min(self.ends_s, self.confirm_by_s)
 
     def hear(self, supplier: str, answers: tuple[Answer, ...]) -> bool:
-        """What a supplier's table says of this contract; False when it means the end."""
+        """Apply a supplier's answers to this contract; False if they end the supplier's share."""
         part = self.contract.part_of(supplier)
         if part is None:
             return True
@@ -61,20 +63,20 @@ class Holding:
         return agreed or not (self.contract.valid and supplier in self._agreed)
 
     def validate(self, now_s: float) -> None:
-        """All have confirmed: the contract starts."""
+        """Mark the contract as valid: all suppliers have confirmed and it starts."""
         self.contract = replace(self.contract, revision=self.contract.revision + 1, valid=True)
         self.valid_since_s = now_s
         self.ends_s = now_s + self.contract.ttl_s
 
     def come_down(self) -> bool:
-        """Cut the shares that suppliers asked to be cut; whether there were any."""
+        """Reduce the shares as suppliers asked; returns whether there were any."""
         limits, self._limits = self._limits, {}
         for supplier, limit_w in limits.items():
             self.contract = self.contract.curtailed(supplier, limit_w)
         return bool(limits)
 
     def drop(self, supplier: str) -> bool:
-        """One supplier is gone; whether others carry the contract on, as they do once it is active."""
+        """Remove one supplier; returns whether an active contract goes on with the others."""
         if not self.active or len(self.contract.parts) < 2:
             return False
         self.contract = self.contract.without(supplier)
@@ -83,14 +85,14 @@ class Holding:
         return True
 
     def use(self, power_w: float, shrink: bool) -> bool:
-        """Restate it for a use of `power_w`; whether that was news."""
+        """Restate the contract for a use of `power_w`; returns whether that changed it."""
         if not shrink and abs(power_w - self.contract.power_w) <= EPSILON_W:
             return False
         self.contract = self.contract.use(power_w, shrink)
         return True
 
     def join(self, other: "Holding") -> None:
-        """Take the shares of a complementary contract in; its suppliers have agreed to them already."""
+        """Merge the shares of a complementary contract, to which its suppliers have already agreed."""
         for part in other.contract.parts:
             if part.supplier not in self._agreed:
                 self._known_as[part.supplier] = other.contract.id

@@ -1,4 +1,4 @@
-"""Which supplies to interrupt when there is too little: enough, no more (thesis 4.1.2; behaviour.md b.7)."""
+"""Which supplies to interrupt when power is short: as few as necessary (thesis 4.1.2)."""
 
 from collections.abc import Iterable
 
@@ -7,10 +7,10 @@ from .rules import EPSILON_W
 
 
 def fewest(candidates: Iterable[Promise], short_w: float) -> list[Promise]:
-    """The promises to end so that `short_w` becomes free; all of them when they do not suffice.
+    """The promises to end so that `short_w` becomes free; all candidates if they do not suffice.
 
-    Offers go before contracts and low priority before high; of a kind, as few as possible, and of
-    these the smallest that are enough. Farther consumers go first among equals.
+    Offers are ended before contracts, and low priority before high. Within such a group as few as possible
+    are ended, and the smallest that suffice. Among equals the more distant consumers come first.
     """
     kinds: dict[tuple[bool, int], list[Promise]] = {}
     for promise in candidates:
@@ -23,7 +23,7 @@ def fewest(candidates: Iterable[Promise], short_w: float) -> list[Promise]:
         chosen += picked
         short_w -= sum(promise.max_w for promise in picked)
     spare_w = -short_w
-    for promise in list(chosen):  # what came later may have made it needless
+    for promise in list(chosen):  # later choices may have made an earlier one unnecessary
         if promise.max_w <= spare_w + EPSILON_W:
             chosen.remove(promise)
             spare_w -= promise.max_w
@@ -31,7 +31,7 @@ def fewest(candidates: Iterable[Promise], short_w: float) -> list[Promise]:
 
 
 def _fewest_of_a_kind(promises: list[Promise], short_w: float) -> list[Promise]:
-    """The largest first, until one more is enough; then the smallest such one."""
+    """The largest first, until one more suffices; then the smallest that does."""
     left = sorted(promises, key=lambda each: (each.max_w, each.hops, each.consumer))
     picked = []
     while left and short_w > EPSILON_W:

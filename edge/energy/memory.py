@@ -1,6 +1,6 @@
-"""What of a twin's contracts survives a restart, as plain data for the state file, and back (DESIGN 9).
+"""Saves a twin's contracts as plain data for the state file, and restores them after a restart.
 
-Reading raises ValueError, KeyError or TypeError for what was never written here.
+Reading raises ValueError, KeyError or TypeError for invalid data.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ def written_contracts(consumer: Consumer) -> list[str]:
 
 
 def read_contracts(data: Any) -> list[Contract]:
-    """Contracts as `written_contracts` wrote them."""
+    """Restore the result of `written_contracts`."""
     contracts = [parse_contract(each.encode()) for each in data]
     if len(contracts) > 2:
         raise ValueError("more than two contracts")
@@ -25,7 +25,7 @@ def read_contracts(data: Any) -> list[Contract]:
 
 
 def written_promises(book: Book) -> list[list[Any]]:
-    """The promises for valid contracts."""
+    """The promises for valid contracts, one row each."""
     return [
         [each.consumer, each.key, each.power_w, each.max_w, int(each.priority)]
         for each in book
@@ -34,21 +34,13 @@ def written_promises(book: Book) -> list[list[Any]]:
 
 
 def read_promises(data: Any) -> list[Promise]:
-    """Promises as `written_promises` wrote them, to be confirmed anew."""
+    """Restore the result of `written_promises`; the promises must be confirmed again."""
     promises = []
     for consumer, key, power_w, max_w, priority in data:
         if not 0.0 < float(power_w) <= float(max_w) + 1e-9:
-            raise ValueError("bad promise")
+            raise ValueError("invalid promise")
+        powers_w = float(power_w), float(max_w)
         promises.append(
-            Promise(
-                str(consumer),
-                int(key),
-                State.PENDING,
-                float(power_w),
-                float(max_w),
-                0.0,
-                Priority(priority),
-                0,
-            )
+            Promise(str(consumer), int(key), State.PENDING, *powers_w, 0.0, Priority(priority), 0)
         )
     return promises

@@ -1,6 +1,6 @@
-"""Requests, offers, contracts, confirmations: the values twins publish, as JSON (thesis 4.1.1, DESIGN 7).
+"""Requests, offers, contracts and confirmations: the values that twins publish, as JSON (thesis 4.1.1).
 
-How they are read back, and what is refused, stands in `parsing`.
+`parsing` reads them back and rejects what is invalid.
 """
 
 import math
@@ -14,12 +14,12 @@ from .rules import MARGIN
 
 
 def round_w(power_w: float) -> float:
-    """A power as it stands in messages: whole milliwatts."""
+    """A power rounded to whole milliwatts, as in messages."""
     return round(power_w, 3)
 
 
 class Priority(IntEnum):
-    """How urgent a request is (thesis 4.1.2); HIGH interrupts the supply of the others."""
+    """How urgent a request is (thesis 4.1.2). HIGH may interrupt the supply of others."""
 
     LOW = 0
     MEDIUM = 1
@@ -28,10 +28,10 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A need of a consumer, or what it needs beyond its main contract.
+    """A request of a consumer, for its whole need or for the part beyond its main contract.
 
-    `alert` says that it is unserved although its node could serve it, `alert_s` for how long when said.
-    `spare_w` of it would only restore the margin of the main contract: the need is met without.
+    `alert`: it is unserved although its node could serve it; `alert_s`: for how long, when it was published.
+    `spare_w` of the power would only restore the margin of the main contract; the need is met without it.
     """
 
     id: int
@@ -39,12 +39,12 @@ class Request:
     priority: Priority
     alert: bool = False
     alert_s: float = 0.0
-    partial: bool = False  # a part of it is better than nothing
+    partial: bool = False  # less than `power_w` is accepted, too
     spare_w: float = 0.0
 
     @property
     def least_w(self) -> float:
-        """What meets the need, in W."""
+        """The power that meets the need, in W."""
         return round_w(self.power_w - self.spare_w)
 
     def encode(self) -> bytes:
@@ -60,10 +60,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a supplier would give to one request.
+    """A supplier's offer to one request.
 
-    `max_w` is set aside, `urgent_w` more could be had by interrupting others. `impact` is the
-    environmental impact, low is green; `price` is per kWh in the unit of the community.
+    `max_w` is reserved; `urgent_w` more would be available by interrupting others. `impact` is the
+    environmental impact (low is green); `price` is per kWh, in the currency of the community.
     """
 
     request_id: int
@@ -84,7 +84,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One supplier's share of a contract: the power agreed, and the most that is reserved."""
+    """One supplier's share of a contract: the power in use and the power reserved."""
 
     supplier: str
     power_w: float
@@ -93,7 +93,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a consumer and its suppliers agree on; `valid` once all of them have confirmed."""
+    """A contract between a consumer and its suppliers; `valid` once all of them have confirmed."""
 
     id: int
     revision: int
@@ -114,15 +114,15 @@ class Contract:
 
     @property
     def agreed_w(self) -> float:
-        """The power to which the reserve is the margin, in W."""
+        """The agreed power: the reserved power without the margin, in W."""
         return self.max_w / (1 + MARGIN)
 
     def part_of(self, supplier: str) -> Part | None:
-        """The share of a supplier, None when it has none."""
+        """The share of a supplier, or None."""
         return next((part for part in self.parts if part.supplier == supplier), None)
 
     def use(self, power_w: float, shrink: bool) -> "Contract":
-        """The contract restated for a use of `power_w`; `shrink` gives back what is beyond its margin."""
+        """The contract restated for a use of `power_w`; `shrink` returns the reserve beyond its margin."""
         ratio = power_w / self.power_w
         left_w = power_w
         parts = []
@@ -130,7 +130,7 @@ class Contract:
             share_w = min(round_w(part.power_w * ratio), part.max_w)
             parts.append(replace(part, power_w=share_w))
             left_w -= share_w
-        for i, part in enumerate(parts):  # a supplier at its limit leaves a rest to the others
+        for i, part in enumerate(parts):  # what exceeds one supplier's limit goes to the others
             extra_w = max(0.0, min(round_w(left_w), part.max_w - part.power_w))
             left_w -= extra_w
             share_w = part.power_w + extra_w
@@ -150,7 +150,7 @@ class Contract:
         return self._restated(parts.values())
 
     def curtailed(self, supplier: str, max_w: float) -> "Contract":
-        """The contract with the share of one supplier cut down to `max_w`."""
+        """The contract with the share of one supplier reduced to `max_w`."""
         return self._restated(
             replace(part, power_w=min(part.power_w, max_w), max_w=min(part.max_w, max_w))
             if part.supplier == supplier
@@ -159,7 +159,7 @@ class Contract:
         )
 
     def without(self, supplier: str) -> "Contract":
-        """The contract after one supplier has dropped out."""
+        """The contract without the share of one supplier."""
         return self._restated(part for part in self.parts if part.supplier != supplier)
 
     def _restated(self, parts: Iterable[Part]) -> "Contract":
@@ -167,28 +167,20 @@ class Contract:
 
     def encode(self) -> bytes:
         parts = [[part.supplier, part.power_w, part.max_w] for part in self.parts]
-        return orjson.dumps(
-            {
-                "id": self.id,
-                "rev": self.revision,
-                "ok": self.valid,
-                "ttl": self.ttl_s,
-                "prio": self.priority,
-                "parts": parts,
-            }
-        )
+        fields = {"id": self.id, "rev": self.revision, "ok": self.valid, "ttl": self.ttl_s}
+        return orjson.dumps({**fields, "prio": self.priority, "parts": parts})
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A supplier's word on one contract; beyond `limit_w` it asks the consumer to take less."""
+    """A supplier's answer to one contract. It asks the consumer to take at most `limit_w`."""
 
     contract_id: int
     agreed: bool
     limit_w: float = math.inf
 
     def row(self) -> list[float | bool]:
-        """As it stands in the confirmation table."""
+        """Its row in the confirmation table."""
         row: list[float | bool] = [self.contract_id, self.agreed]
         return row if math.isinf(self.limit_w) else [*row, self.limit_w]
 
@@ -197,5 +189,5 @@ Answers = dict[str, tuple[Answer, ...]]  # by consumer
 
 
 def encode_answers(answers: Answers) -> bytes:
-    """The confirmation table a supplier publishes."""
+    """The confirmation table that a supplier publishes."""
     return orjson.dumps({consumer: [each.row() for each in rows] for consumer, rows in answers.items()})

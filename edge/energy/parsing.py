@@ -1,7 +1,7 @@
-"""Reading what twins publish. It may come from another node: types, ranges and sizes are checked.
+"""Parses the messages of twins. They may come from another node, so types, ranges and sizes are checked.
 
-Every `parse_*` raises ValueError, KeyError or TypeError for anything but a sound message; `lenient` makes
-that None.
+Every `parse_*` raises ValueError, KeyError or TypeError for an invalid message; `lenient` turns that into
+None.
 """
 
 import math
@@ -36,7 +36,7 @@ def parse_request(data: bytes) -> Request:
 
 
 def parse_offer(data: bytes) -> Offer:
-    """A supplier's offer; without free power it must name what interruptions would bring."""
+    """A supplier's offer. Without free power it must state the power that interruptions would give."""
     fields = read_object(data)
     urgent_w = number(fields.get("urgent", 0.0), 0.0, MAX_POWER_W)
     least_w = 0.0 if urgent_w >= MIN_POWER_W else MIN_POWER_W
@@ -53,17 +53,17 @@ def parse_contract(data: bytes) -> Contract:
     fields = read_object(data)
     rows = fields["parts"]
     if not isinstance(rows, list) or not 0 < len(rows) <= MAX_PARTS or not isinstance(fields["ok"], bool):
-        raise ValueError("bad contract")
+        raise ValueError("invalid contract")
     parts = []
     for row in rows:
         if not isinstance(row, list) or len(row) != 3 or not isinstance(row[0], str):
-            raise ValueError("bad part")
+            raise ValueError("invalid part of a contract")
         part = Part(row[0], power(row[1]), power(row[2]))
         if part.max_w < part.power_w - MIN_POWER_W:
-            raise ValueError("a part draws more than is reserved for it")
+            raise ValueError("a part uses more power than is reserved for it")
         parts.append(part)
     if len({part.supplier for part in parts}) != len(parts):
-        raise ValueError("a supplier stands twice")
+        raise ValueError("duplicate supplier")
     return Contract(
         integer(fields, "id"),
         integer(fields, "rev"),
@@ -80,7 +80,7 @@ def parse_answers(data: bytes) -> Answers:
 
 
 def lenient(parse: Callable[[bytes], T]) -> Callable[[bytes], T | None]:
-    """A parser that gives None where the strict one raises."""
+    """A parser that returns None where the strict one raises."""
 
     def parse_or_none(data: bytes) -> T | None:
         try:
@@ -95,7 +95,7 @@ def _answers(rows: Any) -> tuple[Answer, ...]:
     answers = []
     for row in rows:
         if not isinstance(row, list) or len(row) not in (2, 3) or type(row[0]) is not int:
-            raise ValueError("bad answer")
+            raise ValueError("invalid answer")
         limit_w = power(row[2]) if len(row) == 3 else math.inf
         answers.append(Answer(row[0], row[1] is True, limit_w))
     return tuple(answers)
@@ -105,7 +105,7 @@ def read_object(data: bytes) -> dict[str, Any]:
     """A JSON object."""
     fields = orjson.loads(data)
     if not isinstance(fields, dict):
-        raise ValueError("an object is expected")
+        raise ValueError("not a JSON object")
     return fields
 
 
@@ -129,7 +129,7 @@ def power(value: object) -> float:
 def number(value: object, least: float, most: float) -> float:
     """A number in a range."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError("a number is expected")
+        raise ValueError("not a number")
     if not least <= value <= most:  # nan is in no range
         raise ValueError("a number is out of range")
     return float(value)

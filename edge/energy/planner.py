@@ -1,8 +1,8 @@
-"""The consuming side of runs at a later time: when a flexible load starts, and when it has had its run.
+"""The consuming side of planned runs: when a flexible load starts, and when its run is complete.
 
-Once a day it is ready (a washing machine that was filled, a car that was plugged in). It asks suppliers when
-they expect to have its power, takes the earliest start, and runs then. Without an answer it asks again,
-and at the latest moment it asks for power as any other load.
+Once a day the load is ready (a washing machine was filled, a car was plugged in). It asks suppliers when they
+expect to have enough power, books the earliest start and runs then. Without an answer it asks again, and at
+the latest start time it requests power like any other load.
 """
 
 from dataclasses import dataclass, replace
@@ -13,22 +13,23 @@ from .plans import Plan, Start
 from .rules import CHOOSE_S, REPLAN_S
 
 _DAY_S = 86_400.0
-_LOOK_S = 5.0  # between two looks at the date, or at whether it still runs
+_OFFERS_MAX = 64
+_LOOK_S = 5.0  # between two checks of the date, or of a run
 
 
 class Stage(StrEnum):
-    """How far today's run has come."""
+    """The stage of today's run."""
 
     IDLE = "idle"
     PLANNING = "planning"
     BOOKED = "booked"
-    DUE = "due"  # it wants power now
+    DUE = "due"  # it requests power now
     RUNNING = "running"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """`power_w` for `run_s`, once a day from `ready_hour` (UTC) on, started within `within_s`."""
+    """A run of `run_s` with `power_w`, once a day, started within `within_s` after `ready_hour` (UTC)."""
 
     power_w: float
     run_s: float
@@ -44,29 +45,29 @@ class Planner:
         self.stage = Stage.IDLE
         self.plan: Plan | None = None
         self.runs = 0
-        self.missed = 0  # days on which nobody served it
+        self.missed = 0  # days on which it was not served
         self._day: int | None = None
         self._latest_s = 0.0
         self._starts_s = 0.0
         self._left_s = 0.0
         self._stepped_s = 0.0
         self._asked_s = 0.0
-        self._offers: dict[str, tuple[float, int]] = {}  # supplier -> when, how far
+        self._offers: dict[str, tuple[float, int]] = {}  # by supplier: start time and hops
 
     @property
     def need_w(self) -> float:
-        """What it wants now, in W."""
+        """The power it needs now, in W."""
         return self.settings.power_w if self.stage in (Stage.DUE, Stage.RUNNING) else 0.0
 
     def hear(self, supplier: str, start: Start | None, hops: int, now_s: float) -> None:
-        """A supplier says when it expects to have the power, or no longer does."""
+        """A supplier has offered a start time, or withdrawn it (None)."""
         if start is None or self.plan is None or start.plan_id != self.plan.id:
             self._offers.pop(supplier, None)
-        elif supplier not in self._offers and len(self._offers) < 64:
-            self._offers[supplier] = (now_s + start.in_s, hops)  # counts from when it was first said
+        elif supplier not in self._offers and len(self._offers) < _OFFERS_MAX:
+            self._offers[supplier] = (now_s + start.in_s, hops)  # relative to the first time it was offered
 
     def step(self, now_s: float, wall_s: float, served: bool, next_id: int) -> None:
-        """`served`: whether what it wants is supplied; `next_id` numbers a plan, should it need one."""
+        """`served`: whether its need is supplied; `next_id`: the id of a new plan, if one is made."""
         passed_s, self._stepped_s = now_s - self._stepped_s, now_s
         if self._became_ready(wall_s) and self.stage is Stage.IDLE:
             self.stage, self._latest_s = Stage.PLANNING, now_s + self.settings.within_s
@@ -91,7 +92,7 @@ class Planner:
         return now_s
 
     def memory(self, now_s: float) -> dict[str, float | str]:
-        """What of a run must survive a restart."""
+        """The data of a run that must survive a restart."""
         return {
             "stage": self.stage,
             "left_s": round(self._left_s, 1),
@@ -99,8 +100,10 @@ class Planner:
         }
 
     def recall(self, memory: dict[str, Any], now_s: float) -> None:
-        """Take up a run from before a restart; what was booked is asked for again. Raises ValueError,
-        KeyError or TypeError."""
+        """Restore a run from before a restart; a booking is requested again.
+
+        Raises ValueError, KeyError or TypeError.
+        """
         stage, left_s = Stage(memory["stage"]), float(memory["left_s"])
         latest_s = now_s + float(memory["latest_in_s"])
         if stage is not Stage.IDLE and 0.0 < left_s <= self.settings.run_s:
@@ -114,7 +117,7 @@ class Planner:
         day = int((wall_s - self.settings.ready_hour * 3600) // _DAY_S)
         before = self._day
         if before is not None and day == before - 1:
-            return False  # the clock was set back by up to a day: today's run is not made twice
+            return False  # the clock was set back by up to a day: do not run twice
         self._day = day
         return before is not None and day > before
 
@@ -141,7 +144,7 @@ class Planner:
                 self._left_s -= passed_s
             self.stage = Stage.RUNNING
         elif self.stage is Stage.RUNNING:
-            self.stage = Stage.DUE  # interrupted: it goes on when it is served again
+            self.stage = Stage.DUE  # interrupted: it resumes when it is served again
         done = self._left_s <= 0.0
         begun = self._left_s < self.settings.run_s
         if done or not (served or begun or now_s < self._latest_s + self.settings.run_s):

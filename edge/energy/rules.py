@@ -1,41 +1,41 @@
-"""The constants of the contract life cycle (thesis 4.1-4.2; reference/behaviour.md b.3)."""
+"""The constants of the contract life cycle (thesis 4.1, 4.2)."""
 
 MARGIN = 0.05  # a contract may be used up to 5 % more or less without renegotiation
 OFFER_VALIDITY_S = 8.0
-OFFER_GRACE_S = 1.0  # a supplier keeps an offer reserved a little longer than it says
-PARTIAL_OFFER_S = 2.0  # an offer of less than was asked blocks others for no longer than that
-GATHER_S = 30.0  # whoever gathers parts may keep them so long without getting more
-PART_HOLD_S = 0.3  # a part that has not led to a contract by then may go to another
-REST_S = 4.0  # an offer that ran out unused: other requests come first for up to that long
-CRUMB_RATIO = 0.01  # offers of less than that are taken last: they make contracts of many parts
-VALIDATION_S = 10.0  # a proposed contract that is not confirmed by then is void
+OFFER_GRACE_S = 1.0  # a supplier keeps the power of an offer reserved a little longer than it is valid
+PARTIAL_OFFER_S = 2.0  # validity of a partial offer under a policy that does not gather them
+GATHER_S = 30.0  # how long a consumer that gathers partial offers keeps them without getting more
+PART_HOLD_S = 0.3  # a partial offer without a contract after that may be given to another consumer
+REST_S = 4.0  # after an offer expired unused, other requests come first for up to this time
+CRUMB_RATIO = 0.01  # offers below this share of the request are used last: they make contracts of many parts
+VALIDATION_S = 10.0  # a proposed contract that is not confirmed after that is void
 VALIDATION_GRACE_S = 1.0
-RECONFIRM_S = 15.0  # a contract found on disk must be confirmed by the other side by then
-RESTATED_MAX = 1000  # how often a contract is restated between two looks at the disk, one a reaction: fewer
-MERGE_S = 2.0  # a complementary contract stands by itself for that long, then joins the main one
-PATIENCE_S = 0.3  # offers of the whole microgrid have arrived by then
-URGENT_WAIT_S = 0.35  # free power is looked for that long before supplies of others are interrupted
-PARTIAL_WAIT_S = 1.0  # who takes part of what it needs waits that long for the whole
-ALERT_S = 8.0  # an unserved though servable request calls the hybrid policy to order
-ALERT_SAID_S = 2.0  # shorter alerts are the negotiation itself and not worth a message
-CURTAIL_S = 10.0  # a consumer that was asked to take less has that long to restate its contract
-SLOT_S = 900.0  # of a forecast, and the grid on which runs start
-NEAR_S = 60.0  # so long before a booked start its power is no longer given to newcomers
-CLAIM_S = 60.0  # booked power is kept so long after the start; who does not ask by then runs on others
-CHOOSE_S = 2.0  # starts are collected that long
-REPLAN_S = 60.0  # a plan that nobody could place is asked again
+RECONFIRM_S = 15.0  # a contract restored from disk must be confirmed by the other side within this time
+RESTATED_MAX = 1000  # upper bound of the restatements of a contract between two saves of the state
+MERGE_S = 2.0  # age at which a complementary contract is merged into the main one
+PATIENCE_S = 0.3  # within this time offers arrive from the whole microgrid
+URGENT_WAIT_S = 0.35  # how long free power is awaited before the supply of others is interrupted
+PARTIAL_WAIT_S = 1.0  # how long a consumer that accepts a part waits for the full power
+ALERT_S = 8.0  # age of an alert at which the hybrid policy switches to prioritisation
+ALERT_SAID_S = 2.0  # shorter alerts are part of a normal negotiation and are not published
+CURTAIL_S = 10.0  # a consumer that was asked to take less must restate its contract within this time
+SLOT_S = 900.0  # resolution of forecasts and of the start times of planned runs
+NEAR_S = 60.0  # this long before a booked start its power is set aside
+CLAIM_S = 60.0  # this long after the start booked power is kept for its consumer
+CHOOSE_S = 2.0  # how long a consumer collects start times before it chooses
+REPLAN_S = 60.0  # a plan without an answer is published again after this time
 MIN_POWER_W = 0.001
-EPSILON_W = 0.002  # rounding of messages to whole milliwatts
-MAX_POWER_W = 1e7  # beyond it a value from the network is refused
+EPSILON_W = 0.002  # tolerance, as messages are rounded to whole milliwatts
+MAX_POWER_W = 1e7  # larger values from the network are rejected
 MAX_PARTS = 32  # suppliers of one contract
 RESTATE_RATIO = 0.01  # a need that changes by less is not restated
 
 REQUEST, OFFER, CONFIRM = "REQ", "OFFER", "CONTRACT_CONFIRM"
 CONTRACT, COMPLEMENT = "CONTRACT1", "CONTRACT2"  # the main and the complementary contract
-PLAN, STARTS = "PLAN", "STARTS"  # of flexible loads, and the suppliers' answers
+PLAN, STARTS = "PLAN", "STARTS"  # plans of flexible loads, and the suppliers' answers
 EVENT, STOP = "EVENT", "STOP"
 
 
 def with_margin(power_w: float) -> float:
-    """The most a contract over `power_w` may draw, in W."""
+    """The power that a contract over `power_w` may draw at most, in W."""
     return power_w * (1 + MARGIN)

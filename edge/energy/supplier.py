@@ -1,7 +1,7 @@
-"""The supplying side of a prosumer: what it has, whom it promised how much (thesis 4.1.2, algorithm 4.8).
+"""The supplying side of a prosumer: its capacity and its promises (thesis 4.1.2, algorithm 4.8).
 
-Invariant I1 is held here, alone and at every moment: the sum of all that is offered, pending and valid,
-margins included, never exceeds the capacity. Nobody else can break it, whatever the network does.
+Invariant I1 is kept here at every moment: the sum of all offers and contracts, margins included, never
+exceeds the capacity. No other part of the system and nothing on the network can break it.
 """
 
 import math
@@ -10,31 +10,31 @@ from dataclasses import dataclass, field
 
 from .book import Book, Promise, State, crowds, node_of
 from .bookings import Bookings
-from .counter import Counter, SupplierSettings
 from .interruption import fewest
 from .messages import Answer, Answers, Contract, Offer, Priority, Request
+from .offering import OfferMaker, SupplierSettings
 from .policies import ProducerPolicy
 from .rules import EPSILON_W, MIN_POWER_W, OFFER_GRACE_S, RECONFIRM_S, VALIDATION_GRACE_S, VALIDATION_S
 
 REFUSALS_MAX = 16
-_ANSWER_BYTES = 106  # the longest name, a number, a word, a limit
+_ANSWER_BYTES = 106  # the longest name, an id, a truth value and a limit
 
 
 def table_bytes(promises: int) -> int:
-    """The longest confirmation table of a supplier with that many promises."""
+    """The largest size of the confirmation table of a supplier with that many promises."""
     return _ANSWER_BYTES * (promises + REFUSALS_MAX)
 
 
 @dataclass(slots=True)
 class _Shown:
-    """The contracts of one consumer that name this supplier, main and complementary."""
+    """The published contracts of one consumer that name this supplier: main and complementary."""
 
     contracts: list[Contract | None] = field(default_factory=lambda: [None, None])
     hops: int = 0
 
 
 class Supplier:
-    """Makes offers, confirms or refuses contracts, and ends what it can no longer supply."""
+    """Makes offers, confirms or refuses contracts, and ends those it can no longer supply."""
 
     def __init__(
         self, name: str, settings: SupplierSettings, policy: ProducerPolicy, rng: random.Random
@@ -44,61 +44,63 @@ class Supplier:
         self.capacity_w = 0.0
         self.book = Book(settings.promises_max, node_of(name))
         self.shed = 0  # contracts ended for lack of power
-        self.interrupted = 0  # contracts ended for one of high priority
+        self.interrupted = 0  # contracts ended for a high-priority contract
         self.bookings = Bookings(name)
-        self._counter = Counter(name, self.book, settings, policy, rng)
+        self._offer_maker = OfferMaker(name, self.book, settings, policy, rng)
         self._shown: dict[str, _Shown] = {}
-        self._news: dict[str, None] = {}  # consumers whose contracts changed, in that order
+        self._news: dict[str, None] = {}  # consumers whose contracts changed, in order of arrival
         self._restored: list[str] = []  # consumers with promises from before a restart
-        self._refused: dict[tuple[str, int], None] = {}  # contracts refused, while they stand
+        self._refused: dict[tuple[str, int], None] = {}  # refused contracts that are still published
 
     @property
     def reserved_w(self) -> float:
-        """All that is promised, margins included, in W."""
+        """The sum of all promises, margins included, in W."""
         return self.book.reserved_w
 
     @property
     def committed_w(self) -> float:
-        """What contracts may draw, offers apart, in W."""
+        """The power that contracts may draw, without offers, in W."""
         return self.book.committed_w
 
     @property
     def supplied_w(self) -> float:
-        """What valid contracts take now, in W."""
+        """The power that valid contracts use now, in W."""
         return self.book.supplied_w
 
     @property
     def due_s(self) -> float:
-        """When it must step at the latest, though nothing new is said."""
-        if self._counter.busy:
+        """When it must step at the latest, even if it receives nothing."""
+        if self._offer_maker.busy:
             return 0.0
         moments = (min(each.deadline_s, each.limit_by_s) for each in self.book)
         return min(min(moments, default=math.inf), self.bookings.due_s)
 
     @property
     def wake_s(self) -> float:
-        """When it wants to step sooner than at a tick; inf when it does not."""
-        return self._counter.wake_s
+        """When it needs a step between two ticks; inf if it does not."""
+        return self._offer_maker.wake_s
 
     @property
     def available_w(self) -> float:
-        """What is left to offer, in W."""
+        """The power that can still be offered, in W."""
         return max(0.0, self.capacity_w - self.book.reserved_w)
 
-    # ---- what it is told ----------------------------------------------------------------------
+    # ---- input -------------------------------------------------------------------------------
 
     def set_capacity(self, power_w: float) -> None:
-        """The power it has now; what no longer fits is taken back at once, from as few as possible."""
+        """Set the available power. Promises that no longer fit are ended at once, as few as possible."""
         self.capacity_w = max(0.0, power_w)
-        self.shed += self._take_back(list(self.book), self.book.reserved_w - self.capacity_w)
+        self.shed += self._free(list(self.book), self.book.reserved_w - self.capacity_w)
 
     def see_request(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
-        """A consumer shows a request, or none any more."""
-        self._counter.see(consumer, request, hops, now_s)
+        """A consumer has published a request, or withdrawn it (None)."""
+        self._offer_maker.see(consumer, request, hops, now_s)
 
     def see_contract(self, consumer: str, complement: bool, contract: Contract | None, hops: int) -> None:
-        """A consumer shows its main or complementary contract, or none any more; `step` decides on both
-        together, so that a merge is seen as one."""
+        """A consumer has published its main or complementary contract, or withdrawn it (None).
+
+        `step` decides on both together, so that a merge is handled as one change.
+        """
         concerned = contract is not None and contract.part_of(self.name) is not None
         shown = self._shown.get(consumer)
         if shown is None:
@@ -106,7 +108,7 @@ class Supplier:
                 return
             size, count = self.settings.promises_max + REFUSALS_MAX, len(self._shown)
             if count >= size or crowds(consumer, self._shown, count, size, node_of(self.name)):
-                return  # such a contract lapses unconfirmed
+                return  # the contract stays unconfirmed and becomes void
             shown = self._shown[consumer] = _Shown()
         shown.contracts[complement] = contract if concerned else None
         shown.hops = hops
@@ -114,7 +116,7 @@ class Supplier:
 
     def lost(self, consumer: str) -> None:
         """A consumer has left the microgrid."""
-        self._counter.forget(consumer)
+        self._offer_maker.forget(consumer)
         self.bookings.forget(consumer)
         self._shown.pop(consumer, None)
         self._news.pop(consumer, None)
@@ -123,7 +125,7 @@ class Supplier:
         self._forget_refusals(consumer, set())
 
     def stop(self) -> None:
-        """End all supplies."""
+        """End all promises."""
         self.book.clear()
 
     def unshown(self) -> list[str]:
@@ -132,17 +134,17 @@ class Supplier:
         return self._restored
 
     def restore(self, promises: list[Promise], now_s: float) -> None:
-        """Take up contracts from before a restart that fit; their consumers must show them soon."""
+        """Restore the promises from before a restart that fit. Their contracts must be seen again soon."""
         for promise in promises:
             if promise.max_w <= self.available_w + EPSILON_W and not self.book.full:
                 promise.deadline_s = now_s + RECONFIRM_S
                 self.book.add(promise)
                 self._restored.append(promise.consumer)
 
-    # ---- what it does -------------------------------------------------------------------------
+    # ---- steps --------------------------------------------------------------------------------
 
     def step(self, now_s: float) -> None:
-        """Decide on the contracts shown, forget what has run out, then offer what is left."""
+        """Decide on published contracts, drop expired promises, then offer the free power."""
         for consumer in self._news:
             self._reconcile(consumer, now_s)
         self._news.clear()
@@ -151,23 +153,23 @@ class Supplier:
                 self.book.drop(promise)
         self.bookings.step(now_s, self._is_claimed_by)
         aside = self._set_aside_w if len(self.bookings) else None
-        self._counter.step(self.capacity_w, now_s, aside)
+        self._offer_maker.step(self.capacity_w, now_s, aside)
 
     def note_free(self, wall_s: float) -> None:
-        """Remember what is free at this time of day; booked runs may be elsewhere in time tomorrow."""
+        """Record the free power for the forecast. Booked runs count as free: they may move tomorrow."""
         booked_w = sum(self.book.held_w(consumer) for consumer in self.bookings.starts())
         self.bookings.note(self.capacity_w - self.book.committed_w + booked_w, wall_s)
 
     def offers(self) -> dict[str, Offer]:
-        """The offers that stand, by consumer."""
-        return self._counter.offers()
+        """The open offers, by consumer."""
+        return self._offer_maker.offers()
 
     def offer_until_s(self, consumer: str) -> float:
-        """Until when the offer to a consumer is good; 0 without one."""
-        return self._counter.offer_until_s(consumer)
+        """Until when the offer to a consumer is valid; 0 without one."""
+        return self._offer_maker.offer_until_s(consumer)
 
     def answers(self) -> Answers:
-        """The confirmation table: contracts agreed to while they stand, and refused ones."""
+        """The confirmation table: agreed and refused contracts, by consumer."""
         table: Answers = {}
         for each in self.book:
             if each.committed:
@@ -180,13 +182,13 @@ class Supplier:
     # ---- contracts ----------------------------------------------------------------------------
 
     def _is_claimed_by(self, consumer: str) -> bool:
-        return self._counter.is_asked_by(consumer) or bool(self.book.of(consumer))
+        return self._offer_maker.is_asked_by(consumer) or bool(self.book.of(consumer))
 
     def _set_aside_w(self, consumer: str, now_s: float) -> float:
         return self.bookings.set_aside_w(consumer, now_s, self.book.held_w)
 
     def _reconcile(self, consumer: str, now_s: float) -> None:
-        """Bring the book in line with all that a consumer shows."""
+        """Update the book from the contracts that a consumer has published."""
         shown = self._shown[consumer]
         contracts = [contract for contract in shown.contracts if contract]
         ids = {contract.id for contract in contracts}
@@ -201,13 +203,13 @@ class Supplier:
             del self._shown[consumer]
 
     def _hear(self, consumer: str, contract: Contract, hops: int, now_s: float) -> None:
-        """Confirm, follow or refuse one contract."""
+        """Confirm, update or refuse one contract."""
         part = contract.part_of(self.name)
         if part is None or (consumer, contract.id) in self._refused:
             return
         promise = self.book.get(consumer, contract.id)
         if promise and promise.limit_w + EPSILON_W < part.max_w > promise.max_w + EPSILON_W:
-            return  # it has yet to hear that its share was cut
+            return  # the consumer does not know yet that its share was reduced
         held_w = promise.max_w if promise else 0.0
         if contract.priority is Priority.HIGH:
             self._interrupt(part.max_w - held_w - self.available_w, consumer)
@@ -232,14 +234,14 @@ class Supplier:
             promise.deadline_s = now_s + contract.ttl_s + OFFER_GRACE_S
 
     def _interrupt(self, short_w: float, consumer: str) -> None:
-        """Make room for a contract of high priority, if that can be done."""
+        """Free power for a high-priority contract, if the interruptible promises suffice."""
         candidates = self.book.interruptible(consumer)
         if short_w <= EPSILON_W or sum(each.max_w for each in candidates) < short_w - EPSILON_W:
             return
-        self.interrupted += self._take_back(candidates, short_w)
+        self.interrupted += self._free(candidates, short_w)
 
-    def _take_back(self, candidates: list[Promise], short_w: float) -> int:
-        """Free that much, and no more: the last of the contracts that give way is only cut. How many did."""
+    def _free(self, candidates: list[Promise], short_w: float) -> int:
+        """Free `short_w`, no more: the last contract is only cut. Returns how many gave way."""
         count = 0
         for promise in fewest(candidates, short_w):
             count += promise.committed
@@ -252,7 +254,7 @@ class Supplier:
         return count
 
     def _break(self, promise: Promise) -> None:
-        """End a promise; a consumer that may not have seen it confirmed must be told."""
+        """End a promise; refuse the contract if the consumer may not have seen it confirmed."""
         self.book.drop(promise)
         if promise.state is State.PENDING:
             self._refuse(promise.consumer, promise.key)

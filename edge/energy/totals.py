@@ -13,8 +13,8 @@ import orjson
 from .rules import MAX_POWER_W
 
 TOTAL = "TOTAL"
-SUM_OF_TOTALS = "sum_of_totals"  # the operator's name
-_MOST_W = 1000 * MAX_POWER_W  # of many devices
+SUM_OF_TOTALS = "sum_of_totals"  # the name of the aggregation operator
+_MOST_W = 1000 * MAX_POWER_W  # a node has many devices
 Powers = tuple[float, ...]  # six, in W, in the order of NodeTotal
 
 
@@ -31,13 +31,13 @@ class NodeTotal:
 
     @property
     def powers_w(self) -> Powers:
-        """All six."""
+        """All six powers, in the order of the fields."""
         return astuple(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one twin adds to the total of its node, all in W."""
+    """The contribution of one twin to the total of its node, all in W."""
 
     requested_w: float = 0.0
     produced_w: float = 0.0
@@ -47,7 +47,7 @@ class Share:
 
 
 def node_total(shares: Iterable[Share]) -> NodeTotal:
-    """Sum over the twins of a node; what is consumed never counts beyond what is requested."""
+    """The sum over the twins of a node; consumption counts only up to the requested power."""
     requested_w = produced_w = consumed_w = supplied_w = reserved_w = 0.0
     for share in shares:
         requested_w += share.requested_w
@@ -74,7 +74,7 @@ def encode_total(powers_w: Powers) -> bytes:
 
 
 def sum_of_totals(sources: Iterable[NodeValue]) -> bytes:
-    """Each node counts once; what cannot be read or cannot be true counts as not said."""
+    """Sum the totals of all nodes, each node once. Invalid or impossible values are ignored."""
     totals: dict[str, Powers] = {}
     for source in sources:
         powers_w = _parse_total(source.value)
@@ -85,7 +85,7 @@ def sum_of_totals(sources: Iterable[NodeValue]) -> bytes:
 
 
 def read_sum(value: bytes) -> tuple[int, Powers] | None:
-    """How many nodes it adds up, and the six powers; None where there is no sum yet."""
+    """The number of nodes in a sum and the six powers; None if there is no sum yet."""
     if not value:
         return None
     told = orjson.loads(value)

@@ -1,7 +1,7 @@
-"""Meters and relays of a node over Modbus RTU (DESIGN 10, the first walk).
+"""Meters and relays of a node over Modbus RTU.
 
-The doors: `SerialMeters` of `MeterBus`es (any `Meters` will do for a node), `Reading`s out, settings in.
-Knows nothing of twins and energy.
+A node gets a `Meters` object, usually `SerialMeters` with one `MeterBus` for each serial line, and receives
+`Reading`s from it. This package knows nothing of twins and contracts.
 """
 
 from .bus import MeterBus

@@ -1,8 +1,9 @@
-"""One serial bus and all that hangs on it, served by one thread, one transaction after another (DESIGN 10).
+"""One serial bus with its meters and relays, served by one thread, one transaction at a time.
 
-`step` is the whole logic and needs no thread: it does the most urgent poll and says when the next is due.
-A failing device costs the others its timeout, once every 2, 4, 6 ... 300 s. A failing port is closed and
-opened again after 1, 2, 3 ... 30 s: looking for an adapter costs nothing, and a person waits for it.
+`step` holds the whole logic and needs no thread: it does the most urgent poll and returns when the next is
+due. A failing device delays the others by its timeout, once every 2, 4, 6 ... 300 s. A failing port is closed
+and opened again after 1, 2, 3 ... 30 s: looking for an adapter is cheap, and somebody may just have plugged
+it in.
 """
 
 import logging
@@ -12,7 +13,7 @@ from itertools import chain
 
 from edge.clock import Clock
 
-from .device import Device
+from .bus_device import BusDevice
 from .errors import BusError, PortLost, SlaveException
 from .polled import PolledMeter
 from .port import Port, SerialPort
@@ -25,18 +26,18 @@ logger = logging.getLogger("edge.meter")
 
 REOPEN_STEP_S = 1.0
 REOPEN_MAX_S = 30.0
-LATE_S = 2.0  # an answer later than this no longer comes; until then a slave that failed is asked nothing
+LATE_S = 2.0  # no answer comes later than this; until then a slave that failed is not polled
 STOP_S = 2.0
 
 
 def _nowhere(reading: Reading) -> None:
-    """Where readings go until somebody wants them."""
+    """Discards a reading; the default until `deliver` is set."""
 
 
 class MeterBus:
-    """Polls meters and switches relays.
+    """Polls the meters and switches the relays of one bus.
 
-    `deliver` is called from the bus thread; it may be set until `start`.
+    `deliver` is called from the bus thread; it can be replaced before `start`.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class MeterBus:
         deliver: Deliver = _nowhere,
         open_port: Callable[[BusSettings], Port] = SerialPort,
     ) -> None:
-        """Raises ProfileError, and ValueError if two devices claim one name or two meters one address."""
+        """Raises ProfileError; ValueError if two devices share a name or two meters an address."""
         now_s = clock.now_s()
         self.settings = settings
         self.deliver = deliver
@@ -56,52 +57,55 @@ class MeterBus:
         self._open_port = open_port
         self._meters = [PolledMeter(each, now_s) for each in meters]
         self._relays = {each.name: SwitchedRelay(each, now_s) for each in relays}
-        self._devices: list[Device] = [*self._relays.values(), *self._meters]  # of two equally due, the relay
-        _refuse_doubles("name", (each.health.device for each in self._devices))
-        _refuse_doubles("address", (each.address for each in self._meters))
+        self._devices: list[BusDevice] = [
+            *self._relays.values(),
+            *self._meters,
+        ]  # relays first if both are due
+        _check_unique("name", (each.health.device for each in self._devices))
+        _check_unique("address", (each.address for each in self._meters))
         self._port: Port | None = None
         self._master: RtuMaster | None = None
-        self._port_failures = 0  # in a row, without a poll that got through
+        self._port_failures = 0  # in a row, without a successful poll
         self._reopen_s = now_s
         self._port_losses = 0
-        self._late_answers = 0  # on ports that were closed since
+        self._late_answers = 0  # on ports that have been closed
         self._delivery_errors = 0
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._wake = threading.Event()
 
     def start(self) -> None:
-        """Serve the bus in a thread of its own."""
+        """Serve the bus in its own thread."""
         if self._thread is not None and self._thread.is_alive():
-            raise RuntimeError(f"bus {self.settings.name} is already served")
+            raise RuntimeError(f"bus {self.settings.name} has already been started")
         self._stopping.clear()
         self._thread = threading.Thread(target=self._serve, name=f"meter-{self.settings.name}", daemon=True)
         self._thread.start()
 
     def stop_soon(self) -> None:
-        """Ask the thread to end, without waiting; nothing more is delivered."""
+        """Ask the thread to end without waiting for it. Nothing is delivered afterwards."""
         self._stopping.set()
         self._wake.set()
 
     def stop(self) -> None:
-        """Stop serving; returns within 2 s, and no reading is delivered afterwards."""
+        """Stop the thread; returns within 2 s. Nothing is delivered afterwards."""
         self.stop_soon()
         if self._thread is not None:
             self._thread.join(STOP_S)
 
     def switch(self, relay: str, on: bool) -> None:
-        """Ask for a relay's state; returns at once, `stats` tells the outcome. Raises KeyError."""
+        """Request a relay's state; returns at once, `stats` shows the result. Raises KeyError."""
         self._relays[relay].switch(on)
         self._wake.set()
 
     @property
     def devices(self) -> Sequence[str]:
-        """The names of all that hangs on the bus."""
+        """The names of all meters and relays on the bus."""
         return [each.health.device for each in self._devices]
 
     @property
     def relays(self) -> Sequence[str]:
-        """The names that `switch` knows."""
+        """The names of the relays."""
         return list(self._relays)
 
     def stats(self) -> dict[str, object]:
@@ -121,7 +125,7 @@ class MeterBus:
         }
 
     def step(self) -> float:
-        """Do what is most urgent, if anything is due; seconds until there is something to do."""
+        """Do the most urgent poll, if one is due; returns the seconds until the next is due."""
         now_s = self._clock.now_s()
         if self._master is None and (now_s < self._reopen_s or not self._open()):
             return max(0.0, self._reopen_s - self._clock.now_s())
@@ -132,7 +136,7 @@ class MeterBus:
             self._poll(device, now_s)
         return max(0.0, min(each.due_s() for each in self._devices) - self._clock.now_s())
 
-    def _poll(self, device: Device, now_s: float) -> None:
+    def _poll(self, device: BusDevice, now_s: float) -> None:
         assert self._master is not None
         try:
             readings = device.poll(self._master, now_s)
@@ -154,7 +158,9 @@ class MeterBus:
             device.health.succeeded()
             self._deliver(readings)
         if self._port_failures:
-            logger.info("bus %s works again after %d port failures", self.settings.name, self._port_failures)
+            logger.info(
+                "bus %s is working again after %d port failures", self.settings.name, self._port_failures
+            )
             self._port_failures = 0
 
     def _open(self) -> bool:
@@ -169,12 +175,12 @@ class MeterBus:
         return True
 
     def _port_failed(self, error: PortLost) -> None:
-        """No port: everything on the bus is undefined, and the port is tried again later."""
+        """The port failed: all readings of the bus are undefined, and opening is retried later."""
         now_s = self._clock.now_s()
         self._port_failures += 1
         self._reopen_s = now_s + min(REOPEN_STEP_S * self._port_failures, REOPEN_MAX_S)
         if self._port_failures == 1:
-            logger.warning("bus %s has no port: %s", self.settings.name, error)
+            logger.warning("bus %s: the port cannot be opened: %s", self.settings.name, error)
         self._deliver(chain.from_iterable(each.undefined(error, now_s) for each in self._devices))
 
     def _close(self) -> None:
@@ -192,15 +198,15 @@ class MeterBus:
             except Exception:
                 self._delivery_errors += 1
                 if self._delivery_errors == 1:
-                    logger.exception("bus %s: a reading was not accepted", self.settings.name)
+                    logger.exception("bus %s: the node rejected a reading", self.settings.name)
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
             try:
                 pause_s = self.step()
-            except Exception as defect:  # ours: the line's own faults are BusErrors
-                logger.exception("bus %s: a defect", self.settings.name)
+            except Exception as defect:  # a bug of ours: faults of the line are BusErrors
+                logger.exception("bus %s: internal error", self.settings.name)
                 self._close()
                 self._port_failed(PortLost(str(defect)))
                 pause_s = REOPEN_STEP_S
@@ -208,9 +214,9 @@ class MeterBus:
         self._close()
 
 
-def _refuse_doubles(what: str, values: Iterable[object]) -> None:
+def _check_unique(what: str, values: Iterable[object]) -> None:
     seen: set[object] = set()
     for value in values:
         if value in seen:
-            raise ValueError(f"two devices with the {what} {value!r} on one bus")
+            raise ValueError(f"duplicate {what} {value!r} on one bus")
         seen.add(value)

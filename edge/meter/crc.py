@@ -1,4 +1,4 @@
-"""The CRC-16 that closes every Modbus RTU frame (polynomial 0x8005 reflected, start 0xFFFF)."""
+"""The CRC-16 at the end of every Modbus RTU frame (polynomial 0x8005, reflected, initial value 0xFFFF)."""
 
 from array import array
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _TABLE = array("H", [_entry(byte) for byte in range(256)])
 
 
 def crc16(frame: Iterable[int]) -> int:
-    """The checksum of `frame`, sent low byte first; over a frame with its checksum it is zero."""
+    """The checksum of `frame`, sent low byte first. Over a frame including its checksum it is zero."""
     crc = 0xFFFF
     for byte in frame:
         crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]

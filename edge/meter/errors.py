@@ -1,68 +1,68 @@
-"""What can go wrong on a bus, by origin: the line, the frame, the slave. `kind` is what it is counted as."""
+"""The errors of a bus: of the line, the frame and the slave. `kind` is the name of the error counter."""
 
 
 class BusError(Exception):
-    """A transaction that yielded nothing."""
+    """A transaction failed."""
 
     kind = "bus_error"
 
 
 class PortLost(BusError):
-    """The serial port is gone, or never was there: unplugged, not permitted, hung up."""
+    """The serial port is missing or was lost: unplugged, not permitted, hung up."""
 
     kind = "port_lost"
 
 
 class Noise(BusError):
-    """The line never fell silent, so nothing could be asked."""
+    """The line was never silent, so no request could be sent."""
 
     kind = "noise"
 
 
 class NoAnswer(BusError):
-    """Not one byte came before the deadline."""
+    """No byte was received before the deadline."""
 
     kind = "no_answer"
 
 
 class BadCrc(BusError):
-    """A frame of the right length whose checksum is wrong."""
+    """A frame of the right length with a wrong checksum."""
 
     kind = "bad_crc"
 
 
 class WrongLength(BusError):
-    """The answer does not have the length that the request implies."""
+    """The answer does not have the expected length."""
 
     kind = "wrong_length"
 
 
 class ShortFrame(WrongLength):
-    """The answer stopped early."""
+    """The answer is too short."""
 
     kind = "short_frame"
 
 
 class LongFrame(WrongLength):
-    """The answer went on after its end."""
+    """The answer is too long."""
 
     kind = "long_frame"
 
 
 class WrongSlave(BusError):
-    """An intact frame, from a slave that was not asked."""
+    """A valid frame from a slave that was not addressed."""
 
     kind = "wrong_slave"
 
 
 class WrongFunction(BusError):
-    """An intact frame of the slave asked, answering another question."""
+    """A valid frame of the right slave that answers another request."""
 
     kind = "wrong_function"
 
 
 class SlaveException(BusError):
-    """The slave understood and refused; `code` is Modbus' reason (2: no such register, 3: bad count ...)."""
+    """The slave refused the request; `code` is the Modbus exception (2: unknown register, 3: bad count)."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"slave exception {code}")
@@ -71,6 +71,6 @@ class SlaveException(BusError):
 
 
 class WrongState(BusError):
-    """A coil that was written reads back otherwise."""
+    """A coil reads back another state than was written."""
 
     kind = "wrong_state"

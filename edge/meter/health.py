@@ -1,4 +1,4 @@
-"""How one device of a bus is doing: its counters, and how long it is left alone after a failure."""
+"""The health of one device on a bus: its counters, and the pause after a failure."""
 
 import logging
 
@@ -11,23 +11,23 @@ BACKOFF_MAX_S = 300.0
 
 
 def backoff_s(failures: int) -> float:
-    """How long to wait after the n-th failure in a row."""
+    """The pause after `failures` failures in a row."""
     return min(BACKOFF_STEP_S * failures, BACKOFF_MAX_S)
 
 
 class Health:
-    """Counts what happens to a device; logs once when it starts to fail and once when it is well again."""
+    """Counts the reads and errors of a device; logs when it starts to fail and when it has recovered."""
 
     def __init__(self, device: str) -> None:
         self.device = device
         self.reads = 0
         self.good = 0
         self.failures = 0  # in a row
-        self.errors: dict[str, int] = {}  # by kind: the classes of errors.py, and 255 exception codes at most
-        self.retry_s = 0.0  # not to be asked before this moment
+        self.errors: dict[str, int] = {}  # by kind: the classes of errors.py and at most 255 exception codes
+        self.retry_s = 0.0  # not polled before this time
 
     def succeeded(self) -> None:
-        """The device answered as it should."""
+        """Record a successful poll."""
         self.reads += 1
         self.good += 1
         if self.failures:
@@ -35,7 +35,7 @@ class Health:
         self.failures = 0
 
     def failed(self, error: BusError, now_s: float) -> None:
-        """The device did not; it is left alone for 2 s more with each failure, 300 s at most."""
+        """Record a failed poll. The pause grows by 2 s with each failure in a row, up to 300 s."""
         self.reads += 1
         self.failures += 1
         self.count(error.kind)
@@ -44,20 +44,20 @@ class Health:
             logger.warning("%s fails: %s (%s)", self.device, error.kind, error)
 
     def count(self, kind: str) -> None:
-        """Note something wrong that is no failure of the whole device."""
+        """Count an error without recording a failed poll."""
         self.errors[kind] = self.errors.get(kind, 0) + 1
 
     def rest_until(self, moment_s: float) -> None:
-        """Leave the device alone until `moment_s`."""
+        """Do not poll the device before `moment_s`."""
         self.retry_s = max(self.retry_s, moment_s)
 
     def recover(self) -> None:
-        """Forget the failures: the line is new, so what was wrong may be gone."""
+        """Forget the failures, because the port was opened again."""
         self.failures = 0
         self.retry_s = 0.0
 
     def stats(self, now_s: float) -> dict[str, object]:
-        """The counters, for people; `retry_in_s` is 0 when the device may be asked."""
+        """The counters for display; `retry_in_s` is 0 when the device may be polled."""
         return {
             "device": self.device,
             "reads": self.reads,

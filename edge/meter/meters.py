@@ -1,4 +1,4 @@
-"""The meters of a node, as the node sees them: readings come out, switching goes in."""
+"""The meters of a node as the node sees them: it receives readings and switches relays."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,30 +8,30 @@ from .reading import Deliver
 
 
 class Meters(Protocol):
-    """What is handed to a node: serial meters on a real one, replayed or computed ones in a simulation."""
+    """The meters given to a node: serial ones on a real node, replayed or computed ones in a simulation."""
 
     def start(self, deliver: Deliver) -> None:
-        """Begin; `deliver` may be called from any thread."""
+        """Start reading; `deliver` may be called from any thread."""
 
     def stop(self) -> None:
-        """End; nothing is delivered afterwards."""
+        """Stop; nothing is delivered afterwards."""
 
     def switch(self, relay: str, on: bool) -> None:
-        """Ask for a relay's state without waiting; raises KeyError for a relay there is none of."""
+        """Request a relay's state without waiting for it. Raises KeyError for an unknown relay."""
 
     def stats(self) -> list[dict[str, object]]:
-        """Counters and relay states, for people and for supervision."""
+        """Counters and relay states, for display and monitoring."""
 
 
 class SerialMeters:
     """The buses of one node."""
 
     def __init__(self, buses: Sequence[MeterBus]) -> None:
-        """Raises ValueError if two devices share a name, since readings and `switch` go by name."""
+        """Raises ValueError if two devices have the same name; readings and `switch` use names."""
         names = [name for bus in buses for name in bus.devices]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"two devices named {name!r}")
+                raise ValueError(f"duplicate device name {name!r}")
         self._buses = buses
         self._bus_of = {relay: bus for bus in buses for relay in bus.relays}
 
@@ -41,7 +41,7 @@ class SerialMeters:
             bus.start()
 
     def stop(self) -> None:
-        """Returns within 2 s: the buses end side by side."""
+        """Returns within 2 s: the buses stop in parallel."""
         for bus in self._buses:
             bus.stop_soon()
         for bus in self._buses:

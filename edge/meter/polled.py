@@ -1,4 +1,4 @@
-"""One meter on a bus: when its power and its full record are due, and how they are read."""
+"""One meter on a bus: when its power and its full record are due and how they are read."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ from .settings import MeterSettings
 
 
 class PolledMeter:
-    """Reads the powers every `power_period_s` and everything every `record_period_s`.
+    """Reads the powers every `power_period_s` and all registers every `record_period_s`.
 
-    No value outlives its poll: if any request of a poll fails, all its readings are undefined. A record that
-    fails is given up until the next is due, so that the retry is the short power poll.
+    If any request of a poll fails, all readings of the meter are undefined. A failed record is not retried
+    before the next one is due, so the retry is the short power poll.
     """
 
     def __init__(self, settings: MeterSettings, now_s: float) -> None:
@@ -57,7 +57,7 @@ class PolledMeter:
         return [Reading(self._device(each), None, now_s) for each in self.profile.inputs]
 
     def _schedule(self, now_s: float) -> None:
-        """Plan the next polls; moments that were missed are skipped, not caught up with."""
+        """Schedule the next polls. Missed polls are skipped, not repeated."""
         self._power_due_s = _next(self._power_due_s, self._settings.power_period_s, now_s)
         self._record_due_s = _next(self._record_due_s, self._settings.record_period_s, now_s)
 
@@ -66,7 +66,7 @@ class PolledMeter:
 
 
 def _next(due_s: float, period_s: float, now_s: float) -> float:
-    """The first moment after now on the grid of `due_s`."""
+    """The first time after now that is a whole number of periods after `due_s`."""
     if due_s > now_s:
         return due_s
     return due_s + period_s * ((now_s - due_s) // period_s + 1)

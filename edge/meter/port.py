@@ -1,7 +1,7 @@
-"""A serial line as the master needs it, over pyserial.
+"""A serial port as the Modbus master needs it, based on pyserial.
 
-pyserial opens and configures the line; reading goes straight to the descriptor, into the caller's buffer,
-because pyserial's own read allocates, and changing its timeout reconfigures the line.
+pyserial opens and configures the line. Reading uses the file descriptor and the caller's buffer directly,
+because pyserial's own read allocates memory, and changing its timeout reconfigures the line.
 """
 
 import os
@@ -16,27 +16,27 @@ from .settings import BusSettings
 
 
 class Port(Protocol):
-    """Half-duplex bytes. Every method may raise PortLost; after that only `close` may be called."""
+    """A half-duplex line. Every method may raise PortLost; after that only `close` may be called."""
 
     @property
     def char_s(self) -> float:
-        """Seconds that one character takes on the wire."""
+        """The time that one character takes on the line."""
 
     def send(self, frame: memoryview) -> None:
         """Send all of `frame`."""
 
     def receive(self, buffer: memoryview, timeout_s: float) -> int:
-        """Wait at most `timeout_s` for bytes, read what is there; how many came, 0 for silence."""
+        """Wait at most `timeout_s` and read what has arrived; returns the number of bytes, 0 for none."""
 
     def close(self) -> None:
-        """Give the line back; never fails."""
+        """Close the line; never fails."""
 
 
 class SerialPort:
-    """A real (or pseudo) terminal."""
+    """A real serial line or a pseudo terminal."""
 
     def __init__(self, settings: BusSettings) -> None:
-        """Open the line for ourselves alone; raises PortLost."""
+        """Open the line exclusively. Raises PortLost."""
         try:
             self._serial = serial.Serial(
                 settings.port,
@@ -68,12 +68,12 @@ class SerialPort:
             count = os.readv(self._descriptor, (buffer,))
         except OSError as error:
             raise PortLost(str(error)) from error
-        if count == 0:  # readable and empty: the other end hung up
+        if count == 0:  # readable but empty: the other end hung up
             raise PortLost("hung up")
         return count
 
     def close(self) -> None:
         try:
             self._serial.close()
-        except OSError:  # an adapter that was pulled out cannot be told anything
+        except OSError:  # the adapter was pulled out
             return

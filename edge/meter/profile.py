@@ -1,21 +1,21 @@
-"""Meter profiles: one TOML file says what a meter model measures and in which registers.
+"""Meter profiles: one TOML file describes what a meter model measures and in which registers.
 
     name = "Eastron SDM120"
     phases = 1                  # 1 or 3
-    max_power_w = 15000         # above it a reading is not believed
-    max_registers = 50          # the most that the meter answers at once (Modbus: 125)
-    max_gap = 12                # unlisted registers that a request may run over
+    max_power_w = 15000         # a reading above it is implausible
+    max_registers = 50          # most registers in one request (Modbus: 125)
+    max_gap = 12                # unlisted registers that a request may include
 
-    [encoding]                  # what holds for every register unless it says otherwise
+    [encoding]                  # defaults for all registers
     function = 4                # 3: holding registers, 4: input registers
     type = "float32"            # float32, int16, uint16, int32, uint32, uint64
     word_order = "big"          # "little": the low word first
 
-    [total]                     # and, where the device has them, [l1] [l2] [l3]
+    [total]                     # and, if the meter has them, [l1] [l2] [l3]
     power_w = { register = 0x000C }
     import_energy_wh = { register = 0x0048, scale = 1000 }
 
-Powers are positive for what flows to the consumer, as the meters count them.
+Powers are positive when they flow to the consumer, as the meters count them.
 """
 
 import math
@@ -35,7 +35,7 @@ _QUANTITIES = {*PLAUSIBLE, *POWERS}
 
 
 class ProfileError(ValueError):
-    """A profile that cannot be used; says the file, the key and the value."""
+    """An invalid profile; the message names the file, the key and the value."""
 
     def __init__(self, file: str, key: str, value: object, reason: str) -> None:
         super().__init__(f"{file}: {key} = {value!r}: {reason}")
@@ -44,7 +44,7 @@ class ProfileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A meter model. `power_blocks` fetch the power of each input, `record_blocks` everything."""
+    """A meter model. `power_blocks` read the power of each input, `record_blocks` all registers."""
 
     name: str
     phases: int
@@ -57,19 +57,19 @@ class Profile:
 
 
 def load_profile(name_or_path: str) -> Profile:
-    """The profile shipped under that name, or in the file at that path; raises ProfileError."""
+    """The built-in profile with that name, or the file at that path. Raises ProfileError."""
     is_path = os.sep in name_or_path or name_or_path.endswith(".toml")
     path = name_or_path if is_path else os.path.join(_DIRECTORY, f"{name_or_path}.toml")
     return _Reader(path).profile()
 
 
 def shipped_profiles() -> list[str]:
-    """The names that `load_profile` knows."""
+    """The names of the built-in profiles."""
     return sorted(each.removesuffix(".toml") for each in os.listdir(_DIRECTORY) if each.endswith(".toml"))
 
 
 class _Reader:
-    """Checks one file key by key, so that every refusal can name what it refuses."""
+    """Checks one file key by key, so that every error names its key and value."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -87,14 +87,14 @@ class _Reader:
         except OSError as error:
             raise self._wrong("file", self._path, error.strerror or "cannot be read") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise self._wrong("file", self._path, f"is not TOML: {error}") from error
+            raise self._wrong("file", self._path, f"is not valid TOML: {error}") from error
 
     def profile(self) -> Profile:
         table = self._table
         self._only(table, _TOP_KEYS, "")
         name = table.get("name")
         if not isinstance(name, str) or not name:
-            raise self._wrong("name", name, "must be a text")
+            raise self._wrong("name", name, "must be a non-empty string")
         phases = self._integer(table, "phases", None, 1, 3)
         if phases == 2:
             raise self._wrong("phases", phases, "must be 1 or 3")
@@ -102,13 +102,13 @@ class _Reader:
         max_gap = self._integer(table, "max_gap", 0, 0, MAX_REGISTERS)
         inputs = tuple(each for each in (TOTAL, *PHASES) if each in table)
         if TOTAL not in inputs:
-            raise self._wrong(TOTAL, None, "every meter has this input")
+            raise self._wrong(TOTAL, None, "this input is required")
         if phases == 1 and len(inputs) > 1:
-            raise self._wrong(inputs[1], "...", "a single-phase meter has only the input total")
+            raise self._wrong(inputs[1], "...", "a single-phase meter can only have the input total")
         registers = tuple(each for input_ in inputs for each in self._input(input_))
         for each in registers:
             if each.words > max_registers:
-                raise self._wrong("max_registers", max_registers, f"{each.key} alone has {each.words}")
+                raise self._wrong("max_registers", max_registers, f"{each.key} alone needs {each.words}")
         powers = [each for each in registers if each.quantity == "power_w"]
         return Profile(
             name,
@@ -125,7 +125,7 @@ class _Reader:
         table = self._subtable(self._table, input_, input_)
         self._only(table, _QUANTITIES, f"{input_}.")
         if "power_w" not in table:
-            raise self._wrong(f"{input_}.power_w", None, "every input has a power")
+            raise self._wrong(f"{input_}.power_w", None, "every input needs a power register")
         return [self._register(input_, quantity, table) for quantity in table]
 
     def _register(self, input_: str, quantity: str, table: dict[str, Any]) -> Register:
@@ -140,7 +140,7 @@ class _Reader:
             raise self._wrong(f"{key}.type", type_, f"must be one of {', '.join(TYPES)}")
         word_order = merged.get("word_order", "big")
         if word_order not in ("big", "little"):
-            raise self._wrong(f"{key}.word_order", word_order, "must be big or little")
+            raise self._wrong(f"{key}.word_order", word_order, "must be 'big' or 'little'")
         words = TYPES[type_].size // 2
         highest = self._number(self._table, "max_power_w", "max_power_w", None)
         if highest <= 0:
@@ -171,15 +171,15 @@ class _Reader:
         self, table: dict[str, Any], name: str, default: int | None, low: int, high: int, prefix: str = ""
     ) -> int:
         value = table.get(name, default)
-        if type(value) is not int or not low <= value <= high:  # a bool is no number here
+        if type(value) is not int or not low <= value <= high:  # a bool is not a number here
             key = f"{prefix}.{name}" if prefix else name
             raise self._wrong(key, value, f"must be a whole number from {low} to {high}")
         return value
 
     def _number(self, table: dict[str, Any], name: str, key: str, default: float | None) -> float:
         value: Any = table.get(name, default)
-        right = isinstance(value, int | float) and not isinstance(value, bool)
-        if not right or not math.isfinite(value) or value == 0:
+        valid = isinstance(value, int | float) and not isinstance(value, bool)
+        if not valid or not math.isfinite(value) or value == 0:
             raise self._wrong(key, value, "must be a finite number other than 0")
         return float(value)
 

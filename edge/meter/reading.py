@@ -1,4 +1,4 @@
-"""What a meter yields: the power of one of its inputs now, and once a minute everything it measures."""
+"""A reading of a meter: the power of one input, and once a minute everything the meter measures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Power of one input at one moment; None is undefined, and holds until the next reading.
+    """The power of one input; None is undefined. It is valid until the next reading.
 
-    `device` is "meter.input", such as "m1.total" or "m1.l2". `at_s` is the node's monotonic clock.
-    `record` comes with a full poll, on the input "total" only: quantity to value, units in the names,
-    phases prefixed ("voltage_v", "l1.current_a"); what the device could not say is not in it.
+    `device` is "meter.input", such as "m1.total" or "m1.l2"; `at_s` is the time on the node's monotonic
+    clock. A full poll adds `record` to the input "total": the value of each quantity, with the unit in its
+    name and the phase as a prefix ("voltage_v", "l1.current_a"). Values that the meter did not provide are
+    missing.
     """
 
     device: str

@@ -1,4 +1,4 @@
-"""Registers of a meter: what one means, and how many requests fetch many of them."""
+"""The registers of a meter: their meaning, and their grouping into few requests."""
 
 import struct
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 TOTAL = "total"
 PHASES = ("l1", "l2", "l3")
 
-# All are big-endian inside a 16-bit register; which register comes first is the meter's choice.
+# All are big-endian within a 16-bit register; the order of the registers depends on the meter.
 TYPES = {
     "float32": struct.Struct(">f"),
     "int16": struct.Struct(">h"),
@@ -17,7 +17,7 @@ TYPES = {
     "uint64": struct.Struct(">Q"),
 }
 
-# What each quantity may be; beyond lies a meter's "not available". For powers the profile says.
+# Plausible ranges; a meter's "not available" lies outside. The range of powers is in the profile.
 PLAUSIBLE = {
     "voltage_v": (0.0, 1000.0),
     "current_a": (-10_000.0, 10_000.0),
@@ -32,7 +32,7 @@ POWERS = ("power_w", "reactive_power_var", "apparent_power_va")
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """One value in a meter: where it is and how its words become a number in the unit of `quantity`."""
+    """One value of a meter: its address, and how its words are converted to the unit of `quantity`."""
 
     input: str
     quantity: str
@@ -54,7 +54,7 @@ class Register:
         return self.quantity if self.input == TOTAL else f"{self.input}.{self.quantity}"
 
     def decode(self, data: memoryview) -> float | None:
-        """The value of `data`, the register's own bytes; None if the meter says none or a senseless one."""
+        """The value of `data`, the bytes of this register; None if it is not available or implausible."""
         if self.word_order == "little":
             words = struct.unpack(f">{self.words}H", data)
             data = memoryview(struct.pack(f">{self.words}H", *reversed(words)))
@@ -64,7 +64,7 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Neighbouring registers that one request fetches."""
+    """Neighbouring registers that are read by one request."""
 
     function: int
     start: int
@@ -72,16 +72,16 @@ class Block:
     registers: tuple[Register, ...]
 
     def decode(self, data: memoryview) -> Iterable[tuple[Register, float | None]]:
-        """Each register with its value, from the answer to this block's request."""
+        """The value of each register, from the answer to the block's request."""
         for register in self.registers:
             at = 2 * (register.address - self.start)
             yield register, register.decode(data[at : at + 2 * register.words])
 
 
 def group(registers: Iterable[Register], max_registers: int, max_gap: int) -> tuple[Block, ...]:
-    """The fewest requests for `registers`: of `max_registers` at most, over holes of `max_gap` at most.
+    """The fewest blocks that cover `registers`: each of at most `max_registers`, with gaps up to `max_gap`.
 
-    Going through the sorted registers and starting a request only when one must is the least possible.
+    Going through the sorted registers and starting a block only when necessary gives the minimum.
     """
     blocks: list[list[Register]] = []
     for register in sorted(registers, key=lambda each: (each.function, each.address)):

@@ -1,4 +1,4 @@
-"""One relay on a bus: a coil that is told what to be, and read back to see what it is."""
+"""One relay on a bus: a coil that is written and read back."""
 
 import logging
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from .settings import RelaySettings
 
 logger = logging.getLogger("edge.meter")
 
-CHECK_PERIOD_S = 60.0  # a relay board that lost its supply forgets its coils
+CHECK_PERIOD_S = 60.0  # a relay board loses the state of its coils when it loses power
 
 
 class SwitchedRelay:
-    """Keeps a coil as it was last asked to be. The latest wish wins; one not yet carried out is superseded.
+    """Keeps a coil in the requested state. A new request supersedes one that is still pending.
 
-    `wanted` is the wish, `actual` what was last read back; None is no wish, and unknown. A relay that nobody
-    switched is only read.
+    `wanted` is the requested state (None: no request), `actual` the state last read back (None: unknown). A
+    relay without a request is only read.
     """
 
     def __init__(self, settings: RelaySettings, now_s: float) -> None:
@@ -35,14 +35,14 @@ class SwitchedRelay:
 
     @property
     def pending(self) -> bool:
-        """Whether a wish waits to be carried out."""
+        """Whether a request has not been carried out yet."""
         return self.wanted is not None and self.actual is not self.wanted
 
     def switch(self, on: bool) -> None:
-        """Wish for a state; called from any thread, carried out by the bus."""
+        """Request a state. May be called from any thread; the bus carries it out."""
         self.superseded += self.pending
         self.wanted = on
-        self.actual = None  # so that it is written and read back even if it was so before
+        self.actual = None  # so that it is written and read back in any case
 
     def due_s(self) -> float:
         return self.health.retry_s if self.pending else max(self._check_due_s, self.health.retry_s)
@@ -54,7 +54,7 @@ class SwitchedRelay:
         self.actual = master.read_coil(self.address, self._settings.coil)
         if wanted is not None:
             if self.actual is not wanted:
-                raise WrongState(f"reads back {_name(self.actual)}, should be {_name(wanted)}")
+                raise WrongState(f"is {_name(self.actual)}, should be {_name(wanted)}")
             if before is not wanted:
                 logger.info("%s is %s", self.health.device, _name(wanted))
         self._check_due_s = now_s + CHECK_PERIOD_S
@@ -66,7 +66,7 @@ class SwitchedRelay:
         return ()
 
     def stats(self, now_s: float) -> dict[str, object]:
-        """Health, the wish, what was read back, and whether the wish still waits."""
+        """Health, requested and actual state, and whether a request is pending."""
         return self.health.stats(now_s) | {
             "wanted": self.wanted,
             "actual": self.actual,

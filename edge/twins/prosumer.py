@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..energy.consumer import Consumer, ConsumerSettings
-from ..energy.counter import SupplierSettings
 from ..energy.events import EventKind, EventLog
 from ..energy.invariants import violations
 from ..energy.memory import read_contracts, read_promises, written_contracts, written_promises
 from ..energy.messages import Contract, encode_answers
+from ..energy.offering import SupplierSettings
 from ..energy.parsing import lenient, parse_answers, parse_contract, parse_offer, parse_request
 from ..energy.plans import encode_starts, parse_plan
 from ..energy.policies import consumer_policy, producer_policy

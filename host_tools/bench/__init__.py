@@ -1,24 +1,24 @@
-"""`make bench`: what the claims of the README are measured with. Prints tables, writes build/bench.json.
+"""`make bench`: the measurements behind the claims of the README. Prints tables and writes build/bench.json.
 
-Keys of bench.json (stable; times in seconds, memory in MB of 2**20 bytes, powers in W):
+Keys of bench.json (stable; times in s, memory in MB of 2**20 bytes, powers in W):
 
     machine               python, processor count
     imports_mb            RSS of the interpreter after each library of the node, cumulative
     space.N               put_per_s, read_per_s, inject_remove_per_s, bytes_per_lsa; the same with the
                           prefix dict_ for a plain dictionary of objects
-    reaction.N            ten_changed_s: one reaction when 10 of N LSAs changed; pairwise_s: the bonding of
-                          the reference, which compares all pairs (N up to 1000)
+    reaction.N            ten_changed_s: one reaction after 10 of N LSAs changed; pairwise_s: the bonding of
+                          the Java reference, which compares all pairs (N up to 1000)
     one_node.K            K prosumers on one node: latency_s {median, p90, p95, max}, served, asked
-    chain.K               K prosumers a node on a chain of four real nodes over MQTT: latency_s, by_hops
+    chain.K               K prosumers per node on a chain of four real nodes over MQTT: latency_s, by_hops
                           {h: median, max}, served, asked, and idle: rss_mb, cpu_percent, bytes_per_s, each
                           by node
     sim.N                 the simulator with N nodes of 10 random twins: sim_s, wall_s, sim_s_per_s (simulated
-                          seconds a second of one core), events_per_s (of the virtual world)
-    learning.M            by model M: steps_mb (RSS after each step, cumulative), added_mb (at the peak, over
+                          seconds per second on one core), events_per_s (of the virtual world)
+    learning.M            by model M: steps_mb (RSS after each step, cumulative), added_mb (at the peak, above
                           a node without learning), predict_s {median, p95} (CPU for a minute of both
                           scopes), first_cpu_s, update_cpu_s, slice_cpu_s (one scope), slices
     hops                  producers on the first node only: latency_s by hops
 
-Figures of the author's Java node stand beside them; they were measured earlier on a machine of the same
-kind (thesis platform, 4-node chain, same load) and are constants here.
+The tables also show figures of the Java node of the thesis' author. They are constants, measured earlier on a
+similar machine (4-node chain, same load).
 """

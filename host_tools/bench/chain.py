@@ -1,4 +1,4 @@
-"""Contract latency, traffic, CPU and memory of real nodes over real MQTT brokers and serial meters."""
+"""Contract latency, traffic, CPU and memory of real nodes with real MQTT brokers and serial meters."""
 
 import os
 import statistics
@@ -20,7 +20,7 @@ _LIMITS = {"lsas": 256, "properties": 1024}
 
 
 class Switch:
-    """Turns the consumers of a bench on, all at once."""
+    """Switches on all consumers of a benchmark at once."""
 
     def __init__(self, on: bool = False) -> None:
         self.on = on
@@ -32,14 +32,14 @@ class Switch:
 
 @dataclass(frozen=True)
 class Load:
-    """Who is where: producers and consumers of each node."""
+    """The number of producers and consumers of each node."""
 
     producers: tuple[int, ...]
     consumers: tuple[int, ...]
     consumer_w: float = 30.0
 
     def plans(self, switch: Switch) -> list[BuildingPlan]:
-        """The buildings; producers give 40 W each, consumers draw 30 W and a little more each."""
+        """The buildings. Producers give 40 W each; consumers draw 30 W and slightly more, all different."""
         plans = [
             BuildingPlan(
                 name,
@@ -56,12 +56,12 @@ class Load:
 
 
 def even(prosumers: int, nodes: int = 4) -> Load:
-    """Half producers, half consumers, on every node."""
+    """Half producers and half consumers on every node."""
     return Load((prosumers // 2,) * nodes, (prosumers // 2,) * nodes)
 
 
 def latency(load: Load, directory: Path) -> dict[str, Any]:
-    """Switch all consumers on and wait until each holds a valid contract."""
+    """Switch on all consumers and wait until each holds a valid contract."""
     switch = Switch()
     with Microgrid(load.plans(switch), directory, Pace(power_period_s=1.0), _LIMITS) as microgrid:
         _wait_for_links(microgrid)
@@ -118,7 +118,7 @@ def _wait_for_links(microgrid: Microgrid) -> None:
         if all(len(node["distances"]) == len(nodes) for node in nodes):
             return
         time.sleep(0.2)
-    raise RuntimeError("the nodes do not hear of each other")
+    raise RuntimeError("the nodes do not see each other")
 
 
 def _by_hops(microgrid: Microgrid, twins: dict[str, Any]) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""Runs the benchmarks, prints them beside the Java node's figures, writes build/bench.json."""
+"""Runs the benchmarks, prints the results beside those of the Java node, and writes build/bench.json."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from rich.table import Table
 from . import chain, cpu, learning, simulation, space
 
 _PARTS = ("imports", "space", "one_node", "chain", "hops", "sim", "learning")
-_ASKED_FOR = ("cpu",)  # only when named: it needs an image
+_ON_REQUEST = ("cpu",)  # it needs an image
 _LIBRARIES = ("orjson", "serial", "paho.mqtt.client", "http.server", "edge.__main__", "edge.node", "numpy")
 _IMPORTER = """
 import sys
@@ -43,21 +43,25 @@ _JAVA = {
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command line of `bench`."""
-    parser = commands.add_parser("bench", help="measure tuple space, reactions, latency, traffic, memory")
+    """Add the command line of `bench`."""
+    parser = commands.add_parser(
+        "bench", help="measure tuple space, reactions, latency, traffic, memory and learning"
+    )
     parser.add_argument(
         "--only",
-        choices=[*_PARTS, *_ASKED_FOR],
+        choices=[*_PARTS, *_ON_REQUEST],
         action="append",
-        help="cpu, instructions a second at rest, needs the image of --node",
+        help="run only this part (may be repeated); cpu measures the idle load in the image of --node",
     )
-    parser.add_argument("--node", default="gym", help="whose image boots for cpu (default gym)")
-    parser.add_argument("--out", type=Path, default=Path("build"), help="folder for bench.json")
+    parser.add_argument("--node", default="gym", help="node whose image is booted for cpu (default gym)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build"), help="folder for bench.json (default build)"
+    )
     parser.set_defaults(command=bench)
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Measure what is asked for; returns the exit code."""
+    """Run the chosen parts; returns the exit code."""
     directory = options.out / "bench"
     console = Console()
     figures: dict[str, Any] = {"machine": {"python": platform.python_version(), "processors": os.cpu_count()}}
@@ -75,7 +79,7 @@ def bench(options: argparse.Namespace) -> int:
         parts[name]()
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "bench.json").write_text(json.dumps(figures, indent=2) + "\n")
-    console.print(f"written: {options.out / 'bench.json'}")
+    console.print(f"written to {options.out / 'bench.json'}")
     return 0
 
 
@@ -83,7 +87,7 @@ def _imports(figures: dict[str, Any], console: Console) -> None:
     command = [sys.executable, "-c", _IMPORTER, *_LIBRARIES]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     figures["imports_mb"] = {name: float(mb) for name, mb in (line.split() for line in output.splitlines())}
-    table = _table("memory after imports, cumulative", "library", "RSS MB")
+    table = _table("memory after imports (cumulative)", "library", "RSS MB")
     for name, mb in figures["imports_mb"].items():
         table.add_row(name, f"{mb:.1f}")
     console.print(table)
@@ -92,7 +96,7 @@ def _imports(figures: dict[str, Any], console: Console) -> None:
 def _space(figures: dict[str, Any], console: Console) -> None:
     figures |= space.measure()
     table = _table(
-        "tuple space against a dictionary of objects (operations per second of CPU)",
+        "tuple space and a dictionary of objects (operations per second of CPU time)",
         "LSAs",
         "put",
         "read",
@@ -118,12 +122,12 @@ def _space(figures: dict[str, Any], console: Console) -> None:
         )
     console.print(table)
     table = _table(
-        "one reaction when 10 LSAs changed, 10 agents watching", "LSAs", "ms", "rival: all pairs, ms"
+        "one reaction after 10 LSAs changed, with 10 observing agents", "LSAs", "ms", "all pairs, ms"
     )
     for n, row in figures["reaction"].items():
-        rival = f"{1000 * row['pairwise_s']:,.1f}" if "pairwise_s" in row else "-"
-        table.add_row(n, f"{1000 * row['ten_changed_s']:.2f}", rival)
-    console.print(table, f"Java node: laws {_JAVA['laws'][100]}, every second")
+        pairwise = f"{1000 * row['pairwise_s']:,.1f}" if "pairwise_s" in row else "-"
+        table.add_row(n, f"{1000 * row['ten_changed_s']:.2f}", pairwise)
+    console.print(table, f"Java node: all laws take {_JAVA['laws'][100]}, once a second")
 
 
 def _one_node(figures: dict[str, Any], console: Console, directory: Path) -> None:
@@ -142,7 +146,7 @@ def _chain(figures: dict[str, Any], console: Console, directory: Path) -> None:
         figures["chain"][str(prosumers)] = result | {"idle": chain.idle(load, directory)}
     table = _table(
         "four nodes in a chain over MQTT",
-        "prosumers a node",
+        "prosumers per node",
         "latency: median / p90 / max s",
         "served",
         "Java",
@@ -154,8 +158,8 @@ def _chain(figures: dict[str, Any], console: Console, directory: Path) -> None:
         )
     console.print(table)
     table = _table(
-        "the same, nothing changing (largest of the four)",
-        "prosumers a node",
+        "the same chain while idle (largest value of the four nodes)",
+        "prosumers per node",
         "RSS MB",
         "Java",
         "B/s sent",
@@ -194,11 +198,11 @@ def _hops(figures: dict[str, Any], console: Console, directory: Path) -> None:
 def _sim(figures: dict[str, Any], console: Console) -> None:
     figures["sim"] = simulation.measure()
     table = _table(
-        "simulator, 10 twins a node, meters read each second",
+        "simulator with 10 twins per node, meters read every second",
         "nodes",
         "simulated s",
-        "simulated s a second",
-        "events a second",
+        "simulated s per second",
+        "events per second",
     )
     for nodes, row in figures["sim"].items():
         table.add_row(nodes, f"{row['sim_s']}", f"{row['sim_s_per_s']:,.1f}", f"{row['events_per_s']:,.0f}")
@@ -208,18 +212,18 @@ def _sim(figures: dict[str, Any], console: Console) -> None:
 def _learning(figures: dict[str, Any], console: Console) -> None:
     figures["learning"] = learning.measure()
     models = list(figures["learning"])
-    table = _table("memory of a node that learns, both scopes, RSS MB cumulative", "step", *models)
+    table = _table("memory of a learning node, both scopes (RSS in MB, cumulative)", "step", *models)
     for step in figures["learning"]["lstm"]["steps_mb"]:
         table.add_row(step, *(f"{figures['learning'][model]['steps_mb'][step]:.1f}" for model in models))
     table.add_row("added", *(f"{figures['learning'][model]['added_mb']:.1f}" for model in models))
-    console.print(table, f"rivals: {learning.RIVALS_MB}")
+    console.print(table, f"for comparison, in MB: {learning.OTHERS_MB}")
     table = _table(
-        "learning, CPU in ms, both scopes; in brackets the estimate for a Pi 3 (x10)",
+        "learning, both scopes: CPU time in ms (in brackets: estimate for a Pi 3, x10)",
         "model",
-        "a minute's predictions",
+        "predictions per minute",
         "first training, 4 days",
         "update",
-        "its longest slice",
+        "longest slice of an update",
         "slices",
     )
     for model, row in figures["learning"].items():
@@ -230,7 +234,7 @@ def _learning(figures: dict[str, Any], console: Console) -> None:
             row["slice_cpu_s"],
         )
         table.add_row(model, *(_with_estimate(1000 * each) for each in times_s), str(row["slices"]))
-    console.print(table, "thesis (Keras, PC): first training over a minute a node")
+    console.print(table, "thesis (Keras on a PC): the first training of a node takes more than a minute")
 
 
 def _with_estimate(ms: float) -> str:
@@ -240,9 +244,9 @@ def _with_estimate(ms: float) -> str:
 def _cpu(figures: dict[str, Any], console: Console, node: str, directory: Path) -> None:
     figures["cpu"] = found = cpu.measure(node, Path("build/image"), directory)
     table = _table(
-        "the service at rest, in the emulated machine",
-        "instructions a second",
-        "assumed a cycle",
+        "the idle service in the emulated machine",
+        "instructions per second",
+        "assumed instructions per cycle",
         "% of a Pi 3 core",
     )
     table.add_row(

@@ -1,9 +1,9 @@
 """Idle CPU of the service on a Raspberry Pi 3, from a count of instructions in the booted image.
 
-qemu counts: with `-icount shift=0` the clock of the guest goes on by one nanosecond with each instruction, so
-that what its kernel says the service used, in nanoseconds, is the number of its instructions, kernel calls
-included. How many of them a Cortex-A53 executes in a cycle is an assumption, stated beside the result. The
-node is at rest: it reads its meters, beats, observes and foretells, and has nothing to be trained on yet.
+With `-icount shift=0` qemu advances the clock of the guest by one nanosecond for each instruction. So the CPU
+time of the service in nanoseconds, as its kernel reports it, is its number of instructions, system calls
+included. The number of instructions per cycle of a Cortex-A53 is an assumption, stated beside the result. The
+node is idle: it reads its meters, sends heartbeats, observes and predicts, and has nothing to train on yet.
 """
 
 import re
@@ -20,13 +20,13 @@ from ..image.tools import need_tools
 from ..image.trial import Trial
 
 CLOCK_HZ = 1.2e9  # of a Pi 3
-IPC = 0.5  # assumed: a core that executes in order, with an interpreter on it
+IPC = 0.5  # instructions per cycle; assumed for an in-order core running an interpreter
 METHOD = "qemu -icount shift=0: CPU time of edge.service in ns = instructions, user and kernel"
 _BOOT_S, _SETTLE_S, _REST_S = 1200.0, 60.0, 120.0
 
 
 def measure(name: str, images: Path, folder: Path) -> dict[str, Any]:
-    """Boot the image of a node, let it rest, count. Raises SetupError, GuestError."""
+    """Boot the image of a node, wait until it is idle, and count. Raises SetupError, GuestError."""
     need_tools(emulator=True)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -43,20 +43,20 @@ def measure(name: str, images: Path, folder: Path) -> dict[str, Any]:
         time.sleep(_REST_S)
         after, seconds = _counts(trial.guest), time.monotonic() - began_s
         if any(scope["working"] for scope in trial.guest.ask("/learning")["scopes"].values()):
-            raise GuestError("the node was being trained: it was not at rest")
+            raise GuestError("a training was running, so the node was not idle")
     trial.card.unlink()
     return figures(after[0] - before[0], after[1] - before[1], seconds)
 
 
 def _counted(machine: Machine) -> Machine:
-    """One core: only then can instructions be counted."""
+    """The machine with one core, because only then can instructions be counted."""
     words = list(machine.arguments)
     words[words.index("-smp") + 1] = "1"
     return replace(machine, arguments=(*words, "-icount", "shift=0,sleep=on"), boot_s=_BOOT_S)
 
 
 def _counts(guest: Guest) -> tuple[float, float]:
-    """Instructions of the service so far, and the guest's own clock in seconds."""
+    """Instructions of the service so far, and the guest's clock in seconds."""
     said = guest.run(f"cat {SERVICE_GROUP}/cpu.stat /proc/uptime")
     used_us = re.search(r"^usage_usec (\d+)$", said, re.MULTILINE)
     assert used_us is not None, said
@@ -64,7 +64,7 @@ def _counts(guest: Guest) -> tuple[float, float]:
 
 
 def figures(instructions: float, guest_s: float, host_s: float) -> dict[str, Any]:
-    """What follows from a count over `guest_s` of the guest's time, which took `host_s`."""
+    """The figures for a count over `guest_s` of guest time, which took `host_s` of real time."""
     per_s = instructions / guest_s
     return {
         "method": METHOD,
@@ -73,5 +73,5 @@ def figures(instructions: float, guest_s: float, host_s: float) -> dict[str, Any
         "clock_hz": CLOCK_HZ,
         "percent_of_a_core": round(100 * per_s / (IPC * CLOCK_HZ), 2),
         "guest_s": round(guest_s, 1),
-        "host_s": round(host_s, 1),  # more than guest_s: the emulator was behind, and counts too many
+        "host_s": round(host_s, 1),  # if longer than guest_s, the emulator was late and the count is too high
     }

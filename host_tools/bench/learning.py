@@ -1,6 +1,7 @@
-"""Learning in a process of its own: memory step by step, the time of a prediction and of trainings.
+"""Learning in a separate process: memory after each step, and the CPU time of predictions and trainings.
 
-Run as a module it measures and prints JSON: a fresh process, since what is imported stays.
+Run as a module it measures one model and prints JSON. Each model needs a new process, since imports stay
+loaded.
 """
 
 import json
@@ -20,16 +21,14 @@ MODELS: dict[str, dict[str, Any]] = {
     "lstm_thesis": {"model": "lstm_thesis"},
     "markov": {"model": "markov"},
 }
-PI3 = 10  # times slower than this machine: an estimate, not measured
-RIVALS_MB = (
-    "thesis (Keras service): hundreds of MB; tflite-runtime with numpy 1.26 alone 30, ai-edge-litert 21"
-)
-_DAYS = 4  # of history; there is room for 30
+PI3 = 10  # slowdown of a Pi 3 compared with this machine; an estimate, not measured
+OTHERS_MB = "thesis (Keras service): hundreds; tflite-runtime with numpy 1.26 alone: 30; ai-edge-litert: 21"
+_DAYS = 4  # of history, out of 30 possible
 _TIMES = 200
 
 
 def measure(names: tuple[str, ...] = tuple(MODELS)) -> dict[str, Any]:
-    """The figures `learning`, by model; each in a process of its own."""
+    """The figures `learning` by model, each from its own process."""
     found = {}
     for name in names:
         command = [sys.executable, "-m", "host_tools.bench.learning", name]
@@ -39,7 +38,7 @@ def measure(names: tuple[str, ...] = tuple(MODELS)) -> dict[str, Any]:
 
 
 def _memory_mb() -> tuple[float, float]:
-    """RSS now and at its greatest."""
+    """Current and peak RSS."""
     with open("/proc/self/status") as status:
         lines = dict(line.split(":", 1) for line in status)
     now_mb, greatest_mb = (int(lines[key].split()[0]) / 1024 for key in ("VmRSS", "VmHWM"))
@@ -47,7 +46,7 @@ def _memory_mb() -> tuple[float, float]:
 
 
 def _minute(minute: int, rng: random.Random) -> list[float]:
-    """Made-up powers with a rhythm, in W."""
+    """Invented powers with a daily pattern, in W."""
     hour = minute % 1440 / 60
     requested = max(0.0, (8000 if 7 <= hour < 19 and minute % 15 < 7 else 2000) + rng.gauss(0, 800))
     produced = 9000 + 12_000 * max(0.0, math.sin((hour - 6) / 12 * math.pi))
@@ -56,7 +55,7 @@ def _minute(minute: int, rng: random.Random) -> list[float]:
 
 
 class _Probe:
-    """Two scopes, as a node has them, and the memory after each step."""
+    """The two scopes of a node, and the memory after each step."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.steps_mb: dict[str, float] = {}
@@ -72,7 +71,7 @@ class _Probe:
         import numpy as np
 
         self._note("numpy")
-        import edge.learn.lstm.networks  # noqa: F401 - loaded to be weighed
+        import edge.learn.lstm.networks  # noqa: F401 - to measure its memory
 
         self._note("models and TFLite")
         from edge.learn.learner import Learner, LearnerSettings
@@ -94,7 +93,7 @@ class _Probe:
         self.steps_mb[what] = _memory_mb()[0]
 
     def run(self) -> dict[str, Any]:
-        """All figures of one model."""
+        """Measure one model."""
         first = self._training(0)
         self._training(1)
         updates = [self._training(number % 2) for number in range(6)]
@@ -123,7 +122,7 @@ class _Probe:
         return {"cpu_s": sum(slices), "slice_s": max(slices), "slices": len(slices)}
 
     def _predictions(self) -> list[float]:
-        """Seconds of CPU for a minute of both scopes: all variables, all horizons."""
+        """CPU time of the predictions of one minute in both scopes: all variables, all horizons; in s."""
         found = []
         for number in range(_TIMES):
             for learner in self._learners:

@@ -1,13 +1,13 @@
-"""How fast the simulator is: simulated seconds a second, by the number of nodes."""
+"""The speed of the simulator: simulated seconds per second, by the number of nodes."""
 
 from typing import Any
 
 from host_tools.sim.job import Job
 from host_tools.sim.virtual import Simulation
 
-_TWINS = 10  # a node
-_SPANS_S = {"chain:4": 300, "grid:4x5": 60, "random:100:3": 15}  # by topology; short where it is slow
-_VALUES = {"twins": _TWINS, "scarcity": 0.8, "fill_min": 1.0}  # all devices come within the first minute
+_TWINS = 10  # per node
+_SPANS_S = {"chain:4": 300, "grid:4x5": 60, "random:100:3": 15}  # simulated time by topology
+_VALUES = {"twins": _TWINS, "scarcity": 0.8, "fill_min": 1.0}  # all devices start within the first minute
 
 
 def measure() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tuple space and reactions: operations per second, and whether cost follows change."""
+"""Tuple space and reactions: operations per second, and whether the cost depends on the changes only."""
 
 import json
 import time
@@ -29,7 +29,7 @@ class _Watcher(Agent):
 
 
 class _DictLsa:
-    """The rival: what one would write without a memory budget."""
+    """For comparison: an LSA as one would write it without a memory budget."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -122,14 +122,14 @@ def _change_and_react(engine: Engine, handles: list[int], k: int) -> None:
 
 
 def _pairwise(engine: Engine, handles: list[int]) -> None:
-    """The reference's law: every LSA is compared with every other, and told of all that match."""
+    """Bonding as in the Java reference: every LSA is compared with every other."""
     space = engine.space
     slots = [space.slot(handle) for handle in handles]
     label = space.labels.find("REQ")
     for client in slots:
         for target in slots:
             if client != target and space.p_label[space.lsa_first[target]] == label:
-                pass  # the handler's own work is left out, in the rival's favour
+                pass  # the cost of the handler is not counted, in favour of the reference
 
 
 def _median_s(work: Callable[[int], None], times: int) -> float:

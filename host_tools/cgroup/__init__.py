@@ -1,7 +1,7 @@
-"""Hard limits on the memory of a process and its children, and what it took of it (`make memtest`).
+"""Hard limits on the memory of a process and its children, and measurements of its use (`make memtest`).
 
-Best first: a control group of our own, of version 2 or 1 as mounted; a scope made by systemd. Without
-either there is `DataLimit`, which is weaker and which only the caller may choose.
+Backends, best first: our own control group, version 2 or 1, and a systemd scope. Without them there is
+`DataLimit`, which is weaker; only the caller may choose it.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ BACKENDS: tuple[Backend, ...] = (group_v2, group_v1, Scope)
 
 
 def memory_limit(limit_bytes: int, backends: Sequence[Backend] = BACKENDS) -> MemoryLimit:
-    """The first that can be had. Raises LimitError with a line for each that cannot."""
+    """The first limit that is available. Raises LimitError with one line for each backend that is not."""
     reasons = []
     for backend in backends:
         try:

@@ -1,4 +1,4 @@
-"""Control groups with a memory limit, of either version, made and read through the kernel's files."""
+"""Control groups with a memory limit, version 1 or 2, created and read through the kernel's files."""
 
 import os
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _OWN_GROUPS = Path("/proc/self/cgroup")
 
 @dataclass(frozen=True)
 class Version:
-    """The kernel's names. `subtree` is the file in which a parent shares its memory out to children."""
+    """The kernel's file names. `subtree`: the file in which a parent enables controllers for its children."""
 
     backend: str
     limit: str
@@ -25,31 +25,31 @@ class Version:
 
 
 V2 = Version(
-    "cgroup v2",
-    "memory.max",
-    "memory.swap.max",
-    "memory.peak",
-    "memory.current",
-    "anon",
-    "memory.events",
-    "cgroup.subtree_control",
+    backend="cgroup v2",
+    limit="memory.max",
+    swap="memory.swap.max",
+    peak="memory.peak",
+    current="memory.current",
+    anon="anon",
+    events="memory.events",
+    subtree="cgroup.subtree_control",
 )
 V1 = Version(
-    "cgroup v1",
-    "memory.limit_in_bytes",
-    "memory.memsw.limit_in_bytes",
-    "memory.max_usage_in_bytes",
-    "memory.usage_in_bytes",
-    "rss",
-    "memory.oom_control",
-    "",
+    backend="cgroup v1",
+    limit="memory.limit_in_bytes",
+    swap="memory.memsw.limit_in_bytes",
+    peak="memory.max_usage_in_bytes",
+    current="memory.usage_in_bytes",
+    anon="rss",
+    events="memory.oom_control",
+    subtree="",
 )
 
 
 class Group(MemoryLimit):
     """A new group in the directory `parent`."""
 
-    _JOIN = 'echo $$ >"$0/cgroup.procs" && exec "$@"'  # before the program starts, so that all of it counts
+    _JOIN = 'echo $$ >"$0/cgroup.procs" && exec "$@"'  # joins before the program starts
     _REMOVE = (
         'i=0; while [ -d "$0" ] && [ $i -lt 100 ]; do kill -9 $(cat "$0/cgroup.procs"); '
         'rmdir "$0" || sleep 0.1; i=$((i + 1)); done; [ ! -d "$0" ]'
@@ -83,16 +83,16 @@ class Group(MemoryLimit):
         if file.exists():  # version 1 limits the sum of memory and swap
             _write(file, "0" if self._version is V2 else str(limit_bytes))
         elif len(Path("/proc/swaps").read_text().splitlines()) > 1:
-            raise LimitError(f"{self.backend}: this kernel cannot keep a group from swapping")
+            raise LimitError(f"{self.backend}: this kernel cannot disable swap for a group")
 
 
 def group_v2(limit_bytes: int, mountinfo: Path = MOUNTINFO) -> Group:
-    """Beside this process' own group: one that holds processes cannot have children. Raises LimitError."""
+    """A group beside that of this process, as one with processes cannot have children. Raises LimitError."""
     return _group(V2, limit_bytes, mountinfo)
 
 
 def group_v1(limit_bytes: int, mountinfo: Path = MOUNTINFO) -> Group:
-    """Under this process' own group, so that the limits it has go on to hold. Raises LimitError."""
+    """A group below that of this process, so that its limits also apply. Raises LimitError."""
     return _group(V1, limit_bytes, mountinfo)
 
 
@@ -111,7 +111,7 @@ def _group(version: Version, limit_bytes: int, mountinfo: Path) -> Group:
 
 
 def mounts(version: Version, mountinfo: Path) -> list[tuple[str, Path]]:
-    """Where that version is mounted, in version 1 with memory: the group at its top, the directory."""
+    """The mounts of a version (for version 1 with the memory controller): root group and directory."""
     found = []
     for line in mountinfo.read_text().splitlines():
         mount, _, kind = line.partition(" - ")
@@ -131,7 +131,7 @@ def _own_group(version: Version) -> str:
 
 
 def read_usage(directory: Path, version: Version) -> Usage:
-    """What is charged to a group. Raises LimitError."""
+    """The memory charged to a group. Raises LimitError."""
     peak = directory / version.peak  # version 2 has none before Linux 5.19
     try:
         return Usage(
@@ -148,7 +148,7 @@ def _value(file: Path, key: str) -> int:
 
 
 def _write(file: Path, text: str) -> None:
-    """Into a file that must exist: a plain folder must not pass for a control group."""
+    """Write to an existing file, so that an ordinary folder is not mistaken for a control group."""
     descriptor = os.open(file, os.O_WRONLY)
     try:
         os.write(descriptor, text.encode())

@@ -1,19 +1,19 @@
-"""What every memory limit offers, and the one that needs no privilege."""
+"""The interface of memory limits, and the one that needs no privileges."""
 
 import subprocess
 from dataclasses import dataclass
 
 _CLOSE_TIMEOUT_S = 15.0
-_STACK_KB = 1024  # else each thread's 8 MB of stack count as data, used or not
+_STACK_KB = 1024  # otherwise 8 MB of stack count as data for each thread
 
 
 class LimitError(Exception):
-    """The memory limit cannot be set, read or taken down; the message says why."""
+    """The memory limit cannot be set, read or removed; the message says why."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What is charged to a group: not the page cache that others had read before."""
+    """Memory charged to a group; page cache that other processes read before is not included."""
 
     peak_bytes: int
     anon_bytes: int
@@ -21,20 +21,20 @@ class Usage:
 
 
 class MemoryLimit:
-    """A limit, without swap, for the program that `wrapper` is put before and its children.
+    """A limit, without swap, for a program that is started with `wrapper`, and its children.
 
-    A context manager. The limit is taken down when it is closed, and when this process dies before that.
+    A context manager. The limit is removed when it is closed, or when this process ends before that.
     """
 
     backend: str
     wrapper: list[str]
 
     def usage(self) -> Usage | None:
-        """As the kernel counts; None where it does not. Raises LimitError."""
+        """The usage as counted by the kernel; None if it does not count. Raises LimitError."""
         return None
 
     def close(self) -> None:
-        """Kill what still runs under the limit, and take the limit down. Raises LimitError."""
+        """Kill all processes under the limit and remove it. Raises LimitError."""
 
     def __enter__(self) -> "MemoryLimit":
         return self
@@ -44,7 +44,7 @@ class MemoryLimit:
 
 
 class DataLimit(MemoryLimit):
-    """RLIMIT_DATA: allocations fail, nothing is killed; each process counts alone, file pages not at all."""
+    """RLIMIT_DATA: allocations fail and nothing is killed. It is per process and excludes file pages."""
 
     backend = "rlimit"
 
@@ -54,23 +54,23 @@ class DataLimit(MemoryLimit):
 
 
 class Janitor:
-    """A shell that runs a script when this process says so or ends, however it ends."""
+    """A shell that runs a script when this process asks for it or ends for any reason."""
 
     def __init__(self, script: str, *arguments: str) -> None:
-        """`arguments` are the script's `$0`, `$1` ..."""
+        """`arguments`: `$0`, `$1` ... of the script."""
         self._shell = subprocess.Popen(
             ["/bin/sh", "-c", f"read -r _; {script}", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is not for it
+            start_new_session=True,  # it must survive Ctrl-C
         )
 
     def call(self) -> None:
-        """Let it do its work. Raises LimitError when it cannot."""
+        """Run the script. Raises LimitError if it fails."""
         try:
             self._shell.communicate(timeout=_CLOSE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._shell.kill()
         if self._shell.wait() != 0:
-            raise LimitError(f"the memory limit was not taken down: {self._shell.args!r}")
+            raise LimitError(f"the memory limit was not removed: {self._shell.args!r}")

@@ -1,7 +1,7 @@
-"""What a process under a limit took: the kernel's count for its group, and what it had resident itself.
+"""Measures the memory of a process under a limit: that charged to its group, and its own resident memory.
 
-Neither is enough alone. A group is not charged for files that others had read before, such as Python
-itself; and what is resident leaves out page cache, kernel memory and children.
+Neither is sufficient alone. A group is not charged for files that other processes read before, such as Python
+itself, and resident memory excludes page cache, kernel memory and children.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ _MB = 1 << 20
 
 @dataclass(frozen=True)
 class Figures:
-    """Memory in MB of 2**20 bytes, each the largest seen; None where the backend does not tell."""
+    """Peak memory in MB of 2**20 bytes; None if the backend does not provide a value."""
 
     backend: str
     limit_mb: int
@@ -27,7 +27,7 @@ class Figures:
     numpy_loaded: bool = False
 
     def failures(self) -> list[str]:
-        """Why the limit does not count as kept."""
+        """The reasons why the limit was not kept."""
         largest_mb = max(self.peak_mb or 0.0, self.hwm_mb)
         failed = []
         if self.oom_kills:
@@ -35,12 +35,12 @@ class Figures:
         if largest_mb > self.limit_mb:
             failed.append(f"{largest_mb:.1f} MB used, {self.limit_mb} MB allowed")
         if not self.hwm_mb:
-            failed.append("the memory of the process was never seen")
+            failed.append("the memory of the process could not be measured")
         return failed
 
 
 class Probe:
-    """Looks at a process. Not before its program runs: after a fork it has the size of its parent."""
+    """Measures a process. Use it only after exec: after a fork the process has the size of its parent."""
 
     def __init__(self, limit: MemoryLimit, limit_mb: int, pid: int) -> None:
         self.figures = Figures(limit.backend, limit_mb)
@@ -48,7 +48,7 @@ class Probe:
         self._proc = Path("/proc") / str(pid)
 
     def look_at_process(self) -> None:
-        """Nothing new when it has ended."""
+        """Measure the process; no change if it has ended."""
         try:
             status = _kilobytes(self._proc / "status")
             rollup = _kilobytes(self._proc / "smaps_rollup")
@@ -65,7 +65,7 @@ class Probe:
         )
 
     def look_at_group(self) -> None:
-        """Also after the process has ended. Raises LimitError."""
+        """Measure the group, also after the process has ended. Raises LimitError."""
         usage, old = self._limit.usage(), self.figures
         if usage:
             self.figures = replace(
@@ -77,7 +77,7 @@ class Probe:
 
 
 def _kilobytes(file: Path) -> dict[str, int]:
-    """The lines `Key:   123 kB` of a file of /proc."""
+    """The lines `Key:   123 kB` of a file in /proc."""
     found = {}
     for line in file.read_text().splitlines():
         key, _, value = line.partition(":")

@@ -1,4 +1,4 @@
-"""A memory limit granted by systemd, for those who may not make control groups, as over ssh on a Pi."""
+"""A memory limit set by systemd, for users who cannot create control groups, such as over ssh on a Pi."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from .limit import Janitor, LimitError, MemoryLimit, Usage
 
 
 class Scope(MemoryLimit):
-    """A transient scope; its limit is read back, as systemd grants what it cannot keep."""
+    """A transient scope. Its limit is read back, because systemd accepts limits that it cannot apply."""
 
     backend = "systemd scope"
     _HOLD = 'sleep infinity & exec "$@"'  # the scope, with its count of kills, ends with its last process
@@ -18,7 +18,7 @@ class Scope(MemoryLimit):
     def __init__(self, limit_bytes: int) -> None:
         """Raises LimitError."""
         if not (Path("/run/systemd/system").is_dir() and shutil.which("systemd-run")):
-            raise LimitError("systemd scope: systemd does not run here")
+            raise LimitError("systemd scope: systemd is not running here")
         user = [] if os.geteuid() == 0 else ["--user"]
         self._limit_bytes = limit_bytes
         self._unit = f"memtest-{os.getpid()}-{os.urandom(4).hex()}.scope"
@@ -44,9 +44,9 @@ class Scope(MemoryLimit):
             directory = mount / self._group().lstrip("/")
             if (directory / V2.limit).exists():
                 if (directory / V2.limit).read_text().strip() != str(self._limit_bytes):
-                    raise LimitError(f"systemd scope: {self._unit} has not the limit it was given")
+                    raise LimitError(f"systemd scope: {self._unit} does not have the limit that was set")
                 return read_usage(directory, V2)
-        raise LimitError(f"systemd scope: the memory of {self._unit} is not counted")
+        raise LimitError(f"systemd scope: there is no memory accounting for {self._unit}")
 
     def close(self) -> None:
         self._janitor.call()

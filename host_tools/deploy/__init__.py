@@ -1,1 +1,1 @@
-"""Bringing a new version or configuration to running nodes over ssh (`make deploy`)."""
+"""Installs a new version or configuration on running nodes over ssh (`make deploy`)."""

@@ -1,7 +1,7 @@
-"""`python -m host_tools deploy NODE|all`: a new version or configuration to running nodes.
+"""`python -m host_tools deploy NODE|all`: install a new version or configuration on running nodes.
 
-Exit codes: 0 every node runs the version wanted; 1 a node did not take it, and the one before runs on
-there; 2 wrong usage or data; 3 a node cannot be reached. With several nodes, the largest.
+Exit codes: 0 every node runs the new version; 1 a node rejected it and still runs the previous one; 2 wrong
+usage or data; 3 a node cannot be reached. With several nodes the largest code counts.
 """
 
 import argparse
@@ -9,59 +9,63 @@ import sys
 import time
 from pathlib import Path
 
-from .deployment import DeployError, Deployment, Outcome, Wish
+from .deployment import DeployError, Deployment, Outcome, Target
 from .fleet_hosts import FleetFileError, hosts
 from .release import RELEASES, SOURCE, ReleaseError
 from .ssh import Address, Failed, Unreachable, connected
 from .wheels import WheelError
 
-_WELL, _FAILED, _WRONG, _UNREACHABLE = 0, 1, 2, 3
+_DONE, _FAILED, _WRONG, _UNREACHABLE = 0, 1, 2, 3
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command line of `deploy`."""
-    parser = commands.add_parser("deploy", help="bring a new version or configuration to running nodes")
+    """Add the command line of `deploy`."""
+    parser = commands.add_parser("deploy", help="install a new version or configuration on running nodes")
     parser.add_argument("node", help="name of a node, or all")
-    parser.add_argument("--host", help="address, or USER@ADDRESS (default: as fleet.toml says)")
-    parser.add_argument("--port", type=int, default=22, help="of sshd (default 22)")
-    parser.add_argument("--user", default="operator", help="to log in as (default operator)")
-    parser.add_argument("--identity", type=Path, metavar="FILE", help="private key (default: as ssh chooses)")
-    parser.add_argument("--known-hosts", type=Path, metavar="FILE", help="(default: as ssh chooses)")
-    parser.add_argument("--wait", type=float, default=60.0, help="for health, seconds (default 60)")
-    parser.add_argument("--dry", action="store_true", help="say what would be done, change nothing")
+    parser.add_argument("--host", help="ADDRESS or USER@ADDRESS of the node (default: from fleet.toml)")
+    parser.add_argument("--port", type=int, default=22, help="port of the node's ssh server (default 22)")
+    parser.add_argument("--user", default="operator", help="user to log in as (default operator)")
+    parser.add_argument("--identity", type=Path, metavar="FILE", help="private key (default: chosen by ssh)")
+    parser.add_argument(
+        "--known-hosts", type=Path, metavar="FILE", help="file of known host keys (default: chosen by ssh)"
+    )
+    parser.add_argument(
+        "--wait", type=float, default=60.0, help="seconds to wait for a healthy service (default 60)"
+    )
+    parser.add_argument("--dry", action="store_true", help="only show what would be done")
     parser.add_argument(
         "--fleet",
         type=Path,
         default=Path("deploy"),
         metavar="DIR",
-        help="folder of fleet.toml and nodes/ (default deploy)",
+        help="folder with fleet.toml and nodes/ (default deploy)",
     )
     parser.add_argument(
         "--made",
         type=Path,
         default=Path("build/fleet"),
         metavar="DIR",
-        help="what provisioning made, a folder a node (default build/fleet)",
+        help="output folder of `provision`, with one folder per node (default build/fleet)",
     )
     parser.add_argument(
         "--source",
         type=Path,
         default=SOURCE,
         metavar="DIR",
-        help="folder of the package edge (default: this tree's)",
+        help="folder of the package edge (default: that of this source tree)",
     )
     parser.add_argument(
         "--out",
         type=Path,
         default=RELEASES,
         metavar="DIR",
-        help="where releases are built (default build/releases)",
+        help="folder in which releases are built (default build/releases)",
     )
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Deploy; returns the exit code."""
+    """Deploy to the chosen nodes; returns the exit code."""
     try:
         known = hosts(options.fleet)
         chosen = _chosen(options, known)
@@ -75,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
             code, outcome = _deploy(_address(options, name, known[name]), options)
             outcomes[name] = code, outcome, time.monotonic() - began_s
     except KeyboardInterrupt:
-        print("interrupted: the node finishes or takes back what it had begun", file=sys.stderr)
+        print("interrupted: the node completes or rolls back what it has begun", file=sys.stderr)
         return 130
     if options.node == "all":
         _print_table(outcomes)
@@ -85,11 +89,13 @@ def run(options: argparse.Namespace) -> int:
 def _chosen(options: argparse.Namespace, known: dict[str, str]) -> list[str]:
     if options.node == "all":
         if options.host:
-            raise FleetFileError("--host is for one node; for all, their addresses stand in fleet.toml")
+            raise FleetFileError(
+                "--host needs a single node; for all nodes the addresses come from fleet.toml"
+            )
         return list(known)
     if options.node not in known:
         raise FleetFileError(
-            f"{options.fleet / 'nodes'}: no node {options.node}; there are {', '.join(known)}"
+            f"{options.fleet / 'nodes'}: unknown node {options.node}; the nodes are {', '.join(known)}"
         )
     return [options.node]
 
@@ -100,23 +106,23 @@ def _address(options: argparse.Namespace, name: str, known: str) -> Address:
 
 
 def _deploy(address: Address, options: argparse.Namespace) -> tuple[int, Outcome]:
-    """One node; its exit code and what was done."""
+    """Deploy to one node; returns the exit code and the outcome."""
     print(f"{address.name}: {address}", flush=True)
-    wish = Wish(options.made / address.name, options.source, options.out, options.wait, options.dry)
+    target = Target(options.made / address.name, options.source, options.out, options.wait, options.dry)
     began_s = time.monotonic()
     with connected(address) as connection:
-        deployment = Deployment(connection, wish, lambda line: print(f"  {line}", flush=True))
+        deployment = Deployment(connection, target, lambda line: print(f"  {line}", flush=True))
         outcome = deployment.outcome
         try:
             deployment.run()
         except Unreachable as problem:
-            code, outcome.result, words = _UNREACHABLE, "not reached", str(problem)
+            code, outcome.result, words = _UNREACHABLE, "unreachable", str(problem)
         except (WheelError, ReleaseError) as problem:
-            code, outcome.result, words = _WRONG, "not built", str(problem)
+            code, outcome.result, words = _WRONG, "build failed", str(problem)
         except (DeployError, Failed) as problem:
-            code, outcome.result, words = _FAILED, outcome.result or "refused", str(problem)
+            code, outcome.result, words = _FAILED, outcome.result or "rejected", str(problem)
         else:
-            code, words = _WELL, ""
+            code, words = _DONE, ""
     print(f"  {time.monotonic() - began_s:5.1f} s  {outcome.result}", flush=True)
     if words:
         print(f"{address.name}: {words}", file=sys.stderr, flush=True)
@@ -124,7 +130,7 @@ def _deploy(address: Address, options: argparse.Namespace) -> tuple[int, Outcome
 
 
 def _print_table(outcomes: dict[str, tuple[int, Outcome, float]]) -> None:
-    print(f"\n{'node':14} {'before':22} {'wanted':22} {'s':>5}  result")
+    print(f"\n{'node':14} {'before':22} {'requested':22} {'s':>5}  result")
     for name, (_, outcome, seconds) in outcomes.items():
         print(
             f"{name:14} {outcome.before or '-':22} {outcome.after or '-':22} {seconds:5.1f}  {outcome.result}"

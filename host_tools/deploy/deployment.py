@@ -1,7 +1,7 @@
-"""One node from the version it runs to the one wanted: ask, build, copy, and let the node try it.
+"""Deploys to one node: query its status, build the release, copy it, and let the node try it.
 
-The trial itself, with the way back, is the node's own doing (deploy/rootfs/usr/lib/edge/activation): a
-connection that is lost at any moment leaves it with a version that runs.
+The node itself does the trial and the rollback (deploy/rootfs/usr/lib/edge/activation). If the connection is
+lost at any time, it still has a version that runs.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from .ssh import Connection, Failed
 PROTOCOL = 1  # as in activation/places.py
 FOLDERS = ("config", "keys")
 _WENT_BACK = 5
-# As root, which is what sudo gives the operator; under EDGE_ROOT no more than one's own rights are needed.
+# Run as root through sudo; under EDGE_ROOT the rights of the user suffice.
 _COMMAND = (
     'A="${EDGE_ROOT:-}/usr/lib/edge/activate"; [ -x "$A" ] || exit 127; '
     '[ -n "${EDGE_ROOT:-}" ] || [ "$(id -u)" = 0 ] || S="sudo -n"; exec ${S:-} "$A" '
@@ -31,12 +31,12 @@ Say = Callable[[str], None]
 
 
 class DeployError(Exception):
-    """The node did not take the version; the one before runs on."""
+    """The node rejected the version and still runs the previous one."""
 
 
 @dataclass
 class Outcome:
-    """What was done to a node."""
+    """The result of a deployment to one node."""
 
     before: str = ""
     after: str = ""
@@ -45,11 +45,11 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is to be on the node.
+class Target:
+    """The version and configuration that the node should have.
 
-    `made`: what provisioning made for it, with config/ and keys/; `source`: of the package edge; `out`: where
-    releases are built.
+    `made`: the output of `provision` for the node, with config/ and keys/; `source`: folder of the package
+    edge; `out`: folder in which releases are built.
     """
 
     made: Path
@@ -60,26 +60,26 @@ class Wish:
 
 
 class Deployment:
-    """The steps for one node; `say` gets a line for each."""
+    """The steps for one node; `say` is called with a line for each."""
 
-    def __init__(self, connection: Connection, wish: Wish, say: Say) -> None:
+    def __init__(self, connection: Connection, target: Target, say: Say) -> None:
         self._node = connection
-        self._wish = wish
+        self._target = target
         self._say = say
         self.outcome = Outcome()
         self._last_s = time.monotonic()
 
     def run(self) -> None:
-        """Raises DeployError, Failed, Unreachable, WheelError, ReleaseError."""
+        """Deploy. Raises DeployError, Failed, Unreachable, WheelError, ReleaseError."""
         status = self._ask()
         release = self._build(status)
         self.outcome.before, self.outcome.after = str(status["running"] or "nothing"), release.id
-        folders = [name for name in FOLDERS if _differs(self._wish.made / name, status[name])]
+        folders = [name for name in FOLDERS if _differs(self._target.made / name, status[name])]
         new = release.id not in status["releases"]
         if not folders and not status["trial"] and _runs(status, release.id):
             self.outcome.result = "nothing to do"
-            self._step(f"runs {release.id} already: nothing to do")
-        elif self._wish.dry:
+            self._step(f"already runs {release.id}: nothing to do")
+        elif self._target.dry:
             self._tell(release, new, folders)
         else:
             if new:
@@ -94,19 +94,21 @@ class Deployment:
         except Failed as failure:
             if failure.code == _NO_COMMAND:
                 raise DeployError(
-                    "there is no /usr/lib/edge/activate: is it a node made by `make image`?"
+                    "/usr/lib/edge/activate not found: was the node's card made by `make image`?"
                 ) from None
             raise
         if status["protocol"] != PROTOCOL:
             raise DeployError(
-                f"its activation speaks version {status['protocol']}, this tool {PROTOCOL}: "
-                "the card needs a newer image, or this tool an update"
+                f"the node uses version {status['protocol']} of the protocol, this tool version {PROTOCOL}: "
+                "install a newer image on the card, or update this tool"
             )
-        self._step(f"is {status['arch']}, Python {status['python']}, runs {status['running'] or 'nothing'}")
+        self._step(
+            f"{status['arch']}, Python {status['python']}, running {status['running'] or 'no release'}"
+        )
         return dict(status)
 
     def _build(self, status: dict[str, Any]) -> Release:
-        release = build_release(status["arch"], status["python"], self._wish.source, self._wish.out)
+        release = build_release(status["arch"], status["python"], self._target.source, self._target.out)
         self._step(f"release {release.id}")
         return release
 
@@ -129,21 +131,21 @@ class Deployment:
         self._step(f"copied {_amount(release, lacking)}")
 
     def _send_folder(self, name: str) -> None:
-        self._node.send(_activate("stage", name), lambda pipe: _pack(self._wish.made / name, pipe))
+        self._node.send(_activate("stage", name), lambda pipe: _pack(self._target.made / name, pipe))
         self._step(f"sent new {name}")
 
     def _try(self, release: Release, folders: list[str]) -> None:
         chosen = [word for name in folders for word in ("--with", name)]
         try:
             self._node.follow(
-                _activate("try", release.id, "--wait", str(self._wish.wait_s), *chosen), self._step
+                _activate("try", release.id, "--wait", str(self._target.wait_s), *chosen), self._step
             )
         except Failed as failure:
             if failure.code != _WENT_BACK:
                 raise
             self.outcome.result = "rolled back"
             raise DeployError(
-                f"{release.id} is not well there: the node went back to {self.outcome.before}"
+                f"{release.id} is not healthy: the node rolled back to {self.outcome.before}"
             ) from None
         self.outcome.result = "deployed"
 
@@ -163,12 +165,12 @@ def _amount(release: Release, paths: list[str]) -> str:
 
 
 def _runs(status: dict[str, Any], release: str) -> bool:
-    """By its own choice: the launcher may have fallen back to it from another."""
+    """Whether the node runs this release, and not as a fallback from another one."""
     return status["current"] in (release, None) and (status["health"] or {}).get("release") == release
 
 
 def _differs(folder: Path, digest: str) -> bool:
-    """Whether a folder that was made holds other files than the node's, by the node's own measure."""
+    """Whether a local folder differs from that of the node, by the node's digest."""
     if not folder.is_dir():
         return False
     files = [path for path in sorted(folder.iterdir()) if path.is_file()]
@@ -177,7 +179,7 @@ def _differs(folder: Path, digest: str) -> bool:
 
 
 def _pack(folder: Path, pipe: IO[bytes], paths: list[str] | None = None) -> None:
-    """Files of a folder as a tar, without owners or times."""
+    """Write files of a folder as a tar archive, without owners and times."""
     if paths is None:
         paths = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
     with tarfile.open(fileobj=pipe, mode="w|") as archive:

@@ -1,7 +1,7 @@
-"""Builds a release: the service and the packages it needs in one folder, with a manifest.
+"""Builds a release: the service and its dependencies in one folder, with a manifest.
 
-Its id is the version and a hash of the content, so the same tree gives the same id. The hash excludes
-compiled files, as compiling them again does not give the same bytes.
+Its id consists of the version and a hash of the content, so the same sources give the same id. Compiled files
+are not part of the hash, because compiling is not reproducible byte for byte.
 """
 
 import hashlib
@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .wheels import REPOSITORY, project, wheelhouse
+from ..setup.debs import REPOSITORY
+from .wheels import project, wheelhouse
 
 SOURCE = REPOSITORY / "edge"
 MODELS = REPOSITORY / "models"
@@ -39,12 +40,12 @@ class Release:
 
     @property
     def id(self) -> str:
-        """Version and hash."""
+        """The version and the hash."""
         return str(self.manifest["id"])
 
     @property
     def files(self) -> dict[str, str]:
-        """sha256 by path."""
+        """SHA-256 by path."""
         return dict(self.manifest["files"])
 
     def size_bytes(self, paths: list[str]) -> int:
@@ -53,7 +54,7 @@ class Release:
 
 
 def build_release(arch: str, python: str, source: Path = SOURCE, releases: Path = RELEASES) -> Release:
-    """The release of a source tree for a machine, built now unless `releases` already has it.
+    """The release of a source tree for a machine, built now or found in `releases`.
 
     Raises WheelError, ReleaseError.
     """
@@ -87,7 +88,7 @@ def build_release(arch: str, python: str, source: Path = SOURCE, releases: Path 
 
 
 def _unpack(wheel: Path, lib: Path) -> None:
-    """Unpack a wheel, which is a zip file of a library folder, into `lib`."""
+    """Unpack a wheel, which is a zip archive of a library folder."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(lib, [name for name in archive.namelist() if not _NOT_INSTALLED.match(name)])
@@ -106,29 +107,19 @@ def _content_hash(arch: str, python: str, files: dict[str, str]) -> str:
 
 
 def _compile(lib: Path, python: str) -> None:
-    """Compile for the version of Python on the node, which cannot write compiled files itself.
+    """Compile for the Python version of the node, which cannot write compiled files itself.
 
-    Unchecked: the node does not compare them with the sources. They are the same on every architecture.
+    The files are unchecked, so that Python does not read the sources. They are the same for all
+    architectures.
     """
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     interpreter = sys.executable if python == own else shutil.which(f"python{python}")
     if interpreter is None:
         raise ReleaseError(
-            f"the node has Python {python}: install python{python} on this machine, too, to compile for it"
+            f"the node has Python {python}: python{python} is needed on this machine to compile for it"
         )
-    command = [
-        interpreter,
-        "-m",
-        "compileall",
-        "-q",
-        "--invalidation-mode",
-        "unchecked-hash",
-        "-s",
-        str(lib),
-        "-p",
-        "lib",
-        str(lib),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [interpreter, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    paths = ["-s", str(lib), "-p", "lib", str(lib)]
+    done = subprocess.run([*command, *paths], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ReleaseError(f"does not compile: {done.stdout.strip()}")
+        raise ReleaseError(f"compilation failed: {done.stdout.strip()}")

@@ -1,7 +1,7 @@
-"""One connection to a node: OpenSSH's own client, shared by all commands of a deployment.
+"""One connection to a node through the OpenSSH client, shared by all commands of a deployment.
 
-A node that is met for the first time is believed to be who it says, and remembered under its name; after that
-another key is refused.
+The host key of a new node is accepted at the first connection and stored under the node's name; a different
+key is rejected afterwards.
 """
 
 import os
@@ -16,13 +16,13 @@ from typing import IO
 _CONNECT_S, _SILENCE_S = 10, 5
 _LOST = 255  # the exit code of ssh itself
 _REASONS = {
-    "Permission denied": "the node refuses our key: is it the operator's? (--identity FILE)",
-    "IDENTIFICATION HAS CHANGED": "another machine answers: its host key is not the one known for this node",
-    "Host key verification failed": "its host key cannot be checked",
-    "Connection refused": "nothing listens there: is it up, and the port right? (--port)",
-    "Could not resolve": "no such name: is the node on, and in this network? (--host)",
-    "timed out": "no answer: is it on, and in this network?",
-    "No route to host": "no way to it: is it on, and in this network?",
+    "Permission denied": "the node rejected the key: is it that of the operator? (--identity FILE)",
+    "IDENTIFICATION HAS CHANGED": "not the known host key of this node: another machine may be answering",
+    "Host key verification failed": "the host key cannot be verified",
+    "Connection refused": "connection refused: is the node running, and is the port right? (--port)",
+    "Could not resolve": "unknown host name: is the node on and in this network? (--host)",
+    "timed out": "no answer: is the node on and in this network?",
+    "No route to host": "no route to the node: is it on and in this network?",
     "Network is unreachable": "this machine has no network",
 }
 
@@ -32,7 +32,7 @@ class Unreachable(Exception):
 
 
 class Failed(Exception):
-    """A command on the node failed. `code` is its exit code, the message what it said."""
+    """A command on the node failed. `code` is its exit code, the message its error output."""
 
     def __init__(self, code: int, said: str) -> None:
         super().__init__(said or f"exit code {code}")
@@ -41,7 +41,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Address:
-    """Where and as whom to log in. `name`: under which the host key is remembered."""
+    """Host and user of a login; the host key is stored under `name`."""
 
     name: str
     host: str
@@ -54,7 +54,7 @@ class Address:
         return f"{self.user}@{self.host}" + (f" port {self.port}" if self.port != 22 else "")
 
     def words(self) -> list[str]:
-        """The command line up to the host."""
+        """The ssh command line without the host."""
         options = {
             "BatchMode": "yes",
             "Compression": "yes",
@@ -73,30 +73,22 @@ class Address:
 
 
 class Connection:
-    """Commands on a node."""
+    """Runs commands on a node."""
 
     def __init__(self, address: Address, control: Path) -> None:
-        """`control` is the socket that all of them share."""
-        self._ssh = [
-            *address.words(),
-            "-o",
-            "ControlMaster=auto",
-            "-o",
-            f"ControlPath={control}",
-            "-o",
-            "ControlPersist=60",
-            address.host,
-        ]
-        self._end = [*address.words(), "-o", f"ControlPath={control}", "-O", "exit", address.host]
+        """`control`: the socket of the shared connection."""
+        shared = [*address.words(), "-o", f"ControlPath={control}"]
+        self._ssh = [*shared, "-o", "ControlMaster=auto", "-o", "ControlPersist=60", address.host]
+        self._end = [*shared, "-O", "exit", address.host]
 
     def run(self, command: str, given: bytes = b"") -> str:
-        """What a command prints. Raises Failed, Unreachable."""
+        """Run a command and return its output. Raises Failed, Unreachable."""
         done = subprocess.run([*self._ssh, command], input=given, capture_output=True, check=False)
         _check(done.returncode, done.stderr)
         return done.stdout.decode(errors="replace")
 
     def send(self, command: str, write: Callable[[IO[bytes]], None]) -> None:
-        """Run a command whose input `write` produces. Raises Failed, Unreachable."""
+        """Run a command; `write` produces its input. Raises Failed, Unreachable."""
         with (
             tempfile.TemporaryFile() as said,
             subprocess.Popen(
@@ -104,7 +96,7 @@ class Connection:
             ) as process,
         ):
             assert process.stdin is not None
-            with suppress(BrokenPipeError):  # the reason stands in what it said
+            with suppress(BrokenPipeError):  # the reason is in its error output
                 try:
                     write(process.stdin)
                 finally:
@@ -114,7 +106,7 @@ class Connection:
             _check(code, said.read())
 
     def follow(self, command: str, line: Callable[[str], None]) -> None:
-        """Run a command and hand over each line it prints. Raises Failed, Unreachable."""
+        """Run a command and call `line` with each line of its output. Raises Failed, Unreachable."""
         with (
             tempfile.TemporaryFile() as said,
             subprocess.Popen(
@@ -139,7 +131,7 @@ class Connection:
 
 @contextmanager
 def connected(address: Address) -> Iterator[Connection]:
-    """A connection for as long as it is wanted; it is made by the first command."""
+    """A connection that is opened by the first command and closed at the end."""
     with tempfile.TemporaryDirectory(prefix="edge-", dir=os.environ.get("XDG_RUNTIME_DIR")) as folder:
         connection = Connection(address, Path(folder) / "s")
         try:

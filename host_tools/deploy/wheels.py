@@ -1,7 +1,7 @@
-"""The wheelhouse: the packages that a node needs, for its architecture, kept under build/wheels.
+"""The wheelhouse: the wheels that a node needs, for its architecture, cached in build/wheels.
 
-The versions are those of constraints.txt. They are downloaded once for a list of requirements, so that the
-same tree gives the same release.
+The versions are those of constraints.txt. The wheels are downloaded once for a list of requirements, so the
+same sources give the same release.
 """
 
 import hashlib
@@ -13,7 +13,8 @@ from pathlib import Path
 
 from edge import __version__
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from ..setup.debs import REPOSITORY
+
 CONSTRAINTS = REPOSITORY / "constraints.txt"
 WHEELS = REPOSITORY / "build" / "wheels"
 ARCHITECTURES = ("aarch64", "x86_64")
@@ -21,20 +22,22 @@ _PLATFORMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_
 
 
 class WheelError(Exception):
-    """There are no wheels for that machine, or they cannot be downloaded."""
+    """There are no wheels for this machine, or they cannot be downloaded."""
 
 
 def project() -> tuple[str, list[str]]:
-    """Version and requirements of the service, including those of learning."""
+    """The version and requirements of the service, including those of learning."""
     table = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     extras = table.get("optional-dependencies", {})
     return __version__, [*table["dependencies"], *extras.get("learn", [])]
 
 
 def wheelhouse(arch: str, python: str) -> list[Path]:
-    """The wheels of all requirements; `arch` as of `uname -m`, `python` as "3.11". Raises WheelError."""
+    """The wheels of all requirements; `arch` as in `uname -m`, `python` as in "3.11". Raises WheelError."""
     if arch not in ARCHITECTURES:
-        raise WheelError(f"no wheels for {arch}: {' or '.join(ARCHITECTURES)} is needed (a 64-bit system)")
+        raise WheelError(
+            f"no wheels for {arch}: the node must be {' or '.join(ARCHITECTURES)} (a 64-bit system)"
+        )
     _, requirements = project()
     key = hashlib.sha256("\n".join([*requirements, CONSTRAINTS.read_text()]).encode()).hexdigest()[:8]
     folder = WHEELS / f"{arch}-{python}-{key}"
@@ -47,25 +50,10 @@ def _fetch(requirements: list[str], arch: str, python: str, folder: Path) -> Non
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--dest",
-        str(partial),
-        "--only-binary=:all:",
-        "--implementation",
-        "cp",
-        "--python-version",
-        python,
-        *(word for platform in _PLATFORMS for word in ("--platform", f"{platform}_{arch}")),
-        "--constraint",
-        str(CONSTRAINTS),
-        *requirements,
-    ]
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    target = ["--only-binary=:all:", "--implementation", "cp", "--python-version", python]
+    target += [word for platform in _PLATFORMS for word in ("--platform", f"{platform}_{arch}")]
+    command = [*pip, "--dest", str(partial), *target, "--constraint", str(CONSTRAINTS), *requirements]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         words = " / ".join(done.stderr.strip().splitlines()[-2:])

@@ -1,6 +1,6 @@
-"""The fleet: what its nodes share, one file a node, their keys and certificates (DESIGN 6).
+"""The fleet: shared settings, one file per node, and the keys and certificates of the nodes.
 
-`read_fleet` checks `deploy/`; `provision` makes of it what lies in `/data/edge` of each node.
+`read_fleet` checks `deploy/`; `provision` turns it into the files in `/data/edge` of each node.
 """
 
 from .errors import FleetError

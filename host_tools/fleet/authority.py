@@ -1,12 +1,12 @@
 """The cluster's own certificate authority, a folder on the operator's machine.
 
-    ca.key ca.crt     ECDSA P-256; who holds ca.key can be any node
-    crl.pem           the certificates that are revoked
-    issued/           every certificate ever made: what revoking a node goes by
-    nodes/NAME/       node.key and node.crt as they are now
+    ca.key ca.crt     ECDSA P-256; whoever has ca.key can impersonate any node
+    crl.pem           the revoked certificates
+    issued/           every certificate ever issued, needed to revoke a node
+    nodes/NAME/       the current node.key and node.crt
 
-Everything begins at a fixed day in the past: a Raspberry Pi 3 has no clock and may wake up years ago.
-Keys are never replaced unless asked for. A run that was cut short is completed by the next one.
+All certificates begin at a fixed date in the past, because a Raspberry Pi 3 has no clock and may boot with a
+date years ago. Keys are replaced only on request. An interrupted run is completed by the next one.
 """
 
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ from .files import SECRET, write
 
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 _AUTHORITY_DAYS = 30 * 365
-_RENEW_DAYS = 90  # a certificate that ends sooner is replaced, its key stays
+_RENEW_DAYS = 90  # a certificate that expires sooner is renewed, with the same key
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Key and certificate of a node (PEM). `made`: what had to be done; `revoked`: of no use any more."""
+    """Key and certificate of a node (PEM). `made`: what was done, or empty; `revoked`: it is invalid."""
 
     key: bytes
     certificate: bytes
@@ -39,17 +39,17 @@ class Identity:
 
 
 class Authority:
-    """Makes and revokes identities. `now` decides how long certificates last, and nothing else."""
+    """Issues and revokes identities. `now` is only used for the expiry of certificates."""
 
     def __init__(self, folder: Path, cluster: str, now: datetime) -> None:
-        """Open the folder, or make it. Raises FleetError, OSError."""
+        """Open or create the folder. Raises FleetError, OSError."""
         self._folder = folder
         self._now = now
         self._name = _common_name(f"microgrid {cluster}")
         key_file, self._crl_file = folder / "ca.key", folder / "crl.pem"
         certificate_file = folder / "ca.crt"
         if certificate_file.exists() and not key_file.exists():
-            raise FleetError(f"{key_file}: is missing: restore it, or begin a new cluster elsewhere")
+            raise FleetError(f"{key_file}: missing; restore it, or start a new cluster in another folder")
         if not key_file.exists():
             write(key_file, _pem(_new_key()), SECRET)
         self._key = _load_key(key_file)
@@ -59,13 +59,13 @@ class Authority:
         self._certificate = _load_certificate(certificate_file)
         if self._certificate.subject != self._name:
             name = self._certificate.subject.rfc4514_string()
-            raise FleetError(f"{certificate_file}: is of {name}, not of cluster {cluster}")
+            raise FleetError(f"{certificate_file}: belongs to {name}, not to cluster {cluster}")
         if self._certificate.public_key() != self._key.public_key():
-            raise FleetError(f"{certificate_file}: does not belong to ca.key beside it")
+            raise FleetError(f"{certificate_file}: does not match ca.key in the same folder")
         if not self._crl_file.exists():
             if any((folder / "issued").glob("*.crt")):
                 raise FleetError(
-                    f"{self._crl_file}: is missing: restore it, or whoever was revoked is let in again"
+                    f"{self._crl_file}: missing; restore it, otherwise revoked nodes would be accepted again"
                 )
             self._write_crl([])
 
@@ -75,9 +75,9 @@ class Authority:
         return self._crl_file.read_bytes()
 
     def identity(self, node: str, hosts: tuple[str, ...], days: int, *, rotate: bool = False) -> Identity:
-        """What a node has, made or completed if need be. Raises FleetError, OSError.
+        """The identity of a node, created or completed if necessary. Raises FleetError, OSError.
 
-        `hosts` are the names its broker is reached by; a new certificate lasts `days`.
+        `hosts`: the host names of its broker; `days`: validity of a new certificate.
         """
         key_file, file = (self._folder / "nodes" / node / name for name in ("node.key", "node.crt"))
         new_key = rotate or not key_file.exists()
@@ -95,14 +95,14 @@ class Authority:
         return Identity(key_file.read_bytes(), file.read_bytes(), ends, made, revoked)
 
     def revoke(self, node: str) -> int:
-        """Put all certificates of a node on the list; how many were not yet there.
+        """Revoke all certificates of a node; returns how many were not revoked before.
 
-        Raises FleetError if it never had one.
+        Raises FleetError if it never had a certificate.
         """
         places = sorted((self._folder / "issued").glob("*.crt"))
         issued = [each for each in map(_load_certificate, places) if each.subject == _common_name(node)]
         if not issued:
-            raise FleetError(f"{self._folder / 'issued'}: {node} never had a certificate")
+            raise FleetError(f"{self._folder / 'issued'}: no certificate was ever issued for {node}")
         revoked = self._revoked()
         numbers = [each.serial_number for each in issued if each.serial_number not in revoked]
         if numbers:
@@ -114,7 +114,7 @@ class Authority:
     def issue(
         self, node: str, hosts: tuple[str, ...], key: ec.EllipticCurvePublicKey, ends: datetime
     ) -> x509.Certificate:
-        """A certificate for a broker and a client: a node is both. It does not outlive the authority."""
+        """A certificate for broker and client, as a node is both. It does not outlive the authority's."""
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         return (
             self._builder(key, ends)
@@ -136,7 +136,7 @@ class Authority:
         )
 
     def _builder(self, key: ec.EllipticCurvePublicKey, ends: datetime) -> x509.CertificateBuilder:
-        own = getattr(self, "_certificate", None)  # not there yet while its own is made
+        own = getattr(self, "_certificate", None)  # None while the authority's own is created
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
             x509.CertificateBuilder()
@@ -150,7 +150,7 @@ class Authority:
         )
 
     def _outdated(self, file: Path, key: ec.EllipticCurvePrivateKey, hosts: tuple[str, ...]) -> str:
-        """Why a node's certificate needs replacing; empty if not. A revoked one stays."""
+        """Why a node's certificate must be replaced; empty if not. A revoked one is kept."""
         if not file.exists():
             return "completed"
         certificate = _load_certificate(file)
@@ -168,7 +168,7 @@ class Authority:
         try:
             return x509.load_pem_x509_crl(self.crl)
         except ValueError:
-            raise FleetError(f"{self._crl_file}: is no list of revoked certificates") from None
+            raise FleetError(f"{self._crl_file}: not a valid list of revoked certificates") from None
 
     def _revoked(self) -> set[int]:
         return {entry.serial_number for entry in self._load_crl()}
@@ -223,9 +223,7 @@ def _new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def _pem(
-    thing: ec.EllipticCurvePrivateKey | x509.Certificate | x509.CertificateRevocationList,
-) -> bytes:
+def _pem(thing: ec.EllipticCurvePrivateKey | x509.Certificate | x509.CertificateRevocationList) -> bytes:
     if isinstance(thing, ec.EllipticCurvePrivateKey):
         return thing.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -235,13 +233,15 @@ def _pem(
 
 def _load_key(file: Path) -> ec.EllipticCurvePrivateKey:
     if file.stat().st_mode & 0o077:
-        raise FleetError(f"{file}: others may read this key: it is compromised, or chmod 600")
+        raise FleetError(
+            f"{file}: readable by other users; replace the key, or chmod 600 if nobody had access"
+        )
     try:
         key = serialization.load_pem_private_key(file.read_bytes(), None)
     except (ValueError, TypeError):
-        raise FleetError(f"{file}: is no private key without a password") from None
+        raise FleetError(f"{file}: not a valid private key without a password") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise FleetError(f"{file}: is no ECDSA key")
+        raise FleetError(f"{file}: not an ECDSA key")
     return key
 
 
@@ -249,4 +249,4 @@ def _load_certificate(file: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(file.read_bytes())
     except ValueError:
-        raise FleetError(f"{file}: is no certificate") from None
+        raise FleetError(f"{file}: not a valid certificate") from None

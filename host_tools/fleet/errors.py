@@ -1,5 +1,5 @@
-"""What all of the fleet's tools say when something given to them is wrong."""
+"""The error of all fleet tools."""
 
 
 class FleetError(Exception):
-    """Files, keys or arguments cannot be used; one line a mistake, each with file, key and value."""
+    """Invalid files, keys or arguments; one line for each error, with file, key and value."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside, then renamed; left alone if nothing changes."""
+"""Atomic writing of files: to a temporary file, then renamed; unchanged files are not written."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ SECRET, PLAIN = 0o600, 0o644
 
 
 def write(path: Path, content: bytes | str, mode: int = PLAIN) -> bool:
-    """Put `content` at `path`; True if that changed anything. After OSError all is as before."""
+    """Write `content` to `path`; returns whether anything changed. After an OSError nothing has changed."""
     data = content.encode() if isinstance(content, str) else content
     if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
         if path.stat().st_mode & 0o777 != mode:
@@ -34,7 +34,7 @@ def write(path: Path, content: bytes | str, mode: int = PLAIN) -> bool:
 
 
 def folder(path: Path) -> None:
-    """A folder for its owner alone, with its parents."""
+    """Create a folder and its parents, accessible only to the owner."""
     if not path.is_dir():
         folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)

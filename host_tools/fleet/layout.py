@@ -1,4 +1,4 @@
-"""Where things lie on a node. `/data` survives updates; the rest of its root is read-only."""
+"""The paths on a node. `/data` survives updates; the rest of the root is read-only."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,28 +6,28 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths on a node; `root` is another folder when one is tried on this machine."""
+    """Paths on a node; `root` is another folder if the node runs on this machine."""
 
     root: Path = Path("/")
 
     @property
     def config(self) -> Path:
-        """What provisioning makes, but for keys."""
+        """The files made by `provision`, except keys."""
         return self.root / "data/edge/config"
 
     @property
     def keys(self) -> Path:
-        """Identity of the node, for its service."""
+        """The identity of the node, for its service."""
         return self.root / "data/edge/keys"
 
     @property
     def broker_keys(self) -> Path:
-        """The same once more, for Mosquitto: another user, who may read nothing of the service's."""
+        """A copy for Mosquitto, whose user may not read the files of the service."""
         return self.root / "data/mosquitto/keys"
 
     @property
     def state(self) -> Path:
-        """`node.state_dir`."""
+        """The folder of the state: `node.state_dir`."""
         return self.root / "data/edge/state"
 
     def tls(self) -> dict[str, str]:

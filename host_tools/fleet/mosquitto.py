@@ -1,8 +1,9 @@
-"""Configuration of a node's Mosquitto: what comes in from outside, and what the node itself may do.
+"""Configuration of a node's Mosquitto broker: an outer listener for peers and an inner one for the node.
 
-Outside (8883) a peer is whom its certificate names, and may write two topics, those under its own name, if
-it is a sender of this node. It reads nothing. Inside (loopback) the node reads exactly these topics, and
-nobody writes. ACL lists hold exact topics: a pattern would let in every node of the cluster.
+On the outer listener (8883) a peer is identified by its certificate. If it is a sender of this node, it may
+write the two topics with its own name; it may read nothing. On the inner listener (loopback) the node may
+read exactly these topics, and nobody may write. The ACLs contain exact topics: a pattern would admit every
+node of the cluster.
 """
 
 from edge.net.links import LinkLimits, frame_topic, presence_topic
@@ -11,15 +12,15 @@ from .layout import Layout
 from .read import NodePlan
 
 _PACKET_BYTES = LinkLimits().max_frame_bytes + 4096
-_MEMORY_BYTES = 16 << 20  # of heap, twice what it takes: it turns clients away before the kernel ends it
-_PEERS = 64  # connections from outside, those that have not yet shown a certificate included
-_INSIDE = 8  # the node, and somebody who looks
+_MEMORY_BYTES = 16 << 20  # heap limit, twice its need: it rejects clients before the kernel kills it
+_PEERS = 64  # connections from outside, including those that have not yet shown a certificate
+_INSIDE = 8  # the node, and some connections for debugging
 
 
 def configuration(node: NodePlan, layout: Layout, port: int) -> str:
-    """mosquitto.conf; `port` is the one outside."""
+    """The content of mosquitto.conf; `port`: that of the outer listener."""
     return f"""\
-# Made by `python -m host_tools provision {node.name}`: changes belong into deploy/.
+# Made by `python -m host_tools provision {node.name}`: make changes in deploy/.
 per_listener_settings true
 user mosquitto
 persistence false
@@ -53,22 +54,22 @@ keyfile {layout.broker_keys / "node.key"}
 crlfile {layout.config / "crl.pem"}
 require_certificate true
 use_identity_as_username true
-# Or a peer could throw another one out by connecting under its name.
+# Otherwise a peer could disconnect another one by using its client id.
 use_username_as_clientid true
 """
 
 
 def outside_acl(node: NodePlan) -> str:
-    """Who may write what; whoever is not listed may nothing."""
-    rules = [f"# Who sends to {node.name}: the nodes that name it as neighbour."]
+    """The ACL of the outer listener; peers that are not listed have no access."""
+    rules = [f"# The senders of {node.name}: the nodes that list it as a neighbour."]
     for peer in node.senders:
         rules += ["", f"user {peer}", *(f"topic write {topic}" for topic in _topics(node.name, peer))]
     return "\n".join(rules) + "\n"
 
 
 def inside_acl(node: NodePlan) -> str:
-    """What the node reads. It is anonymous there: rules without a user are for it alone."""
-    rules = [f"# What {node.name} reads of its own inbox; nothing is written from inside."]
+    """The ACL of the inner listener. The node is anonymous there; rules without a user apply to it."""
+    rules = [f"# The topics that {node.name} reads from its own inbox; writing is not allowed here."]
     for peer in node.senders:
         rules += [f"topic read {topic}" for topic in _topics(node.name, peer)]
     return "\n".join(rules) + "\n"

@@ -1,4 +1,4 @@
-"""The operator's public ssh keys, as a node's sshd wants them."""
+"""The authorized_keys file of a node, from the operator's public ssh keys."""
 
 import re
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ _KEY = re.compile(rf"{_KINDS} [A-Za-z0-9+/]+={{0,3}}( [^\r\n]*)?")
 
 
 def authorized_keys(files: Sequence[Path], given_by: str, api_port: int) -> str:
-    """All keys of all files. A login may run commands and look at the node's HTTP server, not tunnel further.
+    """All keys of all files. A login may run commands and forward a port to the node's HTTP server only.
 
-    Raises FleetError; `given_by` says where the files were named.
+    Raises FleetError; `given_by`: the setting or option that names the files.
     """
     options = "restrict,pty"
     if api_port:
@@ -30,17 +30,17 @@ def _keys(file: Path, given_by: str) -> list[str]:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise wrong("there is no such file; ssh-keygen -t ed25519 makes a key") from None
+        raise wrong("file not found; create a key with ssh-keygen -t ed25519") from None
     except OSError as error:
         raise wrong(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise wrong("no public key") from None
+        raise wrong("not a public key") from None
     if "PRIVATE KEY" in text:
-        raise wrong(f"a private key; the public one is expected, usually {file.name}.pub")
+        raise wrong(f"this is a private key; use the public one, usually {file.name}.pub")
     keys = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     for key in keys:
         if not _KEY.fullmatch(key):
-            raise wrong(f"no public ssh key: {key[:40]!r}")
+            raise wrong(f"not a public ssh key: {key[:40]!r}")
     if not keys:
-        raise wrong("holds no key")
+        raise wrong("contains no key")
     return keys

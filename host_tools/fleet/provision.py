@@ -1,7 +1,7 @@
-"""`python -m host_tools provision`: from `deploy/` and the cluster's keys to the files of each node.
+"""`python -m host_tools provision`: makes the files of each node from `deploy/` and the cluster's keys.
 
-Nothing is made before all of `deploy/` is right; a second run changes nothing. Exit codes: 0 well, 1 a node
-that was named is revoked, 2 wrong usage or data.
+Nothing is written before all of `deploy/` is valid; a second run changes nothing. Exit codes: 0 success, 1
+the given node is revoked, 2 wrong usage or data.
 """
 
 import argparse
@@ -34,7 +34,7 @@ OK, REVOKED, WRONG = 0, 1, 2
 
 @dataclass(frozen=True)
 class Provisioned:
-    """What came of one node; `changed` counts its files."""
+    """The result for one node; `changed`: the number of changed files."""
 
     node: NodePlan
     identity: "Identity"
@@ -42,12 +42,12 @@ class Provisioned:
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command line of `provision`."""
+    """Add the command line of `provision`."""
     parser = commands.add_parser(
         "provision",
-        help="check deploy/; make keys, certificates and configuration of the nodes",
-        epilog="Afterwards deploy the nodes; all of them when something was revoked. "
-        "Exit codes: 0 well, 1 the node is revoked, 2 wrong usage or data.",
+        help="check deploy/ and make keys, certificates and configurations of the nodes",
+        epilog="Afterwards deploy the nodes; after --revoke deploy all of them. "
+        "Exit codes: 0 success, 1 the node is revoked, 2 wrong usage or data.",
     )
     add = parser.add_argument
     add("node", metavar="NODE", help="name of a node, or all")
@@ -55,48 +55,48 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--keys",
         type=Path,
         metavar="DIR",
-        help="the cluster's keys (default: $EDGE_KEYS, or ~/.config/microgrid-edge/CLUSTER)",
+        help="folder of the cluster's keys (default: $EDGE_KEYS, or ~/.config/microgrid-edge/CLUSTER)",
     )
     add(
         "--deploy",
         type=Path,
         default=Path("deploy"),
         metavar="DIR",
-        help="fleet.toml and nodes/ (default deploy)",
+        help="folder with fleet.toml and nodes/ (default deploy)",
     )
     add(
         "--out",
         type=Path,
         default=Path("build/fleet"),
         metavar="DIR",
-        help="one folder a node is made here (default build/fleet)",
+        help="output folder, with one folder per node (default build/fleet)",
     )
-    add("--rotate", action="store_true", help="new key and certificate; the old ones stay valid")
+    add("--rotate", action="store_true", help="make a new key and certificate; the old ones stay valid")
     add(
         "--revoke",
         action="store_true",
-        help="all certificates of NODE become invalid; with --rotate it gets a new one",
+        help="revoke all certificates of NODE; with --rotate it gets a new one",
     )
-    add("--check", action="store_true", help="only check the files, make nothing")
+    add("--check", action="store_true", help="only check deploy/, write nothing")
     add(
         "--ssh-key",
         type=Path,
         action="append",
         metavar="FILE",
-        help="public key of the operator, instead of operator.public_keys",
+        help="public key of the operator, instead of operator.public_keys (may be repeated)",
     )
     add(
         "--root",
         type=Path,
         default=Path("/"),
         metavar="DIR",
-        help="prefix of the paths on the node, to try one on this machine",
+        help="prefix of all paths on the node, to run one on this machine",
     )
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run it; returns the exit code."""
+    """Run the command; returns the exit code."""
     try:
         layout = Layout(options.root.absolute())
         fleet = read_fleet(options.deploy, layout)
@@ -114,7 +114,9 @@ def run(options: argparse.Namespace) -> int:
         return WRONG
     print(_table(done))
     if revoked:
-        print(f"{revoked} certificates of {options.node} are revoked from the next deploy of each node on")
+        print(
+            f"{revoked} certificates of {options.node} revoked; each node rejects them after its next deploy"
+        )
     unwanted = options.node != ALL and not options.revoke and any(each.identity.revoked for each in done)
     return REVOKED if unwanted else OK
 
@@ -122,20 +124,20 @@ def run(options: argparse.Namespace) -> int:
 def _chosen(fleet: Fleet, options: argparse.Namespace) -> list[NodePlan]:
     if options.node == ALL:
         if options.revoke:
-            raise FleetError("--revoke: one node at a time; to begin anew, take another folder of keys")
+            raise FleetError("--revoke needs a single node; to start over, use a new folder of keys")
         return list(fleet.nodes.values())
     if options.node not in fleet.nodes:
         if options.revoke and not options.rotate:
-            return []  # it has left the fleet; the authority remembers what it was given
-        raise FleetError(f"{options.node}: no such node; there are {', '.join(fleet.nodes)}")
+            return []  # it has left the fleet; the authority still has its certificates
+        raise FleetError(f"unknown node {options.node}; the nodes are {', '.join(fleet.nodes)}")
     return [fleet.nodes[options.node]]
 
 
 def _provision(
     fleet: Fleet, nodes: Sequence[NodePlan], layout: Layout, options: argparse.Namespace
 ) -> tuple[list[Provisioned], int]:
-    """What came of each node, and how many certificates were revoked."""
-    from .authority import Authority  # `cryptography` takes a while; other commands do without
+    """Make the files; returns the result for each node and the number of revoked certificates."""
+    from .authority import Authority  # slow import, not needed by other commands
 
     files = options.ssh_key or fleet.operator.public_keys
     given_by = "--ssh-key" if options.ssh_key else f"{options.deploy / 'fleet.toml'}: operator.public_keys"
@@ -146,7 +148,7 @@ def _provision(
         authority = Authority(keys, fleet.cluster, datetime.now(UTC).replace(microsecond=0))
         revoked = 0
         if options.revoke:
-            revoked = authority.revoke(options.node)  # of nodes that have left the fleet too, hence before
+            revoked = authority.revoke(options.node)  # first, as the node may have left the fleet
             shutil.rmtree(options.out / options.node, ignore_errors=True)
         done = []
         for node in nodes:
@@ -179,14 +181,14 @@ def _keys_folder(fleet: Fleet, given: Path | None) -> Path:
 
 @contextmanager
 def _alone(keys: Path) -> Iterator[None]:
-    """One run at a time in a folder of keys."""
+    """Lock the folder of keys, so that only one run uses it at a time."""
     with (keys / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _write(place: Path, config: dict[str, str], authority: "Authority", identity: "Identity") -> int:
-    """The files of a node; how many of them changed."""
+    """Write the files of a node; returns how many have changed."""
     changed = sum(write(place / "config" / name, text) for name, text in config.items())
     changed += write(place / "config" / "crl.pem", authority.crl)
     changed += write(place / "keys" / "ca.crt", authority.certificate)
@@ -195,17 +197,17 @@ def _write(place: Path, config: dict[str, str], authority: "Authority", identity
 
 
 def _spread_crl(out: Path, authority: "Authority") -> None:
-    """Whoever is revoked is so everywhere: also in what was made for the nodes that were not named."""
+    """Write the current revocation list to the folders of all nodes, not only of the given ones."""
     for certificate in out.glob("*/keys/ca.crt"):
         if certificate.read_bytes() == authority.certificate:
             write(certificate.parents[1] / "config" / "crl.pem", authority.crl)
 
 
 def _table(done: Sequence[Provisioned]) -> str:
-    lines = [f"{'node':14} {'certificate':12} {'until':12} {'changed':>7}  who sends to it"]
+    lines = [f"{'node':14} {'certificate':12} {'until':12} {'changed':>7}  senders"]
     for each in done:
         state = "revoked" if each.identity.revoked else each.identity.made or "kept"
-        senders = ", ".join(each.node.senders) or "nobody"
+        senders = ", ".join(each.node.senders) or "none"
         lines.append(
             f"{each.node.name:14} {state:12} {each.identity.ends:%Y-%m-%d}   {each.changed:7}  {senders}"
         )

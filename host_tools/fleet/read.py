@@ -1,8 +1,8 @@
-"""Reading and checking `deploy/`: fleet.toml, and one file a node in nodes/.
+"""Reads and checks `deploy/`: fleet.toml, and one file per node in nodes/.
 
-fleet.toml has tables of its own (`[cluster]`, `[operator]`, `[hosts]`); any other is a section of a node's
-configuration and holds for all nodes. A node's own keys win; its own `[[...]]` tables replace those shared.
-Paths are those of the layout, whatever `state_dir` the file has for a run by hand.
+fleet.toml has its own tables (`[cluster]`, `[operator]`, `[hosts]`). Any other table is a section of the node
+configuration and applies to all nodes. A node's own keys take precedence, and its `[[...]]` tables replace
+the shared ones. Paths come from the layout; `state_dir` in a node's file is only used when it is run by hand.
 """
 
 import tomllib
@@ -22,7 +22,7 @@ from .shared import OWN_TABLES, Operator, Shared, check_shared
 
 @dataclass(frozen=True)
 class NodePlan:
-    """One node: `raw` is its whole configuration, `senders` are the nodes that name it as neighbour."""
+    """One node. `raw`: its complete configuration; `senders`: the nodes that list it as a neighbour."""
 
     name: str
     file: Path
@@ -44,7 +44,7 @@ class Fleet:
 
 
 def read_fleet(folder: Path, layout: Layout | None = None) -> Fleet:
-    """Read `folder`/fleet.toml and `folder`/nodes/*.toml. Raises FleetError with every mistake."""
+    """Read `folder`/fleet.toml and `folder`/nodes/*.toml. Raises FleetError with all errors."""
     mistakes: list[str] = []
     shared_file = folder / "fleet.toml"
     shared_raw = _parsed(shared_file, mistakes)
@@ -55,9 +55,9 @@ def read_fleet(folder: Path, layout: Layout | None = None) -> Fleet:
     _check_defaults(defaults, shared_file, mistakes)
     files = sorted((folder / "nodes").glob("*.toml"))
     if not files:
-        mistakes.append(f"{folder / 'nodes'}: no node: one NAME.toml each is expected")
+        mistakes.append(f"{folder / 'nodes'}: no nodes; each node needs a file NAME.toml")
     for name in shared.hosts.keys() - {file.stem for file in files}:
-        mistakes.append(f"{shared_file}: hosts.{name} = {shared.hosts[name]!r}: no such node")
+        mistakes.append(f"{shared_file}: hosts.{name} = {shared.hosts[name]!r}: unknown node")
     if mistakes:
         raise FleetError("\n".join(mistakes))
     plans = [_node(file, defaults, shared, layout or Layout(), mistakes) for file in files]
@@ -76,16 +76,16 @@ def _parsed(file: Path, mistakes: list[str]) -> dict[str, Any]:
     except OSError as error:
         mistakes.append(f"{file}: cannot be read: {error.strerror}")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        mistakes.append(f"{file}: is no TOML: {error}")
+        mistakes.append(f"{file}: is not valid TOML: {error}")
     return {}
 
 
 def _check_defaults(defaults: dict[str, Any], file: Path, mistakes: list[str]) -> None:
-    """What is shared must be right by itself, or every node would be blamed for it."""
+    """Check the shared sections by themselves, so that their errors are not reported for every node."""
     given = defaults.get("node", {})
     if isinstance(given, dict):
         for key in {"name", "state_dir"} & given.keys():
-            mistakes.append(f"{file}: node.{key} = {given[key]!r}: every node has its own")
+            mistakes.append(f"{file}: node.{key} = {given[key]!r}: must be set for each node separately")
         given = {**given, "name": "any", "state_dir": "any"}
     _refuse_tls(defaults, file, mistakes)
     _built({**defaults, "node": given}, file, mistakes)
@@ -93,7 +93,7 @@ def _check_defaults(defaults: dict[str, Any], file: Path, mistakes: list[str]) -
 
 def _refuse_tls(raw: dict[str, Any], file: Path, mistakes: list[str]) -> None:
     if "tls" in raw:
-        mistakes.append(f"{file}: tls = '...': provisioning writes this table")
+        mistakes.append(f"{file}: tls = '...': this table is written by `provision`")
 
 
 def _node(
@@ -138,16 +138,16 @@ def _built(raw: dict[str, Any], file: Path, mistakes: list[str]) -> NodeConfig |
 
 
 def _check_place(config: NodeConfig, file: Path, mistakes: list[str]) -> None:
-    """What the image and the broker's configuration take for granted."""
+    """Check the assumptions of the image and of the broker's configuration."""
 
     def complain(key: str, value: object, reason: str) -> None:
         mistakes.append(f"{file}: {key} = {str(value)!r}: {reason}")
 
     if config.name != file.stem:
-        complain("node.name", config.name, f"the file is that of {file.stem}")
+        complain("node.name", config.name, f"must be {file.stem}, as in the file name")
     for key, host in (("mqtt.host", config.inbox.host), ("api.host", config.api.host)):
         if not _is_loopback(host):
-            complain(key, host, "only loopback is plain, such as 127.0.0.1")
+            complain(key, host, "must be a loopback address such as 127.0.0.1, as it is not encrypted")
 
 
 def _is_loopback(host: str) -> bool:
@@ -160,15 +160,15 @@ def _is_loopback(host: str) -> bool:
 def _check_neighbours(
     plan: NodePlan, nodes: dict[str, NodePlan], names: set[str], mistakes: list[str]
 ) -> None:
-    """Each must be a node of the fleet, reached by a name that its certificate will bear."""
+    """Each neighbour must be a node of the fleet, and its host must be in the node's certificate."""
     for i, neighbour in enumerate(plan.config.neighbours):
         where = f"{plan.file}: neighbour[{i}]"
         host = neighbour.broker.host
         if neighbour.name not in names:
-            mistakes.append(f"{where}.name = {neighbour.name!r}: no such node; there are {sorted(names)}")
+            mistakes.append(f"{where}.name = {neighbour.name!r}: unknown node; the nodes are {sorted(names)}")
         elif neighbour.name in nodes and host not in nodes[neighbour.name].hosts:
             known = ", ".join(nodes[neighbour.name].hosts)
-            mistakes.append(f"{where}.host = {host!r}: the certificate of {neighbour.name} names {known}")
+            mistakes.append(f"{where}.host = {host!r}: the certificate of {neighbour.name} is for {known}")
 
 
 def _senders(name: str, nodes: dict[str, NodePlan]) -> tuple[str, ...]:

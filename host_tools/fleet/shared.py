@@ -1,4 +1,4 @@
-"""What fleet.toml says of the cluster itself: its name, its operator, under which names nodes are reached."""
+"""The cluster's own tables in fleet.toml: its name, its operator, and the host names of nodes."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _PORTS = (1, 65535)
 _DAYS = (365, 10_950)
-_KEYS: dict[str, dict[str, Any]] = {  # with their defaults; None: required
+_KEYS: dict[str, dict[str, Any]] = {  # with defaults; None: required
     "cluster": {"name": None, "hosts": ["{name}.local"], "port": 8883, "validity_days": 3650},
     "operator": {"user": "operator", "public_keys": None},
 }
@@ -24,7 +24,7 @@ Complain = Callable[[str, object, str], None]
 
 @dataclass(frozen=True)
 class Operator:
-    """Who may log in to the nodes by ssh, and the files with this person's public keys."""
+    """The user who may log in to the nodes by ssh, and the files with the public keys."""
 
     user: str
     public_keys: tuple[Path, ...]
@@ -32,7 +32,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Shared:
-    """`host_patterns` hold {name}; `hosts` are exceptions by node."""
+    """The shared settings. `host_patterns` contain {name}; `hosts` are exceptions by node."""
 
     cluster: str
     port: int
@@ -42,12 +42,12 @@ class Shared:
     hosts: dict[str, tuple[str, ...]]
 
     def hosts_of(self, node: str) -> tuple[str, ...]:
-        """Names and addresses under which a node is reached: its certificate bears them."""
+        """The names and addresses of a node, which are also in its certificate."""
         return self.hosts.get(node) or tuple(each.replace("{name}", node) for each in self.host_patterns)
 
 
 def check_shared(raw: dict[str, Any], file: Path, mistakes: list[str]) -> Shared:
-    """The fleet's own tables; what is wrong is added to `mistakes`, and the result is then of no use."""
+    """Check the fleet's own tables. Errors are added to `mistakes`; the result is then not usable."""
 
     def complain(key: str, value: object, reason: str) -> None:
         mistakes.append(f"{file}: {key} = {value!r}: {reason}")
@@ -61,7 +61,9 @@ def check_shared(raw: dict[str, Any], file: Path, mistakes: list[str]) -> Shared
     patterns = _texts("cluster.hosts", cluster["hosts"], complain)
     for pattern in patterns:
         if "{name}" not in pattern or not _is_host(pattern.replace("{name}", "node")):
-            complain("cluster.hosts", pattern, "a host name with {name} in it expected, such as {name}.local")
+            complain(
+                "cluster.hosts", pattern, "must be a host name that contains {name}, such as {name}.local"
+            )
     keys = _texts("operator.public_keys", operator["public_keys"], complain)
     files = tuple(file.parent / Path(key).expanduser() for key in keys)
     hosts = _hosts(raw.get("hosts", {}), complain)
@@ -78,10 +80,10 @@ def check_shared(raw: dict[str, Any], file: Path, mistakes: list[str]) -> Shared
 def _table(raw: dict[str, Any], section: str, complain: Complain) -> dict[str, Any]:
     known, given = _KEYS[section], raw.get(section, {})
     if not isinstance(given, dict):
-        complain(section, given, f"a table [{section}] is expected")
+        complain(section, given, f"must be a table [{section}]")
         given = {}
     for key in given.keys() - known.keys():
-        complain(f"{section}.{key}", given[key], f"no such key; there are {', '.join(known)}")
+        complain(f"{section}.{key}", given[key], f"unknown key; the keys are {', '.join(known)}")
     for key in known:
         if known[key] is None and key not in given:
             complain(f"{section}.{key}", None, "is required")
@@ -90,27 +92,27 @@ def _table(raw: dict[str, Any], section: str, complain: Complain) -> dict[str, A
 
 def _number(where: str, value: object, limits: tuple[int, int], complain: Complain) -> None:
     if type(value) is not int or not limits[0] <= value <= limits[1]:
-        complain(where, value, f"must lie in {limits[0]:,} .. {limits[1]:,}")
+        complain(where, value, f"must be between {limits[0]:,} and {limits[1]:,}")
 
 
 def _texts(where: str, value: object, complain: Complain) -> tuple[str, ...]:
-    if value is None:  # missing, and said so
+    if value is None:  # missing, already reported
         return ()
     if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
-        complain(where, value, "a list of texts is expected")
+        complain(where, value, "must be a list of strings")
         return ()
     return tuple(value)
 
 
 def _hosts(given: object, complain: Complain) -> dict[str, tuple[str, ...]]:
     if not isinstance(given, dict):
-        complain("hosts", given, "a table [hosts] is expected")
+        complain("hosts", given, "must be a table [hosts]")
         return {}
     hosts = {name: _texts(f"hosts.{name}", value, complain) for name, value in given.items()}
     for name, texts in hosts.items():
         for host in texts:
             if not _is_host(host):
-                complain(f"hosts.{name}", host, "a host name or an address expected")
+                complain(f"hosts.{name}", host, "must be a host name or an address")
     return hosts
 
 

@@ -1,1 +1,1 @@
-"""SD-card images for nodes, from Debian packages and wheels; no foreign code runs, nothing is mounted."""
+"""SD-card images of nodes, built from Debian packages and wheels without running their code or mounting."""

@@ -1,4 +1,4 @@
-"""One image, step by step: packages, root, release, kernel, boot partition, data partition, card."""
+"""Builds an image in steps: packages, root, release, kernel, boot partition, data partition, card."""
 
 import hashlib
 import json
@@ -20,13 +20,13 @@ MOST_MIB, MOST_PACKED_MIB = 512, 120
 
 @dataclass
 class Steps:
-    """Says what is going on and how long it took."""
+    """Prints the steps of a build and how long they took."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """One step of the build."""
+        """Print and time one step."""
         print(f"{name:<32}", end="", flush=True)
         began_s = time.monotonic()
         yield
@@ -35,19 +35,19 @@ class Steps:
 
 
 @dataclass
-class Job:
-    """What to build, from what, and where."""
+class ImageJob:
+    """An image to build: its sources and where to put it."""
 
     name: str
     suite: str
     provisioned: Path  # config/ and keys/ of the node
     cache: Path
     out: Path
-    layout: disk.Layout = field(default_factory=disk.Layout)
+    layout: disk.CardLayout = field(default_factory=disk.CardLayout)
     steps: Steps = field(default_factory=Steps)
 
 
-def build(job: Job) -> dict[str, Any]:
+def build(job: ImageJob) -> dict[str, Any]:
     """Build sd.img, sd.img.gz and image.json in `job.out`; returns the report. Raises SetupError."""
     work, step = job.out / "work", job.steps.step
     shutil.rmtree(work, ignore_errors=True)
@@ -81,14 +81,14 @@ def build(job: Job) -> dict[str, Any]:
         return _report(job, release_id, [*installed, *parts.values()])
 
 
-def _download(job: Job) -> tuple[list[packages.Package], dict[str, packages.Package]]:
+def _download(job: ImageJob) -> tuple[list[packages.Package], dict[str, packages.Package]]:
     apt = packages.Apt(job.cache, job.suite)
     apt.update()
     installed = apt.fetch_with_needs(packages.ROOT)
     return installed, apt.fetch(packages.KERNEL, packages.FIRMWARE, packages.BUSYBOX)
 
 
-def _configure(job: Job, root: Path) -> None:
+def _configure(job: ImageJob, root: Path) -> None:
     configure.lay_over(ROOTFS, root)
     configure.accounts(root)
     certificate = job.provisioned / "keys/node.crt"
@@ -106,7 +106,7 @@ def _boot(image: kernel.Kernel, parts: dict[str, packages.Package], work: Path) 
     kernel.boot_files(image, work / packages.FIRMWARE, initrd, BOOT, work / "boot")
 
 
-def _file_systems(layout: disk.Layout, work: Path) -> list[tuple[disk.Partition, Path]]:
+def _file_systems(layout: disk.CardLayout, work: Path) -> list[tuple[disk.Partition, Path]]:
     disk.make_fat(work / "boot", layout.boot, work / "boot.fat")
     disk.make_ext4(work / "root", layout.root, work / "root.ext4", journal=False)
     disk.make_ext4(work / "data", layout.data, work / "data.ext4", journal=True)
@@ -117,7 +117,7 @@ def _file_systems(layout: disk.Layout, work: Path) -> list[tuple[disk.Partition,
     ]
 
 
-def _report(job: Job, release_id: str, used: list[packages.Package]) -> dict[str, Any]:
+def _report(job: ImageJob, release_id: str, used: list[packages.Package]) -> dict[str, Any]:
     files = {}
     for name in ("sd.img", "sd.img.gz"):
         path = job.out / name
@@ -139,7 +139,7 @@ def _check_sizes(files: dict[str, Any]) -> None:
     for name, most_mib in (("sd.img", MOST_MIB), ("sd.img.gz", MOST_PACKED_MIB)):
         if files[name]["bytes"] > most_mib * disk.MIB:
             raise SetupError(
-                f"{name}: {files[name]['bytes'] / disk.MIB:.0f} MiB, at most {most_mib} are allowed"
+                f"{name}: {files[name]['bytes'] / disk.MIB:.0f} MiB, at most {most_mib} MiB are allowed"
             )
 
 

@@ -1,6 +1,6 @@
-"""`python -m host_tools image NAME`: an SD card for one node.
+"""`python -m host_tools image NAME`: build the SD-card image of one node.
 
-Exit codes: 0 built, 1 it could not be built, 2 wrong usage, 130 interrupted.
+Exit codes: 0 built, 1 the build failed, 2 wrong usage, 130 interrupted.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..setup.debs import SetupError
-from .build import Job, build, save
+from .build import ImageJob, build, save
 from .disk import MIB
 from .tools import need_tools
 
@@ -24,37 +24,41 @@ _PROVISIONED = (
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command line of `image`."""
+    """Add the command line of `image`."""
     parser = commands.add_parser("image", help="build the SD-card image of a node (Raspberry Pi 3)")
-    parser.add_argument("name", help="of the node; it must have been provisioned")
+    parser.add_argument("name", help="name of the node; run `provision` for it first")
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("build/image"),
-        help="folder; the image is in NAME/sd.img (default build/image)",
+        help="output folder; the image is NAME/sd.img in it (default build/image)",
     )
     parser.add_argument(
-        "--suite", default="bookworm", choices=["bookworm"], help="of Debian (default bookworm)"
+        "--suite", default="bookworm", choices=["bookworm"], help="Debian release (default bookworm)"
     )
     parser.add_argument(
-        "--fleet", type=Path, default=Path("build/fleet"), help="what provisioning made (default build/fleet)"
+        "--fleet",
+        type=Path,
+        default=Path("build/fleet"),
+        help="output folder of `provision` (default build/fleet)",
     )
     parser.add_argument(
-        "--deploy", type=Path, default=Path("deploy"), help="folder with nodes/ (default deploy)"
+        "--deploy",
+        type=Path,
+        default=Path("deploy"),
+        help="folder with fleet.toml and nodes/ (default deploy)",
     )
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Build it; returns the exit code."""
+    """Build the image; returns the exit code."""
     known = sorted(file.stem for file in (options.deploy / "nodes").glob("*.toml"))
     if options.name not in known:
-        print(
-            f"{options.deploy / 'nodes'}: no node {options.name}; there are {', '.join(known) or 'none'}",
-            file=sys.stderr,
-        )
+        names = ", ".join(known) or "none"
+        print(f"{options.deploy / 'nodes'}: unknown node {options.name}; nodes: {names}", file=sys.stderr)
         return 2
-    job = Job(
+    job = ImageJob(
         options.name,
         options.suite,
         options.fleet / options.name,
@@ -63,8 +67,8 @@ def run(options: argparse.Namespace) -> int:
     )
     missing = [file for file in _PROVISIONED if not (job.provisioned / file).is_file()]
     if missing:
-        print(f"{job.provisioned}: {', '.join(missing)} missing", file=sys.stderr)
-        print(f"make them with: python -m host_tools provision {options.name}", file=sys.stderr)
+        print(f"{job.provisioned}: {', '.join(missing)} not found", file=sys.stderr)
+        print(f"create them with: python -m host_tools provision {options.name}", file=sys.stderr)
         return 2
     try:
         need_tools()
@@ -80,9 +84,9 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show(report: dict[str, Any], job: Job) -> None:
+def _show(report: dict[str, Any], job: ImageJob) -> None:
     for name, file in report["files"].items():
         sizes = f"{file['bytes'] / MIB:6.1f} MiB, {file['on_disk'] / MIB:6.1f} on disk"
         print(f"{name:<10} {sizes}  sha256 {file['sha256']}")
     seconds, packages = sum(job.steps.seconds.values()), len(report["packages"])
-    print(f"release {report['release']}, {packages} packages, {seconds:.0f} s; all in image.json")
+    print(f"release {report['release']}, {packages} packages, {seconds:.0f} s; details in image.json")

@@ -1,4 +1,4 @@
-"""What maintainer scripts and a first boot would do, done from outside: accounts, units, who the node is."""
+"""Configures the root from outside, in place of maintainer scripts: accounts, units, identity."""
 
 import os
 import re
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from ..setup.debs import SetupError, run
 
-PYTHON_VERSION = "3.11"  # the node's; what another version compiles it would not read
+PYTHON_VERSION = "3.11"  # of the node; it cannot read the byte code of another version
 _LIBRARIES = ("usr/lib/python3.11", "usr/lib/python3", "usr/lib/edge")
 
 
 def accounts(root: Path) -> None:
-    """Debian's own accounts, those of its services and ours; nobody has a password. Raises SetupError."""
+    """Create the accounts of Debian, its services and ours, without passwords. Raises SetupError."""
     masters, etc = root / "usr/share/base-passwd", root / "etc"
     shutil.copy(masters / "passwd.master", etc / "passwd")
     shutil.copy(masters / "group.master", etc / "group")
@@ -26,7 +26,7 @@ def accounts(root: Path) -> None:
 
 
 def no_passwords(etc: Path) -> None:
-    """No hash anywhere. `*` matches no password; `!` locks root for sshd too."""
+    """Write password files without hashes. `*` matches no password; `!` also locks root for sshd."""
     entries = [line.split(":") for line in (etc / "passwd").read_text().splitlines()]
     (etc / "passwd").write_text("".join(":".join([name, "x", *rest]) + "\n" for name, _, *rest in entries))
     groups = [line.split(":") for line in (etc / "group").read_text().splitlines()]
@@ -40,7 +40,7 @@ def no_passwords(etc: Path) -> None:
 
 
 def account(root: Path, name: str) -> tuple[int, int]:
-    """User and group number of an account in this root."""
+    """User and group id of an account in this root."""
     found = re.search(
         rf"^{re.escape(name)}:[^:]*:(\d+):(\d+):", (root / "etc/passwd").read_text(), re.MULTILINE
     )
@@ -50,11 +50,11 @@ def account(root: Path, name: str) -> tuple[int, int]:
 
 
 def lay_over(tree: Path, root: Path) -> None:
-    """Copy a tree of ours over the root; modes are made strict whatever the work tree has."""
+    """Copy one of our trees over the root, with fixed file modes."""
     for source in sorted(tree.rglob("*")):
         path = source.relative_to(tree)
         if any(part.startswith(".") or part == "__pycache__" for part in path.parts):
-            continue  # what tools leave in a work tree
+            continue  # leftovers of tools
         target = root / path
         if source.is_symlink():
             target.unlink(missing_ok=True)
@@ -75,18 +75,18 @@ def _mode(source: Path) -> int:
 
 
 def units(root: Path) -> None:
-    """Switch on what our preset names, and nothing else. Raises SetupError."""
+    """Enable the units in our preset and no others. Raises SetupError."""
     run(["systemctl", f"--root={root}", "preset-all"])
 
 
 def identity(root: Path, name: str, seed: bytes, description: str) -> None:
-    """Who this node is. `seed` is what the machine's number is made from: the same node keeps it."""
+    """Write the identity of the node. The machine id is derived from `seed`, so a node keeps it."""
     etc = root / "etc"
     (etc / "hostname").write_text(f"{name}\n")
     (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {name}\n::1 localhost\n")
     (etc / "machine-id").write_text(uuid.uuid5(uuid.NAMESPACE_OID, seed.hex()).hex + "\n")
     (root / "usr/lib/edge/image").write_text(f"{description}\n")
-    (root / "usr/lib/clock-epoch").touch()  # systemd lets no clock start before it
+    (root / "usr/lib/clock-epoch").touch()  # systemd sets no clock to an earlier time
     for folder in ("data", "boot/firmware", "var/lib/systemd/timesync", "var/lib/private"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     home = root / "home/operator"
@@ -95,12 +95,12 @@ def identity(root: Path, name: str, seed: bytes, description: str) -> None:
 
 
 def compile_library(root: Path) -> None:
-    """Python's library as byte code: the root is read-only, so a node could never keep what it compiles.
+    """Compile Python's library: the root is read-only, so a node could not store byte code.
 
     Raises SetupError if this machine has no Python of the node's version.
     """
     python = shutil.which(f"python{PYTHON_VERSION}")
     if not python or subprocess.run([python, "-c", ""], check=False).returncode:
-        raise SetupError(f"python{PYTHON_VERSION} is needed to compile for the node, which has that version")
+        raise SetupError(f"python{PYTHON_VERSION}, the version of the node, is needed to compile for it")
     command = [python, "-m", "compileall", "-q", "-j0", "--invalidation-mode", "unchecked-hash"]
     run([*command, "-s", str(root), "-p", "/", *(str(root / folder) for folder in _LIBRARIES)])

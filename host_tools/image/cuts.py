@@ -1,4 +1,4 @@
-"""Power cuts of a booted image: nobody has to repair anything, and little is lost."""
+"""Power cuts of a booted image: nothing has to be repaired, and little data is lost."""
 
 import time
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from .remains import Remains, remains
 from .trial import Trial
 
 MOST_LOST_S = 10.0
-STEP_AT_MOST = 2**8  # of an incarnation that is remembered (edge/node.py)
-_SEEN_S = 40.0  # of a minute: then it counts, however long the service took to begin (edge/twins/minute.py)
+STEP_AT_MOST = 2**8  # largest step between saved incarnations (edge/node.py)
+_SEEN_S = 40.0  # a minute observed for this long is recorded (edge/twins/minute.py)
 
 
 def survives_cuts(trial: Trial, machine: Emulator) -> str:
-    """After each file system, memory of the node and history are whole and follow on those before.
+    """Cut the power several times. After each cut the file system, the state and the history must be intact.
 
-    The history knows whole minutes: one that ended 10 s before the cut must be there, and all older ones.
+    A minute that ended 10 s before the cut must be in the history, and all older ones, too.
     """
     identity, trial.swing_w = _host_key(trial), SWING_W
     lost_s: list[float] = []
@@ -40,11 +40,11 @@ def survives_cuts(trial: Trial, machine: Emulator) -> str:
         last = found
         lost_s.append(round(cut_at_s - found.state_written_s, 1))
         print(
-            f"    cut {number}: {found.verdict}; state written {lost_s[-1]} s before, history whole, "
+            f"    cut {number}: {found.verdict}; state saved {lost_s[-1]} s before the cut, history intact, "
             f"{len(found.minutes)} minutes",
             flush=True,
         )
-        print(f"    again up: {boots(trial, machine)}", flush=True)
+        print(f"    restarted: {boots(trial, machine)}", flush=True)
         up_s = _guest_time(trial)
         _is_whole(trial, number, identity)
         contracts(trial, machine)
@@ -54,20 +54,20 @@ def survives_cuts(trial: Trial, machine: Emulator) -> str:
     _has_minutes(trial.cuts + 1, found, last, range(0))
     trial.report |= {"lost_s": lost_s, "minutes_owed": owed}
     if max(lost_s) > MOST_LOST_S:
-        raise GuestError(f"a cut lost {max(lost_s)} s, more than {MOST_LOST_S:g}")
+        raise GuestError(f"a power cut lost {max(lost_s)} s of data, more than {MOST_LOST_S:g} s")
     return (
-        f"{trial.cuts} times; nothing to repair, contracts there again, at most {max(lost_s)} s lost; "
-        f"all {owed} minutes that ended 10 s before are in the history, and all older ones"
+        f"{trial.cuts} power cuts; nothing to repair, contracts restored, at most {max(lost_s)} s lost; "
+        f"the history has all {owed} minutes that ended 10 s before a cut, and all older ones"
     )
 
 
 def _guest_time(trial: Trial) -> float:
-    """Seconds since 1970, by the clock of the node."""
+    """The time of the node's clock, in seconds since 1970."""
     return float(trial.guest.run("date +%s.%N"))
 
 
 def _is_remembered(number: int, found: Remains, last: Remains | None) -> None:
-    """The node knows its twins, and took its next incarnation from what it knew before, not from chance."""
+    """Check that the node kept its twins and derived its incarnation from the saved one."""
     twins, incarnation = found.memory["twins"], found.memory["incarnation"]
     if last and (
         twins.keys() != last.memory["twins"].keys()
@@ -80,16 +80,16 @@ def _is_remembered(number: int, found: Remains, last: Remains | None) -> None:
 
 
 def _has_minutes(number: int, found: Remains, last: Remains | None, new: range) -> None:
-    """No minute is gone that was there, and those owed from the time between start and cut are there."""
+    """Check that no minute was lost, and that those between start and cut are present."""
     owed = frozenset(new) | (last.minutes if last else frozenset())
     if missing := owed - found.minutes:
         raise GuestError(
-            f"after cut {number} the history lacks {len(missing)} minutes, {min(missing)} the first"
+            f"after cut {number} the history lacks {len(missing)} minutes, the first is {min(missing)}"
         )
 
 
 def _civil_minutes(trial: Trial) -> Callable[[float], int]:
-    """How the node counts minutes."""
+    """The node's numbering of minutes."""
     config = load(trial.folder / f"fleet/{trial.name}/config/node.toml")
     return civil_minutes(config.node.timezone)
 
@@ -98,9 +98,9 @@ def _is_whole(trial: Trial, number: int, identity: str) -> None:
     health = trial.guest.ask("/health")
     said = trial.guest.run("journalctl -u edge -b --no-pager -o cat")
     if "set aside" in said or health["state_failures"] or health["invariants_broken"]:
-        raise GuestError(f"after cut {number} the state was not whole: {said[-500:]}")
+        raise GuestError(f"after cut {number} the state was damaged: {said[-500:]}")
     if _host_key(trial) != identity:
-        raise GuestError(f"after cut {number} the host key is another one")
+        raise GuestError(f"after cut {number} the host key has changed")
 
 
 def _host_key(trial: Trial) -> str:

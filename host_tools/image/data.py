@@ -1,4 +1,4 @@
-"""The data partition as it leaves the workshop: the folders of a node, its configuration, its keys."""
+"""The initial data partition of a node: its folders, configuration and keys."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .configure import account
 
-# folder, owner, group, mode. sshd wants every folder above authorized_keys to be root's.
+# folder, owner, group, mode. sshd requires that root owns every folder above authorized_keys.
 _FOLDERS = (
     ("edge", "root", "root", 0o755),
     ("edge/releases", "root", "root", 0o755),
@@ -22,7 +22,7 @@ _PRIVATE = (".key",)
 
 
 def data_tree(provisioned: Path, root: Path, folder: Path) -> None:
-    """Fill `folder` with what goes to /data; `root` says which number each account has."""
+    """Fill `folder` with the content of /data; the ids of accounts are read from `root`."""
     folder.mkdir()
     folder.chmod(0o755)
     for name, owner, group, mode in _FOLDERS:

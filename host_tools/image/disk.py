@@ -1,4 +1,4 @@
-"""File systems and the card: made from folders, without mounting anything."""
+"""File systems and the card image, made from folders without mounting."""
 
 import struct
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 from ..setup.debs import run
 
 MIB = 1 << 20
-FAT, LINUX = 0x0C, 0x83  # types of partitions; the boot ROM of a Pi 3 looks for 0c
+FAT, LINUX = 0x0C, 0x83  # partition types; the boot ROM of a Pi 3 looks for 0x0c
 _SECTOR = 512
 _TABLE_AT = 440
 
@@ -24,31 +24,31 @@ class Partition:
 
     @property
     def end_mib(self) -> int:
-        """Where the next may start."""
+        """Where the next partition may start."""
         return self.start_mib + self.size_mib
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """The three partitions. All start at multiples of 4 MiB, as cards erase."""
+class CardLayout:
+    """The three partitions. All start at multiples of 4 MiB, the erase unit of cards."""
 
     boot_mib: int = 64
     root_mib: int = 304
-    total_mib: int = 512  # a power of two: emulated card readers want that
+    total_mib: int = 512  # emulated card readers require a power of two
 
     @property
     def boot(self) -> Partition:
-        """What the firmware reads."""
+        """The boot partition, read by the firmware."""
         return Partition("BOOT", FAT, 4, self.boot_mib)
 
     @property
     def root(self) -> Partition:
-        """Read-only."""
+        """The root partition, mounted read-only."""
         return Partition("rootfs", LINUX, self.boot.end_mib, self.root_mib)
 
     @property
     def data(self) -> Partition:
-        """The rest; grows on the card."""
+        """The data partition: the rest of the image; it grows on the card."""
         start = self.root.end_mib
         return Partition("data", LINUX, start, self.total_mib - start)
 
@@ -63,32 +63,14 @@ def make_fat(folder: Path, partition: Partition, file: Path) -> None:
 def make_ext4(folder: Path, partition: Partition, file: Path, journal: bool) -> None:
     """An ext4 file system with the files of a folder, with owners and modes. Raises SetupError.
 
-    With a journal the blocks are of 1 kB: a write of the state or of the history is seldom longer, and
-    what the file system writes itself is a quarter. Few inodes whatever the size, for it may grow to the
-    size of any card.
+    With a journal the blocks have 1 kB: the state and the history are written in small pieces, and the file
+    system's own writes shrink to a quarter. There are few inodes, as the partition may grow with the card.
     """
     _blank(file, partition)
     features = ["-b", "1024", "-J", "size=8"] if journal else ["-b", "4096", "-O", "^has_journal"]
-    run(
-        [
-            "mke2fs",
-            "-q",
-            "-t",
-            "ext4",
-            "-L",
-            partition.label,
-            "-i",
-            "8192",
-            "-m",
-            "0",
-            *features,
-            "-E",
-            "lazy_itable_init=0,lazy_journal_init=0",
-            "-d",
-            str(folder),
-            str(file),
-        ]
-    )
+    options = ["-q", "-t", "ext4", "-L", partition.label, "-i", "8192", "-m", "0", *features]
+    options += ["-E", "lazy_itable_init=0,lazy_journal_init=0"]
+    run(["mke2fs", *options, "-d", str(folder), str(file)])
 
 
 def _blank(file: Path, partition: Partition) -> None:
@@ -98,7 +80,7 @@ def _blank(file: Path, partition: Partition) -> None:
 
 
 def assemble(parts: list[tuple[Partition, Path]], total_mib: int, image: Path) -> None:
-    """The whole card: partition table and file systems; holes stay holes. Raises SetupError."""
+    """Write the card image: partition table and file systems, sparse. Raises SetupError."""
     image.unlink(missing_ok=True)
     with image.open("wb") as blank:
         blank.truncate(total_mib * MIB)
@@ -113,7 +95,7 @@ def assemble(parts: list[tuple[Partition, Path]], total_mib: int, image: Path) -
 
 
 def _entry(partition: Partition) -> bytes:
-    """A line of the partition table; cylinders and heads say "look at the sectors", as they must today."""
+    """An entry of the partition table; cylinders and heads have the marker "use the sectors"."""
     per_mib = MIB // _SECTOR
     start, size = partition.start_mib * per_mib, partition.size_mib * per_mib
     beyond = b"\xfe\xff\xff"
@@ -123,7 +105,7 @@ def _entry(partition: Partition) -> bytes:
 
 
 def compress(image: Path) -> Path:
-    """The image beside itself as .gz."""
+    """Write a compressed copy with the suffix .gz."""
     packed = image.with_name(image.name + ".gz")
     with packed.open("wb") as file:
         subprocess.run(["gzip", "-4", "-n", "-c", str(image)], stdout=file, check=True)

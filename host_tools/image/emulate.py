@@ -1,7 +1,7 @@
-"""A node's card in qemu: as a generic arm64 machine, or as a Raspberry Pi 3 with its own device tree.
+"""Runs a node's card in qemu: on a generic arm64 machine, or on a Raspberry Pi 3 with its own device tree.
 
-The firmware stage of a Pi is not emulated: qemu is given kernel, initramfs and device tree, taken out of the
-card's boot partition. The serial adapter of the meters is an FTDI, as on a real node.
+The firmware of a Pi is not emulated: qemu gets kernel, initramfs and device tree from the card's boot
+partition. The serial adapter of the meters is an FTDI, as on a real node.
 """
 
 import subprocess
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ..broker import die_with_parent
 from ..setup.debs import run
-from .disk import MIB, Layout
+from .disk import MIB, CardLayout
 
-# qemu's watchdog of the Pi resets at once, so there is none in an emulator.
+# qemu's watchdog of the Pi resets immediately, so the emulator runs without one.
 _KERNEL = (
     "root=LABEL=rootfs panic=10 fsck.repair=yes net.ifnames=0 transparent_hugepage=madvise "
     "systemd.gpt_auto=0 quiet systemd.show_status=1 systemd.watchdog_sec=0 modprobe.blacklist=bcm2835_wdt"
@@ -23,7 +23,7 @@ _BOOT_FILES = ("vmlinuz", "initrd.img", _TREE)
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One kind of emulated computer; `boot_s` is what a boot to a healthy service may take under load."""
+    """An emulated computer; `boot_s`: the time limit of a boot to a healthy service, under load."""
 
     name: str
     consoles: tuple[str, ...]
@@ -37,20 +37,9 @@ MACHINES = {
         "virt",
         ("ttyAMA0",),
         (
-            "-M",
-            "virt",
-            "-cpu",
-            "cortex-a53",
-            "-smp",
-            "2",
-            "-m",
-            "1G",
-            "-device",
-            "virtio-net-pci,netdev=net,romfile=",  # the ROM comes with a package that is not needed
-            "-device",
-            "qemu-xhci",
-            "-device",
-            "usb-serial,chardev=meter",
+            *("-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "1G"),
+            *("-device", "virtio-net-pci,netdev=net,romfile="),  # the ROM would need another package
+            *("-device", "qemu-xhci", "-device", "usb-serial,chardev=meter"),
         ),
         ("-drive", "if=none,id=card,format=raw,file={card}", "-device", "virtio-blk-pci,drive=card"),
         240.0,
@@ -59,17 +48,10 @@ MACHINES = {
         "raspi3b",
         ("ttyAMA0", "ttyS1"),
         (
-            "-M",
-            "raspi3b",
-            "-dtb",
-            _TREE,
-            "-usb",
-            "-device",
-            "usb-hub,bus=usb-bus.0,port=1",
-            "-device",
-            "usb-net,netdev=net,bus=usb-bus.0,port=1.1",
-            "-device",
-            "usb-serial,chardev=meter,bus=usb-bus.0,port=1.2",
+            *("-M", "raspi3b", "-dtb", _TREE, "-usb"),
+            *("-device", "usb-hub,bus=usb-bus.0,port=1"),
+            *("-device", "usb-net,netdev=net,bus=usb-bus.0,port=1.1"),
+            *("-device", "usb-serial,chardev=meter,bus=usb-bus.0,port=1.2"),
         ),
         ("-drive", "if=sd,format=raw,file={card}"),
         420.0,
@@ -78,12 +60,12 @@ MACHINES = {
 
 
 class Emulator:
-    """A machine with this card in it, which it writes to."""
+    """A machine with a card that it may write to."""
 
     def __init__(
         self, machine: Machine, card: Path, folder: Path, meter: Path, forwards: dict[int, int]
     ) -> None:
-        """`meter` is the terminal of the meters; `forwards` leads ports of the host to ports of the guest."""
+        """`meter`: the terminal of the meters; `forwards`: ports of the host to ports of the guest."""
         self.machine = machine
         self.console = folder / "console.log"
         self._card = card.resolve()
@@ -93,8 +75,8 @@ class Emulator:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Switch on. Raises SetupError if the card has no boot files."""
-        offset = Layout().boot.start_mib * MIB
+        """Switch the machine on. Raises SetupError if the card has no boot files."""
+        offset = CardLayout().boot.start_mib * MIB
         for name in _BOOT_FILES:
             run(["mcopy", "-n", "-o", "-i", f"{self._card}@@{offset}", f"::{name}", str(self._folder / name)])
         with (self._folder / "qemu.log").open("ab") as log:
@@ -115,26 +97,14 @@ class Emulator:
             "qemu-system-aarch64",
             *machine.arguments,
             *(word.format(card=self._card) for word in machine.disk),
-            "-kernel",
-            "vmlinuz",
-            "-initrd",
-            "initrd.img",
-            "-append",
-            f"{consoles} {_KERNEL}",
-            "-netdev",
-            f"user,id=net{net}",
-            "-chardev",
-            f"serial,id=meter,path={self._meter}",
-            "-display",
-            "none",
-            "-monitor",
-            "none",
-            "-no-reboot",
+            *("-kernel", "vmlinuz", "-initrd", "initrd.img", "-append", f"{consoles} {_KERNEL}"),
+            *("-netdev", f"user,id=net{net}", "-chardev", f"serial,id=meter,path={self._meter}"),
+            *("-display", "none", "-monitor", "none", "-no-reboot"),
             *self._serial(),
         ]
 
     def _serial(self) -> list[str]:
-        """The last console is the log; what others say is not needed."""
+        """Serial options: the last console goes to the log, others are discarded."""
         last = f"file:{self.console.name}"
         return [
             word for to in (*["null"] * (len(self.machine.consoles) - 1), last) for word in ("-serial", to)
@@ -142,11 +112,11 @@ class Emulator:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended by itself."""
+        """Whether the machine is running."""
         return self._process is not None and self._process.poll() is None
 
     def cut_power(self) -> None:
-        """Gone, whatever it was writing."""
+        """Kill the machine at once, in the middle of any write."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

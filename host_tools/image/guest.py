@@ -1,4 +1,4 @@
-"""What the operator can do on a node, over ssh: run commands, look at the service."""
+"""Access to a node as the operator over ssh: commands and the service's HTTP server."""
 
 import json
 import subprocess
@@ -9,11 +9,11 @@ from typing import Any
 
 SERVICE_GROUP = "/sys/fs/cgroup/system.slice/edge.service"  # the control group of the service
 _COMMAND_S = 60.0
-_NOT_REACHED, _ATTEMPTS = 255, 3  # ssh's own failure: an emulated machine on a busy host may be slow to greet
+_NOT_REACHED, _ATTEMPTS = 255, 3  # exit code of ssh itself; an emulated machine may be slow to answer
 
 
 class GuestError(RuntimeError):
-    """The node did not answer as it should."""
+    """The node did not answer as expected."""
 
 
 class Guest:
@@ -25,7 +25,7 @@ class Guest:
             "ConnectTimeout": "20",
             "IdentitiesOnly": "yes",
             "LogLevel": "ERROR",
-            "StrictHostKeyChecking": "accept-new",  # so a host key that is not kept over a restart is noticed
+            "StrictHostKeyChecking": "accept-new",  # detects a host key that changes after a restart
             "UserKnownHostsFile": str(known_hosts),
         }
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
@@ -33,7 +33,7 @@ class Guest:
         self._ssh = ["ssh", "-F", "none", "-p", str(port), "-i", str(key), *words, "operator@127.0.0.1"]
 
     def run(self, command: str) -> str:
-        """Standard output of a shell command. Raises GuestError."""
+        """Run a shell command and return its standard output. Raises GuestError."""
         for _ in range(_ATTEMPTS):
             try:
                 done = subprocess.run(
@@ -48,7 +48,7 @@ class Guest:
         return done.stdout
 
     def ask(self, path: str) -> Any:
-        """JSON of the service's HTTP server, which only the node itself can reach. Raises GuestError."""
+        """GET JSON from the service's HTTP server, which listens on loopback only. Raises GuestError."""
         request = (
             f"exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3"
         )
@@ -60,16 +60,16 @@ class Guest:
     def wait_for(
         self, what: str, seconds: float, look: Callable[[], Any], going_on: Callable[[], bool]
     ) -> Any:
-        """The first answer of `look` that counts as true. Raises GuestError if none comes in time."""
+        """Call `look` until its result is true and return that. Raises GuestError after `seconds`."""
         deadline_s, last = time.monotonic() + seconds, "no answer"
         while time.monotonic() < deadline_s:
             if not going_on():
-                raise GuestError(f"{what}: the machine has ended by itself")
+                raise GuestError(f"{what}: the machine has stopped")
             try:
                 if answer := look():
                     return answer
-                last = "not yet so"
+                last = "not yet"
             except (GuestError, ValueError) as error:
                 last = str(error)
             time.sleep(2.0)
-        raise GuestError(f"{what}: not within {seconds:g} s; last: {last}")
+        raise GuestError(f"{what}: not within {seconds:g} s; last result: {last}")

@@ -1,7 +1,7 @@
-"""Kernel, its modules, and the initramfs: from Debian's packages, only what a node needs.
+"""The kernel, its modules and the initramfs, from Debian's packages and reduced to what a node needs.
 
-Debian's arm64 kernel has ext4, overlayfs and the card reader as modules, so an initramfs is needed; ours is a
-static busybox, one script and a dozen modules.
+Debian's arm64 kernel has ext4, overlayfs and the card reader as modules, so an initramfs is needed. Ours
+consists of a static busybox, one script and a dozen modules.
 """
 
 import gzip
@@ -13,7 +13,7 @@ from pathlib import Path
 from ..setup.debs import SetupError, run
 from .packages import Package, unpack_one
 
-# Firmware stage of a Pi 3; the `cd` pair is what it loads when gpu_mem is 16.
+# Firmware of a Pi 3; the `cd` files are loaded when gpu_mem is 16.
 _FIRMWARE = ("bootcode.bin", "start.elf", "fixup.dat", "start_cd.elf", "fixup_cd.dat")
 _BOARDS = ("b", "b-plus", "a-plus")
 
@@ -36,25 +36,16 @@ class Kernel:
         self.trees = self.folder / f"usr/lib/linux-image-{self.version}/broadcom"
 
     def closure(self, names: list[str]) -> list[Path]:
-        """Files of the modules and of what they depend on, in the order to load them. Raises SetupError."""
-        command = [
-            "modprobe",
-            "-C",
-            "/dev/null",
-            "-d",
-            str(self.folder),
-            "-S",
-            self.version,
-            "--show-depends",
-            "-a",
-        ]
+        """The files of modules and their dependencies, in loading order. Raises SetupError."""
+        options = ["-C", "/dev/null", "-d", str(self.folder), "-S", self.version]
+        command = ["modprobe", *options, "--show-depends", "-a"]
         files = [
             line.split()[1] for line in run([*command, *names]).splitlines() if line.startswith("insmod")
         ]
         return [Path(file) for file in dict.fromkeys(files)]
 
     def install_modules(self, names: list[str], root: Path) -> int:
-        """Put modules into the root; returns how many. Raises SetupError."""
+        """Copy modules to the root; returns their number. Raises SetupError."""
         source, target = self.folder / "lib/modules" / self.version, root / "usr/lib/modules" / self.version
         files = self.closure(names)
         for file in files:
@@ -68,13 +59,13 @@ class Kernel:
 
 
 def listed(file: Path) -> list[str]:
-    """The lines of a list without comments."""
+    """The entries of a list file, without comments."""
     lines = (line.partition("#")[0].strip() for line in file.read_text().splitlines())
     return [line for line in lines if line]
 
 
 def initramfs(kernel: Kernel, modules: list[str], busybox: Path, script: Path, work: Path) -> Path:
-    """The packed initramfs. Raises SetupError."""
+    """Build the compressed initramfs. Raises SetupError."""
     tree = work / "initramfs"
     for name in ("bin", "modules"):
         (tree / name).mkdir(parents=True)
@@ -103,12 +94,12 @@ def initramfs(kernel: Kernel, modules: list[str], busybox: Path, script: Path, w
 
 
 def boot_files(kernel: Kernel, firmware: Path, initrd: Path, ours: Path, folder: Path) -> None:
-    """Everything on the boot partition: what the Pi's firmware reads, then the kernel."""
+    """Collect the files of the boot partition: the firmware, the kernel and their configuration."""
     folder.mkdir()
     for name in _FIRMWARE:
         shutil.copyfile(firmware / "usr/lib/raspi-firmware" / name, folder / name)
     shutil.copyfile(firmware / "usr/share/doc/raspi-firmware/copyright", folder / "firmware-licence.txt")
-    for board in _BOARDS:  # the names of Debian's kernel, and those old firmware looks for
+    for board in _BOARDS:  # the names of Debian's kernel and those of older firmware
         for chip in ("bcm2837", "bcm2710"):
             shutil.copyfile(kernel.trees / f"bcm2837-rpi-3-{board}.dtb", folder / f"{chip}-rpi-3-{board}.dtb")
     shutil.copyfile(kernel.image, folder / "vmlinuz")

@@ -1,4 +1,4 @@
-"""The neighbour on this machine: broker and service as on a node, in a folder of their own."""
+"""The neighbour of a trial: broker and service on this machine, in their own folder."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from ..setup.debs import REPOSITORY
 
 
 class Neighbour:
-    """A context manager; `api_port` as in its configuration."""
+    """A context manager that runs them; `api_port` as in the configuration."""
 
     def __init__(self, root: Path, api_port: int, mosquitto: str) -> None:
         self._root = root
@@ -44,7 +44,7 @@ class Neighbour:
             )
 
     def ask(self, path: str) -> Any:
-        """JSON of its HTTP server. Raises OSError."""
+        """GET JSON from its HTTP server. Raises OSError."""
         with urllib.request.urlopen(self._url + path, timeout=5) as response:
             return json.load(response)
 

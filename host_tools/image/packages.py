@@ -1,8 +1,8 @@
-"""Debian packages of the node's architecture: resolved, downloaded and verified by apt, unpacked by tar.
+"""Debian packages for the node's architecture: resolved, downloaded and verified by apt, unpacked by tar.
 
-apt works on folders of ours with an empty status file: it resolves from nothing, for a machine that is not
-this one, checks the archive's signature, and keeps what it downloaded for the next build. No maintainer
-script runs; configure.py does what they would have done.
+apt uses separate folders with an empty status file, so it resolves all dependencies for another machine. It
+checks the signature of the archive and caches downloads for the next build. Maintainer scripts are not run;
+configure.py does their work.
 """
 
 import re
@@ -17,7 +17,7 @@ _COMPONENTS = "main non-free-firmware"
 _FIELD = re.compile(r"^(Package|Version|Architecture|Depends): (.+)$", re.MULTILINE)
 _INSTALLS = re.compile(r"^Inst (\S+) \((\S+) .*\[(\w+)\]\)")
 
-# What the node's root is made of; apt adds what they depend on.
+# The packages of the root; apt adds their dependencies.
 ROOT = (
     "base-files",
     "base-passwd",
@@ -50,13 +50,13 @@ ROOT = (
     "usr-is-merged",
     "util-linux",
 )
-# Taken to pieces for the boot partition; not unpacked into the root.
+# Used for the boot partition; not unpacked into the root.
 KERNEL, FIRMWARE, BUSYBOX = "linux-image-arm64", "raspi-firmware", "busybox-static"
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """An archive file of one version of a package."""
+    """One version of a package and its archive file."""
 
     name: str
     version: str
@@ -64,10 +64,10 @@ class Package:
 
 
 class Apt:
-    """apt for a suite and the node's architecture, with all it keeps under `cache`."""
+    """apt for a Debian release and the node's architecture, with its files below `cache`."""
 
     def __init__(self, cache: Path, suite: str) -> None:
-        """Raises SetupError if this machine knows no Debian archive."""
+        """Raises SetupError if no Debian archive is configured on this machine."""
         self._folder = (cache / f"apt-{suite}-{ARCHITECTURE}").resolve()
         self.archives = self._folder / "archives"
         for name in ("lists/partial", "archives/partial", "none"):
@@ -82,11 +82,11 @@ class Apt:
         )
 
     def update(self) -> None:
-        """Fetch the lists of packages. Raises SetupError."""
+        """Download the package lists. Raises SetupError."""
         self._run("apt-get", "update")
 
     def fetch_with_needs(self, names: tuple[str, ...]) -> list[Package]:
-        """These packages and all they depend on. Raises SetupError."""
+        """Download packages and their dependencies. Raises SetupError."""
         install = ("install", "-y", "--no-install-recommends")
         plan = self._run("apt-get", *install, "--simulate", *names).splitlines()
         planned = [match.groups() for line in plan if (match := _INSTALLS.match(line))]
@@ -94,13 +94,14 @@ class Apt:
         return sorted((self._package(*each) for each in planned), key=lambda each: each.name)
 
     def fetch(self, *names: str) -> dict[str, Package]:
-        """Packages without their needs, by these names; instead of an empty one that only points to the
-        newest, that. Raises SetupError.
+        """Download packages without dependencies, by name. Raises SetupError.
+
+        An empty package that only depends on the newest version is replaced by that.
         """
         shown = self._show(*names)
         real = {name: _pointed_to(name, shown[name]) or name for name in names}
         shown |= self._show(*(set(real.values()) - shown.keys()))
-        self._run("apt-get", "download", *real.values())  # compares checksums of what it has
+        self._run("apt-get", "download", *real.values())  # it verifies cached files by checksum
         return {
             name: self._package(each, shown[each]["Version"], shown[each]["Architecture"])
             for name, each in real.items()
@@ -114,7 +115,7 @@ class Apt:
         records = [dict(_FIELD.findall(record)) for record in shown.split("\n\n")]
         found = {record["Package"]: record for record in records}
         if missing := [name for name in names if name not in found]:
-            raise SetupError(f"Debian has no package {', '.join(missing)}")
+            raise SetupError(f"not found in Debian: {', '.join(missing)}")
         return found
 
     def _package(self, name: str, version: str, architecture: str) -> Package:
@@ -125,7 +126,7 @@ class Apt:
         options = {
             "APT::Architecture": ARCHITECTURE,
             "APT::Architectures": ARCHITECTURE,
-            "APT::Sandbox::User": "root",  # apt would else hand downloads to its own user
+            "APT::Sandbox::User": "root",  # otherwise apt downloads as its own user
             "Acquire::Languages": "none",
             "Acquire::Retries": "2",
             "Acquire::http::Timeout": "20",
@@ -147,7 +148,7 @@ def _pointed_to(name: str, fields: dict[str, str]) -> str | None:
 
 
 def unpack(packages: list[Package], root: Path) -> None:
-    """The files of the packages, with owners and modes. Raises SetupError."""
+    """Unpack packages with owners and modes. Raises SetupError."""
     for name in ("bin", "lib", "sbin"):  # Debian keeps them as links into /usr
         (root / "usr" / name).mkdir(parents=True, exist_ok=True)
         (root / name).symlink_to(f"usr/{name}")
@@ -156,7 +157,7 @@ def unpack(packages: list[Package], root: Path) -> None:
 
 
 def unpack_one(package: Package, root: Path, *members: str) -> None:
-    """The files of one package, or only some of them. Raises SetupError."""
+    """Unpack one package, or only some of its files. Raises SetupError."""
     root.mkdir(parents=True, exist_ok=True)
     with subprocess.Popen(
         ["dpkg-deb", "--fsys-tarfile", str(package.file)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -174,7 +175,7 @@ def unpack_one(package: Package, root: Path, *members: str) -> None:
 
 
 def prune(root: Path, patterns: list[str]) -> None:
-    """Take away what a node never needs: files or folders, as globs under the root."""
+    """Remove files and folders that a node never needs, given as globs below the root."""
     for pattern in patterns:
         for path in root.glob(pattern):
             run(["rm", "-rf", str(path)])

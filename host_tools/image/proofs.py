@@ -1,4 +1,4 @@
-"""What a booted image has to show, one function each: a line for people, or GuestError."""
+"""The checks of a booted image, one function each. They return a line of text or raise GuestError."""
 
 import re
 import time
@@ -7,24 +7,24 @@ from typing import Any
 from edge.state import SAVE_EVERY_S
 from edge.twins.settings import SCOPES
 
-from .disk import Layout
+from .disk import CardLayout
 from .emulate import Emulator
 from .guest import SERVICE_GROUP, GuestError
 from .trial import CARD_MIB, Trial
 from .trial_fleet import NEIGHBOUR
 
 MOST_MEMORY_MB = 64.0
-MOST_TRAINING_S = 3_600.0  # until each scope has had one: emulated, and beside other work
-SWING_W = 120.0  # of the meters, every 3 s: contracts change, and the state is written every 5 s
+MOST_TRAINING_S = 3_600.0  # until each scope has been trained, in the emulator
+SWING_W = 120.0  # change of the meters every 3 s: contracts change, and the state is saved every 5 s
 MOST_WRITTEN_MB_A_DAY = 20.0
-SETTLED_S = 120.0  # after which a start no longer shows in what is written
-WATCHED_S = 180  # three times what the file system collects writes for
-SAVES_A_DAY = 3_000  # of the state, at an ordinary node: as many as it makes requests in the scenarios
-_DOCUMENTED = {"tcp 22", "tcp 8883"}  # besides loopback, and the DHCP client
+SETTLED_S = 120.0  # after this time a start no longer affects the writes
+WATCHED_S = 180  # three commit intervals of the file system
+SAVES_A_DAY = 3_000  # of the state of an ordinary node: its requests per day in the scenarios
+_DOCUMENTED = {"tcp 22", "tcp 8883"}  # in addition to loopback and the DHCP client
 
 
 def boots(trial: Trial, machine: Emulator) -> str:
-    """Until the service answers."""
+    """Boot until the service answers."""
     began_s = time.monotonic()
     machine.start()
     health = trial.guest.wait_for(
@@ -32,22 +32,24 @@ def boots(trial: Trial, machine: Emulator) -> str:
     )
     seconds = round(time.monotonic() - began_s, 1)
     trial.report.setdefault("boot_s", []).append(seconds)
-    return f"release {health['release']}, {seconds} s after power on"
+    return f"release {health['release']}, {seconds} s after power-on"
 
 
 def reads_meters(trial: Trial, machine: Emulator) -> str:
-    """Good readings of every meter, over USB and the serial line."""
+    """Check that every meter has good readings, over USB and the serial line."""
 
     def good() -> Any:
         bus = trial.guest.ask("/health")["meters"][0]
         return bus if bus["meters"] and all(each["good"] >= 3 for each in bus["meters"]) else None
 
     bus = trial.guest.wait_for("meters", 120.0, good, lambda: machine.running)
-    return ", ".join(f"{each['device']} {each['good']} of {each['reads']}" for each in bus["meters"])
+    return ", ".join(
+        f"{each['device']} {each['good']} of {each['reads']} reads good" for each in bus["meters"]
+    )
 
 
 def contracts(trial: Trial, machine: Emulator) -> str:
-    """A contract that both sides hold for valid."""
+    """Check that there is a contract with the neighbour that is valid on both sides."""
 
     def across() -> Any:
         parts = [
@@ -61,14 +63,14 @@ def contracts(trial: Trial, machine: Emulator) -> str:
     part = trial.guest.wait_for("a contract with the neighbour", 120.0, across, lambda: machine.running)
     supplied = [each["state"] for each in trial.neighbour.ask("/contracts")["supplied"]]
     if "valid" not in supplied:
-        raise GuestError(f"the neighbour knows of no valid contract: {supplied}")
+        raise GuestError(f"the neighbour has no valid contract: {supplied}")
     return f"{part['power_w']:.0f} W from {part['supplier']}, valid on both sides, over MQTT with TLS"
 
 
 def is_small(trial: Trial, machine: Emulator) -> str:
-    """What the service took at most, once both scopes have had a training, and the whole machine now.
+    """Check the peak memory of the service after a training in both scopes; also reports the whole machine.
 
-    The group is charged for the page cache too, which grows until the limit and is then given back.
+    The control group also counts page cache, which grows up to the limit and is then reclaimed.
     """
 
     def trained() -> bool:
@@ -102,12 +104,12 @@ def is_small(trial: Trial, machine: Emulator) -> str:
 
 
 def _amount(text: str, name: str) -> int:
-    """The number behind a name at the beginning of a line."""
+    """The number after a name at the beginning of a line."""
     return int(re.findall(rf"^{name}\s+(\d+)", text, re.MULTILINE)[0])
 
 
 def is_closed(trial: Trial, machine: Emulator) -> str:
-    """Nothing listens but what docs/security.md names, and no unit failed."""
+    """Check that only the ports listed in docs/security.md are open and that no unit failed."""
     open_ports = set()
     for line in trial.guest.run("ss -Hlntu").splitlines():
         kind, _, _, _, local = line.split()[:5]
@@ -115,36 +117,38 @@ def is_closed(trial: Trial, machine: Emulator) -> str:
         if not address.startswith(("127.", "[::1]")) and (kind, port) not in (("udp", "68"), ("udp", "546")):
             open_ports.add(f"{kind} {port}")
     if open_ports != _DOCUMENTED:
-        raise GuestError(f"open are {sorted(open_ports)}, documented {sorted(_DOCUMENTED)}")
+        raise GuestError(f"open ports {sorted(open_ports)} differ from the documented {sorted(_DOCUMENTED)}")
     failed = trial.guest.run("systemctl --failed --plain --no-legend").strip()
     if failed:
         raise GuestError(f"failed units: {failed}")
-    return f"open: {', '.join(sorted(open_ports))}; no unit failed"
+    return f"open ports: {', '.join(sorted(open_ports))}; no unit failed"
 
 
 def has_grown(trial: Trial, machine: Emulator) -> str:
-    """The data partition takes all of the card that is free."""
+    """Check that the data partition has grown to the size of the card."""
     size_mb = int(trial.guest.run("df --output=size -B 1M /data").split()[-1])
-    least_mb = 0.9 * (CARD_MIB - Layout().root.end_mib)
+    least_mb = 0.9 * (CARD_MIB - CardLayout().root.end_mib)
     if size_mb < least_mb:
-        raise GuestError(f"/data has {size_mb} MB of a card of {CARD_MIB}, at least {least_mb:.0f} expected")
-    return f"/data has {size_mb} MB on a card of {CARD_MIB} MB; {Layout().data.size_mib} MB in the image"
+        raise GuestError(
+            f"/data has {size_mb} MB of a card of {CARD_MIB} MB, expected at least {least_mb:.0f} MB"
+        )
+    return f"/data has {size_mb} MB on a card of {CARD_MIB} MB; {CardLayout().data.size_mib} MB in the image"
 
 
 def writes_little(trial: Trial, machine: Emulator) -> str:
-    """What reaches the card in a day, from a few minutes at rest and under contracts that change.
+    """Check the data written to the card per day, from a few minutes idle and with changing contracts.
 
-    An ordinary day is reckoned: rest, and so many saves of the state at what one costs.
+    An ordinary day is calculated: the idle rate plus SAVES_A_DAY saves of the state.
     """
     a_day = {}
     time.sleep(SETTLED_S)
     for name, swing_w in (("at rest", 0.0), ("contracts changing all the time", SWING_W)):
         trial.swing_w = swing_w
-        time.sleep(10)  # until the meters have seen it
+        time.sleep(10)  # until the meters show it
         a_day[name] = round(_written_mb(trial, WATCHED_S) * 86_400 / WATCHED_S, 1)
     trial.swing_w = 0.0
     resting, changing = a_day.values()
-    save_mb = (changing - resting) / (86_400 / (SAVE_EVERY_S + 1.0))  # the beat of a second comes late
+    save_mb = (changing - resting) / (86_400 / (SAVE_EVERY_S + 1.0))  # the check is once a second
     ordinary = f"with {SAVES_A_DAY} saves"
     a_day[ordinary] = round(resting + SAVES_A_DAY * save_mb, 1)
     trial.report |= {"written_mb_a_day": a_day, "save_kb": round(1e3 * save_mb, 2)}

@@ -1,4 +1,4 @@
-"""The factory release: what `make deploy` would bring to a node, baked into its root."""
+"""The factory release: the same as `make deploy` would install, included in the root."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ FACTORY = "opt/edge/factory"
 
 
 def factory(root: Path) -> str:
-    """Put it under the root; returns its ID. Raises SetupError."""
+    """Add the release to the root; returns its id. Raises SetupError."""
     try:
         release = build_release("aarch64", PYTHON_VERSION)
     except (ReleaseError, WheelError) as error:

@@ -1,6 +1,6 @@
-"""What a power cut left on the card of a trial: the file system, the memory of the node, its history.
+"""The state of a trial's card after a power cut: the file system, the node's state and its history.
 
-All is read from a copy of the data partition, as the next boot would find it once the journal is replayed.
+Everything is read from a copy of the data partition after its journal has been replayed, as at the next boot.
 """
 
 import sqlite3
@@ -13,7 +13,7 @@ from edge.history.schema import VERSION
 from edge.state import SLOTS, read_slot
 
 from ..setup.debs import SetupError, run
-from .disk import Layout
+from .disk import CardLayout
 
 _STATE = "/edge/state"
 _HISTORY = ("history.sqlite", "history.sqlite-wal")
@@ -21,17 +21,17 @@ _HISTORY = ("history.sqlite", "history.sqlite-wal")
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """e2fsck's last word, the memory of the node and when it was written, the minutes of its history."""
+    """The result of e2fsck, the saved state and when it was saved, and the minutes of the history."""
 
     verdict: str
-    state_written_s: float  # since 1970, by the clock of the node
+    state_written_s: float  # since 1970, by the node's clock
     memory: dict[str, Any]
-    minutes: frozenset[int]  # since 1970, of the node's own scope
+    minutes: frozenset[int]  # since 1970, in the scope `node`
 
 
 def remains(card: Path, work: Path) -> Remains:
-    """Look at a card that was cut off. Raises SetupError if anything on it is unsound."""
-    partition, file = Layout().data, work / "data.ext4"
+    """Examine a card after a power cut. Raises SetupError if anything on it is damaged."""
+    partition, file = CardLayout().data, work / "data.ext4"
     run(["dd", f"if={card}", f"of={file}", "bs=1M", f"skip={partition.start_mib}", "conv=sparse"])
     try:
         run(["e2fsck", "-E", "journal_only", "-p", str(file)])
@@ -39,7 +39,7 @@ def remains(card: Path, work: Path) -> Remains:
         slots = [run(["debugfs", "-R", f"cat {_STATE}/{name}", str(file)]).encode() for name in SLOTS]
         sound = [found for found in map(read_slot, slots) if found]
         if not sound:
-            raise SetupError(f"there is no state on the card: {slots}")
+            raise SetupError(f"there is no valid state on the card: {slots}")
         newest = max(sound, key=lambda found: found["number"])
         return Remains(verdict, newest["saved_s"], newest["memory"], _minutes(file, work / "history"))
     finally:
@@ -47,9 +47,9 @@ def remains(card: Path, work: Path) -> Remains:
 
 
 def _minutes(file: Path, folder: Path) -> frozenset[int]:
-    """Of the history on a data partition, none where nothing was written yet.
+    """The minutes of the history on a data partition; empty if nothing was written yet.
 
-    Raises SetupError if SQLite finds anything wrong with it.
+    Raises SetupError if the database is damaged.
     """
     folder.mkdir(exist_ok=True)
     for name in _HISTORY:
@@ -62,7 +62,7 @@ def _minutes(file: Path, folder: Path) -> frozenset[int]:
             if said != [("ok",)] or version not in (0, VERSION):
                 raise SetupError(f"the history is damaged: version {version}, {said[:5]}")
             if not version and not history.execute("SELECT * FROM sqlite_schema").fetchall():
-                return frozenset()  # the first start was cut off before its first minute
+                return frozenset()  # the power was cut before the first minute
             rows = history.execute("SELECT minute FROM minutes WHERE scope = 'node'")
             return frozenset(minute for (minute,) in rows)
     except sqlite3.Error as error:

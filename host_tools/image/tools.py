@@ -1,4 +1,4 @@
-"""Programs an image is made with: installed by apt when we may, else named all at once."""
+"""The programs needed to build an image: installed by apt if possible, otherwise all listed in one error."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ _AS_USER = {"fakeroot": "fakeroot"}
 
 
 def need_tools(emulator: bool = False) -> None:
-    """Have the programs, or raise SetupError with all packages that are missing."""
+    """Install missing programs, or raise SetupError with all missing packages."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     wanted = _EMULATE if emulator else _BUILD if os.geteuid() == 0 else _BUILD | _AS_USER
     packages = sorted({package for program, package in wanted.items() if not shutil.which(program)})

@@ -1,7 +1,7 @@
-"""What a trial of an image is made of: the emulated machine, its card, its meters, its neighbour.
+"""The parts of an image trial: the emulated machine, its card, its meters and its neighbour.
 
-Root and boot partition of the card are those of the image; its data partition is made anew for a cluster of
-the trial, in which this machine is the neighbour.
+The root and boot partitions of the card are those of the image. Its data partition is created for a separate
+cluster, in which this machine is the neighbour.
 """
 
 import os
@@ -22,13 +22,13 @@ from .guest import Guest
 from .neighbour import Neighbour
 from .trial_fleet import OUTSIDE, TrialFleet
 
-CARD_MIB = 1024  # the data partition has to grow into the rest
-_POWER_W = 400.0  # what every meter shows at the start, and 50 W more for each address
+CARD_MIB = 1024  # larger than the image, so that the data partition has to grow
+_POWER_W = 400.0  # initial power of the meters, plus 50 W times the address
 _SSH, _API_OFFSET = 22, 2
 
 
 class Trial:
-    """One machine, one card, one cluster, and what was measured."""
+    """One machine, one card, one cluster, and the measurements."""
 
     def __init__(
         self,
@@ -40,9 +40,9 @@ class Trial:
         cuts: int = 0,
         past_days: int = 1,
     ) -> None:
-        """`source` is the image, `folder` gets a copy; `seed` draws the moments of the `cuts`.
+        """`source`: the image, copied to `folder`; `seed`: for the times of the power `cuts`.
 
-        The node begins with `past_days` to learn from.
+        The node starts with `past_days` of training data.
         """
         self.machine = machine
         self.card = folder / "sd.img"
@@ -64,14 +64,14 @@ class Trial:
         )
 
     def prepare(self) -> None:
-        """A card of our own, larger than the image, with the trial's data. Raises SetupError."""
+        """Make a card larger than the image, with the trial's data. Raises SetupError."""
         run(["cp", "--sparse=always", str(self._source), str(self.card)])
         os.truncate(self.card, CARD_MIB * MIB)
         self._fleet.make()
         self._fleet.put_on(self.card)
 
     def meter(self) -> SimulatedMeter:
-        """The serial line of the node, as its configuration says, at the speed of the wire."""
+        """The simulated meters of the node's configuration, at the speed of the line."""
         config = load(self.folder / f"fleet/{self.name}/config/node.toml")
         began_s = time.monotonic()
 
@@ -82,5 +82,5 @@ class Trial:
         return SimulatedMeter({each.address: each.profile for each in config.meters}, power_w, baud=9600)
 
     def emulator(self, meter: SimulatedMeter) -> Emulator:
-        """The machine with the card in it."""
+        """The machine with the card."""
         return Emulator(self.machine, self.card, self.folder, Path(meter.port).resolve(), self._forwards)

@@ -1,6 +1,6 @@
-"""`python -m host_tools image-test NAME`: boot the very image in qemu and see it work.
+"""`python -m host_tools image-test NAME`: boot a built image in qemu and check that it works.
 
-Exit codes: 0 all well, 1 something was not, 2 wrong usage, 130 interrupted.
+Exit codes: 0 success, 1 a check failed, 2 wrong usage, 130 interrupted.
 """
 
 import argparse
@@ -25,58 +25,60 @@ from .updates import refuses_a_broken_version, takes_a_new_version
 
 Proof = Callable[[Trial, Emulator], str]
 _RUNS: dict[str, Proof] = {
-    "boots to a healthy service": proofs.boots,
-    "reads its meters": proofs.reads_meters,
-    "trades with its neighbour": proofs.contracts,
+    "boot to a healthy service": proofs.boots,
+    "meters are read": proofs.reads_meters,
+    "contract with the neighbour": proofs.contracts,
 }
-_CUTS: dict[str, Proof] = {"power cuts while it writes": survives_cuts}
+_CUTS: dict[str, Proof] = {"power cuts during writes": survives_cuts}
 _WHOLE: dict[str, Proof] = {
     **_RUNS,
-    "nothing else listens": proofs.is_closed,
+    "no other open ports": proofs.is_closed,
     "data partition has grown": proofs.has_grown,
     "memory of the service": proofs.is_small,
     "writes to the card": proofs.writes_little,
-    "takes a new version": takes_a_new_version,
-    "refuses a broken version": refuses_a_broken_version,
+    "update to a new version": takes_a_new_version,
+    "roll back of a broken version": refuses_a_broken_version,
     **_CUTS,
 }
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command line of `image-test`."""
-    parser = commands.add_parser("image-test", help="boot the image of a node in qemu and try it")
-    parser.add_argument("name", help="of the node; its image must have been built")
+    """Add the command line of `image-test`."""
+    parser = commands.add_parser("image-test", help="boot the image of a node in qemu and check it")
+    parser.add_argument("name", help="name of the node; build its image first")
     parser.add_argument(
         "--machine",
         choices=[*MACHINES, "both"],
         default="both",
-        help="virt (generic, quick), raspi3b (a Raspberry Pi 3), both (default)",
+        help="emulated machine: virt (generic, fast), raspi3b (Raspberry Pi 3) or both (default)",
     )
     parser.add_argument(
-        "--image", type=Path, default=Path("build/image"), help="folder (default build/image)"
+        "--image", type=Path, default=Path("build/image"), help="folder of the images (default build/image)"
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the moments of the power cuts (default 1)")
-    parser.add_argument("--cuts", type=int, default=3, help="how often the power is cut (default 3)")
     parser.add_argument(
-        "--only-cuts", action="store_true", help="boot, see that it trades, and cut the power"
+        "--seed", type=int, default=1, help="random seed for the times of the power cuts (default 1)"
+    )
+    parser.add_argument("--cuts", type=int, default=3, help="number of power cuts (default 3)")
+    parser.add_argument(
+        "--only-cuts", action="store_true", help="only boot, check the contract, and cut the power"
     )
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("build/image-test"),
-        help="folder for report and logs (default build/image-test)",
+        help="folder for reports and logs (default build/image-test)",
     )
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run it; returns the exit code."""
+    """Run the checks; returns the exit code."""
     source = options.image / options.name / "sd.img"
     if not source.is_file():
-        print(f"there is no {source}: make image NODE={options.name}", file=sys.stderr)
+        print(f"{source} not found; build it with: make image NODE={options.name}", file=sys.stderr)
         return 2
     if options.cuts < 1:
-        print("--cuts must be 1 or more", file=sys.stderr)
+        print("--cuts must be at least 1", file=sys.stderr)
         return 2
     chosen = [machine for name, machine in MACHINES.items() if options.machine in (name, "both")]
     for machine in chosen:
@@ -86,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _try(machine: Machine, source: Path, options: argparse.Namespace) -> int:
-    """One machine; its exit code."""
+    """Run the checks on one machine; returns the exit code."""
     folder = (options.out / machine.name).resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -104,17 +106,17 @@ def _try(machine: Machine, source: Path, options: argparse.Namespace) -> int:
         return 130
     (folder / "report.json").write_text(json.dumps(trial.report, indent=2) + "\n")
     trial.card.unlink()
-    print(f"all well; {folder}/report.json")
+    print(f"all checks passed; details in {folder}/report.json")
     return 0
 
 
 def _last_words(log: Path) -> list[str]:
-    """The end of what qemu said, which is why a machine has not started."""
+    """The end of qemu's log, which shows why a machine did not start."""
     return [f"  {line}" for line in log.read_text(errors="replace").splitlines()[-3:]] if log.exists() else []
 
 
 def _run(trial: Trial, steps: dict[str, Proof]) -> None:
-    _step("prepares card and cluster", trial.prepare)
+    _step("prepare card and cluster", trial.prepare)
     with ExitStack() as stack:
         stack.enter_context(trial.neighbour)
         machine = trial.emulator(stack.enter_context(trial.meter()))
@@ -124,7 +126,7 @@ def _run(trial: Trial, steps: dict[str, Proof]) -> None:
 
 
 def _step(name: str, work: Callable[[], str | None]) -> None:
-    """One line when it is done; on a terminal also its name as long as it is not."""
+    """Run a step and print a line when it is done; on a terminal also its name while it runs."""
     if sys.stdout.isatty():
         print(f"       .. {name}", end="\r", flush=True)
     began_s = time.monotonic()

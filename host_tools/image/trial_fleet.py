@@ -1,6 +1,6 @@
-"""A cluster for the trial of an image: the node as it is in deploy/, and one neighbour on this machine.
+"""The cluster of an image trial: the node as in deploy/ and one neighbour on this machine.
 
-The image is tried as it is but for its data partition: that gets keys and configurations of this cluster.
+Only the data partition of the image is replaced, by the keys and configurations of this cluster.
 """
 
 import shutil
@@ -12,26 +12,25 @@ from typing import Any
 
 from ..fleet.shared import OWN_TABLES
 from ..microgrid.launch import to_toml
-from ..microgrid.lessons import write_past
+from ..microgrid.lessons import ANY_LOAD, FEW_STEPS, write_past
 from ..setup.debs import REPOSITORY, run
 from .data import data_tree
-from .disk import Layout, make_ext4
+from .disk import CardLayout, make_ext4
 
 NEIGHBOUR, GRID_W = "neighbour", 5_000.0
 _PAST, _PAST_W, _PAST_SEED = "past.csv", 30_000.0, 1
-_FEW_STEPS = "first_steps = 16; least_steps = 16"  # of the first training: it takes its memory, not its time
-_ANY_LOAD = 1000.0  # an emulated machine is always busy
-_HOST = "10.0.2.2"  # this machine as an emulated one sees it
+
+_HOST = "10.0.2.2"  # the address of this machine in the emulator
 OUTSIDE = 8883
 
 
 class TrialFleet:
-    """What `provision` made for the two, under `folder`."""
+    """The output of `provision` for both nodes, below `folder`."""
 
     def __init__(self, name: str, folder: Path, node_port: int, neighbour_port: int, past_days: int) -> None:
-        """`node_port` is where this machine reaches the node's broker, `neighbour_port` the neighbour's.
+        """`node_port`: the node's broker as seen from this machine; `neighbour_port`: the neighbour's broker.
 
-        A node without past days has nothing to be trained on for hours.
+        Without past days the node has nothing to train on for hours.
         """
         self.name = name
         self.operator = folder / "operator"
@@ -41,7 +40,7 @@ class TrialFleet:
         self._past_days = past_days
 
     def make(self) -> None:
-        """Keys, certificates, configurations. Raises SetupError."""
+        """Make keys, certificates and configurations. Raises SetupError."""
         deploy = self._folder / "deploy"
         (deploy / "nodes").mkdir(parents=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "trial", "-f", str(self.operator)])
@@ -61,7 +60,7 @@ class TrialFleet:
         self._install_neighbour()
 
     def _node(self) -> dict[str, Any]:
-        """As in deploy/, but for whom it sends to; read often, and with a past: so that a trial is short."""
+        """As in deploy/, with another neighbour; frequent readings and past days keep the trial short."""
         raw = tomllib.loads((REPOSITORY / f"deploy/nodes/{self.name}.toml").read_text())
         raw["neighbour"] = [{"name": NEIGHBOUR, "host": _HOST, "port": self._ports[1]}]
         for meter in raw.get("meter", ()):
@@ -72,9 +71,9 @@ class TrialFleet:
         raw["learning"] = {
             "node_history": past,
             "cluster_history": past,
-            "node_options": _FEW_STEPS,
-            "cluster_options": _FEW_STEPS,
-            "pause_load": _ANY_LOAD,
+            "node_options": FEW_STEPS,
+            "cluster_options": FEW_STEPS,
+            "pause_load": ANY_LOAD,
         }
         return raw
 
@@ -88,27 +87,13 @@ class TrialFleet:
         }
 
     def _provision(self, name: str, out: str, root: Path) -> None:
-        run(
-            [
-                sys.executable,
-                "-m",
-                "host_tools",
-                "provision",
-                name,
-                "--deploy",
-                str(self._folder / "deploy"),
-                "--keys",
-                str(self._folder / "keys"),
-                "--out",
-                str(self._folder / out),
-                "--root",
-                str(root),
-            ],
-            cwd=REPOSITORY,
-        )
+        options = {"deploy": self._folder / "deploy", "keys": self._folder / "keys"}
+        options |= {"out": self._folder / out, "root": root}
+        words = [word for option, path in options.items() for word in (f"--{option}", str(path))]
+        run([sys.executable, "-m", "host_tools", "provision", name, *words], cwd=REPOSITORY)
 
     def _install_neighbour(self) -> None:
-        """Its files where its configuration says; its broker outside is not on the port of real nodes."""
+        """Install the neighbour's files as its configuration expects; its broker gets another port."""
         made, data = self._folder / "fleet" / NEIGHBOUR, self.neighbour_root / "data"
         for name in ("config", "keys"):
             shutil.copytree(made / name, data / "edge" / name)
@@ -118,39 +103,22 @@ class TrialFleet:
         broker.write_text(text.replace("user mosquitto", "user root"))
 
     def put_on(self, card: Path) -> None:
-        """Give the card a data partition of this cluster. Raises SetupError."""
-        layout, work = Layout(), self._folder / "card"
+        """Write this cluster's data partition to the card. Raises SetupError."""
+        layout, work = CardLayout(), self._folder / "card"
         (work / "root/etc").mkdir(parents=True)
         partition = layout.root
-        run(
-            [
-                "dd",
-                f"if={card}",
-                f"of={work / 'root.ext4'}",
-                "bs=1M",
-                f"skip={partition.start_mib}",
-                f"count={partition.size_mib}",
-                "conv=sparse",
-            ]
-        )
+        source = [f"if={card}", "bs=1M", f"skip={partition.start_mib}", f"count={partition.size_mib}"]
+        run(["dd", *source, f"of={work / 'root.ext4'}", "conv=sparse"])
         accounts = run(["debugfs", "-R", "cat /etc/passwd", str(work / "root.ext4")])
         (work / "root/etc/passwd").write_text(accounts)
         data_tree(self._folder / "fleet" / self.name, work / "root", work / "data")
         make_ext4(work / "data", layout.data, work / "data.ext4", journal=True)
-        run(
-            [
-                "dd",
-                f"if={work / 'data.ext4'}",
-                f"of={card}",
-                "bs=1M",
-                f"seek={layout.data.start_mib}",
-                "conv=notrunc",
-            ]
-        )
+        target = [f"of={card}", "bs=1M", f"seek={layout.data.start_mib}", "conv=notrunc"]
+        run(["dd", f"if={work / 'data.ext4'}", *target])
         shutil.rmtree(work)
 
 
 def _sections_of_all() -> dict[str, Any]:
-    """What deploy/ gives to all nodes, but for what is of the cluster itself."""
+    """The sections of deploy/fleet.toml that apply to all nodes, without those of the cluster."""
     shared = tomllib.loads((REPOSITORY / "deploy/fleet.toml").read_text())
     return {name: section for name, section in shared.items() if name not in OWN_TABLES}

@@ -1,4 +1,4 @@
-"""Updates of a booted image over `make deploy`: a good version is taken, a broken one is not."""
+"""Updates of a booted image by `make deploy`: a good version is installed, a broken one is rolled back."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ _WENT_BACK = 1
 
 
 def takes_a_new_version(trial: Trial, machine: Emulator) -> str:
-    """The service runs what was deployed."""
+    """Check that the service runs a deployed version."""
     before = _running(trial, machine)
     began_s = time.monotonic()
     code, said = _deploy(trial, _version(trial, "new", "__init__.py", "# another version\n"))
@@ -29,20 +29,20 @@ def takes_a_new_version(trial: Trial, machine: Emulator) -> str:
 
 
 def refuses_a_broken_version(trial: Trial, machine: Emulator) -> str:
-    """A version that cannot start is undone by the node itself."""
+    """Check that the node itself rolls back a version that cannot start."""
     before = _running(trial, machine)
     began_s = time.monotonic()
-    code, said = _deploy(trial, _version(trial, "broken", "api/health.py", "\nraise RuntimeError\n"))
+    code, said = _deploy(trial, _version(trial, "broken", "node.py", "\nraise RuntimeError\n"))
     seconds = time.monotonic() - began_s
     after = _running(trial, machine)
     if code != _WENT_BACK or after != before:
         raise GuestError(f"make deploy: exit code {code}, {after} runs: {said[-600:]}")
     trial.report["roll_back_s"] = round(seconds, 1)
-    return f"tried, went back to {after} by itself, {seconds:.0f} s in all"
+    return f"rolled back to {after} by the node, {seconds:.0f} s in total"
 
 
 def _running(trial: Trial, machine: Emulator) -> str:
-    """The release in service; one that was just restarted takes a while to answer."""
+    """The release that is running; waits until the service answers."""
     health = trial.guest.wait_for(
         "health", _HEALTHY_S, lambda: trial.guest.ask("/health"), lambda: machine.running
     )
@@ -50,17 +50,17 @@ def _running(trial: Trial, machine: Emulator) -> str:
 
 
 def _version(trial: Trial, name: str, file: str, text: str) -> Path:
-    """The package of this tree with something added to one file."""
+    """A copy of the package `edge` with text added to one file."""
     folder = trial.folder / "versions" / name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(REPOSITORY / "edge", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    with (folder / file).open("a") as opened:
-        opened.write(text)
+    changed = folder / file
+    changed.write_text(changed.read_text() + text)
     return folder
 
 
 def _deploy(trial: Trial, source: Path) -> tuple[int, str]:
-    """Exit code of `make deploy` and what it said; make itself would hide the code of what it calls."""
+    """Run `make deploy`; returns the exit code of the tool (make hides it) and the output."""
     folder = trial.folder
     arguments = {
         "source": source,

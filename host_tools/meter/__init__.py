@@ -1,10 +1,10 @@
-"""A simulated meter: real Modbus RTU slaves on a pseudo terminal, with faults on demand.
+"""Simulated meters: real Modbus RTU slaves on a pseudo terminal, with faults on request.
 
-Anything that reads a serial meter can be pointed at `SimulatedMeter.port`. It lays out registers by
-the node's own profile files, but shares no line with the node's master, so that each checks the other.
+Any program that reads a serial meter can open `SimulatedMeter.port`. The registers follow the node's own
+profile files, but the code is independent of the node's master, so that each checks the other.
 """
 
-from .fault import Fault
+from .fault import MeterFault
 from .terminal import SimulatedMeter
 
-__all__ = ["Fault", "SimulatedMeter"]
+__all__ = ["MeterFault", "SimulatedMeter"]

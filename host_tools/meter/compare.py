@@ -1,8 +1,8 @@
-"""`python -m host_tools.meter.compare`: what three Modbus RTU masters cost (the choice in edge/meter/rtu.py).
+"""`python -m host_tools.meter.compare`: the cost of three Modbus RTU masters (see edge/meter/rtu.py).
 
-Memory: what importing the master, pyserial included, adds to a process that has paho-mqtt, orjson and the bus
+Memory: what importing the master, including pyserial, adds to a process with paho-mqtt, orjson and the bus
 settings. Time: one request for 36 registers (18 floats) of a simulated SDM630, answered at once and at 9600
-baud; the processor time of it; the time lost on a wrong checksum and on garbage. Needs the `dev` extra.
+baud; its CPU time; the time lost by a wrong checksum and by garbage. Needs the `dev` extra.
 """
 
 import subprocess
@@ -15,7 +15,7 @@ from typing import Any
 from edge.meter.rtu import RtuMaster
 from edge.meter.settings import BusSettings
 
-from .fault import Fault
+from .fault import MeterFault
 from .terminal import SimulatedMeter
 
 FUNCTION, START, COUNT = 4, 0, 36
@@ -42,7 +42,7 @@ print(resident_kb() - before_kb)
 
 
 def import_kb(statement: str) -> float:
-    """Median of five fresh processes."""
+    """Memory added by an import statement, in kB: the median of five new processes."""
 
     def once() -> int:
         command = [sys.executable, "-c", _RESIDENT.format(statement=statement)]
@@ -79,8 +79,8 @@ def _pymodbus(port: str) -> tuple[Callable[[], Any], Callable[[], None]]:
 READERS = {"ours": _ours, "minimalmodbus": _minimalmodbus, "pymodbus": _pymodbus}
 
 
-def read_ms(name: str, baud: int | None, times: int, fault: Fault | None = None) -> tuple[float, float]:
-    """Medians of a read of the block, in ms by the wall and by the processor; with `fault`, failing."""
+def read_ms(name: str, baud: int | None, times: int, fault: MeterFault | None = None) -> tuple[float, float]:
+    """Median wall and CPU time of reading the block, in ms; with `fault`, of a failing read."""
     with SimulatedMeter({1: "sdm630"}, lambda address, now_s: 1200.0, baud=baud) as meter:
         read, close = READERS[name](meter.port)
         read()
@@ -91,7 +91,7 @@ def read_ms(name: str, baud: int | None, times: int, fault: Fault | None = None)
             begun_s, busy_s = time.perf_counter(), time.thread_time()
             try:
                 read()
-            except Exception:  # whatever a master raises for a bad frame
+            except Exception:  # masters raise various exceptions for a bad frame
                 assert fault is not None
             wall_ms.append((time.perf_counter() - begun_s) * 1000)
             processor_ms.append((time.thread_time() - busy_s) * 1000)
@@ -100,14 +100,14 @@ def read_ms(name: str, baud: int | None, times: int, fault: Fault | None = None)
 
 
 def main() -> int:
-    """Print the table."""
-    columns = ("import kB", "read ms", "at 9600", "cpu ms", "bad CRC", "garbage")
+    """Measure all masters and print a table."""
+    columns = ("import kB", "read ms", "at 9600", "CPU ms", "bad CRC", "garbage")
     print(" " * 14, *(f"{each:>9}" for each in columns))
     for name, statement in IMPORTS.items():
         at_once_ms, processor_ms = read_ms(name, None, 100)
         at_9600_ms, _ = read_ms(name, 9600, 10)
-        bad_crc_ms, _ = read_ms(name, None, 5, Fault.BAD_CRC)
-        garbage_ms, _ = read_ms(name, None, 1, Fault.GARBAGE)
+        bad_crc_ms, _ = read_ms(name, None, 5, MeterFault.BAD_CRC)
+        garbage_ms, _ = read_ms(name, None, 1, MeterFault.GARBAGE)
         row = (import_kb(statement), at_once_ms, at_9600_ms, processor_ms, bad_crc_ms, garbage_ms)
         print(f"{name:14}", *(f"{each:9.2f}" for each in row), flush=True)
     return 0

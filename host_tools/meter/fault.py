@@ -1,12 +1,12 @@
-"""What can be made to go wrong with an answer, and how often."""
+"""The faults that can be injected into a slave's answers."""
 
 import random
 from dataclasses import dataclass
 from enum import Enum
 
 
-class Fault(Enum):
-    """One way in which a slave, its line or its adapter fails."""
+class MeterFault(Enum):
+    """A failure of a slave, its line or its adapter."""
 
     SILENT = "silent"
     BAD_CRC = "bad_crc"
@@ -22,33 +22,35 @@ class Fault(Enum):
 
 @dataclass
 class _Order:
-    fault: Fault
+    fault: MeterFault
     probability: float
     left: int | None
 
 
 class FaultPlan:
-    """Which fault befalls the next answer of which slave."""
+    """The faults of each slave's next answers."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._orders: dict[int, _Order] = {}
-        self.befell = 0
+        self.injected = 0
 
-    def inject(self, address: int, fault: Fault, probability: float = 1.0, count: int | None = None) -> None:
-        """From now on `fault` befalls answers of `address` with `probability`, `count` times at most."""
+    def inject(
+        self, address: int, fault: MeterFault, probability: float = 1.0, count: int | None = None
+    ) -> None:
+        """From now on the answers of `address` have `fault` with `probability`, at most `count` times."""
         self._orders[address] = _Order(fault, probability, count)
 
     def clear(self, address: int) -> None:
-        """Let the slave answer as it should."""
+        """Remove the fault of a slave."""
         self._orders.pop(address, None)
 
-    def draw(self, address: int) -> Fault | None:
-        """The fault that befalls the answer now being made, if any."""
+    def draw(self, address: int) -> MeterFault | None:
+        """The fault of the next answer, if any."""
         order = self._orders.get(address)
         if order is None or order.left == 0 or self._rng.random() >= order.probability:
             return None
         if order.left is not None:
             order.left -= 1
-        self.befell += 1
+        self.injected += 1
         return order.fault

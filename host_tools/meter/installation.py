@@ -1,6 +1,6 @@
-"""What a meter would measure in a building that draws a given power: a plain but consistent electrical model.
+"""A simple, consistent electrical model of a building: what a meter measures when it draws a given power.
 
-Mains of 230 V and 50 Hz behind 0.1 ohm, a lagging load, phases that carry unequal shares. Energies are the
+A mains supply of 230 V and 50 Hz behind 0.1 ohm, a lagging load, and unequal phases. Energies are the
 integral of the power since the start.
 """
 
@@ -15,7 +15,7 @@ SHARES = {1: {"l1": 1.0}, 3: {"l1": 0.45, "l2": 0.35, "l3": 0.20}}
 
 
 class Installation:
-    """A building behind one meter. `power_w(now_s)` is what it draws; negative is what it feeds in."""
+    """A building behind one meter. `power_w(now_s)` is the power it draws; negative when it feeds in."""
 
     def __init__(self, phases: int, power_w: Callable[[float], float], now_s: float) -> None:
         self._power_w = power_w
@@ -25,7 +25,7 @@ class Installation:
         self._since_s = now_s
 
     def measure(self, now_s: float) -> dict[tuple[str, str], float]:
-        """Every quantity of every input, by (input, quantity), in the unit of its name."""
+        """All quantities by (input, quantity), each in the unit of its name."""
         power_w = self._power_w(now_s)
         energy_wh = power_w * (now_s - self._since_s) / 3600
         self._since_s = now_s

@@ -1,6 +1,6 @@
-"""The slaves on one simulated line: who answers a request, what befalls the answer, and when it comes.
+"""The slaves on one simulated line: which one answers a request, with which fault, and when.
 
-No terminal and no thread: tests drive it under a virtual clock, `SimulatedMeter` on a real pseudo terminal.
+It has no terminal and no thread: tests drive it with a virtual clock, `SimulatedMeter` on a pseudo terminal.
 """
 
 import random
@@ -9,24 +9,24 @@ from collections.abc import Callable, Mapping
 from edge.meter.crc import crc16
 from edge.meter.profile import load_profile
 
-from .fault import Fault, FaultPlan
+from .fault import FaultPlan, MeterFault
 from .slave import Slave, sealed
 
-REQUEST_BYTES = 8  # of every function that is served
+REQUEST_BYTES = 8  # the same for all supported functions
 LATE_S = 0.8
 GARBAGE_S = 1.5
 DEVICE_FAILURE = 4
 
 PowerOf = Callable[[int, float], float]  # slave address, seconds -> W
-Answer = list[tuple[float, bytes]]  # seconds from now, bytes
+TimedBytes = list[tuple[float, bytes]]  # (delay in s, bytes)
 
 
 class Unplugged(Exception):
-    """The adapter is pulled out at this moment."""
+    """The adapter is unplugged at this moment."""
 
 
 class SimulatedLine:
-    """`profiles` is the profile name or path of each slave address; `power_w` says what each one measures."""
+    """`profiles`: profile name or path by slave address; `power_w`: the power that each slave measures."""
 
     def __init__(
         self, profiles: Mapping[int, str], power_w: PowerOf, rng: random.Random, now_s: float
@@ -41,10 +41,10 @@ class SimulatedLine:
         self._rng = rng
         self._heard = bytearray()
 
-    def hear(self, data: bytes, now_s: float) -> Answer:
-        """Take bytes off the line; what is answered, and when. Raises Unplugged."""
+    def hear(self, data: bytes, now_s: float) -> TimedBytes:
+        """Process received bytes; returns the answers and their delays. Raises Unplugged."""
         self._heard += data
-        answer: Answer = []
+        answer: TimedBytes = []
         while len(self._heard) >= REQUEST_BYTES:
             request = bytes(self._heard[:REQUEST_BYTES])
             if crc16(request) != 0:
@@ -56,34 +56,34 @@ class SimulatedLine:
         return answer
 
     def silence(self) -> None:
-        """The line was silent: what was heard so far begins no request."""
+        """The line was silent: discard an incomplete request."""
         self._heard.clear()
 
-    def _answer(self, slave: Slave, request: bytes, now_s: float) -> Answer:
+    def _answer(self, slave: Slave, request: bytes, now_s: float) -> TimedBytes:
         self.asked[slave.address] += 1
         frame = slave.answer(request, now_s)
         match self.faults.draw(slave.address):
             case None:
                 return [(0.0, frame)]
-            case Fault.SILENT:
+            case MeterFault.SILENT:
                 return []
-            case Fault.BAD_CRC:
+            case MeterFault.BAD_CRC:
                 return [(0.0, frame[:-1] + bytes((frame[-1] ^ 0x55,)))]
-            case Fault.WRONG_SLAVE:
+            case MeterFault.WRONG_SLAVE:
                 return [(0.0, sealed(bytes((slave.address % 247 + 1,)) + frame[1:-2]))]
-            case Fault.WRONG_FUNCTION:
+            case MeterFault.WRONG_FUNCTION:
                 return [(0.0, sealed(frame[:1] + bytes((frame[1] ^ 0x07,)) + frame[2:-2]))]
-            case Fault.EXCEPTION:
+            case MeterFault.EXCEPTION:
                 return [(0.0, slave.exception(request[1], DEVICE_FAILURE))]
-            case Fault.SHORT:
+            case MeterFault.SHORT:
                 return [(0.0, frame[:-3])]
-            case Fault.LONG:
+            case MeterFault.LONG:
                 return [(0.0, frame + self._rng.randbytes(4))]
-            case Fault.LATE:
+            case MeterFault.LATE:
                 return [(LATE_S, frame)]
-            case Fault.GARBAGE:
+            case MeterFault.GARBAGE:
                 return [(each / 100, self._rng.randbytes(40)) for each in range(int(GARBAGE_S * 100))]
-            case Fault.UNPLUG:
+            case MeterFault.UNPLUG:
                 raise Unplugged
 
 

@@ -1,4 +1,4 @@
-"""One Modbus slave: the registers of a meter model and a bank of coils, answering requests frame by frame."""
+"""One Modbus slave: the registers of a meter model and a bank of coils."""
 
 import math
 import struct
@@ -15,25 +15,25 @@ ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 
 
 def sealed(body: bytes) -> bytes:
-    """`body` with its checksum."""
+    """`body` followed by its checksum."""
     return body + struct.pack("<H", crc16(body))
 
 
 class Slave:
-    """A meter at an address. It refuses what the model would: long requests and unlisted registers."""
+    """A meter at an address. Like the real model it refuses long requests and unlisted registers."""
 
     def __init__(
         self, address: int, profile: Profile, power_w: Callable[[float], float], now_s: float
     ) -> None:
         self.address = address
         self.coils = [False] * COILS
-        self.stuck = False  # coils accept a write and do not move
+        self.stuck = False  # coils accept a write but do not change
         self._profile = profile
         self._installation = Installation(profile.phases, power_w, now_s)
         self._readable = {function: _readable(profile, function) for function in (3, 4)}
 
     def answer(self, request: bytes, now_s: float) -> bytes:
-        """The frame that answers `request`, an intact frame of eight bytes for this slave."""
+        """The answer to `request`, a valid frame of eight bytes for this slave."""
         function, first, second = struct.unpack(">xBHHxx", request)
         if function in (3, 4):
             code, data = self._read(function, first, second, now_s)
@@ -48,7 +48,7 @@ class Slave:
         return sealed(bytes((self.address, function)) + data)
 
     def exception(self, function: int, code: int) -> bytes:
-        """The frame that refuses a request."""
+        """The exception frame that refuses a request."""
         return sealed(bytes((self.address, function | 0x80, code)))
 
     def _read(self, function: int, start: int, count: int, now_s: float) -> tuple[int, bytes]:
@@ -85,7 +85,7 @@ class Slave:
 
 
 def encode(register: Register, value: float) -> tuple[int, ...]:
-    """The words in which a meter shows `value`; what an integer cannot show is its "not available"."""
+    """The words of `value` as the meter encodes it; "not available" if it does not fit."""
     form = TYPES[register.type]
     if register.type == "float32":
         packed = form.pack(value / register.scale)
@@ -101,7 +101,7 @@ def encode(register: Register, value: float) -> tuple[int, ...]:
 
 
 def _readable(profile: Profile, function: int) -> set[int]:
-    """The register numbers a request may touch: those listed, and the small holes between them."""
+    """The register numbers that may be read: the listed ones and small gaps between them."""
     readable: set[int] = set()
     end = None
     for register in sorted(profile.registers, key=lambda each: each.address):

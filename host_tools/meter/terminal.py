@@ -1,4 +1,4 @@
-"""The simulated line on a pseudo terminal, served by a thread, with an adapter that can be pulled out."""
+"""The simulated line on a pseudo terminal, served by a thread, with an adapter that can be unplugged."""
 
 import contextlib
 import heapq
@@ -16,17 +16,17 @@ from typing import Self
 
 from edge.clock import Clock, SystemClock
 
-from .fault import Fault
-from .line import REQUEST_BYTES, Answer, PowerOf, SimulatedLine, Unplugged
+from .fault import MeterFault
+from .line import REQUEST_BYTES, PowerOf, SimulatedLine, TimedBytes, Unplugged
 
-_LOOK_S = 0.02  # how often the thread looks whether it shall stop or unplug; also ends a broken request
-_PIECE_BYTES = 16  # what a paced answer comes in, about a USB adapter's habit
+_LOOK_S = 0.02  # how often the thread checks for stop and unplug; also ends an incomplete request
+_PIECE_BYTES = 16  # size of the pieces of a paced answer, similar to a USB adapter
 
 
 class SimulatedMeter:
-    """Meters on a serial line that exists: open `port`, a path that stays the same over unplugging.
+    """Meters on a pseudo terminal: open `port`, a path that stays the same when the adapter is replugged.
 
-    `baud` None answers at once; a number makes every byte take its time on the wire.
+    With `baud` None it answers at once; otherwise every byte takes its time on the line.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class SimulatedMeter:
         self._thread = threading.Thread(target=self._serve, name="simulated-meter", daemon=True)
 
     def start(self) -> Self:
-        """Plug in and answer."""
+        """Plug in and start to answer."""
         self.replug()
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Pull out and forget the port."""
+        """Unplug and remove the port."""
         self._stopping.set()
         self._thread.join()
         self.unplug()
@@ -73,16 +73,18 @@ class SimulatedMeter:
     ) -> None:
         self.stop()
 
-    def inject(self, address: int, fault: Fault, probability: float = 1.0, count: int | None = None) -> None:
-        """Let `fault` befall the answers of a slave, see FaultPlan.inject."""
+    def inject(
+        self, address: int, fault: MeterFault, probability: float = 1.0, count: int | None = None
+    ) -> None:
+        """Inject a fault into the answers of a slave, see FaultPlan.inject."""
         self.line.faults.inject(address, fault, probability, count)
 
     def clear(self, address: int) -> None:
-        """End the faults of a slave."""
+        """Remove the fault of a slave."""
         self.line.faults.clear(address)
 
     def unplug(self) -> None:
-        """Pull the adapter out: the path is gone, and who has it open is hung up on."""
+        """Unplug the adapter: the path is removed and readers get a hang-up."""
         with self._lock:
             if self._terminal is not None:
                 os.unlink(self.port)
@@ -92,10 +94,10 @@ class SimulatedMeter:
             self._queue.clear()
 
     def replug(self) -> None:
-        """Put the adapter back, under the same path."""
+        """Plug the adapter in again, under the same path."""
         with self._lock:
             if self._terminal is None:
-                # The slave side stays open here, or the master hangs up whenever nobody else has it open.
+                # The slave side stays open here; otherwise the master hangs up when no reader has it open.
                 master, slave = pty.openpty()
                 tty.setraw(slave)
                 os.set_blocking(master, False)
@@ -115,14 +117,14 @@ class SimulatedMeter:
                     self.unplug()
 
     def _wait(self) -> None:
-        """Until bytes come or go, but not long."""
+        """Wait until bytes arrive or are due, but not for long."""
         with self._lock:
             master = self._terminal[0] if self._terminal else None
             due_s = self._queue[0][0] - self._timer.now_s() if self._queue else _LOOK_S
         if master is None:
             self._stopping.wait(_LOOK_S)
             return
-        with contextlib.suppress(OSError, ValueError):  # who unplugs now closes it under our hands
+        with contextlib.suppress(OSError, ValueError):  # `unplug` may close it meanwhile
             select.select([master], [], [], min(max(0.0, due_s), _LOOK_S))
 
     def _listen(self, master: int) -> None:
@@ -133,7 +135,7 @@ class SimulatedMeter:
         else:
             self._schedule(self.line.hear(heard, self._clock.now_s()))
 
-    def _schedule(self, answer: Answer) -> None:
+    def _schedule(self, answer: TimedBytes) -> None:
         now_s = self._timer.now_s()
         for delay_s, data in answer:
             due_s = now_s + delay_s + REQUEST_BYTES * self._char_s
@@ -145,5 +147,5 @@ class SimulatedMeter:
     def _speak(self, master: int) -> None:
         while self._queue and self._queue[0][0] <= self._timer.now_s():
             _, _, data = heapq.heappop(self._queue)
-            with contextlib.suppress(BlockingIOError):  # nobody reads: the wire does not wait
+            with contextlib.suppress(BlockingIOError):  # nobody reads: the bytes are lost
                 os.write(master, data)

@@ -1,4 +1,4 @@
-"""The simulated line without terminal or waiting: a node's bus runs on it under a virtual clock."""
+"""The simulated line without a terminal and without waiting, for a node's bus under a virtual clock."""
 
 import random
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from .line import PowerOf, SimulatedLine, Unplugged
 
 
 class VirtualAdapter:
-    """Meters behind an adapter that is there or not; `open` is the `open_port` of a MeterBus."""
+    """Meters behind an adapter that can be unplugged; `open` is the `open_port` of a MeterBus."""
 
     def __init__(
         self, profiles: Mapping[int, str], power_w: PowerOf, clock: VirtualClock, rng: random.Random
@@ -31,7 +31,7 @@ class VirtualAdapter:
 
 
 class VirtualPort:
-    """A `Port` whose waiting moves the clock."""
+    """A `Port` that advances the clock instead of waiting."""
 
     def __init__(self, adapter: VirtualAdapter, char_s: float) -> None:
         self.char_s = char_s

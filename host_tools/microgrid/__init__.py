@@ -1,1 +1,1 @@
-"""A microgrid of real processes on this machine: nodes, their brokers, their simulated meters."""
+"""A microgrid of real processes on this machine: nodes, their brokers and simulated meters."""

@@ -1,25 +1,25 @@
-"""Invariants across nodes, checked on what the nodes show over HTTP (DESIGN 7: I2, I5, I6).
+"""Invariants between nodes (I2, I5, I6 of edge/energy/invariants.py), checked over the nodes' HTTP API.
 
-I1, I3 and I4 each node checks itself every second; their counters are added here.
+Each node checks I1, I3 and I4 itself every second; its counters are added here.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
-_TOLERANCE_W = 0.01
-_AGREE_WITHIN_S = 20.0  # I5: a contract that one side holds and the other does not must end by then
+TOLERANCE_W = 0.01
+_AGREE_WITHIN_S = 20.0  # I5: a contract that only one side holds must end within this time
 
 
 @dataclass
 class Audit:
-    """Counts checks, and keeps a line for each that failed."""
+    """Counts the checks and keeps a line for each that failed."""
 
     checked: int = 0
     broken: list[str] = field(default_factory=list)
     _unmatched_since_s: dict[tuple[str, int, str], float] = field(default_factory=dict)
 
     def look(self, contracts: dict[str, dict[str, Any]], now_s: float) -> None:
-        """Compare both sides of the books; `contracts` is GET /contracts of every node that answered."""
+        """Compare both sides of all contracts; `contracts` is GET /contracts of every node that answered."""
         promises = {
             (each["consumer"], each["id"], each["supplier"]): each
             for books in contracts.values()
@@ -40,7 +40,7 @@ class Audit:
         self._age(unmatched, now_s)
 
     def finish(self, healths: list[dict[str, Any]]) -> tuple[int, int]:
-        """(checked, broken) with the nodes' own counters."""
+        """The numbers of checks and of broken invariants, including the nodes' own counters."""
         for health in healths:
             self.checked += health["invariants_checked"]
             if health["invariants_broken"]:
@@ -61,7 +61,7 @@ class Audit:
             return False
         if promise["revision"] == contract["revision"]:
             self.checked += 1
-            if abs(promise["power_w"] - part["power_w"]) > _TOLERANCE_W:
+            if abs(promise["power_w"] - part["power_w"]) > TOLERANCE_W:
                 self.broken.append(
                     f"I6 {contract['consumer']} takes {part['power_w']} W of contract {contract['id']}, "
                     f"{part['supplier']} books {promise['power_w']} W"

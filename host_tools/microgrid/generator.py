@@ -1,7 +1,7 @@
-"""Generated power for a microgrid without measured data: a school, its after-school house, a gym, a basement.
+"""Generated power for a microgrid without measured data: a school, an after-school house, a gym, a garage.
 
-The four buildings of the thesis' living lab (thesis 4.5.1), with daily courses of our own making: base
-load, opening hours, devices that switch, sun behind passing clouds. A seed gives the same run again.
+The four buildings of the living lab (thesis 4.5.1) with invented daily profiles: base load, opening hours,
+switching devices, sun and passing clouds. The same seed gives the same run.
 """
 
 import math
@@ -11,14 +11,14 @@ from bisect import bisect_right
 from .plan import BuildingPlan, DevicePlan, PowerAt
 
 _DAY_S = 86_400
-_STEP_S = 30  # powers hold for half a minute
-_Course = tuple[tuple[float, float], ...]  # (hour from which, fraction of the rated power)
+_STEP_S = 30  # powers change every half minute
+_Profile = tuple[tuple[float, float], ...]  # (start hour, fraction of the rated power)
 
-_SCHOOL: _Course = ((0, 0.05), (7, 0.4), (8, 0.9), (12, 0.6), (13.5, 0.9), (16, 0.4), (18, 0.1))
-_AFTERNOON: _Course = ((0, 0.05), (11.5, 0.7), (13.5, 0.3), (15.5, 0.9), (18.5, 0.1))
-_EVENING: _Course = ((0, 0.05), (8, 0.6), (12, 0.4), (14, 0.7), (17, 0.9), (22, 0.05))
-_ALWAYS: _Course = ((0, 0.8),)
-_BUILDINGS: dict[str, tuple[tuple[str, str, float, _Course | None, str], ...]] = {
+_SCHOOL: _Profile = ((0, 0.05), (7, 0.4), (8, 0.9), (12, 0.6), (13.5, 0.9), (16, 0.4), (18, 0.1))
+_AFTERNOON: _Profile = ((0, 0.05), (11.5, 0.7), (13.5, 0.3), (15.5, 0.9), (18.5, 0.1))
+_EVENING: _Profile = ((0, 0.05), (8, 0.6), (12, 0.4), (14, 0.7), (17, 0.9), (22, 0.05))
+_ALWAYS: _Profile = ((0, 0.8),)
+_BUILDINGS: dict[str, tuple[tuple[str, str, float, _Profile | None, str], ...]] = {
     "primary": (
         ("pv_roof", "pv", 6_000, None, "sdm630"),
         ("lighting", "load", 1_400, _SCHOOL, "sdm120"),
@@ -46,7 +46,7 @@ BUILDINGS = tuple(_BUILDINGS)
 
 
 def generated(seed: int, start_hour: float, speed: float) -> list[BuildingPlan]:
-    """The four buildings, unconnected; `start_hour` is the time of day at which the run begins."""
+    """The four buildings, not yet connected; the run begins at `start_hour`."""
     return [
         BuildingPlan(
             building,
@@ -64,18 +64,19 @@ def generated(seed: int, start_hour: float, speed: float) -> list[BuildingPlan]:
     ]
 
 
-def _power(key: str, rated_w: float, course: _Course | None, start_hour: float, speed: float) -> PowerAt:
+def _power(key: str, rated_w: float, profile: _Profile | None, start_hour: float, speed: float) -> PowerAt:
     def power_w(elapsed_s: float) -> float:
         second = start_hour * 3600 + elapsed_s * speed
         hour = second % _DAY_S / 3600
         step = random.Random(f"{key}/{int(second // _STEP_S)}")
-        if course is None:
-            return rated_w * _sun(hour) * (1 - 0.25 * step.random())
-        fraction = course[bisect_right([start for start, _ in course], hour) - 1][1]
+        if profile is None:
+            return rated_w * sun(hour) * (1 - 0.25 * step.random())
+        fraction = profile[bisect_right([start for start, _ in profile], hour) - 1][1]
         return max(0.0, rated_w * fraction * step.gauss(1.0, 0.08))
 
     return power_w
 
 
-def _sun(hour: float) -> float:
+def sun(hour: float) -> float:
+    """The height of the sun at an hour of the day, 0 .. 1."""
     return max(0.0, math.sin(math.pi * (hour - 6) / 14)) if 6 < hour < 20 else 0.0

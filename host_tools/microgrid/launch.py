@@ -1,4 +1,4 @@
-"""Starts and ends the processes of a microgrid: brokers, meters on pseudo terminals, nodes."""
+"""Starts and stops the processes of a microgrid: brokers, simulated meters and nodes."""
 
 import json
 import os
@@ -17,14 +17,14 @@ from host_tools.meter.terminal import SimulatedMeter
 
 from .plan import BuildingPlan
 
-# What edge.service sets: one thread for numpy, and one heap for the threads of a node (1.5 MB less).
+# As in edge.service: one thread for numpy, and one heap for all threads of a node (saves 1.5 MB).
 NODE_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
-_START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 5.0
 
 
 class LaunchError(Exception):
-    """The microgrid does not come up; the message holds the end of the log."""
+    """The microgrid does not start; the message contains the end of the log."""
 
 
 class Building:
@@ -47,7 +47,7 @@ class Building:
         return self.directory / "node.toml"
 
     def start_meter(self) -> None:
-        """Plug the simulated meters in; `address` n is the n-th device of the plan."""
+        """Start the simulated meters; address n is the n-th device of the plan."""
         if self.plan.devices:
             powers = [device.power_w for device in self.plan.devices]
             profiles = {i + 1: device.profile for i, device in enumerate(self.plan.devices)}
@@ -57,7 +57,7 @@ class Building:
             ).start()
 
     def configure(self, ports: dict[str, int], limits: dict[str, int]) -> None:
-        """Write the node's TOML; `ports` are the brokers of all buildings."""
+        """Write the node's configuration; `ports` are the broker ports of all buildings."""
         raw: dict[str, Any] = {
             "node": {"name": self.name, "state_dir": str(self.directory / "state"), "seed": self._pace.seed},
             "limits": limits,
@@ -84,7 +84,7 @@ class Building:
         self.config.write_text(to_toml(raw))
 
     def start_node(self, command: list[str] | None = None) -> None:
-        """Start the node process; it ends with this one. `command` goes before it, as a wrapper."""
+        """Start the node process, with `command` as a wrapper. It ends with this process."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*(command or []), sys.executable, "-m", "edge", "run", "--config", str(self.config)],
@@ -97,16 +97,16 @@ class Building:
             )
 
     def ask(self, path: str, timeout_s: float = 3.0) -> Any:
-        """GET from the node's HTTP server. Raises OSError."""
+        """GET `path` from the node's HTTP server. Raises OSError."""
         url = f"http://127.0.0.1:{self.api_port}{path}"
         with urllib.request.urlopen(url, timeout=timeout_s) as response:
             return json.loads(response.read())
 
     def wait_until_up(self, deadline_s: float) -> None:
-        """Until it answers. Raises LaunchError."""
+        """Wait until the node answers. Raises LaunchError."""
         while True:
             if self.process is None or self.process.poll() is not None:
-                raise LaunchError(f"node {self.name} ended at start:\n{self.log_tail()}")
+                raise LaunchError(f"node {self.name} ended during start:\n{self.log_tail()}")
             try:
                 self.ask("/node")
                 return
@@ -121,12 +121,12 @@ class Building:
         return "\n".join(text.splitlines()[-lines:])
 
     def signal_node(self, number: signal.Signals) -> None:
-        """Send a signal to the node process, if it runs."""
+        """Send a signal to the node process if it is running."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(number)
 
     def wait_for_end(self) -> int | None:
-        """The node's exit code after it was told to stop; killed when it takes too long (then None)."""
+        """The node's exit code after it was asked to stop; None if it had to be killed."""
         if self.process is None:
             return None
         try:
@@ -138,7 +138,7 @@ class Building:
 
 
 class Pace:
-    """How fast a run goes and from when its powers count."""
+    """The speed of a run and the time at which it started."""
 
     def __init__(self, speed: float = 1.0, seed: int = 1, power_period_s: float | None = None) -> None:
         self.speed = speed
@@ -148,12 +148,12 @@ class Pace:
         self.started_s = time.monotonic()
 
     def elapsed_s(self, now_s: float) -> float:
-        """Seconds of the run at a moment of the monotonic clock."""
+        """Seconds since the start of the run at a time of the monotonic clock."""
         return max(0.0, now_s - self.started_s)
 
 
 class Microgrid:
-    """All buildings; a context manager that ends every process it started."""
+    """All buildings; a context manager that stops every process it started."""
 
     def __init__(
         self, plans: list[BuildingPlan], directory: Path, pace: Pace, limits: dict[str, int] | None = None
@@ -163,7 +163,7 @@ class Microgrid:
         self._limits = limits or {}
         self.buildings = []
         for plan in plans:
-            shutil.rmtree(directory / plan.name, ignore_errors=True)  # what an earlier node remembers
+            shutil.rmtree(directory / plan.name, ignore_errors=True)  # state of an earlier run
             (directory / plan.name).mkdir(parents=True)
             self.buildings.append(Building(plan, directory / plan.name, pace))
 
@@ -179,7 +179,7 @@ class Microgrid:
         return self
 
     def prepare(self) -> None:
-        """Everything but the nodes: brokers, meters, configurations."""
+        """Start everything except the nodes: brokers, meters, configurations."""
         ports = {building.name: building.broker.port for building in self.buildings}
         for building in self.buildings:
             building.broker.start()
@@ -188,8 +188,8 @@ class Microgrid:
         self.pace.started_s = time.monotonic()
 
     def wait_until_up(self) -> None:
-        """Until all nodes answer. Raises LaunchError."""
-        deadline_s = time.monotonic() + _START_TIMEOUT_S
+        """Wait until all nodes answer. Raises LaunchError."""
+        deadline_s = time.monotonic() + START_TIMEOUT_S
         for building in self.buildings:
             building.wait_until_up(deadline_s)
 
@@ -197,7 +197,7 @@ class Microgrid:
         self.stop()
 
     def stop(self) -> dict[str, int | None]:
-        """End nodes, then meters, then brokers; the nodes' exit codes by name."""
+        """Stop nodes, then meters, then brokers; returns the nodes' exit codes by name."""
         for building in self.buildings:
             building.signal_node(signal.SIGTERM)
         codes = {building.name: building.wait_for_end() for building in self.buildings}
@@ -210,7 +210,7 @@ class Microgrid:
 
 
 def to_toml(raw: dict[str, Any]) -> str:
-    """TOML of tables and arrays of tables, one level deep: all a node's configuration needs."""
+    """TOML of tables and arrays of tables, one level deep, as in a node's configuration."""
     lines = []
     for section, content in raw.items():
         rows, head = (content, f"[[{section}]]") if isinstance(content, list) else ([content], f"[{section}]")

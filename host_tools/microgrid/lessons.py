@@ -1,6 +1,6 @@
-"""Makes the nodes of a generated microgrid learn, with past days to begin with.
+"""Learning for the nodes of a generated microgrid, with generated past days as training data.
 
-The past is made up: daily rhythms with noise, so that there is something to learn, and no data are shipped.
+The past is invented: daily patterns with noise, so that there is something to learn without shipping data.
 """
 
 import csv
@@ -13,16 +13,18 @@ from typing import Any
 
 from edge.terms import VARIABLES
 
+FEW_STEPS = "first_steps = 16; least_steps = 16"  # a first training that needs the memory but not the time
+ANY_LOAD = 1000.0  # training does not wait for a quiet machine
 _HOURS_OF_NEED = (7.5, 12.5, 19.0)
 
 
 def lessons(model: str, max_power_w: float, **more: Any) -> dict[str, Any]:
-    """A `[learning]` section with that model in both scopes."""
+    """A `[learning]` section with this model in both scopes."""
     return {"node_model": model, "cluster_model": model, "max_power_w": max_power_w, **more}
 
 
 def write_past(path: Path, days: int, end: datetime, max_power_w: float, seed: int) -> None:
-    """Past minutes until `end` as a file that `node_history` and `cluster_history` take."""
+    """Write the minutes of past days until `end` to a file for `node_history` and `cluster_history`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="ascii") as file:
         writer = csv.writer(file, lineterminator="\n")

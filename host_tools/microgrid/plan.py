@@ -1,4 +1,4 @@
-"""What a microgrid is made of, before anything runs: buildings, their devices, who is whose neighbour."""
+"""The plan of a microgrid: buildings, their devices and their neighbours."""
 
 import math
 from bisect import bisect_right
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-PowerAt = Callable[[float], float]  # seconds since the start of the run -> W; nan: not measured
+PowerAt = Callable[[float], float]  # seconds since the start of the run -> W (nan: not measured)
 
 
 class Series:
-    """Powers (W) from given times (s, ascending) on: each holds until the next, the last for ever.
+    """Powers (W) that start at the given times (s, ascending); each holds until the next, the last forever.
 
-    Before the first time nothing is measured (nan).
+    Before the first time the value is nan: not measured.
     """
 
     def __init__(self, times_s: Sequence[float], powers_w: Sequence[float]) -> None:
@@ -27,7 +27,7 @@ class Series:
 
 @dataclass(frozen=True)
 class DevicePlan:
-    """One device behind a meter of its own. `kind` and `twin` (further keys) as in a configuration."""
+    """One device with its own meter. `kind` and `twin` (further keys) as in the configuration."""
 
     name: str
     kind: str
@@ -39,16 +39,16 @@ class DevicePlan:
 
 @dataclass
 class BuildingPlan:
-    """One node. `extra` are further `[[twin]]` tables without a meter, such as a grid connection."""
+    """One node. `extra`: further `[[twin]]` tables without a meter, such as a grid connection."""
 
     name: str
     devices: list[DevicePlan]
     extra: list[dict[str, Any]] = field(default_factory=list)
     neighbours: list[str] = field(default_factory=list)
-    learning: dict[str, Any] = field(default_factory=dict)  # the `[learning]` section; empty: none
+    learning: dict[str, Any] = field(default_factory=dict)  # the `[learning]` section, or empty
 
     def twins(self, meter_s: float) -> list[dict[str, Any]]:
-        """Its `[[twin]]` tables; the n-th device is behind meter m<n>, read every `meter_s`."""
+        """The `[[twin]]` tables; the n-th device has meter m<n>, which is read every `meter_s`."""
         metered = [
             {
                 "name": device.name,
@@ -64,12 +64,12 @@ class BuildingPlan:
 
 
 def connect_chain(buildings: list[BuildingPlan]) -> None:
-    """Each building sends to the one before and the one after it."""
+    """Connect the buildings in a chain."""
     for before, after in pairwise(buildings):
         before.neighbours.append(after.name)
         after.neighbours.append(before.name)
 
 
 def grid_connection(power_w: float) -> dict[str, Any]:
-    """The external supplier of the thesis, as a twin."""
+    """A grid connection: the external supplier of the thesis, as a twin."""
     return {"name": "grid", "kind": "grid", "capacity_w": power_w}

@@ -1,8 +1,8 @@
-"""Measured data as the power of a microgrid: one file a node, each device of the file behind a meter.
+"""Replays measured data as the power of a microgrid: one file per node, one meter for each device in it.
 
-Format: `timestamp,device,kind,power_w[,filled]`, gzip or plain, timestamps `YYYY-MM-DDTHH:MMZ` at the start
-of each interval. A missing row is a gap: the meter reads nothing there. Only the window that the run will
-see is kept in memory.
+Format: `timestamp,device,kind,power_w[,filled]`, plain or gzip, timestamps `YYYY-MM-DDTHH:MMZ` at the start
+of each interval. A missing row is a gap, where the meter has no reading. Only the time window of the run is
+kept in memory.
 """
 
 import csv
@@ -19,14 +19,14 @@ from typing import NamedTuple
 
 from .plan import BuildingPlan, DevicePlan, PowerAt
 
-_KINDS = {"load": "load", "pv": "pv", "battery": "building"}  # a battery draws and gives in turn
+_KINDS = {"load": "load", "pv": "pv", "battery": "building"}  # a battery both consumes and produces
 _COLUMNS = ["timestamp", "device", "kind", "power_w"]
 _STAMP = "%Y-%m-%dT%H:%MZ"
-_GAP_S = 16 * 60  # a value holds for its interval, at most 15 minutes in the sets we know
+_GAP_S = 16 * 60  # a value holds for its interval, at most 15 minutes in the known data sets
 
 
 class DataError(Exception):
-    """A file cannot be replayed; the message names file, line and value."""
+    """The data cannot be replayed; the message names the file, the line and the value."""
 
 
 class Row(NamedTuple):
@@ -41,15 +41,15 @@ class Row(NamedTuple):
 def files_of(directory: Path) -> list[Path]:
     """The node files of a directory, in order. Raises DataError."""
     if not directory.is_dir():
-        raise DataError(f"{directory}: is no directory")
+        raise DataError(f"{directory}: not a directory")
     files = sorted(path for path in directory.iterdir() if path.name.endswith((".csv", ".csv.gz")))
     if not files:
-        raise DataError(f"{directory}: holds no *.csv or *.csv.gz")
+        raise DataError(f"{directory}: contains no *.csv or *.csv.gz files")
     return files
 
 
 def sunny_morning(files: list[Path]) -> datetime:
-    """Ten in the morning of the first day with sun: the first that reaches 80 % of the best such hour."""
+    """10 o'clock on the first sunny day: solar power is at least 80 % of the best value at that hour."""
     sums: dict[datetime, float] = defaultdict(float)
     days: dict[Path, set[datetime]] = {path: set() for path in files}
     for path in files:
@@ -61,13 +61,13 @@ def sunny_morning(files: list[Path]) -> datetime:
                     sums[day] += row.power_w
     common = sorted(set.intersection(*days.values()))
     if not common:
-        raise DataError(f"{files[0].parent}: no day whose tenth hour all files know; give START")
+        raise DataError(f"{files[0].parent}: no day has data of all files at 10 o'clock: use --start")
     best_w = max((sums[day] for day in common), default=0.0)
     return next(day for day in common if sums[day] >= 0.8 * best_w)
 
 
 def replayed(files: list[Path], start: datetime, seconds: float, speed: float) -> list[BuildingPlan]:
-    """One building a file, unconnected, for a run of that length. Raises DataError."""
+    """One building for each file, not yet connected, for a run of `seconds`. Raises DataError."""
     buildings = []
     first, end = start - timedelta(seconds=_GAP_S), start + timedelta(seconds=seconds * speed + _GAP_S)
     for path in files:
@@ -78,7 +78,7 @@ def replayed(files: list[Path], start: datetime, seconds: float, speed: float) -
             if first <= row.at < end:
                 series[row.device].append(((row.at - start).total_seconds(), row.power_w))
         if not any(series.values()):
-            raise DataError(f"{path}: knows nothing of {start:{_STAMP}}")
+            raise DataError(f"{path}: no data at {start:{_STAMP}}")
         devices = [
             DevicePlan(_name(device), _KINDS[kind], _held(series[device], speed), _meter_for(series[device]))
             for device, kind in kinds.items()
@@ -88,14 +88,14 @@ def replayed(files: list[Path], start: datetime, seconds: float, speed: float) -
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """The rows of one file, in order. Raises DataError."""
+    """Read the rows of one file, in order. Raises DataError."""
     try:
         with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
             reader = csv.reader(file)
             header = next(reader, [])
             if header[:4] != _COLUMNS:
                 raise DataError(
-                    f"{path}:1: columns {','.join(_COLUMNS)} expected, not {','.join(header)[:80]}"
+                    f"{path}:1: the columns are {','.join(header)[:80]}, expected {','.join(_COLUMNS)}"
                 )
             for fields in reader:
                 yield _row(path, reader.line_num, fields)
@@ -110,28 +110,28 @@ def _row(path: Path, line: int, fields: list[str]) -> Row:
     except ValueError as error:
         raise DataError(f"{path}:{line}: {error}") from None
     if kind not in _KINDS or not math.isfinite(row.power_w):
-        raise DataError(f"{path}:{line}: kind {kind!r}, power_w {power!r}")
+        raise DataError(f"{path}:{line}: invalid kind {kind!r} or power_w {power!r}")
     return row
 
 
-@lru_cache(maxsize=1)  # all devices of a minute stand together
+@lru_cache(maxsize=1)  # the rows of one minute are adjacent
 def _parse(stamp: str) -> datetime:
-    if len(stamp) == 17 and stamp[16] == "Z":  # ten times faster than strptime, and all that is written
+    if len(stamp) == 17 and stamp[16] == "Z":  # the usual format; ten times faster than strptime
         return datetime.fromisoformat(stamp[:16]).replace(tzinfo=UTC)
     return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
 
 
 def parse_start(text: str) -> datetime:
-    """A START as given by a person: date and time, or a date (then ten in the morning). Raises DataError."""
+    """Parse --start: date and time, or a date only (then 10 o'clock). Raises DataError."""
     try:
         start = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
     except ValueError:
-        raise DataError(f"START = {text!r}: YYYY-MM-DDTHH:MM expected") from None
+        raise DataError(f"--start {text!r}: must have the form YYYY-MM-DDTHH:MM") from None
     return start.replace(hour=10) if "T" not in text else start
 
 
 def _meter_for(series: list[tuple[float, float]]) -> str:
-    """A single-phase meter while its 45 A suffice, else a three-phase one."""
+    """A single-phase meter if its 45 A suffice, otherwise a three-phase one."""
     return "sdm120" if max((abs(power_w) for _, power_w in series), default=0.0) < 9_000 else "sdm630"
 
 

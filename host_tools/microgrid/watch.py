@@ -1,4 +1,4 @@
-"""Looks at the nodes of a running microgrid once a second, and shows them: a table in place, or lines."""
+"""Polls the nodes of a running microgrid once a second and displays them: a live table, or lines in a log."""
 
 import sys
 import time
@@ -24,7 +24,7 @@ _AHEAD_MIN = "30"
 
 @dataclass
 class Sight:
-    """What one node showed of itself; None where it did not answer."""
+    """The last answers of one node; None until it has answered."""
 
     building: Building
     health: dict[str, Any] | None = None
@@ -51,7 +51,7 @@ class Sight:
         ]
 
     def summary(self) -> dict[str, Any]:
-        """The node's entry in run.json. Raises RuntimeError when it never answered."""
+        """The node's entry in run.json. Raises RuntimeError if it never answered."""
         if not (self.health and self.twins is not None and self.contracts):
             raise RuntimeError(f"node {self.building.name} never answered")
         links = self.health["links"]["neighbours"].values()
@@ -70,15 +70,15 @@ class Sight:
 
 
 class Watch:
-    """The last sight of every node, and the audit of their books."""
+    """The last answers of all nodes, the audit of their contracts, and the prediction."""
 
     def __init__(self, microgrid: Microgrid) -> None:
         self.sights = [Sight(building) for building in microgrid.buildings]
         self.audit = Audit()
-        self.foretold = ""  # of the microgrid, by the first node that learns
+        self.prediction = ""  # of the microgrid's state, by the first node that learns
 
     def look(self) -> None:
-        """Ask every node."""
+        """Poll every node."""
         answered = {}
         for sight in self.sights:
             try:
@@ -90,9 +90,9 @@ class Watch:
                 continue
             answered[sight.building.name] = sight.contracts
         self.audit.look(answered, time.monotonic())
-        self._look_ahead()
+        self._look_at_prediction()
 
-    def _look_ahead(self) -> None:
+    def _look_at_prediction(self) -> None:
         learning = next((s.building for s in self.sights if s.building.plan.learning), None)
         if learning is None:
             return
@@ -102,39 +102,39 @@ class Watch:
         except (OSError, ValueError):
             return
         if not cluster:
-            self.foretold = f"{known['model']}: {known['minutes']} minutes known, nothing foretold yet"
+            self.prediction = f"{known['model']}: {known['minutes']} minutes of history, no prediction yet"
             return
         states = (
             f"{short} {state[_AHEAD_MIN][0]} ({100 * state[_AHEAD_MIN][1]:.0f} %)"
             for short, state in zip(_NARROW, cluster["likeliest"].values(), strict=False)
         )
-        self.foretold = f"state of the microgrid in {_AHEAD_MIN} min, {known['model']}: {' '.join(states)}"
+        self.prediction = f"predicted state in {_AHEAD_MIN} min, {known['model']}: {' '.join(states)}"
 
     def table(self, title: str, width: int) -> Table:
-        """All nodes, one row each, for a terminal of that many columns; powers in W."""
+        """A table with a row for each node, for a terminal of `width` columns; powers in W."""
         table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
-        table.add_column("W", no_wrap=True, max_width=width - 66, overflow="ellipsis")
+        table.add_column("node, W", no_wrap=True, max_width=width - 66, overflow="ellipsis")
         for heading in _WIDE if width >= _WIDE_FROM else _NARROW:
             table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("health", no_wrap=True)
         for sight in self.sights:
             table.add_row(*sight.cells())
-        if self.foretold:
-            table.caption, table.caption_justify = self.foretold, "left"
+        if self.prediction:
+            table.caption, table.caption_justify = self.prediction, "left"
         return table
 
     def lines(self, prefix: str) -> str:
-        """The same for a log: one line a node."""
+        """The same as lines for a log, one for each node."""
         keys = (*VARIABLES, "contracts", "links", "rss_mb", "health")
         lines = [
             f"{prefix} {cells[0]}: " + " ".join(f"{k}={v}" for k, v in zip(keys, cells[1:], strict=True))
             for cells in (sight.cells() for sight in self.sights)
         ]
-        return "\n".join([*lines, f"{prefix} {self.foretold}"] if self.foretold else lines)
+        return "\n".join([*lines, f"{prefix} {self.prediction}"] if self.prediction else lines)
 
 
 def follow(watch: Watch, seconds: float | None, title: Callable[[], str], console: Console) -> None:
-    """Look once a second until `seconds` are over, or for ever; returns early on KeyboardInterrupt."""
+    """Poll and display once a second, for `seconds` or forever; Ctrl-C ends it early."""
     began_s = time.monotonic()
     printed_s = float("-inf")
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
@@ -145,7 +145,7 @@ def follow(watch: Watch, seconds: float | None, title: Callable[[], str], consol
             watch.look()
             elapsed_s = time.monotonic() - began_s
             if live:
-                table = watch.table(f"{title()}   {elapsed_s:.0f} s   Ctrl-C ends", console.width)
+                table = watch.table(f"{title()}   {elapsed_s:.0f} s   stop with Ctrl-C", console.width)
                 live.update(table, refresh=True)
             elif elapsed_s - printed_s >= _LINE_EVERY_S:
                 printed_s = elapsed_s
@@ -153,7 +153,7 @@ def follow(watch: Watch, seconds: float | None, title: Callable[[], str], consol
             left_s = 1.0 if seconds is None else min(1.0, began_s + seconds - time.monotonic())
             time.sleep(max(0.0, left_s))
     except KeyboardInterrupt:
-        print("ending ...", file=sys.stderr)
+        print("stopping ...", file=sys.stderr)
     finally:
         if live:
             live.stop()

@@ -1,6 +1,6 @@
-"""The last known state of every twin, as columns: what the recorder sums up each second.
+"""The last known state of every twin, in columns; the recorder sums it up each second.
 
-The virtual microgrid and the real one fill it in; nothing behind it knows which of them ran.
+Both the virtual microgrid and the real one fill it in; the code that reads it does not know which.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ Column = npt.NDArray[np.float64]
 
 
 class Board:
-    """One entry a twin. Powers in W, moments in s; nan: no request, never answered."""
+    """One entry for each twin. Powers in W, times in s; nan: no request, or never served."""
 
     def __init__(self, cast: Cast) -> None:
         count, nodes = len(cast.names), len(cast.nodes)
@@ -21,6 +21,6 @@ class Board:
         self.capacity_w, self.given_w = np.zeros(count), np.zeros(count)
         self.reserved_w, self.committed_w = np.zeros(count), np.zeros(count)
         self.asked_s, self.response_s = np.full(count, np.nan), np.full(count, np.nan)
-        self.unserved_w = np.zeros(count)  # the most that was missing while it last waited
+        self.unserved_w = np.zeros(count)  # the largest power missing during the last wait
         self.validated = np.zeros(count)
-        self.flow_w = np.zeros((nodes, nodes))  # consumer's node, supplier's node
+        self.flow_w = np.zeros((nodes, nodes))  # by consumer's node and supplier's node

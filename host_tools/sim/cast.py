@@ -1,4 +1,4 @@
-"""Who takes part in a run: the nodes, their twins, and how large a node must be to know them all."""
+"""The nodes and twins of a run, and the limits a node needs to hold the LSAs of all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ _MOST_PROMISES = 128
 
 @dataclass(frozen=True)
 class Cast:
-    """The twins of each node stand together, in the order of the nodes."""
+    """Nodes and twins; the twins of a node are adjacent, in the order of the nodes."""
 
     nodes: list[str]
-    names: list[str]  # of the twins, node.twin
+    names: list[str]  # of the twins: "node.twin"
     kinds: list[str]
     node_of: npt.NDArray[np.int64]  # by twin
-    part_of: npt.NDArray[np.int64]  # by twin: which part of the microgrid hears its requests
+    part_of: npt.NDArray[np.int64]  # by twin: the connected part of the microgrid
 
     def slice_of(self, node: int) -> slice:
-        """Where the twins of a node stand."""
+        """The range of the twins of a node."""
         low, high = np.searchsorted(self.node_of, [node, node + 1])
         return slice(int(low), int(high))
 
@@ -44,7 +44,7 @@ def cast_of(configs: Sequence[NodeConfig]) -> Cast:
 
 
 def limits_for(twins: list[int]) -> dict[str, int]:
-    """`[limits]` of every node, given the number of twins of each: room for the LSAs of all."""
+    """The `[limits]` of every node, given the number of twins of each: room for the LSAs of all."""
     total, nodes = sum(twins), len(twins)
     least = LimitSettings()
     promises = _MOST_PROMISES if total > least.promises else least.promises

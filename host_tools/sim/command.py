@@ -1,11 +1,12 @@
-"""`python -m host_tools sim SCENARIO`: play a scenario, measure and draw it, or compare ways to run it.
+"""`python -m host_tools sim SCENARIO`: simulate a scenario, measure and plot it, or compare variants of it.
 
-Exit codes: 0 all well, 1 an invariant was broken, 2 wrong usage or data, 3 real nodes did not come up.
+Exit codes: 0 success, 1 an invariant was broken, 2 wrong usage or data, 3 real nodes did not start.
 """
 
 import argparse
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -27,69 +28,70 @@ from .scenarios import SCENARIOS
 from .topology import TopologyError
 from .virtual import Simulation
 
-_SHOWN = 10  # broken invariants
+_SHOWN = 10  # number of broken invariants that are printed
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command line of `sim`."""
-    parser = commands.add_parser("sim", help="simulate a scenario under a virtual clock, measure and draw it")
+    """Add the command line of `sim`."""
+    parser = commands.add_parser("sim", help="simulate a scenario under a virtual clock, measure and plot it")
     add = parser.add_argument
     add("scenario", nargs="?", metavar="SCENARIO", help=f"one of {', '.join(SCENARIOS)}")
-    add("--list", action="store_true", help="show all scenarios and their parameters")
+    add("--list", action="store_true", help="list all scenarios and their parameters")
     add(
         "--nodes",
-        help="topology: chain:4, ring:6, full:5, star:5, grid:3x4, random:20:3 (nodes:mean "
-        "degree) or a .toml/.json file of name = [neighbours] (default: the scenario's)",
+        help="topology: chain:4, ring:6, full:5, star:5, grid:3x4, random:20:3 (nodes:mean degree), or a "
+        ".toml or .json file with lines name = [neighbours] (default: that of the scenario)",
     )
-    add("--hours", type=float, help="simulated time in hours (default: the scenario's)")
-    add("--seed", type=int, default=1, help="of all randomness (default 1)")
-    add("--policy", help=f"of all producers: {', '.join(PRODUCER_POLICIES)}")
-    add("--consumer-policy", help=f"of all consumers: {', '.join(CONSUMER_POLICIES)}")
-    add("--latency-ms", type=float, default=20.0, help="of every link, in ms (default 20)")
-    add("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the scenario")
-    add("--data", type=Path, help="folder of measured node files (living_lab)")
-    add("--start", help="date and time in the data, YYYY-MM-DDTHH:MM")
-    add("--learn", metavar="MODEL", help=f"all nodes learn, both scopes, with one of {', '.join(MODELS)}")
+    add("--hours", type=float, help="simulated time in hours (default: that of the scenario)")
+    add("--seed", type=int, default=Job.seed, help="random seed (default 1)")
+    add("--policy", help=f"policy of all producers: {', '.join(PRODUCER_POLICIES)}")
+    add("--consumer-policy", help=f"policy of all consumers: {', '.join(CONSUMER_POLICIES)}")
+    add("--latency-ms", type=float, default=Job.latency_ms, help="latency of every link in ms (default 20)")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="set a parameter of the scenario")
+    add("--data", type=Path, help="folder of measured data, one file per node (living_lab)")
+    add("--start", help="start in the data, as YYYY-MM-DDTHH:MM")
+    add(
+        "--learn",
+        metavar="MODEL",
+        help=f"all nodes learn in both scopes with this model: {', '.join(MODELS)}",
+    )
     add(
         "--max-power-w",
         type=float,
-        default=3000.0,
-        help="MAX_POWER of a node's states, in W (default "
-        "3000); the microgrid has as many times that as nodes",
+        default=Job.max_power_w,
+        help="MAX_POWER of the states of a node in W (default 3000); that of the microgrid is this value "
+        "times the number of nodes",
     )
     add(
         "--check",
         type=int,
         metavar="S",
-        help="seconds between two checks of all invariants "
-        "(default 1 up to 8 nodes, else 10); where nothing happens, 10",
+        help="simulated seconds between two checks of all invariants (default 1 for up to 8 nodes, otherwise "
+        "10; always 10 while nothing changes)",
     )
     add(
         "--compare",
         action="append",
         default=[],
         metavar="KEY=V1,V2,...",
-        help="run once for each value of "
-        "policy, consumer_policy, nodes (with commas or ; between), latency_ms or a parameter; given several "
-        "times: all combinations",
+        help="run once for each value of policy, consumer_policy, nodes, latency_ms or a parameter of the "
+        "scenario; values are separated by commas or semicolons; several options: all combinations",
     )
+    add("--seeds", type=int, default=1, help="number of seeds for each combination (default 1)")
     add(
-        "--seeds",
+        "--jobs",
         type=int,
-        default=1,
-        help="runs of each combination, each with a seed of its own (default 1)",
+        default=os.cpu_count() or 1,
+        help="parallel processes with --compare or --seeds (default: all cores)",
     )
-    add(
-        "--jobs", type=int, default=os.cpu_count() or 1, help="with --compare: processes (default: all cores)"
-    )
-    add("--real", action="store_true", help="real processes, brokers and serial meters instead, in real time")
-    add("--no-plots", action="store_true", help="draw nothing")
-    add("--out", type=Path, help="folder for what is written (default build/sim/SCENARIO)")
+    add("--real", action="store_true", help="use real processes, brokers and serial meters in real time")
+    add("--no-plots", action="store_true", help="write no plots")
+    add("--out", type=Path, help="output folder (default build/sim/SCENARIO)")
     parser.set_defaults(command=sim)
 
 
 def sim(options: argparse.Namespace) -> int:
-    """Do what is asked for; returns the exit code."""
+    """Run the command; returns the exit code."""
     console = Console()
     if options.list:
         print(scenarios())
@@ -112,28 +114,17 @@ def sim(options: argparse.Namespace) -> int:
 def job_of(options: argparse.Namespace) -> Job:
     """The run that the command line describes. Raises ScenarioError."""
     if not options.scenario:
-        raise ScenarioError(f"SCENARIO is missing: one of {', '.join(SCENARIOS)}; --list says more")
+        raise ScenarioError(
+            f"SCENARIO is missing: one of {', '.join(SCENARIOS)}; --list shows the parameters"
+        )
     values = {}
     for text in options.set:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ScenarioError(f"--set {text!r}: NAME=VALUE expected")
+            raise ScenarioError(f"--set {text!r}: must have the form NAME=VALUE")
         values[name] = value
-    return Job(
-        options.scenario,
-        options.nodes,
-        options.hours,
-        options.seed,
-        options.policy,
-        options.consumer_policy,
-        options.latency_ms,
-        values,
-        options.data,
-        options.start,
-        options.learn,
-        options.max_power_w,
-        options.check,
-    )
+    same = [each.name for each in fields(Job) if hasattr(options, each.name)]
+    return Job(**{name: getattr(options, name) for name in same}, values=values, check_s=options.check)
 
 
 def play(job: Job, console: Console) -> Outcome:
@@ -148,14 +139,14 @@ def play(job: Job, console: Console) -> Outcome:
 
 
 def play_real(job: Job, out: Path, console: Console) -> Outcome:
-    """Run real processes for as long."""
+    """Run real processes, for the same time in real time."""
     with bar(console) as progress:
         task = progress.add_task(f"{job.scenario}, real", total=job.seconds)
         return real.play(job, out / "real", lambda second: progress.update(task, completed=second))
 
 
 def bar(console: Console) -> Progress:
-    """A progress bar; only on a terminal."""
+    """A progress bar, shown only on a terminal."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -166,15 +157,15 @@ def bar(console: Console) -> Progress:
 
 
 def finish(outcome: Outcome, out: Path, console: Console, draw: bool) -> int:
-    """Print, write and draw; returns the exit code."""
+    """Print, write and plot the results; returns the exit code."""
     summary = report.summarise(outcome)
     report.write(outcome, summary, out)
     if draw:
         plots.draw(outcome.recorder, title_of(summary), out)
     console.print(report.table(summary))
     print(
-        f"written to {out}: summary.json, timeseries.csv (a row a node every "
-        f"{outcome.recorder.stride} s), requests.csv{', plots' if draw else ''}"
+        f"written to {out}: summary.json, timeseries.csv (one row per node every "
+        f"{outcome.recorder.stride} s), requests.csv{' and plots' if draw else ''}"
     )
     for line in outcome.violations[:_SHOWN]:
         print(line, file=sys.stderr)
@@ -182,12 +173,12 @@ def finish(outcome: Outcome, out: Path, console: Console, draw: bool) -> int:
 
 
 def title_of(summary: dict[str, Any]) -> str:
-    """One line for the plots."""
+    """The title of the plots."""
     return f"{summary['scenario']}, {summary['topology']}, {summary['twins']} twins, seed {summary['seed']}"
 
 
 def scenarios() -> str:
-    """All scenarios with their parameters."""
+    """A list of all scenarios with their parameters."""
     lines = []
     for scenario in SCENARIOS.values():
         lines.append(f"{scenario.name}: {scenario.title} ({scenario.nodes}, {scenario.hours:g} h)")

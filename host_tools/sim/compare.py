@@ -1,4 +1,4 @@
-"""Several ways to run a scenario, several seeds each, side by side: `--compare KEY=V1,V2,...`."""
+"""Compares variants of a scenario, each with several seeds: `--compare KEY=V1,V2,...`."""
 
 import argparse
 import csv
@@ -27,8 +27,8 @@ _OF_JOB = {"policy": str, "consumer_policy": str, "nodes": str, "latency_ms": fl
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One figure of a summary that is compared; less is better in all of them."""
+class Measure:
+    """One value of the summary that is compared; smaller is better for all of them."""
 
     key: str
     path: tuple[str, ...]
@@ -38,33 +38,33 @@ class Figure:
     factor: float = 1.0
 
     def of(self, summary: Mapping[str, Any]) -> float | None:
-        """Its value in one summary, scaled for people."""
+        """The value in one summary, scaled for display."""
         value: Any = summary
         for key in self.path:
             value = value[key]
         return None if value is None else self.factor * float(value)
 
 
-FIGURES = (
-    Figure("response_max_s", ("response_s", "max"), "maximum response", "s", "max resp. s"),
-    Figure("failure_percent", ("failure_rate",), "failure rate", "%", "failure %", 100.0),
-    Figure("missing_wh", ("energy_wh", "missing"), "energy missing", "Wh", "missing Wh"),
-    Figure("messages_per_contract", ("messages_per_contract",), "messages per contract", "", "msg/contract"),
+MEASURES = (
+    Measure("response_max_s", ("response_s", "max"), "maximum response", "s", "max resp. s"),
+    Measure("failure_percent", ("failure_rate",), "failure rate", "%", "failure %", 100.0),
+    Measure("missing_wh", ("energy_wh", "missing"), "energy missing", "Wh", "missing Wh"),
+    Measure("messages_per_contract", ("messages_per_contract",), "messages per contract", "", "msg/contract"),
 )
 
 
 @dataclass(frozen=True)
 class Case:
-    """One combination of values, and the runs of it, one a seed."""
+    """One combination of values and its runs, one for each seed."""
 
     name: str
     jobs: tuple[Job, ...]
 
 
 def cases(job: Job, comparisons: Sequence[str], seeds: int) -> list[Case]:
-    """All combinations of what is compared. Raises ScenarioError."""
+    """All combinations of the compared values. Raises ScenarioError."""
     if not 1 <= seeds <= 1000:
-        raise ScenarioError(f"seeds = {seeds}: 1 .. 1000 expected")
+        raise ScenarioError(f"seeds = {seeds}: must be between 1 and 1000")
     axes = [_axis(text, job) for text in comparisons]
     found = []
     for values in product(*(axis for _, axis in axes)):
@@ -77,14 +77,16 @@ def cases(job: Job, comparisons: Sequence[str], seeds: int) -> list[Case]:
 
 
 def run(job: Job, options: argparse.Namespace, out: Path, console: Console) -> int:
-    """Run all, print, write and draw; returns the exit code. Raises ScenarioError, TopologyError."""
+    """Run, print, write and plot all variants; returns the exit code. Raises ScenarioError, TopologyError."""
     if options.real:
-        raise ScenarioError("--real: cannot be compared, processes would share this machine's processors")
+        raise ScenarioError(
+            "--real cannot be compared: the runs would compete for the processors of this machine"
+        )
     if options.jobs < 1:
-        raise ScenarioError(f"jobs = {options.jobs}: at least 1 expected")
+        raise ScenarioError(f"jobs = {options.jobs}: must be at least 1")
     found = cases(job, options.compare, options.seeds)
     for case in found:
-        case.jobs[0].plans()  # a mistake shows now, not in another process after minutes
+        case.jobs[0].plans()  # raises for invalid values now, not later in another process
     jobs = [each for case in found for each in case.jobs]
     summaries = _all(jobs, min(options.jobs, len(jobs)), console)
     results = {
@@ -97,7 +99,7 @@ def run(job: Job, options: argparse.Namespace, out: Path, console: Console) -> i
         f"{job.scenario}{' by ' if keys else ''}{keys}, seeds {job.seed} to {job.seed + options.seeds - 1}"
     )
     if not options.no_plots:
-        draw(results, f"{title}; bars are means, dots single runs, numbers the worst", out / "compare.png")
+        draw(results, f"{title}; bars: mean, dots: single runs, numbers: worst run", out / "compare.png")
     console.print(table(results, title))
     checked, broken = (sum(each[f"invariants_{key}"] for each in summaries) for key in ("checked", "broken"))
     files = "compare.json, compare.csv" if options.no_plots else "compare.json, compare.csv, compare.png"
@@ -106,7 +108,7 @@ def run(job: Job, options: argparse.Namespace, out: Path, console: Console) -> i
 
 
 def play(job: Job) -> dict[str, Any]:
-    """The summary of one run, in whatever process this is."""
+    """Run one job and return its summary."""
     simulation = Simulation(job)
     try:
         return summarise(simulation.run())
@@ -115,7 +117,7 @@ def play(job: Job) -> dict[str, Any]:
 
 
 def table(results: Mapping[str, list[dict[str, Any]]], title: str) -> Table:
-    """Mean and worst over the seeds of each case."""
+    """A table with mean and worst value of each case over its seeds."""
     shown = Table(
         title=f"{title} (mean / worst)",
         title_justify="left",
@@ -124,20 +126,20 @@ def table(results: Mapping[str, list[dict[str, Any]]], title: str) -> Table:
         pad_edge=False,
     )
     shown.add_column("", min_width=min(14, max(len(name) for name in results)))
-    for heading in [*(each.heading for each in FIGURES), "met %"]:
+    for heading in [*(each.heading for each in MEASURES), "satisfied %"]:
         shown.add_column(heading, justify="right", no_wrap=True)
     for name, summaries in results.items():
         asked, met = (sum(each[key] for each in summaries) for key in ("requests", "satisfied"))
-        cells = [_mean_and_worst(each, summaries) for each in FIGURES]
+        cells = [_mean_and_worst(each, summaries) for each in MEASURES]
         shown.add_row(name, *cells, f"{100 * met / asked:.1f}" if asked else "-")
     return shown
 
 
 def draw(results: Mapping[str, list[dict[str, Any]]], title: str, path: Path) -> None:
-    """A panel for each figure: bars are means over seeds, dots the single runs, the number is the worst."""
+    """One panel for each measure: bars are means over seeds, dots single runs, numbers the worst run."""
     names = list(results)
     with figure(path, title, 1.6 + 2 * max(1.6, 0.42 * len(names)), nrows=2, ncols=2, sharey=True) as grid:
-        for axes, each in zip(grid.flat, FIGURES, strict=True):
+        for axes, each in zip(grid.flat, MEASURES, strict=True):
             for row, name in enumerate(names):
                 values = _values(each, results[name])
                 axes.barh(row, mean(values) if values else 0.0, color=CYCLE[row % len(CYCLE)], alpha=0.75)
@@ -164,9 +166,9 @@ def _axis(text: str, job: Job) -> tuple[str, list[str]]:
     found = list(dict.fromkeys(value.strip() for value in values.split(separator) if value.strip()))
     known = [*_OF_JOB, *(parameter.name for parameter in job.kind.parameters)]
     if not equals or not found:
-        raise ScenarioError(f"--compare {text!r}: KEY=V1,V2,... expected")
+        raise ScenarioError(f"--compare {text!r}: must have the form KEY=V1,V2,...")
     if key not in known:
-        raise ScenarioError(f"--compare {key}: one of {', '.join(known)} expected")
+        raise ScenarioError(f"--compare {key}: unknown; must be one of {', '.join(known)}")
     return key, found
 
 
@@ -176,7 +178,7 @@ def _varied(job: Job, key: str, value: str) -> Job:
     try:
         return replace(job, **{key: _OF_JOB[key](value)})
     except ValueError:
-        raise ScenarioError(f"{key} = {value!r}: a number expected") from None
+        raise ScenarioError(f"{key} = {value!r}: must be a number") from None
 
 
 def _all(jobs: list[Job], processes: int, console: Console) -> list[dict[str, Any]]:
@@ -186,17 +188,17 @@ def _all(jobs: list[Job], processes: int, console: Console) -> list[dict[str, An
 
     if processes == 1:
         return watched(map(play, jobs))
-    context = multiprocessing.get_context("spawn")  # a fork would copy the thread that draws the bar
+    context = multiprocessing.get_context("spawn")  # a fork would copy the thread of the progress bar
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         return watched(pool.map(play, jobs))
 
 
-def _values(compared: Figure, summaries: Iterable[Mapping[str, Any]]) -> list[float]:
+def _values(compared: Measure, summaries: Iterable[Mapping[str, Any]]) -> list[float]:
     found = (compared.of(summary) for summary in summaries)
     return [value for value in found if value is not None]
 
 
-def _mean_and_worst(compared: Figure, summaries: Iterable[Mapping[str, Any]]) -> str:
+def _mean_and_worst(compared: Measure, summaries: Iterable[Mapping[str, Any]]) -> str:
     values = _values(compared, summaries)
     return f"{_short(mean(values))} / {_short(max(values))}" if values else "-"
 
@@ -209,9 +211,9 @@ def _write(results: Mapping[str, list[dict[str, Any]]], out: Path) -> None:
     (out / "compare.json").write_text(json.dumps(results, indent=2) + "\n")
     with (out / "compare.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["case", "seed", *(each.key for each in FIGURES), "requests", "satisfied"])
+        writer.writerow(["case", "seed", *(each.key for each in MEASURES), "requests", "satisfied"])
         for name, summaries in results.items():
             for summary in summaries:
-                values = [each.of(summary) for each in FIGURES]
+                values = [each.of(summary) for each in MEASURES]
                 shown = ["" if value is None else f"{value:.6g}" for value in values]
                 writer.writerow([name, summary["seed"], *shown, summary["requests"], summary["satisfied"]])

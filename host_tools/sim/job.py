@@ -1,4 +1,4 @@
-"""What one run is asked to be, and the plans that follow from it; small, since other processes get it too."""
+"""The description of one run, and its building plans. It is small and can be sent to other processes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from .scenario import Scenario, ScenarioError, Setting
 from .scenarios import SCENARIOS
 from .topology import parse
 
-_FROM_DATA = "data"  # a topology: a chain of as many nodes as the scenario makes
+_FROM_DATA = "data"  # a topology: a chain of all nodes that the scenario creates
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run. None stands for what the scenario says; a policy of None leaves its twins as they are."""
+    """One run. None: the default of the scenario; policy None: the twins keep their own policies."""
 
     scenario: str
     nodes: str | None = None
@@ -31,32 +31,32 @@ class Job:
     values: Mapping[str, Any] = field(default_factory=dict)
     data: Path | None = None
     start: str | None = None
-    learn: str | None = None  # model of both scopes of every node; None: no learning
-    max_power_w: float = 3000.0  # MAX_POWER of the states of a node; the microgrid has as many times that
+    learn: str | None = None  # model of every node in both scopes; None: no learning
+    max_power_w: float = 3000.0  # MAX_POWER of a node's states; the microgrid's is this times the nodes
     check_s: int | None = None  # seconds between two checks of all invariants; None: by the number of nodes
 
     @property
     def kind(self) -> Scenario:
         """Its scenario. Raises ScenarioError."""
         if self.scenario not in SCENARIOS:
-            raise ScenarioError(f"SCENARIO = {self.scenario!r}: one of {', '.join(SCENARIOS)} expected")
+            raise ScenarioError(f"unknown scenario {self.scenario!r}: must be one of {', '.join(SCENARIOS)}")
         return SCENARIOS[self.scenario]
 
     def topology_of(self, count: int) -> str:
-        """Its shape, as given or by default, when it has that many nodes."""
+        """The topology as given or by default, for `count` nodes."""
         spec = self.nodes or self.kind.nodes
         return f"chain:{count}" if spec == _FROM_DATA else spec
 
     @property
     def seconds(self) -> int:
-        """How long it lasts, whole simulated seconds. Raises ScenarioError."""
+        """The duration in whole simulated seconds. Raises ScenarioError."""
         hours = self.kind.hours if self.hours is None else self.hours
         if not 1 / 3600 <= hours <= 24 * 366:
-            raise ScenarioError(f"hours = {hours:g}: 0.0003 (one second) .. 8784 expected")
+            raise ScenarioError(f"hours = {hours:g}: must be between 0.0003 (one second) and 8784")
         return round(3600 * hours)
 
     def plans(self) -> list[BuildingPlan]:
-        """The buildings, connected, with the policies asked for. Raises ScenarioError, TopologyError."""
+        """The connected buildings with the chosen policies. Raises ScenarioError, TopologyError."""
         self._check()
         scenario = self.kind
         spec = self.nodes or scenario.nodes
@@ -77,7 +77,7 @@ class Job:
         return plans
 
     def start_hour(self) -> float:
-        """The hour of the day at which it begins, where the scenario has one; else midnight."""
+        """The hour of the day at which the run begins; midnight if the scenario has no such parameter."""
         return float(self.kind.values(self.values).get("start_hour", 0.0))
 
     def _check(self) -> None:
@@ -87,15 +87,15 @@ class Job:
             ("learn", self.learn, MODELS),
         ):
             if value is not None and value not in known:
-                raise ScenarioError(f"{key} = {value!r}: one of {', '.join(known)} expected")
+                raise ScenarioError(f"{key} = {value!r}: must be one of {', '.join(known)}")
         if not 1.0 <= self.max_power_w <= 1e6:
-            raise ScenarioError(f"max_power_w = {self.max_power_w:g}: 1 .. 1,000,000 expected")
+            raise ScenarioError(f"max_power_w = {self.max_power_w:g}: must be between 1 and 1,000,000")
         if not 0.0 <= self.latency_ms <= 10_000:
-            raise ScenarioError(f"latency_ms = {self.latency_ms:g}: 0 .. 10,000 expected")
+            raise ScenarioError(f"latency_ms = {self.latency_ms:g}: must be between 0 and 10,000")
         if not 0 <= self.seed < 2**53:
-            raise ScenarioError(f"seed = {self.seed}: 0 .. 2**53 expected")
+            raise ScenarioError(f"seed = {self.seed}: must be between 0 and 2**53")
         if self.check_s is not None and self.check_s < 1:
-            raise ScenarioError(f"check = {self.check_s}: at least 1 s expected")
+            raise ScenarioError(f"check = {self.check_s}: must be at least 1 s")
 
     def _apply_policies(self, plan: BuildingPlan) -> None:
         asked = {"producer_policy": self.policy, "consumer_policy": self.consumer_policy}

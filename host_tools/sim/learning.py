@@ -1,4 +1,4 @@
-"""How well the nodes of a simulated microgrid predicted their states: the mean over all of them."""
+"""How well the nodes of a simulated microgrid predicted their states: mean scores over all nodes."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +13,7 @@ _EVER = 2**40  # minutes
 
 
 def scored(nodes: Iterable[Node]) -> dict[str, Any] | None:
-    """By scope the number of predictions that can be judged and their mean scores; None without any."""
+    """By scope the number of scored predictions and their mean scores; None if there are none."""
     sums: dict[str, dict[str, float]] = {}
     for node in nodes:
         for scope in node.learning.scopes if node.learning else ():

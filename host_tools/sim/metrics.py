@@ -1,15 +1,15 @@
-"""The figures of a run: what thesis 4.4.1 to 4.4.3 asks for, and what else tells a good run from a bad one.
+"""The measures of a run: those of thesis 4.4.1 to 4.4.3 and some more.
 
-    response_s            longest stretch a request was unserved while servable: median, p95, max over all
-                          requests that ever were servable
+    response_s            longest time a request was unserved while servable: median, p95, max over all
+                          requests that were servable at any time
     failure_rate          energy of requests unserved while servable / energy requested
     thesis                maximum response and failure rate with servable judged by the node alone
     energy_wh             requested, produced, consumed, supplied, missing, in_warning
     self_sufficiency      share of consumption that does not come from a grid connection
-    self_consumption      share of local production that is supplied to somebody
-    fairness              Jain's index over consumers of the share of their need that they got
+    self_consumption      share of local production that is supplied to consumers
+    fairness              Jain's index over consumers of the supplied share of their need
 
-None stands where a share has no whole, or where nothing was asked.
+A share of nothing is None, and so are response times without requests.
 """
 
 import math
@@ -26,7 +26,7 @@ DIGITS = 6
 
 
 def rounded(value: Any) -> Any:
-    """Numbers as they stand in files; nan becomes None."""
+    """Numbers rounded as in files; nan becomes None."""
     if isinstance(value, dict):
         return {key: rounded(each) for key, each in value.items()}
     if isinstance(value, float | np.floating):
@@ -35,7 +35,7 @@ def rounded(value: Any) -> Any:
 
 
 def spread(times_s: Sequence[float]) -> dict[str, float | None]:
-    """Median, 95th percentile and maximum; None without times."""
+    """Median, 95th percentile and maximum; all None without times."""
     if not len(times_s):
         return {"median": None, "p95": None, "max": None}
     median, p95, most = np.percentile(times_s, [50, 95, 100])
@@ -43,19 +43,19 @@ def spread(times_s: Sequence[float]) -> dict[str, float | None]:
 
 
 def jain(shares: Column) -> float | None:
-    """1 when all shares are equal, 1 / count when one has everything."""
+    """Jain's fairness index: 1 if all shares are equal, 1 / count if one has everything."""
     squares = float((shares**2).sum())
     return float(shares.sum()) ** 2 / (len(shares) * squares) if squares else None
 
 
 def responses_s(recorder: Recorder) -> list[float]:
-    """Response times of all requests that ever were servable."""
+    """The response times of all requests that were servable at any time."""
     times = (request.response_s for request in recorder.log.requests)
     return [time_s for time_s in times if not math.isnan(time_s)]
 
 
 def of_energy(recorder: Recorder) -> dict[str, Any]:
-    """Energies and the shares made of them."""
+    """Energies, and the shares derived from them."""
     from_grid = np.array([kind == GRID for kind in recorder.cast.kinds])
     strict, log = recorder.log.stretches[STRICT], recorder.log
     requested_wh, consumed_wh = recorder.requested_wh.sum(), recorder.consumed_wh.sum()
@@ -82,7 +82,7 @@ def of_energy(recorder: Recorder) -> dict[str, Any]:
 
 
 def of_requests(recorder: Recorder) -> dict[str, Any]:
-    """How many there were, and how soon they were met."""
+    """The number of requests and their response times."""
     requests = recorder.log.requests
     return {
         "requests": len(requests),

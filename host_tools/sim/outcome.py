@@ -1,4 +1,4 @@
-"""What a run was, and what came of it."""
+"""The result of a run."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +9,7 @@ from .recorder import Recorder
 
 @dataclass
 class Outcome:
-    """The record of one run; counters are sums over all nodes."""
+    """The result of one run; counters are sums over all nodes."""
 
     job: Job
     recorder: Recorder

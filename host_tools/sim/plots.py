@@ -1,4 +1,4 @@
-"""The plots of one run: the six variables, the response times, who supplies whom."""
+"""The plots of one run: the six variables, the response times, and the energy between nodes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +14,14 @@ from .style import BLUE, FAINT, GREEN, INK, LIGHT_BLUE, LIGHT_GREEN, ORANGE, RED
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_POINTS = 1_000  # of a line; more would not be seen
-_NUMBERED = 20  # nodes up to which the matrix shows numbers
-_LABELS = 60  # letters that fit side by side under the matrix
-_SHORTEST_S = 0.001  # on the axis of response times
+_POINTS = 1_000  # of a line; more would not be visible
+_NUMBERED = 20  # up to this many nodes the matrix shows numbers
+_LABELS = 60  # characters that fit side by side under the matrix
+_SHORTEST_S = 0.001  # smallest value on the axis of response times
 
 
 def draw(recorder: Recorder, title: str, directory: Path) -> None:
-    """Write all three as PNG."""
+    """Write all three plots as PNG files."""
     directory.mkdir(parents=True, exist_ok=True)
     six_variables(recorder, title, directory / "six_variables.png")
     responses(recorder, title, directory / "responses.png")
@@ -29,7 +29,7 @@ def draw(recorder: Recorder, title: str, directory: Path) -> None:
 
 
 def six_variables(recorder: Recorder, title: str, path: Path) -> None:
-    """The sums over all nodes: above what is asked for, below what there is to give."""
+    """The sums over all nodes: demand in the upper panel, supply in the lower."""
     at_s, powers_w = _thinned(recorder.moments_s, recorder.whole_w)
     kilowatts = powers_w / 1000
     requested, produced, consumed, supplied, missing, available = kilowatts.T
@@ -45,7 +45,7 @@ def six_variables(recorder: Recorder, title: str, path: Path) -> None:
             supplied,
             margins,
             available,
-            labels=["supplied", "set aside", "available"],
+            labels=["supplied", "reserved", "available"],
             colors=[GREEN, ORANGE, LIGHT_GREEN],
             lw=0,
         )
@@ -58,22 +58,22 @@ def six_variables(recorder: Recorder, title: str, path: Path) -> None:
 
 
 def responses(recorder: Recorder, title: str, path: Path) -> None:
-    """How many requests were met within which time."""
+    """The cumulative distribution of response times."""
     times_s = np.sort(responses_s(recorder))
     with figure(path, title, 5.0) as axes:
         axes.set(
-            title="Response time of requests: longest stretch unserved while servable",
+            title="Response time of requests: longest time unserved while servable",
             xlabel="response time, s",
             ylabel="share of requests, %",
         )
         if len(times_s):
             _ecdf(axes, times_s)
         else:
-            axes.text(0.5, 0.5, "no request was ever servable", ha="center", transform=axes.transAxes)
+            axes.text(0.5, 0.5, "no request was servable at any time", ha="center", transform=axes.transAxes)
 
 
 def supply(recorder: Recorder, title: str, path: Path) -> None:
-    """Energy from each node to each node, large microgrids in groups of neighbours in number."""
+    """The energy from each node to each node; in large microgrids, between groups of consecutive nodes."""
     labels, flow_wh = _grouped(recorder.cast.nodes, recorder.flow_wh)
     size = len(labels)
     with figure(path, title, max(4.0, min(10.0, 1.8 + 0.45 * size))) as axes:
@@ -81,7 +81,7 @@ def supply(recorder: Recorder, title: str, path: Path) -> None:
         slanted = sum(map(len, labels)) > _LABELS
         axes.set_xticks(range(size), labels, rotation=40 * slanted, ha="right" if slanted else "center")
         axes.set_yticks(range(size), labels)
-        axes.set(title="Who supplies whom", xlabel="supplied by node", ylabel="consumed at node")
+        axes.set(title="Energy between nodes", xlabel="supplying node", ylabel="consuming node")
         axes.grid(False)
         axes.figure.colorbar(image, ax=axes, label="energy, Wh", pad=0.02)
         if len(recorder.cast.nodes) <= _NUMBERED:
@@ -89,7 +89,7 @@ def supply(recorder: Recorder, title: str, path: Path) -> None:
 
 
 def _thinned(at_s: Column, powers_w: npt.NDArray[np.float32]) -> tuple[Column, Column]:
-    """Means over equal spans, so that no peak lasts longer on paper than it did."""
+    """Means over equal time spans, so that no peak appears longer than it was."""
     span = max(1, len(at_s) // _POINTS)
     whole = len(at_s) // span * span
     means_w = powers_w[:whole].reshape(-1, span, powers_w.shape[1]).mean(axis=1)

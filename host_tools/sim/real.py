@@ -1,7 +1,7 @@
-"""The same scenario on real processes, brokers and serial meters, in real time; seen over HTTP once a second.
+"""Runs a scenario with real processes, brokers and serial meters in real time.
 
-The board is filled from what the nodes show. Moments are those of the answers, to some tenths of a second;
-the free power that decides whether a request is servable is that of the whole microgrid.
+The board is filled over HTTP once a second. Times are those of the answers, accurate to a few tenths of
+a second. A request counts as servable by the free power of the whole microgrid.
 """
 
 import math
@@ -23,14 +23,14 @@ from .outcome import Outcome
 from .recorder import Recorder
 from .scenario import ScenarioError
 
-_MOST_NODES = 20  # each is a node and a broker
+_MOST_NODES = 20  # each has a node process and a broker
 
 
 def play(job: Job, directory: Path, each_second: Callable[[int], None]) -> Outcome:
-    """Run it for its hours, in real time. Raises ScenarioError, TopologyError, LaunchError, BrokerError."""
+    """Run the job in real time. Raises ScenarioError, TopologyError, LaunchError, BrokerError."""
     plans = job.plans()
     if len(plans) > _MOST_NODES:
-        raise ScenarioError(f"nodes = {len(plans)}: at most {_MOST_NODES} real ones")
+        raise ScenarioError(f"nodes = {len(plans)}: --real allows at most {_MOST_NODES}")
     began_s = time.monotonic()
     pace = Pace(seed=job.seed, power_period_s=job.kind.meter_s)
     limits = limits_for([len(plan.devices) + len(plan.extra) for plan in plans])
@@ -50,13 +50,13 @@ def play(job: Job, directory: Path, each_second: Callable[[int], None]) -> Outco
             each_second(second)
         codes = microgrid.stop()
     recorder.close()
-    failed = [f"node {name} did not end well: {code}" for name, code in codes.items() if code != 0]
+    failed = [f"node {name} failed with exit code {code}" for name, code in codes.items() if code != 0]
     settings = [twin for config in configs for twin in config.twins]
     return _outcome(job, recorder, watch, settings, failed, time.monotonic() - began_s)
 
 
 def look(board: Board, node: int, sight: Sight, now_s: float) -> None:
-    """Bring the board up to date with what one node showed; without an answer it keeps what it has."""
+    """Update the board from the last answers of one node; without an answer it stays as it is."""
     if sight.twins is None or sight.contracts is None:
         return
     place = board.cast.slice_of(node)

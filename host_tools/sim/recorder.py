@@ -1,6 +1,6 @@
-"""Looks at the whole microgrid once a simulated second and keeps what the metrics need (thesis 4.3, 4.4.1).
+"""Samples the whole microgrid once a simulated second and keeps the data of the metrics (thesis 4.3, 4.4.1).
 
-Arrays are sized for the run beforehand. A look holds for its second: energies are sums of looks.
+Arrays are allocated for the whole run. A sample counts for one second: energies are sums of samples.
 """
 
 import numpy as np
@@ -11,16 +11,16 @@ from .board import Board, Column
 from .cast import Cast
 from .requests import Mask, RequestLog
 
-ROWS_MOST = 20_000  # of the time series by node
+ROWS_MOST = 20_000  # rows of the time series by node
 STRICT, THESIS = "strict", "thesis"
 
 
 class Recorder:
-    """What happened, up to now.
+    """The recorded data of a run.
 
-    Two notions of a servable request: `strict`, what it misses is at most the capacity not under contract in
-    its part of the microgrid, though it may stand offered to others; `thesis`, at most what is left to offer
-    at its own node.
+    There are two definitions of a servable request. `strict`: its missing power is at most the capacity
+    without a contract in its connected part of the microgrid, even if that is offered to others. `thesis`: it
+    is at most the power that its own node can still offer.
     """
 
     def __init__(self, cast: Cast, seconds: int) -> None:
@@ -38,7 +38,7 @@ class Recorder:
         self._parts = int(cast.part_of.max()) + 1
 
     def look(self, board: Board, now_s: float) -> None:
-        """One second has passed. A look beyond the planned end is left out."""
+        """Record a sample. A sample after the planned end is ignored."""
         if self.seconds == len(self.moments_s):
             return
         taken_w = np.minimum(board.taken_w, board.need_w)
@@ -56,7 +56,7 @@ class Recorder:
         self.seconds += 1
 
     def close(self) -> None:
-        """The run is over, perhaps before its time."""
+        """End the recording, perhaps before the planned end."""
         self.log.close()
         self.moments_s = self.moments_s[: self.seconds]
         self.whole_w = self.whole_w[: self.seconds]

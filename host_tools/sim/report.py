@@ -1,4 +1,4 @@
-"""What a run leaves behind: a table, summary.json, timeseries.csv, requests.csv."""
+"""The results of a run: a table, summary.json, timeseries.csv and requests.csv."""
 
 import csv
 import json
@@ -17,9 +17,9 @@ from .recorder import Recorder
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
-    """What stands in summary.json; everything but `wall_s` and `sim_s_per_s` is the same for a seed.
+    """The content of summary.json. Everything except `wall_s` and `sim_s_per_s` is the same for a seed.
 
-    None where a run on real processes cannot know.
+    Values that are unknown for real processes are None.
     """
     job, recorder = outcome.job, outcome.recorder
     seconds, contracts = recorder.seconds, outcome.contracts
@@ -58,7 +58,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
 
 
 def write(outcome: Outcome, summary: dict[str, Any], directory: Path) -> None:
-    """All files but the plots."""
+    """Write all files except the plots."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     _write_series(outcome.recorder, directory / "timeseries.csv")
@@ -66,7 +66,7 @@ def write(outcome: Outcome, summary: dict[str, Any], directory: Path) -> None:
 
 
 def table(summary: dict[str, Any]) -> Table:
-    """The summary for people."""
+    """The summary as a table."""
     title = (
         f"{summary['scenario']}, {summary['topology']}, {summary['twins']} twins, {summary['hours']:g} h, "
         f"seed {summary['seed']}, policy {summary['policy']}"
@@ -90,27 +90,27 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("energy requested", f"{energy['requested']:,.1f} Wh", f"{energy['produced']:,.1f} Wh produced"),
         ("energy supplied", f"{energy['supplied']:,.1f} Wh", f"{energy['consumed']:,.1f} Wh consumed"),
         ("energy missing", f"{energy['missing']:,.1f} Wh", f"{energy['in_warning']:,.1f} Wh while servable"),
-        ("self-sufficiency", _percent(s["self_sufficiency"]), "of consumption, without grid"),
+        ("self-sufficiency", _percent(s["self_sufficiency"]), "share not from the grid"),
         ("self-consumption", _percent(s["self_consumption"]), "of local production"),
-        ("fairness", _number(s["fairness"], 3), "Jain's index of needs met"),
+        ("fairness", _number(s["fairness"], 3), "Jain's index of supplied needs"),
         ("contracts", f"{s['contracts']:,}", f"{s['shed']:,} shed, {s['interrupted']:,} interrupted"),
-        ("messages", f"{s['messages']:,}", f"{_number(s['messages_per_contract'], 1)} a contract"),
-        ("bytes", f"{s['bytes']:,}", f"{_number(s['bytes_per_contract'], 0)} a contract"),
+        ("messages", f"{s['messages']:,}", f"{_number(s['messages_per_contract'], 1)} per contract"),
+        ("bytes", f"{s['bytes']:,}", f"{_number(s['bytes_per_contract'], 0)} per contract"),
         ("reactions", f"{_number(s['reactions_per_s'], 1)} /s", "all nodes"),
         *_learning_rows(s),
         ("invariants", f"{s['invariants_broken']:,} broken", f"{s['invariants_checked']:,} checks"),
-        ("wall time", f"{s['wall_s']:,.1f} s", f"{_number(s['sim_s_per_s'], 0)} simulated s a second"),
+        ("wall time", f"{s['wall_s']:,.1f} s", f"{_number(s['sim_s_per_s'], 0)} simulated s per second"),
     ]
 
 
 def _learning_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Accuracy never stands alone: persistence and the most frequent state are beside it."""
+    """Accuracy, always beside that of persistence and of the most frequent state, and log loss."""
     rows = []
     for scope, each in (s.get("learning") or {}).items():
         persistence, usual = (100 * each[f"{key}_accuracy"] for key in ("persistence", "majority"))
-        rivals = f"persistence {persistence:.1f} %, usual {usual:.1f} %"
-        rows.append((f"accuracy, {scope}", _percent(each["accuracy"]), rivals))
-        rows.append((f"log loss, {scope}", _number(each["log_loss"], 3), f"nats; {each['n']:,} states"))
+        baselines = f"persistence {persistence:.1f} %, most frequent state {usual:.1f} %"
+        rows.append((f"accuracy, {scope}", _percent(each["accuracy"]), baselines))
+        rows.append((f"log loss, {scope}", _number(each["log_loss"], 3), f"nats; {each['n']:,} predictions"))
     return rows
 
 

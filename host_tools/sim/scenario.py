@@ -1,4 +1,4 @@
-"""What a scenario is: a named, seeded way to fill a microgrid with devices (thesis 4.4.5, 4.5.1)."""
+"""A scenario: a named, seeded way to fill a microgrid with devices (thesis 4.4.5, 4.5.1)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from host_tools.microgrid.plan import BuildingPlan
 
 
 class ScenarioError(Exception):
-    """A scenario cannot be built as asked; the message names key and value."""
+    """A scenario cannot be built with these values; the message names key and value."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One knob of a scenario. The default's type is the parameter's: bool, int, float or str.
+    """A parameter of a scenario. Its type is that of the default: bool, int, float or str.
 
-    `least` and `most` bound numbers, both included.
+    `least` and `most` are inclusive bounds of numbers.
     """
 
     name: str
@@ -26,24 +26,24 @@ class Parameter:
     meaning: str = ""
 
     def read(self, text: str) -> Any:
-        """The value a person wrote. Raises ScenarioError."""
+        """Parse the value from text. Raises ScenarioError."""
         kind = type(self.default)
         try:
             value = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
         except (KeyError, ValueError):
-            raise ScenarioError(f"{self.name} = {text!r}: {_KINDS[kind]} expected") from None
+            raise ScenarioError(f"{self.name} = {text!r}: must be {_KINDS[kind]}") from None
         return self.checked(value)
 
     def checked(self, value: Any) -> Any:
-        """The value, when it is within bounds. Raises ScenarioError."""
+        """The value, if it is within the bounds. Raises ScenarioError."""
         low, high = self.least, self.most
         if (low is not None and not value >= low) or (high is not None and not value <= high):
-            raise ScenarioError(f"{self.name} = {value!r}: {self.range} expected")
+            raise ScenarioError(f"{self.name} = {value!r}: the range is {self.range}")
         return value
 
     @property
     def range(self) -> str:
-        """What is allowed, for people."""
+        """The allowed values as text."""
         if type(self.default) is bool:
             return "true | false"
         low, high = self.least, self.most
@@ -56,7 +56,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Setting:
-    """What one run asks of its scenario. `hours` is simulated time; `values` holds every parameter."""
+    """The input of a scenario for one run. `hours`: simulated time; `values`: all parameters."""
 
     nodes: tuple[str, ...]
     hours: float
@@ -68,10 +68,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A kind of microgrid. `build` returns one unconnected plan a node; it may raise ScenarioError.
+    """A kind of microgrid. `build` returns one unconnected plan for each node; it may raise ScenarioError.
 
-    `hours` and `nodes` are defaults, `nodes` a topology such as "chain:4"; "data" stands for a chain of as
-    many nodes as `build` returns plans (it is then handed no names). `meter_s` is how often meters are read.
+    `hours` and `nodes` are defaults. `nodes` is a topology such as "chain:4", or "data": `build` then gets no
+    names, and the plans it returns are connected as a chain. `meter_s`: the period at which meters are read.
     """
 
     name: str
@@ -83,16 +83,16 @@ class Scenario:
     meter_s: float = 10.0
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All parameters: those given (texts are read), the rest by default. Raises ScenarioError."""
+        """All parameters: the given ones (text is parsed) and defaults. Raises ScenarioError."""
         known = {parameter.name: parameter for parameter in self.parameters}
         for name, value in given.items():
             if name not in known:
                 names = ", ".join(known) or "none"
-                raise ScenarioError(f"{name} = {value!r}: {self.name} has no such parameter, only {names}")
+                raise ScenarioError(f"{name} = {value!r}: unknown parameter; {self.name} has {names}")
         values = {name: parameter.default for name, parameter in known.items()}
         for name, value in given.items():
             values[name] = known[name].read(value) if isinstance(value, str) else known[name].checked(value)
         return values
 
 
-_KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+_KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}

@@ -1,4 +1,4 @@
-"""How all plots of the simulator look: sizes, colours, and how a figure becomes a file."""
+"""The style of all plots: size, colours, and writing a figure to a file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +10,8 @@ if TYPE_CHECKING:
 
 WIDTH_IN, DPI = 12.0, 100  # 1200 pixels
 INK, FAINT = "#2b3440", "#8a94a0"
-BLUE, LIGHT_BLUE, RED, GREEN, LIGHT_GREEN, ORANGE = (
-    "#2f6db5",
-    "#a9c8ea",
-    "#d1495b",
-    "#3a8f5c",
-    "#b5dcc2",
-    "#e0912f",
-)
+BLUE, LIGHT_BLUE, RED = "#2f6db5", "#a9c8ea", "#d1495b"
+GREEN, LIGHT_GREEN, ORANGE = "#3a8f5c", "#b5dcc2", "#e0912f"
 CYCLE = (BLUE, ORANGE, GREEN, RED, "#7b5ea7", "#4aa3a2", "#8d6b4f", FAINT)
 _STYLE: Any = {
     "font.size": 12,
@@ -44,7 +38,7 @@ _STYLE: Any = {
 
 @contextmanager
 def figure(path: Path, title: str, height_in: float, **layout: Any) -> Iterator[Any]:
-    """Axes as of `plt.subplots(**layout)`, written to `path` as PNG, 1200 pixels wide."""
+    """Axes as from `plt.subplots(**layout)`; the figure is written to `path` as PNG, 1200 pixels wide."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -61,6 +55,6 @@ def figure(path: Path, title: str, height_in: float, **layout: Any) -> Iterator[
 
 
 def legend_beside(axes: "Axes") -> None:
-    """A legend right of the data, never on them, in the order of the stack from above."""
+    """Put the legend to the right of the axes, in the order of the stack from top to bottom."""
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.01, 0.5))

@@ -1,8 +1,8 @@
-"""Who sends to whom: named shapes of a microgrid, or a file (thesis 4.4.6).
+"""Topologies of a microgrid: named shapes, or a file (thesis 4.4.6).
 
     chain:4  ring:6  full:5  star:5  grid:3x4  random:20:3 (nodes : mean degree, connected)  nodes.toml
 
-A file (TOML or JSON) holds `name = ["neighbour", ...]`; only there may a link go one way.
+A file (TOML or JSON) contains `name = ["neighbour", ...]`; only there can links be one-way.
 """
 
 import json
@@ -20,11 +20,11 @@ _USAGE = "chain:N, ring:N, full:N, star:N, grid:RxC, random:N:DEGREE or a .toml 
 
 
 class TopologyError(Exception):
-    """Not a topology; the message holds the value."""
+    """An invalid topology; the message contains the value."""
 
 
 def parse(spec: str, seed: int = 1) -> Links:
-    """The nodes and their neighbours. `seed` decides a random shape. Raises TopologyError."""
+    """The nodes and their neighbours; `seed` is used for random shapes. Raises TopologyError."""
     if spec.endswith((".toml", ".json")):
         return _read(Path(spec))
     shape, _, size = spec.partition(":")
@@ -38,11 +38,11 @@ def parse(spec: str, seed: int = 1) -> Links:
             return _checked(spec, count, degree, lambda names: _random(names, degree, rng))
         return _checked(spec, int(size), 1, _SHAPES[shape])
     except (KeyError, ValueError):
-        raise TopologyError(f"nodes = {spec!r}: {_USAGE} expected") from None
+        raise TopologyError(f"nodes = {spec!r}: must be {_USAGE}") from None
 
 
 def parts(links: Links) -> dict[str, int]:
-    """The number of the part each node belongs to: within one, everybody can hear and answer everybody."""
+    """The number of each node's part; all nodes of a part can reach each other in both directions."""
     found: dict[str, int] = {}
     backwards: Links = {name: [] for name in links}
     for name, neighbours in links.items():
@@ -60,7 +60,7 @@ def _checked(
     spec: str, count: int, least: int, shape: Callable[[list[str]], Iterable[tuple[str, str]]]
 ) -> Links:
     if not 1 <= count <= MOST_NODES or least < 1:
-        raise TopologyError(f"nodes = {spec!r}: 1 .. {MOST_NODES} nodes expected, numbers from 1 on")
+        raise TopologyError(f"nodes = {spec!r}: there must be 1 to {MOST_NODES} nodes, and no number below 1")
     names = [f"n{i + 1}" for i in range(count)]
     links: Links = {name: [] for name in names}
     for one, other in shape(names):
@@ -80,7 +80,7 @@ def _grid(names: list[str], columns: int) -> list[tuple[str, str]]:
 
 
 def _random(names: list[str], degree: int, rng: random.Random) -> list[tuple[str, str]]:
-    """A random tree, so that all are connected, then random links until the mean degree is reached."""
+    """A random tree, so that all nodes are connected, then random links up to the mean degree."""
     edges = {(names[rng.randrange(i)], names[i]) for i in range(1, len(names))}
     others = [pair for pair in combinations(names, 2) if pair not in edges]
     wanted = len(names) * degree // 2 - len(edges)
@@ -102,7 +102,7 @@ def _read(path: Path) -> Links:
     except (OSError, ValueError) as error:
         raise TopologyError(f"nodes = {str(path)!r}: cannot be read: {error}") from None
     if not isinstance(raw, dict) or not 1 <= len(raw) <= MOST_NODES:
-        raise TopologyError(f"{path}: 1 .. {MOST_NODES} lines of name = [neighbours] expected")
+        raise TopologyError(f"{path}: must contain 1 to {MOST_NODES} lines name = [neighbours]")
     for name, neighbours in raw.items():
         _check_line(path, name, neighbours, raw)
     return raw
@@ -110,14 +110,16 @@ def _read(path: Path) -> Links:
 
 def _check_line(path: Path, name: str, neighbours: object, known: Links) -> None:
     if not isinstance(neighbours, list):
-        raise TopologyError(f"{path}: {name} = {neighbours!r}: a list of neighbours expected")
+        raise TopologyError(f"{path}: {name} = {neighbours!r}: must be a list of neighbours")
     try:
         checked_name(name)
     except ValueError as error:
         raise TopologyError(f"{path}: {name}: {error}") from None
     for neighbour in neighbours:
         if neighbour not in known or neighbour == name or neighbours.count(neighbour) > 1:
-            raise TopologyError(f"{path}: {name} = {neighbours!r}: {neighbour!r} is no other node, or twice")
+            raise TopologyError(
+                f"{path}: {name} = {neighbours!r}: {neighbour!r} is not another node or a duplicate"
+            )
 
 
 def _reached(links: Links, start: str) -> set[str]:

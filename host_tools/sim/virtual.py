@@ -1,4 +1,4 @@
-"""A scenario under the virtual clock: nodes, meters read on time, and a look every second (DESIGN 3)."""
+"""Runs a scenario under the virtual clock: nodes, periodic meter readings, and a sample every second."""
 
 import math
 import random
@@ -19,7 +19,7 @@ from .learning import scored
 from .outcome import Outcome
 from .recorder import Recorder
 
-_SMALL = 8  # nodes up to which all invariants are checked each second
+_SMALL = 8  # up to this many nodes all invariants are checked each second
 _CHECK_IDLE_S = 10
 
 
@@ -27,7 +27,7 @@ class Simulation:
     """One run of a job."""
 
     def __init__(self, job: Job) -> None:
-        """Raises ScenarioError, TopologyError, and ConfigError for twins that a node would not take."""
+        """Raises ScenarioError, TopologyError, and ConfigError for twins that a node would reject."""
         self.job = job
         self.plans = job.plans()
         self.world = World(job.seed, job.latency_ms / 1000)
@@ -45,14 +45,14 @@ class Simulation:
         self._violations: list[str] = []
 
     def run(self, each_second: Callable[[int], None] | None = None) -> Outcome:
-        """Play it through; `each_second` is told how much time has passed."""
+        """Run the job; `each_second` is called with the simulated second."""
         began_s = time.perf_counter()
         self.world.boot()
         self._start_meters()
-        eyes = [Eye(i, each.node, self.board) for i, each in enumerate(self.nodes)]
+        observers = [Observer(i, each.node, self.board) for i, each in enumerate(self.nodes)]
         for second in range(1, self.job.seconds + 1):
             self.world.run(1.0)
-            changed = [eye.look() for eye in eyes]
+            changed = [observer.look() for observer in observers]
             self.recorder.look(self.board, float(second))
             self._check(second, any(changed))
             if each_second:
@@ -63,7 +63,7 @@ class Simulation:
         return outcome
 
     def close(self) -> None:
-        """Throw away what the nodes kept on disk."""
+        """Delete the files of the nodes."""
         self.world.close()
 
     # ---- inside -------------------------------------------------------------------------------
@@ -71,11 +71,11 @@ class Simulation:
     def _start_meters(self) -> None:
         rng = random.Random(f"{self.job.seed}/meters")
         for plan, node in zip(self.plans, self.nodes, strict=True):
-            bus = Bus(self.world, node, plan, self.job.kind.meter_s)
-            self.world.after(rng.uniform(0.0, self.job.kind.meter_s), bus.read)
+            reader = MeterReader(self.world, node, plan, self.job.kind.meter_s)
+            self.world.after(rng.uniform(0.0, self.job.kind.meter_s), reader.read)
 
     def _check(self, second: int, changed: bool) -> None:
-        """All invariants, in due time; where nothing has changed, nothing new can be broken but by time."""
+        """Check all invariants when due; less often while nothing changes."""
         if second % (self.check_s if changed else max(self.check_s, _CHECK_IDLE_S)):
             return
         self._checked += len(self.cast.names)
@@ -104,8 +104,8 @@ class Simulation:
         )
 
 
-class Bus:
-    """The meters of one node, read one after another every few seconds."""
+class MeterReader:
+    """Reads the meters of one node periodically."""
 
     def __init__(self, world: World, node: WorldNode, plan: BuildingPlan, meter_s: float) -> None:
         self._world = world
@@ -114,7 +114,7 @@ class Bus:
         self._inputs = [(f"m{i + 1}.total", device.power_w) for i, device in enumerate(plan.devices)]
 
     def read(self) -> None:
-        """Read all of them now, and again in time."""
+        """Read all meters now, and schedule the next reading."""
         now_s = self._world.clock.now_s()
         for name, power_at in self._inputs:
             power_w = power_at(now_s)
@@ -122,8 +122,8 @@ class Bus:
         self._world.after(self._meter_s, self.read)
 
 
-class Eye:
-    """Writes the state of one node's twins onto the board, when something may have changed."""
+class Observer:
+    """Writes the state of one node's twins to the board when it may have changed."""
 
     def __init__(self, index: int, node: Node, board: Board) -> None:
         self._index = index
@@ -137,7 +137,7 @@ class Eye:
         self._suppliers = [(i, twin) for i, twin in twins if twin.settings.supplies]
 
     def look(self) -> bool:
-        """Bring the board up to date; returns whether there was news."""
+        """Update the board; returns whether anything may have changed."""
         news = self._node.engine.reactions, self._node.readings
         if news == self._seen:
             return False

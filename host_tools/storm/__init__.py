@@ -1,5 +1,5 @@
-"""Deterministic simulation testing: every seed draws a microgrid and the faults it has to live through.
+"""Deterministic simulation testing: a seed gives a random microgrid and faults that it must survive.
 
-A seed is played with the invariants of DESIGN 7 checked after each event; one that fails is shrunk to the
-few faults that matter and can be played again by anybody.
+The invariants of contracts (edge/energy/invariants.py) are checked after each event. A seed that fails is
+reduced to the few faults that matter and can be replayed by anybody.
 """

@@ -1,4 +1,4 @@
-"""`python -m host_tools storm`: many seeds over all cores, or one seed again.
+"""`python -m host_tools storm`: run many random storms on all cores, or replay one.
 
 Exit codes: 0 no invariant was broken, 1 at least one was, 2 wrong usage, 130 interrupted.
 """
@@ -23,25 +23,29 @@ from .report import Result, Summary, try_seed
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command line of `storm`."""
-    parser = commands.add_parser("storm", help="play microgrids under faults and check the invariants")
-    parser.add_argument("--seeds", type=int, default=50, help="how many storms (default 50)")
-    parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: cores)")
-    parser.add_argument("--replay", type=int, metavar="SEED", help="play this one seed and print its storm")
-    parser.add_argument("--keep", help="with --replay: only these faults, such as 3,7,9; or none")
-    parser.add_argument("--without", default="", help="with --replay: leave out nodes or twins: n3,n1.t2")
+    """Add the command line of `storm`."""
+    parser = commands.add_parser("storm", help="run random microgrids with faults and check the invariants")
+    parser.add_argument("--seeds", type=int, default=50, help="number of seeds to run (default 50)")
+    parser.add_argument("--first", type=int, default=0, help="first seed (default 0)")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="parallel processes (default: all cores)"
+    )
+    parser.add_argument("--replay", type=int, metavar="SEED", help="run only this seed and print its storm")
+    parser.add_argument("--keep", help="with --replay: keep only these faults, such as 3,7,9, or none")
+    parser.add_argument(
+        "--without", default="", help="with --replay: omit these nodes or twins, such as n3,n1.t2"
+    )
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("build/storm"),
-        help="folder for storm.json and failed traces (default build/storm)",
+        help="folder for storm.json and the traces of failed seeds (default build/storm)",
     )
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run it; returns the exit code."""
+    """Run the command; returns the exit code."""
     try:
         with _silence():
             if options.replay is not None:
@@ -52,16 +56,16 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted: nothing is shown", file=sys.stderr)
+        print("interrupted: no result", file=sys.stderr)
         return 130
 
 
 def _check(options: argparse.Namespace) -> None:
     for key, least in (("seeds", 1), ("first", 0), ("jobs", 1)):
         if getattr(options, key) < least:
-            raise ValueError(f"--{key} {getattr(options, key)}: at least {least} expected")
+            raise ValueError(f"--{key} {getattr(options, key)}: must be at least {least}")
     if options.keep is not None or options.without:
-        raise ValueError("--keep and --without go with --replay")
+        raise ValueError("--keep and --without need --replay")
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -70,9 +74,10 @@ def _replay(options: argparse.Namespace) -> int:
     print("\n".join(storm.lines()))
     outcome = play(storm)
     for line in outcome.violations:
-        print(f"broken at {outcome.at_s:.2f} s: {line}")
+        print(f"invariant broken at {outcome.at_s:.2f} s: {line}")
     if not outcome.violations:
-        print(f"nothing broken in {outcome.checks} checks; settled {outcome.settled_s:g} s after healing")
+        settled = f"all nodes agreed {outcome.settled_s:g} s after repair"
+        print(f"no invariant broken in {outcome.checks} checks; {settled}")
     return 1 if outcome.violations else 0
 
 
@@ -82,7 +87,7 @@ def _numbers(text: str) -> list[int]:
     try:
         return [int(each) for each in text.split(",")]
     except ValueError:
-        raise ValueError(f"--keep {text!r}: numbers of faults expected, such as 3,7,9, or none") from None
+        raise ValueError(f"--keep {text!r}: must be numbers of faults such as 3,7,9, or none") from None
 
 
 def _play_all(options: argparse.Namespace, console: Console) -> int:
@@ -105,9 +110,9 @@ def _play_all(options: argparse.Namespace, console: Console) -> int:
     faults = ", ".join(f"{count} {kind}" for kind, count in figures["faults"].items())
     print(
         f"{summary.seeds} seeds, {figures['simulated_hours']} simulated hours, faults: {faults};\n"
-        f"{summary.checks} checks of all invariants, {len(summary.broken)} seeds broken, settled at most "
-        f"{summary.settled_max_s:g} s after healing; {figures['seeds_per_minute']:g} seeds per minute; "
-        f"{options.out / 'storm.json'}"
+        f"{summary.checks} checks of all invariants, {len(summary.broken)} failed seeds; all nodes agreed at "
+        f"most {summary.settled_max_s:g} s after repair; {figures['seeds_per_minute']:g} seeds per minute; "
+        f"details in {options.out / 'storm.json'}"
     )
     return 1 if summary.broken else 0
 
@@ -117,14 +122,14 @@ def _progress(console: Console) -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}, {task.fields[broken]} broken"),
+        TextColumn("{task.fields[rate]}, {task.fields[broken]} failed"),
         TimeRemainingColumn(),
         console=console,
     )
 
 
 def _results(seeds: Iterable[int], jobs: int) -> Iterator[Result]:
-    """As they come in."""
+    """The results in the order in which they are complete."""
     if jobs == 1:
         yield from map(try_seed, seeds)
         return
@@ -138,7 +143,7 @@ def _results(seeds: Iterable[int], jobs: int) -> Iterator[Result]:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """What nodes log about faults that are meant is no news."""
+    """Suppress the nodes' log messages, because the faults are intended."""
     logger = logging.getLogger("edge")
     before = logger.level
     logger.setLevel(logging.CRITICAL + 1)

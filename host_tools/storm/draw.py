@@ -1,4 +1,4 @@
-"""From a seed to a storm: topology, devices, faults, all small on purpose, so that what fails can be read."""
+"""Draws the storm of a seed: topology, devices and faults. All are small, so that failures are readable."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -7,23 +7,23 @@ from typing import Any
 
 from ..sim.topology import parse
 from .liar import TRICKS
-from .plan import Argument, Building, Fault, Storm
+from .plan import Argument, Fault, Storm, StormBuilding
 
 _SHAPES = ("chain:{}", "ring:{}", "star:{}", "full:{}", "random:{}:2", "random:{}:3")
 _KINDS, _KIND_WEIGHTS = ("load", "pv", "building", "both", "grid", "shiftable"), (8, 5, 2, 2, 1, 1)
 _POWERS_W = (0.0, 5.0, 15.0, 30.0, 45.0, 60.0, 100.0)
 _PRODUCER_POLICIES = ("prioritisation", "random", "hybrid", "fair_share")
 _CONSUMER_POLICIES = ("green_first", "first_fit", "lowest_price", "least_distance")
-_LIARS, _CALM = 0.3, 0.5  # how many storms have a liar; how many of these no other trouble
-_STORM_HOURS = (22.223, 22.245)  # of the virtual world, UTC: what runs once a day is ready meanwhile
-_QUIET_S = 8.0  # contracts are made before the first fault
-_EVERY_S = (0.1, 4.0)  # between two faults
+_LIARS, _CALM = 0.3, 0.5  # share of storms with a liar; share of these without other faults
+_STORM_HOURS = (22.223, 22.245)  # time of day of a storm (UTC), when daily runs get ready
+_QUIET_S = 8.0  # time for the first contracts before the first fault
+_EVERY_S = (0.1, 4.0)  # time between two faults
 
 Drawer = Callable[[random.Random, "_Scene"], tuple[Argument, ...]]
 
 
 def draw(seed: int) -> Storm:
-    """The storm of a seed; the same for ever, as long as nobody changes this file."""
+    """The storm of a seed; it stays the same as long as this file is not changed."""
     rng = random.Random(seed)
     links = parse(rng.choice(_SHAPES).format(rng.randint(2, 6)), rng.getrandbits(32))
     names = list(links)
@@ -54,7 +54,7 @@ def _faults(rng: random.Random, storm: Storm, kinds: list[str]) -> Iterator[Faul
 # ---- the microgrid -------------------------------------------------------------------------------
 
 
-def _building(rng: random.Random, name: str, neighbours: tuple[str, ...]) -> Building:
+def _building(rng: random.Random, name: str, neighbours: tuple[str, ...]) -> StormBuilding:
     twins, powers_w = [], {}
     for i in range(rng.randint(1, 6)):
         twin = _twin(rng, i)
@@ -62,7 +62,7 @@ def _building(rng: random.Random, name: str, neighbours: tuple[str, ...]) -> Bui
         for key in ("input", "production_input"):
             if key in twin:
                 powers_w[twin[key]] = _power(rng, str(twin["kind"]))
-    return Building(name, neighbours, tuple(twins), powers_w)
+    return StormBuilding(name, neighbours, tuple(twins), powers_w)
 
 
 def _twin(rng: random.Random, i: int) -> dict[str, Any]:
@@ -91,8 +91,8 @@ def _twin(rng: random.Random, i: int) -> dict[str, Any]:
     return twin
 
 
-def _peaceful(building: Building) -> Building:
-    """No contract of it ends by itself, or for another of high priority."""
+def _peaceful(building: StormBuilding) -> StormBuilding:
+    """The building without contracts that expire or are interrupted."""
     twins = [dict(twin, contract_s=3600.0, meter_grace_s=30.0) for twin in building.twins]
     for twin in twins:
         twin["priority"] = "medium" if twin["priority"] == "high" else twin["priority"]
@@ -105,13 +105,13 @@ def _power(rng: random.Random, kind: str) -> float:
     return sign * round(rng.choice(_POWERS_W) * rng.uniform(0.9, 1.1), 1)
 
 
-# ---- the faults: what each kind is about ----------------------------------------------------------
+# ---- the faults: the arguments of each kind -------------------------------------------------------
 
 
 class _Scene:
-    """What faults can be about."""
+    """The nodes, links and meters that faults can affect."""
 
-    def __init__(self, buildings: tuple[Building, ...]) -> None:
+    def __init__(self, buildings: tuple[StormBuilding, ...]) -> None:
         self.names = [building.name for building in buildings]
         self.links = [(b.name, other) for b in buildings for other in b.neighbours]
         self.meters = [
@@ -128,7 +128,7 @@ def _link(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
 
 
 def _quality(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
-    """Link, loss, duplicate, corrupt, delay: probabilities; the most a frame is held back, in s."""
+    """Link; probabilities of loss, duplicate, corruption and delay; the largest delay in s."""
     loss = rng.choice((0.0, 0.1, 0.3, 1.0))
     rest = (
         rng.choice((0.0, 0.2)),
@@ -148,7 +148,7 @@ def _node(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
 
 
 def _restart(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
-    """Node, what became of its disk, and for how long it is off, in s."""
+    """Node; what happens to its disk; how long it is off, in s."""
     disk = rng.choices(("kept", "lost", "spoiled"), (6, 3, 1))[0]
     return (
         rng.choice(scene.names),
@@ -171,14 +171,14 @@ def _reading(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
 
 
 def _broken_meter(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
-    """Meter, how it fails, and for how long, in s."""
+    """Meter; how it fails; for how long, in s."""
     node, device, _ = rng.choice(scene.meters)
     how = rng.choice(("silent", "undefined", "nan", "inf", "-inf", "1e12", "-1e12", "1e-9"))
     return node, device, how, round(rng.uniform(1.0, 45.0), 1)
 
 
 def _lie(rng: random.Random) -> tuple[Argument, ...]:
-    """Trick, and for how long, in s."""
+    """Trick; for how long, in s."""
     return rng.choice(TRICKS), round(rng.uniform(1.0, 25.0), 1)
 
 

@@ -1,4 +1,4 @@
-"""What must hold: at every moment, and once all is well again (DESIGN 7, I1 to I6)."""
+"""The rules of a storm: the invariants at every moment; agreement and supply after the repair."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,15 +9,15 @@ from edge.space.tuplespace import SELF, TupleSpace
 from ..invariants import broken, disagreements
 from ..world import World, WorldNode
 
-GONE_S = 15.5  # after which nobody knows a node that is off: 15 s, on clocks that go wrong by 2 %
-CONVERGED_S = 20  # after which all nodes agree: 15 s for what has gone, as long for confirmations, and a beat
-SERVED_S = 12  # for which a need is unserved though there is power: one proposal nobody answers, 10 s
-RECOVERY_S = 32  # how long is looked on after all is well again
-_CRUMB = 0.01  # of a request: suppliers offer no less
+GONE_S = 15.5  # until all nodes have forgotten a node that is off: 15 s, on clocks with an error of 2 %
+CONVERGED_S = 20  # until all nodes agree: 15 s to forget or confirm, and some heartbeats
+SERVED_S = 12  # longest time unserved although there is power: one unanswered proposal takes 10 s
+RECOVERY_S = 32  # how long the microgrid is observed after the repair
+_CRUMB = 0.01  # smaller offers, relative to the request, do not count
 
 
 def alarms(world: World) -> list[str]:
-    """What no moment may show."""
+    """Violations of the rules that hold at every moment."""
     return [
         *broken(world),
         *(
@@ -29,7 +29,7 @@ def alarms(world: World) -> list[str]:
 
 
 def haunted(world: World, gone: set[str]) -> list[str]:
-    """Nodes that still know, or are supplied by, one that has long been off."""
+    """Nodes that still know, or are supplied by, a node that has been off for long."""
     living = [each.node for each in world.nodes.values() if each.alive]
     known = [f"gone {a.config.name} knows {name}" for a in living for name in gone & a.distances().keys()]
     return known + [
@@ -49,9 +49,9 @@ def shown(world: World) -> dict[str, int]:
 
 
 def unsettled(world: World, before: Mapping[str, int]) -> set[str]:
-    """What differs from how it will be when all have heard of each other; negotiation makes some pass.
+    """Differences from the state in which all nodes agree; some are a passing state of negotiations.
 
-    `before`: what was `shown` a second ago; what has changed since may still be on its way.
+    `before`: the result of `shown` a second ago; later changes may still be in transit.
     """
     nodes = [each for each in world.nodes.values() if each.alive]
     names = {each.name for each in nodes}
@@ -63,12 +63,12 @@ def unsettled(world: World, before: Mapping[str, int]) -> set[str]:
 
 
 def starving(world: World) -> set[str]:
-    """Consumers that go on asking although others, who keep nothing back, have enough to spare."""
+    """Consumers that are unserved although other twins, which withhold nothing, have enough free power."""
     twins = [twin for each in world.nodes.values() if each.alive for twin in each.node.prosumers]
     free_w = {
         twin.name: twin.supplier.available_w
         for twin in twins
-        if twin.settings.producer_policy != "fair_share"  # keeps everybody to an equal share
+        if twin.settings.producer_policy != "fair_share"  # it limits every consumer to an equal share
     }
     found = set()
     for twin in twins:
@@ -82,7 +82,7 @@ def starving(world: World) -> set[str]:
 
 
 def bonds(world: World) -> dict[str, int]:
-    """The main contracts in force among the nodes here, by consumer."""
+    """The ids of the active main contracts between the honest nodes, by consumer."""
     twins = {twin.name: twin for each in world.nodes.values() if each.alive for twin in each.node.prosumers}
     return {
         name: contract.id
@@ -93,7 +93,7 @@ def bonds(world: World) -> dict[str, int]:
 
 
 def _differences(holder: WorldNode, origin: WorldNode, before: Mapping[str, int]) -> Iterator[str]:
-    """How the copies of an origin's LSAs differ from the originals; what ends by itself is left out."""
+    """How the copies of an origin's LSAs differ from the originals, without properties that expire."""
     copies, originals = holder.node.space, origin.node.space
     number = copies.origin_number(origin.name)
     if number == NIL:
@@ -114,7 +114,7 @@ def _differences(holder: WorldNode, origin: WorldNode, before: Mapping[str, int]
 
 
 def _lasting(space: TupleSpace, name: str) -> dict[tuple[str, str], bytes]:
-    """The properties of an LSA that other nodes may see and that do not end by themselves."""
+    """The properties of an LSA that are visible to other nodes and do not expire."""
     slot = space.slot_of_name(name)
     found = {}
     p = space.lsa_first[slot]

@@ -1,7 +1,7 @@
-"""A node that lies: it has nothing, promises everything, and floods whoever listens (DESIGN 9).
+"""A malicious node: it has no power, promises everything, and floods its neighbours.
 
-It speaks the language of frames by itself, forwards nothing, and is no part of what the invariants count. It
-does not speak in the name of others: that is for signatures to stop.
+It creates frames by itself, forwards nothing, and is not included in the invariants. It does not impersonate
+other nodes: preventing that is the task of signatures.
 """
 
 import random
@@ -21,15 +21,15 @@ from edge.space.origins import LIFE_S
 
 from ..world.world import World
 
-_FLOOD = 50  # LSAs, origins, names a second
-_THINK_S = 0.5  # from hearing to answering: it makes others work, but not the whole day
+_FLOOD = 50  # LSAs, origins or names per second
+_THINK_S = 0.5  # delay of its answers, which limits the load on the others
 _HUGE_W = 9e6
 _read_request, _read_contract = lenient(parse_request), lenient(parse_contract)
 Shown = dict[tuple[str, str], bytes]  # (label, addressee): value
 
 
 class Liar:
-    """One lying node; what it does is switched on and off by the name of a trick."""
+    """One lying node; its tricks are switched on by name, for a limited time."""
 
     def __init__(self, world: World, name: str, neighbours: tuple[str, ...], rng: random.Random) -> None:
         self.name = name
@@ -44,7 +44,7 @@ class Liar:
         self._present = self._thinking = False
 
     def lie(self, trick: str, seconds: float) -> None:
-        """Play a trick for a while; with the first one the liar appears."""
+        """Start a trick for a while; with the first one the node connects."""
         self._until_s[trick] = self._world.clock.now_s() + seconds
         if not self._present:
             self._present = True
@@ -52,12 +52,12 @@ class Liar:
             self._beat()
 
     def vanish(self) -> None:
-        """Say nothing any more."""
+        """Disconnect."""
         if self._present:
             self._present = False
             self._links.stop()
 
-    # ---- what it hears ------------------------------------------------------------------------
+    # ---- receiving -------------------------------------------------------------------------
 
     def _listen(self, peer: str, data: bytes) -> None:
         self._heard = [*self._heard[-200:], data]
@@ -79,7 +79,7 @@ class Liar:
             self._thinking = True
             self._world.after(_THINK_S, self._speak)
 
-    # ---- what it says -------------------------------------------------------------------------
+    # ---- sending -----------------------------------------------------------------------------
 
     def _beat(self) -> None:
         if self._present:
@@ -93,7 +93,7 @@ class Liar:
             self._world.after(1.0, self._beat)
 
     def _speak(self) -> None:
-        """Show what the tricks of the moment make of it, all in one LSA that honest twins would show too."""
+        """Publish the properties of all active tricks in one LSA, as an honest twin would."""
         self._thinking = False
         shown: Shown = {}
         for name, trick in TWIN_TRICKS.items():
@@ -117,39 +117,39 @@ class Liar:
         try:
             data = encode(frame)
         except FrameError:
-            return  # even a liar cannot send what does not fit
+            return  # too large for a frame
         for peer in self._links.neighbours:
             self._links.send(peer, data)
 
     # ---- tricks of a twin ---------------------------------------------------------------------
 
     def _offer(self) -> Shown:
-        """All that anybody wants, for nothing."""
+        """Offer everything that is requested, free of charge."""
         return {
             (OFFER, consumer): Offer(each.id, each.power_w, each.power_w, 0).encode()
             for consumer, each in self._requests.items()
         }
 
     def _confirm(self) -> Shown:
-        """Whatever anybody is said to have agreed with it."""
+        """Confirm every contract that names it."""
         return self._answers({name: (each.id, True) for name, each in self._concerned().items()})
 
     def _deny(self) -> Shown:
-        """It agreed a moment ago; now it does, now it does not."""
+        """Alternately confirm and refuse every contract that names it."""
         agreed = self._version % 2 == 0
         return self._answers({name: (each.id, agreed) for name, each in self._concerned().items()})
 
     def _confuse(self) -> Shown:
-        """Answers about contracts of others, and of nobody."""
+        """Answer contracts of others, and contracts that do not exist."""
         wrong = {name: (each.id, False) for name, each in self._contracts.items()}
         return self._answers(wrong | {f"{self.name}.ghost": (self._rng.getrandbits(40), True)})
 
     def _covet(self) -> Shown:
-        """Asks for everything and takes nothing."""
+        """Request a huge power and accept no offer."""
         return {(REQUEST, ""): Request(self._version, _HUGE_W, Priority.MEDIUM).encode()}
 
     def _seize(self) -> Shown:
-        """A contract with everybody's suppliers that nobody offered."""
+        """Publish a contract with all known suppliers, which none of them offered."""
         suppliers = sorted({part.supplier for each in self._contracts.values() for part in each.parts})[:32]
         parts = tuple(Part(supplier, 50.0, 52.5) for supplier in suppliers)
         return (
@@ -159,7 +159,7 @@ class Liar:
         )
 
     def _nonsense(self) -> Shown:
-        """Messages of every label that are none."""
+        """Publish invalid messages under every label."""
         wrong: list[Any] = [None, [], {}, {"id": -1}, {"w": 1e308}, {"parts": [[]]}, "x" * 6000, [[1, 2, 3]]]
         return {
             (label, ""): orjson.dumps(self._rng.choice(wrong))
@@ -177,13 +177,13 @@ class Liar:
     # ---- tricks of a node ---------------------------------------------------------------------
 
     def _garbage(self) -> None:
-        """Bytes that are no frames."""
+        """Send bytes that are not frames."""
         for peer in self._links.neighbours:
             for size in (0, 1, 8, 100, MAX_BODY_BYTES // 4):
                 self._links.send(peer, self._rng.randbytes(size))
 
     def _echo(self) -> None:
-        """What it heard before, once more, as if just passed on."""
+        """Replay received frames as if it had just forwarded them."""
         for data in self._rng.sample(self._heard, min(10, len(self._heard))):
             try:
                 frame = decode(data)
@@ -194,7 +194,7 @@ class Liar:
             self._send(frame)
 
     def _flood(self) -> None:
-        """More LSAs, names, labels, origins, heartbeats and rosters than anybody could hold."""
+        """Send more LSAs, names, labels, origins, heartbeats and rosters than a node can hold."""
         numbers = [self._rng.randrange(10_000) for _ in range(_FLOOD)]
         what = self._rng.choice(("lsas", "labels", "large", "origins", "rosters"))
         frame = Frame()

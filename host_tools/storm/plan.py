@@ -1,4 +1,4 @@
-"""What a storm is: buildings, and faults at fixed moments. Plain data, so it can be printed and cut down."""
+"""The data of a storm: buildings, and faults at fixed times. Plain data that can be printed and reduced."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -11,8 +11,8 @@ LIAR = "liar"
 
 
 @dataclass(frozen=True, slots=True)
-class Building:
-    """One node: whom it sends to, its `[[twin]]` tables, and what its meters read at first, in W."""
+class StormBuilding:
+    """One node: its neighbours, its `[[twin]]` tables, and the initial readings of its meters in W."""
 
     name: str
     neighbours: tuple[str, ...]
@@ -22,7 +22,7 @@ class Building:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that happens at a moment; `number` names it for good, whatever is left out beside it."""
+    """A fault at a fixed time. `number` identifies it even when other faults are left out."""
 
     number: int
     at_s: float
@@ -36,27 +36,27 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """A microgrid and its troubles, which end after `trouble_s`."""
+    """A microgrid and its faults, which end after `trouble_s`."""
 
     seed: int
-    buildings: tuple[Building, ...]
+    buildings: tuple[StormBuilding, ...]
     faults: tuple[Fault, ...]
     trouble_s: float
-    liar: tuple[str, ...] = ()  # the neighbours of one more node, which lies
-    calm: bool = False  # the liar is the only trouble: contracts among the others must last
+    liar: tuple[str, ...] = ()  # the neighbours of an additional node that lies
+    calm: bool = False  # there are no faults but the liar: contracts between the others must last
 
     def reduced(self, keep: Collection[int] | None = None, without: Collection[str] = ()) -> "Storm":
-        """The same with only the faults numbered in `keep`, and without some nodes ("n3") or twins ("n1.t2").
+        """The storm with only the faults in `keep`, and without some nodes ("n3") or twins ("n1.t2").
 
-        Raises ValueError for a fault, node or twin that is not there.
+        Raises ValueError for an unknown fault, node or twin.
         """
         known = {fault.number for fault in self.faults}
         names = {building.name for building in self.buildings}
         twins = {f"{building.name}.{twin['name']}" for building in self.buildings for twin in building.twins}
         for number in set(keep or ()) - known:
-            raise ValueError(f"keep = {number}: no such fault; there are 0 .. {len(known) - 1}")
+            raise ValueError(f"--keep {number}: no such fault; the numbers are 0 to {len(known) - 1}")
         for name in set(without) - names - twins:
-            raise ValueError(f"without = {name!r}: no such node or twin in seed {self.seed}")
+            raise ValueError(f"--without {name}: no such node or twin in seed {self.seed}")
         return replace(
             self,
             buildings=tuple(_reduced(each, without) for each in self.buildings if each.name not in without),
@@ -65,12 +65,12 @@ class Storm:
         )
 
     def connected(self) -> bool:
-        """Whether every node can be reached from every other, over links in both directions."""
+        """Whether every node can reach every other in both directions."""
         links = {building.name: list(building.neighbours) for building in self.buildings}
         return len(set(parts(links).values())) == 1
 
     def lines(self) -> list[str]:
-        """The storm for people."""
+        """The storm as text."""
         text = []
         for building in self.buildings:
             text.append(f"{building.name} -> {' '.join(building.neighbours) or 'nobody'}")
@@ -80,10 +80,10 @@ class Storm:
                 text.append("    reads " + " ".join(f"{k}={v:g} W" for k, v in building.powers_w.items()))
         if self.liar:
             text.append(f"{LIAR} -> {' '.join(self.liar)}")
-        return [*text, *map(str, self.faults), f"all is well again after {self.trouble_s:g} s"]
+        return [*text, *map(str, self.faults), f"all faults are repaired after {self.trouble_s:g} s"]
 
 
-def _reduced(building: Building, without: Collection[str]) -> Building:
+def _reduced(building: StormBuilding, without: Collection[str]) -> StormBuilding:
     twins = tuple(each for each in building.twins if f"{building.name}.{each['name']}" not in without)
     inputs = {twin.get(key) for twin in twins for key in ("input", "production_input")}
     return replace(

@@ -1,4 +1,4 @@
-"""One storm from calm to calm: the invariants after every event, the bounds at the end."""
+"""Plays one storm: the invariants are checked after every event, the time bounds after the repair."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from . import judge
 from .plan import Storm
 from .stage import Stage
 
-_LOOKS = 4  # one a second; what all of them show is no passing state of a negotiation
+_LOOKS = 4  # number of checks, one a second, in which a difference must appear to count
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a storm went; times in simulated seconds. `violations` are of the first moment that had any."""
+    """The result of a storm; times in simulated seconds. `violations`: those of the first failed check."""
 
     seed: int
     violations: tuple[str, ...]
@@ -20,15 +20,15 @@ class Outcome:
     events: int
     checks: int
     faults: Counter[str]
-    settled_s: int  # from healing until all nodes agreed
+    settled_s: int  # time from the repair until all nodes agreed
 
 
 class _Broken(Exception):
-    """What must hold does not."""
+    """A rule is broken; the arguments are the violations."""
 
 
 def play(storm: Storm) -> Outcome:
-    """Play it; the same storm has the same outcome."""
+    """Play a storm; the same storm always has the same result."""
     run = _Run(storm)
     violations: tuple[str, ...] = ()
     try:
@@ -36,7 +36,7 @@ def play(storm: Storm) -> Outcome:
         run.recovery()
     except _Broken as found:
         violations = found.args
-    except Exception as error:  # whatever escapes a node ends it on the Pi
+    except Exception as error:  # an uncaught exception would end a real node
         violations = (f"{type(error).__name__}: {error}",)
     finally:
         run.stage.world.close()
@@ -47,7 +47,7 @@ def play(storm: Storm) -> Outcome:
 
 
 class _Run:
-    """The state of one play."""
+    """The state of a storm in progress."""
 
     def __init__(self, storm: Storm) -> None:
         self.storm = storm
@@ -57,7 +57,7 @@ class _Run:
         self.settled_s = 0
         self._acted = 0
         self._lateness_s = _lateness_s(storm)
-        self._bonds: dict[str, int] = {}  # contracts that no liar may end
+        self._bonds: dict[str, int] = {}  # contracts that a liar must not be able to end
 
     def trouble(self) -> None:
         for fault in self.storm.faults:
@@ -70,7 +70,7 @@ class _Run:
         self._pass_until(self.storm.trouble_s)
 
     def recovery(self) -> None:
-        """Heal everything, and see that agreement and service come back in time."""
+        """Repair everything, and check that agreement and supply are restored in time."""
         self.stage.heal()
         world = self.stage.world
         hungry: dict[str, float] = {}
@@ -90,7 +90,9 @@ class _Run:
             hungry = {name: hungry.get(name, passed_s) for name in waiting}
             late = [name for name, since_s in hungry.items() if passed_s - since_s >= judge.SERVED_S]
             if late:
-                raise _Broken(*(f"service {name} waits though there is power for it" for name in late))
+                raise _Broken(
+                    *(f"service {name} is unserved although there is power for it" for name in late)
+                )
 
     def _pass_until(self, moment_s: float) -> None:
         world = self.stage.world
@@ -98,19 +100,21 @@ class _Run:
 
     def _check(self) -> None:
         if self.stage.world.acted == self._acted:
-            return  # no twin can have changed
+            return  # no twin has changed
         self._acted = self.stage.world.acted
         self.checks += 1
         found = judge.alarms(self.stage.world) + self._haunted()
         if self._bonds:
             held = judge.bonds(self.stage.world)
             lost = [name for name, number in self._bonds.items() if held.get(name) != number]
-            found += [f"loyalty {name} lost its contract though only a liar did harm" for name in lost]
+            found += [
+                f"loyalty {name} lost its contract although there was no fault but the liar" for name in lost
+            ]
         if found:
             raise _Broken(*found)
 
     def _haunted(self) -> list[str]:
-        """What is left of nodes that are off. A liar may repeat their words, so then nothing is promised."""
+        """Traces of nodes that are off. Not checked with a liar, because it may replay their frames."""
         now_s = self.stage.world.clock.now_s()
         bound_s = judge.GONE_S + self._lateness_s
         gone = {name for name, died_s in self.stage.died_s.items() if now_s - died_s > bound_s}
@@ -118,6 +122,6 @@ class _Run:
 
 
 def _lateness_s(storm: Storm) -> float:
-    """How late a word of a node may arrive: held back on every link of a path."""
+    """The largest delay of a message: the delays of all links of a path."""
     delays_s = [float(fault.arguments[-1]) for fault in storm.faults if fault.kind == "quality"]
     return max(delays_s, default=0.0) * (len(storm.buildings) - 1)

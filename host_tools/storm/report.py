@@ -1,4 +1,4 @@
-"""What came of many storms: one summary, and a trace with its replay command for each that failed."""
+"""The results of many storms: a summary, and for each failed seed a trace with its replay command."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from .shrink import Shrinker
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome of one seed; `trace` tells how it failed, empty when it did not."""
+    """The outcome of one seed; `trace` describes the failure, or is empty."""
 
     outcome: Outcome
     trace: str = ""
 
 
 def try_seed(seed: int) -> Result:
-    """Play the storm of a seed, and shrink it when it fails."""
+    """Play the storm of a seed, and shrink it if it fails."""
     storm = draw(seed)
     outcome = play(storm)
     if not outcome.violations:
@@ -29,10 +29,10 @@ def try_seed(seed: int) -> Result:
 
 
 def trace(shrinker: Shrinker) -> str:
-    """The smallest storm found, what it broke, and how to play it again."""
+    """The smallest storm found, the violations, and the replay command."""
     outcome = shrinker.outcome
-    broke = [f"broken at {outcome.at_s:.2f} s: {line}" for line in outcome.violations]
-    return "\n".join([f"seed {outcome.seed}", *shrinker.storm.lines(), *broke, shrinker.command, ""])
+    broken = [f"invariant broken at {outcome.at_s:.2f} s: {line}" for line in outcome.violations]
+    return "\n".join([f"seed {outcome.seed}", *shrinker.storm.lines(), *broken, shrinker.command, ""])
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Summary:
             self.broken.append(outcome.seed)
 
     def figures(self, wall_s: float) -> dict[str, Any]:
-        """What stands in storm.json; `wall_s` is how long it took."""
+        """The content of storm.json; `wall_s` is the duration of the run."""
         return {
             "seeds": self.seeds,
             "simulated_hours": round(self.simulated_s / 3600, 2),

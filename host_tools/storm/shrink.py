@@ -1,6 +1,6 @@
-"""Cuts a failing storm down to what it needs to fail: delta debugging (Zeller and Hildebrandt, 2002).
+"""Reduces a failing storm to the parts it needs to fail: delta debugging (Zeller and Hildebrandt, 2002).
 
-First over the faults, then over nodes and twins; a microgrid that falls apart is not tried.
+First faults are removed, then nodes and twins. A microgrid that is no longer connected is not tried.
 """
 
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from .plan import Storm
 from .play import Outcome, play
 
-PLAYS_MAX = 150  # a trace that is nearly minimal soon is better than a minimal one late
+PLAYS_MAX = 150  # a nearly minimal trace soon is better than a minimal one late
 
 
 class Shrinker:
-    """Looks for the smallest storm that still breaks the same rule."""
+    """Searches for the smallest storm that still breaks the same rule."""
 
     def __init__(self, storm: Storm, outcome: Outcome, step: Callable[[], None] = lambda: None) -> None:
         self._storm = storm
@@ -25,18 +25,18 @@ class Shrinker:
 
     @property
     def storm(self) -> Storm:
-        """The smallest so far."""
+        """The smallest storm found so far."""
         return self._storm.reduced(self.keep, self.without)
 
     @property
     def command(self) -> str:
-        """What plays it again."""
+        """The command that replays it."""
         keep = ",".join(map(str, self.keep)) or "none"
         without = f" --without {','.join(self.without)}" if self.without else ""
         return f"python -m host_tools storm --replay {self._storm.seed} --keep {keep}{without}"
 
     def run(self) -> None:
-        """Shrink until nothing more can go, or PLAYS_MAX is reached."""
+        """Shrink until nothing more can be removed, or PLAYS_MAX is reached."""
         before: tuple[list[int], list[str]] | None = None
         while before != (self.keep, self.without):
             before = list(self.keep), list(self.without)
@@ -62,7 +62,7 @@ class Shrinker:
                     self._still_fails(self.keep, [*self.without, f"{building.name}.{twin['name']}"])
 
     def _still_fails(self, keep: list[int], without: list[str]) -> bool:
-        """Whether less is enough; then that is what is left."""
+        """Whether the smaller storm still fails; if so it is kept."""
         smaller = self._storm.reduced(keep, without)
         if keep == self.keep and without == self.without:
             return False
@@ -78,5 +78,5 @@ class Shrinker:
 
 
 def _rule(outcome: Outcome) -> str:
-    """The rule that was broken first, such as "I1"; less of the storm may break it at other twins."""
+    """The rule that was broken first, such as "I1"; a smaller storm may break it at another twin."""
     return outcome.violations[0].split()[0] if outcome.violations else ""

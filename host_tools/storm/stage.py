@@ -1,4 +1,4 @@
-"""A storm's microgrid in a virtual world, and what each kind of fault does to it."""
+"""The microgrid of a storm in a virtual world, and the effect of each kind of fault."""
 
 import random
 
@@ -17,14 +17,14 @@ _SILENT = "silent"
 
 
 class Stage:
-    """Where a storm is played."""
+    """The virtual world in which a storm is played."""
 
     def __init__(self, storm: Storm) -> None:
         self.world = World(storm.seed, LATENCY_S)
         self._rng = random.Random(storm.seed)
         self._powers_w = {each.name: dict(each.powers_w) for each in storm.buildings}
         self._failing: dict[tuple[str, str], tuple[str, float]] = {}  # meter: how, until when
-        self.died_s: dict[str, float] = {}  # since when a node is off
+        self.died_s: dict[str, float] = {}  # since when each node is off
         self._liar = Liar(self.world, LIAR, storm.liar, random.Random(storm.seed))
         for building in storm.buildings:
             heard_by_liar = (LIAR,) if building.name in storm.liar else ()
@@ -35,7 +35,7 @@ class Stage:
             self._read_later(node, self._rng.uniform(0.0, 1.0))
 
     def strike(self, fault: Fault) -> None:
-        """Let a fault happen; it passes over what a reduced storm does not have."""
+        """Apply a fault; ignored if a reduced storm lacks its node, link or meter."""
         match fault.kind, fault.arguments:
             case "quality", (str(a), str(b), *numbers) if (a, b) in self._links:
                 loss, duplicate, corrupt, delay, max_delay_s = map(float, numbers)
@@ -57,7 +57,7 @@ class Stage:
                 self._strike_node(self.world.nodes[name], fault)
 
     def heal(self) -> None:
-        """All links, meters and nodes are well again, and the liar has gone."""
+        """Repair all links, meters and nodes, and disconnect the liar."""
         self._liar.vanish()
         self._mend()
         for a, b in self._links:
@@ -114,7 +114,7 @@ class Stage:
 
 
 def _treat_disk(node: WorldNode, how: str) -> None:
-    """Lost: the files are gone. Spoiled: the one written last is half there."""
+    """Lost: the files are deleted. Spoiled: the file written last is truncated."""
     files = [file for name in SLOTS if (file := node.config.state_dir / name).exists()]
     if how == "lost":
         for file in files:

@@ -1,4 +1,4 @@
-"""Releases that are small and start at once: their program says it is ready and answers /health, or not."""
+"""Small releases that start at once: their program reports ready and answers /health, or does not."""
 
 import hashlib
 import json

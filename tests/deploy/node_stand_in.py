@@ -63,7 +63,7 @@ sys.exit(1)
 
 
 class NodeStandIn:
-    """Made like a node after its first boot: no release yet, a configuration, a door for one key."""
+    """Like a node after its first boot: no release yet, a configuration, and access for one key."""
 
     def __init__(self, root, name="gym", address="127.0.0.1", port=None):
         self.root, self.name, self.address = root, name, address
@@ -110,7 +110,7 @@ class NodeStandIn:
         return folder.name
 
     def busy(self):
-        """Whether an activation is at work."""
+        """Whether an activation is running."""
         with (self.base / ".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -195,8 +195,8 @@ def append(file, text):
     """A change to one file of a source tree."""
 
     def change(folder):
-        with (folder / file).open("a") as opened:
-            opened.write(text)
+        path = folder / file
+        path.write_text(path.read_text() + text)
 
     return change
 

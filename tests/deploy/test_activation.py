@@ -1,4 +1,4 @@
-"""What the node does with what it is sent: whole or not at all, and back to what ran when interrupted."""
+"""How a node handles what it receives: completely or not at all, with a rollback when interrupted."""
 
 import io
 import json
@@ -64,7 +64,7 @@ def start_with(node, pc, name="old", **faults):
     return folder
 
 
-def test_only_what_no_release_has_is_asked_for(node, pc):
+def test_only_files_that_no_release_has_are_requested(node, pc):
     first, second = fake_release(pc, "one"), fake_release(pc, "two", faults=7)
     assert sorted(send(node, first)) == ["lib/edge/__init__.py", "lib/edge/__main__.py"]
     assert send(node, second) == ["lib/edge/__main__.py"]
@@ -73,7 +73,7 @@ def test_only_what_no_release_has_is_asked_for(node, pc):
     assert node.activate("verify", "two").returncode == 0
 
 
-def test_a_file_that_the_card_has_spoilt_is_asked_for_again(node, pc):
+def test_a_file_corrupted_on_the_card_is_requested_again(node, pc):
     send(node, fake_release(pc, "one"))
     (node.releases / "one/lib/edge/__init__.py").write_text("# rot")
     assert node.activate("verify", "one").returncode == REFUSED
@@ -81,7 +81,7 @@ def test_a_file_that_the_card_has_spoilt_is_asked_for_again(node, pc):
 
 
 @pytest.mark.parametrize("cut", [0.3, 0.6, 0.95])
-def test_a_copy_that_is_cut_off_makes_no_release(cut, node, pc):
+def test_an_interrupted_copy_makes_no_release(cut, node, pc):
     folder = fake_release(pc, "one")
     data = tar(content_of(folder, announce(node, folder)))
     done = node.activate("receive", "one", given=data[: int(len(data.rstrip(b"\0")) * cut)])
@@ -103,7 +103,7 @@ def test_changed_bytes_are_refused(node, pc):
 @pytest.mark.parametrize(
     "path", ["../evil", "/etc/evil", "lib/../../evil", "lib/edge/other.py", "release.json"]
 )
-def test_files_that_are_not_of_the_release_are_refused(path, node, pc):
+def test_files_that_are_not_part_of_the_release_are_refused(path, node, pc):
     folder = fake_release(pc, "one")
     announce(node, folder)
     assert node.activate("receive", "one", given=tar({path: b"x"})).returncode == REFUSED
@@ -131,7 +131,7 @@ def test_links_are_refused(node, pc):
         {"arch": "vax"},
     ],
 )
-def test_a_manifest_that_is_none_or_leads_elsewhere_is_refused(changes, node, pc):
+def test_an_invalid_manifest_or_one_with_outside_paths_is_refused(changes, node, pc):
     manifest = json.loads((fake_release(pc, "one") / "release.json").read_text()) | changes
     assert node.activate("wants", given=json.dumps(manifest).encode()).returncode == REFUSED
     assert node.activate("wants", given=b"no json").returncode == REFUSED
@@ -159,7 +159,7 @@ def test_only_one_activation_at_a_time(node, pc):
 
 
 @pytest.mark.proof
-def test_a_trial_that_is_told_to_end_goes_back(node, pc):
+def test_a_trial_that_is_terminated_is_rolled_back(node, pc):
     start_with(node, pc)
     send(node, fake_release(pc, "unwell", faults=1))
     trial = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The launcher runs the release that is to run, and gives up one that was never good."""
+"""The launcher runs the right release, and abandons one that never worked."""
 
 import json
 
@@ -37,25 +37,25 @@ def test_without_any_release_the_one_of_the_image_is_run(node):
     assert node.runs() == "factory"
 
 
-def test_without_any_at_all_it_says_so(node):
+def test_without_any_release_an_error_is_reported(node):
     assert node.start_service() == 1
     assert "no release can be run" in node.journal()
 
 
-def test_a_release_never_confirmed_is_given_up_after_three_starts_then_previous_then_factory(node):
+def test_an_unconfirmed_release_is_abandoned_after_three_starts_then_previous_then_factory(node):
     add(node, "good", link="previous")
     add(node, "bad", confirmed=False, link="current", dies=True)
     fake_release(node.root / "opt" / "edge", "factory")
     assert [node.start_service() for _ in range(4)] == [1, 1, 1, 0]
     assert node.runs() == "good"
-    assert "failed 3 times: given up" in node.journal()
+    assert "failed 3 times: abandoned" in node.journal()
     (node.releases / "good" / "lib" / "edge" / "__main__.py").unlink()
     assert node.start_service() == 0
     assert node.runs() == "factory"
 
 
 @pytest.mark.proof
-def test_clean_ends_count_nothing_and_a_confirmed_release_is_never_given_up(node):
+def test_regular_ends_do_not_count_and_a_confirmed_release_is_never_abandoned(node):
     add(node, "good", link="previous")
     trial = add(node, "new", confirmed=False, link="current")
     assert [node.start_service() for _ in range(5)] == [0] * 5  # each ends the one before as asked
@@ -65,7 +65,7 @@ def test_clean_ends_count_nothing_and_a_confirmed_release_is_never_given_up(node
     assert [node.start_service() for _ in range(5)] == [1] * 5
 
 
-def test_a_trial_whose_starts_cannot_be_counted_is_not_begun(node):
+def test_a_trial_whose_starts_cannot_be_counted_is_not_started(node):
     add(node, "good", link="previous")
     add(node, "new", confirmed=False, link="current")
     (node.base / "state").write_text("a file where a folder belongs")
@@ -83,7 +83,7 @@ def test_a_count_that_cannot_be_read_counts_as_none(content, node):
 
 
 @pytest.mark.parametrize("other", [{"arch": "riscv64"}, {"python": "3.99"}])
-def test_a_release_for_another_machine_or_python_is_passed_over(other, node):
+def test_a_release_for_another_machine_or_python_is_skipped(other, node):
     add(node, "other", link="current", **other)
     fake_release(node.root / "opt" / "edge", "factory")
     assert node.start_service() == 0

@@ -1,4 +1,4 @@
-"""What systemd, sudo and the rest make of the files that go into the root of a node."""
+"""The files in the root of a node, checked by systemd, sudo and others."""
 
 import configparser
 import re
@@ -64,7 +64,7 @@ def test_a_node_started_on_a_pc_has_the_environment_of_the_unit():
     assert NODE_ENVIRONMENT.items() <= given.items()
 
 
-def test_systemd_finds_nothing_to_complain_of(root):
+def test_systemd_verifies_the_units(root):
     code, said = run(
         "systemd-analyze", "verify", "--man=no", f"--root={root}", "edge.service", "mosquitto.service"
     )
@@ -113,6 +113,6 @@ def test_users_and_folders_are_made(root):
         assert line.startswith("#") or line.split()[3] in {"root", "edge", "mosquitto"}
 
 
-def test_what_is_run_may_be_run():
+def test_programs_are_executable():
     for file in ("launch", "activate"):
         assert (ROOTFS / "usr/lib/edge" / file).stat().st_mode & 0o111 == 0o111

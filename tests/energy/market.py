@@ -3,8 +3,8 @@
 import random
 
 from edge.energy.consumer import Consumer, ConsumerSettings
-from edge.energy.counter import SupplierSettings
 from edge.energy.messages import Contract, Part, Priority, Request
+from edge.energy.offering import SupplierSettings
 from edge.energy.policies import consumer_policy, producer_policy
 from edge.energy.supplier import Supplier
 

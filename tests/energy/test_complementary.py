@@ -19,7 +19,7 @@ def table(told):
     return Table({"n.c": make_consumer(told=told)}, suppliers)
 
 
-def test_a_rise_is_asked_for_by_itself_and_supplied_beside_the_main_contract(table, told):
+def test_a_rise_is_requested_separately_and_supplied_by_a_second_contract(table, told):
     consumer = table.consumers["n.c"]
     consumer.set_need(50.0)
     table.talk()
@@ -36,7 +36,7 @@ def test_a_rise_is_asked_for_by_itself_and_supplied_beside_the_main_contract(tab
     assert [kind for kind, _ in told if kind is EventKind.START] == [EventKind.START] * 2
 
 
-def test_what_meets_the_need_is_taken_though_the_margin_cannot_be_restored(table):
+def test_an_offer_that_meets_the_need_without_the_margin_is_accepted(table):
     table.suppliers["n.b"].set_capacity(38.0)
     consumer = table.consumers["n.c"]
     consumer.set_need(50.0)
@@ -49,7 +49,7 @@ def test_what_meets_the_need_is_taken_though_the_margin_cannot_be_restored(table
     assert consumer.extra.max_w == pytest.approx(38.0)
 
 
-def test_the_second_contract_joins_the_first_and_both_books_follow(table, told):
+def test_the_second_contract_is_merged_into_the_first_in_both_books(table, told):
     consumer = table.consumers["n.c"]
     consumer.set_need(50.0)
     table.talk()
@@ -68,7 +68,7 @@ def test_the_second_contract_joins_the_first_and_both_books_follow(table, told):
     assert consumer.satisfied
 
 
-def test_a_merge_that_its_suppliers_hear_late_ends_nothing(table):
+def test_a_merge_that_suppliers_see_late_ends_no_contract(table):
     consumer = table.consumers["n.c"]
     consumer.set_need(50.0)
     table.talk()
@@ -101,7 +101,7 @@ def test_demand_that_keeps_growing_is_met_step_by_step_until_nothing_is_left(tab
     assert consumer.supplied_w == pytest.approx(consumer.main.max_w)
 
 
-def test_a_rise_that_goes_away_ends_the_second_contract_and_keeps_the_first(table, told):
+def test_a_rise_that_ends_removes_only_the_second_contract(table, told):
     consumer = table.consumers["n.c"]
     consumer.set_need(50.0)
     table.talk()
@@ -129,7 +129,7 @@ def test_when_the_main_contract_ends_the_second_takes_its_place(table):
 
 
 @given(st.lists(st.tuples(st.floats(1.0, 80.0), st.floats(1.0, 80.0)), min_size=1, max_size=6))
-def test_a_supplier_takes_any_restatement_that_it_has_power_for_and_no_other(shown):
+def test_a_supplier_accepts_only_restatements_that_it_has_power_for(shown):
     """Main and complementary contract in any sizes, one after the other: the book holds both or refuses."""
     supplier = make_supplier(capacity_w=100.0)
     for i, (main_w, extra_w) in enumerate(shown):
@@ -162,7 +162,7 @@ def test_a_drop_in_production_cuts_one_supply_by_what_is_missing_and_no_other(ta
     assert second.extra is None
 
 
-def test_a_use_restated_before_the_cut_was_heard_loses_nothing_more(table):
+def test_a_restatement_that_crosses_a_cut_loses_nothing_more(table):
     consumer, supplier = table.consumers["n.c"], table.suppliers["n.a"]
     consumer.set_need(48.0)
     table.talk()

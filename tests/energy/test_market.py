@@ -1,4 +1,4 @@
-"""Suppliers and consumers face to face, property-based: every message may be lost or late."""
+"""Negotiation between suppliers and consumers, property-based: any message may be lost or late."""
 
 import pytest
 from hypothesis import settings
@@ -15,7 +15,7 @@ SUPPLIERS = ["n.p0", "n.p1"]
 
 
 class Market(RuleBasedStateMachine):
-    """Three consumers, two suppliers; what one shows reaches the other whenever hypothesis says so."""
+    """Three consumers, two suppliers; hypothesis decides when a message arrives."""
 
     @initialize(policy=st.sampled_from(["prioritisation", "random", "hybrid", "fair_share"]))
     def open(self, policy):
@@ -72,7 +72,7 @@ class Market(RuleBasedStateMachine):
             assert consumer.supplied_w <= consumer.need_w * 1.05 + 0.01
 
     def teardown(self):
-        """Once everybody hears everybody, both sides agree."""
+        """After all messages have arrived, both sides agree."""
         if not hasattr(self, "table"):
             return
         for _ in range(40):
@@ -89,7 +89,7 @@ TestMarket.settings = settings(max_examples=60, stateful_step_count=40, deadline
 
 
 def test_the_thesis_example_two_suppliers_meet_50_w():
-    """Thesis figure 4.4: 13 and 60 W, the greener one is taken first and suffices."""
+    """Thesis figure 4.4: offers of 13 and 60 W; the greener one is used first and suffices."""
     suppliers = {"n.a": make_supplier("n.a", 13.0), "n.b": make_supplier("n.b", 60.0, impact=2)}
     table = Table({"n.c": make_consumer()}, suppliers)
     consumer = table.consumers["n.c"]
@@ -113,7 +113,7 @@ def test_offers_of_several_suppliers_are_composed():
     assert consumer.main.power_w == 50.0
 
 
-def test_an_offer_lapses_and_its_power_is_free_again():
+def test_an_offer_expires_and_its_power_is_free_again():
     supplier = make_supplier()
     ask(supplier)
     supplier.step(0.0)
@@ -126,7 +126,7 @@ def test_an_offer_lapses_and_its_power_is_free_again():
     assert supplier.available_w == 100.0
 
 
-def test_a_proposal_beyond_what_is_left_is_refused():
+def test_a_contract_beyond_the_free_power_is_refused():
     supplier = make_supplier(capacity_w=40.0)
     show(supplier, "n.c", contract(7, 50.0))
     assert [supplier.answers()["n.c"][0].agreed, supplier.reserved_w] == [False, 0.0]
@@ -134,7 +134,7 @@ def test_a_proposal_beyond_what_is_left_is_refused():
     assert supplier.answers() == {}
 
 
-def test_a_consumer_that_takes_more_than_there_is_loses_its_contract():
+def test_a_consumer_that_exceeds_the_capacity_loses_its_contract():
     supplier = make_supplier()
     show(supplier, "n.c", contract(7, 50.0))
     show(supplier, "n.c", contract(7, 120.0, valid=True))
@@ -152,7 +152,7 @@ def test_a_drop_in_production_sheds_the_least_urgent_and_no_more():
 
 
 @pytest.mark.parametrize("promises", [1, 16, 128])
-def test_the_longest_confirmation_table_fits_what_the_configuration_asks_for(promises):
+def test_the_longest_confirmation_table_fits_the_configured_size(promises):
     supplier = make_supplier(capacity_w=1e6, promises_max=promises)
     for i in range(promises + 40):
         power_w = 1.0 if i < promises else 1e6
@@ -165,7 +165,7 @@ def test_the_longest_confirmation_table_fits_what_the_configuration_asks_for(pro
     assert len(encode_answers(answers)) <= table_bytes(promises)
 
 
-def test_an_offer_grows_while_it_stands_as_power_frees_up():
+def test_an_open_offer_is_increased_when_power_becomes_free():
     supplier = make_supplier(capacity_w=40.0)
     ask(supplier, "n.a", 30.0, 1)
     ask(supplier, "n.b", 31.0, 2)
@@ -176,7 +176,7 @@ def test_an_offer_grows_while_it_stands_as_power_frees_up():
     assert [offer.power_w for offer in supplier.offers().values()] == [31.0]
 
 
-def test_under_a_policy_without_an_order_of_parts_they_lapse_soon_and_let_others_first():
+def test_without_an_order_for_partial_offers_they_expire_soon_and_others_come_first():
     supplier = make_supplier(capacity_w=40.0, policy="random")
     ask(supplier, "n.a", 300.0, 1)
     supplier.step(0.0)
@@ -188,7 +188,7 @@ def test_under_a_policy_without_an_order_of_parts_they_lapse_soon_and_let_others
     assert set(supplier.offers()) == {"n.b"}
 
 
-def test_parts_stand_on_for_whom_they_gather_but_not_without_end():
+def test_partial_offers_stay_open_for_their_consumer_but_not_forever():
     supplier = make_supplier(capacity_w=38.0)
     ask(supplier, "n.a", 300.0)
     for second in range(30):
@@ -200,7 +200,7 @@ def test_parts_stand_on_for_whom_they_gather_but_not_without_end():
     assert supplier.offers() == {}
 
 
-def test_a_part_that_was_of_no_use_goes_to_whom_it_serves():
+def test_an_unused_partial_offer_goes_to_a_consumer_that_can_use_it():
     supplier = make_supplier(capacity_w=38.0)
     ask(supplier, "n.a", 300.0, 1)
     supplier.step(0.0)
@@ -213,7 +213,7 @@ def test_a_part_that_was_of_no_use_goes_to_whom_it_serves():
     assert supplier.offers()["n.a"].power_w == 1.25  # crumbs may be all that somebody lacks
 
 
-def test_the_rests_of_all_suppliers_gather_at_one_request_wherever_it_comes_from():
+def test_the_remainders_of_all_suppliers_gather_at_one_request():
     suppliers = [make_supplier(f"n.p{i}", 20.0) for i in range(3)]
     for i, supplier in enumerate(suppliers):
         for consumer, power_w in enumerate((90.0, 50.0, 70.0)):
@@ -223,7 +223,7 @@ def test_the_rests_of_all_suppliers_gather_at_one_request_wherever_it_comes_from
     assert [list(supplier.offers()) for supplier in suppliers] == [["n.c1"]] * 3
 
 
-def test_a_whole_offer_goes_to_the_nearest_and_the_rest_to_the_smallest():
+def test_a_full_offer_goes_to_the_nearest_and_the_remainder_to_the_smallest():
     supplier = make_supplier(capacity_w=100.0)
     for consumer, power_w, hops in (("n.far", 60.0, 2), ("n.near", 70.0, 0), ("n.big", 200.0, 0)):
         supplier.see_request(consumer, Request(1, power_w, Priority.LOW), hops, 0.0)
@@ -234,7 +234,7 @@ def test_a_whole_offer_goes_to_the_nearest_and_the_rest_to_the_smallest():
     }
 
 
-def test_a_request_is_given_up_after_its_tolerance_and_taken_up_when_the_need_changes():
+def test_a_request_ends_after_its_tolerance_and_is_repeated_when_the_need_changes():
     table = Table({"n.c": make_consumer(tolerance_s=30.0)}, {"n.p": make_supplier(capacity_w=10.0)})
     consumer = table.consumers["n.c"]
     consumer.set_need(50.0)
@@ -253,7 +253,7 @@ def test_a_request_is_given_up_after_its_tolerance_and_taken_up_when_the_need_ch
     assert not consumer.gave_up
 
 
-def test_what_is_unserved_though_its_node_could_serve_it_is_in_alert():
+def test_a_request_that_its_node_could_serve_is_in_alert():
     consumer = make_consumer()
     consumer.set_need(50.0)
     consumer.step(0.0)

@@ -1,4 +1,4 @@
-"""What stands in messages survives the journey; what does not fit is refused."""
+"""Messages survive encoding and parsing; invalid ones are refused."""
 
 import math
 
@@ -28,7 +28,7 @@ alerts = st.none() | st.floats(0, 1e6).map(lambda s: round(s, 1))
 
 
 @given(ids, powers, st.sampled_from(Priority), alerts, st.booleans(), st.floats(0, 1))
-def test_a_request_survives(number, power_w, priority, alert_s, partial, spare):
+def test_a_request_survives_encoding(number, power_w, priority, alert_s, partial, spare):
     spare_w = round_w(spare * power_w)
     request = Request(number, power_w, priority, alert_s is not None, alert_s or 0.0, partial, spare_w)
     assert parse_request(request.encode()) == request
@@ -36,7 +36,7 @@ def test_a_request_survives(number, power_w, priority, alert_s, partial, spare):
 
 
 @given(ids, powers, st.integers(0, 9), st.floats(0, 1e6), st.just(0.0) | powers)
-def test_an_offer_survives(number, power_w, impact, price, urgent_w):
+def test_an_offer_survives_encoding(number, power_w, impact, price, urgent_w):
     offer = Offer(number, power_w, round_w(with_margin(power_w)), impact, price, urgent_w)
     assert parse_offer(offer.encode()) == offer
 
@@ -47,7 +47,7 @@ def test_an_offer_of_nothing_is_refused_unless_interruptions_would_help():
 
 
 @given(ids, st.booleans(), st.lists(powers, min_size=1, max_size=8), st.sampled_from(Priority))
-def test_a_contract_survives(number, valid, shares, priority):
+def test_a_contract_survives_encoding(number, valid, shares, priority):
     parts = tuple(Part(f"n.p{i}", w, round_w(with_margin(w))) for i, w in enumerate(shares))
     contract = Contract(number, 3, valid, 60, priority, parts)
     assert parse_contract(contract.encode()) == contract
@@ -59,7 +59,7 @@ answers_of_one = st.lists(
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=8), answers_of_one, max_size=5))
-def test_a_confirmation_table_survives(answers):
+def test_a_confirmation_table_survives_encoding(answers):
     assert parse_answers(encode_answers(answers)) == answers
 
 

@@ -1,4 +1,4 @@
-"""Runs at a later time: what suppliers expect, where they place a run, and when a flexible load starts."""
+"""Planned runs: the forecast of suppliers, the start times they offer, and when a flexible load starts."""
 
 import orjson
 import pytest
@@ -16,25 +16,25 @@ HOUR = 3600.0
 
 
 def nothing(consumer):
-    """What a consumer holds."""
+    """The power that each consumer has under contract."""
     return 0.0
 
 
 def sunny_day(bookings, peak_w=1000.0):
-    """A day on which power is free from 10 to 14 h."""
+    """A day on which power is free from 10:00 to 14:00."""
     for minute in range(24 * 60):
         hour = minute / 60
         bookings.note(peak_w if 10 <= hour < 14 else 0.0, MIDNIGHT + minute * 60)
 
 
 @given(st.floats(0.1, 1e5), st.floats(1, 86400), st.floats(0, 86400), st.sampled_from(["", "n1.p"]))
-def test_a_plan_survives(power_w, run_s, latest_in_s, supplier):
+def test_a_plan_survives_encoding(power_w, run_s, latest_in_s, supplier):
     plan = Plan(7, power_w, run_s, latest_in_s, supplier)
     assert parse_plan(plan.encode()) == plan
 
 
 @given(st.dictionaries(st.text(max_size=5), st.builds(Start, st.integers(0, 2**53), st.floats(0, 86400))))
-def test_starts_survive(starts):
+def test_starts_survive_encoding(starts):
     assert parse_starts(encode_starts(starts)) == starts
 
 
@@ -51,7 +51,7 @@ def test_a_bad_plan_is_refused(change):
     assert lenient(parse_plan)(orjson.dumps(fields)) is None
 
 
-def test_what_was_free_at_that_time_of_day_is_expected_again():
+def test_free_power_is_forecast_by_time_of_day():
     free = FreePower()
     free.note(300.0, MIDNIGHT)
     assert free.expect(MIDNIGHT + 12 * HOUR, 12 * HOUR) == 300.0  # nothing known yet: as now
@@ -72,7 +72,7 @@ def test_a_run_is_placed_at_the_earliest_time_at_which_it_fits():
     assert "n.late" not in bookings.starts()
 
 
-def test_runs_that_do_not_fit_beside_each_other_stand_one_after_the_other():
+def test_runs_that_do_not_fit_together_are_booked_one_after_the_other():
     bookings = Bookings("n.p")
     sunny_day(bookings)
     for i in range(4):
@@ -82,7 +82,7 @@ def test_runs_that_do_not_fit_beside_each_other_stand_one_after_the_other():
     assert [start.in_s / HOUR for start in bookings.starts().values()] == [10, 10, 11, 11]
 
 
-def test_only_what_was_taken_is_set_aside_and_only_for_its_consumer():
+def test_only_booked_power_is_set_aside_and_only_for_its_consumer():
     bookings = Bookings("n.p")
     bookings.note(1000.0, MIDNIGHT)
     bookings.see("n.a", Plan(1, 100.0, HOUR, 0.0), 0.0, MIDNIGHT)
@@ -107,7 +107,7 @@ def booked():
     return bookings
 
 
-def test_what_a_running_load_holds_by_contract_is_not_set_aside_again():
+def test_power_under_contract_is_not_set_aside_again():
     bookings = booked()
     assert bookings.set_aside_w("n.x", 1.0, {"n.a": 84.0}.get) == pytest.approx(21.0)
     assert bookings.set_aside_w("n.x", 1.0, {"n.a": 105.0}.get) == 0.0
@@ -124,7 +124,7 @@ def test_a_booking_ends_when_its_run_begins_elsewhere(claims, left):
     assert len(bookings) == 0
 
 
-def test_an_offered_start_that_nobody_takes_lapses():
+def test_an_offered_start_that_is_not_booked_expires():
     bookings = Bookings("n.p")
     bookings.note(1000.0, MIDNIGHT)
     bookings.see("n.a", Plan(1, 100.0, HOUR, 0.0), 0.0, MIDNIGHT)
@@ -156,7 +156,7 @@ def test_the_earliest_start_is_taken_and_kept():
     assert plan.need_w == 800.0
 
 
-def test_a_run_lasts_as_long_as_it_is_served_for():
+def test_a_run_counts_only_the_time_it_is_served():
     plan = planner(within_s=0.0)
     now_s = 6 * HOUR
     served_s = 0
@@ -170,7 +170,7 @@ def test_a_run_lasts_as_long_as_it_is_served_for():
     assert 3600 <= served_s <= 3610
 
 
-def test_a_load_that_nobody_serves_misses_its_day_and_is_ready_on_the_next():
+def test_an_unserved_load_misses_its_day_and_is_ready_on_the_next():
     plan = planner(within_s=HOUR)
     for minute in range(6 * 60, 9 * 60):
         plan.step(minute * 60.0, MIDNIGHT + minute * 60.0, False, minute)
@@ -194,12 +194,12 @@ def test_an_unfinished_run_goes_on_after_a_restart():
 
 
 @pytest.mark.parametrize("memory", [{}, {"stage": "x", "left_s": 1, "latest_in_s": 1}, {"stage": "due"}])
-def test_a_memory_that_was_never_written_is_refused(memory):
+def test_invalid_saved_data_is_refused(memory):
     with pytest.raises((KeyError, ValueError)):
         planner().recall(memory, 0.0)
 
 
-def test_a_clock_that_is_set_back_does_not_make_todays_run_twice():
+def test_a_clock_that_is_set_back_does_not_repeat_the_run_of_the_day():
     made = Planner(RunSettings(power_w=800.0, run_s=HOUR, within_s=HOUR, ready_hour=6.0))
     began = []
     for now_s, hour in ((0, 5.0), (10, 7.0), (20, 4.0), (30, 6.5), (40, 29.0), (50, 31.0)):

@@ -1,4 +1,4 @@
-"""Which requests are served first, which offers taken first, and who gets how much when there is little."""
+"""The order of requests and of offers, and how a short supply is shared."""
 
 import random
 
@@ -56,7 +56,7 @@ def test_random_keeps_priority_and_nothing_else():
     assert {each[0] for each in orders} == {"urgent"}
 
 
-def test_hybrid_turns_to_prioritisation_when_somebody_waits_8_s_in_alert():
+def test_hybrid_switches_to_prioritisation_after_8_s_of_alert():
     requests = [seen(f"c{i}", float(i + 1)) for i in range(6)] + [seen("waits", 99.0, alert_s=5.0)]
     calm = {tuple(order("hybrid", requests, 2.9, seed)) for seed in range(20)}
     alarmed = {tuple(order("hybrid", requests, 3.0, seed)) for seed in range(20)}
@@ -74,7 +74,7 @@ def test_fair_shares_are_max_min_fair(claims, capacity_w):
         assert shares[consumer] == pytest.approx(claim_w) or shares[consumer] == pytest.approx(level)
 
 
-def test_under_fair_share_everybody_gets_a_part_whoever_came_first():
+def test_under_fair_share_every_consumer_gets_a_part():
     table = Table(
         {f"n.c{i}": make_consumer(partial=True) for i in range(4)},
         {"n.p": make_supplier("n.p", 100.0, policy="fair_share")},
@@ -91,7 +91,7 @@ def test_under_fair_share_everybody_gets_a_part_whoever_came_first():
     assert table.suppliers["n.p"].supplied_w == pytest.approx(sum(supplied))
 
 
-def test_nobody_gives_way_to_a_share_that_high_priority_would_take():
+def test_no_contract_is_reduced_while_high_priority_waits():
     supplier = make_supplier("n.p", 100.0, policy="fair_share")
     table = Table(
         {"n.c0": make_consumer(partial=True), "n.c1": make_consumer(partial=True)}, {"n.p": supplier}
@@ -127,7 +127,7 @@ def test_a_share_grows_again_when_others_leave():
     assert first.satisfied
 
 
-def test_without_fair_share_who_came_first_keeps_all():
+def test_without_fair_share_the_first_consumer_keeps_everything():
     table = Table(
         {f"n.c{i}": make_consumer(partial=True) for i in range(2)}, {"n.p": make_supplier("n.p", 100.0)}
     )
@@ -149,7 +149,7 @@ def test_without_fair_share_who_came_first_keeps_all():
         ("first_fit", ["near_large", "cheap", "far_green", "near_dirty"]),
     ],
 )
-def test_what_a_consumer_takes_first(policy, expected):
+def test_the_order_in_which_a_consumer_uses_offers(policy, expected):
     offers = [
         offer("far_green", 20.0, impact=2, hops=2, price=9.0),
         offer("near_dirty", 20.0, impact=3, price=5.0),
@@ -162,7 +162,7 @@ def test_what_a_consumer_takes_first(policy, expected):
 
 
 @pytest.mark.parametrize("name", [*PRODUCER_POLICIES, *CONSUMER_POLICIES])
-def test_every_registered_policy_can_be_had_by_its_name(name):
+def test_every_registered_policy_can_be_created_by_name(name):
     policy = producer_policy(name, random.Random(0)) if name in PRODUCER_POLICIES else consumer_policy(name)
     assert type(policy).__name__.lower() == name.replace("_", "")
 

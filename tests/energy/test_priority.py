@@ -1,4 +1,4 @@
-"""Requests of high priority interrupt other supplies: enough, and no more (thesis 4.1.2)."""
+"""High-priority requests interrupt other supplies, as few as necessary (thesis 4.1.2)."""
 
 import itertools
 
@@ -13,7 +13,7 @@ from edge.energy.messages import Priority
 
 
 def committed(loads_w, capacities_w, **urgent):
-    """Suppliers that have given all they have to loads of low priority, and one that is urgent."""
+    """Suppliers whose whole power is used by low-priority loads, and one urgent load."""
     consumers = {f"n.c{i}": make_consumer() for i in range(len(loads_w))}
     suppliers = {f"n.p{i}": make_supplier(f"n.p{i}", w) for i, w in enumerate(capacities_w)}
     table = Table(consumers, suppliers)
@@ -50,7 +50,7 @@ def test_nothing_is_interrupted_while_free_power_suffices():
     assert interrupted(table) == 0
 
 
-def test_what_is_free_is_taken_first_and_only_the_rest_from_others():
+def test_free_power_is_used_before_power_of_others():
     table = committed([50.0, 20.0], [75.0, 30.0])
     urgent = need(table, 48.0)  # 31.5 W are free, a supply of 20 W is enough for the rest
     assert urgent.satisfied
@@ -58,7 +58,7 @@ def test_what_is_free_is_taken_first_and_only_the_rest_from_others():
     assert table.consumers["n.c0"].satisfied
 
 
-def test_several_suppliers_serve_together_what_none_could_alone():
+def test_several_suppliers_together_serve_an_urgent_request():
     table = committed([38.0, 38.0, 38.0], [40.0, 40.0, 40.0])
     assert need(table, 75.0).satisfied
     assert interrupted(table) == 2
@@ -72,7 +72,7 @@ def test_nothing_is_interrupted_when_it_would_not_be_enough():
     assert table.consumers["n.c0"].satisfied
 
 
-def test_high_priority_does_not_interrupt_its_like():
+def test_high_priority_does_not_interrupt_high_priority():
     table = committed([], [40.0])
     table.consumers["n.first"] = make_consumer(priority=Priority.HIGH)
     table.consumers["n.first"].set_need(38.0)
@@ -81,7 +81,7 @@ def test_high_priority_does_not_interrupt_its_like():
     assert table.consumers["n.first"].satisfied
 
 
-def test_medium_goes_before_low_but_interrupts_nobody():
+def test_medium_comes_before_low_but_interrupts_no_contract():
     table = committed([38.0], [40.0])
     table.consumers["n.m"] = make_consumer(priority=Priority.MEDIUM)
     table.consumers["n.m"].set_need(20.0)
@@ -96,7 +96,7 @@ def promise(i, max_w, priority=Priority.LOW, state=State.VALID):
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=7), st.integers(1, 200))
-def test_as_few_are_interrupted_as_can_be_and_none_in_vain(powers_w, short_w):
+def test_as_few_contracts_as_possible_are_interrupted(powers_w, short_w):
     promises = [promise(i, float(w)) for i, w in enumerate(powers_w)]
     chosen = fewest(promises, float(short_w))
     if sum(powers_w) < short_w:

@@ -1,4 +1,4 @@
-"""Brokers for simulated nodes: started, stopped, failing with words that help."""
+"""Brokers for nodes on this machine: start, stop, and helpful messages on failure."""
 
 import socket
 import subprocess
@@ -55,7 +55,7 @@ def test_it_listens_on_loopback_only(tmp_path):
     ]
 
 
-def test_port_in_use_is_said(tmp_path):
+def test_a_port_in_use_is_reported(tmp_path):
     with (
         socket.create_server(("127.0.0.1", 0)) as other,
         pytest.raises(BrokerError, match=r"gym: port \d+ is in use"),
@@ -69,7 +69,7 @@ def test_failure_to_start_shows_the_end_of_the_log(tmp_path):
 
     known = find_broker.find_broker()
     broken = BrokerProgram(known.name, known.command, nonsense, known.environment, known.suffix)
-    with pytest.raises(BrokerError, match=r"does not accept.*\n(.*\n)*.*no_such_setting"):
+    with pytest.raises(BrokerError, match=r"accepts no connection.*\n(.*\n)*.*no_such_setting"):
         Broker("gym", free_port(), tmp_path, program=broken).start()
 
 
@@ -96,7 +96,7 @@ time.sleep(60)
         time.sleep(0.01)
 
 
-def test_no_broker_at_all_says_what_to_install(tmp_path, monkeypatch):
+def test_without_a_broker_the_package_to_install_is_named(tmp_path, monkeypatch):
     def missing() -> BrokerProgram:
         raise SetupError("not for this machine")
 

@@ -1,4 +1,4 @@
-"""The eye over a virtual microgrid sees what is planted in it."""
+"""The check of a virtual microgrid detects broken invariants."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def consumer(world):
     return world.nodes["n2"].node.prosumers[0].consumer
 
 
-def test_a_sound_microgrid_is_sound(world, consumer):
+def test_an_intact_microgrid_breaks_no_invariant(world, consumer):
     assert consumer.satisfied
     assert broken(world) == []
     assert disagreements(world) == []
@@ -48,7 +48,7 @@ def test_books_that_differ_are_seen(world, supplier):
     assert any(line.startswith("I6") for line in broken(world))
 
 
-def test_what_should_have_lapsed_is_seen(world, supplier):
+def test_a_promise_past_its_deadline_is_detected(world, supplier):
     promise = supplier.book.of("n2.c")[0]
     promise.state = type(promise.state).PENDING
     promise.deadline_s = world.clock.now_s() - 3

@@ -123,14 +123,14 @@ def test_a_missed_limit_and_an_idle_node_fail(tmp_path, monkeypatch):
     assert "12 MB allowed" in failures
 
 
-def test_the_proof_notices_a_hog(capsys):
+def test_the_limit_is_proved_to_stop_a_program(capsys):
     assert run("--prove", "--limit-mb", "32") == 0
-    assert "stopped and noticed" in capsys.readouterr().out
+    assert "stopped and detected" in capsys.readouterr().out
 
 
-def test_the_proof_fails_where_nothing_is_limited(capsys):
+def test_the_proof_fails_without_a_limit(capsys):
     assert run("--prove", "--limit-mb", "32", backends=(NoLimit,)) == 1
-    assert "NOT NOTICED" in capsys.readouterr().out
+    assert "NOT DETECTED" in capsys.readouterr().out
 
 
 def test_the_weak_limit_is_announced_loudly(capsys):
@@ -148,7 +148,7 @@ def test_a_group_can_be_required(capsys, what):
 
 
 @pytest.mark.parametrize("wrong", [["--duration", "0"], ["--limit-mb", "0"], ["--prosumers", "101"]])
-def test_wrong_usage_is_said(capsys, wrong):
+def test_wrong_usage_is_reported(capsys, wrong):
     assert run(*wrong) == 2
     assert wrong[0] in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""A bus in virtual time: its beats, its neighbours, its port, its log."""
+"""A bus in virtual time: its polls, its devices, its port, its log."""
 
 import itertools
 import logging
@@ -7,7 +7,7 @@ import pytest
 
 from edge.meter import BusSettings, MeterBus, MeterSettings, ProfileError, RelaySettings
 from edge.meter.errors import PortLost
-from host_tools.meter import Fault
+from host_tools.meter import MeterFault
 from host_tools.world import VirtualClock
 
 
@@ -67,7 +67,7 @@ def test_a_three_phase_meter_yields_each_phase_and_a_feed_in_is_negative(bench, 
 
 def test_a_dead_meter_costs_the_others_no_more_than_its_timeout(bench, meter):
     table = bench([meter("m1", 1), meter("dead", 2), meter("m3", 3)])
-    table.faults.inject(2, Fault.SILENT)
+    table.faults.inject(2, MeterFault.SILENT)
     readings = table.run(600)
     for name in ("m1.total", "m3.total"):
         moments = [each.at_s for each in readings if each.device == name and each.power_w is not None]
@@ -77,7 +77,7 @@ def test_a_dead_meter_costs_the_others_no_more_than_its_timeout(bench, meter):
     assert table.stats("m1")["errors"] == table.stats("m3")["errors"] == {}
 
 
-def test_polls_that_were_missed_are_not_caught_up_with(bench, meter):
+def test_missed_polls_are_skipped(bench, meter):
     table = bench([meter()])
     table.run(5)
     table.clock.advance_to(1005)
@@ -116,10 +116,10 @@ def test_an_absent_port_is_looked_for_and_found(bench, meter):
     assert table.bus.stats()["port_failures_in_a_row"] == 0
 
 
-def test_a_port_pulled_out_makes_all_undefined_and_comes_back(bench, meter):
+def test_readings_are_undefined_while_the_port_is_unplugged(bench, meter):
     table = bench([meter("m1", 1), meter("m2", 2, "sdm630")])
     table.run(15)
-    table.faults.inject(2, Fault.UNPLUG, count=1)
+    table.faults.inject(2, MeterFault.UNPLUG, count=1)
     lost = table.run(5.5)
     assert {each.device for each in lost if each.power_w is None} == {
         "m1.total",
@@ -139,7 +139,7 @@ def test_a_port_pulled_out_makes_all_undefined_and_comes_back(bench, meter):
 
 def test_a_new_port_gives_every_meter_a_new_chance(bench, meter):
     table = bench([meter("m1", 1), meter("m2", 2)])
-    table.faults.inject(2, Fault.SILENT)
+    table.faults.inject(2, MeterFault.SILENT)
     table.run(3600)
     table.faults.clear(2)
     assert table.stats("m2")["retry_in_s"] > 20
@@ -149,7 +149,7 @@ def test_a_new_port_gives_every_meter_a_new_chance(bench, meter):
     assert "m2.total" in {each.device for each in table.run(11) if each.power_w is not None}
 
 
-def test_a_port_that_opens_and_fails_at_once_is_tried_ever_more_seldom(meter, caplog):
+def test_a_port_that_fails_right_after_opening_is_retried_less_and_less_often(meter, caplog):
     clock = VirtualClock()
     opened = []
 
@@ -182,7 +182,7 @@ def test_the_log_has_one_line_for_each_change_of_state(bench, meter, caplog):
     with caplog.at_level(logging.INFO, "edge.meter"):
         table.run(30)
         assert caplog.records == []
-        table.faults.inject(1, Fault.BAD_CRC)
+        table.faults.inject(1, MeterFault.BAD_CRC)
         table.run(600)
         table.faults.clear(1)
         table.run(100)
@@ -194,8 +194,8 @@ def test_the_log_has_one_line_for_each_change_of_state(bench, meter, caplog):
     assert [level for level, _ in lines] == ["WARNING", "INFO", "WARNING", "INFO"]
     assert lines[0][1].startswith("m1 fails: bad_crc")
     assert lines[1][1].startswith("m1 answers again")
-    assert lines[2][1].startswith("bus b has no port")
-    assert lines[3][1].startswith("bus b works again")
+    assert lines[2][1].startswith("bus b: the port cannot be opened")
+    assert lines[3][1].startswith("bus b is working again")
 
 
 def test_a_receiver_that_raises_stops_nothing(bench, meter):
@@ -212,7 +212,7 @@ def test_a_receiver_that_raises_stops_nothing(bench, meter):
     assert table.bus.stats()["delivery_errors"] == 10
 
 
-def test_a_bus_without_devices_rests(bench):
+def test_a_bus_without_devices_is_idle(bench):
     table = bench([])
     table.run(1000)
     assert table.bus.stats()["meters"] == []

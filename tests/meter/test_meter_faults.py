@@ -1,27 +1,27 @@
-"""The fault table: whatever goes wrong, the value is undefined, it is counted, waited for, and recovers."""
+"""The fault table: after any fault the value is undefined, the fault is counted, and the meter recovers."""
 
 import itertools
 import random
 
 import pytest
 
-from host_tools.meter import Fault
+from host_tools.meter import MeterFault
 
 KINDS = {
-    Fault.SILENT: "no_answer",
-    Fault.BAD_CRC: "bad_crc",
-    Fault.WRONG_SLAVE: "wrong_slave",
-    Fault.WRONG_FUNCTION: "wrong_function",
-    Fault.EXCEPTION: "exception_4",
-    Fault.SHORT: "short_frame",
-    Fault.LONG: "long_frame",
-    Fault.LATE: "no_answer",
-    Fault.GARBAGE: "long_frame",
+    MeterFault.SILENT: "no_answer",
+    MeterFault.BAD_CRC: "bad_crc",
+    MeterFault.WRONG_SLAVE: "wrong_slave",
+    MeterFault.WRONG_FUNCTION: "wrong_function",
+    MeterFault.EXCEPTION: "exception_4",
+    MeterFault.SHORT: "short_frame",
+    MeterFault.LONG: "long_frame",
+    MeterFault.LATE: "no_answer",
+    MeterFault.GARBAGE: "long_frame",
 }
 
 
 def test_every_fault_is_in_the_table():
-    assert {*KINDS, Fault.UNPLUG} == {*Fault}
+    assert {*KINDS, MeterFault.UNPLUG} == {*MeterFault}
 
 
 @pytest.mark.parametrize(("fault", "kind"), KINDS.items())
@@ -46,7 +46,7 @@ def test_a_fault_makes_the_value_undefined_and_passes(bench, meter, fault, kind,
 
 
 @pytest.mark.parametrize(("fault", "kind"), KINDS.items())
-def test_a_lasting_fault_is_asked_ever_more_seldom(bench, meter, fault, kind):
+def test_a_device_with_a_lasting_fault_is_polled_less_and_less_often(bench, meter, fault, kind):
     table = bench([meter(power_period_s=1.0)])
     table.run(5)
     table.faults.inject(1, fault)
@@ -63,7 +63,7 @@ def test_a_lasting_fault_is_asked_ever_more_seldom(bench, meter, fault, kind):
 
 def test_waiting_is_bounded_and_ends_with_the_fault(bench, meter):
     table = bench([meter()])
-    table.faults.inject(1, Fault.SILENT)
+    table.faults.inject(1, MeterFault.SILENT)
     tries = [each.at_s for each in table.run(60_000)]
     waits = [b - a for a, b in itertools.pairwise(tries)]
     assert max(waits) == pytest.approx(300, abs=2)
@@ -75,7 +75,7 @@ def test_waiting_is_bounded_and_ends_with_the_fault(bench, meter):
 
 @pytest.mark.parametrize("profile", ["sdm120", "b23"])
 @pytest.mark.parametrize("power_w", [float("nan"), float("inf"), -1e9])
-def test_a_senseless_power_is_undefined_but_no_failure(bench, meter, power_w, profile):
+def test_an_implausible_power_is_undefined_but_not_a_failure(bench, meter, power_w, profile):
     table = bench([meter(profile=profile)], power_w=lambda address, now_s: 500.0 if now_s < 15 else power_w)
     assert all(each.power_w is not None for each in table.run(15))
     assert {each.power_w for each in table.run(10)} == {None}
@@ -90,7 +90,7 @@ def test_a_late_answer_is_never_the_next_value(bench, meter):
         [meter("m1", 1, power_period_s=0.9), meter("m2", 2, power_period_s=0.7)],
         power_w=lambda address, now_s: 100.0 * address + now_s / 1000,
     )
-    table.faults.inject(1, Fault.LATE, probability=0.5)
+    table.faults.inject(1, MeterFault.LATE, probability=0.5)
     readings = table.run(3000)
     for each in readings:
         if each.power_w is not None:
@@ -109,8 +109,8 @@ def test_ten_thousand_random_faults_yield_no_wrong_value(bench, meter):
         seed=7,
     )
     rng = random.Random(11)
-    faults = [each for each in Fault if each is not Fault.UNPLUG]
-    while table.faults.befell < 10_000:
+    faults = [each for each in MeterFault if each is not MeterFault.UNPLUG]
+    while table.faults.injected < 10_000:
         for address in (1, 2, 3, 4):
             table.faults.inject(address, rng.choice(faults), probability=rng.choice((0.3, 1.0)), count=2)
         began_s = table.clock.now_s()

@@ -1,4 +1,4 @@
-"""Profiles: what a file may say, how registers become values, and that requests are few and allowed."""
+"""Profiles: valid files, decoding of registers, and few requests that the meter allows."""
 
 import itertools
 import math
@@ -107,7 +107,7 @@ def test_a_bad_profile_is_refused_with_file_key_and_value(tmp_path, old, new, ke
 
 
 @pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b"x" * 70_000, b""])
-def test_what_is_no_profile_is_refused(tmp_path, content):
+def test_an_invalid_file_is_refused(tmp_path, content):
     path = tmp_path / "bad.toml"
     path.write_bytes(content)
     with pytest.raises(ProfileError, match=r"bad\.toml"):
@@ -115,7 +115,7 @@ def test_what_is_no_profile_is_refused(tmp_path, content):
 
 
 @pytest.mark.parametrize("name", ["sdm999", "/no/such/file.toml"])
-def test_a_profile_that_is_not_there_is_refused(name):
+def test_a_missing_profile_is_refused(name):
     with pytest.raises(ProfileError, match=r"No such file"):
         load_profile(name)
 
@@ -157,7 +157,7 @@ def test_words_become_a_value(type_, scale, word_order, words, value):
         ("int16", "2711"),  # 10 001
     ],
 )
-def test_a_senseless_value_is_undefined(type_, words):
+def test_an_implausible_value_is_undefined(type_, words):
     assert register(type_=type_).decode(memoryview(bytes.fromhex(words))) is None
 
 

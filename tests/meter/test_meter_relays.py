@@ -1,9 +1,9 @@
-"""Relays: asked from any thread, switched by the bus, read back, tried again, reported."""
+"""Relays: requested from any thread, switched by the bus, read back, retried and reported."""
 
 import pytest
 
 from edge.meter import RelaySettings
-from host_tools.meter import Fault
+from host_tools.meter import MeterFault
 
 BOILER = RelaySettings(name="boiler", bus="b", address=9, coil=3)
 PUMP = RelaySettings(name="pump", bus="b", address=9, coil=4)
@@ -20,7 +20,7 @@ def coil(table, settings=BOILER):
     return table.slaves[settings.address].coils[settings.coil]
 
 
-def test_a_relay_nobody_switched_is_only_read(bench, meter):
+def test_a_relay_without_a_request_is_only_read(bench, meter):
     table = bench([meter()], [BOILER, PUMP])
     table.slaves[9].coils[3] = True
     table.run(200)
@@ -51,7 +51,7 @@ def test_an_unknown_relay_is_refused(table):
         table.bus.switch("sauna", True)
 
 
-def test_the_latest_wish_wins_and_nothing_piles_up(table):
+def test_the_latest_request_wins_and_nothing_is_queued(table):
     for turn in range(1000):
         table.bus.switch("boiler", turn % 2 == 0)
     asked = table.adapter.line.asked[9]
@@ -61,8 +61,8 @@ def test_the_latest_wish_wins_and_nothing_piles_up(table):
     assert table.adapter.line.asked[9] - asked <= 2
 
 
-@pytest.mark.parametrize("fault", [each for each in Fault if each is not Fault.UNPLUG])
-def test_a_failed_switch_is_tried_again_and_reported(table, fault):
+@pytest.mark.parametrize("fault", [each for each in MeterFault if each is not MeterFault.UNPLUG])
+def test_a_failed_switch_is_retried_and_reported(table, fault):
     table.faults.inject(9, fault, count=2)
     table.bus.switch("boiler", True)
     table.run(1.5)
@@ -77,7 +77,7 @@ def test_a_failed_switch_is_tried_again_and_reported(table, fault):
     assert (done["actual"], done["pending"], done["failures_in_a_row"]) == (True, False, 0)
 
 
-def test_a_coil_that_does_not_move_is_reported_and_tried_again(table):
+def test_a_stuck_coil_is_reported_and_retried(table):
     table.slaves[9].stuck = True
     table.bus.switch("boiler", True)
     table.run(10)
@@ -100,7 +100,7 @@ def test_a_relay_that_lost_its_state_gets_it_back(table):
     assert table.stats("boiler")["errors"] == {"wrong_state": 1}
 
 
-def test_a_wish_outlives_an_unplugged_adapter(table):
+def test_a_request_survives_an_unplugged_adapter(table):
     table.adapter.plugged = False
     table.run(11)
     table.bus.switch("boiler", True)
@@ -113,10 +113,10 @@ def test_a_wish_outlives_an_unplugged_adapter(table):
 
 
 def test_a_slave_that_failed_is_left_alone_by_all_its_devices(bench):
-    """A late answer for one coil must not be taken for the state of the other."""
+    """A late answer for one coil must not be mistaken for the state of another."""
     table = bench([], [BOILER, PUMP])
     table.slaves[9].coils[3] = True
-    table.faults.inject(9, Fault.LATE, count=1)
+    table.faults.inject(9, MeterFault.LATE, count=1)
     table.run(1.9)
     assert table.stats("pump")["actual"] is None
     table.run(2)
@@ -125,7 +125,7 @@ def test_a_slave_that_failed_is_left_alone_by_all_its_devices(bench):
 
 
 def test_a_dead_relay_does_not_slow_the_meters(table):
-    table.faults.inject(9, Fault.SILENT)
+    table.faults.inject(9, MeterFault.SILENT)
     table.bus.switch("boiler", True)
     readings = table.run(300)
     assert len(readings) == 30

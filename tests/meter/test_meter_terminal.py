@@ -1,4 +1,4 @@
-"""The real thing: threads, pyserial and pseudo terminals, and independent masters and slaves."""
+"""Meters over pseudo terminals: threads, pyserial, and independent masters and slaves."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ from edge.meter.errors import PortLost
 from edge.meter.port import SerialPort
 from edge.meter.profile import shipped_profiles
 from edge.meter.rtu import RtuMaster
-from host_tools.meter import Fault, SimulatedMeter
+from host_tools.meter import MeterFault, SimulatedMeter
 from host_tools.world import VirtualClock
 
 
@@ -68,7 +68,7 @@ def shows(bus, device, power_w):
     return reading is not None and reading.power_w == (power_w and pytest.approx(power_w, rel=1e-4))
 
 
-def test_meters_are_read_over_unplugging_and_replugging(simulated, bus):
+def test_meters_are_read_again_after_unplugging(simulated, bus):
     bus.start()
     until(lambda: shows(bus, "m1.total", 1000) and shows(bus, "m2.l1", 900))
     simulated.unplug()
@@ -80,7 +80,7 @@ def test_meters_are_read_over_unplugging_and_replugging(simulated, bus):
     assert bus.stats()["port_losses"] == 1
 
 
-def test_an_adapter_that_is_not_there_at_start_is_found_later(simulated, bus):
+def test_an_adapter_that_is_missing_at_start_is_found_later(simulated, bus):
     simulated.unplug()
     bus.start()
     until(lambda: shows(bus, "m1.total", None))
@@ -89,14 +89,16 @@ def test_an_adapter_that_is_not_there_at_start_is_found_later(simulated, bus):
 
 
 def test_an_answer_that_pulls_the_plug_is_survived(simulated, bus):
-    simulated.inject(2, Fault.UNPLUG, count=1)
+    simulated.inject(2, MeterFault.UNPLUG, count=1)
     bus.start()
     until(lambda: shows(bus, "m2.total", None))
     simulated.replug()
     until(lambda: shows(bus, "m2.total", 2000))
 
 
-@pytest.mark.parametrize("fault", [each for each in Fault if each not in (Fault.UNPLUG, Fault.GARBAGE)])
+@pytest.mark.parametrize(
+    "fault", [each for each in MeterFault if each not in (MeterFault.UNPLUG, MeterFault.GARBAGE)]
+)
 def test_a_fault_of_one_meter_leaves_the_other_alone(simulated, bus, fault):
     bus.start()
     until(lambda: shows(bus, "m1.total", 1000))
@@ -109,7 +111,7 @@ def test_a_fault_of_one_meter_leaves_the_other_alone(simulated, bus, fault):
 
 
 def test_endless_garbage_is_survived(simulated, bus):
-    simulated.inject(1, Fault.GARBAGE, count=1)
+    simulated.inject(1, MeterFault.GARBAGE, count=1)
     bus.start()
     until(lambda: shows(bus, "m1.total", None))
     until(lambda: shows(bus, "m1.total", 1000), seconds=8)
@@ -126,7 +128,7 @@ def test_a_relay_is_switched_and_read_back(simulated, bus):
 
 
 def test_stopping_takes_less_than_two_seconds_even_on_a_dead_line(simulated):
-    simulated.inject(1, Fault.SILENT)
+    simulated.inject(1, MeterFault.SILENT)
     settings = BusSettings(name="slow", port=simulated.port, timeout_s=2.3)
     heard = []
     slow = MeterBus(
@@ -167,7 +169,7 @@ def test_a_bus_can_be_stopped_and_started_again(simulated, bus):
     until(lambda: len(bus.heard) > count)
 
 
-def test_a_port_belongs_to_one_bus_alone(simulated):
+def test_a_port_can_only_be_opened_by_one_bus(simulated):
     port = SerialPort(BusSettings(name="b", port=simulated.port))
     with pytest.raises(PortLost):
         SerialPort(BusSettings(name="c", port=simulated.port))
@@ -319,7 +321,7 @@ def test_the_command_serves_a_meter_to_any_tool():
         process.terminate()
 
 
-def test_the_command_says_what_is_wrong():
+def test_the_command_reports_an_unknown_profile():
     from host_tools.meter.__main__ import main
 
     assert main(["--profile", "sdm999"]) == 2

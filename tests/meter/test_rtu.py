@@ -1,4 +1,4 @@
-"""The RTU master against everything a line may send: the fault table, and random bytes."""
+"""The RTU master with everything that a line may deliver: the fault table, and random bytes."""
 
 import struct
 
@@ -115,7 +115,7 @@ def test_a_bad_answer_is_refused_by_its_name(answer, error):
         assert caught.value.kind == f"exception_{answer[2]}"
 
 
-def test_an_answer_broken_off_does_not_cost_the_whole_timeout():
+def test_an_incomplete_answer_does_not_take_the_whole_timeout():
     port = ScriptedPort((0.02, GOOD[:5]))
     with pytest.raises(rtu.ShortFrame):
         master_of(port).read_registers(1, 4, 0, 2)
@@ -141,7 +141,7 @@ def test_a_late_answer_is_not_taken_for_the_next():
     assert master.late_answers == 1
 
 
-def test_a_late_answer_of_another_slave_is_passed_over():
+def test_a_late_answer_of_another_slave_is_ignored():
     late = sealed(2, 4, 4, 0, 0, 0, 0)
     port = ScriptedPort((0.02, late), (0.06, GOOD))
     assert bytes(master_of(port).read_registers(1, 4, 0, 2)) == bytes.fromhex("43664ccd")
@@ -162,7 +162,7 @@ def test_frames_are_kept_apart_by_silence(char_s, silence_s):
     assert min(gaps_s) >= silence_s - 1e-9
 
 
-def test_a_line_that_never_falls_silent_is_given_up():
+def test_a_line_that_is_never_silent_is_an_error():
     port = ScriptedPort(endless=b"\x13\x37")
     master = master_of(port)
     with pytest.raises(rtu.Noise):
@@ -172,7 +172,7 @@ def test_a_line_that_never_falls_silent_is_given_up():
 
 
 @pytest.mark.parametrize("pace_s", [0.001, 0.05])
-def test_garbage_without_end_behind_a_request_is_given_up(pace_s):
+def test_endless_garbage_after_a_request_is_an_error(pace_s):
     port = ScriptedPort()
     port.pace_s = pace_s
     master = master_of(port)
@@ -183,7 +183,7 @@ def test_garbage_without_end_behind_a_request_is_given_up(pace_s):
 
 
 @pytest.mark.parametrize("count", [0, -1, 126])
-def test_a_request_modbus_cannot_carry_is_refused(count):
+def test_a_request_that_is_too_large_is_refused(count):
     with pytest.raises(ValueError, match="registers"):
         master_of(ScriptedPort()).read_registers(1, 4, 0, count)
 
@@ -199,7 +199,7 @@ def test_a_coil_is_written_and_read():
     assert master.read_coil(9, 3) is False
 
 
-def test_a_coil_confirmed_otherwise_is_an_error():
+def test_a_wrong_confirmation_of_a_coil_is_an_error():
     for echo in (sealed(9, 5, 0, 4, 0xFF, 0), sealed(9, 5, 0, 3, 0, 0)):
         with pytest.raises(rtu.WrongFunction):
             master_of(ScriptedPort((0.02, echo))).write_coil(9, 3, True)

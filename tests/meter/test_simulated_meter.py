@@ -1,4 +1,4 @@
-"""The simulated meter itself: a strict slave, a consistent installation, faults as ordered, a paced wire."""
+"""The simulated meter itself: a strict slave, a consistent installation, injected faults, a paced line."""
 
 import math
 import random
@@ -11,7 +11,7 @@ from edge.meter import BusSettings, ProfileError
 from edge.meter.crc import crc16
 from edge.meter.port import SerialPort
 from edge.meter.rtu import RtuMaster
-from host_tools.meter import Fault, SimulatedMeter
+from host_tools.meter import MeterFault, SimulatedMeter
 from host_tools.meter.fault import FaultPlan
 from host_tools.meter.installation import Installation
 from host_tools.meter.line import SimulatedLine
@@ -51,7 +51,7 @@ def test_what_a_meter_would_refuse_is_refused(line, frame, code):
     assert crc16(refusal) == 0
 
 
-def test_noise_and_strangers_are_passed_over(line):
+def test_noise_and_other_addresses_are_ignored(line):
     assert answer(line, request(0, 2, address=2)) == b""
     assert answer(line, b"\x01\x04\x00") == b""
     line.silence()
@@ -81,13 +81,13 @@ def test_an_installation_is_consistent(phases, power_w):
     assert values["total", "export_energy_wh"] == pytest.approx(max(-power_w, 0) / 2)
 
 
-def test_faults_befall_as_often_as_ordered():
+def test_faults_occur_with_the_given_probability():
     plan = FaultPlan(random.Random(3))
-    plan.inject(1, Fault.SHORT, count=2)
-    plan.inject(2, Fault.LONG, probability=0.25)
-    assert [plan.draw(1) for _ in range(4)] == [Fault.SHORT, Fault.SHORT, None, None]
+    plan.inject(1, MeterFault.SHORT, count=2)
+    plan.inject(2, MeterFault.LONG, probability=0.25)
+    assert [plan.draw(1) for _ in range(4)] == [MeterFault.SHORT, MeterFault.SHORT, None, None]
     assert plan.draw(3) is None
-    assert 200 < sum(plan.draw(2) is Fault.LONG for _ in range(1000)) < 300
+    assert 200 < sum(plan.draw(2) is MeterFault.LONG for _ in range(1000)) < 300
     plan.clear(2)
     assert plan.draw(2) is None
 

@@ -9,7 +9,7 @@ import pytest
 
 from edge.state import SLOTS
 from host_tools.__main__ import main
-from host_tools.meter.fault import Fault
+from host_tools.meter.fault import MeterFault
 from host_tools.microgrid.launch import Microgrid, Pace
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, connect_chain
 from host_tools.microgrid.watch import Watch
@@ -85,7 +85,7 @@ def test_a_node_killed_amid_negotiation_comes_back(microgrid):
     assert watch.audit.finish([sight.health for sight in watch.sights])[1] == 0, watch.audit.broken
 
 
-def test_an_unplugged_meter_is_undefined_reported_and_taken_up_again(microgrid):
+def test_an_unplugged_meter_is_undefined_reported_and_read_again(microgrid):
     gym = microgrid.buildings[2]
     wait_for(lambda: served(gym), 20, "the gym is served")
     gym.meter.unplug()
@@ -93,7 +93,7 @@ def test_an_unplugged_meter_is_undefined_reported_and_taken_up_again(microgrid):
     wait_for(lambda: gym.ask("/node")["total"]["requested_w"] == 0, 10, "its load counts as gone")
     gym.meter.replug()
     wait_for(lambda: served(gym), 20, "the gym is served again")
-    gym.meter.inject(1, Fault.BAD_CRC)
+    gym.meter.inject(1, MeterFault.BAD_CRC)
     wait_for(lambda: "meter m1" in troubles(gym), 10, "bad answers show")
     assert gym.ask("/health")["readings_undefined"] > 0
 
@@ -206,7 +206,7 @@ def test_sigterm_ends_a_node_within_2_s(microgrid):
     assert time.monotonic() - began_s < 2.0
 
 
-def test_status_tells_how_a_node_is(microgrid, capsys):
+def test_status_reports_the_health_of_a_node(microgrid, capsys):
     from edge.__main__ import main as edge
 
     gym = microgrid.buildings[2]
@@ -246,7 +246,7 @@ def test_run_replays_measured_data(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("", "columns timestamp,device,kind,power_w expected"),
+        ("", "expected timestamp,device,kind,power_w"),
         ("timestamp,device,kind,power_w\n2014-06-01T10:00Z,a,lamp,5\n", "kind 'lamp'"),
         ("timestamp,device,kind,power_w\n2014-06-01T10:00Z,a,load,much\n", "data/n1.csv:2"),
         ("timestamp,device,kind,power_w\nyesterday,a,load,5\n", "data/n1.csv:2"),
@@ -261,4 +261,4 @@ def test_data_that_cannot_be_replayed_is_named(tmp_path, capsys, rows, message):
 
 def test_a_missing_data_folder_is_named(tmp_path, capsys):
     assert main(["run", "--data", str(Path(tmp_path) / "none")]) == 2
-    assert "is no directory" in capsys.readouterr().err
+    assert "not a directory" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Storms over whole microgrids: no seed breaks an invariant, and all of them heal."""
+"""Storms over whole microgrids: no seed breaks an invariant, and all nodes agree after the repair."""
 
 import tomllib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A board without a clock: its date is wrong after a power cut and jumps later, and nothing rests on it."""
+"""A board without a clock: its date is wrong after a power cut and jumps later, and nothing depends on it."""
 
 import pytest
 from chain4 import build, checked
@@ -41,7 +41,7 @@ def test_contracts_outlive_a_jump_of_the_date(world, step_s):
     assert disagreements(world) == []
 
 
-def test_a_node_that_starts_in_the_wrong_year_takes_its_memory_up(world):
+def test_a_node_that_starts_in_the_wrong_year_restores_its_state(world):
     node = world.nodes["n2"]
     before = node.node.space.origins.incarnation[SELF]
     node.kill()

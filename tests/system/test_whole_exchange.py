@@ -1,4 +1,4 @@
-"""The exchange in full on whole virtual microgrids: growth, urgency, fairness, later runs, both roles."""
+"""The whole negotiation on virtual microgrids: growth, urgency, fairness, planned runs, both roles."""
 
 import pytest
 from chain4 import NAMES, build, checked

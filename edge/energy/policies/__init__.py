@@ -14,22 +14,22 @@ from ..messages import Offer, Request
 
 @dataclass(slots=True)
 class SeenRequest:
-    """A request as a supplier knows it."""
+    """A request as a supplier sees it."""
 
     consumer: str
     request: Request
     hops: int
     seen_s: float
-    rest_until_s: float = 0.0  # an offer ran out unused: others come first until then
+    rest_until_s: float = 0.0  # an offer expired unused: other requests come first until then
 
     def alert_s(self, now_s: float) -> float:
-        """How long it has been unserved although its node could serve it."""
+        """How long the request has been unserved although its node could serve it."""
         return self.request.alert_s + now_s - self.seen_s if self.request.alert else 0.0
 
 
 @dataclass(slots=True)
 class SeenOffer:
-    """An offer as a consumer knows it."""
+    """An offer as a consumer sees it."""
 
     supplier: str
     offer: Offer
@@ -38,40 +38,47 @@ class SeenOffer:
 
 
 class ProducerPolicy:
-    """Which requests a supplier serves first, and how much of it is meant for each consumer."""
+    """The order in which a supplier serves requests, and optionally a limit for each consumer."""
 
-    shares_power = False  # whether `shares` says anything
-    gathers = False  # whether `order_parts` says anything
+    shares_power = False  # whether `shares` limits consumers
+    gathers = False  # whether `order_parts` defines an order
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
 
     def order(self, requests: Iterable[SeenRequest], now_s: float) -> list[SeenRequest]:
-        """The requests, first to serve first."""
+        """The requests in the order in which they are served."""
         raise NotImplementedError
 
     def order_parts(self, requests: Iterable[SeenRequest], now_s: float) -> list[SeenRequest] | None:
-        """Who gets what is too little for anybody alone, first to get it first. All suppliers must come to
-        the same order, so the place of the supplier may not matter; None: there is none."""
+        """The order in which requests get partial offers; None if the policy has no such order.
+
+        All suppliers must arrive at the same order, so it must not depend on the supplier's position.
+        """
         return None
 
     def shares(self, capacity_w: float, claims: Mapping[str, float]) -> Mapping[str, float] | None:
-        """The most each consumer should have of `capacity_w`, given what each claims (W, margins
-        included); None: first come, first served."""
+        """The most that each consumer should get of `capacity_w`, given their claims (W, margins included).
+
+        None: no limit, first come, first served.
+        """
         return None
 
 
 class ConsumerPolicy(Protocol):
-    """Which offers a consumer takes first. `patience_s`: how long it lets offers come in before it
-    decides; without patience the first to suffice are the nearest."""
+    """The order in which a consumer uses offers.
+
+    `patience_s`: how long it collects offers before it decides. With 0 it decides as soon as the offers
+    suffice, and the first offers to arrive are those of the nearest suppliers.
+    """
 
     patience_s: float
 
     def order(self, offers: Iterable[SeenOffer], power_w: float) -> list[SeenOffer]:
-        """The offers to a request of `power_w`, first to take first."""
+        """The offers to a request of `power_w` in the order in which they are used."""
 
 
-PRODUCER_POLICIES = {  # name and module: class
+PRODUCER_POLICIES = {  # name, which is also the module: class
     "prioritisation": "Prioritisation",
     "random": "Random",
     "hybrid": "Hybrid",

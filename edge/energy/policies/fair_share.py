@@ -1,7 +1,7 @@
-"""Fair share: when supply is short everybody gets a part instead of some getting nothing.
+"""Fair share: when supply is short, every consumer gets a part instead of some getting nothing.
 
-Beyond the thesis. Max-min fairness: nobody gets more while somebody who wants it has less. It takes
-consumers that accept a part (`accepts = "partial"`).
+Beyond the thesis. Max-min fairness: no consumer can get more without another, which has less, losing some. It
+needs consumers that accept a part (`accepts = "partial"`).
 """
 
 import random
@@ -12,7 +12,7 @@ from .prioritisation import Prioritisation
 
 
 class FairShare(ProducerPolicy):
-    """Orders as prioritisation does, and caps what each consumer may have."""
+    """Orders requests as prioritisation does and limits the power of each consumer."""
 
     shares_power = True
 
@@ -21,11 +21,11 @@ class FairShare(ProducerPolicy):
         self._order = Prioritisation(rng).order
 
     def order(self, requests: Iterable[SeenRequest], now_s: float) -> list[SeenRequest]:
-        """As prioritisation has it."""
+        """The same order as prioritisation."""
         return self._order(requests, now_s)
 
     def shares(self, capacity_w: float, claims: Mapping[str, float]) -> Mapping[str, float]:
-        """Fill all claims to the same level, as water would; small claims are met in full."""
+        """Fill all claims to the same level; smaller claims are met in full."""
         shares = {}
         left_w, waiting = capacity_w, len(claims)
         for consumer, claim_w in sorted(claims.items(), key=lambda item: (item[1], item[0])):

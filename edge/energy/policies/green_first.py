@@ -7,7 +7,7 @@ from . import SeenOffer
 
 
 class GreenFirst:
-    """Distant sun before the grid next door, and few suppliers rather than many."""
+    """Prefers distant solar power to the grid next door, and few suppliers to many."""
 
     patience_s = PATIENCE_S
 

@@ -10,7 +10,7 @@ from .random import Random
 
 
 class Hybrid(ProducerPolicy):
-    """Goes back to random as soon as nobody is in alert for so long."""
+    """It returns to random as soon as no request has been in alert that long."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng)
@@ -18,7 +18,7 @@ class Hybrid(ProducerPolicy):
         self._alarmed = Prioritisation(rng)
 
     def order(self, requests: Iterable[SeenRequest], now_s: float) -> list[SeenRequest]:
-        """As one or the other policy sorts them."""
+        """The order of the policy that currently applies."""
         requests = list(requests)
         alarmed = any(seen.alert_s(now_s) >= ALERT_S for seen in requests)
         return (self._alarmed if alarmed else self._calm).order(requests, now_s)

@@ -1,4 +1,4 @@
-"""Least distance: near before far, then green (thesis 4.1.1): short ways lose least on the wire."""
+"""Least distance: near suppliers first, then green ones (thesis 4.1.1). Short lines lose least."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from . import SeenOffer
 
 
 class LeastDistance:
-    """The default: the own building first, there the sun before the grid; decides at once."""
+    """The default. The own building comes first, solar power before the grid. It decides at once."""
 
     patience_s = 0.0
 

@@ -1,4 +1,4 @@
-"""Lowest price: the cheapest offers first (thesis 7.3; behaviour.md b.9)."""
+"""Lowest price: the cheapest offers first (thesis 7.3)."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from . import SeenOffer
 
 
 class LowestPrice:
-    """Among equal prices the nearest, then the larger offer."""
+    """At equal prices the nearest supplier comes first, then the larger offer."""
 
     patience_s = PATIENCE_S
 

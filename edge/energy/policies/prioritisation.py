@@ -1,4 +1,4 @@
-"""Prioritisation: near before far, then urgent, long in alert, small (thesis 4.4.4; behaviour.md b.8)."""
+"""Prioritisation: near requests first, then urgent, long in alert, and small ones (thesis 4.4.4)."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from . import ProducerPolicy, SeenRequest
 
 
 class Prioritisation(ProducerPolicy):
-    """The thesis' best policy in every scenario; its author's code drops the distance by mistake."""
+    """The best policy of the thesis in every scenario. (Its author's code omits the distance by mistake.)"""
 
     gathers = True
 
@@ -15,7 +15,7 @@ class Prioritisation(ProducerPolicy):
         return sorted(requests, key=lambda seen: (seen.hops, *_urgency(seen, now_s)))
 
     def order_parts(self, requests: Iterable[SeenRequest], now_s: float) -> list[SeenRequest]:
-        """The same without the distance; who takes a part goes before who needs the whole."""
+        """The same without the distance; requests that accept a part come first."""
         return sorted(requests, key=lambda seen: (not seen.request.partial, *_urgency(seen, now_s)))
 
 

@@ -1,4 +1,4 @@
-"""Random: any order among requests of the same priority (thesis 4.4.4). The rival of prioritisation."""
+"""Random: a random order among requests of the same priority (thesis 4.4.4). The baseline."""
 
 from collections.abc import Iterable
 
@@ -6,10 +6,10 @@ from . import ProducerPolicy, SeenRequest
 
 
 class Random(ProducerPolicy):
-    """Shuffled anew each time it is asked."""
+    """Shuffled again at each call."""
 
     def order(self, requests: Iterable[SeenRequest], now_s: float) -> list[SeenRequest]:
-        """Sorted by priority alone."""
+        """Sorted by priority only."""
         shuffled = sorted(requests, key=lambda seen: seen.consumer)
         self.rng.shuffle(shuffled)
         return sorted(shuffled, key=lambda seen: -seen.request.priority)

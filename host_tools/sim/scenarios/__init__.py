@@ -1,4 +1,4 @@
-"""The scenarios of the simulator, by name (thesis 4.4.5). A new one is one module and a line here."""
+"""The scenarios of the simulator by name (thesis 4.4.5). A new one is a module and a line here."""
 
 from host_tools.sim.scenario import Scenario
 

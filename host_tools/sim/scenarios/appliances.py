@@ -1,6 +1,6 @@
-"""Tables of a household: hourly statistics by category, and the appliances in it (`households.toml`).
+"""The tables of a household: hourly statistics by category and its appliances (`households.toml`).
 
-Reference data of the thesis' realistic scenario (thesis 4.4.5.2; reference behaviour j.2, j.3).
+Data of the realistic scenario (thesis 4.4.5.2).
 """
 
 import tomllib
@@ -11,12 +11,12 @@ from pathlib import Path
 from statistics import fmean
 
 _PRODUCING = ("wind", "solar", "external", "biomass", "hydro")
-_ROOM = 1.15  # a fleet can do that much more than its category ever needs
+_ROOM = 1.15  # power of a fleet relative to the largest need of its category
 
 
 @dataclass(frozen=True)
 class Appliance:
-    """One device: least and most power in W, minutes it usually runs (0: always on)."""
+    """One device: minimum and maximum power in W, usual running time in minutes (0: always on)."""
 
     name: str
     least_w: float
@@ -24,7 +24,7 @@ class Appliance:
     minutes: float
 
     def scaled(self, factor: float) -> "Appliance":
-        """The same device with another power."""
+        """The same device with its power multiplied."""
         return replace(self, least_w=self.least_w * factor, most_w=self.most_w * factor)
 
 
@@ -38,7 +38,7 @@ class Category:
 
     @property
     def produces(self) -> bool:
-        """Whether its devices give power."""
+        """Whether its devices produce power."""
         return self.name in _PRODUCING
 
     def scaled(self, statistics: float, power: float) -> "Category":
@@ -50,7 +50,7 @@ class Category:
         )
 
     def reduced(self, count: int) -> "Category":
-        """With that many appliances, spread over its range of powers; each stands for several alike."""
+        """The category with only `count` appliances, spread over its range of powers."""
         ranked = sorted(self.appliances, key=lambda each: each.most_w)
         step = (len(ranked) - 1) / max(1, count - 1)
         chosen = [ranked[round(i * step)] for i in range(count)]
@@ -61,7 +61,7 @@ class Category:
 
 @cache
 def categories() -> tuple[Category, ...]:
-    """All categories of the table, as they stand there."""
+    """All categories of the table, unscaled."""
     text = Path(__file__).with_name("households.toml").read_text(encoding="utf-8")
     return tuple(
         Category(name, tuple(map(float, table["mean_w"])), tuple(chain(*map(_alike, table["appliances"]))))
@@ -70,7 +70,7 @@ def categories() -> tuple[Category, ...]:
 
 
 def representative(fleets: list[Category], count: int) -> list[Category]:
-    """The same categories with `count` appliances in all, shared out as they were; at least two to each."""
+    """The categories with `count` appliances in total, in the same proportions, at least two each."""
     shares = {each.name: 2 for each in fleets}
     while sum(shares.values()) < count:  # the next one to the category that is represented worst
         worst = min(fleets, key=lambda each: shares[each.name] / len(each.appliances))
@@ -79,7 +79,7 @@ def representative(fleets: list[Category], count: int) -> list[Category]:
 
 
 def external_w() -> float:
-    """What the external supplier gives a household in the mean, in W."""
+    """The mean power that the external supplier gives a household, in W."""
     return fmean(next(each for each in categories() if each.name == "external").mean_w)
 
 

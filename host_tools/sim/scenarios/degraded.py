@@ -9,7 +9,7 @@ _PRODUCTION = 0.5
 SCENARIO = replace(
     REALISTIC,
     name="degraded",
-    title="realistic households whose sources give half",
+    title="realistic households with half the production",
     parameters=tuple(
         replace(each, default=_PRODUCTION) if each.name == "production" else each
         for each in REALISTIC.parameters

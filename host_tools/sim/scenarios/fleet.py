@@ -1,7 +1,8 @@
-"""The devices of one category in one household, made to follow the statistics (thesis 4.4.5.2).
+"""The devices of one category in one household, which follow the statistics (thesis 4.4.5.2).
 
-Every minute the category has a target. While the running devices miss it, some are adjusted, then
-stopped or started. A target below the power of any device is met in the mean, by running one now and then.
+Every minute the category has a target power. While the running devices miss it, some are adjusted, then
+stopped or started. A target below the power of any device is met on average, by running one from time to
+time.
 """
 
 import random
@@ -10,16 +11,16 @@ from host_tools.microgrid.plan import Series
 
 from .appliances import Appliance, Category
 
-_BAND = 0.05  # nothing is done while the sum is that close to its target
-_NOISE = 0.05  # of a target around its statistic
-_SPREAD = 0.1  # of a running time around its mean
-_BRIEF_MIN = 5.0  # what usually runs no longer has no time of its own: it runs while it is wanted
-_PATIENCE_MIN = 5.0  # a device too strong for the target starts when so many minutes of it are owed
+_BAND = 0.05  # relative deviation from the target that is tolerated
+_NOISE = 0.05  # relative noise of the target
+_SPREAD = 0.1  # relative spread of running times
+_BRIEF_MIN = 5.0  # devices with a shorter running time run as long as they are needed
+_PATIENCE_MIN = 5.0  # a device above the target starts when this many minutes of its energy are missing
 _DAY_MIN = 1440
 
 
 class Fleet:
-    """Which devices run, and with what power."""
+    """The running devices of a category and their power."""
 
     def __init__(self, category: Category, rng: random.Random) -> None:
         self.category = category
@@ -47,7 +48,7 @@ class Fleet:
 
     @property
     def total_w(self) -> float:
-        """What all draw, or give, together."""
+        """The total power of the running devices."""
         return sum(self._power_w.values())
 
     def _step(self, minute: int, target_w: float) -> None:
@@ -64,7 +65,7 @@ class Fleet:
         self._owed_wmin += target_w - self.total_w
 
     def _adjust(self, target_w: float) -> None:
-        """Move as few running devices as it takes, each within its range."""
+        """Adjust as few running devices as necessary, each within its range."""
         gap_w = target_w - self.total_w
         for each in self._rng.sample(list(self._power_w), len(self._power_w)):
             before_w = self._power_w[each]
@@ -72,7 +73,7 @@ class Fleet:
             gap_w -= self._power_w[each] - before_w
 
     def _fitting(self, target_w: float) -> Appliance | None:
-        """An idle device for which there is room, or the weakest when it has been owed for long."""
+        """An idle device that fits the target, or the weakest one if enough energy is missing."""
         idle = [each for each in self.category.appliances if each not in self._power_w]
         room_w = (1 + _BAND) * target_w - sum(each.least_w for each in self._power_w)
         fitting = [each for each in idle if each.least_w <= room_w]

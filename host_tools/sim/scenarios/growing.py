@@ -1,7 +1,7 @@
 """Demand that grows step by step until production is exhausted (thesis 4.1: complementary contracts, merges).
 
-Every minute each load rises by more than the 5 % that its contract absorbs, so it asks for the difference,
-and the two contracts are merged. Loads rise at moments of their own. Sources are constant.
+Every minute each load grows by more than the 5 % margin of its contract, so it requests the difference, and
+the two contracts are merged. Each load grows at its own times. Sources are constant.
 """
 
 import random

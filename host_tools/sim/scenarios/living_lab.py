@@ -1,7 +1,7 @@
-"""Measured buildings, one node a file, every device of it a meter and a twin (thesis 4.4.5.4).
+"""Measured buildings: one node for each file, one meter and twin for each device in it (thesis 4.4.5.4).
 
-Without data the generated living lab stands in: the four buildings of the thesis. Left to itself the
-microgrid is a chain of as many nodes as there are files; the grid connection is at the first of them.
+Without data it uses the generated living lab, the four buildings of the thesis. By default the nodes form a
+chain; the grid connection is at the first of them.
 """
 
 from pathlib import Path
@@ -12,14 +12,14 @@ from host_tools.microgrid.replay import DataError, files_of, parse_start, replay
 from host_tools.sim.scenario import Parameter, Scenario, ScenarioError, Setting
 
 _GENERATED = f"the generated living lab has {len(BUILDINGS)} buildings"
-_MARGIN_S = 60.0  # the data reach that far beyond the run
+_MARGIN_S = 60.0  # data kept beyond the end of the run
 
 
 def build(setting: Setting) -> list[BuildingPlan]:
-    """One building a file, or the generated four. Raises ScenarioError."""
+    """One building for each file, or the four generated ones. Raises ScenarioError."""
     try:
         files = files_of(setting.data) if setting.data else []
-        source = f"{setting.data} holds {len(files)} files" if files else _GENERATED
+        source = f"{setting.data} contains {len(files)} files" if files else _GENERATED
         if setting.nodes and len(setting.nodes) != (len(files) or len(BUILDINGS)):
             raise ScenarioError(f"nodes = {len(setting.nodes)}: {source}")
         plans = _measured(setting, files) if files else _generated(setting)

@@ -1,7 +1,7 @@
-"""New loads take the consumption beyond the threshold of the regulator (thesis 4.4.5.1).
+"""New loads raise the consumption above the threshold of the regulator (thesis 4.4.5.1).
 
-The consumers of the over-production run, then two more of equal power. A grid connection could serve all
-of them: what is exceeded is the threshold, not the production.
+The consumers of the overproduction scenario, then two more of equal power. A grid connection can serve all of
+them: the threshold is exceeded, not the production.
 """
 
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, grid_connection
@@ -10,7 +10,7 @@ from host_tools.sim.scenario import Scenario, Setting
 from .overproduction import CONSUMED_W, PARAMETERS, REFERENCE_W, consumers, step
 
 _LOADS = ("oven", "boiler")
-_ROOM = 1.2  # the grid connection could give that much of the peak
+_ROOM = 1.2  # capacity of the grid connection relative to the peak
 
 
 def build(setting: Setting) -> list[BuildingPlan]:
@@ -31,7 +31,7 @@ def build(setting: Setting) -> list[BuildingPlan]:
 
 SCENARIO = Scenario(
     name="overconsumption",
-    title="new loads take consumption beyond the threshold",
+    title="new loads raise the consumption above the threshold",
     hours=0.25,
     nodes="chain:2",
     parameters=PARAMETERS,

@@ -1,8 +1,8 @@
-"""A new source takes the production beyond the threshold of the regulator (thesis 4.5.2.1).
+"""A new source raises the production above the threshold of the regulator (thesis 4.5.2.1).
 
-The reference run of the thesis (reference results 1): sources of 2 000, 150 and 300 W serve four consumers,
-then one of 1 000 W is added and 3 000 W are exceeded by 15 %. Every node lives it, one after another; what
-the regulator does about it is not part of the scenario.
+The run of the thesis: sources of 2000, 150 and 300 W serve four consumers, then one of 1000 W is added, and
+the threshold of 3000 W is exceeded by 15 %. This happens at every node, one after another. The reaction of
+the regulator is not part of the scenario.
 """
 
 import random
@@ -10,22 +10,22 @@ import random
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, Series
 from host_tools.sim.scenario import Parameter, Scenario, Setting
 
-REFERENCE_W = 3000.0  # the threshold for which the reference powers are given
+REFERENCE_W = 3000.0  # the threshold to which the powers of the thesis belong
 _SOURCES_W = (2000.0, 150.0, 300.0)
 _CONSUMERS_W = ((43.1, "high"), (270.7, "low"), (720.7, "low"), (100.0, "low"))
 CONSUMED_W = sum(power_w for power_w, _ in _CONSUMERS_W)
 _APART_S = 60.0  # mean time from one node to the next
 
 PARAMETERS = (
-    Parameter("threshold_w", REFERENCE_W, 100.0, 1e6, "power of a node that should not be exceeded, W"),
-    Parameter("excess", 0.15, 0.0, 5.0, "share of the threshold by which it is"),
+    Parameter("threshold_w", REFERENCE_W, 100.0, 1e6, "threshold of a node's production, W"),
+    Parameter("excess", 0.15, 0.0, 5.0, "excess as a share of the threshold"),
     Parameter("at_s", 120.0, 0.0, 86_400.0, "when it is exceeded at the first node, s"),
     Parameter("lasts_s", 300.0, 1.0, 86_400.0, "for how long, s"),
 )
 
 
 def build(setting: Setting) -> list[BuildingPlan]:
-    """The reference run at each node."""
+    """The run of the thesis at each node."""
     values = setting.values
     scale = values["threshold_w"] / REFERENCE_W
     step_w = values["threshold_w"] * (1 + values["excess"]) - scale * sum(_SOURCES_W)
@@ -41,7 +41,7 @@ def build(setting: Setting) -> list[BuildingPlan]:
 
 
 def consumers(scale: float) -> list[DevicePlan]:
-    """The four of the reference run, their powers multiplied."""
+    """The four consumers of the thesis, their powers multiplied."""
     return [
         DevicePlan(f"consumer_{n + 1}", "load", Series([0.0], [power_w * scale]), priority=priority)
         for n, (power_w, priority) in enumerate(_CONSUMERS_W)
@@ -49,7 +49,7 @@ def consumers(scale: float) -> list[DevicePlan]:
 
 
 def step(setting: Setting, i: int, power_w: float) -> Series:
-    """Nothing, then that power while the threshold is exceeded at the i-th node, then nothing again."""
+    """No power, then `power_w` while the threshold is exceeded at the i-th node, then none again."""
     delay_s = i * _APART_S * random.Random(f"{setting.seed}/step/{i}").uniform(0.5, 1.5)
     start_s = setting.values["at_s"] + delay_s
     return Series([0.0, start_s, start_s + setting.values["lasts_s"]], [0.0, power_w, 0.0])
@@ -57,7 +57,7 @@ def step(setting: Setting, i: int, power_w: float) -> Series:
 
 SCENARIO = Scenario(
     name="overproduction",
-    title="a new source takes production beyond the threshold",
+    title="a new source raises the production above the threshold",
     hours=0.25,
     nodes="chain:2",
     parameters=PARAMETERS,

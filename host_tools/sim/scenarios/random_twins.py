@@ -1,8 +1,8 @@
-"""About a hundred twins a node that come and go at random, with less power than they want (thesis 4.4.5.1).
+"""About a hundred twins per node that start and stop at random, while power is scarce (thesis 4.4.5.1).
 
-The technical test of the thesis (reference behaviour i.5): four in ten are producers; powers and running
-times are half-normal. The microgrid fills in the first minutes, part of it in bursts of requests at the same
-moment. A device that ends comes back after a pause with another power, as the same twin.
+The technical test of the thesis: four in ten twins are producers; powers and running times are half-normal.
+The devices start within the first minutes, some of them in bursts of simultaneous requests. A device that
+stops starts again after a pause, with another power, as the same twin.
 """
 
 import random
@@ -12,15 +12,15 @@ from host_tools.microgrid.plan import BuildingPlan, DevicePlan, Series
 from host_tools.sim.scenario import Parameter, Scenario, ScenarioError, Setting
 
 _PRODUCERS = 0.4
-_MAX_POWER_W = 3000.0  # what the thesis calls M
-_SHARE = 0.1  # of it that one device has, times |gauss|
+_MAX_POWER_W = 3000.0  # M in the thesis
+_SHARE = 0.1  # mean share of one device, times |gauss|
 _RUN_S = 3600.0  # times |gauss|
 _PAUSE_S = 300.0  # times |gauss|
 
 
 @dataclass(frozen=True)
 class _Draft:
-    """A device before the production is scaled."""
+    """A device before its power is scaled."""
 
     name: str
     produces: bool
@@ -28,13 +28,13 @@ class _Draft:
     powers_w: list[float]
 
     def energy_ws(self, until_s: float) -> float:
-        """Drawn or given by that moment, in watt seconds."""
+        """The energy until a time, in watt seconds."""
         ends = [*self.times_s[1:], until_s]
         spans = zip(self.times_s, ends, self.powers_w, strict=True)
         return sum(power_w * max(0.0, min(end, until_s) - start) for start, end, power_w in spans)
 
     def plan(self, factor: float) -> DevicePlan:
-        """The device, its power multiplied."""
+        """The plan of the device, its power multiplied by `factor`."""
         powers_w = [power_w * factor for power_w in self.powers_w]
         return DevicePlan(self.name, "pv" if self.produces else "load", Series(self.times_s, powers_w))
 
@@ -42,7 +42,7 @@ class _Draft:
 def build(setting: Setting) -> list[BuildingPlan]:
     """Random devices at each node; production is scaled so that the scarcity is met over the whole run.
 
-    Raises ScenarioError when chance has made no producer or no consumer.
+    Raises ScenarioError if the random draw has no producer or no consumer.
     """
     drafts = {
         node: [_draft(setting, node, i) for i in range(setting.values["twins"])] for node in setting.nodes
@@ -80,20 +80,20 @@ def _draft(setting: Setting, node: str, i: int) -> _Draft:
 
 SCENARIO = Scenario(
     name="random",
-    title="many twins that come and go at random, power is scarce",
+    title="many twins that start and stop at random while power is scarce",
     hours=1 / 6,
     nodes="chain:4",
     meter_s=1.0,
     parameters=(
-        Parameter("twins", 100, 2, 240, "twins of a node"),
+        Parameter("twins", 100, 2, 240, "twins per node"),
         Parameter("scarcity", 1.2, 0.1, 10.0, "energy requested / energy produced over the run"),
         Parameter("power", 1.0, 0.01, 10.0, "factor on the power of each device; 1: 300 W x |gauss|"),
         Parameter(
             "duration", 1.0, 0.01, 100.0, "factor on running times and pauses; 1: 60 and 5 min x |gauss|"
         ),
-        Parameter("fill_min", 5.0, 0.0, 60.0, "minutes in which the devices come for the first time"),
+        Parameter("fill_min", 5.0, 0.0, 60.0, "minutes within which the devices start for the first time"),
         Parameter("burst", 0.5, 0.0, 1.0, "share of the consumers that start in bursts"),
-        Parameter("burst_s", 60.0, 1.0, 3600.0, "seconds from one burst to the next"),
+        Parameter("burst_s", 60.0, 1.0, 3600.0, "seconds between two bursts"),
     ),
     build=build,
 )

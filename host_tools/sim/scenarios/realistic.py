@@ -1,8 +1,8 @@
-"""Households that live by the statistics, one to a node, a twin for each device (thesis 4.4.5.2).
+"""Households that follow hourly statistics, one for each node, with a twin for each device (thesis 4.4.5.2).
 
-Coefficients as in the thesis' simulator (reference behaviour i.5): devices a quarter as strong and used
-three times as much, sources twice as strong and used twelve times. Its recorded run began at five in the
-afternoon, and so does this one. The external supplier is the grid connection of each household.
+Coefficients as in the simulator of the thesis: devices have a quarter of the power and three times the use,
+sources twice the power and twelve times the use. Its recorded run began at 17:00, and so does this one. The
+external supplier is the grid connection of each household.
 """
 
 import random
@@ -18,8 +18,8 @@ _PRODUCTION, _SOURCE_POWER = 12.0, 2.0
 
 PARAMETERS = (
     Parameter("devices", 40, 22, 131, "consuming devices of a household, of the 131 in the catalogue"),
-    Parameter("production", 1.0, 0.0, 10.0, "factor on what the sources give"),
-    Parameter("consumption", 1.0, 0.1, 10.0, "factor on what the devices draw"),
+    Parameter("production", 1.0, 0.0, 10.0, "factor on the production of the sources"),
+    Parameter("consumption", 1.0, 0.1, 10.0, "factor on the consumption of the devices"),
     Parameter("start_hour", 17.0, 0.0, 24.0, "hour of the day at which the run begins"),
 )
 
@@ -44,7 +44,7 @@ def _household(setting: Setting, node: str) -> BuildingPlan:
 
 
 def fleets(devices: int, consumption: float, production: float) -> list[Category]:
-    """The categories of one household, scaled; the external supplier is none of them."""
+    """The scaled categories of one household, without the external supplier."""
     consuming = [
         each.scaled(_CONSUMPTION * consumption, _DEVICE_POWER * consumption)
         for each in categories()

@@ -1,22 +1,22 @@
-"""Loads that may run later, in homes with sun by day: supply staggered in time (thesis 4.1, 4.4.5.1).
+"""Loads that may run later, in homes with solar power: supply staggered in time (thesis 4.1, 4.4.5.1).
 
-From evening to morning the machines of a home become ready, all before the sun is back; each has until noon
-to begin. With `flexible = false` the same machines run as soon as they are ready: the difference
-between two runs of a seed is what flexibility is worth. Powers and times are of our own making.
+The machines of a home become ready between evening and morning, before there is sun again; each may start
+until noon. With `flexible = false` the same machines run as soon as they are ready, so the difference between
+two runs with the same seed is the value of flexibility. Powers and times are invented.
 """
 
-import math
 import random
 from typing import Any
 
+from host_tools.microgrid.generator import sun
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, Series, grid_connection
 from host_tools.sim.scenario import Parameter, Scenario, Setting
 
 _DAY_S = 86_400
-_STEP_S = 300  # the sun holds for five minutes
-_LATEST_HOUR = 12.0  # by when the last machine must have begun
+_STEP_S = 300  # solar power changes every five minutes
+_LATEST_HOUR = 12.0  # the latest start of all machines
 _BASE_W = 150.0
-_MACHINES = (  # name, W, minutes that it runs, hour at which it is ready
+_MACHINES = (  # name, power in W, running time in minutes, hour at which it is ready
     ("washing_machine", 800.0, 75, 19.0),
     ("dishwasher", 1200.0, 90, 20.0),
     ("tumble_dryer", 1500.0, 60, 21.0),
@@ -26,7 +26,7 @@ _MACHINES = (  # name, W, minutes that it runs, hour at which it is ready
 
 
 def build(setting: Setting) -> list[BuildingPlan]:
-    """A home for each node; the grid connection is at the first."""
+    """A home for each node; the grid connection is at the first node."""
     plans = [_home(setting, node) for node in setting.nodes]
     if setting.values["grid_w"] > 0:
         plans[0].extra.append(grid_connection(setting.values["grid_w"]))
@@ -37,7 +37,7 @@ def _home(setting: Setting, node: str) -> BuildingPlan:
     values = setting.values
     rng = random.Random(f"{setting.seed}/shiftable/{node}")
     devices = [
-        DevicePlan("pv_roof", "pv", _sun(values["pv_w"], values["start_hour"], setting.hours, rng)),
+        DevicePlan("pv_roof", "pv", _solar(values["pv_w"], values["start_hour"], setting.hours, rng)),
         DevicePlan("base", "load", Series([0.0], [_BASE_W * rng.uniform(0.7, 1.3)])),
     ]
     plan = BuildingPlan(node, devices)
@@ -74,21 +74,23 @@ def _at_once(power_w: float, run_s: float, ready_hour: float, start_hour: float,
     return Series(times_s, powers_w)
 
 
-def _sun(peak_w: float, start_hour: float, hours: float, rng: random.Random) -> Series:
+def _solar(peak_w: float, start_hour: float, hours: float, rng: random.Random) -> Series:
     times_s = [float(_STEP_S * i) for i in range(int(3600 * hours) // _STEP_S + 1)]
     day = [(start_hour + at_s / 3600) % 24 for at_s in times_s]
     clouds = [1 - 0.3 * rng.random() for _ in day]
-    height = [max(0.0, math.sin(math.pi * (hour - 6) / 14)) if 6 < hour < 20 else 0.0 for hour in day]
+    height = [sun(hour) for hour in day]
     return Series(times_s, [peak_w * up * clear for up, clear in zip(height, clouds, strict=True)])
 
 
 SCENARIO = Scenario(
     name="shiftable",
-    title="machines that are ready in the night and may wait for the sun",
+    title="machines that are ready at night and may wait for solar power",
     hours=24.0,
     nodes="chain:4",
     parameters=(
-        Parameter("flexible", True, meaning="whether machines may wait; false: they run when they are ready"),
+        Parameter(
+            "flexible", True, meaning="whether machines may wait; false: they run as soon as they are ready"
+        ),
         Parameter("pv_w", 3000.0, 0.0, 1e5, "peak power of each roof, W"),
         Parameter("grid_w", 2000.0, 0.0, 1e6, "capacity of the grid connection at the first node, W"),
         Parameter("start_hour", 17.0, 0.0, 24.0, "hour of the day at which the run begins"),

@@ -1,20 +1,21 @@
-"""An urgent request in a microgrid whose production is all promised (thesis 4.4.5.1).
+"""An urgent request in a microgrid whose whole production is under contract (thesis 4.4.5.1).
 
-Low-priority loads take whatever there is, then one of high priority appears at the last node: it can be
-served only by interrupting others. The thesis' demonstration had one fifth of the production asked for.
+Low-priority loads use all the production, then a high-priority load appears at the last node. It can only be
+served by interrupting others. In the demonstration of the thesis it requested a fifth of the production.
 """
 
 import random
 from math import ceil
 
+from edge.energy.rules import MARGIN
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, Series
 from host_tools.sim.scenario import Parameter, Scenario, Setting
 
-_NODE_W = 1000.0  # produced by a node in the mean
-_MARGIN = 1.05  # set aside with each contract (thesis 4.1)
-_COMMITTED = 0.98  # of the production, margins included: the rest is too little for anybody
-_ALONE = 1.1  # a source that can serve the urgent request has that much of it
-_APART = 1.5  # otherwise the request is at least so many times what any source has
+_NODE_W = 1000.0  # mean production of a node
+
+_COMMITTED = 0.98  # share of the production under contract, margins included; the rest is too little to use
+_ALONE = 1.1  # power of a source that can serve the urgent request alone, relative to the request
+_APART = 1.5  # otherwise the request is at least this many times the power of any source
 
 
 def build(setting: Setting) -> list[BuildingPlan]:
@@ -25,7 +26,7 @@ def build(setting: Setting) -> list[BuildingPlan]:
     urgent_w = values["power"] * total_w
     sources_w = _sources_w(total_w, urgent_w, len(nodes), values["alone"])
     weights = [rng.uniform(0.5, 1.5) for _ in range(values["loads"] * len(nodes))]
-    loads_w = [_COMMITTED * total_w / _MARGIN * weight / sum(weights) for weight in weights]
+    loads_w = [_COMMITTED * total_w / (1 + MARGIN) * weight / sum(weights) for weight in weights]
     start_s = values["at_s"]
     course = Series([0.0, start_s, start_s + values["lasts_s"]], [0.0, urgent_w, 0.0])
     plans = [
@@ -54,15 +55,15 @@ def _constant(name: str, kind: str, power_w: float) -> DevicePlan:
 
 SCENARIO = Scenario(
     name="urgent",
-    title="a high-priority load when all production is promised to others",
+    title="a high-priority load when all production is under contract",
     hours=0.2,
     nodes="chain:4",
     parameters=(
-        Parameter("power", 0.2, 0.05, 0.9, "what the urgent load needs, as a share of the production"),
-        Parameter("alone", True, meaning="whether one source could serve it alone"),
+        Parameter("power", 0.2, 0.05, 0.9, "need of the urgent load, as a share of the production"),
+        Parameter("alone", True, meaning="whether a single source can serve it alone"),
         Parameter("at_s", 180.0, 0.0, 86_400.0, "when it appears, s"),
-        Parameter("lasts_s", 300.0, 1.0, 86_400.0, "for how long, s"),
-        Parameter("loads", 5, 1, 50, "low-priority loads of a node"),
+        Parameter("lasts_s", 300.0, 1.0, 86_400.0, "how long it lasts, s"),
+        Parameter("loads", 5, 1, 50, "low-priority loads per node"),
     ),
     build=build,
 )

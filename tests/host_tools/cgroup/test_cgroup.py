@@ -1,4 +1,4 @@
-"""Memory limits: they hold, they are counted, they go; where there is none, that is said."""
+"""Memory limits: they hold, usage is counted, they are removed; if there is none, that is reported."""
 
 import mmap
 import os
@@ -97,7 +97,7 @@ def test_the_group_goes_when_its_maker_is_killed(limit):
     ("backend", "mounted"),
     [(group_v1, "/ {} rw - cgroup cgroup rw,memory"), (group_v2, "/ {} rw - cgroup2 cgroup2 rw")],
 )
-def test_where_no_group_can_be_made_the_reason_is_told(tmp_path, backend, mounted):
+def test_the_reason_is_reported_if_no_group_can_be_made(tmp_path, backend, mounted):
     mountinfo = tmp_path / "mountinfo"
     plain = tmp_path / "plain"  # can be written, but is no control group
     plain.mkdir()
@@ -111,7 +111,7 @@ def test_where_no_group_can_be_made_the_reason_is_told(tmp_path, backend, mounte
     assert list(plain.iterdir()) == []
 
 
-def test_all_reasons_are_told():
+def test_all_reasons_are_reported():
     def refuse(word: str) -> MemoryLimit:
         raise LimitError(word)
 
@@ -144,7 +144,7 @@ def test_kernel_files_of_either_version_are_read(tmp_path):
         read_usage(tmp_path, V2)
 
 
-def test_a_process_is_looked_at_as_long_as_it_lives(tmp_path):
+def test_a_process_is_measured_until_it_ends(tmp_path):
     library = tmp_path / "numpy" / "core.so"
     library.parent.mkdir()
     library.write_bytes(bytes(mmap.PAGESIZE))
@@ -185,7 +185,7 @@ def test_a_process_is_looked_at_as_long_as_it_lives(tmp_path):
         (Figures("x", 40, peak_mb=17.0, hwm_mb=40.1, oom_kills=0), "40.1 MB used"),
         (Figures("x", 40, peak_mb=40.1, hwm_mb=30.0, oom_kills=0), "40.1 MB used"),
         (Figures("x", 40, peak_mb=40.0, hwm_mb=30.0, oom_kills=1), "OOM kills: 1"),
-        (Figures("x", 40, peak_mb=17.0, oom_kills=0), "never seen"),
+        (Figures("x", 40, peak_mb=17.0, oom_kills=0), "could not be measured"),
     ],
 )
 def test_the_larger_of_group_and_process_must_fit(figures, failure):

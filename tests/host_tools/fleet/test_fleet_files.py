@@ -1,4 +1,4 @@
-"""`provision` without a network: what is read and refused, what is made, kept, rotated and revoked."""
+"""`provision` without a network: reading, errors, and files that are made, kept, rotated and revoked."""
 
 import os
 import stat
@@ -151,7 +151,7 @@ def test_a_revoked_node_is_refused_everywhere_until_it_is_rotated(site, capsys):
     assert certificate(site, "gym").serial_number not in revoked(site.keys / "crl.pem")
 
 
-def test_who_has_left_the_fleet_can_be_revoked(site, capsys):
+def test_a_node_that_left_the_fleet_can_be_revoked(site, capsys):
     assert site.provision("all") == 0
     serial = certificate(site, "lone").serial_number
     (site.deploy / "nodes" / "lone.toml").unlink()
@@ -160,7 +160,7 @@ def test_who_has_left_the_fleet_can_be_revoked(site, capsys):
     assert revoked(site.out / "gym" / "config" / "crl.pem") == {serial}
     assert not (site.out / "lone").exists()
     assert site.provision("nobody", "--revoke") == 2
-    assert "nobody never had a certificate" in capsys.readouterr().err
+    assert "no certificate was ever issued for nobody" in capsys.readouterr().err
 
 
 def test_new_hosts_make_a_new_certificate_of_the_same_key(site):
@@ -212,42 +212,54 @@ def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
     ("file", "text", "named"),
     [
         ("fleet.toml", None, "cannot be read"),
-        ("fleet.toml", "[cluster", "is no TOML"),
+        ("fleet.toml", "[cluster", "is not valid TOML"),
         ("fleet.toml", FLEET.replace("lab", "Lab!"), "cluster.name = 'Lab!': must match"),
         ("fleet.toml", '[operator]\npublic_keys = ["a"]', "cluster.name = None: is required"),
         ("fleet.toml", '[cluster]\nname = "lab"', "operator.public_keys = None: is required"),
-        ("fleet.toml", FLEET.replace('["operator.pub"]', "7"), "operator.public_keys = 7: a list of texts"),
-        ("fleet.toml", FLEET.replace("operator.pub", "none.pub"), "none.pub': there is no such file"),
+        (
+            "fleet.toml",
+            FLEET.replace('["operator.pub"]', "7"),
+            "operator.public_keys = 7: must be a list of strings",
+        ),
+        ("fleet.toml", FLEET.replace("operator.pub", "none.pub"), "none.pub': file not found"),
         ("fleet.toml", FLEET + 'user = "root me"', "operator.user = 'root me': must match"),
-        ("fleet.toml", FLEET + "[cluster.port]\n", "cluster.port = {}: must lie in"),
-        ("fleet.toml", FLEET.replace("[op", "port = 0\n[op"), "cluster.port = 0: must lie in 1 .. 65,535"),
-        ("fleet.toml", FLEET.replace("[op", "port = true\n[op"), "cluster.port = True: must lie in"),
+        ("fleet.toml", FLEET + "[cluster.port]\n", "cluster.port = {}: must be between"),
+        (
+            "fleet.toml",
+            FLEET.replace("[op", "port = 0\n[op"),
+            "cluster.port = 0: must be between 1 and 65,535",
+        ),
+        ("fleet.toml", FLEET.replace("[op", "port = true\n[op"), "cluster.port = True: must be between"),
         ("fleet.toml", FLEET.replace("[op", "validity_days = 9\n[op"), "cluster.validity_days = 9: must"),
-        ("fleet.toml", FLEET.replace("[op", "ports = 9\n[op"), "cluster.ports = 9: no such key"),
-        ("fleet.toml", FLEET.replace("[op", 'hosts = ["x.local"]\n[op'), "cluster.hosts = 'x.local': a host"),
-        ("fleet.toml", FLEET + '[hosts]\ngym = ["a b"]', "hosts.gym = 'a b': a host name"),
-        ("fleet.toml", FLEET + '[hosts]\npool = ["a"]', "hosts.pool = ('a',): no such node"),
+        ("fleet.toml", FLEET.replace("[op", "ports = 9\n[op"), "cluster.ports = 9: unknown key"),
+        (
+            "fleet.toml",
+            FLEET.replace("[op", 'hosts = ["x.local"]\n[op'),
+            "cluster.hosts = 'x.local': must be a host",
+        ),
+        ("fleet.toml", FLEET + '[hosts]\ngym = ["a b"]', "hosts.gym = 'a b': must be a host name"),
+        ("fleet.toml", FLEET + '[hosts]\npool = ["a"]', "hosts.pool = ('a',): unknown node"),
         ("fleet.toml", FLEET + "[limits]\nlsas = 1", "limits.lsas = 1: must be between"),
         ("fleet.toml", FLEET + "[limit]\nlsas = 1", "limit = '...': unknown section"),
-        ("fleet.toml", FLEET + '[node]\nname = "gym"', "node.name = 'gym': every node has its own"),
-        ("fleet.toml", FLEET + '[tls]\nca = "x"', "tls = '...': provisioning writes"),
-        ("fleet.toml", "cluster = 3\n" + FLEET[FLEET.index("[op") :], "cluster = 3: a table"),
-        ("nodes/gym.toml", "[node", "is no TOML"),
-        ("nodes/gym.toml", NODE.replace("gym", "pool"), "node.name = 'pool': the file is that of gym"),
-        ("nodes/gym.toml", NODE + '[mqtt]\nhost = "0.0.0.0"', "mqtt.host = '0.0.0.0': only loopback"),
-        ("nodes/gym.toml", NODE + '[api]\nhost = "gym.local"', "api.host = 'gym.local': only loopback"),
+        ("fleet.toml", FLEET + '[node]\nname = "gym"', "node.name = 'gym': must be set for each node"),
+        ("fleet.toml", FLEET + '[tls]\nca = "x"', "tls = '...': this table is written"),
+        ("fleet.toml", "cluster = 3\n" + FLEET[FLEET.index("[op") :], "cluster = 3: must be a table"),
+        ("nodes/gym.toml", "[node", "is not valid TOML"),
+        ("nodes/gym.toml", NODE.replace("gym", "pool"), "node.name = 'pool': must be gym"),
+        ("nodes/gym.toml", NODE + '[mqtt]\nhost = "0.0.0.0"', "mqtt.host = '0.0.0.0': must be a loopback"),
+        ("nodes/gym.toml", NODE + '[api]\nhost = "gym.local"', "api.host = 'gym.local': must be a loopback"),
         ("nodes/gym.toml", NODE + "[limits]\nlsas = 1", "limits.lsas = 1: must be between"),
         ("nodes/gym.toml", "node = 3", "node = 3: must be a table [node]"),
-        ("nodes/gym.toml", NODE + '[tls]\nca = "x"', "tls = '...': provisioning writes"),
+        ("nodes/gym.toml", NODE + '[tls]\nca = "x"', "tls = '...': this table is written"),
         (
             "nodes/gym.toml",
             NODE + '[[neighbour]]\nname = "pool"\nhost = "h"',
-            "neighbour[0].name = 'pool': no",
+            "neighbour[0].name = 'pool': unknown",
         ),
         (
             "nodes/gym.toml",
             NODE + '[[neighbour]]\nname = "lone"\nhost = "h"',
-            "neighbour[0].host = 'h': the certificate of lone names lone.local",
+            "neighbour[0].host = 'h': the certificate of lone is for lone.local",
         ),
     ],
 )
@@ -277,10 +289,10 @@ def test_mistakes_of_all_nodes_are_reported_at_once(site, capsys):
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        (SSH_KEY + "root::0:0", "no public ssh key: 'root::0:0'"),
-        ("-----BEGIN OPENSSH PRIVATE KEY-----", "a private key; the public one is expected"),
-        ("# none\n", "holds no key"),
-        ('command="sh" ' + SSH_KEY, "no public ssh key"),
+        (SSH_KEY + "root::0:0", "not a public ssh key: 'root::0:0'"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----", "this is a private key; use the public one"),
+        ("# none\n", "contains no key"),
+        ('command="sh" ' + SSH_KEY, "not a public ssh key"),
     ],
 )
 def test_a_login_is_only_given_to_a_public_key(site, capsys, content, named):
@@ -296,13 +308,13 @@ def test_a_login_is_only_given_to_a_public_key(site, capsys, content, named):
 @pytest.mark.parametrize(
     ("spoil", "named"),
     [
-        (lambda keys: (keys / "ca.key").chmod(0o644), "ca.key: others may read this key"),
-        (lambda keys: (keys / "ca.key").unlink(), "ca.key: is missing"),
-        (lambda keys: (keys / "ca.key").write_text("x"), "ca.key: is no private key"),
-        (lambda keys: (keys / "ca.crt").write_text("x"), "ca.crt: is no certificate"),
-        (lambda keys: (keys / "crl.pem").unlink(), "crl.pem: is missing: restore it"),
-        (lambda keys: (keys / "crl.pem").write_text("x"), "crl.pem: is no list"),
-        (lambda keys: (keys / "nodes/gym/node.key").replace(keys / "ca.key"), "ca.crt: does not belong"),
+        (lambda keys: (keys / "ca.key").chmod(0o644), "ca.key: readable by other users"),
+        (lambda keys: (keys / "ca.key").unlink(), "ca.key: missing"),
+        (lambda keys: (keys / "ca.key").write_text("x"), "ca.key: not a valid private key"),
+        (lambda keys: (keys / "ca.crt").write_text("x"), "ca.crt: not a valid certificate"),
+        (lambda keys: (keys / "crl.pem").unlink(), "crl.pem: missing; restore it"),
+        (lambda keys: (keys / "crl.pem").write_text("x"), "crl.pem: not a valid list"),
+        (lambda keys: (keys / "nodes/gym/node.key").replace(keys / "ca.key"), "ca.crt: does not match"),
     ],
 )
 def test_keys_that_cannot_be_right_are_not_used(site, capsys, spoil, named):
@@ -316,14 +328,14 @@ def test_the_keys_of_one_cluster_are_not_taken_for_another(site, capsys):
     assert site.provision("gym") == 0
     (site.deploy / "fleet.toml").write_text((site.deploy / "fleet.toml").read_text().replace("lab", "pool"))
     assert site.provision("gym") == 2
-    assert "ca.crt: is of CN=microgrid lab, not of cluster pool" in capsys.readouterr().err
+    assert "ca.crt: belongs to CN=microgrid lab, not to cluster pool" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["pool"], "pool: no such node; there are afterschool, gym"),
-        (["all", "--revoke"], "one node at a time"),
+        (["pool"], "unknown node pool; the nodes are afterschool, gym"),
+        (["all", "--revoke"], "needs a single node"),
     ],
 )
 def test_wrong_usage(site, capsys, arguments, named):
@@ -331,7 +343,7 @@ def test_wrong_usage(site, capsys, arguments, named):
     assert named in capsys.readouterr().err
 
 
-def test_where_keys_are(site, monkeypatch, capsys):
+def test_the_location_of_the_keys(site, monkeypatch, capsys):
     places = ["--deploy", str(site.deploy), "--out", str(site.out)]
     monkeypatch.setenv("HOME", str(site.directory))
     monkeypatch.delenv("EDGE_KEYS", raising=False)
@@ -342,7 +354,7 @@ def test_where_keys_are(site, monkeypatch, capsys):
     assert (site.directory / "elsewhere/ca.key").exists()
 
 
-def test_what_is_shared_holds_until_a_node_says_otherwise(site):
+def test_shared_settings_apply_unless_a_node_overrides_them(site):
     shared = (
         site.deploy / "fleet.toml"
     ).read_text() + '\n[limits]\nlsas = 64\npromises = 9\n[[bus]]\nname = "b"\nport = "/dev/x"\n'

@@ -1,4 +1,4 @@
-"""Provisioned nodes over real Mosquittos and real TLS: who talks, and who is refused."""
+"""Provisioned nodes over real Mosquitto brokers and real TLS: which clients are accepted and refused."""
 
 import json
 import subprocess
@@ -63,7 +63,7 @@ def self_made(site: Site, folder: Path, ends: datetime) -> tuple[Path, ...]:
     return (site.keys / "ca.crt", *places)
 
 
-def test_neighbours_talk_both_ways_and_hear_of_each_other(site):
+def test_neighbours_exchange_frames_and_presence_in_both_directions(site):
     gym, afterschool = site.up("gym"), site.up("afterschool")
     wait_until(lambda: gym.linked("afterschool") and afterschool.linked("gym"))
     assert gym.links.send("afterschool", b"from gym")
@@ -96,7 +96,7 @@ def strangers(site: Site) -> dict[str, tuple[Path, ...]]:
     }
 
 
-def test_who_has_no_valid_certificate_is_refused(site, stranger):
+def test_a_client_without_a_valid_certificate_is_refused(site, stranger):
     named = strangers(site)
     gym = site.up("gym")
     for kind, files in named.items():
@@ -150,7 +150,7 @@ def test_a_member_reads_nothing(site, stranger):
     assert [spy.received for spy in spies] == [[], []]
 
 
-def test_a_last_will_under_another_name_is_not_told(site, stranger):
+def test_a_last_will_under_another_name_is_not_delivered(site, stranger):
     gym = site.up("gym")
     site.provision("primary")
     for topic in (presence_topic("gym", "afterschool"), presence_topic("gym", "primary")):
@@ -166,7 +166,7 @@ def test_a_last_will_under_another_name_is_not_told(site, stranger):
     wait_until(lambda: gym.news == [("afterschool", False)])
 
 
-def test_a_member_cannot_throw_another_out_by_its_client_id(site, stranger):
+def test_a_member_cannot_disconnect_another_by_its_client_id(site, stranger):
     site.up("gym")
     afterschool = site.up("afterschool")
     wait_until(lambda: afterschool.linked("gym"))
@@ -178,7 +178,7 @@ def test_a_member_cannot_throw_another_out_by_its_client_id(site, stranger):
 
 
 @pytest.mark.parametrize("username", ["", "afterschool"])
-def test_inside_nobody_writes(site, stranger, username):
+def test_the_inner_listener_accepts_no_writes(site, stranger, username):
     gym = site.up("gym")
     local = stranger(site.inside["gym"], username=username)
     for topic in (frame_topic("gym", "afterschool"), presence_topic("gym", "afterschool"), "x"):
@@ -186,7 +186,7 @@ def test_inside_nobody_writes(site, stranger, username):
     assert gym.heard() == NOTHING
 
 
-def test_a_node_nobody_sends_to_lets_nobody_in(site, stranger):
+def test_a_node_without_senders_accepts_no_peer(site, stranger):
     lone = site.up("lone")
     site.provision("primary")
     member = stranger(site.outside["lone"], files_of(site, "primary"))
@@ -209,7 +209,7 @@ def test_a_node_sends_nothing_to_a_broker_that_is_not_its_neighbour(site, tmp_pa
     assert site.provision("afterschool") == 0
     site.install("afterschool")
     if lie == "another's certificate":
-        site.provision("lone")  # its certificate names lone.local
+        site.provision("lone")  # its certificate is for lone.local
         for file in ("node.crt", "node.key"):
             source = site.out / "lone" / "keys" / file
             (site.root("afterschool") / "data/mosquitto/keys" / file).write_bytes(source.read_bytes())

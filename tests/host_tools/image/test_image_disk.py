@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from host_tools.image.disk import FAT, LINUX, MIB, Layout, assemble, compress, make_ext4
+from host_tools.image.disk import FAT, LINUX, MIB, CardLayout, assemble, compress, make_ext4
 from host_tools.setup.debs import SetupError
 
-SMALL = Layout(boot_mib=4, root_mib=8, total_mib=64)
+SMALL = CardLayout(boot_mib=4, root_mib=8, total_mib=64)
 
 
 def _table(image: Path) -> list[tuple[int, int, int, int]]:
@@ -91,6 +91,6 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_real_layout_fits_its_budget() -> None:
-    layout = Layout()
+    layout = CardLayout()
     assert layout.data.end_mib == layout.total_mib == 512
     assert all(part.start_mib % 4 == 0 for part in (layout.boot, layout.root, layout.data))

@@ -1,4 +1,4 @@
-"""Which packages an image takes, as apt tells; and what a count of instructions comes to."""
+"""The packages of an image as resolved by apt, and the figures from a count of instructions."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_an_empty_package_stands_for_the_newest_it_points_to():
 
 
 def test_a_package_that_debian_has_not_is_named():
-    with pytest.raises(SetupError, match="no package nonesuch"):
+    with pytest.raises(SetupError, match="not found in Debian: nonesuch"):
         SaidApt().fetch("raspi-firmware", "nonesuch")
 
 

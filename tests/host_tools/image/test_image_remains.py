@@ -1,4 +1,4 @@
-"""What is found on a card after a power cut: a whole state and history, or what is wrong with them."""
+"""A card after a power cut: an intact state and history, or an error that describes the damage."""
 
 import sqlite3
 from contextlib import closing
@@ -8,7 +8,7 @@ import pytest
 
 from edge.history.store import Store
 from edge.state import StateFile
-from host_tools.image.disk import MIB, Layout, make_ext4
+from host_tools.image.disk import MIB, CardLayout, make_ext4
 from host_tools.image.remains import remains
 from host_tools.setup.debs import SetupError, run
 from host_tools.world import VirtualClock
@@ -38,11 +38,11 @@ def state(tmp_path: Path) -> Path:
 def card_of(folder: Path) -> Path:
     """A card with that data partition and nothing else."""
     part, card = folder / "part.ext4", folder / "sd.img"
-    data = Layout().data
+    data = CardLayout().data
     make_ext4(folder / "data", data, part, journal=True)
     run(["dd", f"if={part}", f"of={card}", "bs=1M", f"seek={data.start_mib}", "conv=sparse"])
     part.unlink()
-    assert card.stat().st_size <= Layout().total_mib * MIB
+    assert card.stat().st_size <= CardLayout().total_mib * MIB
     return card
 
 
@@ -60,7 +60,7 @@ def test_the_state_before_counts_where_the_newest_is_spoilt(tmp_path: Path, stat
 def test_a_card_without_a_state_is_unsound(tmp_path: Path, state: Path) -> None:
     for slot in state.glob("state.*"):
         slot.write_bytes(b"")
-    with pytest.raises(SetupError, match="no state on the card"):
+    with pytest.raises(SetupError, match="no valid state on the card"):
         remains(card_of(tmp_path), tmp_path)
 
 

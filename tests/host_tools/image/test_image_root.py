@@ -1,4 +1,4 @@
-"""The root: nobody has a password, our files arrive with strict modes, and they agree with one another."""
+"""The root: no passwords, strict modes of our files, and files that are consistent."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ import pytest
 
 from host_tools.image import configure, kernel
 from host_tools.image.build import BOOT, ROOTFS
-from host_tools.image.disk import Layout
+from host_tools.image.disk import CardLayout
 
 _DEBIANS = {"ssh.service", "mosquitto.service"}  # units that come with packages
 
@@ -55,7 +55,7 @@ def test_our_files_arrive_with_strict_modes(tmp_path: Path) -> None:
 
 
 def test_labels_agree() -> None:
-    layout = Layout()
+    layout = CardLayout()
     assert f"root=LABEL={layout.root.label} " in (BOOT / "cmdline.txt").read_text()
     mounts = [line.split() for line in (ROOTFS / "etc/fstab").read_text().splitlines() if line[0] != "#"]
     by_place = {place: (source, options) for source, place, _, options, *_ in mounts}

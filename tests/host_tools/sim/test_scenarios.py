@@ -160,16 +160,16 @@ def test_a_measured_run_begins_where_it_is_told_to(data):
 def test_nodes_can_be_named_but_must_be_as_many_as_files(data):
     named = plans("living_lab", data=data, hours=1.0, nodes=("a", "b"))
     assert [plan.name for plan in named] == ["a", "b"]
-    with pytest.raises(ScenarioError, match=r"nodes = 3: .* holds 2 files"):
+    with pytest.raises(ScenarioError, match=r"nodes = 3: .* contains 2 files"):
         plans("living_lab", data=data, hours=1.0, nodes=("a", "b", "c"))
     with pytest.raises(ScenarioError, match="nodes = 3: the generated living lab has 4 buildings"):
         plans("living_lab", nodes=("a", "b", "c"))
 
 
 def test_data_that_cannot_be_read_are_named(tmp_path):
-    with pytest.raises(ScenarioError, match="holds no"):
+    with pytest.raises(ScenarioError, match="contains no"):
         plans("living_lab", data=tmp_path)
-    with pytest.raises(ScenarioError, match="START = 'noon'"):
+    with pytest.raises(ScenarioError, match="--start 'noon'"):
         plans("living_lab", start="noon")
 
 

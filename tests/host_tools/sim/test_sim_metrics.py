@@ -1,4 +1,4 @@
-"""Requests followed over a board that is moved by hand: response times, energies, shares."""
+"""Requests tracked on a board that the test changes: response times, energies, shares."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What scenarios build plans from: series of powers, twin tables, parameters."""
+"""The parts of plans: series of powers, twin tables, parameters of scenarios."""
 
 import math
 

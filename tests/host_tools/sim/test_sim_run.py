@@ -1,4 +1,4 @@
-"""The simulator as a whole: small microgrids from the command line, and what is left behind."""
+"""The simulator as a whole: small microgrids from the command line, and their output files."""
 
 import csv
 import json

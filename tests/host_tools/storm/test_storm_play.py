@@ -1,4 +1,4 @@
-"""The machinery of storms: the same again, able to fail, and cut down to what matters."""
+"""Storms: they are reproducible, can fail, and are reduced to the faults that matter."""
 
 import json
 from dataclasses import replace
@@ -10,7 +10,7 @@ from host_tools import __main__ as tools
 from host_tools.storm import judge
 from host_tools.storm.draw import draw
 from host_tools.storm.liar import TRICKS
-from host_tools.storm.plan import Building, Fault, Storm
+from host_tools.storm.plan import Fault, Storm, StormBuilding
 from host_tools.storm.play import play
 from host_tools.storm.shrink import Shrinker
 from host_tools.storm.stage import Stage
@@ -20,7 +20,10 @@ SUN = {"name": "sun", "kind": "pv", "input": "m.total"}
 
 
 def storm(*faults, trouble_s=30.0, **more):
-    buildings = (Building("n1", ("n2",), (SUN,), {"m.total": 100.0}), Building("n2", ("n1",), (LOAD,), {}))
+    buildings = (
+        StormBuilding("n1", ("n2",), (SUN,), {"m.total": 100.0}),
+        StormBuilding("n2", ("n1",), (LOAD,), {}),
+    )
     return Storm(7, buildings, tuple(Fault(i, *fault) for i, fault in enumerate(faults)), trouble_s, **more)
 
 
@@ -33,7 +36,7 @@ def stage(request):
 
 @pytest.fixture
 def greedy(monkeypatch):
-    """Suppliers that keep their promises whatever the sun does."""
+    """Suppliers that keep their promises although their production drops."""
     monkeypatch.setattr("edge.energy.supplier.fewest", lambda candidates, short_w: [])
 
 
@@ -72,7 +75,7 @@ def test_a_reduced_storm_names_what_is_not_there():
     assert [fault.number for fault in whole.reduced([1]).faults] == [1]
     assert [each.name for each in whole.reduced(None, ["n2"]).buildings] == ["n1"]
     assert whole.reduced(None, ["n2.load"]).buildings[1].twins == ()
-    with pytest.raises(ValueError, match="keep = 5"):
+    with pytest.raises(ValueError, match="--keep 5"):
         whole.reduced([5])
     with pytest.raises(ValueError, match="moon"):
         whole.reduced(None, ["n1.moon"])
@@ -80,7 +83,7 @@ def test_a_reduced_storm_names_what_is_not_there():
 
 def test_a_microgrid_in_two_parts_is_not_connected():
     assert storm().connected()
-    one_way = (Building("n1", ("n2",), (), {}), Building("n2", (), (), {}))
+    one_way = (StormBuilding("n1", ("n2",), (), {}), StormBuilding("n2", (), (), {}))
     assert not Storm(1, one_way, (), 10.0).connected()
 
 
@@ -122,7 +125,7 @@ def test_a_need_beside_free_power_is_starving(stage):
 
 def test_what_fails_is_cut_down_to_what_matters(greedy):
     noise = [(1.0 + i, "wall", ("n1", 3600.0)) for i in range(9)]
-    buildings = (*storm().buildings, Building("n3", ("n2",), (LOAD,), {}))
+    buildings = (*storm().buildings, StormBuilding("n3", ("n2",), (LOAD,), {}))
     whole = replace(storm(*noise, (12.0, "power", ("n1", "m.total", 10.0))), buildings=buildings)
     shrinker = Shrinker(whole, play(whole))
     shrinker.run()
@@ -197,6 +200,6 @@ def test_a_failing_seed_leaves_a_trace_that_replays(greedy, monkeypatch, tmp_pat
         ["--keep", "1"],
     ],
 )
-def test_wrong_usage_is_said(wrong, capsys):
+def test_wrong_usage_is_reported(wrong, capsys):
     assert tools.main(["storm", *wrong]) == 2
     assert capsys.readouterr().err

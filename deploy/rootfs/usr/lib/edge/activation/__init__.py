@@ -1,1 +1,1 @@
-"""How a node takes in releases and configurations, tries them and goes back; standard library only."""
+"""Receives, tries and rolls back releases and configurations of a node; standard library only."""

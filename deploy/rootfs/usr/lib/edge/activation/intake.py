@@ -1,8 +1,8 @@
-"""Taking in a release or a configuration: beside what is in use, and checked before it counts.
+"""Receives a release or a configuration: beside the one in use, and verified before it can be used.
 
-A release is announced by its manifest; the node answers with the files it lacks, having linked those that an
-earlier release holds (their content is the same, whatever their name); the rest comes as a tar. A copy
-that was cut off is taken up again by the next attempt.
+A release is announced by its manifest. The node links the files that another release already has with the
+same content, and answers with the missing ones, which are then sent as a tar archive. An interrupted copy is
+resumed by the next attempt.
 """
 
 import os
@@ -35,7 +35,7 @@ _FILE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,80}")
 
 
 def wants(manifest_file: IO[bytes], dry: bool = False) -> list[str]:
-    """Prepare a release, unless `dry`; the files that must be sent. Raises Refused."""
+    """Prepare a release, unless `dry`; returns the files that must be sent. Raises Refused."""
     data = manifest_file.read(_MOST_MANIFEST_BYTES)
     manifest = parsed(data, "release.json")
     if (manifest.get("arch"), manifest.get("python")) != here():
@@ -50,17 +50,17 @@ def wants(manifest_file: IO[bytes], dry: bool = False) -> list[str]:
 
 
 def _found(place: Path, digest: str, known: dict[str, Path]) -> bool:
-    """Whether a file is in its place, by an earlier attempt or now by a link."""
+    """Whether a file is in place, from an earlier attempt or linked now."""
     if place.is_file() and sha256(place) == digest:
         return True
     place.unlink(missing_ok=True)
     source = known.get(digest)
-    if source is None or sha256(source) != digest:  # a card forgets
+    if source is None or sha256(source) != digest:  # the card may have lost data
         return False
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, place)
-    except OSError:  # another file system: the factory release
+    except OSError:  # the factory release is on another file system
         shutil.copyfile(source, place)
     return True
 
@@ -76,13 +76,13 @@ def _known_files() -> dict[str, Path]:
 
 
 def receive(name: str, archive: IO[bytes]) -> None:
-    """Fill in what was lacking; the release is then whole. Raises Refused."""
+    """Receive the missing files, which completes the release. Raises Refused."""
     partial = RELEASES / f".{checked_id(name)}.partial"
     files = manifest_of(partial)["files"]
 
     def take(path: str, data: IO[bytes]) -> None:
         if path not in files:
-            raise Refused(f"{path} is not of release {name}")
+            raise Refused(f"{path} is not part of release {name}")
         place = partial / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)  # it may be a link into another release
@@ -102,14 +102,14 @@ def _unpack(archive: IO[bytes], take: Callable[[str, IO[bytes]], None]) -> None:
             for member in tar:
                 data = tar.extractfile(member) if member.isreg() else None
                 if data is None:
-                    raise Refused(f"{member.name}: only plain files are taken")
+                    raise Refused(f"{member.name}: only regular files are accepted")
                 take(member.name, data)
     except (tarfile.TarError, EOFError) as error:
-        raise Refused(f"the copy was cut off: {error}") from None
+        raise Refused(f"the copy was interrupted: {error}") from None
 
 
 def verify(folder: Path) -> None:
-    """Exactly the files of its manifest, each as it says. Raises Refused."""
+    """Check that a release has exactly the files of its manifest, with the right content. Raises Refused."""
     files = manifest_of(folder)["files"]
     present = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
     found = {str(path.relative_to(folder)) for path in present} - {"release.json", "confirmed"}
@@ -119,11 +119,11 @@ def verify(folder: Path) -> None:
             wrong.add(path)
     if wrong:
         named = ", ".join(sorted(wrong)[:3]) + (" and more" if len(wrong) > 3 else "")
-        raise Refused(f"release {folder.name}: {len(wrong)} files missing, corrupt or too many: {named}")
+        raise Refused(f"release {folder.name}: {len(wrong)} files missing, corrupt or unexpected: {named}")
 
 
 def stage(name: str, archive: IO[bytes]) -> None:
-    """Take in a new `config` or `keys`, to be tried by the next trial. Raises Refused."""
+    """Receive a new `config` or `keys` folder for the next trial. Raises Refused."""
     folder, room = BASE / f"{name}.new", _MOST_FOLDER_BYTES
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
@@ -133,7 +133,7 @@ def stage(name: str, archive: IO[bytes]) -> None:
         content = data.read(room + 1)
         room -= len(content)
         if not _FILE.fullmatch(path) or room < 0:
-            raise Refused(f"{name}/{path}: no file that belongs there")
+            raise Refused(f"{name}/{path}: invalid file name, or too much data")
         place = folder / path
         place.touch(mode=0o600)
         place.write_bytes(content)
@@ -142,7 +142,7 @@ def stage(name: str, archive: IO[bytes]) -> None:
     _unpack(archive, take)
     folder.chmod(FOLDERS[name])
     if name == "keys":
-        with suppress(LookupError, PermissionError):  # a root for tests, without such a user
+        with suppress(LookupError, PermissionError):  # tests have no such user
             shutil.chown(folder, group="edge")
             for place in folder.iterdir():
                 shutil.chown(place, "edge", "edge")

@@ -1,4 +1,4 @@
-"""Where releases lie on a node, which is which, and what the running node says of itself."""
+"""The releases on a node, their links, and the health of the running node."""
 
 import hashlib
 import json
@@ -12,13 +12,13 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-ROOT = Path(os.environ.get("EDGE_ROOT", "/"))  # sudo lets no such variable through
+ROOT = Path(os.environ.get("EDGE_ROOT", "/"))  # sudo removes such variables
 BASE = ROOT / "data/edge"
 RELEASES = BASE / "releases"
 FACTORY = ROOT / "opt/edge/factory"
 TRIAL = BASE / "trial.json"
 STARTS = BASE / "state/starts.json"  # the launcher's count
-FOLDERS = {"config": 0o755, "keys": 0o750}  # replaced as a whole, and their modes
+FOLDERS = {"config": 0o755, "keys": 0o750}  # folders that are replaced as a whole: mode
 PROTOCOL = 1  # between this and the deployment tool
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,80}")
@@ -27,7 +27,7 @@ Manifest = dict[str, Any]
 
 
 class Refused(Exception):
-    """What was given cannot be used; nothing has changed."""
+    """The input is invalid; nothing has been changed."""
 
 
 def target(link: str) -> str | None:
@@ -42,18 +42,18 @@ def release_at(name: str) -> Path:
     """The folder of a release. Raises Refused."""
     folder = RELEASES / checked_id(name)
     if not folder.is_dir():
-        raise Refused(f"there is no release {name}")
+        raise Refused(f"release {name} does not exist")
     return folder
 
 
 def releases() -> list[Path]:
-    """All whole releases, the newest first."""
+    """All complete releases, newest first."""
     folders = [path for path in RELEASES.glob("[!.]*") if path.is_dir()]
     return sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def running_id() -> str | None:
-    """The release that runs; where none answers, the one that would be started."""
+    """The running release; if none answers, the one that would be started."""
     return (health() or {}).get("release") or target("current") or factory_id()
 
 
@@ -65,12 +65,12 @@ def factory_id() -> str | None:
 
 
 def here() -> tuple[str, str]:
-    """Architecture and Python version of this machine, as a manifest names them."""
+    """Architecture and Python version of this machine, as in a manifest."""
     return platform.machine(), f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def manifest_of(folder: Path) -> Manifest:
-    """Its release.json. Raises Refused."""
+    """The manifest of a release (release.json). Raises Refused."""
     try:
         data = (folder / "release.json").read_bytes()
     except OSError as error:
@@ -79,7 +79,7 @@ def manifest_of(folder: Path) -> Manifest:
 
 
 def parsed(data: bytes, source: str) -> Manifest:
-    """A manifest in which no name leads out of the release. Raises Refused."""
+    """Parse a manifest and check that no path leaves the release. Raises Refused."""
     try:
         manifest = json.loads(data)
         checked_id(manifest["id"])
@@ -87,14 +87,14 @@ def parsed(data: bytes, source: str) -> Manifest:
     except (ValueError, KeyError, TypeError, AttributeError):
         right = False
     if not right:
-        raise Refused(f"{source}: no manifest of a release")
+        raise Refused(f"{source}: not a valid manifest of a release")
     return dict(manifest)
 
 
 def checked_id(name: str) -> str:
-    """The name itself, if it can be one. Raises Refused."""
+    """The id itself, if it is valid. Raises Refused."""
     if not _ID.fullmatch(name):
-        raise Refused(f"{name!r} is no name of a release")
+        raise Refused(f"{name!r} is not a valid release id")
     return name
 
 
@@ -104,13 +104,13 @@ def _inside(path: str) -> bool:
 
 
 def sha256(path: Path) -> str:
-    """Of a file's content, in hex."""
+    """The SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def folder_digest(folder: Path) -> str:
-    """One hash over the names and contents of its files; "" when there is no such folder."""
+    """A hash of the names and contents of a folder's files; "" if there is no such folder."""
     if not folder.is_dir():
         return ""
     lines = [f"{path.name} {sha256(path)}\n" for path in sorted(folder.iterdir()) if path.is_file()]
@@ -118,7 +118,7 @@ def folder_digest(folder: Path) -> str:
 
 
 def health() -> dict[str, Any] | None:
-    """What the running node answers to GET /health."""
+    """The running node's answer to GET /health, or None."""
     try:
         api = tomllib.loads((BASE / "config/node.toml").read_text()).get("api", {})
         url = f"http://{api.get('host', '127.0.0.1')}:{api.get('port', 8080)}/health"
@@ -130,7 +130,7 @@ def health() -> dict[str, Any] | None:
 
 
 def status() -> dict[str, Any]:
-    """All that a deployment needs to know before it begins."""
+    """The status that a deployment needs before it begins."""
     arch, python = here()
     return {
         "protocol": PROTOCOL,

@@ -1,4 +1,4 @@
-"""The single steps of a switch: each is one rename, on the disk before the next is made."""
+"""The steps of a switch: each is one rename, which is on disk before the next step."""
 
 import ctypes
 import os
@@ -24,16 +24,16 @@ def point(link: str, name: str | None) -> None:
 
 
 def switch(name: str | None) -> None:
-    """Make a release current, and what was current previous. None: neither, so the factory's runs."""
+    """Make a release current and the current one previous. None: remove both, so the factory release runs."""
     current = target("current")
     if current != name:
         point("previous", current if name else None)
         point("current", name)
-    STARTS.unlink(missing_ok=True)  # whatever was tried before, this is a new trial
+    STARTS.unlink(missing_ok=True)  # a new trial begins with no failed starts
 
 
 def exchange(name: str) -> None:
-    """Swap `config` or `keys` with the one beside it; where only one is there, it changes places."""
+    """Exchange `config` or `keys` with the new folder; if only one of them exists, it is renamed."""
     used, fresh = BASE / name, BASE / f"{name}.new"
     if not used.exists():
         fresh.rename(used)
@@ -47,26 +47,28 @@ def exchange(name: str) -> None:
 
 
 def confirm(name: str) -> None:
-    """A release has shown that it is good: the launcher will not give it up. Raises Refused."""
+    """Confirm that a release works, so that the launcher keeps it. Raises Refused."""
     folder = release_at(name)
     (folder / "confirmed").touch()
     sync(folder)
 
 
 def prune() -> list[str]:
-    """Remove what is older than the last releases, and what was left half done; their names."""
+    """Remove old releases and incomplete ones; returns the ids of the old releases."""
     keep = {target("current"), target("previous")} - {None}
     others = [path.name for path in releases() if path.name not in keep]
     doomed = others[max(0, KEPT - len(keep)) :]
     for name in doomed:
-        (RELEASES / name).rename(RELEASES / f".{name}.gone")  # so that no half of it is taken for a whole
+        (RELEASES / name).rename(
+            RELEASES / f".{name}.gone"
+        )  # so that it is never mistaken for a complete release
     for path in RELEASES.glob(".*"):
         shutil.rmtree(path, ignore_errors=True)
     return doomed
 
 
 def sync(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
+    """Sync a folder's entries to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

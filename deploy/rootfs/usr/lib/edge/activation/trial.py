@@ -1,7 +1,8 @@
-"""The trial of a release or a configuration on the running node, and the way back.
+"""The trial of a release or a configuration on the running node, and its rollback.
 
-It is written down before it begins and crossed out when it has ended: one that a power cut interrupts
-is undone before the next start. The node does all of it alone, so a connection that is lost changes nothing.
+A trial is recorded before it begins and the record is removed when it ends, so a trial that is interrupted by
+a power cut is undone before the next start. The node does all of it by itself; a lost connection changes
+nothing.
 """
 
 import json
@@ -23,22 +24,22 @@ _LOOK_EVERY_S = 0.5
 
 
 def attempt(name: str | None, folders: list[str], wait_s: float) -> bool:
-    """Switch to a release (None: the factory's) and new folders, restart, wait for health; else go back.
+    """Switch to a release (None: the factory release) and new folders, restart, and roll back unless healthy.
 
-    Raises Refused if what is to be tried is not whole.
+    Raises Refused if the release or a folder is incomplete.
     """
     undo()
     expected = name or factory_id()
     if expected is None:
-        raise Refused("there is no release to go to")
+        raise Refused("there is no release to switch to")
     if name:
         verify(release_at(name))
     for folder in folders:
         if not (BASE / f"{folder}.new").is_dir():
-            raise Refused(f"no new {folder} was sent")
+            raise Refused(f"no new {folder} has been received")
     before, well = running_id(), False
     try:
-        _write_down(folders)
+        _record(folders)
         for folder in folders:
             exchange(folder)
         switch(name)
@@ -47,7 +48,7 @@ def attempt(name: str | None, folders: list[str], wait_s: float) -> bool:
             _settle(name, folders)
     finally:
         if not well:
-            say(f"unwell, going back to {before or 'nothing: there was no release before'}")
+            say(f"not healthy, rolling back to {before or 'nothing: there was no release before'}")
             undo()
             if before is None:
                 _systemctl("stop", "edge.service")
@@ -57,7 +58,7 @@ def attempt(name: str | None, folders: list[str], wait_s: float) -> bool:
 
 
 def undo() -> list[str]:
-    """Take back a trial that has not ended; the folders that were exchanged back."""
+    """Undo an unfinished trial; returns the folders that were restored."""
     try:
         trial = json.loads(TRIAL.read_bytes())
     except FileNotFoundError:
@@ -71,27 +72,25 @@ def undo() -> list[str]:
     for link in ("current", "previous"):
         if target(link) != trial[link]:
             point(link, trial[link])
-    _cross_out()
+    _remove_record()
     return back
 
 
 def recover() -> None:
-    """Before a start: undo a trial that was cut off."""
+    """Undo an interrupted trial, before a start."""
     if TRIAL.exists():
         if undo():
             _systemctl("--no-block", "try-restart", "mosquitto.service")
-        say(
-            f"a trial that was interrupted is undone: {target('current') or 'the factory release'} is current"
-        )
+        say(f"an interrupted trial was undone: {target('current') or 'the factory release'} is current")
 
 
 def say(text: str) -> None:
-    """To whoever listens; that nobody does any more ends no trial."""
+    """Print a line. A lost connection must not end the trial."""
     with suppress(OSError):
         print(text, flush=True)
 
 
-def _write_down(folders: list[str]) -> None:
+def _record(folders: list[str]) -> None:
     trial = {
         "current": target("current"),
         "previous": target("previous"),
@@ -106,7 +105,7 @@ def _write_down(folders: list[str]) -> None:
     sync(BASE)
 
 
-def _cross_out() -> None:
+def _remove_record() -> None:
     TRIAL.unlink()
     sync(BASE)
 
@@ -114,7 +113,7 @@ def _cross_out() -> None:
 def _settle(name: str | None, folders: list[str]) -> None:
     if name:
         confirm(name)
-    _cross_out()
+    _remove_record()
     for folder in folders:
         shutil.rmtree(BASE / f"{folder}.new", ignore_errors=True)
     for gone in prune():
@@ -146,9 +145,9 @@ def _systemctl(*words: str) -> bool:
 
 
 def _healthy(name: str, wait_s: float) -> bool:
-    """It is that release, and no part of it has failed, several times in a row.
+    """Wait until the release runs without failures, in several checks in a row.
 
-    Troubles around it, as a neighbour or a meter out of reach, are told and no reason to go back.
+    Problems around the node, such as an unreachable neighbour or meter, are reported but cause no rollback.
     """
     began_s, times = time.monotonic(), 0
     seen: dict[str, Any] | None = None
@@ -170,10 +169,10 @@ def _text(trouble: Any) -> str:
 
 
 def _unwell(seen: dict[str, Any] | None, name: str) -> str:
-    """Why it is not the healthy release of that name; "" if it is."""
+    """Why the node does not run this release without failures; "" if it does."""
     if seen is None:
         return "it does not answer"
     if seen.get("release") != name:
-        return f"{seen.get('release') or 'another release'} runs"
+        return f"{seen.get('release') or 'another release'} is running"
     failed = [f"{key}: {seen[key]}" for key in ("faults", "failures", "invariants_broken") if seen.get(key)]
     return ", ".join(failed)

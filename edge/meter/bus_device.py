@@ -1,4 +1,4 @@
-"""What a bus asks of whatever hangs on it: when it is due, and to do its transactions."""
+"""The interface between a bus and each device on it: when a poll is due, and how to do it."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,20 +9,20 @@ from .reading import Reading
 from .rtu import RtuMaster
 
 
-class Device(Protocol):
+class BusDevice(Protocol):
     """A meter or a relay."""
 
     health: Health
 
     @property
     def address(self) -> int:
-        """The slave address on the bus; a meter and relays may share it."""
+        """The slave address on the bus; a meter and relays may share one."""
 
     def due_s(self) -> float:
-        """When it wants the bus next, monotonic seconds."""
+        """When its next poll is due, in monotonic seconds."""
 
     def poll(self, master: RtuMaster, now_s: float) -> Sequence[Reading]:
-        """Do what is due; raises a BusError if any of it failed."""
+        """Do what is due. Raises BusError if any part of it fails."""
 
     def undefined(self, error: BusError, now_s: float) -> Sequence[Reading]:
-        """What a poll that failed yields, or any moment without a port."""
+        """The readings after a failed poll or while the port is lost."""

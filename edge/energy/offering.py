@@ -1,15 +1,16 @@
-"""Where a supplier makes its offers: the requests it has seen, and what is offered to each (algorithm 4.8).
+"""How a supplier makes offers: the requests it has seen and its offer to each (thesis, algorithm 4.8).
 
-First go offers of all that is asked, in the order of the policy. What is left is too little for anybody
-alone: it is offered as a part. Suppliers that each gave their rest to another request would block all of
-them, so a policy may name an order of parts that all suppliers share: then the rests gather at one
-request, and a part elsewhere is taken back when it has been of no use for a moment. Under a policy
-without such an order parts lapse soon. An offer that stands may grow, and be taken back as a whole.
+Full offers are made first, in the order of the policy. The remaining power is too little for any single
+request and is offered in part. If each supplier gave its remainder to a different request, none would be
+served. So a policy may define an order for partial offers that all suppliers share: the remainders gather at
+one request, and a partial offer elsewhere is withdrawn when it has not led to a contract after a moment.
+Under a policy without such an order partial offers expire soon. An open offer may be increased, or withdrawn
+as a whole.
 """
 
 import math
 import random
-from collections import Counter as Counts
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ SetAside = Callable[[str, float], float]  # consumer, now_s -> W
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupplierSettings:
-    """What a supplier states about its power, and how many promises and offers it may have."""
+    """The impact and price in a supplier's offers, and the sizes of its tables."""
 
     impact: int
     price: float
@@ -43,8 +44,8 @@ class SupplierSettings:
     offers_max: int
 
 
-class Counter:
-    """Turns requests into offers, as the policy of the supplier has it."""
+class OfferMaker:
+    """Turns requests into offers, in the order of the supplier's policy."""
 
     def __init__(
         self, name: str, book: Book, settings: SupplierSettings, policy: ProducerPolicy, rng: random.Random
@@ -55,25 +56,25 @@ class Counter:
         self._policy = policy
         self._rng = rng
         self._requests: dict[str, SeenRequest] = {}
-        self._standing: dict[str, Promise] = {}  # offers by consumer, while a step lasts
-        self._nodes: Counts[str] = Counts()  # and how many go to each node
+        self._standing: dict[str, Promise] = {}  # offers by consumer, during a step
+        self._nodes: Counter[str] = Counter()  # number of offers to each node
         self._stepped_s = 0.0
 
     @property
     def busy(self) -> bool:
-        """Whether anybody asks."""
+        """Whether there are open requests."""
         return bool(self._requests)
 
     @property
     def wake_s(self) -> float:
-        """When a part may be taken back; inf while there is none to wait for."""
+        """When a partial offer may next be withdrawn; inf if there is none."""
         if not self._policy.gathers:
             return math.inf
         parts = (self._hold_until_s(each) for each in self._book if each.part and not each.committed)
         return min((at_s for at_s in parts if at_s > self._stepped_s), default=math.inf)
 
     def see(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
-        """A consumer shows a request, or none any more."""
+        """A consumer has published a request, or withdrawn it (None)."""
         if request is None:
             self.forget(consumer)
             return
@@ -88,20 +89,20 @@ class Counter:
         return count < size and not crowds(consumer, self._requests, count, size, self._node)
 
     def is_asked_by(self, consumer: str) -> bool:
-        """Whether a consumer's request stands."""
+        """Whether this consumer has an open request."""
         return consumer in self._requests
 
     def forget(self, consumer: str) -> None:
-        """A consumer asks no more."""
+        """Drop the request of a consumer."""
         self._requests.pop(consumer, None)
 
     def offer_until_s(self, consumer: str) -> float:
-        """Until when the offer to a consumer is good; 0 without one."""
+        """Until when the offer to a consumer is valid; 0 without one."""
         offer = self._book.offer_to(consumer)
         return offer.deadline_s - OFFER_GRACE_S if offer else 0.0
 
     def offers(self) -> dict[str, Offer]:
-        """The offers that stand, by consumer."""
+        """The open offers, by consumer."""
         impact, price = self._settings.impact, self._settings.price
         return {
             each.consumer: Offer(each.key, each.power_w, each.max_w, impact, price, each.urgent_w)
@@ -110,9 +111,9 @@ class Counter:
         }
 
     def step(self, capacity_w: float, now_s: float, aside: SetAside | None = None) -> None:
-        """Forget offers that ran out, then offer what is left, first to whom the policy puts first.
+        """Drop expired offers, then offer the free power in the order of the policy.
 
-        `aside` says how much is kept free for others than a consumer.
+        `aside` gives the power that is set aside for consumers other than the one named.
         """
         self._stepped_s = now_s
         for promise in list(self._book):
@@ -128,12 +129,12 @@ class Counter:
         shares = self._shares(capacity_w)
         self._curtail(shares, now_s)
         self._standing = {each.consumer: each for each in self._book if not each.committed}
-        self._nodes = Counts(map(node_of, self._standing))
+        self._nodes = Counter(map(node_of, self._standing))
         available_w = max(0.0, capacity_w - self._book.reserved_w)
         for whole, queue in ((True, ordered), (False, ordered if parts is None else _high_first(parts))):
             for seen in queue:
                 if seen.consumer not in self._standing and not self._may_offer(seen, available_w):
-                    continue  # most of a flood ends here
+                    continue  # a flood of requests mostly ends here
                 share_w = (
                     shares[seen.consumer] - self._book.held_w(seen.consumer)
                     if seen.consumer in shares
@@ -143,7 +144,7 @@ class Counter:
                 available_w -= self._make_offer(seen, available_w - kept_w, share_w, whole, now_s)
 
     def _can_offer(self, capacity_w: float) -> bool:
-        """Whether there is power to offer, or to be had from others."""
+        """Whether there is free power, or power that can be taken from others."""
         if self._policy.shares_power or capacity_w - self._book.reserved_w >= MIN_POWER_W:
             return True
         if self._policy.gathers and any(each.part and not each.committed for each in self._book):
@@ -155,7 +156,7 @@ class Counter:
         if seen is None or seen.request.id != offer.key:
             self._book.drop(offer)
         elif now_s >= offer.deadline_s:
-            # Unused although it stood to the end: let others go first for a random while.
+            # It expired unused: serve other requests first for a random time.
             self._book.drop(offer)
             seen.rest_until_s = now_s + self._rng.uniform(0.0, 1.0 if self._policy.gathers else REST_S)
 
@@ -168,8 +169,11 @@ class Counter:
         return found
 
     def _reclaim(self, parts: list[SeenRequest], now_s: float) -> None:
-        """Take back parts that were of no use to their consumer, unless it is the first to get parts: for
-        that one they stand on, so that they do not lapse one by one while it waits for the last."""
+        """Withdraw partial offers that did not lead to a contract.
+
+        The offer to the first consumer in the order is kept open instead: its partial offers must not expire
+        one by one while it waits for the last.
+        """
         first = parts[0].consumer if parts else ""
         kept = self._book.offer_to(first)
         if kept and kept.part and now_s < kept.since_s + GATHER_S:
@@ -181,14 +185,16 @@ class Counter:
 
     def _hold_until_s(self, offer: Promise) -> float:
         seen = self._requests.get(offer.consumer)
-        taken = seen is not None and seen.request.partial  # it will be, as soon as the whole is given up
+        taken = seen is not None and seen.request.partial  # it will accept a part after a while
         return offer.since_s + PART_HOLD_S + (PARTIAL_WAIT_S if taken else 0.0)
 
     def _make_offer(
         self, seen: SeenRequest, available_w: float, share_w: float, whole: bool, now_s: float
     ) -> float:
-        """Offer to one request, the `whole` or also a part, or more than before; what that took of
-        `available_w`."""
+        """Make or increase the offer to one request; returns the power that this takes from `available_w`.
+
+        With `whole` only an offer of the full request is made, otherwise also a partial one.
+        """
         request = seen.request
         offer = self._standing.get(seen.consumer)
         before_w = offer.max_w if offer else 0.0
@@ -218,15 +224,17 @@ class Counter:
         return max_w - before_w
 
     def _urgent_w(self, seen: SeenRequest, short_w: float) -> float:
-        """What interrupting others would add for a request of high priority, in W."""
+        """The power that interruptions would add for a high-priority request, in W."""
         if seen.request.priority is not Priority.HIGH or short_w < MIN_POWER_W:
             return 0.0
         return round_w(min(short_w, sum(each.max_w for each in self._book.interruptible(seen.consumer))))
 
     def _may_offer(self, seen: SeenRequest, available_w: float) -> bool:
-        """Whether there is power, and a place, for one more offer. There is a place for one of high priority
-        where another has it, and for one to a node that has clearly fewer than another: nobody can occupy
-        all places."""
+        """Whether there is power and room for one more offer.
+
+        When all places are taken, a high-priority request may displace another offer, and so may a request of
+        a node that has clearly fewer offers than another. So no node can occupy all places.
+        """
         urgent = seen.request.priority is Priority.HIGH
         if not urgent and available_w < MIN_POWER_W:
             return False
@@ -235,7 +243,7 @@ class Counter:
         return urgent or max(self._nodes.values()) > self._nodes[node_of(seen.consumer)] + 1
 
     def _displace(self, seen: SeenRequest) -> bool:
-        """Make the place that `_may_offer` spoke of; whether that could be done."""
+        """Free a place as `_may_offer` describes; False if there is none."""
         if len(self._standing) < self._settings.offers_max:
             return True
         own = self._nodes[node_of(seen.consumer)]
@@ -250,10 +258,11 @@ class Counter:
         return False
 
     def _shares(self, capacity_w: float) -> Mapping[str, float]:
-        """The most each consumer should have, as far as the policy limits them.
+        """The most power each consumer should have, as far as the policy limits it.
 
-        High priority is exempt, and so is who takes all or nothing: nobody gives way for a part that
-        would not be taken, or while high priority waits and would have all that is given back.
+        High-priority requests are exempt, and so are requests that accept no part: no contract is reduced for
+        an offer that would not be accepted. While a high-priority request waits there are no limits, because
+        it would get all the power that is returned.
         """
         if any(seen.request.priority is Priority.HIGH for seen in self._requests.values()):
             return {}
@@ -269,7 +278,7 @@ class Counter:
         return self._policy.shares(max(0.0, capacity_w), claims) or {}
 
     def _curtail(self, shares: Mapping[str, float], now_s: float) -> None:
-        """Ask those who have more than their share to come down to it; a merge is waited for."""
+        """Ask consumers to cut contracts that exceed their share. Merging consumers are left alone."""
         for consumer, share_w in shares.items():
             held = [each for each in self._book.of(consumer) if each.committed]
             if len(held) != 1 or held[0].state is not State.VALID:
