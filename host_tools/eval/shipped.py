@@ -21,6 +21,7 @@ from rich.console import Console
 from edge.learn.lstm import interpreter
 from edge.learn.terms import HORIZONS_MIN
 from edge.terms import DAY_MIN, VARIABLES
+from edge.twins.settings import LearningSettings
 from host_tools.sim.command import bar
 
 from . import report
@@ -87,7 +88,7 @@ def train(options: argparse.Namespace) -> int:
             raise DataError(f"{options.data}: the data are too short to train on and to score")
         with bar(console) as progress:
             place = progress.add_task(f"{options.name}, training", total=None)
-            learner = trained(task, options.model, given, options.seed)
+            learner = trained(task, options.model, given, options.seed, LearningSettings().train_every_min)
             content = learner.model.file  # type: ignore[attr-defined]  # only networks are shipped
             progress.update(place, description="scoring", total=task.origins[-1] - task.start)
             predicted = replay(

@@ -164,7 +164,9 @@ def test_later_minutes_do_not_change_earlier_predictions(house, model):
         powers_w[2880 + 60 :] *= later
         changed = type(record)("d", "n", "node", record.first_minute, powers_w)
         task = task_of(changed, 2880, end, scale)
-        predicted.append(replay(task, trained(task, model, options, seed=1), lambda done: None))
+        predicted.append(
+            replay(task, trained(task, model, options, seed=1, train_every_min=20), lambda done: None)
+        )
     np.testing.assert_array_equal(predicted[0][:60], predicted[1][:60])
     assert not np.array_equal(predicted[0][60:], predicted[1][60:])
 
