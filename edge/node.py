@@ -103,7 +103,7 @@ class Node:
         self.gateway.receive(peer, frame)
 
     def link_changed(self, peer: str, up: bool) -> None:
-        """A link came up or went down; the digest heals what was lost on it."""
+        """A link came up or went down; the digest repairs what was lost on it."""
         if up:
             self.gateway.link_up(peer)
 

@@ -10,7 +10,7 @@ from edge.api.routes import ROUTES, Route
 from edge.api.troubles import CODES
 
 PAGE = Path(__file__).parents[1] / "docs" / "api.md"
-BEGIN = "<!-- generated from edge/api/routes.py by `python -m host_tools.api_page` -->\n"
+BEGIN = "<!-- generated from edge/api/routes.py by `.venv/bin/python -m host_tools.api_page` -->\n"
 END = "<!-- end of the generated part -->\n"
 _NAMES = {
     str: "text",
@@ -38,7 +38,7 @@ def reference() -> str:
 
 
 def with_reference(page: str) -> str:
-    """The page with its generated part made anew."""
+    """The page with its generated part replaced."""
     before, _, rest = page.partition(BEGIN)
     return f"{before}{BEGIN}\n{reference()}\n{END}{rest.partition(END)[2]}"
 

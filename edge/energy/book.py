@@ -14,7 +14,7 @@ def node_of(twin: str) -> str:
 
 
 def crowds(consumer: str, held: Iterable[str], count: int, size: int, own_node: str) -> bool:
-    """Whether one other node takes up too much of a table. The last quarter of the places is reserved for
+    """Whether one other node takes too much of a table. The last quarter of the places is reserved for
     nodes that occupy less than half of the table."""
     node = node_of(consumer)
     if count < size - size // 4 or node == own_node:

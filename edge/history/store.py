@@ -104,7 +104,7 @@ class Store:
     def note_prediction(
         self, scope: str, minute: int, model: str, limits_w: Sequence[Sequence[float]], probabilities: bytes
     ) -> None:
-        """What a model foretold after a minute."""
+        """What a model predicted after a minute."""
         limits = _limits_text(limits_w)
         self._note(_FORECASTER, (scope, model, limits))
         self._note(_PREDICTION, (minute, probabilities, scope, model, limits))
@@ -226,7 +226,7 @@ class Store:
             first = rows[-1][0] + 1
 
     def predictions(self, scope: str, first: int, last: int) -> Iterator[list[Forecast]]:
-        """What was foretold after the minutes `first` to `last`, oldest first, some at a time."""
+        """What was predicted after the minutes `first` to `last`, oldest first, some at a time."""
         limits: dict[str, tuple[tuple[float, ...], ...]] = {}
         while rows := self._read(_PREDICTIONS, (first, last, scope, _ROWS)):
             for text in {row[2] for row in rows} - limits.keys():

@@ -175,7 +175,7 @@ class Scope:
     def _load_model(self, kept: bytes) -> bool:
         try:
             self.learner.load(kept)
-        except ValueError as error:  # of another model or of other states: learning starts anew
+        except ValueError as error:  # of another model or of other states: learning starts from nothing
             self.trouble = str(error)
             return False
         return True

@@ -10,7 +10,7 @@ _SHA256 = re.compile(r"sha256 `([0-9a-f]{64})`")
 def card(facts: dict[str, Any], content: bytes, measured: dict[str, Any]) -> str:
     """The card in Markdown."""
     given = " ".join(f"--set {facts['model']}.{key}={value}" for key, value in facts["options"].items())
-    command = f"python -m host_tools train {facts['name']} --data FILE --model {facts['model']}"
+    command = f".venv/bin/python -m host_tools train {facts['name']} --data FILE --model {facts['model']}"
     command += f"{' ' + given if given else ''}{' --raw' if facts['raw'] else ''}"
     command += f" --test-days {facts['judged_days']:g} --seed {facts['seed']}"
     production = ""
@@ -40,7 +40,7 @@ def card(facts: dict[str, Any], content: bytes, measured: dict[str, Any]) -> str
         "Made with:",
         "",
         f"    {command}",
-        f"    python -m host_tools export {facts['name']}",
+        f"    .venv/bin/python -m host_tools export {facts['name']}",
     ]
     return "\n".join(lines) + "\n"
 

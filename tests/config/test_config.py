@@ -332,7 +332,7 @@ def test_the_page_of_the_configuration_is_current(capsys):
     assert main(["options", "--markdown"]) == 0
     printed = capsys.readouterr().out
     assert printed == markdown()
-    command = "python -m edge options --markdown > docs/configuration.md"
+    command = "microgrid-edge options --markdown > docs/configuration.md"
     assert PAGE.read_text(encoding="utf-8") == printed, f"the page is out of date; run: {command}"
 
 

@@ -166,7 +166,7 @@ def test_a_disk_that_fills_up_while_writing(store):
     store.note_minute("node", NOW + 1, POWERS)
     assert not store.write()
     assert minutes(store) == [(NOW, *POWERS)]
-    assert store.write()  # the file was opened anew, without the limit: there is room again
+    assert store.write()  # the file was opened again, without the limit: there is room again
     assert len(minutes(store)) == 2
     assert store.kept("node") == bytes(100_000)
 

@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(autouse=True)
 def forgotten_broker() -> Iterator[None]:
-    """Each test finds its broker anew."""
+    """Each test searches for its broker again."""
     find_broker.find_broker.cache_clear()
     yield
     find_broker.find_broker.cache_clear()
