@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from ..learn.terms import HORIZONS_MIN
 from ..terms import DAY_MIN, VARIABLES
+from .context import Context
 from .parameters import BadRequest, minute_text
-from .source import Source
 
 if TYPE_CHECKING:
     from ..history.store import Store
@@ -109,11 +109,11 @@ Scores = TypedDict(
 )
 
 
-def learning(source: Source) -> Learning:
+def learning(context: Context) -> Learning:
     """Answers /learning."""
-    service = source.service
-    twin = source.node.learning
-    file: Any = source.node.history.stats()
+    service = context.service
+    twin = context.node.learning
+    file: Any = context.node.history.stats()
     if twin is None:
         return {"scopes": {}, "history": file}
     return {
@@ -132,25 +132,25 @@ def learning(source: Source) -> Learning:
 
 
 def predictions(
-    source: Source, scope: str | None, first: int | None, last: int | None
+    context: Context, scope: str | None, first: int | None, last: int | None
 ) -> dict[str, Newest | None] | Period:
     """Answers /predictions. Raises BadRequest."""
     if first is None and last is None:
-        return source.service.ask(lambda node: _newest(node, scope))
+        return context.service.ask(lambda node: _newest(node, scope))
     if first is None or last is None:
         raise BadRequest(f"{'from' if first is None else 'to'} is missing: expected both from and to")
     if not 0 <= last - first < _MOST_MINUTES:
         period = f"from = {minute_text(first)}, to = {minute_text(last)}"
         raise BadRequest(f"{period}: expected less than a day, and from before to")
-    return _period(_history(source), scope or "node", first, last)
+    return _period(_history(context), scope or "node", first, last)
 
 
-def scores(source: Source, scope: str, days: float) -> Scores:
+def scores(context: Context, scope: str, days: float) -> Scores:
     """Answers /scores. Raises BadRequest."""
     from . import reconcile
 
-    history = _history(source)
-    last = source.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
+    history = _history(context)
+    last = context.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
     first = last - round(days * DAY_MIN)
     models: Any = reconcile.scores(history, scope, first, last)
     return {"scope": scope, "from": minute_text(first), "to": minute_text(last), "models": models}
@@ -233,9 +233,9 @@ def _period(history: "Store", scope: str, first: int, last: int) -> Period:
     }
 
 
-def _history(source: Source) -> "Store":
+def _history(context: Context) -> "Store":
     """The history, whose readers need numpy, which is there where the node learns. Raises BadRequest."""
-    node = source.node
+    node = context.node
     if node.learning is None:
         raise BadRequest("this node does not learn: [learning] names no model")
     return node.history

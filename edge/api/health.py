@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from .. import __version__
-from .source import Source
+from .context import Context
 from .troubles import Trouble, troubles
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ class Health(TypedDict):
     meters: list[Bus]
 
 
-def health(source: Source) -> Health:
+def health(context: Context) -> Health:
     """Answers /health."""
-    node = source.node
+    node = context.node
     found = list(troubles(node))
     rss_mb, hwm_mb = _memory_mb()
     gateway: Any = node.gateway.stats()
@@ -102,7 +102,7 @@ def health(source: Source) -> Health:
         "troubles": found,
         "node": node.config.name,
         "version": __version__,
-        "release": source.release,
+        "release": context.release,
         "uptime_s": round(node.uptime_s, 1),
         "rss_mb": rss_mb,
         "hwm_mb": hwm_mb,
@@ -110,8 +110,8 @@ def health(source: Source) -> Health:
         "readings": node.readings,
         "readings_undefined": node.readings_undefined,
         "faults": node.engine.faults,
-        "failures": source.service.failures,
-        "dropped": source.service.dropped,
+        "failures": context.service.failures,
+        "dropped": context.service.dropped,
         "state_failures": node.state_failures,
         "invariants_checked": node.invariants_checked,
         "invariants_broken": node.invariants_broken,

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
-from .source import Source
+from .context import Context
 
 if TYPE_CHECKING:
     from ..node import Node
@@ -89,9 +89,9 @@ class Contracts(TypedDict):
     supplied: Annotated[list[Promise], "made by local suppliers"]
 
 
-def overview(source: Source) -> Overview:
+def overview(context: Context) -> Overview:
     """Answers /node."""
-    node = source.node
+    node = context.node
     total, space = node.total(), node.space
     return {
         "node": node.config.name,
@@ -115,9 +115,9 @@ def overview(source: Source) -> Overview:
     }
 
 
-def twins(source: Source) -> list[Twin]:
+def twins(context: Context) -> list[Twin]:
     """Answers /twins."""
-    node = source.node
+    node = context.node
     return [
         {
             "name": twin.name,
@@ -143,11 +143,11 @@ def twins(source: Source) -> list[Twin]:
     ]
 
 
-def contracts(source: Source) -> Contracts:
+def contracts(context: Context) -> Contracts:
     """Answers /contracts."""
     consumed: list[Contract] = []
     supplied: list[Promise] = []
-    for twin in source.node.prosumers:
+    for twin in context.node.prosumers:
         active = twin.consumer.active
         for contract in twin.consumer.contracts:
             consumed.append(

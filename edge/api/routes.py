@@ -8,18 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .context import Context, Service
 from .forecasts import MOST_SCORED_DAYS, learning, predictions, scores
 from .health import health
 from .node import contracts, overview, twins
 from .parameters import BadRequest, Choice, Minute, Number, Parameter, read_query
-from .source import Service, Source
 
 SCOPES = ("node", "cluster")
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One path. The view is given the source, then the values of the parameters in their order.
+    """One path. The view is given the context, then the values of the parameters in their order.
 
     A view `on_node` reads the node and runs in the main thread; any other runs in the thread of the
     request, where it may take its time, for example to read the history.
@@ -88,7 +88,7 @@ class Api:
     """Answers requests from the table."""
 
     def __init__(self, service: Service, release: str = "", routes: Sequence[Route] = ROUTES) -> None:
-        self._source = Source(service, release)
+        self._source = Context(service, release)
         self._routes: dict[str, dict[str, Route]] = {}  # by path and method
         for route in routes:
             self._routes.setdefault(route.path, {})[route.method] = route

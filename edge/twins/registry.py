@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from .twin import Factory, Home, Twin
 
 
-class Device(NamedTuple):
+class DeviceKind(NamedTuple):
     """A kind of `[[twin]]`: its class, and whether it consumes, supplies, or both."""
 
     twin: str
@@ -18,17 +18,24 @@ class Device(NamedTuple):
     supplies: bool = False
 
 
+class ServiceKind(NamedTuple):
+    """A twin of the node itself: its class, and whether it is there without a section of its name."""
+
+    twin: str
+    always: bool = False
+
+
 DEVICES = {
-    "load": Device("prosumer:ProsumerTwin", consumes=True),
-    "pv": Device("prosumer:ProsumerTwin", supplies=True),
-    "building": Device("prosumer:ProsumerTwin", consumes=True, supplies=True),
-    "both": Device("prosumer:ProsumerTwin", consumes=True, supplies=True),
-    "grid": Device("prosumer:ProsumerTwin", supplies=True),
-    "shiftable": Device("shiftable:ShiftableTwin", consumes=True),
+    "load": DeviceKind("prosumer:ProsumerTwin", consumes=True),
+    "pv": DeviceKind("prosumer:ProsumerTwin", supplies=True),
+    "building": DeviceKind("prosumer:ProsumerTwin", consumes=True, supplies=True),
+    "both": DeviceKind("prosumer:ProsumerTwin", consumes=True, supplies=True),
+    "grid": DeviceKind("prosumer:ProsumerTwin", supplies=True),
+    "shiftable": DeviceKind("shiftable:ShiftableTwin", consumes=True),
 }
-SERVICES = {  # at most one of each on a node
-    "learning": "learning:LearningTwin",
-    "recorder": "recorder:RecorderTwin",
+SERVICES = {  # at most one of each on a node, in the order in which they start
+    "learning": ServiceKind("learning:LearningTwin"),
+    "recorder": ServiceKind("recorder:RecorderTwin", always=True),
 }
 
 
@@ -38,7 +45,7 @@ class TwinError(Exception):
 
 def create(kind: str, settings: Any, home: Home, rng: random.Random) -> Twin:
     """A twin of that kind. Raises TwinError."""
-    module, class_name = (DEVICES[kind].twin if kind in DEVICES else SERVICES[kind]).split(":")
+    module, class_name = (DEVICES.get(kind) or SERVICES[kind]).twin.split(":")
     try:
         factory: Factory = getattr(import_module(f".{module}", __package__), class_name)
         return factory(settings, home, rng)

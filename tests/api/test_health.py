@@ -9,8 +9,8 @@ from answer_schema import faults
 from asked_node import AskedNode
 
 import edge
+from edge.api.context import Context
 from edge.api.health import Health, health, status_line
-from edge.api.source import Source
 from edge.api.troubles import CODES, troubles
 from edge.clock import SystemClock
 from edge.meter.bus import MeterBus
@@ -36,7 +36,7 @@ def found(node):
 
 
 def test_a_node_that_is_well_has_no_troubles(node):
-    answer = health(Source(AskedNode(node), "1.2-abc"))
+    answer = health(Context(AskedNode(node), "1.2-abc"))
     assert (answer["status"], answer["troubles"]) == ("ok", [])
     assert (answer["version"], answer["release"]) == (edge.__version__, "1.2-abc")
     assert 1 < answer["rss_mb"] <= answer["hwm_mb"]
@@ -71,7 +71,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         ("invariant_broken", "n1"): "an invariant is broken: I2 n1.pv holds 3 contracts",
     }
     assert {code for code, _ in found(node)} == set(CODES)
-    assert health(Source(AskedNode(node)))["status"] == "degraded"
+    assert health(Context(AskedNode(node)))["status"] == "degraded"
 
 
 def test_codes_are_short_words_and_explained():
@@ -96,7 +96,7 @@ def test_meters_and_links_of_a_real_node_are_what_the_schema_says(node, tmp_path
     node.meters = SerialMeters([bus])
     neighbour = NeighbourSettings(name="n2", host="127.0.0.1")
     node.links = MqttLinks("n1", BrokerSettings(), [neighbour], random.Random(1))
-    answer = json.loads(orjson.dumps(health(Source(AskedNode(node)))))
+    answer = json.loads(orjson.dumps(health(Context(AskedNode(node)))))
     assert faults(answer, Health) == []
     assert len(answer["meters"][0]["relays"]) == len(answer["meters"][0]["meters"]) == 1
     assert [each["code"] for each in answer["troubles"]] == [
