@@ -1,11 +1,10 @@
 """README and docs are short where they should be, and written in plain English."""
 
 import re
-from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 NOT_REWORDED_YET = {"learning.md"}
 ARCHAIC = (
