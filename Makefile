@@ -20,6 +20,7 @@ deploy_options = $(call option,HOST,host) $(call option,PORT,port) $(call option
 memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb) $(call option,LEARN,learn)
 
 SCENARIO ?= realistic
+JOBS ?= 4
 storm: SEEDS ?= 1950
 storm: FIRST ?= 50
 provision: NODE ?= all
@@ -45,8 +46,8 @@ eval: $(READY) ## evaluate the predictions of models on measured data (DATA= MOD
 storm: $(READY) ## simulate random faults, with seeds that make test does not use (SEEDS= FIRST= OUT= ARGS=)
 	$(PYTHON) -m host_tools storm $(strip $(storm_options)) $(ARGS)
 
-test: $(READY) ## run the tests (ARGS= for pytest)
-	$(PYTHON) -m pytest $(ARGS)
+test: $(READY) ## run all tests, JOBS=4 at a time; ARGS= for pytest runs some of them, one by one
+	$(PYTHON) -m pytest $(or $(ARGS),-n $(JOBS) --dist worksteal)
 
 deploy-test: $(READY) ## run the long tests of deployment, which make test skips (ARGS= for pytest)
 	$(PYTHON) -m pytest -m proof $(ARGS)

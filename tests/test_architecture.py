@@ -4,11 +4,10 @@ import ast
 import subprocess
 import sys
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[1]
 # Every room and every module beside them, from the bottom to the top: no arrow runs upwards.
 MAY_IMPORT = {
     "terms": set(),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edge import __version__
 
-from ..setup.debs import REPOSITORY
+from ..setup.debs import REPOSITORY, one_at_a_time
 
 CONSTRAINTS = REPOSITORY / "constraints.txt"
 WHEELS = REPOSITORY / "build" / "wheels"
@@ -32,6 +32,7 @@ def project() -> tuple[str, list[str]]:
     return __version__, [*table["dependencies"], *extras.get("learn", [])]
 
 
+@one_at_a_time()
 def wheelhouse(arch: str, python: str) -> list[Path]:
     """The wheels of all requirements; `arch` as in `uname -m`, `python` as in "3.11". Raises WheelError."""
     if arch not in ARCHITECTURES:

@@ -4,11 +4,14 @@ Without root, apt gets its own state and cache. It uses the archives that this m
 request with another suite. So no system file is changed and no archive is named here.
 """
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -37,6 +40,16 @@ def run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None 
         words = (done.stderr or done.stdout).strip().splitlines()[-3:]
         raise SetupError(f"{' '.join(command[:3])} ...: {' / '.join(words) or done.returncode}")
     return done.stdout
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Wait until no other process downloads or builds here; also a decorator. It does not nest."""
+    folder = REPOSITORY / "build"
+    folder.mkdir(exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def apt_install(*packages: str) -> None:

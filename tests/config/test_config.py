@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from repository import REPOSITORY
 
 from edge.__main__ import main
 from edge.config.budget import budget
@@ -18,7 +19,6 @@ from edge.energy.planner import RunSettings
 from edge.net.settings import TlsSettings
 from edge.option import OneOf, Within
 
-REPOSITORY = Path(__file__).parents[2]
 GYM = REPOSITORY / "deploy" / "nodes" / "gym.toml"
 PAGE = REPOSITORY / "docs" / "configuration.md"
 

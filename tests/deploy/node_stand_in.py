@@ -11,9 +11,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from repository import REPOSITORY
+
 from host_tools.broker import free_port
 
-REPOSITORY = Path(__file__).parents[2]
 ROOTFS = REPOSITORY / "deploy" / "rootfs"
 SYSTEMCTL = '''#!/usr/bin/python3 -I
 """What systemd does for edge.service: recover, start and wait for READY=1, stop."""
@@ -170,7 +171,7 @@ class NodeStandIn:
             Path("/run/sshd").mkdir(exist_ok=True)
         with (folder / "log").open("w") as log:
             self._sshd = subprocess.Popen(
-                ["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log
+                [shutil.which("sshd"), "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log
             )
         deadline_s = time.monotonic() + 10
         while "Server listening" not in (folder / "log").read_text():

@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 NEVER = (  # in no sentence of the repository, comments and messages included
     "foretell",

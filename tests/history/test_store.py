@@ -6,9 +6,9 @@ import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
 from edge.history.store import DAY_MIN, Store
 from edge.history.writer import Writer
@@ -184,7 +184,7 @@ def test_a_kill_at_any_moment_leaves_whole_transactions(tmp_path):
     for _ in range(3):
         path.unlink(missing_ok=True)
         process = subprocess.Popen(
-            [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+            [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, cwd=REPOSITORY
         )
         said = [int(process.stdout.readline()) for _ in range(25)]
         time.sleep(0.003)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
 from host_tools.broker import Broker, BrokerError, free_port
 from host_tools.setup import find_broker
@@ -15,8 +16,6 @@ from host_tools.setup.debs import SetupError
 from host_tools.setup.find_broker import BrokerProgram
 
 pytestmark = pytest.mark.system
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ import minimalmodbus
 import pytest
 from pymodbus.datastore import ModbusDeviceContext, ModbusSequentialDataBlock, ModbusServerContext
 from pymodbus.server import ModbusSerialServer
+from repository import REPOSITORY
 
 from edge.clock import SystemClock
 from edge.meter import BusSettings, MeterBus, MeterSettings, RelaySettings, SerialMeters, load_profile
@@ -120,9 +121,12 @@ def test_endless_garbage_is_survived(simulated, bus):
 def test_a_relay_is_switched_and_read_back(simulated, bus):
     bus.start()
     until(lambda: bus.stats()["relays"][0]["actual"] is False)
-    begun_s = time.monotonic()
-    bus.switch("boiler", True)
-    assert time.monotonic() - begun_s < 0.05
+    spent_s = []
+    for on in (True, False, True):
+        begun_s = time.monotonic()
+        bus.switch("boiler", on)
+        spent_s.append(time.monotonic() - begun_s)
+    assert min(spent_s) < 0.05  # it does not wait for the line; a busy machine may delay one of them
     until(lambda: bus.stats()["relays"][0]["actual"] is True)
     assert simulated.line.slaves[9].coils[3] is True
 
@@ -310,10 +314,9 @@ def test_our_master_reads_an_independent_slave():
 
 
 def test_the_command_serves_a_meter_to_any_tool():
-    root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "host_tools.meter", "--profile", "sdm630", "--address", "1", "5"]
     with subprocess.Popen(
-        [*command, "--power", "1200", "--seconds", "20"], stdout=subprocess.PIPE, text=True, cwd=root
+        [*command, "--power", "1200", "--seconds", "20"], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
     ) as process:
         instrument = minimalmodbus.Instrument(process.stdout.readline().strip(), 5)
         assert instrument.read_float(0x34, 4) == pytest.approx(1200)

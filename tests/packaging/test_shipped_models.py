@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
 from edge.learn.lstm.shipped import models_folder, read_model, shipped_models
 from host_tools.deploy.release import build_release
 
-REPOSITORY = Path(__file__).parents[2]
 SHIPPED = {path.stem: path.read_bytes() for path in (REPOSITORY / "models").glob("*.tflite")}
 
 

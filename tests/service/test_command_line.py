@@ -4,15 +4,15 @@ import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
 import edge
 from edge.__main__ import main
 from host_tools.broker import free_port
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY)}
 CONSOLE_SCRIPT = "import sys; from edge.__main__ import main; sys.exit(main())\n"  # as an installer writes it
 
 

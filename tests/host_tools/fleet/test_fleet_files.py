@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from fleet_site import SSH_KEY, Site
+from repository import REPOSITORY
 
 from edge.config.check import load
 from host_tools.__main__ import main
@@ -16,7 +17,7 @@ from host_tools.fleet import Layout, read_fleet
 from host_tools.fleet.authority import Authority
 from host_tools.fleet.files import write
 
-SHIPPED = Path(__file__).parents[3] / "deploy"
+SHIPPED = REPOSITORY / "deploy"
 FLEET = '[cluster]\nname = "lab"\n[operator]\npublic_keys = ["operator.pub"]\n'
 HOSTS = '[hosts]\nlone = ["lone.local"]\n'
 NODE = '[node]\nname = "gym"\nstate_dir = "/data/edge/state"\n'
