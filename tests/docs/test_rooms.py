@@ -2,9 +2,8 @@
 
 import re
 import runpy
-from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[2]
+from repository import REPOSITORY
 
 
 def test_the_table_of_the_rooms_is_current():
