@@ -10,6 +10,7 @@ run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call o
 sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call option,POLICY,policy) \
 	$(call option,DATA,data) $(call option,START,start) $(call option,SEED,seed) $(call option,LEARN,learn) \
 	$(call option,OUT,out)
+field_options = $(call option,SEEDS,seeds) $(call option,FIRST,first)
 storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call option,OUT,out)
 eval_options = --data '$(or $(DATA),$(error DATA=file or folder is needed))' $(call option,MODEL,model) $(call option,SEED,seed) \
 	$(call option,OUT,out)
@@ -22,10 +23,11 @@ memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-
 SCENARIO ?= realistic
 storm: SEEDS ?= 1950
 storm: FIRST ?= 50
+fieldtest: SEEDS ?= 1000
 provision: NODE ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim eval storm test deploy-test lint format package package-test constraints bench memtest image \
+.PHONY: help setup run sim eval storm fieldtest test deploy-test lint format package package-test constraints bench memtest image \
 	image-test deploy provision micropython clean
 
 help: ## print this list
@@ -45,10 +47,16 @@ eval: $(READY) ## evaluate the predictions of models on measured data (DATA= MOD
 storm: $(READY) ## simulate random faults, with seeds that make test does not use (SEEDS= FIRST= OUT= ARGS=)
 	$(PYTHON) -m host_tools storm $(strip $(storm_options)) $(ARGS)
 
+fieldtest: $(READY) ## simulate meter lines that misbehave at random, an hour each (SEEDS= FIRST= ARGS=)
+	$(PYTHON) -m host_tools fieldtest $(strip $(field_options)) $(ARGS)
+
 test: $(READY) ## run the tests (ARGS= for pytest)
 	$(PYTHON) -m pytest $(ARGS)
 
-deploy-test: $(READY) ## run the long tests of deployment, which make test skips (ARGS= for pytest)
+deploy-fieldtest: $(READY) ## simulate meter lines that misbehave at random, an hour each (SEEDS= FIRST= ARGS=)
+	$(PYTHON) -m host_tools fieldtest $(strip $(field_options)) $(ARGS)
+
+test: $(READY) ## run the long tests of deployment, which make test skips (ARGS= for pytest)
 	$(PYTHON) -m pytest -m proof $(ARGS)
 
 lint: $(READY) ## check style, formatting and types
@@ -72,7 +80,10 @@ constraints: $(READY) ## upgrade all packages and write their versions to constr
 bench: $(READY) ## measure speed and memory (ARGS=)
 	$(PYTHON) -m host_tools bench $(ARGS)
 
-memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= LEARN=)
+memfieldtest: $(READY) ## simulate meter lines that misbehave at random, an hour each (SEEDS= FIRST= ARGS=)
+	$(PYTHON) -m host_tools fieldtest $(strip $(field_options)) $(ARGS)
+
+test: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= LEARN=)
 	$(PYTHON) -m host_tools memtest $(strip $(memtest_options))
 
 image: $(READY) ## build the SD-card image of a provisioned node (NODE=)

@@ -3,7 +3,7 @@
 `step` holds the whole logic and needs no thread: it does the most urgent poll and returns when the next is
 due. A failing device delays the others by its timeout, once every 2, 4, 6 ... 300 s. A failing port is closed
 and opened again after 1, 2, 3 ... 30 s: looking for an adapter is cheap, and somebody may just have plugged
-it in. If nothing on the bus answers for two minutes, its port is closed and opened again, too, after 2, 4, 8 ... 60
+it in. If nothing on the bus answers, its port is closed and opened again as well, after 2, 4, 8 ... 60
 minutes: a stalled adapter often needs just that.
 """
 
@@ -18,7 +18,8 @@ from .bus_device import BusDevice
 from .errors import BusError, PortLost, SlaveException
 from .health import LATE_S
 from .polled import PolledMeter
-from .port import Port, open_port
+from .port import Port
+from .ports import open_port
 from .reading import Deliver, Reading
 from .relay import SwitchedRelay
 from .rtu import RtuMaster

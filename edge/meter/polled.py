@@ -13,19 +13,24 @@ from .settings import MeterSettings
 
 logger = logging.getLogger("edge.meter")
 
+REFUSALS = 3  # in a row, because a refusal may be meant for another master
+ASK_REFUSED_S = 86_400.0
+
 
 class PolledMeter:
     """Reads the powers every `power_period_s` and all registers every `record_period_s`.
 
-    Only the powers matter: if they cannot be read, the readings of the meter are undefined. Whatever else cannot
-    be read is missing in the record. Registers that the meter refuses are left out from then on, and said once.
+    If the powers cannot be read, the readings of the meter are undefined. Anything else that cannot be read
+    is only missing in the record. Registers that the meter refuses are logged once, and left out for a day.
     """
 
     def __init__(self, settings: MeterSettings, first_s: float) -> None:
         """The first poll is due at `first_s`. Raises ProfileError."""
         self.profile = load_profile(settings.profile)
         self.health = Health(settings.name)
-        self.refused: list[str] = []
+        self.refused: list[str] = []  # the names of registers that are left out
+        self._said: set[str] = set()
+        self._ask_refused_s = first_s + ASK_REFUSED_S
         self._settings = settings
         self._power_due_s = first_s
         self._record_due_s = first_s
@@ -36,18 +41,22 @@ class PolledMeter:
         return self._settings.address
 
     def opened(self) -> None:
+        self.refused.clear()
         fast = len(self.profile.power_blocks)
         self._power_blocks = list(self.profile.power_blocks)
         self._other_blocks = list(self.profile.record_blocks[fast:])
 
     def due_s(self) -> float:
-        """After a failure the retry is due, even between the regular polls: their moment may be the reason."""
+        """After a failure the retry is due, even between regular polls: their moment may be the reason."""
         if self.health.failures:
             return self.health.retry_s
         return max(min(self._power_due_s, self._record_due_s), self.health.retry_s)
 
     def poll(self, master: RtuMaster, now_s: float) -> Sequence[Reading]:
         full = now_s >= self._record_due_s
+        if now_s >= self._ask_refused_s:
+            self._ask_refused_s = now_s + ASK_REFUSED_S
+            self.opened()
         self._schedule(now_s)
         values = self._read(self._power_blocks, master)
         record = None
@@ -84,7 +93,7 @@ class PolledMeter:
         while waiting:
             block = waiting.pop()
             try:
-                data = master.read_registers(self.address, block.function, block.start, block.count)
+                data = self._ask(block, master)
             except SlaveException as error:
                 if not error.refuses_for_good:
                     raise
@@ -98,6 +107,16 @@ class PolledMeter:
         blocks[:] = answered
         return assemble(values)
 
+    def _ask(self, block: Block, master: RtuMaster) -> memoryview:
+        """The answer to a block's request. Raises a refusal only if it is repeated."""
+        for _ in range(REFUSALS - 1):
+            try:
+                return master.read_registers(self.address, block.function, block.start, block.count)
+            except SlaveException as error:
+                if not error.refuses_for_good:
+                    raise
+        return master.read_registers(self.address, block.function, block.start, block.count)
+
     def _without_refused(self, block: Block, error: SlaveException) -> list[Block]:
         """What to ask instead of a refused block, in reverse; nothing for a single register."""
         halves = block.halves()
@@ -106,8 +125,9 @@ class PolledMeter:
         register = block.registers[0]
         if register.key == _power_of(TOTAL):
             raise error
-        if register.key not in self.refused:
-            self.refused.append(register.key)
+        self.refused.append(register.key)
+        if register.key not in self._said:
+            self._said.add(register.key)
             self.health.count(error.kind)
             logger.warning(
                 "%s refuses %s (register %d, %s): it is left out; is %r the right profile?",
@@ -122,7 +142,7 @@ class PolledMeter:
     # ---- times -------------------------------------------------------------------------------
 
     def _schedule(self, now_s: float) -> None:
-        """Schedule the next polls. Missed polls are skipped, not repeated; a retry moves the regular polls."""
+        """Schedule the next polls. Missed polls are skipped; a retry moves the regular polls."""
         period_s = self._settings.power_period_s
         if self.health.failures:
             self._power_due_s = now_s + period_s

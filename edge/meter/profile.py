@@ -22,9 +22,9 @@
     power_w = { register = 0x000C }
     import_energy_wh = { register = 0x0048, scale = 1000 }
 
-A meter that counts the two directions apart has `power_w = { register = 1, minus = 3 }`: the value of the first
-register minus that of the second. One with a register for the sign has `power_w = { register = 1, sign = 5 }`,
-negative while a bit of `sign_mask` (default: any) is set there.
+A meter that counts the two directions apart has `power_w = { register = 1, minus = 3 }`: the value of the
+first register minus that of the second. One with a register for the sign has `power_w = { register = 1,
+sign = 5 }`, negative while a bit of `sign_mask` (default: any) is set there.
 
 Powers are positive when they flow to the consumer, as the meters count them.
 """
@@ -70,7 +70,7 @@ class ProfileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A meter model. `power_blocks` read the power of each input, `record_blocks` begin with these and read all.
+    """A meter model. `power_blocks` read the power of each input; `record_blocks` are these and more.
 
     `line` holds what it states of "baud", "parity", "stop_bits" and "pause_s".
     """

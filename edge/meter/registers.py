@@ -1,5 +1,6 @@
 """The registers of a meter: their meaning, and their grouping into few requests."""
 
+import itertools
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,8 +33,8 @@ PLAUSIBLE = {
 POWERS = ("power_w", "reactive_power_var", "apparent_power_va")
 
 
-# The parts of a quantity. Most have one register; some meters count the two directions apart, or give the sign
-# in a register of its own.
+# The parts of a quantity. Most have one register; some meters count the two directions apart, or give the
+# sign in a register of its own.
 VALUE, PLUS, MINUS, MAGNITUDE, SIGN = "value", "plus", "minus", "magnitude", "sign"
 TELLING_WORDS = 6  # a shorter block is what any other master asks for, too
 
@@ -203,7 +204,5 @@ def _words(run: Sequence[Register]) -> int:
 
 
 def _fits(run: Sequence[Register], max_registers: int, max_gap: int) -> bool:
-    holes = [
-        after.address - (before.address + before.words) for before, after in zip(run, run[1:], strict=False)
-    ]
+    holes = [after.address - (before.address + before.words) for before, after in itertools.pairwise(run)]
     return _words(run) <= max_registers and all(hole <= max_gap for hole in holes)

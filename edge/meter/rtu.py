@@ -13,13 +13,13 @@ In memory and wire time this master equals minimalmodbus. It needs a third of th
 pymodbus costs 3.2 MB more and has waited forever on line noise (its issue 2960).
 
 A frame is accepted only if everything is right: silence before and after it, length, checksum, slave and
-function. What lines do beside the standard is borne: an adapter that echoes the request, and up to three stray
-bytes at either end of a frame (a transceiver that turns round). A request waits until the line has been silent
-for the pause of its bus. So no late answer precedes it, and no slave is asked while it is deaf.
+function. Two habits of real lines are accepted: an adapter that echoes the request, and up to three stray
+bytes at either end of a frame (a transceiver that turns round). A request waits until the line has been
+silent for the pause of its bus. So no late answer precedes it, and no slave is asked while it is deaf.
 
-Two answers of a slave to similar requests cannot be told apart. Therefore a slave that failed is not polled for
-some seconds (`bus.py`), and frames of a second master are noticed: while they are on the line it is `distrusted`,
-the master listens longer, and readings are checked for contradictions (`polled.py`).
+Two answers of a slave to similar requests cannot be told apart. Therefore a slave that failed is not polled
+for some seconds (`bus.py`), and frames of a second master are noticed: the line is then `distrusted` for a
+while, the master listens longer, and readings are checked for contradictions (`polled.py`).
 """
 
 import struct
@@ -211,6 +211,8 @@ class RtuMaster:
         """How long to wait for the next bytes after `size` bytes."""
         if self._find(size, address, function, expected) >= 0:
             return _LISTEN_S if self.distrusted else self._silence_s
+        if size >= 5 and crc16(self._answer_view[:size]) == 0:  # of another slave, or another answer
+            return self._silence_s
         begun = size > 1 and self._answer[0] == address and self._answer[1] & ~EXCEPTION == function
         if begun and size >= (5 if self._answer[1] & EXCEPTION else expected):
             return self._silence_s
@@ -221,8 +223,8 @@ class RtuMaster:
     def _without_echo(self, size: int, function: int) -> int:
         """Drop the echo of the request from the answer buffer.
 
-        The confirmation of a written coil looks like it, so there it is an echo only if the adapter is known to
-        echo, or if the frame is there twice.
+        The confirmation of a written coil looks like it, so there it is an echo only if the adapter is known
+        to echo, or if the frame is there twice.
         """
         for at in range(min(_STRAY_BYTES, size - REQUEST_BYTES) + 1):
             end = at + REQUEST_BYTES
@@ -240,7 +242,7 @@ class RtuMaster:
         return size
 
     def _find(self, size: int, address: int, function: int, expected: int) -> int:
-        """Where the right frame begins among `size` bytes, with at most a few stray bytes around it; -1: nowhere."""
+        """Where the right frame begins among `size` bytes, with few stray bytes around it; -1: nowhere."""
         for at in range(min(_STRAY_BYTES, size - 5) + 1):
             if self._answer[at] != address or self._answer[at + 1] & ~EXCEPTION != function:
                 continue
@@ -250,7 +252,7 @@ class RtuMaster:
         return -1
 
     def _fault(self, size: int, address: int, function: int, expected: int) -> BusError:
-        """The error of `size` bytes without the right frame; faults of the line come before those of the slave."""
+        """The error of `size` bytes without the right frame: first faults of the line, then of the slave."""
         asked = self._recognise(size)
         frame = self._answer_view[:size]
         if asked == address:
@@ -268,7 +270,7 @@ class RtuMaster:
     # ---- a second master ---------------------------------------------------------------------
 
     def _recognise(self, size: int) -> int:
-        """Look for frames of a second master in the buffer; returns the slave that it asked last, 0 for none."""
+        """Look for frames of a second master in the buffer; returns the slave that it asked last, or 0."""
         asked = 0
         now_s = self._clock.now_s()
         for frame in frames_in(self._answer_view[:size]):

@@ -24,7 +24,7 @@ class BusSettings:
     port: Annotated[
         str,
         PORT,
-        "its device file, such as /dev/ttyUSB0; or tcp://HOST:502 (Modbus TCP), or socket://HOST:PORT (RTU over TCP)",
+        "its device file, such as /dev/ttyUSB0; or tcp://HOST:502 (Modbus TCP); or socket://HOST:PORT (RTU)",
     ]
     baud: Annotated[
         int, Within(1200, 115200), "bits per second; if not given, what the meters' profiles know"

@@ -22,7 +22,7 @@ _LONGEST = 254
 
 
 class TcpPort:
-    """RTU frames over a TCP connection. A gateway may close it while nothing is asked; it is then opened again."""
+    """RTU frames over TCP. A gateway may close an idle connection; it is then opened again."""
 
     def __init__(self, settings: BusSettings) -> None:
         """Connect. Raises PortLost."""
