@@ -32,29 +32,6 @@ class Port(Protocol):
         """Close the line; never fails."""
 
 
-def char_s(self) -> float:
-        """The time that one character takes on the line."""
-
-    def send(self, frame: memoryview) -> None:
-        """Send all of `frame`."""
-
-    def receive(self, buffer: memoryview, timeout_s: float) -> int:
-        """Wait at most `timeout_s` and read what has arrived; returns the number of bytes, 0 for none."""
-
-    def close(self) -> None:
-        """Close the line; never fails."""
-
-
-def open_port(settings: BusSettings) -> Port:
-    """The port that the settings name: a serial line, or a gateway in the network. Raises PortLost."""
-    scheme, found, _ = settings.port.partition("://")
-    if not found:
-        return SerialPort(settings)
-    from .tcp import ModbusTcpPort, TcpPort  # only a bus in the network needs it
-
-    return ModbusTcpPort(settings) if scheme == "tcp" else TcpPort(settings)
-
-
 def char_s(settings: BusSettings) -> float:
     """The time of one character: start, eight bits, parity, stop bits."""
     return (9 + (settings.parity != "N") + settings.stop_bits) / settings.baud
