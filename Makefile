@@ -53,10 +53,7 @@ fieldtest: $(READY) ## simulate meter lines that misbehave at random, an hour ea
 test: $(READY) ## run the tests (ARGS= for pytest)
 	$(PYTHON) -m pytest $(ARGS)
 
-deploy-fieldtest: $(READY) ## simulate meter lines that misbehave at random, an hour each (SEEDS= FIRST= ARGS=)
-	$(PYTHON) -m host_tools fieldtest $(strip $(field_options)) $(ARGS)
-
-test: $(READY) ## run the long tests of deployment, which make test skips (ARGS= for pytest)
+deploy-test: $(READY) ## run the long tests of deployment, which make test skips (ARGS= for pytest)
 	$(PYTHON) -m pytest -m proof $(ARGS)
 
 lint: $(READY) ## check style, formatting and types
@@ -80,10 +77,7 @@ constraints: $(READY) ## upgrade all packages and write their versions to constr
 bench: $(READY) ## measure speed and memory (ARGS=)
 	$(PYTHON) -m host_tools bench $(ARGS)
 
-memfieldtest: $(READY) ## simulate meter lines that misbehave at random, an hour each (SEEDS= FIRST= ARGS=)
-	$(PYTHON) -m host_tools fieldtest $(strip $(field_options)) $(ARGS)
-
-test: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= LEARN=)
+memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= LEARN=)
 	$(PYTHON) -m host_tools memtest $(strip $(memtest_options))
 
 image: $(READY) ## build the SD-card image of a provisioned node (NODE=)

@@ -13,7 +13,7 @@ CODES = {
     "bus_closed": "The serial port of a meter bus cannot be opened; it is tried again.",
     "bus_silent": "Nothing on a meter bus answers; its port is closed and opened again, less and less often.",
     "foreign_frames": "A second master is on a meter bus, so readings are checked more strictly.",
-    "power_refused": "A meter refuses the register of a power, so that input is undefined: a wrong profile?",
+    "power_refused": "A meter refuses the register of a power, so that input is undefined.",
     "meter_failing": "The last poll of a meter failed, so its readings are undefined; it is tried again.",
     "state_not_written": "The state file, which keeps contracts over a restart, could not be written.",
     "history_not_written": "The history file cannot be written; new rows are kept in memory, up to a limit.",

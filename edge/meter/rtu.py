@@ -194,7 +194,7 @@ class RtuMaster:
 
     def _receive(self, address: int, function: int, expected: int, deadline_s: float) -> int:
         """Fill the answer buffer until silence, the deadline or its end; returns the number of bytes."""
-        size = 0
+        size, echo_due = 0, True
         while size < len(self._answer):
             left_s = deadline_s - self._clock.now_s()
             if left_s <= 0:
@@ -204,7 +204,10 @@ class RtuMaster:
             if got == 0:
                 break
             self._heard_s = self._clock.now_s()
-            size = self._without_echo(size + got, function)
+            size += got
+            if echo_due:
+                with_echo, size = size, self._without_echo(size, function)
+                echo_due = size == with_echo
         return size
 
     def _patience_s(self, size: int, address: int, function: int, expected: int, left_s: float) -> float:

@@ -99,7 +99,12 @@ def _trial(rng: random.Random, kind: str, addresses: list[int]) -> Trial:
         case "silent":
             return Trial(kind, from_s, to_s, address)
         case "second_master":
-            asks = (address, rng.choice((3, 4)), rng.randrange(0, 60, 2), rng.choice((1, 2, 2, 2, 4, 6, 12)))
+            asks = (
+                address,
+                rng.choice((3, 4)),
+                rng.randrange(0, 60, 2),
+                rng.choice((1, 2, 2, 2, 4, 6, 8, 12, 14, 42)),
+            )
             hidden = b"hidden" if rng.random() < 0.3 else b""
             return Trial(kind, from_s, to_s, 0, rng.uniform(0.4, 9.0), hidden, asks)
     return Trial(kind, from_s, to_s)

@@ -89,7 +89,7 @@ def test_the_limits_of_the_service_are_those_promised():
 
 
 def test_the_service_may_open_every_kind_of_serial_line():
-    """USB adapters with a driver of their own (ttyUSB), those of class CDC (ttyACM), the board's (ttyAMA, ttyS)."""
+    """USB adapters (ttyUSB, and ttyACM of class CDC), and the board's own lines (ttyAMA, ttyS)."""
     lines = (ROOTFS / UNITS / "edge.service").read_text().splitlines()
     allowed = {line.removeprefix("DeviceAllow=") for line in lines if line.startswith("DeviceAllow=")}
     assert allowed == {f"char-{major} rw" for major in (188, 166, 204, 4)}
