@@ -50,7 +50,7 @@ def test_speed_parity_addresses_and_profiles_are_found():
         (7, "b23"),
     ]
     assert [each.power_w for each in result.slaves] == [pytest.approx(1500)] * 3
-    assert "9600 baud" in said[0] and "address 1 (1 of 10)" in said[0]
+    assert said[0].startswith("9600 baud, parity N: address 1 (1 of 10)")
 
 
 @pytest.mark.parametrize(
