@@ -10,7 +10,7 @@ pseudo terminal; memory in addition to paho-mqtt and orjson, pyserial (0.2 MB) i
 
 In wire time this master equals minimalmodbus. It needs a third of the CPU time, works with any
 `Port` and `Clock`, so that every fault is tested in virtual time, and checks what follows the end of a frame.
-pymodbus costs 3.2 MB more and has waited forever on line noise (its issue 2960).
+pymodbus costs 3 MB more and has waited forever on line noise (its issue 2960).
 
 A frame is accepted only if everything is right: silence before and after it, length, checksum, slave and
 function. Two habits of real lines are accepted: an adapter that echoes the request, and up to three stray
