@@ -51,9 +51,9 @@ class Judge:
             if silent_s > 3 * self._period_s + SILENCE_S and device.partition(".")[0] not in failing:
                 self._violated(f"{now_s:.1f} s: {device} is silent for {silent_s:.0f} s and called well")
 
-    def end(self, now_s: float, calm_since_s: float, stats: Mapping[str, Any], hidden_masters: bool) -> None:
+    def end(self, now_s: float, calm_since_s: float, stats: Mapping[str, Any], master_heard: bool) -> None:
         """Rules 3 and 4. `calm_since_s`: since when nothing is wrong."""
-        if hidden_masters and not stats["foreign_frames"]:
+        if master_heard and not stats["foreign_frames"]:
             self._violated("a second master was on the line, and nothing shows it")
         for device, good_s in self._good_s.items():
             if now_s >= calm_since_s + RECOVERY_S and good_s < now_s - 2 * self._period_s - 1.0:

@@ -54,7 +54,7 @@ def test_the_judge_sees_silence_that_is_called_ok():
 
 def test_the_judge_sees_what_never_recovers_and_what_nobody_shows():
     judge = Judge({"m1.total": lambda at_s: 1000.0}, 10.0)
-    judge.end(1000.0, 600.0, STATS, hidden_masters=True)
+    judge.end(1000.0, 600.0, STATS, master_heard=True)
     assert len(judge.violations) == 2
 
 
