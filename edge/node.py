@@ -62,6 +62,8 @@ class Node:
         self._following: dict[str, list[Twin]] = {}  # by meter input
         self.wake_s = math.inf  # when a twin wants to act though nothing has changed
         self.readings = self.readings_undefined = 0
+        self.latest: dict[str, Reading] = {}  # by meter input
+        self.records: dict[str, Reading] = {}  # the newest with a full record, by meter
         self.invariants_checked = self.invariants_broken = 0
         self.last_violation = ""
         self._populate(rng, memory.get("twins"))
@@ -111,6 +113,9 @@ class Node:
         """A reading of a meter."""
         self.readings += 1
         self.readings_undefined += reading.power_w is None
+        self.latest[reading.device] = reading
+        if reading.record is not None:
+            self.records[reading.device.partition(".")[0]] = reading
         for twin in self._following.get(reading.device, ()):
             twin.read(reading.device, reading.power_w, reading.at_s)
 

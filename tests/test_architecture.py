@@ -23,11 +23,12 @@ MAY_IMPORT = {
     "twins": {"clock", "energy", "learn", "option", "space", "terms"},
     "config": {"clock", "energy", "meter", "net", "option", "space", "terms", "twins"},
     "node": {"clock", "config", "energy", "history", "meter", "net", "space", "state", "twins"},
-    "api": {"history", "learn", "node", "terms", "twins"},
+    "api": {"history", "learn", "meter", "node", "terms", "twins"},
     "service": {"api", "clock", "config", "history", "meter", "net", "node", "twins"},
-    "__main__": {"config", "service"},
+    "probe": {"clock", "meter", "option"},
+    "__main__": {"config", "probe", "service"},
 }
-TYPING_ONLY = {"api": {"node", "twins"}}
+TYPING_ONLY = {"api": {"meter", "node", "twins"}}
 MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "binascii", "math"}
 CPYTHON_ONLY = {"edge/space/shim.py": {"time", "zlib"}}
 

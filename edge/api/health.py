@@ -48,6 +48,10 @@ class Device(TypedDict):
     retry_in_s: float
 
 
+class Meter(Device):
+    refused: Annotated[list[str], "registers that it does not have, so they are left out"]
+
+
 class Relay(Device):
     wanted: Annotated[bool | None, "null: never switched"]
     actual: Annotated[bool | None, "as read back; null: unknown"]
@@ -61,9 +65,13 @@ class Bus(TypedDict):
     open: bool
     port_losses: int
     port_failures_in_a_row: int
-    late_answers: int
+    late_answers: Annotated[int, "how often bytes were on the line before a request"]
+    foreign_frames: Annotated[int, "frames of a second master"]
+    distrusted: Annotated[bool, "whether there were some in the last ten minutes"]
+    reopened: Annotated[int, "how often the port was opened again because nothing answered"]
+    silent_s: Annotated[float, "how long nothing has answered; 0 while something does"]
     delivery_errors: int
-    meters: list[Device]
+    meters: list[Meter]
     relays: list[Relay]
 
 

@@ -11,6 +11,9 @@ CODES = {
     "broker_unreachable": "The node is not connected to its own MQTT broker and receives no frames.",
     "neighbour_unreachable": "The node is not connected to the broker of a neighbour and sends it no frames.",
     "bus_closed": "The serial port of a meter bus cannot be opened; it is tried again.",
+    "bus_silent": "Nothing on a meter bus answers; its port is closed and opened again, less and less often.",
+    "foreign_frames": "A second master is on a meter bus, so readings are checked more strictly.",
+    "power_refused": "A meter refuses the register of a power, so that input is undefined.",
     "meter_failing": "The last poll of a meter failed, so its readings are undefined; it is tried again.",
     "state_not_written": "The state file, which keeps contracts over a restart, could not be written.",
     "history_not_written": "The history file cannot be written; new rows are kept in memory, up to a limit.",
@@ -18,6 +21,8 @@ CODES = {
     "twin_failed": "A twin raised an error; the text names it: a defect of the software.",
     "invariant_broken": "A rule that contracts must always keep was broken: a defect of the software.",
 }
+
+SILENT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +66,19 @@ def _of_meters(node: "Node") -> Iterator[Trouble]:
         name = bus["bus"]
         if not bus["open"]:
             yield Trouble("bus_closed", name, f"bus {name} cannot be opened: {bus['port']}")
+        if bus.get("silent_s", 0.0) > SILENT_S:
+            minutes = bus["silent_s"] / 60
+            yield Trouble("bus_silent", name, f"nothing on bus {name} has answered for {minutes:.0f} min")
+        if bus.get("distrusted"):
+            yield Trouble("foreign_frames", name, f"a second master asks on bus {name}: {bus['port']}")
         for meter in bus["meters"]:
             if meter["failures_in_a_row"]:
                 device = meter["device"]
                 yield Trouble("meter_failing", device, f"meter {device} does not answer correctly")
+            refused = [key for key in meter.get("refused", ()) if key.endswith("power_w")]
+            if refused:
+                device = meter["device"]
+                yield Trouble("power_refused", device, f"meter {device} refuses {', '.join(refused)}")
 
 
 def _of_twins(node: "Node") -> Iterator[Trouble]:

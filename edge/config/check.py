@@ -14,6 +14,7 @@ from ..meter.profile import ProfileError, load_profile
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
+from .buses import complete_buses
 from .learning import Complain, check_learning
 from .options import SECTIONS, Section, title
 from .settings import ApiSettings, HistorySettings, LimitSettings, NodeConfig, NodeSettings
@@ -53,6 +54,7 @@ def build(raw: Row, file: str) -> NodeConfig:
         complain(name, "...", f"unknown section; the sections are {', '.join(SECTIONS)}")
     tables = {name: _tables(name, section, raw.get(name), complain) for name, section in SECTIONS.items()}
     if not mistakes:
+        complete_buses(raw.get("bus", []), tables["bus"], tables["meter"], complain)
         config = _assembled(tables, complain)
     if mistakes:
         raise ConfigError("\n".join(mistakes))

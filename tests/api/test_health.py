@@ -48,7 +48,14 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node.links, "stats", lambda: stats)
     buses = [
         {"bus": "rs485", "port": "/dev/ttyNONE", "open": False, "meters": []},
-        {"bus": "b2", "port": "p", "open": True, "meters": [{"device": "m1", "failures_in_a_row": 2}]},
+        {
+            "bus": "b2",
+            "port": "p",
+            "open": True,
+            "silent_s": 600.0,
+            "distrusted": True,
+            "meters": [{"device": "m1", "failures_in_a_row": 2, "refused": ["l2.power_w", "frequency_hz"]}],
+        },
     ]
     monkeypatch.setattr(node.meters, "stats", lambda: buses)
     monkeypatch.setattr(node._state, "failures", 1)
@@ -63,6 +70,9 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         ("broker_unreachable", "broker"): "its own broker cannot be reached",
         ("neighbour_unreachable", "n2"): "neighbour n2 cannot be reached",
         ("bus_closed", "rs485"): "bus rs485 cannot be opened: /dev/ttyNONE",
+        ("bus_silent", "b2"): "nothing on bus b2 has answered for 10 min",
+        ("foreign_frames", "b2"): "a second master asks on bus b2: p",
+        ("power_refused", "m1"): "meter m1 refuses l2.power_w",
         ("meter_failing", "m1"): "meter m1 does not answer correctly",
         ("state_not_written", "state"): "its state cannot be written",
         ("history_not_written", "history"): "its history cannot be written",

@@ -88,6 +88,13 @@ def test_the_limits_of_the_service_are_those_promised():
     assert "OPENBLAS_NUM_THREADS=1" in service["Environment"]
 
 
+def test_the_service_may_open_every_kind_of_serial_line():
+    """USB adapters (ttyUSB, and ttyACM of class CDC), and the board's own lines (ttyAMA, ttyS)."""
+    lines = (ROOTFS / UNITS / "edge.service").read_text().splitlines()
+    allowed = {line.removeprefix("DeviceAllow=") for line in lines if line.startswith("DeviceAllow=")}
+    assert allowed == {f"char-{major} rw" for major in (188, 166, 204, 4)}
+
+
 def test_the_files_for_sudo_are_right_and_allow_no_more_than_is_named():
     file = ROOTFS / "etc/sudoers.d/edge"
     code, said = run("visudo", "-cf", file)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import pty
 import select
+import struct
 import subprocess
 import sys
 import threading
@@ -226,9 +227,10 @@ def independent_value(instrument, register):
             raw = instrument.read_long(at, function, register.type == "int32", order)
         case "int16" | "uint16":
             raw = instrument.read_register(at, 0, function, register.type == "int16")
-        case "uint64":
+        case "uint64" | "int64" | "float64":
             assert big
-            raw = int("".join(f"{each:04x}" for each in instrument.read_registers(at, 4, function)), 16)
+            words = struct.pack(">4H", *instrument.read_registers(at, 4, function))
+            raw = struct.unpack({"uint64": ">Q", "int64": ">q", "float64": ">d"}[register.type], words)[0]
     return raw * register.scale
 
 
@@ -248,10 +250,15 @@ def test_every_register_agrees_with_an_independent_master(name):
         instrument = minimalmodbus.Instrument(meter.port, 7)
         instrument.serial.baudrate = 115200
         for register, value in ours.items():
+            if value is None:  # a meter of one direction, with a negative power
+                assert register.type.startswith("u")
+                continue
             assert value == pytest.approx(independent_value(instrument, register), rel=1e-6)
         named = {each.key: value for each, value in ours.items()}
-        assert named["power_w"] == pytest.approx(-4321, rel=1e-6)
-        assert named["export_energy_wh"] == pytest.approx(5 * 4321, rel=0.01)
+        signed = next(each for each in ours if each.key == "power_w").type[0] != "u"
+        assert named["power_w"] == (pytest.approx(-4321, rel=1e-6) if signed else None)
+        if "export_energy_wh" in named:
+            assert named["export_energy_wh"] == pytest.approx(5 * 4321, rel=0.01)
         instrument.write_bit(3, 1)
         assert instrument.read_bit(3, 1) == 1
         instrument.serial.close()
