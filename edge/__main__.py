@@ -1,7 +1,8 @@
 """Command line of a node: `microgrid-edge run|check|status|options`, or `python -m edge`.
 
-Exit codes: 0 success; 1 the configuration is not valid, or the node that was asked is not well; 2 wrong
-usage; 3 the node cannot start (HTTP port in use, state folder or TLS files not usable, extra not installed).
+Exit codes: 0 success; 1 the configuration is not valid (`check`: or a file that it names), or the node that
+was asked is not well; 2 wrong usage; 3 the node cannot start (HTTP port in use, state folder or TLS files not
+usable, extra not installed).
 """
 
 import argparse
@@ -102,13 +103,17 @@ def _check(path: Path) -> int:
     if config is None:
         return WRONG
     from .config.budget import budget, table
+    from .config.learning import check_past
 
     print(
         f"{path}: node {config.name} with {len(config.twins)} twins, {len(config.meters)} meters, "
         f"{len(config.neighbours)} neighbours"
     )
     print(table(budget(config)))
-    return OK
+    unusable = list(check_past(config))
+    for line in unusable:
+        print(f"{path}: {line}", file=sys.stderr)
+    return WRONG if unusable else OK
 
 
 def _status_of(path: Path) -> int:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from .clock import Clock, civil_minutes
+from .clock import Clock, civil_minutes, zone_of
 from .config.settings import NodeConfig
 from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
 from .history.store import Store
@@ -76,6 +76,7 @@ class Node:
             total=lambda: self.total().powers_w,
             tell_minute=self._tell_minute,
             civil_minute=civil_minutes(self.config.node.timezone),
+            zone=zone_of(self.config.node.timezone),
         )
         for kind, settings in self.config.population():
             twin = create(kind, settings, home, random.Random(rng.getrandbits(64)))

@@ -62,6 +62,7 @@ class HistoryFile(TypedDict):
     lost: Annotated[int, "rows that could not be kept"]
     failures: int
     set_aside: Annotated[int, "damaged files that were replaced"]
+    wrong_rows: Annotated[int, "rows with wrong values that were skipped"]
 
 
 class _Learning(TypedDict, total=False):
@@ -147,9 +148,9 @@ def predictions(
 
 def scores(source: Source, scope: str, days: float) -> Scores:
     """Answers /scores. Raises BadRequest."""
+    history = _history(source)
     from . import reconcile
 
-    history = _history(source)
     last = source.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
     first = last - round(days * DAY_MIN)
     models: Any = reconcile.scores(history, scope, first, last)

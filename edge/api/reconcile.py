@@ -39,8 +39,12 @@ def reconciled(store: Store, scope: str, first: int, last: int) -> Iterator[Batc
     for forecasts in store.predictions(scope, first, last):
         for (model, limits_w), group in groupby(forecasts, lambda each: (each.model, each.limits_w)):
             valid = [each for each in group if len(each.probabilities) == 2 * np.prod(_SHAPE)]
+            try:
+                scale = StateScale.of_limits([row[1:] for row in limits_w])
+            except ValueError:  # no limits of states: somebody else has written that row
+                continue
             if valid:
-                yield _batch(store, scope, model, StateScale.of_limits([row[1:] for row in limits_w]), valid)
+                yield _batch(store, scope, model, scale, valid)
 
 
 def _batch(store: Store, scope: str, model: str, scale: StateScale, forecasts: list[Forecast]) -> Batch:

@@ -19,12 +19,13 @@ import numpy as np
 from rich.console import Console
 
 from edge.learn.lstm import interpreter
+from edge.learn.lstm.shipped import checksum_on
 from edge.learn.terms import HORIZONS_MIN
 from edge.terms import DAY_MIN, VARIABLES
 from host_tools.sim.command import bar
 
 from . import report
-from .card import card, checksum_on
+from .card import card
 from .command import models_of, task_from, title_of
 from .data import DataError, records
 from .replay import replay, trained
