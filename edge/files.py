@@ -1,8 +1,10 @@
 """Files that may not be what they should be: a FIFO or a folder in their place, far too large, not UTF-8.
 
-Opening a FIFO waits for its other end, perhaps for ever, so only regular files are opened here.
+Opening a FIFO waits for its other end, perhaps for ever, so only regular files are opened here. And a folder
+that two processes must not use at the same time.
 """
 
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -45,3 +47,17 @@ def read_bytes(path: str | Path, most_bytes: int) -> bytes:
 def read_text(path: str | Path, most_bytes: int = TEXT_BYTES) -> str:
     """UTF-8 text without its byte order mark. Raises OSError, UnicodeDecodeError."""
     return read_bytes(path, most_bytes).removeprefix(BYTE_ORDER_MARK).decode()
+
+
+def lock_folder(folder: Path) -> int:
+    """Lock a folder until the number that is returned is closed, or the process ends.
+
+    Raises BlockingIOError if another process has locked it, OSError if it cannot be opened.
+    """
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(number)
+        raise
+    return number

@@ -64,6 +64,7 @@ class Node:
         self.readings = self.readings_undefined = 0
         self.invariants_checked = self.invariants_broken = 0
         self.last_violation = ""
+        self.learning_off = ""  # why it does not learn though it should
         self._populate(rng, memory.get("twins"))
 
     def _populate(self, rng: random.Random, memory: Any) -> None:
@@ -83,7 +84,10 @@ class Node:
             self.twins.append(twin)
             for name in twin.inputs:
                 self._following.setdefault(name, []).append(twin)
-            twin.begin(memories.get(twin.short_name))
+            try:
+                twin.begin(memories.get(twin.short_name))
+            except Exception as error:
+                self.engine.fault(twin, error)
             self.engine.add(twin)
             self.engine.stir(twin)
 

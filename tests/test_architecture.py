@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "config": {"clock", "energy", "files", "meter", "net", "option", "space", "terms", "twins"},
     "node": {"clock", "config", "energy", "history", "meter", "net", "space", "state", "twins"},
     "api": {"history", "learn", "node", "terms", "twins"},
-    "service": {"api", "clock", "config", "history", "meter", "net", "node", "twins"},
+    "service": {"api", "clock", "config", "files", "history", "meter", "net", "node", "twins"},
     "__main__": {"config", "service"},
 }
 TYPING_ONLY = {"api": {"node", "twins"}}

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 

@@ -18,6 +18,7 @@ CODES = {
     "history_of_later_release": "The history was written by a later release; it is kept, another is used.",
     "past_not_used": "A file of past minutes or of weather cannot be used; the text says why.",
     "model_damaged": "The file of a shipped model is damaged, so a model began to learn without it.",
+    "learning_off": "The node crashed several times soon after its start and runs without learning.",
     "learning_failed": "A model raised an error; the text names it. Training is tried again later.",
     "twin_failed": "A twin raised an error; the text names it: a defect of the software.",
     "invariant_broken": "A rule that contracts must always keep was broken: a defect of the software.",
@@ -45,6 +46,8 @@ def troubles(node: "Node") -> Iterator[Trouble]:
         yield Trouble("history_locked", "history", "its history is locked by another process")
     if node.history.later:
         yield Trouble("history_of_later_release", "history", node.history.later)
+    if node.learning_off:
+        yield Trouble("learning_off", "learning", node.learning_off)
     yield from _of_twins(node)
     if node.engine.faults:
         subject = node.engine.last_fault.partition(":")[0]
