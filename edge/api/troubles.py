@@ -15,7 +15,7 @@ CODES = {
     "state_not_written": "The state file, which keeps contracts over a restart, could not be written.",
     "history_not_written": "The history file cannot be written; new rows are kept in memory, up to a limit.",
     "history_locked": "Another process has locked the history file; learning waits until it can be read.",
-    "history_of_later_release": "The history was written by a later release; it is kept, another is used.",
+    "history_newer": "The history was written by a later release; it is kept, another is used.",
     "past_not_used": "A file of past minutes or of weather cannot be used; the text says why.",
     "model_damaged": "The file of a shipped model is damaged, so a model began to learn without it.",
     "learning_off": "The node crashed several times soon after its start and runs without learning.",
@@ -45,7 +45,7 @@ def troubles(node: "Node") -> Iterator[Trouble]:
     if node.history.locked:
         yield Trouble("history_locked", "history", "its history is locked by another process")
     if node.history.later:
-        yield Trouble("history_of_later_release", "history", node.history.later)
+        yield Trouble("history_newer", "history", node.history.later)
     if node.learning_off:
         yield Trouble("learning_off", "learning", node.learning_off)
     yield from _of_twins(node)

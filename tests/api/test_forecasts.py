@@ -2,7 +2,6 @@
 
 import json
 
-import orjson
 import pytest
 from answer_schema import faults
 from asked_node import AskedNode
@@ -29,7 +28,7 @@ def api():
 def ask(api, target, status=200):
     answer = api.answer("GET", target)
     assert answer.status == status, answer.content
-    return json.loads(orjson.dumps(answer.content, option=orjson.OPT_NON_STR_KEYS))
+    return json.loads(b"".join(answer.pieces()))
 
 
 def test_scores_on_demand_stand_beside_persistence(api):
