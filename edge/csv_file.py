@@ -27,6 +27,7 @@ from .files import open_file
 
 MOST_POWER_W = 1e9
 _LINE_CHARACTERS = 1 << 14
+_TIMES_KNOWN = 2000
 _SHOWN = 60  # characters of a refused text
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -140,7 +141,7 @@ def _parsed(lines: "_Lines", rules: Rules, repairs: "_Repairs") -> Iterator[Row]
         except IndexError:
             raise lines.error(f"has {len(fields)} fields, expected {len(header)}") from None
         for at, value in enumerate(values):
-            if columns[at].slightly <= value < columns[at].least:
+            if value < columns[at].least:
                 values[at] = 0.0
                 repairs.note("read as 0 because slightly below it", lines.number)
         yield Row(lines.number, time_s, key, tuple(values))
@@ -177,21 +178,23 @@ def time_text(time_s: int) -> str:
 
 
 class _Times:
-    """Reads times; the rows of a moment often stand together, so each text is parsed once."""
+    """Reads times. Many rows have the same, side by side or device by device, so some are remembered."""
 
     def __init__(self, zone: tzinfo | None) -> None:
         self._zone = zone
-        self._text, self._found_s, self._second_s = "", 0, 0
+        self._known: dict[str, tuple[int, int]] = {}
         self._newest_s: dict[tuple[str, ...], int] = {}
 
     def read(self, text: str, key: tuple[str, ...]) -> int:
         """Unix seconds. Raises ValueError."""
-        if text != self._text:
-            self._found_s, self._second_s = self._parse(text.strip())
-            self._text = text
-        found_s = self._found_s
+        known = self._known.get(text)
+        if known is None:
+            if len(self._known) >= _TIMES_KNOWN:
+                self._known.clear()
+            known = self._known[text] = self._parse(text.strip())
+        found_s, second_s = known
         if found_s < self._newest_s.get(key, found_s):
-            found_s = self._second_s  # the hour that comes twice
+            found_s = second_s  # the hour that comes twice
         self._newest_s[key] = found_s
         return found_s
 
