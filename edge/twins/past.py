@@ -16,7 +16,7 @@ PastError = CsvError
 _POWERS = tuple(power_column(f"{each}_w") for each in VARIABLES)
 _WEATHER = Column("irradiance_w_m2", 0.0, 2000.0, -20.0), Column("temperature_c", -90.0, 70.0)
 _MOST_MINUTES = 2_200_000  # four years
-_MOST_WEATHER_ROWS = 100_000  # 16 bytes each stay in memory: eleven years of hours, ten weeks of minutes
+_MOST_WEATHER_ROWS = 50_000  # 16 bytes each stay in memory: five years of hours, a month of minutes
 _MOST_ROW_BYTES = 200
 
 

@@ -188,14 +188,14 @@ class Scope:
         self._fit_when_known(before)
 
     def _restore_limits(self) -> None:
-        """The states that were fitted earlier; they are fitted anew if they cannot be used."""
+        """The states that were fitted earlier; they are fitted again if they cannot be used."""
         kept = self._keeper.kept(f"{self.name}/limits") if self.settings.fitted and not self._fitted else None
         if kept is None:
             return
         try:
             scale = StateScale.of_limits(json.loads(kept))
         except _INVALID as error:
-            self._note(f"the limits of states that were kept are invalid, and fitted anew: {error}")
+            self._note(f"the limits of states that were kept are invalid; they are fitted again: {error}")
         else:
             self._fitted = True
             self.learner = self._make(scale)

@@ -69,11 +69,12 @@ class Reading:
 
     zones: Mapping[str, tzinfo] = field(default_factory=dict)
     sort: bool = False
+    clock: tzinfo | None = None  # in place of the civil clock of each file
     tell: Callable[[str], None] = complain
 
     def clock_of(self, file: Path, time: str) -> tzinfo:
         """The civil clock of a file. Raises DataError."""
-        return self.stated(file) or timezone(first_offset(file, time) or timedelta(0))
+        return self.clock or self.stated(file) or timezone(first_offset(file, time) or timedelta(0))
 
     def zone_of(self, file: Path) -> tzinfo:
         """The zone of times without an offset."""

@@ -383,9 +383,9 @@ def test_weather_of_too_many_rows_is_refused(world, tmp_path):
     with gzip.open(tmp_path / "weather.csv.gz", "wt") as file:
         file.write(WEATHER)
         begin = np.datetime64("2020-01-01T00:00")
-        file.writelines(f"{begin + np.timedelta64(minute, 'm')},1,1\n" for minute in range(100_010))
+        file.writelines(f"{begin + np.timedelta64(minute, 'm')},1,1\n" for minute in range(50_010))
     build(world, "persistence", names=["n1"], weather=str(tmp_path / "weather.csv.gz"))
-    assert "line 100002: the file has more than 100,000 rows" in codes(world)["past_not_used"]
+    assert "line 50002: the file has more than 50,000 rows" in codes(world)["past_not_used"]
 
 
 @pytest.mark.parametrize(
