@@ -60,7 +60,7 @@ class StateFile:
         self._number = 0
         self._written = b""
         self._saved_s = float("-inf")
-        self._complained_s = float("-inf")
+        self._complained_s: dict[str, float] = {}  # by what failed
         self.failures = 0
 
     def load(self) -> dict[str, Any]:
@@ -135,8 +135,8 @@ class StateFile:
 
     def _complain(self, what: str, error: OSError) -> None:
         now_s = self._clock.now_s()
-        if now_s - self._complained_s >= COMPLAIN_EVERY_S:
-            self._complained_s = now_s
+        if now_s - self._complained_s.get(what, float("-inf")) >= COMPLAIN_EVERY_S:
+            self._complained_s[what] = now_s
             log.error("%s %s: %s", self._paths[0].parent, what, error.strerror)
 
 

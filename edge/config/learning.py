@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 from ..clock import zone_of
-from ..twins.past import PastError, minutes_of, weather_of
 from ..twins.settings import SCOPES, LearningSettings
 from .settings import HistorySettings, LimitSettings, NodeConfig
 
@@ -50,6 +49,8 @@ def check_past(config: NodeConfig) -> Iterator[str]:
 
     A node starts without them; so this is for people who check a configuration.
     """
+    from ..twins.past import PastError, minutes_of, weather_of  # csv and gzip, which a node need not load
+
     if config.learning is None:
         return
     zone = zone_of(config.node.timezone)
