@@ -150,10 +150,7 @@ class LearningTwin(Twin):
             if scope.past_trouble:
                 yield "past_not_used", f"past minutes of the {scope.name}: {scope.past_trouble}"
             if scope.model_trouble:
-                yield (
-                    "model_damaged",
-                    f"learning of the {scope.name} began from nothing: {scope.model_trouble}",
-                )
+                yield "model_damaged", f"learning of the {scope.name} began without it: {scope.model_trouble}"
             if scope.faults:
                 yield "learning_failed", f"learning of the {scope.name} failed: {scope.trouble}"
 

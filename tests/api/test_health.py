@@ -74,7 +74,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         ("history_locked", "history"): "its history is locked by another process",
         ("history_newer", "history"): "history.sqlite is kept",
         ("past_not_used", "n1.learning"): "past minutes of the node: past.csv: no",
-        ("model_damaged", "n1.learning"): "learning of the node began from nothing: house.tflite is damaged",
+        ("model_damaged", "n1.learning"): "learning of the node began without it: house.tflite is damaged",
         ("learning_off", "learning"): "it crashed",
         ("learning_failed", "n1.learning"): "learning of the node failed: ValueError: no",
         ("twin_failed", "n1.pv"): "a twin failed: n1.pv: TypeError: no: way",
