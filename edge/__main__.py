@@ -1,8 +1,8 @@
 """Command line of a node: `microgrid-edge run|check|status|options|probe`, or `python -m edge`.
 
-Exit codes: 0 success; 1 the configuration is not valid, the node that was asked is not well, or no meter was
-found; 2 wrong usage; 3 the node cannot start (HTTP port in use, state folder or TLS files not usable, extra
-not installed), or the port to probe cannot be opened.
+Exit codes: 0 success; 1 the configuration is not valid (`check`: or a file that it names), the node that was
+asked is not well, or no meter was found; 2 wrong usage; 3 the node cannot start (HTTP port in use, state
+folder or TLS files not usable, extra not installed), or the port to probe cannot be opened.
 """
 
 import argparse
@@ -121,13 +121,17 @@ def _check(path: Path) -> int:
     if config is None:
         return WRONG
     from .config.budget import budget, table
+    from .config.learning import check_past
 
     print(
         f"{path}: node {config.name} with {len(config.twins)} twins, {len(config.meters)} meters, "
         f"{len(config.neighbours)} neighbours"
     )
     print(table(budget(config)))
-    return OK
+    unusable = list(check_past(config))
+    for line in unusable:
+        print(f"{path}: {line}", file=sys.stderr)
+    return WRONG if unusable else OK
 
 
 def _status_of(path: Path) -> int:

@@ -6,7 +6,7 @@ without a real-time clock it may jump by years.
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 
@@ -48,3 +48,12 @@ def civil_minutes(timezone: str = "") -> Callable[[float], int]:
         return int((civil - epoch).total_seconds()) // 60
 
     return minute
+
+
+def zone_of(timezone: str) -> tzinfo | None:
+    """The zone of that name; None, which Python takes for the system's, if it is empty. Raises KeyError."""
+    if not timezone:
+        return None
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(timezone)

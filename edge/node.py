@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from .clock import Clock, civil_minutes
+from .clock import Clock, civil_minutes, zone_of
 from .config.settings import NodeConfig
 from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
 from .history.store import Store
@@ -66,6 +66,7 @@ class Node:
         self.records: dict[str, Reading] = {}  # the newest with a full record, by meter
         self.invariants_checked = self.invariants_broken = 0
         self.last_violation = ""
+        self.learning_off = ""  # why it does not learn though it should
         self._populate(rng, memory.get("twins"))
 
     def _populate(self, rng: random.Random, memory: Any) -> None:
@@ -78,13 +79,17 @@ class Node:
             total=lambda: self.total().powers_w,
             tell_minute=self._tell_minute,
             civil_minute=civil_minutes(self.config.node.timezone),
+            zone=zone_of(self.config.node.timezone),
         )
         for kind, settings in self.config.population():
             twin = create(kind, settings, home, random.Random(rng.getrandbits(64)))
             self.twins.append(twin)
             for name in twin.inputs:
                 self._following.setdefault(name, []).append(twin)
-            twin.begin(memories.get(twin.short_name))
+            try:
+                twin.begin(memories.get(twin.short_name))
+            except Exception as error:
+                self.engine.fault(twin, error)
             self.engine.add(twin)
             self.engine.stir(twin)
 

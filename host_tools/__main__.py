@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import memtest, run
+from . import memtest, past, run
 from .bench import command as bench
 from .deploy import command as deploy
 from .eval import command as evaluation
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="host_tools", description="Run, simulate, measure, provision and deploy microgrids."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    simulations = (sim, storm, fieldtest, evaluation, shipped)
+    simulations = (sim, storm, fieldtest, evaluation, shipped, past)
     for tool in (run, bench, memtest, *simulations, image, image_test, deploy, provision):
         tool.add_parser(commands)
     options = parser.parse_args(arguments)

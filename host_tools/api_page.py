@@ -6,6 +6,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+from edge.api.long import Long
 from edge.api.routes import ROUTES, Route
 from edge.api.troubles import CODES
 
@@ -69,6 +70,8 @@ def _unwrapped(schema: Any, meaning: str) -> tuple[Any, str]:
     if get_origin(schema) is Annotated:
         inner, text = get_args(schema)
         return inner, meaning or text
+    if get_origin(schema) is Long:  # how it is sent is of no interest
+        return get_args(schema)[0], meaning
     return schema, meaning
 
 

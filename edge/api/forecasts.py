@@ -5,11 +5,15 @@ the thread of the request. Times are those of the node's civil clock.
 """
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+
+import orjson
 
 from ..learn.terms import HORIZONS_MIN
 from ..terms import DAY_MIN, VARIABLES
 from .context import Context
+from .long import BLANK, Long, rows_in
 from .parameters import BadRequest, minute_text
 
 if TYPE_CHECKING:
@@ -62,6 +66,7 @@ class HistoryFile(TypedDict):
     lost: Annotated[int, "rows that could not be kept"]
     failures: int
     set_aside: Annotated[int, "damaged files that were replaced"]
+    wrong_rows: Annotated[int, "rows with wrong values that were skipped"]
 
 
 class _Learning(TypedDict, total=False):
@@ -133,7 +138,7 @@ def learning(context: Context) -> Learning:
 
 def predictions(
     context: Context, scope: str | None, first: int | None, last: int | None
-) -> dict[str, Newest | None] | Period:
+) -> dict[str, Newest | None] | Long[Period]:
     """Answers /predictions. Raises BadRequest."""
     if first is None and last is None:
         return context.service.ask(lambda node: _newest(node, scope))
@@ -145,15 +150,32 @@ def predictions(
     return _period(_history(context), scope or "node", first, last)
 
 
-def scores(context: Context, scope: str, days: float) -> Scores:
+def scores(context: Context, scope: str, days: float) -> Long[Scores]:
     """Answers /scores. Raises BadRequest."""
+    history = _history(context)
     from . import reconcile
 
-    history = _history(context)
     last = context.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
     first = last - round(days * DAY_MIN)
-    models: Any = reconcile.scores(history, scope, first, last)
-    return {"scope": scope, "from": minute_text(first), "to": minute_text(last), "models": models}
+
+    def pieces() -> Iterator[bytes]:
+        models: Any = None
+
+        def work() -> Iterator[None]:
+            nonlocal models
+            models = yield from reconcile.scores(history, scope, first, last)
+
+        for _ in work():
+            yield BLANK
+        found: Scores = {
+            "scope": scope,
+            "from": minute_text(first),
+            "to": minute_text(last),
+            "models": models,
+        }
+        yield orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS)
+
+    return Long(pieces())
 
 
 # ---- inside --------------------------------------------------------------------------------------
@@ -210,27 +232,23 @@ def _prediction(scope: "Scope", prediction: "Prediction") -> Newest:
     }
 
 
-def _period(history: "Store", scope: str, first: int, last: int) -> Period:
+def _period(history: "Store", scope: str, first: int, last: int) -> Long[Period]:
+    fields = {"scope": scope, "variables": list(VARIABLES), "horizons_min": list(HORIZONS_MIN)}
+    return Long(rows_in(fields, "predictions", _past(history, scope, first, last)))
+
+
+def _past(history: "Store", scope: str, first: int, last: int) -> Iterator[Past]:
     from .reconcile import reconciled
 
-    rows: list[Past] = []
     for batch in reconciled(history, scope, first, last):
         actual = batch.actual.astype(int) + 1
         for i, minute in enumerate(batch.minutes.tolist()):
-            rows.append(
-                {
-                    "at": minute_text(minute),
-                    "model": batch.model,
-                    "p": (1000 * batch.probabilities[i]).round().astype(int).tolist(),
-                    "actual": [[each or None for each in row] for row in actual[i].tolist()],
-                }
-            )
-    return {
-        "scope": scope,
-        "variables": list(VARIABLES),
-        "horizons_min": list(HORIZONS_MIN),
-        "predictions": rows,
-    }
+            yield {
+                "at": minute_text(minute),
+                "model": batch.model,
+                "p": (1000 * batch.probabilities[i]).round().astype(int).tolist(),
+                "actual": [[each or None for each in row] for row in actual[i].tolist()],
+            }
 
 
 def _history(context: Context) -> "Store":

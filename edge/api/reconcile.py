@@ -4,7 +4,7 @@ This is done on request, in the thread of the request, a few hours at a time, so
 memory than a day. Only imported where learning is on, since it needs numpy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -39,8 +39,12 @@ def reconciled(store: Store, scope: str, first: int, last: int) -> Iterator[Batc
     for forecasts in store.predictions(scope, first, last):
         for (model, limits_w), group in groupby(forecasts, lambda each: (each.model, each.limits_w)):
             valid = [each for each in group if len(each.probabilities) == 2 * np.prod(_SHAPE)]
+            try:
+                scale = StateScale.of_limits([row[1:] for row in limits_w])
+            except ValueError:  # no limits of states: somebody else has written that row
+                continue
             if valid:
-                yield _batch(store, scope, model, StateScale.of_limits([row[1:] for row in limits_w]), valid)
+                yield _batch(store, scope, model, scale, valid)
 
 
 def _batch(store: Store, scope: str, model: str, scale: StateScale, forecasts: list[Forecast]) -> Batch:
@@ -59,8 +63,11 @@ def _batch(store: Store, scope: str, model: str, scale: StateScale, forecasts: l
     return Batch(model, scale, minutes, probabilities, now, actual.swapaxes(1, 2))
 
 
-def scores(store: Store, scope: str, first: int, last: int) -> dict[str, Any]:
-    """How good each model was from minute `first` to `last`: its scores and the limits of its states (W)."""
+def scores(store: Store, scope: str, first: int, last: int) -> Generator[None, None, dict[str, Any]]:
+    """How good each model was from minute `first` to `last`: its scores and the limits of its states (W).
+
+    In pieces, so that the work can be ended.
+    """
     found: dict[tuple[str, StateScale], Scores] = {}
     for batch in reconciled(store, scope, first, last):
         key = batch.model, batch.scale
@@ -68,7 +75,9 @@ def scores(store: Store, scope: str, first: int, last: int) -> dict[str, Any]:
             found[key] = Scores()
             for rows in store.minutes(scope, first - _BEFORE_MIN, int(batch.minutes[0]) - 1):
                 found[key].seen(_states(batch.scale, rows))
+                yield
         found[key].add(batch.probabilities, batch.now, batch.actual, batch.minutes)
+        yield
     return {
         model: {"limits_w": _limits(scale), "scores": each.report()} for (model, scale), each in found.items()
     }

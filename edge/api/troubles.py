@@ -17,6 +17,11 @@ CODES = {
     "meter_failing": "The last poll of a meter failed, so its readings are undefined; it is tried again.",
     "state_not_written": "The state file, which keeps contracts over a restart, could not be written.",
     "history_not_written": "The history file cannot be written; new rows are kept in memory, up to a limit.",
+    "history_locked": "Another process has locked the history file; learning waits until it can be read.",
+    "history_newer": "The history was written by a later release; it is kept, another is used.",
+    "past_not_used": "A file of past minutes or of weather cannot be used; the text says why.",
+    "model_damaged": "The file of a shipped model is damaged, so a model began to learn without it.",
+    "learning_off": "The node crashed several times soon after its start and runs without learning.",
     "learning_failed": "A model raised an error; the text names it. Training is tried again later.",
     "twin_failed": "A twin raised an error; the text names it: a defect of the software.",
     "invariant_broken": "A rule that contracts must always keep was broken: a defect of the software.",
@@ -42,6 +47,12 @@ def troubles(node: "Node") -> Iterator[Trouble]:
         yield Trouble("state_not_written", "state", "its state cannot be written")
     if node.history.failing:
         yield Trouble("history_not_written", "history", "its history cannot be written")
+    if node.history.locked:
+        yield Trouble("history_locked", "history", "its history is locked by another process")
+    if node.history.later:
+        yield Trouble("history_newer", "history", node.history.later)
+    if node.learning_off:
+        yield Trouble("learning_off", "learning", node.learning_off)
     yield from _of_twins(node)
     if node.engine.faults:
         subject = node.engine.last_fault.partition(":")[0]

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..clock import civil_minutes
 from ..energy.supplier import table_bytes
+from ..files import read_text
 from ..meter.profile import ProfileError, load_profile
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
@@ -35,7 +36,7 @@ def load(path: str | Path) -> NodeConfig:
     """Read and check a file. Raises ConfigError."""
     path = Path(path)
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = tomllib.loads(read_text(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

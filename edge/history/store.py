@@ -2,23 +2,26 @@
 
 The main thread notes entries, which costs nothing; `write` is called by another thread, since a card can take
 seconds. Entries that cannot be written stay in memory, up to a limit, and are written later. A damaged file
-is set aside in place of an earlier one, and a new file is started.
+is set aside in place of an earlier one, and a new file is started. A file that a later release has written,
+found after a roll-back, is kept as it is; this release writes a file of its own beside it.
 """
 
 import contextlib
 import json
 import logging
+import math
+import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..clock import Clock
 from ..terms import DAY_MIN, VARIABLES
-from .schema import open_to_read, open_to_write, unreadable
+from .schema import VERSION, LaterVersion, check_version, locked, open_to_read, open_to_write, unreadable
 
 log = logging.getLogger("edge.history")
 
@@ -30,8 +33,9 @@ _ROWS = 256  # read at a time
 _MINUTE = f"INSERT OR REPLACE INTO minutes VALUES ({', '.join('?' * (2 + len(VARIABLES)))})"
 _MINUTES = (
     f"SELECT minute, {', '.join(f'{each}_w' for each in VARIABLES)} FROM minutes "
-    "WHERE minute >= ? AND minute <= ? AND scope = ? ORDER BY minute LIMIT ?"
+    "WHERE minute >= ? AND minute <= ? AND scope = ? AND typeof(minute) = 'integer' ORDER BY minute LIMIT ?"
 )
+_FIRST = "SELECT minute FROM minutes WHERE scope = ? AND typeof(minute) = 'integer' ORDER BY minute LIMIT 1"
 _FORECASTER = "INSERT OR IGNORE INTO forecasters (scope, model, limits_w) VALUES (?, ?, ?)"
 _PREDICTION = (
     "INSERT OR REPLACE INTO predictions "
@@ -45,8 +49,14 @@ _EVENTS = (
 _PREDICTIONS = (
     "SELECT minute, model, limits_w, probabilities FROM predictions "
     "JOIN forecasters ON forecasters.id = predictions.forecaster "
-    "WHERE minute >= ? AND minute <= ? AND predictions.scope = ? ORDER BY minute LIMIT ?"
+    "WHERE minute >= ? AND minute <= ? AND predictions.scope = ? AND typeof(minute) = 'integer' "
+    "ORDER BY minute LIMIT ?"
 )
+_MOST_W = 1e12  # no power of a house or of a town
+
+
+class HistoryLocked(BlockingIOError):
+    """Another process holds the file; what it has can be read later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,9 @@ class Store:
         self.news = threading.Event()  # there is something to write
         self.written = self.lost = self.failures = self.set_aside = 0
         self.failing = False  # since the last write
+        self.locked = False  # by another process, when it was last read
+        self.later = ""  # why a file of a later release is not used
+        self.wrong_rows = 0  # that were skipped
         self._clock = clock
         self._keep_min = {"minutes": minutes_days * DAY_MIN, "predictions": predictions_days * DAY_MIN}
         self._notes: deque[tuple[str, tuple[Any, ...]]] = deque()
@@ -144,7 +157,7 @@ class Store:
                     if not self._failed("cannot be written; new entries are kept in memory", error):
                         break
                 else:
-                    self.failing = False
+                    self.failing = self.locked = False
                     self.written += len(notes) + len(events) + len(kept)
                     return True
             self.failing = True
@@ -158,6 +171,10 @@ class Store:
     def close(self) -> None:
         """Write what waits, and let the file go."""
         self.write()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Let the file go; what waits stays in memory."""
         with self._file:
             self._let_go()
 
@@ -165,7 +182,7 @@ class Store:
         if not notes and not kept:
             return
         if self._connection is None:
-            self._connection = open_to_write(self.path)
+            self._connection = self._opened(open_to_write)
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -178,6 +195,18 @@ class Store:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+    def _opened(self, how: Callable[[Path], sqlite3.Connection]) -> sqlite3.Connection:
+        """Raises sqlite3.Error, OSError."""
+        try:
+            return how(self.path)
+        except LaterVersion as error:
+            if self.later:
+                raise
+            kept, self.path = self.path, self.path.with_name(f"{self.path.stem}-{VERSION}.sqlite")
+            self.later = f"{kept.name} is kept and not used: {error}; {self.path.name} is used instead"
+            log.warning("%s", self.later)
+            return how(self.path)
 
     def _prune(self, connection: sqlite3.Connection, minute: int) -> None:
         """Forget what is too old; a clock that was wrong for a while must not cost the whole past."""
@@ -203,7 +232,7 @@ class Store:
         try:
             for ending in ("", "-wal", "-shm"):
                 part = self.path.with_name(self.path.name + ending)
-                if part.exists():
+                if os.path.lexists(part):
                     part.replace(self.path.with_name(f"{self.path.stem}.unreadable{ending}"))
         except OSError as error:
             log.error("%s cannot be set aside: %s", self.path, error)
@@ -217,12 +246,13 @@ class Store:
                 self._connection.close()
             self._connection = None
 
-    # ---- what is read back, by any thread -----------------------------------------------------
+    # ---- what is read back, by any thread; each raises HistoryLocked -----------------------------
 
     def minutes(self, scope: str, first: int, last: int) -> Iterator[list[tuple[Any, ...]]]:
         """Rows (minute, six powers in W or None) from `first` to `last`, oldest first, some at a time."""
         while rows := self._read(_MINUTES, (first, last, scope, _ROWS)):
-            yield rows
+            if good := self._good(rows, lambda row: all(map(_is_power, row[1:]))):
+                yield good
             first = rows[-1][0] + 1
 
     def predictions(self, scope: str, first: int, last: int) -> Iterator[list[Forecast]]:
@@ -230,20 +260,22 @@ class Store:
         limits: dict[str, tuple[tuple[float, ...], ...]] = {}
         while rows := self._read(_PREDICTIONS, (first, last, scope, _ROWS)):
             for text in {row[2] for row in rows} - limits.keys():
-                limits[text] = tuple(tuple(each) for each in json.loads(text))
-            yield [Forecast(minute, model, limits[text], data) for minute, model, text, data in rows]
+                limits[text] = _limits_of(text)
+            good = self._good(rows, lambda row: bool(limits[row[2]]) and isinstance(row[3], bytes))
+            if good:
+                yield [Forecast(minute, model, limits[text], data) for minute, model, text, data in good]
             first = rows[-1][0] + 1
 
     def events(self, first_s: float, last_s: float) -> Iterator[Event]:
         """What happened from `first_s` to `last_s` (Unix time), oldest first."""
         span_ms, found = (round(1000 * first_s), round(1000 * last_s)), 0
         while rows := self._read(_EVENTS, (*span_ms, _ROWS, found)):
-            yield from (Event(*row) for row in rows)
+            yield from (Event(*row) for row in self._good(rows, _is_event))
             found += len(rows)
 
     def first_minute(self, scope: str) -> int | None:
         """The oldest minute of a scope."""
-        rows = self._read("SELECT minute FROM minutes WHERE scope = ? ORDER BY minute LIMIT 1", (scope,))
+        rows = self._read(_FIRST, (scope,))
         return rows[0][0] if rows else None
 
     def kept(self, name: str) -> bytes | None:
@@ -253,16 +285,36 @@ class Store:
         if waiting is not None:
             return waiting
         rows = self._read("SELECT data FROM kept WHERE name = ?", (name,))
-        return rows[0][0] if rows else None
+        good = self._good(rows, lambda row: isinstance(row[0], bytes))
+        return good[0][0] if good else None
+
+    def _good(
+        self, rows: list[tuple[Any, ...]], is_good: Callable[[tuple[Any, ...]], bool]
+    ) -> list[tuple[Any, ...]]:
+        """Without the rows that nobody here has written."""
+        good = [row for row in rows if is_good(row)]
+        if len(good) < len(rows):
+            if not self.wrong_rows:
+                log.error("%s has rows with wrong values; they are skipped", self.path)
+            self.wrong_rows += len(rows) - len(good)
+        return good
 
     def _read(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        """Nothing where there is no file yet, or none that can be read."""
-        if not self.path.exists():
-            return []
+        """Nothing where there is no file yet, or none that can be read. Raises HistoryLocked."""
         try:
-            with contextlib.closing(open_to_read(self.path)) as connection:
-                return connection.execute(statement, values).fetchall()
-        except (sqlite3.Error, ValueError) as error:
+            if not self.path.exists() or not self.path.stat().st_size:
+                return []
+            with contextlib.closing(self._opened(open_to_read)) as connection:
+                has_tables = check_version(connection)
+                rows = connection.execute(statement, values).fetchall() if has_tables else []
+            self.locked = False
+            return rows
+        except FileNotFoundError:
+            return []
+        except (sqlite3.Error, OSError, ValueError) as error:
+            if locked(error):
+                self.locked = True
+                raise HistoryLocked(f"{self.path} is locked by another process") from None
             with self._file:
                 self._failed("cannot be read", error)
             return []
@@ -282,7 +334,32 @@ class Store:
             "lost": self.lost,
             "failures": self.failures,
             "set_aside": self.set_aside,
+            "wrong_rows": self.wrong_rows,
         }
+
+
+def _is_power(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and -_MOST_W < value < _MOST_W)
+
+
+def _is_event(row: tuple[Any, ...]) -> bool:
+    at_ms, twin, number, kind, role, power_w = row
+    return (
+        isinstance(at_ms, int)
+        and isinstance(number, int)
+        and all(isinstance(each, str) for each in (twin, kind, role))
+        and isinstance(power_w, int | float)
+        and math.isfinite(power_w)
+    )
+
+
+def _limits_of(text: Any) -> tuple[tuple[float, ...], ...]:
+    """The limits that `_limits_text` wrote; empty for anything else."""
+    try:
+        found = tuple(tuple(float(each) for each in row) for row in json.loads(text))
+    except (TypeError, ValueError):
+        return ()
+    return found if len(found) == len(VARIABLES) else ()
 
 
 def _limits_text(limits_w: Sequence[Sequence[float]]) -> str:

@@ -34,6 +34,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..files import read_text
 from .registers import (
     MAGNITUDE,
     MINUS,
@@ -109,11 +110,7 @@ class _Reader:
         import tomllib  # only while profiles are read
 
         try:
-            with open(self._path, "rb") as file:
-                text = file.read(_MAX_FILE_BYTES + 1)
-            if len(text) > _MAX_FILE_BYTES:
-                raise self._wrong("file", len(text), f"more than {_MAX_FILE_BYTES} bytes")
-            return tomllib.loads(text.decode())
+            return tomllib.loads(read_text(self._path, _MAX_FILE_BYTES))
         except OSError as error:
             raise self._wrong("file", self._path, error.strerror or "cannot be read") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -227,7 +227,7 @@ class ProsumerTwin(Twin):
         """Whether contracts from before a restart are continued."""
         try:
             self.recall(memory)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return False
         return bool(self.consumer.contracts or len(self.supplier.book))
 
@@ -239,6 +239,8 @@ class ProsumerTwin(Twin):
         now_s = self._clock.now_s()
         contracts, promises = read_contracts(memory["contracts"]), read_promises(memory["promises"])
         need_w, capacity_w = float(memory["need_w"]), float(memory["capacity_w"])
+        if not (math.isfinite(need_w) and math.isfinite(capacity_w)):
+            raise ValueError("powers must be finite")
         if contracts and self.settings.consumes:
             self.consumer.set_need(need_w)
             self.consumer.restore(contracts[0], contracts[1] if len(contracts) > 1 else None, now_s)

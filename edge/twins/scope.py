@@ -5,29 +5,33 @@ when the next piece runs. A job may be interrupted after any piece, even by a ki
 """
 
 import json
+import logging
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..clock import Clock
 from ..learn.learner import Learner, LearnerSettings
-from ..learn.model import TrainingReport
+from ..learn.model import DamagedFile, TrainingReport
 from ..learn.states import StateScale
 from ..learn.terms import HORIZONS_MIN, Array
 from ..learn.weather import Weather
 from ..terms import DAY_MIN, VARIABLES
 from .past import PastError, minutes_of
 from .settings import ScopeSettings
-from .twin import Keeper
+from .twin import Home
+
+log = logging.getLogger("edge.learning")
 
 _WEEK_MIN = 7 * DAY_MIN
 _FIT_FROM_MIN = DAY_MIN  # quantiles of less than a day would miss half of what happens
 _KEEP_EVERY_MIN = 720  # writes wear out a card, and half a day of learning is soon repeated
 _PIECE_S = 0.003  # of loading the past
+_LOCKED_S = 5.0  # between two looks at a history that another process has locked
+_INVALID = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 _WARM_MIN = 8 * DAY_MIN  # of the past are observed by a model that was kept: its inputs go back a week
 
 
@@ -53,9 +57,7 @@ class Prediction:
 class Scope:
     """The minutes, the model and the predictions of one scope."""
 
-    def __init__(
-        self, settings: ScopeSettings, keeper: Keeper, weather: Weather | None, clock: Clock, seed: int
-    ) -> None:
+    def __init__(self, settings: ScopeSettings, home: Home, weather: Weather | None, seed: int) -> None:
         """Raises ValueError for options that the model does not know."""
         self.settings = settings
         self.name = settings.scope
@@ -63,15 +65,19 @@ class Scope:
         self.report: TrainingReport | None = None
         self.trainings = self.rejected = self.faults = 0
         self.trouble = ""
+        self.model_trouble = ""  # why the file that the model should start from is not used
+        self.past_trouble = ""  # why the file of past minutes is not used
         self.ready = False  # the past has been loaded
-        self._keeper, self._weather, self._clock, self._seed = keeper, weather, clock, seed
+        self._home, self._keeper, self._clock = home, home.history, home.clock
+        self._weather, self._seed = weather, seed
+        self._before = 0  # the minute up to which the past is loaded
+        self._wait_until_s = 0.0  # the history is locked until then, or longer
         self._waiting: deque[tuple[int, Sequence[float]]] = deque(maxlen=DAY_MIN)  # minutes while not ready
         self._job: Iterator[None] | None = None
         self._kept_minute = -_KEEP_EVERY_MIN
         self._again_minute = 0  # after a failure
-        limits = keeper.kept(f"{self.name}/limits") if settings.fitted else None
-        self._fitted = limits is not None
-        self.learner = self._make(StateScale.of_limits(json.loads(limits)) if limits else _scale(settings))
+        self._fitted = False  # the states were fitted
+        self.learner = self._make(_scale(settings))
 
     @property
     def scale(self) -> StateScale:
@@ -82,6 +88,7 @@ class Scope:
 
     def begin(self, minute: int) -> None:
         """Load the past before that minute, and the model that was kept."""
+        self._before = minute
         self._job = self._load_past(minute)
 
     def observe(self, minute: int, powers_w: Sequence[float]) -> bool:
@@ -112,6 +119,8 @@ class Scope:
     @property
     def has_work(self) -> bool:
         """Whether a job is running or due."""
+        if self._clock.now_s() < self._wait_until_s:
+            return False
         return self._job is not None or self._training_due
 
     @property
@@ -127,6 +136,11 @@ class Scope:
         except StopIteration:
             if self._job is job:  # else it has started another one
                 self._job = None
+        except BlockingIOError as error:  # the history is locked: to begin without it would overwrite it
+            self._wait_until_s = self._clock.now_s() + _LOCKED_S
+            self.trouble = str(error)
+            self.learner = self._make(self.scale)
+            self.begin(self._before)
         except Exception as error:  # a model that fails must not stop the node
             self.faults += 1
             self.trouble = f"{type(error).__name__}: {error}"
@@ -156,6 +170,7 @@ class Scope:
     # ---- the past -----------------------------------------------------------------------------
 
     def _load_past(self, before: int) -> Iterator[None]:
+        self._restore_limits()
         kept = self._keeper.kept(f"{self.name}/learnt")
         loaded = kept is not None and self._load_model(kept)
         first = before - self.settings.memory_days * DAY_MIN if loaded else 0
@@ -172,13 +187,33 @@ class Scope:
         self._catch_up()
         self._fit_when_known(before)
 
+    def _restore_limits(self) -> None:
+        """The states that were fitted earlier; they are fitted again if they cannot be used."""
+        kept = self._keeper.kept(f"{self.name}/limits") if self.settings.fitted and not self._fitted else None
+        if kept is None:
+            return
+        try:
+            scale = StateScale.of_limits(json.loads(kept))
+        except _INVALID as error:
+            self._note(f"the limits of states that were kept are invalid; they are fitted again: {error}")
+        else:
+            self._fitted = True
+            self.learner = self._make(scale)
+
     def _load_model(self, kept: bytes) -> bool:
         try:
             self.learner.load(kept)
-        except ValueError as error:  # of another model or of other states: learning starts from nothing
-            self.trouble = str(error)
+        except (
+            _INVALID
+        ) as error:  # damaged, of another model or of other states: learning starts from nothing
+            self._note(f"the model that was kept is not used: {error}")
+            self.learner = self._make(self.scale)
             return False
         return True
+
+    def _note(self, trouble: str) -> None:
+        self.trouble = trouble
+        log.warning("learning of the %s: %s", self.name, trouble)
 
     def _catch_up(self) -> None:
         """Observe the minutes that have passed meanwhile; from now on each is observed at once."""
@@ -198,16 +233,18 @@ class Scope:
 
     def _of_file(self, path: Path, before: int) -> Iterator[tuple[int, list[float]] | None]:
         """An old file is shifted by whole weeks, so that it ends where the history begins."""
-        last = before
+        zone, minute_of, last = self._home.zone, self._home.civil_minute, before
         try:
-            for minute, _ in minutes_of(path):
-                last = minute
+            for time_s, _ in minutes_of(path, zone, log.warning):
+                last = minute_of(time_s)
                 yield None
             weeks_min = max(0, (before - 1 - last) // _WEEK_MIN * _WEEK_MIN)
-            for minute, powers_w in minutes_of(path):
-                yield (minute + weeks_min, powers_w) if minute + weeks_min < before else None
+            for time_s, powers_w in minutes_of(path, zone):
+                minute = minute_of(time_s) + weeks_min
+                yield (minute, list(powers_w)) if minute < before else None
         except PastError as error:
-            self.trouble = str(error)
+            self.past_trouble = str(error)
+            self._note(self.past_trouble)
 
     def _fit_when_known(self, minute: int) -> bool:
         """Once, when enough is known: fit the states to it and start a new learner with them."""
@@ -223,6 +260,16 @@ class Scope:
         return True
 
     def _make(self, scale: StateScale) -> Learner:
+        """A new learner. If the file that it should start from is damaged, it starts without."""
+        try:
+            return self._learner(scale, self.settings.options)
+        except DamagedFile as error:
+            self.model_trouble = str(error)
+            self._note(self.model_trouble)
+        others = {name: value for name, value in self.settings.options.items() if name != "start"}
+        return self._learner(scale, others)
+
+    def _learner(self, scale: StateScale, options: Mapping[str, object]) -> Learner:
         asked = self.settings
         settings = LearnerSettings(
             scale=scale,
@@ -231,7 +278,7 @@ class Scope:
             train_every_min=asked.train_every_min,
             first_training_min=asked.first_training_min,
             weather=self._weather,
-            options=asked.options,
+            options=options,
         )
         return Learner(settings, random.Random(self._seed))
 

@@ -7,6 +7,7 @@ that concern it, and the node needs to know no more about it.
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import tzinfo
 from typing import Any, Protocol
 
 from ..clock import Clock
@@ -44,6 +45,7 @@ class Home:
         total: Callable[[], Powers],
         tell_minute: Callable[[int, int | None, Sequence[float] | None], None],
         civil_minute: Callable[[float], int],
+        zone: tzinfo | None,
     ) -> None:
         """`total` gives the six variables of the node; `tell_minute` calls `minute_passed`."""
         self.node = node
@@ -52,6 +54,7 @@ class Home:
         self.switch = switch  # a relay, on or off
         self.tell_minute = tell_minute
         self.civil_minute = civil_minute  # from Unix seconds
+        self.zone = zone  # of times that people write; None: that of the system
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node

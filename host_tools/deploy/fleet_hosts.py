@@ -3,6 +3,8 @@
 import tomllib
 from pathlib import Path
 
+from edge.files import read_text
+
 
 class FleetFileError(Exception):
     """fleet.toml is invalid or the node is unknown."""
@@ -15,7 +17,7 @@ def hosts(folder: Path) -> dict[str, str]:
         raise FleetFileError(f"{folder / 'nodes'}: no nodes; each node needs a file NAME.toml")
     file = folder / "fleet.toml"
     try:
-        shared = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        shared = tomllib.loads(read_text(file)) if file.exists() else {}
         patterns = shared.get("cluster", {}).get("hosts", ["{name}.local"])
         given = shared.get("hosts", {})
         return {name: str(given.get(name, patterns)[0]).format(name=name) for name in names}

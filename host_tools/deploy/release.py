@@ -68,7 +68,7 @@ def build_release(arch: str, python: str, source: Path = SOURCE, releases: Path 
             _unpack(wheel, folder / "lib")
         shutil.copytree(source, folder / "lib" / "edge", ignore=shutil.ignore_patterns("__pycache__", ".*"))
         (folder / "lib" / "edge" / "models").mkdir()  # as in the wheel
-        for model in MODELS.glob("*.tflite"):
+        for model in (*MODELS.glob("*.tflite"), *MODELS.glob("*.md")):  # with the checksums on the cards
             shutil.copy(model, folder / "lib" / "edge" / "models")
         sources = _hashes(folder)
         made = out / f"{version}-{_content_hash(arch, python, sources)}"

@@ -1,10 +1,7 @@
 """The card of a shipped model: what it is, what it was trained on, and its scores beside persistence."""
 
 import hashlib
-import re
 from typing import Any
-
-_SHA256 = re.compile(r"sha256 `([0-9a-f]{64})`")
 
 
 def card(facts: dict[str, Any], content: bytes, measured: dict[str, Any]) -> str:
@@ -58,9 +55,3 @@ def _table(first: str, rows: dict[str, dict[str, float]], unit: str) -> list[str
             f"| {name}{unit} | {' | '.join(shares)} | {means['log_loss']:.3f} | {means['brier']:.3f} |"
         )
     return found
-
-
-def checksum_on(text: str) -> str | None:
-    """The sha256 that a card gives, or None."""
-    found = _SHA256.search(text)
-    return found and found[1]

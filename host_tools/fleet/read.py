@@ -14,6 +14,7 @@ from typing import Any
 from edge.config.check import ConfigError, build
 from edge.config.options import SECTIONS
 from edge.config.settings import NodeConfig
+from edge.files import read_text
 
 from .errors import FleetError
 from .layout import Layout
@@ -72,7 +73,7 @@ def read_fleet(folder: Path, layout: Layout | None = None) -> Fleet:
 
 def _parsed(file: Path, mistakes: list[str]) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(file))
     except OSError as error:
         mistakes.append(f"{file}: cannot be read: {error.strerror}")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

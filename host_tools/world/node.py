@@ -69,6 +69,7 @@ class WorldNode:
         self.alive = False
         self._life += 1
         self.node.links.stop()
+        self.node.history.disconnect()  # as the end of a process does; otherwise whenever Python frees it
 
     def touch(self, change: Callable[[Node], None]) -> None:
         """Change the node from outside, as the main thread of a real node would."""

@@ -62,6 +62,11 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node.history, "failing", True)
     monkeypatch.setattr(node.learning.scopes["node"], "faults", 1)
     monkeypatch.setattr(node.learning.scopes["node"], "trouble", "ValueError: no")
+    monkeypatch.setattr(node.learning.scopes["node"], "past_trouble", "past.csv: no")
+    monkeypatch.setattr(node.learning.scopes["node"], "model_trouble", "house.tflite is damaged")
+    monkeypatch.setattr(node.history, "locked", True)
+    monkeypatch.setattr(node.history, "later", "history.sqlite is kept")
+    monkeypatch.setattr(node, "learning_off", "it crashed")
     monkeypatch.setattr(node.engine, "faults", 1)
     monkeypatch.setattr(node.engine, "last_fault", "n1.pv: TypeError: no: way")
     monkeypatch.setattr(node, "invariants_broken", 1)
@@ -76,6 +81,11 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         ("meter_failing", "m1"): "meter m1 does not answer correctly",
         ("state_not_written", "state"): "its state cannot be written",
         ("history_not_written", "history"): "its history cannot be written",
+        ("history_locked", "history"): "its history is locked by another process",
+        ("history_newer", "history"): "history.sqlite is kept",
+        ("past_not_used", "n1.learning"): "past minutes of the node: past.csv: no",
+        ("model_damaged", "n1.learning"): "learning of the node began without it: house.tflite is damaged",
+        ("learning_off", "learning"): "it crashed",
         ("learning_failed", "n1.learning"): "learning of the node failed: ValueError: no",
         ("twin_failed", "n1.pv"): "a twin failed: n1.pv: TypeError: no: way",
         ("invariant_broken", "n1"): "an invariant is broken: I2 n1.pv holds 3 contracts",

@@ -68,7 +68,7 @@ def test_requests_stay_within_what_the_meter_answers(name):
 
 def test_a_profile_may_be_a_file_anywhere(tmp_path):
     path = tmp_path / "own.toml"
-    path.write_text(GOOD)
+    path.write_text("\ufeff" + GOOD, encoding="utf-8")  # some editors begin a file with a mark
     assert load_profile(str(path)).name == "M"
 
 
