@@ -160,15 +160,24 @@ def _is_loopback(host: str) -> bool:
 def _check_neighbours(
     plan: NodePlan, nodes: dict[str, NodePlan], names: set[str], mistakes: list[str]
 ) -> None:
-    """Each neighbour must be a node of the fleet, and its host must be in the node's certificate."""
+    """Each neighbour must be a node of the fleet that lists this one, too; its certificate has its host."""
     for i, neighbour in enumerate(plan.config.neighbours):
         where = f"{plan.file}: neighbour[{i}]"
         host = neighbour.broker.host
         if neighbour.name not in names:
             mistakes.append(f"{where}.name = {neighbour.name!r}: unknown node; the nodes are {sorted(names)}")
-        elif neighbour.name in nodes and host not in nodes[neighbour.name].hosts:
-            known = ", ".join(nodes[neighbour.name].hosts)
+            continue
+        other = nodes.get(neighbour.name)
+        if other is None:  # its own mistakes are reported
+            continue
+        if host not in other.hosts:
+            known = ", ".join(other.hosts)
             mistakes.append(f"{where}.host = {host!r}: the certificate of {neighbour.name} is for {known}")
+        if plan.name not in (each.name for each in other.config.neighbours):
+            mistakes.append(
+                f"{where}.name = {neighbour.name!r}: the link is one-sided: {neighbour.name} does not list "
+                f"{plan.name} as a neighbour, and contracts need both directions"
+            )
 
 
 def _senders(name: str, nodes: dict[str, NodePlan]) -> tuple[str, ...]:
