@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from host_tools.microgrid.launch import to_toml
 
+from . import network
 from .errors import FleetError
 from .files import SECRET, folder, write
 from .layout import Layout
@@ -170,6 +171,8 @@ def _provision(
                     "acl.inside": inside_acl(node),
                     "authorized_keys": logins[node.name],
                 }
+                if node.network:
+                    config[network.FILE] = node.network.configuration()
                 changed = _write(place, config, authority, identity)
                 changed += write(place / "signers", releasing)
             done.append(Provisioned(node, identity, changed))
@@ -236,6 +239,9 @@ def _alone(keys: Path) -> Iterator[None]:
 def _write(place: Path, config: dict[str, str], authority: "Authority", identity: "Identity") -> int:
     """Write the files of a node; returns how many have changed."""
     changed = sum(write(place / "config" / name, text) for name, text in config.items())
+    if network.FILE not in config:  # it has no static address any more
+        changed += (place / "config" / network.FILE).exists()
+        (place / "config" / network.FILE).unlink(missing_ok=True)
     changed += write(place / "config" / "crl.pem", authority.crl)
     changed += write(place / "keys" / "ca.crt", authority.certificate)
     changed += write(place / "keys" / "node.key", identity.key, SECRET)

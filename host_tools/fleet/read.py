@@ -1,8 +1,8 @@
 """Reads and checks `deploy/`: fleet.toml, and one file per node in nodes/.
 
-fleet.toml has its own tables (`[cluster]`, `[operator]`, `[hosts]`). Any other table is a section of the node
-configuration and applies to all nodes. A node's own keys take precedence, and its `[[...]]` tables replace
-the shared ones. Paths come from the layout; `state_dir` in a node's file is only used when it is run by hand.
+fleet.toml has its own tables (`[cluster]`, `[operator]`, `[hosts]`, `[network]`). Any other table is a
+section of the node configuration and applies to all nodes. A node's own keys take precedence, and its
+`[[...]]` tables replace the shared ones. Paths come from the layout; `state_dir` in a node's file is only used when it is run by hand.
 """
 
 import tomllib
@@ -17,18 +17,23 @@ from edge.config.settings import NodeConfig
 
 from .errors import FleetError
 from .layout import Layout
+from .network import Network
 from .shared import OWN_TABLES, Operator, Shared, check_shared
 
 
 @dataclass(frozen=True)
 class NodePlan:
-    """One node. `raw`: its complete configuration; `senders`: the nodes that list it as a neighbour."""
+    """One node. `raw`: its complete configuration; `senders`: the nodes that list it as a neighbour.
+
+    `network`: its static address, if it has one.
+    """
 
     name: str
     file: Path
     hosts: tuple[str, ...]
     raw: dict[str, Any]
     config: NodeConfig
+    network: Network | None = None
     senders: tuple[str, ...] = ()
 
 
@@ -56,8 +61,9 @@ def read_fleet(folder: Path, layout: Layout | None = None) -> Fleet:
     files = sorted((folder / "nodes").glob("*.toml"))
     if not files:
         mistakes.append(f"{folder / 'nodes'}: no nodes; each node needs a file NAME.toml")
-    for name in shared.hosts.keys() - {file.stem for file in files}:
-        mistakes.append(f"{shared_file}: hosts.{name} = {shared.hosts[name]!r}: unknown node")
+    for table, given in (("hosts", shared.hosts), ("network", shared.networks)):
+        for name in given.keys() - {file.stem for file in files}:
+            mistakes.append(f"{shared_file}: {table}.{name} = {given[name]!r}: unknown node")
     if mistakes:
         raise FleetError("\n".join(mistakes))
     plans = [_node(file, defaults, shared, layout or Layout(), mistakes) for file in files]
@@ -117,7 +123,8 @@ def _node(
     config = _built(raw, file, mistakes)
     if config is None:
         return None
-    return NodePlan(config.name, file, shared.hosts_of(config.name), raw, config)
+    name = config.name
+    return NodePlan(name, file, shared.hosts_of(name), raw, config, shared.networks.get(name))
 
 
 def _merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

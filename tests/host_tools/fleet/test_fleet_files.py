@@ -399,3 +399,41 @@ def test_shared_settings_apply_unless_a_node_overrides_them(site):
     assert [bus.name for bus in nodes["gym"].config.buses] == ["own"]
     assert nodes["lone"].config.limits.lsas == 64
     assert [bus.name for bus in nodes["lone"].config.buses] == ["b"]
+
+
+def test_a_static_address_is_for_one_node_and_can_be_removed_again(site):
+    fleet = site.deploy / "fleet.toml"
+    before = fleet.read_text()
+    fleet.write_text(
+        before
+        + '\n[network.gym]\naddress = "192.168.1.20/24"\ngateway = "192.168.1.1"\ndns = ["192.168.1.1"]\n'
+    )
+    assert site.provision("all") == 0
+    lines = (site.out / "gym/config/node.network").read_text().splitlines()
+    assert {"Address=192.168.1.20/24", "Gateway=192.168.1.1", "DNS=192.168.1.1", "MulticastDNS=yes"} <= set(
+        lines
+    )
+    assert not (site.out / "primary/config/node.network").exists()
+    fleet.write_text(before)
+    assert site.provision("all") == 0
+    assert not (site.out / "gym/config/node.network").exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [
+        ("[network.gym]", "network.gym.address = None"),
+        ('[network.gym]\naddress = "192.168.1.20"', "must be an address with its prefix"),
+        ('[network.gym]\naddress = "192.168.1.20/24"\ngateway = "10.0.0.1"', "is not in the network of"),
+        ('[network.gym]\naddress = "192.168.1.20/24"\ndns = ["router"]', "network.gym.dns"),
+        ('[network.gym]\naddress = "192.168.1.20/24"\nssid = "x"', "network.gym.ssid"),
+        ('[network.nobody]\naddress = "192.168.1.20/24"', "unknown node"),
+        ("network = 7", "must contain tables"),
+    ],
+)
+def test_a_mistake_in_a_static_address_is_named(site, capsys, table, named):
+    fleet = site.deploy / "fleet.toml"
+    text = fleet.read_text()
+    fleet.write_text(f"{table}\n{text}" if table.startswith("network") else f"{text}\n{table}")
+    assert site.provision("all", "--check") == 2
+    assert named in capsys.readouterr().err

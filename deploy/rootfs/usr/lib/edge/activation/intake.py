@@ -103,7 +103,10 @@ def _copied(place: Path, digest: str, known: dict[str, Path]) -> bool:
     except OSError:  # a bad block of the card
         return False
     place.write_bytes(content)
-    return sha256(place) == digest
+    if sha256(place) == digest:
+        return True
+    place.unlink()
+    return False
 
 
 def _known_files() -> dict[str, Path]:

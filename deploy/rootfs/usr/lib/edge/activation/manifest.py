@@ -6,10 +6,11 @@ the launcher uses it at every start.
 
 import hashlib
 import json
+import os
 import platform
 import re
 import sys
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 SIGNATURE = "release.json.sig"
@@ -79,15 +80,14 @@ def checked_id(name: str) -> str:
 
 def _inside(path: str) -> bool:
     """Whether a path is one of a file below `lib`, in its only spelling."""
-    parts = PurePosixPath(path).parts
+    first, *parts = path.split("/")
     plain = path.isprintable() and len(path.encode()) <= _MOST_PATH
-    return (
-        plain and parts[:1] == ("lib",) and len(parts) > 1 and ".." not in parts and "/".join(parts) == path
-    )
+    return plain and first == "lib" and bool(parts) and not {"", ".", ".."} & set(parts)
 
 
 def _parents(path: str) -> list[str]:
-    return [str(parent) for parent in PurePosixPath(path).parents]
+    parts = path.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def sha256(path: Path) -> str:
@@ -99,14 +99,22 @@ def sha256(path: Path) -> str:
 def damaged(folder: Path, manifest: Manifest) -> list[str]:
     """The paths that are missing, corrupt or unexpected, compared with the manifest; sizes come first."""
     files, sizes = manifest["files"], manifest.get("sizes", {})
-    present = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
-    found = {str(path.relative_to(folder)) for path in present} - _BESIDE
+    found = _found(folder)
     wrong = set(files.keys() ^ found)
     inside = files.keys() & found
     wrong |= {path for path in inside if not _sized(folder / path, sizes.get(path))}
     if not wrong:  # hashing all files takes seconds on a node
         wrong = {path for path in inside if not _same(folder / path, files[path])}
     return sorted(wrong)
+
+
+def _found(folder: Path) -> set[str]:
+    """The relative paths of all files and links."""
+    found = set()
+    for place, folders, names in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]
+        found |= {os.path.relpath(os.path.join(place, name), folder) for name in [*names, *links]}
+    return found - _BESIDE
 
 
 def _sized(path: Path, size: int | None) -> bool:
