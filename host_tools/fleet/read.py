@@ -2,7 +2,8 @@
 
 fleet.toml has its own tables (`[cluster]`, `[operator]`, `[hosts]`, `[network]`). Any other table is a
 section of the node configuration and applies to all nodes. A node's own keys take precedence, and its
-`[[...]]` tables replace the shared ones. Paths come from the layout; `state_dir` in a node's file is only used when it is run by hand.
+`[[...]]` tables replace the shared ones. Paths come from the layout; `state_dir` in a node's file is only
+used when it is run by hand.
 """
 
 import tomllib

@@ -12,7 +12,8 @@ if {dies}:
     sys.exit(int({dies}))
 config = tomllib.load(open(sys.argv[sys.argv.index("--config") + 1], "rb"))
 release = os.environ["EDGE_RELEASE"]
-health = dict(release=release, troubles=[], faults={faults}, python_path=os.environ["PYTHONPATH"])
+health = dict(release=release, troubles=[], faults={faults}, python_path=os.environ["PYTHONPATH"],
+              fallback=os.environ["EDGE_FALLBACK"])
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):

@@ -31,6 +31,7 @@ def test_current_is_run_with_its_own_files(node):
     folder = add(node, "two", link="current")
     assert node.start_service() == 0
     assert node.status()["health"]["release"] == "two"
+    assert node.status()["health"]["fallback"] == ""
     assert node.status()["health"]["python_path"] == str(folder / "lib")
 
 
@@ -74,7 +75,9 @@ def test_a_release_with_one_corrupt_file_is_not_run(node):
     add(node, "good", link="previous")
     assert node.start_service() == 0
     assert node.runs() == "good"
-    assert "release new is damaged: 1 files, such as lib/edge/__init__.py" in node.journal()
+    reason = "release new is damaged: 1 files, such as lib/edge/__init__.py"
+    assert reason in node.journal()
+    assert node.status()["health"]["fallback"] == reason
 
 
 def test_a_corrupt_file_of_the_same_size_and_time_is_found(node):
@@ -126,7 +129,7 @@ def test_a_confirmed_release_that_fails_three_times_gives_way_until_the_next_swi
     assert node.runs() == "good"
     assert node.start_service() == 0  # a regular end
     assert node.runs() == "good"
-    assert "release bad failed 3 times: the others come first" in node.journal()
+    assert node.status()["health"]["fallback"] == "release bad failed 3 times: the others come first"
     assert node.activate("switch", "bad").returncode == 0
     assert node.start_service() == 1
 
