@@ -7,7 +7,6 @@ not start. Built by dpkg-deb, without debhelper, so that no more than dpkg is ne
 
 import re
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
