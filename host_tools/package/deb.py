@@ -81,7 +81,7 @@ def build_deb(arch: str, folder: Path = DIST) -> Path:
         root = Path(scratch) / "root"
         _fill(root, arch)
         _describe(root, version, ARCHITECTURES[arch])
-        output(["dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(root), str(made)], folder)
+        output(["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", str(root), str(made)], folder)
     say(f"{made.name}: {made.stat().st_size / 1e6:.1f} MB")
     return made
 
