@@ -28,7 +28,7 @@ fieldtest: SEEDS ?= 1000
 provision: NODE ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim eval storm fieldtest test deploy-test lint format package package-test constraints bench memtest image \
+.PHONY: help setup run sim eval storm fieldtest test deploy-test lint format package package-test deb constraints bench memtest image \
 	image-test deploy provision micropython clean
 
 help: ## print this list
@@ -72,7 +72,10 @@ package: $(READY) ## build the wheel and the sdist into build/dist
 package-test: $(READY) ## build them, and try the wheel in an empty virtual environment
 	$(PYTHON) -m host_tools.package test
 
-constraints: $(READY) ## upgrade all packages and write their versions to constraints.txt
+deb: $(READY) ## build the Debian packages for arm64 and amd64 into build/dist
+	$(PYTHON) -m host_tools.package deb
+
+constraints: $(READY) ## upgrade all packages; write constraints.txt and the checksums of the wheels of a release
 	$(PYTHON) -m host_tools.setup.constraints
 
 bench: $(READY) ## measure speed and memory (ARGS=)

@@ -1,5 +1,6 @@
 """What can be wrong with a node, as data: programs go by the code, people read the text."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ CODES = {
     "learning_off": "The node crashed several times soon after its start and runs without learning.",
     "learning_failed": "A model raised an error; the text names it. Training is tried again later.",
     "twin_failed": "A twin raised an error; the text names it: a defect of the software.",
+    "fallback_release": "Another release than the current one runs, because that is damaged or failed.",
     "invariant_broken": "A rule that contracts must always keep was broken: a defect of the software.",
 }
 
@@ -41,6 +43,10 @@ class Trouble:
 
 def troubles(node: "Node") -> Iterator[Trouble]:
     """All that is wrong now; called from the main thread."""
+    if reason := os.environ.get("EDGE_FALLBACK"):  # set by the launcher of a deployed node
+        yield Trouble(
+            "fallback_release", "release", f"another release runs in place of the current one: {reason}"
+        )
     yield from _of_links(node)
     yield from _of_meters(node)
     if node.state_failures:

@@ -67,7 +67,7 @@ def apt_install(*packages: str) -> None:
 
 def _update(apt_get: list[str], env: dict[str, str]) -> None:
     """`apt-get update`, which does not wait for the lock of the package lists by itself."""
-    deadline_s = time.monotonic() + _LOCK_TIMEOUT_S
+    deadline_s, told = time.monotonic() + _LOCK_TIMEOUT_S, False
     while True:
         try:
             run([*apt_get, "update"], env=env)
@@ -75,6 +75,9 @@ def _update(apt_get: list[str], env: dict[str, str]) -> None:
         except SetupError as problem:
             if "lock" not in str(problem) or time.monotonic() > deadline_s:
                 raise
+            if not told:
+                print("another apt is running: waiting for it to finish", flush=True)
+            told = True
             time.sleep(_LOCK_RETRY_S)
 
 

@@ -71,7 +71,11 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node.engine, "last_fault", "n1.pv: TypeError: no: way")
     monkeypatch.setattr(node, "invariants_broken", 1)
     monkeypatch.setattr(node, "last_violation", "I2 n1.pv holds 3 contracts")
+    monkeypatch.setenv("EDGE_FALLBACK", "release 2 is damaged")
     assert found(node) == {
+        ("fallback_release", "release"): (
+            "another release runs in place of the current one: release 2 is damaged"
+        ),
         ("broker_unreachable", "broker"): "its own broker cannot be reached",
         ("neighbour_unreachable", "n2"): "neighbour n2 cannot be reached",
         ("bus_closed", "rs485"): "bus rs485 cannot be opened: /dev/ttyNONE",
