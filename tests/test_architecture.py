@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "option": {"terms"},
     "state": {"clock"},
     "space": set(),
-    "energy": set(),
+    "energy": {"terms"},
     "learn": {"terms"},
     "meter": {"clock", "option"},
     "history": {"clock", "terms"},

@@ -31,10 +31,16 @@ CREATE TABLE predictions (
 ) WITHOUT ROWID;
 CREATE TABLE kept (name TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID;
 """
-# Tables of later releases. They do not change the version, since an older release ignores them.
+# Tables of later releases. They do not change the version, since an older release ignores them. It still
+# writes rows of six columns to `events`, so that table must stay as it is.
 _LATER_TABLES = """
 CREATE TABLE IF NOT EXISTS events (
     at_ms INTEGER, twin TEXT, number INTEGER, kind TEXT, role TEXT, power_w REAL,
+    PRIMARY KEY (at_ms, twin, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS energy_events (
+    at_ms INTEGER, twin TEXT, number INTEGER, kind TEXT, role TEXT, power_w REAL, cause TEXT,
+    begins_ms INTEGER, ends_ms INTEGER, partner TEXT, partners INTEGER, complementary INTEGER, origin INTEGER,
     PRIMARY KEY (at_ms, twin, number)
 ) WITHOUT ROWID;
 """

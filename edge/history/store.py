@@ -37,9 +37,10 @@ _PREDICTION = (
     "INSERT OR REPLACE INTO predictions "
     "SELECT ?, scope, id, ? FROM forecasters WHERE scope = ? AND model = ? AND limits_w = ?"
 )
-_EVENT = "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?)"
+_EVENT = f"INSERT OR REPLACE INTO energy_events VALUES ({', '.join('?' * 13)})"
 _EVENTS = (
-    "SELECT at_ms, twin, number, kind, role, power_w FROM events "
+    "SELECT * FROM (SELECT * FROM energy_events UNION ALL "
+    "SELECT *, '', NULL, NULL, '', 0, 0, NULL FROM events) "  # of an older release
     "WHERE at_ms >= ? AND at_ms <= ? ORDER BY at_ms, twin, number LIMIT ? OFFSET ?"
 )
 _PREDICTIONS = (
@@ -60,7 +61,12 @@ class Forecast:
 
 
 class Event(NamedTuple):
-    """What happened to a twin: `number` counts its events since it started, `at_ms` is Unix time."""
+    """What happened to a twin: `number` counts its events since it started, times are Unix time.
+
+    `begins_ms` and `ends_ms` are the dates of the request, production or contract, None if not known or not
+    planned. `partner` is the supplier of a contract, of `partners` the largest; `origin` the number of the
+    event that started what this one is about.
+    """
 
     at_ms: int
     twin: str
@@ -68,6 +74,13 @@ class Event(NamedTuple):
     kind: str
     role: str
     power_w: float
+    cause: str = ""
+    begins_ms: int | None = None
+    ends_ms: int | None = None
+    partner: str = ""
+    partners: int = 0
+    complementary: int = 0
+    origin: int | None = None
 
 
 class Store:
@@ -95,10 +108,29 @@ class Store:
         """Six mean powers of a minute; None or NaN where unknown."""
         self._note(_MINUTE, (minute, scope, *powers_w))
 
-    def note_event(self, at_s: float, twin: str, number: int, kind: str, role: str, power_w: float) -> None:
-        """Something happened to a twin, at Unix time `at_s`. It is written with the next minute."""
+    def note_event(
+        self,
+        at_s: float,
+        twin: str,
+        number: int,
+        kind: str,
+        role: str,
+        power_w: float,
+        cause: str = "",
+        begins_s: float | None = None,
+        ends_s: float | None = None,
+        partner: str = "",
+        partners: int = 0,
+        complementary: int = 0,
+        origin: int | None = None,
+    ) -> None:
+        """Something happened to a twin; times are Unix time. It is written with the next minute."""
+        at_ms, begins_ms, ends_ms = (
+            None if each is None else round(1000 * each) for each in (at_s, begins_s, ends_s)
+        )
+        values = (at_ms, twin, number, kind, role, power_w, cause, begins_ms, ends_ms)
         with self._lock:
-            self._events.append((_EVENT, (round(1000 * at_s), twin, number, kind, role, power_w)))
+            self._events.append((_EVENT, (*values, partner, partners, complementary, origin)))
             self._bound()
 
     def note_prediction(
@@ -185,7 +217,8 @@ class Store:
             for table, keep_min in self._keep_min.items():
                 connection.execute(f"DELETE FROM {table} WHERE minute < ?", (minute - keep_min,))
             oldest_ms = 60_000 * (minute - self._keep_min["minutes"])
-            connection.execute("DELETE FROM events WHERE at_ms < ?", (oldest_ms,))
+            for table in ("events", "energy_events"):
+                connection.execute(f"DELETE FROM {table} WHERE at_ms < ?", (oldest_ms,))
             self._pruned_minute = minute
 
     def _failed(self, what: str, error: Exception) -> bool:

@@ -7,23 +7,27 @@ import random
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from ..energy.flows import Source
 from .twin import Factory, Home, Twin
 
 
 class Device(NamedTuple):
-    """A kind of `[[twin]]`: its class, and whether it consumes, supplies, or both."""
+    """A kind of `[[twin]]`: its class, whether it consumes, supplies, or both, and the source of its supply."""
 
     twin: str
     consumes: bool = False
     supplies: bool = False
+    source: Source = Source.OTHER
 
 
 DEVICES = {
     "load": Device("prosumer:ProsumerTwin", consumes=True),
-    "pv": Device("prosumer:ProsumerTwin", supplies=True),
+    "pv": Device("prosumer:ProsumerTwin", supplies=True, source=Source.PV),
+    "battery": Device("prosumer:ProsumerTwin", consumes=True, supplies=True, source=Source.BATTERY),
     "building": Device("prosumer:ProsumerTwin", consumes=True, supplies=True),
     "both": Device("prosumer:ProsumerTwin", consumes=True, supplies=True),
-    "grid": Device("prosumer:ProsumerTwin", supplies=True),
+    "house": Device("prosumer:ProsumerTwin", consumes=True),
+    "grid": Device("prosumer:ProsumerTwin", supplies=True, source=Source.GRID),
     "shiftable": Device("shiftable:ShiftableTwin", consumes=True),
 }
 SERVICES = {  # at most one of each on a node

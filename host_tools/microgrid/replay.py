@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from .plan import BuildingPlan, DevicePlan, PowerAt
 
-_KINDS = {"load": "load", "pv": "pv", "battery": "building"}  # a battery both consumes and produces
+_KINDS = ("load", "pv", "battery")
 _COLUMNS = ["timestamp", "device", "kind", "power_w"]
 _STAMP = "%Y-%m-%dT%H:%MZ"
 _GAP_S = 16 * 60  # a value holds for its interval, at most 15 minutes in the known data sets
@@ -80,7 +80,7 @@ def replayed(files: list[Path], start: datetime, seconds: float, speed: float) -
         if not any(series.values()):
             raise DataError(f"{path}: no data at {start:{_STAMP}}")
         devices = [
-            DevicePlan(_name(device), _KINDS[kind], _held(series[device], speed), _meter_for(series[device]))
+            DevicePlan(_name(device), kind, _held(series[device], speed), _meter_for(series[device]))
             for device, kind in kinds.items()
         ]
         buildings.append(BuildingPlan(_name(path.name.partition(".")[0]).lower(), devices))

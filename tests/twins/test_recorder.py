@@ -50,7 +50,13 @@ def test_events_of_both_sides_are_kept_in_order(world):
     world.run(30)
     n1.meters.say("m.total", 0.0)
     world.run(90)
-    assert events(n1.node, "lamp") == [("start", "consumer", 100.0), ("stop", "consumer", 0.0)]
+    assert events(n1.node, "lamp") == [
+        ("start", "request", 100.0),
+        ("start", "contract", 100.0),
+        ("stop", "contract", 0.0),
+        ("stop", "request", 0.0),
+    ]
+    assert events(n1.node, "roof") == [("start", "production", 900.0)]
     found = list(n1.node.history.events(0, 2**40))
     assert [each.at_ms for each in found] == sorted(each.at_ms for each in found)
     assert all(START_S <= each.at_ms / 1000 <= START_S + 120 for each in found)
@@ -66,7 +72,7 @@ def test_nothing_is_dated_before_the_clock_of_the_board_is_set(world):
     n1.meters.say("m.total", 0.0)
     world.run(130)
     assert [row[0] for row in minutes(n1.node)] == [START_MIN + 2, START_MIN + 3]
-    assert events(n1.node, "lamp") == [("stop", "consumer", 0.0)]
+    assert events(n1.node, "lamp") == [("stop", "contract", 0.0), ("stop", "request", 0.0)]
 
 
 def test_a_clock_that_is_set_by_an_hour_ends_no_minute(world):
