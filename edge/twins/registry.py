@@ -12,7 +12,7 @@ from .twin import Factory, Home, Twin
 
 
 class Device(NamedTuple):
-    """A kind of `[[twin]]`: its class, whether it consumes, supplies, or both, and the source of its supply."""
+    """A kind of `[[twin]]`: its class, whether it consumes and supplies, and the source of its supply."""
 
     twin: str
     consumes: bool = False

@@ -13,7 +13,7 @@ from edge.terms import VARIABLES
 
 from .metrics import of_energy, of_requests, rounded
 from .outcome import Outcome
-from .recorder import Recorder
+from .recorder import OF_NODES, Recorder
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
@@ -87,11 +87,17 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("requests", f"{s['requests']:,}", f"{s['satisfied']:,} satisfied, {s['unservable']:,} unservable"),
         ("response time", f"{times} s", "median / p95 / max"),
         ("failure rate", _percent(s["failure_rate"]), "unserved while servable"),
-        ("energy requested", f"{energy['requested']:,.1f} Wh", f"{energy['produced']:,.1f} Wh produced"),
+        ("energy served", _percent(s["served"]), f"of {energy['requested']:,.1f} Wh requested"),
+        (
+            "production used",
+            _percent(s["self_consumption"]),
+            f"of {energy['produced']:,.1f} Wh, local",
+        ),
         ("energy supplied", f"{energy['supplied']:,.1f} Wh", f"{energy['consumed']:,.1f} Wh consumed"),
+        ("imported", f"{energy['imported']:,.1f} Wh", f"{energy['exported']:,.1f} Wh exported"),
+        ("energy ready", f"{energy['ready']:,.1f} Wh", _ready_text(s["ready_shares"])),
         ("energy missing", f"{energy['missing']:,.1f} Wh", f"{energy['in_warning']:,.1f} Wh while servable"),
         ("self-sufficiency", _percent(s["self_sufficiency"]), "share not from the grid"),
-        ("self-consumption", _percent(s["self_consumption"]), "of local production"),
         ("fairness", _number(s["fairness"], 3), "Jain's index of supplied needs"),
         ("contracts", f"{s['contracts']:,}", f"{s['shed']:,} shed, {s['interrupted']:,} interrupted"),
         ("messages", f"{s['messages']:,}", f"{_number(s['messages_per_contract'], 1)} per contract"),
@@ -101,6 +107,10 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("invariants", f"{s['invariants_broken']:,} broken", f"{s['invariants_checked']:,} checks"),
         ("wall time", f"{s['wall_s']:,.1f} s", f"{_number(s['sim_s_per_s'], 0)} simulated s per second"),
     ]
+
+
+def _ready_text(shares: dict[str, float | None]) -> str:
+    return ", ".join(f"{name} {_number(share and 100 * share, 0)}" for name, share in shares.items()) + " %"
 
 
 def _learning_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -117,7 +127,7 @@ def _learning_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _write_series(recorder: Recorder, path: Path) -> None:
     with path.open("w", newline="", encoding="ascii") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["t_s", "node", *(f"{name}_w" for name in VARIABLES)])
+        writer.writerow(["t_s", "node", *(f"{name}_w" for name in (*VARIABLES, *OF_NODES))])
         moments_s = recorder.moments_s[:: recorder.stride]
         for at_s, nodes in zip(moments_s, recorder.nodes_w.tolist(), strict=True):
             for name, powers_w in zip(recorder.cast.nodes, nodes, strict=True):
