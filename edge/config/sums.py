@@ -20,7 +20,7 @@ def check_sums(twins: Sequence[TwinSettings], complain: Complain) -> None:
     for i, twin in enumerate(twins):
         for key, name in _counted(twin):
             for _, other_name, other in counted:
-                if _overlap(name, other_name):
+                if other is not twin and _overlap(name, other_name):
                     shared = f"`{other_name}`" if other_name != name else "it"
                     complain(f"twin[{i}].{key}", name, f"twin `{other.name}` counts {shared} already")
                     break

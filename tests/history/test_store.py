@@ -252,3 +252,29 @@ def test_a_file_from_before_there_were_events_gets_their_table(store):
     store = reopened(store)
     assert len(minutes(store)) == 2
     assert len(list(store.events(0, 2**40))) == 1
+
+
+def test_an_event_is_kept_with_its_cause_dates_partner_and_origin(store):
+    at_s = 60.0 * NOW
+    store.note_event(
+        at_s, "n1.lamp", 7, "update", "contract", 90.0, "curtailed", at_s - 5, at_s + 60, "n2.roof", 2, 1, 3
+    )
+    store.note_minute("node", NOW, POWERS)
+    (event,) = reopened(store).events(0, 2**40)
+    assert (event.cause, event.partner, event.partners, event.origin) == ("curtailed", "n2.roof", 2, 3)
+    assert (event.begins_ms, event.ends_ms) == (60_000 * NOW - 5000, 60_000 * NOW + 60_000)
+    assert event.complementary
+
+
+def test_an_older_release_can_still_write_and_its_events_are_read(store):
+    store.note_event(60.0 * NOW + 1, "n1.lamp", 1, "start", "request", 100.0, "device")
+    store.note_minute("node", NOW, POWERS)
+    store.close()
+    with sqlite3.connect(store.path) as file:  # the statement of release 0.2.0
+        row = (60_000 * NOW, "n1.lamp", 0, "start", "consumer", 100.0)
+        file.execute("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?)", row)
+    found = list(reopened(store).events(0, 2**40))
+    assert [(each.number, each.role, each.cause, each.origin) for each in found] == [
+        (0, "consumer", "", None),
+        (1, "request", "device", None),
+    ]
