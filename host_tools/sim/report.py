@@ -82,7 +82,7 @@ def table(summary: dict[str, Any]) -> Table:
 
 def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
     energy, response = s["energy_wh"], s["response_s"]
-    times = " / ".join(_number(response[key], 3) for key in ("median", "p95", "max"))
+    times = " / ".join(_number(each, 1 if (each or 0) >= 10 else 3) for each in response.values())
     return [
         ("requests", f"{s['requests']:,}", f"{s['satisfied']:,} satisfied, {s['unservable']:,} unservable"),
         ("response time", f"{times} s", "median / p95 / max"),
@@ -95,7 +95,8 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         ),
         ("energy supplied", f"{energy['supplied']:,.1f} Wh", f"{energy['consumed']:,.1f} Wh consumed"),
         ("imported", f"{energy['imported']:,.1f} Wh", f"{energy['exported']:,.1f} Wh exported"),
-        ("energy ready", f"{energy['ready']:,.1f} Wh", _ready_text(s["ready_shares"])),
+        ("energy ready", f"{energy['ready']:,.1f} Wh", "what could have flowed"),
+        ("of it", _shares(s["ready_shares"]), "used / margins / offered / free"),
         ("energy missing", f"{energy['missing']:,.1f} Wh", f"{energy['in_warning']:,.1f} Wh while servable"),
         ("self-sufficiency", _percent(s["self_sufficiency"]), "share not from the grid"),
         ("fairness", _number(s["fairness"], 3), "Jain's index of supplied needs"),
@@ -109,8 +110,8 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _ready_text(shares: dict[str, float | None]) -> str:
-    return ", ".join(f"{name} {_number(share and 100 * share, 0)}" for name, share in shares.items()) + " %"
+def _shares(shares: dict[str, float | None]) -> str:
+    return f"{' / '.join(_number(share and 100 * share, 0) for share in shares.values())} %"
 
 
 def _learning_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
