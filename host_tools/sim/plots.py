@@ -63,7 +63,7 @@ def six_variables(recorder: Recorder, title: str, path: Path) -> None:
         for axes in grid:
             axes.fill_between(at, imported, color=BLUE, lw=0, label="imported")
             axes.fill_between(at, -exported, color=GREEN, lw=0, label="exported")
-            axes.set(title="Grid", ylabel="power, kW")
+            axes.set(title="Exchange with the grid, by contract", ylabel="power, kW")
         panels[-1].set_xlabel(f"time since the start, {unit}")
         for axes in panels:
             axes.set_xlim(0, max(float(at[-1]), 1e-3))

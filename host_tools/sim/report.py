@@ -94,7 +94,7 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
             f"of {energy['produced']:,.1f} Wh, local",
         ),
         ("energy supplied", f"{energy['supplied']:,.1f} Wh", f"{energy['consumed']:,.1f} Wh consumed"),
-        ("imported", f"{energy['imported']:,.1f} Wh", f"{energy['exported']:,.1f} Wh exported"),
+        ("imported", f"{energy['imported']:,.1f} Wh", f"{energy['exported']:,.1f} Wh exported, by contract"),
         ("energy ready", f"{energy['ready']:,.1f} Wh", "what could have flowed"),
         ("of it", _shares(s["ready_shares"]), "used / margins / offered / free"),
         ("energy missing", f"{energy['missing']:,.1f} Wh", f"{energy['in_warning']:,.1f} Wh while servable"),
