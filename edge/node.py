@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .clock import Clock, civil_minutes, zone_of
 from .config.settings import NodeConfig
+from .energy.flows import Flows, node_flows
 from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
 from .history.store import Store
 from .meter.meters import Meters
@@ -180,6 +181,10 @@ class Node:
     def total(self) -> NodeTotal:
         """The six variables."""
         return node_total(twin.share() for twin in self.twins)
+
+    def flows(self) -> Flows:
+        """What flows now, by source, and what is exchanged with the grid."""
+        return node_flows(supply for twin in self.twins if (supply := twin.supply()))
 
     @property
     def state_failures(self) -> int:

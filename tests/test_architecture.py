@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "option": {"terms"},
     "state": {"clock", "files"},
     "space": set(),
-    "energy": set(),
+    "energy": {"terms"},
     "learn": {"files", "terms"},
     "meter": {"clock", "files", "option"},
     "history": {"clock", "files", "terms"},

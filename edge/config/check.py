@@ -19,6 +19,7 @@ from .buses import complete_buses
 from .learning import Complain, check_learning
 from .options import SECTIONS, Section, title
 from .settings import ApiSettings, HistorySettings, LimitSettings, NodeConfig, NodeSettings
+from .sums import check_sums
 
 _MOVED = {
     "learning.history_days": "moved to [history] days",
@@ -175,6 +176,7 @@ def _check_twins(config: NodeConfig, complain: Complain) -> None:
     relays = {relay.name for relay in config.relays}
     for i, twin in enumerate(config.twins):
         _check_twin(f"twin[{i}]", twin, inputs, relays, complain)
+    check_sums(config.twins, complain)
 
 
 def _inputs(config: NodeConfig, complain: Complain) -> set[str]:
@@ -192,7 +194,7 @@ def _inputs(config: NodeConfig, complain: Complain) -> set[str]:
 def _check_twin(
     where: str, twin: TwinSettings, inputs: set[str], relays: set[str], complain: Complain
 ) -> None:
-    for key in ("input", "production_input"):
+    for key in ("input", "production_input", "battery_input"):
         name = getattr(twin, key)
         if name and name not in inputs:
             complain(f"{where}.{key}", name, _unknown("meter input", inputs))
@@ -202,6 +204,13 @@ def _check_twin(
         complain(f"{where}.capacity_w", twin.capacity_w, "is required for kind `grid`")
     if twin.kind == "both" and not (twin.input and twin.production_input):
         complain(f"{where}.production_input", twin.production_input, "kind `both` needs two inputs")
+    if twin.kind == "house" and not (twin.input and (twin.production_input or twin.battery_input)):
+        reason = "kind `house` needs the meter of the grid, and that of the photovoltaics or of the battery"
+        complain(f"{where}.input", twin.input, reason)
+    if twin.kind not in ("both", "house") and twin.production_input:
+        complain(f"{where}.production_input", twin.production_input, "is only for kinds `both` and `house`")
+    if twin.kind != "house" and twin.battery_input:
+        complain(f"{where}.battery_input", twin.battery_input, "is only for kind `house`")
     if twin.kind == "shiftable" and twin.power_w <= 0:
         complain(f"{where}.power_w", twin.power_w, "must be above 0 for kind `shiftable`")
 

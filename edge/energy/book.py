@@ -94,6 +94,11 @@ class Book:
         return sum([promise.max_w for promise in self._promises if promise.committed])
 
     @property
+    def offered_w(self) -> float:
+        """The sum of the open offers, margins included, in W."""
+        return sum([promise.max_w for promise in self._promises if not promise.committed])
+
+    @property
     def supplied_w(self) -> float:
         """The power that valid contracts use now, in W."""
         return sum([promise.power_w for promise in self._promises if promise.state is State.VALID])

@@ -36,7 +36,8 @@ CREATE TABLE kept (name TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID;
 # Tables of later releases. They do not change the version, since an older release ignores them.
 _LATER_TABLES = """
 CREATE TABLE IF NOT EXISTS events (
-    at_ms INTEGER, twin TEXT, number INTEGER, kind TEXT, role TEXT, power_w REAL,
+    at_ms INTEGER, twin TEXT, number INTEGER, kind TEXT, role TEXT, power_w REAL, cause TEXT,
+    begins_ms INTEGER, ends_ms INTEGER, partner TEXT, partners INTEGER, complementary INTEGER, origin INTEGER,
     PRIMARY KEY (at_ms, twin, number)
 ) WITHOUT ROWID;
 """

@@ -41,11 +41,8 @@ _PREDICTION = (
     "INSERT OR REPLACE INTO predictions "
     "SELECT ?, scope, id, ? FROM forecasters WHERE scope = ? AND model = ? AND limits_w = ?"
 )
-_EVENT = "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?)"
-_EVENTS = (
-    "SELECT at_ms, twin, number, kind, role, power_w FROM events "
-    "WHERE at_ms >= ? AND at_ms <= ? ORDER BY at_ms, twin, number LIMIT ? OFFSET ?"
-)
+_EVENT = f"INSERT OR REPLACE INTO events VALUES ({', '.join('?' * 13)})"
+_EVENTS = "SELECT * FROM events WHERE at_ms >= ? AND at_ms <= ? ORDER BY at_ms, twin, number LIMIT ? OFFSET ?"
 _PREDICTIONS = (
     "SELECT minute, model, limits_w, probabilities FROM predictions "
     "JOIN forecasters ON forecasters.id = predictions.forecaster "
@@ -70,7 +67,12 @@ class Forecast:
 
 
 class Event(NamedTuple):
-    """What happened to a twin: `number` counts its events since it started, `at_ms` is Unix time."""
+    """What happened to a twin: `number` counts its events since it started, times are Unix time.
+
+    `begins_ms` and `ends_ms` are the dates of the request, production or contract, None if not known or not
+    planned. `partner` is the supplier of a contract, of `partners` the largest; `origin` the number of the
+    event that started what this one is about.
+    """
 
     at_ms: int
     twin: str
@@ -78,6 +80,13 @@ class Event(NamedTuple):
     kind: str
     role: str
     power_w: float
+    cause: str = ""
+    begins_ms: int | None = None
+    ends_ms: int | None = None
+    partner: str = ""
+    partners: int = 0
+    complementary: int = 0
+    origin: int | None = None
 
 
 class Store:
@@ -108,10 +117,29 @@ class Store:
         """Six mean powers of a minute; None or NaN where unknown."""
         self._note(_MINUTE, (minute, scope, *powers_w))
 
-    def note_event(self, at_s: float, twin: str, number: int, kind: str, role: str, power_w: float) -> None:
-        """Something happened to a twin, at Unix time `at_s`. It is written with the next minute."""
+    def note_event(
+        self,
+        at_s: float,
+        twin: str,
+        number: int,
+        kind: str,
+        role: str,
+        power_w: float,
+        cause: str = "",
+        begins_s: float | None = None,
+        ends_s: float | None = None,
+        partner: str = "",
+        partners: int = 0,
+        complementary: int = 0,
+        origin: int | None = None,
+    ) -> None:
+        """Something happened to a twin; times are Unix time. It is written with the next minute."""
+        at_ms, begins_ms, ends_ms = (
+            None if each is None else round(1000 * each) for each in (at_s, begins_s, ends_s)
+        )
+        values = (at_ms, twin, number, kind, role, power_w, cause, begins_ms, ends_ms)
         with self._lock:
-            self._events.append((_EVENT, (round(1000 * at_s), twin, number, kind, role, power_w)))
+            self._events.append((_EVENT, (*values, partner, partners, complementary, origin)))
             self._bound()
 
     def note_prediction(
@@ -343,11 +371,12 @@ def _is_power(value: Any) -> bool:
 
 
 def _is_event(row: tuple[Any, ...]) -> bool:
-    at_ms, twin, number, kind, role, power_w = row
+    at_ms, twin, number, kind, role, power_w, cause, begins_ms, ends_ms, partner, *numbers = row
     return (
         isinstance(at_ms, int)
         and isinstance(number, int)
-        and all(isinstance(each, str) for each in (twin, kind, role))
+        and all(isinstance(each, str) for each in (twin, kind, role, cause, partner))
+        and all(isinstance(each, int | None) for each in (begins_ms, ends_ms, *numbers))
         and isinstance(power_w, int | float)
         and math.isfinite(power_w)
     )

@@ -7,15 +7,17 @@ import random
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from ..energy.flows import Source
 from .twin import Factory, Home, Twin
 
 
 class DeviceKind(NamedTuple):
-    """A kind of `[[twin]]`: its class, and whether it consumes, supplies, or both."""
+    """A kind of `[[twin]]`: its class, whether it consumes and supplies, and the source of its supply."""
 
     twin: str
     consumes: bool = False
     supplies: bool = False
+    source: Source = Source.OTHER
 
 
 class ServiceKind(NamedTuple):
@@ -27,10 +29,12 @@ class ServiceKind(NamedTuple):
 
 DEVICES = {
     "load": DeviceKind("prosumer:ProsumerTwin", consumes=True),
-    "pv": DeviceKind("prosumer:ProsumerTwin", supplies=True),
+    "pv": DeviceKind("prosumer:ProsumerTwin", supplies=True, source=Source.PV),
+    "battery": DeviceKind("prosumer:ProsumerTwin", consumes=True, supplies=True, source=Source.BATTERY),
     "building": DeviceKind("prosumer:ProsumerTwin", consumes=True, supplies=True),
     "both": DeviceKind("prosumer:ProsumerTwin", consumes=True, supplies=True),
-    "grid": DeviceKind("prosumer:ProsumerTwin", supplies=True),
+    "house": DeviceKind("prosumer:ProsumerTwin", consumes=True),
+    "grid": DeviceKind("prosumer:ProsumerTwin", supplies=True, source=Source.GRID),
     "shiftable": DeviceKind("shiftable:ShiftableTwin", consumes=True),
 }
 SERVICES = {  # at most one of each on a node, in the order in which they start

@@ -114,8 +114,10 @@ def train(options: argparse.Namespace) -> int:
         "judged_days": options.test_days,
         "max_power_w": float(round(task.scale.limits_w[0, -1], 3)),
         "int8": True,
-        "mean": found.means(_ALL, _ALL),
-        "by_horizon": {str(minutes): found.means(_ALL, at) for at, minutes in enumerate(HORIZONS_MIN)},
+        "mean": found.means(found.varying, _ALL),
+        "by_horizon": {
+            str(minutes): found.means(found.varying, at) for at, minutes in enumerate(HORIZONS_MIN)
+        },
         "by_variable": {name: found.means(at, _ALL) for at, name in enumerate(VARIABLES)},
     }
     options.out.mkdir(parents=True, exist_ok=True)

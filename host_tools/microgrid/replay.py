@@ -19,7 +19,6 @@ from host_tools.measured import measured
 from .plan import BuildingPlan, DevicePlan, PowerAt
 
 DataError = CsvError
-_KINDS = {"load": "load", "pv": "pv", "battery": "building"}  # a battery both consumes and produces
 _STAMP = "%Y-%m-%dT%H:%MZ"
 _GAP_S = 16 * 60  # a value holds for its interval, at most 15 minutes in the known data sets
 _DAY_S, _HOUR_S = 86_400, 3_600
@@ -72,7 +71,7 @@ def replayed(files: list[Path], start: datetime, seconds: float, speed: float) -
             raise DataError(f"{path}: no data at {start:{_STAMP}}")
         of_device = _names(kinds, "d")
         devices = [
-            DevicePlan(of_device[name], _KINDS[kind], _held(series[name], speed), _meter_for(series[name]))
+            DevicePlan(of_device[name], kind, _held(series[name], speed), _meter_for(series[name]))
             for name, kind in kinds.items()
         ]
         buildings.append(BuildingPlan(names[path.name.partition(".")[0].lower()], devices))

@@ -318,7 +318,7 @@ def test_events_are_written_with_the_next_minute_and_come_back_in_order(store):
     store = reopened(store)
     found = list(store.events(60.0 * NOW, 60.0 * NOW + 60))
     assert [(each.at_ms - 60_000 * NOW, each.number) for each in found] == [(1000, 1), (2500, 0)]
-    assert found[0][1:] == ("n1.lamp", 1, "start", "consumer", 100.0)
+    assert found[0][1:6] == ("n1.lamp", 1, "start", "consumer", 100.0)
     assert list(store.events(60.0 * NOW + 3, 60.0 * NOW + 60)) == []
 
 
@@ -350,3 +350,15 @@ def test_a_file_from_before_there_were_events_gets_their_table(store):
     store = reopened(store)
     assert len(minutes(store)) == 2
     assert len(list(store.events(0, 2**40))) == 1
+
+
+def test_an_event_is_kept_with_its_cause_dates_partner_and_origin(store):
+    at_s = 60.0 * NOW
+    store.note_event(
+        at_s, "n1.lamp", 7, "update", "contract", 90.0, "curtailed", at_s - 5, at_s + 60, "n2.roof", 2, 1, 3
+    )
+    store.note_minute("node", NOW, POWERS)
+    (event,) = reopened(store).events(0, 2**40)
+    assert (event.cause, event.partner, event.partners, event.origin) == ("curtailed", "n2.roof", 2, 3)
+    assert (event.begins_ms, event.ends_ms) == (60_000 * NOW - 5000, 60_000 * NOW + 60_000)
+    assert event.complementary

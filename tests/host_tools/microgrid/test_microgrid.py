@@ -42,7 +42,7 @@ def test_a_replay_starts_at_ten_of_the_first_day_with_sun(data):
 def test_each_file_is_a_node_and_each_device_a_meter_with_its_power(data):
     roof, house = replayed(files_of(data), datetime(2014, 6, 2, 10, tzinfo=UTC), 60, 10.0)
     assert (roof.name, house.name) == ("a_roof", "b_house")
-    assert [(each.name, each.kind) for each in house.devices] == [("tv", "load"), ("battery", "building")]
+    assert [(each.name, each.kind) for each in house.devices] == [("tv", "load"), ("battery", "battery")]
     tv, battery = house.devices
     assert [tv.power_w(seconds) for seconds in (0.0, 5.9, 6.0, 24.0)] == [0.0, 0.0, 10.0, 40.0]
     assert battery.power_w(3.0) == -50.0
