@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "clock": set(),
     "option": {"terms"},
     "state": {"clock"},
+    "recent": set(),
     "space": set(),
     "energy": set(),
     "learn": {"terms"},
@@ -23,12 +24,12 @@ MAY_IMPORT = {
     "net": {"clock", "option", "space", "terms"},
     "twins": {"clock", "energy", "learn", "option", "space", "terms"},
     "config": {"clock", "energy", "meter", "net", "option", "space", "terms", "twins"},
-    "node": {"clock", "config", "energy", "history", "meter", "net", "space", "state", "twins"},
-    "api": {"history", "learn", "node", "terms", "twins"},
-    "service": {"api", "clock", "config", "history", "meter", "net", "node", "twins"},
+    "node": {"clock", "config", "energy", "history", "meter", "net", "recent", "space", "state", "twins"},
+    "api": {"history", "learn", "node", "recent", "terms", "twins"},
+    "service": {"api", "clock", "config", "history", "meter", "net", "node", "recent", "twins"},
     "__main__": {"config", "service"},
 }
-TYPING_ONLY = {"api": {"node", "twins"}}
+TYPING_ONLY = {"api": {"node", "recent", "twins"}}
 MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "binascii", "math"}
 CPYTHON_ONLY = {"edge/space/shim.py": {"time", "zlib"}}
 

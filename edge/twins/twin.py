@@ -41,11 +41,13 @@ class Home:
         clock: Clock,
         history: Keeper,
         switch: Callable[[str, bool], None],
-        total: Callable[[], Powers],
+        total: Callable[[], Powers | None],
         tell_minute: Callable[[int, int | None, Sequence[float] | None], None],
         civil_minute: Callable[[float], int],
     ) -> None:
-        """`total` gives the six variables of the node; `tell_minute` calls `minute_passed`."""
+        """`total` gives the six variables of the node, None while one of its devices is unknown;
+        `tell_minute` calls `minute_passed`.
+        """
         self.node = node
         self.clock = clock
         self.history = history
@@ -56,8 +58,11 @@ class Home:
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node
 
-    def look(self) -> Powers:
-        """The six variables of the node now, in W; they count from now on for the mean of the minute."""
+    def look(self) -> Powers | None:
+        """The six variables of the node now, in W; they count from now on for the mean of the minute.
+
+        None if they are unknown; such time does not count.
+        """
         self.looked_s = self.clock.now_s()
         powers_w = self.total()
         self.running.hold(powers_w, self.looked_s)
@@ -100,6 +105,11 @@ class Twin(Agent):
     def share(self) -> Share:
         """What it adds to the six variables of its node."""
         return Share()
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the power of its device is unknown, so that no sum with it means anything."""
+        return False
 
     @property
     def wake_s(self) -> float:

@@ -43,7 +43,7 @@ class Sight:
         up = sum(1 for each in links if each["connected"])
         return [
             name,
-            *[f"{total[key + '_w']:,.0f}" for key in VARIABLES],
+            *["?" if (power_w := total[key + "_w"]) is None else f"{power_w:,.0f}" for key in VARIABLES],
             str(valid),
             f"{up}/{len(links)}",
             f"{self.health['rss_mb']:.1f}",

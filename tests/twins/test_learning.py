@@ -159,6 +159,7 @@ def test_a_clock_that_is_not_set_teaches_nothing(world):
     clock.wall_error_s = -1.6e9
     world.nodes["n1"].kill()
     world.nodes["n1"].boot()
+    draw(world, "n1", 100.0)
     world.run(300)
     assert len(scope(world, "node").learner.series) == 0
     clock.wall_error_s = 0.0
@@ -214,6 +215,7 @@ def test_a_kill_in_the_middle_of_a_training_harms_nothing(world):
     world.nodes["n1"].kill()
     world.nodes["n1"].waits_for = ""
     world.nodes["n1"].boot()
+    draw(world, "n1", 100.0)
     world.run(120)
     assert scope(world, "node").trainings == 1
     assert scope(world, "node").faults == 0
