@@ -19,7 +19,7 @@ CODES = {
     "neighbour_unlisted": "A node sends frames to this one, which does not list it as a neighbour.",
     "identity_conflict": "Another node or process uses the name of this node.",
     "certificate_ending": "A certificate expires within 30 days, has expired, or is not valid yet.",
-    "frames_refused": "Frames or messages were refused in the last minutes: damaged, too large or not allowed.",
+    "frames_refused": "Frames or messages were refused in the last minutes: damaged or not allowed.",
     "no_room": "LSAs of other nodes found no room in the tuple space in the last minutes.",
     "items_dropped": "A queue of the node was full, so frames or readings were dropped in the last minutes.",
     "bus_closed": "The serial port of a meter bus cannot be opened; it is tried again.",
@@ -151,9 +151,7 @@ def troubles_of_service(service: "Service") -> Iterator[Trouble]:
         if count := service.recent.growth(queue, now_s):
             yield Trouble("items_dropped", queue, f"{count} {queue} dropped: the node is too slow for them")
     if count := service.recent.growth("failures", now_s):
-        yield Trouble(
-            "step_failed", "loop", f"{count} steps of the main loop failed; the log shows the error"
-        )
+        yield Trouble("step_failed", "loop", f"{count} steps of the main loop failed; see the log")
 
 
 def _of_meters(node: "Node") -> Iterator[Trouble]:

@@ -1,6 +1,7 @@
 """`python -m host_tools provision`: makes the files of each node from `deploy/` and the cluster's keys.
 
-Nothing is written before all of `deploy/` is valid; a second run changes nothing. Exit codes: 0 success, 1
+Nothing is written before all of `deploy/` is valid; a second run changes nothing. Links that only one node
+lists are named; with `--check` they are an error. Exit codes: 0 success, 1
 the given node is revoked, 2 wrong usage or data.
 """
 
@@ -23,7 +24,7 @@ from .files import SECRET, folder, write
 from .layout import Layout
 from .mosquitto import configuration, inside_acl, outside_acl
 from .operator_keys import authorized_keys
-from .read import Fleet, NodePlan, read_fleet
+from .read import Fleet, NodePlan, one_sided, read_fleet
 
 if TYPE_CHECKING:
     from .authority import Authority, Identity
@@ -101,10 +102,12 @@ def run(options: argparse.Namespace) -> int:
         layout = Layout(options.root.absolute())
         fleet = read_fleet(options.deploy, layout)
         nodes = _chosen(fleet, options)
+        links = one_sided(fleet)
+        print("".join(f"{each}\n" for each in links), end="", file=sys.stderr)
         if options.check:
             names = ", ".join(fleet.nodes)
             print(f"{options.deploy}: cluster {fleet.cluster}, {len(fleet.nodes)} nodes: {names}")
-            return OK
+            return WRONG if links else OK
         done, revoked = _provision(fleet, nodes, layout, options)
     except FleetError as error:
         print(error, file=sys.stderr)

@@ -171,6 +171,19 @@ def _check_neighbours(
             mistakes.append(f"{where}.host = {host!r}: the certificate of {neighbour.name} is for {known}")
 
 
+def one_sided(fleet: Fleet) -> list[str]:
+    """One line for each link that only one of its two nodes lists: no contract can cross it."""
+    found = []
+    for plan in fleet.nodes.values():
+        for neighbour in plan.config.neighbours:
+            other = fleet.nodes[neighbour.name]
+            if plan.name not in {each.name for each in other.config.neighbours}:
+                found.append(
+                    f"{other.file}: {plan.name} lists {other.name} as a neighbour, but not vice versa"
+                )
+    return found
+
+
 def _senders(name: str, nodes: dict[str, NodePlan]) -> tuple[str, ...]:
     return tuple(
         sorted(
