@@ -233,6 +233,8 @@ class Node:
         now_s, gateway = self._clock.now_s(), self.gateway.stats()
         for name in ("refused", "no_room", "too_large", "reincarnations"):
             self.recent.note(name, gateway[name], now_s)
+        for peer, count in gateway["reminders"].items():
+            self.recent.note(f"lives of {peer}", count, now_s)
         self.recent.note("messages", self.links.stats()["inbox"]["refused"], now_s)
         for twin in self.prosumers:
             self.recent.note(twin.name, twin.refused_messages, now_s)

@@ -50,6 +50,7 @@ class Gateway(TypedDict):
     healed: Annotated[int, "requests for LSAs that had been lost"]
     last_refusal: Annotated[str, "why the last frame was refused"]
     reincarnations: Annotated[int, "how often others remembered a later life of this node"]
+    reminders: Annotated[dict[str, int], "how often a neighbour showed an earlier life than before, by name"]
     silent: Annotated[list[str], "neighbours of which no frames arrive"]
     deaf: Annotated[list[str], "neighbours that say that no frames of this node arrive there"]
     strangers: Annotated[list[str], "nodes that send frames here and are no neighbours of this node"]

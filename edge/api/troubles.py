@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .source import Service
 
 _WARN_DAYS = 30
+_MANY_REMINDERS = 5  # in a few minutes
 _MANY_LIVES = 3  # in a few minutes; a node that lost its memory needs one
 
 CODES = {
@@ -112,6 +113,10 @@ def _of_identity(node: "Node") -> Iterator[Trouble]:
         where = f" at {', '.join(at)}" if at else ""
         text = f"another node or process also uses the name {name}{where}: is there a copy of its card?"
         yield Trouble("identity_conflict", name, text)
+    for peer in links["neighbours"]:
+        if node.recent.growth(f"lives of {peer}", node.now_s()) >= _MANY_REMINDERS:
+            text = f"two nodes seem to use the name {peer}: is there a copy of its card?"
+            yield Trouble("identity_conflict", peer, text)
 
 
 def _of_certificates(node: "Node") -> Iterator[Trouble]:

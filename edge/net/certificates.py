@@ -38,7 +38,7 @@ def certificates(tls: TlsSettings | None) -> tuple[Certificate, ...]:
         if file and field.name != "key":
             try:
                 found.append(Certificate(field.name, file, *validity(Path(file).read_bytes())))
-            except (OSError, ValueError, IndexError):
+            except (OSError, ValueError):
                 continue
     return tuple(found)
 
@@ -46,10 +46,8 @@ def certificates(tls: TlsSettings | None) -> tuple[Certificate, ...]:
 def validity(pem: bytes) -> tuple[float, float]:
     """Begin and end in Unix seconds of the first certificate or list in a PEM file. Raises ValueError."""
     body = pem.partition(b"-----BEGIN ")[2].partition(b"-----")[2].partition(b"-----END")[0]
-    der = binascii.a2b_base64(body)
-    signed = next(_parts(next(_parts(der))[1]))[1]
     times: list[float] = []
-    for tag, content in _parts(signed):
+    for tag, content in _parts(_first(_first(binascii.a2b_base64(body)))):
         if tag in (_UTC_TIME, _GENERALIZED_TIME):
             times.append(_time(tag, content))
         elif tag == _SEQUENCE and content[:1] in (bytes([_UTC_TIME]), bytes([_GENERALIZED_TIME])):
@@ -59,9 +57,17 @@ def validity(pem: bytes) -> tuple[float, float]:
     raise ValueError("no dates of validity")
 
 
+def _first(der: bytes) -> bytes:
+    for _, content in _parts(der):
+        return content
+    raise ValueError("nothing there")
+
+
 def _parts(der: bytes) -> Iterator[tuple[int, bytes]]:
     """Tag and content of each element, one after the other."""
     while der:
+        if len(der) < 2:
+            raise ValueError("cut short")
         length, start = der[1], 2
         if length & 0x80:
             start += length & 0x7F

@@ -25,7 +25,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ..clock import Clock
-from .reasons import TAKEN_OVER, of_code, of_error
+from .reasons import CLOSED, TAKEN, TAKEN_OVER, of_code, of_error
 from .settings import BrokerSettings, TlsSettings
 
 CONNECT_TIMEOUT_S = 3.0
@@ -40,6 +40,7 @@ _WITH_WILL = ReasonCode(
 logger = logging.getLogger("edge.net")
 _CONNECTED = "connected"  # said already, and lost since
 _SAID_MAX = 16
+_CLOSED_MANY = 3
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class Connection:
         self._attempt = 0
         self._up_since_s = 0.0
         self._refusal = ""  # of this attempt
+        self._closed = 0  # connections in a row that the broker accepted and soon closed without a word
         self._said: set[str] = set()  # reasons, since it was last steady
         self._stopping = False
         self._ended = Event()
@@ -198,6 +200,7 @@ class Connection:
         self._on_up()
 
     def _unreachable(self, client: Any, userdata: Any) -> None:
+        self._closed = 0
         self._warn("unreachable, will retry: ", of_error(sys.exc_info()[1] or OSError("unknown")))
         self._retry_later()
 
@@ -212,11 +215,12 @@ class Connection:
             self._attempt = 0
         if lasted_s >= STEADY_S:
             self._said.clear()
-        taken_over = reason.value == TAKEN_OVER
-        if taken_over:
-            self.taken_over_s = self._clock.now_s()
-        self._retry_later(self._rng.uniform(0.5, 1.5) * TAKEN_OVER_S if taken_over else 0.0)
         why = refusal or (of_error(error) if error else of_code(reason, was_up))
+        self._closed = self._closed + 1 if was_up and lasted_s < STEADY_S and why == CLOSED else 0
+        if reason.value == TAKEN_OVER or self._closed >= _CLOSED_MANY:  # older brokers do not say it
+            why = TAKEN
+            self.taken_over_s = self._clock.now_s()
+        self._retry_later(self._rng.uniform(0.5, 1.5) * TAKEN_OVER_S if why == TAKEN else 0.0)
         self._warn("connection lost: " if was_up else "no connection, will retry: ", why)
         if was_up:
             self._said.add(_CONNECTED)

@@ -105,6 +105,7 @@ class Gateway:
             "healed": self._digest.asked,
             "last_refusal": self.last_refusal,
             "reincarnations": self._digest.reincarnations,
+            "reminders": dict(self._digest.reminders),
             "silent": self.hearing.silent,
             "deaf": self.hearing.deaf,
             "strangers": self.hearing.strangers,

@@ -10,6 +10,11 @@ import ssl
 from paho.mqtt.reasoncodes import ReasonCode
 
 TAKEN_OVER = 142  # MQTT 5: another client has connected under the same name
+TAKEN = (
+    "it seems that another client connects under the name of this node: is there a copy of its card, "
+    "or a second process?"
+)
+CLOSED = "the broker has closed the connection"
 _NOT_AUTHORISED = (134, 135)
 _KEEP_ALIVE = 141
 _ALERTS = {  # what the other side says of our certificate
@@ -35,23 +40,20 @@ def of_error(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, ConnectionResetError | BrokenPipeError):
-        return "the broker has closed the connection"
+        return CLOSED
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 def of_code(code: ReasonCode, up: bool) -> str:
     """What a broker has said, or the library; `up`: whether the connection had been accepted."""
     if code.value == TAKEN_OVER:
-        return (
-            "another client has connected under the name of this node: is there a copy of its card, "
-            "or a second process?"
-        )
+        return TAKEN
     if code.value in _NOT_AUTHORISED:
         return f"the broker refuses this node: {code}"
     if code.value == _KEEP_ALIVE:
         return "the broker has fallen silent" if up else "the port is open, but no broker answers"
     if str(code) == "Unspecified error":
-        return "the broker has closed the connection" + ("" if up else " before it accepted this node")
+        return CLOSED if up else f"{CLOSED} before it accepted this node"
     return str(code)
 
 

@@ -35,6 +35,7 @@ class Digest:
         self._asked_tick: dict[int, int] = {}
         self.asked = 0
         self.reincarnations = 0  # often means that two nodes have one name
+        self.reminders: dict[str, int] = {}  # so does this, by neighbour
         self.no_room = 0
 
     # ---- out --------------------------------------------------------------------------------
@@ -163,6 +164,7 @@ class Digest:
             reminder = Beat(
                 beat.origin, incarnation, sequence, beat.hops, beat.life_s, beat.lsas, beat.checksum
             )
+            self.reminders[peer] = self.reminders.get(peer, 0) + 1
             self._courier.send_beat(peer, reminder)
 
     def _complete_to(self, peer: str, number: int, theirs: Roster) -> int:

@@ -115,3 +115,20 @@ def test_two_nodes_with_one_name_that_share_no_broker_are_found_by_their_lives(w
         assert (("identity_conflict", "a") in codes(world, "a")) == (life >= 2)
     world.run(320)
     assert codes(world, "a") == set()
+
+
+def test_a_neighbour_that_hears_two_nodes_under_one_name_says_so(world):
+    """The copy is heard but not reached, so it never learns of its rival."""
+    two(world)
+    node = world.nodes["b"].node
+    copy = Fleet({"a": ["b"]})
+    for _ in range(12):
+        world.run(5)
+        for _ in range(5):
+            copy.nodes["a"].tick()
+        copy.nodes["a"].react()
+        while copy.on_the_way:
+            _, _, frame = copy.on_the_way.popleft()
+            world.nodes["b"].touch(lambda node, frame=frame: node.receive("a", frame))
+    assert ("identity_conflict", "a") in codes(world, "b")
+    assert node.gateway.stats()["reminders"]["a"] >= 5

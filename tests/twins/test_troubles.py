@@ -5,7 +5,6 @@ import logging
 import math
 
 import pytest
-from pytest import approx
 
 from edge.api.node import overview, twins
 from edge.api.source import Source
@@ -81,7 +80,7 @@ def test_a_load_whose_meter_is_undefined_is_unknown_and_not_0_w(world, bad, capl
     assert (heater["known"], heater["requested_w"]) == (False, None)
     assert (roof["known"], roof["produced_w"]) == (True, 900.0)
     assert len(minutes(world)) <= before + 1, "no mean is made of minutes that are not known"
-    assert all(row[0] == approx(200.0, rel=0.2) for row in minutes(world))
+    assert all(row[0] == pytest.approx(200.0, rel=0.2) for row in minutes(world))
     with caplog.at_level(logging.INFO, "edge.twins"):
         say(world, 150.0, 200)
     assert found(world) == {}
@@ -144,12 +143,12 @@ def test_the_microgrid_leaves_out_what_a_node_does_not_know(world):
         learning = world.nodes["n2"].node.learning
         if math.isnan(power_w):
             assert learning.nodes_summed == 1
-            assert learning.cluster_w()[0] == approx(40.0)
+            assert learning.cluster_w()[0] == pytest.approx(40.0)
             space = world.nodes["n2"].node.space
             assert json.loads(space.read(space.find("n1.learning"), "TOTAL")) is None
         else:
             assert learning.nodes_summed == 2
-            assert learning.cluster_w()[0] == approx(140.0)
+            assert learning.cluster_w()[0] == pytest.approx(140.0)
 
 
 # ---- signs -----------------------------------------------------------------------------------------
@@ -236,7 +235,7 @@ def test_a_twin_whose_lsa_lapsed_is_added_again_and_its_dead_contract_does_not_c
     assert heater.handle
     assert heater.consumer.satisfied
     assert (n1.total().consumed_w, n2.total().supplied_w) == (150.0, 150.0)
-    assert roof.supplier.committed_w == approx(157.5)
+    assert roof.supplier.committed_w == pytest.approx(157.5)
     assert found(world) == {}
     assert (n1.invariants_broken, n2.invariants_broken) == (0, 0)
 
