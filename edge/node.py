@@ -235,6 +235,7 @@ class Node:
             self.recent.note(name, gateway[name], now_s)
         for peer, count in gateway["reminders"].items():
             self.recent.note(f"lives of {peer}", count, now_s)
+        self.recent.note("properties", sum(twin.waiting_dropped for twin in self.twins), now_s)
         self.recent.note("messages", self.links.stats()["inbox"]["refused"], now_s)
         for twin in self.prosumers:
             self.recent.note(twin.name, twin.refused_messages, now_s)

@@ -21,7 +21,7 @@ CODES = {
     "identity_conflict": "Another node or process uses the name of this node.",
     "certificate_ending": "A certificate expires within 30 days, has expired, or is not valid yet.",
     "frames_refused": "Frames or messages were refused in the last minutes: damaged or not allowed.",
-    "no_room": "LSAs of other nodes found no room in the tuple space in the last minutes.",
+    "no_room": "LSAs or properties found no room in the tuple space in the last minutes.",
     "items_dropped": "A queue of the node was full, so frames or readings were dropped in the last minutes.",
     "bus_closed": "The serial port of a meter bus cannot be opened; it is tried again.",
     "meter_failing": "The last poll of a meter failed, so its readings are undefined; it is tried again.",
@@ -138,6 +138,9 @@ def _of_counters(node: "Node") -> Iterator[Trouble]:
     if count := node.recent.growth("no_room", now_s):
         text = f"{count} LSAs found no room: {gateway.last_refusal}; are the [limits] too small?"
         yield Trouble("no_room", "space", text)
+    if count := node.recent.growth("properties", now_s):
+        text = f"{count} properties of its own twins found no room; are the [limits] too small?"
+        yield Trouble("no_room", node.config.name, text)
     if count := node.recent.growth("refused", now_s):
         yield Trouble("frames_refused", "frames", f"{count} frames refused: {gateway.last_refusal}")
     if count := node.recent.growth("too_large", now_s):

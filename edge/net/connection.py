@@ -38,7 +38,7 @@ _WITH_WILL = ReasonCode(
 )  # a planned stop looks like a crash to neighbours
 
 logger = logging.getLogger("edge.net")
-_CONNECTED = "connected"  # said already, and lost since
+_SHORT_MANY = 2  # connections that are lost so soon are not worth a line
 _SAID_MAX = 16
 _CLOSED_MANY = 3
 
@@ -123,6 +123,7 @@ class Connection:
         self._attempt = 0
         self._up_since_s = 0.0
         self._refusal = ""  # of this attempt
+        self._short = 0  # connections in a row that were not steady
         self._closed = 0  # connections in a row that the broker accepted and soon closed without a word
         self._said: set[str] = set()  # reasons, since it was last steady
         self._stopping = False
@@ -195,7 +196,7 @@ class Connection:
         self.up = True
         self.connects += 1
         self._up_since_s = self._clock.now_s()
-        if _CONNECTED not in self._said:
+        if self._short < _SHORT_MANY:
             logger.info("%s: connected", self._label)
         self._on_up()
 
@@ -215,6 +216,8 @@ class Connection:
             self._attempt = 0
         if lasted_s >= STEADY_S:
             self._said.clear()
+        if was_up:
+            self._short = self._short + 1 if lasted_s < STEADY_S else 0
         why = refusal or (of_error(error) if error else of_code(reason, was_up))
         self._closed = self._closed + 1 if was_up and lasted_s < STEADY_S and why == CLOSED else 0
         if reason.value == TAKEN_OVER or self._closed >= _CLOSED_MANY:  # older brokers do not say it
@@ -223,7 +226,6 @@ class Connection:
         self._retry_later(self._rng.uniform(0.5, 1.5) * TAKEN_OVER_S if why == TAKEN else 0.0)
         self._warn("connection lost: " if was_up else "no connection, will retry: ", why)
         if was_up:
-            self._said.add(_CONNECTED)
             self._on_down()
 
     def _retry_later(self, least_s: float = 0.0) -> None:

@@ -61,6 +61,8 @@ def _of_tls(reason: str) -> str:
     for alert, meaning in _ALERTS.items():
         if alert in reason.upper().replace(" ", "_"):
             return f"the broker does not accept the certificate of this node: {meaning}"
+    if "EOF" in reason.upper():
+        return CLOSED
     if "WRONG_VERSION_NUMBER" in reason.upper().replace(" ", "_"):
         return "the port does not speak TLS"
     return f"TLS: {reason.lower().replace('_', ' ')}"

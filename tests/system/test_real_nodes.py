@@ -44,7 +44,7 @@ def wait_for(condition, timeout_s, what):
 
 def served(building):
     total = building.ask("/node")["total"]
-    return total["requested_w"] > 0 and total["missing_w"] == 0
+    return (total["requested_w"] or 0) > 0 and total["missing_w"] == 0  # null while unknown
 
 
 def troubles(building):
@@ -90,7 +90,9 @@ def test_an_unplugged_meter_is_undefined_reported_and_read_again(microgrid):
     wait_for(lambda: served(gym), 20, "the gym is served")
     gym.meter.unplug()
     wait_for(lambda: "bus rs485" in troubles(gym), 10, "the bus is reported")
-    wait_for(lambda: gym.ask("/node")["total"]["requested_w"] == 0, 10, "its load counts as gone")
+    wait_for(lambda: gym.ask("/node")["total"]["requested_w"] is None, 10, "its load is unknown")
+    assert gym.ask("/node")["total"]["consumed_w"] == 0, "its contract has ended"
+    assert "power of heater is unknown" in troubles(gym)
     gym.meter.replug()
     wait_for(lambda: served(gym), 20, "the gym is served again")
     gym.meter.inject(1, MeterFault.BAD_CRC)

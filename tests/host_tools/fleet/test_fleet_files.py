@@ -65,6 +65,16 @@ def test_check_makes_nothing(site, capsys):
     assert not site.out.exists()
 
 
+def test_check_finds_links_that_only_one_node_lists(site, capsys):
+    site.write_node("lone", ["gym"])
+    assert site.provision("all", "--check") == 2
+    printed = capsys.readouterr()
+    assert printed.err.endswith("gym.toml: lone lists gym as a neighbour, but not vice versa\n")
+    assert "4 nodes" in printed.out
+    assert site.provision("all") == 0, "it may be on the way to be listed on both sides"
+    assert "not vice versa" in capsys.readouterr().err
+
+
 def test_what_a_node_gets(site):
     assert site.provision("all") == 0
     gym = site.out / "gym"
