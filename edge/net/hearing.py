@@ -10,6 +10,7 @@ from ..space.tuplespace import TupleSpace
 
 SILENT_S = 16  # three heartbeats, and a second for the way
 _STRANGERS = 16
+_OVERTAKEN_S = 2  # the last frames of a node may be taken from their queue after its last will
 _NO_CHANGE = 0  # sequence of the roster that says that nothing has arrived
 
 
@@ -22,14 +23,15 @@ class Hearing:
         self._heard = dict.fromkeys(space.neighbours, space.tick)
         self._strangers: dict[str, int] = {}  # not neighbours of this node, the latest last
         self._deaf: dict[str, int] = {}  # neighbours that said that they hear nothing
-        self._gone: set[str] = set()  # neighbours whose last will has arrived
+        self._gone: dict[str, int] = {}  # neighbours whose last will has arrived
         self._told: dict[str, int] = {}
 
     def heard(self, peer: str) -> None:
         """A valid frame of this node arrived."""
         if peer in self._heard:
             self._heard[peer] = self._space.tick
-            self._gone.discard(peer)
+            if self._space.tick >= self._gone.get(peer, 0) + _OVERTAKEN_S:
+                self._gone.pop(peer, None)
             return
         self._strangers.pop(peer, None)
         self._strangers[peer] = self._space.tick
@@ -39,14 +41,14 @@ class Hearing:
     def came(self, peer: str) -> None:
         """The link to a neighbour came up, or it has connected here: it has time to be heard."""
         if peer in self._heard:
-            self._gone.discard(peer)
+            self._gone.pop(peer, None)
             self._heard[peer] = self._space.tick
 
     def went(self, peer: str) -> None:
         """The link to a neighbour is lost, or its last will has arrived."""
         self._strangers.pop(peer, None)
         if peer in self._heard:
-            self._gone.add(peer)
+            self._gone[peer] = self._space.tick
 
     def reported(self, peer: str, roster: Roster) -> None:
         """A neighbour sent what it holds of this node."""

@@ -208,6 +208,16 @@ def test_sigterm_ends_a_node_within_2_s(microgrid):
     assert time.monotonic() - began_s < 2.0
 
 
+def test_the_partners_of_a_node_that_stops_do_not_wait_for_it(microgrid):
+    """Two hops away: a crash would be noticed after 8 to 15 s."""
+    primary, gym = microgrid.buildings[0], microgrid.buildings[2]
+    wait_for(lambda: served(gym), 20, "the gym is served")
+    primary.signal_node(signal.SIGTERM)
+    wait_for(lambda: gym.ask("/node")["total"]["consumed_w"] == 0, 4, "its contract has ended")
+    assert primary.process.wait(5) == 0
+    wait_for(lambda: "neighbour primary" in troubles(microgrid.buildings[1]), 4, "its last will has arrived")
+
+
 def test_status_reports_the_health_of_a_node(microgrid, capsys):
     from edge.__main__ import main as edge
 
