@@ -132,3 +132,14 @@ def test_a_neighbour_that_hears_two_nodes_under_one_name_says_so(world):
             world.nodes["b"].touch(lambda node, frame=frame: node.receive("a", frame))
     assert ("identity_conflict", "a") in codes(world, "b")
     assert node.gateway.stats()["reminders"]["a"] >= 5
+
+
+def test_the_last_frames_of_a_node_do_not_hide_its_last_will():
+    fleet = Fleet(PAIR)
+    fleet.run(6)
+    gateway = fleet["a"].gateway
+    gateway.link_down("b")
+    gateway.hearing.heard("b")  # its queue is emptied later than that of the news
+    assert gateway.stats()["silent"] == ["b"]
+    fleet.run(6)
+    assert gateway.stats()["silent"] == []
