@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any, cast
 from .clock import Clock, civil_minutes, zone_of
 from .config.settings import NodeConfig
 from .energy.flows import Flows, node_flows
+from .energy.rules import MAX_POWER_W
 from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
 from .history.store import Store
 from .meter.meters import Meters
 from .meter.reading import Reading
 from .net.gateway import Gateway
 from .net.links import Links
+from .recent import Recent
 from .space.engine import Engine
+from .space.errors import SpaceError
 from .space.laws import Law, standard_laws
 from .space.laws.aggregation import Aggregating
 from .space.tuplespace import SELF, TupleSpace
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from .twins.prosumer import ProsumerTwin
 
 _CHECK_ALL_TICKS = 10
+_LOOK_TICKS = 10  # at counters of what goes wrong
 _FIRST_INCARNATION = 2**20  # at most, of a node without memory
 _INCARNATION_STEP = 2**8  # at most; a restart a minute takes thirty years to the last one
 _LAST_INCARNATION = 2**31
@@ -68,6 +72,7 @@ class Node:
         self.invariants_checked = self.invariants_broken = 0
         self.last_violation = ""
         self.learning_off = ""  # why it does not learn though it should
+        self.recent = Recent()  # counters of what goes wrong
         self._populate(rng, memory.get("twins"))
 
     def _populate(self, rng: random.Random, memory: Any) -> None:
@@ -77,7 +82,7 @@ class Node:
             clock=self._clock,
             history=self.history,
             switch=self.meters.switch,
-            total=lambda: self.total().powers_w,
+            total=lambda: None if self.unknown else self.total().powers_w,
             tell_minute=self._tell_minute,
             civil_minute=civil_minutes(self.config.node.timezone),
             zone=zone_of(self.config.node.timezone),
@@ -98,11 +103,14 @@ class Node:
 
     def tick(self) -> None:
         """One second has passed."""
+        self._add_lapsed()
         self.engine.tick()
         self.gateway.tick()
         self._tell(lambda twin: twin.second_passed())
         self._tell_free_power()
         self._check_invariants()
+        if self.space.tick % _LOOK_TICKS == 0:
+            self._note_counters()
         if self._state.due:
             self._state.save(self._memory())
 
@@ -112,18 +120,20 @@ class Node:
 
     def link_changed(self, peer: str, up: bool) -> None:
         """A link came up or went down; the digest repairs what was lost on it."""
-        if up:
-            self.gateway.link_up(peer)
+        (self.gateway.link_up if up else self.gateway.link_down)(peer)
 
     def read(self, reading: Reading) -> None:
-        """A reading of a meter."""
+        """A reading of a meter. A power that no device can have is undefined."""
+        power_w = reading.power_w
+        if power_w is not None and not abs(power_w) <= MAX_POWER_W:  # nan too
+            power_w = None
         self.readings += 1
-        self.readings_undefined += reading.power_w is None
+        self.readings_undefined += power_w is None
         self.latest[reading.device] = reading
         if reading.record is not None:
             self.records[reading.device.partition(".")[0]] = reading
         for twin in self._following.get(reading.device, ()):
-            twin.read(reading.device, reading.power_w, reading.at_s)
+            twin.read(reading.device, power_w, reading.at_s)
 
     @property
     def busy(self) -> bool:
@@ -160,10 +170,20 @@ class Node:
                 twin.work()
                 return
 
-    def close(self) -> None:
+    def save(self) -> None:
         """Save before the end what was agreed and learnt."""
         self._state.save(self._memory())
         self._tell(lambda twin: twin.keep())
+
+    def leave(self) -> None:
+        """Withdraw all twins and tell the neighbours, so that others look for other partners at once.
+
+        To be called after `save`: the contracts end. The node does not act again.
+        """
+        for twin in self.twins:
+            self.engine.remove(twin)
+        self.engine.react()
+        self.gateway.flush()
 
     # ---- what it shows -----------------------------------------------------------------------
 
@@ -187,6 +207,11 @@ class Node:
         return node_flows(supply for twin in self.twins if (supply := twin.supply()))
 
     @property
+    def unknown(self) -> list[str]:
+        """The twins whose device has no defined reading; nothing may be derived from their power."""
+        return [twin.short_name for twin in self.twins if twin.unknown]
+
+    @property
     def state_failures(self) -> int:
         """How often the state file could not be written."""
         return self._state.failures
@@ -205,6 +230,30 @@ class Node:
         return self.space.distances()
 
     # ---- inside ------------------------------------------------------------------------------
+
+    def _add_lapsed(self) -> None:
+        """A twin that did not renew its LSA in time, since it failed, is added again."""
+        for twin in self.twins:
+            if not twin.handle:
+                try:
+                    self.engine.add(twin)
+                    twin.begin(None)
+                except SpaceError:
+                    continue  # full at the moment; tried again each second
+                except Exception as error:
+                    self.engine.fault(twin, error)
+                self.engine.stir(twin)
+
+    def _note_counters(self) -> None:
+        now_s, gateway = self._clock.now_s(), self.gateway.stats()
+        for name in ("refused", "no_room", "too_large", "reincarnations"):
+            self.recent.note(name, gateway[name], now_s)
+        for peer, count in gateway["reminders"].items():
+            self.recent.note(f"lives of {peer}", count, now_s)
+        self.recent.note("properties", sum(twin.waiting_dropped for twin in self.twins), now_s)
+        self.recent.note("messages", self.links.stats()["inbox"]["refused"], now_s)
+        for twin in self.prosumers:
+            self.recent.note(twin.name, twin.refused_messages, now_s)
 
     def _tell_free_power(self) -> None:
         """Unserved twins are told what their node has left (thesis 4.4.4)."""

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "csv_file": {"files"},
     "option": {"terms"},
     "state": {"clock", "files"},
+    "recent": set(),
     "space": set(),
     "energy": {"terms"},
     "learn": {"files", "terms"},
@@ -24,13 +25,13 @@ MAY_IMPORT = {
     "net": {"clock", "option", "space", "terms"},
     "twins": {"clock", "csv_file", "energy", "learn", "option", "space", "terms"},
     "config": {"clock", "energy", "files", "meter", "net", "option", "space", "terms", "twins"},
-    "node": {"clock", "config", "energy", "history", "meter", "net", "space", "state", "twins"},
-    "api": {"history", "learn", "meter", "node", "terms", "twins"},
-    "service": {"api", "clock", "config", "files", "history", "meter", "net", "node", "twins"},
+    "node": {"clock", "config", "energy", "history", "meter", "net", "recent", "space", "state", "twins"},
+    "api": {"history", "learn", "meter", "node", "recent", "terms", "twins"},
+    "service": {"api", "clock", "config", "files", "history", "meter", "net", "node", "recent", "twins"},
     "probe": {"clock", "meter", "option"},
     "__main__": {"config", "probe", "service"},
 }
-TYPING_ONLY = {"api": {"meter", "node", "twins"}}
+TYPING_ONLY = {"api": {"meter", "node", "recent", "twins"}}
 MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "binascii", "math"}
 CPYTHON_ONLY = {"edge/space/shim.py": {"time", "zlib"}}
 

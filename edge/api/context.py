@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from ..node import Node
+    from ..recent import Recent
 
 T = TypeVar("T")
 
@@ -24,6 +25,10 @@ class Service(Protocol):
     @property
     def dropped(self) -> dict[str, int]:
         """What the queues between threads had no room for, by queue."""
+
+    @property
+    def recent(self) -> "Recent":
+        """Which of its counters grew lately: `failures`, and each queue of `dropped`."""
 
     @property
     def waits_for(self) -> str:

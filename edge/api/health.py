@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from .. import __version__
 from .context import Context
-from .troubles import Trouble, troubles
+from .troubles import Trouble, troubles, troubles_of_service
 
 if TYPE_CHECKING:
     from ..node import Node
@@ -16,6 +16,9 @@ class Neighbour(TypedDict):
     sent_bytes: Annotated[int, "whole MQTT packets"]
     dropped: Annotated[int, "frames that were not sent"]
     reconnects: int
+    trouble: Annotated[str, "why it is not connected; empty when it is"]
+    taken_over: Annotated[bool, "another client uses the name of this node at that broker"]
+    delivery: Annotated[str, "why its broker does not deliver what this node sends; empty: it does"]
 
 
 class Inbox(TypedDict):
@@ -23,11 +26,20 @@ class Inbox(TypedDict):
     received_frames: int
     received_bytes: int
     refused: Annotated[int, "frames that never reached the node"]
+    trouble: Annotated[str, "why it is not connected; empty when it is"]
+    taken_over: Annotated[bool, "another client uses the name of this node there"]
+
+
+class Certificate(TypedDict):
+    name: Annotated[str, "ca, certificate, crl, or that of a neighbour's broker"]
+    days_left: Annotated[float, "negative when it has expired"]
+    begun: Annotated[bool, "false: it is not valid yet, or the clock of this node is wrong"]
 
 
 class Links(TypedDict):
     inbox: Inbox
     neighbours: Annotated[dict[str, Neighbour], "by name"]
+    certificates: list[Certificate]
 
 
 class Gateway(TypedDict):
@@ -37,6 +49,11 @@ class Gateway(TypedDict):
     too_large: Annotated[int, "LSAs that fit no frame"]
     healed: Annotated[int, "requests for LSAs that had been lost"]
     last_refusal: Annotated[str, "why the last frame was refused"]
+    reincarnations: Annotated[int, "how often others remembered a later life of this node"]
+    reminders: Annotated[dict[str, int], "how often a neighbour showed an earlier life than before, by name"]
+    silent: Annotated[list[str], "neighbours of which no frames arrive"]
+    deaf: Annotated[list[str], "neighbours that say that no frames of this node arrive there"]
+    strangers: Annotated[list[str], "nodes that send frames here and are no neighbours of this node"]
 
 
 class Device(TypedDict):
@@ -95,15 +112,17 @@ class Health(TypedDict):
     invariants_broken: int
     gateway: Gateway
     links: Links
+    unknown: Annotated[list[str], "twins whose device has no valid reading"]
     meters: list[Bus]
 
 
 def health(context: Context) -> Health:
     """Answers /health."""
     node = context.node
-    found = list(troubles(node))
+    found = [*troubles(node), *troubles_of_service(context.service)]
     rss_mb, hwm_mb = _memory_mb()
     gateway: Any = node.gateway.stats()
+    links: Any = node.links.stats()
     meters: Any = node.meters.stats()
     return {
         "status": "degraded" if found else "ok",
@@ -124,15 +143,17 @@ def health(context: Context) -> Health:
         "invariants_checked": node.invariants_checked,
         "invariants_broken": node.invariants_broken,
         "gateway": gateway,
-        "links": node.links.stats(),
+        "links": links,
+        "unknown": node.unknown,
         "meters": meters,
     }
 
 
 def status_line(node: "Node") -> str:
     """What it does, in a few words that rarely change, for the service manager."""
-    neighbours = node.links.stats()["neighbours"].values()
-    up = sum(bool(each["connected"]) for each in neighbours)
+    neighbours = node.links.stats()["neighbours"]
+    not_heard = {*node.gateway.hearing.silent, *node.gateway.hearing.deaf}
+    up = sum(each["connected"] and name not in not_heard for name, each in neighbours.items())
     return f"{node.config.name}: {len(node.prosumers)} twins, {up} of {len(neighbours)} neighbours in reach"
 
 

@@ -12,12 +12,16 @@ Used = Annotated[list[int], "in use, size"]
 
 
 class Total(TypedDict):
-    requested_w: float
-    produced_w: Annotated[float, "what suppliers are ready to give, grid connections included"]
+    requested_w: Annotated[float | None, "null while a consumer is unknown"]
+    produced_w: Annotated[
+        float | None, "what suppliers are ready to give, grid connections included; null while one is unknown"
+    ]
     consumed_w: float
     supplied_w: float
-    missing_w: float
-    available_w: Annotated[float, "produced and under no contract, margins included"]
+    missing_w: Annotated[float | None, "null while a consumer is unknown"]
+    available_w: Annotated[
+        float | None, "produced and under no contract, margins included; null while a producer is unknown"
+    ]
     offered_w: Annotated[float, "of what is available, on offer now"]
 
 
@@ -42,6 +46,7 @@ class Overview(TypedDict):
     node: str
     total: Total
     flows: Annotated[Flow, "what flows now, by source"]
+    unknown: Annotated[list[str], "twins whose device has no valid reading"]
     neighbours: Annotated[list[str], "to whom it sends"]
     distances: Annotated[dict[str, int], "hops to every known node"]
     space: Space
@@ -49,9 +54,10 @@ class Overview(TypedDict):
 
 class Twin(TypedDict):
     name: str
-    requested_w: float
+    known: Annotated[bool, "its device has a valid reading, or needs none"]
+    requested_w: Annotated[float | None, "null while unknown"]
     consumed_w: float
-    produced_w: float
+    produced_w: Annotated[float | None, "null while unknown"]
     supplied_w: float
     reserved_w: Annotated[float, "promised, pending and offered"]
     offered_w: Annotated[float, "of it, on offer and under no contract"]
@@ -106,15 +112,18 @@ def overview(context: Context) -> Overview:
     """Answers /node."""
     node = context.node
     total, flows, space = node.total(), node.flows(), node.space
+    unknown = [twin.settings for twin in node.prosumers if twin.unknown]
+    no_need = any(each.consumes for each in unknown)
+    no_supply = any(each.supplies for each in unknown)
     return {
         "node": node.config.name,
         "total": {
-            "requested_w": round(total.requested_w, 3),
-            "produced_w": round(total.produced_w, 3),
+            "requested_w": None if no_need else round(total.requested_w, 3),
+            "produced_w": None if no_supply else round(total.produced_w, 3),
             "consumed_w": round(total.consumed_w, 3),
             "supplied_w": round(total.supplied_w, 3),
-            "missing_w": round(total.missing_w, 3),
-            "available_w": round(total.available_w, 3),
+            "missing_w": None if no_need else round(total.missing_w, 3),
+            "available_w": None if no_supply else round(total.available_w, 3),
             "offered_w": round(total.offered_w, 3),
         },
         "flows": {
@@ -125,6 +134,7 @@ def overview(context: Context) -> Overview:
             "imported_w": round(flows.imported_w, 3),
             "exported_w": round(flows.exported_w, 3),
         },
+        "unknown": node.unknown,
         "neighbours": list(node.links.neighbours),
         "distances": node.distances(),
         "space": {
@@ -143,9 +153,10 @@ def twins(context: Context) -> list[Twin]:
     return [
         {
             "name": twin.name,
-            "requested_w": round(share.requested_w, 3),
+            "known": not twin.unknown,
+            "requested_w": None if twin.unknown else round(share.requested_w, 3),
             "consumed_w": round(share.consumed_w, 3),
-            "produced_w": round(share.produced_w, 3),
+            "produced_w": None if twin.unknown else round(share.produced_w, 3),
             "supplied_w": round(share.supplied_w, 3),
             "reserved_w": round(share.reserved_w, 3),
             "offered_w": round(share.offered_w, 3),

@@ -7,15 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..node import Node
+    from .context import Service
+
+_WARN_DAYS = 30
+_MANY_REMINDERS = 5  # in a few minutes
+_MANY_LIVES = 3  # in a few minutes; a node that lost its memory needs one
 
 CODES = {
     "broker_unreachable": "The node is not connected to its own MQTT broker and receives no frames.",
     "neighbour_unreachable": "The node is not connected to the broker of a neighbour and sends it no frames.",
+    "neighbour_silent": "A neighbour is connected, but no frames of it arrive.",
+    "neighbour_deaf": "A neighbour is connected, but what this node sends does not arrive there.",
+    "neighbour_unlisted": "A node sends frames to this one, which does not list it as a neighbour.",
+    "identity_conflict": "Another node or process uses the name of this node.",
+    "certificate_ending": "A certificate expires within 30 days, has expired, or is not valid yet.",
+    "frames_refused": "Frames or messages were refused in the last minutes: damaged or not allowed.",
+    "no_room": "LSAs or properties found no room in the tuple space in the last minutes.",
+    "items_dropped": "A queue of the node was full, so frames or readings were dropped in the last minutes.",
     "bus_closed": "The serial port of a meter bus cannot be opened; it is tried again.",
     "bus_silent": "Nothing on a meter bus answers; its port is closed and opened again, less and less often.",
     "foreign_frames": "A second master is on a meter bus, so readings are checked more strictly.",
     "power_refused": "A meter refuses the register of a power, so that input is undefined.",
     "meter_failing": "The last poll of a meter failed, so its readings are undefined; it is tried again.",
+    "relay_failing": "A relay does not answer or does not obey, so its device may be on or off.",
+    "device_unknown": "A device has no valid reading; its power is unknown and counts in no total.",
+    "wrong_sign": "A meter persistently shows the opposite of what its device can do.",
+    "need_unserved": "A device waits for power though its own node has enough of it free.",
     "state_not_written": "The state file, which keeps contracts over a restart, could not be written.",
     "history_not_written": "The history file cannot be written; new rows are kept in memory, up to a limit.",
     "history_locked": "Another process has locked the history file; learning waits until it can be read.",
@@ -24,6 +41,8 @@ CODES = {
     "model_damaged": "The file of a shipped model is damaged, so a model began to learn without it.",
     "learning_off": "The node crashed several times soon after its start and runs without learning.",
     "learning_failed": "A model raised an error; the text names it. Training is tried again later.",
+    "twin_absent": "A twin has lost its LSA, because it failed to renew it; it is added again.",
+    "step_failed": "A step of the main loop failed in the last minutes: a defect of the software.",
     "twin_failed": "A twin raised an error; the text names it: a defect of the software.",
     "fallback_release": "Another release than the current one runs, because that is damaged or failed.",
     "invariant_broken": "A rule that contracts must always keep was broken: a defect of the software.",
@@ -48,6 +67,10 @@ def troubles(node: "Node") -> Iterator[Trouble]:
             "fallback_release", "release", f"another release runs in place of the current one: {reason}"
         )
     yield from _of_links(node)
+    yield from _of_hearing(node)
+    yield from _of_identity(node)
+    yield from _of_certificates(node)
+    yield from _of_counters(node)
     yield from _of_meters(node)
     if node.state_failures:
         yield Trouble("state_not_written", "state", "its state cannot be written")
@@ -71,10 +94,94 @@ def troubles(node: "Node") -> Iterator[Trouble]:
 def _of_links(node: "Node") -> Iterator[Trouble]:
     links = node.links.stats()
     if not links["inbox"]["connected"]:
-        yield Trouble("broker_unreachable", "broker", "its own broker cannot be reached")
+        why = _because(links["inbox"]["trouble"])
+        yield Trouble("broker_unreachable", "broker", f"its own broker cannot be reached{why}")
     for name, link in links["neighbours"].items():
         if not link["connected"]:
-            yield Trouble("neighbour_unreachable", name, f"neighbour {name} cannot be reached")
+            why = _because(link["trouble"])
+            yield Trouble("neighbour_unreachable", name, f"neighbour {name} cannot be reached{why}")
+
+
+def _because(trouble: str) -> str:
+    return f": {trouble}" if trouble else ""
+
+
+def _of_hearing(node: "Node") -> Iterator[Trouble]:
+    """Of neighbours whose brokers can be reached; for the others that is trouble enough."""
+    own, hearing = node.config.name, node.gateway.hearing
+    for name, link in node.links.stats()["neighbours"].items():
+        if not link["connected"]:
+            continue
+        if name in hearing.silent:
+            hint = f"does its node run, and does it list {own} as a neighbour?"
+            yield Trouble("neighbour_silent", name, f"nothing arrives from neighbour {name}: {hint}")
+        if link["delivery"]:
+            text = f"the broker of {name} refuses what this node sends: {link['delivery']}"
+            yield Trouble("neighbour_deaf", name, f"{text}; does its access list name {own}?")
+        elif name in hearing.deaf:
+            hint = f"does the access list of its broker let {own} publish?"
+            yield Trouble("neighbour_deaf", name, f"nothing of this node arrives at {name}: {hint}")
+    for name in hearing.strangers:
+        text = f"{name} sends to this node, which does not list it as a neighbour"
+        yield Trouble("neighbour_unlisted", name, text)
+
+
+def _of_identity(node: "Node") -> Iterator[Trouble]:
+    name, links = node.config.name, node.links.stats()
+    at = [f"the broker of {peer}" for peer, link in links["neighbours"].items() if link["taken_over"]]
+    at += ["its own broker"] if links["inbox"]["taken_over"] else []
+    lives = node.recent.growth("reincarnations", node.now_s())
+    if at or lives >= _MANY_LIVES:
+        where = f" at {', '.join(at)}" if at else ""
+        text = f"another node or process also uses the name {name}{where}: is there a copy of its card?"
+        yield Trouble("identity_conflict", name, text)
+    for peer in links["neighbours"]:
+        if node.recent.growth(f"lives of {peer}", node.now_s()) >= _MANY_REMINDERS:
+            text = f"two nodes seem to use the name {peer}: is there a copy of its card?"
+            yield Trouble("identity_conflict", peer, text)
+
+
+def _of_certificates(node: "Node") -> Iterator[Trouble]:
+    for each in node.links.stats()["certificates"]:
+        name, days = each["name"], each["days_left"]
+        if not each["begun"]:
+            text = f"{name} is not valid yet: is the clock of this node right?"
+        elif days < 0:
+            text = f"{name} has expired {-days:.0f} days ago: provision the node again"
+        elif days < _WARN_DAYS:
+            text = f"{name} expires in {days:.0f} days: provision the node again"
+        else:
+            continue
+        yield Trouble("certificate_ending", name, text)
+
+
+def _of_counters(node: "Node") -> Iterator[Trouble]:
+    now_s, gateway = node.now_s(), node.gateway
+    if count := node.recent.growth("no_room", now_s):
+        text = f"{count} LSAs found no room: {gateway.last_refusal}; are the [limits] too small?"
+        yield Trouble("no_room", "space", text)
+    if count := node.recent.growth("properties", now_s):
+        text = f"{count} properties of its own twins found no room; are the [limits] too small?"
+        yield Trouble("no_room", node.config.name, text)
+    if count := node.recent.growth("refused", now_s):
+        yield Trouble("frames_refused", "frames", f"{count} frames refused: {gateway.last_refusal}")
+    if count := node.recent.growth("too_large", now_s):
+        yield Trouble("frames_refused", "outbox", f"{count} LSAs are too large for a frame")
+    if count := node.recent.growth("messages", now_s):
+        yield Trouble("frames_refused", "inbox", f"{count} MQTT messages refused: wrong topic or size")
+    for twin in node.prosumers:
+        if count := node.recent.growth(twin.name, now_s):
+            yield Trouble("frames_refused", twin.name, f"{count} invalid messages of other twins refused")
+
+
+def troubles_of_service(service: "Service") -> Iterator[Trouble]:
+    """What is wrong with the process around the node."""
+    now_s = service.node.now_s()
+    for queue in service.dropped:
+        if count := service.recent.growth(queue, now_s):
+            yield Trouble("items_dropped", queue, f"{count} {queue} dropped: the node is too slow for them")
+    if count := service.recent.growth("failures", now_s):
+        yield Trouble("step_failed", "loop", f"{count} steps of the main loop failed; see the log")
 
 
 def _of_meters(node: "Node") -> Iterator[Trouble]:
@@ -96,6 +203,10 @@ def _of_meters(node: "Node") -> Iterator[Trouble]:
             if refused:
                 device = meter["device"]
                 yield Trouble("power_refused", device, f"meter {device} refuses {', '.join(refused)}")
+        for relay in bus.get("relays", ()):
+            if relay["failures_in_a_row"]:
+                device = relay["device"]
+                yield Trouble("relay_failing", device, f"relay {device} does not answer or does not obey")
 
 
 def _of_twins(node: "Node") -> Iterator[Trouble]:

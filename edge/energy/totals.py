@@ -79,13 +79,13 @@ class NodeValue(Protocol):
     value: bytes
 
 
-def encode_total(powers_w: Powers) -> bytes:
-    """The total of a node as it is published: JSON, to a tenth of a watt."""
-    return orjson.dumps([round(each, 1) for each in powers_w])
+def encode_total(powers_w: Powers | None) -> bytes:
+    """The total of a node as it is published: JSON, to a tenth of a watt; null while it is unknown."""
+    return orjson.dumps(None if powers_w is None else [round(each, 1) for each in powers_w])
 
 
 def sum_of_totals(sources: Iterable[NodeValue]) -> bytes:
-    """Sum the totals of all nodes, each node once. Invalid or impossible values are ignored."""
+    """Sum the totals of all nodes, each node once. Unknown, invalid and impossible values are left out."""
     totals: dict[str, Powers] = {}
     for source in sources:
         powers_w = _parse_total(source.value)

@@ -2,10 +2,11 @@
 
 paho implements the protocol and owns the network thread. This class adds what a fleet needs and paho
 lacks: reconnect delays with jitter, so that the neighbours of a rebooted broker do not all return at once;
-a limit on the size of packets from a broker; one log line per change, not per attempt.
+a limit on the size of packets from a broker; one log line per reason, not per attempt.
 """
 
 import logging
+import math
 import random
 import socket
 import ssl
@@ -24,16 +25,22 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ..clock import Clock
+from .reasons import CLOSED, TAKEN, TAKEN_OVER, of_code, of_error
 from .settings import BrokerSettings, TlsSettings
 
 CONNECT_TIMEOUT_S = 3.0
 GOODBYE_S = 0.5
+STEADY_S = 60.0  # a connection that lasts so long was good
+TAKEN_OVER_S = 20.0  # about the wait before a client connects again under a name that another one uses
 
 _WITH_WILL = ReasonCode(
     PacketTypes.DISCONNECT, identifier=4
 )  # a planned stop looks like a crash to neighbours
 
 logger = logging.getLogger("edge.net")
+_SHORT_MANY = 2  # connections that are lost so soon are not worth a line
+_SAID_MAX = 16
+_CLOSED_MANY = 3
 
 
 @dataclass(frozen=True)
@@ -55,12 +62,28 @@ class _BoundedClient(mqtt.Client):
     """A client whose memory no broker can fill with one packet."""
 
     max_packet_bytes = 0
+    error: OSError | None = None  # of the present connection; paho tells it to nobody
 
     def _sock_recv(self, bufsize: int) -> bytes:
         # paho reads as much as a packet announces, up to 256 MB: end the connection before that.
-        if bufsize > self.max_packet_bytes:
-            raise ConnectionError(f"packet of {bufsize} bytes announced")
-        return super()._sock_recv(bufsize)
+        try:
+            if bufsize > self.max_packet_bytes:
+                raise ConnectionError(f"packet of {bufsize} bytes announced")
+            return super()._sock_recv(bufsize)
+        except OSError as error:
+            self._note(error)
+            raise
+
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        try:
+            return super()._sock_send(buf)
+        except OSError as error:
+            self._note(error)
+            raise
+
+    def _note(self, error: OSError) -> None:
+        if not isinstance(error, BlockingIOError):
+            self.error = self.error or error
 
 
 class Connection:
@@ -87,6 +110,8 @@ class Connection:
         """
         self.up = False
         self.connects = 0
+        self.trouble = ""  # why it is down, or was lost the last time before it was steady again
+        self.taken_over_s = -math.inf  # when another client last connected under its name
         self._label = label
         self._broker = broker
         self._send_buffer_bytes = send_buffer_bytes
@@ -97,7 +122,10 @@ class Connection:
         self._on_down = on_down
         self._attempt = 0
         self._up_since_s = 0.0
-        self._warned = False
+        self._refusal = ""  # of this attempt
+        self._short = 0  # connections in a row that were not steady
+        self._closed = 0  # connections in a row that the broker accepted and soon closed without a word
+        self._said: set[str] = set()  # reasons, since it was last steady
         self._stopping = False
         self._ended = Event()
         self.client = self._new_client(node + suffix, max_packet_bytes)
@@ -147,46 +175,82 @@ class Connection:
             late.close()
         self.up = False
 
+    @property
+    def taken_over(self) -> bool:
+        """Whether another client has connected under its name lately."""
+        return self._clock.now_s() - self.taken_over_s < 3 * TAKEN_OVER_S
+
+    @property
+    def up_s(self) -> float:
+        """How long it has been up."""
+        return self._clock.now_s() - self._up_since_s if self.up else 0.0
+
     def _tune_socket(self, client: Any, userdata: Any, sock: Any) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # 40 ms a frame otherwise
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer_bytes)
 
     def _connected(self, client: Any, userdata: Any, flags: Any, reason: ReasonCode, properties: Any) -> None:
         if reason.is_failure:
-            self._warn("refused: %s", reason)
+            self._refusal = of_code(reason, False)
             return
         self.up = True
         self.connects += 1
         self._up_since_s = self._clock.now_s()
-        self._warned = False
-        logger.info("%s: connected", self._label)
+        if self._short < _SHORT_MANY:
+            logger.info("%s: connected", self._label)
         self._on_up()
 
     def _unreachable(self, client: Any, userdata: Any) -> None:
-        self._warn("unreachable, will retry: %s", sys.exc_info()[1])
+        self._closed = 0
+        self._warn("unreachable, will retry: ", of_error(sys.exc_info()[1] or OSError("unknown")))
         self._retry_later()
 
     def _disconnected(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         was_up, self.up = self.up, False
+        error, self.client.error = self.client.error, None
+        refusal, self._refusal = self._refusal, ""
         self._ended.set()
+        lasted_s = self._clock.now_s() - self._up_since_s if was_up else 0.0
         # A broker that accepts and disconnects at once was not good: do not start again from `first_s`.
-        if was_up and self._clock.now_s() - self._up_since_s >= self._back_off.cap_s:
+        if lasted_s >= self._back_off.cap_s:
             self._attempt = 0
-        self._retry_later()
-        self._warn("connection lost: %s", reason)
+        if lasted_s >= STEADY_S:
+            self._said.clear()
+        if was_up:
+            self._short = self._short + 1 if lasted_s < STEADY_S else 0
+        why = refusal or (of_error(error) if error else of_code(reason, was_up))
+        self._closed = self._closed + 1 if was_up and lasted_s < STEADY_S and why == CLOSED else 0
+        if reason.value == TAKEN_OVER or self._closed >= _CLOSED_MANY:  # older brokers do not say it
+            why = TAKEN
+            self.taken_over_s = self._clock.now_s()
+        self._retry_later(self._rng.uniform(0.5, 1.5) * TAKEN_OVER_S if why == TAKEN else 0.0)
+        self._warn("connection lost: " if was_up else "no connection, will retry: ", why)
         if was_up:
             self._on_down()
 
-    def _retry_later(self) -> None:
-        delay_s = self._back_off.delay_s(self._attempt, self._rng)
+    def _retry_later(self, least_s: float = 0.0) -> None:
+        delay_s = max(least_s, self._back_off.delay_s(self._attempt, self._rng))
         self._attempt += 1
         # paho waits min_delay before its next attempt; any number works, though its type is int.
         self.client.reconnect_delay_set(delay_s, delay_s)  # type: ignore[arg-type]
 
-    def _warn(self, text: str, detail: object) -> None:
-        if not self._warned and not self._stopping:
-            logger.warning("%s: " + text, self._label, detail)
-        self._warned = True
+    def _warn(self, text: str, why: str) -> None:
+        """Once for each reason until the connection has been steady."""
+        if self._stopping:
+            return
+        self.trouble = why
+        if why not in self._said and len(self._said) < _SAID_MAX:
+            self._said.add(why)
+            logger.warning("%s: %s%s", self._label, text, why)
+
+    @property
+    def broker_certificate_ends_s(self) -> float:
+        """When the certificate of the broker ends (Unix time); inf without TLS or connection."""
+        sock: Any = self.client.socket() if self.up else None
+        try:
+            return float(ssl.cert_time_to_seconds(sock.getpeercert()["notAfter"]))
+        except (AttributeError, KeyError, TypeError, ValueError, OSError):
+            return math.inf
 
 
 def _tls_context(files: TlsSettings) -> ssl.SSLContext:

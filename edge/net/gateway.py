@@ -4,6 +4,7 @@ No frame, however malformed, raises an exception here, grows memory or changes t
 """
 
 import logging
+from typing import Any
 
 from ..space.digest import Digest
 from ..space.errors import BadPath, NotOwner, SpaceError
@@ -11,6 +12,7 @@ from ..space.exchange import absorb
 from ..space.lsa import Lsa
 from ..space.tuplespace import TupleSpace
 from .frame import FrameError, decode
+from .hearing import Hearing
 from .links import Links
 from .outbox import Outbox
 
@@ -26,9 +28,10 @@ class Gateway:
         self.no_room = 0  # LSAs that did not fit into the space
         self.absorbed = 0
         self.last_refusal = ""
-        self._space = space
+        self._space, self._links = space, links
         self._digest = Digest(space, self.outbox)
         space.set_neighbours(list(links.neighbours))
+        self.hearing = Hearing(space, self.outbox)
 
     def tick(self) -> None:
         """A second has passed."""
@@ -36,7 +39,12 @@ class Gateway:
 
     def link_up(self, peer: str) -> None:
         """A neighbour can be reached again."""
+        self.hearing.came(peer)
         self._digest.introduce(peer)
+
+    def link_down(self, peer: str) -> None:
+        """The link to a neighbour is lost, or its last will has arrived."""
+        self.hearing.went(peer)
 
     @property
     def waiting(self) -> bool:
@@ -47,6 +55,9 @@ class Gateway:
         """A reaction is over: send one frame to each neighbour."""
         if self.outbox.waiting:
             self._digest.beat_early()
+            for peer in self._links.neighbours:
+                if self.outbox.waits_for(peer):
+                    self.hearing.tell(peer)
             self.outbox.flush()
 
     def receive(self, peer: str, data: bytes) -> None:
@@ -56,6 +67,7 @@ class Gateway:
         except FrameError as error:
             self._refuse(peer, str(error))
             return
+        self.hearing.heard(peer)
         for lsa in frame.lsas:
             self._absorb(peer, lsa)
         for beat in frame.beats:
@@ -63,6 +75,8 @@ class Gateway:
         for origin in frame.ask_roster:
             self._digest.answer_roster(peer, origin)
         for roster in frame.rosters:
+            if roster.origin == self._space.node:
+                self.hearing.reported(peer, roster)
             self._digest.compare(peer, roster)
         self._digest.answer_lsas(peer, frame.ask_lsas)
 
@@ -81,7 +95,7 @@ class Gateway:
         if self.refused & (self.refused - 1) == 0:  # the first, second, fourth ...: a flood fills no log
             log.warning("frame from %s refused: %s (%d so far)", peer, reason, self.refused)
 
-    def stats(self) -> dict[str, int | str]:
+    def stats(self) -> dict[str, Any]:
         """Counters for people."""
         return {
             "absorbed": self.absorbed,
@@ -90,4 +104,9 @@ class Gateway:
             "too_large": self.outbox.too_large,
             "healed": self._digest.asked,
             "last_refusal": self.last_refusal,
+            "reincarnations": self._digest.reincarnations,
+            "reminders": dict(self._digest.reminders),
+            "silent": self.hearing.silent,
+            "deaf": self.hearing.deaf,
+            "strangers": self.hearing.strangers,
         }

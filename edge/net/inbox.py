@@ -64,6 +64,8 @@ class Inbox:
             "received_frames": self._received_frames,
             "received_bytes": self._received_bytes,
             "refused": self._refused,
+            "trouble": "" if self._subscribed else self.connection.trouble,
+            "taken_over": self.connection.taken_over,
         }
 
     def _subscribe(self) -> None:

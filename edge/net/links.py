@@ -29,6 +29,9 @@ class NeighbourStats(TypedDict):
     sent_bytes: int
     dropped: int
     reconnects: int
+    trouble: str  # why it is not connected
+    taken_over: bool  # another client uses the name of this node there
+    delivery: str  # why its broker does not deliver; "" if it does, or nothing is known
 
 
 class InboxStats(TypedDict):
@@ -38,6 +41,16 @@ class InboxStats(TypedDict):
     received_frames: int
     received_bytes: int
     refused: int
+    trouble: str  # why it is not connected
+    taken_over: bool  # another client uses the name of this node
+
+
+class CertificateStats(TypedDict):
+    """A certificate or list of revoked ones that the links use."""
+
+    name: str
+    days_left: float  # negative when it has expired
+    begun: bool  # false: not valid yet, or the clock of this node is wrong
 
 
 class LinksStats(TypedDict):
@@ -45,6 +58,7 @@ class LinksStats(TypedDict):
 
     inbox: InboxStats
     neighbours: dict[str, NeighbourStats]
+    certificates: list[CertificateStats]
 
 
 @dataclass(frozen=True)

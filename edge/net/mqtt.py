@@ -9,18 +9,23 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
+from threading import Thread
+from time import monotonic
 from typing import Any
 
 from ..clock import Clock, SystemClock
+from .certificates import DAY_S, certificates
 from .connection import BackOff, Connection
 from .inbox import Inbox
-from .links import Changed, Deliver, LinkLimits, LinksStats, checked_name
+from .links import CertificateStats, Changed, Deliver, LinkLimits, LinksStats, checked_name
 from .neighbour import Neighbour
 from .settings import BrokerSettings, NeighbourSettings, TlsSettings
 
 __all__ = ["BackOff", "BrokerSettings", "MqttLinks", "NeighbourSettings", "TlsSettings"]
 
 logger = logging.getLogger("edge.net")
+_PART_S = 2.0  # a thread that waits for a name server is left behind
 
 
 class MqttLinks:
@@ -57,6 +62,8 @@ class MqttLinks:
             settings.name: Neighbour(node, settings, limits, connection, self._tell)
             for settings in neighbours
         }
+        self._clock = clock or SystemClock()
+        self._certificates = certificates(next((each.tls for each in neighbours if each.tls), None))
         self._connections = [self._inbox.connection, *(n.connection for n in self._neighbours.values())]
 
     def start(self, deliver: Deliver, changed: Changed) -> None:
@@ -72,14 +79,35 @@ class MqttLinks:
         self._deliver = self._changed = None
         for connection in self._connections:
             connection.say_goodbye()
-        for connection in self._connections:
-            connection.stop()
+        partings = [Thread(target=each.stop, name="parting", daemon=True) for each in self._connections]
+        for parting in partings:
+            parting.start()
+        until_s = monotonic() + _PART_S
+        for parting in partings:
+            parting.join(max(0.0, until_s - monotonic()))
 
     def stats(self) -> LinksStats:
         return {
             "inbox": self._inbox.stats(),
             "neighbours": {name: neighbour.stats() for name, neighbour in self._neighbours.items()},
+            "certificates": self._days_left(),
         }
+
+    def _days_left(self) -> list[CertificateStats]:
+        """Of the files of this node, and of the brokers it is connected to."""
+        wall_s = self._clock.wall_s()
+        found = [
+            CertificateStats(
+                name=each.kind, days_left=round(each.days_left(wall_s), 1), begun=each.begins_s <= wall_s
+            )
+            for each in self._certificates
+        ]
+        for name, neighbour in self._neighbours.items():
+            ends_s = neighbour.connection.broker_certificate_ends_s
+            if ends_s < inf:
+                left = round((ends_s - wall_s) / DAY_S, 1)
+                found.append(CertificateStats(name=f"broker of {name}", days_left=left, begun=True))
+        return found
 
     def _hand_over(self, peer: str, frame: bytes) -> bool:
         return _call(self._deliver, peer, frame)

@@ -27,9 +27,10 @@ class Outbox(Courier):
     @property
     def waiting(self) -> bool:
         """Whether something waits to be sent."""
-        return any(self._filled(peer) for peer in self._frames)
+        return any(self.waits_for(peer) for peer in self._frames)
 
-    def _filled(self, peer: str) -> bool:
+    def waits_for(self, peer: str) -> bool:
+        """Whether something waits to be sent to a neighbour."""
         frame = self._frames[peer]
         waits = self._lsas[peer] or self._beats[peer]
         return bool(waits or frame.rosters or frame.ask_roster or frame.ask_lsas)
@@ -68,7 +69,7 @@ class Outbox(Courier):
 
     def flush(self) -> None:
         """Send everything; a frame that the link drops is lost, and the digest repairs that."""
-        for peer in [peer for peer in self._frames if self._filled(peer)]:
+        for peer in [peer for peer in self._frames if self.waits_for(peer)]:
             frame, lsas = self._frames[peer], self._lsas[peer]
             frame.beats = list(self._beats[peer].values())
             self._frames[peer], self._lsas[peer], self._beats[peer] = Frame(), {}, {}

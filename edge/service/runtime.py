@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from ..clock import Clock
 from ..history.writer import Writer
 from ..node import Node
+from ..recent import Recent
 from .beats import TICK_S, Beats, Step
 from .mailbox import Mailbox
 from .pressure import Pressure
@@ -21,6 +22,7 @@ log = logging.getLogger("edge.runtime")
 
 T = TypeVar("T")
 ASK_TIMEOUT_S = 2.0
+SAVE_S, PART_S = 4.0, 2.5  # most time for a step of the end; the service manager waits 20 s in all
 _REST_S = 0.001
 
 
@@ -50,8 +52,10 @@ class Runtime:
             ticked=ticked,
             waits_for=lambda: self.waits_for,
         )
+        self._writer = Writer(node.history)
         self._stopping = False
         self.failures = 0
+        self.recent = Recent()
         self.pieces = 0  # of work
         self.work_s = self.longest_piece_s = 0.0  # CPU time of work
 
@@ -74,8 +78,7 @@ class Runtime:
     def run(self) -> None:
         """Start links and meters, run the node until `stop`, then close everything."""
         node = self._node
-        writer = Writer(node.history)
-        writer.start()
+        self._writer.start()
         node.links.start(
             lambda peer, frame: self._frames.put((peer, frame), len(frame)),
             lambda peer, up: self._links.put((peer, up)),
@@ -86,10 +89,22 @@ class Runtime:
                 self._take_mail()
                 self._step()
         finally:
-            node.meters.stop()
-            node.links.stop()
-            node.close()
-            writer.stop()
+            self._end()
+
+    def _end(self) -> None:
+        """Save first: the service manager kills a node that takes too long to part from the rest.
+
+        What is noted while it parts is not kept. A step that hangs is left behind.
+        """
+        node = self._node
+        for what, most_s, step in (
+            ("saving", SAVE_S, node.save),
+            ("writing the history", SAVE_S, self._writer.stop),
+            ("leaving the neighbours", PART_S, lambda: self._guard(node.leave)),
+            ("closing links", PART_S, node.links.stop),
+            ("closing meters", PART_S, node.meters.stop),
+        ):
+            _within(most_s, what, step)
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler."""
@@ -131,6 +146,9 @@ class Runtime:
             self._wake.clear()
             return
         self._beats.do(step)
+        if step is Step.TICK:
+            for name, count in (("failures", self.failures), *self.dropped.items()):
+                self.recent.note(name, count, began_s)
         self._beats.done(step, began_s, self._clock.now_s())
         if step is Step.WORK:
             used_s = time.thread_time() - cpu_s
@@ -149,3 +167,19 @@ class Runtime:
                 log.exception("%d failures so far, the latest:", self.failures)
             return False
         return True
+
+
+def _within(most_s: float, what: str, step: Callable[[], object]) -> None:
+    """Do a step, but wait no longer than that: a disk, a port or a name server may never answer."""
+
+    def run() -> None:
+        try:
+            step()
+        except Exception:
+            log.exception("%s failed", what)
+
+    thread = threading.Thread(target=run, name=what, daemon=True)
+    thread.start()
+    thread.join(most_s)
+    if thread.is_alive():
+        log.error("%s takes more than %g s and is given up", what, most_s)

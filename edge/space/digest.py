@@ -34,6 +34,8 @@ class Digest:
         self._announced: dict[int, tuple[str, Beat]] = {}  # newest heartbeat of an origin, and who passed it
         self._asked_tick: dict[int, int] = {}
         self.asked = 0
+        self.reincarnations = 0  # often means that two nodes have one name
+        self.reminders: dict[str, int] = {}  # so does this, by neighbour
         self.no_room = 0
 
     # ---- out --------------------------------------------------------------------------------
@@ -144,6 +146,7 @@ class Digest:
         """Others may remember a later incarnation of this node than it does: start a still later one."""
         heard = (beat.incarnation, beat.sequence)
         if self._space.origins.newest_change(SELF) < heard < (MAX_INCARNATION, 0):
+            self.reincarnations += 1
             self._space.reincarnate(beat.incarnation + 1)
             self._due_tick = self._space.tick
 
@@ -161,6 +164,7 @@ class Digest:
             reminder = Beat(
                 beat.origin, incarnation, sequence, beat.hops, beat.life_s, beat.lsas, beat.checksum
             )
+            self.reminders[peer] = self.reminders.get(peer, 0) + 1
             self._courier.send_beat(peer, reminder)
 
     def _complete_to(self, peer: str, number: int, theirs: Roster) -> int:

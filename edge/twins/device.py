@@ -1,7 +1,7 @@
 """The readings of a device's meter, turned into the power that it draws and gives.
 
 A reading with an error is undefined and changes nothing by itself. After `meter_grace_s` without a defined
-reading the device counts as drawing and giving nothing.
+reading the power of the device is unknown: it takes part in no contract, and its twin says so.
 """
 
 import math
@@ -9,6 +9,11 @@ import math
 from ..energy.rules import MAX_POWER_W
 from .derived import DerivedLoad
 from .settings import TwinSettings
+
+_NOT_MEASURED = ("grid", "shiftable")  # kinds whose power is set, not read
+_ONE_WAY = ("load", "pv", "both")  # kinds whose inputs are never negative
+_AGAINST_W = 30.0  # an inverter draws less at night
+_AGAINST_S = 60.0  # longer than a motor that brakes
 
 
 class Device:
@@ -24,6 +29,7 @@ class Device:
         if settings.kind == "house":
             adds = {settings.production_input: 1, settings.battery_input: -1}
             self._derived = DerivedLoad(settings.input, {name: way for name, way in adds.items() if name})
+        self._against_s: dict[str, float] = {}  # inputs of the wrong sign, since when
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -38,6 +44,7 @@ class Device:
             self._oldest_s = min(self._seen_s.values())
             if self._derived:
                 self._derived.read(name, self._inputs[name], now_s)
+            self._watch_sign(name, self._inputs[name], now_s)
 
     def known(self, now_s: float) -> bool:
         """Whether all its inputs have been read recently; a device without a meter is always known."""
@@ -49,6 +56,27 @@ class Device:
         """What its meter shows, in W; None without a meter, or while it is not known."""
         metered = self.settings.input and self.known(now_s)
         return self._inputs[self.settings.input] if metered else None
+
+    def unknown(self, now_s: float) -> bool:
+        """Whether nothing can be said about its power now."""
+        return self.settings.kind not in _NOT_MEASURED and not self.known(now_s)
+
+    def undefined_inputs(self, now_s: float) -> list[str]:
+        """The inputs without a defined reading in the last `meter_grace_s`."""
+        return [name for name, at_s in self._seen_s.items() if now_s - at_s > self.settings.meter_grace_s]
+
+    def inputs_against(self, now_s: float) -> list[str]:
+        """The inputs that flow persistently in the direction that the kind of the device excludes."""
+        return [name for name, since_s in self._against_s.items() if now_s - since_s >= _AGAINST_S]
+
+    def _watch_sign(self, name: str, power_w: float, now_s: float) -> None:
+        """Once found, a wrong sign stays until power flows the right way: the sun does not shine at night."""
+        if self.settings.kind not in _ONE_WAY:
+            return
+        if power_w < -_AGAINST_W:
+            self._against_s.setdefault(name, now_s)
+        elif power_w > _AGAINST_W or name not in self.inputs_against(now_s):
+            self._against_s.pop(name, None)
 
     def powers_w(self, now_s: float) -> tuple[float, float]:
         """(drawn, given) in W, both at least 0."""

@@ -65,7 +65,7 @@ class LearningTwin(Twin):
         }
         self.minute: int | None = None  # the current one
         self.running = {"node": home.running, "cluster": RunningMinute()}
-        self._published: Powers = ()
+        self._published: Powers | None = ()  # None: that it is unknown
         self._published_s = -math.inf
 
     # ---- the six powers ------------------------------------------------------------------------
@@ -83,8 +83,12 @@ class LearningTwin(Twin):
         self._publish(powers_w, now_s)
         self.running["cluster"].hold(self.cluster_w(), now_s)
 
-    def cluster_w(self) -> Powers:
-        """The six powers of all known nodes; those of this one where there is no other."""
+    def left(self) -> None:
+        super().left()
+        self._published, self._published_s = (), -math.inf
+
+    def cluster_w(self) -> Powers | None:
+        """The six powers of all nodes that know theirs; of this one where there is no other."""
         summed = read_sum(self.aggregate_of(TOTAL))
         if summed is None:
             self.nodes_summed = 1
@@ -92,7 +96,12 @@ class LearningTwin(Twin):
         self.nodes_summed, powers_w = summed
         return powers_w
 
-    def _publish(self, powers_w: Powers, now_s: float) -> None:
+    def _publish(self, powers_w: Powers | None, now_s: float) -> None:
+        if powers_w is None:
+            if self._published is not None:
+                self._published = None
+                self.submit(TOTAL, encode_total(None))
+            return
         if now_s - self._published_s >= _TELL_EVERY_S and _moved(self._published, powers_w):
             self._published, self._published_s = powers_w, now_s
             self.submit(TOTAL, encode_total(powers_w))
@@ -169,7 +178,7 @@ def _weather(path: Path, home: Home) -> WeatherTable:
     return WeatherTable(minutes[rising], np.array(values, np.float32).reshape(-1, 2)[rising])
 
 
-def _moved(published: Powers, now: Powers) -> bool:
+def _moved(published: Powers | None, now: Powers) -> bool:
     if not published:
         return True
     return any(

@@ -17,10 +17,10 @@ class RunningMinute:
         self._seen_s = 0.0
         self._sums: list[float] = []
 
-    def hold(self, powers_w: Sequence[float], now_s: float) -> None:
-        """The powers have these values from now on."""
+    def hold(self, powers_w: Sequence[float] | None, now_s: float) -> None:
+        """The powers have these values from now on; None: they are unknown."""
         self._count(now_s)
-        self.powers_w = tuple(powers_w)
+        self.powers_w = None if powers_w is None else tuple(powers_w)
 
     def close(self, now_s: float) -> list[float] | None:
         """The means of the minute that ends now; None if too little of it is known. The powers stay."""

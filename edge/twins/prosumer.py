@@ -4,9 +4,10 @@ It carries messages between the tuple space and its consumer and supplier: nothi
 and nothing in `edge/energy` knows LSAs.
 """
 
+import logging
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..energy.consumer import Consumer, ConsumerSettings
@@ -41,6 +42,8 @@ from .twin import Home, Twin
 if TYPE_CHECKING:
     from ..space.engine import Engine
 
+log = logging.getLogger("edge.twins")
+
 _read_request = lenient(parse_request)
 _read_offer = lenient(parse_offer)
 _read_contract = lenient(parse_contract)
@@ -49,6 +52,8 @@ _read_answers = lenient(parse_answers)
 _EVENT_LIFE_S = 5
 _RENEW_S = 2.0  # a property that would expire so soon, but is still wanted, is published again
 _NOTE_S = 60.0  # free power is noted once a minute, for the forecast
+_UNSERVED_S = 180.0  # a need that waits so long beside free power is a trouble
+_OFF_STEP_S = 30
 _PROPERTIES = 10  # of one LSA (thesis 5.1)
 _BESIDE_OFFERS = {"all": 1, "supplier": 2, "consumer": 2}  # events; confirmations, starts; request, contracts
 Properties = dict[tuple[str, str], tuple[bytes, int]]  # label and addressee: value and life in s
@@ -59,7 +64,7 @@ class ProsumerTwin(Twin):
     """One device on the market of its microgrid."""
 
     kind = "prosumer"
-    invariants = 4  # I1 to I4 of docs/energy.md
+    invariants = 4  # I1 to I4 of docs/energy.md; I7 and I8, about itself, are not counted
 
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
         super().__init__(settings.name, home)
@@ -68,11 +73,8 @@ class ProsumerTwin(Twin):
         self.inputs = self.device.inputs
         self._began_s = self._clock.now_s()
         self._next_id = rng.getrandbits(40)
-        self.consumer = Consumer(
-            _of_consumer(settings), consumer_policy(settings.consumer_policy), self._id, self._contract_event
-        )
-        policy = producer_policy(settings.producer_policy, rng)
-        self.supplier = Supplier(self.name, _of_supplier(settings), policy, rng)
+        self._rng = rng
+        self._enter_market()
         wants = [STOP]
         wants += [REQUEST, CONTRACT, COMPLEMENT, PLAN] if settings.supplies else []
         wants += [OFFER, CONFIRM] if settings.consumes else []
@@ -84,13 +86,34 @@ class ProsumerTwin(Twin):
         self.validated = 0  # contracts
         self.validated_across = 0  # those with a supplier on another node
         self._due_s = 0.0
-        self._published: dict[tuple[str, str], tuple[bytes, float]] = {}  # value, until when
         self.measured_w = (math.nan, math.nan)  # drawn and given, as last measured
         self._role = (False, False)
+        self._said_unknown = False
+        self.relay_on: bool | None = None  # as last requested
+        self._beside_free_s: float | None = None  # since when its need waits beside free power
+        self._beside_free_w = 0.0
+
+    def _enter_market(self) -> None:
+        """Begin without contracts, requests and offers."""
+        settings = self.settings
+        self.consumer = Consumer(
+            _of_consumer(settings), consumer_policy(settings.consumer_policy), self._id, self._contract_event
+        )
+        policy = producer_policy(settings.producer_policy, self._rng)
+        self.supplier = Supplier(self.name, _of_supplier(settings), policy, self._rng)
+        self._published: dict[tuple[str, str], tuple[bytes, float]] = {}  # value, until when
+
+    def left(self) -> None:
+        """Without an LSA nobody knows its contracts any more, so they end."""
+        super().left()
+        self.consumer.stop()
+        self.supplier.stop()
+        self._enter_market()
 
     # ---- its device -----------------------------------------------------------------
 
     def begin(self, memory: Any) -> None:
+        self._continue_stop(memory)
         if not (self._restored(memory) and self.inputs):
             self.measured(*self.device.powers_w(self._clock.now_s()))
 
@@ -100,9 +123,32 @@ class ProsumerTwin(Twin):
             self._measure()
 
     def second_passed(self) -> None:
-        now_s = self._clock.now_s()
-        if not self.device.known(now_s) and now_s - self._began_s > self.settings.meter_grace_s:
+        if self._overdue != self._said_unknown:
+            self._say_unknown()
+        if self._overdue:
             self._measure()
+
+    @property
+    def unknown(self) -> bool:
+        return self.device.unknown(self._clock.now_s())
+
+    @property
+    def _overdue(self) -> bool:
+        """Whether a meter that it needs has been undefined for too long."""
+        now_s = self._clock.now_s()
+        return not self.device.known(now_s) and now_s - self._began_s > self.settings.meter_grace_s
+
+    def _say_unknown(self) -> None:
+        self._said_unknown = not self._said_unknown
+        if self._said_unknown:
+            log.warning("%s: its power is unknown: %s", self.name, self._undefined())
+        else:
+            log.info("%s: its power is known again", self.name)
+
+    def _undefined(self) -> str:
+        grace_s = self.settings.meter_grace_s
+        inputs = ", ".join(self.device.undefined_inputs(self._clock.now_s()))
+        return f"no valid reading of {inputs} for more than {grace_s:g} s"
 
     def _measure(self) -> None:
         powers_w = self.device.powers_w(self._clock.now_s())
@@ -140,12 +186,24 @@ class ProsumerTwin(Twin):
         return self.consumer.unserved_since_s is not None
 
     def see_free(self, free_w: float) -> None:
-        self.consumer.see_free(free_w, self._clock.now_s())
+        now_s, missing_w = self._clock.now_s(), self.consumer.missing_w
+        self.consumer.see_free(free_w, now_s)
+        if not 0.0 < missing_w <= free_w:
+            self._beside_free_s = None
+        elif self._beside_free_s is None:
+            self._beside_free_s = now_s
+        self._beside_free_w = free_w
 
     def switch(self, on: bool) -> None:
-        """Turn the device on or off, if it has a relay."""
+        """Turn the device on or off, if it has a relay. While a stop order is in force it stays off."""
+        self.relay_on = on and not self.disabled
         if self.settings.relay:
-            self.home.switch(self.settings.relay, on)
+            self.home.switch(self.settings.relay, self.relay_on)
+
+    @property
+    def may_be_on(self) -> bool:
+        """Whether its relay may be closed while no stop order is in force."""
+        return True
 
     @property
     def wake_s(self) -> float:
@@ -200,7 +258,7 @@ class ProsumerTwin(Twin):
         if self.disabled_until_s and not self.disabled:
             self.disabled_until_s = 0.0
             self.measured(*self.measured_w)
-            self.switch(True)
+            self.switch(self.may_be_on)
             self.stir()
         elif self._clock.now_s() >= self._due_s:
             self.stir()
@@ -213,7 +271,8 @@ class ProsumerTwin(Twin):
             self._note_request(Cause.DEVICE)
         if self.settings.supplies:
             self.supplier.step(now_s)
-            self.supplier.note_free(self._clock.wall_s())
+            if not self.unknown:
+                self.supplier.note_free(self._clock.wall_s())
         self._due_s = min(self.consumer.due_s, self.supplier.due_s, now_s + _NOTE_S)
         self._publish()
 
@@ -239,12 +298,23 @@ class ProsumerTwin(Twin):
     def memory(self) -> dict[str, Any]:
         contracts = written_contracts(self.consumer)
         promises = written_promises(self.supplier.book)
-        return {
+        memory = {
             "need_w": self.consumer.need_w if contracts else 0.0,
             "capacity_w": self.supplier.capacity_w if promises else 0.0,
             "contracts": contracts,
             "promises": promises,
         }
+        if self.disabled:  # in whole steps, so that the file is not written for each second
+            left_s = self.disabled_until_s - self._clock.now_s()
+            memory["off_s"] = _OFF_STEP_S * math.ceil(left_s / _OFF_STEP_S)
+        return memory
+
+    def _continue_stop(self, memory: Any) -> None:
+        """A stop order outlives a restart, and its relay is closed again when it is over."""
+        off_s = memory.get("off_s") if isinstance(memory, dict) else None
+        if type(off_s) is int and off_s > 0:
+            self.disabled_until_s = self._clock.now_s() + min(off_s, self.settings.disabled_s)
+            self.switch(False)
 
     def _restored(self, memory: Any) -> bool:
         """Whether contracts from before a restart are continued."""
@@ -273,7 +343,28 @@ class ProsumerTwin(Twin):
         self.measured_w = (math.nan, math.nan)  # the first reading counts as a change
 
     def violations(self) -> list[str]:
-        return violations(self.name, self.consumer, self.supplier, self._clock.now_s())
+        broken = violations(self.name, self.consumer, self.supplier, self._clock.now_s())
+        if not self.handle and (self.consumer.contracts or len(self.supplier.book)):
+            broken.append(f"I7 {self.name} holds contracts without an LSA")
+        if self.relay_on and (self.disabled or not self.may_be_on):
+            broken.append(f"I8 {self.name} has its relay closed while it must be off")
+        return broken
+
+    def troubles(self) -> Iterable[tuple[str, str]]:
+        now_s = self._clock.now_s()
+        if not self.handle:
+            yield "twin_absent", f"twin {self.name} has lost its LSA; it is added again"
+        if self._overdue:
+            yield "device_unknown", f"the power of {self.short_name} is unknown: {self._undefined()}"
+        for name in self.device.inputs_against(now_s):
+            kind = self.settings.kind
+            hint = "is the sign right (sign = -1), or was its meter swapped with another?"
+            yield "wrong_sign", f"{name} of {self.short_name} is negative, impossible for kind {kind}: {hint}"
+        since_s = self._beside_free_s
+        if self.unserved and since_s is not None and now_s - since_s >= _UNSERVED_S:
+            missing_w, free_w = round(self.consumer.missing_w), round(self._beside_free_w)
+            text = f"{self.short_name} lacks {missing_w} W though {free_w} W are free on this node"
+            yield "need_unserved", text
 
     # ---- inside -------------------------------------------------------------------------------
 

@@ -26,6 +26,14 @@ class ShiftableTwin(ProsumerTwin):
         self.planner = Planner(settings.run)
         self.wants = (*self.wants, STARTS)
 
+    @property
+    def may_be_on(self) -> bool:
+        return self.planner.stage is Stage.RUNNING
+
+    def begin(self, memory: Any) -> None:
+        super().begin(memory)
+        self.switch(self.may_be_on)
+
     def bonded(self, bond: Bond) -> None:
         if bond.label == STARTS:
             starts = self._message(bond, _read_starts) or {}

@@ -43,12 +43,14 @@ class Home:
         clock: Clock,
         history: Keeper,
         switch: Callable[[str, bool], None],
-        total: Callable[[], Powers],
+        total: Callable[[], Powers | None],
         tell_minute: Callable[[int, int | None, Sequence[float] | None], None],
         civil_minute: Callable[[float], int],
         zone: tzinfo | None,
     ) -> None:
-        """`total` gives the six variables of the node; `tell_minute` calls `minute_passed`."""
+        """`total` gives the six variables of the node, None while one of its devices is unknown;
+        `tell_minute` calls `minute_passed`.
+        """
         self.node = node
         self.clock = clock
         self.history = history
@@ -60,8 +62,11 @@ class Home:
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node
 
-    def look(self) -> Powers:
-        """The six variables of the node now, in W; they count from now on for the mean of the minute."""
+    def look(self) -> Powers | None:
+        """The six variables of the node now, in W; they count from now on for the mean of the minute.
+
+        None if they are unknown; such time does not count.
+        """
         self.looked_s = self.clock.now_s()
         powers_w = self.total()
         self.running.hold(powers_w, self.looked_s)
@@ -108,6 +113,11 @@ class Twin(Agent):
     def supply(self) -> Supply | None:
         """What it supplies, for the flows of its node; None if it supplies nothing."""
         return None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the power of its device is unknown, so that no sum with it means anything."""
+        return False
 
     @property
     def wake_s(self) -> float:

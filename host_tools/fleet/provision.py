@@ -1,6 +1,7 @@
 """`python -m host_tools provision`: makes the files of each node from `deploy/` and the cluster's keys.
 
-Nothing is written before all of `deploy/` is valid; a second run changes nothing. Exit codes: 0 success, 1
+Nothing is written before all of `deploy/` is valid; a second run changes nothing. Links that only one node
+lists are named; with `--check` they are an error. Exit codes: 0 success, 1
 the given node is revoked, 2 wrong usage or data.
 """
 

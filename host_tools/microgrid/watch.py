@@ -50,7 +50,7 @@ class Sight:
         up = sum(1 for each in links if each["connected"])
         return [
             name,
-            *[f"{power_w:,.0f}" for power_w in powers_w.values()],
+            *["?" if power_w is None else f"{power_w:,.0f}" for power_w in powers_w.values()],
             str(valid),
             f"{up}/{len(links)}",
             f"{self.health['rss_mb']:.1f}",

@@ -63,8 +63,9 @@ def look(board: Board, node: int, sight: Sight, now_s: float) -> None:
     index = {name: place.start + i for i, name in enumerate(board.cast.names[place])}
     for twin in sight.twins:
         i = index[twin["name"]]
-        board.need_w[i], board.taken_w[i] = twin["requested_w"], twin["consumed_w"]
-        board.capacity_w[i], board.given_w[i] = twin["produced_w"], twin["supplied_w"]
+        if twin["known"]:  # else what was known last
+            board.need_w[i], board.capacity_w[i] = twin["requested_w"], twin["produced_w"]
+        board.taken_w[i], board.given_w[i] = twin["consumed_w"], twin["supplied_w"]
         board.reserved_w[i], board.validated[i] = twin["reserved_w"], twin["validated"]
         board.asked_s[i] = now_s - twin["waiting_s"] if twin["waiting_s"] else math.nan
         board.unserved_w[i] = twin["unserved_w"]

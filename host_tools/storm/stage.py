@@ -69,9 +69,7 @@ class Stage:
     def _strike_node(self, node: WorldNode, fault: Fault) -> None:
         match fault.kind, fault.arguments:
             case "kill" | "stop", (_, str(disk), float(off_s)) if node.alive:
-                if fault.kind == "stop":
-                    node.node.close()
-                node.kill()
+                (node.stop if fault.kind == "stop" else node.kill)()
                 self.died_s[node.name] = self.world.clock.now_s()
                 _treat_disk(node, disk)
                 self.world.after(off_s, lambda: self._start(node))

@@ -204,7 +204,10 @@ class MemoryLinks:
                 "received_frames": self._received_frames,
                 "received_bytes": self._received_bytes,
                 "refused": 0,
+                "trouble": "",
+                "taken_over": False,
             },
+            "certificates": [],
             "neighbours": {peer: self._stats_of(sent) for peer, sent in self._sent.items()},
         }
 
@@ -234,6 +237,9 @@ class MemoryLinks:
             "sent_bytes": sent.bytes,
             "dropped": sent.dropped,
             "reconnects": max(0, connects - 1),
+            "trouble": "",
+            "taken_over": False,
+            "delivery": "",
         }
 
 

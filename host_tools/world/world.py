@@ -41,19 +41,26 @@ class World:
         learning: Mapping[str, Any] | None = None,
         **limits: int,
     ) -> WorldNode:
-        """Add a node with these `[[twin]]` tables. Meters are made up for their inputs, such as `m.total`."""
+        """Add a node with these `[[twin]]` tables.
+
+        Meters are made up for their inputs, such as `m.total`, and relays for their names.
+        """
         twins = [dict(twin) for twin in twins]
         inputs = [twin[key] for twin in twins for key in ("input", "production_input") if twin.get(key)]
         meters = sorted({each.partition(".")[0] for each in inputs})
+        relays = sorted({twin["relay"] for twin in twins if twin.get("relay")})
         raw = {
             "node": {"name": name, "state_dir": str(Path(self._folder.name) / name), "timezone": "UTC"},
             "limits": limits,
             "learning": dict(learning or {}),
             "neighbour": [{"name": each, "host": "virtual"} for each in neighbours],
-            "bus": [{"name": "bus", "port": "virtual"}] if meters else [],
+            "bus": [{"name": "bus", "port": "virtual"}] if meters or relays else [],
             "meter": [
                 {"name": meter, "bus": "bus", "address": i + 1, "profile": "sdm120"}
                 for i, meter in enumerate(meters)
+            ],
+            "relay": [
+                {"name": relay, "bus": "bus", "address": 200, "coil": i} for i, relay in enumerate(relays)
             ],
             "twin": twins,
         }

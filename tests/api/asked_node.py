@@ -1,5 +1,7 @@
 """A service whose node answers at once: one thread is enough for what views say."""
 
+from edge.recent import Recent
+
 
 class AskedNode:
     """What views need of the service of a node."""
@@ -7,6 +9,7 @@ class AskedNode:
     failures = pieces = 0
     work_s = longest_piece_s = 0.0
     waits_for = ""
+    recent = Recent()
     dropped = {"frames": 0, "links": 0, "readings": 0}
 
     def __init__(self, node=None):

@@ -122,6 +122,7 @@ from edge.config.check import build
 from edge.meter.meters import SerialMeters
 from edge.net.mqtt import MqttLinks
 from edge.node import Node
+from edge.recent import Recent
 config = build({"node": {"name": "n1", "state_dir": tempfile.mkdtemp()}}, "n1")
 clock = SystemClock()
 links = MqttLinks("n1", config.inbox, [], random.Random(1), clock=clock)
@@ -131,6 +132,7 @@ class Service:
     work_s = longest_piece_s = 0.0
     waits_for = ""
     dropped = {}
+    recent = Recent()
     def ask(self, question):
         return question(node)
 Service.node = node

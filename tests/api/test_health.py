@@ -2,6 +2,7 @@
 
 import json
 import random
+from types import SimpleNamespace
 
 import orjson
 import pytest
@@ -11,7 +12,7 @@ from asked_node import AskedNode
 import edge
 from edge.api.context import Context
 from edge.api.health import Health, health, status_line
-from edge.api.troubles import CODES, troubles
+from edge.api.troubles import CODES, troubles, troubles_of_service
 from edge.clock import SystemClock
 from edge.meter.bus import MeterBus
 from edge.meter.meters import SerialMeters
@@ -19,6 +20,7 @@ from edge.meter.settings import BusSettings, MeterSettings, RelaySettings
 from edge.net.connection import BrokerSettings
 from edge.net.mqtt import MqttLinks
 from edge.net.neighbour import NeighbourSettings
+from edge.recent import Recent
 from host_tools.world import World
 
 
@@ -44,7 +46,17 @@ def test_a_node_that_is_well_has_no_troubles(node):
 
 def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     stats = node.links.stats()
-    stats["inbox"]["connected"] = stats["neighbours"]["n2"]["connected"] = False
+    link = stats["neighbours"]["n2"]
+    stats["inbox"]["connected"] = link["connected"] = False
+    link["trouble"] = "no answer in time"
+    well = link | {"connected": True}
+    stats["neighbours"] |= {"n3": well | {"taken_over": True}, "n4": well}
+    stats["certificates"] = [{"name": "certificate", "days_left": 12.3, "begun": True}]
+    hearing = SimpleNamespace(silent=["n2", "n3"], deaf=["n4"], strangers=["n9"])
+    monkeypatch.setattr(node.gateway, "hearing", hearing)
+    node.recent.note("no_room", 3, 0.0)
+    node.recent.note("refused", 2, 0.0)
+    node.gateway.last_refusal = "n2: full"
     monkeypatch.setattr(node.links, "stats", lambda: stats)
     buses = [
         {"bus": "rs485", "port": "/dev/ttyNONE", "open": False, "meters": []},
@@ -57,6 +69,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
             "meters": [{"device": "m1", "failures_in_a_row": 2, "refused": ["l2.power_w", "frequency_hz"]}],
         },
     ]
+    buses[1]["relays"] = [{"device": "r1", "failures_in_a_row": 1}]
     monkeypatch.setattr(node.meters, "stats", lambda: buses)
     monkeypatch.setattr(node._state, "failures", 1)
     monkeypatch.setattr(node.history, "failing", True)
@@ -71,13 +84,27 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node.engine, "last_fault", "n1.pv: TypeError: no: way")
     monkeypatch.setattr(node, "invariants_broken", 1)
     monkeypatch.setattr(node, "last_violation", "I2 n1.pv holds 3 contracts")
-    monkeypatch.setenv("EDGE_FALLBACK", "release 2 is damaged")
-    assert found(node) == {
-        ("fallback_release", "release"): (
-            "another release runs in place of the current one: release 2 is damaged"
-        ),
+    service = AskedNode(node)
+    service.recent = Recent()
+    service.recent.note("frames", 7, 0.0)
+    service.recent.note("failures", 1, 0.0)
+    told = [*troubles(node), *troubles_of_service(service)]
+    assert {(each.code, each.subject): each.text for each in told} == {
         ("broker_unreachable", "broker"): "its own broker cannot be reached",
-        ("neighbour_unreachable", "n2"): "neighbour n2 cannot be reached",
+        ("neighbour_unreachable", "n2"): "neighbour n2 cannot be reached: no answer in time",
+        ("neighbour_silent", "n3"): "nothing arrives from neighbour n3: does its node run, "
+        "and does it list n1 as a neighbour?",
+        ("neighbour_deaf", "n4"): "nothing of this node arrives at n4: "
+        "does the access list of its broker let n1 publish?",
+        ("neighbour_unlisted", "n9"): "n9 sends to this node, which does not list it as a neighbour",
+        ("identity_conflict", "n1"): "another node or process also uses the name n1 at the broker of n3: "
+        "is there a copy of its card?",
+        ("certificate_ending", "certificate"): "certificate expires in 12 days: provision the node again",
+        ("no_room", "space"): "3 LSAs found no room: n2: full; are the [limits] too small?",
+        ("frames_refused", "frames"): "2 frames refused: n2: full",
+        ("items_dropped", "frames"): "7 frames dropped: the node is too slow for them",
+        ("step_failed", "loop"): "1 steps of the main loop failed; see the log",
+        ("relay_failing", "r1"): "relay r1 does not answer or does not obey",
         ("bus_closed", "rs485"): "bus rs485 cannot be opened: /dev/ttyNONE",
         ("bus_silent", "b2"): "nothing on bus b2 has answered for 10 min",
         ("foreign_frames", "b2"): "a second master asks on bus b2: p",
@@ -94,7 +121,16 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         ("twin_failed", "n1.pv"): "a twin failed: n1.pv: TypeError: no: way",
         ("invariant_broken", "n1"): "an invariant is broken: I2 n1.pv holds 3 contracts",
     }
-    assert {code for code, _ in found(node)} == set(CODES)
+    of_twins = {
+        "twin_absent",
+        "device_unknown",
+        "wrong_sign",
+        "need_unserved",
+    }  # tests/twins/test_troubles.py
+    monkeypatch.setenv("EDGE_FALLBACK", "release 2 is damaged")
+    (told_of_release,) = [each for each in troubles(node) if each.code == "fallback_release"]
+    assert told_of_release.text == "another release runs in place of the current one: release 2 is damaged"
+    assert {each.code for each in told} | of_twins | {told_of_release.code} == set(CODES)
     assert health(Context(AskedNode(node)))["status"] == "degraded"
 
 

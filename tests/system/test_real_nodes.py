@@ -44,7 +44,7 @@ def wait_for(condition, timeout_s, what):
 
 def served(building):
     total = building.ask("/node")["total"]
-    return total["requested_w"] > 0 and total["missing_w"] == 0
+    return (total["requested_w"] or 0) > 0 and total["missing_w"] == 0  # null while unknown
 
 
 def troubles(building):
@@ -90,7 +90,9 @@ def test_an_unplugged_meter_is_undefined_reported_and_read_again(microgrid):
     wait_for(lambda: served(gym), 20, "the gym is served")
     gym.meter.unplug()
     wait_for(lambda: "bus rs485" in troubles(gym), 10, "the bus is reported")
-    wait_for(lambda: gym.ask("/node")["total"]["requested_w"] == 0, 10, "its load counts as gone")
+    wait_for(lambda: gym.ask("/node")["total"]["requested_w"] is None, 10, "its load is unknown")
+    wait_for(lambda: gym.ask("/node")["total"]["consumed_w"] == 0, 5, "its contract has ended")
+    wait_for(lambda: "power of heater is unknown" in troubles(gym), 5, "it is named")
     gym.meter.replug()
     wait_for(lambda: served(gym), 20, "the gym is served again")
     gym.meter.inject(1, MeterFault.BAD_CRC)
@@ -205,6 +207,16 @@ def test_sigterm_ends_a_node_within_2_s(microgrid):
     gym.signal_node(signal.SIGTERM)
     assert gym.process.wait(5) == 0
     assert time.monotonic() - began_s < 2.0
+
+
+def test_the_partners_of_a_node_that_stops_do_not_wait_for_it(microgrid):
+    """Two hops away: a crash would be noticed after 8 to 15 s."""
+    primary, gym = microgrid.buildings[0], microgrid.buildings[2]
+    wait_for(lambda: served(gym), 20, "the gym is served")
+    primary.signal_node(signal.SIGTERM)
+    wait_for(lambda: gym.ask("/node")["total"]["consumed_w"] == 0, 4, "its contract has ended")
+    assert primary.process.wait(5) == 0
+    wait_for(lambda: "neighbour primary" in troubles(microgrid.buildings[1]), 4, "its last will has arrived")
 
 
 def test_status_reports_the_health_of_a_node(microgrid, capsys):

@@ -167,6 +167,7 @@ def test_a_clock_that_is_not_set_teaches_nothing(world):
     clock.wall_error_s = -1.6e9
     world.nodes["n1"].kill()
     world.nodes["n1"].boot()
+    draw(world, "n1", 100.0)
     world.run(300)
     assert len(scope(world, "node").learner.series) == 0
     clock.wall_error_s = 0.0
@@ -222,6 +223,7 @@ def test_a_kill_in_the_middle_of_a_training_harms_nothing(world):
     world.nodes["n1"].kill()
     world.nodes["n1"].waits_for = ""
     world.nodes["n1"].boot()
+    draw(world, "n1", 100.0)
     world.run(120)
     assert scope(world, "node").trainings == 1
     assert scope(world, "node").faults == 0
@@ -432,7 +434,7 @@ def test_a_damaged_model_in_the_history_is_learnt_anew(world):
     build(world, "lstm", names=["n1"], first_training_min=10)
     world.run(60 * 30)
     node = world.nodes["n1"].node
-    node.close()
+    node.save()
     node.history.write()
     data = bytearray(node.history.kept("node/learnt"))
     for at in range(60, len(data), 997):

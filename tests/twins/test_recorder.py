@@ -158,6 +158,7 @@ def test_a_restart_goes_on_with_the_same_history(world):
     world.run(70)
     n1.kill()
     n1.boot()
+    n1.meters.say("m.total", 100.0)
     world.run(130)
     kept = [row[0] - START_MIN for row in minutes(n1.node)]
     assert kept[0] == 0

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -226,7 +227,7 @@ def test_a_node_sends_nothing_to_a_broker_that_is_not_its_neighbour(site, tmp_pa
     else:
         site.broker("afterschool")
     gym = site.up("gym")
-    wait_until(lambda: gym.links._neighbours["afterschool"].connection._warned)  # an attempt has failed
+    wait_until(lambda: gym.links._neighbours["afterschool"].connection.trouble)  # an attempt has failed
     assert not gym.linked("afterschool")
     assert not gym.links.send("afterschool", b"secret")
 
@@ -261,7 +262,7 @@ def test_two_real_nodes_close_a_contract_over_tls(site):
     processes = []
     for name, (kind, rest) in twins.items():
         more = TRADE.format(api=ports[name], name=f"{kind}_twin", kind=kind, rest=rest)
-        site.write_node(name, ["afterschool" if name == "gym" else "gym"], more)
+        site.write_node(name, ["afterschool"] if name == "gym" else ["gym", "primary"], more)
     try:
         for name in twins:
             assert site.provision(name) == 0
@@ -299,3 +300,67 @@ def test_a_node_without_its_files_does_not_start(site, file):
     assert ended.returncode == 3
     assert f"{config}: tls: " in ended.stderr
     assert str(missing) in ended.stderr
+
+
+# ---- certificates near or after their end -----------------------------------------------------------
+
+
+def give_certificate(site, name, days):
+    """Install a node with a certificate that ends in that many days."""
+    assert site.provision(name) == 0
+    site.install(name)
+    authority = Authority(site.keys, site.cluster, datetime.now(UTC).replace(microsecond=0))
+    data = site.root(name) / "data"
+    key = serialization.load_pem_private_key((data / "edge/keys/node.key").read_bytes(), None)
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
+    pem = authority.issue(name, ["127.0.0.1"], key.public_key(), ends).public_bytes(
+        serialization.Encoding.PEM
+    )
+    for folder in ("edge", "mosquitto"):
+        (data / folder / "keys/node.crt").write_bytes(pem)
+
+
+def said(caplog, about):
+    return [r.getMessage() for r in caplog.records if r.getMessage().startswith(about)]
+
+
+def test_the_expired_certificate_of_a_broker_is_named(site, caplog):
+    give_certificate(site, "afterschool", -1)
+    site.broker("afterschool")
+    gym = site.up("gym")
+    wait_until(lambda: said(caplog, "link to afterschool"))
+    time.sleep(1)
+    lines = said(caplog, "link to afterschool")
+    assert lines == [
+        "link to afterschool: unreachable, will retry: "
+        "the broker's certificate is not accepted: certificate has expired"
+    ]
+    assert "certificate has expired" in gym.links.stats()["neighbours"]["afterschool"]["trouble"]
+
+
+def test_the_own_expired_certificate_is_named_though_the_broker_says_it_late(site, caplog):
+    site.up("afterschool")
+    give_certificate(site, "gym", -2)
+    site.broker("gym")
+    gym = site.listener("gym")
+    wait_until(lambda: said(caplog, "link to afterschool"))
+    time.sleep(1)
+    lines = [line for line in said(caplog, "link to afterschool") if "connected" not in line]
+    assert len(lines) == 1
+    assert "the broker does not accept the certificate of this node: it has expired" in lines[0]
+    own = {each["name"]: each for each in gym.links.stats()["certificates"]}
+    assert own["certificate"]["days_left"] == pytest.approx(-2, abs=0.1)
+
+
+def test_days_left_of_every_certificate_and_list(site):
+    give_certificate(site, "gym", 12)
+    site.broker("gym")
+    give_certificate(site, "afterschool", 20)
+    site.broker("afterschool")
+    gym = site.listener("gym")
+    wait_until(lambda: gym.linked("afterschool"))
+    found = {each["name"]: each["days_left"] for each in gym.links.stats()["certificates"]}
+    assert found["certificate"] == pytest.approx(12, abs=0.1)
+    assert found["broker of afterschool"] == pytest.approx(20, abs=0.1)
+    assert min(found["ca"], found["crl"]) > 3000
+    assert all(each["begun"] for each in gym.links.stats()["certificates"])
