@@ -24,7 +24,7 @@ from .broker import BrokerError, die_with_parent
 from .cgroup import BACKENDS, DataLimit, Figures, LimitError, MemoryLimit, Probe, memory_limit
 from .microgrid.generator import generated
 from .microgrid.launch import START_TIMEOUT_S, Building, LaunchError, Microgrid, Pace
-from .microgrid.lessons import ANY_LOAD, FEW_STEPS, lessons, write_past
+from .microgrid.lessons import ANY_LOAD, FEW_STEPS, TRAINED, lessons, write_past
 from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 
 _MEASURED = "gym"  # it has devices of all kinds and two neighbours
@@ -36,8 +36,6 @@ _LOOK_EVERY_S, _PRINT_EVERY_S = 0.5, 5.0
 _HOG_EXTRA_MB = 64
 _PAST_DAYS, _MAX_POWER_W = 10, 6000.0
 _NONE = "none"
-
-_NETWORKS = ("lstm", "lstm_thesis", "mixture")
 
 
 @dataclass
@@ -217,7 +215,7 @@ def _plans(prosumers: int | None) -> list[BuildingPlan]:
 def _learn(plans: list[BuildingPlan], model: str, past: Path) -> None:
     """Give the node the model, and its neighbours the smallest one, so that there is a total to learn."""
     write_past(past, _PAST_DAYS, datetime.now(), _MAX_POWER_W, _SEED)
-    file, steps = str(past.absolute()), FEW_STEPS if model in _NETWORKS else ""
+    file, steps = str(past.absolute()), FEW_STEPS if model in TRAINED else ""
     for plan in plans:
         plan.learning = lessons("persistence", _MAX_POWER_W)
         if plan.name == _MEASURED:
