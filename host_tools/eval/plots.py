@@ -83,7 +83,8 @@ def by_hour(results: list[Result], title: str, path: Path) -> None:
 
             kept = task.now == task.actual[:, :, number]
             axes.plot(shares(kept), color=INK, lw=1.5, ls="--", label="persistence")
-            for one, colour in zip(results, CYCLE, strict=False):
+            models = [each for each in zip(results, CYCLE, strict=False) if each[0].model != "persistence"]
+            for one, colour in models:
                 correct = hits(one.predicted, task.actual)[:, :, number]
                 axes.plot(shares(correct), color=colour, lw=1.8, label=one.model)
             axes.set(title=f"{HORIZONS_MIN[number]} min ahead", xlim=(0, 23))
