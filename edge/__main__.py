@@ -102,12 +102,21 @@ def _check(path: Path) -> int:
     if config is None:
         return WRONG
     from .config.budget import budget, table
+    from .service.measure import CannotBuild, CannotMeasure, measured
 
+    try:
+        memory = measured(config, path)
+    except CannotBuild as error:
+        print(f"{path}: {error}", file=sys.stderr)
+        return WRONG
+    except CannotMeasure as error:
+        print(f"{path}: the memory of the node cannot be measured: {error}", file=sys.stderr)
+        return CANNOT_START
     print(
         f"{path}: node {config.name} with {len(config.twins)} twins, {len(config.meters)} meters, "
         f"{len(config.neighbours)} neighbours"
     )
-    print(table(budget(config)))
+    print(table(budget(config, memory)))
     return OK
 
 
