@@ -21,7 +21,16 @@ from typing import Any
 from edge.learn.registry import MODELS
 
 from .broker import BrokerError, die_with_parent
-from .cgroup import BACKENDS, DataLimit, Figures, LimitError, MemoryLimit, Probe, memory_limit
+from .cgroup import (
+    BACKENDS,
+    DataLimit,
+    Figures,
+    LimitError,
+    MemoryLimit,
+    Probe,
+    memory_limit,
+    reserved_by_numpy,
+)
 from .microgrid.generator import generated
 from .microgrid.launch import START_TIMEOUT_S, Building, LaunchError, Microgrid, Pace
 from .microgrid.lessons import ANY_LOAD, FEW_STEPS, TRAINED, lessons, write_past
@@ -123,7 +132,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Run the test; returns the exit code."""
-    if options.duration <= 0 or options.limit_mb < 1 or not 1 <= (options.prosumers or 1) <= 100:
+    if not 0 < options.duration < 1e9 or options.limit_mb < 1 or not 1 <= (options.prosumers or 1) <= 100:
         print("--duration and --limit-mb must be above 0, --prosumers between 1 and 100", file=sys.stderr)
         return 2
     try:
@@ -151,7 +160,7 @@ def _limit(options: argparse.Namespace) -> MemoryLimit:
             file=sys.stderr,
             flush=True,
         )
-        return DataLimit(limit_bytes)
+        return DataLimit(limit_bytes, 0 if options.learn == _NONE or options.prove else reserved_by_numpy())
 
 
 def _prove(limit: MemoryLimit, limit_mb: int) -> int:
