@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+_WIDEST = 10_000  # of a table that no terminal limits
+
 
 def fitted(table: Table, console: Console, leaving: Sequence[str]) -> Table:
     """The table without the columns that do not fit, which leave in this order; its caption names them."""
     left = []
+    unbounded = console.options.update(width=_WIDEST)
     for heading in leaving:
-        if console.measure(table).maximum <= console.width:
+        if console.measure(table, options=unbounded).maximum <= console.width:
             break
         columns = [each for each in table.columns if each.header == heading]
         for column in columns:
