@@ -104,20 +104,21 @@ def _check(path: Path) -> int:
     from .config.budget import budget, table
     from .service.measure import CannotBuild, CannotMeasure, measured
 
-    try:
-        memory = measured(config, path)
-    except CannotBuild as error:
-        print(f"{path}: {error}", file=sys.stderr)
-        return WRONG
-    except CannotMeasure as error:
-        print(f"{path}: the memory of the node cannot be measured: {error}", file=sys.stderr)
-        return CANNOT_START
     print(
         f"{path}: node {config.name} with {len(config.twins)} twins, {len(config.meters)} meters, "
         f"{len(config.neighbours)} neighbours"
     )
-    print(table(budget(config, memory)))
-    return OK
+    mistakes = []
+    try:
+        print(table(budget(config, measured(config, path))))
+    except CannotBuild as error:
+        mistakes.append(str(error))
+    except CannotMeasure as error:
+        print(f"{path}: the memory of the node cannot be measured: {error}", file=sys.stderr)
+        return CANNOT_START
+    for line in mistakes:
+        print(f"{path}: {line}", file=sys.stderr)
+    return WRONG if mistakes else OK
 
 
 def _status_of(path: Path) -> int:

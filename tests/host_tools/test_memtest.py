@@ -105,7 +105,7 @@ def test_the_weak_limit_leaves_room_for_what_numpy_reserves():
     product = "import numpy as n; print((n.ones((400, 400)) @ n.ones((400, 400)))[0, 0])"
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     command = [*limit.wrapper, sys.executable, "-c", product]
-    assert subprocess.run(command, env=environment, capture_output=True, timeout=60).stdout == b"400.0\n"
+    assert subprocess.check_output(command, env=environment, timeout=60) == b"400.0\n"
 
 
 @pytest.mark.system
