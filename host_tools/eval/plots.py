@@ -1,5 +1,6 @@
 """The plots of an evaluation: reliability, probabilities beside actual states, accuracy by hour."""
 
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _FAN_HORIZON = 2  # 30 min
+_EPOCH = date(1970, 1, 1)
+_HOURS = range(0, 24, 3)  # ticks
 _LEAST = 20  # probabilities needed to draw a bin
 
 
@@ -90,6 +93,7 @@ def by_hour(results: list[Result], title: str, path: Path) -> None:
             axes.set(title=f"{HORIZONS_MIN[number]} min ahead", xlim=(0, 23))
         for axes in grid[-1]:
             axes.set_xlabel("hour of the day")
+            axes.set_xticks(_HOURS)
         for axes in grid[:, 0]:
             axes.set_ylabel("accuracy, %")
         grid[0, 1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
@@ -103,7 +107,8 @@ def fan(one: Result, title: str, path: Path) -> None:
     ahead_min = HORIZONS_MIN[_FAN_HORIZON]
     hours = ((task.minutes[part] + ahead_min) - task.minutes[first] // DAY_MIN * DAY_MIN) / 60
     shown = [at for at, name in enumerate(VARIABLES) if name != "supplied"]
-    with figure(path, title, 9.0, nrows=len(shown), sharex=True) as panels:
+    day = _EPOCH + timedelta(days=int(task.minutes[first]) // DAY_MIN)
+    with figure(path, f"{title}, {day.day} {day:%B %Y}", 9.0, nrows=len(shown), sharex=True) as panels:
         for variable, axes in zip(shown, panels, strict=True):
             chances = one.predicted[part, variable, _FAN_HORIZON].T
             image = axes.pcolormesh(
@@ -116,6 +121,7 @@ def fan(one: Result, title: str, path: Path) -> None:
             axes.set_yticks(range(STATES), [str(state + 1) for state in range(STATES)])
             axes.grid(False)
         panels[-1].set_xlabel("hour of the day")
+        panels[-1].set_xticks(range(0, 25, 3))
         panels[0].figure.colorbar(image, ax=list(panels), label="probability", pad=0.02)
         panels[0].legend(loc="upper right")
 
