@@ -11,6 +11,7 @@ from edge.learn.probabilities import hits
 from edge.learn.scores import BINS
 from edge.learn.terms import HORIZONS_MIN, STATES
 from edge.terms import DAY_MIN, VARIABLES
+from host_tools.microgrid.watch import power_range
 from host_tools.sim.style import CYCLE, FAINT, INK, RED, figure
 
 from .result import Result
@@ -100,7 +101,7 @@ def by_hour(results: list[Result], title: str, path: Path) -> None:
 
 
 def fan(one: Result, title: str, path: Path) -> None:
-    """The busiest day: the probability of each state (1 to 7) half an hour ahead, and the actual state."""
+    """The busiest day: the probability of each range of power half an hour ahead, and the actual one."""
     task = one.task
     first = _busiest_day(one)
     part = slice(first, first + max(1, DAY_MIN // task.record.step_min))
@@ -116,14 +117,21 @@ def fan(one: Result, title: str, path: Path) -> None:
             )
             actual = task.actual[part, variable, _FAN_HORIZON].astype(float)
             actual[actual < 0] = np.nan
-            axes.step(hours, actual, where="mid", color=RED, lw=1.1, label="actual state")
-            axes.set(title=f"{VARIABLES[variable]}, {ahead_min} min ahead", ylabel="state", ylim=(-0.5, 6.5))
-            axes.set_yticks(range(STATES), [str(state + 1) for state in range(STATES)])
+            axes.step(hours, actual, where="mid", color=RED, lw=1.1, label="actual power")
+            axes.set(
+                title=f"{VARIABLES[variable]}, {ahead_min} min ahead", ylabel="power, W", ylim=(-0.5, 6.5)
+            )
+            axes.set_yticks(range(STATES), _ranges(task.scale.limits_w[variable].tolist()), fontsize=9)
             axes.grid(False)
         panels[-1].set_xlabel("hour of the day")
         panels[-1].set_xticks(range(0, 25, 3))
         panels[0].figure.colorbar(image, ax=list(panels), label="probability", pad=0.02)
         panels[0].legend(loc="upper right")
+
+
+def _ranges(limits_w: list[float]) -> list[str]:
+    """The powers of each state in W, from the upper limits of the first six."""
+    return [power_range(limits_w, state) for state in range(1, STATES + 1)]
 
 
 def _busiest_day(one: Result) -> int:
