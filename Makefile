@@ -5,6 +5,9 @@ READY := .venv/.ready
 
 # "--name value" for each variable that is set
 option = $(if $($(1)),--$(2) '$($(1))')
+# $(call only,NAMES) ends a target when a variable on the command line is none of its own
+only = $(foreach each,$(filter-out -% MAKE% PYTHON $(1),$(.VARIABLES)),$(if $(filter command,$(firstword \
+	$(origin $(each)))),$(error $(each) is not a variable of `make $@`; it has $(or $(strip $(1)),none))))
 run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call option,START,start) \
 	$(call option,SPEED,speed) $(call option,GRID_W,grid-w) $(call option,SEED,seed) $(call option,LEARN,learn) $(call option,OUT,out)
 sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call option,POLICY,policy) \
@@ -37,24 +40,30 @@ help: ## print this list
 setup: $(READY) ## create the virtual environment and install what is missing
 
 run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= GRID_W= LEARN= SEED= OUT=)
+	$(call only,DURATION DATA START SPEED GRID_W LEARN SEED OUT)
 	$(PYTHON) -m host_tools run $(strip $(run_options))
 
 sim: $(READY) ## simulate a scenario (SCENARIO= NODES= HOURS= POLICY= DATA= LEARN= SEED= OUT= ARGS=)
+	$(call only,SCENARIO NODES HOURS POLICY DATA START LEARN SEED OUT ARGS)
 	$(PYTHON) -m host_tools sim $(SCENARIO) $(strip $(sim_options)) $(ARGS)
 
 eval: $(READY) ## evaluate the predictions of models on measured data (DATA= MODEL= SEED= OUT= ARGS=)
+	$(call only,DATA MODEL SEED OUT ARGS)
 	$(PYTHON) -m host_tools eval $(strip $(eval_options)) $(ARGS)
 
 storm: $(READY) ## simulate random faults, with seeds that make test does not use (SEEDS= FIRST= OUT= ARGS=)
+	$(call only,SEEDS FIRST OUT ARGS)
 	$(PYTHON) -m host_tools storm $(strip $(storm_options)) $(ARGS)
 
 fieldtest: $(READY) ## simulate meter lines that misbehave at random, an hour each (SEEDS= FIRST= ARGS=)
 	$(PYTHON) -m host_tools fieldtest $(strip $(field_options)) $(ARGS)
 
 test: $(READY) ## run all tests, JOBS=4 at a time; ARGS= for pytest runs some of them, one by one
+	$(call only,JOBS ARGS)
 	$(PYTHON) -m pytest $(or $(ARGS),-n $(JOBS) --dist worksteal)
 
 deploy-test: $(READY) ## run the long tests of deployment, which make test skips (ARGS= for pytest)
+	$(call only,ARGS)
 	$(PYTHON) -m pytest -m proof $(ARGS)
 
 lint: $(READY) ## check style, formatting and types
@@ -79,21 +88,27 @@ constraints: $(READY) ## upgrade all packages; write constraints.txt and the che
 	$(PYTHON) -m host_tools.setup.constraints
 
 bench: $(READY) ## measure speed and memory (ARGS=)
+	$(call only,ARGS)
 	$(PYTHON) -m host_tools bench $(ARGS)
 
 memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= LEARN=)
+	$(call only,DURATION LIMIT_MB LEARN)
 	$(PYTHON) -m host_tools memtest $(strip $(memtest_options))
 
 image: $(READY) ## build the SD-card image of a provisioned node (NODE=)
+	$(call only,NODE)
 	$(PYTHON) -m host_tools image $(NODE)
 
 image-test: $(READY) ## boot that image in qemu and test it (NODE= MACHINE=virt|raspi3b|both POWER_CUTS=3 SEED= OUT= ARGS=)
+	$(call only,NODE MACHINE POWER_CUTS SEED OUT ARGS)
 	$(PYTHON) -m host_tools image-test $(NODE) $(strip $(image_test_options)) $(ARGS)
 
 deploy: $(READY) ## install this version on a running node, or on all with NODE=all (NODE= HOST= PORT= IDENTITY= DRY=1 ARGS=)
+	$(call only,NODE HOST PORT IDENTITY DRY ARGS)
 	$(PYTHON) -m host_tools deploy $(or $(NODE),$(error NODE=name or NODE=all is needed)) $(strip $(deploy_options)) $(ARGS)
 
 provision: $(READY) ## create keys and configurations of nodes (NODE= ARGS="--check --rotate --revoke ...")
+	$(call only,NODE ARGS)
 	$(PYTHON) -m host_tools provision $(NODE) $(ARGS)
 
 micropython: $(READY) ## find or download MicroPython; run a script in it (ARGS="script.py ...")

@@ -122,16 +122,23 @@ def _check(path: Path) -> int:
         return WRONG
     from .config.budget import budget, table
     from .config.learning import check_past
+    from .service.measure import CannotBuild, CannotMeasure, measured
 
     print(
         f"{path}: node {config.name} with {len(config.twins)} twins, {len(config.meters)} meters, "
         f"{len(config.neighbours)} neighbours"
     )
-    print(table(budget(config)))
-    unusable = list(check_past(config))
-    for line in unusable:
+    mistakes = list(check_past(config))
+    try:
+        print(table(budget(config, measured(config, path))))
+    except CannotBuild as error:
+        mistakes.append(str(error))
+    except CannotMeasure as error:
+        print(f"{path}: the memory of the node cannot be measured: {error}", file=sys.stderr)
+        return CANNOT_START
+    for line in mistakes:
         print(f"{path}: {line}", file=sys.stderr)
-    return WRONG if unusable else OK
+    return WRONG if mistakes else OK
 
 
 def _status_of(path: Path) -> int:

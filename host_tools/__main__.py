@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from . import memtest, past, run
+from .arguments import make_folder
 from .bench import command as bench
 from .deploy import command as deploy
 from .eval import command as evaluation
@@ -26,6 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
     for tool in (run, bench, memtest, *simulations, image, image_test, deploy, provision):
         tool.add_parser(commands)
     options = parser.parse_args(arguments)
+    out = getattr(options, "out", None)
+    if out is not None and (trouble := make_folder(out)):
+        print(f"--out {out}: {trouble}", file=sys.stderr)
+        return 2
     return int(options.command(options))
 
 

@@ -23,7 +23,7 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: n
 _PORTS = range(20_000, 32_000)  # below the ports that Linux uses for outgoing connections
 _BLOCK = 500  # ports that one process claims at a time
 _unused: list[int] = []
-_claims: list[socket.socket] = []
+_claims: dict[int, socket.socket] = {}  # by port: that of a fixed one, or the first of a block
 
 
 class BrokerError(RuntimeError):
@@ -151,21 +151,32 @@ def free_port() -> int:
             return port
 
 
+def fixed_port(port: int) -> int:
+    """This TCP port on loopback, or a free one if it is in use or claimed by another process."""
+    return port if _claim(port) and _is_free(port) else free_port()
+
+
 def _claim_block() -> None:
-    """Claim ports for this process, until it ends, by a name that only one process can have."""
     dice = random.SystemRandom()
     for first in dice.sample(_PORTS[::_BLOCK], len(_PORTS[::_BLOCK])):
+        if first not in _claims and _claim(first):
+            _unused.extend(dice.sample(range(first, first + _BLOCK), _BLOCK))
+            return
+    raise BrokerError(f"no free port between {_PORTS.start} and {_PORTS.stop - 1}")
+
+
+def _claim(port: int) -> bool:
+    """Claim a port for this process, until it ends, by a name that only one process can have."""
+    if port not in _claims:
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             if sys.platform == "linux":  # abstract names exist on Linux only
-                claim.bind(f"\0microgrid-edge-ports-{first}")
+                claim.bind(f"\0microgrid-edge-ports-{port}")
         except OSError:
             claim.close()
-            continue
-        _claims.append(claim)
-        _unused.extend(dice.sample(range(first, first + _BLOCK), _BLOCK))
-        return
-    raise BrokerError(f"no free port between {_PORTS.start} and {_PORTS.stop - 1}")
+            return False
+        _claims[port] = claim
+    return True
 
 
 def _is_free(port: int) -> bool:

@@ -21,10 +21,19 @@ from typing import Any
 from edge.learn.registry import MODELS
 
 from .broker import BrokerError, die_with_parent
-from .cgroup import BACKENDS, DataLimit, Figures, LimitError, MemoryLimit, Probe, memory_limit
+from .cgroup import (
+    BACKENDS,
+    DataLimit,
+    Figures,
+    LimitError,
+    MemoryLimit,
+    Probe,
+    memory_limit,
+    reserved_by_numpy,
+)
 from .microgrid.generator import generated
 from .microgrid.launch import START_TIMEOUT_S, Building, LaunchError, Microgrid, Pace
-from .microgrid.lessons import ANY_LOAD, FEW_STEPS, lessons, write_past
+from .microgrid.lessons import ANY_LOAD, FEW_STEPS, TRAINED, lessons, write_past
 from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 
 _MEASURED = "gym"  # it has devices of all kinds and two neighbours
@@ -36,8 +45,6 @@ _LOOK_EVERY_S, _PRINT_EVERY_S = 0.5, 5.0
 _HOG_EXTRA_MB = 64
 _PAST_DAYS, _MAX_POWER_W = 10, 6000.0
 _NONE = "none"
-
-_NETWORKS = ("lstm", "lstm_thesis", "mixture")
 
 
 @dataclass
@@ -125,7 +132,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Run the test; returns the exit code."""
-    if options.duration <= 0 or options.limit_mb < 1 or not 1 <= (options.prosumers or 1) <= 100:
+    if not 0 < options.duration < 1e9 or options.limit_mb < 1 or not 1 <= (options.prosumers or 1) <= 100:
         print("--duration and --limit-mb must be above 0, --prosumers between 1 and 100", file=sys.stderr)
         return 2
     try:
@@ -153,7 +160,7 @@ def _limit(options: argparse.Namespace) -> MemoryLimit:
             file=sys.stderr,
             flush=True,
         )
-        return DataLimit(limit_bytes)
+        return DataLimit(limit_bytes, 0 if options.learn == _NONE or options.prove else reserved_by_numpy())
 
 
 def _prove(limit: MemoryLimit, limit_mb: int) -> int:
@@ -217,7 +224,7 @@ def _plans(prosumers: int | None) -> list[BuildingPlan]:
 def _learn(plans: list[BuildingPlan], model: str, past: Path) -> None:
     """Give the node the model, and its neighbours the smallest one, so that there is a total to learn."""
     write_past(past, _PAST_DAYS, datetime.now(), _MAX_POWER_W, _SEED)
-    file, steps = str(past.absolute()), FEW_STEPS if model in _NETWORKS else ""
+    file, steps = str(past.absolute()), FEW_STEPS if model in TRAINED else ""
     for plan in plans:
         plan.learning = lessons("persistence", _MAX_POWER_W)
         if plan.name == _MEASURED:

@@ -8,7 +8,8 @@ import argparse
 import json
 import sys
 import time
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from rich.console import Console
 
 from edge.learn.registry import MODELS
 
+from .arguments import number, whole
 from .broker import BrokerError
 from .microgrid.generator import generated
 from .microgrid.launch import LaunchError, Microgrid, Pace
-from .microgrid.lessons import lessons
+from .microgrid.lessons import TRAINED, lessons
 from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 from .microgrid.replay import DataError, files_of, parse_start, replayed, sunny_morning
 from .microgrid.watch import Watch, follow
@@ -35,7 +37,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "run", help="run a microgrid of four generated buildings or of measured data"
     )
     parser.add_argument(
-        "--duration", type=float, help="duration of the run in seconds (default: until Ctrl-C)"
+        "--duration", type=number(0.1, 1e9), help="duration of the run in seconds (default: until Ctrl-C)"
     )
     parser.add_argument(
         "--data", type=Path, help="folder of measured data, one file per node (default: generated power)"
@@ -47,13 +49,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument(
         "--speed",
-        type=float,
+        type=number(0.1, 600),
         default=1.0,
         help="how many times faster than real time the powers change (default 1)",
     )
     parser.add_argument(
         "--grid-w",
-        type=float,
+        type=number(0, 1e7),
         default=10_000.0,
         help="capacity of the grid connection at the first node in W, 0 for none (default 10000)",
     )
@@ -64,11 +66,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument(
         "--max-power-w",
-        type=float,
+        type=number(1, 1e9),
         default=10_000.0,
         help="MAX_POWER of the predicted states in W (default 10000)",
     )
-    parser.add_argument("--seed", type=int, default=1, help="random seed (default 1)")
+    parser.add_argument("--seed", type=whole(0, 2**53), default=1, help="random seed (default 1)")
     parser.add_argument(
         "--out", type=Path, default=Path("build"), help="folder for run.json and logs (default build)"
     )
@@ -77,26 +79,23 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Run the microgrid; returns the exit code."""
-    if not 0.1 <= options.speed <= 600 or (options.duration is not None and options.duration <= 0):
-        print("--speed must be between 0.1 and 600, --duration above 0", file=sys.stderr)
-        return 2
-    if not 1.0 <= options.max_power_w <= 1e9:
-        print("--max-power-w must be between 1 and 1e9", file=sys.stderr)
-        return 2
     try:
-        plans, title = plan(options)
+        plans, title, moment = plan(options)
     except DataError as error:
         print(error, file=sys.stderr)
         return 2
     directory = options.out / "run"
     console = Console()
     try:
-        microgrid = Microgrid(plans, directory, Pace(options.speed, options.seed))
+        microgrid = Microgrid(plans, directory, Pace(options.speed, options.seed), fixed_ports=True)
         print(f"{title}; broker: {microgrid.buildings[0].broker.program.name}", flush=True)
         with microgrid:
             watch = Watch(microgrid)
+            print(watch.addresses(), flush=True)
+            if options.learn:
+                print(_learning_notice(options.learn), flush=True)
             began_s = time.monotonic()
-            follow(watch, options.duration, lambda: title, console)
+            follow(watch, options.duration, lambda passed_s: f"{title}; now {moment(passed_s)}", console)
             time.sleep(_SETTLE_S)
             watch.look()
             seconds = time.monotonic() - began_s
@@ -109,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
     report = summarise(watch, seconds)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "run.json").write_text(json.dumps(report, indent=2) + "\n")
-    console.print(watch.table(f"{title}   after {seconds:.0f} s", console.width))
+    console.print(watch.table(f"{title}; {moment(seconds)}, after {seconds:.0f} s", console.width))
     validated, across = report["contracts_validated"], report["contracts_across_nodes"]
     print(
         f"{validated} contracts validated, {across} of them between nodes; longest response time "
@@ -124,8 +123,11 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed or report["invariants_broken"] else 0
 
 
-def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str]:
-    """The buildings, and a title for the display. Raises DataError."""
+def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str, Callable[[float], str]]:
+    """The buildings, a title for the display, and the simulated time after so many seconds.
+
+    Raises DataError.
+    """
     if options.data:
         files = files_of(options.data)
         start = parse_start(options.start) if options.start else sunny_morning(files)
@@ -133,14 +135,14 @@ def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str]:
         plans = replayed(files, start, seconds, options.speed)
         end = start + timedelta(seconds=seconds * options.speed)
         title = f"{options.data.name} from {start:%Y-%m-%d %H:%M} (data until {end:%m-%d %H:%M})"
+        shape = "%Y-%m-%d %H:%M"
     else:
         try:
-            hour = float(options.start or 10)
-        except ValueError:
-            raise DataError(
-                f"--start {options.start!r}: without --data it must be an hour of the day"
-            ) from None
+            hour = number(0, 24)(options.start or "10")
+        except argparse.ArgumentTypeError as error:
+            raise DataError(f"--start: without --data it is an hour of the day, and {error}") from None
         plans = generated(options.seed, hour, options.speed)
+        start, shape = datetime(1970, 1, 1) + timedelta(hours=hour), "%H:%M"
         title = f"generated living lab from {hour:g} h"
     if options.grid_w > 0:
         plans[0].extra.append(grid_connection(options.grid_w))
@@ -149,7 +151,18 @@ def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str]:
         for each in plans:
             each.learning = learning
     connect_chain(plans)
-    return plans, f"{title}, chain of {len(plans)} nodes, speed {options.speed:g}"
+
+    def moment(passed_s: float) -> str:
+        return f"{start + timedelta(seconds=passed_s * options.speed):{shape}}"
+
+    return plans, f"{title}, chain of {len(plans)} nodes, speed {options.speed:g}", moment
+
+
+def _learning_notice(model: str) -> str:
+    if model not in TRAINED:
+        return f"{model} is not trained: it predicts from the first minutes of history"
+    first = f"{datetime.now() + timedelta(minutes=_FIRST_TRAINING_MIN):%H:%M}"
+    return f"{model}: the first training needs {_FIRST_TRAINING_MIN} minutes of history, so it is at {first}"
 
 
 def summarise(watch: Watch, seconds: float) -> dict[str, Any]:

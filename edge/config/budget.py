@@ -1,11 +1,13 @@
-"""The memory that a configuration needs, estimated before anything runs.
+"""The memory that a configuration needs, before anything runs.
 
-The arrays of the tuple space are counted to the byte. What Python and its libraries take was measured with
-`make bench` and `make memtest`; the figures below serve for orientation.
+The arrays of the tuple space are counted to the byte. What Python, its libraries and the models take is
+measured by `check` on the machine where it runs (edge/service/measure.py). What comes only while a node runs
+was measured with `make bench` and `make memtest`.
 """
 
 from array import array
 from dataclasses import dataclass
+from platform import python_version as version
 from typing import Any
 
 from ..net.frame import MAX_FRAME_BYTES
@@ -14,13 +16,11 @@ from ..terms import DAY_MIN, VARIABLES
 from ..twins.settings import ScopeSettings
 from .settings import NodeConfig
 
-# Measured on x86-64 with CPython 3.11
-INTERPRETER_MB = 26.8  # resident memory: CPython, paho, orjson, pyserial, http.server, our modules
+# Measured on x86-64 with CPython 3.11, while a node ran
 THREAD_KB = 30  # used part of the stack and state of an idle thread
 TLS_KB = 1350  # tables of OpenSSL and the contexts of two neighbours
 TWIN_KB = 12  # a prosumer twin with its consumer, its supplier and its LSA
-LEARNING_MB = 19.7  # numpy, TFLite, SQLite, our modules: beyond a node without learning
-MODEL_MB = {"lstm": 1.0, "lstm_thesis": 4.0, "markov": 1.5, "mixture": 3.0}  # weights, interpreter, counts
+COUNTS_MB = {"markov": 1.5, "mixture": 2.0}  # of a model, when it has seen all its days
 TRAINING_MB = 3.0  # at its peak; only one training runs at a time
 _TRAINED_IN_STEPS = ("lstm", "lstm_thesis", "mixture")
 _NAME_BYTES = 120  # an interned name and its place in the table
@@ -28,6 +28,14 @@ _THREADS = 3  # main thread, own broker, HTTP server
 _FRAMES_IN_FLIGHT = 4
 _MINUTE_BYTES = 4 * len(VARIABLES)
 _SPARE = 9 / 8  # space for growth of a series, so that it is seldom moved
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Memory of this interpreter: with all libraries of a node, and what learning adds when it is built."""
+
+    libraries_mb: float
+    learning_mb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +47,13 @@ class Line:
     kb: float
 
 
-def budget(config: NodeConfig) -> list[Line]:
+def budget(config: NodeConfig, measured: Measured) -> list[Line]:
     """The items of the budget."""
     limits = config.limits
     space = TupleSpace(config.name, limits.space())
     threads = _THREADS + len(config.neighbours) + len(config.buses) + limits.http_requests
     lines = [
-        Line("interpreter", "CPython, libraries, code (measured)", INTERPRETER_MB * 1024),
+        Line("interpreter", f"Python {version()}, libraries, code (measured)", measured.libraries_mb * 1024),
         Line("LSA slots", f"{limits.lsas} LSAs", _sizes(space, "lsa_") / 1024),
         Line("properties", f"{limits.properties} properties", _sizes(space, "p_") / 1024),
         Line("value heap", f"{space.heap.blocks} blocks", _sizes(space.heap, "") / 1024),
@@ -60,21 +68,23 @@ def budget(config: NodeConfig) -> list[Line]:
         Line("threads", f"{threads} threads", THREAD_KB * threads),
     ]
     if any(each.tls for each in config.neighbours):
-        lines.append(Line("TLS", "authority, certificate, sessions (measured)", TLS_KB))
-    return lines + (_learning(config.learning.scopes) if config.learning else [])
+        lines.append(Line("TLS", "authority, certificate, sessions", TLS_KB))
+    return lines + (_learning(config.learning.scopes, measured.learning_mb) if config.learning else [])
 
 
-def _learning(scopes: tuple[ScopeSettings, ...]) -> list[Line]:
+def _learning(scopes: tuple[ScopeSettings, ...], built_mb: float) -> list[Line]:
     """What learning adds; numpy and the runtime are loaded only with it."""
     models = [scope.model for scope in scopes]
     minutes = sum(scope.memory_days for scope in scopes) * DAY_MIN
     lines = [
-        Line("learning", "numpy, TFLite, SQLite, code (measured)", LEARNING_MB * 1024),
+        Line("learning", f"libraries, {', '.join(models)} (measured)", built_mb * 1024),
         Line("minutes", f"{minutes:,} in {len(scopes)} scopes", minutes * _MINUTE_BYTES * _SPARE / 1024),
-        Line("models", ", ".join(models), sum(MODEL_MB.get(model, 0.0) for model in models) * 1024),
     ]
+    if any(model in COUNTS_MB for model in models):
+        counts_mb = sum(COUNTS_MB.get(model, 0.0) for model in models)
+        lines.append(Line("counts", "of models, after all their days", counts_mb * 1024))
     if any(model in _TRAINED_IN_STEPS for model in models):
-        lines.append(Line("training", "one at a time, at its peak (measured)", TRAINING_MB * 1024))
+        lines.append(Line("training", "one at a time, at its peak", TRAINING_MB * 1024))
     return lines
 
 

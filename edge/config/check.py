@@ -14,6 +14,7 @@ from ..files import read_text
 from ..meter.profile import ProfileError, load_profile
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
+from ..option import Option
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
 from .learning import Complain, check_learning
@@ -26,6 +27,7 @@ _MOVED = {
     "learning.timezone": "moved to [node] timezone",
     "learning.predictions_days": "moved to [history] predictions_days",
 }
+_ANY = "*"  # stands for the inputs of a meter whose profile is not known
 Row = dict[str, Any]
 
 
@@ -48,16 +50,24 @@ def load(path: str | Path) -> NodeConfig:
 def build(raw: Row, file: str) -> NodeConfig:
     """Check parsed TOML. Raises ConfigError."""
     mistakes: list[str] = []
+    refused: set[str] = set()  # keys; the checks of several keys say nothing more about them
 
     def complain(key: str, value: object, reason: str) -> None:
         mistakes.append(f"{file}: {key} = {value!r}: {reason}")
 
+    def refuse(key: str, value: object, reason: str) -> None:
+        refused.add(key)
+        complain(key, value, reason)
+
+    def complain_besides(key: str, value: object, reason: str) -> None:
+        if key not in refused:
+            complain(key, value, reason)
+
     for name in raw.keys() - SECTIONS.keys():
         complain(name, "...", f"unknown section; the sections are {', '.join(SECTIONS)}")
-    tables = {name: _tables(name, section, raw.get(name), complain) for name, section in SECTIONS.items()}
-    if not mistakes:
-        complete_buses(raw.get("bus", []), tables["bus"], tables["meter"], complain)
-        config = _assembled(tables, complain)
+    tables = {name: _tables(name, section, raw.get(name), refuse) for name, section in SECTIONS.items()}
+    complete_buses(raw.get("bus", []), tables["bus"], tables["meter"], complain_besides)
+    config = _assembled(tables, complain_besides)
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return config
@@ -111,7 +121,7 @@ def _tables(name: str, section: Section, raw: object, complain: Complain) -> lis
         return []
     if raw is not None and not isinstance(raw, dict):
         complain(name, raw, f"must be a table {title(name)}")
-        return []
+        return [{option.key: _stand_in(option, None) for option in section.options}]
     return [_values(section, name, raw or {}, complain)]
 
 
@@ -123,15 +133,23 @@ def _values(section: Section, where: str, raw: Row, complain: Complain) -> Row:
         complain(f"{where}.{key}", raw[key], reason)
     for key, option in options.items():
         if key in raw:
-            if refusal := option.refusal(raw[key]):
+            refusal = option.refusal(raw[key])
+            if refusal:
                 complain(f"{where}.{key}", raw[key], refusal)
-            else:
-                values[key] = option.value(raw[key])
+            values[key] = _stand_in(option, raw[key]) if refusal else option.value(raw[key])
         elif option.required:
             complain(f"{where}.{key}", None, f"is required: {option.meaning}")
+            values[key] = _stand_in(option, None)
         else:
             values[key] = option.default
     return values
+
+
+def _stand_in(option: Option, raw: object) -> object:
+    """A value in place of one that was refused, so that the other checks can go on."""
+    if not option.required:
+        return option.default
+    return option.kind(raw) if isinstance(raw, str) and option.kind in (str, Path) else option.kind()
 
 
 # ---- more than one key ---------------------------------------------------------------------------
@@ -180,12 +198,14 @@ def _check_twins(config: NodeConfig, complain: Complain) -> None:
 
 
 def _inputs(config: NodeConfig, complain: Complain) -> set[str]:
+    """The names of all meter inputs, such as m1.total."""
     inputs = set()
     for i, meter in enumerate(config.meters):
         try:
             profile = load_profile(meter.profile)
         except ProfileError as error:
             complain(f"meter[{i}].profile", meter.profile, str(error))
+            inputs.add(f"{meter.name}.{_ANY}")
         else:
             inputs |= {f"{meter.name}.{name}" for name in profile.inputs}
     return inputs
@@ -196,7 +216,7 @@ def _check_twin(
 ) -> None:
     for key in ("input", "production_input", "battery_input"):
         name = getattr(twin, key)
-        if name and name not in inputs:
+        if name and not {name, f"{name.partition('.')[0]}.{_ANY}"} & inputs:
             complain(f"{where}.{key}", name, _unknown("meter input", inputs))
     if twin.relay and twin.relay not in relays:
         complain(f"{where}.relay", twin.relay, _unknown("relay", relays))

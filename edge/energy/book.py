@@ -122,11 +122,17 @@ class Book:
 
     def get(self, consumer: str, contract_id: int) -> Promise | None:
         """The promise for a contract, or None."""
-        return next((each for each in self.of(consumer) if each.key == contract_id and each.committed), None)
+        for each in self._promises:
+            if each.consumer == consumer and each.key == contract_id and each.state is not State.OFFERED:
+                return each
+        return None
 
     def offer_to(self, consumer: str) -> Promise | None:
         """The current offer to a consumer, or None."""
-        return next((each for each in self.of(consumer) if not each.committed), None)
+        for each in self._promises:
+            if each.consumer == consumer and each.state is State.OFFERED:
+                return each
+        return None
 
     def add(self, promise: Promise) -> None:
         """Add a promise. The caller has checked that the book is not full."""

@@ -104,7 +104,7 @@ class Consumer:
     @property
     def supplied_w(self) -> float:
         """The power it gets under active contracts, in W."""
-        return sum(contract.power_w for contract in self.active)
+        return sum([holding.contract.power_w for holding in self._holdings() if holding.active])
 
     @property
     def missing_w(self) -> float:
@@ -119,8 +119,8 @@ class Consumer:
     @property
     def overdue_s(self) -> float:
         """When the first unconfirmed contract must be abandoned (monotonic clock); inf without one."""
-        waiting = (each.confirm_by_s for each in self._holdings() if not each.confirmed)
-        return min(waiting, default=math.inf)
+        waiting = [each.confirm_by_s for each in self._holdings() if not each.confirmed]
+        return min(waiting) if waiting else math.inf
 
     @property
     def due_s(self) -> float:
@@ -217,7 +217,10 @@ class Consumer:
     # ---- inside -------------------------------------------------------------------------------
 
     def _holdings(self) -> list[Holding]:
-        return [holding for holding in (self._main, self._extra) if holding]
+        main, extra = self._main, self._extra
+        if main:
+            return [main, extra] if extra else [main]
+        return [extra] if extra else []
 
     def _follow(self, holding: Holding, now_s: float) -> None:
         if now_s >= holding.ends_s:

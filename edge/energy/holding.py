@@ -29,7 +29,7 @@ class Holding:
     @property
     def confirmed(self) -> bool:
         """Whether all suppliers have agreed."""
-        return all(part.supplier in self._agreed for part in self.contract.parts)
+        return self._agreed.issuperset([part.supplier for part in self.contract.parts])
 
     @property
     def active(self) -> bool:

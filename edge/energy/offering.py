@@ -68,10 +68,10 @@ class OfferMaker:
     @property
     def wake_s(self) -> float:
         """When a partial offer may next be withdrawn; inf if there is none."""
-        if not self._policy.gathers:
+        if not (self._policy.gathers and len(self._book)):
             return math.inf
-        parts = (self._hold_until_s(each) for each in self._book if each.part and not each.committed)
-        return min((at_s for at_s in parts if at_s > self._stepped_s), default=math.inf)
+        parts = [self._hold_until_s(each) for each in self._book if each.part and not each.committed]
+        return min([at_s for at_s in parts if at_s > self._stepped_s], default=math.inf)
 
     def see(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
         """A consumer has published a request, or withdrawn it (None)."""

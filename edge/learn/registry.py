@@ -31,5 +31,11 @@ def create(
     try:
         model: Model = kind(scale, rng, weather, **options)
     except TypeError as error:
-        raise ValueError(f"model {name!r}: {error}") from error
+        raise ValueError(f"model {name!r}: {_plain(str(error))}") from error
     return model
+
+
+def _plain(error: str) -> str:
+    """The message of Python about an unknown argument, in words about options."""
+    _, unexpected, option = error.partition("unexpected keyword argument ")
+    return f"unknown option {option}" if unexpected else error

@@ -7,7 +7,7 @@ Backends, best first: our own control group, version 2 or 1, and a systemd scope
 from collections.abc import Callable, Sequence
 
 from .group import group_v1, group_v2
-from .limit import DataLimit, LimitError, MemoryLimit
+from .limit import DataLimit, LimitError, MemoryLimit, reserved_by_numpy
 from .probe import Figures, Probe
 from .scope import Scope
 
@@ -20,6 +20,7 @@ __all__ = [
     "MemoryLimit",
     "Probe",
     "memory_limit",
+    "reserved_by_numpy",
 ]
 
 Backend = Callable[[int], MemoryLimit]

@@ -17,7 +17,9 @@ from edge.learn.registry import MODELS
 from edge.learn.states import StateScale
 from edge.learn.terms import Array
 from edge.terms import DAY_MIN
+from host_tools.arguments import whole
 from host_tools.sim.command import bar
+from host_tools.tables import fitted
 
 from . import plots, report
 from .boosting import boosting
@@ -102,7 +104,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="MODEL.KEY=VALUE",
         help="set an option of a model; may be repeated",
     )
-    add("--seed", type=int, default=1, help="seed of the random generators (default 1)")
+    add("--seed", type=whole(0), default=1, help="seed of the random generators (default 1)")
     add("--no-plots", action="store_true", help="do not draw plots")
     add("--out", type=Path, default=Path("build/eval"), help="output folder (default build/eval)")
     parser.set_defaults(command=evaluate)
@@ -110,7 +112,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def evaluate(options: argparse.Namespace) -> int:
     """Evaluate the models; returns the exit code."""
-    console = Console(width=report.WIDTH)
+    console = Console() if sys.stdout.isatty() else Console(width=report.WIDTH)
     results: list[Result] = []
     try:
         models = models_of(options.model, options.set)
@@ -127,7 +129,7 @@ def evaluate(options: argparse.Namespace) -> int:
                 continue
             found = [evaluated(task, name, given, options, console) for name, given in models.items()]
             title = title_of(task, options)
-            console.print(report.table(found, title, options.seed))
+            console.print(fitted(report.table(found, title, options.seed), console, report.LEAVING))
             if not options.no_plots:
                 plots.draw(found, title, options.out)
             results += found

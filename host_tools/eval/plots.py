@@ -1,5 +1,6 @@
 """The plots of an evaluation: reliability, probabilities beside actual states, accuracy by hour."""
 
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from edge.learn.probabilities import hits
 from edge.learn.scores import BINS
 from edge.learn.terms import HORIZONS_MIN, STATES
 from edge.terms import DAY_MIN, VARIABLES
+from host_tools.microgrid.watch import power_range
 from host_tools.sim.style import CYCLE, FAINT, INK, RED, figure
 
 from .result import Result
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _FAN_HORIZON = 2  # 30 min
+_EPOCH = date(1970, 1, 1)
+_HOURS = range(0, 24, 3)  # ticks
 _LEAST = 20  # probabilities needed to draw a bin
 
 
@@ -84,26 +88,29 @@ def by_hour(results: list[Result], title: str, path: Path) -> None:
 
             kept = task.now == task.actual[:, :, number]
             axes.plot(shares(kept), color=INK, lw=1.5, ls="--", label="persistence")
-            for one, colour in zip(results, CYCLE, strict=False):
+            models = [each for each in zip(results, CYCLE, strict=False) if each[0].model != "persistence"]
+            for one, colour in models:
                 correct = hits(one.predicted, task.actual)[:, :, number]
                 axes.plot(shares(correct), color=colour, lw=1.8, label=one.model)
             axes.set(title=f"{HORIZONS_MIN[number]} min ahead", xlim=(0, 23))
         for axes in grid[-1]:
             axes.set_xlabel("hour of the day")
+            axes.set_xticks(_HOURS)
         for axes in grid[:, 0]:
             axes.set_ylabel("accuracy, %")
         grid[0, 1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
 def fan(one: Result, title: str, path: Path) -> None:
-    """The busiest day: the probability of each state (1 to 7) half an hour ahead, and the actual state."""
+    """The busiest day: the probability of each range of power half an hour ahead, and the actual one."""
     task = one.task
     first = _busiest_day(one)
     part = slice(first, first + max(1, DAY_MIN // task.record.step_min))
     ahead_min = HORIZONS_MIN[_FAN_HORIZON]
     hours = ((task.minutes[part] + ahead_min) - task.minutes[first] // DAY_MIN * DAY_MIN) / 60
     shown = [at for at, name in enumerate(VARIABLES) if name != "supplied"]
-    with figure(path, title, 9.0, nrows=len(shown), sharex=True) as panels:
+    day = _EPOCH + timedelta(days=int(task.minutes[first]) // DAY_MIN)
+    with figure(path, f"{title}, {day.day} {day:%B %Y}", 9.0, nrows=len(shown), sharex=True) as panels:
         for variable, axes in zip(shown, panels, strict=True):
             chances = one.predicted[part, variable, _FAN_HORIZON].T
             image = axes.pcolormesh(
@@ -111,13 +118,21 @@ def fan(one: Result, title: str, path: Path) -> None:
             )
             actual = task.actual[part, variable, _FAN_HORIZON].astype(float)
             actual[actual < 0] = np.nan
-            axes.step(hours, actual, where="mid", color=RED, lw=1.1, label="actual state")
-            axes.set(title=f"{VARIABLES[variable]}, {ahead_min} min ahead", ylabel="state", ylim=(-0.5, 6.5))
-            axes.set_yticks(range(STATES), [str(state + 1) for state in range(STATES)])
+            axes.step(hours, actual, where="mid", color=RED, lw=1.1, label="actual power")
+            axes.set(
+                title=f"{VARIABLES[variable]}, {ahead_min} min ahead", ylabel="power, W", ylim=(-0.5, 6.5)
+            )
+            axes.set_yticks(range(STATES), _ranges(task.scale.limits_w[variable].tolist()), fontsize=9)
             axes.grid(False)
         panels[-1].set_xlabel("hour of the day")
+        panels[-1].set_xticks(range(0, 25, 3))
         panels[0].figure.colorbar(image, ax=list(panels), label="probability", pad=0.02)
         panels[0].legend(loc="upper right")
+
+
+def _ranges(limits_w: list[float]) -> list[str]:
+    """The powers of each state in W, from the upper limits of the first six."""
+    return [power_range(limits_w, state) for state in range(1, STATES + 1)]
 
 
 def _busiest_day(one: Result) -> int:

@@ -12,7 +12,8 @@ from edge.terms import VARIABLES
 
 from .result import Interval, Result, Which, cells
 
-WIDTH = 120  # characters in a line of a table
+WIDTH = 120  # characters in a line of a table, where there is no terminal
+LEAVING = ("Brier", "lead 95 %", "95 %", "log loss")  # columns that leave in this order when it is narrow
 _ALL = slice(None)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.files import lock_folder
-from host_tools.broker import Broker, die_with_parent, free_port
+from host_tools.broker import Broker, die_with_parent, fixed_port, free_port
 from host_tools.meter.terminal import SimulatedMeter
 
 from .plan import BuildingPlan
@@ -22,6 +22,7 @@ from .plan import BuildingPlan
 NODE_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 5.0
+FIXED_API_PORT, FIXED_BROKER_PORT = 8081, 18831  # of the first node; the next node has the next port
 
 
 class LaunchError(Exception):
@@ -31,12 +32,14 @@ class LaunchError(Exception):
 class Building:
     """The processes of one node."""
 
-    def __init__(self, plan: BuildingPlan, directory: Path, pace: "Pace") -> None:
+    def __init__(
+        self, plan: BuildingPlan, directory: Path, pace: "Pace", api_port: int, broker_port: int
+    ) -> None:
         self.plan = plan
         self.name = plan.name
         self.directory = directory
-        self.api_port = free_port()
-        self.broker = Broker(plan.name, free_port(), directory)
+        self.api_port = api_port
+        self.broker = Broker(plan.name, broker_port, directory)
         self.meter: SimulatedMeter | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self._pace = pace
@@ -46,6 +49,11 @@ class Building:
     def config(self) -> Path:
         """The node's configuration."""
         return self.directory / "node.toml"
+
+    @property
+    def url(self) -> str:
+        """The address of the node's HTTP server."""
+        return f"http://127.0.0.1:{self.api_port}"
 
     def start_meter(self) -> None:
         """Start the simulated meters; address n is the n-th device of the plan."""
@@ -99,8 +107,7 @@ class Building:
 
     def ask(self, path: str, timeout_s: float = 3.0) -> Any:
         """GET `path` from the node's HTTP server. Raises OSError."""
-        url = f"http://127.0.0.1:{self.api_port}{path}"
-        with urllib.request.urlopen(url, timeout=timeout_s) as response:
+        with urllib.request.urlopen(self.url + path, timeout=timeout_s) as response:
             return json.loads(response.read())
 
     def wait_until_up(self, deadline_s: float) -> None:
@@ -157,9 +164,14 @@ class Microgrid:
     """All buildings; a context manager that stops every process it started."""
 
     def __init__(
-        self, plans: list[BuildingPlan], directory: Path, pace: Pace, limits: dict[str, int] | None = None
+        self,
+        plans: list[BuildingPlan],
+        directory: Path,
+        pace: Pace,
+        limits: dict[str, int] | None = None,
+        fixed_ports: bool = False,
     ) -> None:
-        """Raises LaunchError, BrokerError."""
+        """`fixed_ports`: the same ports in every run, where nobody else uses them. Raises BrokerError."""
         self.pace = pace
         self._limits = limits or {}
         self.buildings = []
@@ -169,10 +181,13 @@ class Microgrid:
         except BlockingIOError:
             reason = "another microgrid runs in this folder; stop it first, or give another one (--out)"
             raise LaunchError(f"{directory}: {reason}") from None
-        for plan in plans:
+        for i, plan in enumerate(plans):
             shutil.rmtree(directory / plan.name, ignore_errors=True)  # state of an earlier run
             (directory / plan.name).mkdir(parents=True)
-            self.buildings.append(Building(plan, directory / plan.name, pace))
+            ports = (free_port(), free_port())
+            if fixed_ports:
+                ports = (fixed_port(FIXED_API_PORT + i), fixed_port(FIXED_BROKER_PORT + i))
+            self.buildings.append(Building(plan, directory / plan.name, pace, *ports))
 
     def __enter__(self) -> "Microgrid":
         try:

@@ -13,6 +13,7 @@ from typing import Any
 
 from edge.terms import VARIABLES
 
+TRAINED = ("lstm", "lstm_thesis", "mixture")  # the other models count, and predict from the first minutes
 FEW_STEPS = "first_steps = 16; least_steps = 16"  # a first training that needs the memory but not the time
 ANY_LOAD = 1000.0  # training does not wait for a quiet machine
 _HOURS_OF_NEED = (7.5, 12.5, 19.0)

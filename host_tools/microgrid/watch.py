@@ -4,26 +4,26 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import compress
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from edge.terms import VARIABLES
 
+from . import layout
 from .audit import Audit
 from .launch import Building, Microgrid
+from .lessons import TRAINED
 
 _GRID = ("imported", "exported")
 # of the six variables *produced* is what suppliers are ready to give, so it is shown as that
 _POWERS = tuple("ready" if each == "produced" else each for each in VARIABLES) + _GRID
-_WIDE = (*_POWERS, "contracts", "links", "RSS MB")
-_NARROW = ("req", "ready", "cons", "supp", "miss", "avail", "imp", "exp", "", "links", "")  # "": not shown
-_STATES = ("req", "prod", "cons", "supp", "miss", "avail")  # of a prediction
-_WIDE_FROM = 122
-_BESIDE_NAME = 66  # columns of the narrow table without the name of the node
+_WIDE = ("node, W", *_POWERS, "contracts", "links", "RSS MB", "health")
+_SHORT_POWERS = ("req", "ready", "cons", "supp", "miss", "avail", "imp", "exp")
+_NARROW = ("node, W", *_SHORT_POWERS, "contr", "links", "MB", "health")
 _LINE_EVERY_S = 5.0
 _AHEAD_MIN = "30"
 
@@ -43,18 +43,35 @@ class Sight:
         name = self.building.name
         if not (self.health and self.node and self.contracts):
             return [name, *[""] * len(_POWERS), "", "", "", "no answer"]
-        powers_w = {key: self.node["total"][f"{key}_w"] for key in VARIABLES}
-        powers_w |= {key: self.node["flows"][f"{key}_w"] for key in _GRID}
         valid = sum(1 for each in self.contracts["consumed"] if each["valid"])
         links = self.health["links"]["neighbours"].values()
         up = sum(1 for each in links if each["connected"])
         return [
             name,
-            *["?" if power_w is None else f"{power_w:,.0f}" for power_w in powers_w.values()],
+            *["?" if power_w is None else f"{power_w:,.0f}" for power_w in self._powers_w()],
             str(valid),
             f"{up}/{len(links)}",
             f"{self.health['rss_mb']:.1f}",
             self.health["status"],
+        ]
+
+    def _powers_w(self) -> list[float | None]:
+        """The six variables and the exchange with the grid; None while unknown."""
+        assert self.node is not None
+        total, flows = self.node["total"], self.node["flows"]
+        return [total[f"{key}_w"] for key in VARIABLES] + [flows[f"{key}_w"] for key in _GRID]
+
+    def numbers(self) -> list[float]:
+        """What the total adds up: the six variables, contracts, links up and known, and memory."""
+        if not (self.health and self.node and self.contracts):
+            return [0.0] * (len(_POWERS) + 4)
+        links = self.health["links"]["neighbours"].values()
+        return [
+            *(power_w or 0.0 for power_w in self._powers_w()),
+            sum(1.0 for each in self.contracts["consumed"] if each["valid"]),
+            sum(1.0 for each in links if each["connected"]),
+            len(links),
+            self.health["rss_mb"],
         ]
 
     def summary(self) -> dict[str, Any]:
@@ -108,28 +125,47 @@ class Watch:
             known = learning.ask("/learning")["scopes"]["cluster"]
         except (OSError, ValueError):
             return
+        model, minutes = known["model"], known["minutes"]
+        self.prediction = f"{model}: {minutes} minutes of history"
+        if model in TRAINED and not known["trainings"]:
+            first_min = learning.plan.learning.get("first_training_min", 0)
+            self.prediction += f", first training in {max(0, first_min - minutes)} min"
         if not cluster:
-            self.prediction = f"{known['model']}: {known['minutes']} minutes of history, no prediction yet"
+            self.prediction += "; no prediction yet"
             return
-        states = (
-            f"{short} {state[_AHEAD_MIN][0]} ({100 * state[_AHEAD_MIN][1]:.0f} %)"
-            for short, state in zip(_STATES, cluster["likeliest"].values(), strict=True)
-        )
-        self.prediction = f"predicted state in {_AHEAD_MIN} min, {known['model']}: {' '.join(states)}"
+        powers = []
+        for (variable, ahead), limits_w in zip(
+            cluster["likeliest"].items(), cluster["limits_w"], strict=True
+        ):
+            state, chance = ahead[_AHEAD_MIN]
+            powers.append(f"{variable} {power_range(limits_w, int(state))} ({100 * chance:.0f} %)")
+        self.prediction += f"\nmicrogrid in {_AHEAD_MIN} min, W: {', '.join(powers)}"
 
     def table(self, title: str, width: int) -> Table:
-        """A table with a row for each node, for a terminal of `width` columns; powers in W."""
-        table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
-        table.add_column("node, W", no_wrap=True, max_width=width - _BESIDE_NAME, overflow="ellipsis")
-        headings = _WIDE if width >= _WIDE_FROM else _NARROW
-        for heading in filter(None, headings):
-            table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column("health", no_wrap=True)
-        for sight in self.sights:
-            table.add_row(*compress(sight.cells(), (True, *headings, True)))
-        if self.prediction:
-            table.caption, table.caption_justify = self.prediction, "left"
-        return table
+        """A table with a row for each node and their total, for a terminal of `width` columns; in W."""
+        headings = list(zip(_WIDE, _NARROW, strict=True))
+        return layout.table(title, headings, [sight.cells() for sight in self.sights], self._total(), width)
+
+    def _total(self) -> list[str]:
+        *powers_w, contracts, up, known, rss_mb = map(
+            sum, zip(*(s.numbers() for s in self.sights), strict=True)
+        )
+        return [
+            "total",
+            *(f"{power_w:,.0f}" for power_w in powers_w),
+            f"{contracts:.0f}",
+            f"{up:.0f}/{known:.0f}",
+            f"{rss_mb:.1f}",
+            "",
+        ]
+
+    def addresses(self) -> str:
+        """A line for each node with the address of its HTTP server and the port of its broker."""
+        buildings = [sight.building for sight in self.sights]
+        longest = max(len(each.name) for each in buildings)
+        return "\n".join(
+            f"{each.name:{longest}}  {each.url}/health  broker {each.broker.port}" for each in buildings
+        )
 
     def lines(self, prefix: str) -> str:
         """The same as lines for a log, one for each node."""
@@ -141,11 +177,26 @@ class Watch:
         return "\n".join([*lines, f"{prefix} {self.prediction}"] if self.prediction else lines)
 
 
-def follow(watch: Watch, seconds: float | None, title: Callable[[], str], console: Console) -> None:
-    """Poll and display once a second, for `seconds` or forever; Ctrl-C ends it early."""
+def power_range(limits_w: list[float], state: int) -> str:
+    """The powers of a state (1 to 7), such as "1,200-1,800"; `limits_w`: upper limits of the first six."""
+    if state == 1:
+        return "0"
+    if state > len(limits_w):
+        return f"above {limits_w[-1]:,.0f}"
+    low_w = limits_w[state - 2] if state > 2 else 0.0
+    return f"{low_w:,.0f}-{limits_w[state - 1]:,.0f}"
+
+
+def follow(watch: Watch, seconds: float | None, title: Callable[[float], str], console: Console) -> None:
+    """Poll and display once a second, for `seconds` or forever; Ctrl-C ends it early.
+
+    `title` is given the seconds that have passed. The view has a screen of its own, so that nothing of it
+    stays behind when the terminal changes its size or the run ends.
+    """
     began_s = time.monotonic()
     printed_s = float("-inf")
-    live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+    live = Live(console=console, auto_refresh=False, screen=True) if console.is_terminal else None
+    interrupted = False
     try:
         if live:
             live.start()
@@ -153,15 +204,24 @@ def follow(watch: Watch, seconds: float | None, title: Callable[[], str], consol
             watch.look()
             elapsed_s = time.monotonic() - began_s
             if live:
-                table = watch.table(f"{title()}   {elapsed_s:.0f} s   stop with Ctrl-C", console.width)
-                live.update(table, refresh=True)
+                live.update(_view(watch, title(elapsed_s), console.width), refresh=True)
             elif elapsed_s - printed_s >= _LINE_EVERY_S:
                 printed_s = elapsed_s
                 print(watch.lines(f"{elapsed_s:6.1f}s"), flush=True)
             left_s = 1.0 if seconds is None else min(1.0, began_s + seconds - time.monotonic())
             time.sleep(max(0.0, left_s))
     except KeyboardInterrupt:
-        print("stopping ...", file=sys.stderr)
+        interrupted = True
     finally:
         if live:
             live.stop()
+    if interrupted:
+        print("stopping ...", file=sys.stderr)
+
+
+def _view(watch: Watch, title: str, width: int) -> RenderableType:
+    parts: list[RenderableType] = [watch.table(title, width)]
+    if watch.prediction:
+        parts.append(Text(watch.prediction, style="italic"))
+    addresses = Text(watch.addresses(), style="dim", no_wrap=True, overflow="ellipsis")
+    return Group(*parts, Text(""), addresses, Text("stop with Ctrl-C", style="dim"))

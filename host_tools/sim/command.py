@@ -161,7 +161,7 @@ def finish(outcome: Outcome, out: Path, console: Console, draw: bool) -> int:
     summary = report.summarise(outcome)
     report.write(outcome, summary, out)
     if draw:
-        plots.draw(outcome.recorder, title_of(summary), out)
+        plots.draw(outcome.recorder, outcome.job.begin(), title_of(summary), out)
     console.print(report.table(summary))
     print(
         f"written to {out}: summary.json, timeseries.csv (one row per node every "

@@ -10,6 +10,7 @@ from edge.learn.registry import MODELS
 from host_tools.microgrid.lessons import lessons
 from host_tools.microgrid.plan import BuildingPlan, connect_chain
 
+from .clock_axis import Begin
 from .scenario import Scenario, ScenarioError, Setting
 from .scenarios import SCENARIOS
 from .topology import parse
@@ -58,12 +59,9 @@ class Job:
     def plans(self) -> list[BuildingPlan]:
         """The connected buildings with the chosen policies. Raises ScenarioError, TopologyError."""
         self._check()
-        scenario = self.kind
-        spec = self.nodes or scenario.nodes
+        spec = self.nodes or self.kind.nodes
         links = {} if spec == _FROM_DATA else parse(spec, self.seed)
-        values = scenario.values(self.values)
-        hours = self.seconds / 3600
-        plans = scenario.build(Setting(tuple(links), hours, self.seed, values, self.data, self.start))
+        plans = self.kind.build(self._setting(tuple(links)))
         if links:
             for plan in plans:
                 plan.neighbours = list(links[plan.name])
@@ -79,6 +77,14 @@ class Job:
     def start_hour(self) -> float:
         """The hour of the day at which the run begins; midnight if the scenario has no such parameter."""
         return float(self.kind.values(self.values).get("start_hour", 0.0))
+
+    def begin(self) -> Begin:
+        """When the run begins, for the plots."""
+        return self.kind.begin(self._setting(()))
+
+    def _setting(self, nodes: tuple[str, ...]) -> Setting:
+        values = self.kind.values(self.values)
+        return Setting(nodes, self.seconds / 3600, self.seed, values, self.data, self.start)
 
     def _check(self) -> None:
         for key, value, known in (

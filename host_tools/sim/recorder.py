@@ -10,6 +10,7 @@ from edge.terms import VARIABLES
 from .board import Board, Column
 from .cast import Cast
 from .requests import Mask, RequestLog
+from .sources import Sources
 
 GRID = "grid"
 ROWS_MOST = 20_000  # rows of the time series by node
@@ -33,6 +34,7 @@ class Recorder:
         nodes, twins = len(cast.nodes), len(cast.names)
         self.cast = cast
         self.log = RequestLog(cast, (STRICT, THESIS))
+        self.sources = Sources(cast, seconds)
         self.seconds = 0
         self.stride = max(1, -(-seconds * nodes // ROWS_MOST))  # seconds between two rows of a node
         self.moments_s = np.zeros(seconds)
@@ -64,6 +66,7 @@ class Recorder:
         ):
             energy_wh += power_w / 3600
         self._keep_six(board, taken_w, now_s)
+        self.sources.look(board, self.seconds)
         self.log.look(board, self._servable(board, missing_w), missing_w, now_s)
         self.seconds += 1
 

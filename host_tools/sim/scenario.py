@@ -7,6 +7,8 @@ from typing import Any
 
 from host_tools.microgrid.plan import BuildingPlan
 
+from .clock_axis import Begin
+
 
 class ScenarioError(Exception):
     """A scenario cannot be built with these values; the message names key and value."""
@@ -72,6 +74,7 @@ class Scenario:
 
     `hours` and `nodes` are defaults. `nodes` is a topology such as "chain:4", or "data": `build` then gets no
     names, and the plans it returns are connected as a chain. `meter_s`: the period at which meters are read.
+    `begin`: when a run begins, for the plots.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Scenario:
     nodes: str = "chain:4"
     parameters: tuple[Parameter, ...] = ()
     meter_s: float = 10.0
+    begin: Callable[[Setting], Begin] = lambda setting: Begin.hour(setting.values.get("start_hour", 0.0))
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters: the given ones (text is parsed) and defaults. Raises ScenarioError."""

@@ -1,6 +1,7 @@
 """A configuration is right as a whole, or every mistake in it is named."""
 
 import contextlib
+import os
 import tomllib
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from repository import REPOSITORY
 
 from edge.__main__ import main
-from edge.config.budget import budget
+from edge.config.budget import Measured, budget
 from edge.config.check import ConfigError, build, load
 from edge.config.options import SECTIONS, markdown, title
 from edge.config.settings import HistorySettings
@@ -18,6 +19,7 @@ from edge.energy.messages import Priority
 from edge.energy.planner import RunSettings
 from edge.net.settings import TlsSettings
 from edge.option import OneOf, Within
+from edge.service.measure import measured
 
 GYM = REPOSITORY / "deploy" / "nodes" / "gym.toml"
 PAGE = REPOSITORY / "docs" / "configuration.md"
@@ -86,6 +88,17 @@ def test_the_shipped_example_is_right():
             "relay.name = 'm': a meter has the same name",
         ),
         ({"mqtt": {"host": "a" * 70 + ".b"}}, "a.b': must be a host name or an address"),
+        ({"mqtt": {"host": ""}}, "mqtt.host = '': must be a host name or an address"),
+        ({"api": {"host": ""}}, "api.host = '': must be a host name or an address"),
+        ({"api": {"host": "not one"}}, "api.host = 'not one': must be a host name or an address"),
+        (
+            {"neighbour": [{"name": "a", "host": "mqtt://school.local"}]},
+            "neighbour[0].host = 'mqtt://school.local': must be a host name or an address",
+        ),
+        (
+            {"neighbour": [{"name": "a", "host": "school.local:1883"}]},
+            "neighbour[0].host = 'school.local:1883': must be a host name or an address, without a port",
+        ),
         (
             {"learning": {"node_model": "oracle"}},
             "learning.node_model = 'oracle': must be one of none, persistence",
@@ -258,6 +271,68 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path, capsys, content, mes
     assert message in error
 
 
+def test_ranges_and_references_are_checked_together():
+    found = mistakes(
+        node={"name": "Gym!", "state_dir": "state"},
+        limits={"lsas": 1},
+        mqtt=[],
+        meter=[{"name": "m", "bus": "wire", "address": 300, "profile": "sdm9"}],
+        twin=[
+            {"name": "a", "kind": "load", "input": "m.total", "relay": "off"},
+            {"name": "b", "kind": "grid", "capacity_w": -1},
+            {"name": "c", "kind": "shiftable"},
+            {"kind": "load", "input": "n.total"},
+        ],
+    ).splitlines()
+    assert [line.partition(": ")[2].partition(" = ")[0] for line in found] == [
+        "node.name",
+        "limits.lsas",
+        "mqtt",
+        "meter[0].address",
+        "twin[1].capacity_w",
+        "twin[3].name",
+        "meter[0].bus",
+        "meter[0].profile",
+        "twin[0].relay",
+        "twin[2].power_w",
+        "twin[3].input",
+    ]
+
+
+def test_check_finds_a_model_that_does_not_know_its_option(tmp_path, capsys):
+    path = tmp_path / "node.toml"
+    lines = ["[node]", 'name = "gym"', f'state_dir = "{tmp_path}"', "[learning]", 'node_model = "markov"']
+    path.write_text("\n".join([*lines, 'node_options = "cells = 9"']))
+    assert main(["check", "--config", str(path)]) == 1
+    assert "cells" in capsys.readouterr().err
+
+
+def test_check_finds_a_missing_runtime(tmp_path, capsys, monkeypatch):
+    path, missing = tmp_path / "node.toml", tmp_path / "missing"
+    lines = ["[node]", 'name = "gym"', f'state_dir = "{tmp_path}"', "[learning]", 'node_model = "lstm"']
+    path.write_text("\n".join(lines))
+    for name in ("tflite_runtime", "ai_edge_litert"):
+        (missing / name).mkdir(parents=True)
+        (missing / name / "__init__.py").write_text("raise ImportError('not installed')")
+    monkeypatch.setenv("PYTHONPATH", f"{missing}:{os.environ.get('PYTHONPATH', '')}:{REPOSITORY}")
+    assert main(["check", "--config", str(path)]) == 1
+    assert "no TFLite runtime works on this machine" in capsys.readouterr().err
+
+
+def test_check_measures_this_interpreter(tmp_path):
+    path = tmp_path / "node.toml"
+    lines = ["[node]", 'name = "gym"', f'state_dir = "{tmp_path / "state"}"']
+    path.write_text("\n".join(lines))
+    plain = measured(load(path), path)
+    assert 15 < plain.libraries_mb < 60
+    assert plain.learning_mb == 0.0
+    assert not (tmp_path / "state").exists()
+    path.write_text("\n".join([*lines, "[learning]", 'node_model = "lstm"']))
+    learns = measured(load(path), path)
+    assert 5 < learns.learning_mb < 60
+    assert abs(learns.libraries_mb - plain.libraries_mb) < 3
+
+
 def test_check_prints_the_budget(capsys):
     assert main(["check", "--config", str(GYM)]) == 0
     printed = capsys.readouterr().out
@@ -265,14 +340,22 @@ def test_check_prints_the_budget(capsys):
     assert "total" in printed
 
 
+def total_kb(learning_mb=20.0, **sections):
+    return sum(line.kb for line in budget(build(raw(**sections), "f"), Measured(30.0, learning_mb)))
+
+
 def test_learning_shows_in_the_budget():
-    with_it = sum(line.kb for line in budget(build(raw(learning={"node_model": "lstm"}), "f")))
-    twice = sum(
-        line.kb for line in budget(build(raw(learning={"node_model": "lstm", "memory_days": 60}), "f"))
-    )
-    without = sum(line.kb for line in budget(build(raw(), "f")))
+    with_it = total_kb(learning={"node_model": "lstm"})
+    twice = total_kb(learning={"node_model": "lstm", "memory_days": 60})
+    without = total_kb()
     assert 20 * 1024 < with_it - without < 34 * 1024
     assert twice - with_it == 30 * 1440 * 24 * 9 / 8 / 1024
+
+
+def test_the_budget_contains_what_was_measured():
+    learns = {"node_model": "lstm"}
+    assert total_kb(25.0, learning=learns) - total_kb(20.0, learning=learns) == 5 * 1024
+    assert total_kb(25.0) == total_kb(20.0)
 
 
 def test_a_learning_section_becomes_settings():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from host_tools import memtest
-from host_tools.cgroup import LimitError, MemoryLimit
+from host_tools.cgroup import DataLimit, LimitError, MemoryLimit, reserved_by_numpy
 
 KEYS = {
     "backend",
@@ -95,6 +95,17 @@ def test_a_node_that_learns_is_trained_within_64_mb(tmp_path, capsys):
     assert found["trainings"] >= 2
     assert found["predicts"]
     assert 40 < found["hwm_mb"] <= 64
+
+
+def test_the_weak_limit_leaves_room_for_what_numpy_reserves():
+    """OpenBLAS waits for ever for buffers that it cannot reserve, so a node that learns never answered."""
+    reserved = reserved_by_numpy()
+    assert 0 <= reserved < 512 << 20
+    limit = DataLimit(64 << 20, reserved)
+    product = "import numpy as n; print((n.ones((400, 400)) @ n.ones((400, 400)))[0, 0])"
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    command = [*limit.wrapper, sys.executable, "-c", product]
+    assert subprocess.check_output(command, env=environment, timeout=60) == b"400.0\n"
 
 
 @pytest.mark.system

@@ -1,0 +1,164 @@
+"""The live view: what it shows at a given width, totals, predictions in watts, addresses."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from edge.terms import VARIABLES
+from host_tools.microgrid import layout
+from host_tools.microgrid.watch import Sight, Watch, follow, power_range
+
+
+class Plan:
+    learning = {"node_model": "lstm", "first_training_min": 30}
+
+
+class Port:
+    port = 18831
+
+
+class Building:
+    """Answers as a node does."""
+
+    plan, broker, url = Plan(), Port(), "http://127.0.0.1:8081"
+
+    def __init__(self, name, **answers):
+        self.name = name
+        self.answers = answers
+
+    def ask(self, path):
+        if path.strip("/") not in self.answers:
+            raise OSError(path)
+        return self.answers[path.strip("/")]
+
+
+class Microgrid:
+    def __init__(self, *buildings):
+        self.buildings = list(buildings)
+
+
+def building(name, power_w=1234.0, **more):
+    total = {f"{each}_w": power_w for each in VARIABLES}
+    flows = {f"{each}_w": power_w for each in ("imported", "exported")}
+    links = {"neighbours": {"other": {"connected": True}, "another": {"connected": False}}}
+    health = {"status": "ok", "rss_mb": 28.5, "links": links, "node": name}
+    return Building(
+        name,
+        health=health,
+        node={"total": total, "flows": flows},
+        twins=[],
+        contracts={"consumed": [{"valid": True, "consumer": "a", "id": 1, "parts": []}], "supplied": []},
+        **more,
+    )
+
+
+def shown(watch, width, title="here"):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(watch.table(title, width))
+    return console.file.getvalue()
+
+
+@pytest.fixture
+def watch():
+    names = ("primary", "afterschool", "gym", "underground")
+    found = Watch(Microgrid(*(building(name) for name in names)))
+    for sight in found.sights:
+        for what in ("health", "node", "twins", "contracts"):
+            setattr(sight, what, sight.building.ask(what))
+    return found
+
+
+@pytest.mark.parametrize("width", [34, 40, 50, 60, 80, 100, 120, 200])
+def test_names_of_nodes_are_visible_at_every_width_and_nothing_is_cut(watch, width):
+    lines = shown(watch, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert all(name in "\n".join(lines) for name in ("primary", "afterschool", "gym", "underground", "total"))
+    assert "\N{HORIZONTAL ELLIPSIS}" not in "\n".join(lines)
+    assert re.search(r"req\w* .*miss", lines[1])
+
+
+def test_a_wide_terminal_shows_every_column(watch):
+    heading = shown(watch, 200).splitlines()[1]
+    assert all(name in heading for name in ("requested", "missing", "contracts", "links", "RSS MB", "health"))
+
+
+def test_the_last_row_is_the_total(watch):
+    total = shown(watch, 200).splitlines()[-1]
+    assert total.startswith("total")
+    assert "4,936" in total
+    assert "4/8" in total
+    assert "114.0" in total
+
+
+def test_a_node_that_never_answered_adds_nothing(watch):
+    watch.sights.append(Sight(building("silent")))
+    text = shown(watch, 200)
+    assert "no answer" in text
+    assert "4,936" in text.splitlines()[-1]
+
+
+def test_columns_leave_a_narrow_table_in_order():
+    headings = [
+        ("node", "node"),
+        ("requested", "req"),
+        ("new", "new"),
+        ("links", "links"),
+        ("health", "health"),
+    ]
+    row = ["gym", "100", "1", "2/2", "ok"]
+
+    def columns(width):
+        return [each.header for each in layout.table("", headings, [row], row, width).columns]
+
+    assert columns(80) == ["node", "requested", "new", "links", "health"]
+    assert columns(25) == ["node", "req", "new", "links", "health"]
+    assert columns(22) == ["node", "req", "links", "health"]
+    assert columns(16) == ["node", "req", "health"]
+    assert columns(5) == ["node", "req"]
+
+
+@pytest.mark.parametrize(
+    ("state", "text"), [(1, "0"), (2, "0-600"), (3, "600-1,200"), (6, "2,400-3,000"), (7, "above 3,000")]
+)
+def test_a_state_is_shown_as_a_range_of_powers(state, text):
+    assert power_range([0.001, 600.0, 1200.0, 1800.0, 2400.0, 3000.0], state) == text
+
+
+def learning_watch(trainings, cluster, model="lstm"):
+    known = {"model": model, "minutes": 12, "trainings": trainings}
+    return Watch(
+        Microgrid(building("gym", learning={"scopes": {"cluster": known}}, predictions={"cluster": cluster}))
+    )
+
+
+def test_the_time_to_the_first_training_is_shown():
+    watch = learning_watch(0, None)
+    watch.look()
+    assert watch.prediction == ("lstm: 12 minutes of history, first training in 18 min; no prediction yet")
+
+
+def test_a_prediction_is_shown_in_watts():
+    limits_w = [[0.001, 600.0, 1200.0, 1800.0, 2400.0, 3000.0]] * 6
+    likeliest = {each: {"30": [3, 0.871]} for each in VARIABLES}
+    watch = learning_watch(1, {"likeliest": likeliest, "limits_w": limits_w})
+    watch.look()
+    assert "microgrid in 30 min, W: requested 600-1,200 (87 %), produced 600-1,200 (87 %)" in watch.prediction
+
+
+def test_a_model_that_is_not_trained_waits_for_no_training():
+    watch = learning_watch(0, None, model="markov")
+    watch.look()
+    assert "training" not in watch.prediction
+
+
+def test_the_view_has_a_screen_of_its_own_and_addresses(watch):
+    console = Console(file=io.StringIO(), width=100, height=30, force_terminal=True)
+    follow(watch, 0.3, lambda passed_s: "now 10:04", console)
+    text = console.file.getvalue()
+    assert text.startswith("\x1b[?1049h")
+    assert "\x1b[?1049l" in text
+    assert "now 10:04" in text
+    assert "http://127.0.0.1:8081/health" in text
+    assert "broker 18831" in text
