@@ -16,6 +16,8 @@ from .image import trial_command as image_test
 from .sim import command as sim
 from .storm import command as storm
 
+_MAKE_THEIR_OUT = (past.past, provision.run)  # a file; a folder that only the operator may read
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
@@ -27,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     for tool in (run, bench, memtest, *simulations, image, image_test, deploy, provision):
         tool.add_parser(commands)
     options = parser.parse_args(arguments)
-    out = getattr(options, "out", None)
+    out = None if options.command in _MAKE_THEIR_OUT else getattr(options, "out", None)
     if out is not None and (trouble := make_folder(out)):
         print(f"--out {out}: {trouble}", file=sys.stderr)
         return 2

@@ -280,7 +280,9 @@ def test_variables_that_never_change_are_marked_and_in_no_mean(tmp_path, capsys)
     (record,) = records(path)
     task = task_of(record, 2880, 4320, StateScale.of_max_power(2000.0))
     one = scored(
-        task, "persistence", replay(task, trained(task, "persistence", {}, seed=1), lambda done: None)
+        task,
+        "persistence",
+        replay(task, trained(task, "persistence", {}, seed=1, train_every_min=20), lambda done: None),
     )
     each = [one.means(at, slice(None))["accuracy"] for at in range(6)]
     assert [VARIABLES[at] for at in one.varying] == ["requested", "missing"]

@@ -224,6 +224,7 @@ def test_real_nodes_fill_the_same_board():
         twins = [
             {
                 "name": "n2.load",
+                "known": True,
                 "requested_w": 50.0,
                 "consumed_w": 40.0,
                 "produced_w": 0.0,
