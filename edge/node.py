@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from .clock import Clock, civil_minutes
+from .clock import Clock, Date, Zone
 from .config.settings import NodeConfig
 from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
 from .history.store import Store
@@ -45,6 +45,8 @@ class Node:
         self.config = config
         self.links = links
         self.meters = meters
+        self.zone = Zone(config.node.timezone)
+        self.date = Date(clock)
         self._clock = clock
         self._started_s = clock.now_s()
         self._state = StateFile(config.state_dir, clock)
@@ -54,6 +56,8 @@ class Node:
             clock,
             minutes_days=config.history.days,
             predictions_days=config.history.predictions_days,
+            zone=self.zone,
+            date=self.date,
         )
         self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
         self.gateway = Gateway(self.space, links)
@@ -75,7 +79,8 @@ class Node:
             switch=self.meters.switch,
             total=lambda: self.total().powers_w,
             tell_minute=self._tell_minute,
-            civil_minute=civil_minutes(self.config.node.timezone),
+            zone=self.zone,
+            date=self.date,
         )
         for kind, settings in self.config.population():
             twin = create(kind, settings, home, random.Random(rng.getrandbits(64)))

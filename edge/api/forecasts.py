@@ -1,15 +1,17 @@
 """What a node shows of its learning: the state of its models, their predictions, and how good these were.
 
 The newest predictions are read in the main thread; earlier ones come from the history, which is read in
-the thread of the request. Times are those of the node's civil clock.
+the thread of the request. Times are shown as the node's civil time with its offset from UTC.
 """
 
 import math
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
+from ..clock import Zone
+from ..learn.calendar import Calendar
 from ..learn.terms import HORIZONS_MIN
 from ..terms import DAY_MIN, VARIABLES
-from .parameters import BadRequest, minute_text
+from .parameters import BadRequest, Moment
 from .source import Source
 
 if TYPE_CHECKING:
@@ -118,7 +120,10 @@ def learning(source: Source) -> Learning:
         return {"scopes": {}, "history": file}
     return {
         "variables": list(VARIABLES),
-        "scopes": {name: _scope(scope, twin.running[name].powers_w) for name, scope in twin.scopes.items()},
+        "scopes": {
+            name: _scope(scope, twin.running[name].powers_w, source.node.zone)
+            for name, scope in twin.scopes.items()
+        },
         "nodes_summed": twin.nodes_summed,
         "trouble": twin.trouble,
         "work": {
@@ -132,17 +137,19 @@ def learning(source: Source) -> Learning:
 
 
 def predictions(
-    source: Source, scope: str | None, first: int | None, last: int | None
+    source: Source, scope: str | None, begin: Moment | None, end: Moment | None
 ) -> dict[str, Newest | None] | Period:
     """Answers /predictions. Raises BadRequest."""
-    if first is None and last is None:
+    if begin is None and end is None:
         return source.service.ask(lambda node: _newest(node, scope))
-    if first is None or last is None:
-        raise BadRequest(f"{'from' if first is None else 'to'} is missing: expected both from and to")
+    if begin is None or end is None:
+        raise BadRequest(f"{'from' if begin is None else 'to'} is missing: expected both from and to")
+    zone = source.node.zone
+    first, last = begin.utc(zone), end.utc(zone)
     if not 0 <= last - first < _MOST_MINUTES:
-        period = f"from = {minute_text(first)}, to = {minute_text(last)}"
+        period = f"from = {zone.text(first)}, to = {zone.text(last)}"
         raise BadRequest(f"{period}: expected less than a day, and from before to")
-    return _period(_history(source), scope or "node", first, last)
+    return _period(_history(source), scope or "node", first, last, zone)
 
 
 def scores(source: Source, scope: str, days: float) -> Scores:
@@ -152,14 +159,15 @@ def scores(source: Source, scope: str, days: float) -> Scores:
     history = _history(source)
     last = source.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
     first = last - round(days * DAY_MIN)
-    models: Any = reconcile.scores(history, scope, first, last)
-    return {"scope": scope, "from": minute_text(first), "to": minute_text(last), "models": models}
+    zone = source.node.zone
+    models: Any = reconcile.scores(history, scope, first, last, Calendar(zone.offset_min))
+    return {"scope": scope, "from": zone.text(first), "to": zone.text(last), "models": models}
 
 
 # ---- inside --------------------------------------------------------------------------------------
 
 
-def _scope(scope: "Scope", powers_w: tuple[float, ...] | None) -> ScopeState:
+def _scope(scope: "Scope", powers_w: tuple[float, ...] | None, zone: Zone) -> ScopeState:
     series, report = scope.learner.series, scope.report
     return {
         "model": scope.settings.model,
@@ -168,7 +176,7 @@ def _scope(scope: "Scope", powers_w: tuple[float, ...] | None) -> ScopeState:
         "ready": scope.ready,
         "working": scope.at_work,
         "minutes": len(series),
-        "last_minute": None if series.last_minute is None else minute_text(series.last_minute),
+        "last_minute": None if series.last_minute is None else zone.text(series.last_minute),
         "trainings": scope.trainings,
         "rejected": scope.rejected,
         "last_training": None
@@ -187,16 +195,16 @@ def _scope(scope: "Scope", powers_w: tuple[float, ...] | None) -> ScopeState:
 def _newest(node: "Node", asked: str | None) -> dict[str, Newest | None]:
     scopes = node.learning.scopes if node.learning else {}
     return {
-        name: _prediction(scope, scope.prediction) if scope.prediction else None
+        name: _prediction(scope, scope.prediction, node.zone) if scope.prediction else None
         for name, scope in scopes.items()
         if asked in (None, name)
     }
 
 
-def _prediction(scope: "Scope", prediction: "Prediction") -> Newest:
+def _prediction(scope: "Scope", prediction: "Prediction", zone: Zone) -> Newest:
     rows = prediction.probabilities.tolist()
     return {
-        "at": minute_text(prediction.minute),
+        "at": zone.text(prediction.minute),
         "model": scope.settings.model,
         "limits_w": _limits(scope),
         "likeliest": prediction.likeliest(),
@@ -210,7 +218,7 @@ def _prediction(scope: "Scope", prediction: "Prediction") -> Newest:
     }
 
 
-def _period(history: "Store", scope: str, first: int, last: int) -> Period:
+def _period(history: "Store", scope: str, first: int, last: int, zone: Zone) -> Period:
     from .reconcile import reconciled
 
     rows: list[Past] = []
@@ -219,7 +227,7 @@ def _period(history: "Store", scope: str, first: int, last: int) -> Period:
         for i, minute in enumerate(batch.minutes.tolist()):
             rows.append(
                 {
-                    "at": minute_text(minute),
+                    "at": zone.text(minute),
                     "model": batch.model,
                     "p": (1000 * batch.probabilities[i]).round().astype(int).tolist(),
                     "actual": [[each or None for each in row] for row in actual[i].tolist()],

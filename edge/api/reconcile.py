@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..history.store import Forecast, Store
+from ..learn.calendar import UTC, Calendar
 from ..learn.scores import Scores
 from ..learn.states import StateScale
 from ..learn.terms import HORIZONS_MIN, STATES, Array, States
@@ -59,8 +60,9 @@ def _batch(store: Store, scope: str, model: str, scale: StateScale, forecasts: l
     return Batch(model, scale, minutes, probabilities, now, actual.swapaxes(1, 2))
 
 
-def scores(store: Store, scope: str, first: int, last: int) -> dict[str, Any]:
-    """How good each model was from minute `first` to `last`: its scores and the limits of its states (W)."""
+def scores(store: Store, scope: str, first: int, last: int, calendar: Calendar = UTC) -> dict[str, Any]:
+    """How good each model was from minute `first` to `last`: its scores, by hours of the calendar, and the
+    limits of its states (W)."""
     found: dict[tuple[str, StateScale], Scores] = {}
     for batch in reconciled(store, scope, first, last):
         key = batch.model, batch.scale
@@ -68,7 +70,8 @@ def scores(store: Store, scope: str, first: int, last: int) -> dict[str, Any]:
             found[key] = Scores()
             for rows in store.minutes(scope, first - _BEFORE_MIN, int(batch.minutes[0]) - 1):
                 found[key].seen(_states(batch.scale, rows))
-        found[key].add(batch.probabilities, batch.now, batch.actual, batch.minutes)
+        minutes = calendar.civil_minutes(batch.minutes)
+        found[key].add(batch.probabilities, batch.now, batch.actual, minutes)
     return {
         model: {"limits_w": _limits(scale), "scores": each.report()} for (model, scale), each in found.items()
     }

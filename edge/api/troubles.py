@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from ..node import Node
 
 CODES = {
+    "clock_jumped": "The date jumped by an hour or more; nothing is deleted by it until it has held for 3 h.",
+    "clock_not_set": "The date is before 2023: the clock is not set, and no minutes or events are kept.",
     "broker_unreachable": "The node is not connected to its own MQTT broker and receives no frames.",
     "neighbour_unreachable": "The node is not connected to the broker of a neighbour and sends it no frames.",
     "bus_closed": "The serial port of a meter bus cannot be opened; it is tried again.",
@@ -37,6 +39,7 @@ def troubles(node: "Node") -> Iterator[Trouble]:
         yield Trouble("state_not_written", "state", "its state cannot be written")
     if node.history.failing:
         yield Trouble("history_not_written", "history", "its history cannot be written")
+    yield from _of_clock(node)
     yield from _of_twins(node)
     if node.engine.faults:
         subject = node.engine.last_fault.partition(":")[0]
@@ -44,6 +47,16 @@ def troubles(node: "Node") -> Iterator[Trouble]:
     if node.invariants_broken:
         name = node.config.name
         yield Trouble("invariant_broken", name, f"an invariant is broken: {node.last_violation}")
+
+
+def _of_clock(node: "Node") -> Iterator[Trouble]:
+    if not node.date.is_set:
+        text = "its clock is not set: check that it reaches a time server; nothing is recorded until then"
+        yield Trouble("clock_not_set", "clock", text)
+    if node.date.jumped_s:
+        hours = node.date.jumped_s / 3600
+        text = f"its date jumped by {hours:+.1f} h: check it, and the time server, if nobody set it"
+        yield Trouble("clock_jumped", "clock", text)
 
 
 def _of_links(node: "Node") -> Iterator[Trouble]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..clock import civil_minutes
+from ..clock import Zone
 from ..energy.supplier import table_bytes
 from ..meter.profile import ProfileError, load_profile
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
@@ -135,7 +135,7 @@ def _values(section: Section, where: str, raw: Row, complain: Complain) -> Row:
 
 def _check_timezone(timezone: str, complain: Complain) -> None:
     try:
-        civil_minutes(timezone)
+        Zone(timezone)
     except (OSError, ValueError, KeyError):
         complain("node.timezone", timezone, "unknown time zone on this machine")
 

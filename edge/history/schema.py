@@ -9,7 +9,9 @@ table: one page or two a minute.
 import sqlite3
 from pathlib import Path
 
+from ..clock import Zone
 from ..terms import VARIABLES
+from .migration import mark, migrate
 
 VERSION = 1
 _CACHE_KB = 256  # SQLite would take up to 2 MB
@@ -45,8 +47,9 @@ class WrongVersion(sqlite3.DatabaseError):
     """A file of another version, with other tables."""
 
 
-def open_to_write(path: Path) -> sqlite3.Connection:
-    """Open the file, or make it; for one thread at a time. Raises sqlite3.Error, OSError."""
+def open_to_write(path: Path, zone: Zone) -> sqlite3.Connection:
+    """Open the file, or make it; for one thread at a time. One of an earlier release, whose minutes were
+    civil, is converted by the zone. Raises sqlite3.Error, OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
@@ -58,10 +61,13 @@ def open_to_write(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if not found:
-            connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+            connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION};")
+            mark(connection)
+            connection.execute("COMMIT")
         elif found != VERSION:
             raise WrongVersion(f"version {found}, not {VERSION}")
         connection.executescript(_LATER_TABLES)
+        migrate(connection, zone)
     except BaseException:
         connection.close()
         raise

@@ -50,12 +50,11 @@ class LearningTwin(Twin):
         weather = None
         if settings.weather_file:
             try:
-                weather = weather_of(settings.weather_file)
+                weather = weather_of(settings.weather_file, home.zone)
             except PastError as error:
                 self.trouble = str(error)
         self.scopes = {
-            each.scope: Scope(each, home.history, weather, home.clock, rng.getrandbits(64))
-            for each in settings.scopes
+            each.scope: Scope(each, home, weather, rng.getrandbits(64)) for each in settings.scopes
         }
         self.minute: int | None = None  # the current one
         self.running = {"node": home.running, "cluster": RunningMinute()}

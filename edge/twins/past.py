@@ -1,7 +1,8 @@
 """Files of the past for a model to start with: minutes of six powers, and weather with its forecast.
 
-CSV with a header, plain or gzipped. Times are those of the local civil clock, YYYY-MM-DDTHH:MM; the rest of a
-timestamp is ignored. An empty field is unknown.
+CSV with a header, plain or gzipped. Times are civil times of the node's zone, YYYY-MM-DDTHH:MM; the rest of a
+timestamp is ignored. Lines of the hour that is twice in autumn are taken in their order; a time that a spring
+night skips is left out. An empty field is unknown.
 """
 
 import csv
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..clock import Zone
 from ..learn.weather import WeatherTable
 from ..terms import VARIABLES
 
@@ -23,20 +25,30 @@ class PastError(ValueError):
     """The file cannot be used; the message names file, line and field."""
 
 
-def minutes_of(path: Path) -> Iterator[tuple[int, list[float]]]:
-    """Minute and six powers in W of each line. Raises PastError."""
-    return _lines(path, [f"{each}_w" for each in VARIABLES])
+def minutes_of(path: Path, zone: Zone) -> Iterator[tuple[int, list[float]]]:
+    """Minute of UTC and six powers in W of each line. Raises PastError."""
+    return _in_utc(_lines(path, [f"{each}_w" for each in VARIABLES]), zone)
 
 
-def weather_of(path: Path) -> WeatherTable:
-    """Irradiance and temperature. Raises PastError."""
-    rows = list(_lines(path, ["irradiance_w_m2", "temperature_c"]))
+def weather_of(path: Path, zone: Zone) -> WeatherTable:
+    """Irradiance and temperature by minutes of UTC. Raises PastError."""
+    rows = list(_in_utc(_lines(path, ["irradiance_w_m2", "temperature_c"]), zone))
     minutes = np.array([minute for minute, _ in rows], np.int64)
     values = np.array([value for _, value in rows], np.float32).reshape(-1, 2)
     try:
         return WeatherTable(minutes, values)
     except ValueError as error:
         raise PastError(f"{path}: {error}") from None
+
+
+def _in_utc(lines: Iterator[tuple[int, list[float]]], zone: Zone) -> Iterator[tuple[int, list[float]]]:
+    """The lines by minutes of UTC in place of civil ones."""
+    last = -1
+    for civil, values in lines:
+        minute = zone.utc(civil, after=last)
+        if minute is not None:
+            yield minute, values
+            last = minute
 
 
 def _lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[float]]]:

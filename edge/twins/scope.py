@@ -2,6 +2,9 @@
 
 Loading the past and training take long, so each is a job in small pieces, and the driver of the node decides
 when the next piece runs. A job may be interrupted after any piece, even by a kill: the model is always whole.
+
+Minutes are those of UTC. A minute that does not follow those before (the date was set) may be a wrong one,
+and a model that is told it forgets or ignores what it should not. Such minutes wait until the date has held.
 """
 
 import json
@@ -13,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..clock import Clock
+from ..learn.calendar import Calendar
 from ..learn.learner import Learner, LearnerSettings
 from ..learn.model import TrainingReport
 from ..learn.states import StateScale
@@ -22,12 +25,14 @@ from ..learn.weather import Weather
 from ..terms import DAY_MIN, VARIABLES
 from .past import PastError, minutes_of
 from .settings import ScopeSettings
-from .twin import Keeper
+from .twin import Home
 
 _WEEK_MIN = 7 * DAY_MIN
 _FIT_FROM_MIN = DAY_MIN  # quantiles of less than a day would miss half of what happens
 _KEEP_EVERY_MIN = 720  # writes wear out a card, and half a day of learning is soon repeated
 _PIECE_S = 0.003  # of loading the past
+_LEAP_MIN = DAY_MIN  # a minute that is further ahead of the last one waits until the date has held
+_PATIENCE_MIN = 60  # if the clock was set back by less, its minutes are new again after that time
 _WARM_MIN = 8 * DAY_MIN  # of the past are observed by a model that was kept: its inputs go back a week
 
 
@@ -53,9 +58,7 @@ class Prediction:
 class Scope:
     """The minutes, the model and the predictions of one scope."""
 
-    def __init__(
-        self, settings: ScopeSettings, keeper: Keeper, weather: Weather | None, clock: Clock, seed: int
-    ) -> None:
+    def __init__(self, settings: ScopeSettings, home: Home, weather: Weather | None, seed: int) -> None:
         """Raises ValueError for options that the model does not know."""
         self.settings = settings
         self.name = settings.scope
@@ -64,12 +67,15 @@ class Scope:
         self.trainings = self.rejected = self.faults = 0
         self.trouble = ""
         self.ready = False  # the past has been loaded
-        self._keeper, self._weather, self._clock, self._seed = keeper, weather, clock, seed
+        self._keeper, self._clock, self._date, self._zone = home.history, home.clock, home.date, home.zone
+        self._weather, self._seed = weather, seed
         self._waiting: deque[tuple[int, Sequence[float]]] = deque(maxlen=DAY_MIN)  # minutes while not ready
+        self._doubtful: deque[tuple[int, Sequence[float]]] = deque(maxlen=DAY_MIN)  # of a date that jumped
+        self._newest: int | None = None  # minute that the learner or the history knows
         self._job: Iterator[None] | None = None
         self._kept_minute = -_KEEP_EVERY_MIN
         self._again_minute = 0  # after a failure
-        limits = keeper.kept(f"{self.name}/limits") if settings.fitted else None
+        limits = self._keeper.kept(f"{self.name}/limits") if settings.fitted else None
         self._fitted = limits is not None
         self.learner = self._make(StateScale.of_limits(json.loads(limits)) if limits else _scale(settings))
 
@@ -89,13 +95,39 @@ class Scope:
         if not self.ready:
             self._waiting.append((minute, powers_w))
             return False
-        return self._observe(minute, powers_w)
+        if self._follows(minute):
+            self._doubtful.clear()
+            return self._observe(minute, powers_w)
+        self.prediction = None
+        self._doubtful.append((minute, powers_w))
+        if self._date.held and len(self._doubtful) >= _PATIENCE_MIN:
+            self._believe()
+        return False
+
+    def _follows(self, minute: int) -> bool:
+        """Whether a minute follows the last one, or comes after a gap that no jump of the date made."""
+        newest = self._newest
+        if newest is None or newest < minute <= newest + _LEAP_MIN:
+            return True
+        return minute > newest and self._date.held and not self._doubtful
+
+    def _believe(self) -> None:
+        """The date has held: go on from it, with what the history knows of the time before."""
+        self.keep()
+        self.learner = self._make(self.scale)
+        self.ready = False
+        self._waiting.extendleft(reversed(self._doubtful))
+        self._doubtful.clear()
+        self._kept_minute, self._again_minute = self._waiting[0][0], 0
+        self._job = self._load_past(self._waiting[0][0], believed=True)
 
     def _observe(self, minute: int, powers_w: Sequence[float]) -> bool:
         if not self.learner.observe(minute, np.array(powers_w, np.float32)):
+            self.prediction = None
             return False
+        self._newest = minute
         if self._fit_when_known(minute):
-            self._waiting.append((minute, powers_w))
+            self._waiting.appendleft((minute, powers_w))
             return False
         probabilities = self.learner.predict()
         if probabilities is None:
@@ -155,9 +187,10 @@ class Scope:
 
     # ---- the past -----------------------------------------------------------------------------
 
-    def _load_past(self, before: int) -> Iterator[None]:
+    def _load_past(self, before: int, believed: bool = False) -> Iterator[None]:
+        self._newest = None if believed else self._keeper.last_minute(self.name, before)
         kept = self._keeper.kept(f"{self.name}/learnt")
-        loaded = kept is not None and self._load_model(kept)
+        loaded = kept is not None and self._load_model(kept, before)
         first = before - self.settings.memory_days * DAY_MIN if loaded else 0
         until_s = self._clock.now_s() + _PIECE_S
         warm = before - _WARM_MIN if loaded else 0
@@ -172,9 +205,9 @@ class Scope:
         self._catch_up()
         self._fit_when_known(before)
 
-    def _load_model(self, kept: bytes) -> bool:
+    def _load_model(self, kept: bytes, now: int) -> bool:
         try:
-            self.learner.load(kept)
+            self.learner.load(kept, now)
         except ValueError as error:  # of another model or of other states: learning starts anew
             self.trouble = str(error)
             return False
@@ -183,8 +216,8 @@ class Scope:
     def _catch_up(self) -> None:
         """Observe the minutes that have passed meanwhile; from now on each is observed at once."""
         self.ready = True
-        while self._waiting:
-            self._observe(*self._waiting.popleft())
+        while self._waiting and self.ready:
+            self.observe(*self._waiting.popleft())
 
     def _past(self, first: int, before: int) -> Iterator[tuple[int, list[float]] | None]:
         """Minutes of the file, then those of the history; None for a line that is skipped."""
@@ -197,15 +230,19 @@ class Scope:
                 yield minute, [float("nan") if each is None else each for each in powers_w]
 
     def _of_file(self, path: Path, before: int) -> Iterator[tuple[int, list[float]] | None]:
-        """An old file is shifted by whole weeks, so that it ends where the history begins."""
-        last = before
+        """An old file is shifted by whole weeks, so that it ends where the history begins; the time of day
+        stays the same."""
+        last, zone = before, self._zone
         try:
-            for minute, _ in minutes_of(path):
+            for minute, _ in minutes_of(path, zone):
                 last = minute
                 yield None
             weeks_min = max(0, (before - 1 - last) // _WEEK_MIN * _WEEK_MIN)
-            for minute, powers_w in minutes_of(path):
-                yield (minute + weeks_min, powers_w) if minute + weeks_min < before else None
+            last = -1
+            for minute, powers_w in minutes_of(path, zone):
+                shifted = zone.utc(zone.civil(minute) + weeks_min, after=last) if weeks_min else minute
+                last = last if shifted is None else shifted
+                yield (shifted, powers_w) if shifted is not None and shifted < before else None
         except PastError as error:
             self.trouble = str(error)
 
@@ -231,6 +268,7 @@ class Scope:
             train_every_min=asked.train_every_min,
             first_training_min=asked.first_training_min,
             weather=self._weather,
+            calendar=Calendar(self._zone.offset_min),
             options=asked.options,
         )
         return Learner(settings, random.Random(self._seed))

@@ -39,6 +39,7 @@ class World:
         neighbours: Iterable[str],
         twins: Iterable[Mapping[str, Any]],
         learning: Mapping[str, Any] | None = None,
+        timezone: str = "UTC",
         **limits: int,
     ) -> WorldNode:
         """Add a node with these `[[twin]]` tables. Meters are made up for their inputs, such as `m.total`."""
@@ -46,7 +47,7 @@ class World:
         inputs = [twin[key] for twin in twins for key in ("input", "production_input") if twin.get(key)]
         meters = sorted({each.partition(".")[0] for each in inputs})
         raw = {
-            "node": {"name": name, "state_dir": str(Path(self._folder.name) / name), "timezone": "UTC"},
+            "node": {"name": name, "state_dir": str(Path(self._folder.name) / name), "timezone": timezone},
             "limits": limits,
             "learning": dict(learning or {}),
             "neighbour": [{"name": each, "host": "virtual"} for each in neighbours],

@@ -59,7 +59,16 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node.engine, "last_fault", "n1.pv: TypeError: no: way")
     monkeypatch.setattr(node, "invariants_broken", 1)
     monkeypatch.setattr(node, "last_violation", "I2 n1.pv holds 3 contracts")
+    monkeypatch.setattr(node._clock, "wall_error_s", -1.6e9)
     assert found(node) == {
+        (
+            "clock_not_set",
+            "clock",
+        ): "its clock is not set: check that it reaches a time server; nothing is recorded until then",
+        (
+            "clock_jumped",
+            "clock",
+        ): "its date jumped by -444444.4 h: check it, and the time server, if nobody set it",
         ("broker_unreachable", "broker"): "its own broker cannot be reached",
         ("neighbour_unreachable", "n2"): "neighbour n2 cannot be reached",
         ("bus_closed", "rs485"): "bus rs485 cannot be opened: /dev/ttyNONE",
