@@ -120,7 +120,7 @@ class Date:
     def jumped_s(self) -> float:
         """By how much the date has jumped last; 0 when it has held since for hours."""
         self._look()
-        return self._jumped_s if not self.held else 0.0
+        return 0.0 if self._jumped_s == 0.0 or self.held else self._jumped_s
 
     @property
     def held(self) -> bool:

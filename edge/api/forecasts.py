@@ -7,11 +7,9 @@ the thread of the request. Times are shown as the node's civil time with its off
 import math
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
-from ..clock import Zone
-from ..learn.calendar import Calendar
 from ..learn.terms import HORIZONS_MIN
 from ..terms import DAY_MIN, VARIABLES
-from .parameters import BadRequest, Moment
+from .parameters import BadRequest, Moment, Zone
 from .source import Source
 
 if TYPE_CHECKING:
@@ -160,7 +158,7 @@ def scores(source: Source, scope: str, days: float) -> Scores:
     last = source.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
     first = last - round(days * DAY_MIN)
     zone = source.node.zone
-    models: Any = reconcile.scores(history, scope, first, last, Calendar(zone.offset_min))
+    models: Any = reconcile.scores(history, scope, first, last, zone.offset_min)
     return {"scope": scope, "from": zone.text(first), "to": zone.text(last), "models": models}
 
 

@@ -5,10 +5,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-from ..clock import Zone
 from ..terms import DAY_MIN
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,6 +94,14 @@ class Minute(Parameter):
         moment = Moment(((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // _MINUTE)
         moment.civil = at.tzinfo is None
         return moment
+
+
+class Zone(Protocol):
+    """The time zone of a node."""
+
+    def offset_min(self, minute: int) -> int: ...
+    def utc(self, civil: int) -> int | None: ...
+    def text(self, minute: int) -> str: ...
 
 
 class Moment(int):

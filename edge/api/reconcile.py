@@ -4,7 +4,7 @@ This is done on request, in the thread of the request, a few hours at a time, so
 memory than a day. Only imported where learning is on, since it needs numpy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..history.store import Forecast, Store
-from ..learn.calendar import UTC, Calendar
+from ..learn.calendar import Calendar
 from ..learn.scores import Scores
 from ..learn.states import StateScale
 from ..learn.terms import HORIZONS_MIN, STATES, Array, States
@@ -60,9 +60,12 @@ def _batch(store: Store, scope: str, model: str, scale: StateScale, forecasts: l
     return Batch(model, scale, minutes, probabilities, now, actual.swapaxes(1, 2))
 
 
-def scores(store: Store, scope: str, first: int, last: int, calendar: Calendar = UTC) -> dict[str, Any]:
-    """How good each model was from minute `first` to `last`: its scores, by hours of the calendar, and the
-    limits of its states (W)."""
+def scores(
+    store: Store, scope: str, first: int, last: int, offset_min: Callable[[int], int] | None = None
+) -> dict[str, Any]:
+    """How good each model was from minute `first` to `last`: its scores, and the limits of its states (W).
+    Hours of the day are civil, by the offset from UTC in minutes; without one they are those of UTC."""
+    calendar = Calendar(offset_min)
     found: dict[tuple[str, StateScale], Scores] = {}
     for batch in reconciled(store, scope, first, last):
         key = batch.model, batch.scale

@@ -5,7 +5,7 @@ expect to have enough power, books the earliest start and runs then. Without an 
 the latest start time it requests power like any other load.
 
 The hour is civil time. A date that jumps (a board without a clock chip gets the right one) starts nothing:
-a run that has not begun is planned anew by the right date, and one that has begun counts for the day.
+a run that has not begun is planned again by the right date, and one that has begun counts for the day.
 """
 
 import math
@@ -93,7 +93,7 @@ class Planner:
             self._run(passed_s, now_s, served)
 
     def date_jumped(self) -> None:
-        """The date was set: plan anew what was planned by the date before; a run that has begun goes on."""
+        """The date was set: plan again what was planned by the date before; a run that has begun goes on."""
         waits = self.stage in (Stage.PLANNING, Stage.BOOKED, Stage.DUE)
         if waits and self._left_s >= self.settings.run_s:
             self.stage, self.plan = Stage.IDLE, None

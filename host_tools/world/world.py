@@ -27,6 +27,7 @@ class World:
         self.network = MemoryNetwork(
             self.after, random.Random(self.rng.getrandbits(64)), quality=LinkQuality(latency_s=latency_s)
         )
+        self.timezone = "UTC"  # of nodes that are added
         self.nodes: dict[str, WorldNode] = {}
         self.events = 0
         self.acted = 0  # how often twins may have changed: beats and readings, not frames that arrive
@@ -39,7 +40,6 @@ class World:
         neighbours: Iterable[str],
         twins: Iterable[Mapping[str, Any]],
         learning: Mapping[str, Any] | None = None,
-        timezone: str = "UTC",
         **limits: int,
     ) -> WorldNode:
         """Add a node with these `[[twin]]` tables. Meters are made up for their inputs, such as `m.total`."""
@@ -47,7 +47,11 @@ class World:
         inputs = [twin[key] for twin in twins for key in ("input", "production_input") if twin.get(key)]
         meters = sorted({each.partition(".")[0] for each in inputs})
         raw = {
-            "node": {"name": name, "state_dir": str(Path(self._folder.name) / name), "timezone": timezone},
+            "node": {
+                "name": name,
+                "state_dir": str(Path(self._folder.name) / name),
+                "timezone": self.timezone,
+            },
             "limits": limits,
             "learning": dict(learning or {}),
             "neighbour": [{"name": each, "host": "virtual"} for each in neighbours],
