@@ -33,10 +33,11 @@ def mark(connection: sqlite3.Connection) -> None:
         connection.execute(_GUARD.format(table))
 
 
-def migrate(connection: sqlite3.Connection, zone: Zone) -> None:
-    """Convert a file that has not been converted yet. Raises sqlite3.Error, and changes nothing then."""
+def migrate(connection: sqlite3.Connection, zone: Zone) -> bool:
+    """Convert a file that has not been converted yet; whether it was so. Raises sqlite3.Error, and changes
+    nothing then."""
     if connection.execute("SELECT 1 FROM kept WHERE name = ? AND data = ?", _MARK).fetchone():
-        return
+        return False
     connection.execute("BEGIN IMMEDIATE")
     try:
         moved = {table: _move(connection, table, zone) for table in _TABLES}
@@ -54,6 +55,7 @@ def migrate(connection: sqlite3.Connection, zone: Zone) -> None:
             rows,
             doubled,
         )
+    return True
 
 
 def _move(connection: sqlite3.Connection, table: str, zone: Zone) -> tuple[int, int]:

@@ -67,7 +67,9 @@ def open_to_write(path: Path, zone: Zone) -> sqlite3.Connection:
         elif found != VERSION:
             raise WrongVersion(f"version {found}, not {VERSION}")
         connection.executescript(_LATER_TABLES)
-        migrate(connection, zone)
+        if migrate(connection, zone):  # which took a long log
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            _fill_log(path.with_name(f"{path.name}-wal"))
     except BaseException:
         connection.close()
         raise

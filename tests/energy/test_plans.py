@@ -286,3 +286,14 @@ def test_an_hour_that_is_skipped_or_twice_starts_one_run(start):
     made = Planner(RunSettings(power_w=800.0, run_s=60.0, within_s=HOUR, ready_hour=2.5), zone.civil_s)
     wall_s = 60.0 * zone.utc(int(datetime.fromisoformat(start + "+00:00").timestamp()) // 60)
     assert len(ready_at(made, 0.0, wall_s, 8)) == 1
+
+
+def test_a_date_that_cannot_be_believed_teaches_the_forecast_nothing():
+    free = FreePower()
+    for minute in range(24 * 60):
+        free.note(100.0, MIDNIGHT + minute * 60)
+    for _ in range(30):
+        free.note(7.0, None)
+    free.note(7.0, MIDNIGHT + DAY)
+    assert free.expect(MIDNIGHT + 30 * HOUR, 6 * HOUR) == 100.0
+    assert free.expect(MIDNIGHT + DAY, 60.0) == 7.0
