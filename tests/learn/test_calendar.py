@@ -60,7 +60,7 @@ def test_minutes_that_were_learnt_in_the_future_do_not_keep_a_model_from_learnin
 
 
 def test_a_habit_stays_at_its_hour_when_the_clocks_are_set():
-    """The power is high from 08:00 to 09:00 of Zurich; the chain that learnt it in summer serves in winter."""
+    """The power is high from 08:00 to 09:00 of Zurich; the chain that learnt it in summer serves winter."""
     model = made("markov")
     for day in range(-10, 0):
         begin = AUTUMN + day * 1440 + 5 * 60  # 06:00 UTC: 08:00 in summer
