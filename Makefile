@@ -10,6 +10,7 @@ run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call o
 sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call option,POLICY,policy) \
 	$(call option,DATA,data) $(call option,START,start) $(call option,SEED,seed) $(call option,LEARN,learn) \
 	$(call option,OUT,out)
+field_options = $(call option,SEEDS,seeds) $(call option,FIRST,first)
 storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call option,OUT,out)
 eval_options = --data '$(or $(DATA),$(error DATA=file or folder is needed))' $(call option,MODEL,model) $(call option,SEED,seed) \
 	$(call option,OUT,out)
@@ -20,12 +21,14 @@ deploy_options = $(call option,HOST,host) $(call option,PORT,port) $(call option
 memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb) $(call option,LEARN,learn)
 
 SCENARIO ?= realistic
+JOBS ?= 4
 storm: SEEDS ?= 1950
 storm: FIRST ?= 50
+fieldtest: SEEDS ?= 1000
 provision: NODE ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim eval storm test deploy-test lint format package package-test constraints bench memtest image \
+.PHONY: help setup run sim eval storm fieldtest test deploy-test lint format package package-test deb constraints bench memtest image \
 	image-test deploy provision micropython clean
 
 help: ## print this list
@@ -45,8 +48,11 @@ eval: $(READY) ## evaluate the predictions of models on measured data (DATA= MOD
 storm: $(READY) ## simulate random faults, with seeds that make test does not use (SEEDS= FIRST= OUT= ARGS=)
 	$(PYTHON) -m host_tools storm $(strip $(storm_options)) $(ARGS)
 
-test: $(READY) ## run the tests (ARGS= for pytest)
-	$(PYTHON) -m pytest $(ARGS)
+fieldtest: $(READY) ## simulate meter lines that misbehave at random, an hour each (SEEDS= FIRST= ARGS=)
+	$(PYTHON) -m host_tools fieldtest $(strip $(field_options)) $(ARGS)
+
+test: $(READY) ## run all tests, JOBS=4 at a time; ARGS= for pytest runs some of them, one by one
+	$(PYTHON) -m pytest $(or $(ARGS),-n $(JOBS) --dist worksteal)
 
 deploy-test: $(READY) ## run the long tests of deployment, which make test skips (ARGS= for pytest)
 	$(PYTHON) -m pytest -m proof $(ARGS)
@@ -66,7 +72,10 @@ package: $(READY) ## build the wheel and the sdist into build/dist
 package-test: $(READY) ## build them, and try the wheel in an empty virtual environment
 	$(PYTHON) -m host_tools.package test
 
-constraints: $(READY) ## upgrade all packages and write their versions to constraints.txt
+deb: $(READY) ## build the Debian packages for arm64 and amd64 into build/dist
+	$(PYTHON) -m host_tools.package deb
+
+constraints: $(READY) ## upgrade all packages; write constraints.txt and the checksums of the wheels of a release
 	$(PYTHON) -m host_tools.setup.constraints
 
 bench: $(READY) ## measure speed and memory (ARGS=)

@@ -1,7 +1,8 @@
-"""Command line of a node: `microgrid-edge run|check|status|options`, or `python -m edge`.
+"""Command line of a node: `microgrid-edge run|check|status|options|probe`, or `python -m edge`.
 
-Exit codes: 0 success; 1 the configuration is not valid, or the node that was asked is not well; 2 wrong
-usage; 3 the node cannot start (HTTP port in use, state folder or TLS files not usable, extra not installed).
+Exit codes: 0 success; 1 the configuration is not valid (`check`: or a file that it names), the node that was
+asked is not well, or no meter was found; 2 wrong usage; 3 the node cannot start (HTTP port in use, state
+folder or TLS files not usable, extra not installed), or the port to probe cannot be opened.
 """
 
 import argparse
@@ -45,6 +46,10 @@ def _command(arguments: list[str] | None) -> int:
             if not chosen.url and not chosen.config:
                 parser.error("status: --config or --url is needed")
             return _status(chosen.url) if chosen.url else _status_of(chosen.config)
+        case "probe":
+            from .probe import run
+
+            return run(chosen)
         case _:
             print(options.markdown() if chosen.markdown else options.table(), end="")
             return OK
@@ -64,9 +69,23 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="ask a running node for its health")
     status.add_argument("--config", type=Path, help="TOML file of the node, which gives its address")
     status.add_argument("--url", help="or the address itself, such as http://127.0.0.1:8080")
+    probe = commands.add_parser("probe", help="find the meters on a line: speed, parity, addresses, profiles")
+    _probe_arguments(probe)
     listing = commands.add_parser("options", help="print every configuration key")
     listing.add_argument("--markdown", action="store_true", help="as the page docs/configuration.md")
     return parser
+
+
+def _probe_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Find the meters on a line. It only reads. Stop the node first: a port has one user."
+    parser.add_argument("--port", required=True, help="device file, tcp://HOST:502 or socket://HOST:PORT")
+    parser.add_argument("--addresses", default="1-16", help="such as 1-16 (default) or 1,2,40-60")
+    parser.add_argument("--baud", type=int, help="only this speed (default: the usual ones in turn)")
+    parser.add_argument("--parity", choices=("N", "E", "O"), help="only this parity")
+    parser.add_argument("--stop-bits", type=int, choices=(1, 2), default=1, help="stop bits (default 1)")
+    parser.add_argument(
+        "--timeout", type=float, default=0.2, help="seconds to wait for an answer (default 0.2)"
+    )
 
 
 def _load(path: Path) -> "NodeConfig | None":
@@ -102,13 +121,17 @@ def _check(path: Path) -> int:
     if config is None:
         return WRONG
     from .config.budget import budget, table
+    from .config.learning import check_past
 
     print(
         f"{path}: node {config.name} with {len(config.twins)} twins, {len(config.meters)} meters, "
         f"{len(config.neighbours)} neighbours"
     )
     print(table(budget(config)))
-    return OK
+    unusable = list(check_past(config))
+    for line in unusable:
+        print(f"{path}: {line}", file=sys.stderr)
+    return WRONG if unusable else OK
 
 
 def _status_of(path: Path) -> int:

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
 log = logging.getLogger("edge.clock")
@@ -49,7 +49,8 @@ class Zone:
 
     def __init__(self, name: str = "UTC") -> None:
         """An empty name is the zone of the system. Raises KeyError for an unknown one."""
-        self._offset_s = _offsets(name)
+        self.tzinfo = zone_of(name)  # None: that of the system
+        self._offset_s = _offsets(self.tzinfo)
 
     def offset_min(self, minute: int) -> int:
         """How far civil time is ahead of UTC in that minute of UTC."""
@@ -80,14 +81,22 @@ class Zone:
         return f"{civil:%Y-%m-%dT%H:%M}{'-' if offset < 0 else '+'}{hours:02}:{minutes:02}"
 
 
-def _offsets(name: str) -> Callable[[float], int]:
+def zone_of(name: str) -> tzinfo | None:
+    """The zone of that name; None, which Python takes for the system's, if it is empty. Raises KeyError."""
     if not name:
-        return lambda wall_s: time.localtime(wall_s).tm_gmtoff
+        return None
     if name == "UTC":
-        return lambda wall_s: 0
+        return UTC
     from zoneinfo import ZoneInfo
 
-    zone = ZoneInfo(name)
+    return ZoneInfo(name)
+
+
+def _offsets(zone: tzinfo | None) -> Callable[[float], int]:
+    if zone is None:
+        return lambda wall_s: time.localtime(wall_s).tm_gmtoff
+    if zone is UTC:
+        return lambda wall_s: 0
 
     def offset_s(wall_s: float) -> int:
         offset = datetime.fromtimestamp(wall_s, zone).utcoffset()

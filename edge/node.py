@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .clock import Clock, Date, Zone
 from .config.settings import NodeConfig
+from .energy.flows import Flows, node_flows
 from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
 from .history.store import Store
 from .meter.meters import Meters
@@ -66,8 +67,11 @@ class Node:
         self._following: dict[str, list[Twin]] = {}  # by meter input
         self.wake_s = math.inf  # when a twin wants to act though nothing has changed
         self.readings = self.readings_undefined = 0
+        self.latest: dict[str, Reading] = {}  # by meter input
+        self.records: dict[str, Reading] = {}  # the newest with a full record, by meter
         self.invariants_checked = self.invariants_broken = 0
         self.last_violation = ""
+        self.learning_off = ""  # why it does not learn though it should
         self._populate(rng, memory.get("twins"))
 
     def _populate(self, rng: random.Random, memory: Any) -> None:
@@ -87,7 +91,10 @@ class Node:
             self.twins.append(twin)
             for name in twin.inputs:
                 self._following.setdefault(name, []).append(twin)
-            twin.begin(memories.get(twin.short_name))
+            try:
+                twin.begin(memories.get(twin.short_name))
+            except Exception as error:
+                self.engine.fault(twin, error)
             self.engine.add(twin)
             self.engine.stir(twin)
 
@@ -108,7 +115,7 @@ class Node:
         self.gateway.receive(peer, frame)
 
     def link_changed(self, peer: str, up: bool) -> None:
-        """A link came up or went down; the digest heals what was lost on it."""
+        """A link came up or went down; the digest repairs what was lost on it."""
         if up:
             self.gateway.link_up(peer)
 
@@ -116,6 +123,9 @@ class Node:
         """A reading of a meter."""
         self.readings += 1
         self.readings_undefined += reading.power_w is None
+        self.latest[reading.device] = reading
+        if reading.record is not None:
+            self.records[reading.device.partition(".")[0]] = reading
         for twin in self._following.get(reading.device, ()):
             twin.read(reading.device, reading.power_w, reading.at_s)
 
@@ -175,6 +185,10 @@ class Node:
     def total(self) -> NodeTotal:
         """The six variables."""
         return node_total(twin.share() for twin in self.twins)
+
+    def flows(self) -> Flows:
+        """What flows now, by source, and what is exchanged with the grid."""
+        return node_flows(supply for twin in self.twins if (supply := twin.supply()))
 
     @property
     def state_failures(self) -> int:

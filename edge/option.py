@@ -4,8 +4,8 @@
 
 The field carries the key, its type, its default, the values that are allowed and the meaning. A key without
 a default is required. `options_of` turns a class into `Option` records: from them come the check of a file,
-`edge options` and docs/configuration.md. A field without `Annotated` is not a key of the file: the program
-sets it.
+`microgrid-edge options` and docs/configuration.md. A field without `Annotated` is not a key of the file: the
+program sets it.
 """
 
 import math

@@ -15,6 +15,7 @@ from zlib import crc32
 import orjson
 
 from .clock import Clock
+from .files import NotAFile, open_file
 
 log = logging.getLogger("edge.state")
 
@@ -25,6 +26,7 @@ _VERSION = 3
 _GROWTH_BYTES = 4096  # a file grows in these steps, because each growth costs extra writes
 _MOST_BYTES = 1 << 24  # of a file, whoever wrote it
 _CHECK_DIGITS = 8
+_MOST_NUMBER = 2**53  # a save a second for longer than any card lives
 
 
 def read_slot(data: bytes) -> dict[str, Any] | None:
@@ -36,7 +38,17 @@ def read_slot(data: bytes) -> dict[str, Any] | None:
         found = orjson.loads(body)
     except ValueError:
         return None
-    return found if isinstance(found, dict) and found.get("version") == _VERSION else None
+    return found if isinstance(found, dict) and _is_save(found) else None
+
+
+def _is_save(found: dict[str, Any]) -> bool:
+    number = found.get("number")
+    return (
+        found.get("version") == _VERSION
+        and isinstance(found.get("memory"), dict)
+        and type(number) is int
+        and 0 < number < _MOST_NUMBER
+    )
 
 
 class StateFile:
@@ -48,7 +60,7 @@ class StateFile:
         self._number = 0
         self._written = b""
         self._saved_s = float("-inf")
-        self._complained_s = float("-inf")
+        self._complained_s: dict[str, float] = {}  # by what failed
         self.failures = 0
 
     def load(self) -> dict[str, Any]:
@@ -56,7 +68,11 @@ class StateFile:
         newest: dict[str, Any] = {"number": 0, "memory": {}}
         damaged = []
         for path in self._paths:
-            data = self._read(path)
+            try:
+                data = self._read(path)
+            except NotAFile:  # it could not be written either
+                self._set_aside([path])
+                continue
             found = read_slot(data)
             if found and found["number"] > newest["number"]:
                 newest = found
@@ -96,11 +112,14 @@ class StateFile:
             self._number, self._written = number, data
 
     def _read(self, path: Path) -> bytes:
+        """Raises NotAFile."""
         try:
-            with path.open("rb") as file:
+            with open_file(path) as file:
                 return file.read(_MOST_BYTES)
         except FileNotFoundError:
             return b""
+        except NotAFile:
+            raise
         except OSError as error:
             self._complain("cannot be read", error)
             return b""
@@ -116,15 +135,15 @@ class StateFile:
 
     def _complain(self, what: str, error: OSError) -> None:
         now_s = self._clock.now_s()
-        if now_s - self._complained_s >= COMPLAIN_EVERY_S:
-            self._complained_s = now_s
+        if now_s - self._complained_s.get(what, float("-inf")) >= COMPLAIN_EVERY_S:
+            self._complained_s[what] = now_s
             log.error("%s %s: %s", self._paths[0].parent, what, error.strerror)
 
 
 def _write(path: Path, data: bytes) -> None:
     """Overwrite the beginning of the file, and no more than is needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o600)  # a FIFO is refused at once
     try:
         if len(data) <= os.fstat(file).st_size:
             os.pwrite(file, data, 0)

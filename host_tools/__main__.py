@@ -3,11 +3,12 @@
 import argparse
 import sys
 
-from . import memtest, run
+from . import memtest, past, run
 from .bench import command as bench
 from .deploy import command as deploy
 from .eval import command as evaluation
 from .eval import shipped
+from .field import command as fieldtest
 from .fleet import provision
 from .image import command as image
 from .image import trial_command as image_test
@@ -21,7 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
         prog="host_tools", description="Run, simulate, measure, provision and deploy microgrids."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for tool in (run, bench, memtest, sim, storm, evaluation, shipped, image, image_test, deploy, provision):
+    simulations = (sim, storm, fieldtest, evaluation, shipped, past)
+    for tool in (run, bench, memtest, *simulations, image, image_test, deploy, provision):
         tool.add_parser(commands)
     options = parser.parse_args(arguments)
     return int(options.command(options))

@@ -6,11 +6,12 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+from edge.api.long import Long
 from edge.api.routes import ROUTES, Route
 from edge.api.troubles import CODES
 
 PAGE = Path(__file__).parents[1] / "docs" / "api.md"
-BEGIN = "<!-- generated from edge/api/routes.py by `python -m host_tools.api_page` -->\n"
+BEGIN = "<!-- generated from edge/api/routes.py by `.venv/bin/python -m host_tools.api_page` -->\n"
 END = "<!-- end of the generated part -->\n"
 _NAMES = {
     str: "text",
@@ -38,7 +39,7 @@ def reference() -> str:
 
 
 def with_reference(page: str) -> str:
-    """The page with its generated part made anew."""
+    """The page with its generated part replaced."""
     before, _, rest = page.partition(BEGIN)
     return f"{before}{BEGIN}\n{reference()}\n{END}{rest.partition(END)[2]}"
 
@@ -69,6 +70,8 @@ def _unwrapped(schema: Any, meaning: str) -> tuple[Any, str]:
     if get_origin(schema) is Annotated:
         inner, text = get_args(schema)
         return inner, meaning or text
+    if get_origin(schema) is Long:  # how it is sent is of no interest
+        return get_args(schema)[0], meaning
     return schema, meaning
 
 

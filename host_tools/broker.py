@@ -21,8 +21,9 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: not safe after a fork
 
 _PORTS = range(20_000, 32_000)  # below the ports that Linux uses for outgoing connections
-_given: set[int] = set()
-_dice = random.SystemRandom()
+_BLOCK = 500  # ports that one process claims at a time
+_unused: list[int] = []
+_claims: list[socket.socket] = []
 
 
 class BrokerError(RuntimeError):
@@ -138,12 +139,32 @@ def die_with_parent() -> None:
 
 
 def free_port() -> int:
-    """A free TCP port on loopback that no outgoing connection will use meanwhile."""
-    for _ in range(1000):
-        port = _dice.choice(_PORTS)
-        if port not in _given and _is_free(port):
-            _given.add(port)
+    """A free TCP port on loopback that no outgoing connection will use meanwhile.
+
+    Each port is given once, and no other process that uses this function gets it while this one runs.
+    """
+    while True:
+        if not _unused:
+            _claim_block()
+        port = _unused.pop()
+        if _is_free(port):
             return port
+
+
+def _claim_block() -> None:
+    """Claim ports for this process, until it ends, by a name that only one process can have."""
+    dice = random.SystemRandom()
+    for first in dice.sample(_PORTS[::_BLOCK], len(_PORTS[::_BLOCK])):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            if sys.platform == "linux":  # abstract names exist on Linux only
+                claim.bind(f"\0microgrid-edge-ports-{first}")
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        _unused.extend(dice.sample(range(first, first + _BLOCK), _BLOCK))
+        return
     raise BrokerError(f"no free port between {_PORTS.start} and {_PORTS.stop - 1}")
 
 

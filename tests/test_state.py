@@ -1,14 +1,17 @@
 """The memory of a node is restored whole or not at all, and a failing disk does not stop the node."""
 
+import copy
 import os
 from pathlib import Path
+from zlib import crc32
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.state import SLOTS, StateFile
-from host_tools.world import VirtualClock
+from host_tools.world import VirtualClock, World
 
 
 @pytest.fixture
@@ -80,6 +83,102 @@ def test_unreadable_files_are_set_aside(tmp_path, clock, content):
         (tmp_path / slot).write_bytes(content)
     assert StateFile(tmp_path, clock).load() == {}
     assert files(tmp_path) == {f"{slot}.unreadable": content for slot in SLOTS}
+
+
+def write_save(path, **content):
+    body = orjson.dumps(content)
+    path.write_bytes(b"%08x %b\n" % (crc32(body), body))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"version": 3, "number": 5},
+        {"version": 3, "memory": {"incarnation": 1}},
+        {"version": 3, "number": "5", "memory": {}},
+        {"version": 3, "number": True, "memory": {}},
+        {"version": 3, "number": 5, "memory": []},
+        {"version": 3, "number": 2**60, "memory": {}},
+    ],
+)
+def test_a_save_with_a_right_checksum_and_a_wrong_key_is_not_used(tmp_path, clock, content):
+    state = StateFile(tmp_path, clock)
+    state.save({"incarnation": 7})
+    write_save(tmp_path / SLOTS[0], **content)
+    assert StateFile(tmp_path, clock).load() == {"incarnation": 7}
+    (tmp_path / SLOTS[1]).unlink()
+    assert StateFile(tmp_path, clock).load() == {}
+    assert [*files(tmp_path)] == ["state.a.unreadable"]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_set_aside_and_does_not_hold_the_start_up(tmp_path, clock, make):
+    for slot in SLOTS:
+        make(tmp_path / slot)
+    state = StateFile(tmp_path, clock)
+    assert state.load() == {}
+    for incarnation in (1, 2):
+        state.save({"incarnation": incarnation})
+    assert state.failures == 0
+    assert StateFile(tmp_path, clock).load() == {"incarnation": 2}
+    make_fifo_again = tmp_path / SLOTS[1]
+    make_fifo_again.unlink()
+    os.mkfifo(make_fifo_again)
+    state.save({"incarnation": 3})
+    assert state.failures == 1
+
+
+def test_a_memory_of_other_contents_does_not_end_the_start():
+    """With a right checksum, as a defect or a person may have written it: every key missing or wrong."""
+    world = World(seed=2)
+    devices = [{"name": "lamp", "kind": "load", "power_w": 100.0}]
+    devices += [{"name": "wash", "kind": "shiftable", "power_w": 50.0}]
+    world.add("n1", ["n2"], devices)
+    world.add("n2", ["n1"], [{"name": "roof", "kind": "pv", "power_w": 900.0}])
+    world.boot().run(60)
+    for name in ("n1", "n2"):
+        path = world.nodes[name].config.state_dir / SLOTS[0]
+        world.nodes[name].kill()
+        memory = StateFile(path.parent, world.clock).load()
+        assert memory["twins"]
+        for wrong in wrong_memories(memory):
+            for slot in SLOTS:
+                write_save(path.with_name(slot), version=3, number=1, memory=wrong)
+            world.nodes[name].boot()
+            world.run(1)
+            assert world.nodes[name].node.engine.faults == 0, wrong
+            assert world.nodes[name].node.invariants_broken == 0, wrong
+            world.nodes[name].kill()
+        world.nodes[name].boot()
+        world.run(20)
+    assert world.nodes["n1"].node.prosumers[0].consumer.satisfied
+    world.close()
+
+
+def wrong_memories(memory):
+    """The memory with one key removed or replaced, for every key."""
+    for at in places(memory):
+        yield changed(memory, at, lambda inside, key: inside.pop(key))
+        for junk in (None, "x", "nan", -1, 1e308, [], {}, [[]], "inf", 2**63):
+            yield changed(memory, at, lambda inside, key, junk=junk: inside.__setitem__(key, junk))
+
+
+def places(inside, at=()):
+    items = (
+        inside.items() if isinstance(inside, dict) else enumerate(inside) if isinstance(inside, list) else ()
+    )
+    for key, value in items:
+        yield (*at, key)
+        yield from places(value, (*at, key))
+
+
+def changed(memory, at, change):
+    memory = copy.deepcopy(memory)
+    inside = memory
+    for key in at[:-1]:
+        inside = inside[key]
+    change(inside, at[-1])
+    return memory
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which every Linux has")

@@ -5,12 +5,16 @@ the thread of the request. Times are shown as the node's civil time with its off
 """
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+
+import orjson
 
 from ..learn.terms import HORIZONS_MIN
 from ..terms import DAY_MIN, VARIABLES
+from .context import Context
+from .long import BLANK, Long, rows_in
 from .parameters import BadRequest, Moment, Zone
-from .source import Source
 
 if TYPE_CHECKING:
     from ..history.store import Store
@@ -62,6 +66,7 @@ class HistoryFile(TypedDict):
     lost: Annotated[int, "rows that could not be kept"]
     failures: int
     set_aside: Annotated[int, "damaged files that were replaced"]
+    wrong_rows: Annotated[int, "rows with wrong values that were skipped"]
 
 
 class _Learning(TypedDict, total=False):
@@ -109,17 +114,17 @@ Scores = TypedDict(
 )
 
 
-def learning(source: Source) -> Learning:
+def learning(context: Context) -> Learning:
     """Answers /learning."""
-    service = source.service
-    twin = source.node.learning
-    file: Any = source.node.history.stats()
+    service = context.service
+    twin = context.node.learning
+    file: Any = context.node.history.stats()
     if twin is None:
         return {"scopes": {}, "history": file}
     return {
         "variables": list(VARIABLES),
         "scopes": {
-            name: _scope(scope, twin.running[name].powers_w, source.node.zone)
+            name: _scope(scope, twin.running[name].powers_w, context.node.zone)
             for name, scope in twin.scopes.items()
         },
         "nodes_summed": twin.nodes_summed,
@@ -135,31 +140,48 @@ def learning(source: Source) -> Learning:
 
 
 def predictions(
-    source: Source, scope: str | None, begin: Moment | None, end: Moment | None
-) -> dict[str, Newest | None] | Period:
+    context: Context, scope: str | None, begin: Moment | None, end: Moment | None
+) -> dict[str, Newest | None] | Long[Period]:
     """Answers /predictions. Raises BadRequest."""
     if begin is None and end is None:
-        return source.service.ask(lambda node: _newest(node, scope))
+        return context.service.ask(lambda node: _newest(node, scope))
     if begin is None or end is None:
         raise BadRequest(f"{'from' if begin is None else 'to'} is missing: expected both from and to")
-    zone = source.node.zone
+    zone = context.node.zone
     first, last = begin.utc(zone), end.utc(zone)
     if not 0 <= last - first < _MOST_MINUTES:
         period = f"from = {zone.text(first)}, to = {zone.text(last)}"
         raise BadRequest(f"{period}: expected less than a day, and from before to")
-    return _period(_history(source), scope or "node", first, last, zone)
+    return _period(_history(context), scope or "node", first, last, zone)
 
 
-def scores(source: Source, scope: str, days: float) -> Scores:
+def scores(context: Context, scope: str, days: float) -> Long[Scores]:
     """Answers /scores. Raises BadRequest."""
+    history = _history(context)
     from . import reconcile
 
-    history = _history(source)
-    last = source.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
+    last = context.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
     first = last - round(days * DAY_MIN)
-    zone = source.node.zone
-    models: Any = reconcile.scores(history, scope, first, last, zone.offset_min)
-    return {"scope": scope, "from": zone.text(first), "to": zone.text(last), "models": models}
+    zone = context.node.zone
+
+    def pieces() -> Iterator[bytes]:
+        models: Any = None
+
+        def work() -> Iterator[None]:
+            nonlocal models
+            models = yield from reconcile.scores(history, scope, first, last, zone.offset_min)
+
+        for _ in work():
+            yield BLANK
+        found: Scores = {
+            "scope": scope,
+            "from": zone.text(first),
+            "to": zone.text(last),
+            "models": models,
+        }
+        yield orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS)
+
+    return Long(pieces())
 
 
 # ---- inside --------------------------------------------------------------------------------------
@@ -216,32 +238,28 @@ def _prediction(scope: "Scope", prediction: "Prediction", zone: Zone) -> Newest:
     }
 
 
-def _period(history: "Store", scope: str, first: int, last: int, zone: Zone) -> Period:
+def _period(history: "Store", scope: str, first: int, last: int, zone: Zone) -> Long[Period]:
+    fields = {"scope": scope, "variables": list(VARIABLES), "horizons_min": list(HORIZONS_MIN)}
+    return Long(rows_in(fields, "predictions", _past(history, scope, first, last, zone)))
+
+
+def _past(history: "Store", scope: str, first: int, last: int, zone: Zone) -> Iterator[Past]:
     from .reconcile import reconciled
 
-    rows: list[Past] = []
     for batch in reconciled(history, scope, first, last):
         actual = batch.actual.astype(int) + 1
         for i, minute in enumerate(batch.minutes.tolist()):
-            rows.append(
-                {
-                    "at": zone.text(minute),
-                    "model": batch.model,
-                    "p": (1000 * batch.probabilities[i]).round().astype(int).tolist(),
-                    "actual": [[each or None for each in row] for row in actual[i].tolist()],
-                }
-            )
-    return {
-        "scope": scope,
-        "variables": list(VARIABLES),
-        "horizons_min": list(HORIZONS_MIN),
-        "predictions": rows,
-    }
+            yield {
+                "at": zone.text(minute),
+                "model": batch.model,
+                "p": (1000 * batch.probabilities[i]).round().astype(int).tolist(),
+                "actual": [[each or None for each in row] for row in actual[i].tolist()],
+            }
 
 
-def _history(source: Source) -> "Store":
+def _history(context: Context) -> "Store":
     """The history, whose readers need numpy, which is there where the node learns. Raises BadRequest."""
-    node = source.node
+    node = context.node
     if node.learning is None:
         raise BadRequest("this node does not learn: [learning] names no model")
     return node.history

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from .. import __version__
-from .source import Source
+from .context import Context
 from .troubles import Trouble, troubles
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ class Device(TypedDict):
     retry_in_s: float
 
 
+class Meter(Device):
+    refused: Annotated[list[str], "registers that it does not have, so they are left out"]
+
+
 class Relay(Device):
     wanted: Annotated[bool | None, "null: never switched"]
     actual: Annotated[bool | None, "as read back; null: unknown"]
@@ -61,9 +65,13 @@ class Bus(TypedDict):
     open: bool
     port_losses: int
     port_failures_in_a_row: int
-    late_answers: int
+    late_answers: Annotated[int, "how often bytes were on the line before a request"]
+    foreign_frames: Annotated[int, "frames of a second master"]
+    distrusted: Annotated[bool, "whether there were some in the last ten minutes"]
+    reopened: Annotated[int, "how often the port was opened again because nothing answered"]
+    silent_s: Annotated[float, "how long nothing has answered; 0 while something does"]
     delivery_errors: int
-    meters: list[Device]
+    meters: list[Meter]
     relays: list[Relay]
 
 
@@ -90,9 +98,9 @@ class Health(TypedDict):
     meters: list[Bus]
 
 
-def health(source: Source) -> Health:
+def health(context: Context) -> Health:
     """Answers /health."""
-    node = source.node
+    node = context.node
     found = list(troubles(node))
     rss_mb, hwm_mb = _memory_mb()
     gateway: Any = node.gateway.stats()
@@ -102,7 +110,7 @@ def health(source: Source) -> Health:
         "troubles": found,
         "node": node.config.name,
         "version": __version__,
-        "release": source.release,
+        "release": context.release,
         "uptime_s": round(node.uptime_s, 1),
         "rss_mb": rss_mb,
         "hwm_mb": hwm_mb,
@@ -110,8 +118,8 @@ def health(source: Source) -> Health:
         "readings": node.readings,
         "readings_undefined": node.readings_undefined,
         "faults": node.engine.faults,
-        "failures": source.service.failures,
-        "dropped": source.service.dropped,
+        "failures": context.service.failures,
+        "dropped": context.service.dropped,
         "state_failures": node.state_failures,
         "invariants_checked": node.invariants_checked,
         "invariants_broken": node.invariants_broken,

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
-from .source import Source
+from .context import Context
 
 if TYPE_CHECKING:
     from ..node import Node
@@ -13,11 +13,21 @@ Used = Annotated[list[int], "in use, size"]
 
 class Total(TypedDict):
     requested_w: float
-    produced_w: float
+    produced_w: Annotated[float, "what suppliers are ready to give, grid connections included"]
     consumed_w: float
     supplied_w: float
     missing_w: float
-    available_w: float
+    available_w: Annotated[float, "produced and under no contract, margins included"]
+    offered_w: Annotated[float, "of what is available, on offer now"]
+
+
+class Flow(TypedDict):
+    ready_w: Annotated[float, "what could flow: produced_w of the total"]
+    pv_w: float
+    battery_w: float
+    other_w: Annotated[float, "from buildings and other devices that give power"]
+    imported_w: Annotated[float, "by the meter of the grid connection; without one, by contract"]
+    exported_w: Annotated[float, "by the same meter; without one, from local sources and under no contract"]
 
 
 class Space(TypedDict):
@@ -31,6 +41,7 @@ class Space(TypedDict):
 class Overview(TypedDict):
     node: str
     total: Total
+    flows: Annotated[Flow, "what flows now, by source"]
     neighbours: Annotated[list[str], "to whom it sends"]
     distances: Annotated[dict[str, int], "hops to every known node"]
     space: Space
@@ -43,6 +54,8 @@ class Twin(TypedDict):
     produced_w: float
     supplied_w: float
     reserved_w: Annotated[float, "promised, pending and offered"]
+    offered_w: Annotated[float, "of it, on offer and under no contract"]
+    source: Annotated[str, "where its supply comes from: pv, battery, grid, other; empty without supply"]
     satisfied: Annotated[bool, "its request is served"]
     disabled: Annotated[bool, "switched off by a stop order"]
     waiting_s: Annotated[float, "how long its request has been unserved; 0 when it is not"]
@@ -89,10 +102,10 @@ class Contracts(TypedDict):
     supplied: Annotated[list[Promise], "made by local suppliers"]
 
 
-def overview(source: Source) -> Overview:
+def overview(context: Context) -> Overview:
     """Answers /node."""
-    node = source.node
-    total, space = node.total(), node.space
+    node = context.node
+    total, flows, space = node.total(), node.flows(), node.space
     return {
         "node": node.config.name,
         "total": {
@@ -102,6 +115,15 @@ def overview(source: Source) -> Overview:
             "supplied_w": round(total.supplied_w, 3),
             "missing_w": round(total.missing_w, 3),
             "available_w": round(total.available_w, 3),
+            "offered_w": round(total.offered_w, 3),
+        },
+        "flows": {
+            "ready_w": round(flows.ready_w, 3),
+            "pv_w": round(flows.pv_w, 3),
+            "battery_w": round(flows.battery_w, 3),
+            "other_w": round(flows.other_w, 3),
+            "imported_w": round(flows.imported_w, 3),
+            "exported_w": round(flows.exported_w, 3),
         },
         "neighbours": list(node.links.neighbours),
         "distances": node.distances(),
@@ -115,9 +137,9 @@ def overview(source: Source) -> Overview:
     }
 
 
-def twins(source: Source) -> list[Twin]:
+def twins(context: Context) -> list[Twin]:
     """Answers /twins."""
-    node = source.node
+    node = context.node
     return [
         {
             "name": twin.name,
@@ -126,6 +148,8 @@ def twins(source: Source) -> list[Twin]:
             "produced_w": round(share.produced_w, 3),
             "supplied_w": round(share.supplied_w, 3),
             "reserved_w": round(share.reserved_w, 3),
+            "offered_w": round(share.offered_w, 3),
+            "source": twin.settings.source.value if twin.settings.supplies else "",
             "satisfied": twin.consumer.satisfied,
             "disabled": twin.disabled,
             "waiting_s": _waiting_s(node, twin.consumer.unserved_since_s),
@@ -143,11 +167,11 @@ def twins(source: Source) -> list[Twin]:
     ]
 
 
-def contracts(source: Source) -> Contracts:
+def contracts(context: Context) -> Contracts:
     """Answers /contracts."""
     consumed: list[Contract] = []
     supplied: list[Promise] = []
-    for twin in source.node.prosumers:
+    for twin in context.node.prosumers:
         active = twin.consumer.active
         for contract in twin.consumer.contracts:
             consumed.append(

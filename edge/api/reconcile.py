@@ -4,7 +4,7 @@ This is done on request, in the thread of the request, a few hours at a time, so
 memory than a day. Only imported where learning is on, since it needs numpy.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -40,8 +40,12 @@ def reconciled(store: Store, scope: str, first: int, last: int) -> Iterator[Batc
     for forecasts in store.predictions(scope, first, last):
         for (model, limits_w), group in groupby(forecasts, lambda each: (each.model, each.limits_w)):
             valid = [each for each in group if len(each.probabilities) == 2 * np.prod(_SHAPE)]
+            try:
+                scale = StateScale.of_limits([row[1:] for row in limits_w])
+            except ValueError:  # no limits of states: somebody else has written that row
+                continue
             if valid:
-                yield _batch(store, scope, model, StateScale.of_limits([row[1:] for row in limits_w]), valid)
+                yield _batch(store, scope, model, scale, valid)
 
 
 def _batch(store: Store, scope: str, model: str, scale: StateScale, forecasts: list[Forecast]) -> Batch:
@@ -62,9 +66,12 @@ def _batch(store: Store, scope: str, model: str, scale: StateScale, forecasts: l
 
 def scores(
     store: Store, scope: str, first: int, last: int, offset_min: Callable[[int], int] | None = None
-) -> dict[str, Any]:
-    """How good each model was from minute `first` to `last`: its scores, and the limits of its states (W).
-    Hours of the day are civil, by the offset from UTC in minutes; without one they are those of UTC."""
+) -> Generator[None, None, dict[str, Any]]:
+    """How good each model was from minute `first` to `last`: its scores and the limits of its states (W).
+
+    In pieces, so that the work can be ended. Hours of the day are civil, by the offset from UTC in minutes;
+    without one they are those of UTC.
+    """
     calendar = Calendar(offset_min)
     found: dict[tuple[str, StateScale], Scores] = {}
     for batch in reconciled(store, scope, first, last):
@@ -73,8 +80,10 @@ def scores(
             found[key] = Scores()
             for rows in store.minutes(scope, first - _BEFORE_MIN, int(batch.minutes[0]) - 1):
                 found[key].seen(_states(batch.scale, rows))
+                yield
         minutes = calendar.civil_minutes(batch.minutes)
         found[key].add(batch.probabilities, batch.now, batch.actual, minutes)
+        yield
     return {
         model: {"limits_w": _limits(scale), "scores": each.report()} for (model, scale), each in found.items()
     }

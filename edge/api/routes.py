@@ -4,22 +4,29 @@ From this table come the dispatch of requests, the reading of parameters, the re
 The schema of an answer is the type that its view returns.
 """
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
+import orjson
+
+from .context import Context, Service
 from .forecasts import MOST_SCORED_DAYS, learning, predictions, scores
 from .health import health
+from .long import Long
+from .meters import meters
 from .node import contracts, overview, twins
 from .parameters import BadRequest, Choice, Minute, Number, Parameter, read_query
-from .source import Service, Source
 
 SCOPES = ("node", "cluster")
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One path. The view is given the source, then the values of the parameters in their order.
+    """One path. The view is given the context, then the values of the parameters in their order.
 
     A view `on_node` reads the node and runs in the main thread; any other runs in the thread of the
     request, where it may take its time, for example to read the history.
@@ -42,6 +49,7 @@ ROUTES = (
     Route("GET", "/health", health, "whether the node is well, its troubles, and its counters"),
     Route("GET", "/node", overview, "the six variables of the node, its neighbours, the use of its space"),
     Route("GET", "/twins", twins, "every prosumer twin: its powers and how its requests fare"),
+    Route("GET", "/meters", meters, "every meter: the power of each input, and its newest full record"),
     Route("GET", "/contracts", contracts, "contracts of local consumers, promises of local suppliers"),
     Route("GET", "/learning", learning, "the models of each scope, their trainings, and the history file"),
     Route(
@@ -82,13 +90,32 @@ class Answer:
     status: int
     content: Any
     allow: str = ""
+    long: Generator[bytes, None, None] | None = None  # in place of content, made while it is sent
+    first: bytes = b""  # piece of it
+
+    def pieces(self) -> Iterator[bytes]:
+        """The JSON text."""
+        if self.long:
+            return chain([self.first], self.long)
+        return iter([orjson.dumps(self.content, option=orjson.OPT_NON_STR_KEYS)])
+
+    def close(self) -> None:
+        """End the work on an answer that nobody waits for any more."""
+        if self.long:
+            with suppress(Exception):
+                self.long.close()
+
+
+class Busy(Exception):
+    """Another long answer is being made."""
 
 
 class Api:
     """Answers requests from the table."""
 
     def __init__(self, service: Service, release: str = "", routes: Sequence[Route] = ROUTES) -> None:
-        self._source = Source(service, release)
+        self._context = Context(service, release)
+        self._making_long = threading.Lock()  # they take memory and time, so one at a time
         self._routes: dict[str, dict[str, Route]] = {}  # by path and method
         for route in routes:
             self._routes.setdefault(route.path, {})[route.method] = route
@@ -104,13 +131,25 @@ class Api:
             allow = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
             return Answer(405, {"error": f"{method} is not allowed; {path} allows {allow}"}, allow)
         try:
-            return Answer(200, self._view(route, read_query(query, route.parameters)))
+            content = self._view(route, read_query(query, route.parameters))
+            if isinstance(content, Long):
+                pieces = self._alone(content)
+                return Answer(200, None, long=pieces, first=next(pieces))
+            return Answer(200, content)
         except BadRequest as error:
             return Answer(400, {"error": str(error)})
         except Exception as error:  # the client must learn that the node is not well
             return Answer(503, {"error": f"{type(error).__name__}: {error}"})
 
+    def _alone(self, content: Long[Any]) -> Generator[bytes, None, None]:
+        if not self._making_long.acquire(blocking=False):
+            raise Busy("another long answer is being made, ask again later")
+        try:
+            yield from content.pieces
+        finally:
+            self._making_long.release()
+
     def _view(self, route: Route, values: Sequence[Any]) -> Any:
         if route.on_node:
-            return self._source.service.ask(lambda _: route.view(self._source, *values))
-        return route.view(self._source, *values)
+            return self._context.service.ask(lambda _: route.view(self._context, *values))
+        return route.view(self._context, *values)

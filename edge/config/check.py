@@ -10,13 +10,16 @@ from typing import Any
 
 from ..clock import Zone
 from ..energy.supplier import table_bytes
+from ..files import read_text
 from ..meter.profile import ProfileError, load_profile
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
+from .buses import complete_buses
 from .learning import Complain, check_learning
 from .options import SECTIONS, Section, title
 from .settings import ApiSettings, HistorySettings, LimitSettings, NodeConfig, NodeSettings
+from .sums import check_sums
 
 _MOVED = {
     "learning.history_days": "moved to [history] days",
@@ -34,7 +37,7 @@ def load(path: str | Path) -> NodeConfig:
     """Read and check a file. Raises ConfigError."""
     path = Path(path)
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = tomllib.loads(read_text(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -53,6 +56,7 @@ def build(raw: Row, file: str) -> NodeConfig:
         complain(name, "...", f"unknown section; the sections are {', '.join(SECTIONS)}")
     tables = {name: _tables(name, section, raw.get(name), complain) for name, section in SECTIONS.items()}
     if not mistakes:
+        complete_buses(raw.get("bus", []), tables["bus"], tables["meter"], complain)
         config = _assembled(tables, complain)
     if mistakes:
         raise ConfigError("\n".join(mistakes))
@@ -172,6 +176,7 @@ def _check_twins(config: NodeConfig, complain: Complain) -> None:
     relays = {relay.name for relay in config.relays}
     for i, twin in enumerate(config.twins):
         _check_twin(f"twin[{i}]", twin, inputs, relays, complain)
+    check_sums(config.twins, complain)
 
 
 def _inputs(config: NodeConfig, complain: Complain) -> set[str]:
@@ -189,7 +194,7 @@ def _inputs(config: NodeConfig, complain: Complain) -> set[str]:
 def _check_twin(
     where: str, twin: TwinSettings, inputs: set[str], relays: set[str], complain: Complain
 ) -> None:
-    for key in ("input", "production_input"):
+    for key in ("input", "production_input", "battery_input"):
         name = getattr(twin, key)
         if name and name not in inputs:
             complain(f"{where}.{key}", name, _unknown("meter input", inputs))
@@ -199,6 +204,13 @@ def _check_twin(
         complain(f"{where}.capacity_w", twin.capacity_w, "is required for kind `grid`")
     if twin.kind == "both" and not (twin.input and twin.production_input):
         complain(f"{where}.production_input", twin.production_input, "kind `both` needs two inputs")
+    if twin.kind == "house" and not (twin.input and (twin.production_input or twin.battery_input)):
+        reason = "kind `house` needs the meter of the grid, and that of the photovoltaics or of the battery"
+        complain(f"{where}.input", twin.input, reason)
+    if twin.kind not in ("both", "house") and twin.production_input:
+        complain(f"{where}.production_input", twin.production_input, "is only for kinds `both` and `house`")
+    if twin.kind != "house" and twin.battery_input:
+        complain(f"{where}.battery_input", twin.battery_input, "is only for kind `house`")
     if twin.kind == "shiftable" and twin.power_w <= 0:
         complain(f"{where}.power_w", twin.power_w, "must be above 0 for kind `shiftable`")
 

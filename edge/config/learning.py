@@ -1,9 +1,10 @@
-"""Checks of `[learning]`, `[[boundary]]` and `[history]` that concern more than one key."""
+"""Checks of `[learning]`, `[[boundary]]` and `[history]` that concern more than one key, or files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from ..clock import zone_of
 from ..twins.settings import SCOPES, LearningSettings
-from .settings import HistorySettings, LimitSettings
+from .settings import HistorySettings, LimitSettings, NodeConfig
 
 Complain = Callable[[str, object, str], None]  # key, value, reason
 _PREDICTION_BYTES = 1024  # six variables, four horizons, seven probabilities as JSON
@@ -41,3 +42,27 @@ def _check_boundaries(learning: LearningSettings, complain: Complain) -> None:
         if (each.scope, each.variable) in seen:
             complain(f"boundary[{i}].variable", each.variable, f"duplicate for scope {each.scope}")
         seen.add((each.scope, each.variable))
+
+
+def check_past(config: NodeConfig) -> Iterator[str]:
+    """Read the files of past minutes and of weather to their end, and tell which cannot be used.
+
+    A node starts without them; so this is for people who check a configuration.
+    """
+    from ..twins.past import PastError, minutes_of, weather_of  # csv and gzip, which a node need not load
+
+    if config.learning is None:
+        return
+    zone = zone_of(config.node.timezone)
+    try:
+        if config.learning.weather_file:
+            weather_of(config.learning.weather_file, zone)
+    except PastError as error:
+        yield f"learning.weather: {error}"
+    for scope in config.learning.scopes:
+        try:
+            if scope.history_file:
+                for _ in minutes_of(scope.history_file, zone):
+                    pass
+        except PastError as error:
+            yield f"learning.{scope.scope}_history: {error}"

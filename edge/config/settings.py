@@ -9,6 +9,7 @@ from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings
 from ..option import NAME_OF_NODE, OneOf, Within
 from ..space.tuplespace import Limits
+from ..twins.registry import SERVICES
 from ..twins.settings import LearningSettings, TwinSettings
 
 
@@ -93,9 +94,10 @@ class NodeConfig:
     def population(self) -> Iterator[tuple[str, Any]]:
         """Kind and settings of each twin of the node, in the order in which they start."""
         yield from ((twin.kind, twin) for twin in self.twins)
-        if self.learning:
-            yield "learning", self.learning
-        yield "recorder", None
+        for kind, service in SERVICES.items():
+            settings = getattr(self, kind, None)
+            if settings or service.always:
+                yield kind, settings
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ def node_of(twin: str) -> str:
 
 
 def crowds(consumer: str, held: Iterable[str], count: int, size: int, own_node: str) -> bool:
-    """Whether one other node takes up too much of a table. The last quarter of the places is reserved for
+    """Whether one other node takes too much of a table. The last quarter of the places is reserved for
     nodes that occupy less than half of the table."""
     node = node_of(consumer)
     if count < size - size // 4 or node == own_node:
@@ -92,6 +92,11 @@ class Book:
     def committed_w(self) -> float:
         """The power that contracts may draw, margins included, without offers, in W."""
         return sum([promise.max_w for promise in self._promises if promise.committed])
+
+    @property
+    def offered_w(self) -> float:
+        """The sum of the open offers, margins included, in W."""
+        return sum([promise.max_w for promise in self._promises if not promise.committed])
 
     @property
     def supplied_w(self) -> float:

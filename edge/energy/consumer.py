@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .composing import compose, compose_urgently
-from .events import EventKind
+from .events import Cause, EventKind
 from .holding import Holding
 from .messages import Answer, Contract, Offer, Part, Priority, Request, round_w
 from .policies import ConsumerPolicy, SeenOffer
@@ -29,6 +29,8 @@ from .rules import (
     RESTATED_MAX,
     URGENT_WAIT_S,
 )
+
+Tell = Callable[[EventKind, Contract, Cause, bool], None]  # the last: whether it is the complementary one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class Consumer:
         settings: ConsumerSettings,
         policy: ConsumerPolicy,
         next_id: Callable[[], int],
-        tell: Callable[[EventKind, Contract], None],
+        tell: Tell,
     ) -> None:
         self.settings = settings
         self.need_w = 0.0
@@ -60,7 +62,7 @@ class Consumer:
         self.unserved_w = 0.0  # the largest power that was missing during that time
         self._policy = policy
         self._next_id = next_id
-        self._tell = tell  # called when a contract starts, changes or ends
+        self._tell_contract = tell  # called when a contract starts, changes or ends
         self._main: Holding | None = None
         self._extra: Holding | None = None
         self._offers: dict[str, SeenOffer] = {}
@@ -89,6 +91,10 @@ class Consumer:
     def active(self) -> list[Contract]:
         """The contracts under which power flows."""
         return [holding.contract for holding in self._holdings() if holding.active]
+
+    def ends_s(self, contract: Contract) -> float:
+        """The end date of a contract that it holds; inf while it is not valid."""
+        return next((each.ends_s for each in self._holdings() if each.contract is contract), math.inf)
 
     @property
     def satisfied(self) -> bool:
@@ -158,7 +164,7 @@ class Consumer:
         for holding in self._holdings():
             if not holding.hear(supplier, answers):
                 self._offers.pop(supplier, None)
-                self._lose(holding, supplier)
+                self._lose(holding, supplier, Cause.WITHDRAWN)
 
     def see_free(self, available_w: float, now_s: float) -> None:
         """Set the free power of its node. An unserved need that it would cover is in alert (thesis 4.4.4)."""
@@ -173,7 +179,7 @@ class Consumer:
         self._offers.pop(supplier, None)
         for holding in self._holdings():
             if holding.contract.part_of(supplier):
-                self._lose(holding, supplier)
+                self._lose(holding, supplier, Cause.LOST)
 
     def restore(self, main: Contract, extra: Contract | None, now_s: float) -> None:
         """Restore contracts from before a restart. All their suppliers must confirm them again soon.
@@ -205,7 +211,7 @@ class Consumer:
         """End all contracts and withdraw the request."""
         self.need_w = self._given_up_w = 0.0
         for holding in self._holdings():
-            self._end(holding, EventKind.STOP)
+            self._end(holding, EventKind.STOP, Cause.STOP_ORDER)
         self.request = self.unserved_since_s = self._alert_since_s = None
 
     # ---- inside -------------------------------------------------------------------------------
@@ -215,12 +221,14 @@ class Consumer:
 
     def _follow(self, holding: Holding, now_s: float) -> None:
         if now_s >= holding.ends_s:
-            self._end(holding, EventKind.EXPIRY)
-        elif not self.need_w or (now_s >= holding.confirm_by_s and not holding.confirmed):
-            self._end(holding, EventKind.STOP)
+            self._end(holding, EventKind.EXPIRY, Cause.END)
+        elif not self.need_w:
+            self._end(holding, EventKind.STOP, Cause.DEVICE)
+        elif now_s >= holding.confirm_by_s and not holding.confirmed:
+            self._end(holding, EventKind.STOP, Cause.UNCONFIRMED)
         elif holding.confirmed and not holding.contract.valid:
             holding.validate(now_s)
-            self._tell(EventKind.START, holding.contract)
+            self._tell(EventKind.START, holding, Cause.CONFIRMED)
 
     def _use(self) -> None:
         """Spread the need over the active contracts; return a reserve beyond the margin (thesis 4.2)."""
@@ -231,14 +239,15 @@ class Consumer:
         ):
             main = self._main.contract.max_w if self._main and self._main.active else 0.0
             if self.need_w <= main and self._extra:
-                self._end(self._extra, EventKind.STOP)
+                self._end(self._extra, EventKind.STOP, Cause.DEVICE)
                 holdings = [holding for holding in self._holdings() if holding.active]
         whole_w = sum(holding.contract.max_w for holding in holdings)
         for holding in holdings:
             power_w = round_w(min(self.need_w / whole_w, 1.0) * holding.contract.max_w)
             shrink = power_w < (1 - MARGIN) * holding.contract.agreed_w
-            if holding.use(power_w, shrink) or changed[id(holding)]:
-                self._tell(EventKind.UPDATE, holding.contract)
+            curtailed = changed[id(holding)]
+            if holding.use(power_w, shrink) or curtailed:
+                self._tell(EventKind.UPDATE, holding, Cause.CURTAILED if curtailed else Cause.DEVICE)
 
     def _merge(self, now_s: float) -> None:
         main, extra = self._main, self._extra
@@ -248,7 +257,7 @@ class Consumer:
         if now_s >= extra.valid_since_s + MERGE_S and len(suppliers) <= MAX_PARTS:
             main.join(extra)
             self._extra = None
-            self._tell(EventKind.MERGE, main.contract)
+            self._tell(EventKind.MERGE, main, Cause.MERGED)
 
     def _note_service(self, now_s: float) -> None:
         if not self.need_w:
@@ -335,17 +344,20 @@ class Consumer:
         covered_w = self._main.contract.agreed_w if self._main else 0.0
         return round_w(max(0.0, self.need_w - covered_w))
 
-    def _lose(self, holding: Holding, supplier: str) -> None:
+    def _lose(self, holding: Holding, supplier: str, cause: Cause) -> None:
         if holding.drop(supplier):
-            self._tell(EventKind.UPDATE, holding.contract)
+            self._tell(EventKind.UPDATE, holding, cause)
         else:
-            self._end(holding, EventKind.STOP)
+            self._end(holding, EventKind.STOP, cause)
 
-    def _end(self, holding: Holding, why: EventKind) -> None:
+    def _end(self, holding: Holding, kind: EventKind, cause: Cause) -> None:
         """End a contract. When the main one ends, the complementary one takes its place."""
+        if holding.contract.valid:
+            self._tell(kind, holding, cause)
         if holding is self._main:
             self._main, self._extra = self._extra, None
         else:
             self._extra = None
-        if holding.contract.valid:
-            self._tell(why, holding.contract)
+
+    def _tell(self, kind: EventKind, holding: Holding, cause: Cause) -> None:
+        self._tell_contract(kind, holding.contract, cause, holding is self._extra)

@@ -3,6 +3,7 @@
 Reading raises ValueError, KeyError or TypeError for invalid data.
 """
 
+import math
 from typing import Any
 
 from .book import Book, Promise, State
@@ -37,10 +38,10 @@ def read_promises(data: Any) -> list[Promise]:
     """Restore the result of `written_promises`; the promises must be confirmed again."""
     promises = []
     for consumer, key, power_w, max_w, priority in data:
-        if not 0.0 < float(power_w) <= float(max_w) + 1e-9:
+        if not 0.0 < float(power_w) <= float(max_w) + 1e-9 < math.inf:
+            raise ValueError("invalid promise")
+        if not isinstance(consumer, str) or type(key) is not int or not 0 <= key < 2**63:
             raise ValueError("invalid promise")
         powers_w = float(power_w), float(max_w)
-        promises.append(
-            Promise(str(consumer), int(key), State.PENDING, *powers_w, 0.0, Priority(priority), 0)
-        )
+        promises.append(Promise(consumer, key, State.PENDING, *powers_w, 0.0, Priority(priority), 0))
     return promises

@@ -63,6 +63,11 @@ class Supplier:
         return self.book.committed_w
 
     @property
+    def offered_w(self) -> float:
+        """The sum of the open offers, margins included, in W."""
+        return self.book.offered_w
+
+    @property
     def supplied_w(self) -> float:
         """The power that valid contracts use now, in W."""
         return self.book.supplied_w

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import orjson
 
+from ..terms import VARIABLES
 from .rules import MAX_POWER_W
 
 TOTAL = "TOTAL"
@@ -20,7 +21,10 @@ Powers = tuple[float, ...]  # six, in W, in the order of NodeTotal
 
 @dataclass(frozen=True, slots=True)
 class NodeTotal:
-    """Electrical state of a node, all in W: requested = consumed + missing, produced >= supplied."""
+    """Electrical state of a node, all in W: requested = consumed + missing, produced >= supplied.
+
+    Available is what is produced and under no contract, margins included; `offered_w` of it is on offer now.
+    """
 
     requested_w: float
     produced_w: float
@@ -28,11 +32,12 @@ class NodeTotal:
     supplied_w: float
     missing_w: float
     available_w: float
+    offered_w: float = 0.0
 
     @property
     def powers_w(self) -> Powers:
-        """All six powers, in the order of the fields."""
-        return astuple(self)
+        """The six variables, in the order of the fields; without what is offered."""
+        return astuple(self)[: len(VARIABLES)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +48,28 @@ class Share:
     produced_w: float = 0.0
     consumed_w: float = 0.0
     supplied_w: float = 0.0
-    reserved_w: float = 0.0
+    committed_w: float = 0.0  # under contract, margins included
+    offered_w: float = 0.0
+
+    @property
+    def reserved_w(self) -> float:
+        """What it has promised: under contract or on offer."""
+        return self.committed_w + self.offered_w
 
 
 def node_total(shares: Iterable[Share]) -> NodeTotal:
     """The sum over the twins of a node; consumption counts only up to the requested power."""
-    requested_w = produced_w = consumed_w = supplied_w = reserved_w = 0.0
+    requested_w = produced_w = consumed_w = supplied_w = committed_w = offered_w = 0.0
     for share in shares:
         requested_w += share.requested_w
         produced_w += share.produced_w
         consumed_w += min(share.consumed_w, share.requested_w)
         supplied_w += share.supplied_w
-        reserved_w += share.reserved_w
+        committed_w += share.committed_w
+        offered_w += share.offered_w
     missing_w = max(0.0, requested_w - consumed_w)
-    return NodeTotal(
-        requested_w, produced_w, consumed_w, supplied_w, missing_w, max(0.0, produced_w - reserved_w)
-    )
+    available_w = max(0.0, produced_w - committed_w)
+    return NodeTotal(requested_w, produced_w, consumed_w, supplied_w, missing_w, available_w, offered_w)
 
 
 class NodeValue(Protocol):
@@ -99,7 +110,7 @@ def _parse_total(value: bytes) -> Powers | None:
         return None
     right = (
         isinstance(powers_w, list)
-        and len(powers_w) == len(NodeTotal.__dataclass_fields__)
+        and len(powers_w) == len(VARIABLES)
         and all(type(each) in (int, float) and 0 <= each <= _MOST_W for each in powers_w)
     )
     return tuple(powers_w) if right else None

@@ -19,6 +19,16 @@ _DAY_MIN = 1440
 _STEP_MIN = 30  # offsets from UTC change on the hour or half-hour
 _MARK = "keys", b"utc"
 _TABLES = ("minutes", "predictions")
+_GOOD = "typeof(minute) = 'integer' AND minute BETWEEN 0 AND 70000000"  # until 2103
+_EVENT_COLUMNS = {  # that events did not have at first
+    "cause": "TEXT DEFAULT ''",
+    "begins_ms": "INTEGER",
+    "ends_ms": "INTEGER",
+    "partner": "TEXT DEFAULT ''",
+    "partners": "INTEGER DEFAULT 0",
+    "complementary": "INTEGER DEFAULT 0",
+    "origin": "INTEGER",
+}
 _GUARD = """
 CREATE TRIGGER IF NOT EXISTS {0}_stay BEFORE INSERT ON {0}
 WHEN EXISTS (SELECT 1 FROM {0} WHERE minute = NEW.minute AND scope = NEW.scope)
@@ -33,14 +43,20 @@ def mark(connection: sqlite3.Connection) -> None:
         connection.execute(_GUARD.format(table))
 
 
+def is_marked(connection: sqlite3.Connection) -> bool:
+    """Whether the file has minutes of UTC. Raises sqlite3.Error."""
+    return connection.execute("SELECT 1 FROM kept WHERE name = ? AND data = ?", _MARK).fetchone() is not None
+
+
 def migrate(connection: sqlite3.Connection, zone: Zone) -> bool:
     """Convert a file that has not been converted yet; whether it was so. Raises sqlite3.Error, and changes
     nothing then."""
-    if connection.execute("SELECT 1 FROM kept WHERE name = ? AND data = ?", _MARK).fetchone():
+    if is_marked(connection):
         return False
     connection.execute("BEGIN IMMEDIATE")
     try:
         moved = {table: _move(connection, table, zone) for table in _TABLES}
+        _widen_events(connection)
         mark(connection)
         connection.execute("COMMIT")
     except BaseException:
@@ -60,13 +76,15 @@ def migrate(connection: sqlite3.Connection, zone: Zone) -> bool:
 
 def _move(connection: sqlite3.Connection, table: str, zone: Zone) -> tuple[int, int]:
     """How many rows there are, and how many of them stand for two minutes, of which one was overwritten."""
-    first, last = connection.execute(f"SELECT min(minute), max(minute) FROM {table}").fetchone()
+    span = f"SELECT min(minute), max(minute) FROM {table} WHERE {_GOOD}"
+    first, last = connection.execute(span).fetchone()
     if first is None:
         return 0, 0
     spans = list(_spans(zone, first, last))
     doubled = sum(
         connection.execute(
-            f"SELECT count(*) FROM {table} WHERE minute >= ? AND minute < ?", (begin + offset, until)
+            f"SELECT count(*) FROM {table} WHERE {_GOOD} AND minute >= ? AND minute < ?",
+            (begin + offset, until),
         ).fetchone()[0]
         for (_, _, until), (begin, offset, _) in pairwise(spans)
     )
@@ -82,12 +100,21 @@ def _move(connection: sqlite3.Connection, table: str, zone: Zone) -> tuple[int, 
         for _, offset, until in spans:
             connection.execute(
                 f"INSERT OR IGNORE INTO {table} SELECT minute - ?, {rest} FROM {table}_civil "
-                "WHERE minute >= ? AND minute < ? ORDER BY minute, scope",
+                f"WHERE {_GOOD} AND minute >= ? AND minute < ? ORDER BY minute, scope",
                 (offset, after, until),
             )
             after = max(after, until)
+        wrong = f"SELECT * FROM {table}_civil WHERE NOT ({_GOOD})"  # rows that nobody here has written
+        connection.execute(f"INSERT OR IGNORE INTO {table} {wrong}")
         connection.execute(f"DROP TABLE {table}_civil")
     return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0], doubled
+
+
+def _widen_events(connection: sqlite3.Connection) -> None:
+    found = {row[1] for row in connection.execute("PRAGMA table_info(events)")}
+    for name, kind in _EVENT_COLUMNS.items():
+        if found and name not in found:
+            connection.execute(f"ALTER TABLE events ADD COLUMN {name} {kind}")
 
 
 def _spans(zone: Zone, first: int, last: int) -> Iterator[tuple[int, int, int]]:

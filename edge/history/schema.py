@@ -10,6 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from ..clock import Zone
+from ..files import NotAFile, check_regular
 from ..terms import VARIABLES
 from .migration import mark, migrate
 
@@ -18,7 +19,8 @@ _CACHE_KB = 256  # SQLite would take up to 2 MB
 _PAGE_BYTES = 512  # a minute changes two or three pages; with 4 kB pages twice as much is written to the card
 _LOG_PAGES = 2048  # 1 MB, after which the log is checkpointed
 _FRAME_BYTES = 24  # header of a page in the log
-_BUSY_S = 2.0
+BUSY_S = 2.0  # for the thread that writes
+READ_BUSY_S = 0.05  # the main thread reads, too; it does not wait for another process
 _TABLES = f"""
 CREATE TABLE minutes (
     minute INTEGER, scope TEXT, {", ".join(f"{each}_w REAL" for each in VARIABLES)},
@@ -36,23 +38,32 @@ CREATE TABLE kept (name TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID;
 # Tables of later releases. They do not change the version, since an older release ignores them.
 _LATER_TABLES = """
 CREATE TABLE IF NOT EXISTS events (
-    at_ms INTEGER, twin TEXT, number INTEGER, kind TEXT, role TEXT, power_w REAL,
+    at_ms INTEGER, twin TEXT, number INTEGER, kind TEXT, role TEXT, power_w REAL, cause TEXT,
+    begins_ms INTEGER, ends_ms INTEGER, partner TEXT, partners INTEGER, complementary INTEGER, origin INTEGER,
     PRIMARY KEY (at_ms, twin, number)
 ) WITHOUT ROWID;
 """
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-class WrongVersion(sqlite3.DatabaseError):
-    """A file of another version, with other tables."""
+class WrongTables(sqlite3.DatabaseError):
+    """A file with other tables than its version has, or with those of a version that is not known."""
 
 
-def open_to_write(path: Path, zone: Zone) -> sqlite3.Connection:
+class LaterVersion(sqlite3.DatabaseError):
+    """A file that a later release has written."""
+
+
+def open_to_write(path: Path, zone: Zone, busy_s: float = BUSY_S) -> sqlite3.Connection:
     """Open the file, or make it; for one thread at a time. One of an earlier release, whose minutes were
-    civil, is converted by the zone. Raises sqlite3.Error, OSError."""
+    civil, is converted by the zone. `busy_s`: how long to wait for another process meanwhile. Raises
+    sqlite3.Error, OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    _check_files(path)
+    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
+        check_version(connection)
         connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
         connection.execute("PRAGMA journal_mode = WAL")
         _fill_log(path.with_name(f"{path.name}-wal"))
@@ -61,15 +72,20 @@ def open_to_write(path: Path, zone: Zone) -> sqlite3.Connection:
         connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if not found:
+            if _columns(connection):
+                raise WrongTables("it has tables, but no version")
             connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION};")
             mark(connection)
             connection.execute("COMMIT")
         elif found != VERSION:
-            raise WrongVersion(f"version {found}, not {VERSION}")
-        connection.executescript(_LATER_TABLES)
+            raise WrongTables(f"version {found}, not {VERSION}")
+        _check_tables(connection, _TABLES)
         if migrate(connection, zone):  # which took a long log
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             _fill_log(path.with_name(f"{path.name}-wal"))
+        connection.executescript(_LATER_TABLES)
+        _check_tables(connection, _LATER_TABLES)
+        connection.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_S)}")
     except BaseException:
         connection.close()
         raise
@@ -86,14 +102,64 @@ def _fill_log(log: Path) -> None:
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """Open the file while it is being written, from any thread. Raises sqlite3.Error."""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+    """Open the file while it is being written, from any thread. Raises sqlite3.Error, OSError."""
+    _check_files(path)
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=READ_BUSY_S)
+    try:
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+        check_version(connection)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def check_version(connection: sqlite3.Connection) -> int:
+    """The version of the file, 0 if it has no tables yet. Raises LaterVersion, sqlite3.Error."""
+    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if found > VERSION:
+        raise LaterVersion(f"it was written by a later release: version {found}, this one knows {VERSION}")
+    return found
+
+
+def _check_files(path: Path) -> None:
+    """SQLite, and the filling of the log, would wait for the other end of a FIFO. Raises NotAFile."""
+    for part in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            check_regular(part, part.stat())
+        except FileNotFoundError:
+            continue
+
+
+def _columns(connection: sqlite3.Connection) -> dict[str, set[str]]:
+    """The names of all tables, and of their columns."""
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return {
+        table: {row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')} for (table,) in tables
+    }
+
+
+def _check_tables(connection: sqlite3.Connection, tables: str) -> None:
+    """Raises WrongTables if one of these tables, or a column of it, is missing."""
+    like = sqlite3.connect(":memory:")
+    try:
+        like.executescript(tables)
+        expected = _columns(like)
+    finally:
+        like.close()
+    found = _columns(connection)
+    for table, columns in expected.items():
+        if missing := columns - found.get(table, set()):
+            raise WrongTables(f"table {table} has no column {', '.join(sorted(missing))}")
 
 
 def unreadable(error: Exception) -> bool:
     """Whether the file itself is at fault, not the disk or the moment."""
-    if isinstance(error, WrongVersion):
+    if isinstance(error, WrongTables | NotAFile):
         return True
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
+
+
+def locked(error: Exception) -> bool:
+    """Whether another process holds the file."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED

@@ -2,7 +2,8 @@
 
 The main thread notes entries, which costs nothing; `write` is called by another thread, since a card can take
 seconds. Entries that cannot be written stay in memory, up to a limit, and are written later. A damaged file
-is set aside in place of an earlier one, and a new file is started.
+is set aside in place of an earlier one, and a new file is started. A file that a later release has written,
+found after a roll-back, is kept as it is; this release writes a file of its own beside it.
 
 The date of a node may be wrong by years. So a minute that is there is never overwritten, and old ones are
 deleted only when the date has held for hours, and no more than a day of them an hour.
@@ -11,17 +12,30 @@ deleted only when the date has held for hours, and no more than a day of them an
 import contextlib
 import json
 import logging
+import math
+import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..clock import Clock, Date, Zone
 from ..terms import DAY_MIN, VARIABLES
-from .schema import open_to_read, open_to_write, unreadable
+from .migration import is_marked
+from .schema import (
+    BUSY_S,
+    READ_BUSY_S,
+    VERSION,
+    LaterVersion,
+    check_version,
+    locked,
+    open_to_read,
+    open_to_write,
+    unreadable,
+)
 
 log = logging.getLogger("edge.history")
 
@@ -33,23 +47,31 @@ _ROWS = 256  # read at a time
 _MINUTE = f"INSERT OR IGNORE INTO minutes VALUES ({', '.join('?' * (2 + len(VARIABLES)))})"
 _MINUTES = (
     f"SELECT minute, {', '.join(f'{each}_w' for each in VARIABLES)} FROM minutes "
-    "WHERE minute >= ? AND minute <= ? AND scope = ? ORDER BY minute LIMIT ?"
+    "WHERE minute >= ? AND minute <= ? AND scope = ? AND typeof(minute) = 'integer' ORDER BY minute LIMIT ?"
+)
+_FIRST = "SELECT minute FROM minutes WHERE scope = ? AND typeof(minute) = 'integer' ORDER BY minute LIMIT 1"
+_LAST = (
+    "SELECT minute FROM minutes WHERE scope = ? AND minute < ? AND typeof(minute) = 'integer' "
+    "ORDER BY minute DESC LIMIT 1"
 )
 _FORECASTER = "INSERT OR IGNORE INTO forecasters (scope, model, limits_w) VALUES (?, ?, ?)"
 _PREDICTION = (
     "INSERT OR IGNORE INTO predictions "
     "SELECT ?, scope, id, ? FROM forecasters WHERE scope = ? AND model = ? AND limits_w = ?"
 )
-_EVENT = "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?)"
-_EVENTS = (
-    "SELECT at_ms, twin, number, kind, role, power_w FROM events "
-    "WHERE at_ms >= ? AND at_ms <= ? ORDER BY at_ms, twin, number LIMIT ? OFFSET ?"
-)
+_EVENT = f"INSERT OR REPLACE INTO events VALUES ({', '.join('?' * 13)})"
+_EVENTS = "SELECT * FROM events WHERE at_ms >= ? AND at_ms <= ? ORDER BY at_ms, twin, number LIMIT ? OFFSET ?"
 _PREDICTIONS = (
     "SELECT minute, model, limits_w, probabilities FROM predictions "
     "JOIN forecasters ON forecasters.id = predictions.forecaster "
-    "WHERE minute >= ? AND minute <= ? AND predictions.scope = ? ORDER BY minute LIMIT ?"
+    "WHERE minute >= ? AND minute <= ? AND predictions.scope = ? AND typeof(minute) = 'integer' "
+    "ORDER BY minute LIMIT ?"
 )
+_MOST_W = 1e12  # no power of a house or of a town
+
+
+class HistoryLocked(BlockingIOError):
+    """Another process holds the file; what it has can be read later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +85,12 @@ class Forecast:
 
 
 class Event(NamedTuple):
-    """What happened to a twin: `number` counts its events since it started, `at_ms` is Unix time."""
+    """What happened to a twin: `number` counts its events since it started, times are Unix time.
+
+    `begins_ms` and `ends_ms` are the dates of the request, production or contract, None if not known or not
+    planned. `partner` is the supplier of a contract, of `partners` the largest; `origin` the number of the
+    event that started what this one is about.
+    """
 
     at_ms: int
     twin: str
@@ -71,6 +98,13 @@ class Event(NamedTuple):
     kind: str
     role: str
     power_w: float
+    cause: str = ""
+    begins_ms: int | None = None
+    ends_ms: int | None = None
+    partner: str = ""
+    partners: int = 0
+    complementary: int = 0
+    origin: int | None = None
 
 
 class Store:
@@ -89,10 +123,13 @@ class Store:
         are noted are believed."""
         self.path = path
         self._zone, self._date = zone or Zone(), date
-        self._opened = False  # the file was once opened to write, and so has the keys of this release
+        self._converted = False  # the file is known to have minutes of UTC
         self.news = threading.Event()  # there is something to write
         self.written = self.lost = self.failures = self.set_aside = 0
         self.failing = False  # since the last write
+        self.locked = False  # by another process, when it was last read
+        self.later = ""  # why a file of a later release is not used
+        self.wrong_rows = 0  # that were skipped
         self._clock = clock
         self._keep_min = {"minutes": minutes_days * DAY_MIN, "predictions": predictions_days * DAY_MIN}
         self._notes: deque[tuple[str, tuple[Any, ...]]] = deque()
@@ -110,16 +147,35 @@ class Store:
         """Six mean powers of a minute; None or NaN where unknown."""
         self._note(_MINUTE, (minute, scope, *powers_w))
 
-    def note_event(self, at_s: float, twin: str, number: int, kind: str, role: str, power_w: float) -> None:
-        """Something happened to a twin, at Unix time `at_s`. It is written with the next minute."""
+    def note_event(
+        self,
+        at_s: float,
+        twin: str,
+        number: int,
+        kind: str,
+        role: str,
+        power_w: float,
+        cause: str = "",
+        begins_s: float | None = None,
+        ends_s: float | None = None,
+        partner: str = "",
+        partners: int = 0,
+        complementary: int = 0,
+        origin: int | None = None,
+    ) -> None:
+        """Something happened to a twin; times are Unix time. It is written with the next minute."""
+        at_ms, begins_ms, ends_ms = (
+            None if each is None else round(1000 * each) for each in (at_s, begins_s, ends_s)
+        )
+        values = (at_ms, twin, number, kind, role, power_w, cause, begins_ms, ends_ms)
         with self._lock:
-            self._events.append((_EVENT, (round(1000 * at_s), twin, number, kind, role, power_w)))
+            self._events.append((_EVENT, (*values, partner, partners, complementary, origin)))
             self._bound()
 
     def note_prediction(
         self, scope: str, minute: int, model: str, limits_w: Sequence[Sequence[float]], probabilities: bytes
     ) -> None:
-        """What a model foretold after a minute."""
+        """What a model predicted after a minute."""
         limits = _limits_text(limits_w)
         self._note(_FORECASTER, (scope, model, limits))
         self._note(_PREDICTION, (minute, probabilities, scope, model, limits))
@@ -159,7 +215,7 @@ class Store:
                     if not self._failed("cannot be written; new entries are kept in memory", error):
                         break
                 else:
-                    self.failing = False
+                    self.failing = self.locked = False
                     self.written += len(notes) + len(events) + len(kept)
                     return True
             self.failing = True
@@ -173,6 +229,10 @@ class Store:
     def close(self) -> None:
         """Write what waits, and let the file go."""
         self.write()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Let the file go; what waits stays in memory."""
         with self._file:
             self._let_go()
 
@@ -180,7 +240,7 @@ class Store:
         if not notes and not kept:
             return
         if self._connection is None:
-            self._connection = self._open()
+            self._connection = self._open(BUSY_S)
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -193,6 +253,18 @@ class Store:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+    def _opened(self, how: Callable[[Path], sqlite3.Connection]) -> sqlite3.Connection:
+        """Raises sqlite3.Error, OSError."""
+        try:
+            return how(self.path)
+        except LaterVersion as error:
+            if self.later:
+                raise
+            kept, self.path = self.path, self.path.with_name(f"{self.path.stem}-{VERSION}.sqlite")
+            self.later = f"{kept.name} is kept and not used: {error}; {self.path.name} is used instead"
+            log.warning("%s", self.later)
+            return how(self.path)
 
     def _prune(self, connection: sqlite3.Connection, minute: int) -> None:
         """Delete what is too old, but at most its oldest day at once. `minute`: the newest noted."""
@@ -214,10 +286,20 @@ class Store:
                 (unit, minute - keep_min, unit, DAY_MIN),
             )
 
-    def _open(self) -> sqlite3.Connection:
-        connection = open_to_write(self.path, self._zone)
-        self._opened = True
+    def _open(self, busy_s: float) -> sqlite3.Connection:
+        connection = self._opened(lambda path: open_to_write(path, self._zone, busy_s))
+        self._converted = True
         return connection
+
+    def _convert(self) -> None:
+        """Called before reading: minutes of an earlier release are civil. Raises sqlite3.Error, OSError."""
+        with contextlib.closing(self._opened(open_to_read)) as connection:
+            if not check_version(connection):
+                return
+            self._converted = is_marked(connection)
+        if not self._converted:
+            with self._file:
+                self._connection = self._connection or self._open(READ_BUSY_S)
 
     def _failed(self, what: str, error: Exception) -> bool:
         """Count and tell; True when a new file takes the place of a damaged one."""
@@ -234,7 +316,7 @@ class Store:
         try:
             for ending in ("", "-wal", "-shm"):
                 part = self.path.with_name(self.path.name + ending)
-                if part.exists():
+                if os.path.lexists(part):
                     part.replace(self.path.with_name(f"{self.path.stem}.unreadable{ending}"))
         except OSError as error:
             log.error("%s cannot be set aside: %s", self.path, error)
@@ -248,39 +330,41 @@ class Store:
                 self._connection.close()
             self._connection = None
 
-    # ---- what is read back, by any thread -----------------------------------------------------
+    # ---- what is read back, by any thread; each raises HistoryLocked -----------------------------
 
     def minutes(self, scope: str, first: int, last: int) -> Iterator[list[tuple[Any, ...]]]:
         """Rows (minute, six powers in W or None) from `first` to `last`, oldest first, some at a time."""
         while rows := self._read(_MINUTES, (first, last, scope, _ROWS)):
-            yield rows
+            if good := self._good(rows, lambda row: all(map(_is_power, row[1:]))):
+                yield good
             first = rows[-1][0] + 1
 
     def predictions(self, scope: str, first: int, last: int) -> Iterator[list[Forecast]]:
-        """What was foretold after the minutes `first` to `last`, oldest first, some at a time."""
+        """What was predicted after the minutes `first` to `last`, oldest first, some at a time."""
         limits: dict[str, tuple[tuple[float, ...], ...]] = {}
         while rows := self._read(_PREDICTIONS, (first, last, scope, _ROWS)):
             for text in {row[2] for row in rows} - limits.keys():
-                limits[text] = tuple(tuple(each) for each in json.loads(text))
-            yield [Forecast(minute, model, limits[text], data) for minute, model, text, data in rows]
+                limits[text] = _limits_of(text)
+            good = self._good(rows, lambda row: bool(limits[row[2]]) and isinstance(row[3], bytes))
+            if good:
+                yield [Forecast(minute, model, limits[text], data) for minute, model, text, data in good]
             first = rows[-1][0] + 1
 
     def events(self, first_s: float, last_s: float) -> Iterator[Event]:
         """What happened from `first_s` to `last_s` (Unix time), oldest first."""
         span_ms, found = (round(1000 * first_s), round(1000 * last_s)), 0
         while rows := self._read(_EVENTS, (*span_ms, _ROWS, found)):
-            yield from (Event(*row) for row in rows)
+            yield from (Event(*row) for row in self._good(rows, _is_event))
             found += len(rows)
 
     def first_minute(self, scope: str) -> int | None:
         """The oldest minute of a scope."""
-        rows = self._read("SELECT minute FROM minutes WHERE scope = ? ORDER BY minute LIMIT 1", (scope,))
+        rows = self._read(_FIRST, (scope,))
         return rows[0][0] if rows else None
 
     def last_minute(self, scope: str, before: int) -> int | None:
         """The newest minute of a scope before another one."""
-        newest = "SELECT minute FROM minutes WHERE scope = ? AND minute < ? ORDER BY minute DESC LIMIT 1"
-        rows = self._read(newest, (scope, before))
+        rows = self._read(_LAST, (scope, before))
         return rows[0][0] if rows else None
 
     def kept(self, name: str) -> bytes | None:
@@ -290,19 +374,38 @@ class Store:
         if waiting is not None:
             return waiting
         rows = self._read("SELECT data FROM kept WHERE name = ?", (name,))
-        return rows[0][0] if rows else None
+        good = self._good(rows, lambda row: isinstance(row[0], bytes))
+        return good[0][0] if good else None
+
+    def _good(
+        self, rows: list[tuple[Any, ...]], is_good: Callable[[tuple[Any, ...]], bool]
+    ) -> list[tuple[Any, ...]]:
+        """Without the rows that nobody here has written."""
+        good = [row for row in rows if is_good(row)]
+        if len(good) < len(rows):
+            if not self.wrong_rows:
+                log.error("%s has rows with wrong values; they are skipped", self.path)
+            self.wrong_rows += len(rows) - len(good)
+        return good
 
     def _read(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        """Nothing where there is no file yet, or none that can be read."""
-        if not self.path.exists():
-            return []
+        """Nothing where there is no file yet, or none that can be read. Raises HistoryLocked."""
         try:
-            if not self._opened:
-                with self._file:
-                    self._connection = self._connection or self._open()
-            with contextlib.closing(open_to_read(self.path)) as connection:
-                return connection.execute(statement, values).fetchall()
-        except (sqlite3.Error, ValueError, OSError) as error:
+            if not self.path.exists() or not self.path.stat().st_size:
+                return []
+            if not self._converted:
+                self._convert()
+            with contextlib.closing(self._opened(open_to_read)) as connection:
+                has_tables = check_version(connection)
+                rows = connection.execute(statement, values).fetchall() if has_tables else []
+            self.locked = False
+            return rows
+        except FileNotFoundError:
+            return []
+        except (sqlite3.Error, OSError, ValueError) as error:
+            if locked(error):
+                self.locked = True
+                raise HistoryLocked(f"{self.path} is locked by another process") from None
             with self._file:
                 self._failed("cannot be read", error)
             return []
@@ -322,7 +425,33 @@ class Store:
             "lost": self.lost,
             "failures": self.failures,
             "set_aside": self.set_aside,
+            "wrong_rows": self.wrong_rows,
         }
+
+
+def _is_power(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and -_MOST_W < value < _MOST_W)
+
+
+def _is_event(row: tuple[Any, ...]) -> bool:
+    at_ms, twin, number, kind, role, power_w, cause, begins_ms, ends_ms, partner, *numbers = row
+    return (
+        isinstance(at_ms, int)
+        and isinstance(number, int)
+        and all(isinstance(each, str) for each in (twin, kind, role, cause, partner))
+        and all(isinstance(each, int | None) for each in (begins_ms, ends_ms, *numbers))
+        and isinstance(power_w, int | float)
+        and math.isfinite(power_w)
+    )
+
+
+def _limits_of(text: Any) -> tuple[tuple[float, ...], ...]:
+    """The limits that `_limits_text` wrote; empty for anything else."""
+    try:
+        found = tuple(tuple(float(each) for each in row) for row in json.loads(text))
+    except (TypeError, ValueError):
+        return ()
+    return found if len(found) == len(VARIABLES) else ()
 
 
 def _limits_text(limits_w: Sequence[Sequence[float]]) -> str:

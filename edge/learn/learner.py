@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..terms import DAY_MIN
 from .calendar import UTC, Calendar
 from .checkpoint import pack, unpack
 from .model import Model, Training
@@ -22,15 +21,15 @@ from .weather import Weather
 _KIND = "learner"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerSettings:
     """The settings of a learner. Times are in minutes."""
 
     scale: StateScale
-    model: str = "mixture"
-    memory_min: int = 30 * DAY_MIN
-    train_every_min: int = 20  # thesis table 6.57
-    first_training_min: int = 180  # length of the history before the first training
+    model: str
+    memory_min: int
+    train_every_min: int
+    first_training_min: int  # length of the history before the first training
     weather: Weather | None = None
     calendar: Calendar = UTC
     options: Mapping[str, Any] = field(default_factory=dict)  # options of the model

@@ -12,6 +12,10 @@ from .series import Series
 from .terms import Array
 
 
+class DamagedFile(ValueError):
+    """The file that a model should start from is not the one that was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
     """The result of a training. Losses are means over minutes held back for validation, NaN without any."""

@@ -1,8 +1,9 @@
 """How good predictions were: accuracy beside persistence and the most frequent state, and proper scores.
 
 Predictions are collected for the hour of their target, since triviality, entropy and vector difference are
-defined for hours (thesis 4.5.3); then they are added to sums by variable, horizon, hour of the day and
-triviality. The memory does not depend on the number of predictions.
+defined for hours (thesis 4.5.3). The vector difference compares the mean of the probabilities of an hour with
+the shares of the states that happened in it (thesis 5.5.5). Hours are added to sums by variable, horizon,
+hour of the day and triviality. The memory does not depend on the number of predictions.
 """
 
 from itertools import pairwise
@@ -95,6 +96,7 @@ class Scores:
         counts = known.sum(0)
         happened = ((actual[..., None] == np.arange(STATES)) & known[..., None]).sum(0)
         shares = happened / np.maximum(counts, 1)[:, None]
+        promised = (probabilities * known[..., None]).sum(0) / np.maximum(counts, 1)[:, None]
         logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
         each = np.stack(
             [
@@ -104,7 +106,7 @@ class Scores:
                 briers(probabilities, actual),
                 now == actual,
                 frequent == actual,
-                0.5 * np.abs(probabilities - shares).sum(-1),
+                np.broadcast_to(0.5 * np.abs(promised - shares).sum(-1), actual.shape),
                 np.broadcast_to(-(shares * logs).sum(-1), actual.shape),
                 np.broadcast_to((shares * (1 - shares)).sum(-1), actual.shape),
             ]

@@ -3,7 +3,8 @@
 `step` holds the whole logic and needs no thread: it does the most urgent poll and returns when the next is
 due. A failing device delays the others by its timeout, once every 2, 4, 6 ... 300 s. A failing port is closed
 and opened again after 1, 2, 3 ... 30 s: looking for an adapter is cheap, and somebody may just have plugged
-it in.
+it in. If nothing on the bus answers, its port is closed and opened again as well, after 2, 4, 8 ... 60
+minutes: a stalled adapter often needs just that.
 """
 
 import logging
@@ -15,8 +16,10 @@ from edge.clock import Clock
 
 from .bus_device import BusDevice
 from .errors import BusError, PortLost, SlaveException
+from .health import LATE_S
 from .polled import PolledMeter
-from .port import Port, SerialPort
+from .port import Port
+from .ports import open_port
 from .reading import Deliver, Reading
 from .relay import SwitchedRelay
 from .rtu import RtuMaster
@@ -26,7 +29,9 @@ logger = logging.getLogger("edge.meter")
 
 REOPEN_STEP_S = 1.0
 REOPEN_MAX_S = 30.0
-LATE_S = 2.0  # no answer comes later than this; until then a slave that failed is not polled
+STALLED_S = 120.0
+STALLED_MAX_S = 3600.0
+STAGGER_S = 0.25  # between the first polls of two meters
 STOP_S = 2.0
 
 
@@ -47,7 +52,7 @@ class MeterBus:
         relays: Iterable[RelaySettings],
         clock: Clock,
         deliver: Deliver = _nowhere,
-        open_port: Callable[[BusSettings], Port] = SerialPort,
+        open_port: Callable[[BusSettings], Port] = open_port,
     ) -> None:
         """Raises ProfileError; ValueError if two devices share a name or two meters an address."""
         now_s = clock.now_s()
@@ -55,7 +60,9 @@ class MeterBus:
         self.deliver = deliver
         self._clock = clock
         self._open_port = open_port
-        self._meters = [PolledMeter(each, now_s) for each in meters]
+        self._meters = [
+            PolledMeter(each, now_s + delay_s) for each, delay_s in zip(*_staggered(meters), strict=True)
+        ]
         self._relays = {each.name: SwitchedRelay(each, now_s) for each in relays}
         self._devices: list[BusDevice] = [
             *self._relays.values(),
@@ -68,7 +75,11 @@ class MeterBus:
         self._port_failures = 0  # in a row, without a successful poll
         self._reopen_s = now_s
         self._port_losses = 0
-        self._late_answers = 0  # on ports that have been closed
+        self._late_answers = self._foreign_frames = 0  # on ports that have been closed
+        self._answered_s = self._fresh_s = now_s  # the last answer; it or the last opening
+        self._patience_s = STALLED_S
+        self._stalled = False  # nothing answers, and the port has been opened again for it
+        self._reopened = 0
         self._delivery_errors = 0
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -119,8 +130,12 @@ class MeterBus:
             "port_losses": self._port_losses,
             "port_failures_in_a_row": self._port_failures,
             "late_answers": self._late_answers + (master.late_answers if master else 0),
+            "foreign_frames": self._foreign_frames + (master.foreign_frames if master else 0),
+            "distrusted": master is not None and master.distrusted,
+            "reopened": self._reopened,
+            "silent_s": now_s - self._answered_s if self._all_fail else 0.0,
             "delivery_errors": self._delivery_errors,
-            "meters": [each.health.stats(now_s) for each in self._meters],
+            "meters": [each.stats(now_s) for each in self._meters],
             "relays": [each.stats(now_s) for each in self._relays.values()],
         }
 
@@ -147,15 +162,11 @@ class MeterBus:
             self._port_failed(error)
             return
         except BusError as error:
-            failed_s = self._clock.now_s()
-            device.health.failed(error, failed_s)
-            if not isinstance(error, SlaveException):
-                for each in self._devices:
-                    if each.address == device.address:
-                        each.health.rest_until(failed_s + LATE_S)
-            self._deliver(device.undefined(error, failed_s))
+            self._failed(device, error)
         else:
             device.health.succeeded()
+            self._answered()
+            self._rest(device, device.health.retry_s)
             self._deliver(readings)
         if self._port_failures:
             logger.info(
@@ -163,15 +174,63 @@ class MeterBus:
             )
             self._port_failures = 0
 
+    def _failed(self, device: BusDevice, error: BusError) -> None:
+        now_s = self._clock.now_s()
+        device.health.failed(error, now_s)
+        if isinstance(error, SlaveException):
+            self._answered()
+        else:
+            self._rest(device, now_s + LATE_S)
+        self._deliver(device.undefined(error, now_s))
+        if self._all_fail and now_s - self._fresh_s > self._patience_s:
+            self._open_again()
+
+    def _rest(self, device: BusDevice, until_s: float) -> None:
+        """No device at this address is polled before `until_s`."""
+        for each in self._devices:
+            if each.address == device.address:
+                each.health.rest_until(until_s)
+
+    @property
+    def _all_fail(self) -> bool:
+        return bool(self._devices) and all(each.health.failures for each in self._devices)
+
+    def _answered(self) -> None:
+        """A device answered, so the adapter works."""
+        self._answered_s = self._fresh_s = self._clock.now_s()
+        self._patience_s = STALLED_S
+        if self._stalled:
+            logger.info("bus %s: its devices answer again", self.settings.name)
+        self._stalled = False
+
+    def _open_again(self) -> None:
+        """Nothing answers: close the port; the next step opens it."""
+        if not self._stalled:
+            logger.warning(
+                "bus %s: nothing has answered for %.0f s; its port is closed and opened again",
+                self.settings.name,
+                self._clock.now_s() - self._answered_s,
+            )
+        self._stalled = True
+        self._reopened += 1
+        self._patience_s = min(2 * self._patience_s, STALLED_MAX_S)
+        self._close()
+        self._reopen_s = self._clock.now_s()
+
     def _open(self) -> bool:
         try:
             self._port = self._open_port(self.settings)
         except PortLost as error:
             self._port_failed(error)
             return False
-        self._master = RtuMaster(self._port, self.settings.timeout_s, self._clock)
+        self._master = RtuMaster(self._port, self.settings.timeout_s, self._clock, self.settings.pause_s)
+        self._fresh_s = self._clock.now_s()
         for each in self._devices:
-            each.health.recover()
+            if self._stalled:
+                each.health.retry_now()
+            else:
+                each.health.recover()
+                each.opened()
         return True
 
     def _port_failed(self, error: PortLost) -> None:
@@ -186,6 +245,7 @@ class MeterBus:
     def _close(self) -> None:
         if self._port is not None and self._master is not None:
             self._late_answers += self._master.late_answers
+            self._foreign_frames += self._master.foreign_frames
             self._port.close()
         self._port = self._master = None
 
@@ -212,6 +272,13 @@ class MeterBus:
                 pause_s = REOPEN_STEP_S
             self._wake.wait(pause_s)
         self._close()
+
+
+def _staggered(meters: Iterable[MeterSettings]) -> tuple[list[MeterSettings], list[float]]:
+    """The meters, and how much later than the first each is polled first: not all at once, but soon."""
+    each = list(meters)
+    step_s = min([STAGGER_S, *(meter.power_period_s / len(each) for meter in each)])
+    return each, [at * step_s for at in range(len(each))]
 
 
 def _check_unique(what: str, values: Iterable[object]) -> None:

@@ -18,6 +18,9 @@ class BusDevice(Protocol):
     def address(self) -> int:
         """The slave address on the bus; a meter and relays may share one."""
 
+    def opened(self) -> None:
+        """The port was opened: what a slave refused before is tried again."""
+
     def due_s(self) -> float:
         """When its next poll is due, in monotonic seconds."""
 

@@ -61,6 +61,12 @@ class WrongFunction(BusError):
     kind = "wrong_function"
 
 
+class ForeignFrame(BusError):
+    """A frame of a request that was not ours, or an answer that cannot be ours: a second master is there."""
+
+    kind = "foreign_frame"
+
+
 class SlaveException(BusError):
     """The slave refused the request; `code` is the Modbus exception (2: unknown register, 3: bad count)."""
 
@@ -68,6 +74,11 @@ class SlaveException(BusError):
         super().__init__(f"slave exception {code}")
         self.code = code
         self.kind = f"exception_{code}"
+
+    @property
+    def refuses_for_good(self) -> bool:
+        """Whether the slave will never answer this request: unknown function, register or count."""
+        return self.code in (1, 2, 3)
 
 
 class WrongState(BusError):

@@ -1,6 +1,7 @@
 """The health of one device on a bus: its counters, and the pause after a failure."""
 
 import logging
+import random
 
 from .errors import BusError
 
@@ -8,6 +9,8 @@ logger = logging.getLogger("edge.meter")
 
 BACKOFF_STEP_S = 2.0
 BACKOFF_MAX_S = 300.0
+JITTER_S = 0.5  # so that retries do not keep in step with the polls of others
+LATE_S = 2.0  # no answer comes later than this; until then a slave that failed is not polled
 
 
 def backoff_s(failures: int) -> float:
@@ -25,6 +28,7 @@ class Health:
         self.failures = 0  # in a row
         self.errors: dict[str, int] = {}  # by kind: the classes of errors.py and at most 255 exception codes
         self.retry_s = 0.0  # not polled before this time
+        self._rng = random.Random(device)
 
     def succeeded(self) -> None:
         """Record a successful poll."""
@@ -35,17 +39,22 @@ class Health:
         self.failures = 0
 
     def failed(self, error: BusError, now_s: float) -> None:
-        """Record a failed poll. The pause grows by 2 s with each failure in a row, up to 300 s."""
+        """Record a failed poll. The pause grows by about 2 s with each failure in a row, up to 300 s."""
         self.reads += 1
         self.failures += 1
         self.count(error.kind)
-        self.rest_until(now_s + backoff_s(self.failures))
+        self.rest_until(now_s + backoff_s(self.failures) + self._rng.uniform(0.0, JITTER_S))
         if self.failures == 1:
             logger.warning("%s fails: %s (%s)", self.device, error.kind, error)
 
     def count(self, kind: str) -> None:
         """Count an error without recording a failed poll."""
         self.errors[kind] = self.errors.get(kind, 0) + 1
+
+    def missed(self, error: BusError, now_s: float) -> None:
+        """Record that something less important than the power could not be read."""
+        self.count(error.kind)
+        self.rest_until(now_s + LATE_S)
 
     def rest_until(self, moment_s: float) -> None:
         """Do not poll the device before `moment_s`."""
@@ -54,6 +63,10 @@ class Health:
     def recover(self) -> None:
         """Forget the failures, because the port was opened again."""
         self.failures = 0
+        self.retry_s = 0.0
+
+    def retry_now(self) -> None:
+        """Allow a poll at once, without forgetting the failures."""
         self.retry_s = 0.0
 
     def stats(self, now_s: float) -> dict[str, object]:

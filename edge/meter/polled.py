@@ -1,68 +1,164 @@
 """One meter on a bus: when its power and its full record are due and how they are read."""
 
+import logging
 from collections.abc import Sequence
 
-from .errors import BusError
+from .errors import BusError, PortLost, SlaveException
 from .health import Health
 from .profile import load_profile
 from .reading import Reading
-from .registers import TOTAL
+from .registers import TOTAL, Block, Register, assemble, contradiction
 from .rtu import RtuMaster
 from .settings import MeterSettings
+
+logger = logging.getLogger("edge.meter")
+
+REFUSALS = 3  # in a row, because a refusal may be meant for another master
+ASK_REFUSED_S = 86_400.0
 
 
 class PolledMeter:
     """Reads the powers every `power_period_s` and all registers every `record_period_s`.
 
-    If any request of a poll fails, all readings of the meter are undefined. A failed record is not retried
-    before the next one is due, so the retry is the short power poll.
+    If the powers cannot be read, the readings of the meter are undefined. Anything else that cannot be read
+    is only missing in the record. Registers that the meter refuses are logged once, and left out for a day.
     """
 
-    def __init__(self, settings: MeterSettings, now_s: float) -> None:
-        """Raises ProfileError."""
+    def __init__(self, settings: MeterSettings, first_s: float) -> None:
+        """The first poll is due at `first_s`. Raises ProfileError."""
         self.profile = load_profile(settings.profile)
         self.health = Health(settings.name)
+        self.refused: list[str] = []  # the names of registers that are left out
+        self._said: set[str] = set()
+        self._ask_refused_s = first_s + ASK_REFUSED_S
         self._settings = settings
-        self._power_due_s = now_s
-        self._record_due_s = now_s
+        self._power_due_s = first_s
+        self._record_due_s = first_s
+        self.opened()
 
     @property
     def address(self) -> int:
         return self._settings.address
 
+    def opened(self) -> None:
+        self.refused.clear()
+        fast = len(self.profile.power_blocks)
+        self._power_blocks = list(self.profile.power_blocks)
+        self._other_blocks = list(self.profile.record_blocks[fast:])
+
     def due_s(self) -> float:
+        """After a failure the retry is due, even between regular polls: their moment may be the reason."""
+        if self.health.failures:
+            return self.health.retry_s
         return max(min(self._power_due_s, self._record_due_s), self.health.retry_s)
 
     def poll(self, master: RtuMaster, now_s: float) -> Sequence[Reading]:
         full = now_s >= self._record_due_s
+        if now_s >= self._ask_refused_s:
+            self._ask_refused_s = now_s + ASK_REFUSED_S
+            self.opened()
         self._schedule(now_s)
-        blocks = self.profile.record_blocks if full else self.profile.power_blocks
-        values: dict[str, float] = {}
-        powers: dict[str, float] = {}
-        for block in blocks:
-            data = master.read_registers(self.address, block.function, block.start, block.count)
-            for register, value in block.decode(data):
-                if value is None:
-                    self.health.count("implausible")
-                    continue
-                values[register.key] = value
-                if register.quantity == "power_w":
-                    powers[register.input] = value
+        values = self._read(self._power_blocks, master)
+        record = None
+        if full:
+            try:
+                values |= self._read(self._other_blocks, master)
+                record = {key: value for key, value in values.items() if value is not None}
+            except PortLost:
+                raise
+            except BusError as error:
+                self.health.missed(error, now_s)
+        for value in values.values():
+            if value is None:
+                self.health.count("implausible")
         return [
-            Reading(self._device(each), powers.get(each), now_s, values if full and each == TOTAL else None)
+            Reading(self._device(each), values.get(_power_of(each)), now_s, record if each == TOTAL else None)
             for each in self.profile.inputs
         ]
 
     def undefined(self, error: BusError, now_s: float) -> Sequence[Reading]:
         return [Reading(self._device(each), None, now_s) for each in self.profile.inputs]
 
+    def stats(self, now_s: float) -> dict[str, object]:
+        """Health, and what the meter refuses."""
+        return self.health.stats(now_s) | {"refused": self.refused.copy()}
+
+    # ---- requests ----------------------------------------------------------------------------
+
+    def _read(self, blocks: list[Block], master: RtuMaster) -> dict[str, float | None]:
+        """The values of `blocks`, which afterwards are only those that the meter answers."""
+        values: list[tuple[Register, float | None]] = []
+        answered: list[Block] = []
+        waiting = blocks[::-1]
+        while waiting:
+            block = waiting.pop()
+            try:
+                data = self._ask(block, master)
+            except SlaveException as error:
+                if not error.refuses_for_good:
+                    raise
+                waiting += self._without_refused(block, error)
+                continue
+            decoded = list(block.decode(data))
+            if master.distrusted and (reason := contradiction(assemble(decoded))):
+                raise master.contradicted(reason)
+            answered.append(block)
+            values += decoded
+        blocks[:] = answered
+        return assemble(values)
+
+    def _ask(self, block: Block, master: RtuMaster) -> memoryview:
+        """The answer to a block's request. Raises a refusal only if it is repeated."""
+        for _ in range(REFUSALS - 1):
+            try:
+                return master.read_registers(self.address, block.function, block.start, block.count)
+            except SlaveException as error:
+                if not error.refuses_for_good:
+                    raise
+        return master.read_registers(self.address, block.function, block.start, block.count)
+
+    def _without_refused(self, block: Block, error: SlaveException) -> list[Block]:
+        """What to ask instead of a refused block, in reverse; nothing for a single register."""
+        halves = block.halves()
+        if halves:
+            return halves[::-1]
+        register = block.registers[0]
+        if register.key == _power_of(TOTAL):
+            raise error
+        self.refused.append(register.key)
+        if register.key not in self._said:
+            self._said.add(register.key)
+            self.health.count(error.kind)
+            logger.warning(
+                "%s refuses %s (register %d, %s): it is left out; is %r the right profile?",
+                self.health.device,
+                register.key,
+                register.address,
+                error,
+                self._settings.profile,
+            )
+        return []
+
+    # ---- times -------------------------------------------------------------------------------
+
     def _schedule(self, now_s: float) -> None:
-        """Schedule the next polls. Missed polls are skipped, not repeated."""
-        self._power_due_s = _next(self._power_due_s, self._settings.power_period_s, now_s)
+        """Schedule the next polls. Missed polls are skipped; a retry moves the regular polls."""
+        period_s = self._settings.power_period_s
+        if self.health.failures:
+            self._power_due_s = now_s + period_s
+            ahead_s = max(0.0, self._record_due_s - self._power_due_s)
+            self._record_due_s = self._power_due_s + period_s * (ahead_s // period_s)
+            return
+        self._power_due_s = _next(self._power_due_s, period_s, now_s)
         self._record_due_s = _next(self._record_due_s, self._settings.record_period_s, now_s)
 
     def _device(self, input_: str) -> str:
         return f"{self._settings.name}.{input_}"
+
+
+def _power_of(input_: str) -> str:
+    """The name of an input's power among the values."""
+    return "power_w" if input_ == TOTAL else f"{input_}.power_w"
 
 
 def _next(due_s: float, period_s: float, now_s: float) -> float:

@@ -1,4 +1,4 @@
-"""A serial port as the Modbus master needs it, based on pyserial.
+"""A port as the Modbus master needs it; serial ones are based on pyserial.
 
 pyserial opens and configures the line. Reading uses the file descriptor and the caller's buffer directly,
 because pyserial's own read allocates memory, and changing its timeout reconfigures the line.
@@ -32,6 +32,11 @@ class Port(Protocol):
         """Close the line; never fails."""
 
 
+def char_s(settings: BusSettings) -> float:
+    """The time of one character: start, eight bits, parity, stop bits."""
+    return (9 + (settings.parity != "N") + settings.stop_bits) / settings.baud
+
+
 class SerialPort:
     """A real serial line or a pseudo terminal."""
 
@@ -52,8 +57,7 @@ class SerialPort:
         self._descriptor = self._serial.fileno()
         self._poll = select.poll()
         self._poll.register(self._descriptor, select.POLLIN)
-        parity_bits = 0 if settings.parity == "N" else 1
-        self.char_s = (1 + 8 + parity_bits + settings.stop_bits) / settings.baud
+        self.char_s = char_s(settings)
 
     def send(self, frame: memoryview) -> None:
         try:

@@ -6,31 +6,58 @@
     max_registers = 50          # most registers in one request (Modbus: 125)
     max_gap = 12                # unlisted registers that a request may include
 
+    [line]                      # how it leaves the factory: defaults of its bus; all keys may be missing
+    baud = 9600
+    parity = "N"                # "N", "E" or "O"
+    stop_bits = 1
+    pause_s = 0.1               # how long it is deaf after a frame
+
     [encoding]                  # defaults for all registers
     function = 4                # 3: holding registers, 4: input registers
-    type = "float32"            # float32, int16, uint16, int32, uint32, uint64
+    type = "float32"            # float32, float64, int16, uint16, int32, uint32, int64, uint64
     word_order = "big"          # "little": the low word first
+    byte_order = "big"          # "little": the low byte of each word first
 
     [total]                     # and, if the meter has them, [l1] [l2] [l3]
     power_w = { register = 0x000C }
     import_energy_wh = { register = 0x0048, scale = 1000 }
+
+A meter that counts the two directions apart has `power_w = { register = 1, minus = 3 }`: the value of the
+first register minus that of the second. One with a register for the sign has `power_w = { register = 1,
+sign = 5 }`, negative while a bit of `sign_mask` (default: any) is set there.
 
 Powers are positive when they flow to the consumer, as the meters count them.
 """
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from .registers import PHASES, PLAUSIBLE, POWERS, TOTAL, TYPES, Block, Register, group
+from ..files import read_text
+from .registers import (
+    MAGNITUDE,
+    MINUS,
+    PHASES,
+    PLAUSIBLE,
+    PLUS,
+    POWERS,
+    SIGN,
+    TOTAL,
+    TYPES,
+    Block,
+    Register,
+    group,
+    telling,
+)
 from .rtu import MAX_REGISTERS
 
 _DIRECTORY = os.path.join(os.path.dirname(__file__), "profiles")
 _MAX_FILE_BYTES = 64 * 1024
-_TOP_KEYS = {"name", "phases", "max_power_w", "max_registers", "max_gap", "encoding", TOTAL, *PHASES}
-_ENCODING_KEYS = {"function", "type", "word_order", "scale"}
-_REGISTER_KEYS = _ENCODING_KEYS | {"register"}
+_TOP_KEYS = {"name", "phases", "max_power_w", "max_registers", "max_gap", "line", "encoding", TOTAL, *PHASES}
+_LINE_KEYS = {"baud", "parity", "stop_bits", "pause_s"}
+_ENCODING_KEYS = {"function", "type", "word_order", "byte_order", "scale"}
+_REGISTER_KEYS = _ENCODING_KEYS | {"register", "minus", "sign", "sign_mask"}
 _QUANTITIES = {*PLAUSIBLE, *POWERS}
 
 
@@ -44,7 +71,10 @@ class ProfileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A meter model. `power_blocks` read the power of each input, `record_blocks` all registers."""
+    """A meter model. `power_blocks` read the power of each input; `record_blocks` are these and more.
+
+    `line` holds what it states of "baud", "parity", "stop_bits" and "pause_s".
+    """
 
     name: str
     phases: int
@@ -54,6 +84,7 @@ class Profile:
     registers: tuple[Register, ...]
     power_blocks: tuple[Block, ...]
     record_blocks: tuple[Block, ...]
+    line: dict[str, Any]
 
 
 def load_profile(name_or_path: str) -> Profile:
@@ -79,11 +110,7 @@ class _Reader:
         import tomllib  # only while profiles are read
 
         try:
-            with open(self._path, "rb") as file:
-                text = file.read(_MAX_FILE_BYTES + 1)
-            if len(text) > _MAX_FILE_BYTES:
-                raise self._wrong("file", len(text), f"more than {_MAX_FILE_BYTES} bytes")
-            return tomllib.loads(text.decode())
+            return tomllib.loads(read_text(self._path, _MAX_FILE_BYTES))
         except OSError as error:
             raise self._wrong("file", self._path, error.strerror or "cannot be read") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -110,23 +137,55 @@ class _Reader:
             if each.words > max_registers:
                 raise self._wrong("max_registers", max_registers, f"{each.key} alone needs {each.words}")
         powers = [each for each in registers if each.quantity == "power_w"]
-        return Profile(
-            name,
-            phases,
-            inputs,
-            max_registers,
-            max_gap,
-            registers,
-            group(powers, max_registers, max_gap),
-            group(registers, max_registers, max_gap),
+        fast = tuple(
+            telling(block, registers, max_registers, max_gap)
+            for block in group(powers, max_registers, max_gap)
         )
+        read = {each for block in fast for each in block.registers}
+        slow = group([each for each in registers if each not in read], max_registers, max_gap)
+        line = self._line()
+        return Profile(name, phases, inputs, max_registers, max_gap, registers, fast, (*fast, *slow), line)
+
+    def _line(self) -> dict[str, Any]:
+        if "line" not in self._table:
+            return {}
+        table = self._subtable(self._table, "line", "line")
+        self._only(table, _LINE_KEYS, "line.")
+        if "baud" in table:
+            self._integer(table, "baud", None, 1200, 115200, "line")
+        if table.get("parity", "N") not in ("N", "E", "O"):
+            raise self._wrong("line.parity", table["parity"], "must be 'N', 'E' or 'O'")
+        if "stop_bits" in table:
+            self._integer(table, "stop_bits", None, 1, 2, "line")
+        if "pause_s" in table and not 0 < self._number(table, "pause_s", "line.pause_s", None) <= 1:
+            raise self._wrong("line.pause_s", table["pause_s"], "must be above 0 and at most 1")
+        return table
 
     def _input(self, input_: str) -> list[Register]:
         table = self._subtable(self._table, input_, input_)
         self._only(table, _QUANTITIES, f"{input_}.")
         if "power_w" not in table:
             raise self._wrong(f"{input_}.power_w", None, "every input needs a power register")
-        return [self._register(input_, quantity, table) for quantity in table]
+        return [each for quantity in table for each in self._registers(input_, quantity, table)]
+
+    def _registers(self, input_: str, quantity: str, table: dict[str, Any]) -> list[Register]:
+        """One register, or two if the quantity has two parts."""
+        first = self._register(input_, quantity, table)
+        own, key = table[quantity], f"{input_}.{quantity}"
+        if "minus" in own and "sign" in own:
+            raise self._wrong(f"{key}.sign", own["sign"], "cannot be combined with minus")
+        if "minus" in own:
+            address = self._integer(own, "minus", None, 0, 0x10000 - first.words, key)
+            first = replace(first, role=PLUS, lowest=0.0)
+            return [first, replace(first, role=MINUS, address=address)]
+        if "sign" in own:
+            address = self._integer(own, "sign", None, 0, 0xFFFF, key)
+            mask = self._integer(own, "sign_mask", 0xFFFF, 1, 0xFFFF, key)
+            first = replace(first, role=MAGNITUDE, lowest=0.0)
+            return [first, replace(first, role=SIGN, address=address, type="uint16", mask=mask)]
+        if "sign_mask" in own:
+            raise self._wrong(f"{key}.sign_mask", own["sign_mask"], "needs sign")
+        return [first]
 
     def _register(self, input_: str, quantity: str, table: dict[str, Any]) -> Register:
         key = f"{input_}.{quantity}"
@@ -141,6 +200,9 @@ class _Reader:
         word_order = merged.get("word_order", "big")
         if word_order not in ("big", "little"):
             raise self._wrong(f"{key}.word_order", word_order, "must be 'big' or 'little'")
+        byte_order = merged.get("byte_order", "big")
+        if byte_order not in ("big", "little"):
+            raise self._wrong(f"{key}.byte_order", byte_order, "must be 'big' or 'little'")
         words = TYPES[type_].size // 2
         highest = self._number(self._table, "max_power_w", "max_power_w", None)
         if highest <= 0:
@@ -154,6 +216,7 @@ class _Reader:
             self._number(merged, "scale", f"{key}.scale", 1.0),
             word_order,
             *PLAUSIBLE.get(quantity, (-highest, highest)),
+            byte_order,
         )
 
     def _subtable(self, table: dict[str, Any], name: str, key: str) -> dict[str, Any]:

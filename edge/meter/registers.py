@@ -1,7 +1,8 @@
 """The registers of a meter: their meaning, and their grouping into few requests."""
 
+import itertools
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 TOTAL = "total"
@@ -14,7 +15,9 @@ TYPES = {
     "uint16": struct.Struct(">H"),
     "int32": struct.Struct(">i"),
     "uint32": struct.Struct(">I"),
+    "int64": struct.Struct(">q"),
     "uint64": struct.Struct(">Q"),
+    "float64": struct.Struct(">d"),
 }
 
 # Plausible ranges; a meter's "not available" lies outside. The range of powers is in the profile.
@@ -30,9 +33,18 @@ PLAUSIBLE = {
 POWERS = ("power_w", "reactive_power_var", "apparent_power_va")
 
 
+# The parts of a quantity. Most have one register; some meters count the two directions apart, or give the
+# sign in a register of its own.
+VALUE, PLUS, MINUS, MAGNITUDE, SIGN = "value", "plus", "minus", "magnitude", "sign"
+TELLING_WORDS = 6  # a shorter block is what any other master asks for, too
+
+
 @dataclass(frozen=True, slots=True)
 class Register:
-    """One value of a meter: its address, and how its words are converted to the unit of `quantity`."""
+    """One value of a meter: its address, and how its words are converted to the unit of `quantity`.
+
+    `role` is the part of the quantity that it holds; a SIGN is negative if a bit of `mask` is set.
+    """
 
     input: str
     quantity: str
@@ -43,6 +55,9 @@ class Register:
     word_order: str
     lowest: float
     highest: float
+    byte_order: str = "big"
+    role: str = VALUE
+    mask: int = 0xFFFF
 
     @property
     def words(self) -> int:
@@ -55,10 +70,15 @@ class Register:
 
     def decode(self, data: memoryview) -> float | None:
         """The value of `data`, the bytes of this register; None if it is not available or implausible."""
-        if self.word_order == "little":
-            words = struct.unpack(f">{self.words}H", data)
-            data = memoryview(struct.pack(f">{self.words}H", *reversed(words)))
-        value = float(TYPES[self.type].unpack(data)[0]) * self.scale
+        if self.word_order == "little" or self.byte_order == "little":
+            words = struct.unpack(f"{'<' if self.byte_order == 'little' else '>'}{self.words}H", data)
+            data = memoryview(
+                struct.pack(f">{self.words}H", *words[:: -1 if self.word_order == "little" else 1])
+            )
+        raw = TYPES[self.type].unpack(data)[0]
+        if self.role == SIGN:
+            return -1.0 if raw & self.mask else 1.0
+        value = float(raw) * self.scale
         return value if self.lowest <= value <= self.highest else None  # NaN is in no range
 
 
@@ -76,6 +96,57 @@ class Block:
         for register in self.registers:
             at = 2 * (register.address - self.start)
             yield register, register.decode(data[at : at + 2 * register.words])
+
+    def halves(self) -> "list[Block]":
+        """The same registers in two requests; empty for one register."""
+        middle = len(self.registers) // 2
+        return [_block(each) for each in (self.registers[:middle], self.registers[middle:])] if middle else []
+
+
+def assemble(decoded: Iterable[tuple[Register, float | None]]) -> dict[str, float | None]:
+    """The value of each quantity by its name in a record, put together from its parts."""
+    parts: dict[str, dict[str, float | None]] = {}
+    for register, value in decoded:
+        parts.setdefault(register.key, {})[register.role] = value
+    return {key: _whole(each) for key, each in parts.items()}
+
+
+def _whole(parts: Mapping[str, float | None]) -> float | None:
+    if VALUE in parts:
+        return parts[VALUE]
+    plus, minus = parts.get(PLUS), parts.get(MINUS)
+    if plus is not None and minus is not None:
+        return plus - minus
+    magnitude, sign = parts.get(MAGNITUDE), parts.get(SIGN)
+    return None if magnitude is None or sign is None else magnitude * sign
+
+
+def contradiction(values: Mapping[str, float | None]) -> str:
+    """Why the values of one block cannot be measured at one moment; empty if they can.
+
+    It is asked while a second master is on the line: its answers have a right checksum but another content.
+    """
+    voltage_v = values.get("voltage_v", 230.0)
+    if voltage_v is None or not 40.0 <= voltage_v <= 600.0:
+        return f"a voltage of {voltage_v} V"
+    for prefix in ("", *(f"{phase}." for phase in PHASES)):
+        power_w, apparent_va, u_v, i_a = (
+            values.get(prefix + key) for key in ("power_w", "apparent_power_va", "voltage_v", "current_a")
+        )
+        if power_w is None:
+            continue
+        if apparent_va is not None and abs(power_w) > 1.1 * abs(apparent_va) + 20.0:
+            return f"{power_w:.0f} W with {apparent_va:.0f} VA"
+        if u_v is not None and i_a is not None and abs(power_w) > 1.1 * abs(u_v * i_a) + 20.0:
+            return f"{power_w:.0f} W with {u_v:.0f} V and {i_a:.1f} A"
+    total_w = values.get("power_w")
+    phases_w = [values.get(f"{phase}.power_w") for phase in PHASES]
+    known_w = [each for each in phases_w if each is not None]
+    if total_w is not None and len(known_w) == len(PHASES):
+        slack_w = 0.03 * sum(map(abs, known_w)) + 30.0
+        if abs(sum(known_w) - total_w) > slack_w:
+            return f"phases of {sum(known_w):.0f} W in a total of {total_w:.0f} W"
+    return ""
 
 
 def group(registers: Iterable[Register], max_registers: int, max_gap: int) -> tuple[Block, ...]:
@@ -96,7 +167,42 @@ def group(registers: Iterable[Register], max_registers: int, max_gap: int) -> tu
     return tuple(_block(each) for each in blocks)
 
 
-def _block(registers: list[Register]) -> Block:
+def _block(registers: Sequence[Register]) -> Block:
     start = registers[0].address
     end = max(each.address + each.words for each in registers)
     return Block(registers[0].function, start, end - start, tuple(registers))
+
+
+def telling(block: Block, registers: Sequence[Register], max_registers: int, max_gap: int) -> Block:
+    """`block`, made longer if it is short: with a voltage if one is in reach, else with its neighbours.
+
+    An answer that was meant for another master then has another length or an impossible content.
+    """
+    every = sorted(
+        (each for each in registers if each.function == block.function), key=lambda each: each.address
+    )
+    end = block.start + block.count
+    inside = [at for at, each in enumerate(every) if block.start <= each.address < end]
+    best = every[inside[0] : inside[-1] + 1]
+    if block.count < TELLING_WORDS:
+        runs = [
+            every[first : last + 1]
+            for first in range(inside[0] + 1)
+            for last in range(inside[-1], len(every))
+            if _fits(every[first : last + 1], max_registers, max_gap)
+        ]
+        runs.sort(key=_words)
+        witnesses = [run for run in runs if any(each.quantity == "voltage_v" for each in run)]
+        best = next(
+            iter(witnesses or [run for run in runs if _words(run) >= TELLING_WORDS] or runs[-1:]), best
+        )
+    return _block(best)
+
+
+def _words(run: Sequence[Register]) -> int:
+    return max(each.address + each.words for each in run) - run[0].address
+
+
+def _fits(run: Sequence[Register], max_registers: int, max_gap: int) -> bool:
+    holes = [after.address - (before.address + before.words) for before, after in itertools.pairwise(run)]
+    return _words(run) <= max_registers and all(hole <= max_gap for hole in holes)

@@ -44,6 +44,9 @@ class SwitchedRelay:
         self.wanted = on
         self.actual = None  # so that it is written and read back in any case
 
+    def opened(self) -> None:
+        """Nothing was learnt of the slave."""
+
     def due_s(self) -> float:
         return self.health.retry_s if self.pending else max(self._check_due_s, self.health.retry_s)
 
@@ -51,7 +54,7 @@ class SwitchedRelay:
         wanted, before = self.wanted, self.actual
         if wanted is not None and before is not wanted:
             master.write_coil(self.address, self._settings.coil, wanted)
-        self.actual = master.read_coil(self.address, self._settings.coil)
+        self.actual = self._read(master)
         if wanted is not None:
             if self.actual is not wanted:
                 raise WrongState(f"is {_name(self.actual)}, should be {_name(wanted)}")
@@ -59,6 +62,13 @@ class SwitchedRelay:
                 logger.info("%s is %s", self.health.device, _name(wanted))
         self._check_due_s = now_s + CHECK_PERIOD_S
         return ()
+
+    def _read(self, master: RtuMaster) -> bool:
+        """The state of the coil; while there is a second master, what two answers in a row say."""
+        state = master.read_coil(self.address, self._settings.coil)
+        if master.distrusted and master.read_coil(self.address, self._settings.coil) is not state:
+            raise master.contradicted("two states of one coil")
+        return state
 
     def undefined(self, error: BusError, now_s: float) -> Sequence[Reading]:
         if not isinstance(error, WrongState):

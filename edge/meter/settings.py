@@ -3,18 +3,41 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from ..option import NAME, OneOf, Within
+from ..option import NAME, Matching, OneOf, Within
+
+PORT = Matching(
+    r"(?!.*://).+|(tcp|socket)://(\[[0-9A-Fa-f:.]+\]|[^/:\[\]\s]+)(:\d{1,5})?",
+    "a device file, tcp://HOST:PORT (Modbus TCP) or socket://HOST:PORT (RTU frames over TCP)",
+)
+PAUSE_S = 0.1  # some meters are deaf for 60 to 100 ms after any frame on the line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusSettings:
-    """A serial line (RS-485) with Modbus RTU devices on it."""
+    """A line with Modbus devices on it: RS-485, or a gateway in the network.
 
-    name: Annotated[str, NAME, "name of the serial line"]
-    port: Annotated[str, "its device file, such as /dev/ttyUSB0"]
-    baud: Annotated[int, Within(1200, 115200), "bits per second"] = 9600
-    parity: Annotated[str, OneOf("N", "E", "O"), "parity: none, even or odd"] = "N"
-    stop_bits: Annotated[int, OneOf(1, 2), "number of stop bits"] = 1
+    A file that does not state speed, parity, stop bits or pause gets those that the profiles of its meters
+    know (`config/check.py`).
+    """
+
+    name: Annotated[str, NAME, "name of the line"]
+    port: Annotated[
+        str,
+        PORT,
+        "its device file, such as /dev/ttyUSB0; or tcp://HOST:502 (Modbus TCP); or socket://HOST:PORT (RTU)",
+    ]
+    baud: Annotated[
+        int, Within(1200, 115200), "bits per second; if not given, what the meters' profiles know"
+    ] = 9600
+    parity: Annotated[
+        str, OneOf("N", "E", "O"), "parity: none, even or odd; if not given, what the profiles know"
+    ] = "N"
+    stop_bits: Annotated[int, OneOf(1, 2), "number of stop bits; if not given, what the profiles know"] = 1
+    pause_s: Annotated[
+        float,
+        Within(0.0, 1.0),
+        "silence before each request; if not given, what the profiles need and the sampling periods allow",
+    ] = PAUSE_S
     timeout_s: Annotated[float, Within(0.05, 5.0), "silence after a request that counts as no answer"] = 0.5
 
 

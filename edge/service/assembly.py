@@ -4,6 +4,7 @@ import logging
 import os
 import random
 import signal
+from dataclasses import replace
 from typing import Any
 
 from ..api.health import status_line
@@ -11,11 +12,13 @@ from ..api.routes import Api
 from ..api.server import ApiError, ApiServer
 from ..clock import Clock, SystemClock
 from ..config.settings import NodeConfig
+from ..files import lock_folder
 from ..meter.bus import MeterBus
 from ..meter.meters import SerialMeters
 from ..net.mqtt import MqttLinks
 from ..node import Node
 from ..twins.registry import TwinError
+from .crashes import Crashes
 from .notify import Manager
 from .runtime import Runtime
 
@@ -30,14 +33,27 @@ def serve(config: NodeConfig) -> None:
     """Set the node up and run it until SIGTERM or SIGINT. Raises CannotStart."""
     clock, rng, manager = SystemClock(), random.Random(config.node.seed or None), Manager()
     _make_state_folder(config)
+    _lock_state_folder(config)
     links = _links(config, clock, rng)
     meters = _meters(config, clock)
-    node = _node(config, clock, rng, links, meters)
-    runtime = Runtime(node, clock, ticked=lambda: manager.alive(status_line(node)))
-    api = _api(config, runtime)
+    crashes = Crashes(config.state_dir)
+    crashes.begin()
+    try:
+        node = _node(config, clock, rng, links, meters, crashes)
+
+        def ticked() -> None:
+            manager.alive(status_line(node))
+            crashes.look(node.uptime_s)
+
+        runtime = Runtime(node, clock, ticked=ticked)
+        api = _api(config, runtime)
+    except CannotStart:  # for a reason that it names: no crash
+        crashes.settle()
+        raise
     _stop_on_signal(manager, runtime)
     log.info("node %s is up, http port %s", config.name, api.port if api else "none")
     runtime.run()
+    crashes.settle()
     if api:
         api.stop()
     log.info("node %s has stopped", config.name)
@@ -48,6 +64,17 @@ def _make_state_folder(config: NodeConfig) -> None:
         config.state_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotStart(f"node.state_dir = {str(config.state_dir)!r}: {error.strerror}") from error
+
+
+def _lock_state_folder(config: NodeConfig) -> None:
+    """Until the process ends: two nodes with one memory would both break their contracts."""
+    try:
+        lock_folder(config.state_dir)
+    except BlockingIOError:
+        reason = "another node is running with this folder; stop it first, or give each a folder of its own"
+        raise CannotStart(f"node.state_dir = {str(config.state_dir)!r}: {reason}") from None
+    except OSError as error:  # a file system without locks
+        log.warning("%s cannot be locked: %s", config.state_dir, error.strerror)
 
 
 def _links(config: NodeConfig, clock: Clock, rng: random.Random) -> MqttLinks:
@@ -68,12 +95,25 @@ def _meters(config: NodeConfig, clock: Clock) -> SerialMeters:
 
 
 def _node(
-    config: NodeConfig, clock: Clock, rng: random.Random, links: MqttLinks, meters: SerialMeters
+    config: NodeConfig,
+    clock: Clock,
+    rng: random.Random,
+    links: MqttLinks,
+    meters: SerialMeters,
+    crashes: Crashes,
 ) -> Node:
+    """Without learning after crashes that it may have caused."""
+    off = ""
+    if config.learning and crashes.too_many:
+        off = f"it ended {crashes.count} times in a row soon after its start, so it runs without learning"
+        log.error("%s; the next start tries to learn again", off)
+        config = replace(config, learning=None)
     try:
-        return Node(config, clock, rng, links, meters)
+        node = Node(config, clock, rng, links, meters)
     except TwinError as error:
         raise CannotStart(str(error)) from error
+    node.learning_off = off
+    return node
 
 
 def _api(config: NodeConfig, runtime: Runtime) -> ApiServer | None:

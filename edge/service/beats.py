@@ -1,7 +1,7 @@
 """The beats of a node: the tick of each second, the reactions between, and work when nothing else is due.
 
 `Beats` has no clock and does not wait. Whoever drives it says what time it is, lets it do what is due, and
-comes back when the next beat is due. The real service and the virtual world drive this same object.
+comes back when the next step is due. The real service and the virtual world drive this same object.
 """
 
 import math
@@ -13,7 +13,7 @@ TICK_S = 1.0
 _ROUNDING_S = 1e-9  # a clock that is computed from another one may be early by a rounding error
 
 
-class Beat(Enum):
+class Step(Enum):
     """What a node does in one step."""
 
     TICK = "tick"
@@ -43,7 +43,7 @@ def _unguarded(step: Callable[[], None]) -> bool:
 
 
 class Beats:
-    """What is due at one node, and when the next beat is. All times are those of the node's clock."""
+    """What is due at one node, and when the next step is. All times are those of the node's clock."""
 
     def __init__(
         self,
@@ -67,37 +67,37 @@ class Beats:
         self._guard, self._ticked, self._waits_for = guard, ticked, waits_for
         self._reaction_from_s = self._work_from_s = -math.inf
 
-    def due(self, now_s: float) -> Beat | None:
+    def due(self, now_s: float) -> Step | None:
         """The most urgent beat that is due."""
         now_s += _ROUNDING_S
         if now_s >= self.tick_s:
-            return Beat.TICK
+            return Step.TICK
         if now_s >= self._reaction_from_s and self._node.busy:
-            return Beat.REACTION
+            return Step.REACTION
         if now_s >= self._work_from_s and self._may_work:
-            return Beat.WORK
+            return Step.WORK
         return None
 
-    def do(self, beat: Beat) -> None:
+    def do(self, step: Step) -> None:
         """Do one beat; tell `done` afterwards how long it took."""
-        match beat:
-            case Beat.TICK:
+        match step:
+            case Step.TICK:
                 if self._guard(self._node.tick):
                     self._ticked()
-            case Beat.REACTION:
+            case Step.REACTION:
                 self._guard(self._node.react)
-            case Beat.WORK:
+            case Step.WORK:
                 self._guard(self._node.work)
 
-    def done(self, beat: Beat, began_s: float, ended_s: float) -> None:
+    def done(self, step: Step, began_s: float, ended_s: float) -> None:
         """A beat took from `began_s` to `ended_s`: the next one of its kind is due later."""
         self.end_rest()
-        match beat:
-            case Beat.TICK:
+        match step:
+            case Step.TICK:
                 self.tick_s = max(self.tick_s + TICK_S, began_s)  # late ticks are not made up for
-            case Beat.REACTION:
+            case Step.REACTION:
                 self._reaction_from_s = ended_s + self._pause_s
-            case Beat.WORK:  # a training leaves half of the time to others
+            case Step.WORK:  # a training leaves half of the time to others
                 took_s = ended_s - began_s if self._node.only_training else 0.0
                 self._work_from_s = ended_s + max(self._rest_s, took_s)
 
@@ -110,7 +110,7 @@ class Beats:
         return max(self._reaction_from_s, now_s) if self._node.busy else math.inf
 
     def next_s(self, now_s: float) -> float:
-        """When the next beat is due if nothing changes until then; not before `now_s` for a reaction."""
+        """When the next step is due if nothing changes until then; not before `now_s` for a reaction."""
         waking_s = max(self._reaction_from_s, self._node.wake_s)  # a twin wants to act by itself
         work_s = self._work_from_s if self._may_work else math.inf
         return min(self.tick_s, self.reaction_s(now_s), waking_s, work_s)

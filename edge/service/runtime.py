@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from ..clock import Clock
 from ..history.writer import Writer
 from ..node import Node
-from .beats import TICK_S, Beat, Beats
+from .beats import TICK_S, Beats, Step
 from .mailbox import Mailbox
 from .pressure import Pressure
 
@@ -124,15 +124,15 @@ class Runtime:
     def _step(self) -> None:
         """Do what is due, or wait until something is, or until there is mail. Mail goes before work."""
         began_s, cpu_s = self._clock.now_s(), time.thread_time()
-        beat = self._beats.due(began_s)
-        if beat is None or (beat is Beat.WORK and self._wake.is_set()):
+        step = self._beats.due(began_s)
+        if step is None or (step is Step.WORK and self._wake.is_set()):
             if self._wake.wait(max(0.0, self._beats.next_s(began_s) - self._clock.now_s())):
                 self._beats.end_rest()
             self._wake.clear()
             return
-        self._beats.do(beat)
-        self._beats.done(beat, began_s, self._clock.now_s())
-        if beat is Beat.WORK:
+        self._beats.do(step)
+        self._beats.done(step, began_s, self._clock.now_s())
+        if step is Step.WORK:
             used_s = time.thread_time() - cpu_s
             self.pieces += 1
             self.work_s += used_s

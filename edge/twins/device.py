@@ -7,6 +7,7 @@ reading the device counts as drawing and giving nothing.
 import math
 
 from ..energy.rules import MAX_POWER_W
+from .derived import DerivedLoad
 from .settings import TwinSettings
 
 
@@ -15,9 +16,14 @@ class Device:
 
     def __init__(self, settings: TwinSettings) -> None:
         self.settings = settings
-        self._inputs = {name: 0.0 for name in (settings.input, settings.production_input) if name}
+        self._signs = settings.inputs
+        self._inputs = dict.fromkeys(self._signs, 0.0)
         self._seen_s = dict.fromkeys(self._inputs, -math.inf)
         self._oldest_s = -math.inf if self._inputs else math.inf
+        self._derived: DerivedLoad | None = None
+        if settings.kind == "house":
+            adds = {settings.production_input: 1, settings.battery_input: -1}
+            self._derived = DerivedLoad(settings.input, {name: way for name, way in adds.items() if name})
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -27,13 +33,22 @@ class Device:
     def read(self, name: str, power_w: float | None, now_s: float) -> None:
         """A reading of one of its inputs. None is undefined, and so is a power that no device can have."""
         if power_w is not None and math.isfinite(power_w) and abs(power_w) <= MAX_POWER_W:
-            self._inputs[name] = power_w * self.settings.sign
+            self._inputs[name] = power_w * self._signs[name]
             self._seen_s[name] = now_s
             self._oldest_s = min(self._seen_s.values())
+            if self._derived:
+                self._derived.read(name, self._inputs[name], now_s)
 
     def known(self, now_s: float) -> bool:
         """Whether all its inputs have been read recently; a device without a meter is always known."""
+        if self._derived and not self._derived.known:
+            return False
         return now_s - self._oldest_s <= self.settings.meter_grace_s
+
+    def metered_w(self, now_s: float) -> float | None:
+        """What its meter shows, in W; None without a meter, or while it is not known."""
+        metered = self.settings.input and self.known(now_s)
+        return self._inputs[self.settings.input] if metered else None
 
     def powers_w(self, now_s: float) -> tuple[float, float]:
         """(drawn, given) in W, both at least 0."""
@@ -44,6 +59,8 @@ class Device:
             return 0.0, settings.capacity_w  # its meter shows what flows, not what it could give
         if not self.known(now_s):
             return 0.0, 0.0
+        if self._derived:
+            return self._derived.load_w, 0.0
         power_w = self._inputs[settings.input] if settings.input else settings.power_w
         if settings.kind == "load":
             return max(0.0, power_w), 0.0

@@ -5,9 +5,11 @@ of all nodes. After each minute the models of both scopes observe its means and 
 Importing this module loads numpy, so only a node that learns does.
 """
 
+import logging
 import math
 import random
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -16,8 +18,11 @@ from ..learn import lean_numpy
 
 lean_numpy.prepare()  # before anything imports numpy
 
+import numpy as np  # noqa: E402
+
 from ..energy.rules import EVENT  # noqa: E402
 from ..energy.totals import SUM_OF_TOTALS, TOTAL, Powers, encode_total, read_sum  # noqa: E402
+from ..learn.weather import WeatherTable  # noqa: E402
 from ..space.lsa import Aggregation  # noqa: E402
 from .minute import RunningMinute  # noqa: E402
 from .past import PastError, weather_of  # noqa: E402
@@ -29,6 +34,7 @@ from .twin import Home, Twin  # noqa: E402
 if TYPE_CHECKING:
     from ..space.engine import Engine
 
+log = logging.getLogger("edge.learning")
 PRED = {"node": "PRED", "cluster": "PRED_CLUSTER"}
 _TELL_EVERY_S = 5.0  # at most: every change crosses the whole microgrid
 _MOVED, _MOVED_W = 0.01, 1.0  # a power is published again if it changed by more than both
@@ -50,9 +56,10 @@ class LearningTwin(Twin):
         weather = None
         if settings.weather_file:
             try:
-                weather = weather_of(settings.weather_file, home.zone)
+                weather = _weather(settings.weather_file, home)
             except PastError as error:
                 self.trouble = str(error)
+                log.warning("%s", error)
         self.scopes = {
             each.scope: Scope(each, home, weather, rng.getrandbits(64)) for each in settings.scopes
         }
@@ -137,7 +144,13 @@ class LearningTwin(Twin):
             scope.keep()
 
     def troubles(self) -> Iterable[tuple[str, str]]:
+        if self.trouble:
+            yield "past_not_used", f"weather: {self.trouble}"
         for scope in self.scopes.values():
+            if scope.past_trouble:
+                yield "past_not_used", f"past minutes of the {scope.name}: {scope.past_trouble}"
+            if scope.model_trouble:
+                yield "model_damaged", f"learning of the {scope.name} began without it: {scope.model_trouble}"
             if scope.faults:
                 yield "learning_failed", f"learning of the {scope.name} failed: {scope.trouble}"
 
@@ -146,6 +159,14 @@ def encode_prediction(model: str, prediction: Prediction) -> bytes:
     """As it is published: JSON, probabilities in thousandths by variable, horizon and state."""
     thousandths = (1000 * prediction.probabilities).round().astype(int).tolist()
     return orjson.dumps({"minute": prediction.minute, "model": model, "p": thousandths})
+
+
+def _weather(path: Path, home: Home) -> WeatherTable:
+    """Raises PastError."""
+    times_s, values = weather_of(path, home.zone.tzinfo, log.warning)
+    minutes = np.array(times_s, np.int64) // 60
+    rising = np.diff(minutes, prepend=-1) > 0  # else two times in one minute
+    return WeatherTable(minutes[rising], np.array(values, np.float32).reshape(-1, 2)[rising])
 
 
 def _moved(published: Powers, now: Powers) -> bool:

@@ -7,10 +7,11 @@ and nothing in `edge/energy` knows LSAs.
 import math
 import random
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..energy.consumer import Consumer, ConsumerSettings
-from ..energy.events import EventKind, EventLog
+from ..energy.events import Cause, EventKind, EventLog, Role
+from ..energy.flows import Source, Supply
 from ..energy.invariants import violations
 from ..energy.memory import read_contracts, read_promises, written_contracts, written_promises
 from ..energy.messages import Contract, encode_answers
@@ -23,6 +24,7 @@ from ..energy.rules import (
     CONFIRM,
     CONTRACT,
     EVENT,
+    MARGIN,
     OFFER,
     PLAN,
     REQUEST,
@@ -35,6 +37,9 @@ from ..space.agent import Bond
 from .device import Device
 from .settings import TwinSettings
 from .twin import Home, Twin
+
+if TYPE_CHECKING:
+    from ..space.engine import Engine
 
 _read_request = lenient(parse_request)
 _read_offer = lenient(parse_offer)
@@ -111,17 +116,20 @@ class ProsumerTwin(Twin):
         if self.disabled:
             consumed_w = produced_w = 0.0
         role = (consumed_w > 0, produced_w > 0)
+        now_s = self._clock.now_s()
         if any(self._role) and any(role) and role != self._role:
-            self._note(EventKind.SWITCH, "prosumer", consumed_w - produced_w)
+            turned = Role.PRODUCTION if produced_w > consumed_w else Role.REQUEST
+            self.events.note(EventKind.SWITCH, turned, abs(consumed_w - produced_w), now_s, Cause.DEVICE)
+            self._publish_events()
         self._role = role
         if self.settings.consumes:
             self.consumer.set_need(consumed_w)
             # a contract must never give more than is needed, not even for a moment
-            self.consumer.step(self._clock.now_s())
+            self.consumer.step(now_s)
+            self._note_request(Cause.DEVICE)
         if self.settings.supplies:
-            before_w = self.supplier.capacity_w
             self.supplier.set_capacity(produced_w)
-            self._note_production(before_w, self.supplier.capacity_w)
+            self._note_production(Cause.DEVICE)
 
     @property
     def free_w(self) -> float:
@@ -154,8 +162,14 @@ class ProsumerTwin(Twin):
         self.consumer.stop()
         self.supplier.stop()
         self.supplier.set_capacity(0.0)
-        self._note(EventKind.STOP, "prosumer", 0.0)
+        self._note_request(Cause.STOP_ORDER)
+        self._note_production(Cause.STOP_ORDER)
         self.switch(False)
+
+    def joined(self, engine: "Engine") -> None:
+        super().joined(engine)
+        if self.events.total:  # from before it had an LSA
+            self._publish_events()
 
     # ---- notifications ------------------------------------------------------------------------
 
@@ -196,6 +210,7 @@ class ProsumerTwin(Twin):
         self.acted = True
         if self.settings.consumes:
             self.consumer.step(now_s)
+            self._note_request(Cause.DEVICE)
         if self.settings.supplies:
             self.supplier.step(now_s)
             self.supplier.note_free(self.home.civil_s() if self.home.date.settled else None)
@@ -210,8 +225,16 @@ class ProsumerTwin(Twin):
             self.supplier.capacity_w,
             self.consumer.supplied_w,
             self.supplier.supplied_w,
-            self.supplier.reserved_w,
+            self.supplier.committed_w,
+            self.supplier.offered_w,
         )
+
+    def supply(self) -> Supply | None:
+        if not self.settings.supplies:
+            return None
+        source = self.settings.source
+        metered_w = self.device.metered_w(self._clock.now_s()) if source is Source.GRID else None
+        return Supply(source, self.supplier.capacity_w, self.supplier.supplied_w, metered_w)
 
     def memory(self) -> dict[str, Any]:
         contracts = written_contracts(self.consumer)
@@ -227,7 +250,7 @@ class ProsumerTwin(Twin):
         """Whether contracts from before a restart are continued."""
         try:
             self.recall(memory)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return False
         return bool(self.consumer.contracts or len(self.supplier.book))
 
@@ -239,6 +262,8 @@ class ProsumerTwin(Twin):
         now_s = self._clock.now_s()
         contracts, promises = read_contracts(memory["contracts"]), read_promises(memory["promises"])
         need_w, capacity_w = float(memory["need_w"]), float(memory["capacity_w"])
+        if not (math.isfinite(need_w) and math.isfinite(capacity_w)):
+            raise ValueError("powers must be finite")
         if contracts and self.settings.consumes:
             self.consumer.set_need(need_w)
             self.consumer.restore(contracts[0], contracts[1] if len(contracts) > 1 else None, now_s)
@@ -302,22 +327,42 @@ class ProsumerTwin(Twin):
             if (value != shown or renewed) and self.submit(label, value, query, life_s):
                 self._published[label, query] = value, now_s + life_s
 
-    def _contract_event(self, kind: EventKind, contract: Contract) -> None:
+    def _contract_event(self, kind: EventKind, contract: Contract, cause: Cause, complementary: bool) -> None:
+        now_s = self._clock.now_s()
         if kind is EventKind.START:
             self.validated += 1
             node = self.name.split(".")[0]
             self.validated_across += any(part.supplier.split(".")[0] != node for part in contract.parts)
         ended = kind in (EventKind.STOP, EventKind.EXPIRY)
-        self._note(kind, "consumer", 0.0 if ended else contract.power_w)
+        self.events.note(
+            kind,
+            Role.CONTRACT,
+            0.0 if ended else contract.power_w,
+            now_s,
+            cause,
+            contract=contract.id,
+            ends_s=self.consumer.ends_s(contract),
+            partner=max(contract.parts, key=lambda part: part.power_w).supplier if contract.parts else "",
+            partners=len(contract.parts),
+            complementary=complementary,
+        )
+        self._publish_events()
 
-    def _note_production(self, before_w: float, after_w: float) -> None:
-        if before_w == after_w:
+    def _note_request(self, cause: Cause) -> None:
+        consumer, events, now_s = self.consumer, self.events, self._clock.now_s()
+        if consumer.gave_up:
+            if events.open_w(Role.REQUEST):
+                events.note(EventKind.EXPIRY, Role.REQUEST, 0.0, now_s, Cause.TOLERANCE)
+                self._publish_events()
             return
-        kind = EventKind.START if not before_w else EventKind.STOP if not after_w else EventKind.UPDATE
-        self._note(kind, "producer", after_w)
+        if events.follow(Role.REQUEST, consumer.need_w, now_s, cause, margin=MARGIN):
+            self._publish_events()
 
-    def _note(self, kind: EventKind, role: str, power_w: float) -> None:
-        self.events.note(kind, role, power_w, self._clock.now_s())
+    def _note_production(self, cause: Cause) -> None:
+        if self.events.follow(Role.PRODUCTION, self.supplier.capacity_w, self._clock.now_s(), cause):
+            self._publish_events()
+
+    def _publish_events(self) -> None:
         if self.handle:
             self.submit(EVENT, self.events.encode(), life_s=_EVENT_LIFE_S, local=True)
 

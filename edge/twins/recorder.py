@@ -34,14 +34,17 @@ class RecorderTwin(Twin):
             return
         dated = self._minute_now() is not None
         at_s, twin = self._clock.wall_s(), bond.name
-        for event in orjson.loads(bond.value()):
-            number, due = event["n"], self._next_number.get(twin, 0)
+        for number, kind, role, power_w, cause, begins_s, ends_s, *rest in orjson.loads(bond.value()):
+            due = self._next_number.get(twin, 0)
             if number >= due:
                 self.events += 1
                 self.events_missed += number - due
                 self._next_number[twin] = number + 1
                 if dated:
-                    self.home.history.note_event(at_s, twin, number, event["kind"], event["role"], event["w"])
+                    dates_s = (None if each is None else at_s + each for each in (begins_s, ends_s))
+                    self.home.history.note_event(
+                        at_s, twin, number, kind, role, power_w, cause, *dates_s, *rest
+                    )
 
     def act(self) -> None:
         """After events."""

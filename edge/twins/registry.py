@@ -7,28 +7,39 @@ import random
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from ..energy.flows import Source
 from .twin import Factory, Home, Twin
 
 
-class Device(NamedTuple):
-    """A kind of `[[twin]]`: its class, and whether it consumes, supplies, or both."""
+class DeviceKind(NamedTuple):
+    """A kind of `[[twin]]`: its class, whether it consumes and supplies, and the source of its supply."""
 
     twin: str
     consumes: bool = False
     supplies: bool = False
+    source: Source = Source.OTHER
+
+
+class ServiceKind(NamedTuple):
+    """A twin of the node itself: its class, and whether it is there without a section of its name."""
+
+    twin: str
+    always: bool = False
 
 
 DEVICES = {
-    "load": Device("prosumer:ProsumerTwin", consumes=True),
-    "pv": Device("prosumer:ProsumerTwin", supplies=True),
-    "building": Device("prosumer:ProsumerTwin", consumes=True, supplies=True),
-    "both": Device("prosumer:ProsumerTwin", consumes=True, supplies=True),
-    "grid": Device("prosumer:ProsumerTwin", supplies=True),
-    "shiftable": Device("shiftable:ShiftableTwin", consumes=True),
+    "load": DeviceKind("prosumer:ProsumerTwin", consumes=True),
+    "pv": DeviceKind("prosumer:ProsumerTwin", supplies=True, source=Source.PV),
+    "battery": DeviceKind("prosumer:ProsumerTwin", consumes=True, supplies=True, source=Source.BATTERY),
+    "building": DeviceKind("prosumer:ProsumerTwin", consumes=True, supplies=True),
+    "both": DeviceKind("prosumer:ProsumerTwin", consumes=True, supplies=True),
+    "house": DeviceKind("prosumer:ProsumerTwin", consumes=True),
+    "grid": DeviceKind("prosumer:ProsumerTwin", supplies=True, source=Source.GRID),
+    "shiftable": DeviceKind("shiftable:ShiftableTwin", consumes=True),
 }
-SERVICES = {  # at most one of each on a node
-    "learning": "learning:LearningTwin",
-    "recorder": "recorder:RecorderTwin",
+SERVICES = {  # at most one of each on a node, in the order in which they start
+    "learning": ServiceKind("learning:LearningTwin"),
+    "recorder": ServiceKind("recorder:RecorderTwin", always=True),
 }
 
 
@@ -38,7 +49,7 @@ class TwinError(Exception):
 
 def create(kind: str, settings: Any, home: Home, rng: random.Random) -> Twin:
     """A twin of that kind. Raises TwinError."""
-    module, class_name = (DEVICES[kind].twin if kind in DEVICES else SERVICES[kind]).split(":")
+    module, class_name = (DEVICES.get(kind) or SERVICES[kind]).twin.split(":")
     try:
         factory: Factory = getattr(import_module(f".{module}", __package__), class_name)
         return factory(settings, home, rng)

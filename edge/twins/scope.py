@@ -8,9 +8,10 @@ and a model that is told it forgets or ignores what it should not. Such minutes 
 """
 
 import json
+import logging
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from ..learn.calendar import Calendar
 from ..learn.learner import Learner, LearnerSettings
-from ..learn.model import TrainingReport
+from ..learn.model import DamagedFile, TrainingReport
 from ..learn.states import StateScale
 from ..learn.terms import HORIZONS_MIN, Array
 from ..learn.weather import Weather
@@ -27,12 +28,16 @@ from .past import PastError, minutes_of
 from .settings import ScopeSettings
 from .twin import Home
 
+log = logging.getLogger("edge.learning")
+
 _WEEK_MIN = 7 * DAY_MIN
 _FIT_FROM_MIN = DAY_MIN  # quantiles of less than a day would miss half of what happens
 _KEEP_EVERY_MIN = 720  # writes wear out a card, and half a day of learning is soon repeated
 _PIECE_S = 0.003  # of loading the past
 _LEAP_MIN = DAY_MIN  # a minute that is further ahead of the last one waits until the date has held
 _PATIENCE_MIN = 60  # if the clock was set back by less, its minutes are new again after that time
+_LOCKED_S = 5.0  # between two looks at a history that another process has locked
+_INVALID = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 _WARM_MIN = 8 * DAY_MIN  # of the past are observed by a model that was kept: its inputs go back a week
 
 
@@ -66,18 +71,21 @@ class Scope:
         self.report: TrainingReport | None = None
         self.trainings = self.rejected = self.faults = 0
         self.trouble = ""
+        self.model_trouble = ""  # why the file that the model should start from is not used
+        self.past_trouble = ""  # why the file of past minutes is not used
         self.ready = False  # the past has been loaded
         self._keeper, self._clock, self._date, self._zone = home.history, home.clock, home.date, home.zone
         self._weather, self._seed = weather, seed
+        self._before, self._believed = 0, False  # the minute up to which the past is loaded, and how
+        self._wait_until_s = 0.0  # the history is locked until then, or longer
         self._waiting: deque[tuple[int, Sequence[float]]] = deque(maxlen=DAY_MIN)  # minutes while not ready
         self._doubtful: deque[tuple[int, Sequence[float]]] = deque(maxlen=DAY_MIN)  # of a date that jumped
         self._newest: int | None = None  # minute that the learner or the history knows
         self._job: Iterator[None] | None = None
         self._kept_minute = -_KEEP_EVERY_MIN
         self._again_minute = 0  # after a failure
-        limits = self._keeper.kept(f"{self.name}/limits") if settings.fitted else None
-        self._fitted = limits is not None
-        self.learner = self._make(StateScale.of_limits(json.loads(limits)) if limits else _scale(settings))
+        self._fitted = False  # the states were fitted
+        self.learner = self._make(_scale(settings))
 
     @property
     def scale(self) -> StateScale:
@@ -86,9 +94,11 @@ class Scope:
 
     # ---- minutes ------------------------------------------------------------------------------
 
-    def begin(self, minute: int) -> None:
-        """Load the past before that minute, and the model that was kept."""
-        self._job = self._load_past(minute)
+    def begin(self, minute: int, believed: bool = False) -> None:
+        """Load the past before that minute, and the model that was kept. `believed`: it may be earlier, or
+        much later, than what the history has."""
+        self._before, self._believed = minute, believed
+        self._job = self._load_past()
 
     def observe(self, minute: int, powers_w: Sequence[float]) -> bool:
         """Tell the model the means of a minute that is over, in W; returns whether it predicted."""
@@ -119,7 +129,7 @@ class Scope:
         self._waiting.extendleft(reversed(self._doubtful))
         self._doubtful.clear()
         self._kept_minute, self._again_minute = self._waiting[0][0], 0
-        self._job = self._load_past(self._waiting[0][0], believed=True)
+        self.begin(self._waiting[0][0], believed=True)
 
     def _observe(self, minute: int, powers_w: Sequence[float]) -> bool:
         if not self.learner.observe(minute, np.array(powers_w, np.float32)):
@@ -144,6 +154,8 @@ class Scope:
     @property
     def has_work(self) -> bool:
         """Whether a job is running or due."""
+        if self._clock.now_s() < self._wait_until_s:
+            return False
         return self._job is not None or self._training_due
 
     @property
@@ -159,6 +171,11 @@ class Scope:
         except StopIteration:
             if self._job is job:  # else it has started another one
                 self._job = None
+        except BlockingIOError as error:  # the history is locked: to begin without it would overwrite it
+            self._wait_until_s = self._clock.now_s() + _LOCKED_S
+            self.trouble = str(error)
+            self.learner = self._make(self.scale)
+            self.begin(self._before, self._believed)
         except Exception as error:  # a model that fails must not stop the node
             self.faults += 1
             self.trouble = f"{type(error).__name__}: {error}"
@@ -187,8 +204,10 @@ class Scope:
 
     # ---- the past -----------------------------------------------------------------------------
 
-    def _load_past(self, before: int, believed: bool = False) -> Iterator[None]:
-        self._newest = None if believed else self._keeper.last_minute(self.name, before)
+    def _load_past(self) -> Iterator[None]:
+        before = self._before
+        self._newest = None if self._believed else self._keeper.last_minute(self.name, before)
+        self._restore_limits()
         kept = self._keeper.kept(f"{self.name}/learnt")
         loaded = kept is not None and self._load_model(kept, before)
         first = before - self.settings.memory_days * DAY_MIN if loaded else 0
@@ -205,13 +224,33 @@ class Scope:
         self._catch_up()
         self._fit_when_known(before)
 
+    def _restore_limits(self) -> None:
+        """The states that were fitted earlier; they are fitted again if they cannot be used."""
+        kept = self._keeper.kept(f"{self.name}/limits") if self.settings.fitted and not self._fitted else None
+        if kept is None:
+            return
+        try:
+            scale = StateScale.of_limits(json.loads(kept))
+        except _INVALID as error:
+            self._note(f"the limits of states that were kept are invalid; they are fitted again: {error}")
+        else:
+            self._fitted = True
+            self.learner = self._make(scale)
+
     def _load_model(self, kept: bytes, now: int) -> bool:
         try:
             self.learner.load(kept, now)
-        except ValueError as error:  # of another model or of other states: learning starts anew
-            self.trouble = str(error)
+        except (
+            _INVALID
+        ) as error:  # damaged, of another model or of other states: learning starts from nothing
+            self._note(f"the model that was kept is not used: {error}")
+            self.learner = self._make(self.scale)
             return False
         return True
+
+    def _note(self, trouble: str) -> None:
+        self.trouble = trouble
+        log.warning("learning of the %s: %s", self.name, trouble)
 
     def _catch_up(self) -> None:
         """Observe the minutes that have passed meanwhile; from now on each is observed at once."""
@@ -232,19 +271,21 @@ class Scope:
     def _of_file(self, path: Path, before: int) -> Iterator[tuple[int, list[float]] | None]:
         """An old file is shifted by whole weeks, so that it ends where the history begins; the time of day
         stays the same."""
-        last, zone = before, self._zone
+        zone, last = self._zone, before
         try:
-            for minute, _ in minutes_of(path, zone):
-                last = minute
+            for time_s, _ in minutes_of(path, zone.tzinfo, log.warning):
+                last = time_s // 60
                 yield None
             weeks_min = max(0, (before - 1 - last) // _WEEK_MIN * _WEEK_MIN)
             last = -1
-            for minute, powers_w in minutes_of(path, zone):
+            for time_s, powers_w in minutes_of(path, zone.tzinfo):
+                minute = time_s // 60
                 shifted = zone.utc(zone.civil(minute) + weeks_min, after=last) if weeks_min else minute
                 last = last if shifted is None else shifted
-                yield (shifted, powers_w) if shifted is not None and shifted < before else None
+                yield (shifted, list(powers_w)) if shifted is not None and shifted < before else None
         except PastError as error:
-            self.trouble = str(error)
+            self.past_trouble = str(error)
+            self._note(self.past_trouble)
 
     def _fit_when_known(self, minute: int) -> bool:
         """Once, when enough is known: fit the states to it and start a new learner with them."""
@@ -260,6 +301,16 @@ class Scope:
         return True
 
     def _make(self, scale: StateScale) -> Learner:
+        """A new learner. If the file that it should start from is damaged, it starts without."""
+        try:
+            return self._learner(scale, self.settings.options)
+        except DamagedFile as error:
+            self.model_trouble = str(error)
+            self._note(self.model_trouble)
+        others = {name: value for name, value in self.settings.options.items() if name != "start"}
+        return self._learner(scale, others)
+
+    def _learner(self, scale: StateScale, options: Mapping[str, object]) -> Learner:
         asked = self.settings
         settings = LearnerSettings(
             scale=scale,
@@ -269,7 +320,7 @@ class Scope:
             first_training_min=asked.first_training_min,
             weather=self._weather,
             calendar=Calendar(self._zone.offset_min),
-            options=asked.options,
+            options=options,
         )
         return Learner(settings, random.Random(self._seed))
 

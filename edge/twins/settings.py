@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from ..energy.flows import Source
 from ..energy.messages import Priority
 from ..energy.planner import RunSettings
 from ..energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
@@ -31,12 +32,34 @@ class TwinSettings:
     kind: Annotated[
         str,
         OneOf(*DEVICES),
-        "kind of device: load, photovoltaics, a building behind one meter, both (a device with one meter "
-        "input for each direction), grid connection, shiftable load",
+        "kind of device: load, photovoltaics, battery, a building behind one meter, both (a device with one "
+        "meter input for each direction), house (its load is derived from the meters around it), grid "
+        "connection, shiftable load",
     ]
-    input: Annotated[str, "meter input, such as m1.total; with kind `both` that of the consumption"] = ""
-    production_input: Annotated[str, "meter input of the production, with kind `both`"] = ""
-    sign: Annotated[int, OneOf(1, -1), "-1 if the meter counts in the other direction, otherwise 1"] = 1
+    input: Annotated[
+        str,
+        "meter input, such as m1.total; with `both` that of the consumption, with `house` that of the grid",
+    ] = ""
+    sign: Annotated[
+        int,
+        OneOf(1, -1),
+        "sign of `input`: -1 if the meter counts in the other direction. With 1 positive means drawn, with "
+        "`pv` produced, with `grid` imported",
+    ] = 1
+    production_input: Annotated[str, "meter input of the production, with `both` and `house`"] = ""
+    production_sign: Annotated[
+        int, OneOf(1, -1), "sign of `production_input`: with 1 positive means produced"
+    ] = 1
+    battery_input: Annotated[str, "meter input of the battery, with `house`"] = ""
+    battery_sign: Annotated[
+        int, OneOf(1, -1), "sign of `battery_input`: with 1 positive means that the battery charges"
+    ] = 1
+    connection: Annotated[
+        str,
+        OneOf("shared", "own"),
+        "`shared`: behind the meter of the building or house of this node, if there is one; `own`: that "
+        "meter does not see it",
+    ] = "shared"
     power_w: Annotated[float, Within(-1e7, 1e7), "constant power of a device without a meter"] = 0.0
     capacity_w: Annotated[float, Within(0, 1e7), "most that a grid connection can supply"] = 0.0
     relay: Annotated[str, "relay that cuts the device off"] = ""
@@ -79,6 +102,21 @@ class TwinSettings:
     def supplies(self) -> bool:
         """Whether it may have power for others."""
         return DEVICES[self.kind].supplies
+
+    @property
+    def source(self) -> Source:
+        """Where its supply comes from."""
+        return DEVICES[self.kind].source
+
+    @property
+    def inputs(self) -> dict[str, int]:
+        """The sign of each meter input that it follows."""
+        signs = {
+            self.input: self.sign,
+            self.production_input: self.production_sign,
+            self.battery_input: self.battery_sign,
+        }
+        return {name: sign for name, sign in signs.items() if name}
 
     @property
     def partial(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from ..clock import Clock, Date, Zone
+from ..energy.flows import Supply
 from ..energy.totals import Powers, Share
 from ..space.agent import Agent
 from .minute import RunningMinute
@@ -20,7 +21,7 @@ class Keeper(Protocol):
 
     def note_minute(self, scope: str, minute: int, powers_w: Sequence[float]) -> None: ...
     def note_event(
-        self, at_s: float, twin: str, number: int, kind: str, role: str, power_w: float
+        self, at_s: float, twin: str, number: int, kind: str, role: str, power_w: float, *details: Any
     ) -> None: ...
     def note_prediction(
         self, scope: str, minute: int, model: str, limits_w: Sequence[Sequence[float]], probabilities: bytes
@@ -107,6 +108,10 @@ class Twin(Agent):
     def share(self) -> Share:
         """What it adds to the six variables of its node."""
         return Share()
+
+    def supply(self) -> Supply | None:
+        """What it supplies, for the flows of its node; None if it supplies nothing."""
+        return None
 
     @property
     def wake_s(self) -> float:

@@ -76,12 +76,22 @@ class _Probe:
         self._note("models and TFLite")
         from edge.learn.learner import Learner, LearnerSettings
         from edge.learn.states import StateScale
+        from edge.terms import DAY_MIN
+        from edge.twins.settings import LearningSettings
 
         scale = StateScale.of_max_power(30_000.0)
-        self._learners = [Learner(LearnerSettings(scale, **settings), random.Random(n)) for n in range(2)]
+        asked = LearningSettings()
+        chosen = LearnerSettings(
+            scale=scale,
+            memory_min=asked.memory_days * DAY_MIN,
+            train_every_min=asked.train_every_min,
+            first_training_min=asked.first_training_min,
+            **settings,
+        )
+        self._learners = [Learner(chosen, random.Random(n)) for n in range(2)]
         self._note("two scopes, 30 days each")
         rng, self._rows = random.Random(1), []
-        for minute in range(_DAYS * 1440):
+        for minute in range(_DAYS * DAY_MIN):
             powers = np.array(_minute(minute, rng), np.float32)
             for learner in self._learners:
                 learner.observe(minute, powers)

@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 from .deployment import DeployError, Deployment, Outcome, Target
-from .fleet_hosts import FleetFileError, hosts
+from .fleet_hosts import FleetFileError, hosts, operator_key
 from .release import RELEASES, SOURCE, ReleaseError
+from .sign import SignError
 from .ssh import Address, Failed, Unreachable, connected
 from .wheels import WheelError
 
@@ -26,6 +27,17 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--port", type=int, default=22, help="port of the node's ssh server (default 22)")
     parser.add_argument("--user", default="operator", help="user to log in as (default operator)")
     parser.add_argument("--identity", type=Path, metavar="FILE", help="private key (default: chosen by ssh)")
+    parser.add_argument(
+        "--sign-key",
+        type=Path,
+        metavar="FILE",
+        help="key that signs the release (default: --identity, or the first of operator.public_keys)",
+    )
+    parser.add_argument(
+        "--reissue",
+        action="store_true",
+        help="give the release a new number, to return to an older one that a node refuses",
+    )
     parser.add_argument(
         "--known-hosts", type=Path, metavar="FILE", help="file of known host keys (default: chosen by ssh)"
     )
@@ -69,6 +81,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         known = hosts(options.fleet)
         chosen = _chosen(options, known)
+        options.sign_key = options.sign_key or options.identity or operator_key(options.fleet)
     except FleetFileError as problem:
         print(problem, file=sys.stderr)
         return _WRONG
@@ -108,7 +121,15 @@ def _address(options: argparse.Namespace, name: str, known: str) -> Address:
 def _deploy(address: Address, options: argparse.Namespace) -> tuple[int, Outcome]:
     """Deploy to one node; returns the exit code and the outcome."""
     print(f"{address.name}: {address}", flush=True)
-    target = Target(options.made / address.name, options.source, options.out, options.wait, options.dry)
+    target = Target(
+        options.made / address.name,
+        options.source,
+        options.out,
+        options.sign_key,
+        options.wait,
+        options.dry,
+        options.reissue,
+    )
     began_s = time.monotonic()
     with connected(address) as connection:
         deployment = Deployment(connection, target, lambda line: print(f"  {line}", flush=True))
@@ -117,7 +138,7 @@ def _deploy(address: Address, options: argparse.Namespace) -> tuple[int, Outcome
             deployment.run()
         except Unreachable as problem:
             code, outcome.result, words = _UNREACHABLE, "unreachable", str(problem)
-        except (WheelError, ReleaseError) as problem:
+        except (WheelError, ReleaseError, SignError) as problem:
             code, outcome.result, words = _WRONG, "build failed", str(problem)
         except (DeployError, Failed) as problem:
             code, outcome.result, words = _FAILED, outcome.result or "rejected", str(problem)

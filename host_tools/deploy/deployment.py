@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from .release import Release, build_release
+from .sign import next_number, signed
 from .ssh import Connection, Failed
 
-PROTOCOL = 1  # as in activation/places.py
+PROTOCOL, UNSIGNED = 2, 1  # as in activation/places.py; nodes whose card was made before 0.3.0
 FOLDERS = ("config", "keys")
 _WENT_BACK = 5
 # Run as root through sudo; under EDGE_ROOT the rights of the user suffice.
@@ -48,15 +49,18 @@ class Outcome:
 class Target:
     """The version and configuration that the node should have.
 
-    `made`: the output of `provision` for the node, with config/ and keys/; `source`: folder of the package
-    edge; `out`: folder in which releases are built.
+    `made`: the output of `provision` for the node, with config/, keys/ and signers; `source`: folder of the
+    package edge; `out`: folder in which releases are built; `key`: signs the release; `reissue`: with a new
+    number.
     """
 
     made: Path
     source: Path
     out: Path
+    key: Path
     wait_s: float = 60.0
     dry: bool = False
+    reissue: bool = False
 
 
 class Deployment:
@@ -67,16 +71,20 @@ class Deployment:
         self._target = target
         self._say = say
         self.outcome = Outcome()
+        self._status: dict[str, Any] = {}
         self._last_s = time.monotonic()
 
     def run(self) -> None:
-        """Deploy. Raises DeployError, Failed, Unreachable, WheelError, ReleaseError."""
-        status = self._ask()
+        """Deploy. Raises DeployError, Failed, Unreachable, WheelError, ReleaseError, SignError."""
+        status = self._status = self._ask()
         release = self._build(status)
         self.outcome.before, self.outcome.after = str(status["running"] or "nothing"), release.id
         folders = [name for name in FOLDERS if _differs(self._target.made / name, status[name])]
-        new = release.id not in status["releases"]
-        if not folders and not status["trial"] and _runs(status, release.id):
+        damaged = status.get("damaged", [])
+        if damaged:
+            self._step(f"damaged on the card of the node: {', '.join(damaged)}")
+        new = release.id not in status["releases"] or release.id in damaged
+        if not folders and release.id not in damaged and not status["trial"] and _runs(status, release.id):
             self.outcome.result = "nothing to do"
             self._step(f"already runs {release.id}: nothing to do")
         elif self._target.dry:
@@ -97,7 +105,7 @@ class Deployment:
                     "/usr/lib/edge/activate not found: was the node's card made by `make image`?"
                 ) from None
             raise
-        if status["protocol"] != PROTOCOL:
+        if status["protocol"] not in (PROTOCOL, UNSIGNED):
             raise DeployError(
                 f"the node uses version {status['protocol']} of the protocol, this tool version {PROTOCOL}: "
                 "install a newer image on the card, or update this tool"
@@ -122,8 +130,12 @@ class Deployment:
         self._step(f"would switch to {release.id} and restart")
 
     def _wants(self, release: Release, *options: str) -> list[str]:
-        manifest = (release.folder / "release.json").read_bytes()
-        return list(json.loads(self._node.run(_activate("wants", *options), manifest)))
+        """Announce the release; a dry run and a node with an older card need no signature."""
+        announced = (release.folder / "release.json").read_bytes()
+        if self._status["protocol"] != UNSIGNED and not options:
+            least = next_number(self._status["number"]) if self._target.reissue else 0
+            announced = signed(release, self._target.key, _signers(self._target.made), least)
+        return list(json.loads(self._node.run(_activate("wants", *options), announced)))
 
     def _copy(self, release: Release) -> None:
         lacking = self._wants(release)
@@ -154,6 +166,12 @@ class Deployment:
         self.outcome.steps.append((text, now_s - self._last_s))
         self._say(f"{now_s - self._last_s:5.1f} s  {text}")
         self._last_s = now_s
+
+
+def _signers(made: Path) -> list[str]:
+    """The public keys of those who may release in future; none if `provision` did not make the list."""
+    file = made / "signers"
+    return file.read_text().splitlines() if file.is_file() else []
 
 
 def _activate(*words: str) -> str:

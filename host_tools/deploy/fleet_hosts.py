@@ -1,7 +1,10 @@
-"""The addresses of the fleet's nodes: `[cluster] hosts` and `[hosts]` in fleet.toml."""
+"""What a deployment reads from fleet.toml: the addresses of the nodes, and the operator's key."""
 
 import tomllib
 from pathlib import Path
+from typing import Any
+
+from edge.files import read_text
 
 
 class FleetFileError(Exception):
@@ -15,9 +18,26 @@ def hosts(folder: Path) -> dict[str, str]:
         raise FleetFileError(f"{folder / 'nodes'}: no nodes; each node needs a file NAME.toml")
     file = folder / "fleet.toml"
     try:
-        shared = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        shared = _shared(file)
         patterns = shared.get("cluster", {}).get("hosts", ["{name}.local"])
         given = shared.get("hosts", {})
         return {name: str(given.get(name, patterns)[0]).format(name=name) for name in names}
     except (OSError, ValueError, AttributeError, LookupError, TypeError) as error:
         raise FleetFileError(f"{file}: the addresses of the nodes cannot be read: {error}") from None
+
+
+def operator_key(folder: Path) -> Path:
+    """The first of `[operator] public_keys`; ssh-keygen finds the private key beside it or in the agent.
+
+    Raises FleetFileError.
+    """
+    file = folder / "fleet.toml"
+    try:
+        given = _shared(file).get("operator", {}).get("public_keys", ["~/.ssh/id_ed25519.pub"])
+        return folder / Path(given[0]).expanduser()
+    except (OSError, ValueError, AttributeError, LookupError, TypeError) as error:
+        raise FleetFileError(f"{file}: operator.public_keys cannot be read: {error}") from None
+
+
+def _shared(file: Path) -> dict[str, Any]:
+    return tomllib.loads(read_text(file)) if file.exists() else {}

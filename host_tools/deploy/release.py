@@ -1,7 +1,8 @@
 """Builds a release: the service and its dependencies in one folder, with a manifest.
 
 Its id consists of the version and a hash of the content, so the same sources give the same id. Compiled files
-are not part of the hash, because compiling is not reproducible byte for byte.
+are not part of the hash, because compiling is not reproducible byte for byte. Its number is the time at which
+it was built, in seconds since 1970: a node refuses a number lower than the one it has confirmed.
 """
 
 import hashlib
@@ -50,7 +51,7 @@ class Release:
 
     def size_bytes(self, paths: list[str]) -> int:
         """The total size of some of its files."""
-        return sum((self.folder / path).stat().st_size for path in paths)
+        return sum(self.manifest["sizes"][path] for path in paths)
 
 
 def build_release(arch: str, python: str, source: Path = SOURCE, releases: Path = RELEASES) -> Release:
@@ -68,23 +69,35 @@ def build_release(arch: str, python: str, source: Path = SOURCE, releases: Path 
             _unpack(wheel, folder / "lib")
         shutil.copytree(source, folder / "lib" / "edge", ignore=shutil.ignore_patterns("__pycache__", ".*"))
         (folder / "lib" / "edge" / "models").mkdir()  # as in the wheel
-        for model in MODELS.glob("*.tflite"):
+        for model in (*MODELS.glob("*.tflite"), *MODELS.glob("*.md")):  # with the checksums on the cards
             shutil.copy(model, folder / "lib" / "edge" / "models")
         sources = _hashes(folder)
         made = out / f"{version}-{_content_hash(arch, python, sources)}"
-        if not made.is_dir():
+        if not _is_whole(made):
+            shutil.rmtree(made, ignore_errors=True)
             _compile(folder / "lib", python)
+            files, now = _hashes(folder), datetime.now(UTC)
             manifest = {
                 "id": made.name,
+                "number": int(now.timestamp()),
                 "version": version,
-                "made": datetime.now(UTC).isoformat(timespec="seconds"),
+                "made": now.isoformat(timespec="seconds"),
                 "arch": arch,
                 "python": python,
-                "files": _hashes(folder),
+                "sizes": {path: (folder / path).stat().st_size for path in files},
+                "files": files,
             }
             (folder / "release.json").write_text(json.dumps(manifest, indent=1) + "\n")
             folder.rename(made)
     return Release(made, json.loads((made / "release.json").read_text()))
+
+
+def _is_whole(made: Path) -> bool:
+    """Whether a release was built before, and by this version of the tool."""
+    try:
+        return "sizes" in json.loads((made / "release.json").read_text())
+    except (OSError, ValueError):
+        return False
 
 
 def _unpack(wheel: Path, lib: Path) -> None:

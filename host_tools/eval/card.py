@@ -1,16 +1,13 @@
 """The card of a shipped model: what it is, what it was trained on, and its scores beside persistence."""
 
 import hashlib
-import re
 from typing import Any
-
-_SHA256 = re.compile(r"sha256 `([0-9a-f]{64})`")
 
 
 def card(facts: dict[str, Any], content: bytes, measured: dict[str, Any]) -> str:
     """The card in Markdown."""
     given = " ".join(f"--set {facts['model']}.{key}={value}" for key, value in facts["options"].items())
-    command = f"python -m host_tools train {facts['name']} --data FILE --model {facts['model']}"
+    command = f".venv/bin/python -m host_tools train {facts['name']} --data FILE --model {facts['model']}"
     command += f"{' ' + given if given else ''}{' --raw' if facts['raw'] else ''}"
     command += f" --test-days {facts['judged_days']:g} --seed {facts['seed']}"
     production = ""
@@ -40,7 +37,7 @@ def card(facts: dict[str, Any], content: bytes, measured: dict[str, Any]) -> str
         "Made with:",
         "",
         f"    {command}",
-        f"    python -m host_tools export {facts['name']}",
+        f"    .venv/bin/python -m host_tools export {facts['name']}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -58,9 +55,3 @@ def _table(first: str, rows: dict[str, dict[str, float]], unit: str) -> list[str
             f"| {name}{unit} | {' | '.join(shares)} | {means['log_loss']:.3f} | {means['brier']:.3f} |"
         )
     return found
-
-
-def checksum_on(text: str) -> str | None:
-    """The sha256 that a card gives, or None."""
-    found = _SHA256.search(text)
-    return found and found[1]

@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from rich.console import Console
@@ -20,7 +21,7 @@ from host_tools.sim.command import bar
 
 from . import plots, report
 from .boosting import boosting
-from .data import DataError, Record, records
+from .data import DataError, Reading, Record, records
 from .replay import MIN_HISTORY_DAYS, Progress, Task, replay, task_of, trained
 from .result import Result, scored
 
@@ -72,6 +73,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="ignore these last days of the data, to choose a model without seeing them (default 0)",
     )
     add("--raw", action="store_true", help="use the production of a cluster as recorded, not repaired")
+    add_reading(parser)
     add(
         "--states",
         choices=("power", "fitted"),
@@ -113,7 +115,7 @@ def evaluate(options: argparse.Namespace) -> int:
     try:
         models = models_of(options.model, options.set)
         nodes = options.node.split(",") if options.node else None
-        for record in records(options.data, options.raw, nodes):
+        for record in records(options.data, options.raw, nodes, reading_of(options)):
             if options.scope not in (None, record.scope):
                 continue
             task = task_from(record, options)
@@ -140,6 +142,32 @@ def evaluate(options: argparse.Namespace) -> int:
         f"{'' if options.no_plots else ', plots'}"
     )
     return 0
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """The options that say how data are read."""
+    parser.add_argument(
+        "--zone",
+        action="append",
+        default=[],
+        metavar="[FOLDER=]ZONE",
+        help="civil clock of the data, such as Asia/Kolkata, of all files or of those in a folder of that "
+        "name, and the zone of times without an offset (default: the clock that times are written in, UTC "
+        "for those without an offset)",
+    )
+    parser.add_argument("--sort", action="store_true", help="sort rows that are not in order of time")
+
+
+def reading_of(options: argparse.Namespace) -> Reading:
+    """How data are read. Raises ValueError."""
+    zones = {}
+    for text in options.zone:
+        folder, _, name = text.rpartition("=")
+        try:
+            zones[folder] = ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"--zone {text!r}: unknown time zone") from error
+    return Reading(zones, options.sort)
 
 
 def models_of(names: str, options: list[str]) -> dict[str, dict[str, Any]]:

@@ -3,40 +3,35 @@
 Two kinds of files are read, both .csv or .csv.gz:
 - data of a cluster: `timestamp_local` and the six variables. Some quarters of an hour of production were
   recorded twice in a minute; they are repaired (column produced_clean_w) unless `raw` is set;
-- data of a node: `timestamp, device, kind, power_w` with kind load, pv or battery (> 0 charging). The node
-  stands alone: requested = loads + charging, produced = pv + discharging, supplied = consumed = the smaller
-  of both, missing and available are the rest. If a device is missing, the minute is unknown.
+- data of a node, as in `host_tools/measured.py`. The node stands alone: requested = loads +
+  charging, produced = pv + discharging, supplied = consumed = the smaller of both, missing and available are
+  the rest. If a device is missing, the minute is unknown.
 
-Data with a longer step are held over their interval. Predictions start only from the last minute of an
-interval, when its mean can be known.
+Minutes are those of a civil clock: that of the zone which is stated for the file, else the one that its first
+time is written in. Several times in a minute are averaged. Data with a longer step are held over their
+interval. Predictions start only from the last minute of an interval, when its mean can be known.
 """
 
-import csv
-import gzip
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.csv_file import CsvError, Rules, first_offset, header_of, power_column, read
 from edge.learn.terms import Array
 from edge.terms import DAY_MIN, VARIABLES
+from host_tools.measured import COLUMNS, complain, measured
 
 _CLUSTER = ("requested_w", "produced_w", "consumed_w", "provided_w", "missing_w", "available_w")
-_NODE = ("timestamp", "device", "kind", "power_w")
-_KINDS = ("load", "pv", "battery")
-# time zones of the data sets that are in UTC; all others are in local time
-ZONES = {"combed_1min": "Asia/Kolkata", "ucsd_15min": "America/Los_Angeles"}
+_CLUSTER_TIME = "timestamp_local"
 LAB_MAX_POWER_W = 30_000.0  # of the living lab of the thesis
 _TOP_SHARE = 0.999  # share of the minutes below the maximum power of a node
 
-
-class DataError(ValueError):
-    """A file that cannot be read, or that has other contents."""
+DataError = CsvError
 
 
 @dataclass(frozen=True)
@@ -68,11 +63,36 @@ class Record:
         return max(1.0, float(np.quantile(greatest[greatest > 0], _TOP_SHARE))) if greatest.any() else 1.0
 
 
-def records(path: Path, raw: bool = False, nodes: list[str] | None = None) -> Iterator[Record]:
+@dataclass(frozen=True)
+class Reading:
+    """How files are read: zones by the name of their folder ("" for all others), and whether to sort rows."""
+
+    zones: Mapping[str, tzinfo] = field(default_factory=dict)
+    sort: bool = False
+    clock: tzinfo | None = None  # in place of the civil clock of each file
+    tell: Callable[[str], None] = complain
+
+    def clock_of(self, file: Path, time: str) -> tzinfo:
+        """The civil clock of a file. Raises DataError."""
+        return self.clock or self.stated(file) or timezone(first_offset(file, time) or timedelta(0))
+
+    def zone_of(self, file: Path) -> tzinfo:
+        """The zone of times without an offset."""
+        return self.stated(file) or UTC
+
+    def stated(self, file: Path) -> tzinfo | None:
+        """The zone that was stated for a file."""
+        return self.zones.get(file.parent.name, self.zones.get(""))
+
+
+def records(
+    path: Path, raw: bool = False, nodes: list[str] | None = None, reading: Reading | None = None
+) -> Iterator[Record]:
     """All records of a file or a folder, in order of names; a folder may have files of other kinds.
 
     Raises DataError for an invalid file, and if there is none.
     """
+    reading = reading or Reading()
     if not path.exists():
         raise DataError(f"{path}: does not exist")
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*.csv*") if p.is_file())
@@ -84,7 +104,7 @@ def records(path: Path, raw: bool = False, nodes: list[str] | None = None) -> It
         if kind is None or (nodes and node_name(file) not in nodes):
             continue
         count += 1
-        yield _cluster(file, raw) if kind == "cluster" else _node(file)
+        yield _cluster(file, raw, reading) if kind == "cluster" else _node(file, reading)
     if not count:
         raise DataError(f"{path}: no data{' of ' + ', '.join(nodes) if nodes else ''} found")
 
@@ -94,38 +114,36 @@ def node_name(file: Path) -> str:
     return file.name.split(".")[0]
 
 
-def _open(file: Path) -> Any:
-    return gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8")
-
-
 def _kind(file: Path) -> str | None:
-    with _open(file) as text:
-        columns = next(csv.reader(text), [])
-    if set(_CLUSTER) <= set(columns):
+    columns = header_of(file)
+    if {_CLUSTER_TIME, *_CLUSTER} <= set(columns):
         return "cluster"
-    return "node" if tuple(columns[:4]) == _NODE and columns[4:] in ([], ["filled"]) else None
+    return "node" if set(COLUMNS) <= set(columns) else None
 
 
-def _minute_of(text: str, zone: ZoneInfo | None = None) -> int:
-    """The minute in local time; with a zone, `text` is in UTC."""
-    at = datetime.strptime(text[:16], "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
-    if zone:
-        at = at.astimezone(zone).replace(tzinfo=UTC)
-    return int(at.timestamp()) // 60
+def _civil_minute(time_s: int, clock: tzinfo) -> int:
+    at = datetime.fromtimestamp(time_s, clock)
+    offset = at.utcoffset() or timedelta(0)
+    return (time_s + int(offset.total_seconds())) // 60
 
 
-def _cluster(file: Path, raw: bool) -> Record:
+def _cluster(file: Path, raw: bool, reading: Reading) -> Record:
     names = [name if raw or name != "produced_w" else "produced_clean_w" for name in _CLUSTER]
-    minutes, lines = [], []
-    with _open(file) as text:
-        for number, row in enumerate(csv.DictReader(text), 2):
-            try:
-                minutes.append(_minute_of(row["timestamp_local"]))
-                lines.append([float(row[name]) for name in names])
-            except (KeyError, TypeError, ValueError) as error:
-                raise DataError(f"{file}:{number}: {error!r}") from error
-    powers_w = np.array(lines, np.float32).reshape(-1, len(VARIABLES))
-    return _record(file, "cluster", minutes, powers_w if raw else _capped(powers_w))
+    clock = reading.clock_of(file, _CLUSTER_TIME)
+    rules = Rules(
+        columns=tuple(map(power_column, names)),
+        time=_CLUSTER_TIME,
+        zone=reading.zone_of(file),
+        sort=reading.sort,
+        tell=reading.tell,
+    )
+    means = _Means()
+    for row in read(file, rules):
+        minute = _civil_minute(row.time_s, clock)
+        for name, value in zip(names, row.values, strict=True):
+            means.add(minute, name, value)
+    powers_w = means.table(names)
+    return _record(file, "cluster", means.minutes, powers_w if raw else _capped(powers_w))
 
 
 def _capped(powers_w: Array) -> Array:
@@ -136,30 +154,56 @@ def _capped(powers_w: Array) -> Array:
     return np.stack((requested_w, produced_w, supplied_w, supplied_w, missing_w, available_w), -1)
 
 
-def _node(file: Path) -> Record:
-    zone = ZoneInfo(ZONES[file.parent.name]) if file.parent.name in ZONES else None
-    devices: dict[tuple[str, str], int] = {}
-    minutes: dict[str, int] = {}
-    found = []
-    with _open(file) as text:
-        rows = csv.reader(text)
-        next(rows, None)
-        for number, row in enumerate(rows, 2):
-            try:
-                if row[2] not in _KINDS:
-                    raise ValueError(f"kind {row[2]!r} is not one of {', '.join(_KINDS)}")
-                at, power_w = minutes.setdefault(row[0], len(minutes)), float(row[3])
-            except (IndexError, ValueError) as error:
-                raise DataError(f"{file}:{number}: {error}") from error
-            found.append((at, devices.setdefault((row[1], row[2]), len(devices)), power_w))
-    table = np.full((len(minutes), len(devices)), np.nan, np.float32)
-    where = np.array(found).reshape(-1, 3)
-    table[where[:, 0].astype(int), where[:, 1].astype(int)] = where[:, 2]
-    kinds = np.array([kind for _, kind in devices])
-    battery = table[:, kinds == "battery"]
-    requested = table[:, kinds == "load"].sum(1) + np.maximum(battery, 0).sum(1)
-    produced = table[:, kinds == "pv"].sum(1) + np.maximum(-battery, 0).sum(1)
-    return _record(file, "node", [_minute_of(text, zone) for text in minutes], six(requested, produced))
+def _node(file: Path, reading: Reading) -> Record:
+    clock = reading.clock_of(file, COLUMNS[0])
+    kinds: dict[str, str] = {}
+    means = _Means()
+    minutes: dict[int, int] = {}  # by time: many rows have the same
+    for time_s, device, kind, power_w in measured(file, reading.zone_of(file), reading.sort, reading.tell):
+        kinds[device] = kind
+        if time_s not in minutes:
+            minutes[time_s] = _civil_minute(time_s, clock)
+        means.add(minutes[time_s], device, power_w)
+    table = means.table(list(kinds))
+    of = {
+        kind: np.array([each == kind for each in kinds.values()], bool) for kind in ("load", "pv", "battery")
+    }
+    battery = table[:, of["battery"]]
+    requested = table[:, of["load"]].sum(1) + np.maximum(battery, 0).sum(1)
+    produced = table[:, of["pv"]].sum(1) + np.maximum(-battery, 0).sum(1)
+    return _record(file, "node", means.minutes, six(requested, produced))
+
+
+class _Means:
+    """Means of named values in each minute."""
+
+    def __init__(self) -> None:
+        self._lines: dict[int, int] = {}
+        self._names: dict[str, int] = {}
+        self._at = array("q")
+        self._values = array("d")
+
+    def add(self, minute: int, name: str, value: float) -> None:
+        """NaN makes the minute unknown."""
+        line = self._lines.setdefault(minute, len(self._lines))
+        self._at.extend((line, self._names.setdefault(name, len(self._names))))
+        self._values.append(value)
+
+    @property
+    def minutes(self) -> list[int]:
+        """In the order of the lines of the table."""
+        return list(self._lines)
+
+    def table(self, names: list[str]) -> Array:
+        """A line for each minute and a column for each name; NaN where nothing was added."""
+        shape = len(self._lines), len(names)
+        lines, columns = np.array(self._at, np.int64).reshape(-1, 2).T
+        sums, counts = np.zeros(shape), np.zeros(shape)
+        np.add.at(sums, (lines, columns), np.array(self._values))
+        np.add.at(counts, (lines, columns), 1)
+        with np.errstate(invalid="ignore"):
+            means: Array = (sums / counts).astype(np.float32)
+        return means
 
 
 def six(requested_w: Array, produced_w: Array) -> Array:

@@ -65,10 +65,11 @@ def _curve(axes: "Axes", one: Result, number: int, colour: str) -> None:
 
 
 def by_hour(results: list[Result], title: str, path: Path) -> None:
-    """Accuracy by the hour when the prediction was made, beside persistence."""
+    """Accuracy by the hour when the prediction was made, beside persistence; of the variables that change."""
     task = results[0].task
     hours = task.minutes % DAY_MIN // 60
     known = (task.actual >= 0) & (task.now >= 0)[..., None]
+    known[:, [at for at in range(len(VARIABLES)) if at not in results[0].varying]] = False
     with figure(path, title, 6.0, nrows=2, ncols=2, sharex=True, sharey=True) as grid:
         for number, axes in enumerate(np.ravel(grid)):
             part = known[:, :, number]

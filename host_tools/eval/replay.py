@@ -19,6 +19,7 @@ from edge.learn.scores import MostFrequentStates
 from edge.learn.states import StateScale
 from edge.learn.terms import HORIZONS_MIN, STATES, Array, States
 from edge.terms import DAY_MIN, VARIABLES
+from edge.twins.settings import LearningSettings
 
 from .data import DataError, Record
 
@@ -62,13 +63,16 @@ def task_of(record: Record, start: int, end: int, scale: StateScale) -> Task:
     return Task(record, scale, start, origins, states[origins], actual, most_frequent)
 
 
-def trained(
-    task: Task, model: str, options: Mapping[str, Any], seed: int, train_every_min: int = 20
-) -> Learner:
+def trained(task: Task, model: str, options: Mapping[str, Any], seed: int, train_every_min: int) -> Learner:
     """A learner that was trained on the history. Raises ValueError for an invalid model or option."""
     record = task.record
     settings = LearnerSettings(
-        task.scale, model, memory_min=len(record.powers_w), train_every_min=train_every_min, options=options
+        scale=task.scale,
+        model=model,
+        memory_min=len(record.powers_w),
+        train_every_min=train_every_min,
+        first_training_min=LearningSettings().first_training_min,
+        options=options,
     )
     learner = Learner(settings, random.Random(seed))
     for line in range(task.start):

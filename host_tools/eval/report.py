@@ -10,7 +10,7 @@ from rich.table import Table
 from edge.learn.terms import HORIZONS_MIN
 from edge.terms import VARIABLES
 
-from .result import Interval, Result, cells
+from .result import Interval, Result, Which, cells
 
 WIDTH = 120  # characters in a line of a table
 _ALL = slice(None)
@@ -25,9 +25,9 @@ def table(results: list[Result], title: str, seed: int) -> Table:
         shown.add_column(f"{horizon_min} min", justify="right", no_wrap=True)
     for name in ("mean %", "95 %", "lead 95 %", "log loss", "Brier"):
         shown.add_column(name, justify="right", no_wrap=True)
-    rows = [(name, at) for at, name in enumerate(VARIABLES)] + [("mean", _ALL)]
-    for name, which in rows:
-        first = results[0]
+    first = results[0]
+    for name, which in _rows(first):
+        is_mean = not isinstance(which, int)
         for baseline, key in (
             ("(persistence)", "persistence_accuracy"),
             ("(most frequent)", "majority_accuracy"),
@@ -49,10 +49,22 @@ def table(results: list[Result], title: str, seed: int) -> Table:
                 _range(limits["lead"]),
                 f"{whole['log_loss']:.3f}",
                 f"{whole['brier']:.3f}",
-                style="bold" if which == _ALL else "",
+                style="bold" if is_mean else "",
             )
         shown.add_section()
+    still = [name for at, name in enumerate(VARIABLES) if at not in first.varying]
+    if still:
+        shown.caption = f"always in one state, and in no mean: {', '.join(still)}"
+        shown.caption_justify = "left"
     return shown
+
+
+def _rows(result: Result) -> list[tuple[str, Which]]:
+    """Demand first; of variables that never change there is nothing to predict, so they have no row."""
+    varying = result.varying
+    rows: list[tuple[str, Which]] = [(VARIABLES[at], at) for at in varying]
+    of = "" if len(varying) == len(VARIABLES) else f" of {len(varying)}"
+    return [*rows, (f"mean{of}", varying)]
 
 
 def lines(results: list[Result]) -> list[dict[str, Any]]:
@@ -71,6 +83,7 @@ def lines(results: list[Result]) -> list[dict[str, Any]]:
                     "model": one.model,
                     "variable": variable,
                     "horizon_min": horizon_min,
+                    "constant": at not in one.varying,
                     "n": n,
                     **means,
                 }
@@ -79,13 +92,16 @@ def lines(results: list[Result]) -> list[dict[str, Any]]:
 
 
 def intervals(results: list[Result], seed: int) -> list[dict[str, Any]]:
-    """The lines of intervals.json: 95 % of accuracy, lead over persistence, log loss, by blocks of a day."""
+    """The lines of intervals.json: 95 % of accuracy, lead over persistence, log loss, by blocks of a day.
+
+    Means are those of the variables that change.
+    """
     found = []
     for one in results:
         record = one.task.record
-        places: list[tuple[str, int | str, int | slice, int | slice]] = [*cells()]
-        places += [("mean", horizon_min, _ALL, at) for at, horizon_min in enumerate(HORIZONS_MIN)]
-        places.append(("mean", "mean", _ALL, _ALL))
+        places: list[tuple[str, int | str, Which, Which]] = [*cells()]
+        places += [("mean", horizon_min, one.varying, at) for at, horizon_min in enumerate(HORIZONS_MIN)]
+        places.append(("mean", "mean", one.varying, _ALL))
         for name, horizon_min, at, number in places:
             limits = {
                 key: value and [round(each, 6) for each in value]

@@ -6,6 +6,7 @@ not independent.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ _DRAWS = 2_000
 _MIN_BLOCKS = 3  # fewer give no interval
 MEASURES = ("accuracy", "log_loss", "brier", "persistence_accuracy", "majority_accuracy")
 Interval = tuple[float, float] | None
+Which = slice | int | list[int]  # variables, or horizons
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,24 @@ class Result:
     predicted: Array
     sums: NDArray[np.float64]
 
-    def means(self, variables: slice | int, horizons: slice | int) -> dict[str, float]:
+    @cached_property
+    def varying(self) -> list[int]:
+        """The variables whose state changed at all. Every model predicts the others; all, if none changed."""
+        states = np.concatenate((self.task.now[..., None], self.task.actual), -1)
+        first = [states[:, at][states[:, at] >= 0] for at in range(len(VARIABLES))]
+        changed = [at for at, known in enumerate(first) if len(known) and (known != known[0]).any()]
+        return changed or list(range(len(VARIABLES)))
+
+    def means(self, variables: Which, horizons: Which) -> dict[str, float]:
         """The mean measures, with the same weight for each variable and horizon."""
         sums = self.sums.sum(1)[:, variables, horizons]
         return dict(zip(MEASURES, _means(sums.reshape(len(sums), -1)).tolist(), strict=True))
 
-    def count(self, variables: slice | int, horizons: slice | int) -> int:
+    def count(self, variables: Which, horizons: Which) -> int:
         """The number of predictions."""
         return int(self.sums[0].sum(0)[variables, horizons].sum())
 
-    def intervals(self, variables: slice | int, horizons: slice | int, seed: int) -> dict[str, Interval]:
+    def intervals(self, variables: Which, horizons: Which, seed: int) -> dict[str, Interval]:
         """95 % intervals of accuracy, its lead over persistence, and log loss; None for too few days."""
         names = ("accuracy", "lead", "log_loss")
         blocks = self.sums.shape[1]

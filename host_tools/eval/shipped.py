@@ -19,13 +19,15 @@ import numpy as np
 from rich.console import Console
 
 from edge.learn.lstm import interpreter
+from edge.learn.lstm.shipped import checksum_on
 from edge.learn.terms import HORIZONS_MIN
 from edge.terms import DAY_MIN, VARIABLES
+from edge.twins.settings import LearningSettings
 from host_tools.sim.command import bar
 
 from . import report
-from .card import card, checksum_on
-from .command import models_of, task_from, title_of
+from .card import card
+from .command import add_reading, models_of, reading_of, task_from, title_of
 from .data import DataError, records
 from .replay import replay, trained
 from .result import scored
@@ -57,6 +59,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="days at the end that are scored and not trained on (default 7)",
     )
     add("--raw", action="store_true", help="use the production of a cluster as recorded, not repaired")
+    add_reading(parser)
     add("--max-power", type=float, metavar="W", help="maximum power of the states (default as for eval)")
     add("--seed", type=int, default=1, help="seed of the random generators (default 1)")
     add("--out", type=Path, default=_BUILD, help=f"output folder (default {_BUILD})")
@@ -81,13 +84,13 @@ def train(options: argparse.Namespace) -> int:
     console = Console(width=report.WIDTH)
     try:
         given = models_of(options.model, options.set)[options.model]
-        record = next(records(options.data, options.raw))
+        record = next(records(options.data, options.raw, reading=reading_of(options)))
         task = task_from(record, options)
         if task is None:
             raise DataError(f"{options.data}: the data are too short to train on and to score")
         with bar(console) as progress:
             place = progress.add_task(f"{options.name}, training", total=None)
-            learner = trained(task, options.model, given, options.seed)
+            learner = trained(task, options.model, given, options.seed, LearningSettings().train_every_min)
             content = learner.model.file  # type: ignore[attr-defined]  # only networks are shipped
             progress.update(place, description="scoring", total=task.origins[-1] - task.start)
             predicted = replay(
@@ -111,8 +114,10 @@ def train(options: argparse.Namespace) -> int:
         "judged_days": options.test_days,
         "max_power_w": float(round(task.scale.limits_w[0, -1], 3)),
         "int8": True,
-        "mean": found.means(_ALL, _ALL),
-        "by_horizon": {str(minutes): found.means(_ALL, at) for at, minutes in enumerate(HORIZONS_MIN)},
+        "mean": found.means(found.varying, _ALL),
+        "by_horizon": {
+            str(minutes): found.means(found.varying, at) for at, minutes in enumerate(HORIZONS_MIN)
+        },
         "by_variable": {name: found.means(at, _ALL) for at, name in enumerate(VARIABLES)},
     }
     options.out.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The authorized_keys file of a node, from the operator's public ssh keys."""
+"""What a node gets of the operator's public ssh keys: who may log in, and who may sign releases."""
 
 import re
 from collections.abc import Sequence
@@ -21,6 +21,11 @@ def authorized_keys(files: Sequence[Path], given_by: str, api_port: int) -> str:
     if api_port:
         options += f',port-forwarding,permitopen="127.0.0.1:{api_port}",permitopen="localhost:{api_port}"'
     return "".join(f"{options} {key}\n" for file in files for key in _keys(file, given_by))
+
+
+def signers(files: Sequence[Path], given_by: str) -> str:
+    """All keys of all files, one a line, without comments. Raises FleetError."""
+    return "".join(f"{' '.join(key.split()[:2])}\n" for file in files for key in _keys(file, given_by))
 
 
 def _keys(file: Path, given_by: str) -> list[str]:

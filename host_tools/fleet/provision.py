@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ from typing import TYPE_CHECKING
 
 from host_tools.microgrid.launch import to_toml
 
+from . import network
 from .errors import FleetError
 from .files import SECRET, folder, write
 from .layout import Layout
 from .mosquitto import configuration, inside_acl, outside_acl
-from .operator_keys import authorized_keys
+from .operator_keys import authorized_keys, signers
 from .read import Fleet, NodePlan, read_fleet
 
 if TYPE_CHECKING:
@@ -77,7 +79,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         action="store_true",
         help="revoke all certificates of NODE; with --rotate it gets a new one",
     )
-    add("--check", action="store_true", help="only check deploy/, write nothing")
+    add(
+        "--check",
+        action="store_true",
+        help="check deploy/ and the keys as a real run would, but change nothing",
+    )
     add(
         "--ssh-key",
         type=Path,
@@ -102,6 +108,7 @@ def run(options: argparse.Namespace) -> int:
         fleet = read_fleet(options.deploy, layout)
         nodes = _chosen(fleet, options)
         if options.check:
+            _try(fleet, nodes, layout, options)
             names = ", ".join(fleet.nodes)
             print(f"{options.deploy}: cluster {fleet.cluster}, {len(fleet.nodes)} nodes: {names}")
             return OK
@@ -139,9 +146,8 @@ def _provision(
     """Make the files; returns the result for each node and the number of revoked certificates."""
     from .authority import Authority  # slow import, not needed by other commands
 
-    files = options.ssh_key or fleet.operator.public_keys
-    given_by = "--ssh-key" if options.ssh_key else f"{options.deploy / 'fleet.toml'}: operator.public_keys"
-    logins = {node.name: authorized_keys(files, given_by, node.config.api.port) for node in nodes}
+    logins = _logins(fleet, nodes, options)
+    releasing = signers(*_public_keys(fleet, options))
     keys = _keys_folder(fleet, options.keys)
     folder(keys)
     with _alone(keys):
@@ -165,10 +171,53 @@ def _provision(
                     "acl.inside": inside_acl(node),
                     "authorized_keys": logins[node.name],
                 }
+                if node.network:
+                    config[network.FILE] = node.network.configuration()
                 changed = _write(place, config, authority, identity)
+                changed += write(place / "signers", releasing)
             done.append(Provisioned(node, identity, changed))
         _spread_crl(options.out, authority)
     return done, revoked
+
+
+def _try(fleet: Fleet, nodes: Sequence[NodePlan], layout: Layout, options: argparse.Namespace) -> None:
+    """Do all that `provision` would do, with a copy of the keys. Raises FleetError, OSError.
+
+    The copy is made beside the keys, for the owner only, and is removed at once.
+    """
+    keys, beside = _keys_folder(fleet, options.keys), None
+    if keys.exists():
+        beside = keys.parent
+    for place in (options.out, keys):
+        _check_writable(place)
+    with tempfile.TemporaryDirectory(prefix=".check-", dir=beside) as scratch:
+        copy = Path(scratch) / "keys"
+        if keys.exists():
+            shutil.copytree(keys, copy)
+        tried = argparse.Namespace(**vars(options) | {"keys": copy, "out": Path(scratch) / "out"})
+        try:
+            _provision(fleet, nodes, layout, tried)
+        except FleetError as error:
+            raise FleetError(str(error).replace(str(copy), str(keys))) from None
+
+
+def _check_writable(place: Path) -> None:
+    existing = next(each for each in (place.absolute(), *place.absolute().parents) if each.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise FleetError(f"{place}: cannot be written: {existing} is not a folder that you may write to")
+
+
+def _logins(fleet: Fleet, nodes: Sequence[NodePlan], options: argparse.Namespace) -> dict[str, str]:
+    """The authorized_keys of each node. Raises FleetError if a key of the operator cannot be used."""
+    files, given_by = _public_keys(fleet, options)
+    return {node.name: authorized_keys(files, given_by, node.config.api.port) for node in nodes}
+
+
+def _public_keys(fleet: Fleet, options: argparse.Namespace) -> tuple[Sequence[Path], str]:
+    """The files of the operator's public keys, and what names them."""
+    if options.ssh_key:
+        return options.ssh_key, "--ssh-key"
+    return fleet.operator.public_keys, f"{options.deploy / 'fleet.toml'}: operator.public_keys"
 
 
 def _keys_folder(fleet: Fleet, given: Path | None) -> Path:
@@ -190,6 +239,9 @@ def _alone(keys: Path) -> Iterator[None]:
 def _write(place: Path, config: dict[str, str], authority: "Authority", identity: "Identity") -> int:
     """Write the files of a node; returns how many have changed."""
     changed = sum(write(place / "config" / name, text) for name, text in config.items())
+    if network.FILE not in config:  # it has no static address any more
+        changed += (place / "config" / network.FILE).exists()
+        (place / "config" / network.FILE).unlink(missing_ok=True)
     changed += write(place / "config" / "crl.pem", authority.crl)
     changed += write(place / "keys" / "ca.crt", authority.certificate)
     changed += write(place / "keys" / "node.key", identity.key, SECRET)

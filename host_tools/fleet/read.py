@@ -1,8 +1,9 @@
 """Reads and checks `deploy/`: fleet.toml, and one file per node in nodes/.
 
-fleet.toml has its own tables (`[cluster]`, `[operator]`, `[hosts]`). Any other table is a section of the node
-configuration and applies to all nodes. A node's own keys take precedence, and its `[[...]]` tables replace
-the shared ones. Paths come from the layout; `state_dir` in a node's file is only used when it is run by hand.
+fleet.toml has its own tables (`[cluster]`, `[operator]`, `[hosts]`, `[network]`). Any other table is a
+section of the node configuration and applies to all nodes. A node's own keys take precedence, and its
+`[[...]]` tables replace the shared ones. Paths come from the layout; `state_dir` in a node's file is only
+used when it is run by hand.
 """
 
 import tomllib
@@ -14,21 +15,27 @@ from typing import Any
 from edge.config.check import ConfigError, build
 from edge.config.options import SECTIONS
 from edge.config.settings import NodeConfig
+from edge.files import read_text
 
 from .errors import FleetError
 from .layout import Layout
+from .network import Network
 from .shared import OWN_TABLES, Operator, Shared, check_shared
 
 
 @dataclass(frozen=True)
 class NodePlan:
-    """One node. `raw`: its complete configuration; `senders`: the nodes that list it as a neighbour."""
+    """One node. `raw`: its complete configuration; `senders`: the nodes that list it as a neighbour.
+
+    `network`: its static address, if it has one.
+    """
 
     name: str
     file: Path
     hosts: tuple[str, ...]
     raw: dict[str, Any]
     config: NodeConfig
+    network: Network | None = None
     senders: tuple[str, ...] = ()
 
 
@@ -56,8 +63,9 @@ def read_fleet(folder: Path, layout: Layout | None = None) -> Fleet:
     files = sorted((folder / "nodes").glob("*.toml"))
     if not files:
         mistakes.append(f"{folder / 'nodes'}: no nodes; each node needs a file NAME.toml")
-    for name in shared.hosts.keys() - {file.stem for file in files}:
-        mistakes.append(f"{shared_file}: hosts.{name} = {shared.hosts[name]!r}: unknown node")
+    for table, given in (("hosts", shared.hosts), ("network", shared.networks)):
+        for name in given.keys() - {file.stem for file in files}:
+            mistakes.append(f"{shared_file}: {table}.{name} = {given[name]!r}: unknown node")
     if mistakes:
         raise FleetError("\n".join(mistakes))
     plans = [_node(file, defaults, shared, layout or Layout(), mistakes) for file in files]
@@ -72,7 +80,7 @@ def read_fleet(folder: Path, layout: Layout | None = None) -> Fleet:
 
 def _parsed(file: Path, mistakes: list[str]) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(file))
     except OSError as error:
         mistakes.append(f"{file}: cannot be read: {error.strerror}")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -117,7 +125,8 @@ def _node(
     config = _built(raw, file, mistakes)
     if config is None:
         return None
-    return NodePlan(config.name, file, shared.hosts_of(config.name), raw, config)
+    name = config.name
+    return NodePlan(name, file, shared.hosts_of(name), raw, config, shared.networks.get(name))
 
 
 def _merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
@@ -160,15 +169,24 @@ def _is_loopback(host: str) -> bool:
 def _check_neighbours(
     plan: NodePlan, nodes: dict[str, NodePlan], names: set[str], mistakes: list[str]
 ) -> None:
-    """Each neighbour must be a node of the fleet, and its host must be in the node's certificate."""
+    """Each neighbour must be a node of the fleet that lists this one, too; its certificate has its host."""
     for i, neighbour in enumerate(plan.config.neighbours):
         where = f"{plan.file}: neighbour[{i}]"
         host = neighbour.broker.host
         if neighbour.name not in names:
             mistakes.append(f"{where}.name = {neighbour.name!r}: unknown node; the nodes are {sorted(names)}")
-        elif neighbour.name in nodes and host not in nodes[neighbour.name].hosts:
-            known = ", ".join(nodes[neighbour.name].hosts)
+            continue
+        other = nodes.get(neighbour.name)
+        if other is None:  # its own mistakes are reported
+            continue
+        if host not in other.hosts:
+            known = ", ".join(other.hosts)
             mistakes.append(f"{where}.host = {host!r}: the certificate of {neighbour.name} is for {known}")
+        if plan.name not in (each.name for each in other.config.neighbours):
+            mistakes.append(
+                f"{where}.name = {neighbour.name!r}: the link is one-sided: {neighbour.name} does not list "
+                f"{plan.name} as a neighbour, and contracts need both directions"
+            )
 
 
 def _senders(name: str, nodes: dict[str, NodePlan]) -> tuple[str, ...]:

@@ -1,13 +1,14 @@
-"""The cluster's own tables in fleet.toml: its name, its operator, and the host names of nodes."""
+"""The cluster's own tables in fleet.toml: its name, operator, host names, addresses."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from edge.terms import NODE_NAME
+
+from .network import Complain, Network, networks
 
 _NAME = re.compile(NODE_NAME)
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -18,8 +19,7 @@ _KEYS: dict[str, dict[str, Any]] = {  # with defaults; None: required
     "cluster": {"name": None, "hosts": ["{name}.local"], "port": 8883, "validity_days": 3650},
     "operator": {"user": "operator", "public_keys": None},
 }
-OWN_TABLES = (*_KEYS, "hosts")
-Complain = Callable[[str, object, str], None]
+OWN_TABLES = (*_KEYS, "hosts", "network")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Shared:
-    """The shared settings. `host_patterns` contain {name}; `hosts` are exceptions by node."""
+    """The shared settings. `host_patterns` contain {name}; `hosts` and `networks` are exceptions by node."""
 
     cluster: str
     port: int
@@ -40,6 +40,7 @@ class Shared:
     operator: Operator
     host_patterns: tuple[str, ...]
     hosts: dict[str, tuple[str, ...]]
+    networks: dict[str, Network]
 
     def hosts_of(self, node: str) -> tuple[str, ...]:
         """The names and addresses of a node, which are also in its certificate."""
@@ -74,6 +75,7 @@ def check_shared(raw: dict[str, Any], file: Path, mistakes: list[str]) -> Shared
         Operator(operator["user"], files),
         patterns,
         hosts,
+        networks(raw.get("network", {}), complain),
     )
 
 

@@ -94,6 +94,7 @@ def _configure(job: ImageJob, root: Path) -> None:
     certificate = job.provisioned / "keys/node.crt"
     made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     configure.identity(root, job.name, certificate.read_bytes(), f"{job.name} {job.suite} {made}")
+    configure.signers(root, job.provisioned / "signers")
     configure.units(root)
 
 

@@ -20,6 +20,7 @@ _PROVISIONED = (
     "config/authorized_keys",
     "keys/node.key",
     "keys/node.crt",
+    "signers",
 )
 
 

@@ -18,7 +18,8 @@ def accounts(root: Path) -> None:
     masters, etc = root / "usr/share/base-passwd", root / "etc"
     shutil.copy(masters / "passwd.master", etc / "passwd")
     shutil.copy(masters / "group.master", etc / "group")
-    shutil.copy(root / "usr/share/libc-bin/nsswitch.conf", etc / "nsswitch.conf")
+    names = (root / "usr/share/libc-bin/nsswitch.conf").read_text()
+    (etc / "nsswitch.conf").write_text(by_multicast(names))
     run(["systemd-sysusers", f"--root={root}"])
     no_passwords(etc)
     for left in (*etc.glob("*-"), *etc.glob(".*lock")):
@@ -37,6 +38,19 @@ def no_passwords(etc: Path) -> None:
         (etc / file).write_text(text)
         (etc / file).chmod(0o640)
         shutil.chown(etc / file, 0, 42)  # group shadow of Debian
+
+
+def by_multicast(names: str) -> str:
+    """nsswitch.conf in which host names are resolved by systemd-resolved, which knows NAME.local.
+
+    Raises SetupError.
+    """
+    text, count = re.subn(
+        r"^hosts:.*$", "hosts: files resolve [!UNAVAIL=return] dns", names, flags=re.MULTILINE
+    )
+    if count != 1:
+        raise SetupError("nsswitch.conf: no line for hosts")
+    return text
 
 
 def account(root: Path, name: str) -> tuple[int, int]:
@@ -92,6 +106,13 @@ def identity(root: Path, name: str, seed: bytes, description: str) -> None:
     home = root / "home/operator"
     home.mkdir()
     os.chown(home, *account(root, "operator"))
+
+
+def signers(root: Path, file: Path) -> None:
+    """Say who may release for this node; the root is read-only, so only a new card changes this list."""
+    (root / "etc/edge").mkdir(exist_ok=True)
+    shutil.copyfile(file, root / "etc/edge/signers")
+    (root / "etc/edge/signers").chmod(0o644)
 
 
 def compile_library(root: Path) -> None:

@@ -11,6 +11,7 @@ MIB = 1 << 20
 FAT, LINUX = 0x0C, 0x83  # partition types; the boot ROM of a Pi 3 looks for 0x0c
 _SECTOR = 512
 _TABLE_AT = 440
+ROOT_ONLY_PERCENT = 2  # of the data partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,13 @@ def make_ext4(folder: Path, partition: Partition, file: Path, journal: bool) -> 
 
     With a journal the blocks have 1 kB: the state and the history are written in small pieces, and the file
     system's own writes shrink to a quarter. There are few inodes, as the partition may grow with the card.
+    A part is for root only: a roll-back must be possible when the node has filled the rest.
     """
     _blank(file, partition)
-    features = ["-b", "1024", "-J", "size=8"] if journal else ["-b", "4096", "-O", "^has_journal"]
-    options = ["-q", "-t", "ext4", "-L", partition.label, "-i", "8192", "-m", "0", *features]
+    features = ["-b", "1024", "-J", "size=8", "-m", str(ROOT_ONLY_PERCENT)]
+    if not journal:
+        features = ["-b", "4096", "-O", "^has_journal", "-m", "0"]
+    options = ["-q", "-t", "ext4", "-L", partition.label, "-i", "8192", *features]
     options += ["-E", "lazy_itable_init=0,lazy_journal_init=0"]
     run(["mke2fs", *options, "-d", str(folder), str(file)])
 

@@ -31,6 +31,7 @@ ROOT = (
     "iproute2",
     "kmod",
     "libc-bin",
+    "libnss-resolve",
     "libstdc++6",
     "login",
     "mosquitto",

@@ -17,13 +17,20 @@ _BUILD = {
     "systemctl": "systemd",
     "systemd-sysusers": "systemd",
 }
-_EMULATE = {"mcopy": "mtools", "qemu-system-aarch64": "qemu-system-arm", "ssh": "openssh-client"}
+_EMULATE = {
+    "debugfs": "e2fsprogs",
+    "e2fsck": "e2fsprogs",
+    "mcopy": "mtools",
+    "mke2fs": "e2fsprogs",
+    "qemu-system-aarch64": "qemu-system-arm",
+    "ssh": "openssh-client",
+}
 _AS_USER = {"fakeroot": "fakeroot"}
 
 
 def need_tools(emulator: bool = False) -> None:
     """Install missing programs, or raise SetupError with all missing packages."""
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # not on the path of an ordinary user
     wanted = _EMULATE if emulator else _BUILD if os.geteuid() == 0 else _BUILD | _AS_USER
     packages = sorted({package for program, package in wanted.items() if not shutil.which(program)})
     if packages:

@@ -23,6 +23,7 @@ from .tools import need_tools
 from .trial import Trial
 from .updates import refuses_a_broken_version, takes_a_new_version
 
+_LOGS = "console.log, qemu.log, neighbour/*.log"
 Proof = Callable[[Trial, Emulator], str]
 _RUNS: dict[str, Proof] = {
     "boot to a healthy service": proofs.boots,
@@ -33,6 +34,7 @@ _CUTS: dict[str, Proof] = {"power cuts during writes": survives_cuts}
 _WHOLE: dict[str, Proof] = {
     **_RUNS,
     "no other open ports": proofs.is_closed,
+    "names in the local network": proofs.finds_names,
     "data partition has grown": proofs.has_grown,
     "memory of the service": proofs.is_small,
     "writes to the card": proofs.writes_little,
@@ -96,15 +98,18 @@ def _try(machine: Machine, source: Path, options: argparse.Namespace) -> int:
     trial = Trial(options.name, machine, source, folder, options.seed, options.cuts)
     try:
         need_tools(emulator=True)
-        _run(trial, _RUNS | _CUTS if options.only_cuts else _WHOLE)
+        missed = _run(trial, _RUNS | _CUTS if options.only_cuts else _WHOLE)
     except (SetupError, GuestError, OSError, subprocess.SubprocessError) as error:
         print(f"FAILED: {error}", *_last_words(folder / "qemu.log"), sep="\n", file=sys.stderr)
-        print(f"logs in {folder}: console.log, qemu.log, neighbour/*.log", file=sys.stderr)
+        print(f"logs in {folder}: {_LOGS}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
-    (folder / "report.json").write_text(json.dumps(trial.report, indent=2) + "\n")
+    (folder / "report.json").write_text(json.dumps(trial.report | {"missed": missed}, indent=2) + "\n")
+    if missed:
+        print(f"{len(missed)} checks failed: {', '.join(missed)}; logs in {folder}: {_LOGS}", file=sys.stderr)
+        return 1
     trial.card.unlink()
     print(f"all checks passed; details in {folder}/report.json")
     return 0
@@ -115,14 +120,36 @@ def _last_words(log: Path) -> list[str]:
     return [f"  {line}" for line in log.read_text(errors="replace").splitlines()[-3:]] if log.exists() else []
 
 
-def _run(trial: Trial, steps: dict[str, Proof]) -> None:
+def _run(trial: Trial, steps: dict[str, Proof]) -> dict[str, str]:
+    """Run the checks; returns the reasons of those that failed. Raises GuestError if the machine is lost."""
     _step("prepare card and cluster", trial.prepare)
     with ExitStack() as stack:
         stack.enter_context(trial.neighbour)
         machine = trial.emulator(stack.enter_context(trial.meter()))
         stack.callback(machine.cut_power)
-        for name, step in steps.items():
-            _step(name, partial(step, trial, machine))
+        return run_all(
+            {name: partial(step, trial, machine) for name, step in steps.items()}, lambda: machine.running
+        )
+
+
+def run_all(steps: dict[str, Callable[[], str | None]], going_on: Callable[[], bool]) -> dict[str, str]:
+    """Run steps that do not depend on one another; returns the reasons of those that failed, by name.
+
+    The first step starts the machine: without it, or when the machine has stopped, nothing else can run.
+    Raises GuestError.
+    """
+    missed: dict[str, str] = {}
+    for number, (name, step) in enumerate(steps.items()):
+        try:
+            _step(name, step)
+        except (SetupError, GuestError, OSError, subprocess.SubprocessError) as error:
+            if number == 0 or not going_on():
+                raise GuestError(
+                    f"{name}: {error}; not run: {', '.join(list(steps)[number + 1 :]) or 'none'}"
+                ) from error
+            missed[name] = str(error)
+            print(f"FAILED  {name}: {error}", flush=True)
+    return missed
 
 
 def _step(name: str, work: Callable[[], str | None]) -> None:

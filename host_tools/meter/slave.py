@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from edge.meter.crc import crc16
 from edge.meter.profile import Profile
-from edge.meter.registers import TYPES, Register
+from edge.meter.registers import MAGNITUDE, MINUS, PLUS, SIGN, TYPES, Register
 
 from .installation import Installation
 
@@ -87,7 +87,13 @@ class Slave:
 def encode(register: Register, value: float) -> tuple[int, ...]:
     """The words of `value` as the meter encodes it; "not available" if it does not fit."""
     form = TYPES[register.type]
-    if register.type == "float32":
+    if register.role == SIGN:
+        return (register.mask if value < 0 else 0,)
+    if register.role in (PLUS, MINUS):
+        value = max(0.0, value if register.role == PLUS else -value)
+    elif register.role == MAGNITUDE:
+        value = abs(value)
+    if register.type.startswith("float"):
         packed = form.pack(value / register.scale)
     else:
         bits = form.size * 8
@@ -96,7 +102,7 @@ def encode(register: Register, value: float) -> tuple[int, ...]:
         )
         raw = round(value / register.scale) if math.isfinite(value) else highest
         packed = form.pack(raw if lowest <= raw <= highest else highest)
-    words = struct.unpack(f">{register.words}H", packed)
+    words = struct.unpack(f"{'>' if register.byte_order == 'big' else '<'}{register.words}H", packed)
     return words if register.word_order == "big" else words[::-1]
 
 

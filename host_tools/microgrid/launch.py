@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from edge.files import lock_folder
 from host_tools.broker import Broker, die_with_parent, free_port
 from host_tools.meter.terminal import SimulatedMeter
 
@@ -162,6 +163,12 @@ class Microgrid:
         self.pace = pace
         self._limits = limits or {}
         self.buildings = []
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock: int | None = lock_folder(directory)
+        except BlockingIOError:
+            reason = "another microgrid runs in this folder; stop it first, or give another one (--out)"
+            raise LaunchError(f"{directory}: {reason}") from None
         for plan in plans:
             shutil.rmtree(directory / plan.name, ignore_errors=True)  # state of an earlier run
             (directory / plan.name).mkdir(parents=True)
@@ -206,6 +213,9 @@ class Microgrid:
                 building.meter.stop()
                 building.meter = None
             building.broker.stop()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
         return codes
 
 

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from rich.console import Console
@@ -15,9 +16,14 @@ from edge.terms import VARIABLES
 from .audit import Audit
 from .launch import Building, Microgrid
 
-_WIDE = (*VARIABLES, "contracts", "links", "RSS MB")
-_NARROW = ("req", "prod", "cons", "supp", "miss", "avail", "contr", "links", "MB")
-_WIDE_FROM = 104
+_GRID = ("imported", "exported")
+# of the six variables *produced* is what suppliers are ready to give, so it is shown as that
+_POWERS = tuple("ready" if each == "produced" else each for each in VARIABLES) + _GRID
+_WIDE = (*_POWERS, "contracts", "links", "RSS MB")
+_NARROW = ("req", "ready", "cons", "supp", "miss", "avail", "imp", "exp", "", "links", "")  # "": not shown
+_STATES = ("req", "prod", "cons", "supp", "miss", "avail")  # of a prediction
+_WIDE_FROM = 122
+_BESIDE_NAME = 66  # columns of the narrow table without the name of the node
 _LINE_EVERY_S = 5.0
 _AHEAD_MIN = "30"
 
@@ -36,14 +42,15 @@ class Sight:
         """One row of the table."""
         name = self.building.name
         if not (self.health and self.node and self.contracts):
-            return [name, *[""] * 6, "", "", "", "no answer"]
-        total = self.node["total"]
+            return [name, *[""] * len(_POWERS), "", "", "", "no answer"]
+        powers_w = {key: self.node["total"][f"{key}_w"] for key in VARIABLES}
+        powers_w |= {key: self.node["flows"][f"{key}_w"] for key in _GRID}
         valid = sum(1 for each in self.contracts["consumed"] if each["valid"])
         links = self.health["links"]["neighbours"].values()
         up = sum(1 for each in links if each["connected"])
         return [
             name,
-            *[f"{total[key + '_w']:,.0f}" for key in VARIABLES],
+            *[f"{power_w:,.0f}" for power_w in powers_w.values()],
             str(valid),
             f"{up}/{len(links)}",
             f"{self.health['rss_mb']:.1f}",
@@ -106,26 +113,27 @@ class Watch:
             return
         states = (
             f"{short} {state[_AHEAD_MIN][0]} ({100 * state[_AHEAD_MIN][1]:.0f} %)"
-            for short, state in zip(_NARROW, cluster["likeliest"].values(), strict=False)
+            for short, state in zip(_STATES, cluster["likeliest"].values(), strict=True)
         )
         self.prediction = f"predicted state in {_AHEAD_MIN} min, {known['model']}: {' '.join(states)}"
 
     def table(self, title: str, width: int) -> Table:
         """A table with a row for each node, for a terminal of `width` columns; powers in W."""
         table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
-        table.add_column("node, W", no_wrap=True, max_width=width - 66, overflow="ellipsis")
-        for heading in _WIDE if width >= _WIDE_FROM else _NARROW:
+        table.add_column("node, W", no_wrap=True, max_width=width - _BESIDE_NAME, overflow="ellipsis")
+        headings = _WIDE if width >= _WIDE_FROM else _NARROW
+        for heading in filter(None, headings):
             table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("health", no_wrap=True)
         for sight in self.sights:
-            table.add_row(*sight.cells())
+            table.add_row(*compress(sight.cells(), (True, *headings, True)))
         if self.prediction:
             table.caption, table.caption_justify = self.prediction, "left"
         return table
 
     def lines(self, prefix: str) -> str:
         """The same as lines for a log, one for each node."""
-        keys = (*VARIABLES, "contracts", "links", "rss_mb", "health")
+        keys = (*_POWERS, "contracts", "links", "rss_mb", "health")
         lines = [
             f"{prefix} {cells[0]}: " + " ".join(f"{k}={v}" for k, v in zip(keys, cells[1:], strict=True))
             for cells in (sight.cells() for sight in self.sights)

@@ -1,17 +1,22 @@
-"""`python -m host_tools.package build|test`: what `make package` and `make package-test` run."""
+"""`python -m host_tools.package build|test|deb`, for `make package`, `make package-test` and `make deb`."""
 
 import sys
 
 from .build import PackageError, build
+from .deb import ARCHITECTURES, build_deb
 from .trial import trial
 
 
 def main(arguments: list[str]) -> int:
-    """Build the package, and with `test` try it. Returns the exit code."""
-    if arguments not in (["build"], ["test"]):
-        print("usage: python -m host_tools.package build|test", file=sys.stderr)
+    """Build the wheel, and with `test` try it, or the Debian packages. Returns the exit code."""
+    if arguments not in (["build"], ["test"], ["deb"]):
+        print("usage: python -m host_tools.package build|test|deb", file=sys.stderr)
         return 2
     try:
+        if arguments == ["deb"]:
+            for arch in ARCHITECTURES:
+                build_deb(arch)
+            return 0
         wheel, _ = build()
         if arguments == ["test"]:
             trial(wheel)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from ..setup.debs import REPOSITORY, one_at_a_time
+
 DIST = REPOSITORY / "build" / "dist"
 _TIMEOUT_S = 600
 
@@ -16,6 +17,7 @@ class PackageError(Exception):
     """The package cannot be built, or does not work. The message says which step failed and why."""
 
 
+@one_at_a_time()
 def build(folder: Path = DIST) -> tuple[Path, Path]:
     """Wheel and sdist of this repository, in `folder`. Older ones there are removed. Raises PackageError."""
     folder.mkdir(parents=True, exist_ok=True)

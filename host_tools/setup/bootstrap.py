@@ -9,6 +9,8 @@ missing.
 import shutil
 import subprocess
 import sys
+import time
+from collections import deque
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -48,8 +50,33 @@ def make_venv() -> None:
 
 def install_packages(*options: str) -> None:
     """Install this project as editable, with everything that a PC needs. `options` are passed to pip."""
-    pip = [str(VENV / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-    run([*pip, *options, "-e", f"{REPOSITORY}[{EXTRAS}]"])
+    pip = [str(VENV / "bin" / "pip"), "install", "--progress-bar=off", "--disable-pip-version-check"]
+    show_progress([*pip, *options, "-e", f"{REPOSITORY}[{EXTRAS}]"])
+
+
+def show_progress(pip: list[str]) -> None:
+    """Run pip and print a line for each package. Raises SetupError with the last lines of its output."""
+    began_s, last = time.monotonic(), deque[str](maxlen=3)
+    with subprocess.Popen(pip, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            last.append(line.strip())
+            if text := progress(line):
+                say(f"{time.monotonic() - began_s:4.0f} s  {text}")
+    if process.returncode:
+        raise SetupError(f"pip install: {' / '.join(last) or process.returncode}")
+
+
+def progress(line: str) -> str:
+    """What a line of pip says to a person who waits; empty for most lines."""
+    words = line.split()
+    if words[:1] == ["Collecting"]:
+        return words[1]
+    if words[:1] == ["Downloading"]:
+        return f"downloading {words[1].rpartition('/')[2]} {' '.join(words[2:])}"
+    if words[:2] == ["Installing", "collected"]:
+        return f"installing {line.count(',') + 1} packages; this takes a minute or two"
+    return ""
 
 
 def install_constrained() -> None:

@@ -1,10 +1,12 @@
 """`make constraints`: installs the newest permitted versions and writes them to constraints.txt.
 
+It also pins the wheels of a release by their SHA-256 (deploy/wheels.sha256).
 Each line holds for one Python version only, as packages drop old Pythons: on others, pip ignores it.
 """
 
 import sys
 
+from ..deploy.wheels import PINNED, WheelError, pin
 from .bootstrap import CONSTRAINED, CONSTRAINTS, VENV, install_packages, python_version, say
 from .debs import SetupError, run
 
@@ -37,6 +39,11 @@ def main() -> int:
     lines = [f'{package} ; python_version == "{CONSTRAINED}"\n' for package in installed]
     CONSTRAINTS.write_text(_HEADER + "".join(lines))
     say(f"{CONSTRAINTS.name}: {len(lines)} packages")
+    try:
+        say(f"{PINNED.name}: {pin()} wheels")
+    except WheelError as problem:
+        print(f"constraints failed: {problem}", file=sys.stderr)
+        return 1
     return 0
 
 

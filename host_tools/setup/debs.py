@@ -4,11 +4,14 @@ Without root, apt gets its own state and cache. It uses the archives that this m
 request with another suite. So no system file is changed and no archive is named here.
 """
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,6 +42,16 @@ def run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None 
     return done.stdout
 
 
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Wait until no other process downloads or builds here; also a decorator. It does not nest."""
+    folder = REPOSITORY / "build"
+    folder.mkdir(exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def apt_install(*packages: str) -> None:
     """Install Debian packages on the system, after waiting for another apt to finish.
 
@@ -54,7 +67,7 @@ def apt_install(*packages: str) -> None:
 
 def _update(apt_get: list[str], env: dict[str, str]) -> None:
     """`apt-get update`, which does not wait for the lock of the package lists by itself."""
-    deadline_s = time.monotonic() + _LOCK_TIMEOUT_S
+    deadline_s, told = time.monotonic() + _LOCK_TIMEOUT_S, False
     while True:
         try:
             run([*apt_get, "update"], env=env)
@@ -62,6 +75,9 @@ def _update(apt_get: list[str], env: dict[str, str]) -> None:
         except SetupError as problem:
             if "lock" not in str(problem) or time.monotonic() > deadline_s:
                 raise
+            if not told:
+                print("another apt is running: waiting for it to finish", flush=True)
+            told = True
             time.sleep(_LOCK_RETRY_S)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from .debs import TOOLS, SetupError, run, unpack
+from .debs import TOOLS, SetupError, one_at_a_time, run, unpack
 
 _SEARCH = os.pathsep.join(["/usr/sbin", "/usr/local/sbin"])  # on Debian not in a user's PATH
 
@@ -59,6 +59,7 @@ def installed_mosquitto() -> BrokerProgram:
     return BrokerProgram(f"Mosquitto ({path})", (path, "-c"), mosquitto_configuration)
 
 
+@one_at_a_time()
 def unpacked_mosquitto() -> BrokerProgram:
     """Mosquitto from Debian's packages in our own directory."""
     root = TOOLS / "mosquitto"
@@ -72,6 +73,7 @@ def unpacked_mosquitto() -> BrokerProgram:
     )
 
 
+@one_at_a_time()
 def iotcore_from_pypi() -> BrokerProgram:
     """rumqttd from the PyPI package iotcore, which is installed into this Python if it is missing."""
     if importlib.util.find_spec("iotcore") is None:

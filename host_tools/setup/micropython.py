@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 
-from .debs import REPOSITORY, TOOLS, SetupError, apt_install, run, unpack
+from .debs import REPOSITORY, TOOLS, SetupError, apt_install, one_at_a_time, run, unpack
 
 DEBIAN_SUITE = "trixie"
 NPM_PACKAGE = "@micropython/micropython-webassembly-pyscript"
@@ -40,6 +40,7 @@ def installed() -> list[str]:
     return _unix_port([path])
 
 
+@one_at_a_time()
 def from_debian() -> list[str]:
     """Debian's package, started with its own dynamic loader."""
     root = TOOLS / "micropython"
@@ -52,6 +53,7 @@ def from_debian() -> list[str]:
     return _unix_port([str(loader), "--library-path", libraries, str(root / "usr" / "bin" / "micropython")])
 
 
+@one_at_a_time()
 def from_npm() -> list[str]:
     """The WebAssembly port. Node and npm are installed if they are missing and we are root."""
     if not (shutil.which("node") and shutil.which("npm")):

@@ -126,12 +126,13 @@ def table(results: Mapping[str, list[dict[str, Any]]], title: str) -> Table:
         pad_edge=False,
     )
     shown.add_column("", min_width=min(14, max(len(name) for name in results)))
-    for heading in [*(each.heading for each in MEASURES), "satisfied %"]:
+    for heading in [*(each.heading for each in MEASURES), "served %"]:
         shown.add_column(heading, justify="right", no_wrap=True)
     for name, summaries in results.items():
-        asked, met = (sum(each[key] for each in summaries) for key in ("requests", "satisfied"))
         cells = [_mean_and_worst(each, summaries) for each in MEASURES]
-        shown.add_row(name, *cells, f"{100 * met / asked:.1f}" if asked else "-")
+        energies = [each["energy_wh"] for each in summaries]
+        wanted_wh, served_wh = (sum(each[key] for each in energies) for key in ("requested", "consumed"))
+        shown.add_row(name, *cells, _percent(served_wh, wanted_wh))
     return shown
 
 
@@ -201,6 +202,10 @@ def _values(compared: Measure, summaries: Iterable[Mapping[str, Any]]) -> list[f
 def _mean_and_worst(compared: Measure, summaries: Iterable[Mapping[str, Any]]) -> str:
     values = _values(compared, summaries)
     return f"{_short(mean(values))} / {_short(max(values))}" if values else "-"
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f}" if whole else "-"
 
 
 def _short(value: float) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from edge.api.reconcile import scores
+from edge.learn.model import finish
 from edge.learn.terms import HORIZONS_MIN
 from edge.node import Node
 from edge.terms import VARIABLES
@@ -18,7 +19,7 @@ def scored(nodes: Iterable[Node]) -> dict[str, Any] | None:
     for node in nodes:
         for scope in node.learning.scopes if node.learning else ():
             store = node.history
-            found = scores(store, scope, 0, _EVER) if store else {}
+            found = finish(scores(store, scope, 0, _EVER)) if store else {}
             for model in found.values():
                 _add(sums.setdefault(scope, {}), model["scores"])
     return {scope: _means(each) for scope, each in sums.items() if each.get("n")} or None

@@ -4,9 +4,14 @@
                           requests that were servable at any time
     failure_rate          energy of requests unserved while servable / energy requested
     thesis                maximum response and failure rate with servable judged by the node alone
-    energy_wh             requested, produced, consumed, supplied, missing, in_warning
+    energy_wh             requested, consumed, missing, in_warning; what flowed: produced by local sources,
+                          supplied, imported, exported, from_pv, from_battery, from_other; and ready: what
+                          could have flowed, the whole capacity of grid connections included
+    served                share of the energy requested that was consumed
     self_sufficiency      share of consumption that does not come from a grid connection
-    self_consumption      share of local production that is supplied to consumers
+    self_consumption      share of local production that is used: supplied to consumers
+    ready_shares          what became of the energy that was ready: used, set aside in margins of contracts,
+                          on offer, free
     fairness              Jain's index over consumers of the supplied share of their need
 
 A share of nothing is None, and so are response times without requests.
@@ -18,10 +23,14 @@ from typing import Any
 
 import numpy as np
 
-from .board import Column
-from .recorder import STRICT, THESIS, Recorder
+from edge.energy.flows import Source
+from edge.twins.registry import DEVICES
 
-GRID = "grid"
+from .board import Column
+from .recorder import FLOWS, STRICT, THESIS, Recorder
+
+LOCAL_SOURCES = (Source.PV, Source.BATTERY, Source.OTHER)
+
 DIGITS = 6
 
 
@@ -56,23 +65,38 @@ def responses_s(recorder: Recorder) -> list[float]:
 
 def of_energy(recorder: Recorder) -> dict[str, Any]:
     """Energies, and the shares derived from them."""
-    from_grid = np.array([kind == GRID for kind in recorder.cast.kinds])
+    from_grid, ready_wh = recorder.from_grid, recorder.produced_wh.sum()
+    committed_wh, offered_wh = (
+        float(recorder.flows_w[:, FLOWS.index(name)].sum()) / 3600 for name in ("committed", "offered")
+    )
     strict, log = recorder.log.stretches[STRICT], recorder.log
     requested_wh, consumed_wh = recorder.requested_wh.sum(), recorder.consumed_wh.sum()
     grid_wh, local_wh = recorder.supplied_wh[from_grid].sum(), recorder.produced_wh[~from_grid].sum()
+    supplied_wh, used_wh = recorder.supplied_wh.sum(), recorder.supplied_wh[~from_grid].sum()
     asking = recorder.requested_wh > 0
     return {
         "failure_rate": _share(strict.energy_wh, requested_wh),
         "energy_wh": {
             "requested": requested_wh,
-            "produced": recorder.produced_wh.sum(),
+            "ready": ready_wh,
+            "produced": local_wh,
             "consumed": consumed_wh,
-            "supplied": recorder.supplied_wh.sum(),
+            "supplied": supplied_wh,
+            "imported": grid_wh,
+            "exported": recorder.exported_wh,
+            **{f"from_{source}": _supplied_wh(recorder, source) for source in LOCAL_SOURCES},
             "missing": log.missing_wh,
             "in_warning": strict.energy_wh,
         },
+        "served": _share(consumed_wh, requested_wh),
         "self_sufficiency": _share(max(0.0, consumed_wh - grid_wh), consumed_wh),
-        "self_consumption": _share(recorder.supplied_wh[~from_grid].sum(), local_wh),
+        "self_consumption": _share(used_wh, local_wh),
+        "ready_shares": {
+            "used": _share(supplied_wh, ready_wh),
+            "margins": _share(max(0.0, committed_wh - supplied_wh), ready_wh),
+            "offered": _share(offered_wh, ready_wh),
+            "free": _share(max(0.0, ready_wh - committed_wh - offered_wh), ready_wh),
+        },
         "fairness": jain(recorder.consumed_wh[asking] / recorder.requested_wh[asking]),
         "thesis": {
             "response_max_s": log.worst_s[THESIS],
@@ -90,6 +114,12 @@ def of_requests(recorder: Recorder) -> dict[str, Any]:
         "unservable": sum(math.isnan(request.response_s) for request in requests),
         "response_s": spread(responses_s(recorder)),
     }
+
+
+def _supplied_wh(recorder: Recorder, source: Source) -> float:
+    """What the twins of one source supplied."""
+    of_source = np.array([DEVICES[kind].source is source for kind in recorder.cast.kinds])
+    return float(recorder.supplied_wh[of_source].sum())
 
 
 def _share(part: float, whole: float) -> float | None:

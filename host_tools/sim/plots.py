@@ -29,32 +29,47 @@ def draw(recorder: Recorder, title: str, directory: Path) -> None:
 
 
 def six_variables(recorder: Recorder, title: str, path: Path) -> None:
-    """The sums over all nodes: demand in the upper panel, supply in the lower."""
+    """The sums over all nodes: demand, supply, and the exchange with the grid if there is a connection."""
     at_s, powers_w = _thinned(recorder.moments_s, recorder.whole_w)
-    kilowatts = powers_w / 1000
-    requested, produced, consumed, supplied, missing, available = kilowatts.T
+    requested, ready, consumed, supplied, missing, available = powers_w.T / 1000
+    local, imported, exported, committed, offered = _thinned(recorder.moments_s, recorder.flows_w)[1].T / 1000
     unit, divisor = ("min", 60.0) if recorder.seconds < 2 * 3600 else ("h", 3600.0)
     at = at_s / divisor
-    with figure(path, title, 7.0, nrows=2, sharex=True) as (upper, lower):
+    connected = bool(recorder.from_grid.any())
+    with figure(path, title, 10.0 if connected else 7.0, nrows=2 + connected, sharex=True) as panels:
+        upper, lower, *grid = panels
         upper.stackplot(at, consumed, missing, labels=["consumed", "missing"], colors=[BLUE, RED], lw=0)
         upper.plot(at, requested, color=INK, lw=1.0, label="requested")
         upper.set(title="Demand", ylabel="power, kW")
-        margins = np.maximum(0.0, produced - supplied - available)
+        stack = {  # from the bottom: what flows, then what could
+            "from local sources": (np.maximum(0.0, supplied - imported), GREEN),
+            "imported": (imported, BLUE),
+            "margins of contracts": (np.maximum(0.0, committed - supplied), ORANGE),
+            "offered": (np.minimum(offered, available), LIGHT_BLUE),
+            "free": (np.maximum(0.0, available - offered), LIGHT_GREEN),
+        }
+        if not connected:
+            del stack["imported"]
         lower.stackplot(
             at,
-            supplied,
-            margins,
-            available,
-            labels=["supplied", "reserved", "available"],
-            colors=[GREEN, ORANGE, LIGHT_GREEN],
+            *(power for power, _ in stack.values()),
+            labels=list(stack),
+            colors=[colour for _, colour in stack.values()],
             lw=0,
         )
-        lower.plot(at, produced, color=INK, lw=1.0, label="produced")
-        lower.set(title="Supply", ylabel="power, kW", xlabel=f"time since the start, {unit}")
-        for axes in (upper, lower):
+        lower.plot(at, ready, color=INK, lw=1.0, label="ready")
+        lower.plot(at, local, color=INK, lw=1.0, ls="--", label="local production")
+        lower.set(title="Supply: what flows, and what could", ylabel="power, kW")
+        for axes in grid:
+            axes.fill_between(at, imported, color=BLUE, lw=0, label="imported")
+            axes.fill_between(at, -exported, color=GREEN, lw=0, label="exported")
+            axes.set(title="Exchange with the grid, by contract", ylabel="power, kW")
+        panels[-1].set_xlabel(f"time since the start, {unit}")
+        for axes in panels:
             axes.set_xlim(0, max(float(at[-1]), 1e-3))
-            axes.set_ylim(bottom=0)
             legend_beside(axes)
+        for axes in (upper, lower):
+            axes.set_ylim(bottom=0)
 
 
 def responses(recorder: Recorder, title: str, path: Path) -> None:

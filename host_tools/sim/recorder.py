@@ -11,8 +11,11 @@ from .board import Board, Column
 from .cast import Cast
 from .requests import Mask, RequestLog
 
+GRID = "grid"
 ROWS_MOST = 20_000  # rows of the time series by node
 STRICT, THESIS = "strict", "thesis"
+FLOWS = ("local", "imported", "exported", "committed", "offered")  # local: what local sources give
+OF_NODES = ("imported", "exported", "offered")  # of these in the time series by node
 
 
 class Recorder:
@@ -20,7 +23,10 @@ class Recorder:
 
     There are two definitions of a servable request. `strict`: its missing power is at most the capacity
     without a contract in its connected part of the microgrid, even if that is offered to others. `thesis`: it
-    is at most the power that its own node can still offer.
+    is at most the available power of its own node, produced and under no contract (thesis 4.4.1).
+
+    `flows_w` has a column for each of FLOWS. By the books all that local sources give and no contract uses
+    leaves through the grid connection; where there is none, it is curtailed and not counted as exported.
     """
 
     def __init__(self, cast: Cast, seconds: int) -> None:
@@ -31,11 +37,17 @@ class Recorder:
         self.stride = max(1, -(-seconds * nodes // ROWS_MOST))  # seconds between two rows of a node
         self.moments_s = np.zeros(seconds)
         self.whole_w = np.zeros((seconds, len(VARIABLES)), dtype=np.float32)
-        self.nodes_w = np.zeros((-(-seconds // self.stride), nodes, len(VARIABLES)), dtype=np.float32)
+        self.flows_w = np.zeros((seconds, len(FLOWS)), dtype=np.float32)
+        columns = len(VARIABLES) + len(OF_NODES)
+        self.nodes_w = np.zeros((-(-seconds // self.stride), nodes, columns), dtype=np.float32)
         self.requested_wh, self.consumed_wh = np.zeros(twins), np.zeros(twins)
         self.produced_wh, self.supplied_wh = np.zeros(twins), np.zeros(twins)
+        self.exported_wh = 0.0
         self.flow_wh = np.zeros((nodes, nodes))  # consumer's node, supplier's node
         self._parts = int(cast.part_of.max()) + 1
+        self.from_grid = np.array([kind == GRID for kind in cast.kinds])
+        connected = np.bincount(cast.part_of, self.from_grid, self._parts)[cast.part_of] > 0
+        self._exports = connected & ~self.from_grid
 
     def look(self, board: Board, now_s: float) -> None:
         """Record a sample. A sample after the planned end is ignored."""
@@ -59,18 +71,35 @@ class Recorder:
         """End the recording, perhaps before the planned end."""
         self.log.close()
         self.moments_s = self.moments_s[: self.seconds]
-        self.whole_w = self.whole_w[: self.seconds]
+        self.whole_w, self.flows_w = self.whole_w[: self.seconds], self.flows_w[: self.seconds]
         self.nodes_w = self.nodes_w[: -(-self.seconds // self.stride)]
 
     def _keep_six(self, board: Board, taken_w: Column, now_s: float) -> None:
         requested_w, produced_w = self._by_node(board.need_w), self._by_node(board.capacity_w)
         consumed_w, supplied_w = self._by_node(taken_w), self._by_node(board.given_w)
-        free_w = np.maximum(0.0, produced_w - self._by_node(board.reserved_w))
+        free_w = np.maximum(0.0, produced_w - self._by_node(board.committed_w))
         six = (requested_w, produced_w, consumed_w, supplied_w, requested_w - consumed_w, free_w)
         self.moments_s[self.seconds] = now_s
         self.whole_w[self.seconds] = [each.sum() for each in six]
+        flows = self._flows(board)
+        self.flows_w[self.seconds] = [each.sum() for each in flows.values()]
+        self.exported_wh += float(flows["exported"].sum()) / 3600
         if self.seconds % self.stride == 0:
-            self.nodes_w[self.seconds // self.stride] = np.stack(six, axis=1)
+            beside = (self._by_node(flows[name]) for name in OF_NODES)
+            self.nodes_w[self.seconds // self.stride] = np.stack((*six, *beside), axis=1)
+
+    def _flows(self, board: Board) -> dict[str, Column]:
+        """By name and twin."""
+        offered_w = np.maximum(0.0, board.reserved_w - board.committed_w)
+        surplus_w = np.maximum(0.0, board.capacity_w - board.given_w)
+        each = (
+            np.where(self.from_grid, 0.0, board.capacity_w),
+            np.where(self.from_grid, board.given_w, 0.0),
+            np.where(self._exports, surplus_w, 0.0),
+            board.committed_w,
+            offered_w,
+        )
+        return dict(zip(FLOWS, each, strict=True))
 
     def _by_node(self, column: Column) -> Column:
         return np.bincount(self.cast.node_of, column, len(self.cast.nodes)).astype(np.float64)
@@ -79,5 +108,5 @@ class Recorder:
         cast = self.cast
         uncommitted_w = np.maximum(0.0, board.capacity_w - board.committed_w)
         in_part_w = np.bincount(cast.part_of, uncommitted_w, self._parts)[cast.part_of]
-        unpromised_w = self._by_node(np.maximum(0.0, board.capacity_w - board.reserved_w))[cast.node_of]
-        return {STRICT: missing_w <= in_part_w, THESIS: missing_w <= unpromised_w}
+        of_node_w = self._by_node(uncommitted_w)[cast.node_of]
+        return {STRICT: missing_w <= in_part_w, THESIS: missing_w <= of_node_w}

@@ -13,7 +13,7 @@ from edge.terms import VARIABLES
 
 from .metrics import of_energy, of_requests, rounded
 from .outcome import Outcome
-from .recorder import Recorder
+from .recorder import OF_NODES, Recorder
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
@@ -82,16 +82,23 @@ def table(summary: dict[str, Any]) -> Table:
 
 def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
     energy, response = s["energy_wh"], s["response_s"]
-    times = " / ".join(_number(response[key], 3) for key in ("median", "p95", "max"))
+    times = " / ".join(_number(each, 1 if (each or 0) >= 10 else 3) for each in response.values())
     return [
         ("requests", f"{s['requests']:,}", f"{s['satisfied']:,} satisfied, {s['unservable']:,} unservable"),
         ("response time", f"{times} s", "median / p95 / max"),
         ("failure rate", _percent(s["failure_rate"]), "unserved while servable"),
-        ("energy requested", f"{energy['requested']:,.1f} Wh", f"{energy['produced']:,.1f} Wh produced"),
+        ("energy served", _percent(s["served"]), f"of {energy['requested']:,.1f} Wh requested"),
+        (
+            "production used",
+            _percent(s["self_consumption"]),
+            f"of {energy['produced']:,.1f} Wh, local",
+        ),
         ("energy supplied", f"{energy['supplied']:,.1f} Wh", f"{energy['consumed']:,.1f} Wh consumed"),
+        ("imported", f"{energy['imported']:,.1f} Wh", f"{energy['exported']:,.1f} Wh exported, by contract"),
+        ("energy ready", f"{energy['ready']:,.1f} Wh", "what could have flowed"),
+        ("of it", _shares(s["ready_shares"]), "used / margins / offered / free"),
         ("energy missing", f"{energy['missing']:,.1f} Wh", f"{energy['in_warning']:,.1f} Wh while servable"),
         ("self-sufficiency", _percent(s["self_sufficiency"]), "share not from the grid"),
-        ("self-consumption", _percent(s["self_consumption"]), "of local production"),
         ("fairness", _number(s["fairness"], 3), "Jain's index of supplied needs"),
         ("contracts", f"{s['contracts']:,}", f"{s['shed']:,} shed, {s['interrupted']:,} interrupted"),
         ("messages", f"{s['messages']:,}", f"{_number(s['messages_per_contract'], 1)} per contract"),
@@ -101,6 +108,10 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("invariants", f"{s['invariants_broken']:,} broken", f"{s['invariants_checked']:,} checks"),
         ("wall time", f"{s['wall_s']:,.1f} s", f"{_number(s['sim_s_per_s'], 0)} simulated s per second"),
     ]
+
+
+def _shares(shares: dict[str, float | None]) -> str:
+    return f"{' / '.join(_number(share and 100 * share, 0) for share in shares.values())} %"
 
 
 def _learning_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -117,7 +128,7 @@ def _learning_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _write_series(recorder: Recorder, path: Path) -> None:
     with path.open("w", newline="", encoding="ascii") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["t_s", "node", *(f"{name}_w" for name in VARIABLES)])
+        writer.writerow(["t_s", "node", *(f"{name}_w" for name in (*VARIABLES, *OF_NODES))])
         moments_s = recorder.moments_s[:: recorder.stride]
         for at_s, nodes in zip(moments_s, recorder.nodes_w.tolist(), strict=True):
             for name, powers_w in zip(recorder.cast.nodes, nodes, strict=True):

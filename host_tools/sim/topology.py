@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from itertools import combinations, pairwise
 from pathlib import Path
 
+from edge.files import read_text
 from edge.net.links import checked_name
 
 Links = dict[str, list[str]]
@@ -97,7 +98,7 @@ _SHAPES: dict[str, Callable[[list[str]], Iterable[tuple[str, str]]]] = {
 
 def _read(path: Path) -> Links:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         raw = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise TopologyError(f"nodes = {str(path)!r}: cannot be read: {error}") from None

@@ -79,6 +79,8 @@ def _twin(rng: random.Random, i: int) -> dict[str, Any]:
         twin["meter_grace_s"] = float(rng.choice((4, 10, 30)))
     else:
         twin["power_w"] = rng.choice(_POWERS_W[1:])
+    if kind == "building":
+        twin["connection"] = "own"  # its meter does not see the other twins of the node
     if kind == "both":
         twin["production_input"] = f"p{i}.total"
     twin["priority"] = rng.choices(("low", "medium", "high"), (5, 2, 2))[0]

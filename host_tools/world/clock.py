@@ -22,7 +22,7 @@ class VirtualClock:
 
 
 class LocalClock:
-    """The clock of one machine: it may be fast or slow, start anew, and show a wrong date."""
+    """The clock of one machine: it may be fast or slow, start again, and show a wrong date."""
 
     def __init__(self, truth: Clock) -> None:
         self.rate = 1.0  # own seconds in a true one

@@ -1,6 +1,6 @@
 """One node of a virtual world: the code of the real node, driven by the beats of the real service.
 
-Each beat is an event of the world; what a real node does while it waits takes no time here.
+Each step is an event of the world; what a real node does while it waits takes no time here.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.config.check import build
 from edge.node import Node
-from edge.service.beats import Beat, Beats
+from edge.service.beats import Beats, Step
 
 from .clock import LocalClock
 from .meters import HandMeters
@@ -36,7 +36,7 @@ class WorldNode:
         self.node: Node
         self._beats: Beats
         self._life = 0
-        self._planned_s: dict[Beat, float] = {}
+        self._planned_s: dict[Step, float] = {}
         self._waking_s = math.inf
 
     def boot(self) -> None:
@@ -69,6 +69,7 @@ class WorldNode:
         self.alive = False
         self._life += 1
         self.node.links.stop()
+        self.node.history.disconnect()  # as the end of a process does; otherwise whenever Python frees it
 
     def touch(self, change: Callable[[Node], None]) -> None:
         """Change the node from outside, as the main thread of a real node would."""
@@ -89,33 +90,33 @@ class WorldNode:
         """Make events of the beats that come next, unless they are there already."""
         reaction_s = self._beats.reaction_s(self.clock.now_s())
         if reaction_s < math.inf:
-            self._plan_beat(life, Beat.REACTION, reaction_s)
+            self._plan_beat(life, Step.REACTION, reaction_s)
         elif self.node.wake_s not in (math.inf, self._waking_s):
             self._waking_s = self.node.wake_s
             wait_s = self.clock.true_wait_s(self._waking_s) + _ROUNDING_S
             self.world.after(wait_s, lambda: self._take(life, lambda: None))
-        self._plan_beat(life, Beat.TICK, self._beats.tick_s)
+        self._plan_beat(life, Step.TICK, self._beats.tick_s)
 
-    def _plan_beat(self, life: int, beat: Beat, at_s: float) -> None:
-        if self._planned_s.get(beat) != at_s:
-            self._planned_s[beat] = at_s
-            self.world.after(self.clock.true_wait_s(at_s), lambda: self._on_beat(life, beat, at_s))
+    def _plan_beat(self, life: int, step: Step, at_s: float) -> None:
+        if self._planned_s.get(step) != at_s:
+            self._planned_s[step] = at_s
+            self.world.after(self.clock.true_wait_s(at_s), lambda: self._on_beat(life, step, at_s))
 
-    def _on_beat(self, life: int, planned: Beat, at_s: float) -> None:
+    def _on_beat(self, life: int, planned: Step, at_s: float) -> None:
         if not (self.alive and life == self._life):
             return
         if self._planned_s.get(planned) == at_s:
             del self._planned_s[planned]
         now_s = self.clock.now_s()
         self._do(self._beats.due(now_s), now_s)
-        while (beat := self._beats.due(now_s)) is Beat.WORK:
-            self._do(beat, now_s)
+        while (step := self._beats.due(now_s)) is Step.WORK:
+            self._do(step, now_s)
         if self.node.history.news.is_set():
             self.node.history.write()
         self._plan(life)
 
-    def _do(self, beat: Beat | None, now_s: float) -> None:
-        if beat:
+    def _do(self, step: Step | None, now_s: float) -> None:
+        if step:
             self.world.acted += 1
-            self._beats.do(beat)
-            self._beats.done(beat, now_s, now_s)
+            self._beats.do(step)
+            self._beats.done(step, now_s, now_s)

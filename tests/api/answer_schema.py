@@ -4,13 +4,15 @@ import types
 from dataclasses import is_dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+from edge.api.long import Long
+
 
 def faults(value, schema, at="answer"):
     """Where `value`, decoded from JSON, differs from `schema`; empty when it does not."""
     origin, arguments = get_origin(schema), get_args(schema)
     if schema is Any:
         return []
-    if origin is Annotated:
+    if origin in (Annotated, Long):
         return faults(value, arguments[0], at)
     if origin in (Union, types.UnionType):
         tried = [faults(value, each, at) for each in arguments]

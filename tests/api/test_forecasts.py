@@ -1,8 +1,10 @@
 """What a node shows of its learning: its models, newest and earlier predictions, scores."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
-import orjson
 import pytest
 from answer_schema import faults
 from asked_node import AskedNode
@@ -29,7 +31,7 @@ def api():
 def ask(api, target, status=200):
     answer = api.answer("GET", target)
     assert answer.status == status, answer.content
-    return json.loads(orjson.dumps(answer.content, option=orjson.OPT_NON_STR_KEYS))
+    return json.loads(b"".join(answer.pieces()))
 
 
 def test_scores_on_demand_stand_beside_persistence(api):
@@ -108,3 +110,40 @@ def test_a_node_that_does_not_learn_says_so():
     assert "does not learn" in ask(api, "/scores", 400)["error"]
     assert "does not learn" in ask(api, PERIOD, 400)["error"]
     world.close()
+
+
+def test_a_node_that_does_not_learn_pays_for_no_numpy_whatever_it_is_asked():
+    code = """
+import random, sys, tempfile
+sys.modules["numpy"] = None  # as where it is not installed
+from edge.api.routes import Api
+from edge.clock import SystemClock
+from edge.config.check import build
+from edge.meter.meters import SerialMeters
+from edge.net.mqtt import MqttLinks
+from edge.node import Node
+config = build({"node": {"name": "n1", "state_dir": tempfile.mkdtemp()}}, "n1")
+clock = SystemClock()
+links = MqttLinks("n1", config.inbox, [], random.Random(1), clock=clock)
+node = Node(config, clock, random.Random(1), links, SerialMeters([]))
+class Service:
+    failures = pieces = 0
+    work_s = longest_piece_s = 0.0
+    waits_for = ""
+    dropped = {}
+    def ask(self, question):
+        return question(node)
+Service.node = node
+api = Api(Service())
+period = "/predictions?from=2024-01-01T00:00&to=2024-01-01T00:09"
+paths = ("/scores", period, "/predictions", "/learning", "/health")
+print([api.answer("GET", path).status for path in paths])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.strip() == "[400, 400, 200, 200, 200]", done.stderr

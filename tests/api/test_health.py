@@ -9,8 +9,8 @@ from answer_schema import faults
 from asked_node import AskedNode
 
 import edge
+from edge.api.context import Context
 from edge.api.health import Health, health, status_line
-from edge.api.source import Source
 from edge.api.troubles import CODES, troubles
 from edge.clock import SystemClock
 from edge.meter.bus import MeterBus
@@ -36,7 +36,7 @@ def found(node):
 
 
 def test_a_node_that_is_well_has_no_troubles(node):
-    answer = health(Source(AskedNode(node), "1.2-abc"))
+    answer = health(Context(AskedNode(node), "1.2-abc"))
     assert (answer["status"], answer["troubles"]) == ("ok", [])
     assert (answer["version"], answer["release"]) == (edge.__version__, "1.2-abc")
     assert 1 < answer["rss_mb"] <= answer["hwm_mb"]
@@ -48,18 +48,31 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node.links, "stats", lambda: stats)
     buses = [
         {"bus": "rs485", "port": "/dev/ttyNONE", "open": False, "meters": []},
-        {"bus": "b2", "port": "p", "open": True, "meters": [{"device": "m1", "failures_in_a_row": 2}]},
+        {
+            "bus": "b2",
+            "port": "p",
+            "open": True,
+            "silent_s": 600.0,
+            "distrusted": True,
+            "meters": [{"device": "m1", "failures_in_a_row": 2, "refused": ["l2.power_w", "frequency_hz"]}],
+        },
     ]
     monkeypatch.setattr(node.meters, "stats", lambda: buses)
     monkeypatch.setattr(node._state, "failures", 1)
     monkeypatch.setattr(node.history, "failing", True)
     monkeypatch.setattr(node.learning.scopes["node"], "faults", 1)
     monkeypatch.setattr(node.learning.scopes["node"], "trouble", "ValueError: no")
+    monkeypatch.setattr(node.learning.scopes["node"], "past_trouble", "past.csv: no")
+    monkeypatch.setattr(node.learning.scopes["node"], "model_trouble", "house.tflite is damaged")
+    monkeypatch.setattr(node.history, "locked", True)
+    monkeypatch.setattr(node.history, "later", "history.sqlite is kept")
+    monkeypatch.setattr(node, "learning_off", "it crashed")
     monkeypatch.setattr(node.engine, "faults", 1)
     monkeypatch.setattr(node.engine, "last_fault", "n1.pv: TypeError: no: way")
     monkeypatch.setattr(node, "invariants_broken", 1)
     monkeypatch.setattr(node, "last_violation", "I2 n1.pv holds 3 contracts")
     monkeypatch.setattr(node._clock, "wall_error_s", -1.6e9)
+    monkeypatch.setenv("EDGE_FALLBACK", "release 2 is damaged")
     assert found(node) == {
         (
             "clock_not_set",
@@ -69,18 +82,29 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
             "clock_jumped",
             "clock",
         ): "its date jumped by -444444.4 h: check it, and the time server, if nobody set it",
+        ("fallback_release", "release"): (
+            "another release runs in place of the current one: release 2 is damaged"
+        ),
         ("broker_unreachable", "broker"): "its own broker cannot be reached",
         ("neighbour_unreachable", "n2"): "neighbour n2 cannot be reached",
         ("bus_closed", "rs485"): "bus rs485 cannot be opened: /dev/ttyNONE",
+        ("bus_silent", "b2"): "nothing on bus b2 has answered for 10 min",
+        ("foreign_frames", "b2"): "a second master asks on bus b2: p",
+        ("power_refused", "m1"): "meter m1 refuses l2.power_w",
         ("meter_failing", "m1"): "meter m1 does not answer correctly",
         ("state_not_written", "state"): "its state cannot be written",
         ("history_not_written", "history"): "its history cannot be written",
+        ("history_locked", "history"): "its history is locked by another process",
+        ("history_newer", "history"): "history.sqlite is kept",
+        ("past_not_used", "n1.learning"): "past minutes of the node: past.csv: no",
+        ("model_damaged", "n1.learning"): "learning of the node began without it: house.tflite is damaged",
+        ("learning_off", "learning"): "it crashed",
         ("learning_failed", "n1.learning"): "learning of the node failed: ValueError: no",
         ("twin_failed", "n1.pv"): "a twin failed: n1.pv: TypeError: no: way",
         ("invariant_broken", "n1"): "an invariant is broken: I2 n1.pv holds 3 contracts",
     }
     assert {code for code, _ in found(node)} == set(CODES)
-    assert health(Source(AskedNode(node)))["status"] == "degraded"
+    assert health(Context(AskedNode(node)))["status"] == "degraded"
 
 
 def test_codes_are_short_words_and_explained():
@@ -105,7 +129,7 @@ def test_meters_and_links_of_a_real_node_are_what_the_schema_says(node, tmp_path
     node.meters = SerialMeters([bus])
     neighbour = NeighbourSettings(name="n2", host="127.0.0.1")
     node.links = MqttLinks("n1", BrokerSettings(), [neighbour], random.Random(1))
-    answer = json.loads(orjson.dumps(health(Source(AskedNode(node)))))
+    answer = json.loads(orjson.dumps(health(Context(AskedNode(node)))))
     assert faults(answer, Health) == []
     assert len(answer["meters"][0]["relays"]) == len(answer["meters"][0]["meters"]) == 1
     assert [each["code"] for each in answer["troubles"]] == [

@@ -11,6 +11,8 @@ import urllib.request
 import pytest
 from asked_node import AskedNode
 
+from edge.api import door
+from edge.api.long import Long, rows_in
 from edge.api.parameters import BadRequest, Choice, Minute
 from edge.api.routes import Api, Route
 from edge.api.server import ApiError, ApiServer
@@ -31,7 +33,12 @@ def health(source):
 
 
 @pytest.fixture
-def server(gate, inside):
+def ended():
+    return threading.Event()
+
+
+@pytest.fixture
+def server(gate, inside, ended):
     def ill(source):
         raise RuntimeError("no answer")
 
@@ -43,6 +50,32 @@ def server(gate, inside):
     def said(source, *values):
         return values
 
+    def long(source) -> Long[dict]:
+        def rows():
+            yield from range(50)
+            inside.release()
+            gate.wait(5)
+            yield from range(50, 100)
+
+        return Long(rows_in({"scope": "node"}, "rows", rows()))
+
+    def endless(source) -> Long[dict]:
+        def pieces():
+            try:
+                while True:
+                    yield b" " * 1000
+            finally:
+                ended.set()
+
+        return Long(pieces())
+
+    def broken(source) -> Long[dict]:
+        def pieces():
+            raise BlockingIOError("locked")
+            yield b""
+
+        return Long(pieces())
+
     def picky(source):
         raise BadRequest("day = x: expected a day")
 
@@ -52,6 +85,9 @@ def server(gate, inside):
         Route("GET", "/slow", slow, ""),
         Route("GET", "/said", said, "", (Choice("scope", "", None, ("node",)), Minute("from", ""))),
         Route("GET", "/picky", picky, ""),
+        Route("GET", "/long", long, "", on_node=False),
+        Route("GET", "/endless", endless, "", on_node=False),
+        Route("GET", "/broken", broken, "", on_node=False),
     ]
     server = ApiServer("127.0.0.1", 0, Api(AskedNode(), routes=routes), 2)
     server.start()
@@ -138,14 +174,14 @@ def test_more_requests_than_allowed_are_turned_away(server, gate, inside):
     for each in slow:
         each.start()
         assert inside.acquire(timeout=5)
-    with pytest.raises(OSError):  # noqa: PT011 - refused or hung up on, as the kernel likes
-        get(server, "/health")
+    assert refused(server, "/said").code == 503
+    assert get(server, "/health") == {"status": "ok"}  # has a place of its own
     gate.set()
     for each in slow:
         each.join()
     for _ in range(100):  # their places are free a moment after their answers are out
         with contextlib.suppress(OSError):
-            assert get(server, "/health") == {"status": "ok"}
+            assert get(server, "/said") == [None, None]
             return
     pytest.fail("no place was given back")
 
@@ -162,17 +198,89 @@ def test_a_place_is_not_lost_when_a_thread_cannot_be_started(server, monkeypatch
     assert get(server, "/health") == {"status": "ok"}
 
 
-def test_a_client_that_says_nothing_holds_its_place_for_a_few_seconds_only(server, monkeypatch):
-    monkeypatch.setattr(server._server.RequestHandlerClass, "timeout", 0.2)
+def talk(server, text, wait_s=5):
+    """The whole answer to a text."""
+    with socket.create_connection(("127.0.0.1", server.port), wait_s) as client:
+        client.sendall(text)
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def test_clients_that_say_nothing_hold_no_place_and_are_sent_away(server, monkeypatch):
+    monkeypatch.setattr(door, "HEAD_S", 0.5)
     with contextlib.ExitStack() as silent:
-        for _ in range(2):
-            silent.enter_context(socket.create_connection(("127.0.0.1", server.port), 5))
-        for _ in range(100):
-            with contextlib.suppress(OSError):
-                assert get(server, "/health") == {"status": "ok"}
-                return
+        clients = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(12)]
+        for client in clients:
+            silent.enter_context(client)
+            client.sendall(b"GET /health HTTP/1.1\r\n")
+        assert get(server, "/health") == {"status": "ok"}
+        assert get(server, "/said") == [None, None]
+        assert [client.recv(1) for client in clients] == [b""] * 12
+
+
+def test_a_client_that_drips_is_sent_away_in_time_for_its_whole_request(server, monkeypatch):
+    monkeypatch.setattr(door, "HEAD_S", 0.5)
+    began_s = time.monotonic()
+    with socket.create_connection(("127.0.0.1", server.port), 5) as client, contextlib.suppress(OSError):
+        while time.monotonic() < began_s + 5:
+            client.sendall(b"x")
             time.sleep(0.05)
-    pytest.fail("no place was given back")
+    assert time.monotonic() - began_s < 2
+
+
+def test_more_silent_clients_than_the_door_remembers_do_not_keep_others_out(server):
+    with contextlib.ExitStack() as silent:
+        for _ in range(100):
+            silent.enter_context(socket.create_connection(("127.0.0.1", server.port), 5))
+        assert get(server, "/health") == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        (b"GET /health HTTP/1.1\r\nX: " + b"a" * 9000 + b"\r\n\r\n", b"431"),
+        (b"GET /health HTTP/1.1\r\n" + b"A: b\r\n" * 41 + b"\r\n", b"431"),
+        (b"GET /health HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", b"413"),
+        (b"GET /health HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"413"),
+        (b"POST /health HTTP/1.1\r\nContent-Length: 30000\r\n\r\n" + b"x" * 30_000, b"405"),
+        (b"GET /health HTTP/1.1\r\nContent-Length: 0\r\n\r\n", b"200"),
+        (b"GET /health HTTP/1.1\n" + b"A: b\n" * 40 + b"\n", b"200"),
+    ],
+)
+def test_the_sizes_of_a_request_are_bounded(server, text, status):
+    answer = talk(server, text)
+    assert answer.split()[1] == status
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])
+
+
+def test_a_long_answer_is_sent_in_pieces_and_there_is_one_at_a_time(server, inside, gate):
+    reading = threading.Thread(target=lambda: parts.append(get(server, "/long")))
+    parts = []
+    reading.start()
+    assert inside.acquire(timeout=5)
+    error = refused(server, "/long")
+    assert error.code == 503
+    assert "another long answer" in json.loads(error.read())["error"]
+    gate.set()
+    reading.join()
+    assert parts == [{"scope": "node", "rows": list(range(100))}]
+    assert get(server, "/long")["scope"] == "node"
+
+
+def test_a_long_answer_ends_when_its_client_goes(server, gate, ended):
+    with socket.create_connection(("127.0.0.1", server.port), 5) as client:
+        client.sendall(b"GET /endless HTTP/1.1\r\n\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.0 200")
+    assert ended.wait(5)
+    gate.set()
+    for _ in range(100):
+        with contextlib.suppress(OSError):
+            assert get(server, "/long")["scope"] == "node"
+            return
+    pytest.fail("its turn was not given back")
+
+
+def test_an_error_at_the_start_of_a_long_answer_has_a_status(server):
+    assert refused(server, "/broken").code == 503
 
 
 def test_a_port_in_use_is_named():

@@ -9,10 +9,11 @@ PROGRAM = """
 import json, os, signal, socket, sys, tomllib
 from http.server import BaseHTTPRequestHandler, HTTPServer
 if {dies}:
-    sys.exit(1)
+    sys.exit(int({dies}))
 config = tomllib.load(open(sys.argv[sys.argv.index("--config") + 1], "rb"))
 release = os.environ["EDGE_RELEASE"]
-health = dict(release=release, troubles=[], faults={faults}, python_path=os.environ["PYTHONPATH"])
+health = dict(release=release, troubles=[], faults={faults}, python_path=os.environ["PYTHONPATH"],
+              fallback=os.environ["EDGE_FALLBACK"])
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
@@ -39,8 +40,8 @@ def node_python():
     return subprocess.check_output(["/usr/bin/python3", "-c", code], text=True).strip()
 
 
-def fake_release(folder, name, dies=False, faults=0, arch=None, python=None):
-    """Make `folder`/`name`; returns its path."""
+def fake_release(folder, name, dies=False, faults=0, arch=None, python=None, number=1, signers=()):
+    """Make `folder`/`name`; returns its path. `dies`: its exit code, if it ends at once."""
     release = folder / name
     (release / "lib" / "edge").mkdir(parents=True)
     (release / "lib" / "edge" / "__init__.py").write_text("")
@@ -52,7 +53,15 @@ def fake_release(folder, name, dies=False, faults=0, arch=None, python=None):
         "version": "1",
         "arch": arch or platform.machine(),
         "python": python or node_python(),
+        "number": number,
+        "sizes": {str(p.relative_to(release)): p.stat().st_size for p in files},
         "files": {str(p.relative_to(release)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files},
-    }
+    } | ({"signers": list(signers)} if signers else {})
     (release / "release.json").write_text(json.dumps(manifest))
     return release
+
+
+def signed(manifest, key):
+    """A manifest (bytes) and its signature, as a node expects it."""
+    command = ["ssh-keygen", "-Y", "sign", "-q", "-n", "microgrid-edge", "-f", str(key)]
+    return manifest + subprocess.run(command, input=manifest, capture_output=True, check=True).stdout

@@ -11,9 +11,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from repository import REPOSITORY
+
 from host_tools.broker import free_port
 
-REPOSITORY = Path(__file__).parents[2]
 ROOTFS = REPOSITORY / "deploy" / "rootfs"
 SYSTEMCTL = '''#!/usr/bin/python3 -I
 """What systemd does for edge.service: recover, start and wait for READY=1, stop."""
@@ -25,8 +26,9 @@ if words[1] != "edge.service":
     sys.exit(0)
 lib, pid_file = f"{root}/usr/lib/edge", f"{root}/edge.pid"
 
-def ended(result):
-    subprocess.run([f"{lib}/launch", "--ended"], env=os.environ | {"SERVICE_RESULT": result})
+def ended(result, status=0):
+    given = {"SERVICE_RESULT": result, "EXIT_STATUS": str(status)}
+    subprocess.run([f"{lib}/launch", "--ended"], env=os.environ | given)
 
 try:
     pid = int(open(pid_file).read())
@@ -57,7 +59,7 @@ while service.poll() is None:
             sys.exit(0)
     except TimeoutError:
         pass
-ended("exit-code")
+ended("exit-code", service.returncode)
 sys.exit(1)
 '''
 
@@ -81,6 +83,14 @@ class NodeStandIn:
         )
         (self.base / "config" / "node.toml").write_text(self.toml)
         self._sshd = None
+        self.signer = make_key(root / "signer")
+        self.trust(self.signer.with_suffix(".pub"))
+
+    def trust(self, *public_keys):
+        """Who may release, as the card of the node says."""
+        keys = [" ".join(file.read_text().split()[:2]) for file in public_keys]
+        (self.root / "etc/edge").mkdir(parents=True, exist_ok=True)
+        (self.root / "etc/edge/signers").write_text("".join(f"{key}\n" for key in keys))
 
     # ---- as the node itself would ----------------------------------------------------------
 
@@ -156,7 +166,8 @@ class NodeStandIn:
     # ---- its door --------------------------------------------------------------------------
 
     def open_door(self, public_key):
-        """Start sshd for that key."""
+        """Start sshd for that key, which may also release."""
+        self.trust(public_key)
         folder = self.root / "ssh"
         folder.mkdir()
         make_key(folder / "host_key")
@@ -170,7 +181,7 @@ class NodeStandIn:
             Path("/run/sshd").mkdir(exist_ok=True)
         with (folder / "log").open("w") as log:
             self._sshd = subprocess.Popen(
-                ["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log
+                [shutil.which("sshd"), "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log
             )
         deadline_s = time.monotonic() + 10
         while "Server listening" not in (folder / "log").read_text():

@@ -2,15 +2,17 @@
 
 import io
 import json
+import os
 import subprocess
 import tarfile
 import time
 
 import pytest
-from fake_release import fake_release
-from node_stand_in import NodeStandIn
+from fake_release import fake_release, signed
+from node_stand_in import NodeStandIn, make_key
 
-REFUSED, BUSY, WENT_BACK = 2, 3, 5
+REFUSED, BUSY, DISK, WENT_BACK = 2, 3, 4, 5
+DIGEST = "0" * 64
 
 
 @pytest.fixture
@@ -42,8 +44,12 @@ def content_of(folder, paths):
     return {path: (folder / path).read_bytes() for path in paths}
 
 
+def announced(node, folder, key=None):
+    return node.activate("wants", given=signed((folder / "release.json").read_bytes(), key or node.signer))
+
+
 def announce(node, folder):
-    done = node.activate("wants", given=(folder / "release.json").read_bytes())
+    done = announced(node, folder)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -68,8 +74,8 @@ def test_only_files_that_no_release_has_are_requested(node, pc):
     first, second = fake_release(pc, "one"), fake_release(pc, "two", faults=7)
     assert sorted(send(node, first)) == ["lib/edge/__init__.py", "lib/edge/__main__.py"]
     assert send(node, second) == ["lib/edge/__main__.py"]
-    shared = [(node.releases / name / "lib/edge/__init__.py").stat().st_ino for name in ("one", "two")]
-    assert shared[0] == shared[1]
+    places = [(node.releases / name / "lib/edge/__init__.py").stat().st_ino for name in ("one", "two")]
+    assert places[0] != places[1], "a bad block would damage both"
     assert node.activate("verify", "two").returncode == 0
 
 
@@ -128,13 +134,228 @@ def test_links_are_refused(node, pc):
         {"files": {"lib/../../x": "0"}},
         {"files": {"lib//x": "0"}},
         {"files": {"lib": "0"}},
+        {"files": {"lib": DIGEST}},
+        {"files": {"lib/a\0b": DIGEST}, "sizes": {"lib/a\0b": 0}},
+        {"files": {"lib/a\nb": DIGEST}, "sizes": {"lib/a\nb": 0}},
+        {"files": {"lib/\ud800": DIGEST}, "sizes": {"lib/\ud800": 0}},
+        {"files": {f"lib/{'x' * 300}": DIGEST}, "sizes": {f"lib/{'x' * 300}": 0}},
+        {"files": {"lib/a": DIGEST, "lib/a/b": DIGEST}, "sizes": {"lib/a": 0, "lib/a/b": 0}},
+        {"files": {"lib/x": "../x"}, "sizes": {"lib/x": 0}},
+        {"files": {f"lib/{i}": DIGEST for i in range(20_001)}},
+        {"sizes": {}},
+        {"sizes": {"lib/edge/__init__.py": -1, "lib/edge/__main__.py": 1}},
+        {"sizes": {"lib/edge/__init__.py": 1 << 40, "lib/edge/__main__.py": 1}},
+        {"sizes": {"lib/edge/__init__.py": True, "lib/edge/__main__.py": 1}},
+        {"number": "7"},
+        {"signers": ["ssh-ed25519 x\nroot"]},
         {"arch": "vax"},
     ],
 )
 def test_an_invalid_manifest_or_one_with_outside_paths_is_refused(changes, node, pc):
     manifest = json.loads((fake_release(pc, "one") / "release.json").read_text()) | changes
-    assert node.activate("wants", given=json.dumps(manifest).encode()).returncode == REFUSED
+    done = node.activate("wants", given=signed(json.dumps(manifest).encode(), node.signer))
+    assert done.returncode == REFUSED, done.stderr
+    assert b"signed" not in done.stderr
     assert node.activate("wants", given=b"no json").returncode == REFUSED
+
+
+@pytest.mark.parametrize("key", ["none", "stranger"])
+def test_a_release_that_no_known_signer_signed_is_refused(key, node, pc, tmp_path):
+    folder = fake_release(pc, "one")
+    if key == "none":
+        done = node.activate("wants", given=(folder / "release.json").read_bytes())
+    else:
+        done = announced(node, folder, make_key(tmp_path / "stranger"))
+    assert (done.returncode, list(node.releases.glob("*"))) == (REFUSED, [])
+    assert b"not signed" in done.stderr
+
+
+def test_a_manifest_that_was_changed_after_it_was_signed_is_refused(node, pc):
+    folder = fake_release(pc, "one")
+    given = signed((folder / "release.json").read_bytes(), node.signer)
+    assert node.activate("wants", given=given.replace(b'"number": 1', b'"number": 2')).returncode == REFUSED
+
+
+def test_without_a_list_of_signers_nothing_is_taken(node, pc):
+    (node.root / "etc/edge/signers").unlink()
+    assert announced(node, fake_release(pc, "one")).returncode == REFUSED
+
+
+def test_the_number_does_not_go_back_unless_the_release_is_still_there(node, pc):
+    start_with(node, pc, "second", number=20)
+    done = announced(node, fake_release(pc, "first", number=10))
+    assert done.returncode == REFUSED
+    assert b"number 10" in done.stderr
+    start_with(node, pc, "third", number=30)
+    assert node.activate("try", "second").returncode == 0  # it is the fallback, which must always be possible
+    assert announced(node, fake_release(pc, "between", number=25)).returncode == REFUSED
+    (node.base / "number").write_text("\0")
+    assert announced(node, fake_release(pc, "other", number=25)).returncode == REFUSED
+
+
+def test_a_confirmed_release_may_name_the_next_signers(node, pc, tmp_path):
+    second = make_key(tmp_path / "second")
+    names = [" ".join(second.with_suffix(".pub").read_text().split()[:2])]
+    start_with(node, pc, "handover", signers=names)
+    assert announced(node, fake_release(pc, "by_the_first")).returncode == REFUSED
+    assert announced(node, fake_release(pc, "by_the_second"), second).returncode == 0
+
+
+def test_a_file_larger_than_announced_is_refused(node, pc):
+    folder = fake_release(pc, "one")
+    files = content_of(folder, announce(node, folder)) | {"lib/edge/__init__.py": bytes(1 << 20)}
+    assert node.activate("receive", "one", given=tar(files)).returncode == REFUSED
+    assert size_of(node.releases) < 100_000
+
+
+def test_a_sparse_archive_is_refused(node, pc):
+    """10 kB that unpack to 64 MB, as GNU tar makes them."""
+    folder = fake_release(pc, "one")
+    announce(node, folder)
+    (folder / "lib/edge/__init__.py").unlink()
+    with (folder / "lib/edge/__init__.py").open("wb") as file:
+        file.truncate(64 << 20)
+    command = ["tar", "--sparse", "--format=gnu", "-C", str(folder), "-cf", "-", "lib/edge/__init__.py"]
+    archive = subprocess.check_output(command)
+    assert len(archive) < 20_000
+    assert node.activate("receive", "one", given=archive).returncode == REFUSED
+    assert size_of(node.releases) < 100_000
+
+
+def test_no_more_is_read_than_was_announced(node, pc):
+    folder = fake_release(pc, "one")
+    announce(node, folder)
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 1 << 30
+    endless = header.tobuf() + bytes(4 << 20)
+    done = node.activate("receive", "one", given=endless)
+    assert (done.returncode, b"more was sent" in done.stderr) == (REFUSED, True)
+    assert node.activate("stage", "config", given=endless).returncode == REFUSED
+
+
+def test_a_file_sent_twice_is_refused(node, pc):
+    folder = fake_release(pc, "one")
+    announce(node, folder)
+    member = tarfile.TarInfo("lib/edge/__init__.py")
+    assert node.activate("receive", "one", given=member.tobuf() * 2).returncode == REFUSED
+
+
+FULL_DISK = """
+import collections, os, runpy, shutil, sys
+usage = collections.namedtuple("usage", "total used free")
+left = [{free}]
+shutil.disk_usage = lambda path: usage(10**9, 10**9 - left[0], left[0])
+real = shutil.rmtree
+def rmtree(path, **options):
+    if os.path.isdir(path) and "releases" in str(path):
+        left[0] += {gain}
+    real(path, **options)
+shutil.rmtree = rmtree
+if {copying_fails}:
+    def copyfileobj(source, target):
+        raise OSError(28, "No space left on device")
+    shutil.copyfileobj = copyfileobj
+sys.argv = ["activate", *{words!r}]
+runpy.run_path({program!r}, run_name="__main__")
+"""
+
+
+def on_a_full_disk(node, *words, given, free=1 << 20, gain=0, copying_fails=False):
+    program = str(node.root / "usr/lib/edge/activate")
+    code = FULL_DISK.format(free=free, gain=gain, copying_fails=copying_fails, words=words, program=program)
+    return subprocess.run(
+        ["/usr/bin/python3", "-c", code], env=node.environment, input=given, capture_output=True, check=False
+    )
+
+
+def test_a_reserve_is_kept_and_what_is_not_used_gives_way(node, pc):
+    for name in "abc":
+        send(node, fake_release(pc, name))
+        time.sleep(0.02)
+    for name in "ab":
+        node.activate("switch", name)
+    (node.releases / ".x.partial").mkdir()
+    folder = fake_release(pc, "new", faults=1)
+    given = signed((folder / "release.json").read_bytes(), node.signer)
+    done = on_a_full_disk(node, "wants", given=given)
+    assert (done.returncode, b"8 MB for a roll-back" in done.stderr) == (DISK, True)
+    assert {path.name for path in node.releases.iterdir()} == {"a", "b"}
+    send(node, fake_release(pc, "c2", dies=True))
+    done = on_a_full_disk(node, "wants", given=given, gain=16 << 20)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in node.releases.iterdir()} == {"a", "b", ".new.partial"}
+
+
+def test_after_a_full_disk_nothing_is_left_and_a_trial_still_works(node, pc):
+    start_with(node, pc)
+    send(node, fake_release(pc, "good", faults=0, dies=False))
+    folder = fake_release(pc, "new", faults=1)
+    archive = tar(content_of(folder, announce(node, folder)))
+    done = on_a_full_disk(node, "receive", "new", given=archive, free=1 << 30, copying_fails=True)
+    assert done.returncode == DISK
+    assert {path.name for path in node.releases.iterdir()} == {"old", "good"}
+    assert on_a_full_disk(node, "try", "good", given=b"", free=0).returncode == 0
+    assert node.runs() == "good"
+
+
+def test_a_damaged_release_can_be_sent_again_while_another_runs_in_its_place(node, pc):
+    start_with(node, pc, "one")
+    two = fake_release(pc, "two", number=2)
+    send(node, two)
+    assert node.activate("try", "two").returncode == 0
+    (node.releases / "two/lib/edge/__init__.py").write_text("x")
+    assert node.start_service() == 0
+    assert node.status()["damaged"] == ["two"]
+    assert node.runs() == "one"
+    assert send(node, two) == []  # the release that runs has the file
+    assert node.activate("try", "two").returncode == 0
+    assert (node.runs(), node.status()["damaged"]) == ("two", [])
+
+
+def test_a_rollback_passes_over_a_damaged_previous_release(node, pc):
+    fake_release(node.root / "opt/edge", "factory")
+    start_with(node, pc, "one")
+    send(node, fake_release(pc, "two", faults=0))
+    assert node.activate("try", "two").returncode == 0
+    (node.releases / "one/lib/edge/__main__.py").write_text("x")
+    done = node.activate("rollback")
+    assert (done.returncode, b"damaged" in done.stdout) == (0, True)
+    assert node.runs() == "factory"
+
+
+BROKEN_RECORDS = [
+    b"",
+    b"{",
+    b"[]",
+    b'{"folders": 7}',
+    b'{"folders": {}, "current": "../x", "previous": null}',
+    b'{"folders": {"state": 1}, "current": null, "previous": null}',
+    b"[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("verb", ["recover", "rollback", "try"])
+@pytest.mark.parametrize("record", BROKEN_RECORDS, ids=range(len(BROKEN_RECORDS)))
+def test_a_broken_record_of_a_trial_is_set_aside(record, verb, node, pc):
+    start_with(node, pc)
+    (node.base / "trial.json").write_bytes(record)
+    (node.base / "previous").symlink_to("releases/old")
+    done = node.activate(verb, *(["old"] if verb == "try" else []))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert not (node.base / "trial.json").exists()
+    assert (node.base / "trial.invalid").exists()
+    assert node.runs() == "old"
+
+
+def test_a_pipe_in_place_of_the_record_does_not_hang(node, pc):
+    start_with(node, pc)
+    os.mkfifo(node.base / "trial.json")
+    assert node.activate("recover").returncode == 0
+    assert node.start_service() == 0
+
+
+def size_of(folder):
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", ""])

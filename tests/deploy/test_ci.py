@@ -1,14 +1,13 @@
 """The workflow for a public CI service: it is valid, and calls only what exists."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
+from repository import REPOSITORY
 
 from host_tools.__main__ import main
 
-REPOSITORY = Path(__file__).parents[2]
 WORKFLOW = REPOSITORY / "deploy/ci/github-actions.yml"
 
 

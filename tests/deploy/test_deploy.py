@@ -207,6 +207,35 @@ def test_a_file_that_is_corrupted_on_the_way_is_refused(node, before, operator, 
     assert (node.runs(), set(node.status()["releases"])) == (before, {before})
 
 
+def test_a_damaged_release_is_repaired_by_the_next_deployment(node, before, operator, capsys):
+    (node.releases / before / "lib/edge/node.py").write_text("# rot")
+    assert operator.deploy(node) == 0
+    said = capsys.readouterr().out
+    assert f"damaged on the card of the node: {before}" in said
+    assert "copied 1 of " in said
+    assert (node.runs(), node.status()["damaged"]) == (before, [])
+
+
+def test_an_older_version_is_only_taken_back_on_purpose(node, before, operator, capsys):
+    (node.base / "number").write_text(f"{2**40}\n")  # a version of the far future was confirmed
+    changed = operator.version("older", append("__init__.py", "# an older version\n"))
+    assert operator.deploy(node, source=changed) == 1
+    assert "add --reissue" in capsys.readouterr().err
+    assert node.runs() == before
+    assert operator.deploy(node, "--reissue", source=changed) == 0
+    assert node.status()["number"] == 2**40 + 1
+
+
+def test_a_release_signed_by_a_stranger_is_refused(node, before, operator, capsys):
+    changed = operator.version("changed", append("__init__.py", "# another version\n"))
+    stranger = make_key(operator.folder / "stranger")
+    assert operator.deploy(node, "--sign-key", str(stranger), source=changed) == 1
+    assert "not signed by a signer that this node knows" in capsys.readouterr().err
+    assert operator.deploy(node, "--sign-key", str(operator.folder / "nothing"), source=changed) == 2
+    assert "another key: --sign-key FILE" in capsys.readouterr().err
+    assert node.runs() == before
+
+
 def test_a_dry_run_says_what_would_be_done_and_changes_nothing(node, before, operator, capsys):
     def files():
         paths = [path for path in node.base.rglob("*") if path.name != ".lock" and "state" not in path.parts]

@@ -1,17 +1,22 @@
 """The files in the root of a node, checked by systemd, sudo and others."""
 
 import configparser
+import platform
 import re
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
 import pytest
 from node_stand_in import ROOTFS
 
+from host_tools.deploy.release import build_release
 from host_tools.microgrid.launch import NODE_ENVIRONMENT
 
 UNITS = Path("usr/lib/systemd/system")
+EXECUTE, WRITE, READ = 1, 2, 4  # of a segment of an ELF file
+LOAD, GNU_STACK = 1, 0x6474E551
 # Debian's own, as far as the drop-in builds on it.
 MOSQUITTO = """[Unit]
 After=network.target
@@ -82,10 +87,40 @@ def test_the_limits_of_the_service_are_those_promised():
         "Restart": "always",
         "OOMPolicy": "kill",
         "DevicePolicy": "closed",
+        "MemoryDenyWriteExecute": "yes",
         "ExecStart": "/usr/lib/edge/launch",
     }
     assert {key: service[key] for key in promised} == promised
     assert "OPENBLAS_NUM_THREADS=1" in service["Environment"]
+
+
+def test_the_service_may_open_every_kind_of_serial_line():
+    """USB adapters (ttyUSB, and ttyACM of class CDC), and the board's own lines (ttyAMA, ttyS)."""
+    lines = (ROOTFS / UNITS / "edge.service").read_text().splitlines()
+    allowed = {line.removeprefix("DeviceAllow=") for line in lines if line.startswith("DeviceAllow=")}
+    assert allowed == {f"char-{major} rw" for major in (188, 166, 204, 4)}
+
+
+def test_no_library_of_a_release_needs_memory_that_is_writable_and_executable():
+    """Otherwise MemoryDenyWriteExecute would keep it from being loaded; the header is the same on ARM."""
+    python = subprocess.check_output(
+        ["/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    )
+    release = build_release(platform.machine(), python.decode().strip())
+    libraries = [path for path in release.folder.rglob("*.so*") if path.read_bytes()[:4] == b"\x7fELF"]
+    assert libraries
+    for path in libraries:
+        stack, loads = program_headers(path.read_bytes())
+        assert stack == READ | WRITE, path
+        assert not any(flags & WRITE and flags & EXECUTE for flags in loads), path
+
+
+def program_headers(data):
+    """The flags of the stack and of all loaded segments of a 64-bit ELF file."""
+    offset, (size, count) = struct.unpack_from("<Q", data, 32)[0], struct.unpack_from("<HH", data, 54)
+    headers = [struct.unpack_from("<II", data, offset + size * number) for number in range(count)]
+    stack = [flags for kind, flags in headers if kind == GNU_STACK]
+    return (stack[0] if stack else EXECUTE), [flags for kind, flags in headers if kind == LOAD]
 
 
 def test_the_files_for_sudo_are_right_and_allow_no_more_than_is_named():

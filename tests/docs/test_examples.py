@@ -9,11 +9,10 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
 CHAPTER = PAGE.split("\n## How to add")[1].split("\n## ")[0]
 SECTIONS = {
@@ -31,6 +30,17 @@ def changed(text: str, diff: str) -> str:
     return text.replace(old, new)
 
 
+def style_faults(files):
+    """What ruff says of these files; empty if nothing."""
+    ruff, config = [sys.executable, "-m", "ruff"], ["--config", REPOSITORY / "pyproject.toml"]
+    runs = [
+        subprocess.run([*ruff, *command, "-q", *config, *files], capture_output=True, text=True, check=False)
+        for command in (["check"], ["format", "--diff"])
+        if files
+    ]
+    return "".join(run.stdout + run.stderr for run in runs)
+
+
 @pytest.fixture
 def sources(tmp_path):
     for room in ("edge", "host_tools"):
@@ -44,7 +54,7 @@ def sources(tmp_path):
     SECTIONS,
 )
 def test_an_example_works(title, sources):
-    checks = []
+    checks, written = [], set()
     for language, target, body in SECTIONS[title]:
         path = sources / target
         if target == "check":
@@ -54,7 +64,10 @@ def test_an_example_works(title, sources):
         else:
             assert not path.exists(), f"{target} is there already"
             path.write_text(body, encoding="utf-8")
+        if path.suffix == ".py":
+            written.add(path)
     assert len(checks) == 1, "each example has one check"
+    assert style_faults(written) == ""
     result = subprocess.run(
         [sys.executable, "-c", checks[0]],
         cwd=sources,

@@ -1,9 +1,8 @@
 """Every identifier in the glossary's code column exists in the code."""
 
 import re
-from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[2]
+from repository import REPOSITORY
 
 
 def test_identifiers_of_the_glossary_exist():

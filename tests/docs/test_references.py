@@ -1,11 +1,10 @@
 """What README and docs refer to exists: links, headings, files, tests, make targets."""
 
 import re
-from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 
 

@@ -19,7 +19,7 @@ def make_supplier(name="n.p", capacity_w=100.0, seed=0, policy="prioritisation",
 
 def make_consumer(policy="least_distance", told=None, **settings):
     numbers = iter(range(1, 10**6))
-    tell = (lambda kind, contract: told.append((kind, contract))) if told is not None else lambda *_: None
+    tell = (lambda kind, contract, *_: told.append((kind, contract))) if told is not None else lambda *_: None
     given = {
         "priority": Priority.LOW,
         "partial": False,

@@ -79,6 +79,39 @@ def test_predictions_events_and_models_are_still_there(path):
     assert store.kept("node/learnt") == b"what a model knows"
 
 
+def test_events_of_earlier_releases_get_the_newer_columns(path):
+    store = opened(path)
+    store.note_event(60.0 * SPRING, "n1.lamp", 999, "start", "request", 1.0, "", None, None, "n2.roof")
+    store.note_minute("node", AUTUMN + 10_000, POWERS)
+    assert store.write()
+    old, new = (each for each in store.events(60.0 * SPRING, 60.0 * SPRING + 1) if each.number in (0, 999))
+    assert (old.partner, old.partners, old.begins_ms, new.partner) == ("", 0, None, "n2.roof")
+    assert (store.wrong_rows, store.set_aside) == (0, 0)
+
+
+def test_rows_with_wrong_values_do_not_keep_it_from_being_done(path):
+    with closing(sqlite3.connect(path)) as file, file:
+        for key in ("soon", 2**60, -(2**60)):
+            file.execute("INSERT INTO minutes (minute, scope) VALUES (?, 'node')", (key,))
+    store = opened(path)
+    assert powers(store, SPRING) == {each: float(each) for each in range(0, 360, 5)}
+    assert (store.failures, store.set_aside) == (0, 0)
+
+
+def test_a_file_that_is_locked_is_converted_later_and_delays_nothing(path):
+    store = opened(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    began_s = time.monotonic()
+    with pytest.raises(BlockingIOError, match="locked by another process"):
+        store.first_minute("node")
+    assert time.monotonic() - began_s < 0.5
+    other.execute("ROLLBACK")
+    other.close()
+    assert powers(store, SPRING) == {each: float(each) for each in range(0, 360, 5)}
+    assert store.set_aside == 0
+
+
 def test_it_is_done_once(path):
     store = opened(path)
     before = powers(store, AUTUMN)

@@ -6,9 +6,9 @@ import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
 from edge.history.store import DAY_MIN, Store
 from edge.history.writer import Writer
@@ -130,14 +130,112 @@ def test_a_file_damaged_while_open_is_set_aside(store):
     assert store.set_aside == 1
 
 
-def test_a_file_of_another_version_is_set_aside(store):
-    with sqlite3.connect(store.path) as connection:
-        connection.execute("PRAGMA user_version = 99")
-        connection.execute("CREATE TABLE minutes (other TEXT)")
+def write_tables(path, *statements):
+    with sqlite3.connect(path) as connection:
+        for statement in statements:
+            connection.execute(statement)
     connection.close()
+
+
+def test_a_file_of_a_later_version_is_kept_and_another_one_is_used(store, caplog):
+    later = store.path
+    write_tables(later, "PRAGMA user_version = 99", "CREATE TABLE minutes (other TEXT)")
+    content = later.read_bytes()
+    assert minutes(store) == []
+    for minute in (NOW, NOW + 1):
+        store.note_minute("node", minute, POWERS)
+        assert store.write()
+    assert len(minutes(store)) == 2
+    assert later.read_bytes() == content
+    assert store.set_aside == 0
+    assert "history.sqlite is kept and not used" in store.later
+    assert sum("written by a later release" in each.message for each in caplog.records) == 1
+    again = Store(later, VirtualClock())
+    assert len(minutes(again)) == 2  # of the release that was rolled back to
+    assert again.later
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["CREATE TABLE forecasters (id INTEGER)"],  # half made
+        ["CREATE TABLE minutes (other TEXT)", "PRAGMA user_version = 1"],  # columns are missing
+        ["CREATE TABLE kept (name TEXT PRIMARY KEY, data BLOB)", "PRAGMA user_version = 1"],
+    ],
+)
+def test_a_file_without_its_tables_is_set_aside_and_a_new_one_begun(store, statements):
+    write_tables(store.path, *statements)
+    assert minutes(store) == []
     store.note_minute("node", NOW, POWERS)
     assert store.write()
+    assert minutes(store) == [(NOW, *POWERS)]
     assert store.set_aside == 1
+
+
+def test_an_empty_file_becomes_a_history(store):
+    store.path.write_bytes(b"")
+    assert minutes(store) == []
+    assert store.kept("node") is None
+    store.note_minute("node", NOW, POWERS)
+    assert store.write()
+    assert minutes(store) == [(NOW, *POWERS)]
+    assert store.failures == store.set_aside == 0
+
+
+@pytest.mark.parametrize("name", ["history.sqlite", "history.sqlite-wal"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_what_is_no_file_is_set_aside(store, name, make):
+    make(store.path.with_name(name))
+    assert minutes(store) == []
+    store.note_minute("node", NOW, POWERS)
+    assert store.write()
+    assert minutes(store) == [(NOW, *POWERS)]
+    assert store.set_aside == 1
+
+
+def test_a_file_that_is_locked_does_not_delay_and_does_not_read_as_empty(store):
+    store.note_minute("node", NOW, POWERS)
+    store.close()
+    other = sqlite3.connect(store.path, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE more (x)")
+    began_s = time.monotonic()
+    with pytest.raises(BlockingIOError, match="locked by another process"):
+        store.first_minute("node")
+    assert time.monotonic() - began_s < 0.5
+    assert store.locked
+    other.execute("ROLLBACK")
+    other.close()
+    assert store.first_minute("node") == NOW
+    assert not store.locked
+    assert store.set_aside == 0
+
+
+def test_rows_with_wrong_values_are_skipped_and_counted(store):
+    for minute in range(NOW, NOW + 9):
+        store.note_minute("node", minute, POWERS)
+        store.note_prediction("node", minute, "markov", LIMITS, b"p")
+        store.note_event(60.0 * minute, "n1.lamp", minute, "start", "consumer", 1.0)
+    store.keep("node/limits", b"kept")
+    store.close()
+    write_tables(
+        store.path,
+        f"UPDATE minutes SET missing_w = 'much' WHERE minute = {NOW + 1}",
+        f"UPDATE minutes SET missing_w = 1e999 WHERE minute = {NOW + 2}",
+        f"UPDATE minutes SET minute = 'x' WHERE minute = {NOW + 8}",
+        f"UPDATE predictions SET probabilities = NULL WHERE minute = {NOW + 3}",
+        f"UPDATE events SET power_w = 'x' WHERE at_ms = {60_000 * (NOW + 4)}",
+        "UPDATE kept SET data = 'text'",
+    )
+    assert [row[0] - NOW for row in minutes(store)] == [0, 3, 4, 5, 6, 7]
+    found = [each.minute - NOW for some in store.predictions("node", 0, 2**40) for each in some]
+    assert found == [0, 1, 2, 4, 5, 6, 7, 8]
+    assert len(list(store.events(0, 2**40))) == 8
+    assert store.kept("node/limits") is None
+    assert store.wrong_rows == 5
+    write_tables(store.path, "UPDATE forecasters SET limits_w = '{'")
+    assert list(store.predictions("node", 0, 2**40)) == []
 
 
 def test_a_full_disk_loses_nothing_at_first_and_is_bounded(tmp_path, caplog):
@@ -166,7 +264,7 @@ def test_a_disk_that_fills_up_while_writing(store):
     store.note_minute("node", NOW + 1, POWERS)
     assert not store.write()
     assert minutes(store) == [(NOW, *POWERS)]
-    assert store.write()  # the file was opened anew, without the limit: there is room again
+    assert store.write()  # the file was opened again, without the limit: there is room again
     assert len(minutes(store)) == 2
     assert store.kept("node") == bytes(100_000)
 
@@ -184,7 +282,7 @@ def test_a_kill_at_any_moment_leaves_whole_transactions(tmp_path):
     for _ in range(3):
         path.unlink(missing_ok=True)
         process = subprocess.Popen(
-            [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+            [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, cwd=REPOSITORY
         )
         said = [int(process.stdout.readline()) for _ in range(25)]
         time.sleep(0.003)
@@ -220,7 +318,7 @@ def test_events_are_written_with_the_next_minute_and_come_back_in_order(store):
     store = reopened(store)
     found = list(store.events(60.0 * NOW, 60.0 * NOW + 60))
     assert [(each.at_ms - 60_000 * NOW, each.number) for each in found] == [(1000, 1), (2500, 0)]
-    assert found[0][1:] == ("n1.lamp", 1, "start", "consumer", 100.0)
+    assert found[0][1:6] == ("n1.lamp", 1, "start", "consumer", 100.0)
     assert list(store.events(60.0 * NOW + 3, 60.0 * NOW + 60)) == []
 
 
@@ -252,3 +350,15 @@ def test_a_file_from_before_there_were_events_gets_their_table(store):
     store = reopened(store)
     assert len(minutes(store)) == 2
     assert len(list(store.events(0, 2**40))) == 1
+
+
+def test_an_event_is_kept_with_its_cause_dates_partner_and_origin(store):
+    at_s = 60.0 * NOW
+    store.note_event(
+        at_s, "n1.lamp", 7, "update", "contract", 90.0, "curtailed", at_s - 5, at_s + 60, "n2.roof", 2, 1, 3
+    )
+    store.note_minute("node", NOW, POWERS)
+    (event,) = reopened(store).events(0, 2**40)
+    assert (event.cause, event.partner, event.partners, event.origin) == ("curtailed", "n2.roof", 2, 3)
+    assert (event.begins_ms, event.ends_ms) == (60_000 * NOW - 5000, 60_000 * NOW + 60_000)
+    assert event.complementary

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
 from host_tools.broker import Broker, BrokerError, free_port
 from host_tools.setup import find_broker
@@ -16,12 +17,10 @@ from host_tools.setup.find_broker import BrokerProgram
 
 pytestmark = pytest.mark.system
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture(autouse=True)
 def forgotten_broker() -> Iterator[None]:
-    """Each test finds its broker anew."""
+    """Each test searches for its broker again."""
     find_broker.find_broker.cache_clear()
     yield
     find_broker.find_broker.cache_clear()

@@ -5,13 +5,13 @@ import gzip
 import math
 import random
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
+from repository import REPOSITORY
 
 from edge.learn.series import Series
 
-MEASURED = Path(__file__).parents[2].parent / "shared" / "data" / "vergers_cluster_1min.csv.gz"
+MEASURED = REPOSITORY.parent / "shared" / "data" / "vergers_cluster_1min.csv.gz"
 COLUMNS = ("requested_w", "produced_clean_w", "consumed_w", "provided_w", "missing_w", "available_clean_w")
 MAX_POWER_W = 30_000.0
 

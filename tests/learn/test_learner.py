@@ -16,7 +16,8 @@ POWERS = np.array([0, 100, 250, 500, 900, 2000], np.float32)
 
 
 def learner(model="persistence", **settings):
-    return Learner(LearnerSettings(SCALE, model, 500, **settings), random.Random(1))
+    timing = {"memory_min": 500, "train_every_min": 20, "first_training_min": 180, **settings}
+    return Learner(LearnerSettings(**{"scale": SCALE, "model": model} | timing), random.Random(1))
 
 
 def test_persistence_predicts_the_last_known_state():
@@ -97,7 +98,7 @@ def test_damaged_data_are_rejected_and_change_nothing(damage):
 def test_data_of_another_model_or_scale_are_rejected():
     one = learner("majority")
     one.observe(1, POWERS)
-    other = Learner(LearnerSettings(StateScale.of_max_power(1.0), "majority", 500), random.Random(1))
+    other = learner("majority", scale=StateScale.of_max_power(1.0))
     with pytest.raises(ValueError, match="limits"):
         other.load(one.save())
     with pytest.raises(ValueError, match="saved by model majority"):

@@ -1,11 +1,11 @@
 """The rooms of learning: the mixture may use the LSTM room through its door; nothing else goes inwards."""
 
 import ast
-from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
-ROOM = Path(__file__).parents[2] / "edge" / "learn"
+ROOM = REPOSITORY / "edge" / "learn"
 INNER = {"lstm", "mixture"}
 MAY_USE = {"lstm": set(), "mixture": {"lstm"}}  # only their doors: the package, not its modules
 

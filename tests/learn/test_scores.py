@@ -95,6 +95,22 @@ def test_an_hour_of_zero_is_trivial_and_a_mixed_one_has_entropy():
     assert summary["shannon_entropy"] == pytest.approx(0.5)
 
 
+def test_the_vector_difference_is_that_of_the_means_of_an_hour():
+    minutes = np.arange(28_000_020, 28_000_080, dtype=np.int64)  # a whole hour
+    actual = np.zeros((60, 6, 4), np.int8)
+    actual[1::2] = 1
+    even = np.zeros((60, 6, 4, 7), np.float32)
+    even[..., :2] = 0.5  # half and half, and so it happens
+    scores = Scores()
+    scores.add(even, np.zeros((60, 6), np.int8), actual, minutes - HORIZONS_MIN[0])
+    assert scores.report()["requested"][str(HORIZONS_MIN[0])]["vector_difference"] == 0.0
+    always = np.zeros((60, 6, 4, 7), np.float32)
+    always[..., 2] = 1.0
+    wrong = Scores()
+    wrong.add(always, np.zeros((60, 6), np.int8), actual, minutes - HORIZONS_MIN[0])
+    assert wrong.report()["requested"][str(HORIZONS_MIN[0])]["vector_difference"] == 1.0
+
+
 def test_the_log_loss_of_a_wrong_certainty_is_limited():
     certain = np.eye(7, dtype=np.float32)[0]
     assert log_losses(certain, np.int8(1)) == pytest.approx(-math.log(1e-6), rel=1e-5)

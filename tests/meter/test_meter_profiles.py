@@ -24,6 +24,14 @@ power_w = { register = 0x0C }
 """
 
 
+# What a meter does not measure, or for what no two sources agree.
+MISSING = {
+    "dtsu666": {"import_energy_wh"},
+    "pac2200": {"frequency_hz"},
+    "sdm72d-m": {"voltage_v", "current_a", "frequency_hz"},
+}
+
+
 def register(address=0, type_="float32", scale=1.0, word_order="big", low=-1e4, high=1e4, function=4):
     return Register("total", "power_w", function, address, type_, scale, word_order, low, high)
 
@@ -35,12 +43,19 @@ def test_the_promised_meters_are_shipped():
 @pytest.mark.parametrize("name", shipped_profiles())
 def test_a_shipped_profile_measures_power_on_every_input(name):
     profile = load_profile(name)
-    assert profile.inputs == (("total",) if profile.phases == 1 else ("total", "l1", "l2", "l3"))
-    fast = [each.input for block in profile.power_blocks for each in block.registers]
+    totals_only = profile.phases == 1 or name == "sdm72d-m"
+    assert profile.inputs == (("total",) if totals_only else ("total", "l1", "l2", "l3"))
+    fast = [
+        each.input
+        for block in profile.power_blocks
+        for each in block.registers
+        if each.quantity == "power_w" and each.role in ("value", "plus", "magnitude")
+    ]
     assert sorted(fast) == sorted(profile.inputs)
     assert {each for block in profile.record_blocks for each in block.registers} == set(profile.registers)
     measured = {each.quantity for each in profile.registers}
-    assert measured >= {"power_w", "voltage_v", "current_a", "import_energy_wh", "frequency_hz"}
+    wanted = {"power_w", "voltage_v", "current_a", "import_energy_wh", "frequency_hz"}
+    assert measured >= wanted - MISSING.get(name, set())
 
 
 @pytest.mark.parametrize("name", shipped_profiles())
@@ -53,7 +68,7 @@ def test_requests_stay_within_what_the_meter_answers(name):
 
 def test_a_profile_may_be_a_file_anywhere(tmp_path):
     path = tmp_path / "own.toml"
-    path.write_text(GOOD)
+    path.write_text("\ufeff" + GOOD, encoding="utf-8")  # some editors begin a file with a mark
     assert load_profile(str(path)).name == "M"
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import pty
 import select
+import struct
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import minimalmodbus
 import pytest
 from pymodbus.datastore import ModbusDeviceContext, ModbusSequentialDataBlock, ModbusServerContext
 from pymodbus.server import ModbusSerialServer
+from repository import REPOSITORY
 
 from edge.clock import SystemClock
 from edge.meter import BusSettings, MeterBus, MeterSettings, RelaySettings, SerialMeters, load_profile
@@ -120,9 +122,12 @@ def test_endless_garbage_is_survived(simulated, bus):
 def test_a_relay_is_switched_and_read_back(simulated, bus):
     bus.start()
     until(lambda: bus.stats()["relays"][0]["actual"] is False)
-    begun_s = time.monotonic()
-    bus.switch("boiler", True)
-    assert time.monotonic() - begun_s < 0.05
+    spent_s = []
+    for on in (True, False, True):
+        begun_s = time.monotonic()
+        bus.switch("boiler", on)
+        spent_s.append(time.monotonic() - begun_s)
+    assert min(spent_s) < 0.05  # it does not wait for the line; a busy machine may delay one of them
     until(lambda: bus.stats()["relays"][0]["actual"] is True)
     assert simulated.line.slaves[9].coils[3] is True
 
@@ -222,9 +227,10 @@ def independent_value(instrument, register):
             raw = instrument.read_long(at, function, register.type == "int32", order)
         case "int16" | "uint16":
             raw = instrument.read_register(at, 0, function, register.type == "int16")
-        case "uint64":
+        case "uint64" | "int64" | "float64":
             assert big
-            raw = int("".join(f"{each:04x}" for each in instrument.read_registers(at, 4, function)), 16)
+            words = struct.pack(">4H", *instrument.read_registers(at, 4, function))
+            raw = struct.unpack({"uint64": ">Q", "int64": ">q", "float64": ">d"}[register.type], words)[0]
     return raw * register.scale
 
 
@@ -244,10 +250,15 @@ def test_every_register_agrees_with_an_independent_master(name):
         instrument = minimalmodbus.Instrument(meter.port, 7)
         instrument.serial.baudrate = 115200
         for register, value in ours.items():
+            if value is None:  # a meter of one direction, with a negative power
+                assert register.type.startswith("u")
+                continue
             assert value == pytest.approx(independent_value(instrument, register), rel=1e-6)
         named = {each.key: value for each, value in ours.items()}
-        assert named["power_w"] == pytest.approx(-4321, rel=1e-6)
-        assert named["export_energy_wh"] == pytest.approx(5 * 4321, rel=0.01)
+        signed = next(each for each in ours if each.key == "power_w").type[0] != "u"
+        assert named["power_w"] == (pytest.approx(-4321, rel=1e-6) if signed else None)
+        if "export_energy_wh" in named:
+            assert named["export_energy_wh"] == pytest.approx(5 * 4321, rel=0.01)
         instrument.write_bit(3, 1)
         assert instrument.read_bit(3, 1) == 1
         instrument.serial.close()
@@ -310,10 +321,9 @@ def test_our_master_reads_an_independent_slave():
 
 
 def test_the_command_serves_a_meter_to_any_tool():
-    root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "host_tools.meter", "--profile", "sdm630", "--address", "1", "5"]
     with subprocess.Popen(
-        [*command, "--power", "1200", "--seconds", "20"], stdout=subprocess.PIPE, text=True, cwd=root
+        [*command, "--power", "1200", "--seconds", "20"], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
     ) as process:
         instrument = minimalmodbus.Instrument(process.stdout.readline().strip(), 5)
         assert instrument.read_float(0x34, 4) == pytest.approx(1200)

@@ -96,11 +96,13 @@ def test_a_paced_answer_takes_its_time_on_the_wire():
     with SimulatedMeter({1: "sdm630"}, lambda address, now_s: 1.0, baud=9600) as meter:
         port = SerialPort(BusSettings(name="b", port=meter.port))
         master = RtuMaster(port, 0.5)
-        begun_s = time.monotonic()
-        master.read_registers(1, 4, 0, 36)
-        spent_s = time.monotonic() - begun_s
+        spent_s = []
+        for _ in range(3):
+            begun_s = time.monotonic()
+            master.read_registers(1, 4, 0, 36)
+            spent_s.append(time.monotonic() - begun_s)
         port.close()
-    assert 85 * 10 / 9600 <= spent_s < 0.3
+    assert 85 * 10 / 9600 <= min(spent_s) < 0.3  # a busy machine may delay one of them
 
 
 def test_an_unknown_profile_is_refused():

@@ -11,16 +11,15 @@ import sys
 import threading
 import time
 import tracemalloc
-from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
 from edge.net.links import LinkLimits
 
 pytestmark = pytest.mark.system
 
 CONNACK = bytes([0x20, 3, 0, 0, 0])
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def test_broker_down_at_start_is_tried_until_it_is_up(grid, caplog):

@@ -5,14 +5,12 @@ import tarfile
 import tomllib
 import zipfile
 from email import message_from_bytes
-from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
 from edge import __version__
 from host_tools.package.build import PackageError, build, output
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The shipped models are found wherever the software lies: checkout, wheel, release on a node."""
 
+import hashlib
 import platform
 import shutil
 import subprocess
@@ -7,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
 from edge.learn.lstm.shipped import models_folder, read_model, shipped_models
+from edge.learn.model import DamagedFile
 from host_tools.deploy.release import build_release
 
-REPOSITORY = Path(__file__).parents[2]
 SHIPPED = {path.stem: path.read_bytes() for path in (REPOSITORY / "models").glob("*.tflite")}
 
 
@@ -56,6 +58,16 @@ def test_an_installed_package_ignores_a_folder_of_that_name_beside_it(tmp_path):
 def test_a_file_may_be_given_by_path(tmp_path):
     (tmp_path / "own.tflite").write_bytes(b"weights")
     assert read_model(str(tmp_path / "own.tflite")) == b"weights"
+
+
+def test_a_file_given_by_path_is_compared_with_its_card_if_it_has_one(tmp_path):
+    path = tmp_path / "own.tflite"
+    path.write_bytes(b"weights")
+    path.with_suffix(".md").write_text(f"- sha256 `{hashlib.sha256(b'weights').hexdigest()}`\n")
+    assert read_model(str(path)) == b"weights"
+    path.write_bytes(b"weightz")
+    with pytest.raises(DamagedFile, match="sha256"):
+        read_model(str(path))
 
 
 @pytest.mark.parametrize("name", ["hous", "", "../models/house", "no/such.tflite"])

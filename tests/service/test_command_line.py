@@ -1,18 +1,22 @@
 """The command line of a node: names, versions and exit codes."""
 
+import contextlib
+import json
 import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
+import time
+import urllib.request
 
 import pytest
+from repository import REPOSITORY
 
 import edge
 from edge.__main__ import main
 from host_tools.broker import free_port
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY)}
 CONSOLE_SCRIPT = "import sys; from edge.__main__ import main; sys.exit(main())\n"  # as an installer writes it
 
 
@@ -104,3 +108,103 @@ def test_an_http_port_in_use_exits_with_3(tmp_path):
 def test_a_model_that_does_not_know_its_option_exits_with_3(tmp_path):
     path = configured(tmp_path, "[learning]", 'node_model = "markov"', 'node_options = "cells = 9"')
     assert f"{path}: [learning]: " in start_fails(path)
+
+
+@contextlib.contextmanager
+def started(path, port):
+    """A node that answers."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge", "run", "--config", str(path)],
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process, answer_of(port)
+    finally:
+        process.kill()
+        process.wait(30)
+        process.stderr.close()
+
+
+def answer_of(port):
+    deadline_s = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
+                return json.loads(response.read())
+        except OSError:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+
+
+def test_two_nodes_with_one_state_folder_are_refused(tmp_path):
+    port = free_port()
+    path = configured(tmp_path, "[api]", f"port = {port}")
+    with started(path, port) as (first, _):
+        message = start_fails(path)
+        assert "node.state_dir = " in message
+        assert "another node is running with this folder" in message
+        assert first.poll() is None
+    with started(path, port):  # the lock ends with its process
+        pass
+
+
+def test_after_three_crashes_a_node_starts_without_learning_and_says_so(tmp_path):
+    port = free_port()
+    learning = ["[learning]", 'node_model = "persistence"', "[api]", f"port = {port}"]
+    path = configured(tmp_path, *learning)
+    for _ in range(3):
+        with started(path, port) as (_, health):
+            assert "learning_off" not in [each["code"] for each in health["troubles"]]
+    with started(path, port) as (node, health):
+        (trouble,) = [each for each in health["troubles"] if each["code"] == "learning_off"]
+        assert "3 times" in trouble["text"]
+        node.terminate()
+        assert node.wait(30) == 0
+    with started(path, port) as (_, health):
+        assert "learning_off" not in [each["code"] for each in health["troubles"]]
+
+
+PAST = "timestamp,requested_w,produced_w,consumed_w,supplied_w,missing_w,available_w\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "words"),
+    [
+        ("node_history", None, "cannot be read"),
+        ("node_history", PAST + "2024-01-01T00:00,1,1,1,1,1,-1e12\n", "line 2: available_w = -1e12"),
+        (
+            "cluster_history",
+            PAST + "2024-01-01T00:00Z,1,1,1,1,1,1\n2023-01-01T00:00Z,1,1,1,1,1,1\n",
+            "line 3",
+        ),
+        ("weather", "timestamp,irradiance_w_m2\n", "column temperature_c is missing"),
+        ("weather", "timestamp,irradiance_w_m2,temperature_c\n2024010T00,1,1\n", "line 2"),
+    ],
+)
+def test_check_names_a_file_of_the_past_that_cannot_be_used(tmp_path, capsys, key, content, words):
+    past = tmp_path / "past.csv"
+    models = ['node_model = "persistence"', 'cluster_model = "persistence"']
+    path = configured(tmp_path, "[learning]", *models, f'{key} = "{past}"')
+    if content:
+        past.write_text(content)
+    assert main(["check", "--config", str(path)]) == 1
+    message = capsys.readouterr().err
+    assert f"learning.{key}: {past}" in message
+    assert words in message
+
+
+def test_check_reads_a_good_past_and_a_configuration_with_a_byte_order_mark(tmp_path, capsys):
+    past = tmp_path / "past.csv"
+    past.write_text("\ufeff" + PAST + "2024-01-01T00:00,1,1,1,1,1,1\n\n", encoding="utf-8")
+    path = configured(tmp_path, "[learning]", 'node_model = "persistence"', f'node_history = "{past}"')
+    path.write_text("\ufeff" + path.read_text(), encoding="utf-8")
+    assert main(["check", "--config", str(path)]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_fifo_in_place_of_the_configuration_is_refused_at_once(tmp_path, capsys):
+    os.mkfifo(tmp_path / "node.toml")
+    assert main(["check", "--config", str(tmp_path / "node.toml")]) == 1
+    assert "is not a regular file" in capsys.readouterr().err

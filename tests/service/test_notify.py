@@ -10,9 +10,9 @@ import sys
 import threading
 import time
 import urllib.request
-from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
 from edge.clock import SystemClock
 from edge.config.check import build
@@ -21,8 +21,6 @@ from edge.service.notify import Manager
 from edge.service.runtime import Runtime
 from host_tools.broker import free_port
 from host_tools.world import HandMeters, MemoryNetwork
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 class Listener:
@@ -40,6 +38,11 @@ class Listener:
             return self._socket.recv(4096).decode().split("\n")
         except TimeoutError:
             return None
+
+    def drain(self):
+        """Discard what has been sent so far."""
+        while self.receive(0.01) is not None:
+            pass
 
     def close(self):
         self._socket.close()
@@ -93,8 +96,15 @@ def test_a_node_is_ready_after_its_first_tick_and_feeds_the_watchdog_with_each(l
 def test_an_engine_that_hangs_does_not_feed_the_watchdog(listener, start_node):
     running, goes_on = start_node(listener.address), threading.Event()
     assert listener.receive(3) is not None
-    running.node.engine.tick = goes_on.wait
-    listener.receive(0.2)  # a tick may have been under way
+    hangs = threading.Event()
+
+    def hang():
+        hangs.set()
+        goes_on.wait()
+
+    running.node.engine.tick = hang
+    assert hangs.wait(3)
+    listener.drain()
     assert listener.receive(2.2) is None
     goes_on.set()  # so that the test ends; it also shows that nothing else was broken
     assert listener.receive(3) == ["WATCHDOG=1"]
@@ -104,11 +114,15 @@ def test_an_engine_that_fails_at_every_tick_does_not_feed_the_watchdog(listener,
     running = start_node(listener.address)
     assert listener.receive(3) is not None
 
+    fails = threading.Event()
+
     def fail():
+        fails.set()
         raise RuntimeError("a law is broken")
 
     running.node.engine.tick = fail
-    listener.receive(0.2)
+    assert fails.wait(3)
+    listener.drain()
     assert listener.receive(2.2) is None
 
 

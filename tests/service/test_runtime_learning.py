@@ -47,6 +47,13 @@ class Busy(Node):
             self.pieces += 1
 
 
+def until(condition):
+    deadline_s = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline_s, "did not happen in time"
+        time.sleep(0.005)
+
+
 @pytest.fixture
 def running(tmp_path):
     raw = {
@@ -90,11 +97,10 @@ def test_work_takes_half_of_the_time_at_most(running):
 
 def test_under_pressure_training_waits_and_other_work_does_not(running):
     running._pressure = SimpleNamespace(reason="load of 9 per core")
-    time.sleep(0.1)
+    until(lambda: running.waits_for == "load of 9 per core")
     before = running.pieces
     time.sleep(0.3)
     assert running.pieces == before
     assert running.waits_for == "load of 9 per core"
     running.node.only_training = False
-    time.sleep(1.5)
-    assert running.pieces > before
+    until(lambda: running.pieces > before)

@@ -183,6 +183,7 @@ def test_a_state_that_cannot_be_written_is_reported_and_the_node_trades_on(tmp_p
     building.plan.neighbours.clear()
     for slot in SLOTS:
         (building.directory / "state" / slot).mkdir(parents=True)
+        (building.directory / "state" / f"{slot}.unreadable" / "full").mkdir(parents=True)  # not set aside
     with microgrid:
         wait_for(lambda: "state cannot be written" in troubles(building), 15, "it is said")
         wait_for(lambda: served(building), 10, "it trades all the same")
@@ -246,10 +247,10 @@ def test_run_replays_measured_data(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("", "expected timestamp,device,kind,power_w"),
+        ("", "column device, kind, power_w, timestamp is missing"),
         ("timestamp,device,kind,power_w\n2014-06-01T10:00Z,a,lamp,5\n", "kind 'lamp'"),
-        ("timestamp,device,kind,power_w\n2014-06-01T10:00Z,a,load,much\n", "data/n1.csv:2"),
-        ("timestamp,device,kind,power_w\nyesterday,a,load,5\n", "data/n1.csv:2"),
+        ("timestamp,device,kind,power_w\n2014-06-01T10:00Z,a,load,much\n", "data/n1.csv, line 2"),
+        ("timestamp,device,kind,power_w\nyesterday,a,load,5\n", "data/n1.csv, line 2"),
     ],
 )
 def test_data_that_cannot_be_replayed_is_named(tmp_path, capsys, rows, message):

@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 
-import orjson
 import pytest
 
 from edge.api.routes import Api
@@ -80,7 +79,7 @@ def run(world, node, hours, power_w=100.0):
 def ask(node, target):
     answer = Api(Asked(node.node)).answer("GET", target)
     assert answer.status == 200, answer.content
-    return json.loads(orjson.dumps(answer.content, option=orjson.OPT_NON_STR_KEYS))
+    return json.loads(b"".join(answer.pieces()))
 
 
 # ---- a date that jumps ---------------------------------------------------------------------------

@@ -36,7 +36,8 @@ def world():
 
 
 def test_a_new_kind_needs_one_line_and_gets_all_that_a_twin_gets(world, monkeypatch):
-    monkeypatch.setitem(registry.SERVICES, "recorder", f"{__name__}:Siren")
+    monkeypatch.setitem(registry.SERVICES, "siren", registry.ServiceKind(f"{__name__}:Siren", always=True))
+    monkeypatch.delitem(registry.SERVICES, "recorder")
     monkeypatch.setattr(registry, "import_module", lambda name, package: __import__(__name__))
     world.add("n1", [], [])
     world.boot()

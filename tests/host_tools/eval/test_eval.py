@@ -27,6 +27,7 @@ KEYS = {
     "variable",
     "horizon_min",
     "n",
+    "constant",
     "accuracy",
     "log_loss",
     "brier",
@@ -164,7 +165,9 @@ def test_later_minutes_do_not_change_earlier_predictions(house, model):
         powers_w[2880 + 60 :] *= later
         changed = type(record)("d", "n", "node", record.first_minute, powers_w)
         task = task_of(changed, 2880, end, scale)
-        predicted.append(replay(task, trained(task, model, options, seed=1), lambda done: None))
+        predicted.append(
+            replay(task, trained(task, model, options, seed=1, train_every_min=20), lambda done: None)
+        )
     np.testing.assert_array_equal(predicted[0][:60], predicted[1][:60])
     assert not np.array_equal(predicted[0][60:], predicted[1][60:])
 
@@ -255,3 +258,33 @@ def test_a_wrong_window_or_option_is_reported(house, capsys):
     ):
         assert main(["eval", "--data", str(house), "--model", "lstm", "--test-days", "1", *more]) == 2
         assert more[-1].split("=")[0].split(".")[-1] in capsys.readouterr().err.replace("0 cells", "cells 0")
+
+
+def test_variables_that_never_change_are_marked_and_in_no_mean(tmp_path, capsys):
+    path = tmp_path / "flat" / "house.csv"
+    path.parent.mkdir()
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEADER)
+        for minute in range(3 * 1440):
+            writer.writerow([stamp(minute), "house", "load", f"{load_w(minute):.1f}"])
+    out = tmp_path / "out"
+    arguments = ["--model", "persistence", "--test-days", "1", "--no-plots", "--out", str(out)]
+    assert main(["eval", "--data", str(path), *arguments]) == 0
+    printed = capsys.readouterr().out
+    constant = ("produced", "consumed", "supplied", "available")
+    assert f"always in one state, and in no mean: {', '.join(constant)}" in printed
+    assert "mean of 2" in printed
+    lines = json.loads((out / "scores.json").read_text())
+    assert {line["variable"] for line in lines if line["constant"]} == set(constant)
+    (record,) = records(path)
+    task = task_of(record, 2880, 4320, StateScale.of_max_power(2000.0))
+    one = scored(
+        task,
+        "persistence",
+        replay(task, trained(task, "persistence", {}, seed=1, train_every_min=20), lambda done: None),
+    )
+    each = [one.means(at, slice(None))["accuracy"] for at in range(6)]
+    assert [VARIABLES[at] for at in one.varying] == ["requested", "missing"]
+    assert one.means(one.varying, slice(None))["accuracy"] == pytest.approx((each[0] + each[4]) / 2)
+    assert each[1:4] == [1.0] * 3

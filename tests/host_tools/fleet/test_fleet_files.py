@@ -1,6 +1,7 @@
 """`provision` without a network: reading, errors, and files that are made, kept, rotated and revoked."""
 
 import os
+import shutil
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from fleet_site import SSH_KEY, Site
+from repository import REPOSITORY
 
 from edge.config.check import load
 from host_tools.__main__ import main
@@ -16,7 +18,7 @@ from host_tools.fleet import Layout, read_fleet
 from host_tools.fleet.authority import Authority
 from host_tools.fleet.files import write
 
-SHIPPED = Path(__file__).parents[3] / "deploy"
+SHIPPED = REPOSITORY / "deploy"
 FLEET = '[cluster]\nname = "lab"\n[operator]\npublic_keys = ["operator.pub"]\n'
 HOSTS = '[hosts]\nlone = ["lone.local"]\n'
 NODE = '[node]\nname = "gym"\nstate_dir = "/data/edge/state"\n'
@@ -65,6 +67,37 @@ def test_check_makes_nothing(site, capsys):
     assert not site.out.exists()
 
 
+@pytest.mark.parametrize("spoil", ["no operator key", "open authority key", "lost list", "folder is a file"])
+def test_check_demands_what_provision_would_demand(site, capsys, spoil):
+    assert site.provision("all") == 0
+    if spoil == "no operator key":
+        (site.deploy / "operator.pub").unlink()
+    elif spoil == "open authority key":
+        (site.keys / "ca.key").chmod(0o644)
+    elif spoil == "lost list":
+        (site.keys / "crl.pem").unlink()
+    else:
+        shutil.rmtree(site.out)
+        site.out.write_text("")
+    capsys.readouterr()
+    before = every_file(site.keys)
+    said = []
+    for words in (["--check"], []):
+        assert site.provision("all", *words) == 2, words
+        said.append(capsys.readouterr().err)
+    assert spoil == "folder is a file" or said[0] == said[1]
+    assert every_file(site.keys) == before
+    assert not list(site.directory.glob(".check-*"))
+
+
+def test_a_one_sided_link_is_named(site, capsys):
+    site.write_node("lone", ["gym"])
+    assert site.provision("all", "--check") == 2
+    assert (
+        "neighbour[0].name = 'gym': the link is one-sided: gym does not list lone" in capsys.readouterr().err
+    )
+
+
 def test_what_a_node_gets(site):
     assert site.provision("all") == 0
     gym = site.out / "gym"
@@ -75,7 +108,9 @@ def test_what_a_node_gets(site):
             for name in ("node.toml", "mosquitto.conf", "acl", "acl.inside", "crl.pem", "authorized_keys")
         ),
         *(f"keys/{name}" for name in ("ca.crt", "node.crt", "node.key")),
+        "signers",
     }
+    assert (gym / "signers").read_text() == " ".join(SSH_KEY.split()[:2]) + "\n"
     for path in site.directory.rglob("*.key"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     for folder in (site.keys, site.out, gym, gym / "keys", site.keys / "nodes" / "gym"):
@@ -359,9 +394,47 @@ def test_shared_settings_apply_unless_a_node_overrides_them(site):
         site.deploy / "fleet.toml"
     ).read_text() + '\n[limits]\nlsas = 64\npromises = 9\n[[bus]]\nname = "b"\nport = "/dev/x"\n'
     (site.deploy / "fleet.toml").write_text(shared)
-    site.write_node("gym", [], '[limits]\nlsas = 99\n[[bus]]\nname = "own"\nport = "/dev/y"')
+    site.write_node("gym", ["afterschool"], '[limits]\nlsas = 99\n[[bus]]\nname = "own"\nport = "/dev/y"')
     nodes = read_fleet(site.deploy, Layout()).nodes
     assert (nodes["gym"].config.limits.lsas, nodes["gym"].config.limits.promises) == (99, 9)
     assert [bus.name for bus in nodes["gym"].config.buses] == ["own"]
     assert nodes["lone"].config.limits.lsas == 64
     assert [bus.name for bus in nodes["lone"].config.buses] == ["b"]
+
+
+def test_a_static_address_is_for_one_node_and_can_be_removed_again(site):
+    fleet = site.deploy / "fleet.toml"
+    before = fleet.read_text()
+    fleet.write_text(
+        before
+        + '\n[network.gym]\naddress = "192.168.1.20/24"\ngateway = "192.168.1.1"\ndns = ["192.168.1.1"]\n'
+    )
+    assert site.provision("all") == 0
+    lines = (site.out / "gym/config/node.network").read_text().splitlines()
+    assert {"Address=192.168.1.20/24", "Gateway=192.168.1.1", "DNS=192.168.1.1", "MulticastDNS=yes"} <= set(
+        lines
+    )
+    assert not (site.out / "primary/config/node.network").exists()
+    fleet.write_text(before)
+    assert site.provision("all") == 0
+    assert not (site.out / "gym/config/node.network").exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [
+        ("[network.gym]", "network.gym.address = None"),
+        ('[network.gym]\naddress = "192.168.1.20"', "must be an address with its prefix"),
+        ('[network.gym]\naddress = "192.168.1.20/24"\ngateway = "10.0.0.1"', "is not in the network of"),
+        ('[network.gym]\naddress = "192.168.1.20/24"\ndns = ["router"]', "network.gym.dns"),
+        ('[network.gym]\naddress = "192.168.1.20/24"\nssid = "x"', "network.gym.ssid"),
+        ('[network.nobody]\naddress = "192.168.1.20/24"', "unknown node"),
+        ("network = 7", "must contain tables"),
+    ],
+)
+def test_a_mistake_in_a_static_address_is_named(site, capsys, table, named):
+    fleet = site.deploy / "fleet.toml"
+    text = fleet.read_text()
+    fleet.write_text(f"{table}\n{text}" if table.startswith("network") else f"{text}\n{table}")
+    assert site.provision("all", "--check") == 2
+    assert named in capsys.readouterr().err

@@ -68,7 +68,7 @@ def test_contents_and_modes_are_kept(image: Path, tmp_path: Path) -> None:
     part.write_bytes(data[SMALL.root.start_mib * MIB : SMALL.root.end_mib * MIB])
 
     def debugfs(request: str) -> str:
-        command = ["/usr/sbin/debugfs", "-R", request, str(part)]
+        command = ["debugfs", "-R", request, str(part)]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     assert debugfs("cat /etc/hostname") == "gym\n"

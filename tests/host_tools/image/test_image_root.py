@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from host_tools.image import configure, kernel
+from host_tools.fleet import network
+from host_tools.image import configure, kernel, packages
 from host_tools.image.build import BOOT, ROOTFS
 from host_tools.image.disk import CardLayout
+from host_tools.setup.debs import SetupError
 
+PRESET = "usr/lib/systemd/system-preset/00-edge.preset"
 _DEBIANS = {"ssh.service", "mosquitto.service"}  # units that come with packages
 
 
@@ -99,3 +102,34 @@ def test_module_lists_name_what_an_initramfs_must_have() -> None:
     assert {"ext4", "overlay", "bcm2835", "crc32c_generic"} <= set(early)
     assert {"bcm2835_wdt", "ftdi_sio", "smsc95xx", "lan78xx"} <= set(later)
     assert len({*early, *later}) == len(early) + len(later)
+
+
+def test_names_of_the_local_network_are_resolved() -> None:
+    """Everything that NAME.local needs: the resolver, its packages, the links, and how programs ask it."""
+    resolved = (ROOTFS / "etc/systemd/resolved.conf.d/names.conf").read_text()
+    network = (ROOTFS / "etc/systemd/network/10-wired.network").read_text()
+    assert "MulticastDNS=yes" in resolved.splitlines()
+    assert "DNSStubListener=no" in resolved.splitlines()
+    assert "MulticastDNS=yes" in network.splitlines()
+    assert {"libnss-resolve", "systemd-resolved"} <= set(packages.ROOT)
+    assert "enable systemd-resolved.service" in (ROOTFS / PRESET).read_text()
+    debians = "passwd: files\nhosts:          files dns\nnetworks: files\n"
+    assert configure.by_multicast(debians) == (
+        "passwd: files\nhosts: files resolve [!UNAVAIL=return] dns\nnetworks: files\n"
+    )
+    with pytest.raises(SetupError):
+        configure.by_multicast("passwd: files\n")
+
+
+def test_a_static_address_comes_before_dhcp() -> None:
+    link = ROOTFS / "etc/systemd/network/05-node.network"
+    assert str(link.readlink()) == f"/data/edge/config/{network.FILE}"
+    waits = ROOTFS / "etc/systemd/system/systemd-networkd.service.d/data.conf"
+    assert "RequiresMountsFor=/data/edge" in waits.read_text()
+
+
+def test_the_card_says_who_may_release(tmp_path: Path) -> None:
+    (tmp_path / "signers").write_text("ssh-ed25519 AAAA\n")
+    (tmp_path / "root/etc").mkdir(parents=True)
+    configure.signers(tmp_path / "root", tmp_path / "signers")
+    assert (tmp_path / "root/etc/edge/signers").read_text() == "ssh-ed25519 AAAA\n"

@@ -8,8 +8,8 @@ import pytest
 
 from host_tools.microgrid.audit import Audit
 from host_tools.microgrid.generator import BUILDINGS, generated
-from host_tools.microgrid.launch import to_toml
-from host_tools.microgrid.plan import connect_chain
+from host_tools.microgrid.launch import LaunchError, Microgrid, Pace, to_toml
+from host_tools.microgrid.plan import BuildingPlan, connect_chain
 from host_tools.microgrid.replay import DataError, files_of, parse_start, replayed, sunny_morning
 
 
@@ -42,7 +42,7 @@ def test_a_replay_starts_at_ten_of_the_first_day_with_sun(data):
 def test_each_file_is_a_node_and_each_device_a_meter_with_its_power(data):
     roof, house = replayed(files_of(data), datetime(2014, 6, 2, 10, tzinfo=UTC), 60, 10.0)
     assert (roof.name, house.name) == ("a_roof", "b_house")
-    assert [(each.name, each.kind) for each in house.devices] == [("tv", "load"), ("battery", "building")]
+    assert [(each.name, each.kind) for each in house.devices] == [("tv", "load"), ("battery", "battery")]
     tv, battery = house.devices
     assert [tv.power_w(seconds) for seconds in (0.0, 5.9, 6.0, 24.0)] == [0.0, 0.0, 10.0, 40.0]
     assert battery.power_w(3.0) == -50.0
@@ -182,3 +182,13 @@ def test_the_audit_adds_what_the_nodes_found_themselves():
     trouble = {"code": "invariant_broken", "subject": "a", "text": "I1 ..."}
     health = {"node": "a", "invariants_checked": 5, "invariants_broken": 1, "troubles": [trouble]}
     assert Audit().finish([health]) == (5, 1)
+
+
+def test_a_second_microgrid_in_one_folder_is_refused(tmp_path):
+    first = Microgrid([BuildingPlan("gym", [])], tmp_path, Pace())
+    (tmp_path / "gym" / "kept").touch()
+    with pytest.raises(LaunchError, match="another microgrid runs in this folder"):
+        Microgrid([BuildingPlan("gym", [])], tmp_path, Pace())
+    assert (tmp_path / "gym" / "kept").exists()
+    first.stop()
+    Microgrid([BuildingPlan("gym", [])], tmp_path, Pace()).stop()

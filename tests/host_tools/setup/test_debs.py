@@ -31,11 +31,12 @@ def apt_get(tmp_path, monkeypatch):
     return make
 
 
-def test_installing_waits_until_the_locks_are_free(apt_get):
+def test_installing_waits_until_the_locks_are_free(apt_get, capsys):
     calls = apt_get(_LOCKED)
     debs.apt_install("mosquitto")
     *updates, install = calls()
     assert len(updates) == 3
+    assert capsys.readouterr().out.count("another apt is running") == 1
     assert install.endswith("install -y --no-install-recommends mosquitto")
     assert install.startswith("-o DPkg::Lock::Timeout=600 ")  # apt itself waits for this one
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from edge.terms import VARIABLES
 from host_tools.sim.board import Board
 from host_tools.sim.cast import Cast
 from host_tools.sim.metrics import jain, of_energy, of_requests, spread
@@ -159,6 +160,46 @@ def test_shares_of_energy():
     assert found["self_consumption"] == pytest.approx(0.5)
     assert found["failure_rate"] == 0.0
     assert found["fairness"] == pytest.approx(1.0)
+
+
+def test_what_flows_is_counted_apart_from_what_could():
+    stage = Stage()
+    board = stage.board
+    board.need_w[LOAD], board.taken_w[LOAD] = 200.0, 100.0
+    board.capacity_w[[PV, GRID]] = 150.0, 1000.0
+    board.given_w[[PV, GRID]] = 75.0, 25.0
+    board.committed_w[[PV, GRID]] = 80.0, 30.0
+    board.reserved_w[[PV, GRID]] = 80.0, 130.0
+    stage.second()
+    stage.recorder.close()
+    found = of_energy(stage.recorder)
+    energy = {name: 3600 * each for name, each in found["energy_wh"].items()}
+    assert (energy["ready"], energy["produced"]) == pytest.approx((1150.0, 150.0))
+    assert (energy["imported"], energy["exported"]) == pytest.approx((25.0, 75.0))
+    assert energy["from_pv"] + energy["imported"] == pytest.approx(energy["supplied"])
+    assert energy["from_pv"] + energy["exported"] == pytest.approx(energy["produced"])
+    assert (energy["from_battery"], energy["from_other"]) == (0.0, 0.0)
+    assert found["served"] == pytest.approx(0.5)
+    assert {name: 1150 * share for name, share in found["ready_shares"].items()} == pytest.approx(
+        {"used": 100.0, "margins": 10.0, "offered": 100.0, "free": 940.0}
+    )
+
+
+def test_without_a_grid_connection_nothing_is_exported():
+    stage = Stage(part_of=(0, 0, 1))
+    stage.second(capacity_w=(PV, 150.0))
+    stage.recorder.close()
+    assert of_energy(stage.recorder)["energy_wh"]["exported"] == 0.0
+
+
+def test_what_is_offered_is_available_to_the_own_node_too():
+    stage = Stage()
+    stage.recorder.cast.node_of[LOAD] = 1  # beside the roof
+    stage.board.reserved_w[PV] = 200.0
+    stage.need(asked_s=0.0)
+    stage.requests()
+    assert stage.recorder.log.worst_s == {"strict": 1.0, THESIS: 1.0}
+    assert stage.recorder.whole_w[-1, VARIABLES.index("available")] == 200.0
 
 
 def test_where_there_is_no_whole_there_is_no_share():

@@ -97,6 +97,10 @@ def test_what_the_grid_gives_is_not_self_sufficient():
     assert found["satisfied"] == found["requests"] > 0
     assert found["self_sufficiency"] == pytest.approx(0.0)
     assert found["self_consumption"] is None
+    energy = found["energy_wh"]
+    assert energy["produced"] == 0.0
+    assert energy["imported"] == energy["supplied"] > 0.0
+    assert energy["ready"] > energy["imported"]
 
 
 def test_power_flows_from_the_node_that_has_it():
@@ -126,13 +130,15 @@ def test_latency_shows_in_response_times():
 
 def test_a_run_leaves_its_summary_tables_and_plots(tmp_path, capsys):
     assert main(["sim", "village", "--nodes", "ring:3", "--seed", "2", "--out", str(tmp_path)]) == 0
-    assert "failure rate" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("failure rate", "energy served", "production used", "imported"))
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["topology"], summary["seed"]) == ("ring:3", 2)
     with (tmp_path / "timeseries.csv").open() as file:
         series = list(csv.DictReader(file))
     assert len(series) == 60 * 3
     assert series[-1]["requested_w"] == "202.0"
+    assert series[-1].keys() >= {"imported_w", "exported_w", "offered_w"}
     with (tmp_path / "requests.csv").open() as file:
         requests = list(csv.DictReader(file))
     assert len(requests) == summary["requests"]

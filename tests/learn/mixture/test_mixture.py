@@ -103,9 +103,15 @@ def test_a_pool_learns_which_expert_is_good():
 
 
 def learner():
-    return Learner(
-        LearnerSettings(StateScale.of_max_power(30_000.0), "mixture", 10_000, options=SMALL), random.Random(1)
+    settings = LearnerSettings(
+        scale=StateScale.of_max_power(30_000.0),
+        model="mixture",
+        memory_min=10_000,
+        train_every_min=20,
+        first_training_min=180,
+        options=SMALL,
     )
+    return Learner(settings, random.Random(1))
 
 
 def past(minutes):

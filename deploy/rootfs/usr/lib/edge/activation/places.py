@@ -3,14 +3,13 @@
 import hashlib
 import json
 import os
-import platform
-import re
-import sys
 import tomllib
 import urllib.request
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
+
+from .manifest import Refused, checked_id, damaged, here, manifest_of, sha256
 
 ROOT = Path(os.environ.get("EDGE_ROOT", "/"))  # sudo removes such variables
 BASE = ROOT / "data/edge"
@@ -19,15 +18,7 @@ FACTORY = ROOT / "opt/edge/factory"
 TRIAL = BASE / "trial.json"
 STARTS = BASE / "state/starts.json"  # the launcher's count
 FOLDERS = {"config": 0o755, "keys": 0o750}  # folders that are replaced as a whole: mode
-PROTOCOL = 1  # between this and the deployment tool
-
-_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,80}")
-
-Manifest = dict[str, Any]
-
-
-class Refused(Exception):
-    """The input is invalid; nothing has been changed."""
+PROTOCOL = 2  # between this and the deployment tool
 
 
 def target(link: str) -> str | None:
@@ -64,49 +55,19 @@ def factory_id() -> str | None:
     return None
 
 
-def here() -> tuple[str, str]:
-    """Architecture and Python version of this machine, as in a manifest."""
-    return platform.machine(), f"{sys.version_info.major}.{sys.version_info.minor}"
+def verify(folder: Path) -> None:
+    """Check that a release has exactly the files of its manifest, with the right content. Raises Refused."""
+    if wrong := damaged(folder, manifest_of(folder)):
+        named = ", ".join(wrong[:3]) + (" and more" if len(wrong) > 3 else "")
+        raise Refused(f"release {folder.name}: {len(wrong)} files missing, corrupt or unexpected: {named}")
 
 
-def manifest_of(folder: Path) -> Manifest:
-    """The manifest of a release (release.json). Raises Refused."""
-    try:
-        data = (folder / "release.json").read_bytes()
-    except OSError as error:
-        raise Refused(f"{folder}/release.json: {error.strerror}") from None
-    return parsed(data, f"{folder}/release.json")
-
-
-def parsed(data: bytes, source: str) -> Manifest:
-    """Parse a manifest and check that no path leaves the release. Raises Refused."""
-    try:
-        manifest = json.loads(data)
-        checked_id(manifest["id"])
-        right = all(_inside(path) and isinstance(digest, str) for path, digest in manifest["files"].items())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        right = False
-    if not right:
-        raise Refused(f"{source}: not a valid manifest of a release")
-    return dict(manifest)
-
-
-def checked_id(name: str) -> str:
-    """The id itself, if it is valid. Raises Refused."""
-    if not _ID.fullmatch(name):
-        raise Refused(f"{name!r} is not a valid release id")
-    return name
-
-
-def _inside(path: str) -> bool:
-    parts = PurePosixPath(path).parts
-    return parts[:1] == ("lib",) and len(parts) > 1 and ".." not in parts and "/".join(parts) == path
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def is_sound(folder: Path) -> bool:
+    """Whether a release is complete and unchanged."""
+    with suppress(Refused):
+        manifest = manifest_of(folder)
+        return manifest["id"] == folder.name and not damaged(folder, manifest)
+    return False
 
 
 def folder_digest(folder: Path) -> str:
@@ -124,7 +85,7 @@ def health() -> dict[str, Any] | None:
         url = f"http://{api.get('host', '127.0.0.1')}:{api.get('port', 8080)}/health"
         with urllib.request.urlopen(url, timeout=3) as response:
             answer = json.loads(response.read(1 << 20))
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
 
@@ -140,6 +101,7 @@ def status() -> dict[str, Any]:
         "previous": target("previous"),
         "running": running_id(),
         "releases": {path.name: (path / "confirmed").exists() for path in releases()},
+        "damaged": [path.name for path in releases() if not is_sound(path)],
         **{name: folder_digest(BASE / name) for name in FOLDERS},
         "trial": TRIAL.exists(),
         "health": health(),

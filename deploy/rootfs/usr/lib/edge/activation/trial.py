@@ -13,9 +13,22 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from .intake import verify
-from .places import BASE, ROOT, TRIAL, Refused, factory_id, health, release_at, running_id, target
-from .switch import confirm, exchange, point, prune, switch, sync
+from .manifest import Refused, checked_id
+from .places import (
+    BASE,
+    FOLDERS,
+    RELEASES,
+    ROOT,
+    TRIAL,
+    factory_id,
+    health,
+    is_sound,
+    release_at,
+    running_id,
+    target,
+    verify,
+)
+from .switch import confirm, exchange, make_room, point, prune, switch, sync
 
 SYSTEMCTL = str(ROOT / "usr/bin/systemctl")
 HEALTHY_TIMES = 3
@@ -38,6 +51,8 @@ def attempt(name: str | None, folders: list[str], wait_s: float) -> bool:
         if not (BASE / f"{folder}.new").is_dir():
             raise Refused(f"no new {folder} has been received")
     before, well = running_id(), False
+    with suppress(OSError):  # a roll-back must be possible on a full disk, too
+        make_room(0, keep=name or "")
     try:
         _record(folders)
         for folder in folders:
@@ -57,11 +72,27 @@ def attempt(name: str | None, folders: list[str], wait_s: float) -> bool:
     return well
 
 
+def fallback() -> str | None:
+    """The release to roll back to: the previous one, or None (the factory release) if that is damaged."""
+    previous = target("previous")
+    if previous and not is_sound(RELEASES / previous):
+        say(f"the previous release {previous} is damaged or missing: the factory release is used")
+        return None
+    return previous
+
+
 def undo() -> list[str]:
-    """Undo an unfinished trial; returns the folders that were restored."""
-    try:
-        trial = json.loads(TRIAL.read_bytes())
-    except FileNotFoundError:
+    """Undo an unfinished trial; returns the folders that were restored.
+
+    A record that cannot be read is set aside: the launcher gives up a release that was never confirmed.
+    """
+    if not os.path.lexists(TRIAL):
+        return []
+    trial = _recorded()
+    if trial is None:
+        TRIAL.rename(TRIAL.with_suffix(".invalid"))
+        sync(BASE)
+        say("trial.json was not valid: set aside as trial.invalid, current and previous stay")
         return []
     back = []
     for folder, inode in trial["folders"].items():
@@ -76,9 +107,25 @@ def undo() -> list[str]:
     return back
 
 
+def _recorded() -> dict[str, Any] | None:
+    """The record of a trial, or None if it is not valid."""
+    try:
+        if not TRIAL.is_file():  # reading a pipe would never end
+            return None
+        trial = json.loads(TRIAL.read_bytes())
+        folders, links = trial["folders"], [trial["current"], trial["previous"]]
+        right = folders.keys() <= FOLDERS.keys() and all(type(inode) is int for inode in folders.values())
+        for link in links:
+            if link is not None:
+                checked_id(link)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, Refused):
+        return None
+    return dict(trial) if right else None
+
+
 def recover() -> None:
     """Undo an interrupted trial, before a start."""
-    if TRIAL.exists():
+    if os.path.lexists(TRIAL):
         if undo():
             _systemctl("--no-block", "try-restart", "mosquitto.service")
         say(f"an interrupted trial was undone: {target('current') or 'the factory release'} is current")

@@ -46,7 +46,7 @@ class Service(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Context:
     """What every view is given: the service, and the release that was deployed ("" if none was)."""
 
     service: Service

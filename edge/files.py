@@ -1,0 +1,63 @@
+"""Files that may not be what they should be: a FIFO or a folder in their place, far too large, not UTF-8.
+
+Opening a FIFO waits for its other end, perhaps for ever, so only regular files are opened here. And a folder
+that two processes must not use at the same time.
+"""
+
+import fcntl
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors write it in front of a text
+TEXT_BYTES = 1 << 20  # most of a file that people write
+
+
+class NotAFile(OSError):
+    """Something other than a regular file has this name."""
+
+
+def open_file(path: str | Path) -> BinaryIO:
+    """Open a regular file for reading. Raises OSError, NotAFile for anything that is no regular file."""
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        check_regular(path, os.fstat(number))
+        return os.fdopen(number, "rb")
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def check_regular(path: str | Path, found: os.stat_result) -> None:
+    """Raises NotAFile."""
+    if not stat.S_ISREG(found.st_mode):
+        raise NotAFile(0, "is not a regular file", str(path))
+
+
+def read_bytes(path: str | Path, most_bytes: int) -> bytes:
+    """The content of a regular file. Raises OSError, also for a file above `most_bytes`."""
+    with open_file(path) as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise OSError(0, f"is larger than {most_bytes:,} bytes", str(path))
+    return data
+
+
+def read_text(path: str | Path, most_bytes: int = TEXT_BYTES) -> str:
+    """UTF-8 text without its byte order mark. Raises OSError, UnicodeDecodeError."""
+    return read_bytes(path, most_bytes).removeprefix(BYTE_ORDER_MARK).decode()
+
+
+def lock_folder(folder: Path) -> int:
+    """Lock a folder until the number that is returned is closed, or the process ends.
+
+    Raises BlockingIOError if another process has locked it, OSError if it cannot be opened.
+    """
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(number)
+        raise
+    return number

@@ -1,0 +1,91 @@
+"""`python -m host_tools fieldtest`: many random hours in the field, or one again.
+
+Exit codes: 0 every hour was as it must be, 1 at least one was not, 2 wrong usage, 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .draw import draw
+from .play import Outcome, play
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command line of `fieldtest`."""
+    parser = commands.add_parser("fieldtest", help="try meter lines that misbehave at random")
+    parser.add_argument("--seeds", type=int, default=100, help="number of seeds to run (default 100)")
+    parser.add_argument("--first", type=int, default=0, help="first seed (default 0)")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="parallel processes (default: all cores)"
+    )
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
+    for key, least in (("seeds", 1), ("first", 0), ("jobs", 1)):
+        if getattr(options, key) < least:
+            print(f"--{key} {getattr(options, key)}: must be at least {least}", file=sys.stderr)
+            return 2
+    try:
+        return _play_all(options)
+    except KeyboardInterrupt:
+        print("interrupted: no result", file=sys.stderr)
+        return 130
+
+
+def _play_all(options: argparse.Namespace) -> int:
+    began_s = time.monotonic()
+    good = undefined = failed = 0
+    columns = (
+        TextColumn("hours"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]} failed"),
+    )
+    with Progress(*columns, TimeRemainingColumn()) as progress:
+        task = progress.add_task("hours", total=options.seeds, failed=0)
+        for outcome in _outcomes(range(options.first, options.first + options.seeds), options.jobs):
+            good += outcome.good
+            undefined += outcome.undefined
+            failed += bool(outcome.violations)
+            progress.update(task, advance=1, failed=failed)
+            if outcome.violations:
+                progress.console.print(
+                    "\n".join(report(outcome)), markup=False, highlight=False, soft_wrap=True
+                )
+    print(
+        f"{options.seeds} hours of virtual time in {time.monotonic() - began_s:.0f} s: {good} good readings, "
+        f"{undefined} undefined, {failed} hours failed"
+    )
+    return 1 if failed else 0
+
+
+def report(outcome: Outcome) -> list[str]:
+    """A failed hour, with the command that plays it again."""
+    return [
+        *draw(outcome.seed).lines(),
+        *outcome.violations,
+        f"again: python -m host_tools fieldtest --seeds 1 --first {outcome.seed}",
+    ]
+
+
+def _outcomes(seeds: range, jobs: int) -> Iterator[Outcome]:
+    if jobs == 1 or len(seeds) == 1:
+        yield from map(_play, seeds)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        try:
+            yield from pool.map(_play, seeds, chunksize=4)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _play(seed: int) -> Outcome:
+    return play(draw(seed))

@@ -1,0 +1,69 @@
+"""A few hours in the field. `make fieldtest` plays many more."""
+
+import pytest
+
+from edge.meter.reading import Reading
+from host_tools.__main__ import main
+from host_tools.field.command import report
+from host_tools.field.draw import CALM_S, HOUR_S, KINDS, draw
+from host_tools.field.judge import Judge
+from host_tools.field.play import Outcome, play
+
+
+@pytest.mark.parametrize("seed", [0, 7, 26, 36, 150, 777])
+def test_an_hour_is_as_it_must_be(seed):
+    outcome = play(draw(seed))
+    assert outcome.violations == [], "\n".join(report(outcome))
+    assert outcome.good > 100
+
+
+def test_a_seed_is_the_same_hour_again():
+    assert draw(5) == draw(5)
+    assert draw(5) != draw(6)
+    assert play(draw(5)) == play(draw(5))
+
+
+def test_every_kind_of_fault_is_drawn_and_the_end_is_calm():
+    fields = [draw(seed) for seed in range(60)]
+    assert {each.kind for field in fields for each in field.trials} == set(KINDS)
+    assert all(each.to_s <= HOUR_S - CALM_S for field in fields for each in field.trials)
+
+
+STATS = {"open": True, "foreign_frames": 0, "meters": [{"device": "m1", "failures_in_a_row": 0}]}
+
+
+def test_the_judge_sees_a_wrong_value():
+    judge = Judge({"m1.total": lambda at_s: 1000.0}, 10.0)
+    judge.hear(Reading("m1.total", 1000.5, 5.0))
+    judge.hear(Reading("m1.total", None, 6.0))
+    assert judge.violations == []
+    judge.hear(Reading("m1.total", 231.0, 7.0))
+    assert "231.0 W, not 1000.0 W" in judge.violations[0]
+
+
+def test_the_judge_sees_silence_that_is_called_ok():
+    judge = Judge({"m1.total": lambda at_s: 1000.0}, 10.0)
+    judge.look(80.0, STATS)
+    assert judge.violations == []
+    judge.look(200.0, STATS | {"meters": [{"device": "m1", "failures_in_a_row": 3}]})
+    judge.look(200.0, STATS | {"open": False})
+    assert judge.violations == []
+    judge.look(400.0, STATS)
+    assert "silent for 200 s" in judge.violations[0]
+
+
+def test_the_judge_sees_what_never_recovers_and_what_nobody_shows():
+    judge = Judge({"m1.total": lambda at_s: 1000.0}, 10.0)
+    judge.end(1000.0, 600.0, STATS, master_heard=True)
+    assert len(judge.violations) == 2
+
+
+def test_a_failed_seed_prints_how_to_play_it_again():
+    lines = report(Outcome(3, ["m1.total has not recovered"], 1, 2, 3, 0))
+    assert lines[-1] == "again: python -m host_tools fieldtest --seeds 1 --first 3"
+
+
+def test_the_command(capsys):
+    assert main(["fieldtest", "--seeds", "2", "--first", "4", "--jobs", "1"]) == 0
+    assert "2 hours of virtual time" in capsys.readouterr().out
+    assert main(["fieldtest", "--seeds", "0"]) == 2

@@ -1,0 +1,45 @@
+"""The trial of an image: one check that fails does not keep the others from running."""
+
+import pytest
+
+from host_tools.image import proofs
+from host_tools.image.guest import GuestError
+from host_tools.image.trial_command import run_all
+
+
+def fails():
+    raise GuestError("31.5 MB a day")
+
+
+def test_a_check_that_fails_is_reported_and_the_rest_still_runs(capsys):
+    ran = []
+    steps = {"boot": lambda: "booted", "wear": fails, "update": lambda: ran.append("update")}
+    assert run_all(steps, lambda: True) == {"wear": "31.5 MB a day"}
+    assert ran == ["update"]
+    assert "FAILED  wear: 31.5 MB a day" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("steps", "runs"), [({"boot": fails}, True), ({"boot": str, "wear": fails}, False)])
+def test_without_a_machine_the_trial_ends_and_says_what_was_not_run(steps, runs):
+    with pytest.raises(GuestError, match="not run: update"):
+        run_all({**steps, "update": str}, lambda: runs)
+
+
+class Written:
+    """A guest that writes in bursts, each 15 minutes."""
+
+    def __init__(self):
+        self.now_s = 0.0
+
+    def run(self, command):
+        return f"0 0 0 0 0 0 {int(self.now_s // 900) * 400}"
+
+
+def test_wear_is_measured_over_whole_intervals_of_the_kernel(monkeypatch):
+    guest = Written()
+    monkeypatch.setattr(proofs.time, "sleep", lambda seconds: setattr(guest, "now_s", guest.now_s + seconds))
+    trial = type("Trial", (), {"guest": guest, "swing_w": 0.0, "report": {}})()
+    proofs.writes_little(trial, None)
+    per_day = 400 * 512 / 1e6 * 96
+    assert trial.report["written_mb_a_day"]["at rest"] == pytest.approx(per_day, abs=0.1)
+    assert trial.report["samples_mb_a_day"]["at rest"][0] == 0.0, "one short sample would have said nothing"
