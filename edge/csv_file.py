@@ -2,7 +2,8 @@
 
 - UTF-8 with or without a byte order mark, plain or gzip, with a header; empty lines mean nothing.
 - A time with an offset or `Z` is that moment. One without is civil time in the zone that the caller states;
-  of the hour that comes twice in autumn, the first pass comes first. Basic format (20240101T0000) is valid.
+  of the hour that comes twice in autumn, the first pass comes first. One that a spring night skips is left
+  out, and that is told. Basic format (20240101T0000) is valid.
 - The rows of one key (a device; the whole file if there is none) are in order of time. Others are refused,
   or sorted if the caller says so.
 - Two rows of one key and time: equal ones are read once, and that is told; different ones are refused.
@@ -136,6 +137,9 @@ def _parsed(lines: "_Lines", rules: Rules, repairs: "_Repairs") -> Iterator[Row]
             columns = rules.of_key(key) if rules.of_key else rules.columns
             values = [column.value(fields[at]) for column, at in zip(columns, value_at, strict=True)]
             time_s = times.read(fields[time_at], key)
+            if time_s is None:
+                repairs.note("left out because civil time skips that hour", lines.number)
+                continue
         except ValueError as error:
             raise lines.error(str(error)) from None
         except IndexError:
@@ -185,21 +189,23 @@ class _Times:
         self._known: dict[str, tuple[int, int]] = {}
         self._newest_s: dict[tuple[str, ...], int] = {}
 
-    def read(self, text: str, key: tuple[str, ...]) -> int:
-        """Unix seconds. Raises ValueError."""
+    def read(self, text: str, key: tuple[str, ...]) -> int | None:
+        """Unix seconds; None for a time that is skipped in spring. Raises ValueError."""
         known = self._known.get(text)
         if known is None:
             if len(self._known) >= _TIMES_KNOWN:
                 self._known.clear()
             known = self._known[text] = self._parse(text.strip())
         found_s, second_s = known
+        if second_s < found_s:
+            return None
         if found_s < self._newest_s.get(key, found_s):
             found_s = second_s  # the hour that comes twice
         self._newest_s[key] = found_s
         return found_s
 
     def _parse(self, text: str) -> tuple[int, int]:
-        """The moment, and the later one if civil time passes it twice."""
+        """The moment, and the later one if civil time passes it twice; an earlier one if it skips it."""
         try:
             moment = datetime.fromisoformat(text)
             if moment.tzinfo is not None:

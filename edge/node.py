@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from .clock import Clock, civil_minutes, zone_of
+from .clock import Clock, Date, Zone
 from .config.settings import NodeConfig
 from .energy.flows import Flows, node_flows
 from .energy.rules import MAX_POWER_W
@@ -50,6 +50,8 @@ class Node:
         self.config = config
         self.links = links
         self.meters = meters
+        self.zone = Zone(config.node.timezone)
+        self.date = Date(clock)
         self._clock = clock
         self._started_s = clock.now_s()
         self._state = StateFile(config.state_dir, clock)
@@ -59,6 +61,8 @@ class Node:
             clock,
             minutes_days=config.history.days,
             predictions_days=config.history.predictions_days,
+            zone=self.zone,
+            date=self.date,
         )
         self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
         self.gateway = Gateway(self.space, links)
@@ -84,8 +88,8 @@ class Node:
             switch=self.meters.switch,
             total=lambda: None if self.unknown else self.total().powers_w,
             tell_minute=self._tell_minute,
-            civil_minute=civil_minutes(self.config.node.timezone),
-            zone=zone_of(self.config.node.timezone),
+            zone=self.zone,
+            date=self.date,
         )
         for kind, settings in self.config.population():
             twin = create(kind, settings, home, random.Random(rng.getrandbits(64)))

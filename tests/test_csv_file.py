@@ -81,6 +81,16 @@ def test_the_hour_that_comes_twice_in_autumn_is_two_hours(path):
     ]  # fmt: skip
 
 
+def test_times_that_a_spring_night_skips_are_left_out_and_that_is_told(path):
+    clock = [f"2024-03-31T0{hour}:{minute:02}" for hour in (1, 2, 3) for minute in (0, 30)]
+    write(path, *(f"{text},{i}" for i, text in enumerate(clock)))
+    rows, told = found(path, zone=ZURICH)
+    assert [(row[0][11:], row[1]) for row in rows] == [
+        ("00:00", 0.0), ("00:30", 1.0), ("01:00", 4.0), ("01:30", 5.0),
+    ]  # fmt: skip
+    assert told == [f"{path}, line 4: 2 rows were left out because civil time skips that hour"]
+
+
 def test_the_offset_of_the_first_time_is_known(path):
     assert first_offset(write(path, "", "2024-01-01T00:00+0100,1")).total_seconds() == 3600
     assert first_offset(write(path, "2024-01-01T00:00,1")) is None

@@ -1,7 +1,7 @@
 """What a node shows of its learning: the state of its models, their predictions, and how good these were.
 
 The newest predictions are read in the main thread; earlier ones come from the history, which is read in
-the thread of the request. Times are those of the node's civil clock.
+the thread of the request. Times are shown as the node's civil time with its offset from UTC.
 """
 
 import math
@@ -14,7 +14,7 @@ from ..learn.terms import HORIZONS_MIN
 from ..terms import DAY_MIN, VARIABLES
 from .context import Context
 from .long import BLANK, Long, rows_in
-from .parameters import BadRequest, minute_text
+from .parameters import BadRequest, Moment, Zone
 
 if TYPE_CHECKING:
     from ..history.store import Store
@@ -123,7 +123,10 @@ def learning(context: Context) -> Learning:
         return {"scopes": {}, "history": file}
     return {
         "variables": list(VARIABLES),
-        "scopes": {name: _scope(scope, twin.running[name].powers_w) for name, scope in twin.scopes.items()},
+        "scopes": {
+            name: _scope(scope, twin.running[name].powers_w, context.node.zone)
+            for name, scope in twin.scopes.items()
+        },
         "nodes_summed": twin.nodes_summed,
         "trouble": twin.trouble,
         "work": {
@@ -137,17 +140,19 @@ def learning(context: Context) -> Learning:
 
 
 def predictions(
-    context: Context, scope: str | None, first: int | None, last: int | None
+    context: Context, scope: str | None, begin: Moment | None, end: Moment | None
 ) -> dict[str, Newest | None] | Long[Period]:
     """Answers /predictions. Raises BadRequest."""
-    if first is None and last is None:
+    if begin is None and end is None:
         return context.service.ask(lambda node: _newest(node, scope))
-    if first is None or last is None:
-        raise BadRequest(f"{'from' if first is None else 'to'} is missing: expected both from and to")
+    if begin is None or end is None:
+        raise BadRequest(f"{'from' if begin is None else 'to'} is missing: expected both from and to")
+    zone = context.node.zone
+    first, last = begin.utc(zone), end.utc(zone)
     if not 0 <= last - first < _MOST_MINUTES:
-        period = f"from = {minute_text(first)}, to = {minute_text(last)}"
+        period = f"from = {zone.text(first)}, to = {zone.text(last)}"
         raise BadRequest(f"{period}: expected less than a day, and from before to")
-    return _period(_history(context), scope or "node", first, last)
+    return _period(_history(context), scope or "node", first, last, zone)
 
 
 def scores(context: Context, scope: str, days: float) -> Long[Scores]:
@@ -157,20 +162,21 @@ def scores(context: Context, scope: str, days: float) -> Long[Scores]:
 
     last = context.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
     first = last - round(days * DAY_MIN)
+    zone = context.node.zone
 
     def pieces() -> Iterator[bytes]:
         models: Any = None
 
         def work() -> Iterator[None]:
             nonlocal models
-            models = yield from reconcile.scores(history, scope, first, last)
+            models = yield from reconcile.scores(history, scope, first, last, zone.offset_min)
 
         for _ in work():
             yield BLANK
         found: Scores = {
             "scope": scope,
-            "from": minute_text(first),
-            "to": minute_text(last),
+            "from": zone.text(first),
+            "to": zone.text(last),
             "models": models,
         }
         yield orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS)
@@ -181,7 +187,7 @@ def scores(context: Context, scope: str, days: float) -> Long[Scores]:
 # ---- inside --------------------------------------------------------------------------------------
 
 
-def _scope(scope: "Scope", powers_w: tuple[float, ...] | None) -> ScopeState:
+def _scope(scope: "Scope", powers_w: tuple[float, ...] | None, zone: Zone) -> ScopeState:
     series, report = scope.learner.series, scope.report
     return {
         "model": scope.settings.model,
@@ -190,7 +196,7 @@ def _scope(scope: "Scope", powers_w: tuple[float, ...] | None) -> ScopeState:
         "ready": scope.ready,
         "working": scope.at_work,
         "minutes": len(series),
-        "last_minute": None if series.last_minute is None else minute_text(series.last_minute),
+        "last_minute": None if series.last_minute is None else zone.text(series.last_minute),
         "trainings": scope.trainings,
         "rejected": scope.rejected,
         "last_training": None
@@ -209,16 +215,16 @@ def _scope(scope: "Scope", powers_w: tuple[float, ...] | None) -> ScopeState:
 def _newest(node: "Node", asked: str | None) -> dict[str, Newest | None]:
     scopes = node.learning.scopes if node.learning else {}
     return {
-        name: _prediction(scope, scope.prediction) if scope.prediction else None
+        name: _prediction(scope, scope.prediction, node.zone) if scope.prediction else None
         for name, scope in scopes.items()
         if asked in (None, name)
     }
 
 
-def _prediction(scope: "Scope", prediction: "Prediction") -> Newest:
+def _prediction(scope: "Scope", prediction: "Prediction", zone: Zone) -> Newest:
     rows = prediction.probabilities.tolist()
     return {
-        "at": minute_text(prediction.minute),
+        "at": zone.text(prediction.minute),
         "model": scope.settings.model,
         "limits_w": _limits(scope),
         "likeliest": prediction.likeliest(),
@@ -232,19 +238,19 @@ def _prediction(scope: "Scope", prediction: "Prediction") -> Newest:
     }
 
 
-def _period(history: "Store", scope: str, first: int, last: int) -> Long[Period]:
+def _period(history: "Store", scope: str, first: int, last: int, zone: Zone) -> Long[Period]:
     fields = {"scope": scope, "variables": list(VARIABLES), "horizons_min": list(HORIZONS_MIN)}
-    return Long(rows_in(fields, "predictions", _past(history, scope, first, last)))
+    return Long(rows_in(fields, "predictions", _past(history, scope, first, last, zone)))
 
 
-def _past(history: "Store", scope: str, first: int, last: int) -> Iterator[Past]:
+def _past(history: "Store", scope: str, first: int, last: int, zone: Zone) -> Iterator[Past]:
     from .reconcile import reconciled
 
     for batch in reconciled(history, scope, first, last):
         actual = batch.actual.astype(int) + 1
         for i, minute in enumerate(batch.minutes.tolist()):
             yield {
-                "at": minute_text(minute),
+                "at": zone.text(minute),
                 "model": batch.model,
                 "p": (1000 * batch.probabilities[i]).round().astype(int).tolist(),
                 "actual": [[each or None for each in row] for row in actual[i].tolist()],

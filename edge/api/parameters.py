@@ -4,11 +4,14 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-_EPOCH = datetime(1970, 1, 1)
+from ..terms import DAY_MIN
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTE = timedelta(minutes=1)
 _SHOWN = 60  # characters of a refused value
 
 
@@ -79,22 +82,44 @@ class Number(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class Minute(Parameter):
-    """A moment of the node's civil clock; the view is given minutes since 1970."""
+    """A moment with its offset from UTC, or without one by the civil time of the node."""
 
     @property
     def expected(self) -> str:
-        return "a local time as YYYY-MM-DDTHH:MM"
+        return "a time as YYYY-MM-DDTHH:MM, with Z or an offset if it is not the node's civil time"
 
-    def value(self, text: str) -> int:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            raise ValueError(text)
-        return (moment - _EPOCH) // timedelta(minutes=1)
+    def value(self, text: str) -> "Moment":
+        head, space, offset = text.partition(" ")  # a URL decodes the + of an offset to a space
+        at = datetime.fromisoformat(f"{head}+{offset}" if space and "T" in head else text)
+        moment = Moment(((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // _MINUTE)
+        moment.civil = at.tzinfo is None
+        return moment
 
 
-def minute_text(minute: int) -> str:
-    """Minutes since 1970 as YYYY-MM-DDTHH:MM."""
-    return (_EPOCH + timedelta(minutes=minute)).isoformat(timespec="minutes")
+class Zone(Protocol):
+    """The time zone of a node."""
+
+    def offset_min(self, minute: int) -> int: ...
+    def utc(self, civil: int) -> int | None: ...
+    def text(self, minute: int) -> str: ...
+
+
+class Moment(int):
+    """Minutes since 1970, of UTC or of the civil time of the node."""
+
+    civil = False
+
+    def utc(self, zone: Zone) -> int:
+        """The minute of UTC: the first if there are two, and the one an hour on if it is skipped. Raises
+        BadRequest for a year without a calendar."""
+        try:
+            zone.text(int(self))
+            if not self.civil:
+                return int(self)
+            found = zone.utc(int(self))
+            return int(self) - zone.offset_min(int(self) - DAY_MIN) if found is None else found
+        except (ValueError, OverflowError, OSError):
+            raise BadRequest(f"minute {int(self)} since 1970 is out of range") from None
 
 
 def read_query(query: str, parameters: Sequence[Parameter]) -> list[Any]:

@@ -4,7 +4,7 @@ This is done on request, in the thread of the request, a few hours at a time, so
 memory than a day. Only imported where learning is on, since it needs numpy.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..history.store import Forecast, Store
+from ..learn.calendar import Calendar
 from ..learn.scores import Scores
 from ..learn.states import StateScale
 from ..learn.terms import HORIZONS_MIN, STATES, Array, States
@@ -63,11 +64,15 @@ def _batch(store: Store, scope: str, model: str, scale: StateScale, forecasts: l
     return Batch(model, scale, minutes, probabilities, now, actual.swapaxes(1, 2))
 
 
-def scores(store: Store, scope: str, first: int, last: int) -> Generator[None, None, dict[str, Any]]:
+def scores(
+    store: Store, scope: str, first: int, last: int, offset_min: Callable[[int], int] | None = None
+) -> Generator[None, None, dict[str, Any]]:
     """How good each model was from minute `first` to `last`: its scores and the limits of its states (W).
 
-    In pieces, so that the work can be ended.
+    In pieces, so that the work can be ended. Hours of the day are civil, by the offset from UTC in minutes;
+    without one they are those of UTC.
     """
+    calendar = Calendar(offset_min)
     found: dict[tuple[str, StateScale], Scores] = {}
     for batch in reconciled(store, scope, first, last):
         key = batch.model, batch.scale
@@ -76,7 +81,8 @@ def scores(store: Store, scope: str, first: int, last: int) -> Generator[None, N
             for rows in store.minutes(scope, first - _BEFORE_MIN, int(batch.minutes[0]) - 1):
                 found[key].seen(_states(batch.scale, rows))
                 yield
-        found[key].add(batch.probabilities, batch.now, batch.actual, batch.minutes)
+        minutes = calendar.civil_minutes(batch.minutes)
+        found[key].add(batch.probabilities, batch.now, batch.actual, minutes)
         yield
     return {
         model: {"limits_w": _limits(scale), "scores": each.report()} for (model, scale), each in found.items()

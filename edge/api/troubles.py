@@ -14,6 +14,8 @@ _MANY_REMINDERS = 5  # in a few minutes
 _MANY_LIVES = 3  # in a few minutes; a node that lost its memory needs one
 
 CODES = {
+    "clock_jumped": "The date jumped by an hour or more; nothing is deleted by it until it has held for 3 h.",
+    "clock_not_set": "The date is before 2023: the clock is not set, and no minutes or events are kept.",
     "broker_unreachable": "The node is not connected to its own MQTT broker and receives no frames.",
     "neighbour_unreachable": "The node is not connected to the broker of a neighbour and sends it no frames.",
     "neighbour_silent": "A neighbour is connected, but no frames of it arrive.",
@@ -82,6 +84,7 @@ def troubles(node: "Node") -> Iterator[Trouble]:
         yield Trouble("history_newer", "history", node.history.later)
     if node.learning_off:
         yield Trouble("learning_off", "learning", node.learning_off)
+    yield from _of_clock(node)
     yield from _of_twins(node)
     if node.engine.faults:
         subject = node.engine.last_fault.partition(":")[0]
@@ -89,6 +92,16 @@ def troubles(node: "Node") -> Iterator[Trouble]:
     if node.invariants_broken:
         name = node.config.name
         yield Trouble("invariant_broken", name, f"an invariant is broken: {node.last_violation}")
+
+
+def _of_clock(node: "Node") -> Iterator[Trouble]:
+    if not node.date.is_set:
+        text = "its clock is not set: check that it reaches a time server; nothing is recorded until then"
+        yield Trouble("clock_not_set", "clock", text)
+    if node.date.jumped_s:
+        hours = node.date.jumped_s / 3600
+        text = f"its date jumped by {hours:+.1f} h: check it, and the time server, if nobody set it"
+        yield Trouble("clock_jumped", "clock", text)
 
 
 def _of_links(node: "Node") -> Iterator[Trouble]:

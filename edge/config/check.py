@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..clock import civil_minutes
+from ..clock import Zone
 from ..energy.supplier import table_bytes
 from ..files import read_text
 from ..meter.profile import ProfileError, load_profile
@@ -157,7 +157,7 @@ def _stand_in(option: Option, raw: object) -> object:
 
 def _check_timezone(timezone: str, complain: Complain) -> None:
     try:
-        civil_minutes(timezone)
+        Zone(timezone)
     except (OSError, ValueError, KeyError):
         complain("node.timezone", timezone, "unknown time zone on this machine")
 

@@ -45,8 +45,8 @@ class Bookings:
     def __len__(self) -> int:
         return len(self._bookings)
 
-    def note(self, free_w: float, wall_s: float) -> None:
-        """Record the power that is free now, for the forecast."""
+    def note(self, free_w: float, wall_s: float | None) -> None:
+        """Record the power that is free now, for the forecast; see `FreePower` for the time."""
         self._free.note(free_w, wall_s)
 
     def see(self, consumer: str, plan: Plan | None, now_s: float, wall_s: float) -> None:

@@ -1,7 +1,7 @@
 """Forecast of a supplier's free power.
 
 For the next hour it is the present value, after that the mean at that time of day. Until a whole day has been
-observed, the present value is used for all times.
+observed, the present value is used for all times. Times of day are those that people live by: civil time.
 """
 
 from array import array
@@ -24,9 +24,12 @@ class FreePower:
         self._count = 0
         self._now_w = 0.0
 
-    def note(self, free_w: float, wall_s: float) -> None:
-        """Record the power that is free now; only one value a minute is used."""
+    def note(self, free_w: float, wall_s: float | None) -> None:
+        """Record the power that is free now; only one value a minute is used. Without a time that can be
+        believed, it says nothing about a time of day."""
         self._now_w = free_w
+        if wall_s is None:
+            return
         minute = int(wall_s // 60)
         if minute == self._minute:
             return
@@ -39,7 +42,7 @@ class FreePower:
         self._count += 1
 
     def expect(self, wall_s: float, in_s: float) -> float:
-        """The power expected to be free in `in_s` seconds, at `wall_s` (wall clock), in W."""
+        """The power expected to be free in `in_s` seconds, at `wall_s` (civil time), in W."""
         mean_w = self._means_w[int(wall_s % _DAY_S // SLOT_S)]
         return self._now_w if mean_w < 0 or in_s < _AS_NOW_S else mean_w
 

@@ -3,8 +3,13 @@
 Once a day the load is ready (a washing machine was filled, a car was plugged in). It asks suppliers when they
 expect to have enough power, books the earliest start and runs then. Without an answer it asks again, and at
 the latest start time it requests power like any other load.
+
+The hour is civil time. A date that jumps (a board without a clock chip gets the right one) starts nothing:
+a run that has not begun is planned again by the right date, and one that has begun counts for the day.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -13,8 +18,11 @@ from .plans import Plan, Start
 from .rules import CHOOSE_S, REPLAN_S
 
 _DAY_S = 86_400.0
+_NEVER = -1_000_000  # a day before all others
 _OFFERS_MAX = 64
 _LOOK_S = 5.0  # between two checks of the date, or of a run
+_PUNCTUAL_S = 60.0  # a load that is ready at most so much after its hour still has all its time to start
+_REST_S = _DAY_S / 2  # after a run has begun by a date that was wrong
 
 
 class Stage(StrEnum):
@@ -29,7 +37,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """A run of `run_s` with `power_w`, once a day, started within `within_s` after `ready_hour` (UTC)."""
+    """A run of `run_s` with `power_w`, once a day, begun within `within_s` after `ready_hour` (civil)."""
 
     power_w: float
     run_s: float
@@ -38,15 +46,17 @@ class RunSettings:
 
 
 class Planner:
-    """Decides when one flexible load runs."""
+    """Decides when one flexible load runs. `civil_s` gives civil time for a time of the wall clock."""
 
-    def __init__(self, settings: RunSettings) -> None:
+    def __init__(self, settings: RunSettings, civil_s: Callable[[float], float] = float) -> None:
         self.settings = settings
+        self._civil_s = civil_s
         self.stage = Stage.IDLE
         self.plan: Plan | None = None
         self.runs = 0
         self.missed = 0  # days on which it was not served
         self._day: int | None = None
+        self._resting_until_s = self._ready_s = -math.inf
         self._latest_s = 0.0
         self._starts_s = 0.0
         self._left_s = 0.0
@@ -69,8 +79,10 @@ class Planner:
     def step(self, now_s: float, wall_s: float, served: bool, next_id: int) -> None:
         """`served`: whether its need is supplied; `next_id`: the id of a new plan, if one is made."""
         passed_s, self._stepped_s = now_s - self._stepped_s, now_s
-        if self._became_ready(wall_s) and self.stage is Stage.IDLE:
-            self.stage, self._latest_s = Stage.PLANNING, now_s + self.settings.within_s
+        late_s = self._became_ready(now_s, wall_s)
+        if late_s is not None and self.stage is Stage.IDLE:
+            self.stage, self._ready_s = Stage.PLANNING, now_s
+            self._latest_s = now_s + max(0.0, self.settings.within_s - late_s)
             self._left_s = self.settings.run_s
             self._ask(now_s, next_id)
         elif self.stage is Stage.PLANNING:
@@ -79,6 +91,15 @@ class Planner:
             self.stage = Stage.DUE
         elif self.need_w:
             self._run(passed_s, now_s, served)
+
+    def date_jumped(self) -> None:
+        """The date was set: plan again what was planned by the date before; a run that has begun goes on."""
+        waits = self.stage in (Stage.PLANNING, Stage.BOOKED, Stage.DUE)
+        if waits and self._left_s >= self.settings.run_s:
+            self.stage, self.plan = Stage.IDLE, None
+            self._day = _NEVER
+        else:
+            self._resting_until_s = self._ready_s + _REST_S
 
     def due_s(self, now_s: float) -> float:
         """When it must step at the latest, though nothing new is said."""
@@ -113,13 +134,18 @@ class Planner:
             self._asked_s = now_s - REPLAN_S
         self._stepped_s = now_s
 
-    def _became_ready(self, wall_s: float) -> bool:
-        day = int((wall_s - self.settings.ready_hour * 3600) // _DAY_S)
-        before = self._day
+    def _became_ready(self, now_s: float, wall_s: float) -> float | None:
+        """How long ago it became ready for a new day; None if that is not new, or too long ago to start."""
+        days, late_s = divmod(self._civil_s(wall_s) - self.settings.ready_hour * 3600, _DAY_S)
+        day, before = int(days), self._day
         if before is not None and day == before - 1:
-            return False  # the clock was set back by up to a day: do not run twice
+            return None  # the clock was set back by up to a day: do not run twice
         self._day = day
-        return before is not None and day > before
+        if before is None or day <= before or now_s < self._resting_until_s:
+            return None
+        if late_s <= _PUNCTUAL_S:
+            return 0.0
+        return late_s if late_s <= self.settings.within_s else None
 
     def _ask(self, now_s: float, number: int) -> None:
         settings = self.settings

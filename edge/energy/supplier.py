@@ -160,7 +160,7 @@ class Supplier:
         aside = self._set_aside_w if len(self.bookings) else None
         self._offer_maker.step(self.capacity_w, now_s, aside)
 
-    def note_free(self, wall_s: float) -> None:
+    def note_free(self, wall_s: float | None) -> None:
         """Record the free power for the forecast. Booked runs count as free: they may move tomorrow."""
         booked_w = sum(self.book.held_w(consumer) for consumer in self.bookings.starts())
         self.bookings.note(self.capacity_w - self.book.committed_w + booked_w, wall_s)

@@ -9,16 +9,18 @@ table: one page or two a minute.
 import sqlite3
 from pathlib import Path
 
+from ..clock import Zone
 from ..files import NotAFile, check_regular
 from ..terms import VARIABLES
+from .migration import mark, migrate
 
 VERSION = 1
 _CACHE_KB = 256  # SQLite would take up to 2 MB
 _PAGE_BYTES = 512  # a minute changes two or three pages; with 4 kB pages twice as much is written to the card
 _LOG_PAGES = 2048  # 1 MB, after which the log is checkpointed
 _FRAME_BYTES = 24  # header of a page in the log
-_BUSY_S = 2.0  # for the thread that writes
-_READ_BUSY_S = 0.05  # the main thread reads, too; it does not wait for another process
+BUSY_S = 2.0  # for the thread that writes
+READ_BUSY_S = 0.05  # the main thread reads, too; it does not wait for another process
 _TABLES = f"""
 CREATE TABLE minutes (
     minute INTEGER, scope TEXT, {", ".join(f"{each}_w REAL" for each in VARIABLES)},
@@ -53,11 +55,13 @@ class LaterVersion(sqlite3.DatabaseError):
     """A file that a later release has written."""
 
 
-def open_to_write(path: Path) -> sqlite3.Connection:
-    """Open the file, or make it; for one thread at a time. Raises sqlite3.Error, OSError."""
+def open_to_write(path: Path, zone: Zone, busy_s: float = BUSY_S) -> sqlite3.Connection:
+    """Open the file, or make it; for one thread at a time. One of an earlier release, whose minutes were
+    civil, is converted by the zone. `busy_s`: how long to wait for another process meanwhile. Raises
+    sqlite3.Error, OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _check_files(path)
-    connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
         check_version(connection)
         connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
@@ -70,11 +74,18 @@ def open_to_write(path: Path) -> sqlite3.Connection:
         if not found:
             if _columns(connection):
                 raise WrongTables("it has tables, but no version")
-            connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+            connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION};")
+            mark(connection)
+            connection.execute("COMMIT")
         elif found != VERSION:
             raise WrongTables(f"version {found}, not {VERSION}")
+        _check_tables(connection, _TABLES)
+        if migrate(connection, zone):  # which took a long log
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            _fill_log(path.with_name(f"{path.name}-wal"))
         connection.executescript(_LATER_TABLES)
-        _check_tables(connection)
+        _check_tables(connection, _LATER_TABLES)
+        connection.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_S)}")
     except BaseException:
         connection.close()
         raise
@@ -93,7 +104,7 @@ def _fill_log(log: Path) -> None:
 def open_to_read(path: Path) -> sqlite3.Connection:
     """Open the file while it is being written, from any thread. Raises sqlite3.Error, OSError."""
     _check_files(path)
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_READ_BUSY_S)
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=READ_BUSY_S)
     try:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
         check_version(connection)
@@ -128,11 +139,11 @@ def _columns(connection: sqlite3.Connection) -> dict[str, set[str]]:
     }
 
 
-def _check_tables(connection: sqlite3.Connection) -> None:
-    """Raises WrongTables if a table or a column is missing."""
+def _check_tables(connection: sqlite3.Connection, tables: str) -> None:
+    """Raises WrongTables if one of these tables, or a column of it, is missing."""
     like = sqlite3.connect(":memory:")
     try:
-        like.executescript(_TABLES + _LATER_TABLES)
+        like.executescript(tables)
         expected = _columns(like)
     finally:
         like.close()

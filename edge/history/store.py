@@ -4,6 +4,9 @@ The main thread notes entries, which costs nothing; `write` is called by another
 seconds. Entries that cannot be written stay in memory, up to a limit, and are written later. A damaged file
 is set aside in place of an earlier one, and a new file is started. A file that a later release has written,
 found after a roll-back, is kept as it is; this release writes a file of its own beside it.
+
+The date of a node may be wrong by years. So a minute that is there is never overwritten, and old ones are
+deleted only when the date has held for hours, and no more than a day of them an hour.
 """
 
 import contextlib
@@ -19,9 +22,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..clock import Clock
+from ..clock import Clock, Date, Zone
 from ..terms import DAY_MIN, VARIABLES
-from .schema import VERSION, LaterVersion, check_version, locked, open_to_read, open_to_write, unreadable
+from .migration import is_marked
+from .schema import (
+    BUSY_S,
+    READ_BUSY_S,
+    VERSION,
+    LaterVersion,
+    check_version,
+    locked,
+    open_to_read,
+    open_to_write,
+    unreadable,
+)
 
 log = logging.getLogger("edge.history")
 
@@ -30,15 +44,19 @@ _WAITING = 800  # notes: a node with both scopes fills that in a little over two
 _WAITING_EVENTS = 1000
 _PRUNE_EVERY_MIN = 60
 _ROWS = 256  # read at a time
-_MINUTE = f"INSERT OR REPLACE INTO minutes VALUES ({', '.join('?' * (2 + len(VARIABLES)))})"
+_MINUTE = f"INSERT OR IGNORE INTO minutes VALUES ({', '.join('?' * (2 + len(VARIABLES)))})"
 _MINUTES = (
     f"SELECT minute, {', '.join(f'{each}_w' for each in VARIABLES)} FROM minutes "
     "WHERE minute >= ? AND minute <= ? AND scope = ? AND typeof(minute) = 'integer' ORDER BY minute LIMIT ?"
 )
 _FIRST = "SELECT minute FROM minutes WHERE scope = ? AND typeof(minute) = 'integer' ORDER BY minute LIMIT 1"
+_LAST = (
+    "SELECT minute FROM minutes WHERE scope = ? AND minute < ? AND typeof(minute) = 'integer' "
+    "ORDER BY minute DESC LIMIT 1"
+)
 _FORECASTER = "INSERT OR IGNORE INTO forecasters (scope, model, limits_w) VALUES (?, ?, ?)"
 _PREDICTION = (
-    "INSERT OR REPLACE INTO predictions "
+    "INSERT OR IGNORE INTO predictions "
     "SELECT ?, scope, id, ? FROM forecasters WHERE scope = ? AND model = ? AND limits_w = ?"
 )
 _EVENT = f"INSERT OR REPLACE INTO events VALUES ({', '.join('?' * 13)})"
@@ -90,10 +108,22 @@ class Event(NamedTuple):
 
 
 class Store:
-    """The history of one node. `scope` is "node" or "cluster"; minutes are civil, powers in W."""
+    """The history of one node. `scope` is "node" or "cluster"; minutes of UTC, powers in W."""
 
-    def __init__(self, path: Path, clock: Clock, minutes_days: int = 100, predictions_days: int = 30) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        minutes_days: int = 100,
+        predictions_days: int = 30,
+        zone: Zone | None = None,
+        date: Date | None = None,
+    ) -> None:
+        """`zone`: of the civil minutes in a file of an earlier release. Without a `date` to ask, minutes that
+        are noted are believed."""
         self.path = path
+        self._zone, self._date = zone or Zone(), date
+        self._converted = False  # the file is known to have minutes of UTC
         self.news = threading.Event()  # there is something to write
         self.written = self.lost = self.failures = self.set_aside = 0
         self.failing = False  # since the last write
@@ -210,7 +240,7 @@ class Store:
         if not notes and not kept:
             return
         if self._connection is None:
-            self._connection = self._opened(open_to_write)
+            self._connection = self._open(BUSY_S)
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -237,13 +267,39 @@ class Store:
             return how(self.path)
 
     def _prune(self, connection: sqlite3.Connection, minute: int) -> None:
-        """Forget what is too old; a clock that was wrong for a while must not cost the whole past."""
-        if minute - self._pruned_minute >= _PRUNE_EVERY_MIN:
-            for table, keep_min in self._keep_min.items():
-                connection.execute(f"DELETE FROM {table} WHERE minute < ?", (minute - keep_min,))
-            oldest_ms = 60_000 * (minute - self._keep_min["minutes"])
-            connection.execute("DELETE FROM events WHERE at_ms < ?", (oldest_ms,))
-            self._pruned_minute = minute
+        """Delete what is too old, but at most its oldest day at once. `minute`: the newest noted."""
+        if minute and self._date is not None:
+            minute = int(self._clock.wall_s() // 60)
+        if abs(minute - self._pruned_minute) < _PRUNE_EVERY_MIN or not minute:
+            return
+        self._pruned_minute = minute
+        if self._date is not None and not self._date.held:
+            return
+        for table, column, unit, keep_min in (
+            ("minutes", "minute", 1, self._keep_min["minutes"]),
+            ("predictions", "minute", 1, self._keep_min["predictions"]),
+            ("events", "at_ms", 60_000, self._keep_min["minutes"]),
+        ):
+            connection.execute(
+                f"DELETE FROM {table} WHERE {column} < "
+                f"(SELECT min(? * ?, min({column}) + ? * ?) FROM {table})",
+                (unit, minute - keep_min, unit, DAY_MIN),
+            )
+
+    def _open(self, busy_s: float) -> sqlite3.Connection:
+        connection = self._opened(lambda path: open_to_write(path, self._zone, busy_s))
+        self._converted = True
+        return connection
+
+    def _convert(self) -> None:
+        """Called before reading: minutes of an earlier release are civil. Raises sqlite3.Error, OSError."""
+        with contextlib.closing(self._opened(open_to_read)) as connection:
+            if not check_version(connection):
+                return
+            self._converted = is_marked(connection)
+        if not self._converted:
+            with self._file:
+                self._connection = self._connection or self._open(READ_BUSY_S)
 
     def _failed(self, what: str, error: Exception) -> bool:
         """Count and tell; True when a new file takes the place of a damaged one."""
@@ -306,6 +362,11 @@ class Store:
         rows = self._read(_FIRST, (scope,))
         return rows[0][0] if rows else None
 
+    def last_minute(self, scope: str, before: int) -> int | None:
+        """The newest minute of a scope before another one."""
+        rows = self._read(_LAST, (scope, before))
+        return rows[0][0] if rows else None
+
     def kept(self, name: str) -> bytes | None:
         """What was kept under a name."""
         with self._lock:
@@ -332,6 +393,8 @@ class Store:
         try:
             if not self.path.exists() or not self.path.stat().st_size:
                 return []
+            if not self._converted:
+                self._convert()
             with contextlib.closing(self._opened(open_to_read)) as connection:
                 has_tables = check_version(connection)
                 rows = connection.execute(statement, values).fetchall() if has_tables else []

@@ -2,6 +2,9 @@
 
     "MGL1", CRC-32 and length of the unpacked rest, length of the header; compressed: header (JSON), arrays
 
+Facts whose name ends in `_minute` are minutes of UTC. Earlier releases wrote civil minutes, without the mark
+`utc` in the header.
+
 No pickle: bytes from a disk or a neighbour must never become code.
 """
 
@@ -15,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .calendar import UTC, Calendar
+
 _MAGIC = b"MGL1"
 _HEAD = struct.Struct("<4sIII")
 _MOST_BYTES = 1 << 24  # unpacked
@@ -25,7 +30,7 @@ def pack(kind: str, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
     """One block of bytes; `facts` hold JSON types. `level` is that of zlib: counts shrink at level 1, weights
     do not shrink."""
     index = {name: [str(array.dtype), list(array.shape)] for name, array in arrays.items()}
-    header = json.dumps({"kind": kind, "facts": facts, "arrays": index}).encode()
+    header = json.dumps({"kind": kind, "utc": True, "facts": facts, "arrays": index}).encode()
     parts = [np.frombuffer(header, np.uint8)]
     parts += [np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in arrays.values()]
     packer, check, length = zlib.compressobj(level), 0, 0
@@ -37,9 +42,11 @@ def pack(kind: str, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
     return _HEAD.pack(_MAGIC, check, length, len(header)) + b"".join(packed)
 
 
-def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def unpack(
+    kind: str, data: bytes, calendar: Calendar = UTC, now: int | None = None
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """The facts, and copies of the arrays. Raises ValueError for anything that `pack` did not make for this
-    kind."""
+    kind. Minutes are converted if they are civil, and none is later than `now`."""
     if len(data) < _HEAD.size:
         raise ValueError(f"{kind}: the data are too short")
     magic, check, length, header_length = _HEAD.unpack_from(data)
@@ -72,6 +79,10 @@ def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[An
         raise ValueError(f"{kind}: the header is invalid") from error
     if at != length:
         raise ValueError(f"{kind}: the length is wrong by {length - at} bytes")
+    for name, value in facts.items():
+        if name.endswith("_minute") and type(value) is int:
+            minute = value if header.get("utc") else calendar.utc(value)
+            facts[name] = minute if now is None else min(minute, now)
     return facts, arrays
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .calendar import UTC, Calendar
 from .checkpoint import pack, unpack
 from .model import Model, Training
 from .registry import create
@@ -30,6 +31,7 @@ class LearnerSettings:
     train_every_min: int
     first_training_min: int  # length of the history before the first training
     weather: Weather | None = None
+    calendar: Calendar = UTC
     options: Mapping[str, Any] = field(default_factory=dict)  # options of the model
 
 
@@ -40,7 +42,7 @@ class Learner:
         self.settings = settings
         self.series = Series(settings.memory_min)
         self.model: Model = create(
-            settings.model, settings.scale, rng, settings.weather, **dict(settings.options)
+            settings.model, settings.scale, rng, settings.weather, settings.calendar, **dict(settings.options)
         )
         self._trained_minute: int | None = None  # the newest minute of the last training
 
@@ -88,13 +90,13 @@ class Learner:
         facts = {"model": self.model.name, "trained_minute": self._trained_minute}
         return pack(_KIND, facts, {"model": model})
 
-    def load(self, data: bytes) -> None:
-        """Restore what was learnt. Raises ValueError for invalid data, and changes nothing then."""
-        facts, arrays = unpack(_KIND, data)
+    def load(self, data: bytes, now: int | None = None) -> None:
+        """See `Model`."""
+        facts, arrays = unpack(_KIND, data, self.settings.calendar, now)
         trained = facts.get("trained_minute")
         if facts.get("model") != self.model.name or arrays.keys() != {"model"}:
             raise ValueError(f"{_KIND}: saved by model {facts.get('model')}, not {self.model.name}")
         if trained is not None and not isinstance(trained, int):
             raise ValueError(f"{_KIND}: {trained!r} is not a minute of training")
-        self.model.load(arrays["model"].tobytes())
+        self.model.load(arrays["model"].tobytes(), now)
         self._trained_minute = trained

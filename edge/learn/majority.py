@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..terms import VARIABLES
+from .calendar import UTC, Calendar
 from .checkpoint import checked, pack, unpack
 from .model import Training, no_training
 from .series import Series
@@ -20,8 +21,14 @@ class Majority:
 
     name = "majority"
 
-    def __init__(self, scale: StateScale, rng: random.Random, weather: Weather | None = None) -> None:
-        self._scale = scale
+    def __init__(
+        self,
+        scale: StateScale,
+        rng: random.Random,
+        weather: Weather | None = None,
+        calendar: Calendar = UTC,
+    ) -> None:
+        self._scale, self._calendar = scale, calendar
         self._counts = np.zeros((len(VARIABLES), STATES), np.uint32)
         self._learnt_minute = -1
 
@@ -53,9 +60,9 @@ class Majority:
         """See `Model`."""
         return pack(self.name, {"learnt_minute": self._learnt_minute}, self._arrays())
 
-    def load(self, data: bytes) -> None:
+    def load(self, data: bytes, now: int | None = None) -> None:
         """See `Model`."""
-        facts, arrays = unpack(self.name, data)
+        facts, arrays = unpack(self.name, data, self._calendar, now)
         checked(self.name, arrays, self._arrays())
         self._scale.check(arrays["limits"])
         self._counts, self._learnt_minute = arrays["counts"], int(facts["learnt_minute"])

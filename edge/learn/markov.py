@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..terms import DAY_MIN, VARIABLES
-from .calendar import SLOTS, is_weekend, slot_of
+from .calendar import SLOTS, UTC, Calendar, is_weekend, slot_of
 from .checkpoint import checked, pack, unpack
 from .model import Training, no_training
 from .series import Series
@@ -37,6 +37,7 @@ class Markov:
         scale: StateScale,
         rng: random.Random,
         weather: Weather | None = None,
+        calendar: Calendar = UTC,
         *,
         window_days: int = 100,
         context: str = "none",
@@ -47,6 +48,7 @@ class Markov:
         if not (1 <= window_days <= 1000 and 0 < prior <= 1e6):
             raise ValueError(f"markov: window_days {window_days} or prior {prior} is out of range")
         self._scale, self._weather, self._context, self._prior = scale, weather, context, prior
+        self._calendar = calendar
         shape = (_CONTEXTS[context], len(VARIABLES), SLOTS, STATES, STATES)
         self._by_day = np.zeros((window_days, *shape), np.uint16)  # days that are not used cost no memory
         self._days = np.full(window_days, -1, np.int32)
@@ -66,8 +68,9 @@ class Markov:
         self._learnt_minute = max(self._learnt_minute, minute)
 
     def _count(self, minute: int, variables: NDArray[Any], before: NDArray[Any], now: NDArray[Any]) -> None:
-        row = self._row_of(minute // DAY_MIN)
-        place = (self._context_of(minute), variables, slot_of(minute), before, now)
+        civil = self._calendar.civil(minute)
+        row = self._row_of(civil // DAY_MIN)
+        place = (self._context_of(minute), variables, slot_of(civil), before, now)
         self._by_day[row][place] += 1
         self._counts[place] += 1
         self._overall[variables, before, now] += 1
@@ -90,7 +93,7 @@ class Markov:
 
     def _context_of(self, minute: int) -> int:
         if self._context == "weekday":
-            return int(is_weekend(minute))
+            return int(is_weekend(self._calendar.civil(minute)))
         if self._context == "weather" and self._weather:
             irradiance = self._weather.at(np.array([minute]))[0, 0]
             return int(np.searchsorted(_IRRADIANCE_W_M2, irradiance)) if irradiance == irradiance else 0
@@ -103,7 +106,7 @@ class Markov:
         spread = np.eye(STATES)[self._states][:, None]
         found = np.empty((len(VARIABLES), len(HORIZONS_MIN), STATES), np.float32)
         places = [
-            (self._context_of(minute), slot_of(minute))
+            (self._context_of(minute), slot_of(self._calendar.civil(minute)))
             for minute in range(self._minute + 1, self._minute + 1 + HORIZONS_MIN[-1])
         ]
         matrices = {place: self.matrices(*place) for place in set(places)}
@@ -135,9 +138,9 @@ class Markov:
         used = self._days >= 0
         return {"days": self._days[used], "by_day": self._by_day[used], "limits": self._scale.limits_w}
 
-    def load(self, data: bytes) -> None:
+    def load(self, data: bytes, now: int | None = None) -> None:
         """See `Model`."""
-        facts, arrays = unpack(self.name, data)
+        facts, arrays = unpack(self.name, data, self._calendar, now)
         days, window = arrays.get("days", self._days), len(self._days)
         if days.ndim != 1 or len(set((days % window).tolist())) != len(days) or (days < 0).any():
             raise ValueError(f"markov: the saved days do not fit a window of {window} days")

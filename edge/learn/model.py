@@ -1,7 +1,7 @@
 """The protocol of a model. A new model is one file with such a class, and one line in `registry`.
 
-A model is created with the scale of states, a random generator, a source of weather or None, and its options
-by name.
+A model is created with the scale of states, a random generator, a source of weather or None, the calendar of
+its node, and its options by name.
 """
 
 from collections.abc import Generator
@@ -50,8 +50,9 @@ class Model(Protocol):
     def save(self) -> bytes:
         """What was learnt, as a checkpoint."""
 
-    def load(self, data: bytes) -> None:
-        """Restore what was learnt. Raises ValueError for invalid data, and changes nothing then."""
+    def load(self, data: bytes, now: int | None = None) -> None:
+        """Restore what was learnt. Raises ValueError for invalid data, and changes nothing then. `now`: a
+        later minute was learnt under a wrong date, and does not keep the model from learning from now on."""
 
 
 def no_training() -> Training:

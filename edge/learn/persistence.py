@@ -5,6 +5,7 @@ import random
 import numpy as np
 
 from ..terms import VARIABLES
+from .calendar import UTC, Calendar
 from .model import Training, no_training
 from .series import Series
 from .states import StateScale
@@ -17,7 +18,13 @@ class Persistence:
 
     name = "persistence"
 
-    def __init__(self, scale: StateScale, rng: random.Random, weather: Weather | None = None) -> None:
+    def __init__(
+        self,
+        scale: StateScale,
+        rng: random.Random,
+        weather: Weather | None = None,
+        calendar: Calendar = UTC,
+    ) -> None:
         self._scale = scale
         self._states = np.full(len(VARIABLES), -1, np.int8)
 
@@ -41,7 +48,7 @@ class Persistence:
         """Nothing is learnt."""
         return b""
 
-    def load(self, data: bytes) -> None:
+    def load(self, data: bytes, now: int | None = None) -> None:
         """See `Model`."""
         if data:
             raise ValueError("persistence: there is nothing to restore")

@@ -3,9 +3,12 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .calendar import UTC
+
 if TYPE_CHECKING:
     import random
 
+    from .calendar import Calendar
     from .model import Model
     from .states import StateScale
     from .weather import Weather
@@ -21,7 +24,12 @@ MODELS = {
 
 
 def create(
-    name: str, scale: "StateScale", rng: "random.Random", weather: "Weather | None" = None, **options: Any
+    name: str,
+    scale: "StateScale",
+    rng: "random.Random",
+    weather: "Weather | None" = None,
+    calendar: "Calendar | None" = None,
+    **options: Any,
 ) -> "Model":
     """A model by its name. Raises ValueError for an unknown name or an invalid option."""
     if name not in MODELS:
@@ -29,7 +37,7 @@ def create(
     module, class_name = MODELS[name].split(":")
     kind = getattr(import_module(f".{module}", __package__), class_name)
     try:
-        model: Model = kind(scale, rng, weather, **options)
+        model: Model = kind(scale, rng, weather, calendar or UTC, **options)
     except TypeError as error:
         raise ValueError(f"model {name!r}: {_plain(str(error))}") from error
     return model

@@ -66,9 +66,9 @@ class Scores:
     def add(
         self, probabilities: Array, states_now: States, actual: States, minutes: NDArray[np.int64]
     ) -> None:
-        """Add predictions (n, 6, 4, 7) made after `minutes` (n,), oldest first, with the states at that time
-        (n, 6) and the actual states at the horizons (n, 6, 4). States are -1 where unknown; those do not
-        count."""
+        """Add predictions (n, 6, 4, 7) made after civil `minutes` (n,), oldest first, with the states at
+        that time (n, 6) and the actual states at the horizons (n, 6, 4). States are -1 where unknown; those
+        do not count."""
         frequent = self._most_frequent.update(states_now)
         for horizon, hour in enumerate(self._hours):
             targets = (minutes + HORIZONS_MIN[horizon]) // _HOUR_MIN

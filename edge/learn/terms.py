@@ -1,7 +1,7 @@
 """The terms of learning: the horizons and the states (thesis 4.3).
 
 Powers are a float32 array (6,) in W, in the order of VARIABLES, NaN where unknown. A minute is an int:
-minutes since 1970 of the local civil time, so that minute % 1440 is the time of day. A prediction is a
+minutes since 1970 of UTC; `calendar` turns it into civil time. A prediction is a
 float32 array (6, 4, 7): for each variable and horizon, the probabilities of the seven states.
 """
 

@@ -172,9 +172,9 @@ def encode_prediction(model: str, prediction: Prediction) -> bytes:
 
 def _weather(path: Path, home: Home) -> WeatherTable:
     """Raises PastError."""
-    times_s, values = weather_of(path, home.zone, log.warning)
-    minutes = np.array([home.civil_minute(time_s) for time_s in times_s], np.int64)
-    rising = np.diff(minutes, prepend=-1) > 0  # else two times in one minute, or a clock set back in autumn
+    times_s, values = weather_of(path, home.zone.tzinfo, log.warning)
+    minutes = np.array(times_s, np.int64) // 60
+    rising = np.diff(minutes, prepend=-1) > 0  # else two times in one minute
     return WeatherTable(minutes[rising], np.array(values, np.float32).reshape(-1, 2)[rising])
 
 

@@ -245,7 +245,7 @@ class ProsumerTwin(Twin):
             self.consumer.see_answers(bond.name, answers.get(self.name, ()))
         elif label == PLAN:
             plan = self._message(bond, _read_plan)
-            self.supplier.bookings.see(bond.name, plan, now_s, self._clock.wall_s())
+            self.supplier.bookings.see(bond.name, plan, now_s, self.home.civil_s())
         elif label == STOP and bond.hops == 0 and not bond.withdrawn:
             self.disable()  # only a twin of this node may give the order
 
@@ -272,7 +272,7 @@ class ProsumerTwin(Twin):
         if self.settings.supplies:
             self.supplier.step(now_s)
             if not self.unknown:
-                self.supplier.note_free(self._clock.wall_s())
+                self.supplier.note_free(self.home.civil_s() if self.home.date.settled else None)
         self._due_s = min(self.consumer.due_s, self.supplier.due_s, now_s + _NOTE_S)
         self._publish()
 

@@ -8,12 +8,12 @@ import random
 
 import orjson
 
+from ..clock import CLOCK_SET_S
 from ..energy.rules import EVENT
 from ..space.agent import Bond
 from .twin import Home, Twin
 
 LOOK_EVERY_S = 5.0  # for changes that no event announces
-_CLOCK_SET_S = 1_672_531_200.0  # 2023: before it the clock of a board has not been set yet
 _BACK_MIN = 5  # if the clock is set back by less, the current minute goes on
 
 
@@ -62,7 +62,7 @@ class RecorderTwin(Twin):
 
     def _minute_now(self) -> int | None:
         wall_s = self._clock.wall_s()
-        return self.home.civil_minute(wall_s) if wall_s >= _CLOCK_SET_S else None
+        return int(wall_s // 60) if wall_s >= CLOCK_SET_S else None
 
     def _pass_minute(self) -> None:
         minute, before = self._minute_now(), self.minute

@@ -2,6 +2,9 @@
 
 Loading the past and training take long, so each is a job in small pieces, and the driver of the node decides
 when the next piece runs. A job may be interrupted after any piece, even by a kill: the model is always whole.
+
+Minutes are those of UTC. A minute that does not follow those before (the date was set) may be a wrong one,
+and a model that is told it forgets or ignores what it should not. Such minutes wait until the date has held.
 """
 
 import json
@@ -14,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..learn.calendar import Calendar
 from ..learn.learner import Learner, LearnerSettings
 from ..learn.model import DamagedFile, TrainingReport
 from ..learn.states import StateScale
@@ -30,6 +34,8 @@ _WEEK_MIN = 7 * DAY_MIN
 _FIT_FROM_MIN = DAY_MIN  # quantiles of less than a day would miss half of what happens
 _KEEP_EVERY_MIN = 720  # writes wear out a card, and half a day of learning is soon repeated
 _PIECE_S = 0.003  # of loading the past
+_LEAP_MIN = DAY_MIN  # a minute that is further ahead of the last one waits until the date has held
+_PATIENCE_MIN = 60  # if the clock was set back by less, its minutes are new again after that time
 _LOCKED_S = 5.0  # between two looks at a history that another process has locked
 _INVALID = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 _WARM_MIN = 8 * DAY_MIN  # of the past are observed by a model that was kept: its inputs go back a week
@@ -68,11 +74,13 @@ class Scope:
         self.model_trouble = ""  # why the file that the model should start from is not used
         self.past_trouble = ""  # why the file of past minutes is not used
         self.ready = False  # the past has been loaded
-        self._home, self._keeper, self._clock = home, home.history, home.clock
+        self._keeper, self._clock, self._date, self._zone = home.history, home.clock, home.date, home.zone
         self._weather, self._seed = weather, seed
-        self._before = 0  # the minute up to which the past is loaded
+        self._before, self._believed = 0, False  # the minute up to which the past is loaded, and how
         self._wait_until_s = 0.0  # the history is locked until then, or longer
         self._waiting: deque[tuple[int, Sequence[float]]] = deque(maxlen=DAY_MIN)  # minutes while not ready
+        self._doubtful: deque[tuple[int, Sequence[float]]] = deque(maxlen=DAY_MIN)  # of a date that jumped
+        self._newest: int | None = None  # minute that the learner or the history knows
         self._job: Iterator[None] | None = None
         self._kept_minute = -_KEEP_EVERY_MIN
         self._again_minute = 0  # after a failure
@@ -86,23 +94,50 @@ class Scope:
 
     # ---- minutes ------------------------------------------------------------------------------
 
-    def begin(self, minute: int) -> None:
-        """Load the past before that minute, and the model that was kept."""
-        self._before = minute
-        self._job = self._load_past(minute)
+    def begin(self, minute: int, believed: bool = False) -> None:
+        """Load the past before that minute, and the model that was kept. `believed`: it may be earlier, or
+        much later, than what the history has."""
+        self._before, self._believed = minute, believed
+        self._job = self._load_past()
 
     def observe(self, minute: int, powers_w: Sequence[float]) -> bool:
         """Tell the model the means of a minute that is over, in W; returns whether it predicted."""
         if not self.ready:
             self._waiting.append((minute, powers_w))
             return False
-        return self._observe(minute, powers_w)
+        if self._follows(minute):
+            self._doubtful.clear()
+            return self._observe(minute, powers_w)
+        self.prediction = None
+        self._doubtful.append((minute, powers_w))
+        if self._date.held and len(self._doubtful) >= _PATIENCE_MIN:
+            self._believe()
+        return False
+
+    def _follows(self, minute: int) -> bool:
+        """Whether a minute follows the last one, or comes after a gap that no jump of the date made."""
+        newest = self._newest
+        if newest is None or newest < minute <= newest + _LEAP_MIN:
+            return True
+        return minute > newest and self._date.held and not self._doubtful
+
+    def _believe(self) -> None:
+        """The date has held: go on from it, with what the history knows of the time before."""
+        self.keep()
+        self.learner = self._make(self.scale)
+        self.ready = False
+        self._waiting.extendleft(reversed(self._doubtful))
+        self._doubtful.clear()
+        self._kept_minute, self._again_minute = self._waiting[0][0], 0
+        self.begin(self._waiting[0][0], believed=True)
 
     def _observe(self, minute: int, powers_w: Sequence[float]) -> bool:
         if not self.learner.observe(minute, np.array(powers_w, np.float32)):
+            self.prediction = None
             return False
+        self._newest = minute
         if self._fit_when_known(minute):
-            self._waiting.append((minute, powers_w))
+            self._waiting.appendleft((minute, powers_w))
             return False
         probabilities = self.learner.predict()
         if probabilities is None:
@@ -140,7 +175,7 @@ class Scope:
             self._wait_until_s = self._clock.now_s() + _LOCKED_S
             self.trouble = str(error)
             self.learner = self._make(self.scale)
-            self.begin(self._before)
+            self.begin(self._before, self._believed)
         except Exception as error:  # a model that fails must not stop the node
             self.faults += 1
             self.trouble = f"{type(error).__name__}: {error}"
@@ -169,10 +204,12 @@ class Scope:
 
     # ---- the past -----------------------------------------------------------------------------
 
-    def _load_past(self, before: int) -> Iterator[None]:
+    def _load_past(self) -> Iterator[None]:
+        before = self._before
+        self._newest = None if self._believed else self._keeper.last_minute(self.name, before)
         self._restore_limits()
         kept = self._keeper.kept(f"{self.name}/learnt")
-        loaded = kept is not None and self._load_model(kept)
+        loaded = kept is not None and self._load_model(kept, before)
         first = before - self.settings.memory_days * DAY_MIN if loaded else 0
         until_s = self._clock.now_s() + _PIECE_S
         warm = before - _WARM_MIN if loaded else 0
@@ -200,9 +237,9 @@ class Scope:
             self._fitted = True
             self.learner = self._make(scale)
 
-    def _load_model(self, kept: bytes) -> bool:
+    def _load_model(self, kept: bytes, now: int) -> bool:
         try:
-            self.learner.load(kept)
+            self.learner.load(kept, now)
         except (
             _INVALID
         ) as error:  # damaged, of another model or of other states: learning starts from nothing
@@ -218,8 +255,8 @@ class Scope:
     def _catch_up(self) -> None:
         """Observe the minutes that have passed meanwhile; from now on each is observed at once."""
         self.ready = True
-        while self._waiting:
-            self._observe(*self._waiting.popleft())
+        while self._waiting and self.ready:
+            self.observe(*self._waiting.popleft())
 
     def _past(self, first: int, before: int) -> Iterator[tuple[int, list[float]] | None]:
         """Minutes of the file, then those of the history; None for a line that is skipped."""
@@ -232,16 +269,20 @@ class Scope:
                 yield minute, [float("nan") if each is None else each for each in powers_w]
 
     def _of_file(self, path: Path, before: int) -> Iterator[tuple[int, list[float]] | None]:
-        """An old file is shifted by whole weeks, so that it ends where the history begins."""
-        zone, minute_of, last = self._home.zone, self._home.civil_minute, before
+        """An old file is shifted by whole weeks, so that it ends where the history begins; the time of day
+        stays the same."""
+        zone, last = self._zone, before
         try:
-            for time_s, _ in minutes_of(path, zone, log.warning):
-                last = minute_of(time_s)
+            for time_s, _ in minutes_of(path, zone.tzinfo, log.warning):
+                last = time_s // 60
                 yield None
             weeks_min = max(0, (before - 1 - last) // _WEEK_MIN * _WEEK_MIN)
-            for time_s, powers_w in minutes_of(path, zone):
-                minute = minute_of(time_s) + weeks_min
-                yield (minute, list(powers_w)) if minute < before else None
+            last = -1
+            for time_s, powers_w in minutes_of(path, zone.tzinfo):
+                minute = time_s // 60
+                shifted = zone.utc(zone.civil(minute) + weeks_min, after=last) if weeks_min else minute
+                last = last if shifted is None else shifted
+                yield (shifted, list(powers_w)) if shifted is not None and shifted < before else None
         except PastError as error:
             self.past_trouble = str(error)
             self._note(self.past_trouble)
@@ -278,6 +319,7 @@ class Scope:
             train_every_min=asked.train_every_min,
             first_training_min=asked.first_training_min,
             weather=self._weather,
+            calendar=Calendar(self._zone.offset_min),
             options=options,
         )
         return Learner(settings, random.Random(self._seed))

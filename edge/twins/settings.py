@@ -85,7 +85,7 @@ class TwinSettings:
     run_s: Annotated[float, Within(1, 86400), "how long a `shiftable` load runs, once a day"] = 3600.0
     within_s: Annotated[float, Within(0, 86400), "how long a `shiftable` load may wait to start"] = 28800.0
     ready_hour: Annotated[
-        float, Within(0, 24), "hour of the day (UTC) from which a `shiftable` load is ready"
+        float, Within(0, 24), "hour of the day, by `[node] timezone`, from which a `shiftable` load is ready"
     ] = 0.0
     meter_grace_s: Annotated[float, Within(1, 3600), "how long contracts survive without readings"] = 30.0
     contract_s: Annotated[float, Within(20, 86400), "longest duration of a contract"] = 3600.0

@@ -23,7 +23,8 @@ class ShiftableTwin(ProsumerTwin):
         if settings.run is None:
             raise ValueError(f"{settings.name} is of kind {settings.kind}, which has no run")
         super().__init__(settings, home, rng)
-        self.planner = Planner(settings.run)
+        self.planner = Planner(settings.run, home.zone.civil_s)
+        self._jumps = home.date.jumps
         self.wants = (*self.wants, STARTS)
 
     @property
@@ -48,6 +49,9 @@ class ShiftableTwin(ProsumerTwin):
 
     def act(self) -> None:
         before = self.planner.stage
+        if self._jumps != self.home.date.jumps:
+            self._jumps = self.home.date.jumps
+            self.planner.date_jumped()
         self.planner.step(self._clock.now_s(), self._clock.wall_s(), self.consumer.satisfied, self._id())
         if self.planner.need_w != self.measured_w[0]:
             self.measured(self.planner.need_w, 0.0)

@@ -7,10 +7,9 @@ that concern it, and the node needs to know no more about it.
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import tzinfo
 from typing import Any, Protocol
 
-from ..clock import Clock
+from ..clock import Clock, Date, Zone
 from ..energy.flows import Supply
 from ..energy.totals import Powers, Share
 from ..space.agent import Agent
@@ -31,6 +30,7 @@ class Keeper(Protocol):
     def kept(self, name: str) -> bytes | None: ...
     def minutes(self, scope: str, first: int, last: int) -> Iterator[list[tuple[Any, ...]]]: ...
     def first_minute(self, scope: str) -> int | None: ...
+    def last_minute(self, scope: str, before: int) -> int | None: ...
 
 
 class Home:
@@ -45,8 +45,8 @@ class Home:
         switch: Callable[[str, bool], None],
         total: Callable[[], Powers | None],
         tell_minute: Callable[[int, int | None, Sequence[float] | None], None],
-        civil_minute: Callable[[float], int],
-        zone: tzinfo | None,
+        zone: Zone,
+        date: Date,
     ) -> None:
         """`total` gives the six variables of the node, None while one of its devices is unknown;
         `tell_minute` calls `minute_passed`.
@@ -56,11 +56,15 @@ class Home:
         self.history = history
         self.switch = switch  # a relay, on or off
         self.tell_minute = tell_minute
-        self.civil_minute = civil_minute  # from Unix seconds
-        self.zone = zone  # of times that people write; None: that of the system
+        self.zone = zone
+        self.date = date  # whether it can be believed
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node
+
+    def civil_s(self) -> float:
+        """The civil time now, in seconds since 1970."""
+        return self.zone.civil_s(self.clock.wall_s())
 
     def look(self) -> Powers | None:
         """The six variables of the node now, in W; they count from now on for the mean of the minute.
@@ -99,7 +103,7 @@ class Twin(Agent):
         """One second has passed."""
 
     def minute_passed(self, minute: int, ended: int | None, powers_w: Sequence[float] | None) -> None:
-        """`minute` begins. `ended` is the whole minute before it and `powers_w` its means, if known."""
+        """`minute` (UTC) begins. `ended` is the whole minute before it, `powers_w` its means, if known."""
 
     def keep(self) -> None:
         """The node is about to stop: write to the history what must not be lost."""

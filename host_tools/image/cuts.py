@@ -1,10 +1,6 @@
 """Power cuts of a booted image: nothing has to be repaired, and little data is lost."""
 
 import time
-from collections.abc import Callable
-
-from edge.clock import civil_minutes
-from edge.config.check import load
 
 from .emulate import Emulator
 from .guest import GuestError
@@ -25,7 +21,7 @@ def survives_cuts(trial: Trial, machine: Emulator) -> str:
     identity, trial.swing_w = _host_key(trial), SWING_W
     lost_s: list[float] = []
     last: Remains | None = None
-    owed, civil = 0, _civil_minutes(trial)
+    owed = 0
     up_s = _guest_time(trial)
     for number in range(1, trial.cuts + 1):
         ahead_s = _guest_time(trial) - time.time()
@@ -34,7 +30,7 @@ def survives_cuts(trial: Trial, machine: Emulator) -> str:
         machine.cut_power()
         found = remains(trial.card, trial.folder)
         _is_remembered(number, found, last)
-        new = range(civil(up_s + _SEEN_S), civil(cut_at_s - MOST_LOST_S))
+        new = range(int(up_s + _SEEN_S) // 60, int(cut_at_s - MOST_LOST_S) // 60)
         _has_minutes(number, found, last, new)
         owed += len(new)
         last = found
@@ -86,12 +82,6 @@ def _has_minutes(number: int, found: Remains, last: Remains | None, new: range) 
         raise GuestError(
             f"after cut {number} the history lacks {len(missing)} minutes, the first is {min(missing)}"
         )
-
-
-def _civil_minutes(trial: Trial) -> Callable[[float], int]:
-    """The node's numbering of minutes."""
-    config = load(trial.folder / f"fleet/{trial.name}/config/node.toml")
-    return civil_minutes(config.node.timezone)
 
 
 def _is_whole(trial: Trial, number: int, identity: str) -> None:

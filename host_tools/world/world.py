@@ -27,6 +27,7 @@ class World:
         self.network = MemoryNetwork(
             self.after, random.Random(self.rng.getrandbits(64)), quality=LinkQuality(latency_s=latency_s)
         )
+        self.timezone = "UTC"  # of nodes that are added
         self.nodes: dict[str, WorldNode] = {}
         self.events = 0
         self.acted = 0  # how often twins may have changed: beats and readings, not frames that arrive
@@ -50,7 +51,11 @@ class World:
         meters = sorted({each.partition(".")[0] for each in inputs})
         relays = sorted({twin["relay"] for twin in twins if twin.get("relay")})
         raw = {
-            "node": {"name": name, "state_dir": str(Path(self._folder.name) / name), "timezone": "UTC"},
+            "node": {
+                "name": name,
+                "state_dir": str(Path(self._folder.name) / name),
+                "timezone": self.timezone,
+            },
             "limits": limits,
             "learning": dict(learning or {}),
             "neighbour": [{"name": each, "host": "virtual"} for each in neighbours],

@@ -48,7 +48,7 @@ PERIOD = "/predictions?from=2023-11-14T00:10&to=2023-11-14T01:09"
 def test_predictions_of_a_period_stand_beside_the_states_measured_later(api):
     rows = ask(api, PERIOD + "&scope=node")["predictions"]
     assert len(rows) == 60
-    assert rows[0]["at"] == "2023-11-14T00:10"
+    assert rows[0]["at"] == "2023-11-14T00:10+00:00"
     assert [len(row["actual"]) for row in rows] == [6] * 60
     requested = [row["actual"][0][0] for row in rows]  # five minutes later
     assert set(requested) == {2, 3}

@@ -59,6 +59,16 @@ def test_a_view_is_given_its_parameters_in_the_order_of_the_table(api, path):
     assert (answer.status, answer.content) == (200, ["cluster", 1441, 1.5])
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["2023-11-14T01:10%2B01:00", "2023-11-14T01:10+01:00", "2023-11-14T00:10Z", "2023-11-13T19:10-05:00"],
+)
+def test_a_time_with_its_offset_is_a_minute_of_utc(api, text):
+    (_, minute, _) = api.answer("GET", f"/said?from={text}").content
+    assert minute == 28_332_010
+    assert not minute.civil
+
+
 def test_what_is_left_out_has_its_default_or_none(api):
     assert api.answer("GET", "/said").content == ["node", None, 7.0]
 
@@ -81,7 +91,8 @@ def test_only_a_view_on_the_node_runs_in_the_main_thread(api, service):
         ("days=nan", ["days = nan", "above 0, at most 100"]),
         ("days=inf", ["days = inf", "above 0, at most 100"]),
         ("from=yesterday", ["from = yesterday", "YYYY-MM-DDTHH:MM"]),
-        ("from=2024-01-01T00:00%2B01:00", ["from = 2024-01-01T00:00+01:00", "YYYY-MM-DDTHH:MM"]),
+        ("from=2024-01-01T00:00%2B25:00", ["from = 2024-01-01T00:00+25:00", "YYYY-MM-DDTHH:MM"]),
+        ("from=2024-01-01T00:00 noon", ["from = 2024-01-01T00:00 noon", "YYYY-MM-DDTHH:MM"]),
         ("from=0000-00-00T00:00", ["from = 0000-00-00T00:00", "YYYY-MM-DDTHH:MM"]),
         ("day=3", ["day = 3", "unknown", "scope, from, days"]),
         ("days=3&days=4", ["days = 4", "more than once"]),

@@ -1,10 +1,13 @@
 """Planned runs: the forecast of suppliers, the start times they offer, and when a flexible load starts."""
 
+from datetime import datetime
+
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.clock import Zone
 from edge.energy.bookings import Bookings
 from edge.energy.forecast import FreePower
 from edge.energy.parsing import lenient
@@ -207,3 +210,90 @@ def test_a_clock_that_is_set_back_does_not_repeat_the_run_of_the_day():
         made.step(now_s, MIDNIGHT + hour * HOUR, False, 1)
         began.append(made.stage is Stage.PLANNING)
     assert began == [False, True, False, False, False, True]
+
+
+DAY = 24 * HOUR
+
+
+def behind(days, hour=3.0, within_s=8 * HOUR, ready_hour=13.0):
+    """A load on a board whose date is some days behind, at a time of day."""
+    made = Planner(RunSettings(power_w=800.0, run_s=HOUR, within_s=within_s, ready_hour=ready_hour))
+    made.step(0.0, MIDNIGHT + hour * HOUR - days * DAY, False, 1)
+    return made
+
+
+def ready_at(made, now_s, wall_s, hours):
+    """Step a load for some hours; when it becomes ready, in hours from `now_s`."""
+    found = []
+    for step in range(int(hours * HOUR / 5)):
+        before = made.stage
+        made.step(now_s + 5.0 * step, wall_s + 5.0 * step, True, 9)
+        if before is Stage.IDLE and made.stage is Stage.PLANNING:
+            found.append(round(step * 5 / HOUR, 2))
+    return found
+
+
+@pytest.mark.parametrize("days", [1, 3, 400, -3])
+def test_a_date_that_is_set_at_night_starts_no_run_before_its_hour(days):
+    made = behind(days)
+    made.date_jumped()
+    assert ready_at(made, 600.0, MIDNIGHT + 3 * HOUR + 600.0, 24) == [round(10 - 600 / HOUR, 2)]
+    assert made.runs == 1
+
+
+def test_a_date_that_is_set_in_the_window_leaves_what_is_left_of_it():
+    made = behind(3)
+    made.date_jumped()
+    made.step(600.0, MIDNIGHT + 15 * HOUR, False, 7)
+    assert made.stage is Stage.PLANNING
+    assert made.plan.latest_in_s == pytest.approx(6 * HOUR)
+
+
+def test_what_was_planned_by_a_wrong_date_is_planned_anew_by_the_right_one():
+    made = behind(3, hour=12.99)
+    made.step(60.0, MIDNIGHT + 13 * HOUR - 3 * DAY, False, 2)
+    assert made.stage is Stage.PLANNING
+    made.date_jumped()  # in truth it is ten past three
+    assert ready_at(made, 600.0, MIDNIGHT + 3 * HOUR + 600.0, 20) == [round(10 - 600 / HOUR, 2)]
+
+
+def test_a_run_that_began_by_a_wrong_date_is_the_one_of_the_day():
+    made = behind(3, hour=12.99, within_s=0.0)
+    for second in range(60, 660):
+        made.step(float(second), MIDNIGHT + 12.99 * HOUR - 3 * DAY + second, True, 2)
+    assert made.stage is Stage.RUNNING
+    made.date_jumped()
+    assert ready_at(made, 660.0, MIDNIGHT + 3 * HOUR + 660.0, 15) == []
+    assert made.runs == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "hours"), [("2025-03-29T12:00", [1.0, 24.0]), ("2025-10-25T12:00", [1.0, 26.0])]
+)
+def test_the_hour_of_a_load_is_civil_time_in_nights_of_23_and_25_hours(start, hours):
+    """Ready at 13:00 of Zurich on both days, whatever the clocks are set to in the night between them."""
+    zone = Zone("Europe/Zurich")
+    settings = RunSettings(power_w=800.0, run_s=HOUR, within_s=HOUR, ready_hour=13.0)
+    made = Planner(settings, zone.civil_s)
+    wall_s = 60.0 * zone.utc(int(datetime.fromisoformat(start + "+00:00").timestamp()) // 60)
+    found = ready_at(made, 0.0, wall_s, 30)
+    assert found == hours
+
+
+@pytest.mark.parametrize("start", ["2025-03-30T00:00", "2025-10-26T00:00"])
+def test_an_hour_that_is_skipped_or_twice_starts_one_run(start):
+    zone = Zone("Europe/Zurich")
+    made = Planner(RunSettings(power_w=800.0, run_s=60.0, within_s=HOUR, ready_hour=2.5), zone.civil_s)
+    wall_s = 60.0 * zone.utc(int(datetime.fromisoformat(start + "+00:00").timestamp()) // 60)
+    assert len(ready_at(made, 0.0, wall_s, 8)) == 1
+
+
+def test_a_date_that_cannot_be_believed_teaches_the_forecast_nothing():
+    free = FreePower()
+    for minute in range(24 * 60):
+        free.note(100.0, MIDNIGHT + minute * 60)
+    for _ in range(30):
+        free.note(7.0, None)
+    free.note(7.0, MIDNIGHT + DAY)
+    assert free.expect(MIDNIGHT + 30 * HOUR, 6 * HOUR) == 100.0
+    assert free.expect(MIDNIGHT + DAY, 60.0) == 7.0

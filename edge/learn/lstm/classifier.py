@@ -9,6 +9,7 @@ import random
 from typing import Any
 
 from ...terms import VARIABLES
+from ..calendar import UTC, Calendar
 from ..probabilities import softmax
 from ..states import StateScale
 from ..terms import HORIZONS_MIN, STATES, Array
@@ -29,6 +30,7 @@ class Lstm(Networks):
         scale: StateScale,
         rng: random.Random,
         weather: Weather | None = None,
+        calendar: Calendar = UTC,
         *,
         layers: int = 1,
         cells: int = 32,
@@ -36,7 +38,7 @@ class Lstm(Networks):
         members: int = 1,
         **options: Any,
     ) -> None:
-        columns, objective = features.Features(inputs, scale, weather), StatesObjective(scale)
+        columns, objective = features.Features(inputs, scale, weather, calendar), StatesObjective(scale)
         shape = Shape(columns.size, cells, layers, objective.outputs)
         super().__init__(shape, columns, objective, rng, members * len(VARIABLES), **options)
 

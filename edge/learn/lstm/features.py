@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...terms import DAY_MIN, VARIABLES
-from ..calendar import QUARTER_MIN, weekday_of
+from ..calendar import QUARTER_MIN, UTC, Calendar, weekday_of
 from ..states import StateScale
 from ..terms import HORIZONS_MIN, STATES, Array
 from ..weather import Weather
@@ -46,14 +46,16 @@ DEFAULT = "powers state time quarter"
 class Features:
     """Some blocks of inputs, in order. Raises ValueError for unknown or repeated ones."""
 
-    def __init__(self, blocks: str, scale: StateScale, weather: Weather | None = None) -> None:
+    def __init__(
+        self, blocks: str, scale: StateScale, weather: Weather | None = None, calendar: Calendar = UTC
+    ) -> None:
         self.blocks = blocks.split()
         unknown = [block for block in self.blocks if block not in _WIDTHS]
         if unknown or not self.blocks or len(set(self.blocks)) != len(self.blocks):
             raise ValueError(f"inputs {blocks!r}: expected names, each once, of {', '.join(_WIDTHS)}")
         if "weather" in self.blocks and weather is None:
             raise ValueError("inputs: weather needs a source of weather")
-        self.scale, self._weather = scale, weather
+        self.scale, self._weather, self.calendar = scale, weather, calendar
         self.size = sum(_WIDTHS[block] for block in self.blocks)
         leads = {"level": DAY_MIN, **{block: before + QUARTER_MIN for block, before in _BEFORE_MIN.items()}}
         self.lead_min = max(leads.get(block, 0) for block in self.blocks)
@@ -66,6 +68,7 @@ class Features:
         out[:] = 0.0
         powers_w = lines_w[self.lead_min :]
         minutes = first_minute + np.arange(len(powers_w))
+        civil = self.calendar.civil_minutes(minutes)
         steps = np.nan_to_num(self.scale.position(powers_w))
         states = self.scale.of(powers_w)
         at = 0
@@ -84,12 +87,12 @@ class Features:
                         columns[:, :, variable * STATES : (variable + 1) * STATES], states[None, :, variable]
                     )
             elif block == "time":
-                angle = (2 * math.pi / DAY_MIN) * (minutes % DAY_MIN)
+                angle = (2 * math.pi / DAY_MIN) * (civil % DAY_MIN)
                 columns[:, :, 0], columns[:, :, 1] = np.sin(angle), np.cos(angle)
             elif block == "quarter":
-                _mark(columns, minutes[None] % QUARTER_MIN)
+                _mark(columns, civil[None] % QUARTER_MIN)
             elif block == "day":
-                _mark(columns, weekday_of(minutes[None]))
+                _mark(columns, weekday_of(civil[None]))
             elif block == "level":
                 self._levels(columns, variables, lines_w)
             elif block in _BEFORE_MIN:

@@ -108,7 +108,7 @@ class Networks:
         arrays = {"weights": self._weights, "limits": self._inputs.scale.limits_w}
         return pack(self.name, self._facts(), arrays)
 
-    def load(self, data: bytes) -> None:
+    def load(self, data: bytes, now: int | None = None) -> None:
         """See `Model`."""
         facts, arrays = unpack(self.name, data)
         checked(self.name, arrays, {"weights": self._weights, "limits": self._inputs.scale.limits_w})

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...terms import VARIABLES
+from ..calendar import UTC, Calendar
 from ..states import StateScale
 from ..terms import HORIZONS_MIN, STATES, Array
 from ..weather import Weather
@@ -33,6 +34,7 @@ class LstmThesis(Networks):
         scale: StateScale,
         rng: random.Random,
         weather: Weather | None = None,
+        calendar: Calendar = UTC,
         *,
         layers: int = 2,
         cells: int = 50,
@@ -43,7 +45,7 @@ class LstmThesis(Networks):
         options.setdefault(
             "together", 1
         )  # four times the weights of `lstm`: train one network at a time to save memory
-        super().__init__(shape, Features("power", scale, weather), objective, rng, **options)
+        super().__init__(shape, Features("power", scale, weather, calendar), objective, rng, **options)
 
     def predict(self) -> Array | None:
         """See `Model`."""

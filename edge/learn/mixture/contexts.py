@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...terms import DAY_MIN, VARIABLES
-from ..calendar import QUARTER_MIN, SLOTS, is_weekend, slot_of
+from ..calendar import QUARTER_MIN, SLOTS, UTC, Calendar, is_weekend, slot_of
 from ..states import StateScale
 from ..terms import STATES, Array, States
 
@@ -39,8 +39,8 @@ _STARTS = np.cumsum([0, *_SIZES.values()])[:-1].astype(np.int32)
 class Contexts:
     """The last hour of each variable, and its rows. An unknown value stays as it was."""
 
-    def __init__(self, scale: StateScale) -> None:
-        self._scale = scale
+    def __init__(self, scale: StateScale, calendar: Calendar = UTC) -> None:
+        self._scale, self._calendar = scale, calendar
         self._states = np.zeros((MEMORY_MIN, len(VARIABLES)), np.int32)
         self._steps = np.zeros((MEMORY_MIN, len(VARIABLES)), np.float32)
         self._sums = np.zeros((2, len(VARIABLES)), np.float64)  # of the steps of 15 and 60 minutes
@@ -76,17 +76,18 @@ class Contexts:
             self._states[(minute - 5) % MEMORY_MIN],
             self._states[(minute - 15) % MEMORY_MIN],
         )
-        weekend = is_weekend(minute)
+        civil = self._calendar.civil(minute)
+        weekend = is_weekend(civil)
         power = np.minimum(self._steps[minute % MEMORY_MIN] * _PER_STEP, _POWERS - 1).astype(np.int32)
         means = self._sums / ((QUARTER_MIN,), (MEMORY_MIN,)) * _PER_STEP_OF_MEAN
         mean_15, mean_60 = np.clip(means, 0, _MEANS - 1).astype(np.int32)
-        slot, quarter = slot_of(minute), minute % DAY_MIN // QUARTER_MIN
+        slot, quarter = slot_of(civil), civil % DAY_MIN // QUARTER_MIN
         found: Rows = np.stack(
             (
                 now,
                 (slot + SLOTS * weekend) * STATES + now,
                 (now * 2 + weekend) * _QUARTERS + quarter,
-                minute % QUARTER_MIN * STATES + now,
+                civil % QUARTER_MIN * STATES + now,
                 (long_before * STATES + before) * STATES + now,
                 power + (now > 0),
                 mean_15 * STATES + now,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...terms import VARIABLES
+from ..calendar import UTC, Calendar
 from ..checkpoint import checked, pack, unpack
 from ..lstm import Lstm
 from ..markov import Markov
@@ -44,17 +45,18 @@ class Mixture:
         scale: StateScale,
         rng: random.Random,
         weather: Weather | None = None,
+        calendar: Calendar = UTC,
         *,
         share: float = 0.5,
         **options: Any,
     ) -> None:
         if not 0.0 <= share < 1.0:
             raise ValueError(f"mixture: share {share} is not between 0 and 1")
-        self._scale, self._share = scale, share
-        self._networks = Lstm(scale, rng, weather, **options)
-        self._chains = Markov(scale, rng, weather, window_days=_WINDOW_DAYS)
-        self._contexts, self._counts, self._pool = Contexts(scale), Counts(), Pool(_EXPERTS)
-        self._regressions = Regressions()
+        self._scale, self._share, self._calendar = scale, share, calendar
+        self._networks = Lstm(scale, rng, weather, calendar, **options)
+        self._chains = Markov(scale, rng, weather, calendar, window_days=_WINDOW_DAYS)
+        self._contexts, self._counts, self._pool = Contexts(scale, calendar), Counts(), Pool(_EXPERTS)
+        self._regressions = Regressions(calendar)
         self._networks_joined = False  # whether the networks have a weight in the pool
         self._minute = self._learnt_minute = -1
         self._known = np.zeros(len(VARIABLES), bool)  # whether any state is known so far
@@ -153,9 +155,9 @@ class Mixture:
         }
         return pack(self.name, facts, {**self._fixed(), **self._counts.arrays(), **packed})
 
-    def load(self, data: bytes) -> None:
+    def load(self, data: bytes, now: int | None = None) -> None:
         """See `Model`."""
-        facts, arrays = unpack(self.name, data)
+        facts, arrays = unpack(self.name, data, self._calendar, now)
         loose = {name: arrays.pop(name, np.zeros(0)) for name in ("places", "weights", "networks", "chains")}
         checked(self.name, arrays, self._fixed())
         self._scale.check(arrays["limits"])
@@ -173,7 +175,7 @@ class Mixture:
             chains
         )  # fails before anything is changed
         self._networks.load(loose["networks"].tobytes())
-        self._chains.load(chains)
+        self._chains.load(chains, now)
         self._pool.restore(arrays)
         self._regressions.restore(arrays)
         self._counts, self._learnt_minute = counts, learnt_minute

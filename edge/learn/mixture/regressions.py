@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...terms import DAY_MIN, VARIABLES
-from ..calendar import QUARTER_MIN
+from ..calendar import QUARTER_MIN, UTC, Calendar
 from ..terms import HORIZONS_MIN, STATES, Array
 from .running_sums import Float64, RunningSums
 
@@ -55,7 +55,8 @@ _UPPER = np.triu_indices(_INPUTS)
 class Regressions:
     """The regressions of all variables and horizons. Powers are in steps (`StateScale.position`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, calendar: Calendar = UTC) -> None:
+        self._calendar = calendar
         self._past = RunningSums()
         self._squares = np.zeros((*_SHAPE, _INPUTS, _INPUTS))  # inputs with inputs
         self._products = np.zeros((*_SHAPE, _INPUTS))  # inputs with the change of the power
@@ -123,9 +124,10 @@ class Regressions:
 
     def _inputs(self, origins: NDArray[np.int64]) -> Float64:
         """The inputs (6, 4, inputs) of the minutes (4,) from which the horizons are predicted."""
-        quarter = origins % QUARTER_MIN
+        civil = self._calendar.civil_minutes(origins)
+        quarter = civil % QUARTER_MIN
         marks = (quarter[:, None] == _IN_QUARTER_MIN).astype(float)
-        angles = 2 * np.pi / DAY_MIN * (origins % DAY_MIN)[:, None] * _WAVES
+        angles = 2 * np.pi / DAY_MIN * (civil % DAY_MIN)[:, None] * _WAVES
         ones, part = np.ones((len(origins), 1)), quarter[:, None] / QUARTER_MIN
         spans = self._past.means(origins[:, None] - _AGES_MIN, _LENGTHS_MIN)  # (4, spans, 6)
         began = marks[..., None] * spans[:, _SAME_MINUTE]

@@ -1,0 +1,188 @@
+"""A history of an earlier release, keyed by civil minutes, becomes one of UTC: once, whole, with a way back.
+
+`version1.sql` is what that release wrote in the two nights of 2025 in which the clocks of Zurich were set: a
+minute in five from 22:00 UTC on for six hours, with the minute of the night as its power.
+"""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge.clock import Zone
+from edge.history.store import Store
+from host_tools.world import VirtualClock
+
+ZURICH = Zone("Europe/Zurich")
+POWERS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+
+
+def minute(text):
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) // 60
+
+
+SPRING, AUTUMN = minute("2025-03-29T22:00"), minute("2025-10-25T22:00")
+
+
+@pytest.fixture
+def path(tmp_path):
+    file = tmp_path / "history.sqlite"
+    with closing(sqlite3.connect(file)) as made:
+        made.executescript((Path(__file__).parent / "version1.sql").read_text())
+    return file
+
+
+def opened(path, zone=ZURICH):
+    return Store(path, VirtualClock(), minutes_days=10**6, predictions_days=10**6, zone=zone)
+
+
+def powers(store, first, hours=6):
+    return {
+        row[0] - first: row[1] for rows in store.minutes("node", first, first + 60 * hours) for row in rows
+    }
+
+
+def test_a_spring_night_is_whole_and_has_no_hole(path):
+    assert powers(opened(path), SPRING) == {each: float(each) for each in range(0, 360, 5)}
+
+
+def test_an_autumn_night_has_what_was_not_overwritten_and_says_what_was(path, caplog):
+    found = powers(opened(path), AUTUMN)
+    lost = set(range(180, 240, 5))  # 02:00 to 03:00 for the second time
+    assert found.keys() == set(range(0, 360, 5)) - lost
+    assert {each: power_w for each, power_w in found.items() if not 120 <= each < 180} == {
+        each: float(each) for each in found if not 120 <= each < 180
+    }
+    assert "154 minutes of the history are now those of UTC" in caplog.text
+    assert "14 minutes had been lost before" in caplog.text  # twelve of the node, two of the cluster
+
+
+def test_predictions_events_and_models_are_still_there(path):
+    store = opened(path)
+    made = [each.minute for some in store.predictions("node", 0, 2**40) for each in some]
+    assert made == [
+        first + each
+        for first, lost in ((SPRING, ()), (AUTUMN, (180, 210)))
+        for each in range(0, 360, 30)
+        if each not in lost
+    ]
+    assert [each.number for each in store.events(60.0 * SPRING, 60.0 * SPRING + 21_600)] == list(
+        range(0, 360, 30)
+    )
+    assert store.kept("node/learnt") == b"what a model knows"
+
+
+def test_events_of_earlier_releases_get_the_newer_columns(path):
+    store = opened(path)
+    store.note_event(60.0 * SPRING, "n1.lamp", 999, "start", "request", 1.0, "", None, None, "n2.roof")
+    store.note_minute("node", AUTUMN + 10_000, POWERS)
+    assert store.write()
+    old, new = (each for each in store.events(60.0 * SPRING, 60.0 * SPRING + 1) if each.number in (0, 999))
+    assert (old.partner, old.partners, old.begins_ms, new.partner) == ("", 0, None, "n2.roof")
+    assert (store.wrong_rows, store.set_aside) == (0, 0)
+
+
+def test_rows_with_wrong_values_do_not_keep_it_from_being_done(path):
+    with closing(sqlite3.connect(path)) as file, file:
+        for key in ("soon", 2**60, -(2**60)):
+            file.execute("INSERT INTO minutes (minute, scope) VALUES (?, 'node')", (key,))
+    store = opened(path)
+    assert powers(store, SPRING) == {each: float(each) for each in range(0, 360, 5)}
+    assert (store.failures, store.set_aside) == (0, 0)
+
+
+def test_a_file_that_is_locked_is_converted_later_and_delays_nothing(path):
+    store = opened(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    began_s = time.monotonic()
+    with pytest.raises(BlockingIOError, match="locked by another process"):
+        store.first_minute("node")
+    assert time.monotonic() - began_s < 0.5
+    other.execute("ROLLBACK")
+    other.close()
+    assert powers(store, SPRING) == {each: float(each) for each in range(0, 360, 5)}
+    assert store.set_aside == 0
+
+
+def test_it_is_done_once(path):
+    store = opened(path)
+    before = powers(store, AUTUMN)
+    assert path.with_name("history.sqlite-wal").stat().st_size < 1.2e6
+    for zone in (ZURICH, Zone("America/New_York")):
+        store = opened(path, zone)
+        store.note_minute("node", AUTUMN + 10_000, POWERS)
+        store.close()
+        assert powers(opened(path, zone), AUTUMN) == before
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Asia/Kolkata", "America/St_Johns", "Pacific/Apia", "Australia/Lord_Howe"]
+)
+def test_no_row_is_lost_in_any_zone(path, zone):
+    store = opened(path, Zone(zone))
+    assert sum(len(rows) for rows in store.minutes("node", 0, 2**40)) == 132
+    assert sum(len(some) for some in store.predictions("node", 0, 2**40)) == 22
+
+
+def test_a_kill_while_it_is_done_leaves_a_file_that_the_next_start_converts(path):
+    with closing(sqlite3.connect(path)) as file, file:  # a hundred days, so that it takes a while
+        rows = ((m, "node", *POWERS) for m in range(AUTUMN + 10_000, AUTUMN + 154_000))
+        file.executemany("INSERT INTO minutes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    code = (
+        "import sys; from pathlib import Path; from edge.clock import SystemClock, Zone; "
+        "from edge.history.store import Store\n"
+        "store = Store(Path(sys.argv[1]), SystemClock(), zone=Zone('Europe/Zurich')); print(flush=True)\n"
+        "store.first_minute('node')\n"
+    )
+    for wait_s in (0.02, 0.1, 0.25):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        )
+        process.stdout.readline()
+        time.sleep(wait_s)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    store = opened(path)
+    assert powers(store, SPRING) == {each: float(each) for each in range(0, 360, 5)}
+    assert sum(len(rows) for rows in store.minutes("node", 0, 2**40)) == 132 + 144_000
+    assert store.failures == 0
+
+
+def write_as_the_release_before(path, civil_minutes):
+    """What an earlier release does after a roll-back, in its own statements; returns what it reads."""
+    with closing(sqlite3.connect(path)) as file, file:
+        assert file.execute("PRAGMA user_version").fetchone() == (1,)  # it sets any other version aside
+        read = file.execute("SELECT minute FROM minutes WHERE scope = 'node' ORDER BY minute").fetchall()
+        for each in civil_minutes:
+            file.execute("INSERT OR REPLACE INTO minutes VALUES (?, 'node', 9, 9, 9, 9, 9, 9)", (each,))
+            file.execute(
+                "INSERT OR REPLACE INTO predictions SELECT ?, scope, id, x'00' FROM forecasters", (each,)
+            )
+        file.execute("DELETE FROM minutes WHERE minute < 0")
+    return [row[0] for row in read]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Zurich", "America/New_York"])
+def test_the_release_before_loses_nothing_of_it_after_a_roll_back(path, zone):
+    """In New York its civil minutes are those of UTC of some hours ago, which it would overwrite."""
+    zone = Zone(zone)
+    store = opened(path, zone)
+    whole = [row for rows in store.minutes("node", 0, 2**40) for row in rows]
+    store.close()
+    last = whole[-1][0]
+    read = write_as_the_release_before(path, [zone.civil(last + each) for each in range(5, 600, 5)])
+    assert read == [row[0] for row in whole]
+    again = opened(path, zone)
+    found = {row[0]: row for rows in again.minutes("node", 0, 2**40) for row in rows}
+    assert [found[row[0]] for row in whole] == whole
+    assert len(found) > len(whole)  # what it wrote itself is kept too
+    assert (again.failures, again.set_aside) == (0, 0)
