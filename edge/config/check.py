@@ -14,6 +14,7 @@ from ..files import read_text
 from ..meter.profile import ProfileError, load_profile
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
+from ..twins.registry import SERVICES
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
 from .learning import Complain, check_learning
@@ -149,6 +150,9 @@ def _check_names(tables: dict[str, list[Row]], config: NodeConfig, complain: Com
         names = [row["name"] for row in rows if "name" in row]
         for name in {name for name in names if names.count(name) > 1}:
             complain(f"{section}.name", name, "duplicate name")
+    for i, twin in enumerate(config.twins):
+        if twin.name in SERVICES:
+            complain(f"twin[{i}].name", twin.name, "is reserved for a twin of the node itself")
     for i, neighbour in enumerate(config.neighbours):
         if neighbour.name == config.name:
             complain(f"neighbour[{i}].name", config.name, "a node cannot be its own neighbour")

@@ -123,6 +123,11 @@ def test_the_shipped_example_is_right():
             {"boundary": [{"scope": "node", "variable": "missing", "limits_w": "1 2 3 4 5"}] * 2},
             "boundary[1].variable = 'missing': duplicate for scope node",
         ),
+        (
+            {"twin": [{"name": "recorder", "kind": "load"}]},
+            "twin[0].name = 'recorder': is reserved for a twin of the node itself",
+        ),
+        ({"twin": [{"name": "learning", "kind": "pv"}]}, "is reserved for a twin of the node itself"),
         ({"twin": [{"name": "t", "kind": "lamp"}]}, "twin[0].kind = 'lamp': must be one of"),
         (
             {"twin": [{"name": "t", "kind": "load", "input": "m.l4"}]},

@@ -105,6 +105,12 @@ def test_an_http_port_in_use_exits_with_3(tmp_path):
         assert f"{path}: api: cannot listen on 127.0.0.1 port {port}: " in start_fails(path)
 
 
+def test_more_twins_than_the_space_holds_exit_with_3(tmp_path):
+    twins = [f'[[twin]]\nname = "t{number}"\nkind = "load"' for number in range(12)]
+    path = configured(tmp_path, "[limits]", "lsas = 8", *twins)
+    assert f"{path}: the tuple space does not hold the twins of this node: " in start_fails(path)
+
+
 def test_a_model_that_does_not_know_its_option_exits_with_3(tmp_path):
     path = configured(tmp_path, "[learning]", 'node_model = "markov"', 'node_options = "cells = 9"')
     assert f"{path}: [learning]: " in start_fails(path)
