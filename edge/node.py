@@ -19,11 +19,12 @@ from .meter.reading import Reading
 from .net.gateway import Gateway
 from .net.links import Links
 from .space.engine import Engine
+from .space.errors import SpaceError
 from .space.laws import Law, standard_laws
 from .space.laws.aggregation import Aggregating
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
-from .twins.registry import create
+from .twins.registry import TwinError, create
 from .twins.twin import Home, Twin
 
 if TYPE_CHECKING:
@@ -91,7 +92,10 @@ class Node:
                 twin.begin(memories.get(twin.short_name))
             except Exception as error:
                 self.engine.fault(twin, error)
-            self.engine.add(twin)
+            try:
+                self.engine.add(twin)
+            except SpaceError as error:
+                raise TwinError(f"the tuple space cannot hold twin {twin.name}: {error}") from error
             self.engine.stir(twin)
 
     # ---- the beats and what comes in ---------------------------------------------------------
@@ -192,7 +196,7 @@ class Node:
         return self._state.failures
 
     def now_s(self) -> float:
-        """The clock it goes by."""
+        """The current time of its clock, in s."""
         return self._clock.now_s()
 
     @property

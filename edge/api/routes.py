@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from .context import Context, Service
+from .context import Context, Service, Unavailable
 from .forecasts import MOST_SCORED_DAYS, learning, predictions, scores
 from .health import health
 from .long import Long
@@ -106,10 +106,6 @@ class Answer:
                 self.long.close()
 
 
-class Busy(Exception):
-    """Another long answer is being made."""
-
-
 class Api:
     """Answers requests from the table."""
 
@@ -138,12 +134,14 @@ class Api:
             return Answer(200, content)
         except BadRequest as error:
             return Answer(400, {"error": str(error)})
+        except Unavailable as error:
+            return Answer(503, {"error": str(error)})
         except Exception as error:  # the client must learn that the node is not well
-            return Answer(503, {"error": f"{type(error).__name__}: {error}"})
+            return Answer(503, {"error": f"the node failed to answer: {error} ({type(error).__name__})"})
 
     def _alone(self, content: Long[Any]) -> Generator[bytes, None, None]:
         if not self._making_long.acquire(blocking=False):
-            raise Busy("another long answer is being made, ask again later")
+            raise Unavailable("another long answer is being made, ask again later")
         try:
             yield from content.pieces
         finally:

@@ -17,7 +17,6 @@ from ..meter.bus import MeterBus
 from ..meter.meters import SerialMeters
 from ..net.mqtt import MqttLinks
 from ..node import Node
-from ..space.errors import SpaceError
 from ..twins.registry import TwinError
 from .crashes import Crashes
 from .notify import Manager
@@ -113,8 +112,6 @@ def _node(
         node = Node(config, clock, rng, links, meters)
     except TwinError as error:
         raise CannotStart(str(error)) from error
-    except SpaceError as error:
-        raise CannotStart(f"the tuple space does not hold the twins of this node: {error}") from error
     node.learning_off = off
     return node
 

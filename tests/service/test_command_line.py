@@ -108,7 +108,7 @@ def test_an_http_port_in_use_exits_with_3(tmp_path):
 def test_more_twins_than_the_space_holds_exit_with_3(tmp_path):
     twins = [f'[[twin]]\nname = "t{number}"\nkind = "load"' for number in range(12)]
     path = configured(tmp_path, "[limits]", "lsas = 8", *twins)
-    assert f"{path}: the tuple space does not hold the twins of this node: " in start_fails(path)
+    assert f"{path}: the tuple space cannot hold twin " in start_fails(path)
 
 
 def test_a_model_that_does_not_know_its_option_exits_with_3(tmp_path):
