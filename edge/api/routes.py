@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from ..terms import SCOPES
 from .context import Context, Service, Unavailable
 from .forecasts import MOST_SCORED_DAYS, learning, predictions, scores
 from .health import health
@@ -20,8 +21,6 @@ from .long import Long
 from .meters import meters
 from .node import contracts, overview, twins
 from .parameters import BadRequest, Choice, Minute, Number, Parameter, read_query
-
-SCOPES = ("node", "cluster")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Route:
 ROUTES = (
     Route("GET", "/health", health, "whether the node is well, its troubles, and its counters"),
     Route("GET", "/node", overview, "the six variables of the node, its neighbours, the use of its space"),
-    Route("GET", "/twins", twins, "every prosumer twin: its powers and how its requests fare"),
+    Route("GET", "/twins", twins, "every prosumer twin: its powers and the state of its requests"),
     Route("GET", "/meters", meters, "every meter: the power of each input, and its newest full record"),
     Route("GET", "/contracts", contracts, "contracts of local consumers, promises of local suppliers"),
     Route("GET", "/learning", learning, "the models of each scope, their trainings, and the history file"),

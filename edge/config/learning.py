@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from ..clock import zone_of
-from ..twins.settings import SCOPES, LearningSettings
+from ..terms import SCOPES
+from ..twins.settings import LearningSettings
 from .settings import HistorySettings, LimitSettings, NodeConfig
 
 Complain = Callable[[str, object, str], None]  # key, value, reason

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
-from ..net.settings import BrokerSettings, NeighbourSettings
+from ..net.settings import BrokerSettings, HostName, NeighbourSettings
 from ..option import NAME_OF_NODE, OneOf, Within
 from ..space.tuplespace import Limits
 from ..twins.registry import SERVICES
@@ -63,7 +63,7 @@ class LimitSettings:
 class ApiSettings:
     """The HTTP server of the node."""
 
-    host: Annotated[str, "address at which the HTTP server listens"] = "127.0.0.1"
+    host: Annotated[str, HostName(), "address at which the HTTP server listens"] = "127.0.0.1"
     port: Annotated[int, Within(0, 65535), "port of the HTTP server; 0: no HTTP server"] = 8080
 
 

@@ -8,7 +8,7 @@ from ..option import NAME_OF_NODE, Within
 PLAIN_PORT, TLS_PORT = 1883, 8883  # registered for MQTT
 
 
-class _HostName:
+class HostName:
     """What the resolver can be asked for; found out here rather than in the network thread."""
 
     words = "a host name or an address"
@@ -38,7 +38,7 @@ class TlsSettings:
 class BrokerSettings:
     """The node's own MQTT broker, to which its neighbours send."""
 
-    host: Annotated[str, _HostName(), "address of the broker"] = "127.0.0.1"
+    host: Annotated[str, HostName(), "address of the broker"] = "127.0.0.1"
     port: Annotated[int, Within(1, 65535), "port of the broker"] = PLAIN_PORT
     keepalive_s: _Keepalive = _KEEPALIVE_S
     tls: TlsSettings | None = None
@@ -50,7 +50,7 @@ class NeighbourSettings:
     """A direct neighbour, to whose broker this node sends."""
 
     name: Annotated[str, NAME_OF_NODE, "name of the neighbour node"]
-    host: Annotated[str, _HostName(), "address of its broker"]
+    host: Annotated[str, HostName(), "address of its broker"]
     port: Annotated[int, Within(0, 65535), "port of its broker; 0: 8883 with [tls], otherwise 1883"] = 0
     keepalive_s: _Keepalive = _KEEPALIVE_S
     tls: TlsSettings | None = None  # as in [tls]
