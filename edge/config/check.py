@@ -1,8 +1,6 @@
 """Loading a configuration: one TOML file, checked as a whole before anything starts.
 
-Every mistake is reported with file, key, value and reason: first all unknown keys and all values that are
-wrong by themselves; when there are none, all mistakes that concern more than one key, such as a name that is
-used twice or that nothing has.
+Every mistake is reported with file, key, value and reason, and all of them at once.
 """
 
 from collections.abc import Sequence
@@ -15,7 +13,7 @@ from ..files import InvalidToml, read_toml
 from ..meter.profile import ProfileError, load_profile
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
-from ..option import shown, shown_key
+from ..option import Option, shown, shown_key
 from ..twins.registry import SERVICES
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
@@ -51,17 +49,26 @@ def load(path: str | Path) -> NodeConfig:
 def build(raw: Row, file: str) -> NodeConfig:
     """Check parsed TOML. Raises ConfigError."""
     mistakes: list[str] = []
+    refused: set[str] = set()  # keys; the checks of several keys say nothing more about them
 
     def complain(key: str, value: object, reason: str) -> None:
         given = "" if value is None else f" = {shown(value)}:"
         mistakes.append(f"{file}: {key}{given} {reason}")
 
+    def refuse(key: str, value: object, reason: str) -> None:
+        refused.add(key)
+        complain(key, value, reason)
+
+    def complain_besides(key: str, value: object, reason: str) -> None:
+        if key not in refused:
+            complain(key, value, reason)
+
     for name in sorted(raw.keys() - SECTIONS.keys()):
         complain(f"[{shown_key(name)}]:", None, f"unknown section; the sections are {', '.join(SECTIONS)}")
-    tables = {name: _tables(name, section, raw.get(name), complain) for name, section in SECTIONS.items()}
-    if not mistakes:
-        complete_buses(raw.get("bus", []), tables["bus"], tables["meter"], complain)
-        config = _assembled(tables, complain)
+    tables = {name: _tables(name, section, raw.get(name), refuse) for name, section in SECTIONS.items()}
+    if tables["bus"]:
+        complete_buses(raw["bus"], tables["bus"], tables["meter"], complain_besides)
+    config = _assembled(tables, complain_besides)
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return config
@@ -115,7 +122,7 @@ def _tables(name: str, section: Section, raw: object, complain: Complain) -> lis
         return []
     if raw is not None and not isinstance(raw, dict):
         complain(name, raw, f"must be a table {title(name)}")
-        return []
+        return [{option.key: _stand_in(option, None) for option in section.options}]
     return [_values(section, name, raw or {}, complain)]
 
 
@@ -127,15 +134,23 @@ def _values(section: Section, where: str, raw: Row, complain: Complain) -> Row:
         complain(f"{where}.{shown_key(key)}", raw[key], reason)
     for key, option in options.items():
         if key in raw:
-            if refusal := option.refusal(raw[key]):
+            refusal = option.refusal(raw[key])
+            if refusal:
                 complain(f"{where}.{key}", raw[key], refusal)
-            else:
-                values[key] = option.value(raw[key])
+            values[key] = _stand_in(option, raw[key]) if refusal else option.value(raw[key])
         elif option.required:
             complain(f"{where}.{key}", None, f"is missing: {option.meaning}")
+            values[key] = _stand_in(option, None)
         else:
             values[key] = option.default
     return values
+
+
+def _stand_in(option: Option, raw: object) -> object:
+    """A value in place of one that was refused, so that the other checks can go on."""
+    if not option.required:
+        return option.default
+    return option.kind(raw) if isinstance(raw, str) and option.kind in (str, Path) else option.kind()
 
 
 # ---- more than one key ---------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import contextlib
 import tomllib
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -16,8 +17,11 @@ from edge.config.options import SECTIONS, markdown, title
 from edge.config.settings import HistorySettings
 from edge.energy.messages import Priority
 from edge.energy.planner import RunSettings
+from edge.learn.registry import MODELS, create
+from edge.learn.states import StateScale
 from edge.net.settings import TlsSettings
 from edge.option import OneOf, Within, shown
+from edge.twins.model_options import OPTIONS
 
 GYM = REPOSITORY / "deploy" / "nodes" / "gym.toml"
 PAGE = REPOSITORY / "docs" / "configuration.md"
@@ -101,6 +105,26 @@ def test_the_shipped_example_is_right():
         (
             {"learning": {"node_model": "markov"}, "history": {"days": 3}},
             "history.days = 3: must be at least learning.memory_days = 30",
+        ),
+        (
+            {"learning": {"node_model": "markov", "node_options": "foo = 3"}},
+            'learning.node_options = "foo = 3": `foo`: unknown option of markov; known: window_days, ',
+        ),
+        (
+            {"learning": {"cluster_model": "majority", "cluster_options": "foo = 3"}},
+            "`foo`: unknown option of majority; known: none",
+        ),
+        (
+            {"learning": {"node_model": "markov", "node_options": "window_days = 0"}},
+            "`window_days = 0`: must be between 1 and 1,000",
+        ),
+        (
+            {"learning": {"node_model": "mixture", "node_options": "cells = many"}},
+            '`cells = "many"`: must be a whole number',
+        ),
+        (
+            {"learning": {"node_model": "lstm", "node_options": "runner = gpu"}},
+            '`runner = "gpu"`: must be one of tflite, numpy',
         ),
         ({"learning": {"history_days": 90}}, "learning.history_days = 90: moved to [history] days"),
         (
@@ -212,6 +236,13 @@ def test_a_bad_profile_is_one_mistake(profile):
     assert str(REPOSITORY) not in said
     if profile == "sdm9":
         assert "unknown profile; known: b23, " in said
+
+
+def test_mistakes_between_keys_are_reported_beside_those_in_single_keys():
+    text = mistakes(limits={"lsas": 1}, twin=[{"name": "t", "kind": "load", "relay": "r"}] * 2, oven={})
+    assert len(text.splitlines()) == 5
+    for part in ("[oven]: unknown section", "limits.lsas = 1", 'twin.name = "t": duplicate', "unknown relay"):
+        assert part in text
 
 
 def test_unknown_keys_and_sections_are_in_order():
@@ -333,6 +364,17 @@ def test_learning_shows_in_the_budget():
     without = sum(line.kb for line in budget(build(raw(), "f")))
     assert 20 * 1024 < with_it - without < 34 * 1024
     assert twice - with_it == 30 * 1440 * 24 * 9 / 8 / 1024
+
+
+def test_the_known_options_are_those_of_the_models():
+    """The table is read without numpy; here it is compared with what the models take."""
+    scale = StateScale.of_max_power(3000.0)
+    for model, options in OPTIONS.items():
+        given = {"window_days": 9, "context": "weekday", "prior": 2.0, "share": 0.25, "inputs": "power time"}
+        given |= {"runner": "numpy", "layers": 1, "cells": 4, "members": 2, "start": ""}
+        rest = {"first_epochs": 1.0, "first_rate": 0.1, "rate": 0.1, "decay": 0.0}
+        create(model, scale, Random(1), **{each.key: (given | rest).get(each.key, 2) for each in options})
+    assert OPTIONS.keys() == MODELS.keys()
 
 
 def test_a_learning_section_becomes_settings():
