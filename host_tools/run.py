@@ -24,6 +24,7 @@ from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 from .microgrid.replay import DataError, files_of, parse_start, replayed, sunny_morning
 from .microgrid.watch import Watch, follow
 
+_LONGEST_S = 366 * 86_400
 _SETTLE_S = 0.5  # the last requests are still negotiated
 _FIRST_TRAINING_MIN = 30  # early, because somebody is watching
 _ENDLESS_DATA_S = 6 * 3600.0  # measured data kept for a run without --duration
@@ -77,8 +78,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Run the microgrid; returns the exit code."""
-    if not 0.1 <= options.speed <= 600 or (options.duration is not None and options.duration <= 0):
-        print("--speed must be between 0.1 and 600, --duration above 0", file=sys.stderr)
+    if not 0.1 <= options.speed <= 600:
+        print(f"--speed {options.speed:g}: must be between 0.1 and 600", file=sys.stderr)
+        return 2
+    if options.duration is not None and not 0 < options.duration <= _LONGEST_S:
+        print(f"--duration {options.duration:g}: must be above 0, at most {_LONGEST_S:,} s", file=sys.stderr)
         return 2
     if not 1.0 <= options.max_power_w <= 1e9:
         print("--max-power-w must be between 1 and 1e9", file=sys.stderr)
