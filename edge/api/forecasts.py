@@ -146,7 +146,7 @@ def predictions(
         raise BadRequest(f"{'from' if first is None else 'to'} is missing: expected both from and to")
     if not 0 <= last - first < _MOST_MINUTES:
         period = f"from = {minute_text(first)}, to = {minute_text(last)}"
-        raise BadRequest(f"{period}: expected less than a day, and from before to")
+        raise BadRequest(f"{period}: expected `from` before `to`, and less than a day between them")
     return _period(_history(context), scope or "node", first, last)
 
 
