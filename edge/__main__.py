@@ -6,6 +6,7 @@ folder or TLS files not usable, extra not installed), or the port to probe canno
 """
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -30,8 +31,19 @@ def main(arguments: list[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has ended, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush when Python ends
+        _discard_output()
         return OK
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
+            raise
+        print(f"the output cannot be written: {error.strerror}", file=sys.stderr)
+        _discard_output()
+        return WRONG
+
+
+def _discard_output() -> None:
+    """So that the flush when Python ends does not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _command(arguments: list[str] | None) -> int:
@@ -143,20 +155,34 @@ def _check(path: Path) -> int:
 
 def _status_of(path: Path) -> int:
     config = _load(path)
-    return _status(f"http://{config.api.host}:{config.api.port}") if config else WRONG
+    if config is None:
+        return WRONG
+    if not config.api.port:
+        print(f"{path}: api.port = 0: this node has no HTTP server", file=sys.stderr)
+        return WRONG
+    host = f"[{config.api.host}]" if ":" in config.api.host else config.api.host
+    return _status(f"http://{host}:{config.api.port}")
 
 
 def _status(url: str) -> int:
     import urllib.error
     import urllib.request
+    from http.client import HTTPException
 
     import orjson
 
     try:
         with urllib.request.urlopen(url.rstrip("/") + "/health", timeout=5) as response:
             health = orjson.loads(response.read(1 << 20))
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        print(f"{url}: no answer: {getattr(error, 'reason', error)}", file=sys.stderr)
+    except orjson.JSONDecodeError:
+        print(f"{url}: is not a node: its answer is not JSON", file=sys.stderr)
+        return WRONG
+    except (urllib.error.URLError, HTTPException, OSError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "reason", error)).split())
+        print(f"{url}: no answer: {reason or type(error).__name__}", file=sys.stderr)
+        return WRONG
+    if not isinstance(health, dict):
+        print(f"{url}: is not a node: its answer is not an object", file=sys.stderr)
         return WRONG
     print(orjson.dumps(health, option=orjson.OPT_INDENT_2).decode())
     return OK if health.get("status") == "ok" else WRONG

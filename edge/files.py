@@ -8,7 +8,7 @@ import fcntl
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors write it in front of a text
 TEXT_BYTES = 1 << 20  # most of a file that people write
@@ -16,6 +16,10 @@ TEXT_BYTES = 1 << 20  # most of a file that people write
 
 class NotAFile(OSError):
     """Something other than a regular file has this name."""
+
+
+class InvalidToml(ValueError):
+    """The content of a file is not TOML; the message completes the sentence "the file ..."."""
 
 
 def open_file(path: str | Path) -> BinaryIO:
@@ -47,6 +51,22 @@ def read_bytes(path: str | Path, most_bytes: int) -> bytes:
 def read_text(path: str | Path, most_bytes: int = TEXT_BYTES) -> str:
     """UTF-8 text without its byte order mark. Raises OSError, UnicodeDecodeError."""
     return read_bytes(path, most_bytes).removeprefix(BYTE_ORDER_MARK).decode()
+
+
+def read_toml(path: str | Path, most_bytes: int = TEXT_BYTES) -> dict[str, Any]:
+    """The tables of a TOML file. Raises OSError, InvalidToml."""
+    import tomllib  # only while a configuration is read
+
+    try:
+        return tomllib.loads(read_text(path, most_bytes))
+    except UnicodeDecodeError:
+        raise InvalidToml("is not a text file in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidToml(f"is not valid TOML: {error}") from None
+    except RecursionError:
+        raise InvalidToml("is not valid TOML: lists or tables are nested too deep") from None
+    except ValueError:  # of int(): more than 4300 digits
+        raise InvalidToml("is not valid TOML: a number is too long") from None
 
 
 def lock_folder(folder: Path) -> int:

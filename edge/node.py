@@ -26,7 +26,7 @@ from .space.laws import Law, standard_laws
 from .space.laws.aggregation import Aggregating
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
-from .twins.registry import create
+from .twins.registry import TwinError, create
 from .twins.twin import Home, Twin
 
 if TYPE_CHECKING:
@@ -100,7 +100,10 @@ class Node:
                 twin.begin(memories.get(twin.short_name))
             except Exception as error:
                 self.engine.fault(twin, error)
-            self.engine.add(twin)
+            try:
+                self.engine.add(twin)
+            except SpaceError as error:
+                raise TwinError(f"the tuple space cannot hold twin {twin.name}: {error}") from error
             self.engine.stir(twin)
 
     # ---- the beats and what comes in ---------------------------------------------------------
@@ -221,7 +224,7 @@ class Node:
         return self._state.failures
 
     def now_s(self) -> float:
-        """The clock it goes by."""
+        """The current time of its clock, in s."""
         return self._clock.now_s()
 
     @property

@@ -18,6 +18,8 @@ from typing import Annotated, Any, Protocol, get_args, get_origin, get_type_hint
 
 from .terms import NODE_NAME
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SHOWN = 60  # characters of a refused value
 REQUIRED: Any = MISSING
 _TYPES = {int: "whole number", float: "number", str: "text", Path: "file or folder"}
 _NUMBERS: dict[type, tuple[type, ...]] = {int: (int,), float: (int, float)}  # what TOML may hold for them
@@ -109,6 +111,8 @@ class Option:
             return f"must be a {self.type_words}" if self.kind in _NUMBERS else "must be text"
         if isinstance(raw, float) and not math.isfinite(raw):
             return "must be a finite number"
+        if isinstance(raw, str) and _CONTROL.search(raw):
+            return "must not contain control characters"
         if self.mark and not self.mark.allows(raw):
             return f"must be {self.mark.words}"
         return "must not be empty" if self.required and raw == "" else ""
@@ -134,6 +138,34 @@ def _option(key: str, hint: Any, default: Any) -> Option:
     if issubclass(kind, Enum):
         marks.append(OneOf(*(each.name.lower() for each in kind)))
     return Option(key, kind, default, meaning, *marks)
+
+
+def shown(value: object) -> str:
+    """A value as TOML, cut after 60 characters."""
+    text = _toml(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        text = value[:_SHOWN].replace("\\", "\\\\").replace('"', '\\"')
+        text = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        return f'"{text}"'
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        return hex(value)  # Python refuses to print more than 4300 decimal digits
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value[:_SHOWN]))}]"
+    if isinstance(value, dict):
+        pairs = list(value.items())[:_SHOWN]
+        return f"{{{', '.join(f'{shown_key(key)} = {shown(each)}' for key, each in pairs)}}}"
+    return str(value)
+
+
+def shown_key(key: str) -> str:
+    """A key as TOML: quoted if it needs to be."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", key) else shown(key)
 
 
 def _plain(number: float) -> str:

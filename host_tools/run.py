@@ -26,6 +26,7 @@ from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 from .microgrid.replay import DataError, files_of, parse_start, replayed, sunny_morning
 from .microgrid.watch import Watch, follow
 
+_LONGEST_S = 366 * 86_400
 _SETTLE_S = 0.5  # the last requests are still negotiated
 _FIRST_TRAINING_MIN = 30  # early, because somebody is watching
 _ENDLESS_DATA_S = 6 * 3600.0  # measured data kept for a run without --duration

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Unavailable(Exception):
+    """The node cannot answer now, although nothing is broken; the message says why in a sentence."""
+
+
 class Service(Protocol):
     """The process that drives a node. All but `ask` may be read from any thread."""
 
@@ -47,7 +51,8 @@ class Service(Protocol):
         """CPU time of the longest piece."""
 
     def ask(self, question: "Callable[[Node], T]") -> T:
-        """Have the main thread answer. Raises an exception when it does not in time."""
+        """Have the main thread answer. Raises Unavailable if it does not in time, and what `question`
+        raises."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ def predictions(
     first, last = begin.utc(zone), end.utc(zone)
     if not 0 <= last - first < _MOST_MINUTES:
         period = f"from = {zone.text(first)}, to = {zone.text(last)}"
-        raise BadRequest(f"{period}: expected less than a day, and from before to")
+        raise BadRequest(f"{period}: expected `from` before `to`, and less than a day between them")
     return _period(_history(context), scope or "node", first, last, zone)
 
 

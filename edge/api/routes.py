@@ -13,15 +13,14 @@ from typing import Any
 
 import orjson
 
-from .context import Context, Service
+from ..terms import SCOPES
+from .context import Context, Service, Unavailable
 from .forecasts import MOST_SCORED_DAYS, learning, predictions, scores
 from .health import health
 from .long import Long
 from .meters import meters
 from .node import contracts, overview, twins
 from .parameters import BadRequest, Choice, Minute, Number, Parameter, read_query
-
-SCOPES = ("node", "cluster")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Route:
 ROUTES = (
     Route("GET", "/health", health, "whether the node is well, its troubles, and its counters"),
     Route("GET", "/node", overview, "the six variables of the node, its neighbours, the use of its space"),
-    Route("GET", "/twins", twins, "every prosumer twin: its powers and how its requests fare"),
+    Route("GET", "/twins", twins, "every prosumer twin: its powers and the state of its requests"),
     Route("GET", "/meters", meters, "every meter: the power of each input, and its newest full record"),
     Route("GET", "/contracts", contracts, "contracts of local consumers, promises of local suppliers"),
     Route("GET", "/learning", learning, "the models of each scope, their trainings, and the history file"),
@@ -106,10 +105,6 @@ class Answer:
                 self.long.close()
 
 
-class Busy(Exception):
-    """Another long answer is being made."""
-
-
 class Api:
     """Answers requests from the table."""
 
@@ -138,12 +133,14 @@ class Api:
             return Answer(200, content)
         except BadRequest as error:
             return Answer(400, {"error": str(error)})
+        except Unavailable as error:
+            return Answer(503, {"error": str(error)})
         except Exception as error:  # the client must learn that the node is not well
-            return Answer(503, {"error": f"{type(error).__name__}: {error}"})
+            return Answer(503, {"error": f"the node failed to answer: {error} ({type(error).__name__})"})
 
     def _alone(self, content: Long[Any]) -> Generator[bytes, None, None]:
         if not self._making_long.acquire(blocking=False):
-            raise Busy("another long answer is being made, ask again later")
+            raise Unavailable("another long answer is being made, ask again later")
         try:
             yield from content.pieces
         finally:

@@ -3,18 +3,18 @@
 Every mistake is reported with file, key, value and reason, and all of them at once.
 """
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..clock import Zone
 from ..energy.supplier import table_bytes
-from ..files import read_text
+from ..files import InvalidToml, read_toml
 from ..meter.profile import ProfileError, load_profile
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
-from ..option import Option
+from ..option import Option, shown, shown_key
+from ..twins.registry import SERVICES
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
 from .learning import Complain, check_learning
@@ -39,11 +39,11 @@ def load(path: str | Path) -> NodeConfig:
     """Read and check a file. Raises ConfigError."""
     path = Path(path)
     try:
-        raw = tomllib.loads(read_text(path))
+        raw = read_toml(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+    except InvalidToml as error:
+        raise ConfigError(f"{path}: {error}") from None
     return build(raw, str(path))
 
 
@@ -53,7 +53,8 @@ def build(raw: Row, file: str) -> NodeConfig:
     refused: set[str] = set()  # keys; the checks of several keys say nothing more about them
 
     def complain(key: str, value: object, reason: str) -> None:
-        mistakes.append(f"{file}: {key} = {value!r}: {reason}")
+        given = "" if value is None else f" = {shown(value)}:"
+        mistakes.append(f"{file}: {key}{given} {reason}")
 
     def refuse(key: str, value: object, reason: str) -> None:
         refused.add(key)
@@ -63,10 +64,11 @@ def build(raw: Row, file: str) -> NodeConfig:
         if key not in refused:
             complain(key, value, reason)
 
-    for name in raw.keys() - SECTIONS.keys():
-        complain(name, "...", f"unknown section; the sections are {', '.join(SECTIONS)}")
+    for name in sorted(raw.keys() - SECTIONS.keys()):
+        complain(f"[{shown_key(name)}]:", None, f"unknown section; the sections are {', '.join(SECTIONS)}")
     tables = {name: _tables(name, section, raw.get(name), refuse) for name, section in SECTIONS.items()}
-    complete_buses(raw.get("bus", []), tables["bus"], tables["meter"], complain_besides)
+    if tables["bus"]:
+        complete_buses(raw["bus"], tables["bus"], tables["meter"], complain_besides)
     config = _assembled(tables, complain_besides)
     if mistakes:
         raise ConfigError("\n".join(mistakes))
@@ -128,9 +130,9 @@ def _tables(name: str, section: Section, raw: object, complain: Complain) -> lis
 def _values(section: Section, where: str, raw: Row, complain: Complain) -> Row:
     values = {}
     options = {option.key: option for option in section.options}
-    for key in raw.keys() - options.keys():
+    for key in sorted(raw.keys() - options.keys()):
         reason = _MOVED.get(f"{where}.{key}", f"unknown key; the keys are {', '.join(options)}")
-        complain(f"{where}.{key}", raw[key], reason)
+        complain(f"{where}.{shown_key(key)}", raw[key], reason)
     for key, option in options.items():
         if key in raw:
             refusal = option.refusal(raw[key])
@@ -138,7 +140,7 @@ def _values(section: Section, where: str, raw: Row, complain: Complain) -> Row:
                 complain(f"{where}.{key}", raw[key], refusal)
             values[key] = _stand_in(option, raw[key]) if refusal else option.value(raw[key])
         elif option.required:
-            complain(f"{where}.{key}", None, f"is required: {option.meaning}")
+            complain(f"{where}.{key}", None, f"is missing: {option.meaning}")
             values[key] = _stand_in(option, None)
         else:
             values[key] = option.default
@@ -165,12 +167,15 @@ def _check_timezone(timezone: str, complain: Complain) -> None:
 def _check_names(tables: dict[str, list[Row]], config: NodeConfig, complain: Complain) -> None:
     for section, rows in tables.items():
         names = [row["name"] for row in rows if "name" in row]
-        for name in {name for name in names if names.count(name) > 1}:
+        for name in sorted({name for name in names if names.count(name) > 1}):
             complain(f"{section}.name", name, "duplicate name")
+    for i, twin in enumerate(config.twins):
+        if twin.name in SERVICES:
+            complain(f"twin[{i}].name", twin.name, "is reserved for a twin of the node itself")
     for i, neighbour in enumerate(config.neighbours):
         if neighbour.name == config.name:
             complain(f"neighbour[{i}].name", config.name, "a node cannot be its own neighbour")
-    for name in {each.name for each in config.meters} & {each.name for each in config.relays}:
+    for name in sorted({each.name for each in config.meters} & {each.name for each in config.relays}):
         complain("relay.name", name, "a meter has the same name")
 
 
@@ -190,34 +195,32 @@ def _check_buses(config: NodeConfig, complain: Complain) -> None:
 
 
 def _check_twins(config: NodeConfig, complain: Complain) -> None:
-    inputs = _inputs(config, complain)
+    inputs, unreadable = _inputs(config, complain)
     relays = {relay.name for relay in config.relays}
     for i, twin in enumerate(config.twins):
-        _check_twin(f"twin[{i}]", twin, inputs, relays, complain)
+        for key in ("input", "production_input", "battery_input"):
+            name = getattr(twin, key)
+            if name and name not in inputs and name.partition(".")[0] not in unreadable:
+                complain(f"twin[{i}].{key}", name, _unknown("meter input", inputs))
+        _check_twin(f"twin[{i}]", twin, relays, complain)
     check_sums(config.twins, complain)
 
 
-def _inputs(config: NodeConfig, complain: Complain) -> set[str]:
-    """The names of all meter inputs, such as m1.total."""
-    inputs = set()
+def _inputs(config: NodeConfig, complain: Complain) -> tuple[set[str], set[str]]:
+    """The inputs of all meters, and the meters whose profile is invalid, so that theirs are unknown."""
+    inputs, unreadable = set(), set()
     for i, meter in enumerate(config.meters):
         try:
             profile = load_profile(meter.profile)
         except ProfileError as error:
             complain(f"meter[{i}].profile", meter.profile, str(error))
-            inputs.add(f"{meter.name}.{_ANY}")
+            unreadable.add(meter.name)
         else:
             inputs |= {f"{meter.name}.{name}" for name in profile.inputs}
-    return inputs
+    return inputs, unreadable
 
 
-def _check_twin(
-    where: str, twin: TwinSettings, inputs: set[str], relays: set[str], complain: Complain
-) -> None:
-    for key in ("input", "production_input", "battery_input"):
-        name = getattr(twin, key)
-        if name and not {name, f"{name.partition('.')[0]}.{_ANY}"} & inputs:
-            complain(f"{where}.{key}", name, _unknown("meter input", inputs))
+def _check_twin(where: str, twin: TwinSettings, relays: set[str], complain: Complain) -> None:
     if twin.relay and twin.relay not in relays:
         complain(f"{where}.relay", twin.relay, _unknown("relay", relays))
     if twin.kind == "grid" and not twin.capacity_w:

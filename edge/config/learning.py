@@ -1,9 +1,12 @@
 """Checks of `[learning]`, `[[boundary]]` and `[history]` that concern more than one key, or files."""
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 from ..clock import zone_of
-from ..twins.settings import SCOPES, LearningSettings
+from ..terms import SCOPES
+from ..twins.model_options import mistakes as option_mistakes
+from ..twins.settings import NO_MODEL, LearningSettings
 from .settings import HistorySettings, LimitSettings, NodeConfig
 
 Complain = Callable[[str, object, str], None]  # key, value, reason
@@ -18,11 +21,14 @@ def check_learning(
 ) -> None:
     """Complain about what the ranges of single keys cannot tell."""
     for scope in SCOPES:
+        key, model = f"{scope}_options", learning.model_of(scope)
         try:
-            learning.options_of(scope)
+            options = learning.options_of(scope)
         except ValueError as error:
-            key = f"{scope}_options"
             complain(f"learning.{key}", getattr(learning, key), str(error))
+        else:
+            for mistake in option_mistakes(model, options) if model != NO_MODEL else ():
+                complain(f"learning.{key}", getattr(learning, key), mistake)
     if learning.wanted and limits.value_bytes < _PREDICTION_BYTES:
         reason = f"must be at least {_PREDICTION_BYTES} for predictions"
         complain("limits.value_bytes", limits.value_bytes, reason)
@@ -53,6 +59,8 @@ def check_past(config: NodeConfig) -> Iterator[str]:
 
     if config.learning is None:
         return
+    if find_spec("numpy") is None:
+        yield "[learning]: numpy is missing, install the extra `learn`"
     zone = zone_of(config.node.timezone)
     try:
         if config.learning.weather_file:

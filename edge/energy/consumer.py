@@ -41,7 +41,7 @@ class ConsumerSettings:
     partial: bool  # accepts less than it needs when no more is available
     tolerance_s: float
     contract_s: float
-    offers_max: int
+    offers: int
 
 
 class Consumer:
@@ -156,7 +156,7 @@ class Consumer:
         """A supplier has published an offer to this consumer, or withdrawn it (None)."""
         if offer is None:
             self._offers.pop(supplier, None)
-        elif supplier in self._offers or len(self._offers) < self.settings.offers_max:
+        elif supplier in self._offers or len(self._offers) < self.settings.offers:
             self._offers[supplier] = SeenOffer(supplier, offer, hops, now_s + OFFER_VALIDITY_S)
 
     def see_answers(self, supplier: str, answers: tuple[Answer, ...]) -> None:

@@ -40,8 +40,8 @@ class SupplierSettings:
 
     impact: int
     price: float
-    promises_max: int
-    offers_max: int
+    promises: int
+    offers: int
 
 
 class OfferMaker:
@@ -85,7 +85,7 @@ class OfferMaker:
         self._requests[consumer] = SeenRequest(consumer, request, hops, now_s, rest_s)
 
     def _has_room_for(self, consumer: str) -> bool:
-        size, count = 4 * self._settings.promises_max, len(self._requests)
+        size, count = 4 * self._settings.promises, len(self._requests)
         return count < size and not crowds(consumer, self._requests, count, size, self._node)
 
     def is_asked_by(self, consumer: str) -> bool:
@@ -238,13 +238,13 @@ class OfferMaker:
         urgent = seen.request.priority is Priority.HIGH
         if not urgent and available_w < MIN_POWER_W:
             return False
-        if len(self._standing) < self._settings.offers_max:
+        if len(self._standing) < self._settings.offers:
             return self._book.has_place_for(seen.consumer)
         return urgent or max(self._nodes.values()) > self._nodes[node_of(seen.consumer)] + 1
 
     def _displace(self, seen: SeenRequest) -> bool:
         """Free a place as `_may_offer` describes; False if there is none."""
-        if len(self._standing) < self._settings.offers_max:
+        if len(self._standing) < self._settings.offers:
             return True
         own = self._nodes[node_of(seen.consumer)]
         urgent = seen.request.priority is Priority.HIGH

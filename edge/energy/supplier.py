@@ -42,7 +42,7 @@ class Supplier:
         self.name = name
         self.settings = settings
         self.capacity_w = 0.0
-        self.book = Book(settings.promises_max, node_of(name))
+        self.book = Book(settings.promises, node_of(name))
         self.shed = 0  # contracts ended for lack of power
         self.interrupted = 0  # contracts ended for a high-priority contract
         self.bookings = Bookings(name)
@@ -111,7 +111,7 @@ class Supplier:
         if shown is None:
             if not concerned and not self.book.of(consumer):
                 return
-            size, count = self.settings.promises_max + REFUSALS_MAX, len(self._shown)
+            size, count = self.settings.promises + REFUSALS_MAX, len(self._shown)
             if count >= size or crowds(consumer, self._shown, count, size, node_of(self.name)):
                 return  # the contract stays unconfirmed and becomes void
             shown = self._shown[consumer] = _Shown()

@@ -29,12 +29,12 @@ sign = 5 }`, negative while a bit of `sign_mask` (default: any) is set there.
 Powers are positive when they flow to the consumer, as the meters count them.
 """
 
-import math
 import os
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..files import read_text
+from ..files import InvalidToml, read_toml
+from ..option import shown
 from .registers import (
     MAGNITUDE,
     MINUS,
@@ -54,6 +54,7 @@ from .rtu import MAX_REGISTERS
 
 _DIRECTORY = os.path.join(os.path.dirname(__file__), "profiles")
 _MAX_FILE_BYTES = 64 * 1024
+_MOST = 1e300  # a whole number beyond it has no float
 _TOP_KEYS = {"name", "phases", "max_power_w", "max_registers", "max_gap", "line", "encoding", TOTAL, *PHASES}
 _LINE_KEYS = {"baud", "parity", "stop_bits", "pause_s"}
 _ENCODING_KEYS = {"function", "type", "word_order", "byte_order", "scale"}
@@ -65,8 +66,16 @@ class ProfileError(ValueError):
     """An invalid profile; the message names the file, the key and the value."""
 
     def __init__(self, file: str, key: str, value: object, reason: str) -> None:
-        super().__init__(f"{file}: {key} = {value!r}: {reason}")
+        super().__init__(f"{file}: {key}{'' if value is None else f' = {shown(value)}'}: {reason}")
         self.file, self.key, self.value = file, key, value
+
+
+class UnknownProfile(ProfileError):
+    """No shipped profile has this name."""
+
+    def __init__(self, name: str) -> None:
+        ValueError.__init__(self, f"unknown profile; known: {', '.join(shipped_profiles())}")
+        self.file, self.key, self.value = name, "profile", name
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,8 @@ class Profile:
 def load_profile(name_or_path: str) -> Profile:
     """The built-in profile with that name, or the file at that path. Raises ProfileError."""
     is_path = os.sep in name_or_path or name_or_path.endswith(".toml")
+    if not is_path and name_or_path not in shipped_profiles():
+        raise UnknownProfile(name_or_path)
     path = name_or_path if is_path else os.path.join(_DIRECTORY, f"{name_or_path}.toml")
     return _Reader(path).profile()
 
@@ -107,14 +118,12 @@ class _Reader:
         self._table = self._parse()
 
     def _parse(self) -> dict[str, Any]:
-        import tomllib  # only while profiles are read
-
         try:
-            return tomllib.loads(read_text(self._path, _MAX_FILE_BYTES))
+            return read_toml(self._path, _MAX_FILE_BYTES)
         except OSError as error:
             raise self._wrong("file", self._path, error.strerror or "cannot be read") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise self._wrong("file", self._path, f"is not valid TOML: {error}") from error
+        except InvalidToml as error:
+            raise self._wrong("file", self._path, str(error)) from error
 
     def profile(self) -> Profile:
         table = self._table
@@ -242,7 +251,7 @@ class _Reader:
     def _number(self, table: dict[str, Any], name: str, key: str, default: float | None) -> float:
         value: Any = table.get(name, default)
         valid = isinstance(value, int | float) and not isinstance(value, bool)
-        if not valid or not math.isfinite(value) or value == 0:
+        if not valid or not -_MOST <= value <= _MOST or value == 0:
             raise self._wrong(key, value, "must be a finite number other than 0")
         return float(value)
 

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Protocol
 
 TICK_S = 1.0
-_ROUNDING_S = 1e-9  # a clock that is computed from another one may be early by a rounding error
+ROUNDING_S = 1e-9  # a clock that is computed from another one may be early by a rounding error
 
 
 class Step(Enum):
@@ -69,7 +69,7 @@ class Beats:
 
     def due(self, now_s: float) -> Step | None:
         """The most urgent beat that is due."""
-        now_s += _ROUNDING_S
+        now_s += ROUNDING_S
         if now_s >= self.tick_s:
             return Step.TICK
         if now_s >= self._reaction_from_s and self._node.busy:

@@ -9,7 +9,8 @@ class Mailbox:
     """Bounded in items and bytes: when it is full, the oldest items are dropped and counted."""
 
     def __init__(self, size: int, wake: threading.Event, most_bytes: int = 0) -> None:
-        """`size` in items; `wake` is set for each item; `most_bytes` of all items that are waiting."""
+        """`size` in items; `wake` is set for each item; `most_bytes` of all items
+        that are waiting: 0 for items without a size."""
         self._items: deque[tuple[Any, int]] = deque()
         self._size = size
         self._most_bytes = most_bytes

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ..api.context import Unavailable
+from ..api.parameters import BadRequest
 from ..clock import Clock
 from ..history.writer import Writer
 from ..node import Node
@@ -26,7 +28,7 @@ SAVE_S, PART_S = 4.0, 2.5  # most time for a step of the end; the service manage
 _REST_S = 0.001
 
 
-class NodeStuck(RuntimeError):
+class NodeStuck(Unavailable):
     """The main thread did not answer in time."""
 
 
@@ -112,17 +114,27 @@ class Runtime:
         self._wake.set()
 
     def ask(self, question: Callable[[Node], T]) -> T:
-        """Let the main thread answer a question. Raises NodeStuck if it does not within 2 s."""
+        """Let the main thread answer a question. Raises NodeStuck if it does not within 2 s, and what
+        `question` raises."""
         answered = threading.Event()
         answers: list[T] = []
+        errors: list[Exception] = []
 
         def answer() -> None:
-            answers.append(question(self._node))
-            answered.set()
+            try:
+                answers.append(question(self._node))
+            except Exception as error:
+                errors.append(error)
+                if not isinstance(error, BadRequest):  # a defect of the node: it is logged and counted, too
+                    raise
+            finally:
+                answered.set()
 
         self._questions.put(answer)
         if not answered.wait(ASK_TIMEOUT_S):
             raise NodeStuck("the node does not answer")
+        if errors:
+            raise errors[0]
         return answers[0]
 
     def _take_mail(self) -> None:

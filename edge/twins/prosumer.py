@@ -464,7 +464,7 @@ def _of_consumer(settings: TwinSettings) -> ConsumerSettings:
         partial=settings.partial,
         tolerance_s=settings.tolerance_s,
         contract_s=settings.contract_s,
-        offers_max=4 * settings.offers,
+        offers=4 * settings.offers,
     )
 
 
@@ -475,6 +475,6 @@ def _of_supplier(settings: TwinSettings) -> SupplierSettings:
     return SupplierSettings(
         impact=settings.environmental_impact,
         price=settings.price,
-        promises_max=settings.promises,
-        offers_max=min(room, settings.offers),
+        promises=settings.promises,
+        offers=min(room, settings.offers),
     )

@@ -1,4 +1,4 @@
-"""The twins by kind. Each is imported when a node has one, so that a node pays for no other.
+"""The twins by kind. Each is imported when a node has one, to save memory.
 
 A new kind is one file in this room and one line here.
 """

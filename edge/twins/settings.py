@@ -14,14 +14,14 @@ from ..energy.planner import RunSettings
 from ..energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
 from ..learn.registry import MODELS
 from ..option import NAME, Matching, OneOf, Within
-from ..terms import VARIABLES
+from ..terms import DAY_MIN, SCOPES, VARIABLES
 from .registry import DEVICES
 
-SCOPES = ("node", "cluster")
 NO_MODEL = "none"
 _GREEN, _GREY = 2, 3  # environmental impact of sun, wind and water, and of everything else
 _MODEL = OneOf(NO_MODEL, *MODELS)
-_FIVE_NUMBERS = Matching(r"\s*([0-9.]+\s+){4}[0-9.]+\s*", "five numbers with spaces between them")
+_NUMBER = r"([0-9]{1,10}\.?[0-9]{0,10}|\.[0-9]{1,10})"
+_FIVE_NUMBERS = Matching(rf"\s*({_NUMBER}\s+){{4}}{_NUMBER}\s*", "five numbers with spaces between them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class TwinSettings:
         str, OneOf("whole", "partial"), "whether it accepts a contract for a part of its need"
     ] = "whole"
     tolerance_s: Annotated[
-        float, Within(0, 86400), "how long it repeats a request that nobody serves; 0: without end"
+        float, Within(0, 86400), "how long it repeats a request that nobody serves; 0: no limit"
     ] = 0.0
     price: Annotated[
         float, Within(0, 1e6), "price of its production per kWh, in the currency of the community"
@@ -188,7 +188,7 @@ class LearningSettings:
     boundaries: Annotated[
         str, OneOf("thesis", "fitted"), "limits of states: fifths of max_power_w, or quantiles of the past"
     ] = "thesis"
-    train_every_min: Annotated[int, Within(1, 1440), "minutes between two trainings"] = 20
+    train_every_min: Annotated[int, Within(1, DAY_MIN), "minutes between two trainings"] = 20
     first_training_min: Annotated[int, Within(10, 43200), "minutes of history before the first one"] = 180
     memory_days: Annotated[
         int, Within(1, 100), "days of minutes in memory for trainings: 39 kB for each day and scope"
@@ -249,7 +249,7 @@ def read_options(text: str) -> dict[str, object]:
     for part in filter(None, map(str.strip, text.split(";"))):
         name, equals, value = (each.strip() for each in part.partition("="))
         if not (name.isidentifier() and equals and value):
-            raise ValueError(f"{part!r} must have the form name = value")
+            raise ValueError(f"`{part}` must have the form name = value")
         options[name] = _number(value)
     return options
 

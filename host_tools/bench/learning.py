@@ -14,6 +14,8 @@ import sys
 import time
 from typing import Any
 
+from edge.terms import DAY_MIN
+
 MODELS: dict[str, dict[str, Any]] = {
     "mixture": {"model": "mixture"},
     "lstm": {"model": "lstm"},
@@ -47,7 +49,7 @@ def _memory_mb() -> tuple[float, float]:
 
 def _minute(minute: int, rng: random.Random) -> list[float]:
     """Invented powers with a daily pattern, in W."""
-    hour = minute % 1440 / 60
+    hour = minute % DAY_MIN / 60
     requested = max(0.0, (8000 if 7 <= hour < 19 and minute % 15 < 7 else 2000) + rng.gauss(0, 800))
     produced = 9000 + 12_000 * max(0.0, math.sin((hour - 6) / 12 * math.pi))
     supplied = min(requested, produced)
@@ -95,7 +97,7 @@ class _Probe:
             powers = np.array(_minute(minute, rng), np.float32)
             for learner in self._learners:
                 learner.observe(minute, powers)
-            if minute < 1440:
+            if minute < DAY_MIN:
                 self._rows.append(powers)
         self._note("history")
 
@@ -136,7 +138,7 @@ class _Probe:
         found = []
         for number in range(_TIMES):
             for learner in self._learners:
-                learner.observe(_DAYS * 1440 + number, self._rows[number])
+                learner.observe(_DAYS * DAY_MIN + number, self._rows[number])
             start = time.process_time()
             for learner in self._learners:
                 learner.predict()

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from edge.state import SAVE_EVERY_S
-from edge.twins.settings import SCOPES
+from edge.terms import SCOPES
 
 from .disk import CardLayout
 from .emulate import Emulator

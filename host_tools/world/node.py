@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from edge.config.check import build
 from edge.node import Node
-from edge.service.beats import Beats, Step
+from edge.service.beats import ROUNDING_S, Beats, Step
 
 from .clock import LocalClock
 from .meters import HandMeters
 
 if TYPE_CHECKING:
     from .world import World
-
-_ROUNDING_S = 1e-9  # between a node's clock and the world's: a node must not be woken too early
 
 
 class WorldNode:
@@ -100,7 +98,7 @@ class WorldNode:
             self._plan_beat(life, Step.REACTION, reaction_s)
         elif self.node.wake_s not in (math.inf, self._waking_s):
             self._waking_s = self.node.wake_s
-            wait_s = self.clock.true_wait_s(self._waking_s) + _ROUNDING_S
+            wait_s = self.clock.true_wait_s(self._waking_s) + ROUNDING_S
             self.world.after(wait_s, lambda: self._take(life, lambda: None))
         self._plan_beat(life, Step.TICK, self._beats.tick_s)
 

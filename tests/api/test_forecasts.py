@@ -65,7 +65,7 @@ def test_predictions_of_a_period_stand_beside_the_states_measured_later(api):
             "scope=node&from=2023-11-14T00:10&to=2023-11-20T00:00",
             ["to = 2023-11-20T00:00", "less than a"],
         ),
-        ("from=2023-11-14T00:10&to=2023-11-14T00:09", ["to = 2023-11-14T00:09", "from before to"]),
+        ("from=2023-11-14T00:10&to=2023-11-14T00:09", ["to = 2023-11-14T00:09", "`from` before `to`"]),
         ("scope=all&from=2023-11-14T00:10&to=2023-11-14T01:09", ["scope = all"]),
     ],
 )

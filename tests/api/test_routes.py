@@ -118,7 +118,9 @@ def test_a_view_may_refuse_or_fail(api):
     assert api.answer("GET", "/refuse").status == 400
     assert api.answer("GET", "/refuse").content == {"error": "day = x: expected a day"}
     assert api.answer("GET", "/fail").status == 503
-    assert api.answer("GET", "/fail").content == {"error": "RuntimeError: no answer"}
+    assert api.answer("GET", "/fail").content == {
+        "error": "the node failed to answer: no answer (RuntimeError)"
+    }
 
 
 @pytest.mark.parametrize("target", ["/", "", "/../etc/passwd", "/said/", "said"])

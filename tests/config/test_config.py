@@ -4,6 +4,7 @@ import contextlib
 import os
 import tomllib
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -17,9 +18,12 @@ from edge.config.options import SECTIONS, markdown, title
 from edge.config.settings import HistorySettings
 from edge.energy.messages import Priority
 from edge.energy.planner import RunSettings
+from edge.learn.registry import MODELS, create
+from edge.learn.states import StateScale
 from edge.net.settings import TlsSettings
-from edge.option import OneOf, Within
+from edge.option import OneOf, Within, shown
 from edge.service.measure import measured
+from edge.twins.model_options import OPTIONS
 
 GYM = REPOSITORY / "deploy" / "nodes" / "gym.toml"
 PAGE = REPOSITORY / "docs" / "configuration.md"
@@ -49,35 +53,35 @@ def test_the_shipped_example_is_right():
 @pytest.mark.parametrize(
     ("sections", "named"),
     [
-        ({"node": {"state_dir": "s"}}, "node.name = None: is required"),
-        ({"node": {"name": "Gym!", "state_dir": "s"}}, "node.name = 'Gym!': must be 1 to 32 of a-z"),
-        ({"node": {"name": "gym", "state_dir": ""}}, "node.state_dir = '': must not be empty"),
+        ({"node": {"state_dir": "s"}}, "node.name is missing: name of this node"),
+        ({"node": {"name": "Gym!", "state_dir": "s"}}, 'node.name = "Gym!": must be 1 to 32 of a-z'),
+        ({"node": {"name": "gym", "state_dir": ""}}, 'node.state_dir = "": must not be empty'),
         ({"limits": {"lsas": 4}}, "limits.lsas = 4: must be between 8 and 16,384"),
-        ({"limits": {"lsas": "many"}}, "limits.lsas = 'many': must be a whole number"),
-        ({"limits": {"lsas": True}}, "limits.lsas = True: must be a whole number"),
+        ({"limits": {"lsas": "many"}}, 'limits.lsas = "many": must be a whole number'),
+        ({"limits": {"lsas": True}}, "limits.lsas = true: must be a whole number"),
         ({"limits": {"lsas": 1.5}}, "limits.lsas = 1.5: must be a whole number"),
-        ({"limit": {}}, "limit = '...': unknown section"),
+        ({"limit": {}}, "[limit]: unknown section"),
         ({"limits": {"lsa": 4}}, "limits.lsa = 4: unknown key"),
         (
             {"limits": {"value_bytes": 256}},
             "limits.value_bytes = 256: must be at least 8480 for limits.promises",
         ),
-        ({"tls": {"ca": "c", "certificate": "n"}}, "tls.key = None: is required"),
-        ({"tls": {"ca": "", "certificate": "n", "key": "k"}}, "tls.ca = '': must not be empty"),
+        ({"tls": {"ca": "c", "certificate": "n"}}, "tls.key is missing: file with"),
+        ({"tls": {"ca": "", "certificate": "n", "key": "k"}}, 'tls.ca = "": must not be empty'),
         ({"tls": []}, "tls = []: must be a table [tls]"),
         ({"mqtt": {"port": 0}}, "mqtt.port = 0: must be between 1 and 65,535"),
         (
             {"neighbour": [{"name": "gym", "host": "x"}]},
-            "neighbour[0].name = 'gym': a node cannot be its own",
+            'neighbour[0].name = "gym": a node cannot be its own',
         ),
-        ({"neighbour": [{"name": "a", "host": "x"}] * 2}, "neighbour.name = 'a': duplicate name"),
+        ({"neighbour": [{"name": "a", "host": "x"}] * 2}, 'neighbour.name = "a": duplicate name'),
         ({"neighbour": {"name": "a"}}, "must be one or more tables [[neighbour]]"),
-        ({"bus": [{"name": "b", "port": "p", "parity": "X"}]}, "bus[0].parity = 'X': must be one of N, E, O"),
-        ({"meter": [{"name": "m", "bus": "c", "address": 1, "profile": "sdm120"}]}, "meter[0].bus = 'c'"),
+        ({"bus": [{"name": "b", "port": "p", "parity": "X"}]}, 'bus[0].parity = "X": must be one of N, E, O'),
+        ({"meter": [{"name": "m", "bus": "c", "address": 1, "profile": "sdm120"}]}, 'meter[0].bus = "c"'),
         ({"meter": [{"name": "m", "bus": "b", "address": 0, "profile": "sdm120"}]}, "meter[0].address = 0"),
         (
             {"meter": [{"name": "m", "bus": "b", "address": 1, "profile": "sdm9"}]},
-            "meter[0].profile = 'sdm9'",
+            'meter[0].profile = "sdm9"',
         ),
         (
             {"meter": [{"name": n, "bus": "b", "address": 1, "profile": "sdm120"} for n in "mn"]},
@@ -85,35 +89,55 @@ def test_the_shipped_example_is_right():
         ),
         (
             {"relay": [{"name": "m", "bus": "b", "address": 2, "coil": 0}]},
-            "relay.name = 'm': a meter has the same name",
+            'relay.name = "m": a meter has the same name',
         ),
-        ({"mqtt": {"host": "a" * 70 + ".b"}}, "a.b': must be a host name or an address"),
-        ({"mqtt": {"host": ""}}, "mqtt.host = '': must be a host name or an address"),
-        ({"api": {"host": ""}}, "api.host = '': must be a host name or an address"),
-        ({"api": {"host": "not one"}}, "api.host = 'not one': must be a host name or an address"),
+        ({"mqtt": {"host": "a" * 70 + ".b"}}, "aaa...: must be a host name or an address"),
+        ({"mqtt": {"host": ""}}, 'mqtt.host = "": must be a host name or an address'),
+        ({"api": {"host": ""}}, 'api.host = "": must be a host name or an address'),
+        ({"api": {"host": "not one"}}, 'api.host = "not one": must be a host name or an address'),
         (
             {"neighbour": [{"name": "a", "host": "mqtt://school.local"}]},
-            "neighbour[0].host = 'mqtt://school.local': must be a host name or an address",
+            'neighbour[0].host = "mqtt://school.local": must be a host name or an address',
         ),
         (
             {"neighbour": [{"name": "a", "host": "school.local:1883"}]},
-            "neighbour[0].host = 'school.local:1883': must be a host name or an address, without a port",
+            'neighbour[0].host = "school.local:1883": must be a host name or an address, without a port',
         ),
         (
             {"learning": {"node_model": "oracle"}},
-            "learning.node_model = 'oracle': must be one of none, persistence",
+            'learning.node_model = "oracle": must be one of none, persistence',
         ),
         (
             {"learning": {"node_options": "cells"}},
-            "learning.node_options = 'cells': 'cells' must have the form name = value",
+            'learning.node_options = "cells": `cells` must have the form name = value',
         ),
         (
             {"node": {"name": "a", "state_dir": "s", "timezone": "Mars/North"}},
-            "node.timezone = 'Mars/North': unknown time zone",
+            'node.timezone = "Mars/North": unknown time zone',
         ),
         (
             {"learning": {"node_model": "markov"}, "history": {"days": 3}},
             "history.days = 3: must be at least learning.memory_days = 30",
+        ),
+        (
+            {"learning": {"node_model": "markov", "node_options": "foo = 3"}},
+            'learning.node_options = "foo = 3": `foo`: unknown option of markov; known: window_days, ',
+        ),
+        (
+            {"learning": {"cluster_model": "majority", "cluster_options": "foo = 3"}},
+            "`foo`: unknown option of majority; known: none",
+        ),
+        (
+            {"learning": {"node_model": "markov", "node_options": "window_days = 0"}},
+            "`window_days = 0`: must be between 1 and 1,000",
+        ),
+        (
+            {"learning": {"node_model": "mixture", "node_options": "cells = many"}},
+            '`cells = "many"`: must be a whole number',
+        ),
+        (
+            {"learning": {"node_model": "lstm", "node_options": "runner = gpu"}},
+            '`runner = "gpu"`: must be one of tflite, numpy',
         ),
         ({"learning": {"history_days": 90}}, "learning.history_days = 90: moved to [history] days"),
         (
@@ -126,7 +150,7 @@ def test_the_shipped_example_is_right():
         ),
         (
             {"boundary": [{"scope": "node", "variable": "produced", "limits_w": "1 2 2 4 5"}]},
-            "boundary[0].limits_w = '1 2 2 4 5': each limit must be above the one before",
+            'boundary[0].limits_w = "1 2 2 4 5": each limit must be above the one before',
         ),
         (
             {"boundary": [{"scope": "node", "variable": "produced", "limits_w": "1 2"}]},
@@ -134,19 +158,24 @@ def test_the_shipped_example_is_right():
         ),
         (
             {"boundary": [{"scope": "node", "variable": "missing", "limits_w": "1 2 3 4 5"}] * 2},
-            "boundary[1].variable = 'missing': duplicate for scope node",
+            'boundary[1].variable = "missing": duplicate for scope node',
         ),
-        ({"twin": [{"name": "t", "kind": "lamp"}]}, "twin[0].kind = 'lamp': must be one of"),
+        (
+            {"twin": [{"name": "recorder", "kind": "load"}]},
+            'twin[0].name = "recorder": is reserved for a twin of the node itself',
+        ),
+        ({"twin": [{"name": "learning", "kind": "pv"}]}, "is reserved for a twin of the node itself"),
+        ({"twin": [{"name": "t", "kind": "lamp"}]}, 'twin[0].kind = "lamp": must be one of'),
         (
             {"twin": [{"name": "t", "kind": "load", "input": "m.l4"}]},
-            "twin[0].input = 'm.l4': unknown meter input; known: m.l1",
+            'twin[0].input = "m.l4": unknown meter input; known: m.l1',
         ),
         (
             {"twin": [{"name": "t", "kind": "load", "relay": "r"}]},
-            "twin[0].relay = 'r': unknown relay; known: none",
+            'twin[0].relay = "r": unknown relay; known: none',
         ),
         ({"twin": [{"name": "t", "kind": "grid"}]}, "twin[0].capacity_w = 0.0"),
-        ({"twin": [{"name": "t", "kind": "both", "input": "m.l1"}]}, "twin[0].production_input = ''"),
+        ({"twin": [{"name": "t", "kind": "both", "input": "m.l1"}]}, 'twin[0].production_input = ""'),
         ({"twin": [{"name": "t", "kind": "load", "sign": 0}]}, "twin[0].sign = 0: must be one of 1, -1"),
         (
             {"twin": [{"name": "t", "kind": "load", "power_w": float("nan")}]},
@@ -158,7 +187,7 @@ def test_the_shipped_example_is_right():
         ),
         (
             {"twin": [{"name": "t", "kind": "load", "priority": "top"}]},
-            "'top': must be one of low, medium, high",
+            '"top": must be one of low, medium, high',
         ),
     ],
 )
@@ -178,6 +207,61 @@ def test_with_tls_all_neighbours_are_reached_by_it(given):
     tls = TlsSettings(ca="ca.crt", certificate="node.crt", key="node.key")
     assert [(n.broker.port, n.broker.tls) for n in config.neighbours] == [(given.get("port", 8883), tls)] * 2
     assert (config.inbox.port, config.inbox.tls) == (1883, None)
+
+
+@pytest.mark.parametrize(
+    ("sections", "line"),
+    [
+        ({"api": {"host": ""}}, 'api.host = "": must be a host name or an address'),
+        ({"api": {"host": "a\0"}}, 'api.host = "a\\u0000": must not contain control characters'),
+        (
+            {"node": {"name": "gym", "state_dir": "a\0b"}},
+            'node.state_dir = "a\\u0000b": must not contain control characters',
+        ),
+        (
+            {"tls": {"ca": "\x1b[2J", "certificate": "n", "key": "k"}},
+            'tls.ca = "\\u001b[2J": must not contain control characters',
+        ),
+        (
+            {"neighbour": [{"name": "a", "host": "h\n"}]},
+            'neighbour[0].host = "h\\u000a": must not contain control characters',
+        ),
+        (
+            {"boundary": [{"scope": "node", "variable": "produced", "limits_w": "1 2 1.2.3 4 5"}]},
+            'boundary[0].limits_w = "1 2 1.2.3 4 5": must be five numbers with spaces between them',
+        ),
+        ({"limits": {"lsas": 1 << 20000}}, "limits.lsas = 0x1" + 54 * "0" + "...: must be between 8"),
+        ({"limits": {"lsas": ["a"] * 99}}, '"a", "...: must be a whole number'),
+        ({"limits": {"a b": {"c": 1.5}}}, 'limits."a b" = {c = 1.5}: unknown key'),
+    ],
+)
+def test_a_value_is_shown_as_toml_and_cut(sections, line):
+    (said,) = mistakes(**sections).splitlines()
+    assert line in said
+    assert len(said) < 400
+
+
+@pytest.mark.parametrize("profile", ["a\0", "sdm9", "deploy/none.toml"])
+def test_a_bad_profile_is_one_mistake(profile):
+    meter = {"name": "m", "bus": "b", "address": 1, "profile": profile}
+    (said,) = mistakes(meter=[meter], twin=[{"name": "t", "kind": "load", "input": "m.total"}]).splitlines()
+    assert said.startswith(f"gym.toml: meter[0].profile = {shown(profile)}: ")
+    assert str(REPOSITORY) not in said
+    if profile == "sdm9":
+        assert "unknown profile; known: b23, " in said
+
+
+def test_mistakes_between_keys_are_reported_beside_those_in_single_keys():
+    text = mistakes(limits={"lsas": 1}, twin=[{"name": "t", "kind": "load", "relay": "r"}] * 2, oven={})
+    assert len(text.splitlines()) == 5
+    for part in ("[oven]: unknown section", "limits.lsas = 1", 'twin.name = "t": duplicate', "unknown relay"):
+        assert part in text
+
+
+def test_unknown_keys_and_sections_are_in_order():
+    lines = mistakes(node={"name": "gym", "state_dir": "s", "z": 1, "a": 2}, zoo={}, abc=[]).splitlines()
+    keys = [line.removeprefix("gym.toml: ").split(":")[0] for line in lines]
+    assert keys == ["[abc]", "[zoo]", "node.a = 2", "node.z = 1"]
 
 
 def test_all_mistakes_are_reported_at_once():
@@ -218,13 +302,13 @@ RELAY = {"name": "r", "bus": "b", "address": 2, "coil": 0}
 def test_a_wrong_value_of_a_device_is_refused_by_its_key(section, right, wrong):
     build(raw(**{section: [right]}), "gym.toml")
     (key,) = wrong
-    assert f"{section}[0].{key} = {wrong[key]!r}: must " in mistakes(**{section: [right | wrong]})
+    assert f"{section}[0].{key} = {shown(wrong[key])}: must " in mistakes(**{section: [right | wrong]})
 
 
 @pytest.mark.parametrize("wrong", [{"host": ""}, {"host": "x" * 64}, {"port": 65536}, {"keepalive_s": 0}])
 def test_what_no_socket_can_connect_to_is_refused(wrong):
     (key,) = wrong
-    assert f"mqtt.{key} = {wrong[key]!r}: must be " in mistakes(mqtt=wrong)
+    assert f"mqtt.{key} = {shown(wrong[key])}: must be " in mistakes(mqtt=wrong)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -259,7 +343,14 @@ def test_any_tables_are_accepted_or_refused_with_a_message(sections):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"[node", "is not valid TOML"), (b"\xff\xfe", "is not valid TOML"), (None, "cannot be read")],
+    [
+        (b"[node", "is not valid TOML"),
+        (b"\xff\xfe", "is not a text file in UTF-8"),
+        (None, "cannot be read"),
+        (b"a = " + b"9" * 5000, "a number is too long"),
+        (b"a = " + b"[" * 50_000, "nested too deep"),
+        (b"a = 2024-02-31", "Invalid date"),
+    ],
 )
 def test_a_file_that_is_no_configuration_is_named(tmp_path, capsys, content, message):
     path = tmp_path / "node.toml"
@@ -358,6 +449,17 @@ def test_the_budget_contains_what_was_measured():
     assert total_kb(25.0) == total_kb(20.0)
 
 
+def test_the_known_options_are_those_of_the_models():
+    """The table is read without numpy; here it is compared with what the models take."""
+    scale = StateScale.of_max_power(3000.0)
+    for model, options in OPTIONS.items():
+        given = {"window_days": 9, "context": "weekday", "prior": 2.0, "share": 0.25, "inputs": "power time"}
+        given |= {"runner": "numpy", "layers": 1, "cells": 4, "members": 2, "start": ""}
+        rest = {"first_epochs": 1.0, "first_rate": 0.1, "rate": 0.1, "decay": 0.0}
+        create(model, scale, Random(1), **{each.key: (given | rest).get(each.key, 2) for each in options})
+    assert OPTIONS.keys() == MODELS.keys()
+
+
 def test_a_learning_section_becomes_settings():
     config = build(
         raw(
@@ -453,7 +555,7 @@ def test_profiles_that_disagree_must_be_settled_by_the_file():
         for n, (name, profile) in enumerate((("house", "sdm630"), ("pv", "iem3155")), 1)
     ]
     said = mistakes(meter=meters)
-    assert "bus[0].baud = None: must be stated" in said
+    assert "bus[0].baud must be stated" in said
     assert "house: 9600, pv: 19200" in said
     stated = [{"name": "b", "port": "/dev/null", "baud": 9600, "parity": "N"}]
     assert build(raw(bus=stated, meter=meters), "gym.toml").buses[0].baud == 9600
@@ -478,4 +580,4 @@ def test_a_port_may_be_in_the_network(port):
 @pytest.mark.parametrize("port", ["rfc2217://meter:1", "tcp://", "socket://host:port", "http://x"])
 def test_an_unknown_kind_of_port_is_refused(port):
     said = mistakes(bus=[{"name": "b", "port": port}])
-    assert f"bus[0].port = {port!r}: must be a device file, tcp://HOST:PORT" in said
+    assert f"bus[0].port = {shown(port)}: must be a device file, tcp://HOST:PORT" in said

@@ -11,7 +11,7 @@ from edge.energy.supplier import Supplier
 
 def make_supplier(name="n.p", capacity_w=100.0, seed=0, policy="prioritisation", **settings):
     rng = random.Random(seed)
-    given = {"impact": 3, "price": 0.0, "promises_max": 16, "offers_max": 7, **settings}
+    given = {"impact": 3, "price": 0.0, "promises": 16, "offers": 7, **settings}
     supplier = Supplier(name, SupplierSettings(**given), producer_policy(policy, rng), rng)
     supplier.set_capacity(capacity_w)
     return supplier
@@ -25,7 +25,7 @@ def make_consumer(policy="least_distance", told=None, **settings):
         "partial": False,
         "tolerance_s": 0.0,
         "contract_s": 3600.0,
-        "offers_max": 32,
+        "offers": 32,
         **settings,
     }
     return Consumer(ConsumerSettings(**given), consumer_policy(policy), lambda: next(numbers), tell)

@@ -153,7 +153,7 @@ def test_a_drop_in_production_sheds_the_least_urgent_and_no_more():
 
 @pytest.mark.parametrize("promises", [1, 16, 128])
 def test_the_longest_confirmation_table_fits_the_configured_size(promises):
-    supplier = make_supplier(capacity_w=1e6, promises_max=promises)
+    supplier = make_supplier(capacity_w=1e6, promises=promises)
     for i in range(promises + 40):
         power_w = 1.0 if i < promises else 1e6
         show(supplier, f"{'x' * 60}{i:04d}", contract(2**53 - i, power_w, valid=True))

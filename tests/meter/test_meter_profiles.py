@@ -129,10 +129,21 @@ def test_an_invalid_file_is_refused(tmp_path, content):
         load_profile(str(path))
 
 
-@pytest.mark.parametrize("name", ["sdm999", "/no/such/file.toml"])
-def test_a_missing_profile_is_refused(name):
-    with pytest.raises(ProfileError, match=r"No such file"):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("sdm999", "^unknown profile; known: b23, .*, sdm120, "), ("/no/such/file.toml", "No such file")],
+)
+def test_a_missing_profile_is_refused(name, words):
+    with pytest.raises(ProfileError, match=words):
         load_profile(name)
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000])
+def test_a_number_that_is_far_too_long_is_refused(tmp_path, number):
+    path = tmp_path / "bad.toml"
+    path.write_text(GOOD.replace("max_power_w = 1000", f"max_power_w = {number}"))
+    with pytest.raises(ProfileError, match=r"bad\.toml"):
+        load_profile(str(path))
 
 
 @pytest.mark.parametrize(

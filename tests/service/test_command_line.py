@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -77,6 +79,63 @@ def test_a_node_that_does_not_answer_exits_with_1(capsys):
     assert "no answer" in capsys.readouterr().err
 
 
+class Stranger(socketserver.StreamRequestHandler):
+    """Something else that listens at the port."""
+
+    answer = b""
+
+    def handle(self):
+        self.rfile.readline()
+        self.wfile.write(self.answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n", "no answer: "),
+        (b"", "no answer: "),
+        (b"HTTP/1.0 200 OK\r\n\r\n[1, 2]", "its answer is not an object"),
+        (b"HTTP/1.0 200 OK\r\n\r\n<html>", "its answer is not JSON"),
+    ],
+)
+def test_status_says_in_one_line_that_a_stranger_answers(capsys, monkeypatch, answer, words):
+    monkeypatch.setattr(Stranger, "answer", answer)
+    with socketserver.TCPServer(("127.0.0.1", 0), Stranger) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert main(["status", "--url", f"http://127.0.0.1:{server.server_address[1]}"]) == 1
+        thread.join()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/a b", "http://:x", "nonsense"])
+def test_status_says_in_one_line_that_an_address_is_no_use(capsys, url):
+    assert main(["status", "--url", url]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{url}: no answer: ")
+
+
+def test_status_of_a_node_without_an_http_server_says_so(tmp_path, capsys):
+    path = configured(tmp_path, "[api]", "port = 0")
+    assert main(["status", "--config", str(path)]) == 1
+    assert capsys.readouterr().err == f"{path}: api.port = 0: this node has no HTTP server\n"
+
+
+def test_a_full_disk_under_the_output_is_one_line(command):
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*command[0], "options"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=ENVIRONMENT,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == "the output cannot be written: No space left on device\n"
+
+
 def configured(tmp_path, *lines, state_dir=None):
     path = tmp_path / "node.toml"
     node = f'[node]\nname = "gym"\nstate_dir = "{state_dir or tmp_path / "state"}"'
@@ -105,9 +164,17 @@ def test_an_http_port_in_use_exits_with_3(tmp_path):
         assert f"{path}: api: cannot listen on 127.0.0.1 port {port}: " in start_fails(path)
 
 
-def test_a_model_that_does_not_know_its_option_exits_with_3(tmp_path):
+def test_more_twins_than_the_space_holds_exit_with_3(tmp_path):
+    twins = [f'[[twin]]\nname = "t{number}"\nkind = "load"' for number in range(12)]
+    path = configured(tmp_path, "[limits]", "lsas = 8", *twins)
+    assert f"{path}: the tuple space cannot hold twin " in start_fails(path)
+
+
+def test_a_model_that_does_not_know_its_option_is_found_by_check_and_by_run(tmp_path, capsys):
     path = configured(tmp_path, "[learning]", 'node_model = "markov"', 'node_options = "cells = 9"')
-    assert f"{path}: [learning]: " in start_fails(path)
+    for command in ("run", "check"):
+        assert main([command, "--config", str(path)]) == 1
+        assert f"{path}: learning.node_options = " in capsys.readouterr().err
 
 
 @contextlib.contextmanager

@@ -221,7 +221,7 @@ def complaints(*twins):
 
 def test_a_building_beside_its_own_photovoltaics_is_refused_with_the_way_out():
     (line,) = complaints(BUILDING, PV)
-    assert "twin[1].kind = 'pv'" in line
+    assert 'twin[1].kind = "pv"' in line
     assert "`home` counts it already" in line
     assert 'connection = "own"' in line
     assert "kind `house`" in line
@@ -237,7 +237,7 @@ def test_nothing_behind_the_meter_of_a_building_is_counted_again(part):
 
 def test_one_input_belongs_to_one_twin():
     (line,) = complaints(LOAD, {**LOAD, "name": "again"})
-    assert "twin[1].input = 'home.total': twin `home` counts it already" in line
+    assert 'twin[1].input = "home.total": twin `home` counts it already' in line
 
 
 def test_a_phase_is_part_of_the_total_of_its_meter():
@@ -254,7 +254,7 @@ def test_both_directions_need_two_inputs():
 
 def test_a_load_behind_the_meters_of_a_house_is_counted_already():
     (line,) = complaints(HOUSE, PV, LOAD | {"name": "oven"})
-    assert "twin[2].kind = 'load': `home` counts it already" in line
+    assert 'twin[2].kind = "load": `home` counts it already' in line
     assert complaints(HOUSE, PV, BATTERY, METERED_GRID) == []
 
 

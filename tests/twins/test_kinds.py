@@ -47,8 +47,8 @@ def test_a_new_kind_needs_one_line_and_gets_all_that_a_twin_gets(world, monkeypa
 
 
 def test_what_a_twin_cannot_use_is_said_with_its_kind(world):
-    world.add("n1", [], [], {"node_model": "markov", "node_options": "no_such_option = 1"})
-    with pytest.raises(registry.TwinError, match=r"\[learning\].*no_such_option"):
+    world.add("n1", [], [], {"node_model": "lstm", "node_options": "start = nowhere"})
+    with pytest.raises(registry.TwinError, match=r"\[learning\].*nowhere"):
         world.boot()
 
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from edge.api.troubles import troubles
+from edge.config.check import ConfigError
 from edge.learn.lstm import networks, shipped
 from edge.learn.lstm.shipped import models_folder
 from edge.learn.terms import HORIZONS_MIN
 from edge.terms import VARIABLES
 from edge.twins.learning import PRED
-from edge.twins.registry import TwinError
 from host_tools.world import World, chain
 
 NAMES = ["n1", "n2", "n3"]
@@ -324,9 +324,8 @@ def test_given_boundaries_and_options_reach_the_model(world):
 
 
 def test_options_that_no_model_knows_stop_the_start_with_a_reason(world):
-    world.add("n1", [], [], {"node_model": "markov", "node_options": "cells = 9"})
-    with pytest.raises(TwinError, match="cells"):
-        world.nodes["n1"].boot()
+    with pytest.raises(ConfigError, match="cells"):
+        world.add("n1", [], [], {"node_model": "markov", "node_options": "cells = 9"})
 
 
 # ---- files that are not as they should be ------------------------------------------------------------

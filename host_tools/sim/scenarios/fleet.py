@@ -7,6 +7,7 @@ time.
 
 import random
 
+from edge.terms import DAY_MIN
 from host_tools.microgrid.plan import Series
 
 from .appliances import Appliance, Category
@@ -16,7 +17,6 @@ _NOISE = 0.05  # relative noise of the target
 _SPREAD = 0.1  # relative spread of running times
 _BRIEF_MIN = 5.0  # devices with a shorter running time run as long as they are needed
 _PATIENCE_MIN = 5.0  # a device above the target starts when this many minutes of its energy are missing
-_DAY_MIN = 1440
 
 
 class Fleet:
@@ -37,7 +37,7 @@ class Fleet:
         moments: dict[Appliance, list[float]] = {each: [] for each in self.category.appliances}
         powers: dict[Appliance, list[float]] = {each: [] for each in self.category.appliances}
         for minute in range(minutes + 2):
-            hour = int((start_min + minute) % _DAY_MIN // 60)
+            hour = int((start_min + minute) % DAY_MIN // 60)
             self._step(minute, self.category.mean_w[hour] * max(0.0, self._rng.gauss(1.0, _NOISE)))
             for each, known in powers.items():
                 power_w = round(self._power_w.get(each, 0.0), 1)

@@ -275,7 +275,7 @@ def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
         ("fleet.toml", FLEET + '[hosts]\ngym = ["a b"]', "hosts.gym = 'a b': must be a host name"),
         ("fleet.toml", FLEET + '[hosts]\npool = ["a"]', "hosts.pool = ('a',): unknown node"),
         ("fleet.toml", FLEET + "[limits]\nlsas = 1", "limits.lsas = 1: must be between"),
-        ("fleet.toml", FLEET + "[limit]\nlsas = 1", "limit = '...': unknown section"),
+        ("fleet.toml", FLEET + "[limit]\nlsas = 1", "[limit]: unknown section"),
         ("fleet.toml", FLEET + '[node]\nname = "gym"', "node.name = 'gym': must be set for each node"),
         ("fleet.toml", FLEET + '[tls]\nca = "x"', "tls = '...': this table is written"),
         ("fleet.toml", "cluster = 3\n" + FLEET[FLEET.index("[op") :], "cluster = 3: must be a table"),
