@@ -38,7 +38,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "run", help="run a microgrid of four generated buildings or of measured data"
     )
     parser.add_argument(
-        "--duration", type=number(0.1, 1e9), help="duration of the run in seconds (default: until Ctrl-C)"
+        "--duration",
+        type=number(0.1, _LONGEST_S),
+        help="duration of the run in seconds (default: until Ctrl-C)",
     )
     parser.add_argument(
         "--data", type=Path, help="folder of measured data, one file per node (default: generated power)"

@@ -1,5 +1,6 @@
 """Assembly of a node from its configuration, and its run until a signal ends it."""
 
+import gc
 import logging
 import os
 import random
@@ -52,6 +53,8 @@ def serve(config: NodeConfig) -> None:
         raise
     _stop_on_signal(manager, runtime)
     log.info("node %s is up, http port %s", config.name, api.port if api else "none")
+    gc.collect()
+    gc.freeze()  # what was made by now stays: later collections do not search it
     runtime.run()
     crashes.settle()
     if api:

@@ -22,6 +22,7 @@ from ..learn.learner import Learner, LearnerSettings
 from ..learn.model import DamagedFile, TrainingReport
 from ..learn.states import StateScale
 from ..learn.terms import HORIZONS_MIN, Array
+from ..learn.trim import trim
 from ..learn.weather import Weather
 from ..terms import DAY_MIN, VARIABLES
 from .past import PastError, minutes_of
@@ -189,7 +190,9 @@ class Scope:
         return self.ready and newest >= self._again_minute and self.learner.training_due
 
     def _train(self) -> Iterator[None]:
+        trim()
         report = yield from self.learner.training()
+        trim()
         self.report = report
         self.trainings += 1
         self.rejected += not report.accepted
