@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from ..learn import lean_numpy
+from ..learn import heap, lean_numpy
 
+heap.tune()
 lean_numpy.prepare()  # before anything imports numpy
 
 import numpy as np  # noqa: E402

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from ..learn.calendar import Calendar
+from ..learn.heap import trim
 from ..learn.learner import Learner, LearnerSettings
 from ..learn.model import DamagedFile, TrainingReport
 from ..learn.states import StateScale
 from ..learn.terms import HORIZONS_MIN, Array
-from ..learn.trim import trim
 from ..learn.weather import Weather
 from ..terms import DAY_MIN, VARIABLES
 from .past import PastError, minutes_of
