@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Source(StrEnum):
+class PowerSource(StrEnum):
     """Where supplied power comes from."""
 
     PV = "pv"
@@ -22,7 +22,7 @@ class Source(StrEnum):
 class Supply:
     """What one twin supplies, in W. `metered_w` of a grid connection: imported, negative while exporting."""
 
-    source: Source
+    source: PowerSource
     ready_w: float
     supplied_w: float
     metered_w: float | None = None
@@ -46,23 +46,23 @@ def node_flows(supplies: Iterable[Supply]) -> Flows:
     A grid connection with a meter says itself what it imports and exports. Without one, contracts tell.
     """
     ready_w = surplus_w = 0.0
-    by_source = dict.fromkeys(Source, 0.0)
+    by_source = dict.fromkeys(PowerSource, 0.0)
     metered: list[float] = []
     for each in supplies:
         ready_w += each.ready_w
-        if each.source is not Source.GRID:
+        if each.source is not PowerSource.GRID:
             by_source[each.source] += each.ready_w
             surplus_w += max(0.0, each.ready_w - each.supplied_w)
         elif each.metered_w is None:
-            by_source[Source.GRID] += each.supplied_w
+            by_source[PowerSource.GRID] += each.supplied_w
         else:
-            by_source[Source.GRID] += max(0.0, each.metered_w)
+            by_source[PowerSource.GRID] += max(0.0, each.metered_w)
             metered.append(max(0.0, -each.metered_w))
     return Flows(
         ready_w,
-        by_source[Source.PV],
-        by_source[Source.BATTERY],
-        by_source[Source.OTHER],
-        by_source[Source.GRID],
+        by_source[PowerSource.PV],
+        by_source[PowerSource.BATTERY],
+        by_source[PowerSource.OTHER],
+        by_source[PowerSource.GRID],
         sum(metered) if metered else surplus_w,
     )

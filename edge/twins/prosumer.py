@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..energy.consumer import Consumer, ConsumerSettings
 from ..energy.events import Cause, EventKind, EventLog, Role
-from ..energy.flows import Source, Supply
+from ..energy.flows import PowerSource, Supply
 from ..energy.invariants import violations
 from ..energy.memory import read_contracts, read_promises, written_contracts, written_promises
 from ..energy.messages import Contract, encode_answers
@@ -292,7 +292,7 @@ class ProsumerTwin(Twin):
         if not self.settings.supplies:
             return None
         source = self.settings.source
-        metered_w = self.device.metered_w(self._clock.now_s()) if source is Source.GRID else None
+        metered_w = self.device.metered_w(self._clock.now_s()) if source is PowerSource.GRID else None
         return Supply(source, self.supplier.capacity_w, self.supplier.supplied_w, metered_w)
 
     def memory(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import random
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from ..energy.flows import Source
+from ..energy.flows import PowerSource
 from .twin import Factory, Home, Twin
 
 
@@ -17,7 +17,7 @@ class DeviceKind(NamedTuple):
     twin: str
     consumes: bool = False
     supplies: bool = False
-    source: Source = Source.OTHER
+    source: PowerSource = PowerSource.OTHER
 
 
 class ServiceKind(NamedTuple):
@@ -29,12 +29,12 @@ class ServiceKind(NamedTuple):
 
 DEVICES = {
     "load": DeviceKind("prosumer:ProsumerTwin", consumes=True),
-    "pv": DeviceKind("prosumer:ProsumerTwin", supplies=True, source=Source.PV),
-    "battery": DeviceKind("prosumer:ProsumerTwin", consumes=True, supplies=True, source=Source.BATTERY),
+    "pv": DeviceKind("prosumer:ProsumerTwin", supplies=True, source=PowerSource.PV),
+    "battery": DeviceKind("prosumer:ProsumerTwin", consumes=True, supplies=True, source=PowerSource.BATTERY),
     "building": DeviceKind("prosumer:ProsumerTwin", consumes=True, supplies=True),
     "both": DeviceKind("prosumer:ProsumerTwin", consumes=True, supplies=True),
     "house": DeviceKind("prosumer:ProsumerTwin", consumes=True),
-    "grid": DeviceKind("prosumer:ProsumerTwin", supplies=True, source=Source.GRID),
+    "grid": DeviceKind("prosumer:ProsumerTwin", supplies=True, source=PowerSource.GRID),
     "shiftable": DeviceKind("shiftable:ShiftableTwin", consumes=True),
 }
 SERVICES = {  # at most one of each on a node, in the order in which they start

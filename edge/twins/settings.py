@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from ..energy.flows import Source
+from ..energy.flows import PowerSource
 from ..energy.messages import Priority
 from ..energy.planner import RunSettings
 from ..energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
@@ -104,7 +104,7 @@ class TwinSettings:
         return DEVICES[self.kind].supplies
 
     @property
-    def source(self) -> Source:
+    def source(self) -> PowerSource:
         """Where its supply comes from."""
         return DEVICES[self.kind].source
 

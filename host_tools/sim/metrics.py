@@ -23,13 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from edge.energy.flows import Source
+from edge.energy.flows import PowerSource
 from edge.twins.registry import DEVICES
 
 from .board import Column
 from .recorder import FLOWS, STRICT, THESIS, Recorder
 
-LOCAL_SOURCES = (Source.PV, Source.BATTERY, Source.OTHER)
+LOCAL_SOURCES = (PowerSource.PV, PowerSource.BATTERY, PowerSource.OTHER)
 
 DIGITS = 6
 
@@ -116,7 +116,7 @@ def of_requests(recorder: Recorder) -> dict[str, Any]:
     }
 
 
-def _supplied_wh(recorder: Recorder, source: Source) -> float:
+def _supplied_wh(recorder: Recorder, source: PowerSource) -> float:
     """What the twins of one source supplied."""
     of_source = np.array([DEVICES[kind].source is source for kind in recorder.cast.kinds])
     return float(recorder.supplied_wh[of_source].sum())
