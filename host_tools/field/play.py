@@ -18,7 +18,7 @@ LOOK_S = 5.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a seed."""
+    """The outcome of a seed."""
 
     seed: int
     violations: list[str]
