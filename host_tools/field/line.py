@@ -9,6 +9,7 @@ from edge.meter.crc import crc16
 from edge.meter.errors import PortLost
 from edge.meter.settings import BusSettings
 from host_tools.meter.line import SimulatedLine
+from host_tools.meter.virtual import take
 from host_tools.world import VirtualClock
 
 LATENCY_S = (0.005, 0.06)  # from a request to its answer
@@ -130,16 +131,7 @@ class RoughPort:
         clock = self._line.clock
         until_s = clock.now_s() + max(0.0, timeout_s)
         self._second_master(until_s)
-        if not self._coming or self._coming[0][0] > until_s:
-            clock.advance_to(until_s)
-            return 0
-        due_s, data = self._coming.pop(0)
-        clock.advance_to(max(due_s, clock.now_s()))
-        taken = data[: len(buffer)]
-        buffer[: len(taken)] = taken
-        if len(taken) < len(data):
-            self._coming.insert(0, (due_s, data[len(taken) :]))
-        return len(taken)
+        return take(self._coming, clock, until_s, buffer)
 
     def close(self) -> None:
         self._coming.clear()

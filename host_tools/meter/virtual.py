@@ -51,17 +51,8 @@ class VirtualPort:
 
     def receive(self, buffer: memoryview, timeout_s: float) -> int:
         self._check()
-        until_s = self._adapter.clock.now_s() + max(0.0, timeout_s)
-        if not self._coming or self._coming[0][0] > until_s:
-            self._adapter.clock.advance_to(until_s)
-            return 0
-        due_s, data = self._coming.pop(0)
-        self._adapter.clock.advance_to(due_s)
-        taken = data[: len(buffer)]
-        buffer[: len(taken)] = taken
-        if len(taken) < len(data):
-            self._coming.insert(0, (due_s, data[len(taken) :]))
-        return len(taken)
+        clock = self._adapter.clock
+        return take(self._coming, clock, clock.now_s() + max(0.0, timeout_s), buffer)
 
     def close(self) -> None:
         self._coming.clear()
@@ -69,3 +60,17 @@ class VirtualPort:
     def _check(self) -> None:
         if not self._adapter.plugged:
             raise PortLost("unplugged")
+
+
+def take(coming: list[tuple[float, bytes]], clock: VirtualClock, until_s: float, buffer: memoryview) -> int:
+    """Move the clock to the first bytes that are due, or to `until_s`; how many of them the buffer took."""
+    if not coming or coming[0][0] > until_s:
+        clock.advance_to(until_s)
+        return 0
+    due_s, data = coming.pop(0)
+    clock.advance_to(due_s)
+    taken = data[: len(buffer)]
+    buffer[: len(taken)] = taken
+    if len(taken) < len(data):
+        coming.insert(0, (due_s, data[len(taken) :]))
+    return len(taken)
