@@ -179,7 +179,7 @@ class _Bounded:
 def _unpack(archive: IO[bytes], most: int, take: Callable[[tarfile.TarInfo, IO[bytes]], None]) -> None:
     """Give every file of a tar archive of at most this size to `take`."""
     try:
-        with tarfile.open(fileobj=_Bounded(archive, most), mode="r|") as tar:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=_Bounded(archive, most), mode="r|") as tar:  # type: ignore[call-overload]  # only read() is used
             for member in tar:
                 data = tar.extractfile(member) if member.isreg() and not member.issparse() else None
                 if data is None:
