@@ -151,7 +151,6 @@ def test_a_relay_that_obeys_without_confirming_is_believed_when_it_is_read():
     table = Table("sdm120", relays=[relay])
     answer = table.line.line.hear
 
-
     def hear(data, now_s):
         answers = answer(data, now_s)
         return [] if data[1] == 5 else answers

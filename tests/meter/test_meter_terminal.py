@@ -1,6 +1,7 @@
 """Meters over pseudo terminals: threads, pyserial, and independent masters and slaves."""
 
 import asyncio
+import errno
 import os
 import pty
 import select
@@ -159,6 +160,49 @@ def test_a_line_that_hangs_up_is_a_lost_port(simulated, monkeypatch):
     with pytest.raises(PortLost):
         port.receive(memoryview(bytearray(9)), 1.0)
     port.close()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENODEV, errno.ENXIO])
+@pytest.mark.parametrize("call", ["readv", "write"])
+def test_an_error_of_the_adapter_is_a_lost_port(simulated, monkeypatch, number, call):
+    port = SerialPort(BusSettings(name="b", port=simulated.port))
+    master = RtuMaster(port, 0.2)
+    assert len(master.read_registers(1, 4, 0, 2)) == 4
+
+    def fails(*arguments):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, fails)
+    with pytest.raises(PortLost):
+        master.read_registers(1, 4, 0, 2)
+    monkeypatch.undo()
+    port.close()
+
+
+def test_an_adapter_that_comes_back_under_another_name_is_named(tmp_path):
+    for name in ("ttyUSB1", "ttyUSB12", "ttyUSB_old", "ttyACM0"):
+        (tmp_path / name).touch()
+    with pytest.raises(PortLost) as caught:
+        SerialPort(BusSettings(name="b", port=str(tmp_path / "ttyUSB0")))
+    assert f"there is {tmp_path}/ttyUSB1, {tmp_path}/ttyUSB12: a name in" in str(caught.value)
+    bus = MeterBus(BusSettings(name="b", port=str(tmp_path / "ttyUSB0")), [], [], SystemClock())
+    bus.step()
+    assert "ttyUSB1" in bus.stats()["trouble"]
+
+
+def test_the_log_says_why_a_port_cannot_be_opened_when_the_reason_changes(caplog):
+    reasons = ["no such device"] * 4 + ["permission denied"] * 4 + ["in use"] * 4
+    clock = VirtualClock()
+
+    def open_port(settings):
+        raise PortLost(reasons.pop(0))
+
+    bus = MeterBus(BusSettings(name="b", port="p"), [], [], clock, open_port=open_port)
+    while reasons:
+        clock.advance_to(clock.now_s() + bus.step())
+    told = [each.getMessage().rpartition(": ")[2] for each in caplog.records]
+    assert told == ["no such device", "permission denied", "in use"]
+    assert bus.stats()["trouble"] == "in use"
 
 
 def test_a_bus_can_be_stopped_and_started_again(simulated, bus):
