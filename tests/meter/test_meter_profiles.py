@@ -26,6 +26,9 @@ power_w = { register = 0x0C }
 
 # What a meter does not measure, or for what no two sources agree.
 MISSING = {
+    "countis-e34": {"import_energy_wh"},
+    "finder7m38": {"import_energy_wh", "frequency_hz"},
+    "umg96rm-e": {"import_energy_wh", "current_a"},
     "dtsu666": {"import_energy_wh"},
     "pac2200": {"frequency_hz"},
     "sdm72d-m": {"voltage_v", "current_a", "frequency_hz"},
