@@ -127,7 +127,8 @@ def _possible(values: dict[str, float | None]) -> bool:
 
     Powers and voltages must be known; anything else may be undefined, such as a power factor without a load.
     """
-    needed = [value for key, value in values.items() if key.endswith(("power_w", "voltage_v", "frequency_hz"))]
+    needed_keys = ("power_w", "voltage_v", "frequency_hz")
+    needed = [value for key, value in values.items() if key.endswith(needed_keys)]
     if contradiction(values) or None in needed:
         return False
     frequency_hz = values.get("frequency_hz")
