@@ -80,6 +80,7 @@ class Bus(TypedDict):
     bus: str
     port: str
     open: bool
+    trouble: Annotated[str, "why it is closed; empty while it is open"]
     port_losses: int
     port_failures_in_a_row: int
     late_answers: Annotated[int, "how often bytes were on the line before a request"]

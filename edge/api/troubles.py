@@ -202,7 +202,8 @@ def _of_meters(node: "Node") -> Iterator[Trouble]:
     for bus in buses:
         name = bus["bus"]
         if not bus["open"]:
-            yield Trouble("bus_closed", name, f"bus {name} cannot be opened: {bus['port']}")
+            why = _because(bus.get("trouble", ""))
+            yield Trouble("bus_closed", name, f"bus {name} cannot be opened: {bus['port']}{why}")
         if bus.get("silent_s", 0.0) > SILENT_S:
             minutes = bus["silent_s"] / 60
             yield Trouble("bus_silent", name, f"nothing on bus {name} has answered for {minutes:.0f} min")

@@ -1,7 +1,7 @@
 """Finds power that a node would count twice: one meter input in two twins, or a meter behind another one.
 
 A `house` counts the load that it derives, not what its meters show; a `grid` connection only shows what
-flows. So both may share inputs with other twins.
+flows. So both may share inputs with other twins, but with the same sign.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,23 +20,40 @@ def check_sums(twins: Sequence[TwinSettings], complain: Complain) -> None:
     for i, twin in enumerate(twins):
         for key, name in _counted(twin):
             for _, other_name, other in counted:
-                if other is not twin and _overlap(name, other_name):
+                if other is not twin and _overlap(name, other_name) and _alike(twin, other):
                     shared = f"`{other_name}`" if other_name != name else "it"
                     complain(f"twin[{i}].{key}", name, f"twin `{other.name}` counts {shared} already")
                     break
             counted.append((key, name, twin))
-        if len(set(twin.inputs)) < sum(map(bool, (twin.input, twin.production_input, twin.battery_input))):
+        own = [name for name in (twin.input, twin.production_input, twin.battery_input) if name]
+        if any(_overlap(one, other) for one, other in combinations(own, 2)):
             complain(f"twin[{i}].input", twin.input, "is given twice; each direction has an input of its own")
+    _check_signs(twins, complain)
     _check_behind(twins, complain)
 
 
 def _counted(twin: TwinSettings) -> Iterator[tuple[str, str]]:
     """Key and name of the inputs whose power the twin adds to the sums of its node."""
-    if twin.kind in ("grid", "house"):
+    if twin.kind == "house":
         return
     for key in ("input", "production_input"):
         if name := getattr(twin, key):
             yield key, name
+
+
+def _alike(one: TwinSettings, other: TwinSettings) -> bool:
+    """Whether both are connections to the grid, or neither: what flows there is a sum of its own."""
+    return (one.kind == "grid") == (other.kind == "grid")
+
+
+def _check_signs(twins: Sequence[TwinSettings], complain: Complain) -> None:
+    """An input has one sign: in all kinds, positive means the same at the same meter."""
+    signs: dict[str, tuple[int, str]] = {}
+    for i, twin in enumerate(twins):
+        for name, sign in twin.inputs.items():
+            known, first = signs.setdefault(name, (sign, twin.name))
+            if known != sign:
+                complain(f"twin[{i}].sign", sign, f"twin `{first}` gives `{name}` the sign {known}")
 
 
 def _overlap(one: str, other: str) -> bool:

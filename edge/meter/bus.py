@@ -75,6 +75,7 @@ class MeterBus:
         self._port_failures = 0  # in a row, without a successful poll
         self._reopen_s = now_s
         self._port_losses = 0
+        self._trouble = ""  # why the port is closed
         self._late_answers = self._foreign_frames = 0  # on ports that have been closed
         self._answered_s = self._fresh_s = now_s  # the last answer; it or the last opening
         self._patience_s = STALLED_S
@@ -127,6 +128,7 @@ class MeterBus:
             "bus": self.settings.name,
             "port": self.settings.port,
             "open": master is not None,
+            "trouble": "" if master else self._trouble,
             "port_losses": self._port_losses,
             "port_failures_in_a_row": self._port_failures,
             "late_answers": self._late_answers + (master.late_answers if master else 0),
@@ -238,8 +240,10 @@ class MeterBus:
         now_s = self._clock.now_s()
         self._port_failures += 1
         self._reopen_s = now_s + min(REOPEN_STEP_S * self._port_failures, REOPEN_MAX_S)
-        if self._port_failures == 1:
-            logger.warning("bus %s: the port cannot be opened: %s", self.settings.name, error)
+        reason = str(error)
+        if self._port_failures == 1 or (self._port_failures > 2 and reason != self._trouble):
+            logger.warning("bus %s: the port cannot be opened: %s", self.settings.name, reason)
+        self._trouble = reason
         self._deliver(chain.from_iterable(each.undefined(error, now_s) for each in self._devices))
 
     def _close(self) -> None:

@@ -30,10 +30,17 @@ def frames_in(data: memoryview) -> Iterator[Frame]:
     """The frames in `data`, from the left, without what is between them."""
     at = 0
     while len(data) - at >= _EXCEPTION_BYTES:
-        length = next((each for each in _lengths(data, at) if crc16(data[at : at + each]) == 0), 0)
+        length = length_of(data, at)
         if length:
             yield Frame(data[at], data[at + 1], bytes(data[at : at + length]))
         at += length or 1
+
+
+def length_of(data: memoryview, at: int) -> int:
+    """The length of the frame at this place; 0 if there is none."""
+    if len(data) - at < _EXCEPTION_BYTES:
+        return 0
+    return next((each for each in _lengths(data, at) if crc16(data[at : at + each]) == 0), 0)
 
 
 def _lengths(data: memoryview, at: int) -> Iterator[int]:

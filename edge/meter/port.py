@@ -4,6 +4,7 @@ pyserial opens and configures the line. Reading uses the file descriptor and the
 because pyserial's own read allocates memory, and changing its timeout reconfigures the line.
 """
 
+import glob
 import os
 import select
 import termios
@@ -37,6 +38,17 @@ def char_s(settings: BusSettings) -> float:
     return (9 + (settings.parity != "N") + settings.stop_bits) / settings.baud
 
 
+def _others(path: str) -> str:
+    """A hint if the device file is gone, but there are some with another number: it was plugged in again."""
+    stem = path.rstrip("0123456789")
+    if stem == path or os.path.exists(path):
+        return ""
+    there = sorted(each for each in glob.glob(f"{glob.escape(stem)}*") if each[len(stem) :].isdecimal())
+    if not there:
+        return ""
+    return f", but there is {', '.join(there)}: a name in /dev/serial/by-id stays the same"
+
+
 class SerialPort:
     """A real serial line or a pseudo terminal."""
 
@@ -53,7 +65,7 @@ class SerialPort:
                 exclusive=True,
             )
         except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError
-            raise PortLost(str(error)) from error
+            raise PortLost(f"{error}{_others(settings.port)}") from error
         self._descriptor = self._serial.fileno()
         self._poll = select.poll()
         self._poll.register(self._descriptor, select.POLLIN)

@@ -101,7 +101,7 @@ def _fitting(master: RtuMaster, address: int) -> Iterator[tuple[int, str, float 
         profile = load_profile(name)
         values = _read(master, address, profile)
         if values is not None and _possible(values):
-            yield len(values), name, values.get("power_w")
+            yield sum(each is not None for each in values.values()), name, values.get("power_w")
 
 
 def _read(master: RtuMaster, address: int, profile: Profile) -> dict[str, float | None] | None:
@@ -123,15 +123,22 @@ def _read(master: RtuMaster, address: int, profile: Profile) -> dict[str, float 
 
 
 def _possible(values: dict[str, float | None]) -> bool:
-    """Whether a meter on the mains can have measured this. All zeros are not enough."""
-    if contradiction(values) or any(value is None for value in values.values()):
+    """Whether a meter on the mains can have measured this. All zeros are not enough.
+
+    Powers and voltages must be known; anything else may be undefined, such as a power factor without a load.
+    """
+    needed_keys = ("power_w", "voltage_v", "frequency_hz")
+    needed = [value for key, value in values.items() if key.endswith(needed_keys)]
+    if contradiction(values) or None in needed:
         return False
     frequency_hz = values.get("frequency_hz")
     voltages_v = [value for key, value in values.items() if key.endswith("voltage_v") and value]
-    if frequency_hz is not None:
-        return 45.0 <= frequency_hz <= 65.0
-    if voltages_v:
-        return all(80.0 <= each <= 480.0 for each in voltages_v)
+    if frequency_hz is not None and not 45.0 <= frequency_hz <= 65.0:
+        return False
+    if not all(80.0 <= each <= 480.0 for each in voltages_v):
+        return False
+    if frequency_hz or voltages_v:
+        return True
     return bool(values.get("import_energy_wh") or values.get("power_w"))
 
 

@@ -24,7 +24,11 @@
 
 A meter that counts the two directions apart has `power_w = { register = 1, minus = 3 }`: the value of the
 first register minus that of the second. One with a register for the sign has `power_w = { register = 1,
-sign = 5 }`, negative while a bit of `sign_mask` (default: any) is set there.
+sign = 5 }`: 0 is positive, 1 negative, anything else unknown. With `sign_mask = 8` it is negative while a bit
+of the mask is set there.
+
+Integers that hold the largest number of their type, or only its highest bit, are not available, like NaN and
+infinity in floats.
 
 Powers are positive when they flow to the consumer, as the meters count them.
 """
@@ -189,7 +193,7 @@ class _Reader:
             return [first, replace(first, role=MINUS, address=address)]
         if "sign" in own:
             address = self._integer(own, "sign", None, 0, 0xFFFF, key)
-            mask = self._integer(own, "sign_mask", 0xFFFF, 1, 0xFFFF, key)
+            mask = self._integer(own, "sign_mask", 0, 1, 0xFFFF, key) if "sign_mask" in own else 0
             first = replace(first, role=MAGNITUDE, lowest=0.0)
             return [first, replace(first, role=SIGN, address=address, type="uint16", mask=mask)]
         if "sign_mask" in own:

@@ -20,6 +20,10 @@ TYPES = {
     "float64": struct.Struct(">d"),
 }
 
+# What integers hold when a meter has no value: the largest number or the sign bit alone.
+_NO_VALUE = {f"uint{bits}": (2**bits - 1, 2 ** (bits - 1)) for bits in (16, 32, 64)}
+_NO_VALUE |= {f"int{bits}": (2 ** (bits - 1) - 1, -(2 ** (bits - 1))) for bits in (16, 32, 64)}
+
 # Plausible ranges; a meter's "not available" lies outside. The range of powers is in the profile.
 PLAUSIBLE = {
     "voltage_v": (0.0, 1000.0),
@@ -43,7 +47,8 @@ TELLING_WORDS = 6  # a shorter block is what any other master asks for, too
 class Register:
     """One value of a meter: its address, and how its words are converted to the unit of `quantity`.
 
-    `role` is the part of the quantity that it holds; a SIGN is negative if a bit of `mask` is set.
+    `role` is the part of the quantity that it holds. A SIGN is negative if a bit of `mask` is set; without a
+    mask (0) it is 0 or 1, and anything else is unknown.
     """
 
     input: str
@@ -57,7 +62,7 @@ class Register:
     highest: float
     byte_order: str = "big"
     role: str = VALUE
-    mask: int = 0xFFFF
+    mask: int = 0
 
     @property
     def words(self) -> int:
@@ -77,9 +82,17 @@ class Register:
             )
         raw = TYPES[self.type].unpack(data)[0]
         if self.role == SIGN:
-            return -1.0 if raw & self.mask else 1.0
-        value = float(raw) * self.scale
+            return _sign(raw, self.mask)
+        if raw in _NO_VALUE.get(self.type, ()):
+            return None
+        value = float(raw) * self.scale + 0.0  # not -0.0
         return value if self.lowest <= value <= self.highest else None  # NaN is in no range
+
+
+def _sign(raw: int, mask: int) -> float | None:
+    if mask and raw != 0xFFFF:
+        return -1.0 if raw & mask else 1.0
+    return {0: 1.0, 1: -1.0}.get(raw)
 
 
 @dataclass(frozen=True, slots=True)

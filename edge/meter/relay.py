@@ -52,7 +52,8 @@ class SwitchedRelay:
 
     def poll(self, master: RtuMaster, now_s: float) -> Sequence[Reading]:
         wanted, before = self.wanted, self.actual
-        if wanted is not None and before is not wanted:
+        obeys = bool(self.health.failures) and self._read(master) is wanted  # though it did not confirm it
+        if wanted is not None and before is not wanted and not obeys:
             master.write_coil(self.address, self._settings.coil, wanted)
         self.actual = self._read(master)
         if wanted is not None:

@@ -13,9 +13,11 @@ In wire time this master equals minimalmodbus. It needs a third of the CPU time,
 pymodbus costs 3 MB more and has waited forever on line noise (its issue 2960).
 
 A frame is accepted only if everything is right: silence before and after it, length, checksum, slave and
-function. Two habits of real lines are accepted: an adapter that echoes the request, and up to three stray
-bytes at either end of a frame (a transceiver that turns round). A request waits until the line has been
-silent for the pause of its bus. So no late answer precedes it, and no slave is asked while it is deaf.
+function. Some habits of real lines are accepted: an adapter that echoes the request, once or more, also with
+a few wrong bits; a late answer of another slave right before ours; up to three stray bytes at either end of
+a frame (a transceiver that turns round); and a slave or gateway whose answers have gaps: after the first
+answer that broke off, it gets the whole timeout. A request waits until the line has been silent for the
+pause of its bus. So no late answer precedes it, and no slave is asked while it is deaf.
 
 Two answers of a slave to similar requests cannot be told apart. Therefore a slave that failed is not polled
 for some seconds (`bus.py`), and frames of a second master are noticed: the line is then `distrusted` for a
@@ -41,7 +43,7 @@ from .errors import (
     WrongLength,
     WrongSlave,
 )
-from .frames import EXCEPTION, REQUEST_BYTES, frames_in
+from .frames import EXCEPTION, REQUEST_BYTES, frames_in, length_of
 from .port import Port
 
 __all__ = [
@@ -71,6 +73,7 @@ _SILENT_CHARS = 3.5
 _MIN_SILENCE_S = 0.00175  # the minimum of the specification, above 19 200 baud
 _BROKEN_OFF_S = 0.1  # silence that ends an incomplete frame; USB adapters delay bytes by up to 16 ms
 _STRAY_BYTES = 3  # that may precede or follow an answer
+_WRONG_BITS = 3  # in an echo; any other frame with a right checksum differs in at least four
 _LISTEN_S = 0.1  # silence around a transaction while there is a second master
 _LATE_S = 5.0  # until then an answer to a request that failed may still come
 
@@ -95,7 +98,9 @@ class RtuMaster:
         self._answer = bytearray(_FRAME_BYTES + 1)  # one more, to detect a frame that is too long
         self._request_view = memoryview(self._request)
         self._answer_view = memoryview(self._answer)
-        self._echoes = False  # the adapter returns what it sends
+        self._echoes = 0  # how often the adapter returns what it sends
+        self._dropped = 0  # echoes of the present request
+        self._halting: set[int] = set()  # slaves whose answers have gaps
         self._failed_s: dict[int, float] = {}  # by slave: when its last request failed
         self._foreign_s = -DISTRUST_S
         self.late_answers = 0  # how often bytes were waiting on the line before a request
@@ -156,21 +161,35 @@ class RtuMaster:
         struct.pack_into("<H", self._request, 6, crc16(self._request_view[:6]))
         deadline_s = self._clock.now_s() + self._timeout_s + (8 + expected) * self._port.char_s
         self._port.send(self._request_view)
+        self._dropped = 0
         stranger: BusError | None = None
         while True:
             size = self._receive(address, function, expected, deadline_s)
             if size == 0:
                 raise stranger or NoAnswer(f"slave {address} does not answer")
-            at = self._find(size, address, function, expected)
-            if at >= 0:
-                self._answer[: _FRAME_BYTES - at] = self._answer[at:_FRAME_BYTES]
-                if self._answer[1] & EXCEPTION:
-                    raise SlaveException(self._answer[2])
-                return
-            error = self._fault(size, address, function, expected)
-            if not isinstance(error, WrongSlave):
-                raise error
-            stranger = error  # a late answer of another slave: ours may still come
+            while size:
+                at = self._find(size, address, function, expected)
+                if at >= 0:
+                    return self._accept(at, function)
+                if self._is_echo(0, size, function, _WRONG_BITS):
+                    size = self._drop_echo(REQUEST_BYTES, size)
+                    continue
+                end = self._end_of_stranger(size, address)
+                if not end:
+                    if size < expected:
+                        self._halting.add(address)
+                    raise self._fault(size, address, function, expected)
+                self._recognise(end)  # often a late answer of another slave: ours may still come
+                stranger = WrongSlave(f"slave {self._answer[0]} answered instead of {address}")
+                size = self._without_echo(self._drop(end, size), function)
+
+    def _accept(self, at: int, function: int) -> None:
+        """Move the frame to the beginning of the answer buffer. Raises SlaveException."""
+        self._answer[: _FRAME_BYTES - at] = self._answer[at:_FRAME_BYTES]
+        if function != WRITE_COIL:
+            self._echoes = self._dropped
+        if self._answer[1] & EXCEPTION:
+            raise SlaveException(self._answer[2])
 
     def _await_silence(self) -> None:
         """Discard received bytes until the line is silent, so that no earlier answer precedes the next."""
@@ -194,7 +213,7 @@ class RtuMaster:
 
     def _receive(self, address: int, function: int, expected: int, deadline_s: float) -> int:
         """Fill the answer buffer until silence, the deadline or its end; returns the number of bytes."""
-        size, echo_due = 0, True
+        size = 0
         while size < len(self._answer):
             left_s = deadline_s - self._clock.now_s()
             if left_s <= 0:
@@ -204,10 +223,7 @@ class RtuMaster:
             if got == 0:
                 break
             self._heard_s = self._clock.now_s()
-            size += got
-            if echo_due:
-                with_echo, size = size, self._without_echo(size, function)
-                echo_due = size == with_echo
+            size = self._without_echo(size + got, function)
         return size
 
     def _patience_s(self, size: int, address: int, function: int, expected: int, left_s: float) -> float:
@@ -221,28 +237,48 @@ class RtuMaster:
             return self._silence_s
         if size <= _STRAY_BYTES and not (size and self._answer[0] == address):
             return left_s
+        if address in self._halting:
+            return left_s
         return min(max(_BROKEN_OFF_S, self._silence_s), left_s)
 
     def _without_echo(self, size: int, function: int) -> int:
-        """Drop the echo of the request from the answer buffer.
+        """Drop the echoes of the request from the beginning of the answer buffer; returns what is left."""
+        at = 0
+        while at <= min(_STRAY_BYTES, size - REQUEST_BYTES):
+            if self._is_echo(at, size, function, 0):
+                size, at = self._drop_echo(at + REQUEST_BYTES, size), 0
+            else:
+                at += 1
+        return size
+
+    def _is_echo(self, at: int, size: int, function: int, wrong_bits: int) -> bool:
+        """Whether the request is there, with at most so many wrong bits.
 
         The confirmation of a written coil looks like it, so there it is an echo only if the adapter is known
         to echo, or if the frame is there twice.
         """
-        for at in range(min(_STRAY_BYTES, size - REQUEST_BYTES) + 1):
-            end = at + REQUEST_BYTES
-            if self._answer_view[at:end] == self._request_view:
-                twice = self._answer_view[end : end + REQUEST_BYTES] == self._request_view
-                if (
-                    function == WRITE_COIL
-                    and not self._echoes
-                    and not (twice and size >= end + REQUEST_BYTES)
-                ):
-                    return size
-                self._echoes = True
-                self._answer[: size - end] = self._answer[end:size]
-                return size - end
-        return size
+        end = at + REQUEST_BYTES
+        if end > size or _wrong_bits(self._answer_view[at:end], self._request) > wrong_bits:
+            return False
+        twice = end + REQUEST_BYTES <= size and self._answer_view[end : end + REQUEST_BYTES] == self._request
+        return function != WRITE_COIL or self._dropped < self._echoes or twice
+
+    def _drop_echo(self, end: int, size: int) -> int:
+        self._dropped += 1
+        self._echoes = max(self._echoes, self._dropped)
+        return self._drop(end, size)
+
+    def _drop(self, end: int, size: int) -> int:
+        """Drop the bytes before `end`; returns how many are left."""
+        self._answer[: size - end] = self._answer[end:size]
+        return size - end
+
+    def _end_of_stranger(self, size: int, address: int) -> int:
+        """Where the frame of another slave ends that the answer buffer begins with; 0 if there is none."""
+        frame = self._answer_view[:size]
+        if size < 5 or frame[0] == address:
+            return 0
+        return size if crc16(frame) == 0 else length_of(frame, 0)
 
     def _find(self, size: int, address: int, function: int, expected: int) -> int:
         """Where the right frame begins among `size` bytes, with few stray bytes around it; -1: nowhere."""
@@ -264,8 +300,6 @@ class RtuMaster:
             if size == expected:
                 return BadCrc(f"{size} bytes with a wrong checksum")
             return (ShortFrame if size < expected else LongFrame)(f"{size} bytes instead of {expected}")
-        if frame[0] != address:
-            return WrongSlave(f"slave {frame[0]} answered instead of {address}")
         if frame[1] != function:
             return WrongFunction(f"answer with function {frame[1]} instead of {function}")
         return (ShortFrame if size < expected else LongFrame)(f"{size} bytes instead of {expected}")
@@ -289,3 +323,8 @@ class RtuMaster:
     def _found_foreign(self) -> None:
         self.foreign_frames += 1
         self._foreign_s = self._clock.now_s()
+
+
+def _wrong_bits(frame: memoryview, sent: bytearray) -> int:
+    """How many bits of `frame` are not those of `sent`."""
+    return 0 if frame == sent else sum((a ^ b).bit_count() for a, b in zip(frame, sent, strict=True))

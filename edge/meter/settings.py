@@ -6,7 +6,8 @@ from typing import Annotated
 from ..option import NAME, Matching, OneOf, Within
 
 PORT = Matching(
-    r"(?!.*://).+|(tcp|socket)://(\[[0-9A-Fa-f:.]+\]|[^/:\[\]\s]+)(:\d{1,5})?",
+    r"(?!.*://).+|(tcp|socket)://(\[[0-9A-Fa-f:.]+\]|[^/:\[\]\s]+)"
+    r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?",
     "a device file, tcp://HOST:PORT (Modbus TCP) or socket://HOST:PORT (RTU frames over TCP)",
 )
 PAUSE_S = 0.1  # some meters are deaf for 60 to 100 ms after any frame on the line

@@ -4,6 +4,7 @@ The master always speaks RTU. `ModbusTcpPort` exchanges the checksum for the hea
 transaction number also tells a late answer from the present one.
 """
 
+import logging
 import select
 import socket
 import struct
@@ -13,6 +14,8 @@ from .crc import crc16
 from .errors import PortLost
 from .port import char_s
 from .settings import BusSettings
+
+logger = logging.getLogger("edge.meter")
 
 PORT = 502
 CONNECT_S = 2.0
@@ -53,7 +56,7 @@ class TcpPort:
             self._socket = socket.create_connection(self._address, CONNECT_S)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket.settimeout(SEND_S)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter for a name that no host can have
             self.close()
             raise PortLost(f"{self._address[0]}:{self._address[1]}: {error}") from error
 
@@ -65,24 +68,25 @@ class TcpPort:
             raise PortLost(str(error)) from error
 
     def _read(self, timeout_s: float, most: int) -> bytes:
-        """What has arrived after at most `timeout_s`; nothing if the other end closed an idle connection."""
+        """What has arrived after at most `timeout_s`; nothing if the other end ended an idle connection."""
         if self._socket is None:
             time.sleep(max(0.0, timeout_s))
             return b""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
+        why = "the other end closed the connection"
         try:
             if not poll.poll(max(0.0, timeout_s) * 1000):
                 return b""
             data = self._socket.recv(most)
         except OSError as error:
-            raise PortLost(str(error)) from error
+            data, why = b"", str(error)
         if data:
             self._asked = False
             return data
         self.close()
         if self._asked:
-            raise PortLost("the other end closed the connection")
+            raise PortLost(why)
         return b""
 
 
@@ -92,6 +96,9 @@ class ModbusTcpPort(TcpPort):
     def __init__(self, settings: BusSettings) -> None:
         super().__init__(settings)
         self._transaction = 0
+        self._sent = 0
+        self._answered = False
+        self._complained = False
         self._arrived = bytearray()
         self._ready = bytearray()
 
@@ -100,6 +107,8 @@ class ModbusTcpPort(TcpPort):
             self._arrived.clear()
             self._connect()
         self._transaction = (self._transaction + 1) & 0xFFFF
+        self._sent += 1
+        self._answered = False
         self._ready.clear()
         self._asked = True
         request = bytes(frame[1:-2])
@@ -129,15 +138,27 @@ class ModbusTcpPort(TcpPort):
                 return
             body = bytes(self._arrived[_HEADER.size - 1 : end])
             del self._arrived[:end]
-            if transaction == self._transaction:
+            if transaction == self._transaction and not self._answered:
+                self._answered = True
                 self._ready += body + struct.pack("<H", crc16(body))
+            elif (self._transaction - transaction) & 0xFFFF >= self._sent:
+                self._complain(transaction)
+
+    def _complain(self, transaction: int) -> None:
+        """Say once why nothing seems to answer."""
+        if not self._complained:
+            logger.warning(
+                "%s:%d answers with a transaction number that was never asked (%d): its answers are not used",
+                *self._address,
+                transaction,
+            )
+        self._complained = True
 
 
 def _address(port: str) -> tuple[str, int]:
     """Host and number of "tcp://host:502". Raises PortLost."""
     place = port.partition("://")[2]
     host, _, number = place.rpartition(":") if ":" in place.rpartition("]")[2] else (place, "", "")
-    try:
-        return host.strip("[]"), int(number or PORT)
-    except ValueError:
-        raise PortLost(f"{port}: {number!r} is not a port number") from None
+    if number and not (number.isdecimal() and 0 < int(number) < 0x10000):
+        raise PortLost(f"{port}: {number!r} is not a port number")
+    return host.strip("[]"), int(number or PORT)

@@ -5,8 +5,11 @@
 Meters are read one after the other, and the sun may come out in between. So the load is derived when every
 other meter has been read both before and after the grid meter: at the moment of that reading each of them
 lies between its two readings. Of the loads that this allows, the one nearest to the last load is taken. A
-load is never negative. Readings at the same moment need no bracket.
+load is never negative; if even the highest that the readings allow is, a sign is wrong. Readings at the same
+moment need no bracket, and a reading from before a pause of a meter is not one side of it.
 """
+
+import math
 
 _SAME_MOMENT_S = 0.05
 
@@ -14,11 +17,14 @@ _SAME_MOMENT_S = 0.05
 class DerivedLoad:
     """Derives the load from readings that arrive one by one. Powers in W."""
 
-    def __init__(self, grid: str, others: dict[str, int]) -> None:
+    def __init__(self, grid: str, others: dict[str, int], grace_s: float) -> None:
         """`grid` and `others` are inputs; each of the others with 1 if its power adds to the load, -1 if it
-        is to be subtracted."""
+        is to be subtracted. `grace_s`: the longest pause between two readings of a meter."""
         self.load_w = 0.0
-        self.known = False  # a load has been derived
+        self.highest_w = 0.0  # that the last readings allow
+        self.others_w = 0.0  # the last power of photovoltaics and battery
+        self.derived_s = -math.inf  # when the load was derived
+        self._grace_s = grace_s
         self._grid = grid
         self._others = others
         self._last: dict[str, tuple[float, float]] = {}  # power and time of the last reading
@@ -33,7 +39,11 @@ class DerivedLoad:
         self._last[name] = (power_w, now_s)
         if name == self._grid:
             self._grid_w = power_w
-            self._before = {each: self._last[each] for each in self._others if each in self._last}
+            self._before = {
+                each: self._last[each]
+                for each in self._others
+                if each in self._last and now_s - self._last[each][1] <= self._grace_s
+            }
             self._awaited = {
                 each
                 for each in self._others
@@ -43,14 +53,16 @@ class DerivedLoad:
             self._awaited.discard(name)
         if self._awaited is not None and not self._awaited:
             self._awaited = None
-            self._derive()
+            self._derive(now_s)
 
-    def _derive(self) -> None:
+    def _derive(self, now_s: float) -> None:
         low_w = high_w = self._grid_w
         for name, way in self._others.items():
             after_w = way * self._last[name][0]
             before_w = way * self._before[name][0] if name in self._before else after_w
             low_w += min(before_w, after_w)
             high_w += max(before_w, after_w)
-        nearest_w = min(max(self.load_w, low_w), high_w) if self.known else (low_w + high_w) / 2
-        self.load_w, self.known = max(0.0, nearest_w), True
+        derived_before = now_s - self.derived_s <= self._grace_s
+        nearest_w = min(max(self.load_w, low_w), high_w) if derived_before else (low_w + high_w) / 2
+        self.load_w, self.highest_w, self.derived_s = max(0.0, nearest_w), high_w, now_s
+        self.others_w = sum(way * self._last[name][0] for name, way in self._others.items())

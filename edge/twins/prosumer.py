@@ -356,10 +356,10 @@ class ProsumerTwin(Twin):
             yield "twin_absent", f"twin {self.name} has lost its LSA; it is added again"
         if self._overdue:
             yield "device_unknown", f"the power of {self.short_name} is unknown: {self._undefined()}"
-        for name in self.device.inputs_against(now_s):
+        for what in self.device.signs_against():
             kind = self.settings.kind
             hint = "is the sign right (sign = -1), or was its meter swapped with another?"
-            yield "wrong_sign", f"{name} of {self.short_name} is negative, impossible for kind {kind}: {hint}"
+            yield "wrong_sign", f"{what} of {self.short_name} is negative, impossible for kind {kind}: {hint}"
         since_s = self._beside_free_s
         if self.unserved and since_s is not None and now_s - since_s >= _UNSERVED_S:
             missing_w, free_w = round(self.consumer.missing_w), round(self._beside_free_w)

@@ -88,7 +88,7 @@ def encode(register: Register, value: float) -> tuple[int, ...]:
     """The words of `value` as the meter encodes it; "not available" if it does not fit."""
     form = TYPES[register.type]
     if register.role == SIGN:
-        return (register.mask if value < 0 else 0,)
+        return ((register.mask or 1) if value < 0 else 0,)
     if register.role in (PLUS, MINUS):
         value = max(0.0, value if register.role == PLUS else -value)
     elif register.role == MAGNITUDE:

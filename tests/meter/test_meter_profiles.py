@@ -26,6 +26,9 @@ power_w = { register = 0x0C }
 
 # What a meter does not measure, or for what no two sources agree.
 MISSING = {
+    "countis-e34": {"import_energy_wh"},
+    "finder7m38": {"import_energy_wh", "frequency_hz"},
+    "umg96rm-e": {"import_energy_wh", "current_a"},
     "dtsu666": {"import_energy_wh"},
     "pac2200": {"frequency_hz"},
     "sdm72d-m": {"voltage_v", "current_a", "frequency_hz"},
@@ -180,11 +183,48 @@ def test_words_become_a_value(type_, scale, word_order, words, value):
         ("int32", "7fffffff"),  # "not available"
         ("uint32", "ffffffff"),
         ("uint64", "ffffffffffffffff"),
+        ("int16", "8000"),
+        ("uint16", "ffff"),
+        ("int32", "80000000"),
+        ("uint32", "80000000"),
+        ("int64", "7fffffffffffffff"),
+        ("int64", "8000000000000000"),
+        ("float64", "7ff8000000000000"),
         ("int16", "2711"),  # 10 001
     ],
 )
 def test_an_implausible_value_is_undefined(type_, words):
     assert register(type_=type_).decode(memoryview(bytes.fromhex(words))) is None
+
+
+@pytest.mark.parametrize(
+    ("type_", "words"),
+    [
+        ("int16", "7fff"),
+        ("int16", "8000"),
+        ("uint16", "ffff"),
+        ("int32", "7fffffff"),
+        ("int32", "80000000"),
+        ("uint32", "ffffffff"),
+        ("uint32", "80000000"),
+        ("int64", "7fffffffffffffff"),
+        ("uint64", "ffffffffffffffff"),
+    ],
+)
+@pytest.mark.parametrize("word_order", ["big", "little"])
+def test_not_available_is_undefined_even_where_it_is_plausible(type_, words, word_order):
+    """0x7FFFFFFF of an EM24 are 214 GWh, 0xFFFF of a WE-504 are 6553 A."""
+    order = (
+        words if word_order == "big" else "".join(words[at : at + 4] for at in range(len(words) - 4, -1, -4))
+    )
+    one = register(type_=type_, scale=1e-6, word_order=word_order, low=-1e14, high=1e14)
+    assert one.decode(memoryview(bytes.fromhex(order))) is None
+
+
+@pytest.mark.parametrize(("type_", "words"), [("float32", "80000000"), ("float64", "8000000000000000")])
+def test_minus_zero_is_zero(type_, words):
+    value = register(type_=type_).decode(memoryview(bytes.fromhex(words)))
+    assert str(value) == "0.0"
 
 
 @given(st.sampled_from(sorted(TYPES)), st.sampled_from(["big", "little"]), st.binary(min_size=8, max_size=8))

@@ -9,6 +9,7 @@ from edge.__main__ import main
 from edge.meter.probe import SPEEDS, as_toml, probe
 from edge.meter.settings import BusSettings
 from host_tools.meter import SimulatedMeter
+from host_tools.meter.slave import sealed
 from host_tools.meter.virtual import VirtualAdapter
 from host_tools.world import VirtualClock
 
@@ -54,11 +55,48 @@ def test_speed_parity_addresses_and_profiles_are_found():
 
 
 @pytest.mark.parametrize(
-    "profile", ["sdm120", "sdm230", "em24", "em340", "we516", "ddsu666", "pzem016", "pac2200"]
+    "profile",
+    [
+        "sdm120",
+        "sdm230",
+        "em24",
+        "em340",
+        "em540",
+        "we516",
+        "ddsu666",
+        "pzem016",
+        "pac2200",
+        "finder7m38",
+        "countis-e34",
+        "umg96rm-e",
+    ],
 )
 def test_each_model_is_told_from_the_others(profile):
     result, _ = found({2: profile})
     assert result.slaves[0].profiles[0] == profile
+
+
+def test_a_meter_without_a_power_factor_is_found():
+    """Without a load it is undefined."""
+    clock = VirtualClock()
+    adapter = VirtualAdapter({2: "sdm120"}, lambda address, now_s: 0.0, clock, random.Random(1))
+    clock.advance_to(3600.0)
+    answer = adapter.line.hear
+
+    def hear(data, now_s):
+        found = []
+        for delay_s, frame in answer(data, now_s):
+            first, count = int.from_bytes(data[2:4], "big"), int.from_bytes(data[4:6], "big")
+            if first <= 0x1E < first + count:
+                at = 3 + 2 * (0x1E - first)
+                frame = sealed(frame[:at] + bytes.fromhex("7fc00000") + frame[at + 4 : -2])
+            found.append((delay_s, frame))
+        return found
+
+    adapter.line.hear = hear
+    bus = BusSettings(name="rs485", port="/dev/ttyUSB0", timeout_s=0.2)
+    result = probe(bus, [2], SPEEDS[:1], clock, adapter.open, lambda text: None)
+    assert "sdm120" in result.slaves[0].profiles
 
 
 def test_the_printed_toml_is_what_a_configuration_takes():

@@ -317,6 +317,10 @@ type = "uint16"
         ("power_w = { register = 0, minus = 1 }", (0, 65535), None),
         ("power_w = { register = 0, sign = 1 }", (1500, 0), 1500.0),
         ("power_w = { register = 0, sign = 1 }", (1500, 1), -1500.0),
+        ("power_w = { register = 0, sign = 1 }", (1500, 2), None),  # a sign that nobody knows
+        ("power_w = { register = 0, sign = 1 }", (1500, 0xFFFF), None),
+        ("power_w = { register = 0, sign = 1, sign_mask = 4 }", (1500, 0xFFFF), None),
+        ("power_w = { register = 0, sign = 1, sign_mask = 32768 }", (1500, 0x8000), -1500.0),
         ("power_w = { register = 0, sign = 1, sign_mask = 4 }", (1500, 3), 1500.0),
         ("power_w = { register = 0, sign = 1, sign_mask = 4 }", (1500, 6), -1500.0),
         ('power_w = { register = 0, byte_order = "little" }', (0xDC05,), 1500.0),

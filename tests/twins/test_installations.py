@@ -3,6 +3,8 @@
 The sun gives 5 000 W, the house draws 2 000 W, and where there is a battery it charges with 1 000 W.
 """
 
+import math
+
 import pytest
 
 from edge.config.check import ConfigError, build
@@ -198,6 +200,60 @@ def test_a_house_is_unknown_until_every_meter_has_been_read(world):
     assert not twin.device.known(node.now_s())
 
 
+def load_of(node):
+    (twin,) = [each for each in node.prosumers if each.settings.kind == "house"]
+    return twin
+
+
+def test_a_load_is_not_derived_from_before_a_pause(world):
+    """The meters return after an hour, the grid meter as the last: the old load is not shown for a moment."""
+    grace = {"meter_grace_s": 30.0}
+    node = node_of(world, [{**HOUSE, **grace}, {**PV, **grace}], grid=-3000, pv=5000)
+    for _ in range(3):
+        say(world, grid=-3000)
+        world.run(1)
+        say(world, pv=5000)
+        world.run(9)
+    house = load_of(node)
+    assert house.consumer.need_w == 2000.0
+    world.run(3600)
+    assert house.unknown
+    say(world, pv=100)
+    world.run(1)
+    say(world, grid=400)
+    world.run(3)
+    assert house.unknown, "the photovoltaics have not been read after the grid"
+    say(world, pv=100)
+    world.run(5)
+    assert (house.unknown, house.consumer.need_w) == (False, 500.0)
+
+
+def test_a_reading_from_before_a_pause_is_no_side_of_a_bracket(world):
+    grace = {"meter_grace_s": 30.0}
+    node = node_of(world, [{**HOUSE, **grace}, {**PV, **grace}], grid=-3000, pv=5000)
+    world.run(3600)
+    say(world, grid=400)
+    world.run(1)
+    say(world, pv=100)
+    world.run(5)
+    assert load_of(node).consumer.need_w == 500.0
+
+
+@pytest.mark.parametrize("battery", [False, True])
+def test_a_house_with_an_undefined_meter_is_unknown(world, battery):
+    house = {**HOUSE, "meter_grace_s": 5.0} | ({"battery_input": "cells.total"} if battery else {})
+    node = node_of(world, [house, PV, BATTERY], grid=2000, pv=0, cells=100)
+    for bad in ("grid", "pv", "cells")[: 3 if battery else 2]:
+        for _ in range(4):
+            say(world, grid=2000, pv=0, cells=100)
+            world.run(1)
+        assert not load_of(node).unknown
+        for _ in range(8):
+            say(world, **{"grid": 2000, "pv": 0, "cells": 100, bad: math.nan})
+            world.run(1)
+        assert load_of(node).unknown
+
+
 # ---- what would be counted twice -------------------------------------------------------------------
 
 
@@ -250,6 +306,33 @@ def test_a_phase_is_part_of_the_total_of_its_meter():
 def test_both_directions_need_two_inputs():
     (line,) = complaints({**LOAD, "kind": "both", "production_input": "home.total"})
     assert "is given twice" in line
+
+
+@pytest.mark.parametrize(("one", "other"), [("home.l1", "home.total"), ("home.total", "home.l2")])
+def test_the_directions_of_one_twin_do_not_overlap(one, other):
+    (line,) = complaints({**LOAD, "kind": "both", "input": one, "production_input": other})
+    assert "is given twice" in line
+
+
+def test_two_connections_to_the_grid_need_two_meters():
+    """Otherwise the import is counted twice."""
+    (line,) = complaints(METERED_GRID, {**METERED_GRID, "name": "other"})
+    assert "twin `line` counts it already" in line
+    assert complaints(METERED_GRID, {**METERED_GRID, "name": "other", "input": "home.total"}) == []
+
+
+@pytest.mark.parametrize(
+    "twins",
+    [
+        (HOUSE, {**PV, "sign": -1}),
+        ({**HOUSE, "production_sign": -1}, PV),
+        ({**HOUSE, "battery_input": "cells.total"}, PV, {**BATTERY, "sign": -1}),
+        (HOUSE, PV, {**METERED_GRID, "sign": -1}),
+    ],
+)
+def test_an_input_has_one_sign(twins):
+    (line,) = complaints(*twins)
+    assert "twin `home` gives" in line
 
 
 def test_a_load_behind_the_meters_of_a_house_is_counted_already():

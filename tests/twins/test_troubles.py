@@ -172,6 +172,57 @@ def test_a_meter_that_persistently_shows_the_wrong_sign_is_a_trouble_with_a_hint
     assert found(world) == {}
 
 
+HOUSE = {"name": "home", "kind": "house", "input": "grid.total", "production_input": "pv.total"}
+
+
+def show(world, seconds, **readings_w):
+    for _ in range(0, seconds, 5):
+        for meter, power_w in readings_w.items():
+            world.nodes["n1"].meters.say(f"{meter}.total", power_w)
+        world.run(5)
+
+
+def test_a_grid_meter_of_the_wrong_sign_is_found_at_night(world):
+    """By day 3 000 W of export look like a large load; at night the load would be negative."""
+    world.add("n1", [], [HOUSE])
+    world.boot()
+    show(world, 120, grid=3000.0, pv=5000.0)
+    assert found(world) == {}
+    show(world, 120, grid=-1200.0, pv=0.0)
+    text = found(world)["wrong_sign", "n1.home"]
+    assert "the load derived from grid.total, pv.total of home is negative" in text
+    assert "sign = -1" in text
+    show(world, 120, grid=3000.0, pv=5000.0)
+    assert ("wrong_sign", "n1.home") in found(world), "the day proves nothing"
+    show(world, 30, grid=1200.0, pv=0.0)
+    assert found(world) == {}
+
+
+def test_photovoltaics_of_a_house_with_the_wrong_sign_are_found(world):
+    world.add("n1", [], [HOUSE])
+    world.boot()
+    show(world, 120, grid=-3000.0, pv=-5000.0)
+    texts = [each.text for each in troubles(world.nodes["n1"].node) if each.code == "wrong_sign"]
+    assert any(text.startswith("pv.total of home is negative") for text in texts)
+
+
+@pytest.mark.parametrize(("grid_w", "pv_w"), [(-3000.0, 2900.0), (-5100.0, 5000.0), (-20.0, 0.0)])
+def test_meters_that_do_not_agree_exactly_are_well(world, grid_w, pv_w):
+    world.add("n1", [], [HOUSE])
+    world.boot()
+    show(world, 200, grid=grid_w, pv=pv_w)
+    assert found(world) == {}
+
+
+def test_one_negative_reading_before_a_pause_is_no_wrong_sign(world):
+    world.add("n1", [], [{"name": "lift", "kind": "load", "input": "m.total", "meter_grace_s": 3600.0}])
+    world.boot()
+    say(world, 500.0, 30)
+    say(world, -500.0, 5)
+    say(world, None, 300)
+    assert found(world) == {}
+
+
 def test_an_inverter_at_night_and_a_building_that_exports_are_well(world):
     world.add(
         "n1",
