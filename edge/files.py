@@ -24,7 +24,10 @@ class InvalidToml(ValueError):
 
 def open_file(path: str | Path) -> BinaryIO:
     """Open a regular file for reading. Raises OSError, NotAFile for anything that is no regular file."""
-    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError:  # a NUL in the name
+        raise NotAFile(0, "is not the name of a file", str(path)) from None
     try:
         check_regular(path, os.fstat(number))
         return os.fdopen(number, "rb")
