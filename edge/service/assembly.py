@@ -8,6 +8,7 @@ import signal
 from dataclasses import replace
 from typing import Any
 
+from ..api.caller import names_of
 from ..api.health import status_line
 from ..api.routes import Api
 from ..api.server import ApiError, ApiServer
@@ -124,8 +125,9 @@ def _api(config: NodeConfig, runtime: Runtime) -> ApiServer | None:
     if not config.api.port:
         return None
     routes = Api(runtime, os.environ.get("EDGE_RELEASE", ""))
+    names, most = names_of(config.api.names), config.limits.http_requests
     try:
-        api = ApiServer(config.api.host, config.api.port, routes, config.limits.http_requests)
+        api = ApiServer(config.api.host, config.api.port, routes, most, names)
     except ApiError as error:
         raise CannotStart(str(error)) from error
     api.start()
