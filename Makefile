@@ -72,24 +72,30 @@ deploy-test: $(READY) ## run the long tests of deployment, which make test skips
 	$(PYTHON) -m pytest -m proof $(ARGS)
 
 lint: $(READY) ## check style, formatting and types
+	$(call only,)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
 format: $(READY) ## fix style and format the sources
+	$(call only,)
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
 package: $(READY) ## build the wheel and the sdist into build/dist
+	$(call only,)
 	$(PYTHON) -m host_tools.package build
 
 package-test: $(READY) ## build them, and try the wheel in an empty virtual environment
+	$(call only,)
 	$(PYTHON) -m host_tools.package test
 
 deb: $(READY) ## build the Debian packages for arm64 and amd64 into build/dist
+	$(call only,)
 	$(PYTHON) -m host_tools.package deb
 
 constraints: $(READY) ## upgrade all packages; write constraints.txt and the checksums of the wheels of a release
+	$(call only,)
 	$(PYTHON) -m host_tools.setup.constraints
 
 bench: $(READY) ## measure speed and memory (ARGS=)

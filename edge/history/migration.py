@@ -53,9 +53,7 @@ def migrate(connection: sqlite3.Connection, zone: Zone) -> bool:
     nothing then."""
     if is_marked(connection):
         return False
-    connection.execute(
-        "PRAGMA legacy_alter_table = ON"
-    )  # a broken view would forbid to rename
+    connection.execute("PRAGMA legacy_alter_table = ON")  # a broken view would forbid to rename
     connection.execute("BEGIN IMMEDIATE")
     try:
         if is_marked(connection):  # by another process meanwhile

@@ -67,7 +67,8 @@ def _make_state_folder(config: NodeConfig) -> None:
     try:
         config.state_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotStart(f"node.state_dir = {str(config.state_dir)!r}: {error.strerror}") from error
+        reason = "is not a folder" if isinstance(error, FileExistsError) else error.strerror
+        raise CannotStart(f"node.state_dir = {str(config.state_dir)!r}: {reason}") from error
 
 
 def _lock_state_folder(config: NodeConfig) -> None:
@@ -85,7 +86,7 @@ def _links(config: NodeConfig, clock: Clock, rng: random.Random) -> MqttLinks:
     try:
         return MqttLinks(config.name, config.inbox, config.neighbours, rng, clock=clock)
     except OSError as error:  # TLS files exist only on the node, so `check` does not look at them
-        raise CannotStart(f"tls: {error}") from error
+        raise CannotStart(f"tls: {error.filename}: {error.strerror}") from error
 
 
 def _meters(config: NodeConfig, clock: Clock) -> SerialMeters:

@@ -35,6 +35,7 @@ def test_any_text_reaches_the_command_as_one_argument(target, name, value):
         (["eval"], "DATA=file or folder is needed"),
         (["run", "NODES=5"], "NODES is not a variable of `make run`"),
         (["fieldtest", "HOURS=5"], "HOURS is not a variable of `make fieldtest`"),
+        (["lint", "ARGS=edge"], "ARGS is not a variable of `make lint`; it has none"),
     ],
 )
 def test_what_is_missing_or_unknown_is_named(words, reason):
