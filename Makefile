@@ -4,10 +4,14 @@ PYTHON := .venv/bin/python
 READY := .venv/.ready
 
 # "--name value" for each variable that is set
-option = $(if $($(1)),--$(2) '$($(1))')
+option = $(if $($(1)),--$(2) $(call quoted,$($(1))))
+# for the shell, also with apostrophes
+quoted = '$(subst ','\'',$(1))'
 # $(call only,NAMES) ends a target when a variable on the command line is none of its own
 only = $(foreach each,$(filter-out -% MAKE% PYTHON $(1),$(.VARIABLES)),$(if $(filter command,$(firstword \
 	$(origin $(each)))),$(error $(each) is not a variable of `make $@`; it has $(or $(strip $(1)),none))))
+# the node, or an error
+needed = $(call quoted,$(or $(NODE),$(error $(1) is needed)))
 run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call option,START,start) \
 	$(call option,SPEED,speed) $(call option,GRID_W,grid-w) $(call option,SEED,seed) $(call option,LEARN,learn) $(call option,OUT,out)
 sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call option,POLICY,policy) \
@@ -15,7 +19,7 @@ sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call optio
 	$(call option,OUT,out)
 field_options = $(call option,SEEDS,seeds) $(call option,FIRST,first)
 storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call option,OUT,out)
-eval_options = --data '$(or $(DATA),$(error DATA=file or folder is needed))' $(call option,MODEL,model) $(call option,SEED,seed) \
+eval_options = --data $(call quoted,$(or $(DATA),$(error DATA=file or folder is needed))) $(call option,MODEL,model) $(call option,SEED,seed) \
 	$(call option,OUT,out)
 image_test_options = $(call option,MACHINE,machine) $(call option,SEED,seed) $(call option,POWER_CUTS,cuts) \
 	$(call option,OUT,out)
@@ -45,7 +49,7 @@ run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= 
 
 sim: $(READY) ## simulate a scenario (SCENARIO= NODES= HOURS= POLICY= DATA= LEARN= SEED= OUT= ARGS=)
 	$(call only,SCENARIO NODES HOURS POLICY DATA START LEARN SEED OUT ARGS)
-	$(PYTHON) -m host_tools sim $(SCENARIO) $(strip $(sim_options)) $(ARGS)
+	$(PYTHON) -m host_tools sim $(call quoted,$(SCENARIO)) $(strip $(sim_options)) $(ARGS)
 
 eval: $(READY) ## evaluate the predictions of models on measured data (DATA= MODEL= SEED= OUT= ARGS=)
 	$(call only,DATA MODEL SEED OUT ARGS)
@@ -56,6 +60,7 @@ storm: $(READY) ## simulate random faults, with seeds that make test does not us
 	$(PYTHON) -m host_tools storm $(strip $(storm_options)) $(ARGS)
 
 fieldtest: $(READY) ## simulate meter lines that misbehave at random, an hour each (SEEDS= FIRST= ARGS=)
+	$(call only,SEEDS FIRST ARGS)
 	$(PYTHON) -m host_tools fieldtest $(strip $(field_options)) $(ARGS)
 
 test: $(READY) ## run all tests, JOBS=4 at a time; ARGS= for pytest runs some of them, one by one
@@ -67,24 +72,30 @@ deploy-test: $(READY) ## run the long tests of deployment, which make test skips
 	$(PYTHON) -m pytest -m proof $(ARGS)
 
 lint: $(READY) ## check style, formatting and types
+	$(call only,)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
 format: $(READY) ## fix style and format the sources
+	$(call only,)
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
 package: $(READY) ## build the wheel and the sdist into build/dist
+	$(call only,)
 	$(PYTHON) -m host_tools.package build
 
 package-test: $(READY) ## build them, and try the wheel in an empty virtual environment
+	$(call only,)
 	$(PYTHON) -m host_tools.package test
 
 deb: $(READY) ## build the Debian packages for arm64 and amd64 into build/dist
+	$(call only,)
 	$(PYTHON) -m host_tools.package deb
 
 constraints: $(READY) ## upgrade all packages; write constraints.txt and the checksums of the wheels of a release
+	$(call only,)
 	$(PYTHON) -m host_tools.setup.constraints
 
 bench: $(READY) ## measure speed and memory (ARGS=)
@@ -97,19 +108,19 @@ memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= L
 
 image: $(READY) ## build the SD-card image of a provisioned node (NODE=)
 	$(call only,NODE)
-	$(PYTHON) -m host_tools image $(NODE)
+	$(PYTHON) -m host_tools image $(call needed,NODE=name)
 
 image-test: $(READY) ## boot that image in qemu and test it (NODE= MACHINE=virt|raspi3b|both POWER_CUTS=3 SEED= OUT= ARGS=)
 	$(call only,NODE MACHINE POWER_CUTS SEED OUT ARGS)
-	$(PYTHON) -m host_tools image-test $(NODE) $(strip $(image_test_options)) $(ARGS)
+	$(PYTHON) -m host_tools image-test $(call needed,NODE=name) $(strip $(image_test_options)) $(ARGS)
 
 deploy: $(READY) ## install this version on a running node, or on all with NODE=all (NODE= HOST= PORT= IDENTITY= DRY=1 ARGS=)
 	$(call only,NODE HOST PORT IDENTITY DRY ARGS)
-	$(PYTHON) -m host_tools deploy $(or $(NODE),$(error NODE=name or NODE=all is needed)) $(strip $(deploy_options)) $(ARGS)
+	$(PYTHON) -m host_tools deploy $(call needed,NODE=name or NODE=all) $(strip $(deploy_options)) $(ARGS)
 
 provision: $(READY) ## create keys and configurations of nodes (NODE= ARGS="--check --rotate --revoke ...")
 	$(call only,NODE ARGS)
-	$(PYTHON) -m host_tools provision $(NODE) $(ARGS)
+	$(PYTHON) -m host_tools provision $(call quoted,$(NODE)) $(ARGS)
 
 micropython: $(READY) ## find or download MicroPython; run a script in it (ARGS="script.py ...")
 	$(PYTHON) -m host_tools.setup.micropython $(ARGS)

@@ -141,6 +141,8 @@ def _check(path: Path) -> int:
         f"{len(config.neighbours)} neighbours"
     )
     mistakes = list(check_past(config))
+    if os.path.lexists(config.state_dir) and not config.state_dir.is_dir():
+        mistakes.append(f"node.state_dir = {str(config.state_dir)!r}: is not a folder")
     try:
         print(table(budget(config, measured(config, path))))
     except CannotBuild as error:

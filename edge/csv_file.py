@@ -3,12 +3,15 @@
 - UTF-8 with or without a byte order mark, plain or gzip, with a header; empty lines mean nothing.
 - A time with an offset or `Z` is that moment. One without is civil time in the zone that the caller states;
   of the hour that comes twice in autumn, the first pass comes first. One that a spring night skips is left
-  out, and that is told. Basic format (20240101T0000) is valid.
+  out, and that is told. Basic format (20240101T0000) is valid. Years are 1970 to 2199, so that a number of
+  milliseconds is not taken for a date.
 - The rows of one key (a device; the whole file if there is none) are in order of time. Others are refused,
   or sorted if the caller says so.
 - Two rows of one key and time: equal ones are read once, and that is told; different ones are refused.
 - An empty value or NaN is unknown. A value outside the range of its column is refused, except that a little
   below 0, as meters at rest show it, is read as 0 and told.
+- Fields are separated by commas, and numbers have a decimal point. A row with more fields than the header is
+  refused, because a decimal comma would have split a number in two; so is a column that the header has twice.
 
 What is refused names file and line. Bytes, rows and the length of a line are bounded, whatever was packed.
 """
@@ -31,6 +34,7 @@ _LINE_CHARACTERS = 1 << 14
 _TIMES_KNOWN = 2000
 _SHOWN = 60  # characters of a refused text
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_END_S = 7_258_118_400  # 2200
 
 
 class CsvError(ValueError):
@@ -47,12 +51,22 @@ class Column(NamedTuple):
 
     def value(self, text: str) -> float:
         """NaN where unknown. Raises ValueError."""
-        value = float(text) if text.strip() else math.nan
+        try:
+            value = float(text) if text.strip() else math.nan
+            if "_" in text or not text.isascii():  # which Python takes for digits, too
+                raise ValueError
+        except ValueError:
+            raise ValueError(f"{self.name} = {_shown(text)}: is not a number") from None
         if math.isnan(value) or self.least <= value <= self.most:
             return value
         if self.slightly <= value < 0.0 == self.least:
             return value
-        raise ValueError(f"{self.name} = {text[:_SHOWN]}: must be between {self.least:g} and {self.most:g}")
+        raise ValueError(f"{self.name} = {_shown(text)}: must be between {self.least:g} and {self.most:g}")
+
+
+def _shown(text: str) -> str:
+    """A text of the file, safe for a terminal."""
+    return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text.strip()[:_SHOWN])
 
 
 def power_column(name: str) -> Column:
@@ -103,8 +117,8 @@ def first_offset(path: Path, time: str = "timestamp") -> timedelta | None:
             text = fields[header.index(time)] if time in header and len(fields) > header.index(time) else ""
             try:
                 return datetime.fromisoformat(text.strip()).utcoffset()
-            except ValueError as error:
-                raise lines.error(str(error)) from None
+            except ValueError:
+                raise lines.error(_no_time(time, text)) from None
     return None
 
 
@@ -122,18 +136,17 @@ def read(path: Path, rules: Rules) -> Iterator[Row]:
 def _parsed(lines: "_Lines", rules: Rules, repairs: "_Repairs") -> Iterator[Row]:
     header = lines.header()
     wanted = [rules.time, *rules.keys, *(column.name for column in rules.columns)]
-    missing = [name for name in wanted if name not in header]
-    if missing:
-        names = ", ".join(sorted(missing))
-        raise CsvError(f"{lines.path}: column {names} is missing; found {', '.join(header)[:_SHOWN]}")
+    _check_header(lines.path, header, wanted)
     time_at, *places = (header.index(name) for name in wanted)
     key_at, value_at = places[: len(rules.keys)], places[len(rules.keys) :]
-    times = _Times(rules.zone)
+    times = _Times(rules.time, rules.zone)
     for count, fields in enumerate(lines.rows(), 1):
         if count > rules.most_rows:
             raise lines.error(f"the file has more than {rules.most_rows:,} rows")
         try:
             key = tuple([fields[at].strip() for at in key_at])
+            if len(fields) > len(header) and any(fields[len(header) :]):
+                raise IndexError
             columns = rules.of_key(key) if rules.of_key else rules.columns
             values = [column.value(fields[at]) for column, at in zip(columns, value_at, strict=True)]
             time_s = times.read(fields[time_at], key)
@@ -149,6 +162,19 @@ def _parsed(lines: "_Lines", rules: Rules, repairs: "_Repairs") -> Iterator[Row]
                 values[at] = 0.0
                 repairs.note("read as 0 because slightly below it", lines.number)
         yield Row(lines.number, time_s, key, tuple(values))
+
+
+def _check_header(path: Path, header: list[str], wanted: list[str]) -> None:
+    """Raises CsvError."""
+    missing = sorted(name for name in wanted if name not in header)
+    if missing:
+        other = next((each for each in (";", "\t") if any(each in name for name in header)), "")
+        hint = "; columns must be separated by commas" if other else ""
+        found = _shown(", ".join(header)) or "nothing"
+        raise CsvError(f"{path}: column {', '.join(missing)} is missing; found {found}{hint}")
+    for name in wanted:
+        if header.count(name) > 1:
+            raise CsvError(f"{path}: column {name} occurs more than once")
 
 
 def _in_order(path: Path, rows: Iterator[Row], rules: Rules, repairs: "_Repairs") -> Iterator[Row]:
@@ -184,10 +210,10 @@ def time_text(time_s: int) -> str:
 class _Times:
     """Reads times. Many rows have the same, side by side or device by device, so some are remembered."""
 
-    def __init__(self, zone: tzinfo | None) -> None:
-        self._zone = zone
+    def __init__(self, name: str, zone: tzinfo | None) -> None:
+        self._name, self._zone = name, zone
         self._known: dict[str, tuple[int, int]] = {}
-        self._newest_s: dict[tuple[str, ...], int] = {}
+        self._newest_s: dict[tuple[str, ...], tuple[int, int]] = {}  # the newest, and the one before
 
     def read(self, text: str, key: tuple[str, ...]) -> int | None:
         """Unix seconds; None for a time that is skipped in spring. Raises ValueError."""
@@ -199,24 +225,35 @@ class _Times:
         found_s, second_s = known
         if second_s < found_s:
             return None
-        if found_s < self._newest_s.get(key, found_s):
-            found_s = second_s  # the hour that comes twice
-        self._newest_s[key] = found_s
+        newest_s, before_s = self._newest_s.get(key, (found_s - 1, found_s - 1))
+        # Of the hour that comes twice: rows an hour apart have the same text in both passes
+        if found_s < newest_s or found_s == newest_s >= before_s + second_s - found_s:
+            found_s = second_s
+        if found_s != newest_s:
+            self._newest_s[key] = found_s, newest_s
         return found_s
 
     def _parse(self, text: str) -> tuple[int, int]:
         """The moment, and the later one if civil time passes it twice; an earlier one if it skips it."""
         try:
             moment = datetime.fromisoformat(text)
-            if moment.tzinfo is not None:
-                found_s = _seconds(moment)
-                return found_s, found_s
-            if self._zone is None:
-                return int(moment.timestamp()), int(moment.replace(fold=1).timestamp())
+            found_s, second_s = self._passes(moment)
+            if not 0 <= found_s < _END_S:
+                raise ValueError
+            return found_s, second_s
+        except (ValueError, OverflowError, OSError):
+            raise ValueError(_no_time(self._name, text)) from None
+
+    def _passes(self, moment: datetime) -> tuple[int, int]:
+        if moment.tzinfo is None and self._zone is None:
+            return int(moment.timestamp()), int(moment.replace(fold=1).timestamp())
+        if moment.tzinfo is None:
             moment = moment.replace(tzinfo=self._zone)
-            return _seconds(moment), _seconds(moment.replace(fold=1))
-        except (ValueError, OverflowError, OSError) as error:
-            raise ValueError(str(error)[: 2 * _SHOWN]) from None
+        return _seconds(moment), _seconds(moment.replace(fold=1))
+
+
+def _no_time(name: str, text: str) -> str:
+    return f"{name} = {_shown(text)}: is not a time of 1970 to 2199 as YYYY-MM-DDTHH:MM"
 
 
 def _seconds(moment: datetime) -> int:
@@ -278,7 +315,7 @@ class _Lines:
         """The fields of each line that is not empty."""
         try:
             for fields in self._reader:
-                if any(fields):
+                if any(map(str.strip, fields)):
                     yield fields
         except UnicodeDecodeError as error:
             raise CsvError(

@@ -4,6 +4,7 @@ Opening a FIFO waits for its other end, perhaps for ever, so only regular files 
 that two processes must not use at the same time.
 """
 
+import errno
 import fcntl
 import os
 import stat
@@ -24,7 +25,10 @@ class InvalidToml(ValueError):
 
 def open_file(path: str | Path) -> BinaryIO:
     """Open a regular file for reading. Raises OSError, NotAFile for anything that is no regular file."""
-    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError:  # a NUL in the name
+        raise NotAFile(0, "is not the name of a file", str(path)) from None
     try:
         check_regular(path, os.fstat(number))
         return os.fdopen(number, "rb")
@@ -67,6 +71,21 @@ def read_toml(path: str | Path, most_bytes: int = TEXT_BYTES) -> dict[str, Any]:
         raise InvalidToml("is not valid TOML: lists or tables are nested too deep") from None
     except ValueError:  # of int(): more than 4300 digits
         raise InvalidToml("is not valid TOML: a number is too long") from None
+
+
+def set_aside(path: Path, aside: Path) -> Path:
+    """Rename a file that cannot be used, in place of an earlier one; returns its new name.
+
+    Where a folder is in the way, or the file is a folder, the name gets a number. Raises OSError.
+    """
+    for number in range(1, 100):
+        try:
+            return path.replace(aside)
+        except OSError as error:
+            if error.errno not in (errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        aside = aside.with_name(f"{aside.name.removesuffix(f'-{number - 1}')}-{number}")
+    raise OSError(0, "too many folders are in the way", str(aside))
 
 
 def lock_folder(folder: Path) -> int:

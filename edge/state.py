@@ -15,7 +15,7 @@ from zlib import crc32
 import orjson
 
 from .clock import Clock
-from .files import NotAFile, open_file
+from .files import NotAFile, open_file, set_aside
 
 log = logging.getLogger("edge.state")
 
@@ -126,12 +126,12 @@ class StateFile:
 
     def _set_aside(self, paths: list[Path]) -> None:
         for path in paths:
-            aside = path.with_name(f"{path.name}.unreadable")
-            log.warning("%s is not a valid state file of this version; set aside as %s", path, aside.name)
             try:
-                path.replace(aside)
+                aside = set_aside(path, path.with_name(f"{path.name}.unreadable"))
             except OSError as error:
                 self._complain("cannot be set aside", error)
+            else:
+                log.warning("%s is not a valid state file of this version; set aside as %s", path, aside.name)
 
     def _complain(self, what: str, error: OSError) -> None:
         now_s = self._clock.now_s()

@@ -47,4 +47,9 @@ def make_folder(path: Path) -> str:
 
 
 def _range(least: float, most: float) -> str:
-    return f"of at least {least:g}" if most == math.inf else f"between {least:g} and {most:,.10g}"
+    return f"of at least {least:g}" if most == math.inf else f"between {least:g} and {_plain(most)}"
+
+
+def _plain(number: float) -> str:
+    """115,200 or 0.5."""
+    return f"{int(number):,}" if number == int(number) else f"{number:,g}"

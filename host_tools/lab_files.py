@@ -23,8 +23,8 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.csv_file import CsvError
-from edge.files import read_bytes
+from edge.csv_file import MOST_POWER_W, CsvError
+from edge.files import open_file, read_bytes
 
 QUARTER_S = 900
 _MOST_BYTES = 1 << 28
@@ -46,8 +46,7 @@ class Sent(NamedTuple):
 
 def is_clemap(path: Path) -> bool:
     """Whether a file begins like a CLEMAP payload."""
-    with path.open("rb") as file:
-        return file.read(1)[:1] in (bytes([_TEN_SECONDS]), bytes([_MINUTE]))
+    return _start(path, 1) in (bytes([_TEN_SECONDS]), bytes([_MINUTE]))
 
 
 def clemap(path: Path) -> list[Sent]:
@@ -58,6 +57,8 @@ def clemap(path: Path) -> list[Sent]:
         raise CsvError(f"{path}: cannot be read: {error.strerror}") from None
     records = list(_records(path, data))
     phases = {phase for *_, phase, _ in records}
+    if {0, 3} <= phases:
+        raise CsvError(f"{path}: has both a phase 0 and a phase 3, so it is unclear which is the first")
     first = 0 if 0 in phases else 1
     whole = phases == {0}
     minutes = {sensor for kind, _, sensor, *_ in records if kind == _MINUTE}
@@ -86,17 +87,33 @@ def _records(path: Path, data: bytes) -> Iterator[tuple[int, int, str, int, tupl
 
 def is_sig(path: Path) -> bool:
     """Whether the first line of a file has four columns between semicolons."""
-    with path.open("rb") as file:
-        return file.readline(1000).count(b";") == 3
+    return _start(path, 1000).partition(b"\n")[0].count(b";") == 3
+
+
+def _start(path: Path, most: int) -> bytes:
+    """The first bytes of a file. Raises CsvError."""
+    try:
+        with open_file(path) as file:
+            return file.read(most)
+    except OSError as error:
+        raise CsvError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def sig(path: Path, zone: tzinfo) -> list[Sent]:
     """The mean power of each metering point in each quarter of an hour, in order. Raises CsvError."""
     try:
         text = read_bytes(path, _MOST_BYTES).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CsvError(f"{path}: cannot be read: {error}") from None
-    found = []
+    except OSError as error:
+        raise CsvError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise CsvError(f"{path}: is not UTF-8 text: {error.reason}") from None
+    try:
+        return list(_quarters(path, text, zone))
+    except csv.Error as error:
+        raise CsvError(f"{path}: {error}") from None
+
+
+def _quarters(path: Path, text: str, zone: tzinfo) -> Iterator[Sent]:
     newest_s: dict[str, int] = {}
     for number, fields in enumerate(csv.reader(io.StringIO(text), delimiter=";"), 1):
         if not any(fields) or (number == 1 and not _is_number(fields[-1])):
@@ -110,10 +127,12 @@ def sig(path: Path, zone: tzinfo) -> list[Sent]:
             if time_s <= newest_s.get(point, -1):
                 raise ValueError(f"{day} {hour} is not after the row before of {point}")
             newest_s[point] = time_s
-            found.append(Sent(time_s, point, _W_PER_KWH * float(energy_kwh.replace(",", "."))))
+            power_w = _W_PER_KWH * float(energy_kwh.replace(",", "."))
+            if not abs(power_w) <= MOST_POWER_W or "_" in energy_kwh:
+                raise ValueError(f"{energy_kwh} is no energy in kWh")
+            yield Sent(time_s, point, power_w)
         except ValueError as error:
             raise CsvError(f"{path}, line {number}: {error}") from None
-    return found
 
 
 def _is_number(text: str) -> bool:

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "learn": {"files", "terms"},
     "meter": {"clock", "files", "option"},
     "history": {"clock", "files", "terms"},
-    "net": {"clock", "option", "space", "terms"},
+    "net": {"clock", "files", "option", "space", "terms"},
     "twins": {"clock", "csv_file", "energy", "learn", "option", "space", "terms"},
     "config": {"clock", "energy", "files", "meter", "net", "option", "space", "terms", "twins"},
     "node": {"clock", "config", "energy", "history", "meter", "net", "recent", "space", "state", "twins"},

@@ -81,6 +81,26 @@ def test_the_hour_that_comes_twice_in_autumn_is_two_hours(path):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "clock", "utc"),
+    [
+        ("Europe/Zurich", "2024-10-27", "01:00 02:00 02:00 03:00", "23:00 00:00 01:00 02:00"),
+        ("Europe/Zurich", "2024-10-27", "02:00 02:01 02:01 02:02", "00:00 00:01 00:02"),  # a duplicate
+        ("Australia/Sydney", "2024-04-07", "01:00 02:00 02:00 03:00", "14:00 15:00 16:00 17:00"),
+        ("Australia/Lord_Howe", "2024-04-07", "01:00 01:30 01:30 02:00", "14:00 14:30 15:00 15:30"),
+    ],
+)
+def test_rows_an_hour_apart_have_the_same_text_twice_in_autumn(path, zone, day, clock, utc):
+    write(path, *(f"{day}T{text},1" for text in clock.split()))
+    rows, _ = found(path, zone=ZoneInfo(zone))
+    assert " ".join(row[0][11:] for row in rows) == utc
+
+
+def test_a_line_of_blanks_means_nothing_and_fields_may_have_blanks(path):
+    write(path, "   ", " 2024-01-01T00:00Z , 1 ", " , ")
+    assert found(path)[0] == [("2024-01-01T00:00", 1.0)]
+
+
 def test_times_that_a_spring_night_skips_are_left_out_and_that_is_told(path):
     clock = [f"2024-03-31T0{hour}:{minute:02}" for hour in (1, 2, 3) for minute in (0, 30)]
     write(path, *(f"{text},{i}" for i, text in enumerate(clock)))
@@ -126,7 +146,9 @@ def test_no_value_and_nan_are_unknown(path, text):
     assert told == []
 
 
-@pytest.mark.parametrize("text", ["1e12", "inf", "-inf", "-5000", "-100.1", "five", "0x10"])
+@pytest.mark.parametrize(
+    "text", ["1e12", "inf", "-inf", "-5000", "-100.1", "five", "0x10", "1_000", "\u0661"]
+)
 def test_values_that_cannot_be_are_refused_with_their_line(path, text):
     reason = refusal(write(path, "2024-01-01T00:00Z,1", f"2024-01-01T00:01Z,{text}"))
     assert "line 3: " in reason
@@ -144,10 +166,23 @@ def test_a_little_below_zero_is_zero_and_told(path):
     ("content", "reason"),
     [
         (b"", "column timestamp, w is missing"),
-        (b"timestamp;w\n2024-01-01T00:00Z;1\n", "column timestamp, w is missing; found timestamp;w"),
+        (
+            b"timestamp;w\n2024-01-01T00:00Z;1\n",
+            "column timestamp, w is missing; found timestamp;w; columns must be separated by commas",
+        ),
+        (b"timestamp\tw\n", "columns must be separated by commas"),
+        (b"", "found nothing"),
+        (b"timestamp,w,w\n2024-01-01T00:00Z,1,2\n", "column w occurs more than once"),
+        (b"timestamp,w\n2024-01-01T00:00Z,1,5\n", "line 2: has 3 fields, expected 2"),  # 1,5 W
+        (b'timestamp,w\n2024-01-01T00:00Z,"1,5"\n', "line 2: w = 1,5: is not a number"),
+        (b"timestamp,w\n1711011200123,1\n", "line 2: timestamp = 1711011200123: is not a time"),
+        (b"timestamp,w\n1969-12-31T23:59Z,1\n", "line 2: timestamp = 1969-12-31T23:59Z: is not a time"),
+        (b"timestamp,w\n2016-12-31T23:59:60Z,1\n", "line 2: timestamp"),
+        (b"timestamp,w\n\x1b[2J,1\n", r"line 2: timestamp = \u001b[2J: is not a time"),
+        ("timestamp,w\n".encode("utf-16-le"), r"found t\u0000i"),
         ("timestamp,w\n".encode("utf-16"), "is not UTF-8"),
         (b"timestamp,w\n2024-01-01T00:00Z\n", "line 2: has 1 fields, expected 2"),
-        (b"timestamp,w\nyesterday,1\n", "line 2: Invalid isoformat"),
+        (b"timestamp,w\nyesterday,1\n", "line 2: timestamp = yesterday: is not a time"),
         (b"timestamp,w\n1704067200,1\n", "line 2: "),
         (b'timestamp,w\n"2024,1\n', "line 2"),
         (b"timestamp,w\n\xff,1\n", "not UTF-8"),

@@ -111,6 +111,14 @@ def test_a_save_with_a_right_checksum_and_a_wrong_key_is_not_used(tmp_path, cloc
     assert [*files(tmp_path)] == ["state.a.unreadable"]
 
 
+def test_a_folder_in_the_way_does_not_keep_an_unreadable_file_in_its_place(tmp_path, clock):
+    (tmp_path / f"{SLOTS[0]}.unreadable").mkdir()
+    (tmp_path / f"{SLOTS[0]}.unreadable/x").touch()
+    (tmp_path / SLOTS[0]).write_bytes(b"nothing of ours")
+    assert StateFile(tmp_path, clock).load() == {}
+    assert (tmp_path / f"{SLOTS[0]}.unreadable-1").read_bytes() == b"nothing of ours"
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_what_is_no_file_is_set_aside_and_does_not_hold_the_start_up(tmp_path, clock, make):
     for slot in SLOTS:

@@ -102,6 +102,8 @@ class Door:
         if not more:
             self._forget(client).close()
             return
+        if head.startswith((b"\r", b"\n")):  # some clients end the request before with one line more
+            del head[: len(head) - len(head.lstrip(b"\r\n"))]
         ends = [end for end in (head.find(b"\n\r\n"), head.find(b"\n\n")) if end >= 0]
         if min(ends, default=len(head)) > HEAD_BYTES:
             self._refuse(self._forget(client))

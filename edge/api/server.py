@@ -11,11 +11,13 @@ import io
 import logging
 import threading
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from socket import SHUT_WR, socket
 from typing import Any
 
+from .caller import Refused, has_body, path_of
 from .door import Door
 from .routes import Answer, Api
 
@@ -34,9 +36,10 @@ class ApiError(OSError):
 class ApiServer:
     """Answers at most `most` requests at a time, and one more for /health; others are told to come again."""
 
-    def __init__(self, host: str, port: int, api: Api, most: int) -> None:
-        """Raises ApiError when the address cannot be listened on."""
-        self._handler = type("Handler", (_Handler,), {"api": api})
+    def __init__(self, host: str, port: int, api: Api, most: int, names: Collection[str] = ()) -> None:
+        """`names`: those of this node besides the ones that `caller` knows. Raises ApiError when the address
+        cannot be listened on."""
+        self._handler = type("Handler", (_Handler,), {"api": api, "names": {host.lower(), *names}})
         self._places = threading.BoundedSemaphore(most)
         self._place_of_health = threading.BoundedSemaphore(1)
         try:
@@ -90,8 +93,7 @@ class ApiServer:
 
 class _Handler(BaseHTTPRequestHandler):
     api: Api
-    server_version = "edge"
-    sys_version = ""
+    names: Collection[str]
 
     def setup(self) -> None:
         self.connection, head = self.request
@@ -99,27 +101,39 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile = io.BytesIO(head)
         self.wfile = self._sending
 
+    def version_string(self) -> str:
+        return "edge"
+
     def parse_request(self) -> bool:
         if not super().parse_request():
             return False
-        if len(self.headers) > _MOST_HEADERS:
-            self.send_error(431, f"more than {_MOST_HEADERS} headers")
+        try:
+            if len(self.headers) > _MOST_HEADERS:
+                raise Refused(431, f"more than {_MOST_HEADERS} headers")
+            if self.headers.defects:  # what stands below such a line was not read
+                raise Refused(400, "a header is invalid")
+            self._has_body = has_body(self.headers)
+            self.path = path_of(self.path, self.headers, self.request_version, self.names)
+        except Refused as error:
+            self.send_error(error.status, str(error))
+            self._drop_body()
             return False
         return True
 
     def do_GET(self) -> None:
-        has_body = self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers
-        if has_body and self.command in ("GET", "HEAD"):
+        if self._has_body and self.command in ("GET", "HEAD"):
             self._send(Answer(413, {"error": "this path takes no body"}))
         else:
             self._send(self.api.answer(self.command, self.path))
-        if has_body:
+        if self._has_body:
             self._drop_body()
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 - names of http.server
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """A request that could not be read, or has a method that HTTP does not know."""
+        """A request that could not be read, is refused, or has a method that HTTP does not know."""
+        if self.request_version == "HTTP/0.9":  # the version was not understood
+            self.request_version = self.protocol_version
         self._send(Answer(code, {"error": message or self.responses[code][0]}))
 
     def _send(self, answer: Answer) -> None:

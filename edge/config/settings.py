@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, HostName, NeighbourSettings
-from ..option import NAME_OF_NODE, OneOf, Within
+from ..option import NAME_OF_NODE, Matching, OneOf, Within
 from ..space.tuplespace import Limits
 from ..twins.registry import SERVICES
 from ..twins.settings import LearningSettings, TwinSettings
@@ -65,6 +65,11 @@ class ApiSettings:
 
     host: Annotated[str, HostName(), "address at which the HTTP server listens"] = "127.0.0.1"
     port: Annotated[int, Within(0, 65535), "port of the HTTP server; 0: no HTTP server"] = 8080
+    names: Annotated[
+        str,
+        Matching(r"[A-Za-z0-9._, -]*", "names of hosts, separated by commas"),
+        "names with a dot that requests may have as `Host`; addresses and `.local` are always allowed",
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

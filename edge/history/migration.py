@@ -19,7 +19,7 @@ _DAY_MIN = 1440
 _STEP_MIN = 30  # offsets from UTC change on the hour or half-hour
 _MARK = "keys", b"utc"
 _TABLES = ("minutes", "predictions")
-_GOOD = "typeof(minute) = 'integer' AND minute BETWEEN 0 AND 70000000"  # until 2103
+GOOD_MINUTE = "typeof(minute) = 'integer' AND minute BETWEEN 0 AND 120000000"  # until 2198
 _EVENT_COLUMNS = {  # that events did not have at first
     "cause": "TEXT DEFAULT ''",
     "begins_ms": "INTEGER",
@@ -38,7 +38,7 @@ BEGIN SELECT RAISE(IGNORE); END;
 
 def mark(connection: sqlite3.Connection) -> None:
     """Note that the file has minutes of UTC, which nothing overwrites."""
-    connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", _MARK)
+    connection.execute("INSERT OR REPLACE INTO kept (name, data) VALUES (?, ?)", _MARK)
     for table in _TABLES:
         connection.execute(_GUARD.format(table))
 
@@ -53,8 +53,12 @@ def migrate(connection: sqlite3.Connection, zone: Zone) -> bool:
     nothing then."""
     if is_marked(connection):
         return False
+    connection.execute("PRAGMA legacy_alter_table = ON")  # a broken view would forbid to rename
     connection.execute("BEGIN IMMEDIATE")
     try:
+        if is_marked(connection):  # by another process meanwhile
+            connection.execute("ROLLBACK")
+            return False
         moved = {table: _move(connection, table, zone) for table in _TABLES}
         _widen_events(connection)
         mark(connection)
@@ -76,14 +80,14 @@ def migrate(connection: sqlite3.Connection, zone: Zone) -> bool:
 
 def _move(connection: sqlite3.Connection, table: str, zone: Zone) -> tuple[int, int]:
     """How many rows there are, and how many of them stand for two minutes, of which one was overwritten."""
-    span = f"SELECT min(minute), max(minute) FROM {table} WHERE {_GOOD}"
+    span = f"SELECT min(minute), max(minute) FROM {table} WHERE {GOOD_MINUTE}"
     first, last = connection.execute(span).fetchone()
     if first is None:
         return 0, 0
     spans = list(_spans(zone, first, last))
     doubled = sum(
         connection.execute(
-            f"SELECT count(*) FROM {table} WHERE {_GOOD} AND minute >= ? AND minute < ?",
+            f"SELECT count(*) FROM {table} WHERE {GOOD_MINUTE} AND minute >= ? AND minute < ?",
             (begin + offset, until),
         ).fetchone()[0]
         for (_, _, until), (begin, offset, _) in pairwise(spans)
@@ -100,11 +104,11 @@ def _move(connection: sqlite3.Connection, table: str, zone: Zone) -> tuple[int, 
         for _, offset, until in spans:
             connection.execute(
                 f"INSERT OR IGNORE INTO {table} SELECT minute - ?, {rest} FROM {table}_civil "
-                f"WHERE {_GOOD} AND minute >= ? AND minute < ? ORDER BY minute, scope",
+                f"WHERE {GOOD_MINUTE} AND minute >= ? AND minute < ? ORDER BY minute, scope",
                 (offset, after, until),
             )
             after = max(after, until)
-        wrong = f"SELECT * FROM {table}_civil WHERE NOT ({_GOOD})"  # rows that nobody here has written
+        wrong = f"SELECT * FROM {table}_civil WHERE NOT ({GOOD_MINUTE})"  # rows that nobody here has written
         connection.execute(f"INSERT OR IGNORE INTO {table} {wrong}")
         connection.execute(f"DROP TABLE {table}_civil")
     return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0], doubled

@@ -6,6 +6,7 @@ writes every page twice and syncs three times. Rows are ordered by time, so new 
 table: one page or two a minute.
 """
 
+import errno
 import sqlite3
 from pathlib import Path
 
@@ -44,6 +45,7 @@ CREATE TABLE IF NOT EXISTS events (
 ) WITHOUT ROWID;
 """
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_REPAIRS = {sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY}
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -103,8 +105,10 @@ def _fill_log(log: Path) -> None:
 
 def open_to_read(path: Path) -> sqlite3.Connection:
     """Open the file while it is being written, from any thread. Raises sqlite3.Error, OSError."""
+    path.stat()  # FileNotFoundError, in place of SQLite's words
     _check_files(path)
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=READ_BUSY_S)
+    connection.text_factory = _text
     try:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
         check_version(connection)
@@ -112,6 +116,11 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _text(data: bytes) -> str:
+    """SQLite does not check that a text is one."""
+    return data.decode(errors="replace")
 
 
 def check_version(connection: sqlite3.Connection) -> int:
@@ -122,13 +131,22 @@ def check_version(connection: sqlite3.Connection) -> int:
     return found
 
 
+def parts_of(path: Path) -> list[Path]:
+    """The database, and the files that SQLite puts beside it."""
+    return [path, *(path.with_name(f"{path.name}-{each}") for each in ("wal", "shm", "journal"))]
+
+
 def _check_files(path: Path) -> None:
     """SQLite, and the filling of the log, would wait for the other end of a FIFO. Raises NotAFile."""
-    for part in (path, path.with_name(f"{path.name}-wal")):
+    for part in parts_of(path):
         try:
             check_regular(part, part.stat())
         except FileNotFoundError:
             continue
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise NotAFile(0, "is a link to itself", str(part)) from None
 
 
 def _columns(connection: sqlite3.Connection) -> dict[str, set[str]]:
@@ -158,6 +176,11 @@ def unreadable(error: Exception) -> bool:
     if isinstance(error, WrongTables | NotAFile):
         return True
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
+
+
+def needs_repair(error: Exception) -> bool:
+    """Whether the file must be opened to write first: a process that was killed has left a transaction."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) in _REPAIRS
 
 
 def locked(error: Exception) -> bool:

@@ -13,7 +13,6 @@ import contextlib
 import json
 import logging
 import math
-import os
 import sqlite3
 import threading
 from collections import deque
@@ -23,8 +22,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..clock import Clock, Date, Zone
+from ..files import NotAFile, set_aside
 from ..terms import DAY_MIN, VARIABLES
-from .migration import is_marked
+from .migration import GOOD_MINUTE, is_marked
 from .schema import (
     BUSY_S,
     READ_BUSY_S,
@@ -32,8 +32,10 @@ from .schema import (
     LaterVersion,
     check_version,
     locked,
+    needs_repair,
     open_to_read,
     open_to_write,
+    parts_of,
     unreadable,
 )
 
@@ -44,28 +46,31 @@ _WAITING = 800  # notes: a node with both scopes fills that in a little over two
 _WAITING_EVENTS = 1000
 _PRUNE_EVERY_MIN = 60
 _ROWS = 256  # read at a time
-_MINUTE = f"INSERT OR IGNORE INTO minutes VALUES ({', '.join('?' * (2 + len(VARIABLES)))})"
-_MINUTES = (
-    f"SELECT minute, {', '.join(f'{each}_w' for each in VARIABLES)} FROM minutes "
-    "WHERE minute >= ? AND minute <= ? AND scope = ? AND typeof(minute) = 'integer' ORDER BY minute LIMIT ?"
+# Columns are named, since a later release may have added some
+_POWERS = ", ".join(f"{each}_w" for each in VARIABLES)
+_MINUTE = (
+    f"INSERT OR IGNORE INTO minutes (minute, scope, {_POWERS}) "
+    f"VALUES ({', '.join('?' * (2 + len(VARIABLES)))})"
 )
-_FIRST = "SELECT minute FROM minutes WHERE scope = ? AND typeof(minute) = 'integer' ORDER BY minute LIMIT 1"
+_MINUTES = (
+    f"SELECT minute, {_POWERS} FROM minutes "
+    f"WHERE minute >= ? AND minute <= ? AND scope = ? AND {GOOD_MINUTE} ORDER BY minute LIMIT ?"
+)
+_FIRST = f"SELECT minute FROM minutes WHERE scope = ? AND {GOOD_MINUTE} ORDER BY minute LIMIT 1"
 _LAST = (
-    "SELECT minute FROM minutes WHERE scope = ? AND minute < ? AND typeof(minute) = 'integer' "
+    f"SELECT minute FROM minutes WHERE scope = ? AND minute < ? AND {GOOD_MINUTE} "
     "ORDER BY minute DESC LIMIT 1"
 )
+_KEEP = "INSERT OR REPLACE INTO kept (name, data) VALUES (?, ?)"
 _FORECASTER = "INSERT OR IGNORE INTO forecasters (scope, model, limits_w) VALUES (?, ?, ?)"
 _PREDICTION = (
-    "INSERT OR IGNORE INTO predictions "
+    "INSERT OR IGNORE INTO predictions (minute, scope, forecaster, probabilities) "
     "SELECT ?, scope, id, ? FROM forecasters WHERE scope = ? AND model = ? AND limits_w = ?"
 )
-_EVENT = f"INSERT OR REPLACE INTO events VALUES ({', '.join('?' * 13)})"
-_EVENTS = "SELECT * FROM events WHERE at_ms >= ? AND at_ms <= ? ORDER BY at_ms, twin, number LIMIT ? OFFSET ?"
 _PREDICTIONS = (
     "SELECT minute, model, limits_w, probabilities FROM predictions "
     "JOIN forecasters ON forecasters.id = predictions.forecaster "
-    "WHERE minute >= ? AND minute <= ? AND predictions.scope = ? AND typeof(minute) = 'integer' "
-    "ORDER BY minute LIMIT ?"
+    f"WHERE minute >= ? AND minute <= ? AND predictions.scope = ? AND {GOOD_MINUTE} ORDER BY minute LIMIT ?"
 )
 _MOST_W = 1e12  # no power of a house or of a town
 
@@ -105,6 +110,14 @@ class Event(NamedTuple):
     partners: int = 0
     complementary: int = 0
     origin: int | None = None
+
+
+_FIELDS = ", ".join(Event._fields)
+_EVENT = f"INSERT OR REPLACE INTO events ({_FIELDS}) VALUES ({', '.join('?' * len(Event._fields))})"
+_EVENTS = (
+    f"SELECT {_FIELDS} FROM events WHERE at_ms >= ? AND at_ms <= ? "
+    "ORDER BY at_ms, twin, number LIMIT ? OFFSET ?"
+)
 
 
 class Store:
@@ -246,7 +259,7 @@ class Store:
         try:
             for statement, values in notes:
                 connection.execute(statement, values)
-            connection.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", kept.items())
+            connection.executemany(_KEEP, kept.items())
             self._prune(connection, max((v[0] for s, v in notes if s is _MINUTE), default=0))
             connection.execute("COMMIT")
         except BaseException:
@@ -298,8 +311,7 @@ class Store:
                 return
             self._converted = is_marked(connection)
         if not self._converted:
-            with self._file:
-                self._connection = self._connection or self._open(READ_BUSY_S)
+            self._connect()
 
     def _failed(self, what: str, error: Exception) -> bool:
         """Count and tell; True when a new file takes the place of a damaged one."""
@@ -308,16 +320,22 @@ class Store:
         now_s = self._clock.now_s()
         if damaged or now_s - self._complained_s >= COMPLAIN_EVERY_S:
             self._complained_s = now_s
-            log.error("%s %s: %s", self.path, "is damaged and set aside" if damaged else what, error)
+            at = error.filename if isinstance(error, NotAFile) else self.path
+            reason = error.strerror if isinstance(error, OSError) else error
+            log.error("%s %s: %s", at, "is damaged and set aside" if damaged else what, reason)
         self._let_go()
-        return damaged and self._set_aside()
+        return damaged and self._set_aside(error)
 
-    def _set_aside(self) -> bool:
+    def _set_aside(self, error: Exception) -> bool:
+        """The database with all that belongs to it, or only what stands in place of a file beside it."""
+        parts = parts_of(self.path)
+        if isinstance(error, NotAFile) and error.filename != str(self.path):
+            parts = [Path(error.filename)]
         try:
-            for ending in ("", "-wal", "-shm"):
-                part = self.path.with_name(self.path.name + ending)
-                if os.path.lexists(part):
-                    part.replace(self.path.with_name(f"{self.path.stem}.unreadable{ending}"))
+            for part in parts:
+                ending = part.name.removeprefix(self.path.name)
+                with contextlib.suppress(FileNotFoundError):
+                    set_aside(part, self.path.with_name(f"{self.path.stem}.unreadable{ending}"))
         except OSError as error:
             log.error("%s cannot be set aside: %s", self.path, error)
             return False
@@ -390,25 +408,45 @@ class Store:
 
     def _read(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """Nothing where there is no file yet, or none that can be read. Raises HistoryLocked."""
-        try:
-            if not self.path.exists() or not self.path.stat().st_size:
+        for _ in range(2):  # what is in the way is set aside first
+            try:
+                rows = self._read_once(statement, values)
+            except FileNotFoundError:
                 return []
+            except (sqlite3.Error, OSError, ValueError) as error:
+                if locked(error):
+                    self.locked = True
+                    raise HistoryLocked(f"{self.path} is locked by another process") from None
+                with self._file:
+                    if not self._failed("cannot be read", error):
+                        return []
+            else:
+                self.locked = False
+                return rows
+        return []
+
+    def _read_once(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """Raises sqlite3.Error, OSError, ValueError."""
+        if not self.path.stat().st_size:
+            return []
+        try:
             if not self._converted:
                 self._convert()
-            with contextlib.closing(self._opened(open_to_read)) as connection:
-                has_tables = check_version(connection)
-                rows = connection.execute(statement, values).fetchall() if has_tables else []
-            self.locked = False
-            return rows
-        except FileNotFoundError:
-            return []
-        except (sqlite3.Error, OSError, ValueError) as error:
-            if locked(error):
-                self.locked = True
-                raise HistoryLocked(f"{self.path} is locked by another process") from None
-            with self._file:
-                self._failed("cannot be read", error)
-            return []
+            return self._rows(statement, values)
+        except sqlite3.OperationalError as error:
+            if not needs_repair(error):
+                raise
+            self._connect()
+            return self._rows(statement, values)
+
+    def _rows(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with contextlib.closing(self._opened(open_to_read)) as connection:
+            return connection.execute(statement, values).fetchall() if check_version(connection) else []
+
+    def _connect(self) -> None:
+        """Open the file to write now, which converts and repairs it."""
+        with self._file:
+            self._connection = self._connection or self._open(READ_BUSY_S)
 
     def stats(self) -> dict[str, Any]:
         """Counters and sizes."""
@@ -449,7 +487,7 @@ def _limits_of(text: Any) -> tuple[tuple[float, ...], ...]:
     """The limits that `_limits_text` wrote; empty for anything else."""
     try:
         found = tuple(tuple(float(each) for each in row) for row in json.loads(text))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return ()
     return found if len(found) == len(VARIABLES) else ()
 

@@ -8,8 +8,8 @@ import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from pathlib import Path
 
+from ..files import TEXT_BYTES, read_bytes
 from .settings import TlsSettings
 
 DAY_S = 86400
@@ -37,7 +37,7 @@ def certificates(tls: TlsSettings | None) -> tuple[Certificate, ...]:
         file = getattr(tls, field.name) if tls else ""
         if file and field.name != "key":
             try:
-                found.append(Certificate(field.name, file, *validity(Path(file).read_bytes())))
+                found.append(Certificate(field.name, file, *validity(read_bytes(file, TEXT_BYTES))))
             except (OSError, ValueError):
                 continue
     return tuple(found)

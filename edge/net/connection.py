@@ -11,10 +11,9 @@ import random
 import socket
 import ssl
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -25,6 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ..clock import Clock
+from ..files import open_file
 from .reasons import CLOSED, TAKEN, TAKEN_OVER, of_code, of_error
 from .settings import BrokerSettings, TlsSettings
 
@@ -254,13 +254,25 @@ class Connection:
 
 
 def _tls_context(files: TlsSettings) -> ssl.SSLContext:
+    """Raises OSError, which names the file."""
     for file in filter(None, astuple(files)):
-        Path(file).open("rb").close()  # ssl does not say which file it could not read
+        open_file(file).close()  # ssl does not say which file it could not read, and waits for a FIFO
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # only our own authority; the system's cost 1.2 MB
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(files.ca)
-    context.load_cert_chain(files.certificate, files.key)
+    with _naming(files.ca):
+        context.load_verify_locations(files.ca)
+    with _naming(f"{files.certificate} with {files.key}"):
+        context.load_cert_chain(files.certificate, files.key, password="")  # or it would ask the terminal
     if files.crl:
-        context.load_verify_locations(files.crl)
+        with _naming(files.crl):
+            context.load_verify_locations(files.crl)
         context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
     return context
+
+
+@contextmanager
+def _naming(file: str) -> Iterator[None]:
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise OSError(0, f"cannot be used: {error.reason or error.strerror}", file) from None

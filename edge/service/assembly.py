@@ -8,6 +8,7 @@ import signal
 from dataclasses import replace
 from typing import Any
 
+from ..api.caller import names_of
 from ..api.health import status_line
 from ..api.routes import Api
 from ..api.server import ApiError, ApiServer
@@ -66,7 +67,8 @@ def _make_state_folder(config: NodeConfig) -> None:
     try:
         config.state_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotStart(f"node.state_dir = {str(config.state_dir)!r}: {error.strerror}") from error
+        reason = "is not a folder" if isinstance(error, FileExistsError) else error.strerror
+        raise CannotStart(f"node.state_dir = {str(config.state_dir)!r}: {reason}") from error
 
 
 def _lock_state_folder(config: NodeConfig) -> None:
@@ -84,7 +86,7 @@ def _links(config: NodeConfig, clock: Clock, rng: random.Random) -> MqttLinks:
     try:
         return MqttLinks(config.name, config.inbox, config.neighbours, rng, clock=clock)
     except OSError as error:  # TLS files exist only on the node, so `check` does not look at them
-        raise CannotStart(f"tls: {error}") from error
+        raise CannotStart(f"tls: {error.filename}: {error.strerror}") from error
 
 
 def _meters(config: NodeConfig, clock: Clock) -> SerialMeters:
@@ -124,8 +126,9 @@ def _api(config: NodeConfig, runtime: Runtime) -> ApiServer | None:
     if not config.api.port:
         return None
     routes = Api(runtime, os.environ.get("EDGE_RELEASE", ""))
+    names, most = names_of(config.api.names), config.limits.http_requests
     try:
-        api = ApiServer(config.api.host, config.api.port, routes, config.limits.http_requests)
+        api = ApiServer(config.api.host, config.api.port, routes, most, names)
     except ApiError as error:
         raise CannotStart(str(error)) from error
     api.start()

@@ -87,6 +87,10 @@ class Job:
         return Setting(nodes, self.seconds / 3600, self.seed, values, self.data, self.start)
 
     def _check(self) -> None:
+        if self.kind.nodes != _FROM_DATA:
+            for name, given in (("data", self.data), ("start", self.start)):
+                if given is not None:
+                    raise ScenarioError(f"{name} = {str(given)!r}: is not for scenario {self.scenario}")
         for key, value, known in (
             ("policy", self.policy, PRODUCER_POLICIES),
             ("consumer_policy", self.consumer_policy, CONSUMER_POLICIES),

@@ -12,6 +12,7 @@ import pytest
 from asked_node import AskedNode
 
 from edge.api import door
+from edge.api.caller import names_of
 from edge.api.long import Long, rows_in
 from edge.api.parameters import BadRequest, Choice, Minute
 from edge.api.routes import Api, Route
@@ -89,7 +90,9 @@ def server(gate, inside, ended):
         Route("GET", "/endless", endless, "", on_node=False),
         Route("GET", "/broken", broken, "", on_node=False),
     ]
-    server = ApiServer("127.0.0.1", 0, Api(AskedNode(), routes=routes), 2)
+    server = ApiServer(
+        "127.0.0.1", 0, Api(AskedNode(), routes=routes), 2, names_of("gym.example.org, b.example.")
+    )
     server.start()
     yield server
     gate.set()
@@ -161,7 +164,7 @@ def test_head_has_the_headers_of_get_and_no_body(server, path):
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"\x00\xff\n\n", b"POST /health HTTP/1.1\r\n\r\n", b"GET " + b"a" * 70_000]
+    "text", [b"", b"\x00\xff\n\n", b"POST /health HTTP/1.0\r\n\r\n", b"GET " + b"a" * 70_000]
 )
 def test_a_request_that_is_invalid_changes_nothing(server, text):
     with socket.create_connection(("127.0.0.1", server.port), 5) as client:
@@ -237,18 +240,94 @@ def test_more_silent_clients_than_the_door_remembers_do_not_keep_others_out(serv
 @pytest.mark.parametrize(
     ("text", "status"),
     [
-        (b"GET /health HTTP/1.1\r\nX: " + b"a" * 9000 + b"\r\n\r\n", b"431"),
-        (b"GET /health HTTP/1.1\r\n" + b"A: b\r\n" * 41 + b"\r\n", b"431"),
-        (b"GET /health HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", b"413"),
-        (b"GET /health HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"413"),
-        (b"POST /health HTTP/1.1\r\nContent-Length: 30000\r\n\r\n" + b"x" * 30_000, b"405"),
-        (b"GET /health HTTP/1.1\r\nContent-Length: 0\r\n\r\n", b"200"),
-        (b"GET /health HTTP/1.1\n" + b"A: b\n" * 40 + b"\n", b"200"),
+        (b"GET /health HTTP/1.0\r\nX: " + b"a" * 9000 + b"\r\n\r\n", b"431"),
+        (b"GET /health HTTP/1.0\r\n" + b"A: b\r\n" * 41 + b"\r\n", b"431"),
+        (b"GET /health HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", b"413"),
+        (b"GET /health HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"413"),
+        (b"POST /health HTTP/1.0\r\nContent-Length: 30000\r\n\r\n" + b"x" * 30_000, b"405"),
+        (b"GET /health HTTP/1.0\r\nContent-Length: 0\r\n\r\n", b"200"),
+        (b"GET /health HTTP/1.0\n" + b"A: b\n" * 40 + b"\n", b"200"),
     ],
 )
 def test_the_sizes_of_a_request_are_bounded(server, text, status):
     answer = talk(server, text)
     assert answer.split()[1] == status
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8080", 200),
+        ("10.0.0.7", 200),
+        ("[::1]:8080", 200),
+        ("[fe80::1%25eth0]", 200),
+        ("localhost", 200),
+        ("gym", 200),  # a container, a search domain
+        ("Gym.local.:8080", 200),
+        ("gym.example.org:8080", 200),  # of the configuration
+        ("B.EXAMPLE", 200),
+        ("evil.example", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("gym.example.org.evil.example", 421),
+        ("evil.example#.local", 200),  # no browser sends it
+        ("evillocal.example", 421),
+        ("user@evil.example", 421),
+        ("127.0.0.1, evil.example", 421),
+        ("[evil.example]", 421),
+    ],
+)
+def test_a_request_for_a_foreign_host_is_refused_since_it_comes_from_a_web_page(server, host, status):
+    in_header = talk(server, f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert int(in_header.split()[1]) == status
+    if "#" not in host:
+        absolute = f"GET http://{host}/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        assert int(talk(server, absolute.replace(", ", ",").encode()).split()[1]) == status
+    assert json.loads(in_header.partition(b"\r\n\r\n")[2])
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ("", 400),
+        ("Host: 127.0.0.1\r\nHost: 127.0.0.1\r\n", 400),
+        ("Host: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\n", 200),
+        ("Host: gym:8080\r\nOrigin: http://GYM:8080\r\n", 200),
+        ("Host: 127.0.0.1\r\nOrigin: http://evil.example\r\n", 403),
+        ("Host: 127.0.0.1:8080\r\nOrigin: http://127.0.0.1:9090\r\n", 403),
+        ("Host: 127.0.0.1\r\nOrigin: null\r\n", 403),
+        ("Host: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\nOrigin: null\r\n", 403),
+        ("nonsense\r\nHost: evil.example\r\n", 400),
+        ("Host: 127.0.0.1\r\nContent-Length : 5\r\n", 400),
+        ("Host: 127.0.0.1\r\nContent-Length: 0\r\nContent-Length: 5\r\n", 400),
+        ("Host: 127.0.0.1\r\nContent-Length: -1\r\n", 400),
+        ("Host: 127.0.0.1\r\nContent-Length: five\r\n", 400),
+        ("Host: 127.0.0.1\r\nContent-Length: 00\r\nContent-Length: 00\r\n", 200),
+        ("Host: 127.0.0.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n", 413),
+    ],
+)
+def test_headers_that_are_missing_double_or_of_another_origin_are_refused(server, headers, status):
+    answer = talk(server, f"GET /health HTTP/1.1\r\n{headers}\r\n".encode())
+    assert int(answer.split()[1]) == status
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        (b"GET /health HTTP/9.9\r\nHost: gym\r\n\r\n", 505),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+        (b"\x00\x01 nonsense \xff\r\n\r\n", 400),
+        (b"\r\n\r\nGET /health HTTP/1.0\r\n\r\n", 200),
+        (b"GET /health%00 HTTP/1.0\r\n\r\n", 404),
+        (b"GET /health?%00=%1b HTTP/1.0\r\n\r\n", 400),
+        (b"GET http://gym HTTP/1.0\r\n\r\n", 404),
+        (b"GET /health HTTP/1.0\r\n\r\n" * 100, 200),
+    ],
+)
+def test_all_that_is_sent_is_answered_with_a_status_and_json(server, text, status):
+    answer = talk(server, text)
+    assert int(answer.split()[1]) == status
     assert json.loads(answer.partition(b"\r\n\r\n")[2])
 
 
@@ -268,7 +347,7 @@ def test_a_long_answer_is_sent_in_pieces_and_there_is_one_at_a_time(server, insi
 
 def test_a_long_answer_ends_when_its_client_goes(server, gate, ended):
     with socket.create_connection(("127.0.0.1", server.port), 5) as client:
-        client.sendall(b"GET /endless HTTP/1.1\r\n\r\n")
+        client.sendall(b"GET /endless HTTP/1.0\r\n\r\n")
         assert client.recv(4096).startswith(b"HTTP/1.0 200")
     assert ended.wait(5)
     gate.set()

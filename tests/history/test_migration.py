@@ -53,6 +53,15 @@ def test_a_spring_night_is_whole_and_has_no_hole(path):
     assert powers(opened(path), SPRING) == {each: float(each) for each in range(0, 360, 5)}
 
 
+def test_a_view_of_somebody_else_that_is_broken_does_not_stop_the_migration(path):
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("CREATE VIEW mine AS SELECT * FROM nowhere")
+        file.commit()
+    store = opened(path)
+    assert powers(store, SPRING) == {each: float(each) for each in range(0, 360, 5)}
+    assert store.failures == 0
+
+
 def test_an_autumn_night_has_what_was_not_overwritten_and_says_what_was(path, caplog):
     found = powers(opened(path), AUTUMN)
     lost = set(range(180, 240, 5))  # 02:00 to 03:00 for the second time

@@ -182,6 +182,90 @@ def test_an_empty_file_becomes_a_history(store):
     assert store.failures == store.set_aside == 0
 
 
+@pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)])
+def test_what_is_no_file_beside_the_database_is_set_aside_without_it(store, ending, make):
+    store.note_minute("node", NOW, POWERS)
+    store = reopened(store)
+    make(store.path.with_name(f"history.sqlite{ending}"))
+    assert minutes(store) == [(NOW, *POWERS)]
+    store.note_minute("node", NOW + 1, POWERS)
+    assert store.write()
+    assert len(minutes(store)) == 2
+    assert os.path.lexists(store.path.with_name(f"history.unreadable{ending}"))
+
+
+@pytest.mark.parametrize("make", [os.mkdir, lambda path: (os.mkdir(path), (path / "x").touch())])
+def test_a_folder_in_the_way_does_not_keep_a_damaged_file_in_its_place(store, make):
+    make(store.path.with_name("history.unreadable"))
+    for _ in range(2):
+        store.path.write_bytes(b"no database at all" * 99)
+        assert minutes(store) == []
+        store.note_minute("node", NOW, POWERS)
+        assert store.write()
+        store.disconnect()
+    assert store.path.with_name("history.unreadable-1").is_file()
+
+
+def test_columns_that_a_later_release_has_added_are_left_alone(store):
+    note_all(store)
+    store.close()
+    added = [f"ALTER TABLE {table} ADD COLUMN more TEXT" for table in TABLES]
+    write_tables(store.path, *added)
+    store = reopened(store)
+    note_all(store, after=1)
+    assert store.write()
+    assert len(minutes(store)) == len(list(store.events(0, 2**40))) == 2
+    assert sum(len(batch) for batch in store.predictions("node", 0, 2**40)) == 2
+    assert store.kept("node/model") == b"1"
+    assert store.failures == 0
+
+
+TABLES = ("minutes", "events", "predictions", "forecasters", "kept")
+
+
+def note_all(store, after=0):
+    store.note_minute("node", NOW + after, POWERS)
+    store.note_event(60.0 * (NOW + after), "n1.lamp", after, "start", "consumer", 1.0)
+    store.note_prediction("node", NOW + after, "markov", LIMITS, b"p")
+    store.keep("node/model", b"%d" % after)
+
+
+def test_texts_that_are_none_and_lists_without_end_are_wrong_rows(store):
+    note_all(store)
+    store.close()
+    write_tables(
+        store.path,
+        "UPDATE events SET twin = CAST(x'ff' AS TEXT)",
+        "UPDATE forecasters SET model = CAST(x'fe' AS TEXT)",
+        "INSERT INTO minutes (minute, scope) VALUES (-4611686018427387904, 'node')",
+        "INSERT INTO minutes (minute, scope) VALUES (4611686018427387904, 'node')",
+    )
+    store = reopened(store)
+    assert [event.twin for event in store.events(0, 2**40)] == ["\ufffd"]
+    assert [each.model for rows in store.predictions("node", 0, 2**40) for each in rows] == ["\ufffd"]
+    assert store.first_minute("node") == store.last_minute("node", 2**62) == NOW
+    write_tables(store.path, f"UPDATE forecasters SET limits_w = '{'[' * 100_000}'")
+    assert list(store.predictions("node", 0, 2**40)) == []
+    assert store.failures == 0
+
+
+def test_a_journal_that_a_killed_process_left_is_rolled_back_before_reading(store):
+    note_all(store)
+    store.close()
+    script = (
+        "import os, sqlite3, sys; file = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "file.execute('PRAGMA journal_mode = DELETE'); file.execute('PRAGMA cache_size = 1')\n"
+        "file.execute('BEGIN'); file.execute('UPDATE minutes SET requested_w = 7')\n"
+        "file.execute('CREATE TABLE junk AS SELECT randomblob(90000) AS b'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(store.path)], check=True)
+    assert store.path.with_name("history.sqlite-journal").stat().st_size
+    store = reopened(store)
+    assert minutes(store) == [(NOW, *POWERS)]
+    assert store.failures == store.set_aside == 0
+
+
 @pytest.mark.parametrize("name", ["history.sqlite", "history.sqlite-wal"])
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
 def test_what_is_no_file_is_set_aside(store, name, make):

@@ -44,7 +44,7 @@ WAYS = pytest.mark.parametrize("read", [lambda path: list(measured(path)), evalu
         ("2023-12-31T23:59Z,a,load,6", "line 3: 2023-12-31T23:59Z comes after 2024-01-01T00:00Z of line 2"),
         ("2024-01-01T00:01Z,a,pv,6", "line 3: a is a pv, and a load above"),
         ("2024-01-01T00:01Z,a,wind,6", "line 3: kind 'wind' is not one of load, pv, battery"),
-        ("2024-01-01T00:01Z,a,load,six", "line 3: could not convert"),
+        ("2024-01-01T00:01Z,a,load,six", "line 3: power_w = six: is not a number"),
         ("1704067260,a,load,6", "line 3: "),
         ("2024-01-01T00:01Z,a", "line 3: has 2 fields"),
     ],

@@ -1,6 +1,7 @@
 """Past minutes from measured devices, from sensors and from the utility of the living lab."""
 
 import math
+import os
 import struct
 from datetime import UTC
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ import pytest
 from edge.csv_file import CsvError
 from edge.twins.past import minutes_of
 from host_tools.__main__ import main
-from host_tools.lab_files import clemap, sig
+from host_tools.lab_files import clemap, is_clemap, is_sig, sig
 
 SENSOR, OTHER = bytes(range(12)), bytes(range(50, 62))
 NOON_S = 1_671_192_000  # 2022-12-16T12:00Z
@@ -76,12 +77,31 @@ def test_the_utility_counts_energy_in_quarters_of_civil_time(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "row", ["CH1;1.1.2023;25:00;1", "CH1;x;00:00;1", "CH1;01.01.2023;00:00", "CH1;01.01.2023;00:00;x"]
+    "row",
+    ["CH1;1.1.2023;25:00;1", "CH1;x;00:00;1", "CH1;01.01.2023;00:00"]
+    + [f"CH1;01.01.2023;00:00;{energy}" for energy in ("x", "nan", "inf", "1e9", "1_0")],
 )
 def test_a_row_of_the_utility_that_cannot_be_read_is_refused_with_its_line(tmp_path, row):
     path = write(tmp_path / "sig.csv", f"a;b;c;d\nCH1;31.12.2022;23:45;1\n{row}\n")
     with pytest.raises(CsvError, match=r"sig\.csv, line 3: "):
         sig(path, UTC)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_what_is_no_file_of_the_lab_is_refused_at_once(tmp_path, make):
+    make(tmp_path / "SE1")
+    for ask in (is_clemap, is_sig, clemap, lambda path: sig(path, UTC)):
+        with pytest.raises(CsvError, match="SE1: cannot be read: is not a regular file"):
+            ask(tmp_path / "SE1")
+
+
+def test_what_no_file_of_the_lab_can_hold_is_refused(tmp_path):
+    with pytest.raises(CsvError, match="a phase 0 and a phase 3"):
+        clemap(write(tmp_path / "SE1", ten_seconds(NOON_S, 0, 1, 2, 3) + ten_seconds(NOON_S, 3, 1, 2, 3)))
+    with pytest.raises(CsvError, match="field larger"):
+        sig(write(tmp_path / "sig.csv", 'a;b;c;d\n"' + "x" * 200_000), UTC)
+    with pytest.raises(CsvError, match="not UTF-8"):
+        sig(write(tmp_path / "sig.csv", "a;b;c;d".encode("utf-16")), UTC)
 
 
 def test_the_past_of_a_house_is_what_a_node_reads(tmp_path):

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 from repository import REPOSITORY
@@ -155,6 +156,33 @@ def test_a_state_folder_that_cannot_be_made_exits_with_3(tmp_path):
     (tmp_path / "file").write_text("")
     path = configured(tmp_path, state_dir=tmp_path / "file" / "state")
     assert f"{path}: node.state_dir = " in start_fails(path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.touch, lambda path: path.symlink_to("/dev/null")])
+def test_a_state_folder_that_is_none_is_named_by_check_and_by_run(tmp_path, capsys, make):
+    make(tmp_path / "place")
+    path = configured(tmp_path, state_dir=tmp_path / "place")
+    assert "place': is not a folder" in start_fails(path)
+    assert main(["check", "--config", str(path)]) == 1
+    assert "place': is not a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (os.mkfifo, "is not a regular file"),
+        (Path.mkdir, "is not a regular file"),
+        (Path.touch, "cannot be used: "),
+        (lambda path: path.symlink_to("/dev/zero"), "is not a regular file"),
+        (lambda path: path.write_bytes(os.urandom(3000)), "cannot be used: "),
+    ],
+)
+def test_a_certificate_that_is_none_is_named_at_once(tmp_path, make, reason):
+    make(tmp_path / "ca.pem")
+    files = [f'{key} = "{tmp_path}/ca.pem"' for key in ("ca", "certificate", "key")]
+    neighbour = ["[[neighbour]]", 'name = "pool"', 'host = "127.0.0.1"']
+    path = configured(tmp_path, "[tls]", *files, *neighbour)
+    assert f"{path}: tls: {tmp_path}/ca.pem: {reason}" in start_fails(path)
 
 
 def test_an_http_port_in_use_exits_with_3(tmp_path):

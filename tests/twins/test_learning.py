@@ -287,8 +287,8 @@ def test_a_file_of_past_days_initialises_a_model(world, tmp_path):
     [
         (None, "cannot be read: No such file"),
         ("timestamp,requested_w\n", "column available_w, consumed_w, missing_w, produced_w, supplied_w is"),
-        ("{head}\n2020-03-02T00:00,1,1,1,1,1,1\nyesterday,1,1,1,1,1,1\n", "line 3: Invalid isoformat"),
-        ("{head}\n2020-03-02T00:00,1,1,1,much,1,1\n", "line 2: could not convert"),
+        ("{head}\n2020-03-02T00:00,1,1,1,1,1,1\nyesterday,1,1,1,1,1,1\n", "line 3: timestamp = yesterday"),
+        ("{head}\n2020-03-02T00:00,1,1,1,much,1,1\n", "line 2: supplied_w = much: is not a number"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_and_the_node_learns_on(world, tmp_path, content, trouble):

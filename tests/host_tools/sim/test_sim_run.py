@@ -176,6 +176,8 @@ def test_broken_invariants_are_told_with_time_and_seed(tmp_path, monkeypatch, ca
         (["village", "--compare", "pv_w=1,x"], "pv_w = 'x'"),
         (["village", "--compare", "latency_ms=1,x"], "latency_ms = 'x'"),
         (["village", "--seeds", "0"], "seeds = 0"),
+        (["village", "--data", "/nowhere"], "data = '/nowhere': is not for scenario village"),
+        (["village", "--start", "2024-01-01"], "start = '2024-01-01': is not for scenario village"),
     ],
 )
 def test_bad_values_are_refused_by_name_and_value(arguments, named, tmp_path, capsys):

@@ -1,0 +1,44 @@
+"""How the Makefile passes its variables on, and what it refuses by itself."""
+
+import os
+import subprocess
+
+import pytest
+from repository import REPOSITORY
+
+
+def make(*words):
+    """Run make with `printf` in place of Python, and everything set up: each argument becomes a line."""
+    environment = os.environ | {"PYTHON": r"printf '%s\n' ", "READY": "Makefile"}
+    command = ["make", "-e", "-s", *words]
+    return subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("value", ["it's", "two words", "a'b'c", '"$HOME"', "; false", "ä"])
+@pytest.mark.parametrize(
+    ("target", "name"), [("run", "OUT"), ("sim", "DATA"), ("eval", "DATA"), ("sim", "SCENARIO")]
+)
+def test_any_text_reaches_the_command_as_one_argument(target, name, value):
+    found = make(target, f"{name}={value.replace('$', '$$')}")
+    assert found.stderr == ""
+    assert value in found.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["image"], "NODE=name is needed"),
+        (["image-test"], "NODE=name is needed"),
+        (["deploy"], "NODE=name or NODE=all is needed"),
+        (["eval"], "DATA=file or folder is needed"),
+        (["run", "NODES=5"], "NODES is not a variable of `make run`"),
+        (["fieldtest", "HOURS=5"], "HOURS is not a variable of `make fieldtest`"),
+        (["lint", "ARGS=edge"], "ARGS is not a variable of `make lint`; it has none"),
+    ],
+)
+def test_what_is_missing_or_unknown_is_named(words, reason):
+    found = make(*words)
+    assert found.returncode == 2
+    assert reason in found.stderr
