@@ -90,7 +90,8 @@ def encode(register: Register, value: float) -> tuple[int, ...]:
     if register.role == SIGN:
         return (register.mask if value < 0 else 0,)
     if register.role in (PLUS, MINUS):
-        value = max(0.0, value if register.role == PLUS else -value)
+        value = value if register.role == PLUS else -value
+        value = 0.0 if value < 0 else value
     elif register.role == MAGNITUDE:
         value = abs(value)
     if register.type.startswith("float"):
