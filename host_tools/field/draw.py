@@ -126,7 +126,7 @@ def _sites(rng: random.Random) -> tuple[Site, ...]:
                 tuple(sorted(b for a, b in links if a == name)),
                 {address: rng.choice(PROFILES) for address in addresses},
                 {address: rng.choice(("load", "load", "pv")) for address in addresses},
-                rng.choice((5.0, 10.0, 20.0)),
+                rng.choice((5.0, 10.0, 10.0, 20.0, 20.0)),
             )
         )
     return tuple(sites)

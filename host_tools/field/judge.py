@@ -30,6 +30,7 @@ from .stage import Stage
 
 LINK_NAMED_S = 45.0  # until both ends of a link that carries nothing in one direction say so
 FLICKER_S = 10.0  # how long they may fall silent about it
+RESUMED_S = 15.0
 UNLISTED_S = 20.0
 LAPSED_S = 40.0  # until a twin that is lost again and again is named
 SIGN_S = 75.0
@@ -64,6 +65,7 @@ class Judge:
         self._lives: dict[str, Node] = {}
         self._booted_s: dict[str, float] = {}
         self._arrived: dict[tuple[str, str], tuple[int, float]] = {}  # frames by link, and when the last came
+        self._resumed_s: dict[tuple[str, str], float] = {}  # when frames came again after a silence
         self._unnamed_s: dict[tuple[str, str], float] = {}  # since when a node does not name a neighbour
         self._unlisted_s: dict[tuple[str, str], float] = {}
         self._against_s: dict[tuple[str, str], float] = {}  # since when an input has the wrong sign
@@ -196,8 +198,10 @@ class Judge:
         network = self.stage.world.network
         for a, b in self.stage.links():
             wire = network.wire(a, b)
-            count, _ = self._arrived.get((a, b), (-1, 0.0))
+            count, before_s = self._arrived.get((a, b), (-1, 0.0))
             if wire.arrived != count:
+                if now_s - before_s > RESUMED_S:
+                    self._resumed_s[a, b] = now_s
                 self._arrived[a, b] = wire.arrived, now_s
             stale = wire.stale or not (network.hears(b) or network.is_down(b))
             if stale:
@@ -230,7 +234,8 @@ class Judge:
                 continue
             self._unlisted_s.pop((name, peer), None)
             heard_s, reached_s = now_s - since_s[peer], now_s - self._arrived[name, peer][1]
-            quiet_s = max(0.0 if blind else heard_s, reached_s)
+            told_s = now_s - self._resumed_s.get((peer, name), 0.0)  # only the neighbour knows what it hears
+            quiet_s = max(0.0 if blind else heard_s, min(reached_s, told_s))
             if quiet_s <= LINK_NAMED_S or peer in named:
                 self._unnamed_s.pop((name, peer), None)
             elif now_s - self._unnamed_s.setdefault((name, peer), now_s) >= FLICKER_S:

@@ -60,7 +60,8 @@ class Slave:
         measured = self._installation.measure(now_s)
         words = dict.fromkeys(wanted, 0)
         for register in self._profile.registers:
-            if register.function == function:
+            inside = start - register.words < register.address < start + count
+            if inside and register.function == function:
                 value = measured[register.input, register.quantity]
                 words.update(zip(range(register.address, 0x10000), encode(register, value), strict=False))
         return 0, bytes((2 * count,)) + struct.pack(f">{count}H", *(words[each] for each in wanted))
