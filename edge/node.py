@@ -267,7 +267,7 @@ class Node:
             self.recent.note(twin.name, twin.refused_messages, now_s)
 
     def _renew_links(self) -> None:
-        """What helps only after a restart is done without one: connect anew where nothing passes."""
+        """What helps only after a restart is done without one: connect again where nothing passes."""
         hearing = self.gateway.hearing
         due = hearing.to_renew()
         for peer in due:

@@ -128,7 +128,7 @@ class Connection:
         self._closed = 0  # connections in a row that the broker accepted and soon closed without a word
         self._said: set[str] = set()  # reasons, since it was last steady
         self._stopping = False
-        self._renewing = False  # it is closed on purpose, to be made anew
+        self._renewing = False  # it is closed on purpose, to be made again
         self._ended = Event()
         self.client = self._new_client(node + suffix, max_packet_bytes)
 
@@ -160,12 +160,12 @@ class Connection:
         self.client.loop_start()
 
     def renew(self) -> None:
-        """Make the connection anew if it is up: nothing passes, and the broker does not say why."""
+        """Make the connection again if it is up: nothing passes, and the broker does not say why."""
         if self.up and (sock := self.client.socket()):
             self._renewing = True
             self.renewals += 1
             if self.renewals & (self.renewals - 1) == 0:  # the first, second, fourth ...
-                logger.info("%s: nothing passes, so it is connected anew", self._label)
+                logger.info("%s: nothing passes, so it is connected again", self._label)
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]  # paho: any socket
 

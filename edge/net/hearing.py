@@ -5,8 +5,9 @@ empty roster of its own LSAs, which travels with the next frame to it, says "not
 here". So both ends of a link that works in one direction only know it.
 
 When a link comes up, a neighbour gets time to be heard before it is told so, but only once: one that keeps
-coming and going while nothing arrives is silent all the same. A link on which nothing passes for minutes, though it is connected, is
-to be connected anew, after 2, 4 and then each 8 minutes: a broker that has forgotten its clients needs that.
+coming and going while nothing arrives is silent all the same. A link on which nothing passes for minutes,
+though it is connected, is to be connected again, after 2, 4 and then each 8 minutes: a broker that has
+forgotten its clients needs that.
 """
 
 from ..space.courier import Courier, Roster
@@ -32,7 +33,9 @@ class Hearing:
         self._gone: dict[str, int] = {}  # neighbours whose last will has arrived
         self._tell_from: dict[str, int] = {}
         self._came: set[str] = set()  # neighbours whose link came up since they were last heard
-        self._mute: dict[str, tuple[int, int]] = {}  # nothing passes: since when, how long until it is renewed
+        self._mute: dict[
+            str, tuple[int, int]
+        ] = {}  # nothing passes: since when, how long until it is renewed
 
     def heard(self, peer: str) -> None:
         """A valid frame of this node arrived."""
@@ -73,7 +76,7 @@ class Hearing:
             self._courier.send_roster(peer, Roster(peer, 1, _NO_CHANGE, []))
 
     def to_renew(self) -> list[str]:
-        """Neighbours whose connection should be made anew now; to be asked now and then."""
+        """Neighbours whose connection should be made again now; to be asked now and then."""
         tick, not_heard = self._space.tick, {*self.silent, *self.deaf}
         due = []
         for peer in self._heard:

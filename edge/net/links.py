@@ -90,7 +90,7 @@ class Links(Protocol):
         """Hand one frame to the link; False if it was dropped (and counted). Never blocks or raises."""
 
     def renew(self, peer: str) -> None:
-        """Connect anew to the broker of a neighbour, if connected. Never blocks or raises."""
+        """Connect again to the broker of a neighbour, if connected. Never blocks or raises."""
 
     def renew_inbox(self) -> None:
         """The same with the node's own broker."""

@@ -1,5 +1,6 @@
 """An hour in the field, drawn from a seed: a small microgrid, and what goes wrong in it when."""
 
+import itertools
 import random
 from dataclasses import dataclass, field
 
@@ -20,7 +21,11 @@ ON_LINKS = (
 ON_BROKERS = ("blocked", "broker_down", "broker_stalled", "unsubscribed")
 ON_TWINS = ("lapsed",)
 KINDS = (*ON_LINES, *ON_METERS, *ON_LINKS, *ON_BROKERS, *ON_TWINS)
-_WRONG_W = {"not_a_number": (float("nan"),), "infinite": (float("inf"), -float("inf")), "out_of_range": (1e12, -1e12)}
+_WRONG_W = {
+    "not_a_number": (float("nan"),),
+    "infinite": (float("inf"), -float("inf")),
+    "out_of_range": (1e12, -1e12),
+}
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ def draw(seed: int) -> Field:
 
 def _sites(rng: random.Random) -> tuple[Site, ...]:
     names = [f"n{i + 1}" for i in range(rng.choices((2, 3, 4), (6, 3, 1))[0])]
-    pairs = {(a, b) for a, b in zip(names, names[1:], strict=False)}
+    pairs = {(a, b) for a, b in itertools.pairwise(names)}
     pairs |= {(names[-1], names[0])} if len(names) > 2 and rng.random() < 0.5 else set()
     links = pairs | {(b, a) for a, b in pairs}
     sites = []

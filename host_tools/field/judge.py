@@ -2,8 +2,8 @@
 
 1. No wrong value counts as good: what a device draws or gives is what its meter last showed. Without a good
    reading it is unknown: it draws nothing, gives nothing, and no total is made of it.
-2. Silence is never called ok: health names the device, or the neighbour, in the time stated below, and goes on
-   to name it for as long as it lasts. What counts is what really passed a link, not what was done to it.
+2. Silence is never called ok: health names the device, or the neighbour, in the time stated below, and goes
+   on to name it for as long as it lasts. What counts is what really passed a link, not what was done to it.
 3. Contracts keep their rules, and a node that is cut off knows nobody.
 4. Recovery: in the time stated below after the last fault all is well again.
 """
@@ -157,9 +157,9 @@ class Judge:
             yield f"{twin.short_name} is lost again and again, and health does not name it"
         against_s = self._against_s.get((name, input_), math.inf)
         newest = self.meters[name].newest.get(input_)
-        if newest and newest.at_s - max(against_s, self._booted_s[name]) > SIGN_S:
-            if ("wrong_sign", twin.name) not in named:
-                yield f"{input_} has the wrong sign, and health does not say so"
+        against = newest and newest.at_s - max(against_s, self._booted_s[name]) > SIGN_S
+        if against and ("wrong_sign", twin.name) not in named:
+            yield f"{input_} has the wrong sign, and health does not say so"
         if not twin.handle:
             return
         grace_s = twin.settings.meter_grace_s
@@ -240,7 +240,9 @@ class Judge:
                 self._unnamed_s.pop((name, peer), None)
             elif now_s - self._unnamed_s.setdefault((name, peer), now_s) >= FLICKER_S:
                 yield f"does not name {peer}: heard {heard_s:.0f} s ago, reached {reached_s:.0f} s ago"
-            well_s = now_s - max(self._ailing_s.get((name, peer), 0.0), self._booted_s[name], self._booted_s[peer])
+            well_s = now_s - max(
+                self._ailing_s.get((name, peer), 0.0), self._booted_s[name], self._booted_s[peer]
+            )
             if well_s > LINK_WELL_S and peer in named:
                 yield f"names {peer} {well_s:.0f} s after their link is well again"
         cut_off_s = now_s - max((since_s[peer] for peer in listed), default=0.0)

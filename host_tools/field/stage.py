@@ -66,7 +66,12 @@ class Stage:
 
     def _add(self, site: Site, listen: Callable[[str, Reading], None]) -> None:
         twins = [
-            {"name": f"d{address}", "kind": site.kinds[address], "input": f"m{address}.total", "connection": "own"}
+            {
+                "name": f"d{address}",
+                "kind": site.kinds[address],
+                "input": f"m{address}.total",
+                "connection": "own",
+            }
             for address in site.meters
         ]
         meters = [
@@ -168,7 +173,8 @@ class Stage:
         network, now_s = self.world.network, self.world.clock.now_s()
         for name in self.world.nodes:
             down = any(
-                each.node == name and (each.kind == "broker_down" or _noticed(each, now_s)) for each in self._now
+                each.node == name and (each.kind == "broker_down" or _noticed(each, now_s))
+                for each in self._now
             )
             if down != network.is_down(name):
                 (network.take_broker if down else network.give_broker)(name)
@@ -213,7 +219,11 @@ def _quality(trials: list[Trial]) -> LinkQuality:
                 quality = replace(quality, latency_s=max(quality.latency_s, trial.value))
             case "lossy":
                 quality = replace(
-                    quality, loss=max(quality.loss, trial.value), duplicate=0.1, corrupt=max(quality.corrupt, 0.05),
-                    delay=0.2, max_delay_s=2.0,
-                )  # fmt: skip
+                    quality,
+                    loss=max(quality.loss, trial.value),
+                    duplicate=0.1,
+                    corrupt=max(quality.corrupt, 0.05),
+                    delay=0.2,
+                    max_delay_s=2.0,
+                )
     return quality

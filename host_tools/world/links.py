@@ -41,7 +41,7 @@ class Wire:
 
     quality: LinkQuality
     whole: bool = True
-    stale: bool = False  # connected, but nothing passes before the connection is made anew
+    stale: bool = False  # connected, but nothing passes before the connection is made again
     breaks: int = 0
     in_flight_frames: int = 0
     in_flight_bytes: int = 0
@@ -114,7 +114,7 @@ class MemoryNetwork:
                 self._tell(peer, node, True)
 
     def unsubscribe(self, node: str) -> None:
-        """The broker of a node delivers nothing to it before the node connects anew, and says nothing."""
+        """The broker of a node delivers nothing to it before the node connects again, and says nothing."""
         self._unsubscribed.add(node)
 
     def hears(self, node: str) -> bool:
@@ -126,7 +126,7 @@ class MemoryNetwork:
         return node in self._down
 
     def renew(self, sender: str, receiver: str) -> None:
-        """The sender makes its connection anew, if it has one."""
+        """The sender makes its connection again, if it has one."""
         if self.wire(sender, receiver).whole:
             self.cut(sender, receiver)
             self.heal(sender, receiver)

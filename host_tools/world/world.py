@@ -45,7 +45,8 @@ class World:
     ) -> WorldNode:
         """Add a node with these `[[twin]]` tables, and `[[meter]]` tables on the bus "bus".
 
-        Without `meters` they are made up for the inputs of the twins, such as `m.total`; relays for their names.
+        Without `meters` they are made up for the inputs of the twins, such as `m.total`; relays for their
+        names.
         """
         twins = [dict(twin) for twin in twins]
         inputs = [twin[key] for twin in twins for key in ("input", "production_input") if twin.get(key)]
@@ -63,7 +64,9 @@ class World:
             "limits": limits,
             "learning": dict(learning or {}),
             "neighbour": [{"name": each, "host": "virtual"} for each in neighbours],
-            "bus": [{"name": "bus", "port": "virtual", "baud": 9600, "parity": "N"}] if tables or relays else [],
+            "bus": [{"name": "bus", "port": "virtual", "baud": 9600, "parity": "N"}]
+            if tables or relays
+            else [],
             "meter": tables,
             "relay": [
                 {"name": relay, "bus": "bus", "address": 200, "coil": i} for i, relay in enumerate(relays)
