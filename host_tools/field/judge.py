@@ -11,7 +11,7 @@
 import math
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from edge.api.context import Context
 from edge.api.health import health
@@ -51,6 +51,10 @@ class _Service:
 
     def __init__(self, node: Node) -> None:
         self.node = node
+
+
+def _context(node: Node) -> Context:
+    return Context(cast(Any, _Service(node)))
 
 
 class Judge:
@@ -111,7 +115,7 @@ class Judge:
             stats: Any = node.meters.stats()[0]
             judge.end(now_s, calm_s, stats, self._master_heard(site.name))
             self.violations += [f"{site.name} {each}" for each in judge.violations]
-            answer = health(Context(_Service(node)))
+            answer = health(_context(node))
             if now_s >= calm_s + WELL_S and answer["status"] != "ok":
                 shown = ", ".join(f"{each.code} {each.subject}" for each in answer["troubles"])
                 self._violated(now_s, f"{site.name} is not well at the end: {shown}")
@@ -181,7 +185,7 @@ class Judge:
             yield f"{twin.short_name} holds contracts without a valid reading"
         if ("device_unknown", twin.name) not in named:
             yield f"{twin.short_name} has no valid reading, and health does not say so"
-        total = overview(Context(_Service(node)))["total"]
+        total = overview(_context(node))["total"]
         if total["produced_w" if twin.settings.supplies else "requested_w"] is not None:
             yield f"a total is made although {twin.short_name} is unknown"
 

@@ -187,19 +187,19 @@ def test_a_neighbour_that_lists_nobody(pair):
 def test_a_connection_on_which_nothing_passes_is_made_again(pair, monkeypatch):
     """Here the access list is to blame, so a new connection changes nothing; but there is one."""
     monkeypatch.setattr("edge.net.hearing.STALE_S", 20)
-    anew = []
+    renewals = []
     renew = MqttLinks.renew
 
     def noted(self, peer):
-        anew.append((peer, self.stats()["neighbours"][peer]["reconnects"]))
+        renewals.append((peer, self.stats()["neighbours"][peer]["reconnects"]))
         renew(self, peer)
 
     monkeypatch.setattr(MqttLinks, "renew", noted)
     a, b = both(pair)
     pair.rules.write_text("topic read #\n")
     os.kill(pair.brokers["b"].pid, signal.SIGHUP)
-    until(lambda: [peer for peer, _ in anew].count("b") >= 2)
-    assert max(count for peer, count in anew if peer == "b") >= 1
+    until(lambda: [peer for peer, _ in renewals].count("b") >= 2)
+    assert max(count for peer, count in renewals if peer == "b") >= 1
     pair.rules.write_text("topic readwrite #\n")
     os.kill(pair.brokers["b"].pid, signal.SIGHUP)
     until(lambda: well(a, b))

@@ -213,7 +213,7 @@ def test_a_connection_is_made_again_on_demand_and_said_once(grid, caplog):
             a.wait_connected()
             b.wait_connected()
     assert a.neighbour("b")["trouble"] == ""
-    grid.wait_until(lambda: a.links.send("b", b"anew") and b.frames[-1:] == [("a", b"anew")])
+    grid.wait_until(lambda: a.links.send("b", b"again") and b.frames[-1:] == [("a", b"again")])
     said = [each.getMessage() for each in caplog.records if each.getMessage().startswith("link to b")]
     assert said == ["link to b: nothing passes, so it is connected again"] * 2, (
         "the first and the second time"
