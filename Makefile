@@ -59,7 +59,7 @@ storm: $(READY) ## simulate random faults, with seeds that make test does not us
 	$(call only,SEEDS FIRST OUT ARGS)
 	$(PYTHON) -m host_tools storm $(strip $(storm_options)) $(ARGS)
 
-fieldtest: $(READY) ## simulate meter lines that misbehave at random, an hour each (SEEDS= FIRST= ARGS=)
+fieldtest: $(READY) ## simulate nodes whose meters, links and brokers misbehave at random, an hour each (SEEDS= FIRST= ARGS=)
 	$(call only,SEEDS FIRST ARGS)
 	$(PYTHON) -m host_tools fieldtest $(strip $(field_options)) $(ARGS)
 

@@ -77,6 +77,7 @@ class Node:
         self.last_violation = ""
         self.learning_off = ""  # why it does not learn though it should
         self.recent = Recent()  # counters of what goes wrong
+        self._lapses: dict[str, int] = {}  # how often a twin had lost its LSA, by name
         self._populate(rng, memory.get("twins"))
 
     def _populate(self, rng: random.Random, memory: Any) -> None:
@@ -118,6 +119,7 @@ class Node:
         self._check_invariants()
         if self.space.tick % _LOOK_TICKS == 0:
             self._note_counters()
+            self._renew_links()
         if self._state.due:
             self._state.save(self._memory())
 
@@ -242,6 +244,8 @@ class Node:
         """A twin that did not renew its LSA in time, since it failed, is added again."""
         for twin in self.twins:
             if not twin.handle:
+                self._lapses[twin.name] = self._lapses.get(twin.name, 0) + 1
+                self.recent.note(f"lapses of {twin.name}", self._lapses[twin.name], self._clock.now_s())
                 try:
                     self.engine.add(twin)
                     twin.begin(None)
@@ -261,6 +265,15 @@ class Node:
         self.recent.note("messages", self.links.stats()["inbox"]["refused"], now_s)
         for twin in self.prosumers:
             self.recent.note(twin.name, twin.refused_messages, now_s)
+
+    def _renew_links(self) -> None:
+        """What helps only after a restart is done without one: connect again where nothing passes."""
+        hearing = self.gateway.hearing
+        due = hearing.to_renew()
+        for peer in due:
+            self.links.renew(peer)
+        if due and set(hearing.silent) == set(self.links.neighbours):  # perhaps its own broker is the reason
+            self.links.renew_inbox()
 
     def _tell_free_power(self) -> None:
         """Unserved twins are told what their node has left (thesis 4.4.4)."""

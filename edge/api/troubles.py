@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _WARN_DAYS = 30
 _MANY_REMINDERS = 5  # in a few minutes
+_MANY_LAPSES = 2  # in a few minutes; one is repaired
 _MANY_LIVES = 3  # in a few minutes; a node that lost its memory needs one
 
 CODES = {
@@ -43,7 +44,7 @@ CODES = {
     "model_damaged": "The file of a shipped model is damaged, so a model began to learn without it.",
     "learning_off": "The node crashed several times soon after its start and runs without learning.",
     "learning_failed": "A model raised an error; the text names it. Training is tried again later.",
-    "twin_absent": "A twin has lost its LSA, because it failed to renew it; it is added again.",
+    "twin_absent": "A twin has lost its LSA, or loses it again and again, because it does not renew it.",
     "step_failed": "A step of the main loop failed in the last minutes: a defect of the software.",
     "twin_failed": "A twin raised an error; the text names it: a defect of the software.",
     "fallback_release": "Another release than the current one runs, because that is damaged or failed.",
@@ -225,5 +226,9 @@ def _of_meters(node: "Node") -> Iterator[Trouble]:
 
 def _of_twins(node: "Node") -> Iterator[Trouble]:
     for twin in node.twins:
+        lapses = node.recent.growth(f"lapses of {twin.name}", node.now_s())
+        if twin.handle and lapses >= _MANY_LAPSES:
+            text = f"twin {twin.name} has lost its LSA {lapses} times, and its contracts with it"
+            yield Trouble("twin_absent", twin.name, text)
         for code, text in twin.troubles():
             yield Trouble(code, twin.name, text)

@@ -25,7 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from ..clock import Clock
 from ..files import open_file
-from .reasons import CLOSED, TAKEN, TAKEN_OVER, of_code, of_error
+from .reasons import CLOSED, RENEWED, TAKEN, TAKEN_OVER, of_code, of_error
 from .settings import BrokerSettings, TlsSettings
 
 CONNECT_TIMEOUT_S = 3.0
@@ -110,6 +110,7 @@ class Connection:
         """
         self.up = False
         self.connects = 0
+        self.renewals = 0
         self.trouble = ""  # why it is down, or was lost the last time before it was steady again
         self.taken_over_s = -math.inf  # when another client last connected under its name
         self._label = label
@@ -127,6 +128,7 @@ class Connection:
         self._closed = 0  # connections in a row that the broker accepted and soon closed without a word
         self._said: set[str] = set()  # reasons, since it was last steady
         self._stopping = False
+        self._renewing = False  # it is closed on purpose, to be made again
         self._ended = Event()
         self.client = self._new_client(node + suffix, max_packet_bytes)
 
@@ -156,6 +158,16 @@ class Connection:
             broker.host, broker.port, broker.keepalive_s, clean_start=True, properties=properties
         )
         self.client.loop_start()
+
+    def renew(self) -> None:
+        """Make the connection again if it is up: nothing passes, and the broker does not say why."""
+        if self.up and (sock := self.client.socket()):
+            self._renewing = True
+            self.renewals += 1
+            if self.renewals & (self.renewals - 1) == 0:  # the first, second, fourth ...
+                logger.info("%s: nothing passes, so it is connected again", self._label)
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]  # paho: any socket
 
     def say_goodbye(self) -> None:
         """Begin to disconnect; the broker then publishes the last will."""
@@ -196,8 +208,9 @@ class Connection:
         self.up = True
         self.connects += 1
         self._up_since_s = self._clock.now_s()
-        if self._short < _SHORT_MANY:
+        if self._short < _SHORT_MANY and not self._renewing:
             logger.info("%s: connected", self._label)
+        self._renewing = False
         self._on_up()
 
     def _unreachable(self, client: Any, userdata: Any) -> None:
@@ -219,6 +232,9 @@ class Connection:
         if was_up:
             self._short = self._short + 1 if lasted_s < STEADY_S else 0
         why = refusal or (of_error(error) if error else of_code(reason, was_up))
+        if self._renewing:
+            why = RENEWED
+            self._said.add(why)  # `renew` has said it
         self._closed = self._closed + 1 if was_up and lasted_s < STEADY_S and why == CLOSED else 0
         if reason.value == TAKEN_OVER or self._closed >= _CLOSED_MANY:  # older brokers do not say it
             why = TAKEN

@@ -3,6 +3,11 @@
 Each neighbour sends a heartbeat every five seconds. From whom none arrives is silent, and is told so: an
 empty roster of its own LSAs, which travels with the next frame to it, says "nothing of yours has arrived
 here". So both ends of a link that works in one direction only know it.
+
+When a link comes up, a neighbour gets time to be heard before it is told so, but only once: one that keeps
+coming and going while nothing arrives is silent all the same. A link on which nothing passes for minutes,
+though it is connected, is to be connected again, after 2, 4 and then each 8 minutes: a broker that has
+forgotten its clients needs that.
 """
 
 from ..space.courier import Courier, Roster
@@ -11,6 +16,8 @@ from ..space.tuplespace import TupleSpace
 SILENT_S = 16  # three heartbeats, and a second for the way
 _STRANGERS = 16
 _OVERTAKEN_S = 2  # the last frames of a node may be taken from their queue after its last will
+STALE_S = 120
+STALE_MAX_S = 480
 _NO_CHANGE = 0  # sequence of the roster that says that nothing has arrived
 
 
@@ -24,12 +31,17 @@ class Hearing:
         self._strangers: dict[str, int] = {}  # not neighbours of this node, the latest last
         self._deaf: dict[str, int] = {}  # neighbours that said that they hear nothing
         self._gone: dict[str, int] = {}  # neighbours whose last will has arrived
-        self._told: dict[str, int] = {}
+        self._tell_from: dict[str, int] = {}
+        self._came: set[str] = set()  # neighbours whose link came up since they were last heard
+        self._mute: dict[
+            str, tuple[int, int]
+        ] = {}  # nothing passes: since when, how long until it is renewed
 
     def heard(self, peer: str) -> None:
         """A valid frame of this node arrived."""
         if peer in self._heard:
             self._heard[peer] = self._space.tick
+            self._came.discard(peer)
             if self._space.tick >= self._gone.get(peer, 0) + _OVERTAKEN_S:
                 self._gone.pop(peer, None)
             return
@@ -39,10 +51,11 @@ class Hearing:
             del self._strangers[next(iter(self._strangers))]
 
     def came(self, peer: str) -> None:
-        """The link to a neighbour came up, or it has connected here: it has time to be heard."""
-        if peer in self._heard:
-            self._gone.pop(peer, None)
-            self._heard[peer] = self._space.tick
+        """The link to a neighbour came up, or it has connected here."""
+        self._gone.pop(peer, None)
+        if peer in self._heard and peer not in self._came:
+            self._came.add(peer)
+            self._tell_from[peer] = self._space.tick + SILENT_S
 
     def went(self, peer: str) -> None:
         """The link to a neighbour is lost, or its last will has arrived."""
@@ -58,9 +71,24 @@ class Hearing:
     def tell(self, peer: str) -> None:
         """A frame is about to leave for a neighbour: tell it if nothing arrives from there."""
         tick = self._space.tick
-        if self._is_late(peer) and tick >= self._told.get(peer, 0):
-            self._told[peer] = tick + SILENT_S // 4
+        if self._is_late(peer) and tick >= self._tell_from.get(peer, 0):
+            self._tell_from[peer] = tick + SILENT_S // 4
             self._courier.send_roster(peer, Roster(peer, 1, _NO_CHANGE, []))
+
+    def to_renew(self) -> list[str]:
+        """Neighbours whose connection should be made again now; to be asked now and then."""
+        tick, not_heard = self._space.tick, {*self.silent, *self.deaf}
+        due = []
+        for peer in self._heard:
+            if peer not in not_heard:
+                self._mute.pop(peer, None)
+                continue
+            since, wait = self._mute.setdefault(peer, (tick, STALE_S))
+            if tick - since >= wait:
+                self._mute[peer] = tick, min(2 * wait, STALE_MAX_S)
+                self._came.add(peer)  # that the link comes up again means nothing
+                due.append(peer)
+        return due
 
     @property
     def silent(self) -> list[str]:

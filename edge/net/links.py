@@ -89,6 +89,12 @@ class Links(Protocol):
     def send(self, peer: str, frame: bytes) -> bool:
         """Hand one frame to the link; False if it was dropped (and counted). Never blocks or raises."""
 
+    def renew(self, peer: str) -> None:
+        """Connect again to the broker of a neighbour, if connected. Never blocks or raises."""
+
+    def renew_inbox(self) -> None:
+        """The same with the node's own broker."""
+
     def stop(self) -> None:
         """Leave the network; nothing is delivered afterwards."""
 

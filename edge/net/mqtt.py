@@ -75,6 +75,13 @@ class MqttLinks:
         neighbour = self._neighbours.get(peer)
         return neighbour is not None and neighbour.send(frame)
 
+    def renew(self, peer: str) -> None:
+        if peer in self._neighbours:
+            self._neighbours[peer].connection.renew()
+
+    def renew_inbox(self) -> None:
+        self._inbox.connection.renew()
+
     def stop(self) -> None:
         self._deliver = self._changed = None
         for connection in self._connections:

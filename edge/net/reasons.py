@@ -15,6 +15,7 @@ TAKEN = (
     "or a second process?"
 )
 CLOSED = "the broker has closed the connection"
+RENEWED = "nothing passed, so this node has closed the connection to make it again"
 _NOT_AUTHORISED = (134, 135)
 _KEEP_ALIVE = 141
 _ALERTS = {  # what the other side says of our certificate

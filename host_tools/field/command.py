@@ -18,7 +18,9 @@ from .play import Outcome, play
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command line of `fieldtest`."""
-    parser = commands.add_parser("fieldtest", help="try meter lines that misbehave at random")
+    parser = commands.add_parser(
+        "fieldtest", help="try nodes whose meters, links and brokers misbehave at random"
+    )
     parser.add_argument("--seeds", type=int, default=100, help="number of seeds to run (default 100)")
     parser.add_argument("--first", type=int, default=0, help="first seed (default 0)")
     parser.add_argument(

@@ -11,6 +11,7 @@ POWER_FACTOR = 0.96
 MAINS_V = 230.0
 MAINS_OHM = 0.1
 MAINS_HZ = 50.0
+MOST_WH = 1e6  # between two measurements
 SHARES = {1: {"l1": 1.0}, 3: {"l1": 0.45, "l2": 0.35, "l3": 0.20}}
 
 
@@ -29,7 +30,9 @@ class Installation:
         power_w = self._power_w(now_s)
         energy_wh = power_w * (now_s - self._since_s) / 3600
         self._since_s = now_s
-        if energy_wh > 0:
+        if not abs(energy_wh) < MOST_WH:
+            pass  # its power is not a number, or absurd: it counts nothing
+        elif energy_wh > 0:
             self._import_wh += energy_wh
         elif energy_wh < 0:
             self._export_wh -= energy_wh

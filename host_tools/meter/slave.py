@@ -60,7 +60,8 @@ class Slave:
         measured = self._installation.measure(now_s)
         words = dict.fromkeys(wanted, 0)
         for register in self._profile.registers:
-            if register.function == function:
+            inside = start - register.words < register.address < start + count
+            if inside and register.function == function:
                 value = measured[register.input, register.quantity]
                 words.update(zip(range(register.address, 0x10000), encode(register, value), strict=False))
         return 0, bytes((2 * count,)) + struct.pack(f">{count}H", *(words[each] for each in wanted))
@@ -90,7 +91,8 @@ def encode(register: Register, value: float) -> tuple[int, ...]:
     if register.role == SIGN:
         return ((register.mask or 1) if value < 0 else 0,)
     if register.role in (PLUS, MINUS):
-        value = max(0.0, value if register.role == PLUS else -value)
+        value = value if register.role == PLUS else -value
+        value = 0.0 if value < 0 else value
     elif register.role == MAGNITUDE:
         value = abs(value)
     if register.type.startswith("float"):

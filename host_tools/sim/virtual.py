@@ -35,7 +35,9 @@ class Simulation:
         limits = limits_for([len(plan.devices) + len(plan.extra) for plan in self.plans])
         meter_s = job.kind.meter_s
         for plan in self.plans:
-            self.world.add(plan.name, plan.neighbours, plan.twins(meter_s), plan.learning, **limits)
+            self.world.add(
+                plan.name, plan.neighbours, plan.twins(meter_s), plan.learning, meters=(), **limits
+            )
         self.nodes = list(self.world.nodes.values())
         self.cast = cast_of([node.config for node in self.nodes])
         self.board = Board(self.cast)

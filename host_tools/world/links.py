@@ -41,9 +41,11 @@ class Wire:
 
     quality: LinkQuality
     whole: bool = True
+    stale: bool = False  # connected, but nothing passes before the connection is made again
     breaks: int = 0
     in_flight_frames: int = 0
     in_flight_bytes: int = 0
+    arrived: int = 0  # undamaged frames that the receiver got
 
 
 class MemoryNetwork:
@@ -63,6 +65,8 @@ class MemoryNetwork:
         self._quality = quality or LinkQuality()
         self._wires: dict[tuple[str, str], Wire] = {}
         self._nodes: dict[str, MemoryLinks] = {}
+        self._down: set[str] = set()  # nodes whose own broker cannot be reached
+        self._unsubscribed: set[str] = set()  # nodes whose broker has forgotten them
 
     def links(self, node: str, neighbours: Sequence[str]) -> "MemoryLinks":
         """The links of a node that sends to `neighbours`; a node that restarts needs new ones.
@@ -93,8 +97,39 @@ class MemoryNetwork:
         """Undo `cut`."""
         wire = self.wire(sender, receiver)
         if not wire.whole:
-            wire.whole = True
+            wire.whole, wire.stale = True, False
             self._tell_both(sender, receiver, True)
+
+    def take_broker(self, node: str) -> None:
+        """A node loses its connection to its own broker. Those of its neighbours to it are left alone."""
+        self._down.add(node)
+
+    def give_broker(self, node: str) -> None:
+        """Undo `take_broker`, and `unsubscribe`: the node subscribes again, and greets its neighbours."""
+        self._down.discard(node)
+        self._unsubscribed.discard(node)
+        links = self._nodes.get(node)
+        for peer in links.neighbours if links else ():
+            if self.wire(node, peer).whole:
+                self._tell(peer, node, True)
+
+    def unsubscribe(self, node: str) -> None:
+        """The broker of a node delivers nothing to it before the node connects again, and says nothing."""
+        self._unsubscribed.add(node)
+
+    def hears(self, node: str) -> bool:
+        """Whether the node's own broker delivers."""
+        return node not in self._down and node not in self._unsubscribed
+
+    def is_down(self, node: str) -> bool:
+        """Whether the node has lost its own broker."""
+        return node in self._down
+
+    def renew(self, sender: str, receiver: str) -> None:
+        """The sender makes its connection again, if it has one."""
+        if self.wire(sender, receiver).whole:
+            self.cut(sender, receiver)
+            self.heal(sender, receiver)
 
     def wire(self, sender: str, receiver: str) -> Wire:
         """The direction from `sender` to `receiver`."""
@@ -122,7 +157,7 @@ class MemoryNetwork:
             return False
         if wire.in_flight_bytes + size > limits.max_pending_bytes:
             return False
-        if not self._happens(wire.quality.loss):
+        if not wire.stale and not self._happens(wire.quality.loss):
             self._launch(wire, sender, receiver, frame)
             if self._happens(wire.quality.duplicate):
                 self._launch(wire, sender, receiver, frame)
@@ -133,13 +168,15 @@ class MemoryNetwork:
         delay_s = quality.latency_s
         if self._happens(quality.delay):
             delay_s += self._rng.uniform(0.0, quality.max_delay_s)
-        if frame and self._happens(quality.corrupt):
+        damaged = bool(frame) and self._happens(quality.corrupt)
+        if damaged:
             frame = _with_bit_flipped(frame, self._rng.randrange(8 * len(frame)))
 
         def arrive() -> None:
             wire.in_flight_frames -= 1
             wire.in_flight_bytes -= len(frame)
-            if wire.breaks == breaks and receiver in self._nodes:
+            if wire.breaks == breaks and receiver in self._nodes and self.hears(receiver):
+                wire.arrived += not damaged
                 self._nodes[receiver].received(sender, frame)
 
         wire.in_flight_frames += 1
@@ -193,6 +230,14 @@ class MemoryLinks:
         sent.dropped += 1
         return False
 
+    def renew(self, peer: str) -> None:
+        if peer in self.neighbours:
+            self._network.renew(self.node, peer)
+
+    def renew_inbox(self) -> None:
+        if not self._network.is_down(self.node):
+            self._network.give_broker(self.node)
+
     def stop(self) -> None:
         self._network.leave(self)
         self._deliver = self._changed = None
@@ -200,7 +245,7 @@ class MemoryLinks:
     def stats(self) -> LinksStats:
         return {
             "inbox": {
-                "connected": self._deliver is not None,
+                "connected": self._deliver is not None and not self._network.is_down(self.node),
                 "received_frames": self._received_frames,
                 "received_bytes": self._received_bytes,
                 "refused": 0,

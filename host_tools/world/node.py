@@ -28,7 +28,7 @@ class WorldNode:
         self.config = build(raw, raw["node"]["name"])
         self.name = self.config.name
         self.clock = LocalClock(world.clock)
-        self.meters = HandMeters(self.clock)
+        self.meters: Any = HandMeters(self.clock)  # or other `Meters`, put here before it boots
         self.alive = False
         self.waits_for = ""  # why training has to wait; "" lets it run
         self.node: Node

@@ -40,15 +40,20 @@ class World:
         neighbours: Iterable[str],
         twins: Iterable[Mapping[str, Any]],
         learning: Mapping[str, Any] | None = None,
+        meters: Iterable[Mapping[str, Any]] = (),
         **limits: int,
     ) -> WorldNode:
-        """Add a node with these `[[twin]]` tables.
+        """Add a node with these `[[twin]]` tables, and `[[meter]]` tables on the bus "bus".
 
-        Meters are made up for their inputs, such as `m.total`, and relays for their names.
+        Without `meters` they are made up for the inputs of the twins, such as `m.total`; relays for their
+        names.
         """
         twins = [dict(twin) for twin in twins]
         inputs = [twin[key] for twin in twins for key in ("input", "production_input") if twin.get(key)]
-        meters = sorted({each.partition(".")[0] for each in inputs})
+        tables = [dict(meter) for meter in meters] or [
+            {"name": meter, "bus": "bus", "address": i + 1, "profile": "sdm120"}
+            for i, meter in enumerate(sorted({each.partition(".")[0] for each in inputs}))
+        ]
         relays = sorted({twin["relay"] for twin in twins if twin.get("relay")})
         raw = {
             "node": {
@@ -59,11 +64,10 @@ class World:
             "limits": limits,
             "learning": dict(learning or {}),
             "neighbour": [{"name": each, "host": "virtual"} for each in neighbours],
-            "bus": [{"name": "bus", "port": "virtual"}] if meters or relays else [],
-            "meter": [
-                {"name": meter, "bus": "bus", "address": i + 1, "profile": "sdm120"}
-                for i, meter in enumerate(meters)
-            ],
+            "bus": [{"name": "bus", "port": "virtual", "baud": 9600, "parity": "N"}]
+            if tables or relays
+            else [],
+            "meter": tables,
             "relay": [
                 {"name": relay, "bus": "bus", "address": 200, "coil": i} for i, relay in enumerate(relays)
             ],

@@ -6,7 +6,7 @@ from edge.meter.reading import Reading
 from host_tools.__main__ import main
 from host_tools.field.command import report
 from host_tools.field.draw import CALM_S, HOUR_S, KINDS, draw
-from host_tools.field.judge import Judge
+from host_tools.field.meter_judge import MeterJudge
 from host_tools.field.play import Outcome, play
 
 
@@ -24,16 +24,17 @@ def test_a_seed_is_the_same_hour_again():
 
 
 def test_every_kind_of_fault_is_drawn_and_the_end_is_calm():
-    fields = [draw(seed) for seed in range(60)]
+    fields = [draw(seed) for seed in range(120)]
     assert {each.kind for field in fields for each in field.trials} == set(KINDS)
     assert all(each.to_s <= HOUR_S - CALM_S for field in fields for each in field.trials)
+    assert {len(field.sites) for field in fields} == {2, 3, 4}
 
 
 STATS = {"open": True, "foreign_frames": 0, "meters": [{"device": "m1", "failures_in_a_row": 0}]}
 
 
 def test_the_judge_sees_a_wrong_value():
-    judge = Judge({"m1.total": lambda at_s: 1000.0}, 10.0)
+    judge = MeterJudge({"m1.total": lambda at_s: 1000.0}, 10.0)
     judge.hear(Reading("m1.total", 1000.5, 5.0))
     judge.hear(Reading("m1.total", None, 6.0))
     assert judge.violations == []
@@ -42,7 +43,7 @@ def test_the_judge_sees_a_wrong_value():
 
 
 def test_the_judge_sees_silence_that_is_called_ok():
-    judge = Judge({"m1.total": lambda at_s: 1000.0}, 10.0)
+    judge = MeterJudge({"m1.total": lambda at_s: 1000.0}, 10.0)
     judge.look(80.0, STATS)
     assert judge.violations == []
     judge.look(200.0, STATS | {"meters": [{"device": "m1", "failures_in_a_row": 3}]})
@@ -53,7 +54,7 @@ def test_the_judge_sees_silence_that_is_called_ok():
 
 
 def test_the_judge_sees_what_never_recovers_and_what_nobody_shows():
-    judge = Judge({"m1.total": lambda at_s: 1000.0}, 10.0)
+    judge = MeterJudge({"m1.total": lambda at_s: 1000.0}, 10.0)
     judge.end(1000.0, 600.0, STATS, master_heard=True)
     assert len(judge.violations) == 2
 

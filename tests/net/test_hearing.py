@@ -1,5 +1,7 @@
 """A link is well when frames arrive in both directions; both ends say so when they do not."""
 
+import itertools
+
 import pytest
 from fleet import Fleet
 
@@ -143,3 +145,64 @@ def test_the_last_frames_of_a_node_do_not_hide_its_last_will():
     assert gateway.stats()["silent"] == ["b"]
     fleet.run(6)
     assert gateway.stats()["silent"] == []
+
+
+def test_a_link_that_comes_and_goes_while_nothing_arrives_is_silent_all_the_same(world):
+    two(world)
+    world.run(10)
+    world.network.set_quality("a", "b", LinkQuality(loss=1.0))
+    for turn in range(12):
+        world.network.cut("a", "b")
+        world.run(5)
+        world.network.heal("a", "b")
+        world.run(5)
+        assert turn < 2 or ("neighbour_silent", "a") in codes(world, "b")
+    world.run(5)
+    assert ("neighbour_deaf", "b") in codes(world, "a")
+    world.network.set_quality("a", "b", LinkQuality())
+    world.run(30)
+    assert codes(world, "a") == codes(world, "b") == set()
+
+
+def test_a_link_that_comes_up_after_long_is_not_told_that_it_was_silent(world):
+    two(world)
+    for a, b in (("a", "b"), ("b", "a")):
+        world.network.cut(a, b)
+    world.run(300)
+    assert ("neighbour_unreachable", "b") in codes(world, "a")
+    for a, b in (("a", "b"), ("b", "a")):
+        world.network.heal(a, b)
+    world.run(8)
+    assert codes(world, "a") == codes(world, "b") == set()
+
+
+def test_a_connection_on_which_nothing_passes_is_made_again(world):
+    two(world)
+    world.run(10)
+    world.network.wire("a", "b").stale = True
+    world.run(100)
+    assert ("neighbour_deaf", "b") in codes(world, "a")
+    world.run(90)
+    assert codes(world, "a") == codes(world, "b") == set()
+
+
+def test_a_broker_that_has_forgotten_its_node_is_connected_again(world):
+    two(world)
+    world.run(10)
+    world.network.unsubscribe("b")
+    world.run(100)
+    assert ("neighbour_silent", "a") in codes(world, "b")
+    world.run(90)
+    assert codes(world, "a") == codes(world, "b") == set()
+
+
+def test_a_dead_neighbour_is_tried_less_and_less_often():
+    fleet = Fleet(PAIR)
+    fleet.cut("b>a")
+    hearing, due = fleet["a"].gateway.hearing, []
+    for second in range(3600):
+        fleet.run(1)
+        due += [second] * len(hearing.to_renew())
+    waits = [after - before for before, after in itertools.pairwise(due)]
+    assert waits[:3] == [240, 480, 480]
+    assert set(waits[3:]) == {480}

@@ -201,3 +201,21 @@ def test_a_lying_broker_is_disconnected_and_retried(grid, words):
                     while connection.recv(1000):  # until a hangs up
                         pass
     assert a.news[:2] == [("b", True), ("b", False)]
+
+
+def test_a_connection_is_made_again_on_demand_and_said_once(grid, caplog):
+    a, b = grid.pair()
+    with caplog.at_level(logging.INFO, "edge.net"):
+        for count in (1, 2, 3):
+            a.links.renew("b")
+            b.links.renew_inbox()
+            grid.wait_until(lambda count=count: a.neighbour("b")["reconnects"] == count)
+            a.wait_connected()
+            b.wait_connected()
+    assert a.neighbour("b")["trouble"] == ""
+    grid.wait_until(lambda: a.links.send("b", b"again") and b.frames[-1:] == [("a", b"again")])
+    said = [each.getMessage() for each in caplog.records if each.getMessage().startswith("link to b")]
+    assert said == ["link to b: nothing passes, so it is connected again"] * 2, (
+        "the first and the second time"
+    )
+    a.links.renew("nobody")

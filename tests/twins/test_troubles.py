@@ -380,3 +380,17 @@ def test_a_stop_order_outlives_a_restart_and_its_relay_is_closed_when_it_lapses(
     world.run(120)
     assert n1.meters.relays == {"r1": True}
     assert n1.node.prosumers[0].consumer.satisfied
+
+
+def test_a_twin_that_loses_its_lsa_again_and_again_is_named_in_between(world):
+    world.add("n1", [], [{"name": "heater", "kind": "load", "power_w": 150.0}])
+    world.boot()
+    heater = world.nodes["n1"].node.prosumers[0]
+    renew, heater.renew = heater.renew, lambda: None
+    world.run(40)
+    for _ in range(12):
+        world.run(1)
+        assert ("twin_absent", "n1.heater") in found(world)
+    heater.renew = renew
+    world.run(320)
+    assert found(world) == {}
