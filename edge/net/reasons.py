@@ -63,9 +63,7 @@ def of_loss(code: ReasonCode, up: bool) -> str:
     if code.value == _KEEP_ALIVE:
         return "the broker has fallen silent" if up else "the port is open, but no broker answers"
     if code.value == _PROTOCOL:
-        return (
-            "what the broker sends is not MQTT 5" if up else "what answers at this port is no MQTT 5 broker"
-        )
+        return f"what {'the broker sends' if up else 'answers at this port'} is not MQTT 5"
     return CLOSED if str(code) == "Unspecified error" else str(code)
 
 
