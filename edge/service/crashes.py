@@ -51,7 +51,7 @@ class Crashes:
             self.settle()
 
     def _write(self, count: int) -> None:
-        partial = self._path.with_suffix(".partial")
+        partial = self._path.with_name(f".{NAME}")
         try:  # a rename also replaces a pipe, to which writing would never end
             partial.unlink(missing_ok=True)
             partial.write_text(f"{count} {self._boot}\n")

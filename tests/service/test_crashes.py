@@ -55,7 +55,7 @@ def test_a_folder_in_place_of_the_count_stops_nothing(tmp_path, boot):
     assert start(tmp_path, boot).count == 0
 
 
-@pytest.mark.parametrize("name", [NAME, f"{NAME}.partial"])
+@pytest.mark.parametrize("name", [NAME, f".{NAME}"])
 def test_a_pipe_in_place_of_the_count_does_not_stop_the_node(tmp_path, boot, name):
     os.mkfifo(tmp_path / name)
     assert start(tmp_path, boot).count == 0
