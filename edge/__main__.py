@@ -2,7 +2,7 @@
 
 Exit codes: 0 success; 1 the configuration is not valid (`check`: or a file that it names), the node that was
 asked is not well, or no meter was found; 2 wrong usage; 3 the node cannot start (HTTP port in use, state
-folder or TLS files not usable, extra not installed), or the port to probe cannot be opened.
+folder or TLS files not usable, extra not installed), or the port to probe cannot be opened; 130 interrupted.
 """
 
 import argparse
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .config.settings import NodeConfig
 
 log = logging.getLogger("edge")
-OK, WRONG, CANNOT_START = 0, 1, 3
+OK, WRONG, CANNOT_START, INTERRUPTED = 0, 1, 3, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _command(arguments)
         finally:
             sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has ended, as `head` does
         _discard_output()
         return OK
@@ -74,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"microgrid-edge {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="run the node until SIGTERM")
+    run = commands.add_parser("run", help="run the node until SIGTERM, SIGINT or SIGHUP")
     run.add_argument("--config", required=True, type=Path, help="TOML file of this node")
     check = commands.add_parser("check", help="check a configuration and print the memory that it needs")
     check.add_argument("--config", required=True, type=Path, help="TOML file of a node")

@@ -25,7 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from ..clock import Clock
 from ..files import open_file
-from .reasons import CLOSED, RENEWED, TAKEN, TAKEN_OVER, of_code, of_error
+from .reasons import CLOSED, NO_TLS, RENEWED, TAKEN, WANTS_TLS, of_end, of_error, of_loss, of_refusal
 from .settings import BrokerSettings, TlsSettings
 
 CONNECT_TIMEOUT_S = 3.0
@@ -111,6 +111,7 @@ class Connection:
         self.up = False
         self.connects = 0
         self.renewals = 0
+        self.acknowledges = True  # whether its broker takes messages that it has to acknowledge
         self.trouble = ""  # why it is down, or was lost the last time before it was steady again
         self.taken_over_s = -math.inf  # when another client last connected under its name
         self._label = label
@@ -203,8 +204,9 @@ class Connection:
 
     def _connected(self, client: Any, userdata: Any, flags: Any, reason: ReasonCode, properties: Any) -> None:
         if reason.is_failure:
-            self._refusal = of_code(reason, False)
+            self._refusal = of_refusal(reason)
             return
+        self.acknowledges = getattr(properties, "MaximumQoS", 1) > 0
         self.up = True
         self.connects += 1
         self._up_since_s = self._clock.now_s()
@@ -215,7 +217,10 @@ class Connection:
 
     def _unreachable(self, client: Any, userdata: Any) -> None:
         self._closed = 0
-        self._warn("unreachable, will retry: ", of_error(sys.exc_info()[1] or OSError("unknown")))
+        why = of_error(sys.exc_info()[1] or OSError("unknown"))
+        self._warn(
+            "unreachable, will retry: ", NO_TLS if why == CLOSED else why
+        )  # only TLS can be closed here
         self._retry_later()
 
     def _disconnected(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
@@ -231,14 +236,20 @@ class Connection:
             self._said.clear()
         if was_up:
             self._short = self._short + 1 if lasted_s < STEADY_S else 0
-        why = refusal or (of_error(error) if error else of_code(reason, was_up))
+        if flags.is_disconnect_packet_from_server:
+            why = of_end(reason)
+        else:
+            why = refusal or (of_error(error) if error else of_loss(reason, was_up))
         if self._renewing:
             why = RENEWED
             self._said.add(why)  # `renew` has said it
         self._closed = self._closed + 1 if was_up and lasted_s < STEADY_S and why == CLOSED else 0
-        if reason.value == TAKEN_OVER or self._closed >= _CLOSED_MANY:  # older brokers do not say it
+        if self._closed >= _CLOSED_MANY:  # older brokers do not say it
             why = TAKEN
+        if why == TAKEN:
             self.taken_over_s = self._clock.now_s()
+        elif why == CLOSED and not was_up:
+            why += " before it accepted this node" + ("" if self._broker.tls else f": {WANTS_TLS}")
         self._retry_later(self._rng.uniform(0.5, 1.5) * TAKEN_OVER_S if why == TAKEN else 0.0)
         self._warn("connection lost: " if was_up else "no connection, will retry: ", why)
         if was_up:

@@ -79,6 +79,8 @@ class Neighbour:
 
     def _probe_is_due(self) -> bool:
         """Whether a frame should be acknowledged: one now and then, and never two at a time."""
+        if not self.connection.acknowledges:
+            return False
         now_s = self.connection.up_s
         if now_s - self._probed_s < PROBE_EVERY_S or (self._probe and not _is_over(self._probe)):
             return False

@@ -16,14 +16,17 @@ TAKEN = (
 )
 CLOSED = "the broker has closed the connection"
 RENEWED = "nothing passed, so this node has closed the connection to make it again"
-_NOT_AUTHORISED = (134, 135)
-_KEEP_ALIVE = 141
+NO_TLS = "the connection is closed instead of a TLS handshake: is this the TLS port of a broker?"
+WANTS_TLS = "does this port expect TLS?"
+_NO_MQTT_5 = "the broker does not speak MQTT 5"
+_VERSION, _PROTOCOL, _KEEP_ALIVE = 132, 130, 141
+_DATES = (9, 10, 11, 12)  # OpenSSL: a certificate or a list of revoked ones has not begun, or has ended
 _ALERTS = {  # what the other side says of our certificate
-    "CERTIFICATE_EXPIRED": "it has expired, or a clock is wrong",
+    "CERTIFICATE_EXPIRED": "it or the broker's list of revoked ones has expired, or a clock is wrong",
     "CERTIFICATE_REVOKED": "it is revoked",
     "UNKNOWN_CA": "it is from another authority",
     "CERTIFICATE_REQUIRED": "none was shown",
-    "BAD_CERTIFICATE": "it is not valid",
+    "BAD_CERTIFICATE": "it is not valid, or not yet",
     "CERTIFICATE_UNKNOWN": "it is not valid",
 }
 
@@ -31,7 +34,8 @@ _ALERTS = {  # what the other side says of our certificate
 def of_error(error: BaseException) -> str:
     """What an attempt to connect, to read or to write has failed with."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the broker's certificate is not accepted: {error.verify_message}"
+        hint = ", or the clock of this node is wrong" if error.verify_code in _DATES else ""
+        return f"the broker's certificate is not accepted: {error.verify_message.rstrip('.')}{hint}"
     if isinstance(error, ssl.SSLError):
         return _of_tls(error.reason or str(error))
     if isinstance(error, socket.gaierror):
@@ -45,17 +49,23 @@ def of_error(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
-def of_code(code: ReasonCode, up: bool) -> str:
-    """What a broker has said, or the library; `up`: whether the connection had been accepted."""
-    if code.value == TAKEN_OVER:
-        return TAKEN
-    if code.value in _NOT_AUTHORISED:
-        return f"the broker refuses this node: {code}"
+def of_refusal(code: ReasonCode) -> str:
+    """What a broker has answered in place of a connection."""
+    return _NO_MQTT_5 if code.value == _VERSION else f"the broker refuses this node: {code}"
+
+
+def of_end(code: ReasonCode) -> str:
+    """What a broker has said when it ended a connection."""
+    return TAKEN if code.value == TAKEN_OVER else f"the broker has ended the connection: {code}"
+
+
+def of_loss(code: ReasonCode, up: bool) -> str:
+    """What the library says of a lost connection; `up`: whether the broker had accepted it."""
     if code.value == _KEEP_ALIVE:
         return "the broker has fallen silent" if up else "the port is open, but no broker answers"
-    if str(code) == "Unspecified error":
-        return CLOSED if up else f"{CLOSED} before it accepted this node"
-    return str(code)
+    if code.value == _PROTOCOL:
+        return f"what {'the broker sends' if up else 'answers at this port'} is not MQTT 5"
+    return CLOSED if str(code) == "Unspecified error" else str(code)
 
 
 def _of_tls(reason: str) -> str:

@@ -32,13 +32,14 @@ class CannotStart(Exception):
 
 
 def serve(config: NodeConfig) -> None:
-    """Set the node up and run it until SIGTERM or SIGINT. Raises CannotStart."""
+    """Set the node up and run it until a signal of `_Stop`. Raises CannotStart."""
     clock, rng, manager = SystemClock(), random.Random(config.node.seed or None), Manager()
     _make_state_folder(config)
     _lock_state_folder(config)
+    crashes = Crashes(config.state_dir)
+    stop = _Stop(manager, crashes)
     links = _links(config, clock, rng)
     meters = _meters(config, clock)
-    crashes = Crashes(config.state_dir)
     crashes.begin()
     try:
         node = _node(config, clock, rng, links, meters, crashes)
@@ -47,12 +48,11 @@ def serve(config: NodeConfig) -> None:
             manager.alive(status_line(node))
             crashes.look(node.uptime_s)
 
-        runtime = Runtime(node, clock, ticked=ticked)
+        runtime = stop.runtime = Runtime(node, clock, ticked=ticked)
         api = _api(config, runtime)
     except CannotStart:  # for a reason that it names: no crash
         crashes.settle()
         raise
-    _stop_on_signal(manager, runtime)
     log.info("node %s is up, http port %s", config.name, api.port if api else "none")
     gc.collect()
     gc.freeze()  # what was made by now stays: later collections do not search it
@@ -135,10 +135,26 @@ def _api(config: NodeConfig, runtime: Runtime) -> ApiServer | None:
     return api
 
 
-def _stop_on_signal(manager: Manager, runtime: Runtime) -> None:
-    def stop(*_: Any) -> None:
-        manager.stopping()
-        runtime.stop()
+class _Stop:
+    """Ends the node at a signal: it saves and parts, or ends at once while there is nothing to save.
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    SIGHUP is the end of the terminal in which the node was started.
+    """
+
+    runtime: Runtime | None = None  # until it is set, the node is starting
+
+    def __init__(self, manager: Manager, crashes: Crashes) -> None:
+        self._manager, self._crashes = manager, crashes
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self)
+
+    def __call__(self, *_: Any) -> None:
+        self._manager.stopping()
+        if self.runtime:
+            self.runtime.stop()
+            return
+        self._crashes.settle()
+        log.info("stopped before it was up")
+        os._exit(
+            0
+        )  # an exception could be caught by whatever is running; a migration is undone at the next start

@@ -51,8 +51,11 @@ class Crashes:
             self.settle()
 
     def _write(self, count: int) -> None:
-        try:
-            self._path.write_text(f"{count} {self._boot}\n")
+        partial = self._path.with_name(f".{NAME}")
+        try:  # a rename also replaces a pipe, to which writing would never end
+            partial.unlink(missing_ok=True)
+            partial.write_text(f"{count} {self._boot}\n")
+            partial.replace(self._path)
         except OSError as error:
             log.warning("%s cannot be written: %s", self._path, error.strerror)
 

@@ -31,6 +31,7 @@ ROOT = (
     "iproute2",
     "kmod",
     "libc-bin",
+    "libidn2-0",  # without it systemd-resolved (252) cannot use the host name and answers to linux.local
     "libnss-resolve",
     "libstdc++6",
     "login",

@@ -111,7 +111,10 @@ class TrialFleet:
         run(["dd", *source, f"of={work / 'root.ext4'}", "conv=sparse"])
         accounts = run(["debugfs", "-R", "cat /etc/passwd", str(work / "root.ext4")])
         (work / "root/etc/passwd").write_text(accounts)
-        data_tree(self._folder / "fleet" / self.name, work / "root", work / "data")
+        made = self._folder / "fleet" / self.name
+        data_tree(made, work / "root", work / "data")
+        # The root of the image trusts the operator of its own cluster: here one of the trial has taken over.
+        shutil.copyfile(made / "signers", work / "data/edge/signers")
         make_ext4(work / "data", layout.data, work / "data.ext4", journal=True)
         target = [f"of={card}", "bs=1M", f"seek={layout.data.start_mib}", "conv=notrunc"]
         run(["dd", f"if={work / 'data.ext4'}", *target])

@@ -18,6 +18,7 @@ from .build import DIST, PackageError, output, say, step
 ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
 UNIT, CONFIG, STATE = "microgrid-edge.service", "/etc/microgrid-edge/node.toml", "microgrid-edge"
 _UNIT = REPOSITORY / "deploy/rootfs/usr/lib/systemd/system/edge.service"
+_EXAMPLE = REPOSITORY / "deploy/nodes/gym.toml"
 _LEFT_OUT = re.compile(
     r"^(# First undo|ExecStartPre=|ExecStopPost=|RequiresMountsFor=|InaccessiblePaths=).*\n", re.M
 )
@@ -41,10 +42,13 @@ _POSTINST = f"""\
 set -e
 if [ "$1" = configure ]; then
     systemd-sysusers microgrid-edge.conf
+    if [ -z "$2" ]; then  # not an update: whoever disables or stops the unit means it
+        systemctl enable --quiet {UNIT}
+    fi
     if [ -d /run/systemd/system ]; then
         systemctl daemon-reload
-        systemctl enable --quiet {UNIT}
-        systemctl restart {UNIT}
+        if [ -z "$2" ]; then action=start; else action=try-restart; fi
+        systemctl $action {UNIT} || echo "{UNIT} does not start: journalctl -u {UNIT} says why" >&2
     fi
 fi
 """
@@ -52,14 +56,14 @@ _PRERM = f"""\
 #!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-    systemctl disable --now --quiet {UNIT}
+    systemctl stop {UNIT}
 fi
 """
 _POSTRM = f"""\
 #!/bin/sh
 set -e
 if [ "$1" = purge ]; then
-    rm -rf /var/lib/{STATE}
+    rm -rf /var/lib/{STATE} /etc/systemd/system/multi-user.target.wants/{UNIT}
 fi
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
@@ -67,7 +71,7 @@ fi
 """
 _COMMAND = """\
 #!/bin/sh
-export PYTHONPATH=/opt/edge/lib
+export PYTHONPATH=/opt/edge/lib PYTHONDONTWRITEBYTECODE=1
 exec /usr/bin/python3 -sP -m edge "$@"
 """
 _USER = f'u edge - "Microgrid node" /var/lib/{STATE}\nm edge dialout\n'
@@ -98,7 +102,7 @@ def _fill(root: Path, arch: str) -> None:
         f"usr/lib/systemd/system/{UNIT}": unit(_UNIT.read_text()),
         "usr/lib/sysusers.d/microgrid-edge.conf": _USER,
         "usr/share/doc/microgrid-edge/copyright": (REPOSITORY / "LICENSE").read_text(),
-        "usr/share/doc/microgrid-edge/node.toml": (REPOSITORY / "deploy/nodes/gym.toml").read_text(),
+        "usr/share/doc/microgrid-edge/node.toml": example(_EXAMPLE.read_text()),
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -115,8 +119,13 @@ def unit(shipped: str) -> str:
         "ExecStart=/usr/lib/edge/launch", f"ExecStart=/usr/bin/microgrid-edge run --config {CONFIG}"
     )
     text = text.replace("ReadWritePaths=/data/edge/state", f"StateDirectory={STATE}\nStateDirectoryMode=0700")
-    text = text.replace("[Unit]\n", f"[Unit]\nConditionPathExists={CONFIG}\n")
-    return text.replace("PYTHONFAULTHANDLER=1", "PYTHONFAULTHANDLER=1 PYTHONDONTWRITEBYTECODE=1")
+    return text.replace("[Unit]\n", f"[Unit]\nConditionPathExists={CONFIG}\n")
+
+
+def example(shipped: str) -> str:
+    """The configuration of a node, with the state folder that the unit of the package may write."""
+    text = shipped.replace(" Shared settings are in ../fleet.toml.", "").replace(".venv/bin/", "")
+    return text.replace('"/data/edge/state"', f'"/var/lib/{STATE}"')
 
 
 def _describe(root: Path, version: str, architecture: str) -> None:

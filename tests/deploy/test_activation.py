@@ -1,10 +1,14 @@
 """How a node handles what it receives: completely or not at all, with a rollback when interrupted."""
 
+import contextlib
 import io
 import json
 import os
+import signal
+import socket
 import subprocess
 import tarfile
+import threading
 import time
 
 import pytest
@@ -389,7 +393,9 @@ def test_a_trial_that_is_terminated_is_rolled_back(node, pc):
         stdout=subprocess.DEVNULL,
     )
     wait_for_trial(node)
-    trial.terminate()
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):  # a roll-back is not interrupted
+        trial.send_signal(number)
+        time.sleep(0.05)
     assert trial.wait(30) == WENT_BACK
     assert (node.runs(), node.status()["trial"]) == ("old", False)
 
@@ -459,6 +465,53 @@ def test_a_power_cut_at_any_step_leaves_the_old_version_with_its_configuration(n
         assert code == 9
         assert (node.runs(), *seen) == ("old", node.toml, "old"), f"after step {steps}"
     assert steps > 6
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 999\r\n\r\n",
+        b'HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"release',
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n[1]",
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100_000,
+        b"HTTP/1.1 302 Found\r\nLocation: http://[\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n{}",
+    ],
+)
+def test_whatever_a_release_answers_the_status_is_said(answer, node):
+    """So a deployment can replace it."""
+    port = int(node.toml.rpartition("port = ")[2])
+    with socket.create_server(("127.0.0.1", port)) as server:
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    with server.accept()[0] as client:
+                        client.recv(1000)
+                        client.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        done = node.activate("status")
+        server.shutdown(socket.SHUT_RDWR)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["health"] is None
+
+
+@pytest.mark.parametrize(
+    "api", ['[api]\nhost = "::1"', "api = 7", "[api]\nhost = 7", '[api]\nport = "x"', "x"]
+)
+def test_whatever_the_configuration_says_the_status_is_said(api, node):
+    (node.base / "config/node.toml").write_text(api)
+    done = node.activate("status")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("wait", ["nan", "-1", "inf", "1e9", "x"])
+def test_a_wait_that_never_ends_is_refused(wait, node):
+    assert node.activate("try", "x", "--wait", wait).returncode == REFUSED
 
 
 def wait_for_trial(node):

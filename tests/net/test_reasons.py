@@ -6,11 +6,13 @@ import random
 import socket
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from edge.net.mqtt import BackOff, BrokerSettings, MqttLinks, NeighbourSettings
+from edge.net.mqtt import BackOff, BrokerSettings, MqttLinks, NeighbourSettings, TlsSettings
 from host_tools.broker import Broker, free_port
+from host_tools.fleet.authority import Authority
 from host_tools.setup.find_broker import find_broker
 
 pytestmark = pytest.mark.system
@@ -162,3 +164,116 @@ def test_a_broker_that_delivers_is_not_suspected(grid, monkeypatch):
     assert b.frames == [("a", b"%d" % i) for i in range(30)]
     assert a.neighbour("b")["delivery"] == ""
     assert a.neighbour("b")["sent_frames"] == 30
+
+
+def test_a_broker_that_takes_no_acknowledged_messages_is_not_asked_for_any(grid, log, monkeypatch):
+    monkeypatch.setattr("edge.net.neighbour.PROBE_EVERY_S", 0.1)
+    grid.start_brokers("a")
+    broker(grid, "b", "allow_anonymous true", "max_qos 0")
+    a = grid.node("a", "b").start().wait_connected()
+    for i in range(20):
+        assert a.links.send("b", b"%d" % i)
+        threading.Event().wait(0.03)
+    assert log("link to b") == ["link to b: connected"]
+
+
+def answering(grid, *packets):
+    """The port of a server that answers every connection with these bytes, and closes it."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        try:
+            while True:
+                client = server.accept()[0]
+                client.recv(1000)
+                client.sendall(b"".join(packets))
+                client.close()
+        except OSError:
+            pass
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server.getsockname()[1]
+
+
+ACCEPTED = bytes([0x20, 3, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (bytes([0x20, 3, 0, 138, 0]), "the broker refuses this node: Banned"),
+        (bytes([0x20, 3, 0, 133, 0]), "the broker refuses this node: Client identifier not valid"),
+        (bytes([0x20, 3, 0, 128, 0]), "the broker refuses this node: Unspecified error"),
+        (bytes([0x20, 3, 0, 132, 0]), "the broker does not speak MQTT 5"),
+        (bytes([0x20, 2, 0, 1]), "the broker does not speak MQTT 5"),
+        (bytes([0x20, 2, 0, 5]), "what answers at this port is not MQTT 5"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does this port expect TLS?"),
+        (bytes([0x15, 3, 1, 0, 2, 2, 70]), "what answers at this port is not MQTT 5"),
+        (ACCEPTED + bytes([0xE0, 2, 0x8B, 0]), "the broker has ended the connection: Server shutting down"),
+        (ACCEPTED + bytes([0xE0, 2, 77, 0]), "what the broker sends is not MQTT 5"),
+        (ACCEPTED + bytes([0xE0, 2, 0x8E, 0]), "another client connects under the name of this node"),
+    ],
+)
+def test_what_a_broker_answers_is_said(grid, log, answer, said):
+    grid.start_brokers("a")
+    a = grid.node("a", b=answering(grid, answer)).start()
+    grid.wait_until(lambda: said in a.neighbour("b")["trouble"])
+    assert len([line for line in log("link to b") if said in line]) == 1
+
+
+@pytest.fixture
+def shows(grid, tmp_path):
+    """Files of certificates: `shows(name, days, hosts, of)` is the identity of a node, of an authority."""
+
+    def make(name, days=100, hosts=("localhost",), of="cluster"):
+        folder = tmp_path / of
+        folder.mkdir(exist_ok=True)
+        authority = Authority(folder, of, datetime.now(UTC))
+        identity = authority.identity(name, hosts, days)
+        (folder / f"{name}.crt").write_bytes(identity.certificate)
+        (folder / f"{name}.key").write_bytes(identity.key)
+        return TlsSettings(
+            ca=str(tmp_path / "cluster/ca.crt"),
+            certificate=str(folder / f"{name}.crt"),
+            key=str(folder / f"{name}.key"),
+        )
+
+    make("nobody")
+    return make
+
+
+@pytest.mark.parametrize(
+    ("own", "of_the_broker", "said"),
+    [
+        ({}, {"days": -1}, "not accepted: certificate has expired, or the clock of this node is wrong"),
+        ({}, {"of": "foreign"}, "the broker's certificate is not accepted: unable to get local issuer"),
+        ({}, {"hosts": ("gym.local",)}, "not accepted: Hostname mismatch, certificate is not valid for"),
+        ({"days": -1}, {}, "does not accept the certificate of this node: it or the broker's list"),
+        ({"of": "foreign"}, {}, "does not accept the certificate of this node: it is from another authority"),
+        ({}, None, "is this the TLS port of a broker?"),
+        (None, {}, "before it accepted this node: does this port expect TLS?"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_or_a_port_is_said(grid, log, shows, own, of_the_broker, said):
+    grid.start_brokers("a")
+    if of_the_broker is None:
+        grid.start_brokers("b")
+    else:
+        files = shows("b", **of_the_broker)
+        lines = [f"cafile {files.ca}", f"certfile {files.certificate}", f"keyfile {files.key}"]
+        broker(grid, "b", *lines, "require_certificate true", "use_identity_as_username true")
+    neighbour = NeighbourSettings(
+        name="b",
+        host="localhost",
+        port=grid.brokers["b"].port,
+        tls=None if own is None else shows("a", **own),
+    )
+    inbox = BrokerSettings(port=grid.brokers["a"].port)
+    links = MqttLinks("a", inbox, [neighbour], random.Random(1), back_off=BackOff(0.05, 0.2))
+    links.start(lambda *_: None, lambda *_: None)
+    try:
+        grid.wait_until(lambda: log("link to b"))
+        assert said in links.stats()["neighbours"]["b"]["trouble"]
+    finally:
+        links.stop()
+    assert len(log("link to b")) == 1

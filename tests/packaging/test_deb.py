@@ -50,6 +50,41 @@ def test_scripts_are_valid_and_executable(root):
         subprocess.run(["sh", "-n", str(script)], check=True)
 
 
+def configured(root, *words):
+    """What the script after the installation says to systemctl, on a machine that runs systemd or not."""
+    said = root / "said"
+    said.unlink(missing_ok=True)
+    commands = root / "commands"
+    commands.mkdir(exist_ok=True)
+    for name in ("systemctl", "systemd-sysusers"):
+        (commands / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {said}\n[ "$1" != start ]\n')
+        (commands / name).chmod(0o755)
+    script = (root / "DEBIAN/postinst").read_text().replace("/run/systemd/system", str(root / "running"))
+    done = subprocess.run(
+        ["sh", "-c", script, "postinst", "configure", *words],
+        env={"PATH": f"{commands}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, "a unit that does not start must not leave the package half installed"
+    return [line.removeprefix("systemctl ") for line in said.read_text().splitlines()[1:]]
+
+
+def test_it_is_enabled_in_an_image_that_is_being_made_and_left_as_it_is_by_an_update(root):
+    assert configured(root) == ["enable --quiet microgrid-edge.service"]
+    assert configured(root, "0.1.0") == []
+    (root / "running").mkdir()
+    assert configured(root)[1:] == ["daemon-reload", "start microgrid-edge.service"]
+    assert configured(root, "0.1.0") == ["daemon-reload", "try-restart microgrid-edge.service"]
+
+
+def test_the_example_has_the_state_folder_that_the_unit_may_write(root):
+    example = (root / "usr/share/doc/microgrid-edge/node.toml").read_text()
+    assert 'state_dir = "/var/lib/microgrid-edge"' in example
+    assert "fleet.toml" not in example
+
+
 def test_the_service_in_it_runs(root):
     command = ["/usr/bin/python3", "-sP", "-m", "edge"]
     given = {"PYTHONPATH": str(root / "opt/edge/lib"), "PATH": "/usr/bin"}

@@ -1,5 +1,7 @@
 """Three crashes in a row, and the node starts without learning; a power cut or a stop is no crash."""
 
+import os
+
 import pytest
 
 from edge.service.crashes import MOST, NAME, SETTLED_S, Crashes
@@ -51,3 +53,16 @@ def test_a_count_that_cannot_be_read_is_none(tmp_path, boot, content):
 def test_a_folder_in_place_of_the_count_stops_nothing(tmp_path, boot):
     (tmp_path / NAME).mkdir()
     assert start(tmp_path, boot).count == 0
+
+
+@pytest.mark.parametrize("name", [NAME, f".{NAME}"])
+def test_a_pipe_in_place_of_the_count_does_not_stop_the_node(tmp_path, boot, name):
+    os.mkfifo(tmp_path / name)
+    assert start(tmp_path, boot).count == 0
+    assert start(tmp_path, boot).count == 1
+
+
+def test_a_folder_in_place_of_the_count_is_said_and_the_node_starts(tmp_path, boot, caplog):
+    (tmp_path / NAME).mkdir()
+    assert start(tmp_path, boot).count == 0
+    assert "cannot be written" in caplog.text

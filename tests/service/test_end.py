@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.service.crashes import Crashes
 from edge.state import SLOTS, read_slot
 from host_tools.broker import free_port
 from host_tools.world import World
@@ -144,6 +145,67 @@ def test_a_real_node_saves_and_ends_soon_though_nothing_around_it_answers(tmp_pa
     assert saved_in(state)["twins"]["heater"]["contracts"]
     with sqlite3.connect(state / "history.sqlite") as history:
         assert history.execute("SELECT count(*) FROM kept").fetchone()[0] >= 1, "what was learnt"
+
+
+# The node itself, which hangs while it is put together, as in the migration of a large history.
+SLOW_START = """
+import sys, time
+from edge.service import assembly
+def build(*_):
+    print("building", flush=True)
+    time.sleep(60)
+assembly._node = build
+from edge.__main__ import main
+sys.exit(main(["run", "--config", sys.argv[1]]))
+"""
+SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_node_that_is_told_to_stop_while_it_starts_ends_at_once_and_has_not_crashed(tmp_path, number):
+    config = tmp_path / "node.toml"
+    config.write_text(f'[node]\nname = "n1"\nstate_dir = "{tmp_path / "state"}"\n[api]\nport = 0\n')
+    node = subprocess.Popen(
+        [sys.executable, "-c", SLOW_START, str(config)],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert node.stdout.readline() == "building\n"
+        node.send_signal(number)
+        _, log = node.communicate(timeout=10)
+    finally:
+        node.kill()
+    assert (node.returncode, "Traceback" in log) == (0, False), log
+    assert Crashes(tmp_path / "state").count == 0
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("number", SIGNALS)
+def test_every_signal_to_end_lets_a_node_save_and_says_so_once(tmp_path, silent_broker, number):
+    config, port = tmp_path / "node.toml", free_port()
+    config.write_text(
+        f'[node]\nname = "n1"\nstate_dir = "{tmp_path / "state"}"\n[api]\nport = {port}\n'
+        f'[mqtt]\nport = {silent_broker}\n[[twin]]\nname = "roof"\nkind = "pv"\npower_w = 500.0\n'
+    )
+    node = subprocess.Popen(
+        [sys.executable, "-m", "edge", "run", "--config", str(config)],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for_port(port)
+        for _ in range(3):  # whoever is in a hurry changes nothing
+            node.send_signal(number)
+        _, log = node.communicate(timeout=10)
+    finally:
+        node.kill()
+    assert (node.returncode, log.count("has stopped"), "Traceback" in log) == (0, 1, False), log
+    assert saved_in(tmp_path / "state")
 
 
 def wait_for_port(port, timeout_s=20.0):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from host_tools.bench.cpu import figures
-from host_tools.image.packages import Apt
+from host_tools.image.packages import ROOT, Apt
 from host_tools.setup.debs import SetupError
 
 RECORDS = {
@@ -42,6 +42,10 @@ def test_an_empty_package_stands_for_the_newest_it_points_to():
 def test_a_package_that_debian_has_not_is_named():
     with pytest.raises(SetupError, match="not found in Debian: nonesuch"):
         SaidApt().fetch("raspi-firmware", "nonesuch")
+
+
+def test_the_resolver_has_what_it_only_recommends_and_needs_for_the_own_name():
+    assert {"systemd-resolved", "libnss-resolve", "libidn2-0"} <= set(ROOT)
 
 
 def test_a_count_of_instructions_becomes_a_share_of_a_core():

@@ -6,6 +6,7 @@ import os
 import tomllib
 import urllib.request
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,11 @@ def health() -> dict[str, Any] | None:
     """The running node's answer to GET /health, or None."""
     try:
         api = tomllib.loads((BASE / "config/node.toml").read_text()).get("api", {})
-        url = f"http://{api.get('host', '127.0.0.1')}:{api.get('port', 8080)}/health"
+        host = api.get("host", "127.0.0.1")
+        url = f"http://{f'[{host}]' if ':' in host else host}:{api.get('port', 8080)}/health"
         with urllib.request.urlopen(url, timeout=3) as response:
             answer = json.loads(response.read(1 << 20))
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, HTTPException):
         return None
     return answer if isinstance(answer, dict) else None
 

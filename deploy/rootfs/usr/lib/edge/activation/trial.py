@@ -205,14 +205,15 @@ def _healthy(name: str, wait_s: float) -> bool:
         if not times and time.monotonic() - began_s > wait_s:
             say(f"not healthy within {wait_s:.0f} s: {_unwell(seen, name)}")
             return False
-    troubles = map(_text, (seen or {}).get("troubles", []))
+    found = (seen or {}).get("troubles")
+    troubles = map(_text, found if isinstance(found, list) else [])
     say("; ".join([f"{name} is healthy after {time.monotonic() - began_s:.1f} s", *troubles]))
     return True
 
 
 def _text(trouble: Any) -> str:
     """What a trouble says; releases before 0.2.0 tell it as plain text."""
-    return str(trouble["text"] if isinstance(trouble, dict) else trouble)
+    return str(trouble.get("text") if isinstance(trouble, dict) else trouble)
 
 
 def _unwell(seen: dict[str, Any] | None, name: str) -> str:

@@ -48,7 +48,7 @@ def _is_signed(data: bytes, signature: bytes) -> bool:
                 [_SSH_KEYGEN, *words], input=data, capture_output=True, check=False, timeout=_MOST_S
             )
         except subprocess.TimeoutExpired:
-            return False
+            raise Refused(f"the signature could not be checked within {_MOST_S} s: try again") from None
     return done.returncode == 0
 
 
