@@ -60,9 +60,8 @@ def test_a_port_that_is_open_and_silent(grid, log):
     with socket.create_server(("127.0.0.1", 0)) as server:
         grid.node("a", b=server.getsockname()[1], keepalive_s=5).start()
         grid.wait_until(lambda: log("link to b"), 20)
-    assert log("link to b") == [
-        "link to b: no connection, will retry: the port is open, but no broker answers"
-    ]
+    first = log("link to b")[0]  # a second one may follow, for the port is closed now
+    assert first == "link to b: no connection, will retry: the port is open, but no broker answers"
 
 
 def test_a_port_that_closes_at_once(grid, log):
