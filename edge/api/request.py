@@ -1,7 +1,7 @@
 """The head of an HTTP request, read strictly: what two readers could understand in two ways is refused.
 
 Such are a line that continues the one above it, a CR alone, a space before a colon, a control character, and
-HTTP/0.9. The standard library accepts most of them, and its parser is most of what `http.server` costs.
+HTTP/0.9. The standard library accepts most of them, and brings a parser of e-mail for it.
 """
 
 import re
