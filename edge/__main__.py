@@ -5,7 +5,6 @@ asked is not well, or no meter was found; 2 wrong usage; 3 the node cannot start
 folder or TLS files not usable, extra not installed), or the port to probe cannot be opened; 130 interrupted.
 """
 
-import argparse
 import errno
 import logging
 import os
@@ -14,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .config import options
 
 if TYPE_CHECKING:
+    import argparse
+
     from .config.settings import NodeConfig
 
 log = logging.getLogger("edge")
@@ -49,6 +49,9 @@ def _discard_output() -> None:
 
 
 def _command(arguments: list[str] | None) -> int:
+    match sys.argv[1:] if arguments is None else arguments:
+        case ["run", "--config", path] if not path.startswith("-"):
+            return _run(Path(path))  # as the service calls it: a node does not keep 0.8 MB for argparse
     parser = _parser()
     chosen = parser.parse_args(arguments)
     match chosen.command:
@@ -65,11 +68,15 @@ def _command(arguments: list[str] | None) -> int:
 
             return run(chosen)
         case _:
+            from .config import options
+
             print(options.markdown() if chosen.markdown else options.table(), end="")
             return OK
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> "argparse.ArgumentParser":
+    import argparse
+
     called = Path(sys.argv[0]).name
     parser = argparse.ArgumentParser(
         prog="python -m edge" if called == "__main__.py" else called, description="A node of the microgrid."
@@ -90,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _probe_arguments(parser: argparse.ArgumentParser) -> None:
+def _probe_arguments(parser: "argparse.ArgumentParser") -> None:
     parser.description = "Find the meters on a line. It only reads. Stop the node first: a port has one user."
     parser.add_argument("--port", required=True, help="device file, tcp://HOST:502 or socket://HOST:PORT")
     parser.add_argument("--addresses", default="1-16", help="such as 1-16 (default) or 1,2,40-60")

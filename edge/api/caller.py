@@ -10,18 +10,12 @@ server has, and for the names of the configuration. A request that says from whi
 import re
 import socket
 from collections.abc import Collection
-from email.message import Message
+
+from .request import Refused, Request
 
 _ABSOLUTE = re.compile(r"(https?)://([^/?#]*)", re.IGNORECASE)
+_SLASHES = re.compile(r"\A//+")  # of an address that ends with one, and a path after it
 _LOCAL = (".local", ".localhost", ".internal", ".home.arpa")
-
-
-class Refused(ValueError):
-    """The request is refused with `status`; the message says why."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 def names_of(text: str) -> frozenset[str]:
@@ -29,29 +23,29 @@ def names_of(text: str) -> frozenset[str]:
     return frozenset(name for each in text.split(",") if (name := each.strip().rstrip(".").lower()))
 
 
-def path_of(target: str, headers: Message, version: str, names: Collection[str]) -> str:
+def path_of(request: Request, names: Collection[str]) -> str:
     """The path and query that are asked for, at a host that is this node. Raises Refused."""
-    hosts = headers.get_all("Host", [])
-    if len(hosts) > 1 or (not hosts and version == "HTTP/1.1"):
+    hosts = request.values("host")
+    if len(hosts) > 1 or (not hosts and request.needs_host):
         raise Refused(400, "a request needs one header Host")
-    host = hosts[0].strip() if hosts else ""
+    host, target = hosts[0] if hosts else "", request.target
     if absolute := _ABSOLUTE.match(target):
         host, target = absolute[2], target[absolute.end() :]
         target = target if target.startswith("/") else f"/{target}"
     if host and not _is_known(_name_of(host), names):
         raise Refused(421, f"{host[:60]} is not known as this node; [api] names can allow it")
-    for origin in headers.get_all("Origin", []):
-        if not (found := _ABSOLUTE.fullmatch(origin.strip())) or found[2].lower() != host.lower():
+    for origin in request.values("origin"):
+        if not (found := _ABSOLUTE.fullmatch(origin)) or found[2].lower() != host.lower():
             raise Refused(403, f"requests from pages of {origin[:60]} are refused")
-    return target
+    return _SLASHES.sub("/", target)
 
 
-def has_body(headers: Message) -> bool:
+def has_body(request: Request) -> bool:
     """Whether a body follows. Raises Refused for one whose length is doubtful."""
-    lengths = {each.strip() for each in headers.get_all("Content-Length", [])}
+    lengths = set(request.values("content-length"))
     if len(lengths) > 1 or not all(each.isascii() and each.isdigit() for each in lengths):
         raise Refused(400, "Content-Length must be one whole number")
-    return "Transfer-Encoding" in headers or any(each.strip("0") for each in lengths)
+    return bool(request.values("transfer-encoding")) or any(each.strip("0") for each in lengths)
 
 
 def _name_of(host: str) -> str:

@@ -1,32 +1,43 @@
 """The HTTP server of a node: JSON answers, on loopback unless configured otherwise.
 
-`http.server` of the standard library costs 0.7 MB here because paho has paid for most of it; microdot
-and its like would bring asyncio (measured on x86-64, CPython 3.11, RSS after import).
+It needs little of HTTP. `http.server` of the standard library would cost 2.2 MB, and microdot and its like
+would bring asyncio (measured on x86-64, CPython 3.11, RSS after import).
 
 Everything is bounded: the head of a request (see `door`), its headers, the time of the whole request, and the
 answers made at the same time. A body is never read: no route wants one.
 """
 
-import io
 import logging
 import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler
 from socket import SHUT_WR, socket
-from typing import Any
 
-from .caller import Refused, has_body, path_of
+from .caller import has_body, path_of
 from .door import Door
+from .request import Refused, read_request
 from .routes import Answer, Api
 
 log = logging.getLogger("edge.api")
 _ANSWER_S = 10.0  # to make and send an answer
 _LONG_ANSWER_S = 120.0  # one that is made in pieces
-_MOST_HEADERS = 40
 _LEFT_BYTES, _LEFT_S = 1 << 16, 0.5  # of a body that nobody wanted
 _ALWAYS = "/health"  # is answered even if all places are taken
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_PHRASES = {
+    200: "OK",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    421: "Misdirected Request",
+    431: "Request Header Fields Too Large",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+    505: "HTTP Version Not Supported",
+}
 
 
 class ApiError(OSError):
@@ -39,7 +50,7 @@ class ApiServer:
     def __init__(self, host: str, port: int, api: Api, most: int, names: Collection[str] = ()) -> None:
         """`names`: those of this node besides the ones that `caller` knows. Raises ApiError when the address
         cannot be listened on."""
-        self._handler = type("Handler", (_Handler,), {"api": api, "names": {host.lower(), *names}})
+        self._api, self._names = api, {host.lower(), *names}
         self._places = threading.BoundedSemaphore(most)
         self._place_of_health = threading.BoundedSemaphore(1)
         try:
@@ -83,122 +94,92 @@ class ApiServer:
     def _serve(self, client: socket, head: bytes, place: threading.BoundedSemaphore) -> None:
         try:
             with client:
-                self._handler((client, head), client, self)
+                self._answer(_Client(client), head)
                 client.shutdown(SHUT_WR)
         except OSError:
             pass  # the client has gone, or is too slow
         finally:
             place.release()
 
-
-class _Handler(BaseHTTPRequestHandler):
-    api: Api
-    names: Collection[str]
-
-    def setup(self) -> None:
-        self.connection, head = self.request
-        self._sending = _Sending(self.connection)
-        self.rfile = io.BytesIO(head)
-        self.wfile = self._sending
-
-    def version_string(self) -> str:
-        return "edge"
-
-    def parse_request(self) -> bool:
-        if not super().parse_request():
-            return False
+    def _answer(self, client: "_Client", head: bytes) -> None:
+        method, body_follows = "", True
         try:
-            if len(self.headers) > _MOST_HEADERS:
-                raise Refused(431, f"more than {_MOST_HEADERS} headers")
-            if self.headers.defects:  # what stands below such a line was not read
-                raise Refused(400, "a header is invalid")
-            self._has_body = has_body(self.headers)
-            self.path = path_of(self.path, self.headers, self.request_version, self.names)
+            request = read_request(head)
+            method = request.method
+            body_follows = has_body(request)
+            path = path_of(request, self._names)
+            if method not in _METHODS:
+                raise Refused(501, f"{method[:60]} is not a method of this server")
+            if body_follows and method in ("GET", "HEAD"):
+                raise Refused(413, "this path takes no body")
+            answer = self._api.answer(method, path)
         except Refused as error:
-            self.send_error(error.status, str(error))
-            self._drop_body()
-            return False
-        return True
+            answer = Answer(error.status, {"error": str(error)})
+        client.send_answer(answer, with_content=method != "HEAD")
+        if body_follows:
+            client.drop_body()
 
-    def do_GET(self) -> None:
-        if self._has_body and self.command in ("GET", "HEAD"):
-            self._send(Answer(413, {"error": "this path takes no body"}))
-        else:
-            self._send(self.api.answer(self.command, self.path))
-        if self._has_body:
-            self._drop_body()
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 - names of http.server
+class _Client:
+    """Is sent an answer until a deadline, whatever it does."""
 
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """A request that could not be read, is refused, or has a method that HTTP does not know."""
-        if self.request_version == "HTTP/0.9":  # the version was not understood
-            self.request_version = self.protocol_version
-        self._send(Answer(code, {"error": message or self.responses[code][0]}))
+    def __init__(self, connection: socket) -> None:
+        self._connection = connection
+        self._until_s = time.monotonic() + _ANSWER_S
 
-    def _send(self, answer: Answer) -> None:
-        pieces = answer.pieces()
+    def send_answer(self, answer: Answer, with_content: bool) -> None:
+        """Raises OSError, TimeoutError after the deadline."""
+        pieces, headers = answer.pieces(), []
         try:
-            self.send_response(answer.status)
-            self.send_header("Content-Type", "application/json")
             if answer.long:  # its end is that of the connection
-                self._sending.until_s = time.monotonic() + _LONG_ANSWER_S
+                self._until_s = time.monotonic() + _LONG_ANSWER_S
             else:
                 body = b"".join(pieces)
                 pieces = iter([body])
-                self.send_header("Content-Length", str(len(body)))
+                headers.append(f"Content-Length: {len(body)}")
             if answer.allow:
-                self.send_header("Allow", answer.allow)
-            self.end_headers()
-            if self.command != "HEAD":
+                headers.append(f"Allow: {answer.allow}")
+            self._send(_head(answer.status, *headers))
+            if with_content:
                 for piece in pieces:
-                    self.wfile.write(piece)
+                    self._send(piece)
         finally:
             answer.close()
 
-    def _drop_body(self) -> None:
-        """A connection that is closed before its body was read may lose the answer."""
-        with suppress(OSError):
-            self.connection.shutdown(SHUT_WR)
-            self.connection.settimeout(_LEFT_S)
-            left = _LEFT_BYTES
-            while left > 0 and (dropped := self.connection.recv(min(left, 4096))):
-                left -= len(dropped)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass  # the log is for what goes wrong
-
-
-class _Sending(io.BufferedIOBase):
-    """Writes to a client until a deadline, whatever the client does."""
-
-    def __init__(self, client: socket) -> None:
-        self._client = client
-        self.until_s = time.monotonic() + _ANSWER_S
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        """Raises OSError, TimeoutError after the deadline."""
-        left_s = self.until_s - time.monotonic()
+    def _send(self, data: bytes) -> None:
+        left_s = self._until_s - time.monotonic()
         if left_s <= 0:
             raise TimeoutError
-        self._client.settimeout(left_s)
-        self._client.sendall(data)
-        return len(data)
+        self._connection.settimeout(left_s)
+        self._connection.sendall(data)
+
+    def drop_body(self) -> None:
+        """A connection that is closed before its body was read may lose the answer."""
+        with suppress(OSError):
+            self._connection.shutdown(SHUT_WR)
+            self._connection.settimeout(_LEFT_S)
+            left = _LEFT_BYTES
+            while left > 0 and (dropped := self._connection.recv(min(left, 4096))):
+                left -= len(dropped)
+
+
+def _head(status: int, *headers: str) -> bytes:
+    lines = (
+        f"HTTP/1.0 {status} {_PHRASES[status]}",
+        "Server: edge",
+        time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
+        "Content-Type: application/json",
+        *headers,
+    )
+    return "".join(f"{line}\r\n" for line in (*lines, "")).encode()
 
 
 def _refuse(client: socket, status: int) -> None:
     """Say so, if that is possible at once, and close."""
     reason = {431: "the head of the request is too large", 503: "too many requests, try again"}[status]
     body = b'{"error":"%b"}' % reason.encode()
-    head = (
-        f"HTTP/1.0 {status} {BaseHTTPRequestHandler.responses[status][0]}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
     with client, suppress(OSError):
         client.setblocking(False)
-        client.send(head.encode() + body)
+        client.send(_head(status, f"Content-Length: {len(body)}") + body)
         client.shutdown(SHUT_WR)
         client.recv(_LEFT_BYTES)  # what is left unread would make the kernel drop the answer

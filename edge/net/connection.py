@@ -17,14 +17,9 @@ from dataclasses import astuple, dataclass
 from threading import Event
 from typing import Any
 
-from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-
 from ..clock import Clock
 from ..files import open_file
+from .lean_paho import CallbackAPIVersion, Client, MQTTProtocolVersion, PacketTypes, Properties, ReasonCode
 from .reasons import CLOSED, NO_TLS, RENEWED, TAKEN, WANTS_TLS, of_end, of_error, of_loss, of_refusal
 from .settings import BrokerSettings, TlsSettings
 
@@ -58,7 +53,7 @@ class BackOff:
         return rng.uniform(0.0, min(self.cap_s, self.first_s * 2.0 ** min(attempt, 16)))
 
 
-class _BoundedClient(mqtt.Client):
+class _BoundedClient(Client):
     """A client whose memory no broker can fill with one packet."""
 
     max_packet_bytes = 0

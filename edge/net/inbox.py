@@ -8,10 +8,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from paho.mqtt.client import MQTTMessage
-from paho.mqtt.subscribeoptions import SubscribeOptions
-
 from .connection import Connection
+from .lean_paho import MQTTMessage, SubscribeOptions
 from .links import GONE, HERE, InboxStats, LinkLimits, checked_name, frame_topic, packet_bytes, presence_topic
 from .settings import BrokerSettings
 

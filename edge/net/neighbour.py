@@ -12,9 +12,8 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from paho.mqtt.client import MQTTMessageInfo
-
 from .connection import Connection
+from .lean_paho import MQTTMessageInfo
 from .links import GONE, HERE, LinkLimits, NeighbourStats, frame_topic, packet_bytes, presence_topic
 from .settings import NeighbourSettings
 

@@ -7,7 +7,7 @@ certificate of a client only after the handshake.
 import socket
 import ssl
 
-from paho.mqtt.reasoncodes import ReasonCode
+from .lean_paho import ReasonCode
 
 TAKEN_OVER = 142  # MQTT 5: another client has connected under the same name
 TAKEN = (

@@ -20,7 +20,7 @@ from ..config.settings import NodeConfig
 
 _TIMEOUT_S = 120.0  # a Raspberry Pi that is busy
 _WITHOUT_LEARNING = "--without-learning"
-_AS_THE_UNIT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+_AS_THE_UNIT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", "PYTHONNODEBUGRANGES": "1"}
 
 
 class CannotMeasure(Exception):

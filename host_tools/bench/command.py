@@ -18,7 +18,7 @@ from . import chain, cpu, learning, simulation, space
 
 _PARTS = ("imports", "space", "one_node", "chain", "hops", "sim", "learning")
 _ON_REQUEST = ("cpu",)  # it needs an image
-_LIBRARIES = ("orjson", "serial", "paho.mqtt.client", "http.server", "edge.__main__", "edge.node", "numpy")
+_LIBRARIES = ("orjson", "serial", "edge.net.lean_paho", "edge.__main__", "edge.node", "numpy")
 _IMPORTER = """
 import sys
 def rss():

@@ -18,8 +18,9 @@ from host_tools.meter.terminal import SimulatedMeter
 
 from .plan import BuildingPlan
 
-# As in edge.service: one thread for numpy, and one heap for all threads of a node (saves 1.5 MB).
-NODE_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+# As in edge.service: one thread for numpy, one heap for all threads of a node (saves 1.5 MB), and tracebacks
+# without columns (0.2 MB).
+NODE_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", "PYTHONNODEBUGRANGES": "1"}
 START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 5.0
 FIXED_API_PORT, FIXED_BROKER_PORT = 8081, 18831  # of the first node; the next node has the next port

@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import re
 import socket
 import threading
 import time
 import urllib.error
 import urllib.request
+from email.utils import parsedate_to_datetime
 
 import pytest
 from asked_node import AskedNode
@@ -329,6 +331,89 @@ def test_all_that_is_sent_is_answered_with_a_status_and_json(server, text, statu
     answer = talk(server, text)
     assert int(answer.split()[1]) == status
     assert json.loads(answer.partition(b"\r\n\r\n")[2])
+
+
+_PLAIN = "GET /health HTTP/1.1\r\nHost: gym\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (_PLAIN + "X: a\r\n b\r\n", 400),  # a line that continues the one above
+        (_PLAIN + "X: a\r\n\tb\r\n", 400),
+        (_PLAIN + "X: a\rY: b\r\n", 400),  # CR alone
+        (_PLAIN + "X: a\r\r\n", 400),
+        (_PLAIN + "X : a\r\n", 400),
+        (_PLAIN + " X: a\r\n", 400),
+        (_PLAIN + ": a\r\n", 400),
+        (_PLAIN + "X\r\n", 400),
+        (_PLAIN + "X Y: a\r\n", 400),
+        (_PLAIN + "X: a\0b\r\n", 400),
+        (_PLAIN + "X: \x1b[2J\r\n", 400),
+        (_PLAIN + "\xe4: a\r\n", 400),
+        (_PLAIN + "X: \xe4\r\n", 200),
+        (_PLAIN + "X:\r\n", 200),
+        (_PLAIN + "X: \t a, b: c \t\r\n", 200),
+        (_PLAIN + "hOST: gym\r\n", 400),
+        (_PLAIN + "Content-Length: 5\r\nContent-Length: 6\r\n", 400),
+        (_PLAIN + "Content-Length: 5, 5\r\n", 400),
+        (_PLAIN + "Content-Length: +5\r\n", 400),
+        (_PLAIN + "Content-Length: 5 5\r\n", 400),
+        (_PLAIN + "Content-Length: \xb2\r\n", 400),
+        (_PLAIN + "Content-Length:\r\n", 400),
+        (_PLAIN + "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", 413),
+        (_PLAIN + "tRANSFER-eNCODING: x\r\n", 413),
+        (_PLAIN + "A: b\r\n" * 40, 431),
+        ("GET /health\r\n", 400),  # HTTP/0.9
+        ("GET /health HTTP/0.9\r\n", 505),
+        ("PRI * HTTP/2.0\r\n", 505),
+        ("GET /health HTTP/1.10\r\n", 400),
+        ("GET /health HTTP/1\r\n", 400),
+        ("GET /health http/1.0\r\n", 400),
+        ("GET /health HTTP/1.0 \r\n", 400),
+        ("GET  /health HTTP/1.0\r\n", 400),
+        ("GET\t/health HTTP/1.0\r\n", 400),
+        (" GET /health HTTP/1.0\r\n", 400),
+        ("GET /he alth HTTP/1.0\r\n", 400),
+        ("GET /health\0 HTTP/1.0\r\n", 400),
+        ("GET /h\xe4lth HTTP/1.0\r\n", 400),
+        ("GET HTTP/1.0\r\n", 400),
+        ("G(T /health HTTP/1.0\r\n", 400),
+        ("get /health HTTP/1.0\r\n", 501),
+        ("CONNECT gym:80 HTTP/1.0\r\n", 501),
+        ("GET health HTTP/1.0\r\n", 404),
+        ("GET * HTTP/1.0\r\n", 404),
+        ("GET //health HTTP/1.0\r\n", 200),
+        ("GET http://gym/health HTTP/1.0\r\n", 200),
+        ("GET HTTP://evil.example/health HTTP/1.0\r\n", 421),
+        ("GET ftp://gym/health HTTP/1.0\r\n", 404),
+        ("GET /health HTTP/1.2\r\n", 400),  # without Host
+        ("GET /" + "a" * 8000 + " HTTP/1.0\r\n", 404),
+        ("GET /" + "a" * 70_000 + " HTTP/1.0\r\n", 431),
+        ("   \r\n", 400),
+    ],
+)
+def test_a_head_that_could_be_understood_in_two_ways_is_refused(server, head, status):
+    try:
+        answer = talk(server, head.encode("latin-1") + b"\r\n")
+    except ConnectionError:
+        assert len(head) > 8192  # the answer was lost, as more was sent than is read
+    else:
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.0 %d " % status)
+        assert int(re.search(rb"\r\nContent-Length: (\d+)", head)[1]) == len(body)
+        assert (status == 200) != ("error" in json.loads(body))
+    assert get(server, "/health") == {"status": "ok"}
+
+
+def test_an_answer_has_a_status_with_its_phrase_and_four_headers(server):
+    head = talk(server, b"GET /nowhere HTTP/1.0\r\n\r\n").partition(b"\r\n\r\n")[0].decode()
+    first, *headers = head.split("\r\n")
+    assert first == "HTTP/1.0 404 Not Found"
+    named = dict(header.split(": ", 1) for header in headers)
+    assert named.keys() == {"Server", "Date", "Content-Type", "Content-Length"}
+    sent = parsedate_to_datetime(named["Date"])
+    assert abs(sent.timestamp() - time.time()) < 5
 
 
 def test_a_long_answer_is_sent_in_pieces_and_there_is_one_at_a_time(server, inside, gate):
