@@ -111,6 +111,25 @@ class Digest:
         if self._differs(number):
             self._ask(number)
 
+    def remind(self, peer: str) -> None:
+        """A neighbour shows an earlier life than is known of it: it restarted without its memory."""
+        space, origins = self._space, self._space.origins
+        number = space.origin_number(peer)
+        if number == NIL or not space.is_neighbour(peer):
+            return
+        incarnation, sequence = origins.newest_change(number)
+        lsas, total = space.digest(number)
+        if origins.beat[number] and self._announced[number][1].sequence >= sequence:
+            _, beat = self._announced[number]
+            lsas, total = beat.lsas, beat.checksum
+        reminder = Beat(peer, incarnation, sequence, max(1, origins.beat[number]), 0, LIFE_S, lsas, total)
+        self.note_reminder(peer)
+        self._courier.send_beat(peer, reminder)
+
+    def note_reminder(self, peer: str) -> None:
+        """A neighbour seems to live twice."""
+        self.reminders[peer] = self.reminders.get(peer, 0) + 1
+
     def answer_roster(self, peer: str, origin: str) -> None:
         """A neighbour asks which LSAs of an origin are held here."""
         space = self._space
@@ -157,12 +176,17 @@ class Digest:
         """Others may remember a later incarnation of this node than it does: start a still later one."""
         origins = self._space.origins
         change, number = (beat.incarnation, beat.sequence), (beat.incarnation, beat.number)
-        if change > origins.newest_change(SELF) or number > origins.newest_beat(SELF):
+        contradiction = (beat.lsas, beat.checksum) != self._space.digest(SELF)
+        if (
+            change > origins.newest_change(SELF)
+            or number > origins.newest_beat(SELF)
+            or (change == origins.newest_change(SELF) and contradiction)
+        ):
             self.reincarnations += 1
             self._reincarnate(beat.incarnation)
 
     def _reincarnate(self, last: int) -> None:
-        """Start the incarnation after `last`. After the last of all the others have to forget this node first."""
+        """Start the incarnation after `last`. After the last of all, others must forget this node first."""
         if last < MAX_INCARNATION:
             self._space.reincarnate(last + 1)
             self._due_tick = self._space.tick
@@ -182,13 +206,8 @@ class Digest:
                 self._announced[number] = (peer, beat)  # a node that can be asked
                 if self._differs(number):
                     self._ask(number)
-        elif peer == beat.origin and space.is_neighbour(peer):  # it restarted without its memory: remind it
-            incarnation, sequence = origins.newest_change(number)
-            lsas, total = space.digest(number)
-            newest = origins.beat[number]
-            reminder = Beat(beat.origin, incarnation, sequence, newest, beat.hops, beat.life_s, lsas, total)
-            self.reminders[peer] = self.reminders.get(peer, 0) + 1
-            self._courier.send_beat(peer, reminder)
+        elif peer == beat.origin:
+            self.remind(peer)
 
     def _complete_to(self, number: int, theirs: Roster) -> int:
         """The change up to which a roster lists everything; -1 when the sender may lack something too.

@@ -234,9 +234,8 @@ def _take_properties(space: TupleSpace, slot: int, properties: "list[Property]")
     while p != NIL:
         following = space.p_next[p]
         label, query = space.labels.text(space.p_label[p]), space.names.text(space.p_query[p])
-        if space.p_reach[p] == EVERYWHERE and not any(
-            each.label == label and each.query == query for each in properties
-        ):
+        stays = any(each.label == label and each.query == query for each in properties)
+        if space.p_reach[p] == EVERYWHERE and not stays:
             space.retract(p)
         p = following
     for each in properties:
@@ -352,7 +351,7 @@ def _same_shape(space: TupleSpace, slot: int, lsa: Lsa) -> bool:
             and one.operator == two.operator
             and one.gossip == two.gossip
             and one.min_delay_s == two.min_delay_s
-            for one, two in zip(held, lsa.aggregations)
+            for one, two in zip(held, lsa.aggregations)  # noqa: B905, MicroPython knows no strict
         )
     )
 

@@ -8,8 +8,8 @@ from array import array
 
 from .errors import NotOwner, SpaceFull, UnknownLsa, ValueTooLarge
 from .heap import ValueHeap
-from .names import NIL, NameTable
 from .lsa import EVERYWHERE, HERE
+from .names import NIL, NameTable
 from .origins import Origins
 from .rings import DirtyRing, ExpiryWheel
 from .shim import const

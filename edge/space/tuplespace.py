@@ -7,8 +7,8 @@ SpaceError and leaves the space unchanged. Changes are noted as they happen (`ch
 
 from .errors import NotOwner
 from .limits import Limits
-from .names import NIL
 from .lsa import EVERYWHERE, HERE
+from .names import NIL
 from .origins import LIFE_S, checksum
 from .slots import FREE, LEAVING, LIVE, ORPHAN, SELF, WITHDRAWN, Slots
 

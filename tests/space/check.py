@@ -150,7 +150,7 @@ class Wire(Courier):
 
     def send_lsa(self, slot, nodes, base=0):
         self.handed_over += 1
-        lsa = self.deltas and export_delta(self.space, slot, base) or export(self.space, slot)
+        lsa = (self.deltas and export_delta(self.space, slot, base)) or export(self.space, slot)
         for peer in self.space.neighbours:
             if nodes & self.space.node_bit(peer):
                 self.waiting.append((peer, lsa))

@@ -186,7 +186,7 @@ class SpaceMachine(RuleBasedStateMachine):
             for each in self.model.values():
                 if each.origin == record.origin:
                     each.version = 0
-                    for key, (value, due, reach, version) in each.properties.items():
+                    for key, (value, due, reach, _) in each.properties.items():
                         if reach != EVERYWHERE:
                             each.properties[key] = (value, due, reach, 0)
         elif newer:

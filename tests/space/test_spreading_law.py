@@ -3,7 +3,7 @@
 from check import Grid, Node, Watcher, assert_as_new, assert_digests_right
 
 from edge.space.exchange import absorb, export
-from edge.space.lsa import EVERYWHERE, HERE
+from edge.space.lsa import HERE
 
 CHAIN = {"a": ["b"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c"]}
 RING = {"a": ["b", "e"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c", "e"], "e": ["d", "a"]}
