@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "learn": {"files", "terms"},
     "meter": {"clock", "files", "option"},
     "history": {"clock", "files", "terms"},
+    "trust": {"clock", "files", "terms"},
     "net": {"clock", "option", "space", "terms"},
     "twins": {"clock", "csv_file", "energy", "learn", "option", "space", "terms"},
     "config": {"clock", "energy", "files", "meter", "net", "option", "space", "terms", "twins"},

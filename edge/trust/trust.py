@@ -38,7 +38,7 @@ class Untrusted(Exception):
 
 
 class SealBroken(ValueError):
-    """A sealed value was altered, or was sealed for another reader, by another author or for another place."""
+    """A sealed value was altered, or was sealed for another reader or place, or by another author."""
 
 
 class Trust:
@@ -83,7 +83,7 @@ class Trust:
         return False
 
     def second_passed(self) -> list[str]:
-        """Nodes that are no longer trusted since the last call: revoked or expired. To be called each second."""
+        """To be called each second: the nodes that have been revoked or have expired since the last call."""
         return []
 
     # ---- pulses --------------------------------------------------------------------------------
