@@ -13,6 +13,7 @@ from ..clock import Clock, Date, Zone
 from ..energy.flows import Supply
 from ..energy.totals import Powers, Share
 from ..space.agent import Agent
+from ..trust.trust import Trust
 from .minute import RunningMinute
 
 
@@ -47,6 +48,7 @@ class Home:
         tell_minute: Callable[[int, int | None, Sequence[float] | None], None],
         zone: Zone,
         date: Date,
+        trust: Trust,
     ) -> None:
         """`total` gives the six variables of the node, None while one of its devices is unknown;
         `tell_minute` calls `minute_passed`.
@@ -58,6 +60,7 @@ class Home:
         self.tell_minute = tell_minute
         self.zone = zone
         self.date = date  # whether it can be believed
+        self.trust = trust
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node
