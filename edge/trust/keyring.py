@@ -152,7 +152,8 @@ class Keyring(Trust):
         self._admit(found)
 
     def revocations(self) -> bytes:
-        return self._revocations.data if self._revocations else b""
+        newest = self._revocations
+        return newest.data if newest and newest.serials else b""  # nobody needs to know that nobody is revoked
 
     def revoke(self, data: bytes) -> bool:
         if self._revocations and self._revocations.data == data:
@@ -234,7 +235,8 @@ class Keyring(Trust):
         if not self._authority.verifies(found.signed, found.signature):
             return False
         self._revocations = found
-        log.info("list of revoked identities number %d: %s", found.number, ", ".join(found.serials) or "none")
+        if found.serials:
+            log.info("revoked identities, list %d: %s", found.number, ", ".join(found.serials))
         self._judge_all()
         return True
 

@@ -21,10 +21,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from .errors import FleetError
 from .files import SECRET, write
+from .identities import RENEW_DAYS
 
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 _AUTHORITY_DAYS = 30 * 365
-RENEW_DAYS = 90  # a certificate that expires sooner is renewed, with the same key
 
 
 @dataclass(frozen=True)

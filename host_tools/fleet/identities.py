@@ -9,6 +9,7 @@ from edge.trust.keys import AuthorityKey, NodeKeys
 from edge.trust.revocation import Revocations
 
 BEGIN_S = 1_577_836_800  # 2020: a node whose clock is behind accepts a new identity all the same
+RENEW_DAYS = 90  # what expires sooner is renewed, with the same key
 _DAY_S = 86400
 
 

@@ -19,10 +19,9 @@ from edge.trust.files import KeyFileError
 from edge.trust.keys import AuthorityKey, NodeKeys
 from edge.trust.revocation import Revocations
 
-from .authority import RENEW_DAYS
 from .errors import FleetError
 from .files import folder
-from .identities import issue_identity, issue_revocations
+from .identities import RENEW_DAYS, issue_identity, issue_revocations
 
 KEY, IDENTITY, AUTHORITY, REVOKED = "trust.key", "trust.identity", "trust.authority", "trust.revoked"
 _DAY_S = 86400

@@ -134,7 +134,7 @@ def test_a_revoked_node_is_parted_from_and_not_let_in_again_but_for_a_new_identi
 def test_a_list_never_goes_back():
     lab = CLUSTER.keyring("lab")
     first = CLUSTER.revocations({"gym": 1})
-    second = CLUSTER.revocations({}, after=Revocations(first))
+    second = CLUSTER.revocations({"gym": 2}, after=Revocations(first))
     assert lab.revoke(second)
     assert not lab.revoke(first)
     assert not lab.revoke(second)
