@@ -153,7 +153,9 @@ class Keyring(Trust):
 
     def revocations(self) -> bytes:
         newest = self._revocations
-        return newest.data if newest and newest.serials else b""  # nobody needs to know that nobody is revoked
+        return (
+            newest.data if newest and newest.serials else b""
+        )  # nobody needs to know that nobody is revoked
 
     def revoke(self, data: bytes) -> bool:
         if self._revocations and self._revocations.data == data:
