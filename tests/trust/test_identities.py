@@ -170,7 +170,8 @@ def test_without_a_date_everybody_is_let_in_and_judged_once_the_date_is_known(wa
 def test_a_list_of_revoked_ones_proves_that_the_clock_is_behind():
     clock = HandClock(NOW_S)
     lab = CLUSTER.keyring("lab", clock=clock)
-    late = CLUSTER.own("gym", now_s=NOW_S + 90 * DAY_S).certificate.data
+    begins_s = int(NOW_S + 90 * DAY_S)
+    late = CLUSTER.own("gym", begins_s=begins_s).certificate.data
     assert reason(lab.introduce, "gym", late) == "not_yet_valid"
     assert lab.revoke(CLUSTER.revocations({}, now_s=NOW_S + 91 * DAY_S))
     lab.introduce("gym", late)
