@@ -100,7 +100,10 @@ class Node:
             date=self.date,
             trust=self.trust,
         )
-        for kind, settings in self.config.population():
+        population = list(self.config.population())
+        if self.trust.authentic:
+            population.append(("identity", None))
+        for kind, settings in population:
             twin = create(kind, settings, home, random.Random(rng.getrandbits(64)))
             self.twins.append(twin)
             for name in twin.inputs:
