@@ -200,9 +200,9 @@ class Answer:
     agreed: bool
     limit_w: float = math.inf
 
-    def row(self) -> list[float | bool]:
+    def row(self) -> list[float]:
         """Its row in the confirmation table."""
-        row: list[float | bool] = [self.contract_id, self.agreed]
+        row: list[float] = [self.contract_id, int(self.agreed)]
         return row if math.isinf(self.limit_w) else [*row, self.limit_w]
 
 

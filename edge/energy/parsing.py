@@ -113,7 +113,7 @@ def _answers(rows: Any) -> tuple[Answer, ...]:
         if not isinstance(row, list) or len(row) not in (2, 3) or type(row[0]) is not int:
             raise ValueError("invalid answer")
         limit_w = power(row[2]) if len(row) == 3 else math.inf
-        answers.append(Answer(row[0], row[1] is True, limit_w))
+        answers.append(Answer(row[0], row[1] == 1, limit_w))
     return tuple(answers)
 
 

@@ -19,14 +19,27 @@ from ..clock import Clock
 from ..energy.book import node_of
 from ..energy.messages import Answers, Contract, Offer, Part, encode_answers, encode_parts
 from ..energy.parsing import lenient, parse_answers, parse_offer, parse_parts, parse_stub
-from ..energy.rules import CONFIRM, OFFER
+from ..energy.rules import CONFIRM, MAX_PARTS, OFFER
+from ..energy.supplier import REFUSALS_MAX
 from ..space.agent import Bond
-from ..trust.trust import TAG_BYTES, UNKNOWN, Trust, Untrusted
+from ..trust.trust import SEAL_BYTES, TAG_BYTES, UNKNOWN, Trust, Untrusted
 
 _HEAD = struct.Struct(f">{TAG_BYTES}sH")  # of a part: tag, length
 _MISSING = _HEAD.pack(bytes(TAG_BYTES), 0)
+_PART_BYTES = _HEAD.size + SEAL_BYTES + 1  # beside its rows: brackets of the list, less one comma
+_ANSWER_BYTES = 100  # a row: the longest name, an id, a truth value and a limit
+_SHARE_BYTES = 91  # a row: the longest name and two powers
+_STUB_BYTES = 100
 _CHECK_S = 30.0  # a value that did not change is sealed again that soon after a key has changed
 T = TypeVar("T")
+
+
+def longest_value(promises: int, nodes: int) -> int:
+    """The longest value that a twin with that many promises may publish in a microgrid of so many nodes."""
+    answers = promises + REFUSALS_MAX
+    table = _ANSWER_BYTES * answers + _PART_BYTES * min(answers, nodes)
+    contract = _STUB_BYTES + _SHARE_BYTES * MAX_PARTS + _PART_BYTES * min(MAX_PARTS, nodes)
+    return max(table, contract) + 1 + len(_MISSING)
 
 
 class Later:
@@ -60,7 +73,7 @@ def _parts(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield tag, data[begin:at]
 
 
-def _context(label: str, author: str, reader: str) -> bytes:
+def context(label: str, author: str, reader: str) -> bytes:
     """What a seal is bound to; different for each pair of nodes."""
     return f"{label} {author} {reader}".encode()
 
@@ -108,24 +121,21 @@ class Reader:
     def _own_part(self, bond: Bond) -> tuple[bytes, bytes | Later]:
         """The public part, and the plain text of the part for this node; empty without one."""
         stub, parts = split(bond.value())
-        own = self._tag(bond)
+        try:
+            own = self._trust.tags(bond.origin, context(bond.label, bond.name, self._node))
+        except Untrusted:  # its author is not known, or no longer: what it says is no news
+            return stub, LATER
         found: bytes | Later = b""
         for tag, sealed in parts:
-            if tag == own:
+            if tag in own:
                 return stub, self._open(bond, self._node, sealed)
             if not any(tag):
                 found = LATER
         return stub, found
 
-    def _tag(self, bond: Bond) -> bytes:
-        try:
-            return self._trust.tag(bond.origin, _context(bond.label, bond.name, self._node))
-        except Untrusted as error:
-            raise ValueError(str(error)) from None
-
     def _open(self, bond: Bond, reader: str, sealed: bytes) -> bytes:
         try:
-            return self._trust.open(bond.origin, _context(bond.label, bond.name, reader), sealed)
+            return self._trust.open(bond.origin, context(bond.label, bond.name, reader), sealed)
         except Untrusted as error:
             raise ValueError(str(error)) from None
 
@@ -160,9 +170,9 @@ class Writer:
         """An offer, sealed for the node of the consumer; None if its key is not known."""
         kept = self._kept.get((OFFER, consumer))
         if kept is None or kept.message != offer:
-            context = _context(OFFER, self._name, consumer)
+            bound = context(OFFER, self._name, consumer)
             try:
-                sealed = self._trust.seal(node_of(consumer), context, offer.encode())
+                sealed = self._trust.seal(node_of(consumer), bound, offer.encode())
             except Untrusted:
                 self.unsealed += 1
                 return None
@@ -207,12 +217,12 @@ class Writer:
     ) -> None:
         before, kept.parts, kept.missing = kept.parts, {}, False
         for node, text in plain.items():
-            context = _context(label, self._name, node)
+            bound = context(label, self._name, node)
             try:
-                tag = self._trust.tag(node, context)
+                tag = self._trust.tag(node, bound)
                 known = before.get(node)
                 if known is None or known[:2] != (tag, text):
-                    known = (tag, text, self._trust.seal(node, context, text))
+                    known = (tag, text, self._trust.seal(node, bound, text))
                 kept.parts[node] = known
             except Untrusted as error:
                 self.unsealed += 1

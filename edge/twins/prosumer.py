@@ -100,7 +100,7 @@ class ProsumerTwin(Twin):
         )
         policy = producer_policy(settings.producer_policy, self._rng)
         self.supplier = Supplier(self.name, _of_supplier(settings), policy, self._rng)
-        self.writer = Writer(self.name, self.home.trust, self._clock)
+        self._writer = Writer(self.name, self.home.trust, self._clock)
         self._published: dict[tuple[str, str], tuple[bytes, float]] = {}  # value, until when
 
     def left(self) -> None:
@@ -278,10 +278,15 @@ class ProsumerTwin(Twin):
                 self.supplier.note_free(self.home.civil_s() if self.home.date.settled else None)
         self._due_s = min(self.consumer.due_s, self.supplier.due_s, now_s + _NOTE_S)
         self._publish()
-        if self.writer.incomplete:
+        if self._writer.incomplete:
             self._due_s = min(self._due_s, now_s + _SEAL_AGAIN_S)
 
     # ---- what it shows ----------------------------------------------------------------
+
+    @property
+    def unsealed_parts(self) -> int:
+        """Parts of messages that were not published, because the key of their reader is not known."""
+        return self._writer.unsealed
 
     def share(self) -> Share:
         return Share(
@@ -394,7 +399,7 @@ class ProsumerTwin(Twin):
     def _wanted(self) -> Properties:
         """What its LSA should show: the messages of consumer and supplier."""
         wanted: Properties = {}
-        consumer, supplier, writer = self.consumer, self.supplier, self.writer
+        consumer, supplier, writer = self.consumer, self.supplier, self._writer
         if consumer.request:
             wanted[REQUEST, ""] = consumer.request.encode(), 0
         if consumer.main:
@@ -415,7 +420,7 @@ class ProsumerTwin(Twin):
     def _publish(self) -> None:
         """Submit what differs from the LSA, and what is about to expire there but is still wanted."""
         wanted, now_s = self._wanted(), self._clock.now_s()
-        self.writer.forget_all_but(wanted)
+        self._writer.forget_all_but(wanted)
         for label, query in [key for key in self._published if key not in wanted]:
             self.withdraw(label, query)
             del self._published[label, query]
