@@ -158,13 +158,13 @@ def test_the_longest_confirmation_table_fits_the_configured_size(promises):
     supplier = make_supplier(capacity_w=1e6, promises=promises)
     for i in range(promises + 40):
         power_w = 1.0 if i < promises else 1e6
-        show(supplier, f"m.{'x' * 58}{i:04d}", contract(2**53 - i, power_w, valid=True))
+        show(supplier, f"{i:04d}.{'x' * 59}", contract(2**53 - i, power_w, valid=True))
     for promise in supplier.book:
         promise.limit_w = 9_999_999.123
     answers = supplier.answers()
     assert sum(each[0].agreed for each in answers.values()) == promises
     assert len(answers) > promises
-    assert len(Writer("n.p", Trust(), VirtualClock()).answers(answers)) <= longest_value(promises, 1)
+    assert len(Writer("n.p", Trust(), VirtualClock()).answers(answers)) <= longest_value(promises, 1024)
 
 
 def test_an_open_offer_is_increased_when_power_becomes_free():
