@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "trust": {"clock", "files", "terms"},
     "net": {"clock", "option", "space", "terms"},
     "twins": {"clock", "csv_file", "energy", "learn", "option", "space", "terms", "trust"},
-    "config": {"clock", "files", "meter", "net", "option", "space", "terms", "twins"},
+    "config": {"clock", "files", "meter", "net", "option", "space", "terms", "trust", "twins"},
     "node": {
         "clock",
         "config",
@@ -40,9 +40,21 @@ MAY_IMPORT = {
         "twins",
     },
     "api": {"history", "learn", "meter", "node", "recent", "terms", "twins"},
-    "service": {"api", "clock", "config", "files", "history", "meter", "net", "node", "recent", "twins"},
+    "service": {
+        "api",
+        "clock",
+        "config",
+        "files",
+        "history",
+        "meter",
+        "net",
+        "node",
+        "recent",
+        "trust",
+        "twins",
+    },
     "probe": {"clock", "meter", "option"},
-    "__main__": {"config", "probe", "service"},
+    "__main__": {"config", "probe", "service", "trust"},
 }
 TYPING_ONLY = {"api": {"meter", "node", "recent", "twins"}}
 MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "binascii", "math"}

@@ -13,6 +13,7 @@ from ..meter.profile import ProfileError, load_profile
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..option import Option, shown, shown_key
+from ..trust.settings import TrustSettings
 from ..twins.envelope import longest_value
 from ..twins.registry import SERVICES
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
@@ -96,6 +97,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
         twins=tuple(
             TwinSettings(**row, promises=limits.promises, offers=limits.offers) for row in tables["twin"]
         ),
+        trust=TrustSettings(**tables["trust"][0]) if tables["trust"] else None,
     )
     _check_names(tables, config, complain)
     _check_buses(config, complain)

@@ -9,6 +9,7 @@ from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, HostName, NeighbourSettings
 from ..option import NAME_OF_NODE, OneOf, Within
 from ..space.tuplespace import Limits
+from ..trust.settings import TrustSettings
 from ..twins.registry import SERVICES
 from ..twins.settings import LearningSettings, TwinSettings
 
@@ -90,6 +91,7 @@ class NodeConfig:
     meters: tuple[MeterSettings, ...]
     relays: tuple[RelaySettings, ...]
     twins: tuple[TwinSettings, ...]
+    trust: TrustSettings | None = None
 
     def population(self) -> Iterator[tuple[str, Any]]:
         """Kind and settings of each twin of the node, in the order in which they start."""

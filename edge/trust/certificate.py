@@ -3,8 +3,8 @@
     magic 3 | serial 4 | begins 4 | ends 4 | signing key 32 | sealing key 32 | cluster | node | signature 64
 
 Numbers are big-endian, dates are Unix seconds, a name is one byte of length and its characters: about 165
-bytes. Each content has exactly one encoding. The serial number of a node's certificates rises: a higher
-one replaces a lower one.
+bytes. Each content has exactly one encoding. The serial number is the time at which the certificate was made,
+or one more than that of the certificate before: a higher one replaces a lower one.
 """
 
 import re

@@ -1,11 +1,11 @@
 """The trust of a node with keys: it believes those whom the authority of its microgrid has certified.
 
 **Dates.** A board without a real-time clock may start with any date. So a date is only believed when the
-clock has been set (2023 or later) and is not before the beginning of the own certificate or the time of the
-list of revoked ones, which prove how late it is at least. Until then every certificate counts, whatever its
-dates: nobody is locked out for ever. When the date is believed, and at each second after, all certificates
-are judged again, so nothing that has expired is accepted for ever. A certificate that is refused for its
-dates is judged anew each time that it is shown, so a wrong clock that is put right mends everything.
+clock has been set (2023 or later) and is not before the time at which the own certificate and the list of
+revoked ones were made, which prove how late it is at least. Until then every certificate counts, whatever
+its dates: nobody is locked out for ever. When the date is believed, and at each second after, all
+certificates are judged again, so nothing that has expired is accepted for ever. A certificate that is refused
+for its dates is judged again each time that it is shown, so a wrong clock that is put right mends everything.
 
 **Renewal.** A certificate with a higher serial number replaces the one before. Signatures and seals of the
 old keys are believed until the old certificate expires or is revoked, since LSAs that carry them are around.
@@ -30,10 +30,12 @@ from .trust import (
     FORGED,
     NOT_YET_VALID,
     OUTDATED,
+    REASONS,
     REVOKED_NODE,
     UNKNOWN,
     SealBroken,
     Trust,
+    TrustStats,
     Untrusted,
 )
 
@@ -272,7 +274,7 @@ class Keyring(Trust):
 
     def _date_s(self) -> float | None:
         """The date by which certificates are judged, in Unix seconds; None while it is not believed."""
-        least_s = max(CLOCK_SET_S, self._own.certificate.begins_s)
+        least_s = max(CLOCK_SET_S, self._own.certificate.serial)
         if self._revocations:
             least_s = max(least_s, self._revocations.number)
         now_s = self._clock.wall_s()
@@ -330,13 +332,13 @@ class Keyring(Trust):
 
     # ---- what it shows -------------------------------------------------------------------------
 
-    def stats(self) -> dict[str, object]:
+    def stats(self) -> TrustStats:
         newest = self._revocations
         return {
             "authentic": True,
             "cluster": self._authority.cluster,
             "serial": self._own.certificate.serial,
-            "ends": self._own.certificate.ends_s,
+            "ends_s": self._own.certificate.ends_s,
             "date_known": self._date_s() is not None,
             "members": sorted(self._members),
             "revocations": newest.number if newest else 0,
@@ -347,10 +349,12 @@ class Keyring(Trust):
     def troubles(self) -> list[tuple[str, str]]:
         found = []
         if self._own_reason:
-            found.append(("identity_refused", f"others do not believe this node: {self._own_reason}"))
+            found.append(
+                ("identity_refused", f"others do not believe this node: {REASONS[self._own_reason]}")
+            )
         elif (now_s := self._date_s()) and self._own.certificate.ends_s - now_s < _EXPIRES_S:
             days = (self._own.certificate.ends_s - now_s) / 86400
-            found.append(("identity_expires", f"the identity of this node expires in {days:.0f} days"))
+            found.append(("certificate_ending", f"the identity of this node expires in {days:.0f} days"))
         if self._file_trouble:
             found.append(("keys_unusable", f"{self._file_trouble}; the keys in use are kept"))
         return found

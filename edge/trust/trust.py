@@ -7,6 +7,7 @@ Names of nodes are plain text, as in the configuration. Messages, signatures and
 """
 
 from hashlib import blake2b
+from typing import TypedDict
 
 IDENTITY, REVOKED = "IDENTITY", "REVOKED"  # labels of the properties of `<node>.identity`
 TWIN = "identity"  # name of that twin within its node
@@ -39,6 +40,20 @@ class Untrusted(Exception):
 
 class SealBroken(ValueError):
     """A sealed value was altered, or was sealed for another reader or place, or by another author."""
+
+
+class TrustStats(TypedDict):
+    """State of a trust, and what it has refused since the start."""
+
+    authentic: bool
+    cluster: str
+    serial: int  # of the own certificate
+    ends_s: int  # of the own certificate, in Unix time
+    date_known: bool  # whether certificates are judged by their dates
+    members: list[str]  # nodes whose certificate has been verified
+    revocations: int  # number of the newest list of revoked certificates
+    revoked: list[str]
+    refused: dict[str, int]  # by reason
 
 
 class Trust:
@@ -126,9 +141,19 @@ class Trust:
 
     # ---- what it shows -------------------------------------------------------------------------
 
-    def stats(self) -> dict[str, object]:
-        """Counters and state, for `/status`."""
-        return {"authentic": False}
+    def stats(self) -> TrustStats:
+        """Counters and state, for `/health`."""
+        return {
+            "authentic": False,
+            "cluster": "",
+            "serial": 0,
+            "ends_s": 0,
+            "date_known": False,
+            "members": [],
+            "revocations": 0,
+            "revoked": [],
+            "refused": {},
+        }
 
     def troubles(self) -> list[tuple[str, str]]:
         """What is not well: code and text, for `/health`."""

@@ -8,8 +8,7 @@ from edge.trust.certificate import Certificate
 from edge.trust.keys import AuthorityKey, NodeKeys
 from edge.trust.revocation import Revocations
 
-IDENTITY_DAYS = 825
-_EARLY_S = 86400  # a node whose clock is behind by less accepts a new identity all the same
+BEGIN_S = 1_577_836_800  # 2020: a node whose clock is behind accepts a new identity all the same
 _DAY_S = 86400
 
 
@@ -19,7 +18,8 @@ def issue_identity(
     keys: NodeKeys,
     *,
     after: Certificate | None = None,
-    days: int = IDENTITY_DAYS,
+    days: int = 3650,
+    begins_s: int = BEGIN_S,
     now_s: float | None = None,
 ) -> bytes:
     """A certificate that replaces the one before. Raises ValueError."""
@@ -29,7 +29,7 @@ def issue_identity(
         cluster=authority.cluster,
         node=node,
         serial=max(now, after.serial + 1 if after else 0),
-        begins_s=now - _EARLY_S,
+        begins_s=begins_s,
         ends_s=now + days * _DAY_S,
         sign_key=keys.signing.public,
         seal_key=keys.seal_key,
