@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "trust": {"clock", "files", "terms"},
     "net": {"clock", "option", "space", "terms"},
     "twins": {"clock", "csv_file", "energy", "learn", "option", "space", "terms", "trust"},
-    "config": {"clock", "energy", "files", "meter", "net", "option", "space", "terms", "trust", "twins"},
+    "config": {"clock", "files", "meter", "net", "option", "space", "terms", "trust", "twins"},
     "node": {
         "clock",
         "config",

@@ -38,7 +38,7 @@ class LimitSettings:
     nodes: Annotated[int, Within(2, 1024), "nodes of the microgrid that are remembered"] = 32
     value_bytes: Annotated[
         int, Within(256, 16384), "longest value of a property; it must hold the answers to all promises"
-    ] = 8704
+    ] = 10240
     inbox_frames: Annotated[
         int, Within(8, 65536), "received frames that may wait; beyond it the oldest is dropped"
     ] = 256

@@ -316,6 +316,11 @@ class Keyring(Trust):
     def tag(self, other: str, text: bytes) -> bytes:
         return self._current(other).tag(text)
 
+    def tags(self, other: str, text: bytes) -> list[bytes]:
+        member = self._member(other)
+        pairs = [(o, c) for o in (self._own, self._own_before) for c in (member.certificate, member.before)]
+        return [self._key(own, certificate).tag(text) for own, certificate in pairs if own and certificate]
+
     def _current(self, other: str) -> SharedKey:
         """Raises Untrusted."""
         return self._key(self._own, self._member(other).certificate)

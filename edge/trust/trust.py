@@ -135,6 +135,10 @@ class Trust:
         """
         return blake2b(text, digest_size=TAG_BYTES).digest()
 
+    def tags(self, other: str, text: bytes) -> list[bytes]:
+        """The tags that `other` may have computed: several while keys are replaced. Raises Untrusted."""
+        return [self.tag(other, text)]
+
     # ---- what it shows -------------------------------------------------------------------------
 
     def stats(self) -> TrustStats:

@@ -14,6 +14,7 @@ from ..energy.flows import Supply
 from ..energy.totals import Powers, Share
 from ..space.agent import Agent
 from ..trust.trust import Trust
+from .envelope import Reader
 from .minute import RunningMinute
 
 
@@ -61,6 +62,7 @@ class Home:
         self.zone = zone
         self.date = date  # whether it can be believed
         self.trust = trust
+        self.reader = Reader(node, trust)  # of what is addressed to its twins
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node
