@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from .. import __version__
 from .context import Context
-from .troubles import Trouble, troubles, troubles_of_service
+from .troubles import Trouble, troubles, troubles_of_service, warnings
 
 if TYPE_CHECKING:
     from ..node import Node
@@ -59,6 +59,18 @@ class Gateway(TypedDict):
     other_versions: Annotated[dict[str, str], "neighbours that speak another wire version, by name"]
 
 
+class Trust(TypedDict):
+    authentic: Annotated[bool, "whether the node has keys; false: it believes all that it is told"]
+    cluster: Annotated[str, "microgrid whose authority signed its identity"]
+    serial: Annotated[int, "number of its certificate"]
+    ends_s: Annotated[int, "when its certificate expires, in Unix time"]
+    date_known: Annotated[bool, "whether certificates are judged by their dates"]
+    members: Annotated[list[str], "nodes whose certificate has been verified"]
+    revocations: Annotated[int, "number of the newest list of revoked identities; 0: none has been seen"]
+    revoked: Annotated[list[str], "nodes on that list"]
+    refused: Annotated[dict[str, int], "what was not believed, by reason"]
+
+
 class Device(TypedDict):
     device: str
     reads: int
@@ -98,6 +110,7 @@ class Bus(TypedDict):
 class Health(TypedDict):
     status: Annotated[Literal["ok", "degraded"], "degraded when there are troubles"]
     troubles: list[Trouble]
+    warnings: Annotated[list[Trouble], "what works as configured and should be known all the same"]
     node: str
     version: Annotated[str, "of the software"]
     release: Annotated[str, "that was deployed; empty when started by hand"]
@@ -115,6 +128,7 @@ class Health(TypedDict):
     invariants_broken: int
     gateway: Gateway
     links: Links
+    trust: Trust
     unknown: Annotated[list[str], "twins whose device has no valid reading"]
     meters: list[Bus]
 
@@ -126,10 +140,12 @@ def health(context: Context) -> Health:
     rss_mb, hwm_mb = _memory_mb()
     gateway: Any = node.gateway.stats()
     links: Any = node.links.stats()
+    trust: Any = node.trust.stats()
     meters: Any = node.meters.stats()
     return {
         "status": "degraded" if found else "ok",
         "troubles": found,
+        "warnings": list(warnings(node)),
         "node": node.config.name,
         "version": __version__,
         "release": context.release,
@@ -147,6 +163,7 @@ def health(context: Context) -> Health:
         "invariants_broken": node.invariants_broken,
         "gateway": gateway,
         "links": links,
+        "trust": trust,
         "unknown": node.unknown,
         "meters": meters,
     }

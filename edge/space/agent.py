@@ -38,6 +38,11 @@ class Bond:
         return self._space.labels.text(self._space.p_label[self.property])
 
     @property
+    def query(self) -> str:
+        """The agent that it is addressed to; empty: to all."""
+        return self._space.names.text(self._space.p_query[self.property])
+
+    @property
     def origin(self) -> str:
         """The node its agent lives on."""
         return self._space.nodes.text(self._space.lsa_origin[self._space.p_lsa[self.property]])
@@ -65,11 +70,11 @@ class Bond:
         """Discard what `read` has parsed; the property may have changed."""
         self._read = None
 
-    def read(self, parse: "Callable[[bytes], T]") -> "T":
-        """The parsed value; parsed once for all agents that are notified of it."""
+    def read(self, parse: "Callable[[Bond], T]") -> "T":
+        """What `parse` makes of it; parsed once for all agents that are notified of it."""
         read = self._read
         if read is None or read[0] != self.property or read[1] != self.version or read[2] is not parse:
-            result = parse(self.value())
+            result = parse(self)
             self._read = (self.property, self.version, parse, result)
             return result
         return cast("T", read[3]) if TYPE_CHECKING else read[3]

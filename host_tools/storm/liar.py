@@ -6,12 +6,13 @@ other nodes: preventing that is the task of signatures.
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from edge.energy.messages import Answer, Answers, Contract, Offer, Part, Priority, Request, encode_answers
-from edge.energy.parsing import lenient, parse_contract, parse_request
+from edge.energy.messages import Answer, Answers, Contract, Offer, Part, Priority, Request
+from edge.energy.parsing import lenient, parse_parts, parse_request, parse_stub
 from edge.energy.rules import COMPLEMENT, CONFIRM, CONTRACT, OFFER, REQUEST
 from edge.net.frame import MAX_BODY_BYTES, Frame, FrameError, Pulse, decode, encode
 from edge.net.links import Links
@@ -19,14 +20,16 @@ from edge.net.wire import Statement
 from edge.space.courier import Roster
 from edge.space.lsa import Delta, Lsa, Property
 from edge.space.origins import CHECKSUM_BYTES, LIFE_S, MAX_SEQUENCE
+from edge.trust.trust import Trust
+from edge.twins.envelope import Writer, context, split
 
 from ..world.world import World
 
 _FLOOD = 50  # LSAs, origins or names per second
 _THINK_S = 0.5  # delay of its answers, which limits the load on the others
 _HUGE_W = 9e6
-_read_request, _read_contract = lenient(parse_request), lenient(parse_contract)
 Shown = dict[tuple[str, str], bytes]  # (label, addressee): value
+_read_request = lenient(parse_request)
 
 
 class Liar:
@@ -41,6 +44,9 @@ class Liar:
         self._requests: dict[str, Request] = {}  # of others, by consumer
         self._contracts: dict[str, Contract] = {}
         self._heard: list[bytes] = []
+        self._trust = Trust()  # nothing is sealed, so it reads what is meant for others
+        self._nodes = {name}  # as far as it has heard of them
+        self._writer = Writer(f"{name}.s", self._trust, world.clock)
         self._version = 0
         self._present = self._thinking = False
 
@@ -71,9 +77,10 @@ class Liar:
             self._contracts.pop(lsa.name, None)
         changed: list[Lsa | Delta] = [*frame.lsas, *frame.deltas]
         for each in changed:
+            self._nodes.add(each.name.partition(".")[0])
             for shown in each.properties:
                 request = _read_request(shown.value) if shown.label == REQUEST else None
-                contract = _read_contract(shown.value) if shown.label in (CONTRACT, COMPLEMENT) else None
+                contract = self._contract_of(each, shown) if shown.label in (CONTRACT, COMPLEMENT) else None
                 if request:
                     self._requests[each.name] = request
                 if contract:
@@ -81,6 +88,20 @@ class Liar:
         if (frame.lsas or frame.deltas) and not self._thinking:
             self._thinking = True
             self._world.after(_THINK_S, self._speak)
+
+    def _contract_of(self, lsa: Lsa | Delta, shown: Property) -> Contract | None:
+        """With the shares of all suppliers on nodes that it knows."""
+        tags = {self._trust.tag(node, context(shown.label, lsa.name, node)): node for node in self._nodes}
+        shares = []
+        try:
+            stub, sealed = split(shown.value)
+            for tag, text in sealed:
+                shares += [
+                    replace(part, supplier=f"{tags[tag]}.{part.supplier}") for part in parse_parts(text)
+                ]
+            return replace(parse_stub(stub), parts=tuple(shares))
+        except (ValueError, KeyError, TypeError):
+            return None
 
     # ---- sending -----------------------------------------------------------------------------
 
@@ -164,11 +185,8 @@ class Liar:
         """Publish a contract with all known suppliers, which none of them offered."""
         suppliers = sorted({part.supplier for each in self._contracts.values() for part in each.parts})[:32]
         parts = tuple(Part(supplier, 50.0, 52.5) for supplier in suppliers)
-        return (
-            {(CONTRACT, ""): Contract(7, self._version, True, 3600, Priority.LOW, parts).encode()}
-            if parts
-            else {}
-        )
+        contract = Contract(7, self._version, True, 3600, Priority.LOW, parts)
+        return {(CONTRACT, ""): self._writer.contract(CONTRACT, contract)} if parts else {}
 
     def _nonsense(self) -> Shown:
         """Publish invalid messages under every label."""
@@ -184,7 +202,7 @@ class Liar:
 
     def _answers(self, words: dict[str, tuple[int, bool]]) -> Shown:
         table: Answers = {name: (Answer(number, agreed),) for name, (number, agreed) in words.items()}
-        return {(CONFIRM, ""): encode_answers(table)} if table else {}
+        return {(CONFIRM, ""): self._writer.answers(table)} if table else {}
 
     # ---- tricks of a node ---------------------------------------------------------------------
 

@@ -170,7 +170,8 @@ class Reader(Watcher):
         self.told.append((bond.name, bond.label, bond.origin, bond.hops, bond.withdrawn, bond.read(parse)))
 
 
-def parse(value):
+def parse(bond):
+    value = bond.value()
     Reader.parsed.append(value)
     return value.decode() if value else None
 
