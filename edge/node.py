@@ -26,6 +26,7 @@ from .space.laws import Law, standard_laws
 from .space.laws.aggregation import Aggregating
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
+from .trust.trust import Trust
 from .twins.registry import TwinError, create
 from .twins.twin import Home, Twin
 
@@ -44,12 +45,19 @@ class Node:
     """One building of the microgrid."""
 
     def __init__(
-        self, config: NodeConfig, clock: Clock, rng: random.Random, links: Links, meters: Meters
+        self,
+        config: NodeConfig,
+        clock: Clock,
+        rng: random.Random,
+        links: Links,
+        meters: Meters,
+        trust: Trust | None = None,
     ) -> None:
-        """Raises TwinError."""
+        """Without `trust` it believes everybody. Raises TwinError."""
         self.config = config
         self.links = links
         self.meters = meters
+        self.trust = trust or Trust()
         self.zone = Zone(config.node.timezone)
         self.date = Date(clock)
         self._clock = clock
@@ -91,8 +99,12 @@ class Node:
             tell_minute=self._tell_minute,
             zone=self.zone,
             date=self.date,
+            trust=self.trust,
         )
-        for kind, settings in self.config.population():
+        population = list(self.config.population())
+        if self.trust.authentic:
+            population.append(("identity", None))
+        for kind, settings in population:
             twin = create(kind, settings, home, random.Random(rng.getrandbits(64)))
             self.twins.append(twin)
             for name in twin.inputs:

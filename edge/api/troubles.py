@@ -23,8 +23,12 @@ CODES = {
     "neighbour_deaf": "A neighbour is connected, but what this node sends does not arrive there.",
     "neighbour_unlisted": "A node sends frames to this one, which does not list it as a neighbour.",
     "identity_conflict": "Another node or process uses the name of this node.",
+    "identity_refused": "Other nodes do not believe this one: its identity was revoked or has expired.",
+    "keys_unusable": "New key files cannot be used, so the node keeps those that it has read before.",
+    "no_trust": "The node has no keys, so anybody who reaches it can lie to it. A warning: it works.",
     "certificate_ending": "A certificate expires within 30 days, has expired, or is not valid yet.",
     "frames_refused": "Frames or messages were refused in the last minutes: damaged or not allowed.",
+    "wire_version": "A neighbour speaks another version of the wire, so its frames are refused.",
     "no_room": "LSAs or properties found no room in the tuple space in the last minutes.",
     "items_dropped": "A queue of the node was full, so frames or readings were dropped in the last minutes.",
     "bus_closed": "The serial port of a meter bus cannot be opened; it is tried again.",
@@ -73,6 +77,8 @@ def troubles(node: "Node") -> Iterator[Trouble]:
     yield from _of_hearing(node)
     yield from _of_identity(node)
     yield from _of_certificates(node)
+    for code, text in node.trust.troubles():
+        yield Trouble(code, "identity", text)
     yield from _of_counters(node)
     yield from _of_meters(node)
     if node.state_failures:
@@ -93,6 +99,15 @@ def troubles(node: "Node") -> Iterator[Trouble]:
     if node.invariants_broken:
         name = node.config.name
         yield Trouble("invariant_broken", name, f"an invariant is broken: {node.last_violation}")
+
+
+def warnings(node: "Node") -> Iterator[Trouble]:
+    """What its owner should know though it works as it was configured."""
+    if not node.trust.authentic:
+        text = (
+            "it has no keys, no section [trust]: anybody who reaches it can lie to it and read what it sends"
+        )
+        yield Trouble("no_trust", node.config.name, text)
 
 
 def _of_clock(node: "Node") -> Iterator[Trouble]:
@@ -177,6 +192,8 @@ def _of_counters(node: "Node") -> Iterator[Trouble]:
     if count := node.recent.growth("properties", now_s):
         text = f"{count} properties of its own twins found no room; are the [limits] too small?"
         yield Trouble("no_room", node.config.name, text)
+    for peer, text in gateway.other_versions.items():
+        yield Trouble("wire_version", peer, f"{peer} {text}: give both the same release")
     if count := node.recent.growth("refused", now_s):
         yield Trouble("frames_refused", "frames", f"{count} frames refused: {gateway.last_refusal}")
     if count := node.recent.growth("too_large", now_s):

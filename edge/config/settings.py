@@ -9,6 +9,7 @@ from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, HostName, NeighbourSettings
 from ..option import NAME_OF_NODE, Matching, OneOf, Within
 from ..space.tuplespace import Limits
+from ..trust.settings import TrustSettings
 from ..twins.registry import SERVICES
 from ..twins.settings import LearningSettings, TwinSettings
 
@@ -37,7 +38,7 @@ class LimitSettings:
     nodes: Annotated[int, Within(2, 1024), "nodes of the microgrid that are remembered"] = 32
     value_bytes: Annotated[
         int, Within(256, 16384), "longest value of a property; it must hold the answers to all promises"
-    ] = 8704
+    ] = 10240
     inbox_frames: Annotated[
         int, Within(8, 65536), "received frames that may wait; beyond it the oldest is dropped"
     ] = 256
@@ -95,6 +96,7 @@ class NodeConfig:
     meters: tuple[MeterSettings, ...]
     relays: tuple[RelaySettings, ...]
     twins: tuple[TwinSettings, ...]
+    trust: TrustSettings | None = None
 
     def population(self) -> Iterator[tuple[str, Any]]:
         """Kind and settings of each twin of the node, in the order in which they start."""

@@ -17,12 +17,6 @@ from .policies import ProducerPolicy
 from .rules import EPSILON_W, MIN_POWER_W, OFFER_GRACE_S, RECONFIRM_S, VALIDATION_GRACE_S, VALIDATION_S
 
 REFUSALS_MAX = 16
-_ANSWER_BYTES = 106  # the longest name, an id, a truth value and a limit
-
-
-def table_bytes(promises: int) -> int:
-    """The largest size of the confirmation table of a supplier with that many promises."""
-    return _ANSWER_BYTES * (promises + REFUSALS_MAX)
 
 
 @dataclass(slots=True)

@@ -45,7 +45,8 @@ class WorldNode:
         neighbours = [each.name for each in self.config.neighbours]
         links = self.world.network.links(self.name, neighbours)
         rng = random.Random(self.world.rng.getrandbits(64))
-        self.node = Node(self.config, self.clock, rng, links, self.meters)
+        trust = self.world.trust(self.name, self.clock)
+        self.node = Node(self.config, self.clock, rng, links, self.meters, trust)
         self.world.acted += 1
         life = self._life
         links.start(

@@ -56,7 +56,9 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node.gateway, "hearing", hearing)
     node.recent.note("no_room", 3, 0.0)
     node.recent.note("refused", 2, 0.0)
-    node.gateway.last_refusal = "n2: full"
+    node.gateway.refusals.last = "n2: full"
+    version = "speaks wire version 1, this node version 2"
+    monkeypatch.setattr(type(node.gateway), "other_versions", {"n4": version})
     monkeypatch.setattr(node.links, "stats", lambda: stats)
     buses = [
         {"bus": "rs485", "port": "/dev/ttyNONE", "open": False, "meters": []},
@@ -80,6 +82,8 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node.history, "locked", True)
     monkeypatch.setattr(node.history, "later", "history.sqlite is kept")
     monkeypatch.setattr(node, "learning_off", "it crashed")
+    of_keys = [("identity_refused", "others do not believe"), ("keys_unusable", "node.key: is damaged")]
+    monkeypatch.setattr(node.trust, "troubles", lambda: of_keys, raising=False)
     monkeypatch.setattr(node.engine, "faults", 1)
     monkeypatch.setattr(node.engine, "last_fault", "n1.pv: TypeError: no: way")
     monkeypatch.setattr(node, "invariants_broken", 1)
@@ -104,6 +108,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
             "another release runs in place of the current one: release 2 is damaged"
         ),
         ("broker_unreachable", "broker"): "its own broker cannot be reached",
+        ("wire_version", "n4"): f"n4 {version}: give both the same release",
         ("neighbour_unreachable", "n2"): "neighbour n2 cannot be reached: no answer in time",
         ("neighbour_silent", "n3"): "nothing arrives from neighbour n3: does its node run, "
         "and does it list n1 as a neighbour?",
@@ -113,6 +118,8 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         ("identity_conflict", "n1"): "another node or process also uses the name n1 at the broker of n3: "
         "is there a copy of its card?",
         ("certificate_ending", "certificate"): "certificate expires in 12 days: provision the node again",
+        ("identity_refused", "identity"): "others do not believe",
+        ("keys_unusable", "identity"): "node.key: is damaged",
         ("no_room", "space"): "3 LSAs found no room: n2: full; are the [limits] too small?",
         ("frames_refused", "frames"): "2 frames refused: n2: full",
         ("items_dropped", "frames"): "7 frames dropped: the node is too slow for them",
@@ -135,6 +142,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         ("invariant_broken", "n1"): "an invariant is broken: I2 n1.pv holds 3 contracts",
     }
     of_twins = {
+        "no_trust",  # a warning
         "twin_absent",
         "device_unknown",
         "wrong_sign",
@@ -142,6 +150,14 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     }  # tests/twins/test_troubles.py
     assert {each.code for each in told} | of_twins == set(CODES)
     assert health(Context(AskedNode(node)))["status"] == "degraded"
+
+
+def test_a_node_without_keys_works_and_says_that_anybody_can_lie_to_it(node):
+    answer = health(Context(AskedNode(node)))
+    assert [(each.code, each.subject) for each in answer["warnings"]] == [("no_trust", "n1")]
+    assert "anybody who reaches it can lie to it" in answer["warnings"][0].text
+    assert not answer["trust"]["authentic"]
+    assert answer["status"] == "ok"
 
 
 def test_codes_are_short_words_and_explained():

@@ -64,7 +64,7 @@ def test_the_shipped_example_is_right():
         ({"limits": {"lsa": 4}}, "limits.lsa = 4: unknown key"),
         (
             {"limits": {"value_bytes": 256}},
-            "limits.value_bytes = 256: must be at least 8480 for limits.promises",
+            "limits.value_bytes = 256: must be at least 9643 for limits.promises",
         ),
         ({"tls": {"ca": "c", "certificate": "n"}}, "tls.key is missing: file with"),
         ({"tls": {"ca": "", "certificate": "n", "key": "k"}}, 'tls.ca = "": must not be empty'),

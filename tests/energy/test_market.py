@@ -7,8 +7,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from market import Table, ask, contract, make_consumer, make_supplier, show
 
 from edge.energy.book import State
-from edge.energy.messages import Priority, Request, encode_answers
-from edge.energy.supplier import table_bytes
+from edge.energy.messages import Priority, Request
+from edge.trust.trust import Trust
+from edge.twins.envelope import Writer, longest_value
+from host_tools.world.clock import VirtualClock
 
 CONSUMERS = ["n.c0", "n.c1", "n.c2"]
 SUPPLIERS = ["n.p0", "n.p1"]
@@ -156,13 +158,13 @@ def test_the_longest_confirmation_table_fits_the_configured_size(promises):
     supplier = make_supplier(capacity_w=1e6, promises=promises)
     for i in range(promises + 40):
         power_w = 1.0 if i < promises else 1e6
-        show(supplier, f"{'x' * 60}{i:04d}", contract(2**53 - i, power_w, valid=True))
+        show(supplier, f"{i:04d}.{'x' * 59}", contract(2**53 - i, power_w, valid=True))
     for promise in supplier.book:
         promise.limit_w = 9_999_999.123
     answers = supplier.answers()
     assert sum(each[0].agreed for each in answers.values()) == promises
     assert len(answers) > promises
-    assert len(encode_answers(answers)) <= table_bytes(promises)
+    assert len(Writer("n.p", Trust(), VirtualClock()).answers(answers)) <= longest_value(promises, 1024)
 
 
 def test_an_open_offer_is_increased_when_power_becomes_free():
