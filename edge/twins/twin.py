@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ..clock import Clock, Date, Zone
 from ..energy.flows import Supply
+from ..energy.members import Members
 from ..energy.totals import Powers, Share
 from ..space.agent import Agent
 from .minute import RunningMinute
@@ -47,6 +48,7 @@ class Home:
         tell_minute: Callable[[int, int | None, Sequence[float] | None], None],
         zone: Zone,
         date: Date,
+        members: Members,
     ) -> None:
         """`total` gives the six variables of the node, None while one of its devices is unknown;
         `tell_minute` calls `minute_passed`.
@@ -58,6 +60,7 @@ class Home:
         self.tell_minute = tell_minute
         self.zone = zone
         self.date = date  # whether it can be believed
+        self.members = members  # what the other members did with what was promised
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node

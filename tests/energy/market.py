@@ -40,6 +40,13 @@ def contract(number, power_w, max_w=None, supplier="n.p", valid=False, priority=
     return Contract(number, revision, valid, 60, priority, (part,))
 
 
+def offered(supplier, name, power_w, priority=Priority.LOW, now_s=0.0):
+    """The consumer has requested power and was offered it, as before every contract."""
+    ask(supplier, name, power_w, 10**9, priority, now_s)
+    supplier.step(now_s)
+    supplier.see_request(name, None, 0, now_s)
+
+
 def show(supplier, name, main, extra=None, now_s=0.0):
     supplier.see_contract(name, False, main, 0)
     supplier.see_contract(name, True, extra, 0)
