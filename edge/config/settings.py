@@ -52,7 +52,7 @@ class LimitSettings:
         Within(0, 1),
         "share of the capacity of a supplier up to which another node may interrupt supplies for its "
         "requests of high priority",
-    ] = 0.5
+    ] = 0.25
     reaction_ms: Annotated[int, Within(1, 1000), "shortest time between two reactions"] = 20
     http_requests: Annotated[int, Within(1, 32), "HTTP requests answered at the same time"] = 4
 

@@ -18,7 +18,6 @@ from .policies import ConsumerPolicy, SeenOffer
 from .rules import (
     ALERT_SAID_S,
     CRUMB_RATIO,
-    DOUBTED_S,
     EPSILON_W,
     MARGIN,
     MAX_PARTS,
@@ -30,7 +29,6 @@ from .rules import (
     RESTATE_RATIO,
     RESTATED_MAX,
     URGENT_WAIT_S,
-    VALIDATION_S,
 )
 
 Tell = Callable[[EventKind, Contract, Cause, bool], None]  # the last: whether it is the complementary one
@@ -333,8 +331,8 @@ class Consumer:
             return
         ttl_s = round(self.settings.contract_s)
         contract = Contract(self._next_id(), 0, False, ttl_s, self.settings.priority, tuple(parts))
-        doubted = any(self._members.is_doubted(part.supplier, now_s) for part in parts)
-        holding = Holding.proposed(contract, now_s, DOUBTED_S if doubted else VALIDATION_S)
+        wait_s = self._members.wait_s([part.supplier for part in parts], now_s)
+        holding = Holding.proposed(contract, now_s, wait_s)
         if self._main is None:
             self._main = holding
         else:

@@ -9,10 +9,11 @@ is a first one again.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .book import node_of
+from .rules import DOUBTED_S, VALIDATION_S
 
 DOUBT_S = 20.0  # how long the first waste of a promise is remembered; it doubles with each further one
 DOUBT_MAX_S = 300.0
@@ -30,6 +31,7 @@ class Member:
     unused: int = 0  # offers not taken, contracts not validated or hardly used
     unkept: int = 0  # its own offers and confirmations that it did not honour
     proven: bool = False  # it has used a contract of this node for a while
+    refused_s: float = -math.inf  # when the last such claim was refused
     doubted_until_s: float = -math.inf
     doubts: int = 0  # in a row
     small: float = 0.0  # wastes that were too small for a doubt each
@@ -69,6 +71,14 @@ class Members:
         member = self._members.get(node_of(twin))
         return member is not None and now_s < member.doubted_until_s
 
+    def wait_s(self, twins: Iterable[str], now_s: float) -> float:
+        """How long a contract with these twins may wait to be confirmed or validated."""
+        if self._doubt_until_s + FORGET_S <= now_s:
+            return VALIDATION_S
+        members = [self._members.get(node_of(twin)) for twin in twins]
+        known = any(each and now_s < each.doubted_until_s + FORGET_S for each in members)
+        return DOUBTED_S if known else VALIDATION_S
+
     def may_hurry(self, twin: str, now_s: float) -> bool:
         """Whether the high priority of a twin counts.
 
@@ -85,34 +95,35 @@ class Members:
 
     # ---- what is recorded -------------------------------------------------------------------------
 
-    def prove(self, twin: str, now_s: float) -> None:
+    def prove(self, twin: str) -> None:
         """A twin has used a contract for a while."""
         if node_of(twin) != self.own_node:
-            self._record(twin, now_s).proven = True
+            self._record(twin).proven = True
 
     def refuse(self, twin: str, now_s: float) -> None:
         """A twin has claimed what it may not claim."""
         if node_of(twin) != self.own_node:
-            self._record(twin, now_s).refused += 1
+            member = self._record(twin)
+            member.refused, member.refused_s = member.refused + 1, now_s
 
     def waste(self, twin: str, now_s: float, *, small: bool = False) -> None:
         """A twin has let a promise of this node go unused; `small`: for a moment only."""
         if node_of(twin) != self.own_node:
-            self._record(twin, now_s).unused += 1
+            self._record(twin).unused += 1
             if self._weigh(twin, now_s, small):
                 self._wary_until_s = now_s + WARY_S
 
     def break_word(self, twin: str, now_s: float, *, small: bool = False) -> None:
         """A supplier has not honoured its offer; `small`: it said so at once."""
         if node_of(twin) != self.own_node:
-            self._record(twin, now_s).unkept += 1
+            self._record(twin).unkept += 1
             self._weigh(twin, now_s, small)
 
     # ---- inside -----------------------------------------------------------------------------------
 
     def _weigh(self, twin: str, now_s: float, small: bool) -> bool:
         """Doubt the member unless the waste is one of few small ones; returns whether it is in doubt."""
-        member = self._record(twin, now_s)
+        member = self._record(twin)
         if small:
             left = max(0.0, member.small - _LEAK_PER_S * (now_s - member.small_s))
             member.small, member.small_s = left + 1.0, now_s
@@ -128,7 +139,7 @@ class Members:
         self._doubt_until_s = max(self._doubt_until_s, until_s)
         return True
 
-    def _record(self, twin: str, now_s: float) -> Member:
+    def _record(self, twin: str) -> Member:
         node = node_of(twin)
         member = self._members.get(node)
         if member is None:

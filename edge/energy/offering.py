@@ -204,7 +204,7 @@ class OfferMaker:
         for offer in self._book:
             if not offer.committed and node_of(offer.consumer) != self._node:
                 doubted = doubt and self._members.is_doubted(offer.consumer, now_s)
-                stale = not offer.part and now_s >= offer.since_s + TAKE_S
+                stale = now_s >= offer.since_s + TAKE_S and self._is_claimed_at_once(offer)
                 if doubted or stale:
                     blocking.append((offer, stale))
         if not blocking:
@@ -221,7 +221,12 @@ class OfferMaker:
                 if seen:
                     seen.rest_until_s = now_s + self._rng.uniform(0.0, REST_S)
                 if stale:
-                    self._members.waste(offer.consumer, now_s)
+                    self._members.waste(offer.consumer, now_s, small=offer.part)
+
+    def _is_claimed_at_once(self, offer: Promise) -> bool:
+        """Whether an honest consumer takes the offer within moments, or has no use for it."""
+        seen = self._requests.get(offer.consumer)
+        return not offer.part or offer.consumer in self._urgent or (seen is not None and seen.request.partial)
 
     def _is_waiting(self, consumer: str) -> bool:
         offer = self._book.offer_to(consumer)
@@ -239,7 +244,7 @@ class OfferMaker:
         elif now_s >= offer.deadline_s:
             # It expired unused: serve other requests first for a random time.
             self._book.drop(offer)
-            self._members.waste(offer.consumer, now_s, small=offer.part)
+            self._members.waste(offer.consumer, now_s)
             seen.rest_until_s = now_s + self._rng.uniform(0.0, 1.0 if self._policy.gathers else REST_S)
 
     def _open_requests(self, now_s: float) -> list[SeenRequest]:

@@ -16,7 +16,6 @@ from .messages import Answer, Answers, Contract, Offer, Priority, Request
 from .offering import OfferMaker, SupplierSettings
 from .policies import ProducerPolicy
 from .rules import (
-    DOUBTED_S,
     EPSILON_W,
     IDLE_RATIO,
     IDLE_S,
@@ -259,7 +258,8 @@ class Supplier:
             if promise.committed and promise.key not in ids:
                 self.book.drop(promise)
                 self._judge_unvalidated(promise, now_s)
-                right.add_contract(promise)
+                if promise.state is State.VALID or promise.restored:
+                    right.add_contract(promise)
         for contract in contracts:
             self._hear(consumer, contract, shown.hops, right, now_s)
         if not contracts:
@@ -297,8 +297,7 @@ class Supplier:
             return
         right.use(more_w)
         if promise is None:
-            wait_s = DOUBTED_S if self.members.is_doubted(consumer, now_s) else VALIDATION_S
-            deadline_s = now_s + wait_s + VALIDATION_GRACE_S
+            deadline_s = now_s + self.members.wait_s([consumer], now_s) + VALIDATION_GRACE_S
             promise = Promise(consumer, contract.id, State.PENDING, 0.0, 0.0, deadline_s, priority, hops)
             promise.since_s = now_s
             self.book.add(promise)
@@ -328,7 +327,7 @@ class Supplier:
             promise.idle_since_s = math.inf
             self.members.waste(promise.consumer, now_s)
         elif promise.state is State.VALID and now_s >= promise.since_s + PROVEN_S:
-            self.members.prove(promise.consumer, now_s)
+            self.members.prove(promise.consumer)
 
     def _judge_unvalidated(self, promise: Promise, now_s: float) -> None:
         """A confirmed contract that its consumer never validated was a waste, soon ended or not."""
