@@ -34,6 +34,7 @@ class Member:
     refused_s: float = -math.inf  # when the last such claim was refused
     doubted_until_s: float = -math.inf
     doubts: int = 0  # in a row
+    gathered_s: float = -math.inf  # when partial offers were last gathered at it for nothing
     small: float = 0.0  # wastes that were too small for a doubt each
     small_s: float = 0.0
 
@@ -112,6 +113,16 @@ class Members:
             self._record(twin).unused += 1
             if self._weigh(twin, now_s, small):
                 self._wary_until_s = now_s + WARY_S
+
+    def waste_gathered(self, twin: str, now_s: float) -> None:
+        """Partial offers gathered at a twin for nothing. Once in ten minutes that is bad luck."""
+        if node_of(twin) != self.own_node:
+            member = self._record(twin)
+            before_s, member.gathered_s = member.gathered_s, now_s
+            if now_s - before_s <= FORGET_S:
+                self.waste(twin, now_s)
+            else:
+                member.unused += 1
 
     def break_word(self, twin: str, now_s: float, *, small: bool = False) -> None:
         """A supplier has not honoured its offer; `small`: it said so at once."""

@@ -244,7 +244,10 @@ class OfferMaker:
         elif now_s >= offer.deadline_s:
             # It expired unused: serve other requests first for a random time.
             self._book.drop(offer)
-            self._members.waste(offer.consumer, now_s)
+            if self._is_claimed_at_once(offer):
+                self._members.waste(offer.consumer, now_s)
+            else:
+                self._members.waste_gathered(offer.consumer, now_s)
             seen.rest_until_s = now_s + self._rng.uniform(0.0, 1.0 if self._policy.gathers else REST_S)
 
     def _open_requests(self, now_s: float) -> list[SeenRequest]:

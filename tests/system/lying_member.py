@@ -276,12 +276,14 @@ def reopen(power_w, every_s, priority=Priority.HIGH):
     return consuming(plan)
 
 
-def gather(power_w):
+def gather(power_w, priority=Priority.HIGH):
     """Request more than anybody has, long unserved, so that all remainders gather at it."""
 
     def plan(liar, now_s):
         if liar.request is None:
-            liar.request = Request(liar.next_number(), power_w, Priority.HIGH, True, 1e8, True)
+            liar.request = Request(
+                liar.next_number(), power_w, priority, True, 1e8, priority is Priority.HIGH
+            )
 
     return consuming(plan)
 

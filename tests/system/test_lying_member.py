@@ -85,6 +85,16 @@ def test_a_supplier_that_never_confirms_delays_one_contract_by_its_validity(play
     assert microgrid.waited_s <= 6.0
 
 
+def test_gathering_without_high_priority_delays_a_contract_twice_at_most(play):
+    microgrid = play(lie=gather(49_000.0, Priority.LOW))
+    microgrid.run(90.0)  # two times the validity of partial offers that gather
+    microgrid.late()
+    microgrid.run(10.0)
+    assert microgrid.waited_s is not None
+    assert microgrid.waited_s <= MOST_WAITED_S
+    assert microgrid.lost <= MOST_LOST
+
+
 def test_high_priority_within_ones_means_interrupts_at_most_a_share(play):
     """It is no lie as far as a supplier can know: free power goes to who asks, the rest is limited."""
     microgrid = play(lie=seize(3000.0))
