@@ -64,14 +64,9 @@ def test_a_node_without_these_defects_is_well():
     [
         (Register, "decode", _not_a_number_is_zero, "m5.total gives 0.0 W, not nan W"),
         (PolledMeter, "poll", _poll_without_a_word, "m5.total is silent"),
-        (
-            TupleSpace,
-            "part",
-            lambda self, origin: None,
-            "n1 knows n2 though nothing of them can",
-        ),
+        (TupleSpace, "part", lambda self, origin: None, "n1 knows n2 though nothing of them can"),
         (Device, "known", lambda self, now_s: True, "d5 counts"),
-        (Device, "signs_against", lambda self, now_s: [], "m7.total has the wrong sign, and health"),
+        (Device, "signs_against", lambda self: [], "m7.total has the wrong sign, and health"),
         (Hearing, "silent", property(lambda self: []), "n2 does not name n1"),
         (Hearing, "deaf", property(lambda self: []), "n1 does not name n2"),
         (Hearing, "strangers", property(lambda self: []), "n2 does not say that n1 is no neighbour"),
