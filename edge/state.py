@@ -103,8 +103,11 @@ class StateFile:
                 "memory": orjson.Fragment(data),
             }
         )
+        path = self._paths[number % len(SLOTS)]
         try:
-            _write(self._paths[number % len(SLOTS)], b"%08x %b\n" % (crc32(body), body))
+            if path.is_fifo() or path.is_dir() or path.is_socket():  # put there since the start
+                self._set_aside([path])
+            _write(path, b"%08x %b\n" % (crc32(body), body))
         except OSError as error:
             self.failures += 1
             self._complain("cannot be written; contracts would not survive a restart", error)

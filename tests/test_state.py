@@ -2,6 +2,7 @@
 
 import copy
 import os
+import stat
 from pathlib import Path
 from zlib import crc32
 
@@ -133,7 +134,32 @@ def test_what_is_no_file_is_set_aside_and_does_not_hold_the_start_up(tmp_path, c
     make_fifo_again.unlink()
     os.mkfifo(make_fifo_again)
     state.save({"incarnation": 3})
-    assert state.failures == 1
+    assert state.failures == 0
+    assert StateFile(tmp_path, clock).load() == {"incarnation": 3}
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.mknod(path, stat.S_IFSOCK)])
+def test_what_takes_the_place_of_a_state_file_while_the_node_runs_is_set_aside(tmp_path, clock, make, caplog):
+    state = StateFile(tmp_path, clock)
+    state.save({"incarnation": 1})
+    for slot in SLOTS:
+        (tmp_path / slot).unlink(missing_ok=True)
+        make(tmp_path / slot)
+    for incarnation in range(2, 6):
+        state.save({"incarnation": incarnation})
+    assert state.failures == 0
+    assert StateFile(tmp_path, clock).load() == {"incarnation": 5}
+    assert len([each for each in caplog.messages if "set aside" in each]) == 2
+
+
+def test_a_pipe_that_somebody_reads_is_no_state_file_either(tmp_path, clock):
+    os.mkfifo(tmp_path / SLOTS[1])
+    reader = os.open(tmp_path / SLOTS[1], os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        StateFile(tmp_path, clock).save({"incarnation": 1})
+    finally:
+        os.close(reader)
+    assert StateFile(tmp_path, clock).load() == {"incarnation": 1}
 
 
 def test_a_memory_of_other_contents_does_not_end_the_start():

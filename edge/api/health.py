@@ -22,12 +22,13 @@ class Neighbour(TypedDict):
 
 
 class Inbox(TypedDict):
-    connected: Annotated[bool, "to the node's own broker"]
+    connected: Annotated[bool, "to the node's own broker, and subscribed"]
     received_frames: int
     received_bytes: int
     refused: Annotated[int, "frames that never reached the node"]
     trouble: Annotated[str, "why it is not connected; empty when it is"]
     taken_over: Annotated[bool, "another client uses the name of this node there"]
+    delivery: Annotated[str, "why it refuses the subscription; empty: it does not"]
 
 
 class Certificate(TypedDict):
@@ -83,6 +84,7 @@ class Device(TypedDict):
 
 class Meter(Device):
     refused: Annotated[list[str], "registers that it does not have, so they are left out"]
+    undefined_powers: Annotated[list[str], "powers without a possible value in its last answer"]
 
 
 class Relay(Device):
@@ -124,8 +126,8 @@ class Health(TypedDict):
     version: Annotated[str, "of the software"]
     release: Annotated[str, "that was deployed; empty when started by hand"]
     uptime_s: float
-    rss_mb: Annotated[float, "resident memory now; 1 MB is 2**20 bytes"]
-    hwm_mb: Annotated[float, "resident memory at its peak"]
+    rss_mb: Annotated[float | None, "resident memory now; 1 MB is 2**20 bytes; null: cannot be read"]
+    hwm_mb: Annotated[float | None, "resident memory at its peak"]
     reactions: int
     readings: int
     readings_undefined: int
@@ -196,12 +198,15 @@ def status_line(node: "Node") -> str:
     return f"{node.config.name}: {len(node.prosumers)} twins, {up} of {len(neighbours)} neighbours in reach"
 
 
-def _memory_mb() -> tuple[float, float]:
-    """Resident memory of this process, now and at its peak, in MB (2**20 bytes)."""
-    found = {"VmRSS": 0.0, "VmHWM": 0.0}
-    with open("/proc/self/status", encoding="ascii") as status:
-        for line in status:
-            key, _, value = line.partition(":")
-            if key in found:
-                found[key] = round(int(value.split()[0]) / 1024, 2)
-    return found["VmRSS"], found["VmHWM"]
+def _memory_mb() -> tuple[float | None, float | None]:
+    """Resident memory of this process, now and at its peak, in MB (2**20 bytes); None: not known."""
+    found: dict[str, float] = {}
+    try:
+        with open("/proc/self/status", encoding="ascii") as status:
+            for line in status:
+                key, _, value = line.partition(":")
+                if key in ("VmRSS", "VmHWM"):
+                    found[key] = round(int(value.split()[0]) / 1024, 2)
+    except OSError:  # too many open files
+        pass
+    return found.get("VmRSS"), found.get("VmHWM")

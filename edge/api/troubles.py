@@ -19,6 +19,7 @@ CODES = {
     "clock_jumped": "The date jumped by an hour or more; nothing is deleted by it until it has held for 3 h.",
     "clock_not_set": "The date is before 2023: the clock is not set, and no minutes or events are kept.",
     "broker_unreachable": "The node is not connected to its own MQTT broker and receives no frames.",
+    "inbox_refused": "The node's own broker refuses its subscription, so no frames arrive.",
     "neighbour_unreachable": "The node is not connected to the broker of a neighbour and sends it no frames.",
     "neighbour_silent": "A neighbour is connected, but no frames of it arrive.",
     "neighbour_deaf": "A neighbour is connected, but what this node sends does not arrive there.",
@@ -36,6 +37,7 @@ CODES = {
     "bus_closed": "The serial port of a meter bus cannot be opened; it is tried again.",
     "bus_silent": "Nothing on a meter bus answers; its port is closed and opened again, less and less often.",
     "foreign_frames": "A second master is on a meter bus, so readings are checked more strictly.",
+    "power_undefined": "A meter answers, but a power in its answer is not a number, or impossible.",
     "power_refused": "A meter refuses the register of a power, so that input is undefined.",
     "meter_failing": "The last poll of a meter failed, so its readings are undefined; it is tried again.",
     "relay_failing": "A relay does not answer or does not obey, so its device may be on or off.",
@@ -126,8 +128,12 @@ def _of_clock(node: "Node") -> Iterator[Trouble]:
 
 def _of_links(node: "Node") -> Iterator[Trouble]:
     links = node.links.stats()
-    if not links["inbox"]["connected"]:
-        why = _because(links["inbox"]["trouble"])
+    inbox = links["inbox"]
+    if inbox["delivery"]:
+        text = f"its own broker refuses the subscription: {inbox['delivery']}"
+        yield Trouble("inbox_refused", "broker", f"{text}; does its access list let this node read?")
+    elif not inbox["connected"]:
+        why = _because(inbox["trouble"])
         yield Trouble("broker_unreachable", "broker", f"its own broker cannot be reached{why}")
     for name, link in links["neighbours"].items():
         if not link["connected"]:
@@ -256,6 +262,10 @@ def _of_meters(node: "Node") -> Iterator[Trouble]:
             if refused:
                 device = meter["device"]
                 yield Trouble("power_refused", device, f"meter {device} refuses {', '.join(refused)}")
+            if undefined := meter.get("undefined_powers"):
+                device = meter["device"]
+                text = f"meter {device} answers without a possible value of {', '.join(undefined)}"
+                yield Trouble("power_undefined", device, text)
         for relay in bus.get("relays", ()):
             if relay["failures_in_a_row"]:
                 device = relay["device"]

@@ -29,6 +29,7 @@ class PolledMeter:
         self.profile = load_profile(settings.profile)
         self.health = Health(settings.name)
         self.refused: list[str] = []  # the names of registers that are left out
+        self.undefined_powers: list[str] = []  # that were not available or implausible in the last answer
         self._said: set[str] = set()
         self._ask_refused_s = first_s + ASK_REFUSED_S
         self._settings = settings
@@ -68,9 +69,10 @@ class PolledMeter:
                 raise
             except BusError as error:
                 self.health.missed(error, now_s)
-        for value in values.values():
-            if value is None:
-                self.health.count("implausible")
+        unknown = [key for key, value in values.items() if value is None]
+        for _ in unknown:
+            self.health.count("implausible")
+        self.undefined_powers = [key for key in map(_power_of, self.profile.inputs) if key in unknown]
         return [
             Reading(self._device(each), values.get(_power_of(each)), now_s, record if each == TOTAL else None)
             for each in self.profile.inputs
@@ -80,8 +82,9 @@ class PolledMeter:
         return [Reading(self._device(each), None, now_s) for each in self.profile.inputs]
 
     def stats(self, now_s: float) -> dict[str, object]:
-        """Health, and what the meter refuses."""
-        return self.health.stats(now_s) | {"refused": self.refused.copy()}
+        """Health, what the meter refuses, and what it answers without a value."""
+        more = {"refused": self.refused.copy(), "undefined_powers": self.undefined_powers}
+        return self.health.stats(now_s) | more
 
     # ---- requests ----------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ class Inbox:
         self._deliver = deliver
         self._tell = tell
         self._subscribed = False
+        self._refusal = ""  # of the last subscription
         self._received_frames = 0
         self._received_bytes = 0
         self._refused = 0
@@ -67,6 +68,7 @@ class Inbox:
             "refused": self._refused,
             "trouble": "" if self._subscribed else self.connection.trouble,
             "taken_over": self.connection.taken_over,
+            "delivery": self._refusal if self.connection.up else "",
         }
 
     def _subscribe(self) -> None:
@@ -78,10 +80,13 @@ class Inbox:
         self, client: Any, userdata: Any, mid: int, reasons: Any, properties: Any
     ) -> None:
         self._subscribed = not any(reason.is_failure for reason in reasons)
+        before, self._refusal = self._refusal, ""
         if self._subscribed:
             self._listening()
-        else:
-            logger.warning("inbox: subscription refused: %s", ", ".join(map(str, reasons)))
+            return
+        self._refusal = ", ".join(sorted({str(each) for each in reasons if each.is_failure}))
+        if self._refusal != before:
+            logger.warning("inbox: the broker refuses the subscription: %s", self._refusal)
 
     def _lost(self) -> None:
         self._subscribed = False

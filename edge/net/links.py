@@ -43,6 +43,7 @@ class InboxStats(TypedDict):
     refused: int
     trouble: str  # why it is not connected
     taken_over: bool  # another client uses the name of this node
+    delivery: str  # why the broker refuses the subscription; "" if it does not
 
 
 class CertificateStats(TypedDict):

@@ -5,15 +5,19 @@ Exit codes: 0 every hour was as it must be, 1 at least one was not, 2 wrong usag
 
 import argparse
 import os
+import resource
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .draw import draw
 from .play import Outcome, play
+
+SAY_EVERY_S = 10.0  # into a file or a pipe, where no bar can move
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -43,30 +47,45 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _play_all(options: argparse.Namespace) -> int:
-    began_s = time.monotonic()
+    began_s, spent_s = time.monotonic(), _cpu_s()
     good = undefined = failed = 0
+    console = Console()
+    said_s = began_s
     columns = (
         TextColumn("hours"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[failed]} failed"),
     )
-    with Progress(*columns, TimeRemainingColumn()) as progress:
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task("hours", total=options.seeds, failed=0)
-        for outcome in _outcomes(range(options.first, options.first + options.seeds), options.jobs):
+        outcomes = _outcomes(range(options.first, options.first + options.seeds), options.jobs)
+        for count, outcome in enumerate(outcomes, 1):
             good += outcome.good
             undefined += outcome.undefined
             failed += bool(outcome.violations)
             progress.update(task, advance=1, failed=failed)
             if outcome.violations:
-                progress.console.print(
-                    "\n".join(report(outcome)), markup=False, highlight=False, soft_wrap=True
+                console.print("\n".join(report(outcome)), markup=False, highlight=False, soft_wrap=True)
+            if not console.is_terminal and time.monotonic() - said_s >= SAY_EVERY_S:
+                said_s = time.monotonic()
+                print(
+                    f"{count} of {options.seeds} hours, {failed} failed, {said_s - began_s:.0f} s", flush=True
                 )
     print(
-        f"{options.seeds} hours of virtual time in {time.monotonic() - began_s:.0f} s: {good} good readings, "
-        f"{undefined} undefined, {failed} hours failed"
+        f"{options.seeds} hours of virtual time in {time.monotonic() - began_s:.0f} s "
+        f"({_cpu_s() - spent_s:.0f} s of CPU): {good} good readings, {undefined} undefined, "
+        f"{failed} hours failed"
     )
     return 1 if failed else 0
+
+
+def _cpu_s() -> float:
+    """What this process and its children that have ended have used."""
+    used = [resource.getrusage(each) for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def report(outcome: Outcome) -> list[str]:

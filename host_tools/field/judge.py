@@ -4,7 +4,7 @@
    reading it is unknown: it draws nothing, gives nothing, and no total is made of it.
 2. Silence is never called ok: health names the device, or the neighbour, in the time stated below, and goes
    on to name it for as long as it lasts. What counts is what really passed a link, not what was done to it.
-3. Contracts keep their rules, and a node that is cut off knows nobody.
+3. Contracts keep their rules, and a node knows nobody of whom nothing arrives.
 4. Recovery: in the time stated below after the last fault all is well again.
 """
 
@@ -36,7 +36,8 @@ LAPSED_S = 40.0  # until a twin that is lost again and again is named
 SIGN_S = 75.0
 LINK_WELL_S = 45.0  # after the last fault of a link
 STALE_S = 600.0  # until a link that only needs a new connection has got one
-GONE_S = 20.0  # until a node that hears nothing has forgotten all others
+GONE_S = 20.0  # until a node has forgotten others of which nothing arrives
+HOP_S = 10.0  # more, for each node between them
 MARGIN = 0.011  # a need follows its meter in steps of 1 %
 SLACK_S = 5.0  # of the grace of a meter
 WELL_S = 890.0  # until nothing is shown any more: a second master is remembered for ten minutes
@@ -145,9 +146,11 @@ class Judge:
         if node.invariants_broken:
             yield f"invariant: {node.last_violation}"
         named = {(each.code, each.subject) for each in found}
-        said = {subject.rpartition(".d")[2] for code, subject in named if code == "device_unknown"}
         stats: Any = node.meters.stats()[0]
-        self.meters[name].look(now_s, stats, {f"m{address}" for address in said})
+        self.meters[name].look(now_s, stats)
+        for meter in stats["meters"]:
+            if meter["undefined_powers"] and ("power_undefined", meter["device"]) not in named:
+                yield f"{meter['device']} has undefined powers, and health does not say so"
         for twin in node.prosumers:
             yield from self._of_twin(node, twin, named, now_s)
 
@@ -249,10 +252,21 @@ class Judge:
             )
             if well_s > LINK_WELL_S and peer in named:
                 yield f"names {peer} {well_s:.0f} s after their link is well again"
-        cut_off_s = now_s - max((since_s[peer] for peer in listed), default=0.0)
-        known = node.distances().keys() - {name}
-        if listed and cut_off_s > GONE_S and known:
-            yield f"knows {' '.join(sorted(known))} though nothing has arrived for {cut_off_s:.0f} s"
+        lost = node.distances().keys() - self._within_reach(name, now_s)
+        if lost:
+            yield f"knows {' '.join(sorted(lost))} though nothing of them can have arrived for {GONE_S:.0f} s"
+
+    def _within_reach(self, name: str, now_s: float) -> set[str]:
+        """The nodes whose frames have arrived lately, also through others and from ones it does not list."""
+        reach, border, patience_s = {name}, {name}, GONE_S
+        while border:
+            border = {
+                a for (a, b), (_, at_s) in self._arrived.items() if b in border and now_s - at_s <= patience_s
+            }
+            border -= reach
+            reach |= border
+            patience_s += HOP_S
+        return reach
 
     # ---- what the hour says ---------------------------------------------------------------------
 

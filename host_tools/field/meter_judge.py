@@ -1,14 +1,14 @@
 """The judge of the meters of one node.
 
 1. No wrong value counts as good: a power is what the meter showed at that moment.
-2. Silence is never called ok: a meter without a good reading has failures, or its bus is closed, or its
-   device is said to be unknown.
+2. Silence is never called ok: an input without a good reading is said to be undefined, or its meter has
+   failures, or its bus is closed.
 3. A second master that the node hears is a trouble.
 4. Recovery: some time after the last fault has ended, every meter gives good readings again.
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from edge.meter.reading import Reading
@@ -52,14 +52,17 @@ class MeterJudge:
         self._closed_s = now_s
         self.newest.clear()
 
-    def look(self, now_s: float, stats: Mapping[str, Any], unknown: Collection[str] = ()) -> None:
-        """Rule 2. `unknown`: the meters of devices that are said to be unknown."""
+    def look(self, now_s: float, stats: Mapping[str, Any]) -> None:
+        """Rule 2."""
         if not stats["open"]:
             self._closed_s = now_s
-        failing = {each["device"] for each in stats["meters"] if each["failures_in_a_row"]} | set(unknown)
+        meters = {each["device"]: each for each in stats["meters"]}
         for device, good_s in self._good_s.items():
+            name, _, input_ = device.partition(".")
+            power = "power_w" if input_ == "total" else f"{input_}.power_w"
+            said = meters[name]["failures_in_a_row"] or power in meters[name]["undefined_powers"]
             silent_s = now_s - max(good_s, self._closed_s)
-            if silent_s > 3 * self._period_s + SILENCE_S and device.partition(".")[0] not in failing:
+            if silent_s > 3 * self._period_s + SILENCE_S and not said:
                 self._violated(f"{now_s:.1f} s: {device} is silent for {silent_s:.0f} s and called well")
 
     def end(self, now_s: float, calm_since_s: float, stats: Mapping[str, Any], master_heard: bool) -> None:

@@ -1,7 +1,7 @@
 """The meters of a virtual node: the real MeterBus on a rough line, in its own time.
 
 On a node the bus has a thread of its own, so its polls delay nobody. Here it runs ahead of the world by the
-poll that it does, and what it reads arrives when the world has come to that moment.
+poll that it does, and what it reads and counts shows when the world has come to that moment.
 """
 
 import random
@@ -34,6 +34,7 @@ class FieldMeters:
         self.line = RoughLine(profiles, power_w, self.clock, rng)
         self._life = 0
         self._bus = self._new_bus(lambda reading: None)
+        self._before = self._bus.stats()  # the last step
 
     def start(self, deliver: Deliver) -> None:
         """The node has started."""
@@ -50,6 +51,7 @@ class FieldMeters:
             self._world.after(self.clock.now_s() - self._world.clock.now_s(), lambda: arrive(reading))
 
         self._bus = self._new_bus(later)
+        self._before = self._bus.stats()
         self._step(life)
 
     def stop(self) -> None:
@@ -62,7 +64,8 @@ class FieldMeters:
 
     def stats(self) -> list[dict[str, Any]]:
         """As the node sees it."""
-        return [self._bus.stats()]
+        ahead = self.clock.now_s() > self._world.clock.now_s()
+        return [self._before if ahead else self._bus.stats()]
 
     def _new_bus(self, deliver: Deliver) -> MeterBus:
         (bus,) = self._config.buses
@@ -72,6 +75,7 @@ class FieldMeters:
         if life != self._life:
             return
         self.clock.advance_to(self._world.clock.now_s())
+        self._before = self._bus.stats()
         wait_s = self._bus.step()
         next_s = self.clock.now_s() + wait_s
         self._world.after(next_s - self._world.clock.now_s(), lambda: self._step(life))

@@ -51,7 +51,7 @@ class Sight:
             *["?" if power_w is None else f"{power_w:,.0f}" for power_w in self._powers_w()],
             str(valid),
             f"{up}/{len(links)}",
-            f"{self.health['rss_mb']:.1f}",
+            "?" if self.health["rss_mb"] is None else f"{self.health['rss_mb']:.1f}",
             self.health["status"],
         ]
 
@@ -71,7 +71,7 @@ class Sight:
             sum(1.0 for each in self.contracts["consumed"] if each["valid"]),
             sum(1.0 for each in links if each["connected"]),
             len(links),
-            self.health["rss_mb"],
+            self.health["rss_mb"] or 0.0,
         ]
 
     def summary(self) -> dict[str, Any]:

@@ -251,6 +251,7 @@ class MemoryLinks:
                 "refused": 0,
                 "trouble": "",
                 "taken_over": False,
+                "delivery": "",
             },
             "certificates": [],
             "neighbours": {peer: self._stats_of(sent) for peer, sent in self._sent.items()},

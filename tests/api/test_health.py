@@ -1,7 +1,9 @@
 """Health: troubles as data, and the codes that programs go by."""
 
 import json
+import os
 import random
+import resource
 from types import SimpleNamespace
 
 import orjson
@@ -71,7 +73,14 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
             "open": True,
             "silent_s": 600.0,
             "distrusted": True,
-            "meters": [{"device": "m1", "failures_in_a_row": 2, "refused": ["l2.power_w", "frequency_hz"]}],
+            "meters": [
+                {
+                    "device": "m1",
+                    "failures_in_a_row": 2,
+                    "refused": ["l2.power_w", "frequency_hz"],
+                    "undefined_powers": ["l1.power_w"],
+                }
+            ],
         },
     ]
     buses[1]["relays"] = [{"device": "r1", "failures_in_a_row": 1}]
@@ -135,6 +144,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         ("bus_silent", "b2"): "nothing on bus b2 has answered for 10 min",
         ("foreign_frames", "b2"): "a second master asks on bus b2: p",
         ("power_refused", "m1"): "meter m1 refuses l2.power_w",
+        ("power_undefined", "m1"): "meter m1 answers without a possible value of l1.power_w",
         ("meter_failing", "m1"): "meter m1 does not answer correctly",
         ("state_not_written", "state"): "its state cannot be written",
         ("history_not_written", "history"): "its history cannot be written",
@@ -154,7 +164,13 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         "wrong_sign",
         "need_unserved",
     }  # tests/twins/test_troubles.py
-    assert {each.code for each in told} | of_twins == set(CODES)
+    stats["inbox"]["delivery"] = "Not authorized"
+    refused = found(node)
+    assert ("broker_unreachable", "broker") not in refused
+    assert refused["inbox_refused", "broker"] == (
+        "its own broker refuses the subscription: Not authorized; does its access list let this node read?"
+    )
+    assert {each.code for each in told} | of_twins | {"inbox_refused"} == set(CODES)
     assert health(Context(AskedNode(node)))["status"] == "degraded"
 
 
@@ -164,6 +180,22 @@ def test_a_node_without_keys_works_and_says_that_anybody_can_lie_to_it(node):
     assert "anybody who reaches it can lie to it" in answer["warnings"][0].text
     assert not answer["trust"]["authentic"]
     assert answer["status"] == "ok"
+
+
+def test_without_a_free_file_the_memory_is_null_and_the_rest_is_answered(node):
+    context = Context(AskedNode(node))
+    health(context)  # all modules are there
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open("/dev/null", os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        answer = health(context)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert (answer["rss_mb"], answer["hwm_mb"]) == (None, None)
+    assert answer["status"] == "ok"
+    assert faults(json.loads(orjson.dumps(answer)), Health) == []
 
 
 def test_codes_are_short_words_and_explained():

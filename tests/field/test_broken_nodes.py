@@ -2,9 +2,11 @@
 
 import pytest
 
+from edge.meter.polled import PolledMeter
 from edge.meter.registers import Register
 from edge.net.hearing import Hearing
 from edge.node import Node
+from edge.space.tuplespace import TupleSpace
 from edge.twins.device import Device
 from host_tools.field.command import report
 from host_tools.field.draw import Field, Site, Trial, draw
@@ -27,7 +29,7 @@ HOUR = Field(
         Trial("unsubscribed", "n2", 2000.0, 2030.0),
     ],
 )
-decode, came = Register.decode, Hearing.came
+decode, came, poll = Register.decode, Hearing.came, PolledMeter.poll
 
 
 def _not_a_number_is_zero(self, data):
@@ -38,6 +40,12 @@ def _not_a_number_is_zero(self, data):
 def _came_is_heard(self, peer):
     came(self, peer)
     self.heard(peer)
+
+
+def _poll_without_a_word(self, master, now_s):
+    readings = poll(self, master, now_s)
+    self.undefined_powers = []
+    return readings
 
 
 def _crash(self):
@@ -55,8 +63,10 @@ def test_a_node_without_these_defects_is_well():
     ("owner", "name", "defect", "complaint"),
     [
         (Register, "decode", _not_a_number_is_zero, "m5.total gives 0.0 W, not nan W"),
+        (PolledMeter, "poll", _poll_without_a_word, "m5.total is silent"),
+        (TupleSpace, "part", lambda self, origin: None, "n1 knows n2 though nothing of them can"),
         (Device, "known", lambda self, now_s: True, "d5 counts"),
-        (Device, "inputs_against", lambda self, now_s: [], "m7.total has the wrong sign, and health"),
+        (Device, "signs_against", lambda self: [], "m7.total has the wrong sign, and health"),
         (Hearing, "silent", property(lambda self: []), "n2 does not name n1"),
         (Hearing, "deaf", property(lambda self: []), "n1 does not name n2"),
         (Hearing, "strangers", property(lambda self: []), "n2 does not say that n1 is no neighbour"),

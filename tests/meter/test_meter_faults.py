@@ -6,6 +6,7 @@ import random
 import pytest
 
 from host_tools.meter import MeterFault
+from host_tools.meter.installation import Installation
 
 KINDS = {
     MeterFault.SILENT: "no_answer",
@@ -18,6 +19,9 @@ KINDS = {
     MeterFault.LATE: "no_answer",
     MeterFault.GARBAGE: "long_frame",
 }
+
+
+PHASES_AND_TOTAL = ["power_w", "l1.power_w", "l2.power_w", "l3.power_w"]
 
 
 def test_every_fault_is_in_the_table():
@@ -82,6 +86,27 @@ def test_an_implausible_power_is_undefined_but_not_a_failure(bench, meter, power
     stats = table.stats("m1")
     assert stats["failures_in_a_row"] == 0
     assert list(stats["errors"]) == ["implausible"]
+    assert stats["undefined_powers"] == (["power_w"] if profile == "sdm120" else PHASES_AND_TOTAL)
+
+
+def test_one_phase_without_a_value_is_undefined_alone_and_named(bench, meter, monkeypatch):
+    measure = Installation.measure
+
+    def without_l2(self, now_s):
+        return measure(self, now_s) | {("l2", "power_w"): float("nan")}
+
+    table = bench([meter(profile="sdm630")])
+    table.run(5)
+    assert table.stats("m1")["undefined_powers"] == []
+    monkeypatch.setattr(Installation, "measure", without_l2)
+    last = {each.device: each.power_w for each in table.run(10)}
+    assert last["m1.l2"] is None
+    assert None not in (last["m1.total"], last["m1.l1"], last["m1.l3"])
+    assert table.stats("m1")["undefined_powers"] == ["l2.power_w"]
+    assert table.stats("m1")["failures_in_a_row"] == 0
+    monkeypatch.undo()
+    table.run(10)
+    assert table.stats("m1")["undefined_powers"] == []
 
 
 def test_a_late_answer_is_never_the_next_value(bench, meter):

@@ -28,7 +28,6 @@ power_w = { register = 0x0C }
 MISSING = {
     "countis-e34": {"import_energy_wh"},
     "finder7m38": {"import_energy_wh", "frequency_hz"},
-    "umg96rm-e": {"import_energy_wh", "current_a"},
     "dtsu666": {"import_energy_wh"},
     "pac2200": {"frequency_hz"},
     "sdm72d-m": {"voltage_v", "current_a", "frequency_hz"},
@@ -59,6 +58,20 @@ def test_a_shipped_profile_measures_power_on_every_input(name):
     measured = {each.quantity for each in profile.registers}
     wanted = {"power_w", "voltage_v", "current_a", "import_energy_wh", "frequency_hz"}
     assert measured >= wanted - MISSING.get(name, set())
+
+
+@pytest.mark.parametrize(
+    ("name", "energies"),
+    [
+        ("em24", {"": 0x3E, "export": 0x5C, "l1": 0x46, "l2": 0x48, "l3": 0x4A}),
+        ("em340", {"": 0x34, "export": 0x4E, "l1": 0x40, "l2": 0x42, "l3": 0x44}),
+        ("umg96rm-e", {"": 19068, "export": 19076, "l1": 19062, "l2": 19064, "l3": 19066}),
+    ],
+)
+def test_energies_are_where_two_sources_say(name, energies):
+    found = {each.key: each.address for each in load_profile(name).registers if "energy" in each.key}
+    keys = {"": "import_energy_wh", "export": "export_energy_wh"}
+    assert found == {keys.get(each, f"{each}.import_energy_wh"): at for each, at in energies.items()}
 
 
 @pytest.mark.parametrize("name", shipped_profiles())

@@ -68,10 +68,12 @@ class Microgrid:
             self.brokers[name] = Broker(name, free_port(), self._directory)
             self.brokers[name].start()
 
-    def node(self, name: str, *neighbours: str, limits=None, keepalive_s=10, **ports: int) -> Node:
+    def node(
+        self, name: str, *neighbours: str, limits=None, keepalive_s=10, own_port=0, **ports: int
+    ) -> Node:
         """A node beside its broker; `ports` are neighbours with brokers outside of this test."""
         ports |= {peer: self.brokers[peer].port for peer in neighbours}
-        node = Node(name, self.brokers[name].port, ports, limits, keepalive_s)
+        node = Node(name, own_port or self.brokers[name].port, ports, limits, keepalive_s)
         self.nodes.append(node)
         return node
 

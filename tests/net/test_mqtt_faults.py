@@ -172,7 +172,7 @@ def test_error_in_the_node_does_not_end_the_link(grid):
     assert a.links.send("b", b"1")
     assert a.links.send("b", b"2")
     grid.wait_until(lambda: seen == [b"1", b"2"])
-    assert b.inbox()["refused"] == 2
+    grid.wait_until(lambda: b.inbox()["refused"] == 2)  # counted after it was seen
 
 
 @pytest.mark.parametrize(
@@ -219,3 +219,25 @@ def test_a_connection_is_made_again_on_demand_and_said_once(grid, caplog):
         "the first and the second time"
     )
     a.links.renew("nobody")
+
+
+def test_an_own_broker_that_refuses_the_subscription_is_named_until_it_does_not(grid, caplog):
+    """Connected, and yet no frame can arrive."""
+    grid.start_brokers("a")
+    with socket.create_server(("127.0.0.1", 0)) as own, caplog.at_level(logging.INFO, "edge.net"):
+        own.settimeout(5)
+        a = grid.node("b", own_port=own.getsockname()[1]).start()
+        for answer in (0x87, 0x87, 0x00):  # not authorized, twice; then it is
+            connection, _address = own.accept()
+            with connection:
+                connection.settimeout(5)
+                connection.recv(1000)
+                connection.sendall(CONNACK)
+                subscribe = connection.recv(1000)
+                connection.sendall(bytes([0x90, 5, *subscribe[2:4], 0, 0x00, answer]))
+                refused = "Not authorized" if answer else ""
+                grid.wait_until(lambda refused=refused: a.inbox()["delivery"] == refused)
+                grid.wait_until(lambda answer=answer: a.inbox()["connected"] == (answer == 0))
+            grid.wait_until(lambda: not a.inbox()["connected"] and a.inbox()["delivery"] == "")
+    said = [each for each in caplog.messages if "subscription" in each]
+    assert said == ["inbox: the broker refuses the subscription: Not authorized"]

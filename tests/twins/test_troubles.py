@@ -12,6 +12,7 @@ from edge.api.troubles import troubles
 from edge.space.agent import Agent
 from host_tools.world import World, chain
 
+THREE_PHASES = {"name": "m", "bus": "bus", "address": 1, "profile": "sdm630"}
 BAD = [math.nan, math.inf, -math.inf, 1.1e7, -1e30, None]
 
 
@@ -118,6 +119,41 @@ def test_a_device_with_two_inputs_is_unknown_when_one_is(world):
         world.run(5)
     assert "b.total" in found(world)["device_unknown", "n1.house"]
     assert "a.total" not in found(world)["device_unknown", "n1.house"]
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_sum_over_phases_is_undefined_when_one_of_them_is(world, bad):
+    phases = [
+        {"name": f"flat{n}", "kind": "load", "input": f"m.l{n}", "accepts": "partial"} for n in (1, 2, 3)
+    ]
+    world.add("n1", [], [*phases, {"name": "roof", "kind": "pv", "power_w": 900.0}], meters=[THREE_PHASES])
+    world.boot()
+    for second_w in (200.0, bad, 200.0):
+        for _ in range(20):
+            for phase, power_w in (("l1", 100.0), ("l2", second_w), ("l3", 300.0)):
+                world.nodes["n1"].meters.say(f"m.{phase}", power_w)
+            world.run(5)
+        total = seen(world)["total"]
+        if second_w == 200.0:
+            assert (total["requested_w"], found(world)) == (600.0, {})
+            continue
+        assert (total["requested_w"], total["missing_w"]) == (None, None)
+        assert seen(world)["unknown"] == ["flat2"]
+        assert list(found(world)) == [("device_unknown", "n1.flat2")]
+        one, two, three, _ = twins(Context(Asked(world.nodes["n1"].node)))
+        assert [each["requested_w"] for each in (one, two, three)] == [100.0, None, 300.0]
+
+
+def test_a_load_derived_from_a_phase_that_is_undefined_is_unknown(world):
+    house = {"name": "home", "kind": "house", "input": "m.l1", "production_input": "m.l2"}
+    world.add("n1", [], [house], meters=[THREE_PHASES])
+    world.boot()
+    for _ in range(20):
+        world.nodes["n1"].meters.say("m.l1", 100.0)
+        world.nodes["n1"].meters.say("m.l2", math.nan)
+        world.run(5)
+    assert "m.l2" in found(world)["device_unknown", "n1.home"]
+    assert seen(world)["total"]["requested_w"] is None
 
 
 def test_a_meter_that_never_answers_is_reported_after_its_grace_only(world):
