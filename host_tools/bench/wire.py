@@ -1,12 +1,13 @@
-"""What a frame may cost: the dearest bodies that 64 kB of wire can carry, valid ones and almost valid ones."""
+"""What a frame may cost: the dearest bodies that 64 kB of wire can carry, valid or almost valid."""
 
 import random
 import struct
 import time
 import tracemalloc
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
@@ -75,7 +76,9 @@ def worst_frames(seed: int = 1) -> Iterator[tuple[str, bytes]]:
 def bodies() -> Iterator[tuple[str, dict[str, object]]]:
     """(what it is, plain values)."""
 
-    def lsa(i: int, via: object = (), specs: object = (), properties: object = ()) -> list[object]:
+    def lsa(
+        i: int, via: Iterable[str] = (), specs: Iterable[Any] = (), properties: Iterable[Any] = ()
+    ) -> list[object]:
         return ["a", f"{i}", "", 1, 90_000, 1, list(via), b"", list(specs), list(properties)]
 
     def shown(i: int, value: bytes = b"") -> list[object]:
