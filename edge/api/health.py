@@ -44,16 +44,19 @@ class Links(TypedDict):
 
 class Gateway(TypedDict):
     absorbed: Annotated[int, "LSAs taken from frames"]
-    refused: Annotated[int, "invalid frames"]
+    refused: Annotated[int, "invalid frames and LSAs"]
+    refusals: Annotated[dict[str, dict[str, int]], "the same by neighbour and reason"]
     no_room: Annotated[int, "LSAs that found the space full"]
     too_large: Annotated[int, "LSAs that fit no frame"]
     healed: Annotated[int, "requests for LSAs that had been lost"]
+    without_base: Annotated[int, "changes of LSAs that were not held, so that the whole was asked for"]
     last_refusal: Annotated[str, "why the last frame was refused"]
     reincarnations: Annotated[int, "how often others remembered a later life of this node"]
     reminders: Annotated[dict[str, int], "how often a neighbour showed an earlier life than before, by name"]
     silent: Annotated[list[str], "neighbours of which no frames arrive"]
     deaf: Annotated[list[str], "neighbours that say that no frames of this node arrive there"]
     strangers: Annotated[list[str], "nodes that send frames here and are no neighbours of this node"]
+    other_versions: Annotated[dict[str, int], "neighbours that speak another wire version, by name"]
 
 
 class Trust(TypedDict):

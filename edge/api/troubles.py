@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..net.frame import VERSION
+
 if TYPE_CHECKING:
     from ..node import Node
     from .context import Service
@@ -27,6 +29,7 @@ CODES = {
     "no_trust": "The node has no keys, so anybody who reaches it can lie to it. A warning: it works.",
     "certificate_ending": "A certificate expires within 30 days, has expired, or is not valid yet.",
     "frames_refused": "Frames or messages were refused in the last minutes: damaged or not allowed.",
+    "wire_version": "A neighbour speaks another version of the wire, so its frames are refused.",
     "no_room": "LSAs or properties found no room in the tuple space in the last minutes.",
     "items_dropped": "A queue of the node was full, so frames or readings were dropped in the last minutes.",
     "bus_closed": "The serial port of a meter bus cannot be opened; it is tried again.",
@@ -190,6 +193,9 @@ def _of_counters(node: "Node") -> Iterator[Trouble]:
     if count := node.recent.growth("properties", now_s):
         text = f"{count} properties of its own twins found no room; are the [limits] too small?"
         yield Trouble("no_room", node.config.name, text)
+    for peer, version in gateway.other_versions.items():
+        text = f"{peer} speaks wire version {version}, this node version {VERSION}"
+        yield Trouble("wire_version", peer, f"{text}: give both the same release")
     if count := node.recent.growth("refused", now_s):
         yield Trouble("frames_refused", "frames", f"{count} frames refused: {gateway.last_refusal}")
     if count := node.recent.growth("too_large", now_s):

@@ -1,6 +1,7 @@
 """What every digital twin is underneath: an agent with one LSA and four notifications (thesis 5.1.2)."""
 
 from .errors import SpaceFull
+from .lsa import EVERYWHERE
 from .names import NIL
 from .shim import const
 
@@ -94,7 +95,7 @@ class Agent:
     def __init__(self, name: str) -> None:
         self.name = name
         self.handle = 0
-        self.waiting: list[tuple[str, str, bytes, int, bool]] = []  # properties without room, oldest first
+        self.waiting: list[tuple[str, str, bytes, int, int]] = []  # properties without room, oldest first
         self.waiting_dropped = 0
         self._engine: Engine | None = None
 
@@ -146,23 +147,25 @@ class Agent:
         self.space.keep(self.handle, KEEP_S)
         self._publish_waiting()
 
-    def submit(self, label: str, value: bytes, query: str = "", life_s: int = 0, local: bool = False) -> bool:
+    def submit(
+        self, label: str, value: bytes, query: str = "", life_s: int = 0, reach: int = EVERYWHERE
+    ) -> bool:
         """Publish a property; while its LSA has no room it waits, first in, first out.
 
         False when the waiting queue is full too; the property is then dropped and counted. Raises
-        ValueTooLarge.
+        ValueTooLarge, and ValueError for a near property without a life.
         """
         self.space.check_size(label, value)
         position = self._waiting_at(label, query)
         if position >= 0:
-            self.waiting[position] = (label, query, value, life_s, local)
+            self.waiting[position] = (label, query, value, life_s, reach)
             return True
         if self.waiting and self.space.property_of(self.handle & 0xFFFF, label, query) == NIL:
-            return self._wait(label, query, value, life_s, local)
+            return self._wait(label, query, value, life_s, reach)
         try:
-            self.space.put(self.handle, label, query, value, life_s, local)
+            self.space.put(self.handle, label, query, value, life_s, reach)
         except SpaceFull:
-            return self._wait(label, query, value, life_s, local)
+            return self._wait(label, query, value, life_s, reach)
         return True
 
     def aggregate(self, specs: "list[Aggregation]") -> None:
@@ -184,9 +187,9 @@ class Agent:
 
     def _publish_waiting(self) -> None:
         while self.waiting:
-            label, query, value, life_s, local = self.waiting[0]
+            label, query, value, life_s, reach = self.waiting[0]
             try:
-                self.space.put(self.handle, label, query, value, life_s, local)
+                self.space.put(self.handle, label, query, value, life_s, reach)
             except SpaceFull:
                 return
             self.waiting.pop(0)
@@ -198,9 +201,9 @@ class Agent:
                 return position
         return -1
 
-    def _wait(self, label: str, query: str, value: bytes, life_s: int, local: bool) -> bool:
+    def _wait(self, label: str, query: str, value: bytes, life_s: int, reach: int) -> bool:
         if len(self.waiting) >= self.waiting_max:
             self.waiting_dropped += 1
             return False
-        self.waiting.append((label, query, value, life_s, local))
+        self.waiting.append((label, query, value, life_s, reach))
         return True

@@ -22,4 +22,8 @@ class NotOwner(SpaceError):
 
 
 class BadPath(SpaceError):
-    """The path of an LSA lacks the neighbour that sent it, or is too long."""
+    """The path of an LSA does not begin with the neighbour that sent it, or is too long."""
+
+
+class UnknownBase(SpaceError):
+    """Something that a delta builds on is not held here: the whole LSA is needed."""

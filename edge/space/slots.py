@@ -8,8 +8,9 @@ from array import array
 
 from .errors import NotOwner, SpaceFull, UnknownLsa, ValueTooLarge
 from .heap import ValueHeap
+from .lsa import EVERYWHERE, HERE
 from .names import NIL, NameTable
-from .origins import Origins, hash_of
+from .origins import Origins
 from .rings import DirtyRing, ExpiryWheel
 from .shim import const
 
@@ -30,6 +31,7 @@ class Slots:
         self.node = node
         self.limits = limits
         self.tick = 1
+        self.changes = 0  # of this node
         self.names = NameTable(limits.names, "names")
         self.labels = NameTable(limits.labels, "labels")
         self.nodes = NameTable(limits.nodes + 1, "nodes")
@@ -43,9 +45,9 @@ class Slots:
         n = limits.lsas
         self.lsa_state = bytearray(n)
         self.lsa_name = array("H", bytes(2 * n))
-        self.lsa_hash = array("I", bytes(4 * n))
         self.lsa_kind = array("H", bytes(2 * n))
-        self.lsa_auth = array("H", bytes(2 * n))
+        self.lsa_auth = array("H", b"\xff\xff" * n)  # in the heap; proves the version to others
+        self.lsa_auth_length = bytearray(n)
         self.lsa_origin = array("H", bytes(2 * n))
         self.lsa_version = array("I", bytes(4 * n))  # 0: nothing to show to other nodes yet
         self.lsa_generation = array("H", b"\x01\x00" * n)
@@ -54,8 +56,14 @@ class Slots:
         self.lsa_next = array("H", range(1, n + 1))  # chain of its origin, or of free slots
         self.lsa_previous = array("H", bytes(2 * n))
         self.lsa_quiet = bytearray(n)  # leaves without telling other nodes
-        self.lsa_path: list[int] = [0] * n  # node sets are bit masks over node numbers
+        self.lsa_lapsed = bytearray(n)  # a property of that version has expired: it cannot be shown whole
+        self.lsa_shaped = array("I", bytes(4 * n))  # version of the last change of type or aggregations
+        self.lsa_way: list[tuple[int, ...]] = [()] * n  # nodes it has travelled, the last one first
+        self.lsa_path: list[int] = [0] * n  # the same as a node set: a bit mask over node numbers
         self.lsa_sent: list[int] = [0] * n
+        self.lsa_base = array("I", bytes(4 * n))  # the version that spread last,
+        self.lsa_based: list[int] = [0] * n  # and the neighbours that should hold it
+        self.lsa_ended = array("I", bytes(4 * n))  # newest version of a near property that expired here
         self.lsa_shows: list[int] = [0] * n  # label sets likewise
         self.lsa_aggregations: list[list[Aggregation]] = [[] for _ in range(n)]
         self.aggregating: list[int] = []  # slots of local LSAs that aggregate something
@@ -71,7 +79,12 @@ class Slots:
         self.p_label = bytearray(n)
         self.p_query = array("H", bytes(2 * n))
         self.p_version = array("I", bytes(4 * n))
-        self.p_local = bytearray(n)  # never leaves this node
+        self.p_reach = bytearray(n)  # in hops
+        self.p_life = array("I", bytes(4 * n))  # as its origin stated it
+        self.p_hops = bytearray(n)  # of a near property: the way it has gone,
+        self.p_sender = array("H", bytes(2 * n))  # the neighbour that sent it,
+        self.p_auth = array("H", b"\xff\xff" * n)  # and what proves it, in the heap
+        self.p_auth_length = bytearray(n)
         self.p_told = bytearray(n)  # the bonding law has notified its observers
         self.p_value = array("H", b"\xff\xff" * n)
         self.p_length = array("H", bytes(2 * n))
@@ -94,29 +107,29 @@ class Slots:
         self.dirty = DirtyRing(limits.lsas)  # LSAs: spreading
         self.departed = DirtyRing(limits.lsas)  # LSAs that left: their observers are told
         self.tombstones = DirtyRing(limits.lsas)  # LSAs that left: neighbours are told
+        self.near = DirtyRing(limits.properties)  # near properties to be sent
         self.lsa_wheel = ExpiryWheel(limits.lsas)
         self.p_wheel = ExpiryWheel(limits.properties)
 
-    def admit(self, name: str, kind: str, auth: str, origin: int) -> int:
+    def admit(self, name: str, kind: str, origin: int) -> int:
         """Occupy a slot for an LSA of node number `origin`. Raises SpaceFull."""
         if not self.lsas_free:
             raise SpaceFull("all %d LSA slots are taken" % self.limits.lsas)
         table = self.names
-        if not table.fits({name, kind, auth}):
+        if not table.fits({name, kind}):
             raise SpaceFull("table of names is full (%d)" % table.capacity)
         slot = self._free_lsa
         self._free_lsa = self.lsa_next[slot]
         self.lsas_free -= 1
         self.lsa_name[slot] = table.acquire(name)
         self.lsa_kind[slot] = table.acquire(kind)
-        self.lsa_auth[slot] = table.acquire(auth)
-        self.lsa_hash[slot] = hash_of(name)
         self.lsa_state[slot] = LIVE
         self.lsa_origin[slot] = origin
-        self.lsa_version[slot] = 0
+        self.lsa_version[slot] = self.lsa_base[slot] = self.lsa_shaped[slot] = self.lsa_ended[slot] = 0
+        self.lsa_lapsed[slot] = False
         self.lsa_first[slot] = NIL
         self.lsa_count[slot] = 0
-        self.lsa_path[slot] = self.lsa_sent[slot] = self.lsa_shows[slot] = 0
+        self.lsa_path[slot] = self.lsa_sent[slot] = self.lsa_shows[slot] = self.lsa_based[slot] = 0
         self._slot_of_name[self.lsa_name[slot]] = slot
         head = self.origins.first[origin]
         self.lsa_next[slot] = head
@@ -126,19 +139,40 @@ class Slots:
         self.origins.first[origin] = slot
         return slot
 
-    def rename(self, slot: int, kind: str, auth: str) -> None:
-        """A new state of an LSA may change its type and its authentication; there must be room for them."""
-        kind_number, auth_number = self.names.acquire(kind), self.names.acquire(auth)
+    def rename(self, slot: int, kind: str) -> None:
+        """A new state of an LSA may change its type; there must be room for it."""
+        number = self.names.acquire(kind)
         self.names.release(self.lsa_kind[slot])
-        self.names.release(self.lsa_auth[slot])
-        self.lsa_kind[slot], self.lsa_auth[slot] = kind_number, auth_number
+        self.lsa_kind[slot] = number
+
+    def prove(self, slot: int, auth: bytes) -> None:
+        """Keep what proves the present version of an LSA; a new version discards it. Raises SpaceFull."""
+        self.lsa_auth[slot] = self.heap.replace(self.lsa_auth[slot], self.lsa_auth_length[slot], auth)
+        self.lsa_auth_length[slot] = len(auth)
+
+    def proof(self, slot: int) -> bytes:
+        """What proves the present version of an LSA; empty if nothing does."""
+        return self.heap.load(self.lsa_auth[slot], self.lsa_auth_length[slot])
+
+    def prove_near(self, p: int, auth: bytes) -> None:
+        """The same for a near property. Raises SpaceFull."""
+        self.p_auth[p] = self.heap.replace(self.p_auth[p], self.p_auth_length[p], auth)
+        self.p_auth_length[p] = len(auth)
+
+    def proof_near(self, p: int) -> bytes:
+        """What proves the present version of a near property; empty if nothing does."""
+        return self.heap.load(self.p_auth[p], self.p_auth_length[p])
+
+    def is_near(self, p: int) -> bool:
+        """Whether a property goes to other nodes, but not everywhere."""
+        return HERE < self.p_reach[p] < EVERYWHERE
 
     def bury(self, slot: int) -> None:
         """Free the slot of an LSA that has left, once all observers and neighbours are told."""
         self.names.release(self.lsa_name[slot])
         self.names.release(self.lsa_kind[slot])
-        self.names.release(self.lsa_auth[slot])
-        self.set_path(slot, 0)
+        self.prove(slot, b"")
+        self.set_path(slot, ())
         self.lsa_aggregations[slot] = []
         self.lsa_state[slot] = FREE
         self.lsa_generation[slot] = self.lsa_generation[slot] % 0x3FFF + 1
@@ -176,26 +210,35 @@ class Slots:
             raise NotOwner("%s belongs to another node" % self.names.text(self.lsa_name[slot]))
         return slot
 
+    def next_change(self) -> int:
+        """Number the next change of this node, whether others see it or not."""
+        self.changes += 1
+        return self.changes
+
     def next_sequence(self) -> int:
-        """Number the next change of this node."""
-        self.origins.sequence[SELF] += 1
-        return self.origins.sequence[SELF]
+        """Number the next change of this node that others see."""
+        self.origins.sequence[SELF] = self.next_change()
+        return self.changes
 
-    def set_path(self, slot: int, path: int) -> None:
+    def set_path(self, slot: int, way: "tuple[int, ...]") -> None:
         """Note the nodes an LSA has travelled; a node keeps its number while an LSA needs it."""
-        old = self.lsa_path[slot]
-        if path == old:
+        if way == self.lsa_way[slot]:
             return
-        for node in range(self.nodes.capacity):
-            bit = 1 << node
-            if path & bit and not old & bit:
-                self.nodes.share(node)
-            elif old & bit and not path & bit:
-                self.nodes.release(node)
-        self.lsa_path[slot] = path
+        path = 0
+        for node in way:
+            self.nodes.share(node)
+            path |= 1 << node
+        for node in self.lsa_way[slot]:
+            self.nodes.release(node)
+        self.lsa_way[slot], self.lsa_path[slot] = way, path
 
-    def write(self, slot: int, p: int, label: str, query: str, value: bytes, due: int, local: bool) -> int:
-        """Store a value in property `p`, or in a new one when NIL; all or nothing. Returns the property."""
+    def write(
+        self, slot: int, p: int, label: str, query: str, value: bytes, due: int, life_s: int, reach: int
+    ) -> int:
+        """Store a value in property `p`, or in a new one when NIL; all or nothing. Returns the property.
+
+        It expires at the tick `due` (0: never); `life_s` is what its origin says.
+        """
         self.check_size(label, value)
         if p == NIL:
             self._check_room(slot, label, query)
@@ -203,7 +246,10 @@ class Slots:
             p = self._link(slot, label, query)
         else:
             head = self.heap.replace(self.p_value[p], self.p_length[p], value)
-        self.p_local[p] = local
+            if self.p_auth_length[p]:
+                self.prove_near(p, b"")
+        self.p_reach[p] = reach
+        self.p_life[p] = life_s
         self.p_value[p] = head
         self.p_length[p] = len(value)
         self.p_since[p] = self.tick
@@ -288,7 +334,8 @@ class Slots:
         self.p_owner[p] = self.names.share(self.lsa_name[slot])
         self.p_label[p] = number
         self.p_query[p] = self.names.acquire(query)
-        self.p_aggregate[p] = NIL
+        self.p_aggregate[p] = self.p_auth[p] = NIL
+        self.p_auth_length[p] = self.p_hops[p] = self.p_sender[p] = 0
         self.p_aggregate_length[p] = self.p_aggregated[p] = 0
         self.p_next[p] = self.lsa_first[slot]
         self.lsa_first[slot] = p
@@ -312,6 +359,8 @@ class Slots:
             self.p_label_previous[following] = previous
         self.heap.release(self.p_value[p], self.p_length[p])
         self.heap.release(self.p_aggregate[p], self.p_aggregate_length[p])
+        self.heap.release(self.p_auth[p], self.p_auth_length[p])
+        self.p_auth_length[p] = 0
         self.p_wheel.clear(p)
         self.touched_labels |= 1 << number
 

@@ -7,8 +7,9 @@ SpaceError and leaves the space unchanged. Changes are noted as they happen (`ch
 
 from .errors import NotOwner
 from .limits import Limits
+from .lsa import EVERYWHERE, HERE
 from .names import NIL
-from .origins import LIFE_S
+from .origins import LIFE_S, checksum
 from .slots import FREE, LEAVING, LIVE, ORPHAN, SELF, WITHDRAWN, Slots
 
 TYPE_CHECKING = False
@@ -24,11 +25,11 @@ class TupleSpace(Slots):
 
     # ---- LSAs -------------------------------------------------------------------------------
 
-    def inject(self, name: str, kind: str = "", auth: str = "") -> int:
+    def inject(self, name: str, kind: str = "") -> int:
         """Add a local agent's LSA; returns its handle. Raises NotOwner, SpaceFull."""
         if self.slot_of_name(name) != NIL:
             raise NotOwner("%s is already in the space" % name)
-        return self.handle(self.admit(name, kind, auth, SELF))
+        return self.handle(self.admit(name, kind, SELF))
 
     def remove(self, handle: int, quiet: bool = False) -> None:
         """Take an LSA out with all its properties; `quiet`: other nodes notice by themselves."""
@@ -46,10 +47,11 @@ class TupleSpace(Slots):
             self.lsa_previous[following] = previous
         self.lsa_quiet[slot] = quiet or not self.lsa_version[slot]
         if self.lsa_version[slot] or origin != SELF:
-            self.origins.exclude(origin, self.lsa_hash[slot], self.lsa_version[slot])
+            self.origins.exclude(origin)
         if origin == SELF and not self.lsa_quiet[slot]:
             self.lsa_version[slot] = self.next_sequence()
             self.lsa_sent[slot] = 0
+            self.prove(slot, b"")
         if slot in self.aggregating:
             self.aggregating.remove(slot)
         self.lsa_state[slot] = LEAVING
@@ -74,11 +76,13 @@ class TupleSpace(Slots):
 
     def touch(self, slot: int) -> None:
         """A local LSA has a new state to show to other nodes."""
-        if self.lsa_version[slot]:
-            self.origins.exclude(SELF, self.lsa_hash[slot], self.lsa_version[slot])
+        if not self.lsa_version[slot]:
+            self.origins.include(SELF)
+        self.origins.restate(SELF)
         self.lsa_version[slot] = self.next_sequence()
-        self.origins.include(SELF, self.lsa_hash[slot], self.lsa_version[slot])
         self.lsa_sent[slot] = 0
+        if self.lsa_auth_length[slot]:
+            self.prove(slot, b"")
         self.dirty.push(slot)
 
     # ---- nodes ------------------------------------------------------------------------------
@@ -158,14 +162,40 @@ class TupleSpace(Slots):
             slot = self.lsa_next[slot]
         return entries
 
+    def digest(self, origin: int) -> "tuple[int, bytes]":
+        """Count and checksum of the LSAs held of an origin."""
+        origins = self.origins
+        if origins.stale[origin]:
+            origins.checksums[origin] = checksum(self.roster(origin, origin != SELF))
+            origins.stale[origin] = False
+        return origins.count[origin], origins.checksums[origin]
+
     def reincarnate(self, incarnation: int) -> None:
-        """Start a new incarnation of this node, because another node remembers a later one than ours."""
+        """Start a new incarnation of this node, because another node remembers a later one than ours.
+
+        Its changes are numbered from the beginning.
+        """
         self.origins.incarnation[SELF] = incarnation
+        self.changes = 0
         slot = self.origins.first[SELF]
         while slot != NIL:
+            self.lsa_base[slot] = self.lsa_based[slot] = 0
+            p = self.lsa_first[slot]
+            while p != NIL:
+                self.p_version[p] = self.next_change()
+                if self.is_near(p):
+                    self.prove_near(p, b"")
+                    self.near.push(p)
+                p = self.p_next[p]
             if self.lsa_version[slot]:
                 self.touch(slot)
             slot = self.lsa_next[slot]
+
+    def forget_sent(self, neighbour: str) -> None:
+        """A neighbour may have restarted: it is sent whole LSAs until it has them again."""
+        others = ~self.node_bit(neighbour)
+        for slot in range(self.limits.lsas):
+            self.lsa_based[slot] &= others
 
     def recount(self) -> None:
         """A node has come or gone: check again whether aggregates are complete."""
@@ -179,32 +209,50 @@ class TupleSpace(Slots):
         """
         slot = self.origins.first[origin]
         while slot != NIL:
-            self.origins.exclude(origin, self.lsa_hash[slot], self.lsa_version[slot])
-            self.lsa_version[slot] = 0
-            self.origins.include(origin, self.lsa_hash[slot], 0)
+            self.lsa_version[slot] = self.lsa_base[slot] = self.lsa_based[slot] = self.lsa_ended[slot] = 0
+            p = self.lsa_first[slot]
+            while p != NIL:
+                if self.is_near(p):
+                    self.p_version[p] = 0
+                p = self.p_next[p]
             slot = self.lsa_next[slot]
+        self.origins.restate(origin)
 
     # ---- properties -------------------------------------------------------------------------
 
     def put(
-        self, handle: int, label: str, query: str, value: bytes, life_s: int = 0, local: bool = False
+        self,
+        handle: int,
+        label: str,
+        query: str,
+        value: bytes,
+        life_s: int = 0,
+        reach: int = EVERYWHERE,
     ) -> None:
         """Publish a value, or a new version of it. Raises ValueTooLarge, SpaceFull, UnknownLsa, NotOwner.
 
-        `query` names the one agent it is for; `life_s` ends it; `local` keeps it on this node.
+        `query` names the one agent it is for; `life_s` ends it; `reach` says how many hops it goes, HERE: it
+        stays on this node. Raises ValueError for a near property without a life: no digest repairs it, so its
+        owner has to renew it.
         """
+        if HERE < reach < EVERYWHERE and not life_s:
+            raise ValueError("%s: a property with a reach of %d hops needs a life" % (label, reach))
         slot = self.own_slot(handle)
-        due = self.tick + max(1, life_s) if life_s else 0
+        life_s = max(1, life_s) if life_s else 0
+        due = self.tick + life_s if life_s else 0
         p = self.property_of(slot, label, query)
-        shown = p != NIL and not self.p_local[p]
-        if p != NIL and shown != local and self.p_wheel.due(p) == due and self.holds(p, value):
+        before = HERE if p == NIL else self.p_reach[p]
+        if p != NIL and before == reach and self.p_wheel.due(p) == due and self.holds(p, value):
             return
-        p = self.write(slot, p, label, query, value, due, local)
-        if shown or not local:
+        p = self.write(slot, p, label, query, value, due, life_s, reach)
+        near = self.is_near(p)
+        if before == EVERYWHERE or reach == EVERYWHERE or (near and not self.lsa_version[slot]):
             self.touch(slot)
+            self.p_version[p] = self.changes
         else:
-            self.next_sequence()
-        self.p_version[p] = self.origins.sequence[SELF]
+            self.p_version[p] = self.next_change()
+        if near:
+            self.near.push(p)
 
     def withdraw(self, handle: int, label: str, query: str = "") -> bool:
         """Withdraw a property; False when there is none. Raises UnknownLsa, NotOwner."""
@@ -213,9 +261,24 @@ class TupleSpace(Slots):
         if p == NIL:
             return False
         self.retract(p)
-        if not self.p_local[p]:
+        if self.p_reach[p] == EVERYWHERE:
             self.touch(slot)
         return True
+
+    def expire(self, p: int) -> None:
+        """The life of a property is over. Other nodes end their copies by themselves.
+
+        What is left of an LSA is a version of its own. Until its origin has stated it, others cannot show it.
+        """
+        slot = self.p_lsa[p]
+        self.retract(p)
+        if self.p_reach[p] == EVERYWHERE:
+            if self.lsa_origin[slot] == SELF:
+                self.touch(slot)
+            else:
+                self.lsa_lapsed[slot] = True
+        elif self.lsa_origin[slot] != SELF:
+            self.lsa_ended[slot] = max(self.lsa_ended[slot], self.p_version[p])
 
     def read(self, handle: int, label: str, query: str = "") -> bytes | None:
         """The value published under a label, None when there is none. Raises UnknownLsa."""
@@ -250,6 +313,7 @@ class TupleSpace(Slots):
             self.p_aggregated[p] = 0
             p = self.p_next[p]
         self.touch(slot)
+        self.lsa_shaped[slot] = self.lsa_version[slot]
 
     def set_aggregations(self, slot: int, specs: "list[Aggregation]") -> None:
         """Replace them; labels that are or were aggregated are processed again."""

@@ -35,6 +35,7 @@ from ..energy.rules import (
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Bond
+from ..space.lsa import HERE
 from .device import Device
 from .envelope import Later, Writer, public
 from .settings import TwinSettings
@@ -467,7 +468,7 @@ class ProsumerTwin(Twin):
 
     def _publish_events(self) -> None:
         if self.handle:
-            self.submit(EVENT, self.events.encode(), life_s=_EVENT_LIFE_S, local=True)
+            self.submit(EVENT, self.events.encode(), life_s=_EVENT_LIFE_S, reach=HERE)
 
 
 def _of_consumer(settings: TwinSettings) -> ConsumerSettings:

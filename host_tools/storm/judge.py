@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from edge.energy.rules import with_margin
+from edge.space.lsa import EVERYWHERE
 from edge.space.names import NIL
 from edge.space.tuplespace import SELF, TupleSpace
 
@@ -119,7 +120,7 @@ def _lasting(space: TupleSpace, name: str) -> dict[tuple[str, str], bytes]:
     found = {}
     p = space.lsa_first[slot]
     while p != NIL:
-        if not space.p_local[p] and not space.p_wheel.due(p):
+        if space.p_reach[p] == EVERYWHERE and not space.p_wheel.due(p):
             key = space.labels.text(space.p_label[p]), space.names.text(space.p_query[p])
             found[key] = space.value(p)
         p = space.p_next[p]

@@ -14,11 +14,12 @@ import orjson
 from edge.energy.messages import Answer, Answers, Contract, Offer, Part, Priority, Request
 from edge.energy.parsing import lenient, parse_parts, parse_request, parse_stub
 from edge.energy.rules import COMPLEMENT, CONFIRM, CONTRACT, OFFER, REQUEST
-from edge.net.frame import MAX_BODY_BYTES, Frame, FrameError, decode, encode
+from edge.net.frame import MAX_BODY_BYTES, Frame, FrameError, Pulse, decode, encode
 from edge.net.links import Links
-from edge.space.courier import Beat, Roster
-from edge.space.lsa import Lsa, Property
-from edge.space.origins import LIFE_S
+from edge.net.wire import Statement
+from edge.space.courier import Roster
+from edge.space.lsa import Delta, Lsa, Property
+from edge.space.origins import CHECKSUM_BYTES, LIFE_S, MAX_SEQUENCE
 from edge.trust.trust import Trust
 from edge.twins.envelope import Writer, context, split
 
@@ -75,18 +76,20 @@ class Liar:
             self._requests.pop(lsa.name, None)
             self._contracts.pop(lsa.name, None)
             self._nodes.add(lsa.origin)
-            for shown in lsa.properties:
+        changed: list[Lsa | Delta] = [*frame.lsas, *frame.deltas]
+        for each in changed:
+            for shown in each.properties:
                 request = _read_request(shown.value) if shown.label == REQUEST else None
-                contract = self._contract_of(lsa, shown) if shown.label in (CONTRACT, COMPLEMENT) else None
+                contract = self._contract_of(each, shown) if shown.label in (CONTRACT, COMPLEMENT) else None
                 if request:
-                    self._requests[lsa.name] = request
+                    self._requests[each.name] = request
                 if contract:
-                    self._contracts[lsa.name] = contract
-        if frame.lsas and not self._thinking:
+                    self._contracts[each.name] = contract
+        if (frame.lsas or frame.deltas) and not self._thinking:
             self._thinking = True
             self._world.after(_THINK_S, self._speak)
 
-    def _contract_of(self, lsa: Lsa, shown: Property) -> Contract | None:
+    def _contract_of(self, lsa: Lsa | Delta, shown: Property) -> Contract | None:
         """With the shares of all suppliers on nodes that it knows."""
         tags = {self._trust.tag(node, context(shown.label, lsa.name, node)): node for node in self._nodes}
         shares = []
@@ -105,8 +108,7 @@ class Liar:
     def _beat(self) -> None:
         if self._present:
             self._version += 1
-            beat = Beat(self.name, 1, self._version, 0, LIFE_S, 1, self._rng.getrandbits(30))
-            self._send(Frame(beats=[beat]))
+            self._send(self._beats([self.name], 0, 1))
             self._speak()
             for trick in (self._garbage, self._flood, self._echo):
                 if self._plays(trick.__name__.strip("_")):
@@ -130,9 +132,19 @@ class Liar:
     def _lsa(self, name: str, properties: list[tuple[str, str, bytes]], origin: str = "") -> Lsa:
         self._version += 1
         origin = origin or self.name
-        path = [origin, self.name] if origin != self.name else [origin]
+        path = [self.name, origin] if origin != self.name else [origin]
         shown = [Property(label, query, self._version, 0, value) for label, query, value in properties]
-        return Lsa(f"{origin}.{name}", "prosumer", "", origin, 1, self._version, LIFE_S, path, [], shown)
+        return Lsa(f"{origin}.{name}", "prosumer", b"", origin, 1, self._version, LIFE_S, path, [], shown)
+
+    def _beats(self, origins: list[str], hops: int, lsas: int) -> Frame:
+        """Heartbeats in the name of some nodes, with an invented digest."""
+        frame = Frame()
+        for origin in origins:
+            number, checksum = self._version, self._rng.randbytes(CHECKSUM_BYTES)
+            said = Statement(origin, 1, number, lsas, checksum, number % 256, number, b"", b"")
+            frame.statements.append(said)
+            frame.pulses.append(Pulse(origin, said.ordinal % 64, 0, hops, LIFE_S, b""))
+        return frame
 
     def _send(self, frame: Frame) -> None:
         try:
@@ -207,8 +219,9 @@ class Liar:
                 frame = decode(data)
             except FrameError:
                 continue
-            for lsa in frame.lsas:
-                lsa.path = [*dict.fromkeys([*lsa.path, self.name])]
+            changed: list[Lsa | Delta] = [*frame.lsas, *frame.deltas]
+            for each in changed:
+                each.path = [*dict.fromkeys([self.name, *each.path])]
             self._send(frame)
 
     def _flood(self) -> None:
@@ -224,11 +237,11 @@ class Liar:
             large = b'"%s"' % (b"x" * 4000)
             frame.lsas = [self._lsa(f"x{i}", [(f"L{j}", "", large) for j in range(9)]) for i in numbers[:3]]
         elif what == "origins":
+            frame = self._beats([f"ghost{i}" for i in dict.fromkeys(numbers)], 3, 7)
             frame.lsas = [self._lsa("t", [(REQUEST, "", b"{}")], f"ghost{i}") for i in numbers]
-            frame.beats = [Beat(f"ghost{i}", 1, 9, 3, 255, 7, i) for i in numbers]
         else:
-            entries = [(f"{self.name}.x{i}", 2**31) for i in numbers]
-            frame.rosters = [Roster(self.name, 1, 2**31, entries)]
+            entries = [(f"{self.name}.x{i}", MAX_SEQUENCE) for i in numbers]
+            frame.rosters = [Roster(self.name, 1, MAX_SEQUENCE, entries)]
             frame.ask_lsas = [name for name, _ in entries]
         self._send(frame)
 

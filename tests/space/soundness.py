@@ -102,11 +102,17 @@ def properties(space: TupleSpace) -> None:
 def heap_blocks(space: TupleSpace) -> None:
     heap = space.heap
     used = []
+    for slot in range(space.limits.lsas):
+        if space.lsa_state[slot] != FREE:
+            blocks = chain(space.lsa_auth[slot], heap._next) if space.lsa_auth_length[slot] else []
+            assert len(blocks) == heap.need(space.lsa_auth_length[slot])
+            used += blocks
     for p in range(space.limits.properties):
         if space.p_state[p] == LIVE:
             for head, length in (
                 (space.p_value[p], space.p_length[p]),
                 (space.p_aggregate[p], space.p_aggregate_length[p]),
+                (space.p_auth[p], space.p_auth_length[p]),
             ):
                 blocks = chain(head, heap._next) if length else []
                 assert len(blocks) == heap.need(length)
@@ -122,8 +128,9 @@ def references(space: TupleSpace) -> None:
     nodes: Counter[int] = Counter({SELF: 1})
     for slot in range(space.limits.lsas):
         if space.lsa_state[slot] != FREE:
-            names.update((space.lsa_name[slot], space.lsa_kind[slot], space.lsa_auth[slot]))
-            nodes.update(n for n in range(space.nodes.capacity) if space.lsa_path[slot] >> n & 1)
+            names.update((space.lsa_name[slot], space.lsa_kind[slot]))
+            nodes.update(space.lsa_way[slot])
+            assert space.lsa_path[slot] == sum(1 << n for n in space.lsa_way[slot])
     for p in range(space.limits.properties):
         if space.p_state[p] != FREE:
             names.update((space.p_owner[p], space.p_query[p]))

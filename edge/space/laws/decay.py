@@ -19,7 +19,7 @@ class Decay(Law):
             p = space.p_wheel.pop(space.tick)
             if p == NIL:
                 break
-            space.retract(p)  # other nodes end their copies by themselves
+            space.expire(p)
         while True:
             slot = space.lsa_wheel.pop(space.tick)
             if slot == NIL:
