@@ -57,8 +57,7 @@ MAY_IMPORT = {
     "__main__": {"config", "probe", "service", "trust"},
 }
 TYPING_ONLY = {"api": {"meter", "node", "recent", "twins"}}
-MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "binascii", "math"}
-CPYTHON_ONLY = {"edge/space/shim.py": {"time", "zlib"}}
+MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "hashlib", "math"}
 
 
 def modules():
@@ -166,10 +165,9 @@ def test_the_kernel_uses_only_what_micropython_has():
     wrong = []
     for path in sorted((REPOSITORY / "edge" / "space").rglob("*.py")):
         name = str(path.relative_to(REPOSITORY))
-        allowed = MICROPYTHON_HAS | CPYTHON_ONLY.get(name, set())
         for module, at_run_time in imports(path):
             root = module.split(".")[0]
-            if at_run_time and root not in allowed | {"edge"}:
+            if at_run_time and root not in MICROPYTHON_HAS | {"edge"}:
                 wrong.append(f"{name} imports {module}")
     assert wrong == []
 

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..net.frame import VERSION
-
 if TYPE_CHECKING:
     from ..node import Node
     from .context import Service
@@ -193,9 +191,8 @@ def _of_counters(node: "Node") -> Iterator[Trouble]:
     if count := node.recent.growth("properties", now_s):
         text = f"{count} properties of its own twins found no room; are the [limits] too small?"
         yield Trouble("no_room", node.config.name, text)
-    for peer, version in gateway.other_versions.items():
-        text = f"{peer} speaks wire version {version}, this node version {VERSION}"
-        yield Trouble("wire_version", peer, f"{text}: give both the same release")
+    for peer, text in gateway.other_versions.items():
+        yield Trouble("wire_version", peer, f"{peer} {text}: give both the same release")
     if count := node.recent.growth("refused", now_s):
         yield Trouble("frames_refused", "frames", f"{count} frames refused: {gateway.last_refusal}")
     if count := node.recent.growth("too_large", now_s):

@@ -39,9 +39,7 @@ class Gateway:
         self.hearing = Hearing(space, self.outbox)
         self._puzzling: set[str] = set()  # neighbours that referred to a statement that they have not sent
         self._asked: dict[tuple[str, str], int] = {}  # (neighbour, LSA or origin): tick
-        self._versions: dict[
-            str, tuple[int, int]
-        ] = {}  # wire version of others, and the tick of the last frame
+        self._versions: dict[str, tuple[str, int]] = {}  # neighbours of another version, and when, as ticks
 
     def tick(self) -> None:
         """A second has passed."""
@@ -80,7 +78,7 @@ class Gateway:
         try:
             frame = decode(data)
         except WrongVersion as error:
-            self._versions[peer] = error.version, self._space.tick
+            self._versions[peer] = str(error), self._space.tick
             self.refusals.note(peer, WIRE_VERSION, str(error))
             return
         except FrameError as error:
@@ -198,10 +196,10 @@ class Gateway:
         return self.refusals.last
 
     @property
-    def other_versions(self) -> dict[str, int]:
-        """Neighbours that have just sent frames of another wire version."""
+    def other_versions(self) -> dict[str, str]:
+        """Neighbours that have just sent frames of another wire version, and which."""
         since = self._space.tick - _OLD_S
-        return {peer: version for peer, (version, tick) in self._versions.items() if tick > since}
+        return {peer: text for peer, (text, tick) in self._versions.items() if tick > since}
 
     def stats(self) -> dict[str, Any]:
         """Counters for people."""

@@ -75,9 +75,9 @@ class Liar:
         for lsa in frame.lsas:
             self._requests.pop(lsa.name, None)
             self._contracts.pop(lsa.name, None)
-            self._nodes.add(lsa.origin)
         changed: list[Lsa | Delta] = [*frame.lsas, *frame.deltas]
         for each in changed:
+            self._nodes.add(each.name.partition(".")[0])
             for shown in each.properties:
                 request = _read_request(shown.value) if shown.label == REQUEST else None
                 contract = self._contract_of(each, shown) if shown.label in (CONTRACT, COMPLEMENT) else None

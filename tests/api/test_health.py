@@ -56,7 +56,9 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node.gateway, "hearing", hearing)
     node.recent.note("no_room", 3, 0.0)
     node.recent.note("refused", 2, 0.0)
-    node.gateway.last_refusal = "n2: full"
+    node.gateway.refusals.last = "n2: full"
+    version = "speaks wire version 1, this node version 2"
+    monkeypatch.setattr(type(node.gateway), "other_versions", {"n4": version})
     monkeypatch.setattr(node.links, "stats", lambda: stats)
     buses = [
         {"bus": "rs485", "port": "/dev/ttyNONE", "open": False, "meters": []},
@@ -106,6 +108,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
             "another release runs in place of the current one: release 2 is damaged"
         ),
         ("broker_unreachable", "broker"): "its own broker cannot be reached",
+        ("wire_version", "n4"): f"n4 {version}: give both the same release",
         ("neighbour_unreachable", "n2"): "neighbour n2 cannot be reached: no answer in time",
         ("neighbour_silent", "n3"): "nothing arrives from neighbour n3: does its node run, "
         "and does it list n1 as a neighbour?",
