@@ -26,6 +26,7 @@ from .cases import CASES, ByFrames, ByTwins, ByWeb
 from .member import Member
 
 _STEP_S = 0.25
+_OTHERS = 4  # honest nodes
 
 
 def main() -> None:
@@ -59,9 +60,11 @@ def _by_frames(config: NodeConfig, lie: ByFrames, seconds: float, broker_pid: in
     member = Member(config, _trust(config, SystemClock()))
     member.join()
     deadline_s = time.monotonic() + 8.0
-    while not member.heard and time.monotonic() < deadline_s:
+    while len({name.partition(".")[0] for name in member.heard}) < _OTHERS and time.monotonic() < deadline_s:
         member.beat()
+        member.look_around()
         time.sleep(0.5)
+    print(f"heard {len(member.heard)} LSAs of {sorted(member.nodes)}", file=sys.stderr, flush=True)
     _ready()
     if lie.mute:
         os.kill(broker_pid, signal.SIGSTOP)  # it accepts connections and never answers
@@ -89,7 +92,7 @@ def _by_twins(config: NodeConfig, lie: ByTwins, seconds: float) -> None:
     runtime = Runtime(node, clock)
     Thread(target=runtime.run, daemon=True).start()
     deadline_s = time.monotonic() + 8.0
-    while len(runtime.ask(lambda each: each.distances())) < 4 and time.monotonic() < deadline_s:
+    while len(runtime.ask(lambda each: each.distances())) <= _OTHERS and time.monotonic() < deadline_s:
         time.sleep(0.2)
     _ready()
 

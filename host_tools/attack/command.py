@@ -153,6 +153,8 @@ def _all(cases: list[Case], seconds: float, folder: Path, trust: bool) -> list[O
             if shape not in quiets:
                 print("   first a quiet run to compare with", flush=True)
                 quiets[shape] = _run(None, shape, folder, trust)
+                if wrong := judge.not_quiet(quiets[shape]):
+                    raise LaunchError("the quiet run shows nothing to compare with: " + "; ".join(wrong))
             quiet = quiets[shape]
             found = _run(case, shape, folder, trust)
         outcome = Outcome(case, quiet, found, judge.failures(case, quiet, found))

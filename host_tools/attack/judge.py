@@ -5,6 +5,7 @@ from .measure import Figures
 from .site import LIMIT_MB
 
 MOST_LOST = 0.02  # of the energy that an honest node is served in a quiet run
+MOST_UNSERVED = 0.2  # of a quiet run, in which a node may start again
 MOST_MORE_MB = 4.0  # of a node that does not learn
 MOST_CPU = 0.5  # of a core
 MOST_HTTP_MS = 500.0
@@ -25,6 +26,15 @@ def lost(quiet: Figures, found: Figures) -> tuple[str, float]:
     }
     worst = max(shares, key=lambda name: shares[name])
     return worst, shares[worst]
+
+
+def not_quiet(quiet: Figures) -> list[str]:
+    """Why a quiet run cannot be compared with."""
+    wrong = list(quiet.broken)
+    for name, share in quiet.unserved.items():
+        if share > MOST_UNSERVED:
+            wrong.append(f"{name} is not served {100 * share:.0f} % of what it needs")
+    return wrong
 
 
 def failures(case: Case, quiet: Figures, found: Figures) -> list[str]:

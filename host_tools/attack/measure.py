@@ -57,7 +57,7 @@ class _Watch(Thread):
         self.codes: set[str] = set()
         self.health: dict[str, Any] = {}
         self.peak_mb = 0.0
-        self._supplied_w: dict[str, float] = {}
+        self._drawn_w: dict[str, float] = {}
         self._answered_s = time.monotonic()
 
     def run(self) -> None:
@@ -67,11 +67,11 @@ class _Watch(Thread):
                 before_s = self._answered_s = time.monotonic()
                 continue
             if twins := self._ask("/twins"):
-                self._supplied_w = {each["name"].rpartition(".")[2]: each["supplied_w"] for each in twins}
+                self._drawn_w = {each["name"].rpartition(".")[2]: each["consumed_w"] for each in twins}
                 self._answered_s = time.monotonic()
             now_s = time.monotonic()
             if now_s - self._answered_s > _TRUST_S or _is_dead(self._building):
-                self._supplied_w = {}
+                self._drawn_w = {}
             self._add(now_s - before_s)
             before_s = now_s
             self.peak_mb = max(self.peak_mb, _peak_mb(self._building))
@@ -83,7 +83,7 @@ class _Watch(Thread):
         late = {LATE: LATE_W} if self._site.late and self._building.name == LATE_NODE else {}
         for name, need_w in {**self._needs_w, **late}.items():
             self.needed += need_w * passed_s
-            self.served += min(need_w, self._supplied_w.get(name, 0.0)) * passed_s
+            self.served += min(need_w, self._drawn_w.get(name, 0.0)) * passed_s
 
     def look_at_health(self) -> None:
         """Ask what it says."""

@@ -40,9 +40,9 @@ class Member:
         self._out = self._client(f"{self.name}-out")
         self._in = self._client(f"{self.name}-in")
         self._in.on_message = self._listen
+        self._in.on_connect = lambda *_: self._in.subscribe(frame_topic(self.name, "+"))
         self._out.connect("127.0.0.1", self.neighbour.port)
         self._in.connect("127.0.0.1", config.inbox.port)
-        self._in.subscribe(frame_topic(self.name, "+"))
         self._out.loop_start()
         self._in.loop_start()
 
@@ -59,6 +59,14 @@ class Member:
         self.nodes.discard(self.name)
         for lsa in frame.lsas:
             self.heard[lsa.name] = lsa.incarnation, lsa.version, lsa.kind
+        unknown = [
+            name
+            for roster in frame.rosters
+            for name, version in roster.entries
+            if self.heard.get(name, (0, 0, ""))[:2] < (roster.incarnation, version)
+        ]
+        if unknown:
+            self.send(Frame(ask_lsas=unknown[:256]))
         for delta in frame.deltas:
             kind = self.heard.get(delta.name, (0, 0, ""))[2]
             self.heard[delta.name] = delta.incarnation, delta.version, kind
@@ -89,6 +97,10 @@ class Member:
         if self.trust.authentic:
             self.show(self.identity(self.name))
         self.beat()
+
+    def look_around(self) -> None:
+        """Ask what the others show."""
+        self.send(Frame(ask_roster=sorted(self.nodes | {self.neighbour.name})))
 
     def present(self, here: bool) -> None:
         """What the broker of the victim says of it."""
