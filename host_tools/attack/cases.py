@@ -166,7 +166,7 @@ CASES = (
         "out after restart",
         restarts="n3",
     ),
-    _ended("roster", "empty rosters of others", frames.forged_roster, _NEW),
+    Case("roster", "ended", "empty rosters of others", ByFrames(frames.forged_roster), _NEW, seen=False),
     _ended("delta", "changes LSAs of others", frames.forged_delta, _NEW),
     _crowded("labels", "120 labels", frames.labels, "0 of 500 W for 60 s"),
     _crowded("names", "names without end", frames.names, "table full"),
