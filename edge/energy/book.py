@@ -55,6 +55,7 @@ class Promise:
     elsewhere: bool = False  # an offer: the consumer has made a contract with others
     restored: bool = False  # from before a restart
     idle_since_s: float = math.inf  # since when little of it has been used
+    used: bool = False  # its consumer has credit for it
 
     def cut(self, max_w: float) -> None:
         """Reserve no more than `max_w` from now on. The consumer still has to restate its contract."""

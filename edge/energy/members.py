@@ -6,6 +6,10 @@ contracts that were never validated or hardly used, claims beyond what a member 
 were not honoured. Whoever wastes promises is in doubt for a while: it comes last, and its high priority does
 not count. The first time costs 20 s, repeated ones up to five minutes; after ten quiet minutes the next one
 is a first one again.
+
+Who uses what it is promised may waste some of it: honest consumers take one offer of several
+and change their minds. So each contract that is used gives credit, in watts, and a waste within the credit
+causes no doubt.
 """
 
 import math
@@ -21,6 +25,8 @@ FORGET_S = 600.0  # after that time without doubt the next one is a first one ag
 WARY_S = 60.0  # for so long after anybody came into doubt, members without a used contract are not urgent
 _PATIENCE = 3.0  # small wastes in a row that cause no doubt, since honest negotiations have some
 _LEAK_PER_S = 0.2  # of them forgotten
+_CREDIT = 3.0  # times the power of a validated contract may be wasted soon after
+_CREDIT_HALVES_S = 60.0
 
 
 @dataclass(slots=True)
@@ -37,6 +43,8 @@ class Member:
     gathered_s: float = -math.inf  # when partial offers were last gathered at it for nothing
     small: float = 0.0  # wastes that were too small for a doubt each
     small_s: float = 0.0
+    credit_w: float = 0.0  # power that it may waste, since it used as much
+    credit_s: float = 0.0
 
 
 class Members:
@@ -101,26 +109,37 @@ class Members:
         if node_of(twin) != self.own_node:
             self._record(twin).proven = True
 
+    def use(self, twin: str, power_w: float, now_s: float) -> None:
+        """A twin has used a contract for that power."""
+        if node_of(twin) != self.own_node:
+            member = self._record(twin)
+            member.credit_w = _credit_w(member, now_s) + _CREDIT * power_w
+            member.credit_s = now_s
+
     def refuse(self, twin: str, now_s: float) -> None:
         """A twin has claimed what it may not claim."""
         if node_of(twin) != self.own_node:
             member = self._record(twin)
             member.refused, member.refused_s = member.refused + 1, now_s
 
-    def waste(self, twin: str, now_s: float, *, small: bool = False) -> None:
-        """A twin has let a promise of this node go unused; `small`: for a moment only."""
+    def waste(self, twin: str, power_w: float, now_s: float, *, small: bool = False) -> None:
+        """A twin has let a promise of that power go unused; `small`: for a moment only."""
         if node_of(twin) != self.own_node:
-            self._record(twin).unused += 1
-            if self._weigh(twin, now_s, small):
+            member = self._record(twin)
+            member.unused += 1
+            credit_w = _credit_w(member, now_s)
+            if power_w <= credit_w:
+                member.credit_w, member.credit_s = credit_w - power_w, now_s
+            elif self._weigh(twin, now_s, small):
                 self._wary_until_s = now_s + WARY_S
 
-    def waste_gathered(self, twin: str, now_s: float) -> None:
+    def waste_gathered(self, twin: str, power_w: float, now_s: float) -> None:
         """Partial offers gathered at a twin for nothing. Once in ten minutes that is bad luck."""
         if node_of(twin) != self.own_node:
             member = self._record(twin)
             before_s, member.gathered_s = member.gathered_s, now_s
             if now_s - before_s <= FORGET_S:
-                self.waste(twin, now_s)
+                self.waste(twin, power_w, now_s)
             else:
                 member.unused += 1
 
@@ -163,3 +182,8 @@ class Members:
     def _worth(member: Member) -> tuple[bool, float, int]:
         """Records of members that are in no doubt and have used nothing make room first."""
         return member.proven, member.doubted_until_s, member.refused + member.unused + member.unkept
+
+
+def _credit_w(member: Member, now_s: float) -> float:
+    """What is left of its credit; half of it is gone after a minute."""
+    return member.credit_w * 0.5 ** ((now_s - member.credit_s) / _CREDIT_HALVES_S) if member.credit_w else 0.0

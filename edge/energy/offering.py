@@ -221,7 +221,7 @@ class OfferMaker:
                 if seen:
                     seen.rest_until_s = now_s + self._rng.uniform(0.0, REST_S)
                 if stale:
-                    self._members.waste(offer.consumer, now_s, small=offer.part)
+                    self._members.waste(offer.consumer, offer.max_w, now_s, small=offer.part)
 
     def _is_claimed_at_once(self, offer: Promise) -> bool:
         """Whether an honest consumer takes the offer within moments, or has no use for it."""
@@ -240,14 +240,15 @@ class OfferMaker:
         if seen is None or seen.request.id != offer.key:
             self._book.drop(offer)
             if not offer.part and not offer.elsewhere:
-                self._members.waste(offer.consumer, now_s, small=now_s < offer.since_s + TAKE_S)
+                small = now_s < offer.since_s + TAKE_S
+                self._members.waste(offer.consumer, offer.max_w, now_s, small=small)
         elif now_s >= offer.deadline_s:
             # It expired unused: serve other requests first for a random time.
             self._book.drop(offer)
             if self._is_claimed_at_once(offer):
-                self._members.waste(offer.consumer, now_s)
+                self._members.waste(offer.consumer, offer.max_w, now_s)
             else:
-                self._members.waste_gathered(offer.consumer, now_s)
+                self._members.waste_gathered(offer.consumer, offer.max_w, now_s)
             seen.rest_until_s = now_s + self._rng.uniform(0.0, 1.0 if self._policy.gathers else REST_S)
 
     def _open_requests(self, now_s: float) -> list[SeenRequest]:

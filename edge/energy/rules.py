@@ -12,6 +12,7 @@ VALIDATION_S = 10.0  # a proposed contract that is not confirmed after that is v
 DOUBTED_S = 3.0  # the same for a contract with a member that was in doubt lately
 VALIDATION_GRACE_S = 1.0
 TAKE_S = 3.0  # an offer of all that was requested is taken sooner, or given to others who wait
+USED_S = 2.0  # after that the use of a contract gives its consumer credit
 PROVEN_S = 10.0  # a contract used for so long shows that its consumer uses what it requests
 IDLE_S = 10.0  # a contract of which less than IDLE_RATIO is used for so long is cut to what is used
 IDLE_RATIO = 0.5

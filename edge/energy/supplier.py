@@ -23,6 +23,7 @@ from .rules import (
     OFFER_GRACE_S,
     PROVEN_S,
     RECONFIRM_S,
+    USED_S,
     VALIDATION_GRACE_S,
     VALIDATION_S,
     with_margin,
@@ -317,16 +318,22 @@ class Supplier:
             self.book.drop(promise)
             self._judge_unvalidated(promise, now_s)
         elif now_s >= promise.idle_since_s + IDLE_S:
+            unused_w = promise.max_w
             promise.cut(with_margin(promise.power_w))
             promise.idle_since_s = math.inf
-            self.members.waste(promise.consumer, now_s)
-        elif promise.state is State.VALID and now_s >= promise.since_s + PROVEN_S:
-            self.members.prove(promise.consumer)
+            self.members.waste(promise.consumer, unused_w, now_s)
+        elif promise.state is State.VALID:
+            if not promise.used and now_s >= promise.since_s + USED_S and math.isinf(promise.idle_since_s):
+                promise.used = True
+                self.members.use(promise.consumer, promise.max_w, now_s)
+            if now_s >= promise.since_s + PROVEN_S:
+                self.members.prove(promise.consumer)
 
     def _judge_unvalidated(self, promise: Promise, now_s: float) -> None:
         """A confirmed contract that its consumer never validated was a waste, soon ended or not."""
         if promise.state is State.PENDING and not promise.restored:
-            self.members.waste(promise.consumer, now_s, small=now_s < promise.since_s + VALIDATION_S)
+            small = now_s < promise.since_s + VALIDATION_S
+            self.members.waste(promise.consumer, promise.max_w, now_s, small=small)
 
     def _interrupt(self, short_w: float, consumer: str, more_w: float, now_s: float) -> None:
         """Free power for a high-priority contract that grows by `more_w`, within its member's share."""

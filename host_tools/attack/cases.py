@@ -57,6 +57,7 @@ class Case:
     before: str
     learning: bool = False  # the victim learns, under the memory limit of its service
     restarts: str = ""  # an honest node that loses its power meanwhile and must get in again
+    away_s: float = 0.0  # so long it is without power; after 15 s it is forgotten
     revoked: bool = False  # the operator revokes the liar meanwhile
     seen: bool = True  # an honest node must name it in /health
     quick: bool = False
@@ -71,7 +72,7 @@ def _ended(name: str, text: str, lie: FrameLie, before: str, restarts: str = "",
 
 
 def _crowded(name: str, text: str, lie: FrameLie, before: str) -> Case:
-    return Case(name, "crowded out", text, ByFrames(lie), before, restarts="n4")
+    return Case(name, "crowded out", text, ByFrames(lie), before, restarts="n4", away_s=20.0)
 
 
 def _cost(name: str, text: str, lie: FrameLie, before: str) -> Case:

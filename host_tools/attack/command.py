@@ -24,9 +24,9 @@ from .cases import CASES, KINDS, ByDoor, Case
 from .measure import Figures
 from .site import Site
 
-_SECONDS, _QUICK_S, _REVOKED_S = 30.0, 12.0, 75.0
+_SECONDS, _QUICK_S, _REVOKED_S, _AWAY_S = 30.0, 12.0, 75.0, 70.0
 _FIRST_TO_GO = ("before", "health said", "ticks %", "kB/s in/out", "HTTP ms")
-_Shape = tuple[bool, str, float]  # learning, which node restarts, seconds
+_Shape = tuple[bool, str, float, float]  # learning, which node restarts, after how long, seconds
 
 
 @dataclass
@@ -148,8 +148,7 @@ def _all(cases: list[Case], seconds: float, folder: Path, trust: bool) -> list[O
         if isinstance(case.lie, ByDoor):
             quiet, found = Figures(), Figures(in_after_s=case.lie.check(folder))
         else:
-            lasts_s = max(seconds, _REVOKED_S) if case.revoked else seconds
-            shape = case.learning, case.restarts, lasts_s
+            shape = case.learning, case.restarts, case.away_s, _lasts_s(case, seconds)
             if shape not in quiets:
                 print("   first a quiet run to compare with", flush=True)
                 quiets[shape] = _run(None, shape, folder, trust)
@@ -163,10 +162,16 @@ def _all(cases: list[Case], seconds: float, folder: Path, trust: bool) -> list[O
     return outcomes
 
 
+def _lasts_s(case: Case, seconds: float) -> float:
+    if case.revoked:
+        return max(seconds, _REVOKED_S)
+    return max(seconds, _AWAY_S) if case.away_s else seconds
+
+
 def _run(case: Case | None, shape: _Shape, folder: Path, trust: bool) -> Figures:
-    learning, restarts, seconds = shape
+    learning, restarts, away_s, seconds = shape
     with Site(case, learning, folder, trust) as site:
-        figures = measure.run(site, case, seconds, restarts)
+        figures = measure.run(site, case, seconds, restarts, away_s)
         died = {name: code for name, code in site.stop().items() if code != 0}
     figures.broken += [f"{name} did not end properly: exit code {code}" for name, code in died.items()]
     return figures

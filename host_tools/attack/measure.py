@@ -106,7 +106,7 @@ class _Watch(Thread):
             return None
 
 
-def run(site: Site, case: Case | None, seconds: float, restarts: str) -> Figures:
+def run(site: Site, case: Case | None, seconds: float, restarts: str, away_s: float = 0.0) -> Figures:
     """Attack for a while and look. Without a case: a quiet run."""
     watches = {name: _Watch(site, building) for name, building in site.honest.items()}
     victim = site.honest[LEARNS]
@@ -117,7 +117,7 @@ def run(site: Site, case: Case | None, seconds: float, restarts: str) -> Figures
         each.start()
     site.attack()
     figures = Figures()
-    _play(site, case, watches, seconds, restarts, figures)
+    _play(site, case, watches, seconds, (restarts, away_s), figures)
     passed_s = time.monotonic() - began_s
     same = victim.process is not None and victim.process.pid == pid and not _is_dead(victim)
     if same:
@@ -144,7 +144,7 @@ def _play(
     case: Case | None,
     watches: dict[str, _Watch],
     seconds: float,
-    restarts: str,
+    restarts: tuple[str, float],
     figures: Figures,
 ) -> None:
     began_s = time.monotonic()
@@ -157,14 +157,15 @@ def _play(
         site.revoke()
     wait_until(_LATE_AT)
     site.late = True
-    if restarts:
+    name, away_s = restarts
+    if name:
         wait_until(_RESTART_AT)
-        watches[restarts].paused = True
+        watches[name].paused = True
         try:
-            site.restart(restarts)
+            site.restart(name, away_s)
         except LaunchError as error:
             figures.broken.append(str(error))
-        watches[restarts].paused = False
+        watches[name].paused = False
     wait_until(1.0)
 
 

@@ -40,7 +40,7 @@ class Member:
         self._out = self._client(f"{self.name}-out")
         self._in = self._client(f"{self.name}-in")
         self._in.on_message = self._listen
-        self._in.on_connect = lambda *_: self._in.subscribe(frame_topic(self.name, "+"))
+        self._in.on_connect = self._connected
         self._out.connect("127.0.0.1", self.neighbour.port)
         self._in.connect("127.0.0.1", config.inbox.port)
         self._out.loop_start()
@@ -49,6 +49,9 @@ class Member:
     @staticmethod
     def _client(name: str) -> paho.Client:
         return paho.Client(CallbackAPIVersion.VERSION2, name, protocol=MQTTProtocolVersion.MQTTv5)
+
+    def _connected(self, *_: Any) -> None:
+        self._in.subscribe(frame_topic(self.name, "+"))
 
     def _listen(self, client: Any, userdata: Any, message: paho.MQTTMessage) -> None:
         try:

@@ -108,12 +108,13 @@ class Site:
         limited = self._limit is not None and name == LEARNS
         self.honest[name].start_node(self._limit.wrapper if limited and self._limit else None)
 
-    def restart(self, name: str) -> None:
-        """Cut the power of an honest node and start it again. Raises LaunchError."""
+    def restart(self, name: str, away_s: float) -> None:
+        """Cut the power of an honest node and start it again later. Raises LaunchError."""
         process = self.honest[name].process
         assert process is not None
         process.kill()
         process.wait()
+        time.sleep(away_s)
         self.start(name)
         self.honest[name].wait_until_up(time.monotonic() + START_TIMEOUT_S)
 

@@ -55,7 +55,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     hearing = SimpleNamespace(silent=["n2", "n3"], deaf=["n4"], strangers=["n9"])
     monkeypatch.setattr(node.gateway, "hearing", hearing)
     node.members.refuse("n5.t", node.now_s())
-    node.members.waste("n5.t", node.now_s())
+    node.members.waste("n5.t", 100.0, node.now_s())
     node.recent.note("no_room", 3, 0.0)
     node.recent.note("refused", 2, 0.0)
     node.gateway.refusals.last = "n2: full"

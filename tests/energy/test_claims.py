@@ -6,7 +6,7 @@ from market import Table, ask, contract, make_consumer, make_supplier, offered, 
 from edge.energy.book import Promise, State
 from edge.energy.members import DOUBT_MAX_S, DOUBT_S, FORGET_S, Members
 from edge.energy.messages import Offer, Priority
-from edge.energy.rules import IDLE_S, PROVEN_S, TAKE_S
+from edge.energy.rules import IDLE_S, PROVEN_S, TAKE_S, USED_S
 
 
 def members(**settings):
@@ -193,7 +193,7 @@ def test_after_a_waste_only_members_that_have_used_a_contract_are_urgent():
     supplier = supplier_of(records)
     served(supplier, "y.c", 5.0, 1)
     supplier.step(PROVEN_S)
-    records.waste("x.c", PROVEN_S)
+    records.waste("x.c", 100.0, PROVEN_S)
     assert records.may_hurry("y.d", PROVEN_S)
     assert not records.may_hurry("x.c", PROVEN_S)
     assert not records.may_hurry("z.c", PROVEN_S)
@@ -236,20 +236,20 @@ def test_a_supplier_that_never_confirms_is_taken_last():
 def test_doubt_grows_with_each_waste_and_is_forgotten():
     records, now_s, lasted = members(), 0.0, []
     for _ in range(7):
-        records.waste("x.c", now_s)
+        records.waste("x.c", 100.0, now_s)
         member = dict(records)["x"]
         lasted.append(member.doubted_until_s - now_s)
         now_s = member.doubted_until_s
         assert not records.is_doubted("x.c", now_s)
     assert lasted == [DOUBT_S, 2 * DOUBT_S, 4 * DOUBT_S, 8 * DOUBT_S, DOUBT_MAX_S, DOUBT_MAX_S, DOUBT_MAX_S]
     now_s += FORGET_S + 1.0
-    records.waste("x.c", now_s)
+    records.waste("x.c", 100.0, now_s)
     assert member.doubted_until_s - now_s == DOUBT_S
 
 
 def test_records_are_bounded_and_those_in_doubt_stay():
     records = members(size=8)
-    records.waste("bad.c", 0.0)
+    records.waste("bad.c", 100.0, 0.0)
     for i in range(100):
         records.refuse(f"x{i}.c", 1.0)
     assert len(list(records)) == 8
@@ -258,6 +258,33 @@ def test_records_are_bounded_and_those_in_doubt_stay():
 
 def test_the_own_node_is_never_in_doubt():
     records = members()
-    records.waste("own.c", 0.0)
+    records.waste("own.c", 100.0, 0.0)
     records.refuse("own.c", 0.0)
     assert not list(records)
+
+
+def test_who_uses_its_contracts_may_leave_offers():
+    """Honest consumers of several suppliers take one offer of several."""
+    records = members()
+    records.use("x.c", 100.0, 0.0)
+    for _ in range(3):
+        records.waste("x.d", 100.0, 0.0)
+        assert not records.is_doubted("x.c", 0.0)
+    records.waste("x.d", 100.0, 0.0)
+    assert records.is_doubted("x.c", 0.0)
+
+
+def test_a_contract_that_is_not_used_gives_no_credit():
+    records = members()
+    supplier = supplier_of(records)
+    served(supplier, "x.c", 50.0, 1)
+    supplier.step(USED_S + 1.0)
+    records.waste("x.c", 50.0, USED_S + 1.0)
+    assert not records.is_doubted("x.c", USED_S + 1.0)
+    other = members()
+    supplier = supplier_of(other)
+    served(supplier, "x.c", 50.0, 1)
+    show(supplier, "x.c", held(1, 1.0, max_w=52.5, valid=True, revision=2), now_s=1.0)
+    supplier.step(USED_S + 1.0)
+    other.waste("x.c", 50.0, USED_S + 1.0)
+    assert other.is_doubted("x.c", USED_S + 1.0)
