@@ -320,9 +320,14 @@ def _tls_context(files: TlsSettings) -> ssl.SSLContext:
     with _naming(f"{files.certificate} with {files.key}"):
         context.load_cert_chain(files.certificate, files.key, password="")  # or it would ask the terminal
     if files.crl:
-        with _naming(files.crl):
+        try:
             context.load_verify_locations(files.crl)
-        context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
+        except ssl.SSLError as error:  # as the broker does: who is revoked is not believed all the same
+            logger.warning(
+                "%s: no valid list, so none is used: %s", files.crl, error.reason or error.strerror
+            )
+        else:
+            context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
     return context
 
 
