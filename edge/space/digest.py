@@ -97,7 +97,7 @@ class Digest:
         hops = beat.hops + 1
         life_s = min(beat.life_s, LIFE_S)
         try:
-            number = space.meet(beat.origin, beat.incarnation, life_s, hops)
+            number = space.meet(beat.origin, beat.incarnation, life_s, hops, peer)
         except SpaceFull:
             self.no_room += 1
             return
