@@ -74,13 +74,9 @@ def _size(space: TupleSpace, kind: int, slot: int) -> int:
 
 def _newest(space: TupleSpace, via: int) -> int:
     """The node that was met last of those that a neighbour brought; never a neighbour of this node."""
-    newest = NIL
+    newest, origins = NIL, space.origins
     for node in range(SELF + 1, space.nodes.capacity):
-        if (
-            space.origins.known(node)
-            and space.origins.via[node] == via
-            and not space.neighbours_mask >> node & 1
-        ):
-            if newest == NIL or space.origins.met[node] >= space.origins.met[newest]:
-                newest = node
+        brought = origins.known(node) and origins.via[node] == via and not space.neighbours_mask >> node & 1
+        if brought and (newest == NIL or origins.met[node] >= origins.met[newest]):
+            newest = node
     return newest

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class Decay(Law):
-    """Each tick: properties and LSAs whose life is over leave, and all LSAs of a silent node; who crowds others out loses some."""
+    """Each tick: properties and LSAs whose life is over leave, and all LSAs of a silent node.
+
+    Who crowds others out loses some, too.
+    """
 
     def tick(self, engine: "Engine") -> None:
         space = engine.space
