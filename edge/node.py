@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from .clock import Clock, Date, Zone
 from .config.settings import NodeConfig
 from .energy.flows import Flows, node_flows
-from .energy.rules import MAX_POWER_W
-from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
+from .energy.rules import LABELS, MAX_POWER_W
+from .energy.totals import SUM_OF_TOTALS, TOTAL, NodeTotal, node_total, sum_of_totals
 from .history.store import Store
 from .meter.meters import Meters
 from .meter.reading import Reading
@@ -24,9 +24,10 @@ from .space.engine import Engine
 from .space.errors import SpaceError
 from .space.laws import Law, standard_laws
 from .space.laws.aggregation import Aggregating
+from .space.origins import MAX_INCARNATION
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
-from .trust.trust import Trust
+from .trust.trust import IDENTITY, REVOKED, Trust
 from .twins.registry import TwinError, create
 from .twins.twin import Home, Twin
 
@@ -38,7 +39,6 @@ _CHECK_ALL_TICKS = 10
 _LOOK_TICKS = 10  # at counters of what goes wrong
 _FIRST_INCARNATION = 2**20  # at most, of a node without memory
 _INCARNATION_STEP = 2**8  # at most; a restart a minute takes thirty years to the last one
-_LAST_INCARNATION = 2**31
 
 
 class Node:
@@ -73,7 +73,8 @@ class Node:
             date=self.date,
         )
         self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
-        self.gateway = Gateway(self.space, links)
+        self.space.know_labels((*LABELS, TOTAL, IDENTITY, REVOKED))
+        self.gateway = Gateway(self.space, links, self.trust, config.limits.rates())
         self.engine = Engine(self.space, self.gateway.outbox, _laws())
         self.twins: list[Twin] = []
         self._following: dict[str, list[Twin]] = {}  # by meter input
@@ -324,6 +325,6 @@ def _next_incarnation(memory: dict[str, Any], rng: random.Random) -> int:
     that hold LSAs of that incarnation would take equal versions for equal LSAs.
     """
     last = memory.get("incarnation")
-    if type(last) is int and 0 < last < _LAST_INCARNATION:
+    if type(last) is int and 0 < last <= MAX_INCARNATION - _INCARNATION_STEP:
         return last + rng.randint(1, _INCARNATION_STEP)
     return rng.randint(1, _FIRST_INCARNATION)

@@ -31,7 +31,7 @@ class Limits:
         value_bytes: int = 4096,
         properties_per_lsa: int = 10,
         own_percent: int = 0,
-        labels_per_node: int = 0,
+        labels_per_node: int = -1,
     ) -> None:
         self.lsas = lsas
         self.properties = properties or 4 * lsas
@@ -42,7 +42,9 @@ class Limits:
         self.value_bytes = value_bytes
         self.properties_per_lsa = properties_per_lsa
         self.own_percent = own_percent  # of everything, for local agents
-        self.labels_per_node = labels_per_node or labels  # unknown ones that another node may bring
+        self.labels_per_node = (
+            labels if labels_per_node < 0 else labels_per_node
+        )  # unknown ones that another node may bring
         self.specs = 2 * lsas  # aggregations that LSAs of other nodes ask for
         if max(lsas, self.properties, self.names) >= NIL or value_bytes > NIL:
             raise ValueError("at most %d LSAs, properties, names, and bytes of a value" % (NIL - 1))

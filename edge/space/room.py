@@ -2,7 +2,7 @@
 
 Part of everything is kept for the local agents. The last eighth of the rest is for nodes that hold less than
 their share; while they need it, who holds most loses LSAs. So nobody can crowd out the others, and as long as
-there is plenty, nobody is limited. All counts follow changes; nothing is counted anew.
+there is plenty, nobody is limited. All counts follow changes; nothing is scanned.
 """
 
 from array import array

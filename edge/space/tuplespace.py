@@ -394,8 +394,7 @@ class TupleSpace(Slots):
     def know_labels(self, labels: "tuple[str, ...]") -> None:
         """The labels that are in use here keep their places. Raises SpaceFull."""
         for label in labels:
-            if self.labels.find(label) == NIL or self.label_payer[self.labels.find(label)]:
-                self.label_payer[self.labels.acquire(label)] = 0
+            self.label_payer[self.labels.acquire(label)] = 0
 
     def claim_labels(self, labels: "set[str]", origin: int) -> None:
         """Raise SpaceFull unless another node (NIL: a new one) may bring these."""

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from zlib import crc32
 
 import orjson
 
@@ -16,6 +17,7 @@ from edge.energy.parsing import lenient, parse_parts, parse_request, parse_stub
 from edge.energy.rules import COMPLEMENT, CONFIRM, CONTRACT, OFFER, REQUEST
 from edge.net.frame import MAX_BODY_BYTES, Frame, FrameError, Pulse, decode, encode
 from edge.net.links import Links
+from edge.net.manifest import of_statement
 from edge.net.wire import Statement
 from edge.space.courier import Roster
 from edge.space.lsa import Delta, Lsa, Property
@@ -143,7 +145,8 @@ class Liar:
             number, checksum = self._version, self._rng.randbytes(CHECKSUM_BYTES)
             said = Statement(origin, 1, number, lsas, checksum, number % 256, number, b"", b"")
             frame.statements.append(said)
-            frame.pulses.append(Pulse(origin, said.ordinal % 64, 0, hops, LIFE_S, b""))
+            check = crc32(of_statement(said)).to_bytes(4, "big")
+            frame.pulses.append(Pulse(origin, said.ordinal % 64, 0, hops, LIFE_S, check))
         return frame
 
     def _send(self, frame: Frame) -> None:
