@@ -106,6 +106,7 @@ class Slots:
         self.label_first = array("H", b"\xff\xff" * limits.labels)
         self.label_payer = array("H", bytes(2 * limits.labels))  # the node that brought it
         self.observers: list[list[Agent]] = [[] for _ in range(limits.labels)]
+        self.known_labels: tuple[str, ...] = ()  # that keep their places
         self.touched_labels = 0  # label set: changed since the aggregation law last looked
 
         self.changed = DirtyRing(limits.properties)  # properties: bonding

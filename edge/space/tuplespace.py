@@ -393,6 +393,7 @@ class TupleSpace(Slots):
 
     def know_labels(self, labels: "tuple[str, ...]") -> None:
         """The labels that are in use here keep their places. Raises SpaceFull."""
+        self.known_labels += labels
         for label in labels:
             self.label_payer[self.labels.acquire(label)] = 0
 

@@ -168,6 +168,7 @@ def references(space: TupleSpace) -> None:
         labels[number] += len(observers)
     nodes.update(n for n in range(space.nodes.capacity) if space.neighbours_mask >> n & 1)
     nodes.update(n for n, tick in enumerate(space.origins.expires) if tick)
+    labels.update(map(space.labels.find, space.known_labels))
     for table, counted in ((space.names, names), (space.labels, labels), (space.nodes, nodes)):
         table_sound(table, counted)
 
