@@ -24,7 +24,7 @@ def line(**limits):
     wanted = {"lsas": 64, "nodes": 16, "own_percent": 25, "labels_per_node": 4, "names": 160} | limits
     fleet = Fleet(LINE, Limits(**wanted))
     for node in fleet.nodes.values():
-        node.space.know_labels(("L",))
+        node.space.know_labels(("L", "R"))
     fleet["b"].show("b.t", b"b")
     fleet["a"].show("a.t", b"a")
     del fleet.nodes["c"]
@@ -75,13 +75,27 @@ def test_a_node_that_was_away_gets_in_again_while_the_table_is_flooded(kind):
     lie(fleet, kind, LIFE_S + 7)
     assert not fleet["b"].space.find("a.t")
     fleet.lose = lambda sender, receiver, frame: False
-    fleet.restart("a", 2).space.know_labels(("L",))
+    fleet.restart("a", 2).space.know_labels(("L", "R"))
     for i in range(4):
-        fleet["a"].show(f"a.t{i}", b"again")
+        fleet["a"].show(f"a.t{i}", b"again", "R")
     fleet.link_up("a")
     lie(fleet, kind, 4)
-    assert [fleet["b"].value(f"a.t{i}") for i in range(4)] == [b"again"] * 4
+    assert [fleet["b"].value(f"a.t{i}", "R") for i in range(4)] == [b"again"] * 4
     assert_sound(fleet["b"].space)
+
+
+def test_a_far_node_that_was_away_gets_in_again_while_invented_nodes_fill_the_table():
+    shape = {"d": ["a"], "a": ["d", "b"], "b": ["a", "c"], "c": ["b"]}
+    fleet = Fleet(shape, Limits(lsas=64, nodes=16, own_percent=25))
+    fleet["d"].show("d.t", b"1")
+    del fleet.nodes["c"]
+    fleet.run(7)
+    fleet.lose = lambda sender, receiver, frame: "d" in (sender, receiver)
+    lie(fleet, "nodes", LIFE_S + 7)
+    assert not fleet["b"].space.find("d.t")
+    fleet.lose = lambda sender, receiver, frame: False
+    lie(fleet, "nodes", 8)
+    assert fleet["b"].value("d.t") == b"1"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -110,7 +124,7 @@ def test_who_crowds_others_out_loses_what_it_has_too_much():
 
 
 def test_a_property_without_a_place_for_its_label_does_not_block_the_others():
-    fleet = line(labels=3)
+    fleet = line(labels=4)
     space = fleet["b"].space
     agent = fleet["b"].add(Agent("b.u"))
     agent.submit("M", b"1")
