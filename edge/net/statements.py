@@ -34,13 +34,14 @@ class Outdated(Exception):
 class _Held:
     """The newest statement of an origin, and its newest pulse."""
 
-    __slots__ = ("check", "link", "number", "statement", "tick")
+    __slots__ = ("check", "heard", "link", "number", "statement", "tick")
 
     def __init__(self, statement: Statement, tick: int) -> None:
         self.statement = statement
         self.number = statement.number
         self.link = statement.link
         self.check = _check(statement)
+        self.heard = False  # whether that pulse has arrived, not only its number
         self.tick = tick
 
 
@@ -119,8 +120,8 @@ class Statements:
             self.no_room += 1
             return False
         new = self._held[statement.origin] = _Held(statement, self._space.tick)
-        if held and held.statement.incarnation == statement.incarnation and held.number > new.number:
-            new.number, new.link = held.number, held.link
+        if held and held.statement.incarnation == statement.incarnation and held.number >= new.number:
+            new.number, new.link, new.heard = held.number, held.link, held.heard
         return True
 
     def _has_room(self) -> bool:
@@ -157,9 +158,12 @@ class Statements:
         if number > held.number:
             if not self._proves(pulse.link, number, held):
                 raise Unstated
-            held.number, held.link = number, pulse.link
-        elif self._trust.authentic and (number, pulse.link) != (held.number, held.link):
-            raise Outdated
+            held.number, held.link, held.heard = number, pulse.link, False
+        elif self._trust.authentic:
+            newest = (number, pulse.link) == (held.number, held.link)
+            if not newest or (held.heard and self._space.origin_number(pulse.origin) == NIL):
+                raise Outdated  # so that nobody keeps a node alive that has fallen silent
+        held.heard = held.heard or number == held.number
         return beat_of(said, number, pulse.hops, pulse.life_s, pulse.link)
 
     def _proves(self, link: bytes, number: int, held: _Held) -> bool:
