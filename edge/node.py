@@ -13,8 +13,8 @@ from .clock import Clock, Date, Zone
 from .config.settings import NodeConfig
 from .energy.flows import Flows, node_flows
 from .energy.members import Members
-from .energy.rules import MAX_POWER_W
-from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
+from .energy.rules import LABELS, MAX_POWER_W
+from .energy.totals import SUM_OF_TOTALS, TOTAL, NodeTotal, node_total, sum_of_totals
 from .history.store import Store
 from .meter.meters import Meters
 from .meter.reading import Reading
@@ -28,7 +28,7 @@ from .space.laws.aggregation import Aggregating
 from .space.origins import MAX_INCARNATION
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
-from .trust.trust import Trust
+from .trust.trust import IDENTITY, REVOKED, Trust
 from .twins.registry import TwinError, create
 from .twins.twin import Home, Twin
 
@@ -74,7 +74,8 @@ class Node:
             date=self.date,
         )
         self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
-        self.gateway = Gateway(self.space, links, self.trust)
+        self.space.know_labels((*LABELS, TOTAL, IDENTITY, REVOKED))
+        self.gateway = Gateway(self.space, links, self.trust, config.limits.rates())
         self.engine = Engine(self.space, self.gateway.outbox, _laws())
         self.twins: list[Twin] = []
         self._following: dict[str, list[Twin]] = {}  # by meter input

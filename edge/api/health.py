@@ -58,6 +58,7 @@ class Gateway(TypedDict):
     deaf: Annotated[list[str], "neighbours that say that no frames of this node arrive there"]
     strangers: Annotated[list[str], "nodes that send frames here and are no neighbours of this node"]
     flooding: Annotated[list[str], "neighbours of which frames were dropped, as they sent too many"]
+    restless: Annotated[list[str], "nodes that change what they show so often that not all is taken"]
     other_versions: Annotated[dict[str, str], "neighbours that speak another wire version, by name"]
 
 

@@ -40,6 +40,7 @@ REQUEST, OFFER, CONFIRM = "REQ", "OFFER", "CONTRACT_CONFIRM"
 CONTRACT, COMPLEMENT = "CONTRACT1", "CONTRACT2"  # the main and the complementary contract
 PLAN, STARTS = "PLAN", "STARTS"  # plans of flexible loads, and the suppliers' answers
 EVENT, STOP = "EVENT", "STOP"
+LABELS = (REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, PLAN, STARTS, EVENT, STOP)
 
 
 def with_margin(power_w: float) -> float:

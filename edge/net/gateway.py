@@ -3,6 +3,7 @@
 No frame, however malformed, raises an exception here, grows memory or changes the space in part.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ..space.digest import Digest
@@ -10,7 +11,7 @@ from ..space.names import NIL
 from ..space.tuplespace import SELF, TupleSpace
 from ..trust.trust import Trust, Untrusted
 from . import manifest
-from .allowance import Allowances
+from .allowance import Allowances, Rates
 from .frame import Frame, FrameError, Pulse, WrongVersion, decode
 from .hearing import Hearing
 from .intake import Intake
@@ -21,21 +22,25 @@ from .refusals import FLOOD, INVALID, WIRE_VERSION, Refusals
 from .statements import Outdated, Statements, Unstated, beat_of
 from .wire import Statement
 
+_OTHERS = 64  # of another version, that are named
 _OLD_S = 60  # so long a neighbour counts as one of another version
 
 
 class Gateway:
     """Joins a space and its links. The engine of the space uses `outbox` as its courier."""
 
-    def __init__(self, space: TupleSpace, links: Links, trust: Trust | None = None) -> None:
-        """Without `trust` it believes everybody."""
+    def __init__(
+        self, space: TupleSpace, links: Links, trust: Trust | None = None, rates: Rates | None = None
+    ) -> None:
+        """Without `trust` it believes everybody. `rates` bound what a neighbour may cost."""
+        self.timer: Callable[[], float] = float  # of processor time in s; time stands still without one
         self._space, self._links = space, links
         self._trust = trust or Trust()
         self._generation = self._trust.generation
         self._statements = Statements(space, self._trust)
         self.outbox = Outbox(space, links, self._statements, self._trust)
         self.refusals = Refusals()
-        self.allowances = Allowances(space)
+        self.allowances = Allowances(space, rates)
         self._questions = Questions(space, self.outbox)
         self.intake = Intake(space, self._trust, self._questions, self.refusals, self.allowances)
         self._digest = Digest(space, self.outbox)
@@ -82,13 +87,22 @@ class Gateway:
 
     def receive(self, peer: str, data: bytes) -> None:
         """A frame from a neighbour."""
-        if not self.allowances.of(peer).admits(len(data), self._space.tick):
+        allowance = self.allowances.of(peer)
+        if not allowance.admits(len(data), self._space.tick):
             self.refusals.note(peer, FLOOD, "sends more than is good for this node, or forged signatures")
             return
+        began_s = self.timer()
+        self._receive(peer, data)
+        allowance.worked(self.timer() - began_s)
+
+    def _receive(self, peer: str, data: bytes) -> None:
         try:
             frame = decode(data)
         except WrongVersion as error:
+            self._versions.pop(peer, None)
             self._versions[peer] = str(error), self._space.tick
+            if len(self._versions) > _OTHERS:
+                del self._versions[next(iter(self._versions))]
             self.refusals.note(peer, WIRE_VERSION, str(error))
             return
         except FrameError as error:
@@ -98,6 +112,8 @@ class Gateway:
         if self._space.is_neighbour(peer):
             self.outbox.answering.add(peer)
         self.intake.take(peer, frame)
+        while self.intake.homeless:
+            self._digest.postpone(self.intake.homeless.pop())
         for statement in frame.statements:
             self._state(peer, statement)
         for pulse in frame.pulses:
@@ -156,6 +172,10 @@ class Gateway:
             return
         except Outdated:
             return
+        if self._digest.is_news(beat):
+            if not self.allowances.may_change(beat.origin):
+                return
+            self.allowances.changed(beat.origin)
         self._digest.heard(peer, beat)
 
     # ---- trust --------------------------------------------------------------------------------
@@ -212,5 +232,6 @@ class Gateway:
             "deaf": self.hearing.deaf,
             "strangers": self.hearing.strangers,
             "flooding": self.allowances.flooding,
+            "restless": self.allowances.restless,
             "other_versions": self.other_versions,
         }

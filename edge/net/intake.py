@@ -21,7 +21,7 @@ from . import manifest
 from .allowance import Allowances
 from .frame import Frame
 from .questions import Questions
-from .refusals import BAD_PATH, CONTRADICTION, NOT_OWNER, Refusals
+from .refusals import BAD_PATH, CHANGES, CONTRADICTION, NOT_OWNER, Refusals
 
 
 class Intake:
@@ -41,6 +41,7 @@ class Intake:
         self._refusals = refusals
         self._allowances = allowances
         self.absorbed = 0
+        self.homeless: set[str] = set()  # origins whose LSAs have just found no room
         self.no_room = 0  # what did not fit into the space
         self.without_base = 0  # deltas that did not lead to what their origin has signed
 
@@ -83,7 +84,7 @@ class Intake:
             if self._is_worth_it(peer, lsa):
                 self._introduce(peer, lsa)
                 self.verify(lsa.origin, manifest.of_lsa(lsa), lsa.auth)
-                self.absorbed += absorb(self._space, lsa, peer)
+                self._count(lsa.origin, absorb(self._space, lsa, peer))
         except Untrusted as error:
             self.distrust(peer, error)
         except BadPath as error:
@@ -91,11 +92,12 @@ class Intake:
         except NotOwner as error:
             self._refusals.note(peer, NOT_OWNER, str(error))
         except SpaceError as error:
+            self.homeless.add(lsa.origin)
             self._note_no_room(peer, error)
 
     def _is_worth_it(self, peer: str, lsa: Lsa) -> bool:
         """Whether an LSA is worth the price of a signature. Raises BadPath, NotOwner, SpaceFull."""
-        if not is_news(self._space, lsa, peer):
+        if not is_news(self._space, lsa, peer) or self._is_too_much(peer, lsa.origin):
             return False
         if contradicts(self._space, lsa):
             text = f"{lsa.name} is not what its origin showed before"
@@ -120,7 +122,7 @@ class Intake:
         """A delta that does not lead to what its origin has signed may be due to the base held here."""
         try:
             lsa = complete(self._space, delta, peer)
-            if lsa is None:
+            if lsa is None or self._is_too_much(peer, lsa.origin):
                 return
             self._introduce(peer, lsa)
             self.verify(lsa.origin, manifest.of_lsa(lsa), lsa.auth)
@@ -140,13 +142,26 @@ class Intake:
 
     def _take_near(self, peer: str, near: Near) -> None:
         try:
-            if is_near_news(self._space, near):
-                self.verify(near.name.partition(".")[0], manifest.of_near(near), near.auth)
-                self.absorbed += absorb_near(self._space, near, peer)
+            origin = near.name.partition(".")[0]
+            if is_near_news(self._space, near) and not self._is_too_much(peer, origin):
+                self.verify(origin, manifest.of_near(near), near.auth)
+                self._count(origin, absorb_near(self._space, near, peer))
         except Untrusted as error:
             self.distrust(peer, error)
         except SpaceError as error:
             self._note_no_room(peer, error)
+
+    def _is_too_much(self, peer: str, origin: str) -> bool:
+        """Whether an origin changes too often; the digest finds what is left out."""
+        if self._allowances.may_change(origin):
+            return False
+        self._refusals.note_quietly(peer, CHANGES)
+        return True
+
+    def _count(self, origin: str, taken: bool) -> None:
+        self.absorbed += taken
+        if taken:
+            self._allowances.changed(origin)
 
     def _note_no_room(self, peer: str, error: SpaceError) -> None:
         self.no_room += 1

@@ -1,6 +1,6 @@
 """What every digital twin is underneath: an agent with one LSA and four notifications (thesis 5.1.2)."""
 
-from .errors import SpaceFull
+from .errors import NameFull, SpaceFull
 from .lsa import EVERYWHERE
 from .names import NIL
 from .shim import const
@@ -97,6 +97,7 @@ class Agent:
         self.handle = 0
         self.waiting: list[tuple[str, str, bytes, int, int]] = []  # properties without room, oldest first
         self.waiting_dropped = 0
+        self._in_line = False  # something waits for room that all properties need
         self._engine: Engine | None = None
 
     # ---- the four notifications, and what follows them ---------------------------------------
@@ -141,6 +142,7 @@ class Agent:
         self._engine = None
         self.handle = 0
         self.waiting.clear()
+        self._in_line = False
 
     def renew(self) -> None:
         """Keep the LSA alive, and publish waiting properties while there is room; called each tick."""
@@ -160,11 +162,14 @@ class Agent:
         if position >= 0:
             self.waiting[position] = (label, query, value, life_s, reach)
             return True
-        if self.waiting and self.space.property_of(self.handle & 0xFFFF, label, query) == NIL:
+        if self._in_line and self.space.property_of(self.handle & 0xFFFF, label, query) == NIL:
             return self._wait(label, query, value, life_s, reach)
         try:
             self.space.put(self.handle, label, query, value, life_s, reach)
+        except NameFull:
+            return self._wait(label, query, value, life_s, reach)
         except SpaceFull:
+            self._in_line = True
             return self._wait(label, query, value, life_s, reach)
         return True
 
@@ -186,13 +191,18 @@ class Agent:
         self._publish_waiting()
 
     def _publish_waiting(self) -> None:
-        while self.waiting:
-            label, query, value, life_s, reach = self.waiting[0]
+        position = 0
+        while position < len(self.waiting):
+            label, query, value, life_s, reach = self.waiting[position]
             try:
                 self.space.put(self.handle, label, query, value, life_s, reach)
+            except NameFull:
+                position += 1  # only its label or query has no place: those behind it may have one
+                continue
             except SpaceFull:
                 return
-            self.waiting.pop(0)
+            self.waiting.pop(position)
+        self._in_line = False
 
     def _waiting_at(self, label: str, query: str) -> int:
         for position in range(len(self.waiting)):

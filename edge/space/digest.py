@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 BEAT_S = const(5)
 _EARLY_S = const(2)  # a heartbeat due this soon joins messages that leave anyway
 _ASK_AGAIN_S = const(2)
+_NO_ROOM_S = const(5)
+_BEYOND_BEATS = const(3)  # an LSA may overtake one heartbeat, or two
 _LAST_CHANGES = const(0x10000)  # so far before the last number of a change a new incarnation begins
 
 
@@ -34,6 +36,7 @@ class Digest:
         self._due_tick = space.tick
         self._announced: dict[int, tuple[str, Beat]] = {}  # newest heartbeat of an origin, and who passed it
         self._asked_tick: dict[int, int] = {}
+        self._beyond: dict[int, int] = {}  # how many heartbeats of an origin knew less than is held
         self.asked = 0
         self.reincarnations = 0  # often means that two nodes have one name
         self.reminders: dict[str, int] = {}  # so does this, by neighbour
@@ -84,6 +87,11 @@ class Digest:
 
     # ---- in ---------------------------------------------------------------------------------
 
+    def is_news(self, beat: Beat) -> bool:
+        """Whether a heartbeat of another node is newer than the newest one."""
+        number = self._space.origin_number(beat.origin)
+        return number == NIL or (beat.incarnation, beat.number) > self._space.origins.newest_beat(number)
+
     def heard(self, peer: str, beat: Beat) -> None:
         """A neighbour sent a heartbeat, its own or one of another node."""
         space, origins = self._space, self._space.origins
@@ -97,18 +105,19 @@ class Digest:
         hops = beat.hops + 1
         life_s = min(beat.life_s, LIFE_S)
         try:
-            number = space.meet(beat.origin, beat.incarnation, life_s, hops)
+            number = space.meet(beat.origin, beat.incarnation, life_s, hops, peer)
         except SpaceFull:
             self.no_room += 1
             return
         origins.heartbeat(number, beat.number, beat.sequence, hops, space.tick + life_s)
         self._announced[number] = (peer, beat)
+        self._check_sequence(number, beat)
         if hops < MAX_PATH:
             passed_on = self._beat_of(number, life_s)
             for other in space.neighbours:
                 if other not in (peer, beat.origin):
                     self._courier.send_beat(other, passed_on)
-        if self._differs(number):
+        if space.tick - self._asked_tick.get(number, -_ASK_AGAIN_S) >= _ASK_AGAIN_S and self._differs(number):
             self._ask(number)
 
     def remind(self, peer: str) -> None:
@@ -170,7 +179,23 @@ class Digest:
             if slot != NIL and space.lsa_version[slot] and not space.lsa_lapsed[slot]:
                 self._courier.send_lsa(slot, space.node_bit(peer))
 
+    def postpone(self, origin: str) -> None:
+        """What an origin shows finds no room: ask for it less often."""
+        number = self._space.origin_number(origin)
+        if number in self._announced:
+            self._asked_tick[number] = self._space.tick + _NO_ROOM_S - _ASK_AGAIN_S
+
     # ---- inside -----------------------------------------------------------------------------
+
+    def _check_sequence(self, number: int, beat: Beat) -> None:
+        """Changes that an origin does not know of were not made by it: do not wait until it gets there."""
+        if self._space.origins.sequence[number] <= beat.sequence:
+            self._beyond.pop(number, None)
+            return
+        self._beyond[number] = self._beyond.get(number, 0) + 1
+        if self._beyond[number] >= _BEYOND_BEATS:
+            del self._beyond[number]
+            self._space.disbelieve(number, beat.sequence)
 
     def _heard_of_self(self, beat: Beat) -> None:
         """Others may remember a later incarnation of this node than it does: start a still later one."""

@@ -9,6 +9,10 @@ class SpaceFull(SpaceError):
     """No slot, property, name or heap block is left; the message says which."""
 
 
+class NameFull(SpaceFull):
+    """A table of texts has no place for one that is new; other texts may still be usable."""
+
+
 class ValueTooLarge(SpaceError):
     """A value is longer than the space accepts."""
 

@@ -8,6 +8,7 @@ from .errors import BadPath, NotOwner, SpaceFull, UnknownBase
 from .lsa import EVERYWHERE, MAX_PATH, Delta, Lsa, Near, Property
 from .names import NIL
 from .origins import LIFE_S
+from .room import BLOCKS, LSAS, NAMES, PROPERTIES, SPECS
 from .tuplespace import LIVE, SELF, TupleSpace
 
 
@@ -151,8 +152,11 @@ def absorb_near(space: TupleSpace, near: Near, sender: str) -> bool:
         spare = space.heap.need(len(near.value)) + space.heap.need(len(near.auth))
         if p != NIL:
             spare -= space.heap.need(space.p_length[p]) + space.heap.need(space.p_auth_length[p])
-        if spare > space.heap.free:
-            raise SpaceFull("%s: %d heap blocks short" % (near.name, spare - space.heap.free))
+        origin = space.lsa_origin[slot]
+        space.room.claim(BLOCKS, origin, spare, space.heap.free)
+        space.room.claim(PROPERTIES, origin, p == NIL, space.properties_free)
+        space.room.claim(NAMES, origin, space.names.lacking({near.query}), space.names.free)
+        space.claim_labels({near.label}, origin)
         due = space.tick + max(1, near.left_s)
         p = space.write(slot, p, near.label, near.query, near.value, due, near.life_s, near.reach)
         space.prove_near(p, near.auth)
@@ -220,7 +224,7 @@ def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
     if not lsa.life_s:
         return _leave(space, lsa, slot, sender, path)
     check_room(space, lsa)
-    origin = space.meet(lsa.origin, lsa.incarnation, lsa.life_s, len(path))
+    origin = space.meet(lsa.origin, lsa.incarnation, lsa.life_s, len(path), sender)
     if slot == NIL:
         slot = space.admit(lsa.name, lsa.kind, origin)
         space.origins.include(origin)
@@ -235,7 +239,7 @@ def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
     space.lsa_version[slot] = lsa.version
     space.lsa_lapsed[slot] = False
     space.origins.advance(origin, lsa.version)
-    way = tuple([space.nodes.acquire(node) for node in path])  # until space.set_path has its own references
+    way = space.travelled(path)  # with references until space.set_path has its own
     space.set_path(slot, way)
     for number in way:
         space.nodes.release(number)
@@ -246,7 +250,7 @@ def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
 
 def _leave(space: TupleSpace, lsa: Lsa, slot: int, sender: str, path: "list[str]") -> bool:
     _check_tombstone(space, lsa, slot)
-    origin = space.meet(lsa.origin, lsa.incarnation, LIFE_S, len(path))
+    origin = space.meet(lsa.origin, lsa.incarnation, LIFE_S, len(path), sender)
     space.remove(space.handle(slot))
     space.lsa_quiet[slot] = False
     space.lsa_version[slot] = lsa.version
@@ -284,8 +288,6 @@ def check_room(space: TupleSpace, lsa: Lsa) -> None:
     if slot != NIL:
         blocks += space.heap.need(space.lsa_auth_length[slot])
     names = {lsa.name, lsa.kind}
-    nodes = {lsa.origin}
-    nodes.update(lsa.path)
     labels = set()
     for each in lsa.properties:
         if len(each.value) > space.limits.value_bytes:
@@ -298,23 +300,26 @@ def check_room(space: TupleSpace, lsa: Lsa) -> None:
             blocks += min(space.heap.need(space.p_length[p]), space.heap.need(len(each.value)))
         names.add(each.query)
         labels.add(each.label)
-    if slot == NIL and not space.lsas_free:
-        raise SpaceFull("all %d LSA slots are taken" % space.limits.lsas)
     if len(lsa.properties) + _near_beside(space, slot, lsa) > space.limits.properties_per_lsa:
         raise SpaceFull("an LSA holds at most %d properties" % space.limits.properties_per_lsa)
-    if slots < 0 or blocks < 0:
-        raise SpaceFull(
-            "%s: %d properties and %d heap blocks short" % (lsa.name, max(0, -slots), max(0, -blocks))
-        )
-    if slot == NIL:
-        _check_share(space, lsa.origin, blocks)
-    for table, wanted in (
-        (space.names, names),
-        (space.labels, labels),
-        (space.nodes, nodes),
-    ):
-        if not table.fits(wanted):
-            raise SpaceFull("a table of names is full (%d)" % table.capacity)
+    if len(lsa.aggregations) > space.limits.properties_per_lsa:
+        raise SpaceFull("an LSA aggregates at most %d properties" % space.limits.properties_per_lsa)
+    if slot == NIL and not space.lsas_free:
+        space.room.pressed |= 1 << LSAS
+        raise SpaceFull("all %d LSA slots are taken" % space.limits.lsas)
+    space.claim_node(lsa.origin, lsa.path[0])
+    origin = space.origin_number(lsa.origin)
+    room, specs = space.room, 0 if slot == NIL else len(space.lsa_aggregations[slot])
+    try:
+        space.claim_labels(labels, origin)
+        if slot == NIL:
+            room.claim(LSAS, origin, 1, space.lsas_free)
+        room.claim(PROPERTIES, origin, space.properties_free - slots, space.properties_free)
+        room.claim(BLOCKS, origin, space.heap.free - blocks, space.heap.free)
+        room.claim(NAMES, origin, space.names.lacking(names), space.names.free)
+        room.claim(SPECS, origin, len(lsa.aggregations) - specs, space.specs_free())
+    except SpaceFull as error:
+        raise SpaceFull("%s: %s" % (lsa.name, error)) from None
 
 
 def _near_beside(space: TupleSpace, slot: int, lsa: Lsa) -> int:
@@ -328,26 +333,6 @@ def _near_beside(space: TupleSpace, slot: int, lsa: Lsa) -> int:
         p = space.property_of(slot, each.label, each.query)
         count -= p != NIL and space.is_near(p)
     return count
-
-
-def _check_share(space: TupleSpace, origin: str, blocks_left: int) -> None:
-    """Raise SpaceFull when room is short and the origin holds more than half: a flood harms its author."""
-    limits = space.limits
-    short = space.lsas_free <= limits.lsas // 8 or blocks_left < space.heap.blocks // 8
-    node = space.nodes.find(origin)
-    if not short or node == NIL:
-        return
-    held = 0
-    slot = space.origins.first[node]
-    while slot != NIL:
-        held += space.heap.need(space.lsa_auth_length[slot])
-        p = space.lsa_first[slot]
-        while p != NIL:
-            held += space.heap.need(space.p_length[p])
-            p = space.p_next[p]
-        slot = space.lsa_next[slot]
-    if 2 * space.origins.count[node] > limits.lsas or 2 * held > space.heap.blocks:
-        raise SpaceFull(origin + " holds more than half of the space, and little is left")
 
 
 def path_of(space: TupleSpace, slot: int) -> "list[str]":

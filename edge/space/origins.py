@@ -26,6 +26,8 @@ class Origins:
         self.expires = array("I", bytes(4 * capacity))  # tick, 0: unknown
         self.beat = array("I", bytes(4 * capacity))  # number of the newest heartbeat
         self.hops = array("B", bytes(capacity))
+        self.via = array("H", bytes(2 * capacity))  # the neighbour that brought it, 0: nobody or a stranger
+        self.met = array("I", bytes(4 * capacity))  # tick
         self.count = array("H", bytes(2 * capacity))
         self.checksums = [b""] * capacity  # each is right unless stale
         self.stale = bytearray(b"\x01" * capacity)

@@ -6,12 +6,13 @@ are numbers; everything that can fail is checked before anything changes.
 
 from array import array
 
-from .errors import NotOwner, SpaceFull, UnknownLsa, ValueTooLarge
+from .errors import NameFull, NotOwner, SpaceFull, UnknownLsa, ValueTooLarge
 from .heap import ValueHeap
 from .lsa import EVERYWHERE, HERE
 from .names import NIL, NameTable
 from .origins import Origins
 from .rings import DirtyRing, ExpiryWheel
+from .room import BLOCKS, LSAS, NAMES, PROPERTIES, SPECS, Room
 from .shim import const
 
 TYPE_CHECKING = False
@@ -39,8 +40,10 @@ class Slots:
         self.origins = Origins(limits.nodes + 1)
         self.origins.incarnation[SELF] = incarnation
         self.heap = ValueHeap(limits.heap_bytes)
+        self.room = Room(limits, self.heap.blocks)
         self.neighbours: list[str] = []  # the nodes this one sends to
         self.neighbours_mask = 0
+        self.passed_only = 0  # node set: on paths, and perhaps nothing else is known of them
 
         n = limits.lsas
         self.lsa_state = bytearray(n)
@@ -75,6 +78,7 @@ class Slots:
         n = limits.properties
         self.p_state = bytearray(n)
         self.p_lsa = array("H", bytes(2 * n))
+        self.p_origin = array("H", bytes(2 * n))
         self.p_owner = array("H", bytes(2 * n))  # name of its LSA, kept until all observers are told
         self.p_label = bytearray(n)
         self.p_query = array("H", bytes(2 * n))
@@ -100,7 +104,9 @@ class Slots:
         self._free_property = 0
         self.properties_free = n
         self.label_first = array("H", b"\xff\xff" * limits.labels)
+        self.label_payer = array("H", bytes(2 * limits.labels))  # the node that brought it
         self.observers: list[list[Agent]] = [[] for _ in range(limits.labels)]
+        self.known_labels: tuple[str, ...] = ()  # that keep their places
         self.touched_labels = 0  # label set: changed since the aggregation law last looked
 
         self.changed = DirtyRing(limits.properties)  # properties: bonding
@@ -125,6 +131,8 @@ class Slots:
         self.lsa_kind[slot] = table.acquire(kind)
         self.lsa_state[slot] = LIVE
         self.lsa_origin[slot] = origin
+        self.room.count(LSAS, origin, 1)
+        self.room.count(NAMES, origin, 1)
         self.lsa_version[slot] = self.lsa_base[slot] = self.lsa_shaped[slot] = self.lsa_ended[slot] = 0
         self.lsa_lapsed[slot] = False
         self.lsa_first[slot] = NIL
@@ -147,7 +155,8 @@ class Slots:
 
     def prove(self, slot: int, auth: bytes) -> None:
         """Keep what proves the present version of an LSA; a new version discards it. Raises SpaceFull."""
-        self.lsa_auth[slot] = self.heap.replace(self.lsa_auth[slot], self.lsa_auth_length[slot], auth)
+        origin = self.lsa_origin[slot]
+        self.lsa_auth[slot] = self._store(origin, self.lsa_auth[slot], self.lsa_auth_length[slot], auth)
         self.lsa_auth_length[slot] = len(auth)
 
     def proof(self, slot: int) -> bytes:
@@ -156,7 +165,7 @@ class Slots:
 
     def prove_near(self, p: int, auth: bytes) -> None:
         """The same for a near property. Raises SpaceFull."""
-        self.p_auth[p] = self.heap.replace(self.p_auth[p], self.p_auth_length[p], auth)
+        self.p_auth[p] = self._store(self.p_origin[p], self.p_auth[p], self.p_auth_length[p], auth)
         self.p_auth_length[p] = len(auth)
 
     def proof_near(self, p: int) -> bytes:
@@ -173,6 +182,10 @@ class Slots:
         self.names.release(self.lsa_kind[slot])
         self.prove(slot, b"")
         self.set_path(slot, ())
+        origin = self.lsa_origin[slot]
+        self.room.count(SPECS, origin, -len(self.lsa_aggregations[slot]))
+        self.room.count(LSAS, origin, -1)
+        self.room.count(NAMES, origin, -1)
         self.lsa_aggregations[slot] = []
         self.lsa_state[slot] = FREE
         self.lsa_generation[slot] = self.lsa_generation[slot] % 0x3FFF + 1
@@ -242,10 +255,10 @@ class Slots:
         self.check_size(label, value)
         if p == NIL:
             self._check_room(slot, label, query)
-            head = self.heap.store(value)
+            head = self._store(self.lsa_origin[slot], NIL, 0, value)
             p = self._link(slot, label, query)
         else:
-            head = self.heap.replace(self.p_value[p], self.p_length[p], value)
+            head = self._store(self.p_origin[p], self.p_value[p], self.p_length[p], value)
             if self.p_auth_length[p]:
                 self.prove_near(p, b"")
         self.p_reach[p] = reach
@@ -281,6 +294,8 @@ class Slots:
 
     def reclaim(self, p: int) -> None:
         """Free a withdrawn property, once all observers are told."""
+        self.room.count(PROPERTIES, self.p_origin[p], -1)
+        self.room.count(NAMES, self.p_origin[p], -(self.p_query[p] != 0))
         self.names.release(self.p_owner[p])
         self.names.release(self.p_query[p])
         self.labels.release(self.p_label[p])
@@ -319,21 +334,38 @@ class Slots:
         if not self.properties_free:
             raise SpaceFull("all %d property slots are taken" % self.limits.properties)
         if self.labels.find(label) == NIL and not self.labels.free:
-            raise SpaceFull("table of labels is full (%d)" % self.labels.capacity)
+            raise NameFull("table of labels is full (%d)" % self.labels.capacity)
         if self.names.find(query) == NIL and not self.names.free:
-            raise SpaceFull("table of names is full (%d)" % self.names.capacity)
+            raise NameFull("table of names is full (%d)" % self.names.capacity)
+
+    def _store(self, origin: int, head: int, old_length: int, value: bytes) -> int:
+        """Write a value into the heap, in place of another one; its node pays. Raises SpaceFull."""
+        head = self.heap.replace(head, old_length, value)
+        self.room.count(BLOCKS, origin, self.heap.need(len(value)) - self.heap.need(old_length))
+        return head
+
+    def _release(self, origin: int, head: int, length: int) -> None:
+        self.heap.release(head, length)
+        self.room.count(BLOCKS, origin, -self.heap.need(length))
 
     def _link(self, slot: int, label: str, query: str) -> int:
         p = self._free_property
         self._free_property = self.p_next[p]
         self.properties_free -= 1
+        origin = self.lsa_origin[slot]
+        known = self.labels.find(label)
         number = self.labels.acquire(label)
+        if known == NIL:
+            self.label_payer[number] = origin
+        self.p_origin[p] = origin
+        self.room.count(PROPERTIES, origin, 1)
         self.p_state[p] = LIVE
         self.p_told[p] = False
         self.p_lsa[p] = slot
         self.p_owner[p] = self.names.share(self.lsa_name[slot])
         self.p_label[p] = number
         self.p_query[p] = self.names.acquire(query)
+        self.room.count(NAMES, origin, self.p_query[p] != 0)
         self.p_aggregate[p] = self.p_auth[p] = NIL
         self.p_auth_length[p] = self.p_hops[p] = self.p_sender[p] = 0
         self.p_aggregate_length[p] = self.p_aggregated[p] = 0
@@ -357,9 +389,10 @@ class Slots:
             self.p_label_next[previous] = following
         if following != NIL:
             self.p_label_previous[following] = previous
-        self.heap.release(self.p_value[p], self.p_length[p])
-        self.heap.release(self.p_aggregate[p], self.p_aggregate_length[p])
-        self.heap.release(self.p_auth[p], self.p_auth_length[p])
+        origin = self.p_origin[p]
+        self._release(origin, self.p_value[p], self.p_length[p])
+        self._release(origin, self.p_aggregate[p], self.p_aggregate_length[p])
+        self._release(origin, self.p_auth[p], self.p_auth_length[p])
         self.p_auth_length[p] = 0
         self.p_wheel.clear(p)
         self.touched_labels |= 1 << number

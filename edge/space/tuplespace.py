@@ -5,11 +5,12 @@ SpaceError and leaves the space unchanged. Changes are noted as they happen (`ch
 `departed`), so that the laws touch only what changed.
 """
 
-from .errors import NotOwner
+from .errors import NotOwner, SpaceFull
 from .limits import Limits
 from .lsa import EVERYWHERE, HERE
 from .names import NIL
 from .origins import LIFE_S, checksum
+from .room import NODES, SPECS
 from .slots import FREE, LEAVING, LIVE, ORPHAN, SELF, WITHDRAWN, Slots
 
 TYPE_CHECKING = False
@@ -92,6 +93,7 @@ class TupleSpace(Slots):
         for name in names:
             self.neighbours_mask |= 1 << self.nodes.acquire(name)
             self.neighbours.append(name)
+        self.room.neighbours = len(self.neighbours)
 
     def is_neighbour(self, name: str) -> bool:
         """Whether this node sends to a node of that name."""
@@ -126,14 +128,30 @@ class TupleSpace(Slots):
                 hops[self.nodes.text(number)] = self.origins.hops[number]
         return hops
 
-    def meet(self, node: str, incarnation: int, life_s: int, hops: int) -> int:
-        """Note that an origin lives; returns its number. Raises SpaceFull.
+    def claim_node(self, node: str, sender: str) -> None:
+        """Raise SpaceFull unless there is a place for an origin that a neighbour brings."""
+        number = self.nodes.find(node)
+        if number == NIL or not (self.origins.known(number) or self.neighbours_mask >> number & 1):
+            if self.passed_only and self.nodes.free <= 1 + (self.limits.nodes >> 3):
+                self._forget_passed()
+            via = self._via(sender)
+            self.room.claim(NODES, via, 1, self.nodes.free + (number != NIL))
+
+    def meet(self, node: str, incarnation: int, life_s: int, hops: int, sender: str = "") -> int:
+        """Note that an origin lives, which `sender` has brought; returns its number. Raises SpaceFull.
 
         When it has restarted, everything it shows counts as new.
         """
         number = self.origin_number(node)
         if number == NIL:
+            self.claim_node(node, sender)
             number = self.nodes.acquire(node)
+            self.passed_only &= ~(1 << number)
+            if not self.neighbours_mask >> number & 1:
+                via = self.origins.via[number] = self._via(sender)
+                self.room.count(NODES, via, 1)
+            self.origins.met[number] = self.tick
+            self.room.members += 1
             self.origins.meet(number, incarnation, hops, self.tick + min(life_s, LIFE_S))
             self.recount()
         elif incarnation > self.origins.incarnation[number]:
@@ -146,8 +164,47 @@ class TupleSpace(Slots):
         while self.origins.first[origin] != NIL:
             self.remove(self.handle(self.origins.first[origin]), quiet=True)
         self.origins.forget(origin)
+        if not self.neighbours_mask >> origin & 1:
+            self.room.count(NODES, self.origins.via[origin], -1)
+        self.room.members -= 1
+        for number in range(len(self.label_payer)):
+            if self.label_payer[number] == origin:
+                self.label_payer[number] = 0
         self.nodes.release(origin)
         self.recount()
+
+    def disbelieve(self, origin: int, sequence: int) -> None:
+        """An origin says again and again that it has made fewer changes than are held: take its word."""
+        self._demote(origin)
+        self.origins.sequence[origin] = sequence
+
+    def travelled(self, path: "list[str]") -> "tuple[int, ...]":
+        """The numbers of the nodes on a path, each with a reference; without those that find no place."""
+        way = []
+        for node in path:
+            number = self.nodes.find(node)
+            if number == NIL:
+                if not self.nodes.free:
+                    continue
+                number = self.nodes.acquire(node)
+                self.passed_only |= 1 << number
+            else:
+                self.nodes.share(number)
+            way.append(number)
+        return tuple(way)
+
+    def _via(self, sender: str) -> int:
+        number = self.nodes.find(sender)
+        return number if number != NIL and self.neighbours_mask >> number & 1 else 0
+
+    def _forget_passed(self) -> None:
+        """Nodes that are known only from paths give their places to nodes that live."""
+        for slot in range(self.limits.lsas):
+            if self.lsa_path[slot] & self.passed_only:
+                self.set_path(
+                    slot, tuple([node for node in self.lsa_way[slot] if not self.passed_only >> node & 1])
+                )
+        self.passed_only = 0
 
     def roster(self, origin: int, demoted: bool = False) -> "list[tuple[str, int]]":
         """(name, version) of every LSA of an origin that other nodes may see.
@@ -292,7 +349,8 @@ class TupleSpace(Slots):
     def set_aggregate(self, p: int, value: bytes, completed: bool) -> None:
         """Store the result of an aggregation beside the value. Raises SpaceFull, ValueTooLarge."""
         self.check_size("aggregate", value)
-        self.p_aggregate[p] = self.heap.replace(self.p_aggregate[p], self.p_aggregate_length[p], value)
+        origin, length = self.p_origin[p], self.p_aggregate_length[p]
+        self.p_aggregate[p] = self._store(origin, self.p_aggregate[p], length, value)
         self.p_aggregate_length[p] = len(value)
         self.p_completed[p] = completed
 
@@ -318,6 +376,7 @@ class TupleSpace(Slots):
     def set_aggregations(self, slot: int, specs: "list[Aggregation]") -> None:
         """Replace them; labels that are or were aggregated are processed again."""
         self._touch_labels(self.lsa_aggregations[slot])
+        self.room.count(SPECS, self.lsa_origin[slot], len(specs) - len(self.lsa_aggregations[slot]))
         self.lsa_aggregations[slot] = list(specs)
         self._touch_labels(specs)
 
@@ -326,6 +385,30 @@ class TupleSpace(Slots):
             number = self.labels.find(spec.label)
             if number != NIL:
                 self.touched_labels |= 1 << number
+
+    def specs_free(self) -> int:
+        """How many more aggregations other nodes may ask for."""
+        held = self.room.held[SPECS]
+        return self.limits.specs - sum(held) + held[SELF]
+
+    def know_labels(self, labels: "tuple[str, ...]") -> None:
+        """The labels that are in use here keep their places. Raises SpaceFull."""
+        self.known_labels += labels
+        for label in labels:
+            self.label_payer[self.labels.acquire(label)] = 0
+
+    def claim_labels(self, labels: "set[str]", origin: int) -> None:
+        """Raise SpaceFull unless another node (NIL: a new one) may bring these."""
+        new = self.labels.lacking(labels)
+        if not new:
+            return
+        held = 0
+        for number in range(1, len(self.label_payer)) if origin != NIL else ():
+            held += self.label_payer[number] == origin and self.labels.text(number) != ""
+        if held + new > self.limits.labels_per_node:
+            raise SpaceFull("brings more than %d unknown labels" % self.limits.labels_per_node)
+        if new > self.labels.free:
+            raise SpaceFull("a table of names is full (%d)" % self.labels.capacity)
 
     def observe(self, label: str, observer: "Agent") -> bool:
         """Tell `observer` of each new version under a label, and when an LSA that shows it leaves.

@@ -38,7 +38,10 @@ def small(**limits):
 
 
 def state(thing):
-    """Everything an object holds, for comparison: numbers, texts, the content of arrays, and its parts."""
+    """Everything an object holds, for comparison: numbers, texts, the content of arrays, and its parts.
+
+    That room has been found short may be noted even if something is refused.
+    """
     if isinstance(thing, (int, str, bytes)) or thing is None:
         return thing
     if isinstance(thing, (array, bytearray)):
@@ -48,7 +51,7 @@ def state(thing):
     if isinstance(thing, dict):
         return {key: state(value) for key, value in thing.items()}
     if hasattr(thing, "__dict__"):
-        return {key: state(value) for key, value in thing.__dict__.items()}
+        return {key: state(value) for key, value in thing.__dict__.items() if key != "pressed"}
     return {}  # specifications of limits and aggregations do not change
 
 

@@ -3,7 +3,7 @@
 from check import Node, Watcher, assert_as_new, raises, small, state
 
 from edge.space.errors import NotOwner, SpaceFull
-from edge.space.exchange import absorb
+from edge.space.exchange import absorb, path_of
 from edge.space.lsa import Lsa, Property
 from edge.space.tuplespace import TupleSpace
 
@@ -174,8 +174,8 @@ def test_a_remote_lsa_needs_names_labels_and_nodes():
     space = TupleSpace("a", small(labels=3))
     refuses(space, "names", absorbing, space, lsa(properties=some(3)))
     space = TupleSpace("a", small(nodes=3))
-    refuses(space, "names", absorbing, space, lsa(path=["b", "c", "d"]))
-    assert absorbing(space, lsa(path=["b", "c"]))
+    assert absorbing(space, lsa(path=["b", "c", "d"]))  # what is on a path needs no place
+    assert path_of(space, 0) == ["a", "b", "c"]
 
 
 def test_a_name_that_is_its_own_type_needs_one_place():
