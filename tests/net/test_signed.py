@@ -389,7 +389,7 @@ def test_a_flood_of_frames_is_dropped_and_the_others_are_heard():
         fleet[name].show(f"{name}.t", b"1")
     fleet.run(7)
     node = fleet["b"]
-    for _ in range(2_000):
+    for _ in range(2_200):
         send(node, "a", ask_lsas=["a.x"])
     assert refused(node, "flood") > 1_500
     fleet["c"].engine.agent_at(fleet["c"].space.slot_of_name("c.t")).submit("L", b"2")
