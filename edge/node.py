@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .clock import Clock, Date, Zone
 from .config.settings import NodeConfig
 from .energy.flows import Flows, node_flows
+from .energy.members import Members
 from .energy.rules import MAX_POWER_W
 from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
 from .history.store import Store
@@ -85,6 +86,10 @@ class Node:
         self.last_violation = ""
         self.learning_off = ""  # why it does not learn though it should
         self.recent = Recent()  # counters of what goes wrong
+        limits = config.limits
+        self.members = Members(
+            config.name, size=limits.nodes, member_w=limits.member_w, urgent_share=limits.urgent_share
+        )
         self._populate(rng, memory.get("twins"))
 
     def _populate(self, rng: random.Random, memory: Any) -> None:
@@ -99,6 +104,7 @@ class Node:
             zone=self.zone,
             date=self.date,
             trust=self.trust,
+            members=self.members,
         )
         population = list(self.config.population())
         if self.trust.authentic:

@@ -107,6 +107,13 @@ class Bus(TypedDict):
     relays: list[Relay]
 
 
+class Member(TypedDict):
+    refused: Annotated[int, "claims beyond what it may claim: such requests, and contracts without an offer"]
+    unused: Annotated[int, "offers not taken, contracts not validated or hardly used"]
+    unkept: Annotated[int, "its offers that it did not honour, as a supplier"]
+    doubted_s: Annotated[float, "how much longer it comes last; 0: it does not"]
+
+
 class Health(TypedDict):
     status: Annotated[Literal["ok", "degraded"], "degraded when there are troubles"]
     troubles: list[Trouble]
@@ -129,6 +136,7 @@ class Health(TypedDict):
     gateway: Gateway
     links: Links
     trust: Trust
+    members: Annotated[dict[str, Member], "other nodes, by what they did with promises"]
     unknown: Annotated[list[str], "twins whose device has no valid reading"]
     meters: list[Bus]
 
@@ -164,6 +172,15 @@ def health(context: Context) -> Health:
         "gateway": gateway,
         "links": links,
         "trust": trust,
+        "members": {
+            name: {
+                "refused": each.refused,
+                "unused": each.unused,
+                "unkept": each.unkept,
+                "doubted_s": round(max(0.0, each.doubted_until_s - node.now_s()), 1),
+            }
+            for name, each in node.members
+        },
         "unknown": node.unknown,
         "meters": meters,
     }

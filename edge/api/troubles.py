@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _WARN_DAYS = 30
 _MANY_REMINDERS = 5  # in a few minutes
+_CLAIMS_S = 300.0
 _MANY_LIVES = 3  # in a few minutes; a node that lost its memory needs one
 
 CODES = {
@@ -38,6 +39,7 @@ CODES = {
     "relay_failing": "A relay does not answer or does not obey, so its device may be on or off.",
     "device_unknown": "A device has no valid reading; its power is unknown and counts in no total.",
     "wrong_sign": "A meter persistently shows the opposite of what its device can do.",
+    "member_in_doubt": "Another node wastes or breaks promises, or claims more than it may; it comes last.",
     "need_unserved": "A device waits for power though its own node has enough of it free.",
     "state_not_written": "The state file, which keeps contracts over a restart, could not be written.",
     "history_not_written": "The history file cannot be written; new rows are kept in memory, up to a limit.",
@@ -79,6 +81,7 @@ def troubles(node: "Node") -> Iterator[Trouble]:
     for code, text in node.trust.troubles():
         yield Trouble(code, "identity", text)
     yield from _of_counters(node)
+    yield from _of_members(node)
     yield from _of_meters(node)
     if node.state_failures:
         yield Trouble("state_not_written", "state", "its state cannot be written")
@@ -202,6 +205,20 @@ def _of_counters(node: "Node") -> Iterator[Trouble]:
     for twin in node.prosumers:
         if count := node.recent.growth(twin.name, now_s):
             yield Trouble("frames_refused", twin.name, f"{count} invalid messages of other twins refused")
+
+
+def _of_members(node: "Node") -> Iterator[Trouble]:
+    now_s = node.now_s()
+    for name, member in node.members:
+        found = []
+        if now_s - member.refused_s < _CLAIMS_S:
+            found.append(f"{member.refused} claims beyond what it may claim were refused")
+        if now_s < member.doubted_until_s:
+            found.append(
+                f"it comes last, since it did not use {member.unused} promises or keep {member.unkept}"
+            )
+        if found:
+            yield Trouble("member_in_doubt", name, f"{name}: {'; '.join(found)}")
 
 
 def troubles_of_service(service: "Service") -> Iterator[Trouble]:

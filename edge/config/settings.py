@@ -45,6 +45,15 @@ class LimitSettings:
     inbox_kb: Annotated[int, Within(64, 16384), "size of the frames that may wait, in kB"] = 512
     promises: Annotated[int, Within(1, 128), "consumers that one twin supplies at the same time"] = 64
     offers: Annotated[int, Within(1, 7), "open offers of one twin; at most 5 if it also consumes"] = 7
+    member_w: Annotated[
+        float, Within(1, 1e7), "most power that another node may request and hold, all its twins together"
+    ] = 50_000.0
+    urgent_share: Annotated[
+        float,
+        Within(0, 1),
+        "share of the capacity of a supplier up to which another node may interrupt supplies for its "
+        "requests of high priority",
+    ] = 0.25
     reaction_ms: Annotated[int, Within(1, 1000), "shortest time between two reactions"] = 20
     http_requests: Annotated[int, Within(1, 32), "HTTP requests answered at the same time"] = 4
 

@@ -97,11 +97,15 @@ class ProsumerTwin(Twin):
         """Begin without contracts, requests and offers."""
         settings = self.settings
         self.consumer = Consumer(
-            _of_consumer(settings), consumer_policy(settings.consumer_policy), self._id, self._contract_event
+            _of_consumer(settings),
+            consumer_policy(settings.consumer_policy),
+            self._id,
+            self._contract_event,
+            self.home.members,
         )
         policy = producer_policy(settings.producer_policy, self._rng)
-        self.supplier = Supplier(self.name, _of_supplier(settings), policy, self._rng)
         self._writer = Writer(self.name, self.home.trust, self._clock)
+        self.supplier = Supplier(self.name, _of_supplier(settings), policy, self._rng, self.home.members)
         self._published: dict[tuple[str, str], tuple[bytes, float]] = {}  # value, until when
 
     def left(self) -> None:

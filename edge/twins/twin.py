@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ..clock import Clock, Date, Zone
 from ..energy.flows import Supply
+from ..energy.members import Members
 from ..energy.totals import Powers, Share
 from ..space.agent import Agent
 from ..trust.trust import Trust
@@ -50,6 +51,7 @@ class Home:
         zone: Zone,
         date: Date,
         trust: Trust,
+        members: Members,
     ) -> None:
         """`total` gives the six variables of the node, None while one of its devices is unknown;
         `tell_minute` calls `minute_passed`.
@@ -63,6 +65,7 @@ class Home:
         self.date = date  # whether it can be believed
         self.trust = trust
         self.reader = Reader(node, trust)  # of what is addressed to its twins
+        self.members = members  # what the other members did with what was promised
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node

@@ -54,6 +54,8 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     stats["certificates"] = [{"name": "certificate", "days_left": 12.3, "begun": True}]
     hearing = SimpleNamespace(silent=["n2", "n3"], deaf=["n4"], strangers=["n9"])
     monkeypatch.setattr(node.gateway, "hearing", hearing)
+    node.members.refuse("n5.t", node.now_s())
+    node.members.waste("n5.t", node.now_s())
     node.recent.note("no_room", 3, 0.0)
     node.recent.note("refused", 2, 0.0)
     node.gateway.refusals.last = "n2: full"
@@ -121,6 +123,8 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         ("identity_refused", "identity"): "others do not believe",
         ("keys_unusable", "identity"): "node.key: is damaged",
         ("no_room", "space"): "3 LSAs found no room: n2: full; are the [limits] too small?",
+        ("member_in_doubt", "n5"): "n5: 1 claims beyond what it may claim were refused; "
+        "it comes last, since it did not use 1 promises or keep 0",
         ("frames_refused", "frames"): "2 frames refused: n2: full",
         ("items_dropped", "frames"): "7 frames dropped: the node is too slow for them",
         ("step_failed", "loop"): "1 steps of the main loop failed; see the log",
