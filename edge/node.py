@@ -74,7 +74,7 @@ class Node:
             date=self.date,
         )
         self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
-        self.gateway = Gateway(self.space, links)
+        self.gateway = Gateway(self.space, links, self.trust)
         self.engine = Engine(self.space, self.gateway.outbox, _laws())
         self.twins: list[Twin] = []
         self._following: dict[str, list[Twin]] = {}  # by meter input

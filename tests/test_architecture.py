@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "meter": {"clock", "files", "option"},
     "history": {"clock", "files", "terms"},
     "trust": {"clock", "files", "terms"},
-    "net": {"clock", "option", "space", "terms"},
+    "net": {"clock", "option", "space", "terms", "trust"},
     "twins": {"clock", "csv_file", "energy", "learn", "option", "space", "terms", "trust"},
     "config": {"clock", "files", "meter", "net", "option", "space", "terms", "trust", "twins"},
     "node": {

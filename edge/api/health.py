@@ -56,6 +56,7 @@ class Gateway(TypedDict):
     silent: Annotated[list[str], "neighbours of which no frames arrive"]
     deaf: Annotated[list[str], "neighbours that say that no frames of this node arrive there"]
     strangers: Annotated[list[str], "nodes that send frames here and are no neighbours of this node"]
+    flooding: Annotated[list[str], "neighbours of which frames were dropped, as they sent too many"]
     other_versions: Annotated[dict[str, str], "neighbours that speak another wire version, by name"]
 
 

@@ -28,6 +28,7 @@ CODES = {
     "no_trust": "The node has no keys, so anybody who reaches it can lie to it. A warning: it works.",
     "certificate_ending": "A certificate expires within 30 days, has expired, or is not valid yet.",
     "frames_refused": "Frames or messages were refused in the last minutes: damaged or not allowed.",
+    "neighbour_flooding": "A neighbour sends more than is good for this node, or forged signatures.",
     "wire_version": "A neighbour speaks another version of the wire, so its frames are refused.",
     "no_room": "LSAs or properties found no room in the tuple space in the last minutes.",
     "items_dropped": "A queue of the node was full, so frames or readings were dropped in the last minutes.",
@@ -194,6 +195,9 @@ def _of_counters(node: "Node") -> Iterator[Trouble]:
     if count := node.recent.growth("properties", now_s):
         text = f"{count} properties of its own twins found no room; are the [limits] too small?"
         yield Trouble("no_room", node.config.name, text)
+    for peer in gateway.allowances.flooding:
+        text = f"frames of {peer} are dropped: it sends too many, or forged signatures"
+        yield Trouble("neighbour_flooding", peer, text)
     for peer, text in gateway.other_versions.items():
         yield Trouble("wire_version", peer, f"{peer} {text}: give both the same release")
     if count := node.recent.growth("refused", now_s):

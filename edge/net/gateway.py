@@ -6,43 +6,50 @@ No frame, however malformed, raises an exception here, grows memory or changes t
 from typing import Any
 
 from ..space.digest import Digest
-from ..space.errors import BadPath, NotOwner, SpaceError, UnknownBase
-from ..space.exchange import absorb, absorb_near, complete
-from ..space.lsa import Delta, Lsa, Near
-from ..space.tuplespace import TupleSpace
+from ..space.names import NIL
+from ..space.tuplespace import SELF, TupleSpace
+from ..trust.trust import Trust, Untrusted
+from . import manifest
+from .allowance import Allowances
 from .frame import Frame, FrameError, Pulse, WrongVersion, decode
 from .hearing import Hearing
+from .intake import Intake
 from .links import Links
 from .outbox import Outbox
-from .refusals import BAD_PATH, INVALID, NOT_OWNER, WIRE_VERSION, Refusals
-from .statements import Statements, Unstated, beat_of
+from .questions import Questions
+from .refusals import FLOOD, INVALID, WIRE_VERSION, Refusals
+from .statements import Outdated, Statements, Unstated, beat_of
 from .wire import Statement
 
-_ASK_AGAIN_S = 2
-_QUESTIONS = 256  # that are remembered, so that they are not asked twice at once
 _OLD_S = 60  # so long a neighbour counts as one of another version
 
 
 class Gateway:
     """Joins a space and its links. The engine of the space uses `outbox` as its courier."""
 
-    def __init__(self, space: TupleSpace, links: Links) -> None:
+    def __init__(self, space: TupleSpace, links: Links, trust: Trust | None = None) -> None:
+        """Without `trust` it believes everybody."""
         self._space, self._links = space, links
-        self._statements = Statements(space)
-        self.outbox = Outbox(space, links, self._statements)
+        self._trust = trust or Trust()
+        self._generation = self._trust.generation
+        self._statements = Statements(space, self._trust)
+        self.outbox = Outbox(space, links, self._statements, self._trust)
         self.refusals = Refusals()
-        self.no_room = 0  # LSAs that did not fit into the space
-        self.absorbed = 0
-        self.without_base = 0  # deltas whose base was not held
+        self.allowances = Allowances(space)
+        self._questions = Questions(space, self.outbox)
+        self.intake = Intake(space, self._trust, self._questions, self.refusals, self.allowances)
         self._digest = Digest(space, self.outbox)
         space.set_neighbours(list(links.neighbours))
         self.hearing = Hearing(space, self.outbox)
         self._puzzling: set[str] = set()  # neighbours that referred to a statement that they have not sent
-        self._asked: dict[tuple[str, str], int] = {}  # (neighbour, LSA or origin): tick
         self._versions: dict[str, tuple[str, int]] = {}  # neighbours of another version, and when, as ticks
 
     def tick(self) -> None:
         """A second has passed."""
+        for name in self._trust.second_passed():
+            self._part(name)
+        if self._trust.generation != self._generation:
+            self._sign_again()
         self._statements.second_passed()
         self._digest.tick()
 
@@ -75,6 +82,9 @@ class Gateway:
 
     def receive(self, peer: str, data: bytes) -> None:
         """A frame from a neighbour."""
+        if not self.allowances.of(peer).admits(len(data), self._space.tick):
+            self.refusals.note(peer, FLOOD, "sends more than is good for this node, or forged signatures")
+            return
         try:
             frame = decode(data)
         except WrongVersion as error:
@@ -87,65 +97,47 @@ class Gateway:
         self.hearing.heard(peer)
         if self._space.is_neighbour(peer):
             self.outbox.answering.add(peer)
-        self._take_lsas(peer, frame)
+        self.intake.take(peer, frame)
         for statement in frame.statements:
             self._state(peer, statement)
         for pulse in frame.pulses:
             self._pulse(peer, pulse)
-        for origin in frame.ask_roster:
-            self._digest.answer_roster(peer, origin)
         for roster in frame.rosters:
             if roster.origin == self._space.node:
                 self.hearing.reported(peer, roster)
             self._digest.compare(peer, roster)
-        self._digest.answer_lsas(peer, frame.ask_lsas)
+        self._answer(peer, frame)
 
-    def _take_lsas(self, peer: str, frame: Frame) -> None:
-        for lsa in frame.lsas:
-            self._absorb(peer, lsa)
-        for delta in frame.deltas:
-            self._absorb_delta(peer, delta)
-        for near in frame.near:
-            self._absorb_near(peer, near)
-
-    def _absorb_delta(self, peer: str, delta: Delta) -> None:
-        try:
-            lsa = complete(self._space, delta, peer)
-        except UnknownBase:
-            self.without_base += 1
-            self._ask_lsa(peer, delta.name)
+    def _answer(self, peer: str, frame: Frame) -> None:
+        """Answer questions, as long as the answers stay in proportion."""
+        allowance = self.allowances.of(peer)
+        if not (frame.ask_roster or frame.ask_lsas):
             return
-        if lsa is not None:
-            self._absorb(peer, lsa)
-
-    def _absorb(self, peer: str, lsa: Lsa) -> None:
-        try:
-            self.absorbed += absorb(self._space, lsa, peer)
-        except BadPath as error:
-            self.refusals.note(peer, BAD_PATH, str(error))
-        except NotOwner as error:
-            self.refusals.note(peer, NOT_OWNER, str(error))
-        except SpaceError as error:
-            self._note_no_room(peer, error)
-
-    def _absorb_near(self, peer: str, near: Near) -> None:
-        try:
-            absorb_near(self._space, near, peer)
-        except SpaceError as error:
-            self._note_no_room(peer, error)
-
-    def _note_no_room(self, peer: str, error: SpaceError) -> None:
-        self.no_room += 1
-        self.refusals.note_no_room(peer, str(error))
+        if not allowance.may_ask:
+            self.refusals.note_quietly(peer, FLOOD)
+            return
+        before = self.outbox.waiting_bytes(peer)
+        for origin in frame.ask_roster:
+            self._digest.answer_roster(peer, origin)
+        self._digest.answer_lsas(peer, frame.ask_lsas)
+        allowance.answered(self.outbox.waiting_bytes(peer) - before)
 
     def _state(self, peer: str, statement: Statement) -> None:
-        if statement.origin == self._space.node:  # what is remembered of an earlier start
-            self._digest.heard(peer, beat_of(statement, statement.number, 0, 1))
+        try:
+            if statement.origin == self._space.node:  # what is remembered of an earlier start
+                message = manifest.of_statement(statement)
+                self._trust.verify(statement.origin, message, statement.signature)
+                self._digest.heard(peer, beat_of(statement, statement.number, 0, 1))
+                return
+            news = self._statements.take(statement, self.intake.verify)
+        except Untrusted as error:
+            self.intake.distrust(peer, error)
             return
-        news = self._statements.take(statement)
         if peer == statement.origin:
             if not news and self._statements.contradicts(statement):
                 self._digest.remind(peer)
+                if self._space.origin_number(peer) == NIL:
+                    self.outbox.remind(peer, self._statements.held(peer))
             if not news and peer in self._puzzling:  # the pulse was of another node with that name
                 self._digest.note_reminder(peer)
             self._puzzling.discard(peer)
@@ -158,30 +150,32 @@ class Gateway:
         except Unstated:
             if peer == pulse.origin and self._statements.knows(peer):
                 self._puzzling.add(peer)
-            self._ask_roster(peer, pulse.origin)
+            self._questions.roster(peer, pulse.origin)
+            if not self._trust.knows(pulse.origin):
+                self._questions.identity(peer, pulse.origin)
+            return
+        except Outdated:
             return
         self._digest.heard(peer, beat)
 
-    # ---- questions ----------------------------------------------------------------------------
+    # ---- trust --------------------------------------------------------------------------------
 
-    def _ask_lsa(self, peer: str, name: str) -> None:
-        if self._may_ask(peer, name):
-            self.outbox.ask_lsas(peer, [name])
+    def _part(self, name: str) -> None:
+        """A node is no longer believed: what it shows leaves."""
+        number = self._space.origin_number(name)
+        if number not in (NIL, SELF):
+            self._space.part(number)
+        self._statements.forget(name)
 
-    def _ask_roster(self, peer: str, origin: str) -> None:
-        if self._may_ask(peer, origin):
-            self.outbox.ask_roster(peer, origin)
-
-    def _may_ask(self, peer: str, what: str) -> bool:
-        tick = self._space.tick
-        asked = self._asked.get((peer, what))
-        if not self._space.is_neighbour(peer) or (asked is not None and tick < asked + _ASK_AGAIN_S):
-            return False
-        self._asked.pop((peer, what), None)
-        self._asked[peer, what] = tick
-        if len(self._asked) > _QUESTIONS:
-            del self._asked[next(iter(self._asked))]
-        return True
+    def _sign_again(self) -> None:
+        """This node has a new key: what it has published gets a new version, with a new signature."""
+        self._generation = self._trust.generation
+        space = self._space
+        slot = space.origins.first[SELF]
+        while slot != NIL:
+            if space.lsa_version[slot]:
+                space.touch(slot)
+            slot = space.lsa_next[slot]
 
     # ---- what it shows ------------------------------------------------------------------------
 
@@ -204,18 +198,19 @@ class Gateway:
     def stats(self) -> dict[str, Any]:
         """Counters for people."""
         return {
-            "absorbed": self.absorbed,
+            "absorbed": self.intake.absorbed,
             "refused": self.refused,
             "refusals": {peer: dict(reasons) for peer, reasons in self.refusals.by_peer.items()},
-            "no_room": self.no_room + self._digest.no_room + self._statements.no_room,
+            "no_room": self.intake.no_room + self._digest.no_room + self._statements.no_room,
             "too_large": self.outbox.too_large,
             "healed": self._digest.asked,
-            "without_base": self.without_base,
+            "without_base": self.intake.without_base,
             "last_refusal": self.last_refusal,
             "reincarnations": self._digest.reincarnations,
             "reminders": dict(self._digest.reminders),
             "silent": self.hearing.silent,
             "deaf": self.hearing.deaf,
             "strangers": self.hearing.strangers,
+            "flooding": self.allowances.flooding,
             "other_versions": self.other_versions,
         }

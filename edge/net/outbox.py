@@ -1,8 +1,14 @@
 """What waits to be sent to each neighbour; after the reaction it leaves in as few frames as possible."""
 
+from contextlib import suppress
+
 from ..space.courier import MAX_LSAS, Beat, Courier, Roster
+from ..space.errors import SpaceFull
 from ..space.exchange import export, export_delta, export_near
-from ..space.tuplespace import TupleSpace
+from ..space.lsa import Lsa
+from ..space.tuplespace import SELF, TupleSpace
+from ..trust.trust import Trust
+from . import manifest
 from .frame import (
     FrameError,
     Kind,
@@ -20,6 +26,7 @@ from .links import Links
 from .statements import Statements
 from .wire import MAX_BEATS, Statement
 
+_ENTRY_BYTES = 24  # of a roster, about
 _MAX_ASKED = MAX_LSAS // 4  # LSAs asked for at a time; the next digest shows what else is missing
 
 
@@ -42,8 +49,9 @@ class _Waiting:
 class Outbox(Courier):
     """The courier of a node."""
 
-    def __init__(self, space: TupleSpace, links: Links, statements: Statements) -> None:
+    def __init__(self, space: TupleSpace, links: Links, statements: Statements, trust: Trust) -> None:
         self._space = space
+        self._trust = trust
         self._links = links
         self._statements = statements
         self._waiting: dict[str, _Waiting] = {peer: _Waiting() for peer in links.neighbours}
@@ -69,21 +77,38 @@ class Outbox(Courier):
 
     def send_lsa(self, slot: int, nodes: int, base: int = 0) -> None:
         peers = [peer for peer in self._waiting if nodes & self._space.node_bit(peer)]
-        name = self._space.names.text(self._space.lsa_name[slot])
+        lsa = self._signed(slot)
         delta = export_delta(self._space, slot, base) if base else None
         whole: Part | None = None
-        change = part_of_delta(delta) if delta and delta.kept else None
+        change: Part | None = None
         for peer in peers:
             waiting = self._waiting[peer].lsas
-            if change and peer in self.answering and name not in waiting:
-                waiting[name] = change
+            if delta and delta.kept and peer in self.answering and lsa.name not in waiting:
+                delta.auth = lsa.auth
+                change = change or part_of_delta(delta)
+                waiting[lsa.name] = change
                 continue
-            whole = whole or part_of_lsa(export(self._space, slot))
-            waiting.pop(name, None)
-            waiting[name] = whole
+            whole = whole or part_of_lsa(lsa)
+            waiting.pop(lsa.name, None)
+            waiting[lsa.name] = whole
+
+    def _signed(self, slot: int) -> Lsa:
+        """The record of an LSA; one of this node is signed when its version is first sent."""
+        space = self._space
+        lsa = export(space, slot)
+        if space.lsa_origin[slot] == SELF and self._trust.authentic and not lsa.auth:
+            lsa.auth = self._trust.sign(manifest.of_lsa(lsa))
+            with suppress(SpaceFull):  # then it is signed again next time
+                space.prove(slot, lsa.auth)
+        return lsa
 
     def send_near(self, p: int, nodes: int) -> None:
-        near = export_near(self._space, p)
+        space = self._space
+        near = export_near(space, p)
+        if space.lsa_origin[space.p_lsa[p]] == SELF and self._trust.authentic and not near.auth:
+            near.auth = self._trust.sign(manifest.of_near(near))
+            with suppress(SpaceFull):
+                space.prove_near(p, near.auth)
         part = part_of_near(near)
         for peer in self._waiting:
             if nodes & self._space.node_bit(peer):
@@ -91,13 +116,26 @@ class Outbox(Courier):
 
     def send_beat(self, peer: str, beat: Beat) -> None:
         if beat.origin == peer:
-            self._waiting[peer].reminders[peer] = self._statements.reminder(beat)
+            self.remind(peer, self._statements.reminder(beat))
             return
         beats = self._waiting[peer].beats
         beats.pop(beat.origin, None)
         beats[beat.origin] = beat
         if len(beats) > MAX_BEATS:
             del beats[next(iter(beats))]
+
+    def remind(self, peer: str, said: Statement | None) -> None:
+        """Tell a neighbour what it has stated in an earlier life."""
+        if said is not None and peer in self._waiting:
+            self._waiting[peer].reminders[peer] = said
+
+    def waiting_bytes(self, peer: str) -> int:
+        """About how much waits for a neighbour, without beats."""
+        waiting = self._waiting.get(peer)
+        if waiting is None:
+            return 0
+        entries = sum(len(each.entries) for each in waiting.rosters.values())
+        return sum(len(each.data) for each in waiting.lsas.values()) + _ENTRY_BYTES * entries
 
     def ask_roster(self, peer: str, origin: str) -> None:
         asked = self._waiting[peer].ask_roster

@@ -7,6 +7,7 @@ _PEERS = 64  # that are counted apart; a broker lets nobody in but the members o
 log = logging.getLogger("edge.net")
 
 INVALID, WIRE_VERSION, BAD_PATH, NOT_OWNER, NO_ROOM = "invalid", "wire_version", "path", "owner", "no_room"
+FLOOD = "flood"
 CONTRADICTION = "contradiction"  # what an origin says does not fit what it said before
 
 
@@ -25,6 +26,10 @@ class Refusals:
         self._count(peer, reason)
         if self.total & (self.total - 1) == 0:  # the first, second, fourth ...
             log.warning("frame from %s refused: %s (%d so far)", peer, text, self.total)
+
+    def note_quietly(self, peer: str, reason: str) -> None:
+        """Something was left out that is nobody's fault, or is asked for again."""
+        self._count(peer, reason)
 
     def note_no_room(self, peer: str, text: str) -> None:
         """Something valid did not fit; that is nobody's fault."""

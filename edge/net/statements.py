@@ -6,9 +6,15 @@ proves itself by the next link of the chain of the origin. Whoever gets a pulse 
 it.
 """
 
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
 from ..space.courier import Beat
 from ..space.names import NIL
 from ..space.tuplespace import TupleSpace
+from ..trust.trust import Trust
+from . import manifest
 from .frame import MAX_AHEAD, MAX_PULSE_LIFE_S, Pulse
 from .wire import Statement
 
@@ -17,7 +23,11 @@ _KEEP_S = 2  # a statement arrives with its pulse; without one it is of no use
 
 
 class Unstated(Exception):
-    """The statement that a pulse refers to is not held here."""
+    """A pulse does not follow from the statement that is held here; another is needed."""
+
+
+class Outdated(Exception):
+    """A pulse from before the newest one, or a forged one."""
 
 
 class _Held:
@@ -35,9 +45,12 @@ class _Held:
 class Statements:
     """The statements of this node and of the others."""
 
-    def __init__(self, space: TupleSpace) -> None:
+    def __init__(self, space: TupleSpace, trust: Trust) -> None:
         self._space = space
+        self._trust = trust
         self._own: Statement | None = None
+        self._own_number = 0  # up to this beat it is known whether a new chain has begun
+        self._generation = trust.generation
         self._held: dict[str, _Held] = {}
         self.no_room = 0
 
@@ -47,7 +60,7 @@ class Statements:
         """How a heartbeat travels; None if it cannot be proved."""
         if beat.origin == self._space.node:
             statement = self._own_statement(beat)
-            link = b""
+            link = self._trust.link(beat.number)
         else:
             held = self._held.get(beat.origin)
             if held is None:
@@ -59,12 +72,17 @@ class Statements:
         life_s = min(beat.life_s, MAX_PULSE_LIFE_S)
         return statement, Pulse(beat.origin, statement.ordinal % _ORDINALS, ahead, beat.hops, life_s, link)
 
-    def reminder(self, beat: Beat) -> Statement:
+    def reminder(self, beat: Beat) -> Statement | None:
         """What a neighbour is told that has started with an older incarnation than is remembered of it."""
         held = self._held.get(beat.origin)
         if held and held.statement.incarnation == beat.incarnation:
             return held.statement
-        return _stated(beat, 0)
+        return None if self._trust.authentic else _stated(beat, 0)
+
+    def held(self, origin: str) -> Statement | None:
+        """The newest statement of another node."""
+        held = self._held.get(origin)
+        return held.statement if held else None
 
     def _own_statement(self, beat: Beat) -> Statement:
         own = self._own
@@ -73,26 +91,50 @@ class Statements:
             or (own.incarnation, own.sequence, own.lsas, own.checksum)
             != (beat.incarnation, beat.sequence, beat.lsas, beat.checksum)
             or beat.number - own.number > MAX_AHEAD
+            or self._new_chain(beat.number)
+            or self._trust.generation != self._generation
         ):
-            self._own = own = _stated(beat, (own.ordinal + 1) % 256 if own else 0)
+            self._generation = self._trust.generation
+            said = replace(
+                _stated(beat, (own.ordinal + 1) % 256 if own else 0), link=self._trust.link(beat.number)
+            )
+            self._own = own = replace(said, signature=self._trust.sign(manifest.of_statement(said)))
+        self._own_number = max(self._own_number, beat.number)
         return own
+
+    def _new_chain(self, number: int) -> bool:
+        return any(map(self._trust.anchors, range(self._own_number + 1, number + 1)))
 
     # ---- in -------------------------------------------------------------------------------------
 
-    def take(self, statement: Statement) -> bool:
-        """Keep a statement of another node; True if it is news."""
+    def take(self, statement: Statement, verify: Callable[[str, bytes, bytes], None]) -> bool:
+        """Keep a statement of another node; True if it is news. Raises what `verify` raises."""
         held = self._held.get(statement.origin)
         if held and not _follows(statement, held.statement):
             return False
-        if held is None and len(self._held) >= self._space.nodes.capacity:
-            self.second_passed()
-            if len(self._held) >= self._space.nodes.capacity:
-                self.no_room += 1
-                return False
+        verify(statement.origin, manifest.of_statement(statement), statement.signature)
+        if held is None and not self._has_room():
+            self.no_room += 1
+            return False
         new = self._held[statement.origin] = _Held(statement, self._space.tick)
         if held and held.statement.incarnation == statement.incarnation and held.number > new.number:
             new.number, new.link = held.number, held.link
         return True
+
+    def _has_room(self) -> bool:
+        """Whether there is room for another origin; one that is not known to live makes place."""
+        if len(self._held) < self._space.nodes.capacity:
+            return True
+        for origin, held in self._held.items():
+            old = self._space.tick - held.tick >= _KEEP_S
+            if old and self._space.origin_number(origin) == NIL:
+                del self._held[origin]
+                return True
+        return False
+
+    def forget(self, origin: str) -> None:
+        """A node is no longer believed."""
+        self._held.pop(origin, None)
 
     def knows(self, origin: str) -> bool:
         """Whether a statement of an origin is held."""
@@ -104,19 +146,28 @@ class Statements:
         return held is not None and held.statement != statement
 
     def incoming(self, pulse: Pulse) -> Beat:
-        """The heartbeat that a pulse stands for. Raises Unstated."""
+        """The heartbeat that a pulse stands for. Raises Unstated, Outdated."""
         held = self._held.get(pulse.origin)
         if held is None or held.statement.ordinal % _ORDINALS != pulse.ordinal:
             raise Unstated
         said = held.statement
         number = said.number + pulse.ahead
         if number > held.number:
+            if not self._trust.follows(pulse.link, number, held.link, held.number):
+                raise Unstated
             held.number, held.link = number, pulse.link
+        elif self._trust.authentic and (number, pulse.link) != (held.number, held.link):
+            raise Outdated
         return beat_of(said, number, pulse.hops, pulse.life_s, pulse.link)
 
     def second_passed(self) -> None:
-        """Forget what origins have said that are not known to live."""
+        """Forget what origins have said that are not known to live.
+
+        What is signed is kept, while there is room: a node that returns must go on from there.
+        """
         space = self._space
+        if self._trust.authentic:
+            return
         for origin, held in list(self._held.items()):
             if space.origin_number(origin) == NIL and space.tick - held.tick >= _KEEP_S:
                 del self._held[origin]

@@ -164,11 +164,10 @@ def absorb_near(space: TupleSpace, near: Near, sender: str) -> bool:
     return True
 
 
-def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
-    """Take in a record that a neighbour sent; True when it was news.
+def is_news(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
+    """Whether a record that a neighbour sent is newer than what is held.
 
-    Raises BadPath when it cannot have come that way, NotOwner when the name belongs to another node,
-    SpaceFull when it does not fit; nothing has changed then.
+    Raises BadPath when it cannot have come that way, NotOwner when the name belongs to another node.
     """
     if not lsa.path or lsa.path[0] != sender or len(lsa.path) >= MAX_PATH:
         raise BadPath(lsa.name + " did not travel through it")
@@ -186,10 +185,41 @@ def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
         if lsa.version == space.lsa_version[slot]:
             space.lsa_sent[slot] |= space.neighbours_mask & space.node_bit(sender)
         return False
+    return bool(handle) or bool(lsa.life_s)
+
+
+def contradicts(space: TupleSpace, lsa: Lsa) -> bool:
+    """Whether a newer version has a property that is not as it was held, and not newer either.
+
+    Deltas rest on this: a node that passed such a version on would seem to lie.
+    """
+    slot = space.slot_of_name(lsa.name)
+    if slot == NIL or lsa.incarnation != space.origins.incarnation[space.lsa_origin[slot]]:
+        return False
+    held = space.lsa_version[slot]
+    for each in lsa.properties:
+        if each.version <= held:
+            p = space.property_of(slot, each.label, each.query)
+            if p == NIL:
+                if not space.lsa_lapsed[slot]:
+                    return True
+            elif space.p_version[p] != each.version or not space.holds(p, each.value):
+                return True
+    return False
+
+
+def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
+    """Take in a record that a neighbour sent; True when it was news.
+
+    Raises BadPath, NotOwner, and SpaceFull when it does not fit; nothing has changed then.
+    """
+    if not is_news(space, lsa, sender):
+        return False
+    slot = space.slot_of_name(lsa.name)
     path = [node for node in lsa.path if node != space.node]  # it was here, and was asked for again
     if not lsa.life_s:
         return _leave(space, lsa, slot, sender, path)
-    _check_room(space, lsa, slot)
+    check_room(space, lsa)
     origin = space.meet(lsa.origin, lsa.incarnation, lsa.life_s, len(path))
     if slot == NIL:
         slot = space.admit(lsa.name, lsa.kind, origin)
@@ -215,8 +245,6 @@ def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
 
 
 def _leave(space: TupleSpace, lsa: Lsa, slot: int, sender: str, path: "list[str]") -> bool:
-    if slot == NIL:
-        return False
     _check_tombstone(space, lsa, slot)
     origin = space.meet(lsa.origin, lsa.incarnation, LIFE_S, len(path))
     space.remove(space.handle(slot))
@@ -248,8 +276,9 @@ def _take_properties(space: TupleSpace, slot: int, properties: "list[Property]")
         space.p_version[p] = each.version
 
 
-def _check_room(space: TupleSpace, lsa: Lsa, slot: int) -> None:
+def check_room(space: TupleSpace, lsa: Lsa) -> None:
     """Raise SpaceFull unless the whole record fits, counting what it replaces as free."""
+    slot = space.slot_of_name(lsa.name)
     blocks, slots = space.heap.free, space.properties_free
     blocks -= space.heap.need(len(lsa.auth))
     if slot != NIL:

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from .trust import LINK_BYTES
 
 BEATS = 256  # of a chain
-MOST_STEPS = 64  # hashes to check one link; after a longer gap a statement is needed
+MOST_STEPS = BEATS - 1  # hashes to check one link; no chain has more
 
 
 def follows(link: bytes, number: int, known: bytes, known_number: int) -> bool:

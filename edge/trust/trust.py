@@ -108,7 +108,7 @@ class Trust:
         return b""
 
     def follows(self, link: bytes, number: int, known: bytes, known_number: int) -> bool:
-        """Whether a link proves a later beat than a known link of the same node. At most 64 hashes."""
+        """Whether a link proves a later beat than a known link of the same node. At most 255 hashes."""
         return number > known_number
 
     def anchors(self, number: int) -> bool:

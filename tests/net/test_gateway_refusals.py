@@ -73,8 +73,8 @@ def test_10000_bad_frames_each_change_nothing_or_bring_whole_lsas(seed):
         if turn % 3 == 0:
             node.react()
             assert node.engine.faults == 0
-            absorbed += node.gateway.absorbed
-            node.gateway.absorbed = 0
+            absorbed += node.gateway.intake.absorbed
+            node.gateway.intake.absorbed = 0
         if turn % 9 == 0:
             node.tick()
     assert refused > 1500

@@ -63,7 +63,7 @@ class Spreading(Law):
 
     def _send_near(self, engine: "Engine", p: int) -> None:
         space = engine.space
-        if space.p_hops[p] >= space.p_reach[p]:
+        if space.p_hops[p] >= space.p_reach[p] or not space.p_version[p]:
             return
         origin = space.lsa_origin[space.p_lsa[p]]
         targets = space.neighbours_mask & ~(1 << space.p_sender[p] | 1 << origin)
