@@ -4,6 +4,7 @@ It speaks through the space of its node, so the node signs and seals it like any
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 
@@ -102,7 +103,16 @@ class LyingTwin(Twin):
                     contract = Contract(self._number, 1, True, 3600, priority, parts)
                     yield (CONTRACT, ""), self._writer.contract(CONTRACT, contract)
             case "nonsense":
-                wrong = [None, [], {}, {"id": -1}, {"w": 1e308}, {"parts": [[]]}, "x" * 6000, [[1, 2, 3]]]
+                wrong: list[Any] = [
+                    None,
+                    [],
+                    {},
+                    {"id": -1},
+                    {"w": 1e308},
+                    {"parts": [[]]},
+                    "x" * 6000,
+                    [[1, 2, 3]],
+                ]
                 for label in (REQUEST, OFFER, CONTRACT, COMPLEMENT, CONFIRM):
                     yield (label, ""), orjson.dumps(wrong[self._number % len(wrong)])
 
@@ -127,5 +137,3 @@ def _put(table: dict, key: object, value: object) -> None:  # type: ignore[type-
         table.pop(key, None)
     else:
         table[key] = value
-
-

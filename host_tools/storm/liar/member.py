@@ -4,10 +4,10 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 
+from edge.net.links import Links
 from edge.space.errors import SpaceError
 from edge.trust.trust import Untrusted
 
-from ...world.links import MemoryLinks
 from ...world.world import World
 from .energy import LyingTwin
 from .grammar import Lie
@@ -31,11 +31,11 @@ class Liar:
         self._silenced = False
         make = world.links
 
-        def links(node: str, neighbours: list[str]) -> "MemoryLinks | LyingLinks":
+        def links(node: str, neighbours: list[str]) -> Links:
             made = make(node, neighbours)
             if node != name:
                 return made
-            self._links = LyingLinks(made, world.after, rng)
+            self._links = LyingLinks(name, made, world.after, rng)
             self._links.lies = lambda: self._lies("relay")
             return self._links
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 from msgspec import Raw
+from msgspec.structs import replace
 
 from edge.energy.rules import CONTRACT, OFFER, REQUEST
 from edge.net import manifest, wire
@@ -120,7 +121,7 @@ class Mouth:
         if lie.field == "tag":
             link = values.text(lie.value, 12, self._rng)
         said = Statement(origin, incarnation, sequence, lsas, checksum, self._count() % 256, beat, link, b"")
-        return Statement(*_fields(said), self._signature(lie, manifest.of_statement(said)))
+        return replace(said, signature=self._signature(lie, _safely(manifest.of_statement, said)))
 
     def _pulse(self, lie: Lie) -> bytes:
         origin = self._origin(lie)
@@ -132,7 +133,9 @@ class Mouth:
         elif lie.field == "life":
             life_s = values.number(lie.value, life_s, 15, self._rng)
         numbers = [each if isinstance(each, int) else 0 for each in (ordinal, ahead, hops, life_s)]
-        ordinal, ahead, hops, life_s = (each % size for each, size in zip(numbers, (64, 256, 64, 16), strict=True))
+        ordinal, ahead, hops, life_s = (
+            each % size for each, size in zip(numbers, (64, 256, 64, 16), strict=True)
+        )
         link = self._node.trust.link(self._node.space.origins.beat[SELF] + ahead)
         if lie.field in ("tag", "signature"):
             link = self._rng.randbytes(12)
@@ -174,7 +177,8 @@ class Mouth:
         kept = [each.version for each in lsa.properties[1:]]
         if lie.field == "version" and lie.value == "random":
             kept = [self._rng.randrange(1, 100) for _ in range(60)]
-        return Delta(lsa.name, lsa.auth, lsa.incarnation, lsa.version, max(1, lsa.life_s) if isinstance(lsa.life_s, int) else 1, lsa.path, kept, shown)  # fmt: skip
+        life_s = lsa.life_s or 1
+        return Delta(lsa.name, lsa.auth, lsa.incarnation, lsa.version, life_s, lsa.path, kept, shown)
 
     def _near(self, lie: Lie) -> Near:
         lsa = self._lsa(lie)
@@ -184,7 +188,8 @@ class Mouth:
             hops = values.number(lie.value, hops, 63, self._rng)
         if lie.field == "life":
             life_s = values.number(lie.value, life_s, 2**31, self._rng)
-        near = Near(lsa.name, lsa.incarnation, shown.label, shown.query, lsa.version, reach, hops, life_s, life_s, shown.value, b"")  # fmt: skip
+        about = lsa.name, lsa.incarnation, shown.label, shown.query
+        near = Near(*about, lsa.version, reach, hops, life_s, life_s, shown.value, b"")
         near.auth = self._signature(lie, _safely(manifest.of_near, near))
         return near
 
@@ -257,7 +262,9 @@ class Mouth:
             case "path":
                 lsa.path = self._path(lsa, value)
             case "name":
-                lsa.name = f"{lsa.origin}.{values.name(value, [n.partition('.')[2] for n in self._names()], rng)}"
+                lsa.name = (
+                    f"{lsa.origin}.{values.name(value, [n.partition('.')[2] for n in self._names()], rng)}"
+                )
             case "label":
                 for each in lsa.properties[:1]:
                     each.label = values.name(value, _LABELS, rng)
@@ -283,7 +290,7 @@ class Mouth:
         lsa.auth = self._signature(lie, _safely(manifest.of_lsa, lsa), lsa.auth)
 
     def _path(self, lsa: Lsa, value: str) -> list[str]:
-        own, others = self._node.config.name, [each for each in self._node.distances()]
+        own, others = self._node.config.name, list(self._node.distances())
         match value:
             case "zero":
                 return [lsa.origin]
@@ -360,19 +367,6 @@ def encode(body: Body, pulses: list[bytes]) -> bytes:
 def _frame(content: bytes, flags: int, pulses: int) -> bytes:
     crc = zlib.crc32(content, flags << 8 | pulses)
     return _HEADER.pack(b"M", 2, flags, pulses, crc) + content
-
-
-def _fields(said: Statement) -> tuple[Any, ...]:
-    return (
-        said.origin,
-        said.incarnation,
-        said.sequence,
-        said.lsas,
-        said.checksum,
-        said.ordinal,
-        said.number,
-        said.link,
-    )
 
 
 def _safely(text: Callable[[Any], bytes], record: Any) -> bytes:

@@ -1,35 +1,34 @@
 """What a liar does to the frames that its node sends: it drops, delays, alters, replays or reorders them."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from edge.net.frame import Frame, FrameError, decode, encode
 from edge.net.links import Changed, Deliver, Links, LinksStats
-from edge.space.exchange import BadPath  # noqa: F401  (the receiver's answer to a false path)
 
 from .grammar import Lie
 from .mouth import Mouth
 
 _DELAY_S = 6.0
+_ALTERED = ("version", "power", "label", "life", "path", "incarnation")
 _SHARES = {"some": 0.1, "half": 0.5, "all": 1.0}
 
 
 class LyingLinks:
     """The links of the liar's node. `lies` are the active ones of its relay."""
 
-    def __init__(self, links: Links, after: Callable[[float, Callable[[], None]], None], rng: random.Random) -> None:
+    def __init__(
+        self, node: str, links: Links, after: Callable[[float, Callable[[], None]], None], rng: random.Random
+    ) -> None:
+        self.neighbours = links.neighbours
         self._links = links
+        self._node = node
         self._after = after
         self._rng = rng
         self._held: dict[str, bytes] = {}
-        self.lies: Callable[[], list[Lie]] = lambda: []
+        self.lies: Callable[[], list[Lie]] = list
         self.mouth: Mouth | None = None
         self.sent_frames = self.sent_bytes = 0
-
-    @property
-    def neighbours(self) -> Sequence[str]:
-        """As without lies."""
-        return self._links.neighbours
 
     def start(self, deliver: Deliver, changed: Changed) -> None:
         """As without lies; what arrives is remembered."""
@@ -85,7 +84,7 @@ class LyingLinks:
 
     def _own_words(self, data: bytes) -> bytes:
         """Without what it should pass on."""
-        own = self._links.node  # type: ignore[attr-defined]
+        own = self._node
         frame = decode(data)
         frame.lsas = [each for each in frame.lsas if each.origin == own]
         frame.deltas = [each for each in frame.deltas if each.name.partition(".")[0] == own]
@@ -99,14 +98,12 @@ class LyingLinks:
         frame = decode(data)
         if self.mouth is None:
             return data
-        about = Lie("wire", "lsa", self._rng.choice(("version", "power", "label", "life", "path", "incarnation")), lie.value, "other", 0.0, 0.0)  # fmt: skip
+        about = Lie("wire", "lsa", self._rng.choice(_ALTERED), lie.value, "other", 0.0, 0.0)
         frame.lsas = [self.mouth.altered(each, about) for each in frame.lsas]
         for delta in frame.deltas:
             for each in delta.properties:
                 each.value = self._rng.randbytes(len(each.value))
-        for said in frame.statements:
-            self._rng.shuffle(frame.pulses)
-            del said
+        self._rng.shuffle(frame.pulses)
         return _encoded(frame, data)
 
 

@@ -1,4 +1,4 @@
-"""False values: what zero, the end of a range or another's value means for numbers, names, texts and bytes."""
+"""False values: what zero, the end of a range or another's value means for numbers, names and texts."""
 
 import math
 import random
