@@ -1,7 +1,7 @@
 """Draws the storm of a seed: topology, devices and faults. All are small, so that failures are readable."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +38,8 @@ def draw(seed: int) -> Storm:
     trouble_s = round(rng.uniform(60.0, 100.0), 1)
     storm = Storm(seed, buildings, (), trouble_s, liar, rng.random() < 0.5, mood in ("calm", "trade"))
     if storm.steady:
-        storm = replace(storm, buildings=tuple(_peaceful(each) for each in buildings))
+        peaceful = tuple(_peaceful(each) for each in buildings)
+        storm = replace(storm, buildings=tuple(_with_grids(rng, peaceful, storm.groups())))
     kinds = rng.sample(list(_DRAWERS), rng.randint(2, len(_DRAWERS)))  # few kinds, but many of each
     kinds = {"calm": [], "trade": ["power"]}.get(mood, kinds)
     faults = [*_faults(rng, storm, kinds), *(_lies(rng, storm) if liar else ())]
@@ -110,6 +111,18 @@ def _peaceful(building: StormBuilding) -> StormBuilding:
         twin["priority"] = "medium" if twin["priority"] == "high" else twin["priority"]
         twin["kind"] = "load" if twin["kind"] == "shiftable" else twin["kind"]
     return replace(building, twins=tuple(twins))
+
+
+def _with_grids(
+    rng: random.Random, buildings: tuple[StormBuilding, ...], groups: Mapping[str, int]
+) -> Iterator[StormBuilding]:
+    """Mostly enough power wherever nodes reach each other without the liar, since then nobody may go short."""
+    first = {group: name for name, group in reversed(groups.items())}
+    for building in buildings:
+        if first.get(groups.get(building.name, -1)) == building.name:
+            grid = {"name": "grid", "kind": "grid", "capacity_w": rng.choice((100.0, 400.0, 1000.0))}
+            building = replace(building, twins=(*building.twins, grid))
+        yield building
 
 
 def _power(rng: random.Random, kind: str) -> float:

@@ -14,6 +14,7 @@ from ..world import Members, World, WorldNode
 from .plan import Storm
 
 EVERY_S = 0.5  # between two samples
+_AMPLE = 1.1  # power suffices when there is so much more than is needed
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Sample:
     needed_w: float = 0.0
     served_w: float = 0.0
     capacity_w: float = 0.0
+    liar_w: float = 0.0  # what the honest twins of the liar need
 
 
 @dataclass
@@ -75,7 +77,9 @@ class Tally:
         sizes: dict[int, int] = {}
         for group in self._groups.values():
             sizes[group] = sizes.get(group, 0) + 1
-        found = {group: Sample(size) for group, size in sizes.items()}
+        liar = self.world.nodes.get(self.storm.liar)
+        liar_w = sum(twin.consumer.need_w for twin in liar.node.prosumers) if liar else 0.0
+        found = {group: Sample(size, liar_w=liar_w) for group, size in sizes.items()}
         for name, group in self._groups.items():
             node = self.world.nodes[name]
             for twin in node.node.prosumers if node.alive else ():
@@ -89,13 +93,14 @@ class Tally:
 def lost(lying: Tally, honest: Tally) -> Mapping[int, tuple[float, float]]:
     """For each group the energy lost to the liar and that without it, in Wh, where power suffices.
 
-    The liar is entitled to the share of one member. Power suffices when the rest covers all needs.
+    The liar is entitled to the share of one member. Power suffices when the rest covers all needs, also
+    those of the liar's devices.
     """
     sums: dict[int, tuple[float, float]] = {}
     for with_liar, without in zip(lying.samples, honest.samples, strict=False):
         for group, sample in without.items():
             rest_w = sample.capacity_w * sample.members / (sample.members + 1)
-            if rest_w < 1.1 * sample.needed_w:
+            if rest_w < _AMPLE * (sample.needed_w + with_liar[group].liar_w):
                 continue
             lost_wh, served_wh = sums.get(group, (0.0, 0.0))
             lost_w = sample.served_w - with_liar[group].served_w
