@@ -104,8 +104,8 @@ class ProsumerTwin(Twin):
             self.home.members,
         )
         policy = producer_policy(settings.producer_policy, self._rng)
-        self.supplier = Supplier(self.name, _of_supplier(settings), policy, self._rng, self.home.members)
         self._writer = Writer(self.name, self.home.trust, self._clock)
+        self.supplier = Supplier(self.name, _of_supplier(settings), policy, self._rng, self.home.members)
         self._published: dict[tuple[str, str], tuple[bytes, float]] = {}  # value, until when
 
     def left(self) -> None:

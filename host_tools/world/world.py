@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.clock import Clock
+from edge.net.links import Links
 from edge.trust.trust import Trust
 
 from .clock import VirtualClock
@@ -32,6 +33,7 @@ class World:
         )
         self.timezone = "UTC"  # of nodes that are added
         self.trust: Callable[[str, Clock], Trust] = lambda name, clock: Trust()  # of a node that boots
+        self.links: Callable[[str, list[str]], Links] = self.network.links  # of a node that boots
         self.nodes: dict[str, WorldNode] = {}
         self.events = 0
         self.acted = 0  # how often twins may have changed: beats and readings, not frames that arrive
