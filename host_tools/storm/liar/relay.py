@@ -44,6 +44,14 @@ class LyingLinks:
         """As without lies."""
         self._links.stop()
 
+    def renew(self, peer: str) -> None:
+        """As without lies."""
+        self._links.renew(peer)
+
+    def renew_inbox(self) -> None:
+        """As without lies."""
+        self._links.renew_inbox()
+
     def stats(self) -> LinksStats:
         """As without lies."""
         return self._links.stats()
