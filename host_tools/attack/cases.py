@@ -58,6 +58,7 @@ class Case:
     learning: bool = False  # the victim learns, under the memory limit of its service
     restarts: str = ""  # an honest node that loses its power meanwhile and must get in again
     away_s: float = 0.0  # so long it is without power; after 15 s it is forgotten
+    late: str = "n1"  # where another load is switched on meanwhile
     revoked: bool = False  # the operator revokes the liar meanwhile
     seen: bool = True  # an honest node must name it in /health
     quick: bool = False
@@ -143,9 +144,23 @@ CASES = (
         quick=True,
     ),
     _taken("new-ids", "contracts under new ids", promises.reopen(2000.0, 0.5), "no contract"),
-    _taken("gather", "gathers all remainders for nothing", promises.gather(49_000.0, Priority.HIGH), _NEW),
+    Case(
+        "gather",
+        "taken",
+        "gathers all remainders for nothing",
+        ByTwins(promises.gather(49_000.0, Priority.HIGH)),
+        _NEW,
+        seen=False,
+    ),
     _taken("hoard", "takes 3 kW and draws nothing", promises.hoard(3000.0), _NEW),
-    _taken("refuser", "offers all and refuses", promises.supplying(lambda supplier, contract: False), _NEW),
+    Case(
+        "refuser",
+        "taken",
+        "offers all and refuses",
+        ByTwins(promises.supplying(lambda supplier, contract: False)),
+        _NEW,
+        late="n3",
+    ),
     _ended(
         "tombstone",
         "ends LSAs of a node in its name",
@@ -178,7 +193,7 @@ CASES = (
     _cost("worst-20", "worst frames, 20 a second", frames.worst(20), "CPU 45 %, HTTP 636 ms"),
     _cost("worst-60", "worst frames, 60 a second", frames.worst(60), "8 of 49 ticks"),
     _cost("forged", "40 wrong signatures a frame, 20 a second", frames.forged(20), _NEW),
-    _cost("questions", "asks for all, 40 kB/s", frames.questions, "57 kB/s sent"),
+    Case("questions", "cost", "asks for all", ByFrames(frames.questions), "57 kB/s sent", seen=False),
     _cost("garbage", "bytes that are no frames", frames.garbage, "held"),
     Case("flap", "silence", "comes and goes twice a second", ByFrames(frames.flap), _NEW, seen=False),
     Case("mute", "silence", "its broker never answers", ByFrames(frames.quiet, mute=True), _NEW, seen=False),
@@ -191,7 +206,9 @@ CASES = (
         revoked=True,
     ),
     Case("idle-tls", "locked out", "200 idle TLS connections", ByDoor(door.idle), "locked out"),
-    Case("client-id", "locked out", "a stranger uses its client id", ByDoor(door.client_id), "inbox down"),
+    Case(
+        "client-id", "locked out", "a local process uses its client id", ByDoor(door.client_id), "inbox down"
+    ),
     Case("empty-list", "locked out", "the revocation list is empty", ByDoor(door.empty_list), "no broker"),
 )
 KINDS = tuple(dict.fromkeys(each.kind for each in CASES))

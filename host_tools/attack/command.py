@@ -26,7 +26,7 @@ from .site import Site
 
 _SECONDS, _QUICK_S, _REVOKED_S, _AWAY_S = 30.0, 12.0, 75.0, 70.0
 _FIRST_TO_GO = ("before", "health said", "ticks %", "kB/s in/out", "HTTP ms")
-_Shape = tuple[bool, str, float, float]  # learning, which node restarts, after how long, seconds
+_Shape = tuple[bool, str, str, float, float]  # learning, late node, which one restarts, when, seconds
 
 
 @dataclass
@@ -148,7 +148,7 @@ def _all(cases: list[Case], seconds: float, folder: Path, trust: bool) -> list[O
         if isinstance(case.lie, ByDoor):
             quiet, found = Figures(), Figures(in_after_s=case.lie.check(folder))
         else:
-            shape = case.learning, case.restarts, case.away_s, _lasts_s(case, seconds)
+            shape = case.learning, case.late, case.restarts, case.away_s, _lasts_s(case, seconds)
             if shape not in quiets:
                 print("   first a quiet run to compare with", flush=True)
                 quiets[shape] = _run(None, shape, folder, trust)
@@ -169,8 +169,8 @@ def _lasts_s(case: Case, seconds: float) -> float:
 
 
 def _run(case: Case | None, shape: _Shape, folder: Path, trust: bool) -> Figures:
-    learning, restarts, away_s, seconds = shape
-    with Site(case, learning, folder, trust) as site:
+    learning, late, restarts, away_s, seconds = shape
+    with Site(case, learning, late, folder, trust) as site:
         figures = measure.run(site, case, seconds, restarts, away_s)
         died = {name: code for name, code in site.stop().items() if code != 0}
     figures.broken += [f"{name} did not end properly: exit code {code}" for name, code in died.items()]

@@ -112,7 +112,7 @@ def empty_list(folder: Path) -> float:
 
 
 def client_id(folder: Path) -> float:
-    """A local process connects as the inbox and as the member, again and again: who is up stays up."""
+    """A local process connects under the names that the inbox may have: it stays up."""
     return _tried(folder, _poses)
 
 
@@ -148,7 +148,7 @@ def _tried(folder: Path, attack: Callable[[_Site], list[socket.socket]], empty: 
 
 
 def _poses(site: _Site) -> list[socket.socket]:
-    for name in (_HOST, f"{_HOST}/inbox", f"{_HOST}/inbox-", _MEMBER) * 3:
+    for name in (_HOST, f"{_HOST}/inbox", f"{_HOST}/inbox-") * 3:
         client = paho.Client(CallbackAPIVersion.VERSION2, name, protocol=MQTTProtocolVersion.MQTTv5)
         client.connect("127.0.0.1", site.inside[_HOST])
         client.loop_start()

@@ -11,7 +11,7 @@ from typing import Any
 from host_tools.microgrid.launch import Building, LaunchError
 
 from .cases import LEARNS, Case
-from .site import HONEST, LATE, LATE_NODE, LATE_W, LIAR, Site
+from .site import HONEST, LATE, LATE_W, LIAR, Site
 
 _LOOK_S = 0.4
 _HEALTH_EVERY = 3  # looks
@@ -80,7 +80,7 @@ class _Watch(Thread):
             count += 1
 
     def _add(self, passed_s: float) -> None:
-        late = {LATE: LATE_W} if self._site.late and self._building.name == LATE_NODE else {}
+        late = {LATE: LATE_W} if self._site.late and self._building.name == self._site.late_node else {}
         for name, need_w in {**self._needs_w, **late}.items():
             self.needed += need_w * passed_s
             self.served += min(need_w, self._drawn_w.get(name, 0.0)) * passed_s

@@ -30,7 +30,7 @@ HONEST = {  # node: kind and power in W of its devices
     "n4": [("load", 300.0)],
 }
 GRID_NODE, GRID_W = "n2", 3000.0
-LATE_NODE, LATE_W = "n1", 250.0  # a load that is switched on during the attack
+LATE_W = 250.0  # a load that is switched on during the attack
 _SERVED_S = 90.0
 _PAST_DAYS, _MAX_POWER_W = 10, 6000.0
 
@@ -38,10 +38,14 @@ _PAST_DAYS, _MAX_POWER_W = 10, 6000.0
 class Site:
     """The processes. A context manager; inside it the attacker waits for its sign."""
 
-    def __init__(self, case: Case | None, learning: bool, folder: Path, trust: bool) -> None:
-        """Without a case the liar is honest. Raises LaunchError, BrokerError, LimitError."""
+    def __init__(self, case: Case | None, learning: bool, late: str, folder: Path, trust: bool) -> None:
+        """Without a case the liar is honest. `late`: the node of the late load.
+
+        Raises LaunchError, BrokerError, LimitError.
+        """
         self.folder = folder
-        self.late = False
+        self.late = False  # whether the late load is on
+        self.late_node = late
         self._case = case
         self._learning = learning
         self._trust = trust
@@ -58,7 +62,7 @@ class Site:
             plan = BuildingPlan(name, [_device(f"d{i}", *each) for i, each in enumerate(devices)])
             if name == GRID_NODE:
                 plan.extra.append(grid_connection(GRID_W))
-            if name == LATE_NODE:
+            if name == self.late_node:
                 plan.devices.append(DevicePlan(LATE, "load", lambda _: LATE_W if self.late else 0.0))
             plans.append(plan)
         connect_chain(plans)
