@@ -25,6 +25,7 @@ from .space.engine import Engine
 from .space.errors import SpaceError
 from .space.laws import Law, standard_laws
 from .space.laws.aggregation import Aggregating
+from .space.origins import MAX_INCARNATION
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
 from .trust.trust import Trust
@@ -39,7 +40,6 @@ _CHECK_ALL_TICKS = 10
 _LOOK_TICKS = 10  # at counters of what goes wrong
 _FIRST_INCARNATION = 2**20  # at most, of a node without memory
 _INCARNATION_STEP = 2**8  # at most; a restart a minute takes thirty years to the last one
-_LAST_INCARNATION = 2**31
 
 
 class Node:
@@ -330,6 +330,6 @@ def _next_incarnation(memory: dict[str, Any], rng: random.Random) -> int:
     that hold LSAs of that incarnation would take equal versions for equal LSAs.
     """
     last = memory.get("incarnation")
-    if type(last) is int and 0 < last < _LAST_INCARNATION:
+    if type(last) is int and 0 < last <= MAX_INCARNATION - _INCARNATION_STEP:
         return last + rng.randint(1, _INCARNATION_STEP)
     return rng.randint(1, _FIRST_INCARNATION)

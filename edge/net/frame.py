@@ -5,7 +5,7 @@
 A pulse says that an origin still lives and shows what its last statement said. Pulses are binary because
 nothing else crosses a link while nothing changes:
 
-    length u8 | origin | 24 bits: ahead 8, hops 6, life 4, ordinal 6 | link, 12 bytes, where there are any
+    length u8 | origin | 24 bits: ahead 8, hops 6, life 4, ordinal 6 | link, 12 bytes, or 4 without trust
 
 The body (`wire.py`) is msgpack, compressed with zlib when that makes it shorter: statements, changed LSAs,
 rosters, and questions. Values travel as they are.
@@ -32,6 +32,7 @@ MAX_BODY_BYTES = 48 * 1024  # inflated
 MAX_AHEAD = 255
 MAX_PULSE_LIFE_S = 15
 LINK_BYTES = 12
+CHECK_BYTES = 4
 _COMPRESS_FROM_BYTES = 256
 _ZLIB, _LINKS = 1, 2  # flags
 _HEADER = struct.Struct("<cBBBI")
@@ -58,7 +59,7 @@ class Pulse(NamedTuple):
     ahead: int
     hops: int
     life_s: int
-    link: bytes
+    link: bytes  # of a chain; without trust a checksum of the statement
 
 
 @dataclass(slots=True)
@@ -209,7 +210,7 @@ def encode_parts(parts: Iterable[Part]) -> bytes:
         packed = zlib.compress(data, 6)
         if len(packed) < len(data):
             data, flags = packed, _ZLIB
-    if pulses and len(pulses[0]) > 1 + pulses[0][0] + 3:
+    if pulses and len(pulses[0]) == 1 + pulses[0][0] + 3 + LINK_BYTES:
         flags |= _LINKS
     content = b"".join(pulses) + data
     if len(content) + _HEADER.size > MAX_FRAME_BYTES:
@@ -243,7 +244,7 @@ def decode(data: bytes) -> Frame:
     frame = Frame()
     position = 0
     for _ in range(pulses):
-        pulse, position = _decode_pulse(content, position, LINK_BYTES if flags & _LINKS else 0)
+        pulse, position = _decode_pulse(content, position, LINK_BYTES if flags & _LINKS else CHECK_BYTES)
         frame.pulses.append(pulse)
     body = _inflate(content[position:], flags)
     if body:

@@ -7,6 +7,7 @@ it.
 """
 
 from collections.abc import Callable
+from zlib import crc32
 
 from msgspec.structs import replace
 
@@ -15,7 +16,7 @@ from ..space.names import NIL
 from ..space.tuplespace import TupleSpace
 from ..trust.trust import Trust
 from . import manifest
-from .frame import MAX_AHEAD, MAX_PULSE_LIFE_S, Pulse
+from .frame import CHECK_BYTES, MAX_AHEAD, MAX_PULSE_LIFE_S, Pulse
 from .wire import Statement
 
 _ORDINALS = 64  # that a pulse can tell apart
@@ -33,12 +34,14 @@ class Outdated(Exception):
 class _Held:
     """The newest statement of an origin, and its newest pulse."""
 
-    __slots__ = ("link", "number", "statement", "tick")
+    __slots__ = ("check", "heard", "link", "number", "statement", "tick")
 
     def __init__(self, statement: Statement, tick: int) -> None:
         self.statement = statement
         self.number = statement.number
         self.link = statement.link
+        self.check = _check(statement)
+        self.heard = False  # whether that pulse has arrived, not only its number
         self.tick = tick
 
 
@@ -60,14 +63,14 @@ class Statements:
         """How a heartbeat travels; None if it cannot be proved."""
         if beat.origin == self._space.node:
             statement = self._own_statement(beat)
-            link = self._trust.link(beat.number)
+            link = self._trust.link(beat.number) or _check(statement)
         else:
             held = self._held.get(beat.origin)
             if held is None:
                 return None
             statement, link = held.statement, beat.proof
         ahead = beat.number - statement.number
-        if beat.incarnation != statement.incarnation or not 0 <= ahead <= MAX_AHEAD:
+        if beat.incarnation != statement.incarnation or not 0 <= ahead <= MAX_AHEAD or not link:
             return None
         life_s = min(beat.life_s, MAX_PULSE_LIFE_S)
         return statement, Pulse(beat.origin, statement.ordinal % _ORDINALS, ahead, beat.hops, life_s, link)
@@ -117,8 +120,8 @@ class Statements:
             self.no_room += 1
             return False
         new = self._held[statement.origin] = _Held(statement, self._space.tick)
-        if held and held.statement.incarnation == statement.incarnation and held.number > new.number:
-            new.number, new.link = held.number, held.link
+        if held and held.statement.incarnation == statement.incarnation and held.number >= new.number:
+            new.number, new.link, new.heard = held.number, held.link, held.heard
         return True
 
     def _has_room(self) -> bool:
@@ -153,12 +156,20 @@ class Statements:
         said = held.statement
         number = said.number + pulse.ahead
         if number > held.number:
-            if not self._trust.follows(pulse.link, number, held.link, held.number):
+            if not self._proves(pulse.link, number, held):
                 raise Unstated
-            held.number, held.link = number, pulse.link
-        elif self._trust.authentic and (number, pulse.link) != (held.number, held.link):
-            raise Outdated
+            held.number, held.link, held.heard = number, pulse.link, False
+        elif self._trust.authentic:
+            newest = (number, pulse.link) == (held.number, held.link)
+            if not newest or (held.heard and self._space.origin_number(pulse.origin) == NIL):
+                raise Outdated  # so that nobody keeps a node alive that has fallen silent
+        held.heard = held.heard or number == held.number
         return beat_of(said, number, pulse.hops, pulse.life_s, pulse.link)
+
+    def _proves(self, link: bytes, number: int, held: _Held) -> bool:
+        if not self._trust.authentic:
+            return link == held.check
+        return self._trust.follows(link, number, held.link, held.number)
 
     def second_passed(self) -> None:
         """Forget what origins have said that are not known to live.
@@ -200,6 +211,10 @@ def _stated(beat: Beat, ordinal: int) -> Statement:
         b"",
         b"",
     )
+
+
+def _check(said: Statement) -> bytes:
+    return crc32(manifest.of_statement(said)).to_bytes(CHECK_BYTES, "big")
 
 
 def _follows(new: Statement, old: Statement) -> bool:

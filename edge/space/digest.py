@@ -182,7 +182,7 @@ class Digest:
             or number > origins.newest_beat(SELF)
             or (change == origins.newest_change(SELF) and contradiction)
         ):
-            self.reincarnations += 1
+            self.reincarnations += beat.incarnation < MAX_INCARNATION
             self._reincarnate(beat.incarnation)
 
     def _reincarnate(self, last: int) -> None:

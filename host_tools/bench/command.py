@@ -14,9 +14,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from . import chain, cpu, learning, simulation, space, trust
+from . import chain, cpu, learning, simulation, space, trust, wire
 
-_PARTS = ("imports", "trust", "space", "one_node", "chain", "hops", "sim", "learning")
+_PARTS = ("imports", "trust", "wire", "space", "one_node", "chain", "hops", "sim", "learning")
 _ON_REQUEST = ("cpu",)  # it needs an image
 _LIBRARIES = (
     "orjson",
@@ -77,6 +77,7 @@ def bench(options: argparse.Namespace) -> int:
     parts: dict[str, Callable[[], None]] = {
         "imports": lambda: _imports(figures, console),
         "trust": lambda: _trust(figures, console),
+        "wire": lambda: _wire(figures, console),
         "space": lambda: _space(figures, console),
         "one_node": lambda: _one_node(figures, console, directory),
         "chain": lambda: _chain(figures, console, directory),
@@ -100,6 +101,17 @@ def _imports(figures: dict[str, Any], console: Console) -> None:
     table = _table("memory after imports (cumulative)", "library", "RSS MB")
     for name, mb in figures["imports_mb"].items():
         table.add_row(name, f"{mb:.1f}")
+    console.print(table)
+
+
+def _wire(figures: dict[str, Any], console: Console) -> None:
+    figures["wire"] = wire.measure()
+    table = _table(
+        "decoding the dearest frames of 64 kB (aim: 1 MB, 5 ms)", "body", "wire B", "peak kB", "ms", "answer"
+    )
+    for name, row in figures["wire"].items():
+        cost = f"{row['peak_bytes'] / 1000:.0f}", f"{row['ms']:.2f}"
+        table.add_row(name, str(row["wire_bytes"]), *cost, str(row["answer"])[:40])
     console.print(table)
 
 

@@ -116,7 +116,7 @@ def _peaceful(building: StormBuilding) -> StormBuilding:
 def _with_grids(
     rng: random.Random, buildings: tuple[StormBuilding, ...], groups: Mapping[str, int]
 ) -> Iterator[StormBuilding]:
-    """Mostly enough power wherever nodes reach each other without the liar, since then nobody may go short."""
+    """Mostly enough power wherever nodes reach each other without the liar: then nobody may go short."""
     first = {group: name for name, group in reversed(groups.items())}
     for building in buildings:
         if first.get(groups.get(building.name, -1)) == building.name:

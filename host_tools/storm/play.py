@@ -93,7 +93,7 @@ class _Run:
         stage = self.stage
         stage.measure()
         if self.storm.liar and stage.liar:
-            sent_bytes = stage.liar.sent_bytes
+            sent_bytes = stage.tally.work[self.storm.liar].sent_bytes
             found = self._harm.at_end(honest, sent_bytes, self.storm.trouble_s)
             if found:
                 raise _Broken(*found)

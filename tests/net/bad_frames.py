@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from edge.net.frame import Frame, Pulse, encode
+from edge.net.manifest import of_statement
 from edge.net.wire import Statement
 from edge.space.courier import Roster
 from edge.space.lsa import Aggregation, Delta, Lsa, Near, Property
@@ -63,6 +64,11 @@ def statement(origin: str = "a", incarnation: int = 1, sequence: int = 1, number
     return msgspec.structs.replace(said, **fields)
 
 
+def check(said: Statement) -> bytes:
+    """What pulses show of it where nothing is signed."""
+    return zlib.crc32(of_statement(said)).to_bytes(4, "big")
+
+
 def sample(rng: random.Random, properties: int = 3) -> Frame:
     """A frame that uses every part."""
     values = [b'{"power_w":12.5}', rng.randbytes(20), b"", b"[1,2,3]", b'"text"']
@@ -78,7 +84,7 @@ def sample(rng: random.Random, properties: int = 3) -> Frame:
     delta = Delta("a.t", b"d" * 64, 2, version + 1, 13, ["a"], [1, 2], shown[:1])
     near = Near("a.t", 2, "N", "", 9, 2, 0, 30, 20, b"near", b"n" * 64)
     said = [statement(name, 3, rng.randint(1, 99), rng.randint(1, 99)) for name in ("a", "c")]
-    pulses = [Pulse(name, 0, rng.randrange(9), 1, 13, b"") for name in ("a", "c")]
+    pulses = [Pulse(each.origin, 0, rng.randrange(9), 1, 13, check(each)) for each in said]
     rosters = [Roster("c", 1, 9, [("c.t", 5), ("c.u", 6)])]
     return Frame(pulses, said, [lsa, far, gone], [delta], [near], rosters, ["a"], ["c.v", "c.w"])
 
@@ -89,7 +95,7 @@ def pulse(
     ahead: int = 0,
     hops: int = 0,
     life_s: int = 13,
-    link: bytes = b"",
+    link: bytes = b"link",
     length: int | None = None,
 ) -> bytes:
     """The bytes of a pulse; arguments may make it invalid."""
@@ -171,7 +177,7 @@ def remade(rng: random.Random, frame: Frame) -> bytes:
     if count and isinstance(fields, dict) and isinstance(fields.get("s"), list):
         fields["s"].append(msgspec.to_builtins(said, builtin_types=(bytes,)))
     numbers = said.ordinal % 64, rng.randrange(9), rng.randrange(64), rng.randrange(16)
-    beats = pulse(said.origin.encode(), *numbers)
+    beats = pulse(said.origin.encode(), *numbers, check(said) if said.number <= MAX_SEQUENCE else b"link")
     try:
         data = pack(fields)
     except OverflowError:  # no number of msgpack

@@ -1,5 +1,7 @@
 """Shapes of small microgrids, and helpers of the tests of gateways."""
 
+from bad_frames import check
+
 from edge.net.frame import Frame, Pulse, encode
 from edge.net.wire import Statement
 from edge.space.digest import BEAT_S
@@ -48,7 +50,8 @@ def beats(*those):
     for beat in those:
         said = (beat.origin, beat.incarnation, beat.sequence, beat.lsas, beat.checksum)
         frame.statements.append(Statement(*said, beat.number % 64, beat.number, b"", b""))
-        pulse = Pulse(beat.origin, beat.number % 64, 0, beat.hops, beat.life_s, b"")
+        link = check(frame.statements[-1])
+        pulse = Pulse(beat.origin, beat.number % 64, 0, beat.hops, beat.life_s, link)
         frame.pulses.append(pulse)
     return frame
 

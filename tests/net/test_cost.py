@@ -5,9 +5,9 @@ import time
 import tracemalloc
 
 import pytest
-from worst_frames import worst_frames
 
 from edge.net.frame import MAX_FRAME_BYTES, FrameError, decode
+from host_tools.bench.wire import worst_frames
 
 MOST_BYTES = 1_000_000
 MOST_S = 0.005

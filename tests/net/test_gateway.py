@@ -96,6 +96,7 @@ def test_a_full_lsa_and_a_full_digest_do_not_make_a_frame_too_large():
     node.space.nodes.capacity = 300  # of the table of statements
     for i in range(200):
         beat = Beat(f"n{i}{name(20).lower()}", 1, 1, 1, 1, 13, 1, rng.randbytes(16))
+        beat.proof = beats(beat).pulses[0].link
         node.gateway._statements.take(beats(beat).statements[0], lambda *_: None)
         outbox.send_beat("b", beat)
     outbox.ask_lsas("b", ["a." + name(60) for _ in range(1000)])
