@@ -113,7 +113,7 @@ def test_work_without_end_is_noticed_without_budgets(monkeypatch):
 
 
 def test_urgency_without_bounds_is_noticed(monkeypatch):
-    lying = storm((10.0, trade("covet", "all", "high")), faults=(LATE,))
+    lying = storm((10.0, trade("hoard", "all", "high")), faults=(LATE,))
     assert play(lying).violations == ()
     honest = Members.__init__
 
