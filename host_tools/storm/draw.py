@@ -117,7 +117,7 @@ def _with_grids(
     rng: random.Random, buildings: tuple[StormBuilding, ...], groups: Mapping[str, int]
 ) -> Iterator[StormBuilding]:
     """Mostly enough power wherever nodes reach each other without the liar: then nobody may go short."""
-    first = {group: name for name, group in reversed(groups.items())}
+    first = {group: name for name, group in reversed([*groups.items()])}
     for building in buildings:
         if first.get(groups.get(building.name, -1)) == building.name:
             grid = {"name": "grid", "kind": "grid", "capacity_w": rng.choice((100.0, 400.0, 1000.0))}

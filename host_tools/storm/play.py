@@ -138,7 +138,7 @@ class _Run:
         self.checks += 1
         found = judge.alarms(self.stage.world, self._view) + self._haunted() + self._harmed()
         if self._bonds:
-            held = judge.bonds(self.stage.world, self._view)
+            held = judge.mains(self.stage.world, self._view)
             lost = [name for name, number in self._bonds.items() if held.get(name) != number]
             found += [
                 f"I7-loyalty {name} lost its contract although nothing happened but lies" for name in lost

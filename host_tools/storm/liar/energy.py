@@ -84,8 +84,9 @@ class LyingTwin(Twin):
                 again = 1 if lie.what == "renege" else 16
                 number = self._number // again
                 yield (REQUEST, ""), Request(number, max(power_w, 1.0), priority, partial=True).encode()
-                parts = tuple(Part(name, each.power_w, each.max_w) for name, each in self._offers.items())
-                parts = tuple(each for each in parts if each.power_w > 0.0)[:32]
+                urgent = priority is Priority.HIGH
+                claims_w = {n: each.power_w + urgent * each.urgent_w for n, each in self._offers.items()}
+                parts = tuple(Part(n, w, w * (1 + MARGIN)) for n, w in claims_w.items() if w > 0.0)[:32]
                 if parts:
                     contract = Contract(number, self._number, lie.what == "hoard", 3600, priority, parts)
                     yield (CONTRACT, ""), self._writer.contract(CONTRACT, contract)
