@@ -1,9 +1,10 @@
 """Invariant I7: one lying member harms only itself. What it may cost the others, and how that is judged.
 
-While it lies: honest nodes that reach each other without it know each other, their contracts last, its room
+While it lies, honest nodes that reach each other without it know each other, their contracts last, its room
 in their spaces and all tables are bounded, and so is the work of checking what it says. Over the storm, which
-is played a second time without it, honest consumers lose at most 2 % of the energy that they were served,
-where there is enough power beside the share of one member.
+is played again without it, and if need be with it as an honest member, honest consumers lose at most 2 % of
+the energy that they were served, where there is enough power beside the share of one member. Who had a
+contract with the liar, or over it, needs time for another: that is the loss of a contract with the liar.
 """
 
 from collections import deque
@@ -23,7 +24,7 @@ SENT_PER_S = 16_384.0  # bytes, likewise, and what the liar has sent three times
 TABLE_MAX = 2048
 ROOM_SHARE = 0.5
 LOST_SHARE = 0.02
-FIRST_S = 10.0  # a consumer that believed a false offer waits that long for its confirmation, once
+FIRST_S = 10.0  # of the mean need: so long a consumer waits in vain for the confirmation of the liar
 _DEPTH = 5
 
 
@@ -59,11 +60,13 @@ class Harm:
                     f"I7-traffic {each.name} sends {work.sent_bytes} bytes, "
                     f"{before.sent_bytes} without lies; the liar sends {liar_bytes}"
                 )
-        return found + (list(self._starved(honest)) if honest else [])
+        return found
 
-    def _starved(self, honest: Tally) -> Iterator[str]:
-        for group, (lost_wh, served_wh) in lost(self._tally, honest).items():
-            if lost_wh > LOST_SHARE * served_wh + 1e-9:
+    def starved(self, honest: Tally) -> Iterator[str]:
+        """Groups that lost more energy than they may, compared with an honest storm."""
+        for group, (lost_wh, served_wh, seconds) in lost(self._tally, honest).items():
+            first_wh = served_wh * FIRST_S / max(seconds, FIRST_S)
+            if lost_wh > LOST_SHARE * served_wh + first_wh + 1e-9:
                 names = [name for name, each in self._view.groups.items() if each == group]
                 share = 100 * lost_wh / served_wh
                 yield f"I7-energy {' '.join(names)} lose {share:.1f} % of {1000 * served_wh:.0f} mWh"

@@ -137,6 +137,17 @@ def bonds(world: World, view: View = ALL) -> dict[str, int]:
     }
 
 
+def mains(world: World, view: View = ALL) -> dict[str, int]:
+    """The ids of the active main contracts of honest consumers, with whomever."""
+    return {
+        twin.name: contract.id
+        for each in view.honest(world)
+        for twin in each.node.prosumers
+        for contract in twin.consumer.active
+        if contract is twin.consumer.main
+    }
+
+
 def _differences(holder: WorldNode, origin: WorldNode, before: Mapping[str, int]) -> Iterator[str]:
     """How the copies of an origin's LSAs differ from the originals, without properties that expire."""
     copies, originals = holder.node.space, origin.node.space

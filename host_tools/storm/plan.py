@@ -65,12 +65,13 @@ class Storm:
             faults=tuple(fault for fault in self.faults if keep is None or fault.number in keep),
         )
 
+    def truthful(self) -> "Storm":
+        """The same storm in which the liar is an honest member."""
+        return replace(self, faults=tuple(fault for fault in self.faults if fault.kind != LIE))
+
     def without_liar(self) -> "Storm":
         """The same storm in which the liar does not exist."""
-        return replace(
-            self.reduced(None, [self.liar]),
-            faults=tuple(fault for fault in self.faults if fault.kind != LIE),
-        )
+        return self.truthful().reduced(None, [self.liar])
 
     def groups(self) -> dict[str, int]:
         """A number for each honest node, equal for nodes that reach each other without the liar."""

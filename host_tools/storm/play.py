@@ -35,7 +35,7 @@ def play(storm: Storm) -> Outcome:
     violations: tuple[str, ...] = ()
     try:
         run.trouble()
-        run.harm(_honest(storm))
+        run.harm()
         run.recovery()
     except _Broken as found:
         violations = found.args
@@ -49,14 +49,12 @@ def play(storm: Storm) -> Outcome:
     )
 
 
-def _honest(storm: Storm) -> Tally | None:
-    """What is measured when the same storm is played without the liar; None where that says nothing."""
-    if not (storm.liar and storm.steady and any(fault.kind == LIE for fault in storm.faults)):
-        return None
-    run = _Run(storm.without_liar())
+def _measured(storm: Storm) -> Tally:
+    """What is measured in an honest storm."""
+    run = _Run(storm)
     try:
         run.trouble()
-        run.harm(None)
+        run.stage.measure()
     finally:
         run.stage.world.close()
     return run.stage.tally
@@ -88,15 +86,19 @@ class _Run:
             self._check()
         self._pass_until(self.storm.trouble_s)
 
-    def harm(self, honest: Tally | None) -> None:
+    def harm(self) -> None:
         """Judge what the liar has cost the others until now."""
-        stage = self.stage
+        storm, stage = self.storm, self.stage
+        if not any(fault.kind == LIE for fault in storm.faults) or not storm.liar:
+            return
         stage.measure()
-        if self.storm.liar and stage.liar:
-            sent_bytes = stage.liar.sent_bytes
-            found = self._harm.at_end(honest, sent_bytes, self.storm.trouble_s)
-            if found:
-                raise _Broken(*found)
+        honest = _measured(storm.without_liar()) if storm.steady else None
+        sent_bytes = stage.tally.work[storm.liar].sent_bytes
+        found = self._harm.at_end(honest, sent_bytes, storm.trouble_s)
+        if honest and any(self._harm.starved(honest)):
+            found += self._harm.starved(_measured(storm.truthful()))
+        if found:
+            raise _Broken(*found)
 
     def recovery(self) -> None:
         """Repair everything, and check that agreement and supply are restored in time."""
@@ -136,7 +138,7 @@ class _Run:
         self.checks += 1
         found = judge.alarms(self.stage.world, self._view) + self._haunted() + self._harmed()
         if self._bonds:
-            held = judge.bonds(self.stage.world, self._view)
+            held = judge.mains(self.stage.world, self._view)
             lost = [name for name, number in self._bonds.items() if held.get(name) != number]
             found += [
                 f"I7-loyalty {name} lost its contract although nothing happened but lies" for name in lost

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from edge.energy.messages import Answer, Answers, Contract, Offer, Part, Priority, Request
+from edge.energy.messages import Answer, Answers, Contract, Offer, Part, Priority, Request, round_w
 from edge.energy.parsing import parse_request
 from edge.energy.rules import COMPLEMENT, CONFIRM, CONTRACT, MARGIN, OFFER, REQUEST
 from edge.space.agent import Bond
@@ -84,8 +84,10 @@ class LyingTwin(Twin):
                 again = 1 if lie.what == "renege" else 16
                 number = self._number // again
                 yield (REQUEST, ""), Request(number, max(power_w, 1.0), priority, partial=True).encode()
-                parts = tuple(Part(name, each.power_w, each.max_w) for name, each in self._offers.items())
-                parts = tuple(each for each in parts if each.power_w > 0.0)[:32]
+                urgent = priority is Priority.HIGH
+                most_w = {n: each.max_w + urgent * each.urgent_w for n, each in self._offers.items()}
+                parts = tuple(Part(n, round_w(w / (1 + MARGIN)), w) for n, w in most_w.items() if w > 0.0)
+                parts = parts[:32]
                 if parts:
                     contract = Contract(number, self._number, lie.what == "hoard", 3600, priority, parts)
                     yield (CONTRACT, ""), self._writer.contract(CONTRACT, contract)

@@ -41,11 +41,6 @@ class Liar:
 
         world.links = links
 
-    @property
-    def sent_bytes(self) -> int:
-        """In frames that its node would not have sent."""
-        return self._links.sent_bytes if self._links else 0
-
     def lie(self, lie: Lie) -> None:
         """Begin a lie."""
         if self._mouth is None and self._links is not None:

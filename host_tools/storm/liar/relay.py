@@ -28,7 +28,6 @@ class LyingLinks:
         self._held: dict[str, bytes] = {}
         self.lies: Callable[[], list[Lie]] = list
         self.mouth: Mouth | None = None
-        self.sent_frames = self.sent_bytes = 0
 
     def start(self, deliver: Deliver, changed: Changed) -> None:
         """As without lies; what arrives is remembered."""
@@ -58,8 +57,6 @@ class LyingLinks:
 
     def inject(self, peer: str, data: bytes) -> None:
         """Send a frame as it is."""
-        self.sent_frames += 1
-        self.sent_bytes += len(data)
         self._links.send(peer, data)
 
     def send(self, peer: str, frame: bytes) -> bool:
