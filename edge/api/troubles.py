@@ -222,8 +222,12 @@ def _of_counters(node: "Node") -> Iterator[Trouble]:
 
 
 def _of_members(node: "Node") -> Iterator[Trouble]:
-    now_s = node.now_s()
+    """Of members that this node hears and is heard by: on a link with one direction nobody can keep promises."""
+    now_s, hearing = node.now_s(), node.gateway.hearing
+    cut_off = {*hearing.silent, *hearing.deaf, *hearing.strangers}
     for name, member in node.members:
+        if name in cut_off:
+            continue
         found = []
         if now_s - member.refused_s < _CLAIMS_S:
             found.append(f"{member.refused} claims beyond what it may claim were refused")

@@ -356,7 +356,7 @@ def test_a_revoked_node_leaves_with_all_it_shows():
 
 def test_a_member_that_was_forgotten_is_found_again_in_the_space():
     fleet = signed()
-    del fleet["c"].trust._members["a"]
+    del fleet["c"].trust._members._members["a"]
     fleet["a"].engine.agent_at(fleet["a"].space.slot_of_name("a.t")).submit("L", b"2")
     fleet.settle()
     assert fleet["c"].value("a.t") == b"2"
