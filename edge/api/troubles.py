@@ -222,7 +222,7 @@ def _of_counters(node: "Node") -> Iterator[Trouble]:
 
 
 def _of_members(node: "Node") -> Iterator[Trouble]:
-    """Of members that this node hears and is heard by: on a link with one direction nobody can keep promises."""
+    """Of members that this node hears and is heard by: on a one-sided link nobody can keep promises."""
     now_s, hearing = node.now_s(), node.gateway.hearing
     cut_off = {*hearing.silent, *hearing.deaf, *hearing.strangers}
     for name, member in node.members:

@@ -374,8 +374,8 @@ def test_the_expired_certificate_of_a_broker_is_named(site, caplog):
     time.sleep(1)
     lines = said(caplog, "link to afterschool")
     assert lines == [
-        "link to afterschool: unreachable, will retry: "
-        "the broker's certificate is not accepted: certificate has expired, or the clock of this node is wrong"
+        "link to afterschool: unreachable, will retry: the broker's certificate is not accepted: "
+        "certificate has expired, or the clock of this node is wrong"
     ]
     assert "certificate has expired" in gym.links.stats()["neighbours"]["afterschool"]["trouble"]
 
