@@ -40,7 +40,7 @@ class _Held:
         self.statement = statement
         self.number = statement.number
         self.link = statement.link
-        self.check = _check(statement)
+        self.check = check_of(statement)
         self.heard = False  # whether that pulse has arrived, not only its number
         self.tick = tick
 
@@ -63,7 +63,7 @@ class Statements:
         """How a heartbeat travels; None if it cannot be proved."""
         if beat.origin == self._space.node:
             statement = self._own_statement(beat)
-            link = self._trust.link(beat.number) or _check(statement)
+            link = self._trust.link(beat.number) or check_of(statement)
         else:
             held = self._held.get(beat.origin)
             if held is None:
@@ -213,7 +213,7 @@ def _stated(beat: Beat, ordinal: int) -> Statement:
     )
 
 
-def _check(said: Statement) -> bytes:
+def check_of(said: Statement) -> bytes:
     return crc32(manifest.of_statement(said)).to_bytes(CHECK_BYTES, "big")
 
 

@@ -15,6 +15,7 @@ from .site import HONEST, LATE, LATE_W, LIAR, Site
 
 _LOOK_S = 0.4
 _HEALTH_EVERY = 3  # looks
+_AGREE_S = 3.0  # so old the knowledge of a supplier may be, while its node is slow to answer
 _TRUST_S = 10.0  # so long what a node said last is believed, though it does not answer
 _LATE_AT, _RESTART_AT, _REVOKE_AT = 0.2, 0.3, 0.05  # of the duration
 _MB = 1024.0
@@ -45,9 +46,10 @@ class Figures:
 class _Watch(Thread):
     """Looks at one honest node as long as the attack lasts."""
 
-    def __init__(self, site: Site, building: Building) -> None:
+    def __init__(self, site: Site, building: Building, promised_s: dict[tuple[str, str], float]) -> None:
+        """`promised_s`: when a supplier last said that it supplies a consumer; all watches share it."""
         super().__init__(daemon=True)
-        self._site, self._building = site, building
+        self._site, self._building, self._promised_s = site, building, promised_s
         self._needs_w = {f"d{i}": w for i, (kind, w) in enumerate(HONEST[building.name]) if kind == "load"}
         self.stopping = Event()
         self.paused = False  # its power is cut
@@ -66,9 +68,7 @@ class _Watch(Thread):
             if self.paused:
                 before_s = self._answered_s = time.monotonic()
                 continue
-            if twins := self._ask("/twins"):
-                self._drawn_w = {each["name"].rpartition(".")[2]: each["consumed_w"] for each in twins}
-                self._answered_s = time.monotonic()
+            self.look_at_contracts()
             now_s = time.monotonic()
             if now_s - self._answered_s > _TRUST_S or _is_dead(self._building):
                 self._drawn_w = {}
@@ -78,6 +78,23 @@ class _Watch(Thread):
             if count % _HEALTH_EVERY == 0:
                 self.look_at_health()
             count += 1
+
+    def look_at_contracts(self) -> None:
+        """What it draws is served as far as its suppliers know of it too."""
+        contracts = self._ask("/contracts")
+        if contracts is None:
+            return
+        self._answered_s = time.monotonic()
+        for each in contracts["supplied"]:
+            if each["state"] != "offered":
+                self._promised_s[each["consumer"], each["supplier"]] = self._answered_s
+        self._drawn_w = {}
+        for each in contracts["consumed"]:
+            for part in each["parts"] if each["valid"] else ():
+                known_s = self._promised_s.get((each["consumer"], part["supplier"]), 0.0)
+                if self._answered_s - known_s < _AGREE_S:
+                    name = each["consumer"].rpartition(".")[2]
+                    self._drawn_w[name] = self._drawn_w.get(name, 0.0) + part["power_w"]
 
     def _add(self, passed_s: float) -> None:
         late = {LATE: LATE_W} if self._site.late and self._building.name == self._site.late_node else {}
@@ -108,11 +125,14 @@ class _Watch(Thread):
 
 def run(site: Site, case: Case | None, seconds: float, restarts: str, away_s: float = 0.0) -> Figures:
     """Attack for a while and look. Without a case: a quiet run."""
-    watches = {name: _Watch(site, building) for name, building in site.honest.items()}
+    promised_s: dict[tuple[str, str], float] = {}
+    watches = {name: _Watch(site, building, promised_s) for name, building in site.honest.items()}
     victim = site.honest[LEARNS]
     first = victim.ask("/health", 10.0)
     cpu_s, tick, began_s = _cpu_s(victim), _tick(victim), time.monotonic()
     pid = victim.process.pid if victim.process else 0
+    for each in [*watches.values()] * 2:  # who is supplied knows its suppliers from the beginning
+        each.look_at_contracts()
     for each in watches.values():
         each.start()
     site.attack()

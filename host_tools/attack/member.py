@@ -14,6 +14,7 @@ from edge.config.settings import NodeConfig
 from edge.net import manifest
 from edge.net.frame import Frame, FrameError, Pulse, decode, encode
 from edge.net.links import GONE, HERE, frame_topic, presence_topic
+from edge.net.statements import check_of
 from edge.net.wire import Statement
 from edge.space.lsa import Delta, Lsa, Property
 from edge.space.origins import LIFE_S, checksum
@@ -145,7 +146,7 @@ class Member:
             origin, incarnation, self.number, lsas, digest, self.number % 256, self.number, link, signature
         )
         hops = 0 if origin == self.name else 1
-        pulse = Pulse(origin, self.number % 64, 0, hops, LIFE_S, link)
+        pulse = Pulse(origin, self.number % 64, 0, hops, LIFE_S, link or check_of(said))
         self.send(Frame(statements=[said], pulses=[pulse]))
 
     # ---- what it makes ------------------------------------------------------------------------
