@@ -75,7 +75,7 @@ def complete(space: TupleSpace, delta: Delta, sender: str) -> "Lsa | None":
         if (delta.incarnation, delta.version) == held:
             space.lsa_sent[slot] |= space.neighbours_mask & space.node_bit(sender)
         return None
-    if delta.incarnation != held[0] or space.lsa_lapsed[slot]:
+    if delta.incarnation != held[0]:
         raise UnknownBase(delta.name + " has another base here")
     kept = set(delta.kept)
     properties = list(delta.properties)

@@ -87,8 +87,16 @@ def test_a_delta_without_its_base_changes_nothing():
     for wrong in (delta(name="b.u"), delta(incarnation=2), delta(kept=(1, 3))):
         raises(UnknownBase, complete, node.space, wrong, "b")
     assert state(node.space) == before
-    node.space.expire(node.space.property_of(node.space.slot_of_name("b.t"), "M"))
-    raises(UnknownBase, complete, node.space, delta(), "b")
+
+
+def test_a_property_that_has_expired_is_missed_only_by_a_delta_that_keeps_it():
+    node = holder()
+    slot = node.space.slot_of_name("b.t")
+    node.space.expire(node.space.property_of(slot, "M"))
+    raises(UnknownBase, complete, node.space, delta(kept=(1, 2)), "b")
+    assert absorb(node.space, complete(node.space, delta(), "b"), "b")
+    assert held(node, "b.t") == (6, [("L", "", 1, b"l"), ("N", "", 6, b"n")])
+    assert not node.space.lsa_lapsed[slot]
 
 
 def test_an_old_delta_is_no_news():
