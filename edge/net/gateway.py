@@ -149,6 +149,12 @@ class Gateway:
         except Untrusted as error:
             self.intake.distrust(peer, error)
             return
+        if news:
+            believer = self._digest.believer(statement.origin, statement.incarnation, peer)
+            self.outbox.remind(believer, statement)
+        elif self._statements.outlives(statement):
+            # By the statement itself: of an LSA alone the space may have learned only the earlier life.
+            self.outbox.remind(peer, self._statements.held(statement.origin))
         if peer == statement.origin:
             if not news and self._statements.contradicts(statement):
                 self._digest.remind(peer)

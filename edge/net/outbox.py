@@ -125,9 +125,9 @@ class Outbox(Courier):
             del beats[next(iter(beats))]
 
     def remind(self, peer: str, said: Statement | None) -> None:
-        """Tell a neighbour what it has stated in an earlier life."""
+        """Tell a neighbour what it, or a node that it passes on, has stated in an earlier life."""
         if said is not None and peer in self._waiting:
-            self._waiting[peer].reminders[peer] = said
+            self._waiting[peer].reminders[said.origin] = said
 
     def waiting_bytes(self, peer: str) -> int:
         """About how much waits for a neighbour, without beats."""

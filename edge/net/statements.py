@@ -148,6 +148,11 @@ class Statements:
         held = self._held.get(statement.origin)
         return held is not None and held.statement != statement
 
+    def outlives(self, statement: Statement) -> bool:
+        """Whether its origin is known to have had a later life."""
+        held = self._held.get(statement.origin)
+        return held is not None and held.statement.incarnation > statement.incarnation
+
     def incoming(self, pulse: Pulse) -> Beat:
         """The heartbeat that a pulse stands for. Raises Unstated, Outdated."""
         held = self._held.get(pulse.origin)
@@ -161,6 +166,8 @@ class Statements:
             held.number, held.link, held.heard = number, pulse.link, False
         elif self._trust.authentic:
             newest = (number, pulse.link) == (held.number, held.link)
+            if not newest and not self._trust.follows(held.link, held.number, pulse.link, number):
+                raise Unstated  # of another life, whose statement happens to have the same ordinal
             if not newest or (held.heard and self._space.origin_number(pulse.origin) == NIL):
                 raise Outdated  # so that nobody keeps a node alive that has fallen silent
         held.heard = held.heard or number == held.number

@@ -135,6 +135,14 @@ class Digest:
         self.note_reminder(peer)
         self._courier.send_beat(peer, reminder)
 
+    def believer(self, origin: str, incarnation: int, sender: str) -> str:
+        """The neighbour, not `sender`, that passes on an earlier life of an origin; "" if none does."""
+        number = self._space.origin_number(origin)
+        if number in (NIL, SELF) or not self._space.origins.beat[number]:
+            return ""
+        peer, beat = self._announced[number]
+        return peer if peer != sender and beat.incarnation < incarnation else ""
+
     def note_reminder(self, peer: str) -> None:
         """A neighbour seems to live twice."""
         self.reminders[peer] = self.reminders.get(peer, 0) + 1

@@ -159,6 +159,67 @@ def test_a_node_that_lost_its_memory_is_reminded_by_what_it_has_signed():
     assert not fleet["d"].space.find("a.t")
 
 
+def restarted(shape, name, off_s, memory=()):
+    """A node that was on for long, off for so long, and is on again; so are those that lost their memory."""
+    fleet = Fleet(shape, None, Village())
+    for each in shape:
+        fleet.restart(each, 9).show(f"{each}.t", b"1")
+    fleet.run(40)
+    off = [name, *memory]
+    for each in off:
+        del fleet.nodes[each]
+    fleet.run(off_s)
+    for each in off:
+        fleet.restart(each, 3).show(f"{each}.t", b"2")
+    fleet.link_up(*shape)
+    return fleet
+
+
+def stay_consistent(fleet):
+    """Also after the life is over of what was believed without a heartbeat."""
+    for _ in range(3 * LIFE_S):
+        fleet.run()
+        assert consistent(fleet)
+    return all(len(node.hops()) == len(fleet.shape) - 1 for node in fleet.nodes.values())
+
+
+@pytest.mark.parametrize("off_s", [0, 5, LIFE_S + 2, 60])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_node_that_was_off_and_lost_its_memory_is_believed_again(shape, off_s):
+    """Whether the others still know it to live, or only what it has signed."""
+    fleet = restarted(shape, "a", off_s)
+    assert fleet.seconds_until(lambda: consistent(fleet)) <= HEAL_S
+    assert stay_consistent(fleet)
+    assert fleet["a"].space.origins.incarnation[SELF] == 10
+    assert all(node.value("a.t") == b"2" for node in fleet.nodes.values())
+
+
+@pytest.mark.parametrize("off_s", [5, LIFE_S + 2])
+def test_a_later_life_that_only_a_distant_node_remembers_is_told_on_the_way_back(off_s):
+    fleet = restarted(CHAIN, "a", off_s, memory=["b", "c"])
+    assert fleet.seconds_until(lambda: consistent(fleet)) <= 2 * HEAL_S
+    assert stay_consistent(fleet)
+    assert fleet["d"].value("a.t") == b"2"
+
+
+@pytest.mark.parametrize("off_s", [5, LIFE_S + 2])
+def test_a_pulse_of_another_life_with_the_same_ordinal_asks_for_its_statement(off_s):
+    fleet = Fleet(PAIR, None, Village())
+    fleet.restart("a", 9)
+    fleet.run(10 * BEAT_S)
+    held = fleet["b"].gateway._statements.held("a")
+    del fleet.nodes["a"]
+    fleet.run(off_s)
+    fleet.restart("a", 3)
+    fleet.cut("a>b")
+    fleet.run(2)  # its statement is lost
+    fleet.cut()
+    assert fleet["a"].gateway._statements._own.ordinal == held.ordinal
+    assert fleet.seconds_until(lambda: fleet["a"].space.origins.incarnation[SELF] == 10) <= 2 * HEAL_S
+    fleet.run(HEAL_S)
+    assert stay_consistent(fleet)
+
+
 def test_new_keys_sign_everything_again():
     fleet = signed(LINE)
     node = fleet["a"]
