@@ -20,6 +20,7 @@ sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call optio
 field_options = $(call option,SEEDS,seeds) $(call option,FIRST,first)
 storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call option,OUT,out)
 attack_options = $(call option,ONLY,only) $(call option,SECONDS,seconds) $(call option,OUT,out)
+fuzz_options = $(call option,TARGET,target) $(call option,SECONDS,seconds) $(call option,OUT,out)
 eval_options = --data $(call quoted,$(or $(DATA),$(error DATA=file or folder is needed))) $(call option,MODEL,model) $(call option,SEED,seed) \
 	$(call option,OUT,out)
 image_test_options = $(call option,MACHINE,machine) $(call option,SEED,seed) $(call option,POWER_CUTS,cuts) \
@@ -36,7 +37,7 @@ fieldtest: SEEDS ?= 1000
 provision: NODE ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim eval storm fieldtest attack test deploy-test lint format package package-test deb constraints bench memtest image \
+.PHONY: help setup run sim eval storm fieldtest attack fuzz test deploy-test lint format package package-test deb constraints bench memtest image \
 	image-test deploy provision micropython clean
 
 help: ## print this list
@@ -67,6 +68,10 @@ fieldtest: $(READY) ## simulate nodes whose meters, links and brokers misbehave 
 attack: $(READY) ## let one member of a real microgrid attack the others (ONLY= SECONDS= OUT= ARGS=)
 	$(call only,ONLY SECONDS OUT ARGS)
 	$(PYTHON) -m host_tools attack $(strip $(attack_options)) $(ARGS)
+
+fuzz: $(READY) ## try damaged inputs on everything that reads bytes of others, an hour in all (TARGET= SECONDS= OUT=)
+	$(call only,TARGET SECONDS OUT ARGS)
+	$(PYTHON) -m host_tools fuzz $(strip $(fuzz_options)) $(ARGS)
 
 test: $(READY) ## run all tests, JOBS=4 at a time; ARGS= for pytest runs some of them, one by one
 	$(call only,JOBS ARGS)
