@@ -8,6 +8,7 @@ import orjson
 
 from edge.energy.messages import (
     Answer,
+    Answers,
     Contract,
     Offer,
     Part,
@@ -218,7 +219,12 @@ def certificates() -> list[bytes]:
 def revocations() -> list[bytes]:
     """With no node, with some, and with many."""
     authority = Village().authority
-    some = ({}, {OTHER: 5}, {FAR: 2**32 - 1, OTHER: 7}, {f"n{i:02}": i for i in range(40)})
+    some: tuple[dict[str, int], ...] = (
+        {},
+        {OTHER: 5},
+        {FAR: 2**32 - 1, OTHER: 7},
+        {f"n{i:02}": i for i in range(40)},
+    )
     return [issue_revocations(authority, each, now_s=_NOW_S) for each in some]
 
 
@@ -226,7 +232,7 @@ _OFFER = Offer(7, 100.0, 105.0, 3, 0.2, 50.0)
 _CONTRACT = Contract(
     7, 2, True, 60, Priority.HIGH, (Part(f"{OTHER}.pv", 100.0, 105.0), Part("a.b", 1.0, 1.0))
 )
-_ANSWERS = {"twin": (Answer(7, True), Answer(8, False, 12.5))}
+_ANSWERS: Answers = {"twin": (Answer(7, True), Answer(8, False, 12.5))}
 
 
 def envelopes() -> list[tuple[bytes, bytes]]:

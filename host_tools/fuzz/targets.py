@@ -183,7 +183,7 @@ class Envelopes:
         self.read(data)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Shown:
     node: str
     value: bytes
@@ -200,7 +200,7 @@ def _energy(data: bytes) -> None:
             value = parsing.read_object(body)
         except ValueError:
             return
-        with contextlib.suppress(_BAD_MESSAGE):
+        with contextlib.suppress(*_BAD_MESSAGE):
             _KEPT[choice - len(_PARSERS)](value.get("v"))
     else:
         parts = body.split(b"\0")[:40]
