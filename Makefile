@@ -13,12 +13,14 @@ only = $(foreach each,$(filter-out -% MAKE% PYTHON $(1),$(.VARIABLES)),$(if $(fi
 # the node, or an error
 needed = $(call quoted,$(or $(NODE),$(error $(1) is needed)))
 run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call option,START,start) \
-	$(call option,SPEED,speed) $(call option,GRID_W,grid-w) $(call option,SEED,seed) $(call option,LEARN,learn) $(call option,OUT,out)
+	$(call option,SPEED,speed) $(call option,GRID_W,grid-w) $(call option,SEED,seed) $(call option,LEARN,learn) $(call option,TRUST,trust) $(call option,OUT,out)
 sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call option,POLICY,policy) \
 	$(call option,DATA,data) $(call option,START,start) $(call option,SEED,seed) $(call option,LEARN,learn) \
 	$(call option,OUT,out)
 field_options = $(call option,SEEDS,seeds) $(call option,FIRST,first)
 storm_options = $(call option,SEEDS,seeds) $(call option,FIRST,first) $(call option,OUT,out)
+attack_options = $(call option,ONLY,only) $(call option,SECONDS,seconds) $(call option,OUT,out)
+fuzz_options = $(call option,TARGET,target) $(call option,SECONDS,seconds) $(call option,OUT,out)
 eval_options = --data $(call quoted,$(or $(DATA),$(error DATA=file or folder is needed))) $(call option,MODEL,model) $(call option,SEED,seed) \
 	$(call option,OUT,out)
 image_test_options = $(call option,MACHINE,machine) $(call option,SEED,seed) $(call option,POWER_CUTS,cuts) \
@@ -35,7 +37,7 @@ fieldtest: SEEDS ?= 1000
 provision: NODE ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim eval storm fieldtest test deploy-test lint format package package-test deb constraints bench memtest image \
+.PHONY: help setup run sim eval storm fieldtest attack fuzz test deploy-test lint format package package-test deb constraints bench memtest image \
 	image-test deploy provision micropython clean
 
 help: ## print this list
@@ -43,8 +45,8 @@ help: ## print this list
 
 setup: $(READY) ## create the virtual environment and install what is missing
 
-run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= GRID_W= LEARN= SEED= OUT=)
-	$(call only,DURATION DATA START SPEED GRID_W LEARN SEED OUT)
+run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= GRID_W= LEARN= TRUST= SEED= OUT=)
+	$(call only,DURATION DATA START SPEED GRID_W LEARN TRUST SEED OUT)
 	$(PYTHON) -m host_tools run $(strip $(run_options))
 
 sim: $(READY) ## simulate a scenario (SCENARIO= NODES= HOURS= POLICY= DATA= LEARN= SEED= OUT= ARGS=)
@@ -62,6 +64,14 @@ storm: $(READY) ## simulate random faults, with seeds that make test does not us
 fieldtest: $(READY) ## simulate nodes whose meters, links and brokers misbehave at random, an hour each (SEEDS= FIRST= ARGS=)
 	$(call only,SEEDS FIRST ARGS)
 	$(PYTHON) -m host_tools fieldtest $(strip $(field_options)) $(ARGS)
+
+attack: $(READY) ## let one member of a real microgrid attack the others (ONLY= SECONDS= OUT= ARGS=)
+	$(call only,ONLY SECONDS OUT ARGS)
+	$(PYTHON) -m host_tools attack $(strip $(attack_options)) $(ARGS)
+
+fuzz: $(READY) ## try damaged inputs on everything that reads bytes of others, an hour in all (TARGET= SECONDS= OUT=)
+	$(call only,TARGET SECONDS OUT ARGS)
+	$(PYTHON) -m host_tools fuzz $(strip $(fuzz_options)) $(ARGS)
 
 test: $(READY) ## run all tests, JOBS=4 at a time; ARGS= for pytest runs some of them, one by one
 	$(call only,JOBS ARGS)

@@ -2,7 +2,8 @@
 
 Exit codes: 0 success; 1 the configuration is not valid (`check`: or a file that it names), the node that was
 asked is not well, or no meter was found; 2 wrong usage; 3 the node cannot start (HTTP port in use, state
-folder or TLS files not usable, extra not installed), or the port to probe cannot be opened; 130 interrupted.
+folder, keys or TLS files not usable, extra not installed), or the port to probe cannot be opened; 130
+interrupted.
 """
 
 import errno
@@ -152,6 +153,7 @@ def _check(path: Path) -> int:
     mistakes = list(check_past(config))
     if os.path.lexists(config.state_dir) and not config.state_dir.is_dir():
         mistakes.append(f"node.state_dir = {str(config.state_dir)!r}: is not a folder")
+    mistakes += _check_trust(config)
     try:
         print(table(budget(config, measured(config, path))))
     except CannotBuild as error:
@@ -162,6 +164,24 @@ def _check(path: Path) -> int:
     for line in mistakes:
         print(f"{path}: {line}", file=sys.stderr)
     return WRONG if mistakes else OK
+
+
+def _check_trust(config: "NodeConfig") -> list[str]:
+    """Why the keys of the node cannot be used. On another machine than the node they are missing."""
+    if config.trust is None:
+        print("no section [trust]: anybody who reaches this node can lie to it")
+        return []
+    if not config.trust.key.parent.exists():
+        print(f"trust.key = {str(config.trust.key)!r}: not on this machine, so the keys are not checked")
+        return []
+    from .trust.files import KeyFileError
+    from .trust.source import Source
+
+    try:
+        Source(config.name, config.trust, config.state_dir).own()
+    except KeyFileError as error:
+        return [f"trust: {error}"]
+    return []
 
 
 def _status_of(path: Path) -> int:
@@ -195,6 +215,8 @@ def _status(url: str) -> int:
     if not isinstance(health, dict):
         print(f"{url}: is not a node: its answer is not an object", file=sys.stderr)
         return WRONG
+    for each in health.get("warnings", ()):
+        print(f"warning: {each['text']}", file=sys.stderr)
     print(orjson.dumps(health, option=orjson.OPT_INDENT_2).decode())
     return OK if health.get("status") == "ok" else WRONG
 

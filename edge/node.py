@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 from .clock import Clock, Date, Zone
 from .config.settings import NodeConfig
 from .energy.flows import Flows, node_flows
-from .energy.rules import MAX_POWER_W
-from .energy.totals import SUM_OF_TOTALS, NodeTotal, node_total, sum_of_totals
+from .energy.members import Members
+from .energy.rules import LABELS, MAX_POWER_W
+from .energy.totals import SUM_OF_TOTALS, TOTAL, NodeTotal, node_total, sum_of_totals
 from .history.store import Store
 from .meter.meters import Meters
 from .meter.reading import Reading
@@ -24,8 +25,10 @@ from .space.engine import Engine
 from .space.errors import SpaceError
 from .space.laws import Law, standard_laws
 from .space.laws.aggregation import Aggregating
+from .space.origins import MAX_INCARNATION
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
+from .trust.trust import IDENTITY, REVOKED, Trust
 from .twins.registry import TwinError, create
 from .twins.twin import Home, Twin
 
@@ -37,19 +40,25 @@ _CHECK_ALL_TICKS = 10
 _LOOK_TICKS = 10  # at counters of what goes wrong
 _FIRST_INCARNATION = 2**20  # at most, of a node without memory
 _INCARNATION_STEP = 2**8  # at most; a restart a minute takes thirty years to the last one
-_LAST_INCARNATION = 2**31
 
 
 class Node:
     """One building of the microgrid."""
 
     def __init__(
-        self, config: NodeConfig, clock: Clock, rng: random.Random, links: Links, meters: Meters
+        self,
+        config: NodeConfig,
+        clock: Clock,
+        rng: random.Random,
+        links: Links,
+        meters: Meters,
+        trust: Trust | None = None,
     ) -> None:
-        """Raises TwinError."""
+        """Without `trust` it believes everybody. Raises TwinError."""
         self.config = config
         self.links = links
         self.meters = meters
+        self.trust = trust or Trust()
         self.zone = Zone(config.node.timezone)
         self.date = Date(clock)
         self._clock = clock
@@ -65,7 +74,8 @@ class Node:
             date=self.date,
         )
         self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
-        self.gateway = Gateway(self.space, links)
+        self.space.know_labels((*LABELS, TOTAL, IDENTITY, REVOKED))
+        self.gateway = Gateway(self.space, links, self.trust, config.limits.rates())
         self.engine = Engine(self.space, self.gateway.outbox, _laws())
         self.twins: list[Twin] = []
         self._following: dict[str, list[Twin]] = {}  # by meter input
@@ -78,6 +88,10 @@ class Node:
         self.learning_off = ""  # why it does not learn though it should
         self.recent = Recent()  # counters of what goes wrong
         self._lapses: dict[str, int] = {}  # how often a twin had lost its LSA, by name
+        limits = config.limits
+        self.members = Members(
+            config.name, size=limits.nodes, member_w=limits.member_w, urgent_share=limits.urgent_share
+        )
         self._populate(rng, memory.get("twins"))
 
     def _populate(self, rng: random.Random, memory: Any) -> None:
@@ -91,8 +105,13 @@ class Node:
             tell_minute=self._tell_minute,
             zone=self.zone,
             date=self.date,
+            trust=self.trust,
+            members=self.members,
         )
-        for kind, settings in self.config.population():
+        population = list(self.config.population())
+        if self.trust.authentic:
+            population.append(("identity", None))
+        for kind, settings in population:
             twin = create(kind, settings, home, random.Random(rng.getrandbits(64)))
             self.twins.append(twin)
             for name in twin.inputs:
@@ -325,6 +344,6 @@ def _next_incarnation(memory: dict[str, Any], rng: random.Random) -> int:
     that hold LSAs of that incarnation would take equal versions for equal LSAs.
     """
     last = memory.get("incarnation")
-    if type(last) is int and 0 < last < _LAST_INCARNATION:
+    if type(last) is int and 0 < last <= MAX_INCARNATION - _INCARNATION_STEP:
         return last + rng.randint(1, _INCARNATION_STEP)
     return rng.randint(1, _FIRST_INCARNATION)

@@ -5,12 +5,14 @@ import sys
 
 from . import memtest, past, run
 from .arguments import make_folder
+from .attack import command as attack
 from .bench import command as bench
 from .deploy import command as deploy
 from .eval import command as evaluation
 from .eval import shipped
 from .field import command as fieldtest
 from .fleet import provision
+from .fuzz import command as fuzz
 from .image import command as image
 from .image import trial_command as image_test
 from .sim import command as sim
@@ -26,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     simulations = (sim, storm, fieldtest, evaluation, shipped, past)
-    for tool in (run, bench, memtest, *simulations, image, image_test, deploy, provision):
+    for tool in (run, attack, fuzz, bench, memtest, *simulations, image, image_test, deploy, provision):
         tool.add_parser(commands)
     options = parser.parse_args(arguments)
     out = None if options.command in _MAKE_THEIR_OUT else getattr(options, "out", None)

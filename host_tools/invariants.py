@@ -4,7 +4,7 @@ Each node checks I1 to I4 for its own twins (edge/energy/invariants.py). Here th
 are compared: I5, both sides hold it, and I6, both have the same power.
 """
 
-from edge.energy.book import Promise, State
+from edge.energy.book import Promise, State, node_of
 from edge.energy.messages import Contract, Part
 from edge.twins.prosumer import ProsumerTwin
 
@@ -12,9 +12,12 @@ from .microgrid.audit import TOLERANCE_W
 from .world.world import World
 
 
-def broken(world: World) -> list[str]:
-    """One line for each violation of I1 to I4 and I6 at this moment; normally empty."""
-    twins = _twins(world)
+def broken(world: World, liar: str = "") -> list[str]:
+    """One line for each violation of I1 to I4 and I6 at this moment; normally empty.
+
+    What concerns the node `liar` does not count.
+    """
+    twins = _twins(world, liar)
     found = []
     for twin in twins.values():
         found += twin.violations()
@@ -26,9 +29,12 @@ def broken(world: World) -> list[str]:
     return found
 
 
-def disagreements(world: World) -> list[str]:
-    """Contracts that only one side holds (I5). They must disappear once the network is intact."""
-    twins = _twins(world)
+def disagreements(world: World, liar: str = "") -> list[str]:
+    """Contracts that only one side holds (I5). They must disappear once the network is intact.
+
+    Contracts with the node `liar` do not count.
+    """
+    twins = _twins(world, liar)
     found = []
     for twin in twins.values():
         for contract in twin.consumer.contracts:
@@ -36,9 +42,11 @@ def disagreements(world: World) -> list[str]:
                 found += [
                     f"I5 {twin.name} holds contract {contract.id}, {part.supplier} does not"
                     for part in contract.parts
-                    if _promise(twins, twin, contract, part) is None
+                    if node_of(part.supplier) != liar and _promise(twins, twin, contract, part) is None
                 ]
         for promise in twin.supplier.book:
+            if node_of(promise.consumer) == liar:
+                continue
             held = twins[promise.consumer].consumer.contracts if promise.consumer in twins else []
             if promise.state is State.VALID and promise.key not in [contract.id for contract in held]:
                 found.append(
@@ -63,5 +71,6 @@ def _promise(
     return supplier.supplier.book.get(twin.name, contract.id) if supplier else None
 
 
-def _twins(world: World) -> dict[str, ProsumerTwin]:
-    return {twin.name: twin for each in world.nodes.values() if each.alive for twin in each.node.prosumers}
+def _twins(world: World, liar: str) -> dict[str, ProsumerTwin]:
+    nodes = [each for each in world.nodes.values() if each.alive and each.name != liar]
+    return {twin.name: twin for each in nodes for twin in each.node.prosumers}

@@ -73,6 +73,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         default=10_000.0,
         help="MAX_POWER of the predicted states in W (default 10000)",
     )
+    parser.add_argument(
+        "--trust",
+        type=whole(0, 1),
+        default=1,
+        help="1: nodes have keys, sign and seal (default); 0: they have none",
+    )
     parser.add_argument("--seed", type=whole(0, 2**53), default=1, help="random seed (default 1)")
     parser.add_argument(
         "--out", type=Path, default=Path("build"), help="folder for run.json and logs (default build)"
@@ -90,11 +96,14 @@ def run(options: argparse.Namespace) -> int:
     directory = options.out / "run"
     console = Console()
     try:
-        microgrid = Microgrid(plans, directory, Pace(options.speed, options.seed), fixed_ports=True)
+        pace = Pace(options.speed, options.seed)
+        microgrid = Microgrid(plans, directory, pace, fixed_ports=True, trust=bool(options.trust))
         print(f"{title}; broker: {microgrid.buildings[0].broker.program.name}", flush=True)
         with microgrid:
             watch = Watch(microgrid)
             print(watch.addresses(), flush=True)
+            if not options.trust:
+                print("without keys: any node can lie in the name of any other", flush=True)
             if options.learn:
                 print(_learning_notice(options.learn), flush=True)
             began_s = time.monotonic()

@@ -22,18 +22,42 @@ MAY_IMPORT = {
     "learn": {"files", "terms"},
     "meter": {"clock", "files", "option"},
     "history": {"clock", "files", "terms"},
-    "net": {"clock", "files", "option", "space", "terms"},
-    "twins": {"clock", "csv_file", "energy", "learn", "option", "space", "terms"},
-    "config": {"clock", "energy", "files", "meter", "net", "option", "space", "terms", "twins"},
-    "node": {"clock", "config", "energy", "history", "meter", "net", "recent", "space", "state", "twins"},
+    "trust": {"clock", "files", "terms"},
+    "net": {"clock", "files", "option", "space", "terms", "trust"},
+    "twins": {"clock", "csv_file", "energy", "learn", "option", "space", "terms", "trust"},
+    "config": {"clock", "files", "meter", "net", "option", "space", "terms", "trust", "twins"},
+    "node": {
+        "clock",
+        "config",
+        "energy",
+        "history",
+        "meter",
+        "net",
+        "recent",
+        "space",
+        "state",
+        "trust",
+        "twins",
+    },
     "api": {"history", "learn", "meter", "node", "recent", "terms", "twins"},
-    "service": {"api", "clock", "config", "files", "history", "meter", "net", "node", "recent", "twins"},
+    "service": {
+        "api",
+        "clock",
+        "config",
+        "files",
+        "history",
+        "meter",
+        "net",
+        "node",
+        "recent",
+        "trust",
+        "twins",
+    },
     "probe": {"clock", "meter", "option"},
-    "__main__": {"config", "probe", "service"},
+    "__main__": {"config", "probe", "service", "trust"},
 }
 TYPING_ONLY = {"api": {"meter", "node", "recent", "twins"}}
-MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "binascii", "math"}
-CPYTHON_ONLY = {"edge/space/shim.py": {"time", "zlib"}}
+MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "hashlib", "math"}
 
 
 def modules():
@@ -141,10 +165,9 @@ def test_the_kernel_uses_only_what_micropython_has():
     wrong = []
     for path in sorted((REPOSITORY / "edge" / "space").rglob("*.py")):
         name = str(path.relative_to(REPOSITORY))
-        allowed = MICROPYTHON_HAS | CPYTHON_ONLY.get(name, set())
         for module, at_run_time in imports(path):
             root = module.split(".")[0]
-            if at_run_time and root not in allowed | {"edge"}:
+            if at_run_time and root not in MICROPYTHON_HAS | {"edge"}:
                 wrong.append(f"{name} imports {module}")
     assert wrong == []
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from .. import __version__
 from .context import Context
-from .troubles import Trouble, troubles, troubles_of_service
+from .troubles import Trouble, troubles, troubles_of_service, warnings
 
 if TYPE_CHECKING:
     from ..node import Node
@@ -45,16 +45,33 @@ class Links(TypedDict):
 
 class Gateway(TypedDict):
     absorbed: Annotated[int, "LSAs taken from frames"]
-    refused: Annotated[int, "invalid frames"]
+    refused: Annotated[int, "invalid frames and LSAs"]
+    refusals: Annotated[dict[str, dict[str, int]], "the same by neighbour and reason"]
     no_room: Annotated[int, "LSAs that found the space full"]
     too_large: Annotated[int, "LSAs that fit no frame"]
     healed: Annotated[int, "requests for LSAs that had been lost"]
+    without_base: Annotated[int, "changes of LSAs that were not held, so that the whole was asked for"]
     last_refusal: Annotated[str, "why the last frame was refused"]
     reincarnations: Annotated[int, "how often others remembered a later life of this node"]
     reminders: Annotated[dict[str, int], "how often a neighbour showed an earlier life than before, by name"]
     silent: Annotated[list[str], "neighbours of which no frames arrive"]
     deaf: Annotated[list[str], "neighbours that say that no frames of this node arrive there"]
     strangers: Annotated[list[str], "nodes that send frames here and are no neighbours of this node"]
+    flooding: Annotated[list[str], "neighbours of which frames were dropped, as they sent too many"]
+    restless: Annotated[list[str], "nodes that change what they show so often that not all is taken"]
+    other_versions: Annotated[dict[str, str], "neighbours that speak another wire version, by name"]
+
+
+class Trust(TypedDict):
+    authentic: Annotated[bool, "whether the node has keys; false: it believes all that it is told"]
+    cluster: Annotated[str, "microgrid whose authority signed its identity"]
+    serial: Annotated[int, "number of its certificate"]
+    ends_s: Annotated[int, "when its certificate expires, in Unix time"]
+    date_known: Annotated[bool, "whether certificates are judged by their dates"]
+    members: Annotated[list[str], "nodes whose certificate has been verified"]
+    revocations: Annotated[int, "number of the newest list of revoked identities; 0: none has been seen"]
+    revoked: Annotated[list[str], "nodes on that list"]
+    refused: Annotated[dict[str, int], "what was not believed, by reason"]
 
 
 class Device(TypedDict):
@@ -95,9 +112,17 @@ class Bus(TypedDict):
     relays: list[Relay]
 
 
+class Member(TypedDict):
+    refused: Annotated[int, "claims beyond what it may claim: such requests, and contracts without an offer"]
+    unused: Annotated[int, "offers not taken, contracts not validated or hardly used"]
+    unkept: Annotated[int, "its offers that it did not honour, as a supplier"]
+    doubted_s: Annotated[float, "how much longer it comes last; 0: it does not"]
+
+
 class Health(TypedDict):
     status: Annotated[Literal["ok", "degraded"], "degraded when there are troubles"]
     troubles: list[Trouble]
+    warnings: Annotated[list[Trouble], "what works as configured and should be known all the same"]
     node: str
     version: Annotated[str, "of the software"]
     release: Annotated[str, "that was deployed; empty when started by hand"]
@@ -115,6 +140,8 @@ class Health(TypedDict):
     invariants_broken: int
     gateway: Gateway
     links: Links
+    trust: Trust
+    members: Annotated[dict[str, Member], "other nodes, by what they did with promises"]
     unknown: Annotated[list[str], "twins whose device has no valid reading"]
     meters: list[Bus]
 
@@ -126,10 +153,12 @@ def health(context: Context) -> Health:
     rss_mb, hwm_mb = _memory_mb()
     gateway: Any = node.gateway.stats()
     links: Any = node.links.stats()
+    trust: Any = node.trust.stats()
     meters: Any = node.meters.stats()
     return {
         "status": "degraded" if found else "ok",
         "troubles": found,
+        "warnings": list(warnings(node)),
         "node": node.config.name,
         "version": __version__,
         "release": context.release,
@@ -147,6 +176,16 @@ def health(context: Context) -> Health:
         "invariants_broken": node.invariants_broken,
         "gateway": gateway,
         "links": links,
+        "trust": trust,
+        "members": {
+            name: {
+                "refused": each.refused,
+                "unused": each.unused,
+                "unkept": each.unkept,
+                "doubted_s": round(max(0.0, each.doubted_until_s - node.now_s()), 1),
+            }
+            for name, each in node.members
+        },
         "unknown": node.unknown,
         "meters": meters,
     }

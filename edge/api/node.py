@@ -73,7 +73,10 @@ class Twin(TypedDict):
     shed: Annotated[int, "supplies stopped because production fell"]
     interrupted: Annotated[int, "supplies stopped for a request of higher priority"]
     events: Annotated[int, "since the start"]
-    refused_messages: Annotated[int, "invalid messages of other twins"]
+    refused_messages: Annotated[int, "invalid messages of other twins, and those whose seal does not open"]
+    unsealed_parts: Annotated[
+        int, "parts of messages that were not sent, as the key of the reader is unknown"
+    ]
 
 
 class Part(TypedDict):
@@ -173,6 +176,7 @@ def twins(context: Context) -> list[Twin]:
             "interrupted": twin.supplier.interrupted,
             "events": twin.events.total,
             "refused_messages": twin.refused_messages,
+            "unsealed_parts": twin.unsealed_parts,
         }
         for twin, share in ((twin, twin.share()) for twin in node.prosumers)
     ]

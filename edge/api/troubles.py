@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _WARN_DAYS = 30
 _MANY_REMINDERS = 5  # in a few minutes
 _MANY_LAPSES = 2  # in a few minutes; one is repaired
+_CLAIMS_S = 300.0
 _MANY_LIVES = 3  # in a few minutes; a node that lost its memory needs one
 
 CODES = {
@@ -24,8 +25,13 @@ CODES = {
     "neighbour_deaf": "A neighbour is connected, but what this node sends does not arrive there.",
     "neighbour_unlisted": "A node sends frames to this one, which does not list it as a neighbour.",
     "identity_conflict": "Another node or process uses the name of this node.",
+    "identity_refused": "Other nodes do not believe this one: its identity was revoked or has expired.",
+    "keys_unusable": "New key files cannot be used, so the node keeps those that it has read before.",
+    "no_trust": "The node has no keys, so anybody who reaches it can lie to it. A warning: it works.",
     "certificate_ending": "A certificate expires within 30 days, has expired, or is not valid yet.",
     "frames_refused": "Frames or messages were refused in the last minutes: damaged or not allowed.",
+    "neighbour_flooding": "A node sends or changes more than this one can bear, or sends forged signatures.",
+    "wire_version": "A neighbour speaks another version of the wire, so its frames are refused.",
     "no_room": "LSAs or properties found no room in the tuple space in the last minutes.",
     "items_dropped": "A queue of the node was full, so frames or readings were dropped in the last minutes.",
     "bus_closed": "The serial port of a meter bus cannot be opened; it is tried again.",
@@ -37,6 +43,7 @@ CODES = {
     "relay_failing": "A relay does not answer or does not obey, so its device may be on or off.",
     "device_unknown": "A device has no valid reading; its power is unknown and counts in no total.",
     "wrong_sign": "A meter persistently shows the opposite of what its device can do.",
+    "member_in_doubt": "Another node wastes or breaks promises, or claims more than it may; it comes last.",
     "need_unserved": "A device waits for power though its own node has enough of it free.",
     "state_not_written": "The state file, which keeps contracts over a restart, could not be written.",
     "history_not_written": "The history file cannot be written; new rows are kept in memory, up to a limit.",
@@ -75,7 +82,10 @@ def troubles(node: "Node") -> Iterator[Trouble]:
     yield from _of_hearing(node)
     yield from _of_identity(node)
     yield from _of_certificates(node)
+    for code, text in node.trust.troubles():
+        yield Trouble(code, "identity", text)
     yield from _of_counters(node)
+    yield from _of_members(node)
     yield from _of_meters(node)
     if node.state_failures:
         yield Trouble("state_not_written", "state", "its state cannot be written")
@@ -95,6 +105,15 @@ def troubles(node: "Node") -> Iterator[Trouble]:
     if node.invariants_broken:
         name = node.config.name
         yield Trouble("invariant_broken", name, f"an invariant is broken: {node.last_violation}")
+
+
+def warnings(node: "Node") -> Iterator[Trouble]:
+    """What its owner should know though it works as it was configured."""
+    if not node.trust.authentic:
+        text = (
+            "it has no keys, no section [trust]: anybody who reaches it can lie to it and read what it sends"
+        )
+        yield Trouble("no_trust", node.config.name, text)
 
 
 def _of_clock(node: "Node") -> Iterator[Trouble]:
@@ -183,6 +202,14 @@ def _of_counters(node: "Node") -> Iterator[Trouble]:
     if count := node.recent.growth("properties", now_s):
         text = f"{count} properties of its own twins found no room; are the [limits] too small?"
         yield Trouble("no_room", node.config.name, text)
+    for peer in gateway.allowances.flooding:
+        text = f"frames of {peer} are dropped: it sends too many, or forged signatures"
+        yield Trouble("neighbour_flooding", peer, text)
+    for origin in gateway.allowances.restless:
+        text = f"{origin} changes what it shows too often: its changes are taken more slowly"
+        yield Trouble("neighbour_flooding", origin, text)
+    for peer, text in gateway.other_versions.items():
+        yield Trouble("wire_version", peer, f"{peer} {text}: give both the same release")
     if count := node.recent.growth("refused", now_s):
         yield Trouble("frames_refused", "frames", f"{count} frames refused: {gateway.last_refusal}")
     if count := node.recent.growth("too_large", now_s):
@@ -192,6 +219,24 @@ def _of_counters(node: "Node") -> Iterator[Trouble]:
     for twin in node.prosumers:
         if count := node.recent.growth(twin.name, now_s):
             yield Trouble("frames_refused", twin.name, f"{count} invalid messages of other twins refused")
+
+
+def _of_members(node: "Node") -> Iterator[Trouble]:
+    """Of members that this node hears and is heard by: on a one-sided link nobody can keep promises."""
+    now_s, hearing = node.now_s(), node.gateway.hearing
+    cut_off = {*hearing.silent, *hearing.deaf, *hearing.strangers}
+    for name, member in node.members:
+        if name in cut_off:
+            continue
+        found = []
+        if now_s - member.refused_s < _CLAIMS_S:
+            found.append(f"{member.refused} claims beyond what it may claim were refused")
+        if now_s < member.doubted_until_s:
+            found.append(
+                f"it comes last, since it did not use {member.unused} promises or keep {member.unkept}"
+            )
+        if found:
+            yield Trouble("member_in_doubt", name, f"{name}: {'; '.join(found)}")
 
 
 def troubles_of_service(service: "Service") -> Iterator[Trouble]:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..clock import Zone
-from ..energy.supplier import table_bytes
 from ..files import InvalidToml, read_toml
 from ..meter.profile import ProfileError, load_profile
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..option import Option, shown, shown_key
+from ..trust.settings import TrustSettings
+from ..twins.envelope import longest_value
 from ..twins.registry import SERVICES
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
@@ -96,12 +97,15 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
         twins=tuple(
             TwinSettings(**row, promises=limits.promises, offers=limits.offers) for row in tables["twin"]
         ),
+        trust=TrustSettings(**tables["trust"][0]) if tables["trust"] else None,
     )
     _check_names(tables, config, complain)
     _check_buses(config, complain)
     _check_twins(config, complain)
-    if limits.value_bytes < table_bytes(limits.promises):
-        reason = f"must be at least {table_bytes(limits.promises)} for limits.promises = {limits.promises}"
+    least = longest_value(limits.promises, limits.nodes)
+    if limits.value_bytes < least:
+        reason = f"must be at least {least} for limits.promises = {limits.promises}"
+        reason += f" and limits.nodes = {limits.nodes}"
         complain("limits.value_bytes", limits.value_bytes, reason)
     _check_timezone(config.node.timezone, complain)
     check_learning(learning, limits, history, complain)

@@ -10,6 +10,7 @@ from inspect import getdoc
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..option import Option, options_of
+from ..trust.settings import TrustSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .settings import ApiSettings, HistorySettings, LimitSettings, NodeSettings
 
@@ -76,6 +77,7 @@ SECTIONS = {
     "api": Section(ApiSettings),
     "history": Section(HistorySettings),
     "tls": Section(TlsSettings, optional=True),
+    "trust": Section(TrustSettings, optional=True),
     "neighbour": Section(NeighbourSettings, repeated=True),
     "bus": Section(BusSettings, repeated=True),
     "meter": Section(MeterSettings, repeated=True),

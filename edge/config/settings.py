@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
+from ..net.allowance import Rates
 from ..net.settings import BrokerSettings, HostName, NeighbourSettings
 from ..option import NAME_OF_NODE, Matching, OneOf, Within
 from ..space.tuplespace import Limits
+from ..trust.settings import TrustSettings
 from ..twins.registry import SERVICES
 from ..twins.settings import LearningSettings, TwinSettings
 
@@ -37,13 +39,40 @@ class LimitSettings:
     nodes: Annotated[int, Within(2, 1024), "nodes of the microgrid that are remembered"] = 32
     value_bytes: Annotated[
         int, Within(256, 16384), "longest value of a property; it must hold the answers to all promises"
-    ] = 8704
+    ] = 10240
     inbox_frames: Annotated[
         int, Within(8, 65536), "received frames that may wait; beyond it the oldest is dropped"
     ] = 256
     inbox_kb: Annotated[int, Within(64, 16384), "size of the frames that may wait, in kB"] = 512
     promises: Annotated[int, Within(1, 128), "consumers that one twin supplies at the same time"] = 64
     offers: Annotated[int, Within(1, 7), "open offers of one twin; at most 5 if it also consumes"] = 7
+    member_w: Annotated[
+        float, Within(1, 1e7), "most power that another node may request and hold, all its twins together"
+    ] = 50_000.0
+    urgent_share: Annotated[
+        float,
+        Within(0, 1),
+        "share of the capacity of a supplier up to which another node may interrupt supplies for its "
+        "requests of high priority",
+    ] = 0.25
+    own_percent: Annotated[
+        int, Within(0, 90), "part of all room in the tuple space that is kept for the node's own twins"
+    ] = 25
+    labels_per_node: Annotated[
+        int, Within(0, 255), "labels that another node may use and this release does not know"
+    ] = 4
+    frames_per_s: Annotated[
+        int, Within(5, 10_000), "frames of a neighbour that are taken lastingly; 20 times as many at once"
+    ] = 30
+    frames_kb_per_s: Annotated[
+        int, Within(4, 10_000), "the same in kB: beyond it, frames are dropped before they are decoded"
+    ] = 24
+    work_percent: Annotated[
+        int, Within(1, 100), "processor time for the frames of a neighbour, of one core, likewise"
+    ] = 10
+    changes_per_s: Annotated[
+        int, Within(1, 10_000), "changes of any one node that are taken lastingly; 20 times as many at once"
+    ] = 10
     reaction_ms: Annotated[int, Within(1, 1000), "shortest time between two reactions"] = 20
     http_requests: Annotated[int, Within(1, 32), "HTTP requests answered at the same time"] = 4
 
@@ -56,6 +85,17 @@ class LimitSettings:
             names=self.names,
             nodes=self.nodes,
             value_bytes=self.value_bytes,
+            own_percent=self.own_percent,
+            labels_per_node=self.labels_per_node,
+        )
+
+    def rates(self) -> Rates:
+        """What a neighbour, or an origin, may do lastingly."""
+        return Rates(
+            frames=self.frames_per_s,
+            bytes=self.frames_kb_per_s * 1024,
+            work_s=self.work_percent / 100,
+            changes=self.changes_per_s,
         )
 
 
@@ -95,6 +135,7 @@ class NodeConfig:
     meters: tuple[MeterSettings, ...]
     relays: tuple[RelaySettings, ...]
     twins: tuple[TwinSettings, ...]
+    trust: TrustSettings | None = None
 
     def population(self) -> Iterator[tuple[str, Any]]:
         """Kind and settings of each twin of the node, in the order in which they start."""

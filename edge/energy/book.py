@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .messages import Priority, round_w
+from .rules import VALIDATION_GRACE_S
 
 
 def node_of(twin: str) -> str:
@@ -51,6 +52,10 @@ class Promise:
     urgent_w: float = 0.0  # power that interruptions would add to the offer
     limit_w: float = math.inf  # the consumer has been asked to take no more than this
     limit_by_s: float = math.inf
+    elsewhere: bool = False  # an offer: the consumer has made a contract with others
+    restored: bool = False  # from before a restart
+    idle_since_s: float = math.inf  # since when little of it has been used
+    used: bool = False  # its consumer has credit for it
 
     def cut(self, max_w: float) -> None:
         """Reserve no more than `max_w` from now on. The consumer still has to restate its contract."""
@@ -71,6 +76,7 @@ class Book:
         self._size = size
         self._node = node
         self._promises: list[Promise] = []
+        self._lapsed: dict[str, Promise] = {}  # the last offer to each consumer that ended
 
     def __iter__(self) -> Iterator[Promise]:
         return iter(self._promises)
@@ -116,6 +122,10 @@ class Book:
         """The power that the contracts of one consumer may draw, in W."""
         return sum(each.max_w for each in self.of(consumer) if each.committed)
 
+    def node_w(self, node: str) -> float:
+        """The power promised to all twins of a node, offers included, in W."""
+        return sum(each.max_w for each in self._promises if node_of(each.consumer) == node)
+
     def interruptible(self, consumer: str) -> list[Promise]:
         """The promises that a high-priority contract of that consumer may interrupt."""
         return [each for each in self if each.priority < Priority.HIGH and each.consumer != consumer]
@@ -141,7 +151,26 @@ class Book:
     def drop(self, promise: Promise) -> None:
         """Remove a promise."""
         self._promises.remove(promise)
+        if promise.state is State.OFFERED:
+            self._lapsed.pop(promise.consumer, None)
+            self._lapsed[promise.consumer] = promise
+            if len(self._lapsed) > self._size:
+                del self._lapsed[next(iter(self._lapsed))]
+
+    def offered(self, consumer: str, now_s: float) -> Promise | None:
+        """The larger of the current offer to a consumer and of one that ended a moment ago; None without."""
+        offers = [self.offer_to(consumer), self._lapsed.get(consumer)]
+        valid = [each for each in offers if each and now_s <= each.deadline_s + VALIDATION_GRACE_S]
+        return max(valid, key=lambda each: each.max_w + each.urgent_w, default=None)
+
+    def accept(self, consumer: str) -> None:
+        """A contract has used up what was offered to a consumer."""
+        offer = self.offer_to(consumer)
+        if offer:
+            self._promises.remove(offer)
+        self._lapsed.pop(consumer, None)
 
     def clear(self) -> None:
         """Remove all promises."""
         self._promises.clear()
+        self._lapsed.clear()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from .composing import compose, compose_urgently
 from .events import Cause, EventKind
 from .holding import Holding
+from .members import Members
 from .messages import Answer, Contract, Offer, Part, Priority, Request, round_w
 from .policies import ConsumerPolicy, SeenOffer
 from .rules import (
@@ -53,7 +54,10 @@ class Consumer:
         policy: ConsumerPolicy,
         next_id: Callable[[], int],
         tell: Tell,
+        members: Members | None = None,
     ) -> None:
+        """`members`: the records of the node, shared by its twins."""
+        self._members = members or Members("")
         self.settings = settings
         self.need_w = 0.0
         self.request: Request | None = None
@@ -164,6 +168,8 @@ class Consumer:
         for holding in self._holdings():
             if not holding.hear(supplier, answers):
                 self._offers.pop(supplier, None)
+                if not holding.contract.valid:
+                    self._members.break_word(supplier, self._stepped_s, small=True)
                 self._lose(holding, supplier, Cause.WITHDRAWN)
 
     def see_free(self, available_w: float, now_s: float) -> None:
@@ -228,6 +234,8 @@ class Consumer:
         elif not self.need_w:
             self._end(holding, EventKind.STOP, Cause.DEVICE)
         elif now_s >= holding.confirm_by_s and not holding.confirmed:
+            for supplier in [] if holding.contract.valid else holding.silent:
+                self._members.break_word(supplier, now_s)
             self._end(holding, EventKind.STOP, Cause.UNCONFIRMED)
         elif holding.confirmed and not holding.contract.valid:
             holding.validate(now_s)
@@ -323,10 +331,12 @@ class Consumer:
             return
         ttl_s = round(self.settings.contract_s)
         contract = Contract(self._next_id(), 0, False, ttl_s, self.settings.priority, tuple(parts))
+        wait_s = self._members.wait_s([part.supplier for part in parts], now_s)
+        holding = Holding.proposed(contract, now_s, wait_s)
         if self._main is None:
-            self._main = Holding.proposed(contract, now_s)
+            self._main = holding
         else:
-            self._extra = Holding.proposed(contract, now_s)
+            self._extra = holding
         self.request = None
         self._offers.clear()
 
@@ -336,6 +346,8 @@ class Consumer:
         want_w = min(request.power_w, self._uncovered_w())
         least_w = min(want_w, self.missing_w)  # the margin of the main contract may stay uncovered
         ordered = self._policy.order(offers, want_w)
+        if self._members.any_doubted(now_s):
+            ordered.sort(key=lambda seen: self._members.is_doubted(seen.supplier, now_s))
         parts = compose(ordered, want_w, least_w)
         if not parts and request.priority is Priority.HIGH and now_s >= self._asked_s + URGENT_WAIT_S:
             parts = compose_urgently(ordered, want_w)

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from .messages import Answer, Contract
-from .rules import EPSILON_W, VALIDATION_S
+from .rules import EPSILON_W
 
 
 class Holding:
@@ -22,9 +22,14 @@ class Holding:
         ] = {}  # suppliers that may still list their share under another contract
 
     @classmethod
-    def proposed(cls, contract: Contract, now_s: float) -> "Holding":
-        """A contract that its suppliers have not yet confirmed."""
-        return cls(contract, now_s + VALIDATION_S)
+    def proposed(cls, contract: Contract, now_s: float, wait_s: float) -> "Holding":
+        """A contract that its suppliers have not yet confirmed; it is void if they do not in `wait_s`."""
+        return cls(contract, now_s + wait_s)
+
+    @property
+    def silent(self) -> list[str]:
+        """The suppliers that have not agreed."""
+        return [part.supplier for part in self.contract.parts if part.supplier not in self._agreed]
 
     @property
     def confirmed(self) -> bool:

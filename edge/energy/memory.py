@@ -19,7 +19,7 @@ def written_contracts(consumer: Consumer) -> list[str]:
 
 def read_contracts(data: Any) -> list[Contract]:
     """Restore the result of `written_contracts`."""
-    contracts = [parse_contract(each.encode()) for each in data]
+    contracts = [parse_contract(str.encode(each)) for each in data]
     if len(contracts) > 2:
         raise ValueError("more than two contracts")
     return contracts

@@ -1,12 +1,14 @@
-"""Requests, offers, contracts and confirmations: the values that twins publish, as JSON (thesis 4.1.1).
+"""Requests, offers, contracts and confirmations: what twins say to each other, as JSON (thesis 4.1.1).
 
-`parsing` reads them back and rejects what is invalid.
+`parsing` reads them back and rejects what is invalid. Offers, shares and answers concern only one other
+party; twins seal them before they publish them.
 """
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 import orjson
 
@@ -90,10 +92,22 @@ class Part:
     power_w: float
     max_w: float
 
+    def row(self) -> list[str | float]:
+        """Its row in a list of shares."""
+        return [self.supplier, self.power_w, self.max_w]
+
+
+def encode_parts(parts: Iterable[Part]) -> bytes:
+    """Shares of a contract, for the node of their suppliers."""
+    return orjson.dumps([part.row() for part in parts])
+
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A contract between a consumer and its suppliers; `valid` once all of them have confirmed."""
+    """A contract between a consumer and its suppliers; `valid` once all of them have confirmed.
+
+    The consumer knows all `parts`, everybody else only those of suppliers on the own node.
+    """
 
     id: int
     revision: int
@@ -165,10 +179,17 @@ class Contract:
     def _restated(self, parts: Iterable[Part]) -> "Contract":
         return replace(self, revision=self.revision + 1, parts=tuple(parts))
 
+    def stub(self) -> bytes:
+        """What all may know of it: everything but the shares."""
+        return orjson.dumps(self._terms())
+
     def encode(self) -> bytes:
-        parts = [[part.supplier, part.power_w, part.max_w] for part in self.parts]
+        """The whole, as its consumer keeps it."""
+        return orjson.dumps({**self._terms(), "parts": [part.row() for part in self.parts]})
+
+    def _terms(self) -> dict[str, Any]:
         fields = {"id": self.id, "rev": self.revision, "ok": self.valid, "ttl": self.ttl_s}
-        return orjson.dumps({**fields, "prio": self.priority, "parts": parts})
+        return {**fields, "prio": self.priority}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +200,9 @@ class Answer:
     agreed: bool
     limit_w: float = math.inf
 
-    def row(self) -> list[float | bool]:
+    def row(self) -> list[float]:
         """Its row in the confirmation table."""
-        row: list[float | bool] = [self.contract_id, self.agreed]
+        row: list[float] = [self.contract_id, int(self.agreed)]
         return row if math.isinf(self.limit_w) else [*row, self.limit_w]
 
 
@@ -189,5 +210,5 @@ Answers = dict[str, tuple[Answer, ...]]  # by consumer
 
 
 def encode_answers(answers: Answers) -> bytes:
-    """The confirmation table that a supplier publishes."""
+    """A supplier's confirmation table, for the node of these consumers."""
     return orjson.dumps({consumer: [each.row() for each in rows] for consumer, rows in answers.items()})

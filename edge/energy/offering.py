@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .book import Book, Promise, State, crowds, node_of
+from .members import Members
 from .messages import Offer, Priority, Request, round_w
 from .policies import ProducerPolicy, SeenRequest
 from .rules import (
@@ -28,6 +29,7 @@ from .rules import (
     PARTIAL_OFFER_S,
     PARTIAL_WAIT_S,
     REST_S,
+    TAKE_S,
     with_margin,
 )
 
@@ -48,9 +50,18 @@ class OfferMaker:
     """Turns requests into offers, in the order of the supplier's policy."""
 
     def __init__(
-        self, name: str, book: Book, settings: SupplierSettings, policy: ProducerPolicy, rng: random.Random
+        self,
+        name: str,
+        book: Book,
+        settings: SupplierSettings,
+        policy: ProducerPolicy,
+        rng: random.Random,
+        members: Members,
     ) -> None:
         self._node = node_of(name)
+        self._members = members
+        self._capacity_w = 0.0
+        self._urgent: set[str] = set()  # consumers whose high priority counts, during a step
         self._book = book
         self._settings = settings
         self._policy = policy
@@ -88,6 +99,24 @@ class OfferMaker:
         size, count = 4 * self._settings.promises, len(self._requests)
         return count < size and not crowds(consumer, self._requests, count, size, self._node)
 
+    def note_elsewhere(self, consumer: str) -> None:
+        """A consumer has made a contract without this supplier: it had a use for its request."""
+        offer = self._book.offer_to(consumer)
+        if offer:
+            offer.elsewhere = True
+
+    def urgent_room_w(self, consumer: str, now_s: float) -> float:
+        """The power up to which a high-priority contract of a consumer may interrupt others, in W.
+
+        With it, all twins of its node together hold no more than a member's share of the capacity.
+        """
+        if node_of(consumer) == self._node:
+            return math.inf
+        if not self._members.may_hurry(consumer, now_s):
+            return 0.0
+        share_w = self._members.urgent_share * self._capacity_w
+        return max(0.0, share_w - self._book.node_w(node_of(consumer)))
+
     def is_asked_by(self, consumer: str) -> bool:
         """Whether this consumer has an open request."""
         return consumer in self._requests
@@ -115,14 +144,18 @@ class OfferMaker:
 
         `aside` gives the power that is set aside for consumers other than the one named.
         """
-        self._stepped_s = now_s
+        self._stepped_s, self._capacity_w = now_s, capacity_w
         for promise in list(self._book):
             if not promise.committed:
                 self._lapse(promise, now_s)
-        if not self._requests or capacity_w < MIN_POWER_W or not self._can_offer(capacity_w):
+        if not self._requests or capacity_w < MIN_POWER_W:
+            return
+        self._urgent = self._urgent_consumers(now_s)
+        self._give_way(now_s)
+        if not self._can_offer(capacity_w):
             return
         requests = self._open_requests(now_s)
-        ordered = _high_first(self._policy.order(requests, now_s))
+        ordered = self._urgent_first(self._policy.order(requests, now_s))
         parts = self._policy.order_parts(requests, now_s)
         if parts is not None:
             self._reclaim(parts, now_s)
@@ -131,7 +164,8 @@ class OfferMaker:
         self._standing = {each.consumer: each for each in self._book if not each.committed}
         self._nodes = Counter(map(node_of, self._standing))
         available_w = max(0.0, capacity_w - self._book.reserved_w)
-        for whole, queue in ((True, ordered), (False, ordered if parts is None else _high_first(parts))):
+        gathering = ordered if parts is None else self._urgent_first(parts)
+        for whole, queue in ((True, ordered), (False, gathering)):
             for seen in queue:
                 if seen.consumer not in self._standing and not self._may_offer(seen, available_w):
                     continue  # a flood of requests mostly ends here
@@ -149,24 +183,101 @@ class OfferMaker:
             return True
         if self._policy.gathers and any(each.part and not each.committed for each in self._book):
             return True
-        return any(seen.request.priority is Priority.HIGH for seen in self._requests.values())
+        return bool(self._urgent)
+
+    def _urgent_consumers(self, now_s: float) -> set[str]:
+        """The consumers whose request of high priority counts as such: their node is below its share."""
+        high = [name for name, seen in self._requests.items() if seen.request.priority is Priority.HIGH]
+        return {name for name in high if self.urgent_room_w(name, now_s) >= MIN_POWER_W}
+
+    def _urgent_first(self, requests: list[SeenRequest]) -> list[SeenRequest]:
+        """Requests whose high priority counts come first, those of members in doubt last."""
+        now_s = self._stepped_s
+        if self._members.any_doubted(now_s):
+            requests = sorted(requests, key=lambda seen: self._members.is_doubted(seen.consumer, now_s))
+        return sorted(requests, key=lambda seen: seen.consumer not in self._urgent)
+
+    def _give_way(self, now_s: float) -> None:
+        """Withdraw offers that others could use: those to members in doubt, and those not taken for long."""
+        doubt = self._members.any_doubted(now_s)
+        blocking = []
+        for offer in self._book:
+            if not offer.committed and node_of(offer.consumer) != self._node:
+                doubted = doubt and self._members.is_doubted(offer.consumer, now_s)
+                stale = now_s >= offer.since_s + TAKE_S and self._is_claimed_at_once(offer)
+                if doubted or stale:
+                    blocking.append((offer, stale))
+        if not blocking:
+            return
+        waiting = {
+            node_of(name)
+            for name, seen in self._requests.items()
+            if seen.rest_until_s <= now_s and self._is_waiting(name) and not self._doubted(name)
+        }
+        for offer, stale in blocking:
+            if waiting - {node_of(offer.consumer)}:
+                self._book.drop(offer)
+                seen = self._requests.get(offer.consumer)
+                if seen:
+                    seen.rest_until_s = now_s + self._rng.uniform(0.0, REST_S)
+                if stale:
+                    self._members.waste(offer.consumer, offer.max_w, now_s, small=offer.part)
+
+    def _is_claimed_at_once(self, offer: Promise) -> bool:
+        """Whether an honest consumer takes the offer within moments, or has no use for it."""
+        seen = self._requests.get(offer.consumer)
+        return not offer.part or offer.consumer in self._urgent or (seen is not None and seen.request.partial)
+
+    def _is_waiting(self, consumer: str) -> bool:
+        offer = self._book.offer_to(consumer)
+        return offer is None or offer.part
+
+    def _doubted(self, consumer: str) -> bool:
+        return self._members.is_doubted(consumer, self._stepped_s)
 
     def _lapse(self, offer: Promise, now_s: float) -> None:
         seen = self._requests.get(offer.consumer)
         if seen is None or seen.request.id != offer.key:
             self._book.drop(offer)
+            if not offer.part and not offer.elsewhere:
+                small = now_s < offer.since_s + TAKE_S
+                self._members.waste(offer.consumer, offer.max_w, now_s, small=small)
         elif now_s >= offer.deadline_s:
             # It expired unused: serve other requests first for a random time.
             self._book.drop(offer)
+            if self._is_claimed_at_once(offer):
+                self._members.waste(offer.consumer, offer.max_w, now_s)
+            else:
+                self._members.waste_gathered(offer.consumer, offer.max_w, now_s)
             seen.rest_until_s = now_s + self._rng.uniform(0.0, 1.0 if self._policy.gathers else REST_S)
 
     def _open_requests(self, now_s: float) -> list[SeenRequest]:
         found = []
+        asked_w: dict[str, float] = {}  # by node
         for seen in self._requests.values():
+            if not self._is_within_means(seen, asked_w, now_s):
+                continue
             offer = self._book.offer_to(seen.consumer)
             if seen.rest_until_s <= now_s if offer is None else offer.key == seen.request.id:
                 found.append(seen)
         return found
+
+    def _is_within_means(self, seen: SeenRequest, asked_w: dict[str, float], now_s: float) -> bool:
+        """Whether all that its member requests, and holds here, stays below what a member may claim."""
+        node = node_of(seen.consumer)
+        total_w = asked_w.get(node, 0.0) + seen.request.power_w
+        if node == self._node or total_w <= self._members.member_w - self._committed_w(node):
+            asked_w[node] = total_w
+            return True
+        if seen.refused_id != seen.request.id:
+            seen.refused_id = seen.request.id
+            self._members.refuse(seen.consumer, now_s)
+        return False
+
+    def _committed_w(self, node: str) -> float:
+        if math.isinf(self._members.member_w):
+            return 0.0
+        return sum([each.max_w for each in self._book if each.committed and node_of(each.consumer) == node])
 
     def _reclaim(self, parts: list[SeenRequest], now_s: float) -> None:
         """Withdraw partial offers that did not lead to a contract.
@@ -180,7 +291,7 @@ class OfferMaker:
             kept.deadline_s = now_s + OFFER_VALIDITY_S + OFFER_GRACE_S
         for offer in list(self._book):
             stale = not offer.committed and offer.part and now_s >= self._hold_until_s(offer)
-            if stale and offer.consumer != first and offer.priority is not Priority.HIGH:
+            if stale and offer.consumer != first and offer.consumer not in self._urgent:
                 self._book.drop(offer)
 
     def _hold_until_s(self, offer: Promise) -> float:
@@ -204,13 +315,13 @@ class OfferMaker:
         part = power_w < request.power_w
         if (part and whole) or power_w < MIN_POWER_W:
             power_w = max_w = 0.0
-        urgent_w = self._urgent_w(seen, with_margin(request.power_w) - max_w)
+        urgent_w = self._urgent_w(seen, with_margin(request.power_w) - max_w, max_w - before_w, now_s)
         if offer is None:
             if max_w + urgent_w < MIN_POWER_W or not self._displace(seen):
                 return 0.0
-            offer = Promise(
-                seen.consumer, request.id, State.OFFERED, 0.0, 0.0, 0.0, request.priority, seen.hops
-            )
+            most = Priority.HIGH if seen.consumer in self._urgent else Priority.MEDIUM
+            priority = min(request.priority, most)
+            offer = Promise(seen.consumer, request.id, State.OFFERED, 0.0, 0.0, 0.0, priority, seen.hops)
             self._book.add(offer)
             self._standing[seen.consumer] = offer
             self._nodes[node_of(seen.consumer)] += 1
@@ -223,11 +334,16 @@ class OfferMaker:
         offer.deadline_s = now_s + (PARTIAL_OFFER_S if brief else OFFER_VALIDITY_S + OFFER_GRACE_S)
         return max_w - before_w
 
-    def _urgent_w(self, seen: SeenRequest, short_w: float) -> float:
-        """The power that interruptions would add for a high-priority request, in W."""
-        if seen.request.priority is not Priority.HIGH or short_w < MIN_POWER_W:
+    def _urgent_w(self, seen: SeenRequest, short_w: float, more_w: float, now_s: float) -> float:
+        """The power that interruptions would add for a high-priority request, in W.
+
+        `more_w`: what is about to be offered to it of the free power.
+        """
+        if seen.consumer not in self._urgent or short_w < MIN_POWER_W:
             return 0.0
-        return round_w(min(short_w, sum(each.max_w for each in self._book.interruptible(seen.consumer))))
+        room_w = max(0.0, self.urgent_room_w(seen.consumer, now_s) - more_w)
+        interruptible_w = sum(each.max_w for each in self._book.interruptible(seen.consumer))
+        return round_w(min(short_w, interruptible_w, room_w))
 
     def _may_offer(self, seen: SeenRequest, available_w: float) -> bool:
         """Whether there is power and room for one more offer.
@@ -235,7 +351,7 @@ class OfferMaker:
         When all places are taken, a high-priority request may displace another offer, and so may a request of
         a node that has clearly fewer offers than another. So no node can occupy all places.
         """
-        urgent = seen.request.priority is Priority.HIGH
+        urgent = seen.consumer in self._urgent
         if not urgent and available_w < MIN_POWER_W:
             return False
         if len(self._standing) < self._settings.offers:
@@ -247,10 +363,10 @@ class OfferMaker:
         if len(self._standing) < self._settings.offers:
             return True
         own = self._nodes[node_of(seen.consumer)]
-        urgent = seen.request.priority is Priority.HIGH
+        urgent = seen.consumer in self._urgent
         for offer in reversed(self._standing.values()):
             crowded = self._nodes[node_of(offer.consumer)] > own + 1
-            if offer.priority < Priority.HIGH and (urgent or crowded):
+            if crowded or (urgent and offer.priority < Priority.HIGH):
                 self._book.drop(offer)
                 self._nodes[node_of(offer.consumer)] -= 1
                 del self._standing[offer.consumer]
@@ -264,7 +380,7 @@ class OfferMaker:
         an offer that would not be accepted. While a high-priority request waits there are no limits, because
         it would get all the power that is returned.
         """
-        if any(seen.request.priority is Priority.HIGH for seen in self._requests.values()):
+        if self._urgent:
             return {}
         claims: dict[str, float] = {}
         for promise in self._book:
@@ -273,7 +389,7 @@ class OfferMaker:
             elif promise.committed:
                 claims[promise.consumer] = claims.get(promise.consumer, 0.0) + promise.max_w
         for seen in self._requests.values():
-            if seen.request.partial and seen.request.priority is not Priority.HIGH:
+            if seen.request.partial and seen.consumer not in self._urgent:
                 claims[seen.consumer] = claims.get(seen.consumer, 0.0) + with_margin(seen.request.power_w)
         return self._policy.shares(max(0.0, capacity_w), claims) or {}
 
@@ -287,7 +403,3 @@ class OfferMaker:
             if limit_w * (1 + MARGIN) < min(held[0].max_w, held[0].limit_w):
                 held[0].limit_w = limit_w
                 held[0].limit_by_s = min(held[0].limit_by_s, now_s + CURTAIL_S)
-
-
-def _high_first(requests: list[SeenRequest]) -> list[SeenRequest]:
-    return sorted(requests, key=lambda seen: seen.request.priority is not Priority.HIGH)

@@ -6,6 +6,7 @@ None.
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import orjson
@@ -13,6 +14,7 @@ import orjson
 from .messages import Answer, Answers, Contract, Offer, Part, Priority, Request
 from .rules import MARGIN, MAX_PARTS, MAX_POWER_W, MIN_POWER_W
 
+S = TypeVar("S")
 T = TypeVar("T")
 _MAX_PRICE = 1e6
 _YEAR_S = 86_400 * 366
@@ -49,11 +51,49 @@ def parse_offer(data: bytes) -> Offer:
 
 
 def parse_contract(data: bytes) -> Contract:
-    """A consumer's contract."""
+    """A whole contract, as its consumer keeps it."""
     fields = read_object(data)
-    rows = fields["parts"]
-    if not isinstance(rows, list) or not 0 < len(rows) <= MAX_PARTS or not isinstance(fields["ok"], bool):
+    return replace(_terms(fields), parts=_parts(fields["parts"]))
+
+
+def parse_stub(data: bytes) -> Contract:
+    """What all may know of a contract: one without parts."""
+    return _terms(read_object(data))
+
+
+def parse_parts(data: bytes) -> tuple[Part, ...]:
+    """Shares of a contract."""
+    return _parts(orjson.loads(data))
+
+
+def parse_answers(data: bytes) -> Answers:
+    """A confirmation table, or what one node may read of it."""
+    return {consumer: _answers(rows) for consumer, rows in read_object(data).items()}
+
+
+def lenient(parse: Callable[[S], T]) -> Callable[[S], T | None]:
+    """A parser that returns None where the strict one raises."""
+
+    def parse_or_none(data: S) -> T | None:
+        try:
+            return parse(data)
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    return parse_or_none
+
+
+def _terms(fields: dict[str, Any]) -> Contract:
+    if not isinstance(fields["ok"], bool):
         raise ValueError("invalid contract")
+    number, revision = integer(fields, "id"), integer(fields, "rev")
+    ttl_s = integer(fields, "ttl", 1, _YEAR_S)
+    return Contract(number, revision, fields["ok"], ttl_s, _priority(fields), ())
+
+
+def _parts(rows: Any) -> tuple[Part, ...]:
+    if not isinstance(rows, list) or not 0 < len(rows) <= MAX_PARTS:
+        raise ValueError("invalid parts of a contract")
     parts = []
     for row in rows:
         if not isinstance(row, list) or len(row) != 3 or not isinstance(row[0], str):
@@ -64,31 +104,7 @@ def parse_contract(data: bytes) -> Contract:
         parts.append(part)
     if len({part.supplier for part in parts}) != len(parts):
         raise ValueError("duplicate supplier")
-    return Contract(
-        integer(fields, "id"),
-        integer(fields, "rev"),
-        fields["ok"],
-        integer(fields, "ttl", 1, _YEAR_S),
-        _priority(fields),
-        tuple(parts),
-    )
-
-
-def parse_answers(data: bytes) -> Answers:
-    """A supplier's confirmation table."""
-    return {consumer: _answers(rows) for consumer, rows in read_object(data).items()}
-
-
-def lenient(parse: Callable[[bytes], T]) -> Callable[[bytes], T | None]:
-    """A parser that returns None where the strict one raises."""
-
-    def parse_or_none(data: bytes) -> T | None:
-        try:
-            return parse(data)
-        except (ValueError, KeyError, TypeError):
-            return None
-
-    return parse_or_none
+    return tuple(parts)
 
 
 def _answers(rows: Any) -> tuple[Answer, ...]:
@@ -97,7 +113,7 @@ def _answers(rows: Any) -> tuple[Answer, ...]:
         if not isinstance(row, list) or len(row) not in (2, 3) or type(row[0]) is not int:
             raise ValueError("invalid answer")
         limit_w = power(row[2]) if len(row) == 3 else math.inf
-        answers.append(Answer(row[0], row[1] is True, limit_w))
+        answers.append(Answer(row[0], row[1] == 1, limit_w))
     return tuple(answers)
 
 

@@ -11,18 +11,25 @@ from dataclasses import dataclass, field
 from .book import Book, Promise, State, crowds, node_of
 from .bookings import Bookings
 from .interruption import fewest
+from .members import Members
 from .messages import Answer, Answers, Contract, Offer, Priority, Request
 from .offering import OfferMaker, SupplierSettings
 from .policies import ProducerPolicy
-from .rules import EPSILON_W, MIN_POWER_W, OFFER_GRACE_S, RECONFIRM_S, VALIDATION_GRACE_S, VALIDATION_S
+from .rules import (
+    EPSILON_W,
+    IDLE_RATIO,
+    IDLE_S,
+    MIN_POWER_W,
+    OFFER_GRACE_S,
+    PROVEN_S,
+    RECONFIRM_S,
+    USED_S,
+    VALIDATION_GRACE_S,
+    VALIDATION_S,
+    with_margin,
+)
 
 REFUSALS_MAX = 16
-_ANSWER_BYTES = 106  # the longest name, an id, a truth value and a limit
-
-
-def table_bytes(promises: int) -> int:
-    """The largest size of the confirmation table of a supplier with that many promises."""
-    return _ANSWER_BYTES * (promises + REFUSALS_MAX)
 
 
 @dataclass(slots=True)
@@ -33,20 +40,56 @@ class _Shown:
     hops: int = 0
 
 
+@dataclass(slots=True)
+class _Right:
+    """What a consumer may claim beyond the contracts it still shows: an offer, and contracts that it shows no
+    longer, since they may have been merged into another."""
+
+    offered_w: float = 0.0
+    merged_w: float = 0.0
+    priority: Priority = Priority.LOW
+    valid: bool = False  # one of these contracts was
+
+    def add_offer(self, offer: Promise) -> None:
+        self.offered_w = offer.max_w + offer.urgent_w
+        self.priority = max(self.priority, offer.priority)
+
+    def add_contract(self, promise: Promise) -> None:
+        self.merged_w += promise.max_w
+        self.priority = max(self.priority, promise.priority)
+        self.valid |= promise.state is State.VALID
+
+    def covers(self, more_w: float, new: bool) -> bool:
+        return more_w <= self.merged_w + (self.offered_w if new else 0.0) + EPSILON_W
+
+    def use(self, more_w: float) -> None:
+        """What one contract took is not there for another."""
+        merged_w = min(self.merged_w, max(0.0, more_w))
+        self.merged_w -= merged_w
+        self.offered_w -= max(0.0, more_w) - merged_w
+
+
 class Supplier:
     """Makes offers, confirms or refuses contracts, and ends those it can no longer supply."""
 
     def __init__(
-        self, name: str, settings: SupplierSettings, policy: ProducerPolicy, rng: random.Random
+        self,
+        name: str,
+        settings: SupplierSettings,
+        policy: ProducerPolicy,
+        rng: random.Random,
+        members: Members | None = None,
     ) -> None:
+        """`members`: the records of the node, shared by its twins."""
         self.name = name
+        self.members = members or Members(node_of(name))
         self.settings = settings
         self.capacity_w = 0.0
         self.book = Book(settings.promises, node_of(name))
         self.shed = 0  # contracts ended for lack of power
         self.interrupted = 0  # contracts ended for a high-priority contract
         self.bookings = Bookings(name)
-        self._offer_maker = OfferMaker(name, self.book, settings, policy, rng)
+        self._offer_maker = OfferMaker(name, self.book, settings, policy, rng, self.members)
         self._shown: dict[str, _Shown] = {}
         self._news: dict[str, None] = {}  # consumers whose contracts changed, in order of arrival
         self._restored: list[str] = []  # consumers with promises from before a restart
@@ -77,7 +120,7 @@ class Supplier:
         """When it must step at the latest, even if it receives nothing."""
         if self._offer_maker.busy:
             return 0.0
-        moments = (min(each.deadline_s, each.limit_by_s) for each in self.book)
+        moments = (min(each.deadline_s, each.limit_by_s, each.idle_since_s + IDLE_S) for each in self.book)
         return min(min(moments, default=math.inf), self.bookings.due_s)
 
     @property
@@ -107,6 +150,8 @@ class Supplier:
         `step` decides on both together, so that a merge is handled as one change.
         """
         concerned = contract is not None and contract.part_of(self.name) is not None
+        if contract and not concerned:
+            self._offer_maker.note_elsewhere(consumer)
         shown = self._shown.get(consumer)
         if shown is None:
             if not concerned and not self.book.of(consumer):
@@ -142,7 +187,7 @@ class Supplier:
         """Restore the promises from before a restart that fit. Their contracts must be seen again soon."""
         for promise in promises:
             if promise.max_w <= self.available_w + EPSILON_W and not self.book.full:
-                promise.deadline_s = now_s + RECONFIRM_S
+                promise.deadline_s, promise.restored = now_s + RECONFIRM_S, True
                 self.book.add(promise)
                 self._restored.append(promise.consumer)
 
@@ -154,8 +199,8 @@ class Supplier:
             self._reconcile(consumer, now_s)
         self._news.clear()
         for promise in list(self.book):
-            if promise.committed and now_s >= min(promise.deadline_s, promise.limit_by_s):
-                self.book.drop(promise)
+            if promise.committed:
+                self._expire(promise, now_s)
         self.bookings.step(now_s, self._is_claimed_by)
         aside = self._set_aside_w if len(self.bookings) else None
         self._offer_maker.step(self.capacity_w, now_s, aside)
@@ -198,17 +243,29 @@ class Supplier:
         contracts = [contract for contract in shown.contracts if contract]
         ids = {contract.id for contract in contracts}
         self._forget_refusals(consumer, ids)
-        answered = any(self.book.get(consumer, contract_id) is None for contract_id in ids)
+        right = _Right()
+        if any(self.book.get(consumer, contract_id) is None for contract_id in ids):
+            offer = self.book.offered(consumer, now_s)
+            if offer:
+                right.add_offer(offer)
+            self.book.accept(consumer)
         for promise in self.book.of(consumer):
-            if promise.key not in ids if promise.committed else answered:
+            if promise.committed and promise.key not in ids:
                 self.book.drop(promise)
+                self._judge_unvalidated(promise, now_s)
+                if promise.state is State.VALID or promise.restored:
+                    right.add_contract(promise)
         for contract in contracts:
-            self._hear(consumer, contract, shown.hops, now_s)
+            self._hear(consumer, contract, shown.hops, right, now_s)
         if not contracts:
             del self._shown[consumer]
 
-    def _hear(self, consumer: str, contract: Contract, hops: int, now_s: float) -> None:
-        """Confirm, update or refuse one contract."""
+    def _hear(self, consumer: str, contract: Contract, hops: int, right: _Right, now_s: float) -> None:
+        """Confirm, update or refuse one contract. What no offer preceded is refused.
+
+        A new contract is never valid at first sight, whatever it says: its consumer cannot know yet that it
+        is confirmed. The exception is one into which a valid one was merged.
+        """
         part = contract.part_of(self.name)
         if part is None or (consumer, contract.id) in self._refused:
             return
@@ -216,32 +273,74 @@ class Supplier:
         if promise and promise.limit_w + EPSILON_W < part.max_w > promise.max_w + EPSILON_W:
             return  # the consumer does not know yet that its share was reduced
         held_w = promise.max_w if promise else 0.0
-        if contract.priority is Priority.HIGH:
-            self._interrupt(part.max_w - held_w - self.available_w, consumer)
+        more_w, new = part.max_w - held_w, promise is None
+        covered = right.covers(more_w, new)
+        if not covered:
+            self.members.refuse(consumer, now_s)
+            if promise and more_w <= self.available_w:
+                promise.limit_w = promise.max_w  # its answer asks the consumer to come down to it
+                return
+        priority = min(contract.priority, promise.priority if promise else right.priority)
+        if covered and priority is Priority.HIGH:
+            self._interrupt(more_w - self.available_w, consumer, more_w, now_s)
         free_w = self.available_w + held_w
-        if part.max_w > free_w + EPSILON_W or (promise is None and not self.book.has_place_for(consumer)):
+        fits = part.max_w <= free_w + EPSILON_W and (not new or self.book.has_place_for(consumer))
+        if not (covered and fits):
             if promise:
                 self.book.drop(promise)
             self._refuse(consumer, contract.id)
             return
+        right.use(more_w)
         if promise is None:
-            deadline_s = now_s + VALIDATION_S + VALIDATION_GRACE_S
-            promise = Promise(
-                consumer, contract.id, State.PENDING, 0.0, 0.0, deadline_s, contract.priority, hops
-            )
+            deadline_s = now_s + self.members.wait_s([consumer], now_s) + VALIDATION_GRACE_S
+            promise = Promise(consumer, contract.id, State.PENDING, 0.0, 0.0, deadline_s, priority, hops)
+            promise.since_s = now_s
             self.book.add(promise)
         promise.power_w, promise.max_w = part.power_w, min(part.max_w, free_w)
-        promise.priority, promise.revision = contract.priority, contract.revision
+        promise.priority, promise.revision = priority, contract.revision
         if promise.max_w <= promise.limit_w + EPSILON_W:
             promise.limit_w = promise.limit_by_s = math.inf
-        if contract.valid and promise.state is State.PENDING:
-            promise.state = State.VALID
+        if contract.valid and promise.state is State.PENDING and (not new or right.valid):
+            promise.state, promise.since_s = State.VALID, now_s
             promise.deadline_s = now_s + contract.ttl_s + OFFER_GRACE_S
+        self._note_use(promise, now_s)
 
-    def _interrupt(self, short_w: float, consumer: str) -> None:
-        """Free power for a high-priority contract, if the interruptible promises suffice."""
+    def _note_use(self, promise: Promise, now_s: float) -> None:
+        """Note since when little of a contract has been used, by what its consumer says."""
+        if promise.power_w >= IDLE_RATIO * promise.max_w:
+            promise.idle_since_s = math.inf
+        elif promise.state is State.VALID and math.isinf(promise.idle_since_s):
+            promise.idle_since_s = now_s
+
+    def _expire(self, promise: Promise, now_s: float) -> None:
+        """Drop a contract whose time is over, and take back what its consumer does not use."""
+        if now_s >= min(promise.deadline_s, promise.limit_by_s):
+            self.book.drop(promise)
+            self._judge_unvalidated(promise, now_s)
+        elif now_s >= promise.idle_since_s + IDLE_S:
+            unused_w = promise.max_w
+            promise.cut(with_margin(promise.power_w))
+            promise.idle_since_s = math.inf
+            self.members.waste(promise.consumer, unused_w, now_s)
+        elif promise.state is State.VALID:
+            if not promise.used and now_s >= promise.since_s + USED_S and math.isinf(promise.idle_since_s):
+                promise.used = True
+                self.members.use(promise.consumer, promise.max_w, now_s)
+            if now_s >= promise.since_s + PROVEN_S:
+                self.members.prove(promise.consumer)
+
+    def _judge_unvalidated(self, promise: Promise, now_s: float) -> None:
+        """A confirmed contract that its consumer never validated was a waste, soon ended or not."""
+        if promise.state is State.PENDING and not promise.restored:
+            small = now_s < promise.since_s + VALIDATION_S
+            self.members.waste(promise.consumer, promise.max_w, now_s, small=small)
+
+    def _interrupt(self, short_w: float, consumer: str, more_w: float, now_s: float) -> None:
+        """Free power for a high-priority contract that grows by `more_w`, within its member's share."""
         candidates = self.book.interruptible(consumer)
         if short_w <= EPSILON_W or sum(each.max_w for each in candidates) < short_w - EPSILON_W:
+            return
+        if more_w > self._offer_maker.urgent_room_w(consumer, now_s) + EPSILON_W:
             return
         self.interrupted += self._free(candidates, short_w)
 
@@ -265,7 +364,9 @@ class Supplier:
             self._refuse(promise.consumer, promise.key)
 
     def _refuse(self, consumer: str, contract_id: int) -> None:
-        if len(self._refused) < REFUSALS_MAX:
+        refused = [name for name, _ in self._refused]
+        size, count = REFUSALS_MAX, len(refused)
+        if count < size and not crowds(consumer, refused, count, size, node_of(self.name)):
             self._refused[consumer, contract_id] = None
 
     def _forget_refusals(self, consumer: str, standing: set[int]) -> None:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -26,6 +27,7 @@ from .settings import BrokerSettings, TlsSettings
 CONNECT_TIMEOUT_S = 3.0
 GOODBYE_S = 0.5
 STEADY_S = 60.0  # a connection that lasts so long was good
+REFRESH_S = 30.0  # between two looks at the TLS files
 TAKEN_OVER_S = 20.0  # about the wait before a client connects again under a name that another one uses
 
 _WITH_WILL = ReasonCode(
@@ -126,6 +128,8 @@ class Connection:
         self._stopping = False
         self._renewing = False  # it is closed on purpose, to be made again
         self._ended = Event()
+        self._files = _stamps(broker.tls)
+        self._looked_s = clock.now_s()
         self.client = self._new_client(node + suffix, max_packet_bytes)
 
     def _new_client(self, client_id: str, max_packet_bytes: int) -> "_BoundedClient":
@@ -182,6 +186,26 @@ class Connection:
         if late := self.client.socket():  # connected while stopping
             late.close()
         self.up = False
+
+    def refresh(self) -> None:
+        """Connect again when the TLS files have changed; to be called often, looks every 30 s."""
+        now_s = self._clock.now_s()
+        if self._broker.tls is None or now_s < self._looked_s + REFRESH_S:
+            return
+        self._looked_s = now_s
+        if (found := _stamps(self._broker.tls)) == self._files:
+            return
+        try:
+            context = _tls_context(self._broker.tls)
+        except OSError as error:  # a key and its certificate are two files: tried again
+            self._warn("new TLS files cannot be used yet: ", str(error))
+            return
+        self._files = found
+        logger.info("%s: new TLS files", self._label)
+        self.client._ssl_context = context  # paho has no call for a second one; it serves the next connection
+        if sock := self.client.socket():
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]  # paho: any socket
 
     @property
     def taken_over(self) -> bool:
@@ -275,6 +299,16 @@ class Connection:
             return math.inf
 
 
+def _stamps(files: TlsSettings | None) -> list[tuple[int, int]]:
+    """What changes when a file is replaced; a missing file has none."""
+    found = []
+    for file in filter(None, astuple(files) if files else ()):
+        with suppress(OSError):
+            stat = Path(file).stat()
+            found.append((stat.st_mtime_ns, stat.st_ino))
+    return found
+
+
 def _tls_context(files: TlsSettings) -> ssl.SSLContext:
     """Raises OSError, which names the file."""
     for file in filter(None, astuple(files)):
@@ -286,9 +320,14 @@ def _tls_context(files: TlsSettings) -> ssl.SSLContext:
     with _naming(f"{files.certificate} with {files.key}"):
         context.load_cert_chain(files.certificate, files.key, password="")  # or it would ask the terminal
     if files.crl:
-        with _naming(files.crl):
+        try:
             context.load_verify_locations(files.crl)
-        context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
+        except ssl.SSLError as error:  # as the broker does: who is revoked is not believed all the same
+            logger.warning(
+                "%s: no valid list, so none is used: %s", files.crl, error.reason or error.strerror
+            )
+        else:
+            context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
     return context
 
 

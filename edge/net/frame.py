@@ -1,88 +1,208 @@
 """Frames: the bytes that neighbours exchange (thesis 5.1.3.2). Versioned, bounded, and valid or refused.
 
-    magic 'M' | version u8 | flags u8 | beats u8 | crc32 u32 | beats | body
+    magic 'M' | version u8 | flags u8 | pulses u8 | crc32 u32 | pulses | body
 
-A beat is the heartbeat of one origin with the digest of what it holds. It is binary because nothing else
-crosses a link while nothing changes. The body is JSON, compressed with zlib when that makes it shorter:
-changed LSAs, rosters, and requests for both. JSON values stay readable on the wire; other bytes travel
-as base64.
+A pulse says that an origin still lives and shows what its last statement said. Pulses are binary because
+nothing else crosses a link while nothing changes:
+
+    length u8 | origin | 24 bits: ahead 8, hops 6, life 4, ordinal 6 | link, 12 bytes, or 4 without trust
+
+The body (`wire.py`) is msgpack, compressed with zlib when that makes it shorter: statements, changed LSAs,
+rosters, and questions. Values travel as they are.
 """
 
-import binascii
-import re
 import struct
 import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from enum import Enum
+from typing import NamedTuple, TypeVar
 
-import orjson
+from msgspec import Raw
 
-from ..space.courier import MAX_LSAS, Beat, Roster
-from ..space.lsa import MAX_PATH, Aggregation, Lsa, Property
-from ..space.origins import MAX_INCARNATION
+from ..space.courier import Roster
+from ..space.lsa import Delta, Lsa, Near
+from . import wire
 from .links import is_node_name
+from .wire import MAX_BEATS, MAX_ITEMS, Statement, WireError
 
-VERSION = 1
+VERSION = 2
 MAX_FRAME_BYTES = 64 * 1024
-MAX_BODY_BYTES = 128 * 1024  # inflated; parsing takes a small multiple of it
-MAX_BEATS = 128
+MAX_BODY_BYTES = 48 * 1024  # inflated
+MAX_AHEAD = 255
+MAX_PULSE_LIFE_S = 15
+LINK_BYTES = 12
+CHECK_BYTES = 4
 _COMPRESS_FROM_BYTES = 256
-_ZLIB = 1
+_ZLIB, _LINKS = 1, 2  # flags
 _HEADER = struct.Struct("<cBBBI")
-_BEAT = struct.Struct("<IIBBHI")
-_U32 = 0xFFFFFFFF
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:#-]{0,63}\Z")
+_AHEAD_BITS, _HOPS_BITS, _LIFE_BITS, _ORDINAL_BITS = 8, 6, 4, 6
 
 
 class FrameError(ValueError):
     """An invalid frame; the message says why."""
 
 
+class WrongVersion(FrameError):
+    """A frame of another version of the wire."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"speaks wire version {version}, this node version {VERSION}")
+        self.version = version
+
+
+class Pulse(NamedTuple):
+    """A heartbeat of an origin, on its way: beat number `ahead` after that of its statement `ordinal`."""
+
+    origin: str
+    ordinal: int  # its last 6 bits
+    ahead: int
+    hops: int
+    life_s: int
+    link: bytes  # of a chain; without trust a checksum of the statement
+
+
 @dataclass(slots=True)
 class Frame:
     """What one frame carries; every part may be empty."""
 
-    beats: list[Beat] = field(default_factory=list)
+    pulses: list[Pulse] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
     lsas: list[Lsa] = field(default_factory=list)
-    ask_roster: list[str] = field(default_factory=list)  # origins
+    deltas: list[Delta] = field(default_factory=list)
+    near: list[Near] = field(default_factory=list)
     rosters: list[Roster] = field(default_factory=list)
+    ask_roster: list[str] = field(default_factory=list)  # origins
     ask_lsas: list[str] = field(default_factory=list)  # LSA names
+
+
+class Kind(Enum):
+    """A part of a frame, encoded."""
+
+    STATEMENT = "s"
+    LSA = "l"
+    DELTA = "d"
+    NEAR = "n"
+    ROSTER = "r"
+    ASK_ROSTER = "o"
+    ASK_LSA = "w"
+    PULSE = ""  # not in the body
+
+
+class Part(NamedTuple):
+    """One thing to send: its bytes (of a question: its text), and what it counts in a frame."""
+
+    kind: Kind
+    data: bytes
+    items: int = 1
+
+
+_QUESTIONS = (Kind.ASK_ROSTER, Kind.ASK_LSA)
+Record = TypeVar("Record", Lsa, Delta, Near, Roster)
+_MOST = {
+    Kind.STATEMENT: MAX_BEATS,
+    Kind.PULSE: MAX_BEATS,
+    Kind.ROSTER: MAX_BEATS,
+    Kind.ASK_ROSTER: MAX_BEATS,
+    Kind.ASK_LSA: wire.MAX_ASKED,
+    Kind.LSA: wire.MAX_FRAME_LSAS,
+    Kind.DELTA: wire.MAX_FRAME_LSAS,
+    Kind.NEAR: wire.MAX_FRAME_LSAS,
+}
+_FULL_BYTES = 40 * 1024  # so much fits a frame in any case, however badly it compresses
 
 
 # ---- encoding -----------------------------------------------------------------------------------
 
 
-def encode_lsa(lsa: Lsa) -> bytes:
-    """An LSA as JSON; one encoding serves all neighbours."""
-    properties = [[p.label, p.query, p.version, p.life_s, *_encode_value(p.value)] for p in lsa.properties]
-    specs = [[a.label, a.operator, a.gossip, a.min_delay_s] for a in lsa.aggregations]
-    fields = [lsa.name, lsa.kind, lsa.auth, lsa.origin, lsa.incarnation, lsa.version, lsa.life_s, lsa.path]
-    return orjson.dumps([*fields, specs, properties])
+def part_of_lsa(lsa: Lsa) -> Part:
+    """A whole LSA."""
+    return Part(Kind.LSA, wire.encode_lsa(lsa), wire.items_of(lsa))
 
 
-def _encode_value(value: bytes) -> list[Any]:
-    try:
-        parsed = orjson.loads(value)
-        if orjson.dumps(parsed) == value:  # the receiver restores it byte for byte
-            return [orjson.Fragment(value)]
-    except (orjson.JSONDecodeError, TypeError):
-        pass
-    return [binascii.b2a_base64(value, newline=False).decode(), 1]
+def part_of_delta(delta: Delta) -> Part:
+    """A delta."""
+    return Part(Kind.DELTA, wire.encode_delta(delta), wire.items_of(delta))
 
 
-def encode(frame: Frame, lsas: list[bytes] | None = None) -> bytes:
-    """The bytes of a frame; `lsas` are encoded already. Raises FrameError when it is too large."""
-    body: dict[str, Any] = {}
-    fragments = [orjson.Fragment(lsa) for lsa in [*map(encode_lsa, frame.lsas), *(lsas or [])]]
-    if fragments:
-        body["l"] = fragments
-    if frame.ask_roster:
-        body["r?"] = frame.ask_roster
-    if frame.rosters:
-        body["r"] = [[r.origin, r.incarnation, r.sequence, r.entries] for r in frame.rosters]
-    if frame.ask_lsas:
-        body["l?"] = frame.ask_lsas
-    data = orjson.dumps(body) if body else b""
+def part_of_near(near: Near) -> Part:
+    """A near property."""
+    return Part(Kind.NEAR, wire.encode_near(near), wire.items_of(near))
+
+
+def part_of_roster(roster: Roster) -> Part:
+    """A roster."""
+    return Part(Kind.ROSTER, wire.encode_roster(roster), wire.items_of(roster))
+
+
+def part_of_statement(statement: Statement) -> Part:
+    """A statement."""
+    return Part(Kind.STATEMENT, wire.encode_statement(statement))
+
+
+def part_of_pulse(pulse: Pulse) -> Part:
+    """A pulse."""
+    name = pulse.origin.encode()
+    bits = 0
+    for value, width in (
+        (pulse.ahead, _AHEAD_BITS),
+        (pulse.hops, _HOPS_BITS),
+        (pulse.life_s, _LIFE_BITS),
+        (pulse.ordinal, _ORDINAL_BITS),
+    ):
+        if value >> width:
+            raise FrameError("number of a pulse out of range")
+        bits = bits << width | value
+    return Part(Kind.PULSE, bytes([len(name)]) + name + bits.to_bytes(3, "little") + pulse.link)
+
+
+def parts_of(frame: Frame) -> Iterator[Part]:
+    """Everything a frame carries, in the order in which it is to be understood."""
+    yield from map(part_of_lsa, frame.lsas)
+    yield from map(part_of_delta, frame.deltas)
+    yield from map(part_of_near, frame.near)
+    yield from map(part_of_statement, frame.statements)
+    yield from map(part_of_pulse, frame.pulses)
+    yield from map(part_of_roster, frame.rosters)
+    for kind, texts in ((Kind.ASK_ROSTER, frame.ask_roster), (Kind.ASK_LSA, frame.ask_lsas)):
+        for text in texts:
+            yield Part(kind, text.encode())
+
+
+def pack(parts: Iterable[Part]) -> Iterator[list[Part]]:
+    """As few frames as the limits allow, each a list of parts; the order is kept."""
+    batch: list[Part] = []
+    counts = dict.fromkeys(Kind, 0)
+    size = items = 0
+    for part in parts:
+        full = size + len(part.data) > _FULL_BYTES or items + part.items > MAX_ITEMS
+        if batch and (full or counts[part.kind] >= _MOST[part.kind]):
+            yield batch
+            batch, counts = [], dict.fromkeys(Kind, 0)
+            size = items = 0
+        batch.append(part)
+        counts[part.kind] += 1
+        size += len(part.data) + 2
+        items += part.items
+    if batch:
+        yield batch
+
+
+def encode_parts(parts: Iterable[Part]) -> bytes:
+    """The bytes of one frame. Raises FrameError when it is too large."""
+    lists: dict[Kind, list[bytes]] = {kind: [] for kind in Kind}
+    items = 0
+    for part in parts:
+        lists[part.kind].append(part.data)
+        items += part.items
+    if items > MAX_ITEMS or any(len(each) > _MOST[kind] for kind, each in lists.items()):
+        raise FrameError("too many parts")
+    pulses = lists.pop(Kind.PULSE)
+    records: dict[str, list[Raw | str]] = {
+        kind.value: [each.decode() if kind in _QUESTIONS else Raw(each) for each in encoded]
+        for kind, encoded in lists.items()
+    }
+    data = wire.encode_body(records) if any(records.values()) else b""
     if len(data) > MAX_BODY_BYTES:
         raise FrameError(f"body of {len(data)} bytes, at most {MAX_BODY_BYTES}")
     flags = 0
@@ -90,18 +210,18 @@ def encode(frame: Frame, lsas: list[bytes] | None = None) -> bytes:
         packed = zlib.compress(data, 6)
         if len(packed) < len(data):
             data, flags = packed, _ZLIB
-    beats = b"".join(_encode_beat(beat) for beat in frame.beats)
-    content = beats + data
-    if len(content) + _HEADER.size > MAX_FRAME_BYTES or len(frame.beats) > MAX_BEATS:
+    if pulses and len(pulses[0]) == 1 + pulses[0][0] + 3 + LINK_BYTES:
+        flags |= _LINKS
+    content = b"".join(pulses) + data
+    if len(content) + _HEADER.size > MAX_FRAME_BYTES:
         raise FrameError(f"frame of {len(content)} bytes, at most {MAX_FRAME_BYTES}")
-    crc = zlib.crc32(content, flags << 8 | len(frame.beats))
-    return _HEADER.pack(b"M", VERSION, flags, len(frame.beats), crc) + content
+    crc = zlib.crc32(content, flags << 8 | len(pulses))
+    return _HEADER.pack(b"M", VERSION, flags, len(pulses), crc) + content
 
 
-def _encode_beat(beat: Beat) -> bytes:
-    name = beat.origin.encode()
-    fields = (beat.incarnation, beat.sequence, beat.hops, beat.life_s, beat.lsas, beat.checksum)
-    return bytes([len(name)]) + name + _BEAT.pack(*fields)
+def encode(frame: Frame) -> bytes:
+    """The bytes of a frame. Raises FrameError when it is too large for one."""
+    return encode_parts(parts_of(frame))
 
 
 # ---- decoding: everything is checked here -------------------------------------------------------
@@ -111,44 +231,59 @@ def decode(data: bytes) -> Frame:
     """The frame in some bytes. Raises FrameError unless they are exactly valid."""
     if not _HEADER.size <= len(data) <= MAX_FRAME_BYTES:
         raise FrameError(f"{len(data)} bytes")
-    magic, version, flags, beats, crc = _HEADER.unpack_from(data)
-    if magic != b"M" or version != VERSION:
-        raise FrameError("not a frame of this version")
-    if flags & ~_ZLIB or beats > MAX_BEATS:
-        raise FrameError("bad flags")
+    magic, version, flags, pulses, crc = _HEADER.unpack_from(data)
+    if magic != b"M":
+        raise FrameError("not a frame")
     content = memoryview(data)[_HEADER.size :]
-    if zlib.crc32(content, flags << 8 | beats) != crc:
+    if zlib.crc32(content, flags << 8 | pulses) != crc:
         raise FrameError("checksum is wrong")
+    if version != VERSION:
+        raise WrongVersion(version)
+    if flags & ~(_ZLIB | _LINKS) or pulses > MAX_BEATS:
+        raise FrameError("bad flags")
     frame = Frame()
     position = 0
-    for _ in range(beats):
-        beat, position = _decode_beat(content, position)
-        frame.beats.append(beat)
-    _decode_body(frame, _inflate(content[position:], flags))
+    for _ in range(pulses):
+        pulse, position = _decode_pulse(content, position, LINK_BYTES if flags & _LINKS else CHECK_BYTES)
+        frame.pulses.append(pulse)
+    body = _inflate(content[position:], flags)
+    if body:
+        try:
+            _decode_body(frame, body)
+        except WireError as error:
+            raise FrameError(str(error)) from None
     return frame
 
 
-def _decode_beat(content: memoryview, position: int) -> tuple[Beat, int]:
+def _decode_pulse(content: memoryview, position: int, link_bytes: int) -> tuple[Pulse, int]:
     if position >= len(content):
-        raise FrameError("beat is cut short")
+        raise FrameError("pulse is cut short")
     start = position + 1
     end = start + content[position]
-    if end + _BEAT.size > len(content):
-        raise FrameError("beat is cut short")
+    following = end + 3 + link_bytes
+    if following > len(content):
+        raise FrameError("pulse is cut short")
     try:
         origin = str(content[start:end], "ascii")
     except UnicodeDecodeError:
         raise FrameError("bad node name") from None
-    beat = Beat(origin, *_BEAT.unpack_from(content, end))
-    if not is_node_name(origin) or not 0 < beat.incarnation <= MAX_INCARNATION:
-        raise FrameError("bad beat")
-    if beat.hops > MAX_PATH or not beat.life_s or not beat.sequence:
-        raise FrameError("bad beat")
-    return beat, end + _BEAT.size
+    if not is_node_name(origin):
+        raise FrameError("bad node name")
+    bits = int.from_bytes(content[end : end + 3], "little")
+    numbers = []
+    for width in (_ORDINAL_BITS, _LIFE_BITS, _HOPS_BITS):
+        numbers.append(bits & (1 << width) - 1)
+        bits >>= width
+    ordinal, life_s, hops = numbers
+    if not life_s:
+        raise FrameError("bad pulse")
+    return Pulse(origin, ordinal, bits, hops, life_s, bytes(content[end + 3 : following])), following
 
 
 def _inflate(content: memoryview, flags: int) -> bytes:
     if not flags & _ZLIB:
+        if len(content) > MAX_BODY_BYTES:
+            raise FrameError("body is too large")
         return bytes(content)
     unpacker = zlib.decompressobj()
     try:
@@ -160,105 +295,25 @@ def _inflate(content: memoryview, flags: int) -> bytes:
     return body
 
 
-def _decode_body(frame: Frame, body: bytes) -> None:
-    if not body:
-        return
-    try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise FrameError("body is not valid JSON") from None
-    if not isinstance(fields, dict) or not fields.keys() <= {"l", "r?", "r", "l?"}:
-        raise FrameError("bad body")
-    frame.lsas = [_decode_lsa(item) for item in _list(fields.get("l", []), MAX_LSAS)]
-    frame.ask_roster = [_node(item) for item in _list(fields.get("r?", []), MAX_BEATS)]
-    frame.ask_lsas = [_name(item) for item in _list(fields.get("l?", []), MAX_LSAS)]
-    for item in _list(fields.get("r", []), MAX_BEATS):
-        origin, incarnation, sequence, entries = _fields(item, 4)
-        pairs = [_fields(entry, 2) for entry in _list(entries, MAX_LSAS)]
-        checked = [(_name(name), _number(version, 1, _U32)) for name, version in pairs]
-        numbers = _number(incarnation, 1, MAX_INCARNATION), _number(sequence, 0, _U32)
-        frame.rosters.append(Roster(_node(origin), *numbers, checked))
+def _decode_body(frame: Frame, data: bytes) -> None:
+    """Raises WireError."""
+    body = wire.decode_body(data)
+    frame.statements, frame.ask_roster, frame.ask_lsas = body.s, body.o, body.w
+    left = MAX_ITEMS - len(body.s) - len(body.o) - len(body.w)
+    left = _decode_all(body.l, wire.decode_lsa, frame.lsas, left)
+    left = _decode_all(body.d, wire.decode_delta, frame.deltas, left)
+    left = _decode_all(body.n, wire.decode_near, frame.near, left)
+    _decode_all(body.r, wire.decode_roster, frame.rosters, left)
 
 
-def _decode_lsa(item: object) -> Lsa:
-    name, kind, auth, origin, incarnation, version, life_s, path, specs, properties = _fields(item, 10)
-    lsa = Lsa(
-        _name(name),
-        _text(kind),
-        _text(auth),
-        _node(origin),
-        _number(incarnation, 1, MAX_INCARNATION),
-        _number(version, 1, _U32),
-        _number(life_s, 0, 3600),
-        [_node(each) for each in _list(path, MAX_PATH)],
-        [_decode_spec(each) for each in _list(specs, 16)],
-        [_decode_property(each) for each in _list(properties, 64)],
-    )
-    if not lsa.path or len(set(lsa.path)) != len(lsa.path) or lsa.origin not in lsa.path:
-        raise FrameError("bad path")
-    if not lsa.name.startswith(lsa.origin + "."):
-        raise FrameError(f"{lsa.name} is not a name of {lsa.origin}")
-    keys = {(p.label, p.query) for p in lsa.properties}
-    if len(keys) != len(lsa.properties):
-        raise FrameError("duplicate property")
-    return lsa
-
-
-def _decode_spec(item: object) -> Aggregation:
-    label, operator, gossip, min_delay_s = _fields(item, 4)
-    if not isinstance(gossip, bool):
-        raise FrameError("bad aggregation")
-    return Aggregation(_name(label), _name(operator), gossip, _number(min_delay_s, 0, 86_400))
-
-
-def _decode_property(item: object) -> Property:
-    if not isinstance(item, list) or len(item) not in (5, 6):
-        raise FrameError("bad property")
-    label, query, version, life_s, value = item[:5]
-    if len(item) == 6:
-        try:
-            raw = binascii.a2b_base64(value, strict_mode=True) if isinstance(value, str) else None
-        except (binascii.Error, ValueError):
-            raw = None
-        if raw is None or type(item[5]) is not int or item[5] != 1:
-            raise FrameError("bad binary value")
-    else:
-        try:
-            raw = orjson.dumps(value)
-        except orjson.JSONEncodeError:
-            raise FrameError("value is nested too deeply") from None
-    return Property(_name(label), _text(query), _number(version, 0, _U32), _number(life_s, 0, _U32 >> 1), raw)
-
-
-def _fields(item: object, count: int) -> list[Any]:
-    if not isinstance(item, list) or len(item) != count:
-        raise FrameError(f"{count} fields expected")
-    return item
-
-
-def _list(item: object, most: int) -> list[Any]:
-    if not isinstance(item, list) or len(item) > most:
-        raise FrameError(f"a list of at most {most} expected")
-    return item
-
-
-def _number(item: object, least: int, most: int) -> int:
-    if type(item) is not int or not least <= item <= most:
-        raise FrameError("number out of range")
-    return item
-
-
-def _name(item: object) -> str:
-    if not isinstance(item, str) or not _NAME.match(item):
-        raise FrameError("bad name")
-    return item
-
-
-def _text(item: object) -> str:
-    return "" if item == "" else _name(item)
-
-
-def _node(item: object) -> str:
-    if not is_node_name(item):
-        raise FrameError("bad node name")
-    return str(item)
+def _decode_all(
+    encoded: list[Raw], decode_one: Callable[[Raw], Record], into: list[Record], left: int
+) -> int:
+    """Decode records one after the other as long as the budget of the frame lasts; returns its rest."""
+    for each in encoded:
+        record = decode_one(each)
+        left -= wire.items_of(record)
+        if left < 0:
+            raise WireError("too many items in one frame")
+        into.append(record)
+    return left

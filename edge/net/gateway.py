@@ -3,48 +3,71 @@
 No frame, however malformed, raises an exception here, grows memory or changes the space in part.
 """
 
-import logging
+from collections.abc import Callable
 from typing import Any
 
 from ..space.digest import Digest
-from ..space.errors import BadPath, NotOwner, SpaceError
-from ..space.exchange import absorb
-from ..space.lsa import Lsa
-from ..space.tuplespace import TupleSpace
-from .frame import FrameError, decode
+from ..space.names import NIL
+from ..space.tuplespace import SELF, TupleSpace
+from ..trust.trust import Trust, Untrusted
+from . import manifest
+from .allowance import Allowances, Rates
+from .frame import Frame, FrameError, Pulse, WrongVersion, decode
 from .hearing import Hearing
+from .intake import Intake
 from .links import Links
 from .outbox import Outbox
+from .questions import Questions
+from .refusals import FLOOD, INVALID, WIRE_VERSION, Refusals
+from .statements import Outdated, Statements, Unstated, beat_of
+from .wire import Statement
 
-log = logging.getLogger("edge.net")
+_OTHERS = 64  # of another version, that are named
+_OLD_S = 60  # so long a neighbour counts as one of another version
 
 
 class Gateway:
     """Joins a space and its links. The engine of the space uses `outbox` as its courier."""
 
-    def __init__(self, space: TupleSpace, links: Links) -> None:
-        self.outbox = Outbox(space, links)
-        self.refused = 0  # invalid frames and LSAs
-        self.no_room = 0  # LSAs that did not fit into the space
-        self.absorbed = 0
-        self.last_refusal = ""
+    def __init__(
+        self, space: TupleSpace, links: Links, trust: Trust | None = None, rates: Rates | None = None
+    ) -> None:
+        """Without `trust` it believes everybody. `rates` bound what a neighbour may cost."""
+        self.timer: Callable[[], float] = float  # of processor time in s; time stands still without one
         self._space, self._links = space, links
+        self._trust = trust or Trust()
+        self._generation = self._trust.generation
+        self._statements = Statements(space, self._trust)
+        self.outbox = Outbox(space, links, self._statements, self._trust)
+        self.refusals = Refusals()
+        self.allowances = Allowances(space, rates)
+        self._questions = Questions(space, self.outbox)
+        self.intake = Intake(space, self._trust, self._questions, self.refusals, self.allowances)
         self._digest = Digest(space, self.outbox)
         space.set_neighbours(list(links.neighbours))
         self.hearing = Hearing(space, self.outbox)
+        self._puzzling: set[str] = set()  # neighbours that referred to a statement that they have not sent
+        self._versions: dict[str, tuple[str, int]] = {}  # neighbours of another version, and when, as ticks
 
     def tick(self) -> None:
         """A second has passed."""
+        for name in self._trust.second_passed():
+            self._part(name)
+        if self._trust.generation != self._generation:
+            self._sign_again()
+        self._statements.second_passed()
         self._digest.tick()
 
     def link_up(self, peer: str) -> None:
         """A neighbour can be reached again."""
         self.hearing.came(peer)
+        self.outbox.forget_sent(peer)
         self._digest.introduce(peer)
 
     def link_down(self, peer: str) -> None:
         """The link to a neighbour is lost, or its last will has arrived."""
         self.hearing.went(peer)
+        self.outbox.answering.discard(peer)
 
     @property
     def waiting(self) -> bool:
@@ -60,53 +83,161 @@ class Gateway:
                     self.hearing.tell(peer)
             self.outbox.flush()
 
+    # ---- what comes in ------------------------------------------------------------------------
+
     def receive(self, peer: str, data: bytes) -> None:
         """A frame from a neighbour."""
+        allowance = self.allowances.of(peer)
+        if not allowance.admits(len(data), self._space.tick):
+            self.refusals.note(peer, FLOOD, "sends more than is good for this node, or forged signatures")
+            return
+        began_s = self.timer()
+        self._receive(peer, data)
+        allowance.worked(self.timer() - began_s)
+
+    def _receive(self, peer: str, data: bytes) -> None:
         try:
             frame = decode(data)
+        except WrongVersion as error:
+            self._versions.pop(peer, None)
+            self._versions[peer] = str(error), self._space.tick
+            if len(self._versions) > _OTHERS:
+                del self._versions[next(iter(self._versions))]
+            self.refusals.note(peer, WIRE_VERSION, str(error))
+            return
         except FrameError as error:
-            self._refuse(peer, str(error))
+            self.refusals.note(peer, INVALID, str(error))
             return
         self.hearing.heard(peer)
-        for lsa in frame.lsas:
-            self._absorb(peer, lsa)
-        for beat in frame.beats:
-            self._digest.heard(peer, beat)
-        for origin in frame.ask_roster:
-            self._digest.answer_roster(peer, origin)
+        if self._space.is_neighbour(peer):
+            self.outbox.answering.add(peer)
+        self.intake.take(peer, frame)
+        while self.intake.homeless:
+            self._digest.postpone(self.intake.homeless.pop())
+        for statement in frame.statements:
+            self._state(peer, statement)
+        for pulse in frame.pulses:
+            self._pulse(peer, pulse)
         for roster in frame.rosters:
             if roster.origin == self._space.node:
                 self.hearing.reported(peer, roster)
             self._digest.compare(peer, roster)
+        self._answer(peer, frame)
+
+    def _answer(self, peer: str, frame: Frame) -> None:
+        """Answer questions, as long as the answers stay in proportion."""
+        allowance = self.allowances.of(peer)
+        if not (frame.ask_roster or frame.ask_lsas):
+            return
+        if not allowance.may_ask:
+            self.refusals.note_quietly(peer, FLOOD)
+            return
+        before = self.outbox.waiting_bytes(peer)
+        for origin in frame.ask_roster:
+            self._digest.answer_roster(peer, origin)
         self._digest.answer_lsas(peer, frame.ask_lsas)
+        allowance.answered(self.outbox.waiting_bytes(peer) - before)
 
-    def _absorb(self, peer: str, lsa: Lsa) -> None:
+    def _state(self, peer: str, statement: Statement) -> None:
         try:
-            self.absorbed += absorb(self._space, lsa, peer)
-        except (BadPath, NotOwner) as error:
-            self._refuse(peer, str(error))
-        except SpaceError as error:
-            self.no_room += 1
-            self.last_refusal = f"{peer}: {error}"
+            if statement.origin == self._space.node:  # what is remembered of an earlier start
+                message = manifest.of_statement(statement)
+                self._trust.verify(statement.origin, message, statement.signature)
+                self._digest.heard(peer, beat_of(statement, statement.number, 0, 1))
+                return
+            news = self._statements.take(statement, self.intake.verify)
+        except Untrusted as error:
+            self.intake.distrust(peer, error)
+            return
+        if news:
+            believer = self._digest.believer(statement.origin, statement.incarnation, peer)
+            self.outbox.remind(believer, statement)
+        elif self._statements.outlives(statement):
+            # By the statement itself: of an LSA alone the space may have learned only the earlier life.
+            self.outbox.remind(peer, self._statements.held(statement.origin))
+        if peer == statement.origin:
+            if not news and self._statements.contradicts(statement):
+                self._digest.remind(peer)
+                if self._space.origin_number(peer) == NIL:
+                    self.outbox.remind(peer, self._statements.held(peer))
+            if not news and peer in self._puzzling:  # the pulse was of another node with that name
+                self._digest.note_reminder(peer)
+            self._puzzling.discard(peer)
 
-    def _refuse(self, peer: str, reason: str) -> None:
-        self.refused += 1
-        self.last_refusal = f"{peer}: {reason}"
-        if self.refused & (self.refused - 1) == 0:  # the first, second, fourth ...: a flood fills no log
-            log.warning("frame from %s refused: %s (%d so far)", peer, reason, self.refused)
+    def _pulse(self, peer: str, pulse: Pulse) -> None:
+        if pulse.origin == self._space.node:
+            return
+        try:
+            beat = self._statements.incoming(pulse)
+        except Unstated:
+            if peer == pulse.origin and self._statements.knows(peer):
+                self._puzzling.add(peer)
+            self._questions.roster(peer, pulse.origin)
+            if not self._trust.knows(pulse.origin):
+                self._questions.identity(peer, pulse.origin)
+            return
+        except Outdated:
+            return
+        if self._digest.is_news(beat):
+            if not self.allowances.may_change(beat.origin):
+                return
+            self.allowances.changed(beat.origin)
+        self._digest.heard(peer, beat)
+
+    # ---- trust --------------------------------------------------------------------------------
+
+    def _part(self, name: str) -> None:
+        """A node is no longer believed: what it shows leaves."""
+        number = self._space.origin_number(name)
+        if number not in (NIL, SELF):
+            self._space.part(number)
+        self._statements.forget(name)
+
+    def _sign_again(self) -> None:
+        """This node has a new key: what it has published gets a new version, with a new signature."""
+        self._generation = self._trust.generation
+        space = self._space
+        slot = space.origins.first[SELF]
+        while slot != NIL:
+            if space.lsa_version[slot]:
+                space.touch(slot)
+            slot = space.lsa_next[slot]
+
+    # ---- what it shows ------------------------------------------------------------------------
+
+    @property
+    def refused(self) -> int:
+        """Invalid frames and LSAs."""
+        return self.refusals.total
+
+    @property
+    def last_refusal(self) -> str:
+        """Whose, and why."""
+        return self.refusals.last
+
+    @property
+    def other_versions(self) -> dict[str, str]:
+        """Neighbours that have just sent frames of another wire version, and which."""
+        since = self._space.tick - _OLD_S
+        return {peer: text for peer, (text, tick) in self._versions.items() if tick > since}
 
     def stats(self) -> dict[str, Any]:
         """Counters for people."""
         return {
-            "absorbed": self.absorbed,
+            "absorbed": self.intake.absorbed,
             "refused": self.refused,
-            "no_room": self.no_room + self._digest.no_room,
+            "refusals": {peer: dict(reasons) for peer, reasons in self.refusals.by_peer.items()},
+            "no_room": self.intake.no_room + self._digest.no_room + self._statements.no_room,
             "too_large": self.outbox.too_large,
             "healed": self._digest.asked,
+            "without_base": self.intake.without_base,
             "last_refusal": self.last_refusal,
             "reincarnations": self._digest.reincarnations,
             "reminders": dict(self._digest.reminders),
             "silent": self.hearing.silent,
             "deaf": self.hearing.deaf,
             "strangers": self.hearing.strangers,
+            "flooding": self.allowances.flooding,
+            "restless": self.allowances.restless,
+            "other_versions": self.other_versions,
         }

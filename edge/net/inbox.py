@@ -6,6 +6,7 @@ is decoded. All counters belong to the network thread of the one connection.
 
 import logging
 from collections.abc import Callable
+from os import urandom
 from typing import Any
 
 from .connection import Connection
@@ -47,7 +48,9 @@ class Inbox:
         self.connection = connection(
             broker,
             label="inbox",
-            suffix="/inbox",  # not a valid node name: no peer can connect in its place
+            # Not a valid node name, so no peer can connect in its place; and nobody on this machine can guess
+            # it, so no other process can disconnect the inbox by connecting under its name.
+            suffix=f"/inbox-{urandom(8).hex()}",
             # A frame slightly too large arrives and is counted; the broker holds back anything larger.
             max_packet_bytes=2 * limits.max_frame_bytes + _OVERHEAD_BYTES,
             on_up=self._subscribe,

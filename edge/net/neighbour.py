@@ -60,6 +60,7 @@ class Neighbour:
 
     def send(self, frame: bytes) -> bool:
         """Hand a frame to the network thread; False if it was dropped. Never blocks."""
+        self.connection.refresh()
         size = packet_bytes(self._topic, len(frame))
         with self._lock:
             self._settle()

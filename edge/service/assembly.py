@@ -19,6 +19,7 @@ from ..meter.bus import MeterBus
 from ..meter.meters import SerialMeters
 from ..net.mqtt import MqttLinks
 from ..node import Node
+from ..trust.trust import Trust
 from ..twins.registry import TwinError
 from .crashes import Crashes
 from .notify import Manager
@@ -42,7 +43,7 @@ def serve(config: NodeConfig) -> None:
     meters = _meters(config, clock)
     crashes.begin()
     try:
-        node = _node(config, clock, rng, links, meters, crashes)
+        node = _node(config, clock, rng, links, meters, _trust(config, clock), crashes)
 
         def ticked() -> None:
             manager.alive(status_line(node))
@@ -89,6 +90,25 @@ def _links(config: NodeConfig, clock: Clock, rng: random.Random) -> MqttLinks:
         raise CannotStart(f"tls: {error.filename}: {error.strerror}") from error
 
 
+def _trust(config: NodeConfig, clock: Clock) -> Trust:
+    if config.trust is None:
+        log.warning(
+            "node %s has no keys, no section [trust]: anybody who reaches it can lie to it", config.name
+        )
+        return Trust()
+    from ..trust.files import (
+        KeyFileError,
+    )  # with the library for signatures, which a node without keys spares
+    from ..trust.keyring import Keyring
+    from ..trust.source import Source
+
+    try:
+        source = Source(config.name, config.trust, config.state_dir)
+        return Keyring.load(source, clock, config.limits.nodes)
+    except KeyFileError as error:
+        raise CannotStart(f"trust: {error}") from error
+
+
 def _meters(config: NodeConfig, clock: Clock) -> SerialMeters:
     """The ports are opened later, and again after each failure: a missing adapter does not stop the node."""
     buses = []
@@ -105,6 +125,7 @@ def _node(
     rng: random.Random,
     links: MqttLinks,
     meters: SerialMeters,
+    trust: Trust,
     crashes: Crashes,
 ) -> Node:
     """Without learning after crashes that it may have caused."""
@@ -114,7 +135,7 @@ def _node(
         log.error("%s; the next start tries to learn again", off)
         config = replace(config, learning=None)
     try:
-        node = Node(config, clock, rng, links, meters)
+        node = Node(config, clock, rng, links, meters, trust)
     except TwinError as error:
         raise CannotStart(str(error)) from error
     node.learning_off = off

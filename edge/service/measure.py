@@ -76,8 +76,10 @@ def _build(file: str, *arguments: str) -> dict[str, float | str]:
     from ..twins.registry import TwinError
     from . import assembly  # noqa: F401 - what `run` imports
 
-    libraries_mb = _rss_mb()
     config, clock, rng = load(file), SystemClock(), random.Random(1)
+    if config.trust:
+        from ..trust import keyring  # noqa: F401
+    libraries_mb = _rss_mb()
     if _WITHOUT_LEARNING in arguments:
         config = replace(config, learning=None)
     with tempfile.TemporaryDirectory(prefix="edge-check-") as folder:

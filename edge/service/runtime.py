@@ -26,6 +26,7 @@ T = TypeVar("T")
 ASK_TIMEOUT_S = 2.0
 SAVE_S, PART_S = 4.0, 2.5  # most time for a step of the end; the service manager waits 20 s in all
 _REST_S = 0.001
+_FRAMES_AT_A_TIME = 16  # between them a tick or a reaction may be due
 
 
 class NodeStuck(Unavailable):
@@ -54,6 +55,7 @@ class Runtime:
             ticked=ticked,
             waits_for=lambda: self.waits_for,
         )
+        node.gateway.timer = time.thread_time
         self._writer = Writer(node.history)
         self._stopping = False
         self.failures = 0
@@ -82,7 +84,7 @@ class Runtime:
         node = self._node
         self._writer.start()
         node.links.start(
-            lambda peer, frame: self._frames.put((peer, frame), len(frame)),
+            lambda peer, frame: self._frames.put((peer, frame), len(frame), peer),
             lambda peer, up: self._links.put((peer, up)),
         )
         node.meters.start(self._readings.put)
@@ -143,7 +145,7 @@ class Runtime:
             self._guard(node.link_changed, peer, up)
         for reading in self._readings.drain():
             self._guard(node.read, reading)
-        for peer, frame in self._frames.drain():
+        for peer, frame in self._frames.take(_FRAMES_AT_A_TIME):
             self._guard(node.receive, peer, frame)
         for answer in self._questions.drain():
             self._guard(answer)

@@ -1,6 +1,7 @@
 """What every digital twin is underneath: an agent with one LSA and four notifications (thesis 5.1.2)."""
 
-from .errors import SpaceFull
+from .errors import NameFull, SpaceFull
+from .lsa import EVERYWHERE
 from .names import NIL
 from .shim import const
 
@@ -37,6 +38,11 @@ class Bond:
         return self._space.labels.text(self._space.p_label[self.property])
 
     @property
+    def query(self) -> str:
+        """The agent that it is addressed to; empty: to all."""
+        return self._space.names.text(self._space.p_query[self.property])
+
+    @property
     def origin(self) -> str:
         """The node its agent lives on."""
         return self._space.nodes.text(self._space.lsa_origin[self._space.p_lsa[self.property]])
@@ -64,11 +70,11 @@ class Bond:
         """Discard what `read` has parsed; the property may have changed."""
         self._read = None
 
-    def read(self, parse: "Callable[[bytes], T]") -> "T":
-        """The parsed value; parsed once for all agents that are notified of it."""
+    def read(self, parse: "Callable[[Bond], T]") -> "T":
+        """What `parse` makes of it; parsed once for all agents that are notified of it."""
         read = self._read
         if read is None or read[0] != self.property or read[1] != self.version or read[2] is not parse:
-            result = parse(self.value())
+            result = parse(self)
             self._read = (self.property, self.version, parse, result)
             return result
         return cast("T", read[3]) if TYPE_CHECKING else read[3]
@@ -89,8 +95,9 @@ class Agent:
     def __init__(self, name: str) -> None:
         self.name = name
         self.handle = 0
-        self.waiting: list[tuple[str, str, bytes, int, bool]] = []  # properties without room, oldest first
+        self.waiting: list[tuple[str, str, bytes, int, int]] = []  # properties without room, oldest first
         self.waiting_dropped = 0
+        self._in_line = False  # something waits for room that all properties need
         self._engine: Engine | None = None
 
     # ---- the four notifications, and what follows them ---------------------------------------
@@ -135,29 +142,35 @@ class Agent:
         self._engine = None
         self.handle = 0
         self.waiting.clear()
+        self._in_line = False
 
     def renew(self) -> None:
         """Keep the LSA alive, and publish waiting properties while there is room; called each tick."""
         self.space.keep(self.handle, KEEP_S)
         self._publish_waiting()
 
-    def submit(self, label: str, value: bytes, query: str = "", life_s: int = 0, local: bool = False) -> bool:
+    def submit(
+        self, label: str, value: bytes, query: str = "", life_s: int = 0, reach: int = EVERYWHERE
+    ) -> bool:
         """Publish a property; while its LSA has no room it waits, first in, first out.
 
         False when the waiting queue is full too; the property is then dropped and counted. Raises
-        ValueTooLarge.
+        ValueTooLarge, and ValueError for a near property without a life.
         """
         self.space.check_size(label, value)
         position = self._waiting_at(label, query)
         if position >= 0:
-            self.waiting[position] = (label, query, value, life_s, local)
+            self.waiting[position] = (label, query, value, life_s, reach)
             return True
-        if self.waiting and self.space.property_of(self.handle & 0xFFFF, label, query) == NIL:
-            return self._wait(label, query, value, life_s, local)
+        if self._in_line and self.space.property_of(self.handle & 0xFFFF, label, query) == NIL:
+            return self._wait(label, query, value, life_s, reach)
         try:
-            self.space.put(self.handle, label, query, value, life_s, local)
+            self.space.put(self.handle, label, query, value, life_s, reach)
+        except NameFull:
+            return self._wait(label, query, value, life_s, reach)
         except SpaceFull:
-            return self._wait(label, query, value, life_s, local)
+            self._in_line = True
+            return self._wait(label, query, value, life_s, reach)
         return True
 
     def aggregate(self, specs: "list[Aggregation]") -> None:
@@ -178,13 +191,18 @@ class Agent:
         self._publish_waiting()
 
     def _publish_waiting(self) -> None:
-        while self.waiting:
-            label, query, value, life_s, local = self.waiting[0]
+        position = 0
+        while position < len(self.waiting):
+            label, query, value, life_s, reach = self.waiting[position]
             try:
-                self.space.put(self.handle, label, query, value, life_s, local)
+                self.space.put(self.handle, label, query, value, life_s, reach)
+            except NameFull:
+                position += 1  # only its label or query has no place: those behind it may have one
+                continue
             except SpaceFull:
                 return
-            self.waiting.pop(0)
+            self.waiting.pop(position)
+        self._in_line = False
 
     def _waiting_at(self, label: str, query: str) -> int:
         for position in range(len(self.waiting)):
@@ -193,9 +211,9 @@ class Agent:
                 return position
         return -1
 
-    def _wait(self, label: str, query: str, value: bytes, life_s: int, local: bool) -> bool:
+    def _wait(self, label: str, query: str, value: bytes, life_s: int, reach: int) -> bool:
         if len(self.waiting) >= self.waiting_max:
             self.waiting_dropped += 1
             return False
-        self.waiting.append((label, query, value, life_s, local))
+        self.waiting.append((label, query, value, life_s, reach))
         return True

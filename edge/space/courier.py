@@ -13,22 +13,44 @@ MAX_LSAS = const(1024)  # named in one roster, or in one request
 class Beat:
     """A heartbeat: its origin lives, and announces how many LSAs it has and their checksum.
 
-    `sequence` is the number of its newest change, `hops` the distance in links. The beat is valid for
-    `life_s`; a node that passes it on later states less.
+    `sequence` is the number of its newest change, `number` counts the beats, `hops` is the distance in links.
+    The beat is valid for `life_s`; a node that passes it on later states less. `proof` is a matter of those
+    who carry it.
     """
 
-    __slots__ = ("checksum", "hops", "incarnation", "life_s", "lsas", "origin", "sequence")
+    __slots__ = (
+        "checksum",
+        "hops",
+        "incarnation",
+        "life_s",
+        "lsas",
+        "number",
+        "origin",
+        "proof",
+        "sequence",
+    )
 
     def __init__(
-        self, origin: str, incarnation: int, sequence: int, hops: int, life_s: int, lsas: int, checksum: int
+        self,
+        origin: str,
+        incarnation: int,
+        sequence: int,
+        number: int,
+        hops: int,
+        life_s: int,
+        lsas: int,
+        checksum: bytes,
+        proof: bytes = b"",
     ) -> None:
         self.origin = origin
         self.incarnation = incarnation
         self.sequence = sequence
+        self.number = number
         self.hops = hops
         self.life_s = life_s
         self.lsas = lsas
         self.checksum = checksum
+        self.proof = proof
 
 
 class Roster:
@@ -52,11 +74,14 @@ class Courier:
     digest finds what is missing.
     """
 
-    def send_lsa(self, slot: int, nodes: int) -> None:
-        """Send the LSA in `slot` to the neighbours in the node set `nodes`.
+    def send_lsa(self, slot: int, nodes: int, base: int = 0) -> None:
+        """Send the LSA in `slot` to the neighbours in the node set `nodes`; they should hold version `base`.
 
         A slot and not a record, so that nothing is copied unless it is sent; read it before returning.
         """
+
+    def send_near(self, p: int, nodes: int) -> None:
+        """Send the near property `p` to the neighbours in the node set `nodes`."""
 
     def send_beat(self, peer: str, beat: Beat) -> None:
         """Send a heartbeat; a newer one of the same origin may replace it."""

@@ -10,7 +10,7 @@ from .courier import MAX_LSAS, Beat, Roster
 from .errors import SpaceFull
 from .lsa import MAX_PATH
 from .names import NIL
-from .origins import LIFE_S, MAX_INCARNATION, checksum
+from .origins import LIFE_S, MAX_INCARNATION, MAX_SEQUENCE, checksum
 from .shim import const
 from .tuplespace import SELF
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 BEAT_S = const(5)
 _EARLY_S = const(2)  # a heartbeat due this soon joins messages that leave anyway
 _ASK_AGAIN_S = const(2)
+_NO_ROOM_S = const(5)
+_BEYOND_BEATS = const(3)  # an LSA may overtake one heartbeat, or two
+_LAST_CHANGES = const(0x10000)  # so far before the last number of a change a new incarnation begins
 
 
 class Digest:
@@ -33,6 +36,7 @@ class Digest:
         self._due_tick = space.tick
         self._announced: dict[int, tuple[str, Beat]] = {}  # newest heartbeat of an origin, and who passed it
         self._asked_tick: dict[int, int] = {}
+        self._beyond: dict[int, int] = {}  # how many heartbeats of an origin knew less than is held
         self.asked = 0
         self.reincarnations = 0  # often means that two nodes have one name
         self.reminders: dict[str, int] = {}  # so does this, by neighbour
@@ -43,6 +47,8 @@ class Digest:
     def tick(self) -> None:
         """A second has passed: beat when due; ask again where a question or its answer was lost."""
         space = self._space
+        if space.changes >= MAX_SEQUENCE - _LAST_CHANGES:
+            self._reincarnate(space.origins.incarnation[SELF])
         if space.tick >= self._due_tick:
             self.beat()
         for number in self._announced:
@@ -52,6 +58,7 @@ class Digest:
     def beat(self) -> None:
         """Tell all neighbours that this node lives, and what it holds."""
         self._due_tick = self._space.tick + BEAT_S
+        self._space.origins.beat[SELF] += 1
         own = self._own_beat()
         for peer in self._space.neighbours:
             self._courier.send_beat(peer, own)
@@ -70,6 +77,8 @@ class Digest:
         space = self._space
         if not space.is_neighbour(peer):
             return
+        space.forget_sent(peer)
+        space.origins.beat[SELF] = max(1, space.origins.beat[SELF])
         self._courier.send_beat(peer, self._own_beat())
         for number in range(SELF + 1, space.nodes.capacity):
             life_s = space.origins.life_s(number, space.tick) - 1
@@ -78,6 +87,11 @@ class Digest:
 
     # ---- in ---------------------------------------------------------------------------------
 
+    def is_news(self, beat: Beat) -> bool:
+        """Whether a heartbeat of another node is newer than the newest one."""
+        number = self._space.origin_number(beat.origin)
+        return number == NIL or (beat.incarnation, beat.number) > self._space.origins.newest_beat(number)
+
     def heard(self, peer: str, beat: Beat) -> None:
         """A neighbour sent a heartbeat, its own or one of another node."""
         space, origins = self._space, self._space.origins
@@ -85,25 +99,53 @@ class Digest:
             self._heard_of_self(beat)
             return
         number = space.origin_number(beat.origin)
-        if number != NIL and (beat.incarnation, beat.sequence) <= origins.newest_beat(number):
+        if number != NIL and (beat.incarnation, beat.number) <= origins.newest_beat(number):
             self._heard_again(peer, number, beat)
             return
         hops = beat.hops + 1
         life_s = min(beat.life_s, LIFE_S)
         try:
-            number = space.meet(beat.origin, beat.incarnation, life_s, hops)
+            number = space.meet(beat.origin, beat.incarnation, life_s, hops, peer)
         except SpaceFull:
             self.no_room += 1
             return
-        origins.heartbeat(number, beat.sequence, hops, space.tick + life_s)
+        origins.heartbeat(number, beat.number, beat.sequence, hops, space.tick + life_s)
         self._announced[number] = (peer, beat)
+        self._check_sequence(number, beat)
         if hops < MAX_PATH:
             passed_on = self._beat_of(number, life_s)
             for other in space.neighbours:
                 if other not in (peer, beat.origin):
                     self._courier.send_beat(other, passed_on)
-        if self._differs(number):
+        if space.tick - self._asked_tick.get(number, -_ASK_AGAIN_S) >= _ASK_AGAIN_S and self._differs(number):
             self._ask(number)
+
+    def remind(self, peer: str) -> None:
+        """A neighbour shows an earlier life than is known of it: it restarted without its memory."""
+        space, origins = self._space, self._space.origins
+        number = space.origin_number(peer)
+        if number == NIL or not space.is_neighbour(peer):
+            return
+        incarnation, sequence = origins.newest_change(number)
+        lsas, total = space.digest(number)
+        if origins.beat[number] and self._announced[number][1].sequence >= sequence:
+            _, beat = self._announced[number]
+            lsas, total = beat.lsas, beat.checksum
+        reminder = Beat(peer, incarnation, sequence, max(1, origins.beat[number]), 0, LIFE_S, lsas, total)
+        self.note_reminder(peer)
+        self._courier.send_beat(peer, reminder)
+
+    def believer(self, origin: str, incarnation: int, sender: str) -> str:
+        """The neighbour, not `sender`, that passes on an earlier life of an origin; "" if none does."""
+        number = self._space.origin_number(origin)
+        if number in (NIL, SELF) or not self._space.origins.beat[number]:
+            return ""
+        peer, beat = self._announced[number]
+        return peer if peer != sender and beat.incarnation < incarnation else ""
+
+    def note_reminder(self, peer: str) -> None:
+        """A neighbour seems to live twice."""
+        self.reminders[peer] = self.reminders.get(peer, 0) + 1
 
     def answer_roster(self, peer: str, origin: str) -> None:
         """A neighbour asks which LSAs of an origin are held here."""
@@ -112,6 +154,11 @@ class Digest:
         if number != NIL and space.is_neighbour(peer):
             incarnation, sequence = space.origins.newest_change(number)
             entries = space.roster(number)[:MAX_LSAS]
+            if number == SELF:
+                self._courier.send_beat(peer, self._own_beat())  # of now: it proves the roster
+            elif space.origins.beat[number]:
+                life_s = max(1, space.origins.life_s(number, space.tick) - 1)
+                self._courier.send_beat(peer, self._beat_of(number, life_s))
             self._courier.send_roster(peer, Roster(origin, incarnation, sequence, entries))
 
     def compare(self, peer: str, theirs: Roster) -> None:
@@ -124,7 +171,7 @@ class Digest:
         lacking = [name for name, version in theirs.entries if version > held.get(name, 0)]
         if lacking and space.is_neighbour(peer):
             self._courier.ask_lsas(peer, lacking)
-        complete_to = self._complete_to(peer, number, theirs)
+        complete_to = self._complete_to(number, theirs)
         listed = {name for name, _ in theirs.entries}
         for name, version in held.items():
             if name not in listed and version <= complete_to:
@@ -137,58 +184,96 @@ class Digest:
             return
         for name in dict.fromkeys(names):
             slot = space.slot_of_name(name)
-            if slot != NIL and space.lsa_version[slot]:
+            if slot != NIL and space.lsa_version[slot] and not space.lsa_lapsed[slot]:
                 self._courier.send_lsa(slot, space.node_bit(peer))
+
+    def postpone(self, origin: str) -> None:
+        """What an origin shows finds no room: ask for it less often."""
+        number = self._space.origin_number(origin)
+        if number in self._announced:
+            self._asked_tick[number] = self._space.tick + _NO_ROOM_S - _ASK_AGAIN_S
 
     # ---- inside -----------------------------------------------------------------------------
 
+    def _check_sequence(self, number: int, beat: Beat) -> None:
+        """Changes that an origin does not know of were not made by it: do not wait until it gets there."""
+        if self._space.origins.sequence[number] <= beat.sequence:
+            self._beyond.pop(number, None)
+            return
+        self._beyond[number] = self._beyond.get(number, 0) + 1
+        if self._beyond[number] >= _BEYOND_BEATS:
+            del self._beyond[number]
+            self._space.disbelieve(number, beat.sequence)
+
     def _heard_of_self(self, beat: Beat) -> None:
         """Others may remember a later incarnation of this node than it does: start a still later one."""
-        heard = (beat.incarnation, beat.sequence)
-        if self._space.origins.newest_change(SELF) < heard < (MAX_INCARNATION, 0):
-            self.reincarnations += 1
-            self._space.reincarnate(beat.incarnation + 1)
+        origins = self._space.origins
+        change, number = (beat.incarnation, beat.sequence), (beat.incarnation, beat.number)
+        contradiction = (beat.lsas, beat.checksum) != self._space.digest(SELF)
+        if (
+            change > origins.newest_change(SELF)
+            or number > origins.newest_beat(SELF)
+            or (change == origins.newest_change(SELF) and contradiction)
+        ):
+            self.reincarnations += beat.incarnation < MAX_INCARNATION
+            self._reincarnate(beat.incarnation)
+
+    def _reincarnate(self, last: int) -> None:
+        """Start the incarnation after `last`. After the last of all, others must forget this node first."""
+        if last < MAX_INCARNATION:
+            self._space.reincarnate(last + 1)
             self._due_tick = self._space.tick
 
     def _heard_again(self, peer: str, number: int, beat: Beat) -> None:
-        """The newest heartbeat over another path, perhaps a shorter one; or an outdated heartbeat."""
+        """The newest heartbeat over another path, perhaps a shorter one; or an outdated heartbeat.
+
+        With the answer to a question it may know of later changes than before.
+        """
         space, origins = self._space, self._space.origins
-        if (beat.incarnation, beat.sequence) == origins.newest_beat(number):
+        if (beat.incarnation, beat.number) == origins.newest_beat(number):
             origins.shorten(number, beat.hops + 1)
-            if space.is_neighbour(peer) and not space.is_neighbour(self._announced[number][0]):
+            if number in self._announced and beat.sequence > self._announced[number][1].sequence:
+                origins.advance(number, beat.sequence)
+                self._announced[number] = (peer, beat)
+            elif space.is_neighbour(peer) and not space.is_neighbour(self._announced[number][0]):
                 self._announced[number] = (peer, beat)  # a node that can be asked
                 if self._differs(number):
                     self._ask(number)
-        elif peer == beat.origin and space.is_neighbour(peer):  # it restarted without its memory: remind it
-            incarnation, sequence = origins.newest_change(number)
-            reminder = Beat(
-                beat.origin, incarnation, sequence, beat.hops, beat.life_s, beat.lsas, beat.checksum
-            )
-            self.reminders[peer] = self.reminders.get(peer, 0) + 1
-            self._courier.send_beat(peer, reminder)
+        elif peer == beat.origin:
+            self.remind(peer)
 
-    def _complete_to(self, peer: str, number: int, theirs: Roster) -> int:
-        """The change up to which a roster lists everything; -1 when the sender may lack something too."""
-        if peer == theirs.origin and len(theirs.entries) < MAX_LSAS:
-            return theirs.sequence
+    def _complete_to(self, number: int, theirs: Roster) -> int:
+        """The change up to which a roster lists everything; -1 when the sender may lack something too.
+
+        Only the origin can say so, by the checksum in its heartbeat: so nobody else ends an LSA.
+        """
         if self._space.origins.beat[number]:
             _, beat = self._announced[number]
-            if beat.checksum == checksum(theirs.entries):
+            if beat.incarnation == theirs.incarnation and beat.checksum == checksum(theirs.entries):
                 return beat.sequence
         return -1
 
     def _own_beat(self) -> Beat:
         space = self._space
-        space.next_sequence()
         incarnation, sequence = space.origins.newest_change(SELF)
-        lsas, total = space.origins.digest(SELF)
-        return Beat(space.node, incarnation, sequence, 0, LIFE_S, lsas, total)
+        lsas, total = space.digest(SELF)
+        return Beat(space.node, incarnation, sequence, space.origins.beat[SELF], 0, LIFE_S, lsas, total)
 
     def _beat_of(self, number: int, life_s: int) -> Beat:
         """The newest heartbeat of an origin, as this node passes it on."""
         _, beat = self._announced[number]
         hops = self._space.origins.hops[number]
-        return Beat(beat.origin, beat.incarnation, beat.sequence, hops, life_s, beat.lsas, beat.checksum)
+        return Beat(
+            beat.origin,
+            beat.incarnation,
+            beat.sequence,
+            beat.number,
+            hops,
+            life_s,
+            beat.lsas,
+            beat.checksum,
+            beat.proof,
+        )
 
     def _differs(self, number: int) -> bool:
         """Whether the LSAs held here differ from those announced; newer knowledge is no difference."""
@@ -196,7 +281,7 @@ class Digest:
         _, beat = self._announced[number]
         if beat.incarnation != origins.incarnation[number] or origins.sequence[number] > beat.sequence:
             return False
-        return (beat.lsas, beat.checksum) != origins.digest(number)
+        return (beat.lsas, beat.checksum) != self._space.digest(number)
 
     def _ask(self, number: int) -> None:
         self._asked_tick[number] = self._space.tick

@@ -78,6 +78,7 @@ class Engine:
             or len(space.dirty)
             or len(space.departed)
             or len(space.tombstones)
+            or len(space.near)
             or len(self._stirred)
         )
 

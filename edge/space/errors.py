@@ -9,6 +9,10 @@ class SpaceFull(SpaceError):
     """No slot, property, name or heap block is left; the message says which."""
 
 
+class NameFull(SpaceFull):
+    """A table of texts has no place for one that is new; other texts may still be usable."""
+
+
 class ValueTooLarge(SpaceError):
     """A value is longer than the space accepts."""
 
@@ -22,4 +26,8 @@ class NotOwner(SpaceError):
 
 
 class BadPath(SpaceError):
-    """The path of an LSA lacks the neighbour that sent it, or is too long."""
+    """The path of an LSA does not begin with the neighbour that sent it, or is too long."""
+
+
+class UnknownBase(SpaceError):
+    """Something that a delta builds on is not held here: the whole LSA is needed."""

@@ -1,10 +1,15 @@
-"""LSAs cross the border of a space: out as records; in as a whole or not at all (thesis 5.1.3.2)."""
+"""LSAs cross the border of a space: out as records; in as a whole or not at all (thesis 5.1.3.2).
 
-from .errors import BadPath, NotOwner, SpaceFull
-from .lsa import MAX_PATH, Lsa, Property
+To a neighbour that holds the version before, a record may travel as a delta. It is completed from what is
+held here, so that a delta comes in by the same door as a whole LSA. Near properties travel by themselves.
+"""
+
+from .errors import BadPath, NotOwner, SpaceFull, UnknownBase
+from .lsa import EVERYWHERE, MAX_PATH, Delta, Lsa, Near, Property
 from .names import NIL
 from .origins import LIFE_S
-from .tuplespace import LIVE, TupleSpace
+from .room import BLOCKS, LSAS, NAMES, PROPERTIES, SPECS
+from .tuplespace import LIVE, SELF, TupleSpace
 
 
 def export(space: TupleSpace, slot: int) -> Lsa:
@@ -13,34 +18,162 @@ def export(space: TupleSpace, slot: int) -> Lsa:
     properties = []
     p = space.lsa_first[slot] if live else NIL
     while p != NIL:
-        if not space.p_local[p]:
-            due = space.p_wheel.due(p)
-            life_s = max(1, due - space.tick) if due else 0
-            label, query = space.labels.text(space.p_label[p]), space.names.text(space.p_query[p])
-            properties.append(Property(label, query, space.p_version[p], life_s, space.value(p)))
+        if space.p_reach[p] == EVERYWHERE:
+            properties.append(_record(space, p))
         p = space.p_next[p]
     origin = space.lsa_origin[slot]
     return Lsa(
         space.names.text(space.lsa_name[slot]),
         space.names.text(space.lsa_kind[slot]),
-        space.names.text(space.lsa_auth[slot]),
+        space.proof(slot),
         space.nodes.text(origin),
         space.origins.incarnation[origin],
         space.lsa_version[slot],
         max(1, space.life_s(slot)) if live else 0,
-        _path(space, slot),
+        path_of(space, slot),
         list(space.lsa_aggregations[slot]),
         properties,
     )
 
 
-def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
-    """Take in a record that a neighbour sent; True when it was news.
+def export_delta(space: TupleSpace, slot: int, base: int) -> "Delta | None":
+    """What has changed since version `base` of a live LSA; None when only the whole LSA says it."""
+    if not base or space.lsa_state[slot] != LIVE or space.lsa_shaped[slot] > base:
+        return None
+    kept, properties = [], []
+    p = space.lsa_first[slot]
+    while p != NIL:
+        if space.p_reach[p] == EVERYWHERE:
+            if space.p_version[p] > base:
+                properties.append(_record(space, p))
+            else:
+                kept.append(space.p_version[p])
+        p = space.p_next[p]
+    return Delta(
+        space.names.text(space.lsa_name[slot]),
+        space.proof(slot),
+        space.origins.incarnation[space.lsa_origin[slot]],
+        space.lsa_version[slot],
+        max(1, space.life_s(slot)),
+        path_of(space, slot),
+        kept,
+        properties,
+    )
 
-    Raises BadPath when it cannot have come that way, NotOwner when the name belongs to another node,
-    SpaceFull when it does not fit; nothing has changed then.
+
+def complete(space: TupleSpace, delta: Delta, sender: str) -> "Lsa | None":
+    """The whole LSA that a delta describes, from what is held here; None when it is no news.
+
+    Raises UnknownBase when something that should stay as it is is not held.
     """
-    if sender not in lsa.path or len(lsa.path) >= MAX_PATH:
+    slot = space.slot_of_name(delta.name)
+    if slot == NIL:
+        raise UnknownBase(delta.name + " is not known")
+    origin = space.lsa_origin[slot]
+    held = space.origins.incarnation[origin], space.lsa_version[slot]
+    if (delta.incarnation, delta.version) <= held:
+        if (delta.incarnation, delta.version) == held:
+            space.lsa_sent[slot] |= space.neighbours_mask & space.node_bit(sender)
+        return None
+    if delta.incarnation != held[0]:
+        raise UnknownBase(delta.name + " has another base here")
+    kept = set(delta.kept)
+    properties = list(delta.properties)
+    p = space.lsa_first[slot]
+    while p != NIL:
+        if space.p_reach[p] == EVERYWHERE and space.p_version[p] in kept:
+            kept.remove(space.p_version[p])
+            properties.append(_record(space, p))
+        p = space.p_next[p]
+    if kept:
+        raise UnknownBase("%s lacks %d properties" % (delta.name, len(kept)))
+    return Lsa(
+        delta.name,
+        space.names.text(space.lsa_kind[slot]),
+        delta.auth,
+        space.nodes.text(origin),
+        delta.incarnation,
+        delta.version,
+        delta.life_s,
+        delta.path,
+        list(space.lsa_aggregations[slot]),
+        properties,
+    )
+
+
+def export_near(space: TupleSpace, p: int) -> Near:
+    """The record of a near property as neighbours may see it."""
+    slot = space.p_lsa[p]
+    return Near(
+        space.names.text(space.lsa_name[slot]),
+        space.origins.incarnation[space.lsa_origin[slot]],
+        space.labels.text(space.p_label[p]),
+        space.names.text(space.p_query[p]),
+        space.p_version[p],
+        space.p_reach[p],
+        space.p_hops[p],
+        space.p_life[p],
+        max(1, space.p_wheel.due(p) - space.tick),
+        space.value(p),
+        space.proof_near(p),
+    )
+
+
+def is_near_news(space: TupleSpace, near: Near) -> bool:
+    """Whether a near property is newer than what is held, or came a shorter way.
+
+    It never takes the place of a property that goes everywhere: the LSA says so first.
+    """
+    slot = space.slot_of_name(near.name)
+    if slot == NIL or space.lsa_origin[slot] == SELF or near.hops >= near.reach:
+        return False
+    if near.incarnation != space.origins.incarnation[space.lsa_origin[slot]]:
+        return False
+    p = space.property_of(slot, near.label, near.query)
+    if p == NIL:
+        return near.version > space.lsa_ended[slot]
+    if space.p_reach[p] == EVERYWHERE:
+        return False
+    return near.version > space.p_version[p] or (
+        near.version == space.p_version[p] and near.hops + 1 < space.p_hops[p]
+    )
+
+
+def absorb_near(space: TupleSpace, near: Near, sender: str) -> bool:
+    """Take in a near property that a neighbour sent; True when it was news. Raises SpaceFull, ValueTooLarge.
+
+    Nothing has changed then.
+    """
+    if not is_near_news(space, near):
+        return False
+    slot = space.slot_of_name(near.name)
+    p = space.property_of(slot, near.label, near.query)
+    if p == NIL or space.p_version[p] != near.version:
+        spare = space.heap.need(len(near.value)) + space.heap.need(len(near.auth))
+        if p != NIL:
+            spare -= space.heap.need(space.p_length[p]) + space.heap.need(space.p_auth_length[p])
+        origin = space.lsa_origin[slot]
+        space.room.claim(BLOCKS, origin, spare, space.heap.free)
+        space.room.claim(PROPERTIES, origin, p == NIL, space.properties_free)
+        space.room.claim(NAMES, origin, space.names.lacking({near.query}), space.names.free)
+        space.claim_labels({near.label}, origin)
+        due = space.tick + max(1, near.left_s)
+        p = space.write(slot, p, near.label, near.query, near.value, due, near.life_s, near.reach)
+        space.prove_near(p, near.auth)
+        space.p_version[p] = near.version
+    space.p_hops[p] = near.hops + 1
+    space.p_sender[p] = space.nodes.find(sender) if space.is_neighbour(sender) else 0
+    if near.hops + 1 < near.reach:
+        space.near.push(p)
+    return True
+
+
+def is_news(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
+    """Whether a record that a neighbour sent is newer than what is held.
+
+    Raises BadPath when it cannot have come that way, NotOwner when the name belongs to another node.
+    """
+    if not lsa.path or lsa.path[0] != sender or len(lsa.path) >= MAX_PATH:
         raise BadPath(lsa.name + " did not travel through it")
     if lsa.origin == space.node:
         raise NotOwner("%s claims to come from here" % lsa.name)
@@ -56,40 +189,74 @@ def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
         if lsa.version == space.lsa_version[slot]:
             space.lsa_sent[slot] |= space.neighbours_mask & space.node_bit(sender)
         return False
+    return bool(handle) or bool(lsa.life_s)
+
+
+def contradicts(space: TupleSpace, lsa: Lsa) -> bool:
+    """Whether a newer version has a property that is not as it was held, and not newer either.
+
+    Deltas rest on this: a node that passed such a version on would seem to lie.
+    """
+    slot = space.slot_of_name(lsa.name)
+    if slot == NIL or lsa.incarnation != space.origins.incarnation[space.lsa_origin[slot]]:
+        return False
+    held = space.lsa_version[slot]
+    for each in lsa.properties:
+        if each.version <= held:
+            p = space.property_of(slot, each.label, each.query)
+            if p == NIL:
+                if not space.lsa_lapsed[slot]:
+                    return True
+            elif space.p_version[p] != each.version or not space.holds(p, each.value):
+                return True
+    return False
+
+
+def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
+    """Take in a record that a neighbour sent; True when it was news.
+
+    Raises BadPath, NotOwner, and SpaceFull when it does not fit; nothing has changed then.
+    """
+    if not is_news(space, lsa, sender):
+        return False
+    slot = space.slot_of_name(lsa.name)
     path = [node for node in lsa.path if node != space.node]  # it was here, and was asked for again
     if not lsa.life_s:
         return _leave(space, lsa, slot, sender, path)
-    _check_room(space, lsa, slot)
-    origin = space.meet(lsa.origin, lsa.incarnation, lsa.life_s, len(path))
+    check_room(space, lsa)
+    origin = space.meet(lsa.origin, lsa.incarnation, lsa.life_s, len(path), sender)
     if slot == NIL:
-        slot = space.admit(lsa.name, lsa.kind, lsa.auth, origin)
+        slot = space.admit(lsa.name, lsa.kind, origin)
+        space.origins.include(origin)
     else:
-        space.origins.exclude(origin, space.lsa_hash[slot], space.lsa_version[slot])
-        space.rename(slot, lsa.kind, lsa.auth)
+        if not _same_shape(space, slot, lsa):
+            space.lsa_shaped[slot] = lsa.version
+        space.origins.restate(origin)
+        space.rename(slot, lsa.kind)
     _take_properties(space, slot, lsa.properties)
+    space.prove(slot, lsa.auth)
     space.set_aggregations(slot, lsa.aggregations)
     space.lsa_version[slot] = lsa.version
-    space.origins.include(origin, space.lsa_hash[slot], lsa.version)
+    space.lsa_lapsed[slot] = False
     space.origins.advance(origin, lsa.version)
-    for node in path:
-        space.nodes.acquire(node)  # until space.set_path has its own references
-    space.set_path(slot, space.node_set(path))
-    for node in path:
-        space.nodes.release(space.nodes.find(node))
+    way = space.travelled(path)  # with references until space.set_path has its own
+    space.set_path(slot, way)
+    for number in way:
+        space.nodes.release(number)
     space.lsa_sent[slot] = space.neighbours_mask & space.node_bit(sender)
     space.dirty.push(slot)
     return True
 
 
 def _leave(space: TupleSpace, lsa: Lsa, slot: int, sender: str, path: "list[str]") -> bool:
-    if slot == NIL:
-        return False
-    origin = space.meet(lsa.origin, lsa.incarnation, LIFE_S, len(path))
+    _check_tombstone(space, lsa, slot)
+    origin = space.meet(lsa.origin, lsa.incarnation, LIFE_S, len(path), sender)
     space.remove(space.handle(slot))
     space.lsa_quiet[slot] = False
     space.lsa_version[slot] = lsa.version
+    space.prove(slot, lsa.auth)
     space.origins.advance(origin, lsa.version)
-    space.set_path(slot, space.node_set(path))
+    space.set_path(slot, tuple([n for n in map(space.nodes.find, path) if n != NIL]))
     space.lsa_sent[slot] = space.neighbours_mask & space.node_bit(sender)
     return True
 
@@ -99,24 +266,28 @@ def _take_properties(space: TupleSpace, slot: int, properties: "list[Property]")
     while p != NIL:
         following = space.p_next[p]
         label, query = space.labels.text(space.p_label[p]), space.names.text(space.p_query[p])
-        if not any(each.label == label and each.query == query for each in properties):
+        stays = any(each.label == label and each.query == query for each in properties)
+        if space.p_reach[p] == EVERYWHERE and not stays:
             space.retract(p)
         p = following
     for each in properties:
         p = space.property_of(slot, each.label, each.query)
-        if p != NIL and space.p_version[p] == each.version and space.holds(p, each.value):
+        unchanged = p != NIL and space.p_version[p] == each.version and space.p_reach[p] == EVERYWHERE
+        if unchanged and space.holds(p, each.value):
             continue
-        due = space.tick + each.life_s if each.life_s else 0
-        p = space.write(slot, p, each.label, each.query, each.value, due, False)
+        due = space.tick + max(1, each.left_s) if each.life_s else 0
+        p = space.write(slot, p, each.label, each.query, each.value, due, each.life_s, EVERYWHERE)
         space.p_version[p] = each.version
 
 
-def _check_room(space: TupleSpace, lsa: Lsa, slot: int) -> None:
+def check_room(space: TupleSpace, lsa: Lsa) -> None:
     """Raise SpaceFull unless the whole record fits, counting what it replaces as free."""
+    slot = space.slot_of_name(lsa.name)
     blocks, slots = space.heap.free, space.properties_free
-    names = {lsa.name, lsa.kind, lsa.auth}
-    nodes = {lsa.origin}
-    nodes.update(lsa.path)
+    blocks -= space.heap.need(len(lsa.auth))
+    if slot != NIL:
+        blocks += space.heap.need(space.lsa_auth_length[slot])
+    names = {lsa.name, lsa.kind}
     labels = set()
     for each in lsa.properties:
         if len(each.value) > space.limits.value_bytes:
@@ -129,48 +300,82 @@ def _check_room(space: TupleSpace, lsa: Lsa, slot: int) -> None:
             blocks += min(space.heap.need(space.p_length[p]), space.heap.need(len(each.value)))
         names.add(each.query)
         labels.add(each.label)
-    if slot == NIL and not space.lsas_free:
-        raise SpaceFull("all %d LSA slots are taken" % space.limits.lsas)
-    if len(lsa.properties) > space.limits.properties_per_lsa:
+    if len(lsa.properties) + _near_beside(space, slot, lsa) > space.limits.properties_per_lsa:
         raise SpaceFull("an LSA holds at most %d properties" % space.limits.properties_per_lsa)
-    if slots < 0 or blocks < 0:
-        raise SpaceFull(
-            "%s: %d properties and %d heap blocks short" % (lsa.name, max(0, -slots), max(0, -blocks))
-        )
-    if slot == NIL:
-        _check_share(space, lsa.origin, blocks)
-    for table, wanted in (
-        (space.names, names),
-        (space.labels, labels),
-        (space.nodes, nodes),
-    ):
-        if not table.fits(wanted):
-            raise SpaceFull("a table of names is full (%d)" % table.capacity)
+    if len(lsa.aggregations) > space.limits.properties_per_lsa:
+        raise SpaceFull("an LSA aggregates at most %d properties" % space.limits.properties_per_lsa)
+    if slot == NIL and not space.lsas_free:
+        space.room.pressed |= 1 << LSAS
+        raise SpaceFull("all %d LSA slots are taken" % space.limits.lsas)
+    space.claim_node(lsa.origin, lsa.path[0])
+    origin = space.origin_number(lsa.origin)
+    room, specs = space.room, 0 if slot == NIL else len(space.lsa_aggregations[slot])
+    try:
+        space.claim_labels(labels, origin)
+        if slot == NIL:
+            room.claim(LSAS, origin, 1, space.lsas_free)
+        room.claim(PROPERTIES, origin, space.properties_free - slots, space.properties_free)
+        room.claim(BLOCKS, origin, space.heap.free - blocks, space.heap.free)
+        room.claim(NAMES, origin, space.names.lacking(names), space.names.free)
+        room.claim(SPECS, origin, len(lsa.aggregations) - specs, space.specs_free())
+    except SpaceFull as error:
+        raise SpaceFull("%s: %s" % (lsa.name, error)) from None
 
 
-def _check_share(space: TupleSpace, origin: str, blocks_left: int) -> None:
-    """Raise SpaceFull when room is short and the origin holds more than half: a flood harms its author."""
-    limits = space.limits
-    short = space.lsas_free <= limits.lsas // 8 or blocks_left < space.heap.blocks // 8
-    node = space.nodes.find(origin)
-    if not short or node == NIL:
-        return
-    held = 0
-    slot = space.origins.first[node]
-    while slot != NIL:
-        p = space.lsa_first[slot]
-        while p != NIL:
-            held += space.heap.need(space.p_length[p])
-            p = space.p_next[p]
-        slot = space.lsa_next[slot]
-    if 2 * space.origins.count[node] > limits.lsas or 2 * held > space.heap.blocks:
-        raise SpaceFull(origin + " holds more than half of the space, and little is left")
+def _near_beside(space: TupleSpace, slot: int, lsa: Lsa) -> int:
+    """How many near properties of an LSA stay beside those of a record."""
+    count = 0
+    p = NIL if slot == NIL else space.lsa_first[slot]
+    while p != NIL:
+        count += space.is_near(p)
+        p = space.p_next[p]
+    for each in lsa.properties if count else ():
+        p = space.property_of(slot, each.label, each.query)
+        count -= p != NIL and space.is_near(p)
+    return count
 
 
-def _path(space: TupleSpace, slot: int) -> "list[str]":
+def path_of(space: TupleSpace, slot: int) -> "list[str]":
+    """The nodes an LSA has travelled, this one first and its origin last."""
     nodes = [space.node]
-    path = space.lsa_path[slot]
-    for number in range(space.nodes.capacity):
-        if path >> number & 1:
-            nodes.append(space.nodes.text(number))
+    for number in space.lsa_way[slot]:
+        nodes.append(space.nodes.text(number))
     return nodes
+
+
+def _record(space: TupleSpace, p: int) -> Property:
+    due = space.p_wheel.due(p)
+    return Property(
+        space.labels.text(space.p_label[p]),
+        space.names.text(space.p_query[p]),
+        space.p_version[p],
+        space.p_life[p],
+        space.value(p),
+        max(1, due - space.tick) if due else 0,
+    )
+
+
+def _same_shape(space: TupleSpace, slot: int, lsa: Lsa) -> bool:
+    held = space.lsa_aggregations[slot]
+    return (
+        space.names.text(space.lsa_kind[slot]) == lsa.kind
+        and len(held) == len(lsa.aggregations)
+        and all(
+            one.label == two.label
+            and one.operator == two.operator
+            and one.gossip == two.gossip
+            and one.min_delay_s == two.min_delay_s
+            for one, two in zip(held, lsa.aggregations)  # noqa: B905, MicroPython knows no strict
+        )
+    )
+
+
+def _check_tombstone(space: TupleSpace, lsa: Lsa, slot: int) -> None:
+    """Raise SpaceFull unless its proof fits in the place of what leaves."""
+    blocks = space.heap.free + space.heap.need(space.lsa_auth_length[slot])
+    p = space.lsa_first[slot]
+    while p != NIL and blocks < space.heap.need(len(lsa.auth)):
+        blocks += space.heap.need(space.p_length[p])
+        p = space.p_next[p]
+    if blocks < space.heap.need(len(lsa.auth)):
+        raise SpaceFull(lsa.name + ": no heap block for the proof of its end")

@@ -9,11 +9,14 @@ class Limits:
     __slots__ = (
         "heap_bytes",
         "labels",
+        "labels_per_node",
         "lsas",
         "names",
         "nodes",
+        "own_percent",
         "properties",
         "properties_per_lsa",
+        "specs",
         "value_bytes",
     )
 
@@ -27,6 +30,8 @@ class Limits:
         nodes: int = 32,
         value_bytes: int = 4096,
         properties_per_lsa: int = 10,
+        own_percent: int = 0,
+        labels_per_node: int = -1,
     ) -> None:
         self.lsas = lsas
         self.properties = properties or 4 * lsas
@@ -36,6 +41,11 @@ class Limits:
         self.nodes = nodes
         self.value_bytes = value_bytes
         self.properties_per_lsa = properties_per_lsa
+        self.own_percent = own_percent  # of everything, for local agents
+        self.labels_per_node = (
+            labels if labels_per_node < 0 else labels_per_node
+        )  # unknown ones that another node may bring
+        self.specs = 2 * lsas  # aggregations that LSAs of other nodes ask for
         if max(lsas, self.properties, self.names) >= NIL or value_bytes > NIL:
             raise ValueError("at most %d LSAs, properties, names, and bytes of a value" % (NIL - 1))
         if max(labels, properties_per_lsa) >= 256:

@@ -8,17 +8,71 @@ from .shim import const
 MAX_PATH = const(64)  # nodes; nothing spreads farther
 
 
+HERE = const(0)  # the reach of a property that stays on its node
+EVERYWHERE = const(255)
+
+
 class Property:
     """One published value: what it is about (label), and the one agent it is for (query, empty: all)."""
 
-    __slots__ = ("label", "life_s", "query", "value", "version")
+    __slots__ = ("label", "left_s", "life_s", "query", "value", "version")
 
-    def __init__(self, label: str, query: str, version: int, life_s: int, value: bytes) -> None:
+    def __init__(
+        self, label: str, query: str, version: int, life_s: int, value: bytes, left_s: int = -1
+    ) -> None:
         self.label = label
         self.query = query
         self.version = version
-        self.life_s = life_s  # seconds left, 0: as long as its LSA
+        self.life_s = life_s  # as its origin stated it, 0: as long as its LSA
+        self.left_s = life_s if left_s < 0 else left_s  # what remains of it
         self.value = value
+
+
+class Near:
+    """A property that goes only a few hops, on its way: it travels by itself and is not in the digest.
+
+    `reach` is how many hops it may go, `hops` how many it has gone when it is sent.
+    """
+
+    __slots__ = (
+        "auth",
+        "hops",
+        "incarnation",
+        "label",
+        "left_s",
+        "life_s",
+        "name",
+        "query",
+        "reach",
+        "value",
+        "version",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        incarnation: int,
+        label: str,
+        query: str,
+        version: int,
+        reach: int,
+        hops: int,
+        life_s: int,
+        left_s: int,
+        value: bytes,
+        auth: bytes,
+    ) -> None:
+        self.name = name
+        self.incarnation = incarnation
+        self.label = label
+        self.query = query
+        self.version = version
+        self.reach = reach
+        self.hops = hops
+        self.life_s = life_s
+        self.left_s = left_s
+        self.value = value
+        self.auth = auth
 
 
 class Aggregation:
@@ -37,7 +91,8 @@ class Lsa:
     """A live semantic annotation: what an agent shows to the others.
 
     `incarnation` and `version` order the states of one LSA; `path` holds the nodes it has travelled, the
-    last one first; `life_s` is its remaining life, 0 announces that it has left its origin.
+    last one first; `life_s` is its remaining life, 0 announces that it has left its origin. `auth` proves
+    this version; what it is made of is no matter of the kernel.
     """
 
     __slots__ = (
@@ -57,7 +112,7 @@ class Lsa:
         self,
         name: str,
         kind: str,
-        auth: str,
+        auth: bytes,
         origin: str,
         incarnation: int,
         version: int,
@@ -75,4 +130,33 @@ class Lsa:
         self.life_s = life_s
         self.path = path
         self.aggregations = aggregations
+        self.properties = properties
+
+
+class Delta:
+    """A new version of an LSA for a neighbour that holds the one before: what has changed, and what stays.
+
+    `kept` lists the versions of the properties that stay as they are; all others are withdrawn.
+    """
+
+    __slots__ = ("auth", "incarnation", "kept", "life_s", "name", "path", "properties", "version")
+
+    def __init__(
+        self,
+        name: str,
+        auth: bytes,
+        incarnation: int,
+        version: int,
+        life_s: int,
+        path: list[str],
+        kept: list[int],
+        properties: list[Property],
+    ) -> None:
+        self.name = name
+        self.auth = auth
+        self.incarnation = incarnation
+        self.version = version
+        self.life_s = life_s
+        self.path = path
+        self.kept = kept
         self.properties = properties

@@ -2,7 +2,7 @@
 
 from array import array
 
-from .errors import SpaceFull
+from .errors import NameFull
 from .shim import const
 
 NIL = const(0xFFFF)
@@ -31,7 +31,11 @@ class NameTable:
 
     def fits(self, texts: "set[str]") -> bool:
         """Whether there is room for those of these strings that are new."""
-        return sum(text not in self._numbers for text in texts) <= self._free_count
+        return self.lacking(texts) <= self._free_count
+
+    def lacking(self, texts: "set[str]") -> int:
+        """How many of these strings are new."""
+        return sum(text not in self._numbers for text in texts)
 
     def find(self, text: str) -> int:
         """The number of `text`, or NIL when nothing refers to it."""
@@ -42,11 +46,11 @@ class NameTable:
         return self._texts[number]
 
     def acquire(self, text: str) -> int:
-        """Add a reference to `text`. Raises SpaceFull when it is new and the table is full."""
+        """Add a reference to `text`. Raises NameFull when it is new and the table is full."""
         number = self._numbers.get(text, NIL)
         if number == NIL:
             if not self._free_count:
-                raise SpaceFull("table of %s is full (%d)" % (self._what, self.capacity))
+                raise NameFull("table of %s is full (%d)" % (self._what, self.capacity))
             number = self._free[self._free_count]
             self._free_count -= 1
             self._texts[number] = text

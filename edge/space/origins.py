@@ -2,16 +2,19 @@
 
 Remote LSAs live by the heartbeat of their origin (thesis 5.1.3.1): when a node falls silent, all its
 LSAs leave every other node within `LIFE_S`. A digest (count and checksum over names and versions) shows
-whether two spaces hold the same LSAs of an origin.
+whether two spaces hold the same LSAs of an origin. The checksum is one that cannot be forged: an origin that
+signs it has signed the list of its LSAs.
 """
 
 from array import array
 
 from .names import NIL
-from .shim import const, crc32
+from .shim import const, sha256
 
 LIFE_S = const(13)  # two heartbeats of 5 s may be lost; gone everywhere within 15 s
 MAX_INCARNATION = const(0x7FFFFFFF)
+MAX_SEQUENCE = const(0x7FFFFFFF)  # of versions and changes too; a node begins a new incarnation before that
+CHECKSUM_BYTES = const(16)
 
 
 class Origins:
@@ -19,12 +22,15 @@ class Origins:
 
     def __init__(self, capacity: int) -> None:
         self.incarnation = array("I", bytes(4 * capacity))
-        self.sequence = array("I", bytes(4 * capacity))  # the newest change or heartbeat known
+        self.sequence = array("I", bytes(4 * capacity))  # the newest change known
         self.expires = array("I", bytes(4 * capacity))  # tick, 0: unknown
-        self.beat = array("I", bytes(4 * capacity))  # the newest heartbeat received
+        self.beat = array("I", bytes(4 * capacity))  # number of the newest heartbeat
         self.hops = array("B", bytes(capacity))
+        self.via = array("H", bytes(2 * capacity))  # the neighbour that brought it, 0: nobody or a stranger
+        self.met = array("I", bytes(4 * capacity))  # tick
         self.count = array("H", bytes(2 * capacity))
-        self.checksum = array("I", bytes(4 * capacity))
+        self.checksums = [b""] * capacity  # each is right unless stale
+        self.stale = bytearray(b"\x01" * capacity)
         self.first = array("H", b"\xff\xff" * capacity)  # LSAs of that origin, chained
 
     def known(self, node: int) -> bool:
@@ -52,12 +58,12 @@ class Origins:
         self.sequence[node] = self.beat[node] = 0
 
     def advance(self, node: int, sequence: int) -> None:
-        """A change or heartbeat with that number has been seen."""
+        """A change with that number has been seen."""
         self.sequence[node] = max(self.sequence[node], sequence)
 
-    def heartbeat(self, node: int, sequence: int, hops: int, expires: int) -> None:
-        """A new heartbeat has arrived."""
-        self.beat[node] = sequence
+    def heartbeat(self, node: int, number: int, sequence: int, hops: int, expires: int) -> None:
+        """A new heartbeat has arrived, which knows of the change `sequence`."""
+        self.beat[node] = number
         self.advance(node, sequence)
         self.hops[node] = hops
         self.expires[node] = max(self.expires[node], expires)
@@ -71,52 +77,37 @@ class Origins:
         return self.incarnation[node], self.beat[node]
 
     def newest_change(self, node: int) -> "tuple[int, int]":
-        """Incarnation and number of the newest change or heartbeat."""
+        """Incarnation and number of the newest change."""
         return self.incarnation[node], self.sequence[node]
-
-    def digest(self, node: int) -> "tuple[int, int]":
-        """Count and checksum of the LSAs held of a node."""
-        return self.count[node], self.checksum[node]
 
     def forget(self, node: int) -> None:
         """Know nothing of a node any more. Its LSAs must have left."""
         self.incarnation[node] = self.sequence[node] = self.expires[node] = 0
         self.beat[node] = self.hops[node] = 0
-        self.count[node] = self.checksum[node] = 0
+        self.count[node] = 0
+        self.restate(node)
         self.first[node] = NIL
 
-    def include(self, node: int, name_hash: int, version: int) -> None:
-        """Add one LSA state to the digest of its origin."""
+    def include(self, node: int) -> None:
+        """Another LSA of the node is in its digest."""
         self.count[node] += 1
-        self.checksum[node] ^= mark(name_hash, version)
+        self.restate(node)
 
-    def exclude(self, node: int, name_hash: int, version: int) -> None:
-        """Remove one LSA state from the digest."""
+    def exclude(self, node: int) -> None:
+        """An LSA of the node has left its digest."""
         self.count[node] -= 1
-        self.checksum[node] ^= mark(name_hash, version)
+        self.restate(node)
+
+    def restate(self, node: int) -> None:
+        """The digest of the node has changed; its checksum is computed when it is needed."""
+        self.stale[node] = True
 
 
-def checksum(entries: "list[tuple[str, int]]") -> int:
+def checksum(entries: "list[tuple[str, int]]") -> bytes:
     """What a node that holds exactly these (name, version) announces."""
-    total = 0
-    for name, version in entries:
-        total ^= mark(hash_of(name), version)
-    return total
-
-
-def hash_of(name: str) -> int:
-    """30 bits of a name: as many as a small integer of a 32-bit MicroPython holds."""
-    return crc32(name.encode()) & 0x3FFFFFFF
-
-
-def mark(name_hash: int, version: int) -> int:
-    """30 bits that stand for one state of one LSA: three rounds of a Feistel network on 15-bit halves.
-
-    Every step stays within small integers, so it allocates nothing even where these have 31 bits.
-    """
-    low = (name_hash ^ version) & 0x7FFF
-    high = (name_hash >> 15 ^ version >> 15) & 0x7FFF
-    high ^= (low * 0x6A4D + 0x3C6F) >> 9 & 0x7FFF
-    low ^= (high * 0x6A4D + 0x3C6F) >> 9 & 0x7FFF
-    high ^= (low * 0x6A4D + 0x3C6F) >> 9 & 0x7FFF
-    return high << 15 | low
+    total = sha256()
+    for name, version in sorted(entries):
+        total.update(name.encode())
+        total.update(b"\0")
+        total.update(version.to_bytes(4, "big"))
+    return total.digest()[:CHECKSUM_BYTES]

@@ -8,7 +8,7 @@ import sys
 TYPE_CHECKING = False
 
 if not TYPE_CHECKING and sys.implementation.name == "micropython":
-    from binascii import crc32
+    from hashlib import sha256
 
     from micropython import const
 
@@ -24,7 +24,7 @@ if not TYPE_CHECKING and sys.implementation.name == "micropython":
                 return False
         return True
 else:
-    from zlib import crc32
+    from hashlib import sha256
 
     def const(value: int) -> int:
         """A compile-time constant to MicroPython, the value itself here."""
@@ -39,4 +39,4 @@ else:
         return target[start : start + length] == source[position : position + length]
 
 
-__all__ = ["const", "copy", "crc32", "same"]
+__all__ = ["const", "copy", "same", "sha256"]

@@ -6,11 +6,13 @@ are numbers; everything that can fail is checked before anything changes.
 
 from array import array
 
-from .errors import NotOwner, SpaceFull, UnknownLsa, ValueTooLarge
+from .errors import NameFull, NotOwner, SpaceFull, UnknownLsa, ValueTooLarge
 from .heap import ValueHeap
+from .lsa import EVERYWHERE, HERE
 from .names import NIL, NameTable
-from .origins import Origins, hash_of
+from .origins import Origins
 from .rings import DirtyRing, ExpiryWheel
+from .room import BLOCKS, LSAS, NAMES, PROPERTIES, SPECS, Room
 from .shim import const
 
 TYPE_CHECKING = False
@@ -30,6 +32,7 @@ class Slots:
         self.node = node
         self.limits = limits
         self.tick = 1
+        self.changes = 0  # of this node
         self.names = NameTable(limits.names, "names")
         self.labels = NameTable(limits.labels, "labels")
         self.nodes = NameTable(limits.nodes + 1, "nodes")
@@ -37,15 +40,17 @@ class Slots:
         self.origins = Origins(limits.nodes + 1)
         self.origins.incarnation[SELF] = incarnation
         self.heap = ValueHeap(limits.heap_bytes)
+        self.room = Room(limits, self.heap.blocks)
         self.neighbours: list[str] = []  # the nodes this one sends to
         self.neighbours_mask = 0
+        self.passed_only = 0  # node set: on paths, and perhaps nothing else is known of them
 
         n = limits.lsas
         self.lsa_state = bytearray(n)
         self.lsa_name = array("H", bytes(2 * n))
-        self.lsa_hash = array("I", bytes(4 * n))
         self.lsa_kind = array("H", bytes(2 * n))
-        self.lsa_auth = array("H", bytes(2 * n))
+        self.lsa_auth = array("H", b"\xff\xff" * n)  # in the heap; proves the version to others
+        self.lsa_auth_length = bytearray(n)
         self.lsa_origin = array("H", bytes(2 * n))
         self.lsa_version = array("I", bytes(4 * n))  # 0: nothing to show to other nodes yet
         self.lsa_generation = array("H", b"\x01\x00" * n)
@@ -54,8 +59,14 @@ class Slots:
         self.lsa_next = array("H", range(1, n + 1))  # chain of its origin, or of free slots
         self.lsa_previous = array("H", bytes(2 * n))
         self.lsa_quiet = bytearray(n)  # leaves without telling other nodes
-        self.lsa_path: list[int] = [0] * n  # node sets are bit masks over node numbers
+        self.lsa_lapsed = bytearray(n)  # a property of that version has expired: it cannot be shown whole
+        self.lsa_shaped = array("I", bytes(4 * n))  # version of the last change of type or aggregations
+        self.lsa_way: list[tuple[int, ...]] = [()] * n  # nodes it has travelled, the last one first
+        self.lsa_path: list[int] = [0] * n  # the same as a node set: a bit mask over node numbers
         self.lsa_sent: list[int] = [0] * n
+        self.lsa_base = array("I", bytes(4 * n))  # the version that spread last,
+        self.lsa_based: list[int] = [0] * n  # and the neighbours that should hold it
+        self.lsa_ended = array("I", bytes(4 * n))  # newest version of a near property that expired here
         self.lsa_shows: list[int] = [0] * n  # label sets likewise
         self.lsa_aggregations: list[list[Aggregation]] = [[] for _ in range(n)]
         self.aggregating: list[int] = []  # slots of local LSAs that aggregate something
@@ -67,11 +78,17 @@ class Slots:
         n = limits.properties
         self.p_state = bytearray(n)
         self.p_lsa = array("H", bytes(2 * n))
+        self.p_origin = array("H", bytes(2 * n))
         self.p_owner = array("H", bytes(2 * n))  # name of its LSA, kept until all observers are told
         self.p_label = bytearray(n)
         self.p_query = array("H", bytes(2 * n))
         self.p_version = array("I", bytes(4 * n))
-        self.p_local = bytearray(n)  # never leaves this node
+        self.p_reach = bytearray(n)  # in hops
+        self.p_life = array("I", bytes(4 * n))  # as its origin stated it
+        self.p_hops = bytearray(n)  # of a near property: the way it has gone,
+        self.p_sender = array("H", bytes(2 * n))  # the neighbour that sent it,
+        self.p_auth = array("H", b"\xff\xff" * n)  # and what proves it, in the heap
+        self.p_auth_length = bytearray(n)
         self.p_told = bytearray(n)  # the bonding law has notified its observers
         self.p_value = array("H", b"\xff\xff" * n)
         self.p_length = array("H", bytes(2 * n))
@@ -87,36 +104,40 @@ class Slots:
         self._free_property = 0
         self.properties_free = n
         self.label_first = array("H", b"\xff\xff" * limits.labels)
+        self.label_payer = array("H", bytes(2 * limits.labels))  # the node that brought it
         self.observers: list[list[Agent]] = [[] for _ in range(limits.labels)]
+        self.known_labels: tuple[str, ...] = ()  # that keep their places
         self.touched_labels = 0  # label set: changed since the aggregation law last looked
 
         self.changed = DirtyRing(limits.properties)  # properties: bonding
         self.dirty = DirtyRing(limits.lsas)  # LSAs: spreading
         self.departed = DirtyRing(limits.lsas)  # LSAs that left: their observers are told
         self.tombstones = DirtyRing(limits.lsas)  # LSAs that left: neighbours are told
+        self.near = DirtyRing(limits.properties)  # near properties to be sent
         self.lsa_wheel = ExpiryWheel(limits.lsas)
         self.p_wheel = ExpiryWheel(limits.properties)
 
-    def admit(self, name: str, kind: str, auth: str, origin: int) -> int:
+    def admit(self, name: str, kind: str, origin: int) -> int:
         """Occupy a slot for an LSA of node number `origin`. Raises SpaceFull."""
         if not self.lsas_free:
             raise SpaceFull("all %d LSA slots are taken" % self.limits.lsas)
         table = self.names
-        if not table.fits({name, kind, auth}):
+        if not table.fits({name, kind}):
             raise SpaceFull("table of names is full (%d)" % table.capacity)
         slot = self._free_lsa
         self._free_lsa = self.lsa_next[slot]
         self.lsas_free -= 1
         self.lsa_name[slot] = table.acquire(name)
         self.lsa_kind[slot] = table.acquire(kind)
-        self.lsa_auth[slot] = table.acquire(auth)
-        self.lsa_hash[slot] = hash_of(name)
         self.lsa_state[slot] = LIVE
         self.lsa_origin[slot] = origin
-        self.lsa_version[slot] = 0
+        self.room.count(LSAS, origin, 1)
+        self.room.count(NAMES, origin, 1)
+        self.lsa_version[slot] = self.lsa_base[slot] = self.lsa_shaped[slot] = self.lsa_ended[slot] = 0
+        self.lsa_lapsed[slot] = False
         self.lsa_first[slot] = NIL
         self.lsa_count[slot] = 0
-        self.lsa_path[slot] = self.lsa_sent[slot] = self.lsa_shows[slot] = 0
+        self.lsa_path[slot] = self.lsa_sent[slot] = self.lsa_shows[slot] = self.lsa_based[slot] = 0
         self._slot_of_name[self.lsa_name[slot]] = slot
         head = self.origins.first[origin]
         self.lsa_next[slot] = head
@@ -126,19 +147,45 @@ class Slots:
         self.origins.first[origin] = slot
         return slot
 
-    def rename(self, slot: int, kind: str, auth: str) -> None:
-        """A new state of an LSA may change its type and its authentication; there must be room for them."""
-        kind_number, auth_number = self.names.acquire(kind), self.names.acquire(auth)
+    def rename(self, slot: int, kind: str) -> None:
+        """A new state of an LSA may change its type; there must be room for it."""
+        number = self.names.acquire(kind)
         self.names.release(self.lsa_kind[slot])
-        self.names.release(self.lsa_auth[slot])
-        self.lsa_kind[slot], self.lsa_auth[slot] = kind_number, auth_number
+        self.lsa_kind[slot] = number
+
+    def prove(self, slot: int, auth: bytes) -> None:
+        """Keep what proves the present version of an LSA; a new version discards it. Raises SpaceFull."""
+        origin = self.lsa_origin[slot]
+        self.lsa_auth[slot] = self._store(origin, self.lsa_auth[slot], self.lsa_auth_length[slot], auth)
+        self.lsa_auth_length[slot] = len(auth)
+
+    def proof(self, slot: int) -> bytes:
+        """What proves the present version of an LSA; empty if nothing does."""
+        return self.heap.load(self.lsa_auth[slot], self.lsa_auth_length[slot])
+
+    def prove_near(self, p: int, auth: bytes) -> None:
+        """The same for a near property. Raises SpaceFull."""
+        self.p_auth[p] = self._store(self.p_origin[p], self.p_auth[p], self.p_auth_length[p], auth)
+        self.p_auth_length[p] = len(auth)
+
+    def proof_near(self, p: int) -> bytes:
+        """What proves the present version of a near property; empty if nothing does."""
+        return self.heap.load(self.p_auth[p], self.p_auth_length[p])
+
+    def is_near(self, p: int) -> bool:
+        """Whether a property goes to other nodes, but not everywhere."""
+        return HERE < self.p_reach[p] < EVERYWHERE
 
     def bury(self, slot: int) -> None:
         """Free the slot of an LSA that has left, once all observers and neighbours are told."""
         self.names.release(self.lsa_name[slot])
         self.names.release(self.lsa_kind[slot])
-        self.names.release(self.lsa_auth[slot])
-        self.set_path(slot, 0)
+        self.prove(slot, b"")
+        self.set_path(slot, ())
+        origin = self.lsa_origin[slot]
+        self.room.count(SPECS, origin, -len(self.lsa_aggregations[slot]))
+        self.room.count(LSAS, origin, -1)
+        self.room.count(NAMES, origin, -1)
         self.lsa_aggregations[slot] = []
         self.lsa_state[slot] = FREE
         self.lsa_generation[slot] = self.lsa_generation[slot] % 0x3FFF + 1
@@ -176,34 +223,46 @@ class Slots:
             raise NotOwner("%s belongs to another node" % self.names.text(self.lsa_name[slot]))
         return slot
 
+    def next_change(self) -> int:
+        """Number the next change of this node, whether others see it or not."""
+        self.changes += 1
+        return self.changes
+
     def next_sequence(self) -> int:
-        """Number the next change of this node."""
-        self.origins.sequence[SELF] += 1
-        return self.origins.sequence[SELF]
+        """Number the next change of this node that others see."""
+        self.origins.sequence[SELF] = self.next_change()
+        return self.changes
 
-    def set_path(self, slot: int, path: int) -> None:
+    def set_path(self, slot: int, way: "tuple[int, ...]") -> None:
         """Note the nodes an LSA has travelled; a node keeps its number while an LSA needs it."""
-        old = self.lsa_path[slot]
-        if path == old:
+        if way == self.lsa_way[slot]:
             return
-        for node in range(self.nodes.capacity):
-            bit = 1 << node
-            if path & bit and not old & bit:
-                self.nodes.share(node)
-            elif old & bit and not path & bit:
-                self.nodes.release(node)
-        self.lsa_path[slot] = path
+        path = 0
+        for node in way:
+            self.nodes.share(node)
+            path |= 1 << node
+        for node in self.lsa_way[slot]:
+            self.nodes.release(node)
+        self.lsa_way[slot], self.lsa_path[slot] = way, path
 
-    def write(self, slot: int, p: int, label: str, query: str, value: bytes, due: int, local: bool) -> int:
-        """Store a value in property `p`, or in a new one when NIL; all or nothing. Returns the property."""
+    def write(
+        self, slot: int, p: int, label: str, query: str, value: bytes, due: int, life_s: int, reach: int
+    ) -> int:
+        """Store a value in property `p`, or in a new one when NIL; all or nothing. Returns the property.
+
+        It expires at the tick `due` (0: never); `life_s` is what its origin says.
+        """
         self.check_size(label, value)
         if p == NIL:
             self._check_room(slot, label, query)
-            head = self.heap.store(value)
+            head = self._store(self.lsa_origin[slot], NIL, 0, value)
             p = self._link(slot, label, query)
         else:
-            head = self.heap.replace(self.p_value[p], self.p_length[p], value)
-        self.p_local[p] = local
+            head = self._store(self.p_origin[p], self.p_value[p], self.p_length[p], value)
+            if self.p_auth_length[p]:
+                self.prove_near(p, b"")
+        self.p_reach[p] = reach
+        self.p_life[p] = life_s
         self.p_value[p] = head
         self.p_length[p] = len(value)
         self.p_since[p] = self.tick
@@ -235,6 +294,8 @@ class Slots:
 
     def reclaim(self, p: int) -> None:
         """Free a withdrawn property, once all observers are told."""
+        self.room.count(PROPERTIES, self.p_origin[p], -1)
+        self.room.count(NAMES, self.p_origin[p], -(self.p_query[p] != 0))
         self.names.release(self.p_owner[p])
         self.names.release(self.p_query[p])
         self.labels.release(self.p_label[p])
@@ -273,22 +334,40 @@ class Slots:
         if not self.properties_free:
             raise SpaceFull("all %d property slots are taken" % self.limits.properties)
         if self.labels.find(label) == NIL and not self.labels.free:
-            raise SpaceFull("table of labels is full (%d)" % self.labels.capacity)
+            raise NameFull("table of labels is full (%d)" % self.labels.capacity)
         if self.names.find(query) == NIL and not self.names.free:
-            raise SpaceFull("table of names is full (%d)" % self.names.capacity)
+            raise NameFull("table of names is full (%d)" % self.names.capacity)
+
+    def _store(self, origin: int, head: int, old_length: int, value: bytes) -> int:
+        """Write a value into the heap, in place of another one; its node pays. Raises SpaceFull."""
+        head = self.heap.replace(head, old_length, value)
+        self.room.count(BLOCKS, origin, self.heap.need(len(value)) - self.heap.need(old_length))
+        return head
+
+    def _release(self, origin: int, head: int, length: int) -> None:
+        self.heap.release(head, length)
+        self.room.count(BLOCKS, origin, -self.heap.need(length))
 
     def _link(self, slot: int, label: str, query: str) -> int:
         p = self._free_property
         self._free_property = self.p_next[p]
         self.properties_free -= 1
+        origin = self.lsa_origin[slot]
+        known = self.labels.find(label)
         number = self.labels.acquire(label)
+        if known == NIL:
+            self.label_payer[number] = origin
+        self.p_origin[p] = origin
+        self.room.count(PROPERTIES, origin, 1)
         self.p_state[p] = LIVE
         self.p_told[p] = False
         self.p_lsa[p] = slot
         self.p_owner[p] = self.names.share(self.lsa_name[slot])
         self.p_label[p] = number
         self.p_query[p] = self.names.acquire(query)
-        self.p_aggregate[p] = NIL
+        self.room.count(NAMES, origin, self.p_query[p] != 0)
+        self.p_aggregate[p] = self.p_auth[p] = NIL
+        self.p_auth_length[p] = self.p_hops[p] = self.p_sender[p] = 0
         self.p_aggregate_length[p] = self.p_aggregated[p] = 0
         self.p_next[p] = self.lsa_first[slot]
         self.lsa_first[slot] = p
@@ -310,8 +389,11 @@ class Slots:
             self.p_label_next[previous] = following
         if following != NIL:
             self.p_label_previous[following] = previous
-        self.heap.release(self.p_value[p], self.p_length[p])
-        self.heap.release(self.p_aggregate[p], self.p_aggregate_length[p])
+        origin = self.p_origin[p]
+        self._release(origin, self.p_value[p], self.p_length[p])
+        self._release(origin, self.p_aggregate[p], self.p_aggregate_length[p])
+        self._release(origin, self.p_auth[p], self.p_auth_length[p])
+        self.p_auth_length[p] = 0
         self.p_wheel.clear(p)
         self.touched_labels |= 1 << number
 

@@ -5,10 +5,12 @@ SpaceError and leaves the space unchanged. Changes are noted as they happen (`ch
 `departed`), so that the laws touch only what changed.
 """
 
-from .errors import NotOwner
+from .errors import NotOwner, SpaceFull
 from .limits import Limits
+from .lsa import EVERYWHERE, HERE
 from .names import NIL
-from .origins import LIFE_S
+from .origins import LIFE_S, checksum
+from .room import NODES, SPECS
 from .slots import FREE, LEAVING, LIVE, ORPHAN, SELF, WITHDRAWN, Slots
 
 TYPE_CHECKING = False
@@ -24,11 +26,11 @@ class TupleSpace(Slots):
 
     # ---- LSAs -------------------------------------------------------------------------------
 
-    def inject(self, name: str, kind: str = "", auth: str = "") -> int:
+    def inject(self, name: str, kind: str = "") -> int:
         """Add a local agent's LSA; returns its handle. Raises NotOwner, SpaceFull."""
         if self.slot_of_name(name) != NIL:
             raise NotOwner("%s is already in the space" % name)
-        return self.handle(self.admit(name, kind, auth, SELF))
+        return self.handle(self.admit(name, kind, SELF))
 
     def remove(self, handle: int, quiet: bool = False) -> None:
         """Take an LSA out with all its properties; `quiet`: other nodes notice by themselves."""
@@ -46,10 +48,11 @@ class TupleSpace(Slots):
             self.lsa_previous[following] = previous
         self.lsa_quiet[slot] = quiet or not self.lsa_version[slot]
         if self.lsa_version[slot] or origin != SELF:
-            self.origins.exclude(origin, self.lsa_hash[slot], self.lsa_version[slot])
+            self.origins.exclude(origin)
         if origin == SELF and not self.lsa_quiet[slot]:
             self.lsa_version[slot] = self.next_sequence()
             self.lsa_sent[slot] = 0
+            self.prove(slot, b"")
         if slot in self.aggregating:
             self.aggregating.remove(slot)
         self.lsa_state[slot] = LEAVING
@@ -74,11 +77,13 @@ class TupleSpace(Slots):
 
     def touch(self, slot: int) -> None:
         """A local LSA has a new state to show to other nodes."""
-        if self.lsa_version[slot]:
-            self.origins.exclude(SELF, self.lsa_hash[slot], self.lsa_version[slot])
+        if not self.lsa_version[slot]:
+            self.origins.include(SELF)
+        self.origins.restate(SELF)
         self.lsa_version[slot] = self.next_sequence()
-        self.origins.include(SELF, self.lsa_hash[slot], self.lsa_version[slot])
         self.lsa_sent[slot] = 0
+        if self.lsa_auth_length[slot]:
+            self.prove(slot, b"")
         self.dirty.push(slot)
 
     # ---- nodes ------------------------------------------------------------------------------
@@ -88,6 +93,7 @@ class TupleSpace(Slots):
         for name in names:
             self.neighbours_mask |= 1 << self.nodes.acquire(name)
             self.neighbours.append(name)
+        self.room.neighbours = len(self.neighbours)
 
     def is_neighbour(self, name: str) -> bool:
         """Whether this node sends to a node of that name."""
@@ -122,14 +128,30 @@ class TupleSpace(Slots):
                 hops[self.nodes.text(number)] = self.origins.hops[number]
         return hops
 
-    def meet(self, node: str, incarnation: int, life_s: int, hops: int) -> int:
-        """Note that an origin lives; returns its number. Raises SpaceFull.
+    def claim_node(self, node: str, sender: str) -> None:
+        """Raise SpaceFull unless there is a place for an origin that a neighbour brings."""
+        number = self.nodes.find(node)
+        if number == NIL or not (self.origins.known(number) or self.neighbours_mask >> number & 1):
+            if self.passed_only and self.nodes.free <= 1 + (self.limits.nodes >> 3):
+                self._forget_passed()
+            via = self._via(sender)
+            self.room.claim(NODES, via, 1, self.nodes.free + (number != NIL))
+
+    def meet(self, node: str, incarnation: int, life_s: int, hops: int, sender: str = "") -> int:
+        """Note that an origin lives, which `sender` has brought; returns its number. Raises SpaceFull.
 
         When it has restarted, everything it shows counts as new.
         """
         number = self.origin_number(node)
         if number == NIL:
+            self.claim_node(node, sender)
             number = self.nodes.acquire(node)
+            self.passed_only &= ~(1 << number)
+            if not self.neighbours_mask >> number & 1:
+                via = self.origins.via[number] = self._via(sender)
+                self.room.count(NODES, via, 1)
+            self.origins.met[number] = self.tick
+            self.room.members += 1
             self.origins.meet(number, incarnation, hops, self.tick + min(life_s, LIFE_S))
             self.recount()
         elif incarnation > self.origins.incarnation[number]:
@@ -142,8 +164,47 @@ class TupleSpace(Slots):
         while self.origins.first[origin] != NIL:
             self.remove(self.handle(self.origins.first[origin]), quiet=True)
         self.origins.forget(origin)
+        if not self.neighbours_mask >> origin & 1:
+            self.room.count(NODES, self.origins.via[origin], -1)
+        self.room.members -= 1
+        for number in range(len(self.label_payer)):
+            if self.label_payer[number] == origin:
+                self.label_payer[number] = 0
         self.nodes.release(origin)
         self.recount()
+
+    def disbelieve(self, origin: int, sequence: int) -> None:
+        """An origin says again and again that it has made fewer changes than are held: take its word."""
+        self._demote(origin)
+        self.origins.sequence[origin] = sequence
+
+    def travelled(self, path: "list[str]") -> "tuple[int, ...]":
+        """The numbers of the nodes on a path, each with a reference; without those that find no place."""
+        way = []
+        for node in path:
+            number = self.nodes.find(node)
+            if number == NIL:
+                if not self.nodes.free:
+                    continue
+                number = self.nodes.acquire(node)
+                self.passed_only |= 1 << number
+            else:
+                self.nodes.share(number)
+            way.append(number)
+        return tuple(way)
+
+    def _via(self, sender: str) -> int:
+        number = self.nodes.find(sender)
+        return number if number != NIL and self.neighbours_mask >> number & 1 else 0
+
+    def _forget_passed(self) -> None:
+        """Nodes that are known only from paths give their places to nodes that live."""
+        for slot in range(self.limits.lsas):
+            if self.lsa_path[slot] & self.passed_only:
+                self.set_path(
+                    slot, tuple([node for node in self.lsa_way[slot] if not self.passed_only >> node & 1])
+                )
+        self.passed_only = 0
 
     def roster(self, origin: int, demoted: bool = False) -> "list[tuple[str, int]]":
         """(name, version) of every LSA of an origin that other nodes may see.
@@ -158,14 +219,40 @@ class TupleSpace(Slots):
             slot = self.lsa_next[slot]
         return entries
 
+    def digest(self, origin: int) -> "tuple[int, bytes]":
+        """Count and checksum of the LSAs held of an origin."""
+        origins = self.origins
+        if origins.stale[origin]:
+            origins.checksums[origin] = checksum(self.roster(origin, origin != SELF))
+            origins.stale[origin] = False
+        return origins.count[origin], origins.checksums[origin]
+
     def reincarnate(self, incarnation: int) -> None:
-        """Start a new incarnation of this node, because another node remembers a later one than ours."""
+        """Start a new incarnation of this node, because another node remembers a later one than ours.
+
+        Its changes are numbered from the beginning.
+        """
         self.origins.incarnation[SELF] = incarnation
+        self.changes = 0
         slot = self.origins.first[SELF]
         while slot != NIL:
+            self.lsa_base[slot] = self.lsa_based[slot] = 0
+            p = self.lsa_first[slot]
+            while p != NIL:
+                self.p_version[p] = self.next_change()
+                if self.is_near(p):
+                    self.prove_near(p, b"")
+                    self.near.push(p)
+                p = self.p_next[p]
             if self.lsa_version[slot]:
                 self.touch(slot)
             slot = self.lsa_next[slot]
+
+    def forget_sent(self, neighbour: str) -> None:
+        """A neighbour may have restarted: it is sent whole LSAs until it has them again."""
+        others = ~self.node_bit(neighbour)
+        for slot in range(self.limits.lsas):
+            self.lsa_based[slot] &= others
 
     def recount(self) -> None:
         """A node has come or gone: check again whether aggregates are complete."""
@@ -179,32 +266,50 @@ class TupleSpace(Slots):
         """
         slot = self.origins.first[origin]
         while slot != NIL:
-            self.origins.exclude(origin, self.lsa_hash[slot], self.lsa_version[slot])
-            self.lsa_version[slot] = 0
-            self.origins.include(origin, self.lsa_hash[slot], 0)
+            self.lsa_version[slot] = self.lsa_base[slot] = self.lsa_based[slot] = self.lsa_ended[slot] = 0
+            p = self.lsa_first[slot]
+            while p != NIL:
+                if self.is_near(p):
+                    self.p_version[p] = 0
+                p = self.p_next[p]
             slot = self.lsa_next[slot]
+        self.origins.restate(origin)
 
     # ---- properties -------------------------------------------------------------------------
 
     def put(
-        self, handle: int, label: str, query: str, value: bytes, life_s: int = 0, local: bool = False
+        self,
+        handle: int,
+        label: str,
+        query: str,
+        value: bytes,
+        life_s: int = 0,
+        reach: int = EVERYWHERE,
     ) -> None:
         """Publish a value, or a new version of it. Raises ValueTooLarge, SpaceFull, UnknownLsa, NotOwner.
 
-        `query` names the one agent it is for; `life_s` ends it; `local` keeps it on this node.
+        `query` names the one agent it is for; `life_s` ends it; `reach` says how many hops it goes, HERE: it
+        stays on this node. Raises ValueError for a near property without a life: no digest repairs it, so its
+        owner has to renew it.
         """
+        if HERE < reach < EVERYWHERE and not life_s:
+            raise ValueError("%s: a property with a reach of %d hops needs a life" % (label, reach))
         slot = self.own_slot(handle)
-        due = self.tick + max(1, life_s) if life_s else 0
+        life_s = max(1, life_s) if life_s else 0
+        due = self.tick + life_s if life_s else 0
         p = self.property_of(slot, label, query)
-        shown = p != NIL and not self.p_local[p]
-        if p != NIL and shown != local and self.p_wheel.due(p) == due and self.holds(p, value):
+        before = HERE if p == NIL else self.p_reach[p]
+        if p != NIL and before == reach and self.p_wheel.due(p) == due and self.holds(p, value):
             return
-        p = self.write(slot, p, label, query, value, due, local)
-        if shown or not local:
+        p = self.write(slot, p, label, query, value, due, life_s, reach)
+        near = self.is_near(p)
+        if before == EVERYWHERE or reach == EVERYWHERE or (near and not self.lsa_version[slot]):
             self.touch(slot)
+            self.p_version[p] = self.changes
         else:
-            self.next_sequence()
-        self.p_version[p] = self.origins.sequence[SELF]
+            self.p_version[p] = self.next_change()
+        if near:
+            self.near.push(p)
 
     def withdraw(self, handle: int, label: str, query: str = "") -> bool:
         """Withdraw a property; False when there is none. Raises UnknownLsa, NotOwner."""
@@ -213,9 +318,24 @@ class TupleSpace(Slots):
         if p == NIL:
             return False
         self.retract(p)
-        if not self.p_local[p]:
+        if self.p_reach[p] == EVERYWHERE:
             self.touch(slot)
         return True
+
+    def expire(self, p: int) -> None:
+        """The life of a property is over. Other nodes end their copies by themselves.
+
+        What is left of an LSA is a version of its own. Until its origin has stated it, others cannot show it.
+        """
+        slot = self.p_lsa[p]
+        self.retract(p)
+        if self.p_reach[p] == EVERYWHERE:
+            if self.lsa_origin[slot] == SELF:
+                self.touch(slot)
+            else:
+                self.lsa_lapsed[slot] = True
+        elif self.lsa_origin[slot] != SELF:
+            self.lsa_ended[slot] = max(self.lsa_ended[slot], self.p_version[p])
 
     def read(self, handle: int, label: str, query: str = "") -> bytes | None:
         """The value published under a label, None when there is none. Raises UnknownLsa."""
@@ -229,7 +349,8 @@ class TupleSpace(Slots):
     def set_aggregate(self, p: int, value: bytes, completed: bool) -> None:
         """Store the result of an aggregation beside the value. Raises SpaceFull, ValueTooLarge."""
         self.check_size("aggregate", value)
-        self.p_aggregate[p] = self.heap.replace(self.p_aggregate[p], self.p_aggregate_length[p], value)
+        origin, length = self.p_origin[p], self.p_aggregate_length[p]
+        self.p_aggregate[p] = self._store(origin, self.p_aggregate[p], length, value)
         self.p_aggregate_length[p] = len(value)
         self.p_completed[p] = completed
 
@@ -250,10 +371,12 @@ class TupleSpace(Slots):
             self.p_aggregated[p] = 0
             p = self.p_next[p]
         self.touch(slot)
+        self.lsa_shaped[slot] = self.lsa_version[slot]
 
     def set_aggregations(self, slot: int, specs: "list[Aggregation]") -> None:
         """Replace them; labels that are or were aggregated are processed again."""
         self._touch_labels(self.lsa_aggregations[slot])
+        self.room.count(SPECS, self.lsa_origin[slot], len(specs) - len(self.lsa_aggregations[slot]))
         self.lsa_aggregations[slot] = list(specs)
         self._touch_labels(specs)
 
@@ -262,6 +385,30 @@ class TupleSpace(Slots):
             number = self.labels.find(spec.label)
             if number != NIL:
                 self.touched_labels |= 1 << number
+
+    def specs_free(self) -> int:
+        """How many more aggregations other nodes may ask for."""
+        held = self.room.held[SPECS]
+        return self.limits.specs - sum(held) + held[SELF]
+
+    def know_labels(self, labels: "tuple[str, ...]") -> None:
+        """The labels that are in use here keep their places. Raises SpaceFull."""
+        self.known_labels += labels
+        for label in labels:
+            self.label_payer[self.labels.acquire(label)] = 0
+
+    def claim_labels(self, labels: "set[str]", origin: int) -> None:
+        """Raise SpaceFull unless another node (NIL: a new one) may bring these."""
+        new = self.labels.lacking(labels)
+        if not new:
+            return
+        held = 0
+        for number in range(1, len(self.label_payer)) if origin != NIL else ():
+            held += self.label_payer[number] == origin and self.labels.text(number) != ""
+        if held + new > self.limits.labels_per_node:
+            raise SpaceFull("brings more than %d unknown labels" % self.limits.labels_per_node)
+        if new > self.labels.free:
+            raise SpaceFull("a table of names is full (%d)" % self.labels.capacity)
 
     def observe(self, label: str, observer: "Agent") -> bool:
         """Tell `observer` of each new version under a label, and when an LSA that shows it leaves.

@@ -15,9 +15,9 @@ from ..energy.events import Cause, EventKind, EventLog, Role
 from ..energy.flows import PowerSource, Supply
 from ..energy.invariants import violations
 from ..energy.memory import read_contracts, read_promises, written_contracts, written_promises
-from ..energy.messages import Contract, encode_answers
+from ..energy.messages import Answers, Contract
 from ..energy.offering import SupplierSettings
-from ..energy.parsing import lenient, parse_answers, parse_contract, parse_offer, parse_request
+from ..energy.parsing import parse_request
 from ..energy.plans import encode_starts, parse_plan
 from ..energy.policies import consumer_policy, producer_policy
 from ..energy.rules import (
@@ -35,7 +35,9 @@ from ..energy.rules import (
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Bond
+from ..space.lsa import HERE
 from .device import Device
+from .envelope import Later, Writer, public
 from .settings import TwinSettings
 from .twin import Home, Twin
 
@@ -44,16 +46,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("edge.twins")
 
-_read_request = lenient(parse_request)
-_read_offer = lenient(parse_offer)
-_read_contract = lenient(parse_contract)
-_read_plan = lenient(parse_plan)
-_read_answers = lenient(parse_answers)
+_read_request = public(parse_request)
+_read_plan = public(parse_plan)
 _EVENT_LIFE_S = 5
 _RENEW_S = 2.0  # a property that would expire so soon, but is still wanted, is published again
 _NOTE_S = 60.0  # free power is noted once a minute, for the forecast
 _UNSERVED_S = 180.0  # a need that waits so long beside free power is a trouble
 _OFF_STEP_S = 30
+_SEAL_AGAIN_S = 1.0  # while the key of a partner is not known
 _PROPERTIES = 10  # of one LSA (thesis 5.1)
 _BESIDE_OFFERS = {"all": 1, "supplier": 2, "consumer": 2}  # events; confirmations, starts; request, contracts
 Properties = dict[tuple[str, str], tuple[bytes, int]]  # label and addressee: value and life in s
@@ -97,10 +97,15 @@ class ProsumerTwin(Twin):
         """Begin without contracts, requests and offers."""
         settings = self.settings
         self.consumer = Consumer(
-            _of_consumer(settings), consumer_policy(settings.consumer_policy), self._id, self._contract_event
+            _of_consumer(settings),
+            consumer_policy(settings.consumer_policy),
+            self._id,
+            self._contract_event,
+            self.home.members,
         )
         policy = producer_policy(settings.producer_policy, self._rng)
-        self.supplier = Supplier(self.name, _of_supplier(settings), policy, self._rng)
+        self._writer = Writer(self.name, self.home.trust, self._clock)
+        self.supplier = Supplier(self.name, _of_supplier(settings), policy, self._rng, self.home.members)
         self._published: dict[tuple[str, str], tuple[bytes, float]] = {}  # value, until when
 
     def left(self) -> None:
@@ -236,13 +241,16 @@ class ProsumerTwin(Twin):
         if label == REQUEST:
             self.supplier.see_request(bond.name, self._message(bond, _read_request), bond.hops, now_s)
         elif label in (CONTRACT, COMPLEMENT):
-            contract = self._message(bond, _read_contract)
-            self.supplier.see_contract(bond.name, label == COMPLEMENT, contract, bond.hops)
+            contract: Contract | Later | None = self._message(bond, self.home.reader.contract)
+            if not isinstance(contract, Later):
+                self.supplier.see_contract(bond.name, label == COMPLEMENT, contract, bond.hops)
         elif label == OFFER:
-            self.consumer.see_offer(bond.name, self._message(bond, _read_offer), bond.hops, now_s)
+            offer = self._message(bond, self.home.reader.offer)
+            self.consumer.see_offer(bond.name, offer, bond.hops, now_s)
         elif label == CONFIRM:
-            answers = self._message(bond, _read_answers) or {}
-            self.consumer.see_answers(bond.name, answers.get(self.name, ()))
+            answers: Answers | Later = self._message(bond, self.home.reader.answers) or {}
+            if not isinstance(answers, Later):
+                self.consumer.see_answers(bond.name, answers.get(self.name, ()))
         elif label == PLAN:
             plan = self._message(bond, _read_plan)
             self.supplier.bookings.see(bond.name, plan, now_s, self.home.civil_s())
@@ -275,8 +283,15 @@ class ProsumerTwin(Twin):
                 self.supplier.note_free(self.home.civil_s() if self.home.date.settled else None)
         self._due_s = min(self.consumer.due_s, self.supplier.due_s, now_s + _NOTE_S)
         self._publish()
+        if self._writer.incomplete:
+            self._due_s = min(self._due_s, now_s + _SEAL_AGAIN_S)
 
     # ---- what it shows ----------------------------------------------------------------
+
+    @property
+    def unsealed_parts(self) -> int:
+        """Parts of messages that were not published, because the key of their reader is not known."""
+        return self._writer.unsealed
 
     def share(self) -> Share:
         return Share(
@@ -372,10 +387,10 @@ class ProsumerTwin(Twin):
         self._next_id += 1
         return self._next_id
 
-    def _message(self, bond: Bond, parse: Callable[[bytes], T | None]) -> T | None:
+    def _message(self, bond: Bond, parse: Callable[[Bond], T]) -> T | None:
         if bond.withdrawn:
             return None
-        message: T | None = bond.read(parse)
+        message = bond.read(parse)
         self.refused_messages += message is None
         return message
 
@@ -389,19 +404,20 @@ class ProsumerTwin(Twin):
     def _wanted(self) -> Properties:
         """What its LSA should show: the messages of consumer and supplier."""
         wanted: Properties = {}
-        consumer, supplier = self.consumer, self.supplier
+        consumer, supplier, writer = self.consumer, self.supplier, self._writer
         if consumer.request:
             wanted[REQUEST, ""] = consumer.request.encode(), 0
         if consumer.main:
-            wanted[CONTRACT, ""] = consumer.main.encode(), 0
+            wanted[CONTRACT, ""] = writer.contract(CONTRACT, consumer.main), 0
         if consumer.extra:
-            wanted[COMPLEMENT, ""] = consumer.extra.encode(), 0
+            wanted[COMPLEMENT, ""] = writer.contract(COMPLEMENT, consumer.extra), 0
         for name, offer in supplier.offers().items():
             life_s = math.ceil(supplier.offer_until_s(name) - self._clock.now_s())
-            wanted[OFFER, name] = offer.encode(), max(1, life_s)
+            if (value := writer.offer(name, offer)) is not None:
+                wanted[OFFER, name] = value, max(1, life_s)
         answers, starts = supplier.answers(), supplier.bookings.starts()
         if answers:
-            wanted[CONFIRM, ""] = encode_answers(answers), 0
+            wanted[CONFIRM, ""] = writer.answers(answers), 0
         if starts:
             wanted[STARTS, ""] = encode_starts(starts), 0
         return wanted
@@ -409,6 +425,7 @@ class ProsumerTwin(Twin):
     def _publish(self) -> None:
         """Submit what differs from the LSA, and what is about to expire there but is still wanted."""
         wanted, now_s = self._wanted(), self._clock.now_s()
+        self._writer.forget_all_but(wanted)
         for label, query in [key for key in self._published if key not in wanted]:
             self.withdraw(label, query)
             del self._published[label, query]
@@ -455,7 +472,7 @@ class ProsumerTwin(Twin):
 
     def _publish_events(self) -> None:
         if self.handle:
-            self.submit(EVENT, self.events.encode(), life_s=_EVENT_LIFE_S, local=True)
+            self.submit(EVENT, self.events.encode(), life_s=_EVENT_LIFE_S, reach=HERE)
 
 
 def _of_consumer(settings: TwinSettings) -> ConsumerSettings:

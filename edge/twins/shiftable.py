@@ -3,16 +3,16 @@
 import random
 from typing import Any
 
-from ..energy.parsing import lenient
 from ..energy.planner import Planner, Stage
 from ..energy.plans import parse_starts
 from ..energy.rules import PLAN, STARTS
 from ..space.agent import Bond
+from .envelope import public
 from .prosumer import Properties, ProsumerTwin
 from .settings import TwinSettings
 from .twin import Home
 
-_read_starts = lenient(parse_starts)
+_read_starts = public(parse_starts)
 
 
 class ShiftableTwin(ProsumerTwin):

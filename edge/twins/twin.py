@@ -11,8 +11,11 @@ from typing import Any, Protocol
 
 from ..clock import Clock, Date, Zone
 from ..energy.flows import Supply
+from ..energy.members import Members
 from ..energy.totals import Powers, Share
 from ..space.agent import Agent
+from ..trust.trust import Trust
+from .envelope import Reader
 from .minute import RunningMinute
 
 
@@ -47,6 +50,8 @@ class Home:
         tell_minute: Callable[[int, int | None, Sequence[float] | None], None],
         zone: Zone,
         date: Date,
+        trust: Trust,
+        members: Members,
     ) -> None:
         """`total` gives the six variables of the node, None while one of its devices is unknown;
         `tell_minute` calls `minute_passed`.
@@ -58,6 +63,9 @@ class Home:
         self.tell_minute = tell_minute
         self.zone = zone
         self.date = date  # whether it can be believed
+        self.trust = trust
+        self.reader = Reader(node, trust)  # of what is addressed to its twins
+        self.members = members  # what the other members did with what was promised
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node

@@ -14,11 +14,19 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from . import chain, cpu, learning, simulation, space
+from . import chain, cpu, learning, simulation, space, trust, wire
 
-_PARTS = ("imports", "space", "one_node", "chain", "hops", "sim", "learning")
+_PARTS = ("imports", "trust", "wire", "space", "one_node", "chain", "hops", "sim", "learning")
 _ON_REQUEST = ("cpu",)  # it needs an image
-_LIBRARIES = ("orjson", "serial", "edge.net.lean_paho", "edge.__main__", "edge.node", "numpy")
+_LIBRARIES = (
+    "orjson",
+    "serial",
+    "edge.net.lean_paho",
+    "edge.__main__",
+    "edge.node",
+    "edge.trust.keyring",
+    "numpy",
+)
 _IMPORTER = """
 import sys
 def rss():
@@ -67,6 +75,8 @@ def bench(options: argparse.Namespace) -> int:
     figures: dict[str, Any] = {"machine": {"python": platform.python_version(), "processors": os.cpu_count()}}
     parts: dict[str, Callable[[], None]] = {
         "imports": lambda: _imports(figures, console),
+        "trust": lambda: _trust(figures, console),
+        "wire": lambda: _wire(figures, console),
         "space": lambda: _space(figures, console),
         "one_node": lambda: _one_node(figures, console, directory),
         "chain": lambda: _chain(figures, console, directory),
@@ -90,6 +100,31 @@ def _imports(figures: dict[str, Any], console: Console) -> None:
     table = _table("memory after imports (cumulative)", "library", "RSS MB")
     for name, mb in figures["imports_mb"].items():
         table.add_row(name, f"{mb:.1f}")
+    console.print(table)
+
+
+def _wire(figures: dict[str, Any], console: Console) -> None:
+    figures["wire"] = wire.measure()
+    table = _table(
+        "decoding the dearest frames of 64 kB (aim: 1 MB, 5 ms)", "body", "wire B", "peak kB", "ms", "answer"
+    )
+    for name, row in figures["wire"].items():
+        cost = f"{row['peak_bytes'] / 1000:.0f}", f"{row['ms']:.2f}"
+        table.add_row(name, str(row["wire_bytes"]), *cost, str(row["answer"])[:40])
+    console.print(table)
+
+
+def _trust(figures: dict[str, Any], console: Console) -> None:
+    figures["trust"] = {"us": trust.costs_us(), "libraries_mb": trust.libraries_mb()}
+    table = _table("signatures and seals (a Pi 3 takes about ten times as long)", "step", "us")
+    for name, us in figures["trust"]["us"].items():
+        table.add_row(name, f"{us:.1f}")
+    console.print(table)
+    table = _table(
+        "libraries for them, in a process like that of a node", "library", "RSS MB", "anonymous MB"
+    )
+    for name, sizes in figures["trust"]["libraries_mb"].items():
+        table.add_row(name, *(f"{mb:.2f}" for mb in sizes))
     console.print(table)
 
 

@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..world.silence import silence
 from .draw import draw
 from .play import Outcome, play
 
@@ -109,4 +110,5 @@ def _outcomes(seeds: range, jobs: int) -> Iterator[Outcome]:
 
 
 def _play(seed: int) -> Outcome:
-    return play(draw(seed))
+    with silence():
+        return play(draw(seed))

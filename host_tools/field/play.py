@@ -1,6 +1,5 @@
 """Plays the hour of a seed before the judge."""
 
-import logging
 from dataclasses import dataclass
 
 from .draw import HOUR_S, Field
@@ -24,7 +23,6 @@ class Outcome:
 
 def play(field: Field) -> Outcome:
     """One hour of virtual time."""
-    logging.getLogger("edge").setLevel(logging.CRITICAL + 1)
     judge = Judge(field)
     stage = Stage(field, judge.hear)
     try:

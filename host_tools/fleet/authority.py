@@ -21,10 +21,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from .errors import FleetError
 from .files import SECRET, write
+from .identities import RENEW_DAYS
 
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 _AUTHORITY_DAYS = 30 * 365
-_RENEW_DAYS = 90  # a certificate that expires sooner is renewed, with the same key
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class Authority:
             return ""
         if certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value != _names(hosts):
             return "new hosts"
-        if certificate.not_valid_after_utc - self._now < timedelta(days=_RENEW_DAYS):
+        if certificate.not_valid_after_utc - self._now < timedelta(days=RENEW_DAYS):
             return "renewed"
         return ""
 

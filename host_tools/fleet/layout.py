@@ -38,3 +38,12 @@ class Layout:
             "key": str(self.keys / "node.key"),
             "crl": str(self.config / "crl.pem"),
         }
+
+    def trust(self) -> dict[str, str]:
+        """The `[trust]` table of the node's configuration."""
+        return {
+            "key": str(self.keys / "trust.key"),
+            "certificate": str(self.keys / "trust.identity"),
+            "authority": str(self.keys / "trust.authority"),
+            "revocations": str(self.config / "trust.revoked"),
+        }

@@ -12,8 +12,10 @@ from .layout import Layout
 from .read import NodePlan
 
 _PACKET_BYTES = LinkLimits().max_frame_bytes + 4096
-_MEMORY_BYTES = 16 << 20  # heap limit, twice its need: it rejects clients before the kernel kills it
-_PEERS = 64  # connections from outside, including those that have not yet shown a certificate
+_MEMORY_BYTES = 24 << 20  # heap limit: it rejects clients before the kernel kills it
+# Connections from outside, including those that have not yet shown a certificate: each takes 42 kB, and the
+# broker ends it after 90 s.
+_PEERS = 256
 _INSIDE = 8  # the node, and some connections for debugging
 
 

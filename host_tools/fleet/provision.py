@@ -30,6 +30,7 @@ from .read import Fleet, NodePlan, read_fleet
 
 if TYPE_CHECKING:
     from .authority import Authority, Identity
+    from .trust_authority import NodeIdentity, TrustAuthority
 
 ALL = "all"
 OK, REVOKED, WRONG = 0, 1, 2
@@ -145,23 +146,27 @@ def _provision(
     fleet: Fleet, nodes: Sequence[NodePlan], layout: Layout, options: argparse.Namespace
 ) -> tuple[list[Provisioned], int]:
     """Make the files; returns the result for each node and the number of revoked certificates."""
-    from .authority import Authority  # slow import, not needed by other commands
+    from .authority import Authority  # slow imports, not needed by other commands
+    from .trust_authority import TrustAuthority
 
     logins = _logins(fleet, nodes, options)
     releasing = signers(*_public_keys(fleet, options))
     keys = _keys_folder(fleet, options.keys)
     folder(keys)
     with _alone(keys):
-        authority = Authority(keys, fleet.cluster, datetime.now(UTC).replace(microsecond=0))
+        now = datetime.now(UTC).replace(microsecond=0)
+        authority, trust = Authority(keys, fleet.cluster, now), TrustAuthority(keys, fleet.cluster, now)
         revoked = 0
         if options.revoke:
             revoked = authority.revoke(options.node)  # first, as the node may have left the fleet
+            trust.revoke(options.node)
             shutil.rmtree(options.out / options.node, ignore_errors=True)
         done = []
         for node in nodes:
             identity = authority.identity(node.name, node.hosts, fleet.validity_days, rotate=options.rotate)
+            name = trust.identity(node.name, fleet.validity_days, rotate=options.rotate)
             place = options.out / node.name
-            if identity.revoked:
+            if identity.revoked or name.revoked:
                 shutil.rmtree(place, ignore_errors=True)
                 changed = 0
             else:
@@ -175,9 +180,11 @@ def _provision(
                 if node.network:
                     config[network.FILE] = node.network.configuration()
                 changed = _write(place, config, authority, identity)
+                changed += _write_trust(place, trust, name)
                 changed += write(place / "signers", releasing)
             done.append(Provisioned(node, identity, changed))
         _spread_crl(options.out, authority)
+        _spread_revoked(options.out, trust)
     return done, revoked
 
 
@@ -249,11 +256,26 @@ def _write(place: Path, config: dict[str, str], authority: "Authority", identity
     return changed + write(place / "keys" / "node.crt", identity.certificate)
 
 
+def _write_trust(place: Path, trust: "TrustAuthority", identity: "NodeIdentity") -> int:
+    """The same for what it says to all nodes; returns how many have changed."""
+    changed = int(write(place / "keys" / "trust.key", identity.key, SECRET))
+    changed += write(place / "keys" / "trust.identity", identity.certificate)
+    changed += write(place / "keys" / "trust.authority", trust.public)
+    return changed + write(place / "config" / "trust.revoked", trust.revoked)
+
+
 def _spread_crl(out: Path, authority: "Authority") -> None:
     """Write the current revocation list to the folders of all nodes, not only of the given ones."""
     for certificate in out.glob("*/keys/ca.crt"):
         if certificate.read_bytes() == authority.certificate:
             write(certificate.parents[1] / "config" / "crl.pem", authority.crl)
+
+
+def _spread_revoked(out: Path, trust: "TrustAuthority") -> None:
+    """The same for the revoked identities."""
+    for public in out.glob("*/keys/trust.authority"):
+        if public.read_bytes() == trust.public:
+            write(public.parents[1] / "config" / "trust.revoked", trust.revoked)
 
 
 def _table(done: Sequence[Provisioned]) -> str:

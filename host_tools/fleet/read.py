@@ -95,13 +95,13 @@ def _check_defaults(defaults: dict[str, Any], file: Path, mistakes: list[str]) -
         for key in {"name", "state_dir"} & given.keys():
             mistakes.append(f"{file}: node.{key} = {given[key]!r}: must be set for each node separately")
         given = {**given, "name": "any", "state_dir": "any"}
-    _refuse_tls(defaults, file, mistakes)
+    _refuse_keys(defaults, file, mistakes)
     _built({**defaults, "node": given}, file, mistakes)
 
 
-def _refuse_tls(raw: dict[str, Any], file: Path, mistakes: list[str]) -> None:
-    if "tls" in raw:
-        mistakes.append(f"{file}: tls = '...': this table is written by `provision`")
+def _refuse_keys(raw: dict[str, Any], file: Path, mistakes: list[str]) -> None:
+    for table in {"tls", "trust"} & raw.keys():
+        mistakes.append(f"{file}: {table} = '...': this table is written by `provision`")
 
 
 def _node(
@@ -111,7 +111,7 @@ def _node(
     own = _parsed(file, mistakes)
     if len(mistakes) > before:
         return None
-    _refuse_tls(own, file, mistakes)
+    _refuse_keys(own, file, mistakes)
     raw = _merged(defaults, own)
     checked = _built(raw, file, mistakes)
     if checked is None:
@@ -121,7 +121,7 @@ def _node(
         return None
     raw["node"] = {**raw["node"], "state_dir": str(layout.state)}
     raw["neighbour"] = [{"port": shared.port, **row} for row in raw.get("neighbour", [])]
-    raw["tls"] = layout.tls()
+    raw["tls"], raw["trust"] = layout.tls(), layout.trust()
     config = _built(raw, file, mistakes)
     if config is None:
         return None

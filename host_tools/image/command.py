@@ -20,6 +20,9 @@ _PROVISIONED = (
     "config/authorized_keys",
     "keys/node.key",
     "keys/node.crt",
+    "keys/trust.key",
+    "keys/trust.identity",
+    "keys/trust.authority",
     "signers",
 )
 

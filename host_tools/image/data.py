@@ -19,6 +19,7 @@ _FOLDERS = (
     ("clock", "systemd-timesync", "systemd-timesync", 0o755),
 )
 _PRIVATE = (".key",)
+_OF_BROKER = ("ca.crt", "node.crt", "node.key")  # what it needs of the keys
 
 
 def data_tree(provisioned: Path, root: Path, folder: Path) -> None:
@@ -34,7 +35,10 @@ def data_tree(provisioned: Path, root: Path, folder: Path) -> None:
         _give(root, target, "root", "root", 0o644)
     for source in sorted((provisioned / "keys").iterdir()):
         private = source.suffix in _PRIVATE
-        for place, owner in ((folder / "edge/keys", "edge"), (folder / "mosquitto/keys", "mosquitto")):
+        places = [(folder / "edge/keys", "edge")]
+        if source.name in _OF_BROKER:
+            places.append((folder / "mosquitto/keys", "mosquitto"))
+        for place, owner in places:
             shutil.copyfile(source, place / source.name)
             _give(root, place / source.name, owner, owner, 0o600 if private else 0o644)
 

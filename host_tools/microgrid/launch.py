@@ -9,11 +9,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from edge.files import lock_folder
 from host_tools.broker import Broker, die_with_parent, fixed_port, free_port
+from host_tools.fleet.errors import FleetError
+from host_tools.fleet.files import SECRET, write
+from host_tools.fleet.trust_authority import AUTHORITY, IDENTITY, KEY, REVOKED, TrustAuthority
 from host_tools.meter.terminal import SimulatedMeter
 
 from .plan import BuildingPlan
@@ -23,6 +27,8 @@ from .plan import BuildingPlan
 NODE_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", "PYTHONNODEBUGRANGES": "1"}
 START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 5.0
+_KEYS = ".keys"  # no node has such a name
+_CLUSTER, _KEY_DAYS = "local", 3650
 FIXED_API_PORT, FIXED_BROKER_PORT = 8081, 18831  # of the first node; the next node has the next port
 
 
@@ -45,6 +51,7 @@ class Building:
         self.process: subprocess.Popen[bytes] | None = None
         self._pace = pace
         self._log = directory / "node.log"
+        self._trust: dict[str, str] = {}
 
     @property
     def config(self) -> Path:
@@ -55,6 +62,17 @@ class Building:
     def url(self) -> str:
         """The address of the node's HTTP server."""
         return f"http://127.0.0.1:{self.api_port}"
+
+    def give_keys(self, authority: TrustAuthority) -> None:
+        """Write the keys and the identity of the node. Raises FleetError, OSError."""
+        identity = authority.identity(self.name, _KEY_DAYS)
+        keys = self.directory / "keys"
+        write(keys / KEY, identity.key, SECRET)
+        write(keys / IDENTITY, identity.certificate)
+        write(keys / AUTHORITY, authority.public)
+        write(keys / REVOKED, authority.revoked)
+        files = {"key": KEY, "certificate": IDENTITY, "authority": AUTHORITY, "revocations": REVOKED}
+        self._trust = {key: str(keys / name) for key, name in files.items()}
 
     def start_meter(self) -> None:
         """Start the simulated meters; address n is the n-th device of the plan."""
@@ -74,6 +92,7 @@ class Building:
             "learning": self.plan.learning,
             "mqtt": {"port": self.broker.port},
             "api": {"port": self.api_port},
+            **({"trust": self._trust} if self._trust else {}),
             "neighbour": [
                 {"name": name, "host": "127.0.0.1", "port": ports[name]} for name in self.plan.neighbours
             ],
@@ -171,8 +190,11 @@ class Microgrid:
         pace: Pace,
         limits: dict[str, int] | None = None,
         fixed_ports: bool = False,
+        trust: bool = True,
     ) -> None:
-        """`fixed_ports`: the same ports in every run, where nobody else uses them. Raises BrokerError."""
+        """`fixed_ports`: the same ports in every run, where nobody else uses them; `trust`: nodes have keys,
+        which are made in the first run. Raises BrokerError, LaunchError.
+        """
         self.pace = pace
         self._limits = limits or {}
         self.buildings = []
@@ -189,6 +211,16 @@ class Microgrid:
             if fixed_ports:
                 ports = (fixed_port(FIXED_API_PORT + i), fixed_port(FIXED_BROKER_PORT + i))
             self.buildings.append(Building(plan, directory / plan.name, pace, *ports))
+        if trust:
+            self._give_keys(directory / _KEYS)
+
+    def _give_keys(self, place: Path) -> None:
+        try:
+            authority = TrustAuthority(place, _CLUSTER, datetime.now(UTC))
+            for building in self.buildings:
+                building.give_keys(authority)
+        except FleetError as error:
+            raise LaunchError(f"{error}\nremove {place} for new keys") from None
 
     def __enter__(self) -> "Microgrid":
         try:

@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.config.settings import LimitSettings, NodeConfig
-from edge.energy.supplier import table_bytes
+from edge.twins.envelope import longest_value
 
 from .topology import parts
 
 _MOST_PROMISES = 128
+_VALUE_BYTES = 16384  # the longest value that a configuration may allow
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,15 @@ def limits_for(twins: list[int]) -> dict[str, int]:
     """The `[limits]` of every node, given the number of twins of each: room for the LSAs of all."""
     total, nodes = sum(twins), len(twins)
     least = LimitSettings()
-    promises = _MOST_PROMISES if total > least.promises else least.promises
+    places = min(1024, max(least.nodes, nodes + 8))
+    most = _MOST_PROMISES if total > least.promises else least.promises
+    promises = next(each for each in range(most, 0, -1) if longest_value(each, places) <= _VALUE_BYTES)
     return {
         "lsas": min(16384, max(64, total + 32)),
         "properties": min(65_000, 8 * total + 256),
         "heap_kb": min(4000, max(least.heap_kb, total + 64)),
         "names": min(65_000, 3 * total + 256),
-        "nodes": min(1024, max(least.nodes, nodes + 8)),
+        "nodes": places,
         "promises": promises,
-        "value_bytes": max(least.value_bytes, table_bytes(promises)),
+        "value_bytes": max(least.value_bytes, longest_value(promises, places)),
     }

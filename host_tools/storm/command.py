@@ -5,18 +5,17 @@ Exit codes: 0 no invariant was broken, 1 at least one was, 2 wrong usage, 130 in
 
 import argparse
 import json
-import logging
 import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..world.silence import silence
 from .draw import draw
 from .play import play
 from .report import Result, Summary, try_seed
@@ -47,7 +46,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     try:
-        with _silence():
+        with silence():
             if options.replay is not None:
                 return _replay(options)
             _check(options)
@@ -141,18 +140,6 @@ def _results(seeds: Iterable[int], jobs: int) -> Iterator[Result]:
             pool.shutdown(cancel_futures=True)
 
 
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Suppress the nodes' log messages, because the faults are intended."""
-    logger = logging.getLogger("edge")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
 def _try_seed(seed: int) -> Result:
-    with _silence():
+    with silence():
         return try_seed(seed)

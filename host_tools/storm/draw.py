@@ -1,20 +1,22 @@
 """Draws the storm of a seed: topology, devices and faults. All are small, so that failures are readable."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..sim.topology import parse
-from .liar import TRICKS
-from .plan import Argument, Fault, Storm, StormBuilding
+from .liar import draw_lie
+from .plan import LIE, Argument, Fault, Storm, StormBuilding
 
 _SHAPES = ("chain:{}", "ring:{}", "star:{}", "full:{}", "random:{}:2", "random:{}:3")
 _KINDS, _KIND_WEIGHTS = ("load", "pv", "building", "both", "grid", "shiftable"), (8, 5, 2, 2, 1, 1)
 _POWERS_W = (0.0, 5.0, 15.0, 30.0, 45.0, 60.0, 100.0)
 _PRODUCER_POLICIES = ("prioritisation", "random", "hybrid", "fair_share")
 _CONSUMER_POLICIES = ("green_first", "first_fit", "lowest_price", "least_distance")
-_LIARS, _CALM = 0.3, 0.5  # share of storms with a liar; share of these without other faults
+_MOODS, _MOOD_WEIGHTS = ("calm", "trade", "rough", "honest"), (5, 4, 4, 2)  # honest: without a liar
+_LIES = (1, 5)  # of one storm
+_LIES_FROM_S = 0.5  # before the first contracts, too
 _STORM_HOURS = (22.223, 22.245)  # time of day of a storm (UTC), when daily runs get ready
 _QUIET_S = 8.0  # time for the first contracts before the first fault
 _EVERY_S = (0.1, 4.0)  # time between two faults
@@ -23,32 +25,41 @@ Drawer = Callable[[random.Random, "_Scene"], tuple[Argument, ...]]
 
 
 def draw(seed: int) -> Storm:
-    """The storm of a seed; it stays the same as long as this file is not changed."""
+    """The storm of a seed; it stays the same as long as this file and the grammar of lies are not changed.
+
+    Calm: nothing but lies. Trade: powers change too. Rough: lies among all faults. Honest: only faults.
+    """
     rng = random.Random(seed)
     links = parse(rng.choice(_SHAPES).format(rng.randint(2, 6)), rng.getrandbits(32))
-    names = list(links)
-    buildings = tuple(_building(rng, name, tuple(neighbours)) for name, neighbours in links.items())
+    mood = rng.choices(_MOODS, _MOOD_WEIGHTS)[0]
+    liar = "" if mood == "honest" else rng.choice(list(links))
+    names = sorted(links, key=lambda name: name == liar)  # last, so that without it all others draw the same
+    buildings = tuple(_building(rng, name, tuple(links[name])) for name in names)
     trouble_s = round(rng.uniform(60.0, 100.0), 1)
+    storm = Storm(seed, buildings, (), trouble_s, liar, rng.random() < 0.5, mood in ("calm", "trade"))
+    if storm.steady:
+        peaceful = tuple(_peaceful(each) for each in buildings)
+        storm = replace(storm, buildings=tuple(_with_grids(rng, peaceful, storm.groups())))
     kinds = rng.sample(list(_DRAWERS), rng.randint(2, len(_DRAWERS)))  # few kinds, but many of each
-    storm = Storm(seed, buildings, (), trouble_s)
-    if rng.random() < _LIARS:
-        storm = replace(storm, liar=tuple(sorted(rng.sample(names, rng.randint(1, min(3, len(names)))))))
-        kinds.append("lie")
-        if rng.random() < _CALM:
-            kinds = ["lie"]
-            storm = replace(storm, calm=True, buildings=tuple(_peaceful(each) for each in buildings))
-    return replace(storm, faults=tuple(_faults(rng, storm, kinds)))
+    kinds = {"calm": [], "trade": ["power"]}.get(mood, kinds)
+    faults = [*_faults(rng, storm, kinds), *(_lies(rng, storm) if liar else ())]
+    faults.sort(key=lambda fault: fault.at_s)
+    return replace(storm, faults=tuple(replace(each, number=i) for i, each in enumerate(faults)))
 
 
 def _faults(rng: random.Random, storm: Storm, kinds: list[str]) -> Iterator[Fault]:
-    scene = _Scene(storm.buildings)
-    at_s, number = _QUIET_S, 0
-    while at_s < storm.trouble_s:
+    scene = _Scene(storm)
+    at_s = _QUIET_S
+    while kinds and at_s < storm.trouble_s:
         kind = rng.choice(kinds)
-        arguments = _lie(rng) if kind == "lie" else _DRAWERS[kind](rng, scene)
-        yield Fault(number, round(at_s, 2), kind, arguments)
+        yield Fault(0, round(at_s, 2), kind, _DRAWERS[kind](rng, scene))
         at_s += rng.uniform(*_EVERY_S)
-        number += 1
+
+
+def _lies(rng: random.Random, storm: Storm) -> Iterator[Fault]:
+    for _ in range(rng.randint(*_LIES)):
+        at_s = rng.uniform(_LIES_FROM_S, storm.trouble_s - _QUIET_S)
+        yield Fault(0, round(at_s, 2), LIE, draw_lie(rng).arguments)
 
 
 # ---- the microgrid -------------------------------------------------------------------------------
@@ -102,6 +113,18 @@ def _peaceful(building: StormBuilding) -> StormBuilding:
     return replace(building, twins=tuple(twins))
 
 
+def _with_grids(
+    rng: random.Random, buildings: tuple[StormBuilding, ...], groups: Mapping[str, int]
+) -> Iterator[StormBuilding]:
+    """Mostly enough power wherever nodes reach each other without the liar: then nobody may go short."""
+    first = {group: name for name, group in reversed(list(groups.items()))}
+    for building in buildings:
+        if first.get(groups.get(building.name, -1)) == building.name:
+            grid = {"name": "grid", "kind": "grid", "capacity_w": rng.choice((100.0, 400.0, 1000.0))}
+            building = replace(building, twins=(*building.twins, grid))
+        yield building
+
+
 def _power(rng: random.Random, kind: str) -> float:
     sign = rng.choice((1, -1)) if kind == "building" else 1
     return sign * round(rng.choice(_POWERS_W) * rng.uniform(0.9, 1.1), 1)
@@ -113,9 +136,10 @@ def _power(rng: random.Random, kind: str) -> float:
 class _Scene:
     """The nodes, links and meters that faults can affect."""
 
-    def __init__(self, buildings: tuple[StormBuilding, ...]) -> None:
+    def __init__(self, storm: Storm) -> None:
+        buildings = [each for each in storm.buildings if each.name != storm.liar]
         self.names = [building.name for building in buildings]
-        self.links = [(b.name, other) for b in buildings for other in b.neighbours]
+        self.links = [(b.name, other) for b in storm.buildings for other in b.neighbours]
         self.meters = [
             (b.name, twin[key], twin["kind"])
             for b in buildings
@@ -142,7 +166,7 @@ def _quality(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
 
 
 def _partition(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
-    return tuple(sorted(rng.sample(scene.names, rng.randint(1, len(scene.names) - 1))))
+    return tuple(sorted(rng.sample(scene.names, rng.randint(1, max(1, len(scene.names) - 1)))))
 
 
 def _node(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
@@ -177,11 +201,6 @@ def _broken_meter(rng: random.Random, scene: _Scene) -> tuple[Argument, ...]:
     node, device, _ = rng.choice(scene.meters)
     how = rng.choice(("silent", "undefined", "nan", "inf", "-inf", "1e12", "-1e12", "1e-9"))
     return node, device, how, round(rng.uniform(1.0, 45.0), 1)
-
-
-def _lie(rng: random.Random) -> tuple[Argument, ...]:
-    """Trick; for how long, in s."""
-    return rng.choice(TRICKS), round(rng.uniform(1.0, 25.0), 1)
 
 
 _DRAWERS: dict[str, Drawer] = {

@@ -1,8 +1,14 @@
-"""The rules of a storm: the invariants at every moment; agreement and supply after the repair."""
+"""The rules of a storm: the invariants at every moment; agreement and supply after the repair.
+
+None of them is about the node that lies: it may harm itself.
+"""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
+from edge.energy.book import node_of
 from edge.energy.rules import with_margin
+from edge.space.lsa import EVERYWHERE
 from edge.space.names import NIL
 from edge.space.tuplespace import SELF, TupleSpace
 
@@ -16,14 +22,33 @@ RECOVERY_S = 32  # how long the microgrid is observed after the repair
 _CRUMB = 0.01  # smaller offers, relative to the request, do not count
 
 
-def alarms(world: World) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class View:
+    """Whom the rules are about: all but the liar, and who of them reach each other without it."""
+
+    liar: str = ""
+    groups: Mapping[str, int] = field(default_factory=dict)  # empty: all nodes reach each other
+
+    def honest(self, world: World) -> list[WorldNode]:
+        """The nodes that run and do not lie."""
+        return [each for each in world.nodes.values() if each.alive and each.name != self.liar]
+
+    def joined(self, one: str, other: str) -> bool:
+        """Whether two nodes reach each other."""
+        return not self.groups or self.groups[one] == self.groups[other]
+
+
+ALL = View()
+
+
+def alarms(world: World, view: View = ALL) -> list[str]:
     """Violations of the rules that hold at every moment."""
     return [
-        *broken(world),
+        *broken(world, view.liar),
         *(
             f"fault {each.name}: {each.node.engine.last_fault}"
-            for each in world.nodes.values()
-            if each.alive and each.node.engine.faults
+            for each in view.honest(world)
+            if each.node.engine.faults
         ),
     ]
 
@@ -48,23 +73,35 @@ def shown(world: World) -> dict[str, int]:
     return {name: version for space in spaces for name, version in space.roster(SELF)}
 
 
-def unsettled(world: World, before: Mapping[str, int]) -> set[str]:
+def unsettled(world: World, before: Mapping[str, int], view: View = ALL) -> set[str]:
     """Differences from the state in which all nodes agree; some are a passing state of negotiations.
 
     `before`: the result of `shown` a second ago; later changes may still be in transit.
     """
-    nodes = [each for each in world.nodes.values() if each.alive]
-    names = {each.name for each in nodes}
+    nodes = view.honest(world)
+    names = {each.name for each in world.nodes.values() if each.alive}
+    pairs = [(a, b) for a in nodes for b in nodes if a is not b and view.joined(a.name, b.name)]
     return {
-        *disagreements(world),
+        *disagreements(world, view.liar),
         *(f"reach {a.name} knows {name}" for a in nodes for name in a.node.distances().keys() - names),
-        *(line for a in nodes for b in nodes if a is not b for line in _differences(a, b, before)),
+        *(line for a, b in pairs for line in _differences(a, b, before)),
     }
 
 
-def starving(world: World) -> set[str]:
+def strangers(world: World, view: View) -> set[str]:
+    """Honest nodes that do not know each other although they reach each other."""
+    nodes = view.honest(world)
+    return {
+        f"I7 {a.name} does not know {b.name}"
+        for a in nodes
+        for b in nodes
+        if a is not b and view.joined(a.name, b.name) and b.name not in a.node.distances()
+    }
+
+
+def starving(world: World, view: View = ALL) -> set[str]:
     """Consumers that are unserved although other twins, which withhold nothing, have enough free power."""
-    twins = [twin for each in world.nodes.values() if each.alive for twin in each.node.prosumers]
+    twins = [twin for each in view.honest(world) for twin in each.node.prosumers]
     free_w = {
         twin.name: twin.supplier.available_w
         for twin in twins
@@ -74,21 +111,40 @@ def starving(world: World) -> set[str]:
     for twin in twins:
         consumer = twin.consumer
         if consumer.missing_w and not consumer.satisfied and not consumer.gave_up:
-            offers_w = [power_w for name, power_w in free_w.items() if name != twin.name]
+            offers_w = [
+                power_w
+                for name, power_w in free_w.items()
+                if name != twin.name and view.joined(node_of(name), node_of(twin.name))
+            ]
             useful_w = sum(power_w for power_w in offers_w if power_w >= _CRUMB * consumer.need_w)
             if useful_w >= with_margin(consumer.missing_w):
                 found.add(twin.name)
     return found
 
 
-def bonds(world: World) -> dict[str, int]:
-    """The ids of the active main contracts between the honest nodes, by consumer."""
-    twins = {twin.name: twin for each in world.nodes.values() if each.alive for twin in each.node.prosumers}
+def bonds(world: World, view: View = ALL) -> dict[str, int]:
+    """The ids of the active main contracts between honest nodes that reach each other, by consumer."""
+    twins = {twin.name: twin for each in view.honest(world) for twin in each.node.prosumers}
     return {
         name: contract.id
         for name, twin in twins.items()
         for contract in twin.consumer.active
-        if contract is twin.consumer.main and all(part.supplier in twins for part in contract.parts)
+        if contract is twin.consumer.main
+        and all(
+            part.supplier in twins and view.joined(node_of(part.supplier), node_of(name))
+            for part in contract.parts
+        )
+    }
+
+
+def mains(world: World, view: View = ALL) -> dict[str, int]:
+    """The ids of the active main contracts of honest consumers, with whomever."""
+    return {
+        twin.name: contract.id
+        for each in view.honest(world)
+        for twin in each.node.prosumers
+        for contract in twin.consumer.active
+        if contract is twin.consumer.main
     }
 
 
@@ -119,7 +175,7 @@ def _lasting(space: TupleSpace, name: str) -> dict[tuple[str, str], bytes]:
     found = {}
     p = space.lsa_first[slot]
     while p != NIL:
-        if not space.p_local[p] and not space.p_wheel.due(p):
+        if space.p_reach[p] == EVERYWHERE and not space.p_wheel.due(p):
             key = space.labels.text(space.p_label[p]), space.names.text(space.p_query[p])
             found[key] = space.value(p)
         p = space.p_next[p]

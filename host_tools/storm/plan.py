@@ -7,7 +7,7 @@ from typing import Any
 from ..sim.topology import parts
 
 Argument = str | float
-LIAR = "liar"
+LIE = "lie"  # the kind of fault that is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,9 @@ class Storm:
     buildings: tuple[StormBuilding, ...]
     faults: tuple[Fault, ...]
     trouble_s: float
-    liar: tuple[str, ...] = ()  # the neighbours of an additional node that lies
-    calm: bool = False  # there are no faults but the liar: contracts between the others must last
+    liar: str = ""  # the node that lies, if any
+    leaves: bool = False  # it leaves when the faults are repaired; otherwise it is honest again
+    steady: bool = False  # but for lies, only powers change: what the others lose, they lose to the liar
 
     def reduced(self, keep: Collection[int] | None = None, without: Collection[str] = ()) -> "Storm":
         """The storm with only the faults in `keep`, and without some nodes ("n3") or twins ("n1.t2").
@@ -60,9 +61,33 @@ class Storm:
         return replace(
             self,
             buildings=tuple(_reduced(each, without) for each in self.buildings if each.name not in without),
-            liar=tuple(name for name in self.liar if name not in without),
+            liar="" if self.liar in without else self.liar,
             faults=tuple(fault for fault in self.faults if keep is None or fault.number in keep),
         )
+
+    def truthful(self) -> "Storm":
+        """The same storm in which the liar is an honest member."""
+        return replace(self, faults=tuple(fault for fault in self.faults if fault.kind != LIE))
+
+    def without_liar(self) -> "Storm":
+        """The same storm in which the liar does not exist."""
+        return self.truthful().reduced(None, [self.liar])
+
+    def groups(self) -> dict[str, int]:
+        """A number for each honest node, equal for nodes that reach each other without the liar."""
+        names = [building.name for building in self.buildings if building.name != self.liar]
+        return parts(
+            {
+                building.name: [each for each in building.neighbours if each in names]
+                for building in self.buildings
+                if building.name in names
+            }
+        )
+
+    @property
+    def calm(self) -> bool:
+        """Nothing happens but lies: contracts between the others must last."""
+        return self.steady and all(fault.kind == LIE for fault in self.faults)
 
     def connected(self) -> bool:
         """Whether every node can reach every other in both directions."""
@@ -79,7 +104,8 @@ class Storm:
             if building.powers_w:
                 text.append("    reads " + " ".join(f"{k}={v:g} W" for k, v in building.powers_w.items()))
         if self.liar:
-            text.append(f"{LIAR} -> {' '.join(self.liar)}")
+            after = "leaves" if self.leaves else "is honest again"
+            text.append(f"{self.liar} lies, and {after} after {self.trouble_s:g} s")
         return [*text, *map(str, self.faults), f"all faults are repaired after {self.trouble_s:g} s"]
 
 

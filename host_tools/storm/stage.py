@@ -6,8 +6,9 @@ from edge.state import SLOTS, read_slot
 from host_tools.world import LinkQuality
 
 from ..world import World, WorldNode
-from .liar import Liar
-from .plan import LIAR, Fault, Storm
+from .liar import Liar, Lie
+from .plan import LIE, Fault, Storm
+from .tally import Tally
 
 LATENCY_S = 0.02
 _READ_EVERY_S = 2.0
@@ -25,10 +26,11 @@ class Stage:
         self._powers_w = {each.name: dict(each.powers_w) for each in storm.buildings}
         self._failing: dict[tuple[str, str], tuple[str, float]] = {}  # meter: how, until when
         self.died_s: dict[str, float] = {}  # since when each node is off
-        self._liar = Liar(self.world, LIAR, storm.liar, random.Random(storm.seed))
+        self.liar = Liar(self.world, storm.liar, random.Random(storm.seed)) if storm.liar else None
+        self._leaves = storm.leaves
         for building in storm.buildings:
-            heard_by_liar = (LIAR,) if building.name in storm.liar else ()
-            self.world.add(building.name, (*building.neighbours, *heard_by_liar), building.twins)
+            self.world.add(building.name, building.neighbours, building.twins)
+        self.tally = Tally(self.world, storm)
         self._links = [(each.name, peer) for each in storm.buildings for peer in each.neighbours]
         self.world.boot()
         for node in self.world.nodes.values():
@@ -51,20 +53,31 @@ class Stage:
                         self.world.network.cut(a, b)
             case "mend", ():
                 self._mend()
-            case "lie", (str(trick), float(seconds)):
-                self._liar.lie(trick, seconds)
+            case kind, words if kind == LIE:
+                if self.liar:
+                    self.liar.lie(Lie.of(words))
             case _, (str(name), *_) if name in self.world.nodes:
                 self._strike_node(self.world.nodes[name], fault)
 
     def heal(self) -> None:
-        """Repair all links, meters and nodes, and disconnect the liar."""
-        self._liar.vanish()
+        """Repair all links, meters and nodes, and end all lies."""
+        if self.liar:
+            self.liar.stop(leaves=self._leaves)
         self._mend()
         for a, b in self._links:
             self.world.network.set_quality(a, b, _GOOD)
         self._failing.clear()
         for node in self.world.nodes.values():
-            self._start(node)
+            node.clock.wall_error_s = 0.0  # keys have dates: a node with a wrong one believes nobody
+            if node.name in self.died_s:
+                self._start(node)
+
+    def measure(self) -> None:
+        """Read the counters of all nodes."""
+        for node in self.world.nodes.values():
+            if node.alive:
+                neighbours = node.node.links.stats()["neighbours"].values()
+                self.tally.work_of(node).sent_bytes = sum(each["sent_bytes"] for each in neighbours)
 
     def _strike_node(self, node: WorldNode, fault: Fault) -> None:
         match fault.kind, fault.arguments:
@@ -97,6 +110,8 @@ class Stage:
 
     def _read_later(self, node: WorldNode, delay_s: float) -> None:
         def read_all() -> None:
+            if not node.alive and node.name not in self.died_s:
+                return  # it has left
             for device in self._powers_w[node.name]:
                 self._read(node, device)
             self._read_later(node, _READ_EVERY_S)

@@ -2,6 +2,7 @@
 
 from .clock import LocalClock, VirtualClock
 from .links import LinkQuality, MemoryNetwork
+from .members import Members
 from .meters import HandMeters
 from .node import WorldNode
 from .world import World, chain
@@ -10,6 +11,7 @@ __all__ = [
     "HandMeters",
     "LinkQuality",
     "LocalClock",
+    "Members",
     "MemoryNetwork",
     "VirtualClock",
     "World",

@@ -43,9 +43,10 @@ class WorldNode:
         self.alive, self._waking_s = True, math.inf
         self._planned_s.clear()
         neighbours = [each.name for each in self.config.neighbours]
-        links = self.world.network.links(self.name, neighbours)
+        links = self.world.links(self.name, neighbours)
         rng = random.Random(self.world.rng.getrandbits(64))
-        self.node = Node(self.config, self.clock, rng, links, self.meters)
+        trust = self.world.trust(self.name, self.clock)
+        self.node = Node(self.config, self.clock, rng, links, self.meters, trust)
         self.world.acted += 1
         life = self._life
         links.start(

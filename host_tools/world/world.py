@@ -11,6 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from edge.clock import Clock
+from edge.net.links import Links
+from edge.trust.trust import Trust
+
 from .clock import VirtualClock
 from .links import LinkQuality, MemoryNetwork
 from .node import WorldNode
@@ -28,6 +32,8 @@ class World:
             self.after, random.Random(self.rng.getrandbits(64)), quality=LinkQuality(latency_s=latency_s)
         )
         self.timezone = "UTC"  # of nodes that are added
+        self.trust: Callable[[str, Clock], Trust] = lambda name, clock: Trust()  # of a node that boots
+        self.links: Callable[[str, list[str]], Links] = self.network.links  # of a node that boots
         self.nodes: dict[str, WorldNode] = {}
         self.events = 0
         self.acted = 0  # how often twins may have changed: beats and readings, not frames that arrive

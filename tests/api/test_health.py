@@ -56,9 +56,14 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     stats["certificates"] = [{"name": "certificate", "days_left": 12.3, "begun": True}]
     hearing = SimpleNamespace(silent=["n2", "n3"], deaf=["n4"], strangers=["n9"])
     monkeypatch.setattr(node.gateway, "hearing", hearing)
+    node.members.refuse("n5.t", node.now_s())
+    node.members.waste("n5.t", 100.0, node.now_s())
     node.recent.note("no_room", 3, 0.0)
     node.recent.note("refused", 2, 0.0)
-    node.gateway.last_refusal = "n2: full"
+    node.gateway.refusals.last = "n2: full"
+    monkeypatch.setattr(type(node.gateway.allowances), "flooding", ["n4"])
+    version = "speaks wire version 1, this node version 2"
+    monkeypatch.setattr(type(node.gateway), "other_versions", {"n4": version})
     monkeypatch.setattr(node.links, "stats", lambda: stats)
     buses = [
         {"bus": "rs485", "port": "/dev/ttyNONE", "open": False, "meters": []},
@@ -89,6 +94,8 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node.history, "locked", True)
     monkeypatch.setattr(node.history, "later", "history.sqlite is kept")
     monkeypatch.setattr(node, "learning_off", "it crashed")
+    of_keys = [("identity_refused", "others do not believe"), ("keys_unusable", "node.key: is damaged")]
+    monkeypatch.setattr(node.trust, "troubles", lambda: of_keys, raising=False)
     monkeypatch.setattr(node.engine, "faults", 1)
     monkeypatch.setattr(node.engine, "last_fault", "n1.pv: TypeError: no: way")
     monkeypatch.setattr(node, "invariants_broken", 1)
@@ -113,6 +120,8 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
             "another release runs in place of the current one: release 2 is damaged"
         ),
         ("broker_unreachable", "broker"): "its own broker cannot be reached",
+        ("neighbour_flooding", "n4"): "frames of n4 are dropped: it sends too many, or forged signatures",
+        ("wire_version", "n4"): f"n4 {version}: give both the same release",
         ("neighbour_unreachable", "n2"): "neighbour n2 cannot be reached: no answer in time",
         ("neighbour_silent", "n3"): "nothing arrives from neighbour n3: does its node run, "
         "and does it list n1 as a neighbour?",
@@ -122,7 +131,11 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         ("identity_conflict", "n1"): "another node or process also uses the name n1 at the broker of n3: "
         "is there a copy of its card?",
         ("certificate_ending", "certificate"): "certificate expires in 12 days: provision the node again",
+        ("identity_refused", "identity"): "others do not believe",
+        ("keys_unusable", "identity"): "node.key: is damaged",
         ("no_room", "space"): "3 LSAs found no room: n2: full; are the [limits] too small?",
+        ("member_in_doubt", "n5"): "n5: 1 claims beyond what it may claim were refused; "
+        "it comes last, since it did not use 1 promises or keep 0",
         ("frames_refused", "frames"): "2 frames refused: n2: full",
         ("items_dropped", "frames"): "7 frames dropped: the node is too slow for them",
         ("step_failed", "loop"): "1 steps of the main loop failed; see the log",
@@ -145,6 +158,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         ("invariant_broken", "n1"): "an invariant is broken: I2 n1.pv holds 3 contracts",
     }
     of_twins = {
+        "no_trust",  # a warning
         "twin_absent",
         "device_unknown",
         "wrong_sign",
@@ -158,6 +172,14 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     )
     assert {each.code for each in told} | of_twins | {"inbox_refused"} == set(CODES)
     assert health(Context(AskedNode(node)))["status"] == "degraded"
+
+
+def test_a_node_without_keys_works_and_says_that_anybody_can_lie_to_it(node):
+    answer = health(Context(AskedNode(node)))
+    assert [(each.code, each.subject) for each in answer["warnings"]] == [("no_trust", "n1")]
+    assert "anybody who reaches it can lie to it" in answer["warnings"][0].text
+    assert not answer["trust"]["authentic"]
+    assert answer["status"] == "ok"
 
 
 def test_without_a_free_file_the_memory_is_null_and_the_rest_is_answered(node):

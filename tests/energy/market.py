@@ -9,15 +9,15 @@ from edge.energy.policies import consumer_policy, producer_policy
 from edge.energy.supplier import Supplier
 
 
-def make_supplier(name="n.p", capacity_w=100.0, seed=0, policy="prioritisation", **settings):
+def make_supplier(name="n.p", capacity_w=100.0, seed=0, policy="prioritisation", members=None, **settings):
     rng = random.Random(seed)
     given = {"impact": 3, "price": 0.0, "promises": 16, "offers": 7, **settings}
-    supplier = Supplier(name, SupplierSettings(**given), producer_policy(policy, rng), rng)
+    supplier = Supplier(name, SupplierSettings(**given), producer_policy(policy, rng), rng, members)
     supplier.set_capacity(capacity_w)
     return supplier
 
 
-def make_consumer(policy="least_distance", told=None, **settings):
+def make_consumer(policy="least_distance", told=None, members=None, **settings):
     numbers = iter(range(1, 10**6))
     tell = (lambda kind, contract, *_: told.append((kind, contract))) if told is not None else lambda *_: None
     given = {
@@ -28,7 +28,7 @@ def make_consumer(policy="least_distance", told=None, **settings):
         "offers": 32,
         **settings,
     }
-    return Consumer(ConsumerSettings(**given), consumer_policy(policy), lambda: next(numbers), tell)
+    return Consumer(ConsumerSettings(**given), consumer_policy(policy), lambda: next(numbers), tell, members)
 
 
 def ask(supplier, name="n.c", power_w=50.0, number=1, priority=Priority.LOW, now_s=0.0):
@@ -38,6 +38,13 @@ def ask(supplier, name="n.c", power_w=50.0, number=1, priority=Priority.LOW, now
 def contract(number, power_w, max_w=None, supplier="n.p", valid=False, priority=Priority.LOW, revision=0):
     part = Part(supplier, power_w, max_w or round(1.05 * power_w, 3))
     return Contract(number, revision, valid, 60, priority, (part,))
+
+
+def offered(supplier, name, power_w, priority=Priority.LOW, now_s=0.0):
+    """The consumer has requested power and was offered it, as before every contract."""
+    ask(supplier, name, power_w, 10**9, priority, now_s)
+    supplier.step(now_s)
+    supplier.see_request(name, None, 0, now_s)
 
 
 def show(supplier, name, main, extra=None, now_s=0.0):

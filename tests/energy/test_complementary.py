@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from market import Table, contract, make_consumer, make_supplier, show
+from market import Table, contract, make_consumer, make_supplier, offered, show
 
 from edge.energy.events import EventKind
 
@@ -133,6 +133,8 @@ def test_a_supplier_accepts_only_restatements_that_it_has_power_for(shown):
     """Main and complementary contract in any sizes, one after the other: the book holds both or refuses."""
     supplier = make_supplier(capacity_w=100.0)
     for i, (main_w, extra_w) in enumerate(shown):
+        show(supplier, "n.c", None)
+        offered(supplier, "n.c", main_w + extra_w)
         show(supplier, "n.c", contract(i, main_w), contract(1000 + i, extra_w))
         agreed = {answer.contract_id for answer in supplier.answers()["n.c"] if answer.agreed}
         fits = [round(1.05 * main_w, 3) <= 100.0, round(1.05 * main_w, 3) + round(1.05 * extra_w, 3) <= 100.0]

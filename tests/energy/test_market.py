@@ -4,11 +4,13 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from market import Table, ask, contract, make_consumer, make_supplier, show
+from market import Table, ask, contract, make_consumer, make_supplier, offered, show
 
 from edge.energy.book import State
-from edge.energy.messages import Priority, Request, encode_answers
-from edge.energy.supplier import table_bytes
+from edge.energy.messages import Priority, Request
+from edge.trust.trust import Trust
+from edge.twins.envelope import Writer, longest_value
+from host_tools.world.clock import VirtualClock
 
 CONSUMERS = ["n.c0", "n.c1", "n.c2"]
 SUPPLIERS = ["n.p0", "n.p1"]
@@ -128,6 +130,7 @@ def test_an_offer_expires_and_its_power_is_free_again():
 
 def test_a_contract_beyond_the_free_power_is_refused():
     supplier = make_supplier(capacity_w=40.0)
+    offered(supplier, "n.c", 50.0)
     show(supplier, "n.c", contract(7, 50.0))
     assert [supplier.answers()["n.c"][0].agreed, supplier.reserved_w] == [False, 0.0]
     show(supplier, "n.c", None)
@@ -136,6 +139,7 @@ def test_a_contract_beyond_the_free_power_is_refused():
 
 def test_a_consumer_that_exceeds_the_capacity_loses_its_contract():
     supplier = make_supplier()
+    offered(supplier, "n.c", 50.0)
     show(supplier, "n.c", contract(7, 50.0))
     show(supplier, "n.c", contract(7, 120.0, valid=True))
     assert supplier.reserved_w == 0.0
@@ -145,6 +149,7 @@ def test_a_consumer_that_exceeds_the_capacity_loses_its_contract():
 def test_a_drop_in_production_sheds_the_least_urgent_and_no_more():
     supplier = make_supplier(capacity_w=160.0)
     for i, priority in enumerate((Priority.LOW, Priority.HIGH, Priority.MEDIUM)):
+        offered(supplier, f"n.c{i}", 50.0, priority)
         show(supplier, f"n.c{i}", contract(i, 50.0, priority=priority))
     supplier.set_capacity(110.0)
     assert {promise.consumer for promise in supplier.book} == {"n.c1", "n.c2"}
@@ -153,16 +158,18 @@ def test_a_drop_in_production_sheds_the_least_urgent_and_no_more():
 
 @pytest.mark.parametrize("promises", [1, 16, 128])
 def test_the_longest_confirmation_table_fits_the_configured_size(promises):
-    supplier = make_supplier(capacity_w=1e6, promises=promises)
+    supplier = make_supplier("own.p", capacity_w=1e6, promises=promises)
     for i in range(promises + 40):
         power_w = 1.0 if i < promises else 1e6
-        show(supplier, f"{'x' * 60}{i:04d}", contract(2**53 - i, power_w, valid=True))
+        name = f"{i:04d}.{'x' * 59}"
+        offered(supplier, name, power_w)
+        show(supplier, name, contract(2**53 - i, power_w, supplier="own.p", valid=True))
     for promise in supplier.book:
         promise.limit_w = 9_999_999.123
     answers = supplier.answers()
     assert sum(each[0].agreed for each in answers.values()) == promises
     assert len(answers) > promises
-    assert len(encode_answers(answers)) <= table_bytes(promises)
+    assert len(Writer("n.p", Trust(), VirtualClock()).answers(answers)) <= longest_value(promises, 1024)
 
 
 def test_an_open_offer_is_increased_when_power_becomes_free():
@@ -272,6 +279,7 @@ def test_a_request_that_its_node_could_serve_is_in_alert():
 
 def test_valid_promises_are_the_ones_of_valid_contracts():
     supplier = make_supplier()
+    offered(supplier, "n.c", 50.0)
     show(supplier, "n.c", contract(7, 50.0))
     assert [promise.state for promise in supplier.book] == [State.PENDING]
     show(supplier, "n.c", contract(7, 50.0, valid=True, revision=1))
@@ -282,7 +290,10 @@ def test_valid_promises_are_the_ones_of_valid_contracts():
 
 def test_a_supply_that_is_interrupted_before_it_was_confirmed_is_refused():
     supplier = make_supplier(capacity_w=60.0)
+    offered(supplier, "n.low", 50.0)
     supplier.see_contract("n.low", False, contract(1, 50.0), 0)
+    supplier.step(0.0)
+    offered(supplier, "n.high", 50.0, Priority.HIGH)
     supplier.see_contract("n.high", False, contract(2, 50.0, priority=Priority.HIGH), 0)
     supplier.step(0.0)
     told = {name: [answer.agreed for answer in answers] for name, answers in supplier.answers().items()}
@@ -300,7 +311,9 @@ def test_one_other_node_cannot_occupy_all_offers_promises_or_requests():
     supplier.step(0.1)
     assert {"fair.c", "own.c"} <= set(supplier.offers())
     for i in range(40):
+        offered(supplier, f"crowd.c{i}", 1.0)
         show(supplier, f"crowd.c{i}", contract(i, 1.0, supplier="own.p"))
     assert len(supplier.book) < 16
+    offered(supplier, "fair.c", 1.0)
     show(supplier, "fair.c", contract(77, 1.0, supplier="own.p"))
     assert supplier.answers()["fair.c"][0].agreed

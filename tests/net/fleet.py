@@ -10,6 +10,7 @@ from edge.net.gateway import Gateway
 from edge.space.agent import Agent
 from edge.space.engine import Engine
 from edge.space.tuplespace import Limits, TupleSpace
+from edge.trust.trust import IDENTITY, TWIN, Trust
 
 sys.path.append(str(Path(__file__).parents[1] / "space"))  # the checks of the kernel's own tests
 
@@ -36,12 +37,21 @@ class Node:
     """A space, its gateway and its engine, driven by hand."""
 
     def __init__(
-        self, fleet: "Fleet", name: str, neighbours: Sequence[str], limits: Limits | None, incarnation: int
+        self,
+        fleet: "Fleet",
+        name: str,
+        neighbours: Sequence[str],
+        limits: Limits | None,
+        incarnation: int,
+        trust: Trust,
     ) -> None:
         self.name = name
         self.space = TupleSpace(name, limits or Limits(lsas=32, nodes=8), incarnation)
-        self.gateway = Gateway(self.space, Wires(fleet, name, neighbours))
+        self.trust = trust
+        self.gateway = Gateway(self.space, Wires(fleet, name, neighbours), trust)
         self.engine = Engine(self.space, self.gateway.outbox)
+        if trust.authentic:
+            self.show(f"{name}.{TWIN}", trust.certificate(), IDENTITY)
 
     def add(self, agent: Agent) -> Agent:
         self.engine.add(agent)
@@ -86,13 +96,19 @@ class Node:
 class Fleet:
     """Some nodes; every frame passes through `on_the_way`, and `lose` decides whether it is dropped."""
 
-    def __init__(self, shape: Mapping[str, Sequence[str]], limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        shape: Mapping[str, Sequence[str]],
+        limits: Limits | None = None,
+        trust: Callable[[str], Trust] = lambda name: Trust(),
+    ) -> None:
         self.shape = shape
         self.limits = limits
+        self.trust = trust
         self.on_the_way: deque[tuple[str, str, bytes]] = deque()
         self.lose: Callable[[str, str, Frame], bool] = lambda sender, receiver, frame: False
         self.carried: list[tuple[str, str, Frame]] = []
-        self.nodes = {name: Node(self, name, peers, limits, 1) for name, peers in shape.items()}
+        self.nodes = {name: Node(self, name, peers, limits, 1, trust(name)) for name, peers in shape.items()}
 
     def __getitem__(self, name: str) -> Node:
         return self.nodes[name]
@@ -133,7 +149,7 @@ class Fleet:
 
     def restart(self, name: str, incarnation: int = 1) -> Node:
         """The node restarts with an empty space."""
-        self.nodes[name] = Node(self, name, self.shape[name], self.limits, incarnation)
+        self.nodes[name] = Node(self, name, self.shape[name], self.limits, incarnation, self.trust(name))
         return self.nodes[name]
 
     def link_up(self, *names: str) -> None:

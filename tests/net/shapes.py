@@ -1,6 +1,9 @@
 """Shapes of small microgrids, and helpers of the tests of gateways."""
 
-from edge.net.frame import Frame, encode
+from bad_frames import check
+
+from edge.net.frame import Frame, Pulse, encode
+from edge.net.wire import Statement
 from edge.space.digest import BEAT_S
 from edge.space.lsa import Lsa, Property
 
@@ -13,7 +16,9 @@ SHAPES = {"pair": PAIR, "chain": CHAIN, "ring": RING}
 
 def lsa(name="a.t", version=1, value=b"1", **fields):
     """An LSA as its origin sends it."""
-    record = Lsa(name, "", "", name[0], 1, version, 13, [name[0]], [], [Property("L", "", version, 0, value)])
+    record = Lsa(
+        name, "", b"", name[0], 1, version, 13, [name[0]], [], [Property("L", "", version, 0, value)]
+    )
     for field, each in fields.items():
         setattr(record, field, each)
     return record
@@ -39,5 +44,22 @@ def lose_once(fleet, matches):
     return lost
 
 
+def beats(*those):
+    """The statements and pulses of some heartbeats, each with a statement of its own."""
+    frame = Frame()
+    for beat in those:
+        said = (beat.origin, beat.incarnation, beat.sequence, beat.lsas, beat.checksum)
+        frame.statements.append(Statement(*said, beat.number % 64, beat.number, b"", b""))
+        link = check(frame.statements[-1])
+        pulse = Pulse(beat.origin, beat.number % 64, 0, beat.hops, beat.life_s, link)
+        frame.pulses.append(pulse)
+    return frame
+
+
 def receive(node, peer, *lsas, **parts):
-    node.gateway.receive(peer, encode(Frame(lsas=list(lsas), **parts)))
+    """A frame arrives; `heard` are heartbeats in it."""
+    frame = beats(*parts.pop("heard", ()))
+    for name, part in parts.items():
+        setattr(frame, name, part)
+    frame.lsas = list(lsas)
+    node.gateway.receive(peer, encode(frame))

@@ -4,15 +4,19 @@ import random
 
 import pytest
 from fleet import Fleet, Watcher, assert_sound
-from shapes import CHAIN, HEAL_S, PAIR, RING, SHAPES, consistent, lose_once
+from shapes import CHAIN, HEAL_S, PAIR, RING, SHAPES, beats, consistent, lose_once
 
-from edge.net.frame import Frame, decode, encode, encode_lsa
-from edge.net.outbox import Outbox
+from edge.net.frame import Frame, decode, encode, part_of_lsa
 from edge.space.courier import Beat, Roster
 from edge.space.digest import BEAT_S
 from edge.space.exchange import export
 from edge.space.lsa import Lsa, Property
 from edge.space.tuplespace import SELF, Limits
+
+
+def shows(frame):
+    return bool(frame.lsas or frame.deltas)
+
 
 # ---- how a change travels --------------------------------------------------------------------------
 
@@ -52,12 +56,13 @@ def test_nothing_but_beats_crosses_a_quiet_link():
     fleet.carried.clear()
     fleet.run(50)
     frames = [frame for _, _, frame in fleet.carried]
-    assert not any(frame.lsas or frame.rosters or frame.ask_roster or frame.ask_lsas for frame in frames)
-    beats = [(s, r, b.origin) for s, r, frame in fleet.carried for b in frame.beats]
+    assert not any(frame.lsas or frame.deltas or frame.rosters for frame in frames)
+    assert not any(frame.statements or frame.ask_roster or frame.ask_lsas for frame in frames)
+    pulses = [(s, r, b.origin) for s, r, frame in fleet.carried for b in frame.pulses]
     for link in [(s, r) for s, peers in CHAIN.items() for r in peers]:
         for origin in CHAIN:
-            assert beats.count((*link, origin)) <= 50 / (BEAT_S - 2) + 1
-    assert len(beats) <= (50 / (BEAT_S - 2) + 1) * 4 * 3
+            assert pulses.count((*link, origin)) <= 50 / (BEAT_S - 2) + 1
+    assert len(pulses) <= (50 / (BEAT_S - 2) + 1) * 4 * 3
 
 
 def test_changes_too_large_for_one_frame_leave_in_several():
@@ -83,12 +88,17 @@ def test_a_full_lsa_and_a_full_digest_do_not_make_a_frame_too_large():
         )
 
     fleet = Fleet(PAIR)
-    outbox = Outbox(fleet["a"].space, fleet["a"].gateway.outbox._links)
-    giant = Lsa("a.t", "", "", "a", 1, 1, 13, ["a"], [], [])
+    node = fleet["a"]
+    outbox = node.gateway.outbox
+    giant = Lsa("a.t", "", b"", "a", 1, 1, 13, ["a"], [], [])
     giant.properties = [Property(f"L{i}", "", 1, 0, rng.randbytes(4096)) for i in range(10)]
-    outbox.add_lsa("b", "a.t", encode_lsa(giant))
+    outbox._waiting["b"].lsas["a.t"] = part_of_lsa(giant)
+    node.space.nodes.capacity = 300  # of the table of statements
     for i in range(200):
-        outbox.send_beat("b", Beat(f"n{i}{name(20).lower()}", 1, 1, 1, 13, 1, rng.getrandbits(32)))
+        beat = Beat(f"n{i}{name(20).lower()}", 1, 1, 1, 1, 13, 1, rng.randbytes(16))
+        beat.proof = beats(beat).pulses[0].link
+        node.gateway._statements.take(beats(beat).statements[0], lambda *_: None)
+        outbox.send_beat("b", beat)
     outbox.ask_lsas("b", ["a." + name(60) for _ in range(1000)])
     for origin in "acd":
         outbox.send_roster("b", Roster(origin, 1, 1, [(f"{origin}.{name(20)}", 1) for _ in range(256)]))
@@ -96,7 +106,8 @@ def test_a_full_lsa_and_a_full_digest_do_not_make_a_frame_too_large():
     frames = [decode(data) for _, _, data in fleet.on_the_way]
     assert outbox.too_large == 0
     assert [each.name for frame in frames for each in frame.lsas] == ["a.t"]
-    assert sum(len(frame.beats) for frame in frames) == 128
+    assert sum(len(frame.pulses) for frame in frames) == 128
+    assert sum(len(frame.statements) for frame in frames) == 128
     assert sum(len(frame.ask_lsas) for frame in frames) == 256
     assert not outbox.waiting
 
@@ -128,7 +139,7 @@ def test_directed_neighbours():
 
 def test_another_neighbour_is_asked_where_the_first_cannot_be():
     fleet = Fleet({"a": ["b", "c"], "b": ["c"], "c": ["b"]})  # c hears a and cannot answer it
-    fleet.lose = lambda sender, receiver, frame: receiver == "c" and bool(frame.lsas)
+    fleet.lose = lambda sender, receiver, frame: receiver == "c" and shows(frame)
     fleet["a"].show("a.t", b"1")
     fleet.settle()
     assert fleet["b"].value("a.t") == b"1"
@@ -146,7 +157,7 @@ def test_a_lost_change_is_repaired_within_a_heartbeat(shape):
         fleet = Fleet(shape)
         agents = [fleet[name].show(f"{name}.t", b"1") for name in shape]
         fleet.run(7)
-        fleet.lose = lambda s, r, frame, link=(sender, receiver): (s, r) == link and bool(frame.lsas)
+        fleet.lose = lambda s, r, frame, link=(sender, receiver): (s, r) == link and shows(frame)
         for agent in agents:
             agent.submit("L", b"2")
         fleet.settle()
@@ -161,7 +172,7 @@ def test_a_lost_change_is_repaired_within_a_heartbeat(shape):
 def test_a_lost_first_appearance_is_repaired_within_a_heartbeat():
     fleet = Fleet(CHAIN)
     fleet.run(7)
-    lost = lose_once(fleet, lambda sender, receiver, frame: bool(frame.lsas) and receiver == "c")
+    lost = lose_once(fleet, lambda sender, receiver, frame: shows(frame) and receiver == "c")
     fleet["a"].show("a.t", b"1")
     fleet.settle()
     assert lost

@@ -2,11 +2,12 @@
 
 import pytest
 from fleet import Fleet, Watcher, assert_sound
-from shapes import CHAIN, HEAL_S, PAIR, RING, SHAPES, consistent, receive
+from shapes import CHAIN, HEAL_S, PAIR, RING, SHAPES, beats, consistent, receive
 
-from edge.net.frame import Frame, decode, encode
+from edge.net.frame import decode, encode
 from edge.space.courier import Beat
 from edge.space.digest import BEAT_S
+from edge.space.origins import checksum
 from edge.space.tuplespace import SELF
 
 # ---- nodes that start, stop and restart -----------------------------------------------------------------
@@ -25,6 +26,9 @@ def test_the_twins_of_a_dead_node_vanish_everywhere_in_time(shape):
     assert all(node.space.find("b.own") for node in fleet.nodes.values())
 
 
+EMPTY = checksum([])
+
+
 def test_links_that_flap_do_not_keep_a_dead_node_alive():
     fleet = Fleet({"a": ["b", "c", "x"], "b": ["a", "c"], "c": ["a", "b"], "x": ["a"]})
     fleet["x"].show("x.t", b"1")
@@ -41,18 +45,18 @@ def test_links_that_flap_do_not_keep_a_dead_node_alive():
 def test_a_forwarded_heartbeat_is_valid_no_longer_than_the_original():
     fleet = Fleet({"b": ["c"], "c": ["b"]})
     node = fleet["b"]
-    receive(node, "a", beats=[Beat("z", 1, 1, 1, 4, 0, 0)])
+    receive(node, "a", heard=[Beat("z", 1, 1, 1, 1, 4, 0, EMPTY)])
     for left in (3, 2, 1):
         node.gateway.link_up("c")
         node.react()
-        beats = [beat for _, _, data in fleet.on_the_way for beat in decode(data).beats if beat.origin == "z"]
-        assert [beat.life_s for beat in beats] == [left]
+        found = [p for _, _, data in fleet.on_the_way for p in decode(data).pulses if p.origin == "z"]
+        assert [pulse.life_s for pulse in found] == [left]
         assert "z" in node.hops()
         fleet.on_the_way.clear()
         node.tick()
     node.gateway.link_up("c")
     node.react()
-    assert not any(beat.origin == "z" for _, _, data in fleet.on_the_way for beat in decode(data).beats)
+    assert not any(beat.origin == "z" for _, _, data in fleet.on_the_way for beat in decode(data).pulses)
     node.tick()
     assert "z" not in node.hops()
 
@@ -144,20 +148,20 @@ def test_distances_follow_the_available_paths():
 
 def test_the_shorter_of_two_paths_counts_even_if_it_is_slower():
     fleet = Fleet({"a": ["b", "c"], "b": ["a"], "c": ["a"]})
-    beat = Beat("z", 1, 5, 3, 13, 0, 0)
-    fleet["a"].gateway.receive("b", encode(Frame([beat])))
+    beat = Beat("z", 1, 5, 5, 3, 13, 0, EMPTY)
+    fleet["a"].gateway.receive("b", encode(beats(beat)))
     assert fleet["a"].hops()["z"] == 4
-    fleet["a"].gateway.receive("c", encode(Frame([Beat("z", 1, 5, 1, 13, 0, 0)])))
+    fleet["a"].gateway.receive("c", encode(beats(Beat("z", 1, 5, 5, 1, 13, 0, EMPTY))))
     assert fleet["a"].hops()["z"] == 2
-    fleet["a"].gateway.receive("b", encode(Frame([beat])))
+    fleet["a"].gateway.receive("b", encode(beats(beat)))
     assert fleet["a"].hops()["z"] == 2
-    fleet["a"].gateway.receive("b", encode(Frame([Beat("z", 1, 6, 3, 13, 0, 0)])))  # a newer word
+    fleet["a"].gateway.receive("b", encode(beats(Beat("z", 1, 6, 6, 3, 13, 0, EMPTY))))  # a newer word
     assert fleet["a"].hops()["z"] == 4
 
 
 def test_a_heartbeat_does_not_circulate_forever():
     fleet = Fleet(PAIR)
-    fleet["a"].gateway.receive("x", encode(Frame([Beat("z", 1, 5, 63, 13, 0, 0)])))
+    fleet["a"].gateway.receive("x", encode(beats(Beat("z", 1, 5, 5, 63, 13, 0, EMPTY))))
     fleet["a"].react()
-    assert not any(b.origin == "z" for _, _, data in fleet.on_the_way for b in decode(data).beats)
+    assert not any(b.origin == "z" for _, _, data in fleet.on_the_way for b in decode(data).pulses)
     assert fleet["a"].hops()["z"] == 64

@@ -90,7 +90,7 @@ def test_a_silent_neighbour_is_told_so_in_frames_that_leave_anyway():
     fleet.run(40)
     assert fleet["a"].gateway.stats()["deaf"] == ["b"]
     from_b = [frame for sender, _, frame in fleet.carried if sender == "b"]
-    assert all(frame.beats for frame in from_b), "none is sent for it alone"
+    assert all(frame.pulses for frame in from_b), "none is sent for it alone"
     assert sum(bool(frame.rosters) for frame in from_b) in range(3, 9)
     fleet.cut()
     fleet.run(20)

@@ -38,3 +38,26 @@ def test_each_item_of_many_threads_is_taken_or_counted_as_dropped():
         taken += box.drain()
     taken += box.drain()
     assert len(taken) + box.dropped == 4000
+
+
+def test_a_flood_of_one_sender_does_not_push_out_what_others_sent():
+    box = Mailbox(10, threading.Event(), 1000)
+    box.put("honest", 5, "a")
+    for i in range(100):
+        box.put(i, 5, "b")
+    assert box.take(3) == ["honest", 91, 92]
+    assert box.drain() == list(range(93, 100))
+    assert box.dropped == 91
+
+
+def test_what_is_not_taken_keeps_the_reader_awake():
+    wake = threading.Event()
+    box = Mailbox(10, wake)
+    box.put(1)
+    box.put(2)
+    wake.clear()
+    assert box.take(1) == [1]
+    assert wake.is_set()
+    wake.clear()
+    assert box.take(5) == [2]
+    assert not wake.is_set()

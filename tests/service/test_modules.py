@@ -67,7 +67,6 @@ def test_it_is_a_whole_node(loaded):
         "email",
         "html",
         "urllib.request",
-        "hashlib",
         "socketserver",
         "argparse",
         "locale",

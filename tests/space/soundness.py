@@ -6,6 +6,7 @@ from check import assert_digests_right
 
 from edge.space.names import NIL, NameTable
 from edge.space.rings import DirtyRing, ExpiryWheel
+from edge.space.room import BLOCKS, LSAS, NAMES, NODES, PROPERTIES, SPECS, WHAT
 from edge.space.tuplespace import FREE, LEAVING, LIVE, ORPHAN, SELF, WITHDRAWN, TupleSpace
 
 
@@ -15,6 +16,7 @@ def assert_sound(space: TupleSpace) -> None:
     properties(space)
     heap_blocks(space)
     references(space)
+    room(space)
     assert_digests_right(space)
 
 
@@ -102,11 +104,17 @@ def properties(space: TupleSpace) -> None:
 def heap_blocks(space: TupleSpace) -> None:
     heap = space.heap
     used = []
+    for slot in range(space.limits.lsas):
+        if space.lsa_state[slot] != FREE:
+            blocks = chain(space.lsa_auth[slot], heap._next) if space.lsa_auth_length[slot] else []
+            assert len(blocks) == heap.need(space.lsa_auth_length[slot])
+            used += blocks
     for p in range(space.limits.properties):
         if space.p_state[p] == LIVE:
             for head, length in (
                 (space.p_value[p], space.p_length[p]),
                 (space.p_aggregate[p], space.p_aggregate_length[p]),
+                (space.p_auth[p], space.p_auth_length[p]),
             ):
                 blocks = chain(head, heap._next) if length else []
                 assert len(blocks) == heap.need(length)
@@ -116,14 +124,42 @@ def heap_blocks(space: TupleSpace) -> None:
     assert sorted(used + free) == list(range(heap.blocks))
 
 
+def room(space: TupleSpace) -> None:
+    """What each node holds."""
+    held = [Counter() for _ in WHAT]
+    need = space.heap.need
+    for slot in range(space.limits.lsas):
+        if space.lsa_state[slot] != FREE:
+            node = space.lsa_origin[slot]
+            held[LSAS][node] += 1
+            held[NAMES][node] += 1
+            held[SPECS][node] += len(space.lsa_aggregations[slot])
+            held[BLOCKS][node] += need(space.lsa_auth_length[slot])
+    for p in range(space.limits.properties):
+        if space.p_state[p] != FREE:
+            node = space.p_origin[p]
+            held[PROPERTIES][node] += 1
+            held[NAMES][node] += space.p_query[p] != 0
+            if space.p_state[p] == LIVE:
+                for length in (space.p_length[p], space.p_aggregate_length[p], space.p_auth_length[p]):
+                    held[BLOCKS][node] += need(length)
+    for node in range(SELF + 1, space.nodes.capacity):
+        if space.origins.known(node) and not space.neighbours_mask >> node & 1:
+            held[NODES][space.origins.via[node]] += 1
+    for kind, counts in enumerate(held):
+        assert list(space.room.held[kind]) == [counts[n] for n in range(space.nodes.capacity)], WHAT[kind]
+    assert space.room.members == space.known_origins()
+
+
 def references(space: TupleSpace) -> None:
     names: Counter[int] = Counter()
     labels: Counter[int] = Counter()
     nodes: Counter[int] = Counter({SELF: 1})
     for slot in range(space.limits.lsas):
         if space.lsa_state[slot] != FREE:
-            names.update((space.lsa_name[slot], space.lsa_kind[slot], space.lsa_auth[slot]))
-            nodes.update(n for n in range(space.nodes.capacity) if space.lsa_path[slot] >> n & 1)
+            names.update((space.lsa_name[slot], space.lsa_kind[slot]))
+            nodes.update(space.lsa_way[slot])
+            assert space.lsa_path[slot] == sum(1 << n for n in space.lsa_way[slot])
     for p in range(space.limits.properties):
         if space.p_state[p] != FREE:
             names.update((space.p_owner[p], space.p_query[p]))
@@ -132,6 +168,7 @@ def references(space: TupleSpace) -> None:
         labels[number] += len(observers)
     nodes.update(n for n in range(space.nodes.capacity) if space.neighbours_mask >> n & 1)
     nodes.update(n for n, tick in enumerate(space.origins.expires) if tick)
+    labels.update(map(space.labels.find, space.known_labels))
     for table, counted in ((space.names, names), (space.labels, labels), (space.nodes, nodes)):
         table_sound(table, counted)
 

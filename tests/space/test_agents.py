@@ -4,6 +4,7 @@ from check import Node, Watcher, assert_as_new, raises, small
 
 from edge.space.agent import Agent
 from edge.space.errors import UnknownLsa, ValueTooLarge
+from edge.space.lsa import HERE
 
 
 class Tail(Agent):
@@ -126,10 +127,10 @@ def test_a_waiting_value_never_blocks_because_it_is_too_large():
 
 def test_life_and_locality_are_kept_while_waiting():
     node, agent = full()
-    agent.submit("L", b"x", "q10", 2, True)
+    agent.submit("L", b"x", "q10", 2, HERE)
     agent.withdraw("L", "q0")
     p = node.space.property_of(agent.handle & 0xFFFF, "L", "q10")
-    assert node.space.p_local[p] == 1
+    assert node.space.p_reach[p] == HERE
     assert node.space.p_wheel.due(p) == node.space.tick + 2
 
 

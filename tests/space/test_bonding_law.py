@@ -3,7 +3,7 @@
 from check import Node, Watcher, assert_as_new, small
 
 from edge.space.exchange import absorb
-from edge.space.lsa import Lsa, Property
+from edge.space.lsa import HERE, Lsa, Property
 from edge.space.tuplespace import SELF
 
 
@@ -57,7 +57,7 @@ def test_an_addressed_property_reaches_only_its_addressee():
 
 def test_an_addressee_of_another_node_is_not_told_here():
     node, _, agent = pair()
-    absorb(node.space, Lsa("b.t", "", "", "b", 1, 1, 13, ["b"], [], []), "b")
+    absorb(node.space, Lsa("b.t", "", b"", "b", 1, 1, 13, ["b"], [], []), "b")
     agent.submit("L", b"1", "b.t")
     node.engine.react()
     assert node.engine.faults == 0
@@ -155,7 +155,7 @@ def test_a_late_joiner_sees_each_existing_property_once():
 
 def test_a_late_joiner_sees_lsas_of_other_nodes_too():
     node = Node("a", ["b"])
-    absorb(node.space, Lsa("b.t", "", "", "b", 1, 4, 13, ["b"], [], [Property("L", "", 4, 0, b"1")]), "b")
+    absorb(node.space, Lsa("b.t", "", b"", "b", 1, 4, 13, ["b"], [], [Property("L", "", 4, 0, b"1")]), "b")
     node.engine.react()
     late = node.add(Watcher("a.late", "L"))
     assert late.told == [("b.t", b"1")]
@@ -170,7 +170,8 @@ class Reader(Watcher):
         self.told.append((bond.name, bond.label, bond.origin, bond.hops, bond.withdrawn, bond.read(parse)))
 
 
-def parse(value):
+def parse(bond):
+    value = bond.value()
     Reader.parsed.append(value)
     return value.decode() if value else None
 
@@ -179,7 +180,7 @@ def test_a_bond_has_agent_label_and_origin_and_is_parsed_once_for_all():
     Reader.parsed = []
     node = Node("a", ["b"])
     readers = [node.add(Reader(f"a.r{i}", "L")) for i in range(3)]
-    record = Lsa("b.t", "", "", "b", 1, 4, 13, ["c", "b"], [], [Property("L", "", 4, 0, b"1")])
+    record = Lsa("b.t", "", b"", "b", 1, 4, 13, ["c", "b"], [], [Property("L", "", 4, 0, b"1")])
     absorb(node.space, record, "c")
     node.engine.react()
     for reader in readers:
@@ -192,7 +193,7 @@ def test_a_parsed_value_is_never_that_of_the_previous_lsa_in_the_slot():
     reader = node.add(Reader("a.r", "L"))
     for origin in ("b", "c"):  # same slot, same version, other agent
         record = Lsa(
-            origin + ".t", "", "", origin, 1, 7, 13, [origin], [], [Property("L", "", 7, 0, origin.encode())]
+            origin + ".t", "", b"", origin, 1, 7, 13, [origin], [], [Property("L", "", 7, 0, origin.encode())]
         )
         absorb(node.space, record, origin)
         node.engine.react()
@@ -208,7 +209,7 @@ def test_local_values_are_parsed_again_when_they_change():
     reader = node.add(Reader("a.r", "L"))
     agent = node.add(Watcher("a.t"))
     for value in (b"1", b"2", b"3"):
-        agent.submit("L", value, "", 0, True)
+        agent.submit("L", value, "", 0, HERE)
         node.engine.react()
     assert [each[-1] for each in reader.told] == ["1", "2", "3"]
 

@@ -187,12 +187,38 @@ def test_a_copy_of_a_property_expires_by_itself():
     agent.submit("L", b"1", "", 4)
     grid.settle()
     carried = len(grid.crossed)
+    grid.lose = lambda source, target, lsa: True
     for _ in range(4):
         assert grid["b"].value("a.t", "L") == b"1"
         grid.tick()
     assert grid["b"].value("a.t", "L") is None
     assert watcher.told == [("a.t", b"1"), ("a.t", None)]
     assert len(grid.crossed) == carried
+
+
+def test_what_is_left_when_a_property_expires_is_a_new_version():
+    grid = Grid({"a": ["b"], "b": ["a", "c"], "c": ["b"]})
+    agent = grid["a"].add(Watcher("a.t"))
+    agent.submit("L", b"1", "", 4)
+    agent.submit("M", b"2")
+    grid.settle()
+    held = grid["b"].space
+    slot = held.slot_of_name("a.t")
+    before = held.lsa_version[slot]
+    grid.lose = lambda source, target, lsa: True
+    for _ in range(4):
+        grid.tick()
+    assert held.lsa_lapsed[slot]  # b cannot show that version to anybody else
+    held.dirty.push(slot)
+    held.lsa_sent[slot] = 0
+    grid["b"].engine.react()
+    assert grid["b"].wire.waiting == []
+    grid.lose = None
+    agent.submit("M", b"3")
+    grid.settle()
+    assert not held.lsa_lapsed[slot]
+    assert held.lsa_version[slot] > before
+    assert grid["c"].value("a.t", "M") == b"3"
 
 
 def test_decay_costs_what_expires():

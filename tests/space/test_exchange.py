@@ -16,11 +16,12 @@ def shows(version, value=b"1", incarnation=1, name="b.t", life_s=13):
 
 def test_an_exported_lsa_is_absorbed_unchanged():
     one, two = Node("a", ["b"]), Node("b")
-    handle = one.space.inject("a.t", "prosumer", "key")
+    handle = one.space.inject("a.t", "prosumer")
     one.space.put(handle, "L", "q", bytes(range(200)), 7)
     one.space.put(handle, "M", "", b"")
+    one.space.prove(handle & 0xFFFF, b"key")
     record = export(one.space, handle & 0xFFFF)
-    assert (record.name, record.kind, record.auth, record.origin) == ("a.t", "prosumer", "key", "a")
+    assert (record.name, record.kind, record.auth, record.origin) == ("a.t", "prosumer", b"key", "a")
     assert record.path == ["a"]
     assert absorb(two.space, record, "a")
     copy = export(two.space, two.space.slot_of_name("a.t"))
@@ -65,7 +66,7 @@ def test_only_what_is_newer_is_news():
 def test_an_lsa_of_this_node_is_never_absorbed():
     node = Node("a", ["b"])
     before = state(node.space)
-    record = Lsa("a.t", "", "", "a", 1, 1, 13, ["b", "a"], [], [])
+    record = Lsa("a.t", "", b"", "a", 1, 1, 13, ["b", "a"], [], [])
     raises(NotOwner, absorb, node.space, record, "b")
     assert state(node.space) == before
 
@@ -75,18 +76,18 @@ def test_a_name_belongs_to_one_node():
     absorb(node.space, shows(5), "b")
     node.space.inject("c.mine")
     before = state(node.space)
-    raises(NotOwner, absorb, node.space, Lsa("b.t", "", "", "c", 1, 9, 13, ["c"], [], []), "c")
-    raises(NotOwner, absorb, node.space, Lsa("b.t", "", "", "c", 1, 9, 0, ["c"], [], []), "c")
-    raises(NotOwner, absorb, node.space, Lsa("c.mine", "", "", "c", 1, 9, 13, ["c"], [], []), "c")
+    raises(NotOwner, absorb, node.space, Lsa("b.t", "", b"", "c", 1, 9, 13, ["c"], [], []), "c")
+    raises(NotOwner, absorb, node.space, Lsa("b.t", "", b"", "c", 1, 9, 0, ["c"], [], []), "c")
+    raises(NotOwner, absorb, node.space, Lsa("c.mine", "", b"", "c", 1, 9, 13, ["c"], [], []), "c")
     assert state(node.space) == before
 
 
 def test_type_and_authentication_follow_the_newest_state():
     node = Node("a", ["b"])
-    absorb(node.space, Lsa("b.t", "old", "key1", "b", 1, 1, 13, ["b"], [], []), "b")
-    absorb(node.space, Lsa("b.t", "new", "key2", "b", 1, 2, 13, ["b"], [], []), "b")
+    absorb(node.space, Lsa("b.t", "old", b"key1", "b", 1, 1, 13, ["b"], [], []), "b")
+    absorb(node.space, Lsa("b.t", "new", b"key2", "b", 1, 2, 13, ["b"], [], []), "b")
     record = export(node.space, node.space.slot_of_name("b.t"))
-    assert (record.kind, record.auth) == ("new", "key2")
+    assert (record.kind, record.auth) == ("new", b"key2")
     node.space.part(node.space.nodes.find("b"))
     node.engine.react()
     assert_as_new(node.space, neighbours=1)
@@ -226,7 +227,7 @@ def test_one_node_that_holds_more_than_half_does_not_get_the_last_eighth():
     for i in range(14):
         assert absorb(node.space, shows(1, name=f"b.t{i}"), "b")
     raises(SpaceFull, lambda: absorb(node.space, shows(1, name="b.more"), "b"))
-    other = Lsa("c.t", "twin", "", "c", 1, 1, 13, ["c", "b"], [], [Property("L", "", 1, 0, b"1")])
+    other = Lsa("c.t", "twin", b"", "c", 1, 1, 13, ["b", "c"], [], [Property("L", "", 1, 0, b"1")])
     assert absorb(node.space, other, "b")
     assert absorb(node.space, shows(2, b"2", name="b.t3"), "b")  # what is there may change
 

@@ -8,10 +8,10 @@ from soundness import assert_sound
 
 from edge.space.engine import Engine
 from edge.space.errors import NotOwner, SpaceFull, UnknownLsa, ValueTooLarge
-from edge.space.exchange import absorb, export
+from edge.space.exchange import absorb, absorb_near, export, is_near_news
 from edge.space.laws import standard_laws
 from edge.space.laws.aggregation import Aggregating
-from edge.space.lsa import Aggregation, Lsa, Property
+from edge.space.lsa import EVERYWHERE, Aggregation, Lsa, Near, Property
 from edge.space.origins import LIFE_S
 from edge.space.tuplespace import TupleSpace
 
@@ -19,6 +19,7 @@ LABELS = st.sampled_from(["L", "M", "N", "O", "P"])
 QUERIES = st.sampled_from(["", "", "", "a.watcher", "a.t1", "b.t1", "x.y"])
 VALUES = st.one_of(st.binary(max_size=8), st.integers(0, 300).map(lambda n: bytes([n % 251]) * n))
 LIVES = st.sampled_from([0, 0, 1, 2, 5, 300])
+REACHES = st.sampled_from([EVERYWHERE, EVERYWHERE, 0, 1, 3])
 LOCAL = st.sampled_from(["a.t1", "a.t2", "a.t3", "a.t4", "a.t5"])
 REMOTE = st.tuples(st.sampled_from("bc"), st.sampled_from(["t1", "t2", "t3"]))
 KINDS = st.sampled_from(["", "twin", "other"])
@@ -57,9 +58,9 @@ class Model:
         self.origin = origin
         self.kind = kind
         self.version = 0
-        self.path = set()
+        self.path = []
         self.due = 0
-        self.properties = {}  # (label, query) -> (value, due, local, version)
+        self.properties = {}  # (label, query) -> (value, due, reach, version)
 
 
 class SpaceMachine(RuleBasedStateMachine):
@@ -80,6 +81,7 @@ class SpaceMachine(RuleBasedStateMachine):
         self.model = {"a.watcher": Model("a", "agent")}
         self.origins = {}  # name -> [incarnation, tick at which it expires]
         self.tick = 1
+        self.near_version = 1
 
     def attempt(self, *call):
         """Whether an operation succeeded; one that is refused for lack of room has changed nothing."""
@@ -102,10 +104,12 @@ class SpaceMachine(RuleBasedStateMachine):
         if refusal is None:
             self.model[name] = Model("a", kind)
 
-    @rule(name=LOCAL, label=LABELS, query=QUERIES, value=VALUES, life_s=LIVES, local=st.booleans())
-    def put(self, name, label, query, value, life_s, local):
+    @rule(name=LOCAL, label=LABELS, query=QUERIES, value=VALUES, life_s=LIVES, reach=REACHES)
+    def put(self, name, label, query, value, life_s, reach):
         handle = self.space.find(name)
-        refusal = self.attempt(self.space.put, handle, label, query, value, life_s, local)
+        if 0 < reach < EVERYWHERE:
+            life_s = max(1, life_s)  # it needs one
+        refusal = self.attempt(self.space.put, handle, label, query, value, life_s, reach)
         if name not in self.model:
             assert isinstance(refusal, UnknownLsa)
             return
@@ -119,7 +123,7 @@ class SpaceMachine(RuleBasedStateMachine):
             new = (label, query) not in held
             assert blocks or (new and (len(held) == 10 or not space.properties_free or tables))
         if refusal is None:
-            held[label, query] = (value, self.tick + life_s if life_s else 0, local, None)
+            held[label, query] = (value, self.tick + life_s if life_s else 0, reach, None)
 
     @rule(name=LOCAL, label=LABELS, query=QUERIES)
     def withdraw(self, name, label, query):
@@ -163,7 +167,7 @@ class SpaceMachine(RuleBasedStateMachine):
         version = max(1, (held.version if held else 3) + ahead)
         path = [node for node in dict.fromkeys([*way, origin]) if node != "a"]
         shown = [Property(*key, v, life, value) for key, (value, life, v) in properties.items()]
-        record = Lsa(name, kind, "", origin, incarnation, version, life_s, path, specs, shown)
+        record = Lsa(name, kind, b"k" * 64, origin, incarnation, version, life_s, path, specs, shown)
         if self.attempt(absorb, self.space, record, path[0]) is None:
             self._absorbed(record, held)
 
@@ -182,19 +186,52 @@ class SpaceMachine(RuleBasedStateMachine):
             for each in self.model.values():
                 if each.origin == record.origin:
                     each.version = 0
+                    for key, (value, due, reach, _) in each.properties.items():
+                        if reach != EVERYWHERE:
+                            each.properties[key] = (value, due, reach, 0)
         elif newer:
             self.origins[record.origin] = [record.incarnation, self.tick + min(record.life_s, LIFE_S)]
         if not record.life_s:
             del self.model[record.name]
             return
         model = self.model.setdefault(record.name, Model(record.origin))
-        model.kind, model.version, model.path = record.kind, record.version, set(record.path)
-        before, model.properties = model.properties, {}
+        model.kind, model.version, model.path = record.kind, record.version, list(record.path)
+        before = model.properties
+        model.properties = {key: each for key, each in before.items() if each[2] != EVERYWHERE}
         for each in record.properties:
             key = (each.label, each.query)
-            new = (each.value, self.tick + each.life_s if each.life_s else 0, False, each.version)
-            same = key in before and before[key][0] == each.value and before[key][3] == each.version
+            new = (each.value, self.tick + each.life_s if each.life_s else 0, EVERYWHERE, each.version)
+            same = key in before and (before[key][0], *before[key][2:]) == (
+                each.value,
+                EVERYWHERE,
+                each.version,
+            )
             model.properties[key] = before[key] if same else new
+
+    @rule(
+        who=REMOTE,
+        key=st.tuples(LABELS, QUERIES),
+        value=VALUES,
+        ahead=st.integers(-1, 2),
+        hops=st.integers(0, 2),
+        life_s=st.sampled_from([1, 2, 5, 300]),
+        proof=st.sampled_from([b"", b"n" * 64]),
+    )
+    def absorb_near(self, who, key, value, ahead, hops, life_s, proof):
+        name = ".".join(who)
+        held = self.model.get(name)
+        known = self.origins.get(who[0], [1, 0])[0]
+        before = held.properties.get(key) if held else None
+        version = max(1, (before[3] or 0) + ahead if before else self.near_version + ahead)
+        record = Near(name, known, *key, version, 2, hops, life_s, life_s, value, proof)
+        news = is_near_news(self.space, record)
+        if not held or hops >= 2 or (before and (before[2] == EVERYWHERE or before[3] > version)):
+            assert not news
+        if self.attempt(absorb_near, self.space, record, "b") is None and news:
+            if before and before[3] == version:
+                return  # a shorter way
+            held.properties[key] = (value, self.tick + life_s, 2, version)
+            self.near_version = max(self.near_version, version)
 
     @rule(origin=st.sampled_from("bc"))
     def heartbeat(self, origin):
@@ -207,8 +244,11 @@ class SpaceMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 1, 1, 2, 6]))
     def pass_time(self, seconds):
         for _ in range(seconds):
+            pressed = self.space.room.pressed
             self.engine.tick()
             self.tick += 1
+            if pressed:  # who holds most may have lost LSAs
+                self.model = {n: each for n, each in self.model.items() if self.space.find(n)}
             for origin in [o for o, (_, expires) in self.origins.items() if expires <= self.tick]:
                 del self.origins[origin]
             self.model = {
@@ -248,18 +288,21 @@ class SpaceMachine(RuleBasedStateMachine):
         assert live.keys() == self.model.keys()
         for name, model in self.model.items():
             record = export(space, live[name])
-            shown = {(p.label, p.query): (p.value, p.life_s) for p in record.properties}
+            shown = {(p.label, p.query): (p.value, p.left_s) for p in record.properties}
             assert shown == {
                 key: (value, max(1, due - self.tick) if due else 0)
-                for key, (value, due, local, _) in model.properties.items()
-                if not local
+                for key, (value, due, reach, _) in model.properties.items()
+                if reach == EVERYWHERE
             }
             for (label, query), (value, _, _, _) in model.properties.items():
                 assert space.read(space.find(name), label, query) == value
             assert (record.name, record.kind, record.origin) == (name, model.kind, model.origin)
             if model.origin != "a":
                 assert record.version == model.version
-                assert (record.path[0], set(record.path[1:])) == ("a", model.path)
+                way = record.path[1:]  # without nodes that had to give their places to others
+                assert record.path[0] == "a"
+                assert model.origin in way
+                assert [node for node in model.path if node in way] == way
                 assert record.incarnation == self.origins[model.origin][0]
         known = {space.nodes.text(n): t for n, t in enumerate(space.origins.expires) if t}
         assert known == {origin: expires for origin, (_, expires) in self.origins.items()}

@@ -4,6 +4,7 @@ from check import Node, Watcher, assert_as_new, assert_digests_right, raises, sm
 
 from edge.space.errors import ValueTooLarge
 from edge.space.exchange import export
+from edge.space.lsa import EVERYWHERE, HERE
 from edge.space.names import NIL
 from edge.space.tuplespace import TupleSpace
 
@@ -90,11 +91,11 @@ def test_a_local_property_is_never_exported():
     space = TupleSpace("a", small())
     handle = space.inject("a.t")
     slot = handle & 0xFFFF
-    space.put(handle, "SECRET", "", b"1", 0, True)
+    space.put(handle, "SECRET", "", b"1", 0, HERE)
     assert space.lsa_version[slot] == 0  # other nodes need not know that it exists
     space.put(handle, "OPEN", "", b"2")
     shown = space.lsa_version[slot]
-    space.put(handle, "SECRET", "", b"3", 0, True)
+    space.put(handle, "SECRET", "", b"3", 0, HERE)
     assert space.lsa_version[slot] == shown
     assert [each.label for each in export(space, slot).properties] == ["OPEN"]
     space.withdraw(handle, "SECRET")
@@ -107,7 +108,7 @@ def test_versions_of_a_local_property_count_up_as_well():
     handle = space.inject("a.t")
     seen = []
     for value in (b"1", b"2", b"3"):
-        space.put(handle, "L", "", value, 0, True)
+        space.put(handle, "L", "", value, 0, HERE)
         seen.append(version(space, handle, "L"))
     assert seen[0] < seen[1] < seen[2]
 
@@ -117,11 +118,11 @@ def test_a_property_may_become_local_and_open_again():
     handle = space.inject("a.t")
     slot = handle & 0xFFFF
     space.put(handle, "L", "", b"1")
-    for local in (True, False):
+    for reach in (HERE, EVERYWHERE):
         before = space.lsa_version[slot]
-        space.put(handle, "L", "", b"1", 0, local)
+        space.put(handle, "L", "", b"1", 0, reach)
         assert space.lsa_version[slot] > before  # neighbours are told either way
-        assert len(export(space, slot).properties) == (not local)
+        assert len(export(space, slot).properties) == (reach == EVERYWHERE)
     assert_digests_right(space)
 
 
@@ -175,7 +176,7 @@ def test_a_property_put_again_before_its_withdrawal_is_announced_is_a_new_one():
 def test_removing_an_lsa_frees_all_it_held():
     node = Node("a")
     space = node.space
-    handle = space.inject("a.t", "prosumer", "key")
+    handle = space.inject("a.t", "prosumer")
     for i in range(8):
         space.put(handle, f"L{i % 3}", f"q{i}", b"v" * 30 * i, i)
     space.remove(handle)

@@ -3,7 +3,7 @@
 from check import Node, Watcher, assert_as_new, raises, small, state
 
 from edge.space.errors import NotOwner, SpaceFull
-from edge.space.exchange import absorb
+from edge.space.exchange import absorb, path_of
 from edge.space.lsa import Lsa, Property
 from edge.space.tuplespace import TupleSpace
 
@@ -58,10 +58,10 @@ def test_heap_for_a_new_and_for_a_growing_value():
 def test_names():
     space = TupleSpace("a", small(names=5))
     handle = space.inject("a.t", "kind")
-    refuses(space, "names", space.inject, "a.u", "kind2", "key")
+    refuses(space, "names", absorbing, space, lsa("b.u", 1, [Property("L", "q", 1, 0, b"")], kind="kind2"))
     space.put(handle, "L", "q1", b"1")
     refuses(space, "names", space.inject, "a.u", "kind2")
-    space.inject("a.u", "a.u", "kind")  # one new name is enough
+    space.inject("a.u", "a.u")  # one new name is enough
     refuses(space, "names", space.put, handle, "L", "q2", b"1")
     refuses(space, "names", space.inject, "a.v")
     space.put(handle, "M", "q1", b"1")
@@ -113,8 +113,8 @@ def test_results_of_aggregation_use_the_heap_too():
 # ---- an LSA of another node comes in as a whole or not at all ------------------------------------
 
 
-def lsa(name="b.t", version=1, properties=(), path=("b",), kind="twin"):
-    return Lsa(name, kind, "", "b", 1, version, 13, list(path), [], list(properties))
+def lsa(name="b.t", version=1, properties=(), path=("b",), kind="twin", auth=b""):
+    return Lsa(name, kind, auth, "b", 1, version, 13, list(path), [], list(properties))
 
 
 def some(count, size=1, label="L%d", version=1):
@@ -153,6 +153,14 @@ def test_a_remote_lsa_needs_heap_beyond_what_it_replaces():
     refuses(space, "heap", absorbing, space, lsa(version=3, properties=some(4, 65, version=3)))
 
 
+def test_a_remote_lsa_needs_heap_for_what_proves_it():
+    space = TupleSpace("a", small(heap_bytes=64 * 4))
+    refuses(space, "heap", absorbing, space, lsa(properties=some(4, 64), auth=b"k" * 64))
+    assert absorbing(space, lsa(properties=some(3, 64), auth=b"k" * 64))
+    assert absorbing(space, lsa(version=2, properties=some(3, 60, version=2), auth=b"l" * 64))
+    assert space.proof(space.slot_of_name("b.t")) == b"l" * 64
+
+
 def test_a_remote_value_may_be_too_large_here():
     space = TupleSpace("a", small())
     refuses(space, "513 bytes", absorbing, space, lsa(properties=some(2, 513)))
@@ -166,8 +174,8 @@ def test_a_remote_lsa_needs_names_labels_and_nodes():
     space = TupleSpace("a", small(labels=3))
     refuses(space, "names", absorbing, space, lsa(properties=some(3)))
     space = TupleSpace("a", small(nodes=3))
-    refuses(space, "names", absorbing, space, lsa(path=["b", "c", "d"]))
-    assert absorbing(space, lsa(path=["b", "c"]))
+    assert absorbing(space, lsa(path=["b", "c", "d"]))  # what is on a path needs no place
+    assert path_of(space, 0) == ["a", "b", "c"]
 
 
 def test_a_name_that_is_its_own_type_needs_one_place():

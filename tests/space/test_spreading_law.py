@@ -3,6 +3,7 @@
 from check import Grid, Node, Watcher, assert_as_new, assert_digests_right
 
 from edge.space.exchange import absorb, export
+from edge.space.lsa import HERE
 
 CHAIN = {"a": ["b"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c"]}
 RING = {"a": ["b", "e"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c", "e"], "e": ["d", "a"]}
@@ -103,7 +104,7 @@ def test_local_properties_and_results_of_aggregation_stay_on_the_node():
     grid = Grid({"a": ["b"], "b": []})
     agent = grid["a"].add(Watcher("a.t"))
     agent.submit("L", b"open")
-    agent.submit("M", b"secret", "", 0, True)
+    agent.submit("M", b"secret", "", 0, HERE)
     p = grid["a"].space.property_of(agent.handle & 0xFFFF, "L")
     grid["a"].space.set_aggregate(p, b"result", True)
     grid.settle()
@@ -162,7 +163,7 @@ def test_departure_travels_to_everybody_and_leaves_nothing_behind():
 def test_an_lsa_that_showed_nothing_leaves_without_a_message():
     grid = Grid({"a": ["b"], "b": []})
     agent = grid["a"].add(Watcher("a.t", "L"))
-    agent.submit("M", b"1", "", 0, True)
+    agent.submit("M", b"1", "", 0, HERE)
     grid.settle()
     grid["a"].engine.remove(agent)
     grid.settle()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from edge.state import SLOTS
 from host_tools.__main__ import main
 from host_tools.meter.fault import MeterFault
 from host_tools.microgrid.launch import Microgrid, Pace
@@ -183,13 +182,13 @@ def test_a_state_that_cannot_be_written_is_reported_and_the_node_trades_on(tmp_p
     microgrid = Microgrid(plans()[:1], tmp_path, Pace(power_period_s=0.5))
     building = microgrid.buildings[0]
     building.plan.neighbours.clear()
-    for slot in SLOTS:
-        (building.directory / "state" / slot).mkdir(parents=True)
-        (building.directory / "state" / f"{slot}.unreadable" / "full").mkdir(parents=True)  # not set aside
     with microgrid:
+        state = building.directory / "state"
+        state.rename(building.directory / "lost")
+        state.write_text("a file in the place of the folder")
         wait_for(lambda: "state cannot be written" in troubles(building), 15, "it is said")
         wait_for(lambda: served(building), 10, "it trades all the same")
-        assert "Is a directory" in building.log_tail()
+        assert "File exists" in building.log_tail()
 
 
 def test_a_wrong_configuration_ends_the_node_with_code_1(tmp_path):

@@ -1,6 +1,7 @@
 """Decay: an LSA that is not kept alive leaves (thesis 5.1.3.1). The cost follows what expires."""
 
 from ..names import NIL
+from ..relief import relieve
 from ..tuplespace import SELF
 from . import Law
 
@@ -10,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class Decay(Law):
-    """Each tick: properties and LSAs whose life is over leave, and all LSAs of a silent node."""
+    """Each tick: properties and LSAs whose life is over leave, and all LSAs of a silent node.
+
+    Who crowds others out loses some, too.
+    """
 
     def tick(self, engine: "Engine") -> None:
         space = engine.space
@@ -19,7 +23,7 @@ class Decay(Law):
             p = space.p_wheel.pop(space.tick)
             if p == NIL:
                 break
-            space.retract(p)  # other nodes end their copies by themselves
+            space.expire(p)
         while True:
             slot = space.lsa_wheel.pop(space.tick)
             if slot == NIL:
@@ -32,3 +36,4 @@ class Decay(Law):
         for node in range(SELF + 1, space.nodes.capacity):
             if space.origins.silent(node, space.tick):
                 space.part(node)
+        relieve(space)

@@ -1,7 +1,8 @@
 """Spreading: a changed LSA goes to each direct neighbour that has not seen it (thesis 5.1.3.2).
 
 The path an LSA travelled and the neighbours it was sent to are node sets, so the targets of a version
-are one mask expression and each version crosses each link at most once.
+are one mask expression and each version crosses each link at most once. A near property goes by itself, and
+only while it has gone fewer hops than its reach.
 """
 
 from ..names import NIL
@@ -30,6 +31,12 @@ class Spreading(Law):
                 break
             self._send(engine, slot)
             space.bury(slot)
+        while True:
+            p = space.near.pop()
+            if p == NIL:
+                break
+            if space.is_live(p) and space.is_near(p):
+                self._send_near(engine, p)
 
     def _send(self, engine: "Engine", slot: int) -> None:
         space = engine.space
@@ -37,11 +44,28 @@ class Spreading(Law):
         seen = space.lsa_sent[slot] | space.lsa_path[slot] | 1 << origin
         targets = space.neighbours_mask & ~seen
         forgotten = origin != SELF and not space.origins.known(origin)
-        if forgotten or not targets:
+        if forgotten or space.lsa_lapsed[slot]:
             return
+        base = space.lsa_base[slot]
+        based = targets & space.lsa_based[slot] if space.lsa_state[slot] == LIVE else 0
         space.lsa_sent[slot] |= targets
-        engine.courier.send_lsa(slot, targets)
+        space.lsa_base[slot], space.lsa_based[slot] = space.lsa_version[slot], space.lsa_sent[slot]
+        if not targets:
+            return
+        if based:
+            engine.courier.send_lsa(slot, based, base)
+        if targets != based:
+            engine.courier.send_lsa(slot, targets & ~based)
         if origin == SELF:
             agent = engine.agent_at(slot)
             if agent is not None:
                 engine.tell_spread(agent, space.lsa_version[slot])
+
+    def _send_near(self, engine: "Engine", p: int) -> None:
+        space = engine.space
+        if space.p_hops[p] >= space.p_reach[p] or not space.p_version[p]:
+            return
+        origin = space.lsa_origin[space.p_lsa[p]]
+        targets = space.neighbours_mask & ~(1 << space.p_sender[p] | 1 << origin)
+        if targets:
+            engine.courier.send_near(p, targets)

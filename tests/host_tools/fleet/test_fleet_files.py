@@ -12,11 +12,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from fleet_site import SSH_KEY, Site
 from repository import REPOSITORY
 
+from edge.clock import SystemClock
 from edge.config.check import load
+from edge.trust.files import read_revocations
+from edge.trust.keyring import Keyring
+from edge.trust.source import Source
 from host_tools.__main__ import main
 from host_tools.fleet import Layout, read_fleet
 from host_tools.fleet.authority import Authority
 from host_tools.fleet.files import write
+from host_tools.fleet.trust_authority import TrustAuthority
 
 SHIPPED = REPOSITORY / "deploy"
 FLEET = '[cluster]\nname = "lab"\n[operator]\npublic_keys = ["operator.pub"]\n'
@@ -108,6 +113,8 @@ def test_what_a_node_gets(site):
             for name in ("node.toml", "mosquitto.conf", "acl", "acl.inside", "crl.pem", "authorized_keys")
         ),
         *(f"keys/{name}" for name in ("ca.crt", "node.crt", "node.key")),
+        *(f"keys/{name}" for name in ("trust.authority", "trust.identity", "trust.key")),
+        "config/trust.revoked",
         "signers",
     }
     assert (gym / "signers").read_text() == " ".join(SSH_KEY.split()[:2]) + "\n"
@@ -163,7 +170,8 @@ def test_rotate_keeps_the_authority_and_changes_keys(site):
     after = every_file(site.keys, site.out)
     changed = {file for file in before if after[file] != before[file]}
     places = [site.keys / "nodes" / "gym", site.out / "gym" / "keys"]
-    assert changed == {str(place / name) for place in places for name in ("node.key", "node.crt")}
+    names = ("node.key", "node.crt", "trust.key", "trust.identity")
+    assert changed == {str(place / name) for place in places for name in names}
     assert revoked(site.keys / "crl.pem") == set()
 
 
@@ -184,6 +192,52 @@ def test_a_revoked_node_is_refused_everywhere_until_it_is_rotated(site, capsys):
     assert site.provision("gym", "--rotate", "--revoke") == 0
     assert len(revoked(site.keys / "crl.pem")) == 2
     assert certificate(site, "gym").serial_number not in revoked(site.keys / "crl.pem")
+
+
+def keyring_of(site, name):
+    """What a node with the files of `provision` believes."""
+    config = load(site.install(name))
+    config.state_dir.mkdir()
+    return Keyring.load(Source(name, config.trust, config.state_dir), SystemClock(), 32)
+
+
+def test_nodes_believe_one_another_until_one_is_revoked(site):
+    for name in ("gym", "primary"):
+        assert site.provision(name) == 0
+    gym, primary = keyring_of(site, "gym"), keyring_of(site, "primary")
+    primary.introduce("gym", gym.certificate())
+    primary.verify("gym", b"m", gym.sign(b"m"))
+    assert site.provision("gym", "--revoke") == 0
+    told = read_revocations(site.out / "primary/config/trust.revoked")
+    assert list(told.serials) == ["gym"]
+    assert primary.revoke(told.data)
+    assert primary.second_passed() == ["gym"]
+    before = (site.keys / "trust.revoked").read_bytes()
+    assert site.provision("gym", "--revoke") == 0
+    assert (site.keys / "trust.revoked").read_bytes() == before
+    assert site.provision("gym", "--rotate") == 0
+    primary.introduce("gym", keyring_of(site, "gym").certificate())
+
+
+def test_an_identity_near_its_end_is_renewed_with_the_same_keys(tmp_path):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    first = TrustAuthority(tmp_path, "lab", now).identity("gym", 365)
+    assert first.made == "made"
+    assert TrustAuthority(tmp_path, "lab", now + timedelta(days=274)).identity("gym", 365).made == ""
+    renewed = TrustAuthority(tmp_path, "lab", now + timedelta(days=276)).identity("gym", 365)
+    assert (renewed.made, renewed.key) == ("renewed", first.key)
+    assert renewed.certificate != first.certificate
+
+
+def test_a_list_of_revoked_ones_forgets_those_that_have_expired(tmp_path):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    authority = TrustAuthority(tmp_path, "lab", now)
+    for name, days in (("gym", 365), ("primary", 900), ("lone", 900)):
+        authority.identity(name, days)
+    authority.revoke("gym")
+    authority.revoke("primary")
+    TrustAuthority(tmp_path, "lab", now + timedelta(days=366)).revoke("lone")
+    assert sorted(read_revocations(tmp_path / "trust.revoked").serials) == ["lone", "primary"]
 
 
 def test_a_node_that_left_the_fleet_can_be_revoked(site, capsys):
@@ -219,14 +273,17 @@ def test_a_certificate_near_its_end_is_renewed(tmp_path):
     assert renewed.ends == now + timedelta(days=276 + 365)
 
 
-@pytest.mark.parametrize("lost", ["ca.crt", "nodes/gym/node.crt"])
+@pytest.mark.parametrize(
+    "lost", ["ca.crt", "nodes/gym/node.crt", "trust.authority", "nodes/gym/trust.identity"]
+)
 def test_a_run_cut_short_is_completed(site, lost):
     """A key is written before its certificate: the next run finds it and goes on from there."""
     assert site.provision("gym") == 0
-    keys = [(site.keys / name).read_bytes() for name in ("ca.key", "nodes/gym/node.key")]
+    names = ("ca.key", "nodes/gym/node.key", "trust.key", "nodes/gym/trust.key")
+    keys = [(site.keys / name).read_bytes() for name in names]
     (site.keys / lost).unlink()
     assert site.provision("gym") == 0
-    assert [(site.keys / name).read_bytes() for name in ("ca.key", "nodes/gym/node.key")] == keys
+    assert [(site.keys / name).read_bytes() for name in names] == keys
 
 
 def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
@@ -278,6 +335,7 @@ def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
         ("fleet.toml", FLEET + "[limit]\nlsas = 1", "[limit]: unknown section"),
         ("fleet.toml", FLEET + '[node]\nname = "gym"', "node.name = 'gym': must be set for each node"),
         ("fleet.toml", FLEET + '[tls]\nca = "x"', "tls = '...': this table is written"),
+        ("fleet.toml", FLEET + '[trust]\nkey = "x"', "trust = '...': this table is written"),
         ("fleet.toml", "cluster = 3\n" + FLEET[FLEET.index("[op") :], "cluster = 3: must be a table"),
         ("nodes/gym.toml", "[node", "is not valid TOML"),
         ("nodes/gym.toml", NODE.replace("gym", "pool"), "node.name = 'pool': must be gym"),
@@ -349,6 +407,12 @@ def test_a_login_is_only_given_to_a_public_key(site, capsys, content, named):
         (lambda keys: (keys / "ca.crt").write_text("x"), "ca.crt: not a valid certificate"),
         (lambda keys: (keys / "crl.pem").unlink(), "crl.pem: missing; restore it"),
         (lambda keys: (keys / "crl.pem").write_text("x"), "crl.pem: not a valid list"),
+        (lambda keys: (keys / "trust.key").chmod(0o644), "trust.key: others may read or write it"),
+        (lambda keys: (keys / "trust.key").unlink(), "trust.key: missing"),
+        (lambda keys: (keys / "trust.key").write_text("x"), "trust.key: is not a file with the title"),
+        (lambda keys: (keys / "trust.authority").write_text("x"), "trust.authority: is not a file with"),
+        (lambda keys: (keys / "trust.revoked").unlink(), "trust.revoked: missing; restore it"),
+        (lambda keys: (keys / "trust.revoked").write_text(""), "trust.revoked: is not a file with the title"),
         (lambda keys: (keys / "nodes/gym/node.key").replace(keys / "ca.key"), "ca.crt: does not match"),
     ],
 )

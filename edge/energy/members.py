@@ -1,0 +1,189 @@
+"""What the other members of the microgrid did with what they promised and were promised, as seen here.
+
+A member is a node: all its twins share one record, however many it invents. The record holds no measurement,
+because a node measures only its own devices; it holds what every contract shows: offers that nobody took,
+contracts that were never validated or hardly used, claims beyond what a member may claim, and offers that
+were not honoured. Whoever wastes promises is in doubt for a while: it comes last, and its high priority does
+not count. The first time costs 20 s, repeated ones up to five minutes; after ten quiet minutes the next one
+is a first one again.
+
+Who uses what it is promised may waste some of it: honest consumers take one offer of several
+and change their minds. So each contract that is used gives credit, in watts, and a waste within the credit
+causes no doubt.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from .book import node_of
+from .rules import DOUBTED_S, VALIDATION_S
+
+DOUBT_S = 20.0  # how long the first waste of a promise is remembered; it doubles with each further one
+DOUBT_MAX_S = 300.0
+FORGET_S = 600.0  # after that time without doubt the next one is a first one again
+WARY_S = 60.0  # for so long after anybody came into doubt, members without a used contract are not urgent
+_PATIENCE = 3.0  # small wastes in a row that cause no doubt, since honest negotiations have some
+_LEAK_PER_S = 0.2  # of them forgotten
+_CREDIT = 3.0  # times the power of a validated contract may be wasted soon after
+_CREDIT_HALVES_S = 60.0
+
+
+@dataclass(slots=True)
+class Member:
+    """The record of one member."""
+
+    refused: int = 0  # claims beyond what it may claim
+    unused: int = 0  # offers not taken, contracts not validated or hardly used
+    unkept: int = 0  # its own offers and confirmations that it did not honour
+    proven: bool = False  # it has used a contract of this node for a while
+    refused_s: float = -math.inf  # when the last such claim was refused
+    doubted_until_s: float = -math.inf
+    doubts: int = 0  # in a row
+    gathered_s: float = -math.inf  # when partial offers were last gathered at it for nothing
+    small: float = 0.0  # wastes that were too small for a doubt each
+    small_s: float = 0.0
+    credit_w: float = 0.0  # power that it may waste, since it used as much
+    credit_s: float = 0.0
+
+
+class Members:
+    """The records of a bounded number of members, for all twins of one node."""
+
+    def __init__(
+        self, own_node: str, *, size: int = 32, member_w: float = math.inf, urgent_share: float = 1.0
+    ) -> None:
+        """`member_w`: the most that one member may request and hold. `urgent_share`: the share of a
+        supplier's capacity up to which one member may interrupt others.
+        """
+        self.own_node = own_node
+        self.member_w = member_w
+        self.urgent_share = urgent_share
+        self._size = size
+        self._members: dict[str, Member] = {}
+        self._doubt_until_s = -math.inf  # the last moment at which any member is in doubt
+        self._wary_until_s = -math.inf
+
+    def __iter__(self) -> Iterator[tuple[str, Member]]:
+        return iter(self._members.items())
+
+    # ---- what follows from the records ------------------------------------------------------------
+
+    def any_doubted(self, now_s: float) -> bool:
+        """Whether any member is in doubt."""
+        return now_s < self._doubt_until_s
+
+    def is_doubted(self, twin: str, now_s: float) -> bool:
+        """Whether the member that hosts a twin comes last now."""
+        if now_s >= self._doubt_until_s:
+            return False
+        member = self._members.get(node_of(twin))
+        return member is not None and now_s < member.doubted_until_s
+
+    def wait_s(self, twins: Iterable[str], now_s: float) -> float:
+        """How long a contract with these twins may wait to be confirmed or validated."""
+        if self._doubt_until_s + FORGET_S <= now_s:
+            return VALIDATION_S
+        members = [self._members.get(node_of(twin)) for twin in twins]
+        known = any(each and now_s < each.doubted_until_s + FORGET_S for each in members)
+        return DOUBTED_S if known else VALIDATION_S
+
+    def may_hurry(self, twin: str, now_s: float) -> bool:
+        """Whether the high priority of a twin counts.
+
+        For a minute after a member came into doubt, it counts only for members that have used a contract:
+        otherwise each name that is invented could waste one more promise.
+        """
+        node = node_of(twin)
+        if node == self.own_node:
+            return True
+        if self.is_doubted(twin, now_s):
+            return False
+        member = self._members.get(node)
+        return now_s >= self._wary_until_s or (member is not None and member.proven)
+
+    # ---- what is recorded -------------------------------------------------------------------------
+
+    def prove(self, twin: str) -> None:
+        """A twin has used a contract for a while."""
+        if node_of(twin) != self.own_node:
+            self._record(twin).proven = True
+
+    def use(self, twin: str, power_w: float, now_s: float) -> None:
+        """A twin has used a contract for that power."""
+        if node_of(twin) != self.own_node:
+            member = self._record(twin)
+            member.credit_w = _credit_w(member, now_s) + _CREDIT * power_w
+            member.credit_s = now_s
+
+    def refuse(self, twin: str, now_s: float) -> None:
+        """A twin has claimed what it may not claim."""
+        if node_of(twin) != self.own_node:
+            member = self._record(twin)
+            member.refused, member.refused_s = member.refused + 1, now_s
+
+    def waste(self, twin: str, power_w: float, now_s: float, *, small: bool = False) -> None:
+        """A twin has let a promise of that power go unused; `small`: for a moment only."""
+        if node_of(twin) != self.own_node:
+            member = self._record(twin)
+            member.unused += 1
+            credit_w = _credit_w(member, now_s)
+            if power_w <= credit_w:
+                member.credit_w, member.credit_s = credit_w - power_w, now_s
+            elif self._weigh(twin, now_s, small):
+                self._wary_until_s = now_s + WARY_S
+
+    def waste_gathered(self, twin: str, power_w: float, now_s: float) -> None:
+        """Partial offers gathered at a twin for nothing. Once in ten minutes that is bad luck."""
+        if node_of(twin) != self.own_node:
+            member = self._record(twin)
+            before_s, member.gathered_s = member.gathered_s, now_s
+            if now_s - before_s <= FORGET_S:
+                self.waste(twin, power_w, now_s)
+            else:
+                member.unused += 1
+
+    def break_word(self, twin: str, now_s: float, *, small: bool = False) -> None:
+        """A supplier has not honoured its offer; `small`: it said so at once."""
+        if node_of(twin) != self.own_node:
+            self._record(twin).unkept += 1
+            self._weigh(twin, now_s, small)
+
+    # ---- inside -----------------------------------------------------------------------------------
+
+    def _weigh(self, twin: str, now_s: float, small: bool) -> bool:
+        """Doubt the member unless the waste is one of few small ones; returns whether it is in doubt."""
+        member = self._record(twin)
+        if small:
+            left = max(0.0, member.small - _LEAK_PER_S * (now_s - member.small_s))
+            member.small, member.small_s = left + 1.0, now_s
+            if member.small <= _PATIENCE:
+                return False
+        if now_s < member.doubted_until_s:
+            until_s = max(member.doubted_until_s, now_s + DOUBT_S)
+        else:
+            quiet = now_s - member.doubted_until_s > FORGET_S
+            member.doubts = 1 if quiet else member.doubts + 1
+            until_s = now_s + min(DOUBT_MAX_S, DOUBT_S * 2.0 ** min(member.doubts - 1, 8))
+        member.doubted_until_s = until_s
+        self._doubt_until_s = max(self._doubt_until_s, until_s)
+        return True
+
+    def _record(self, twin: str) -> Member:
+        node = node_of(twin)
+        member = self._members.get(node)
+        if member is None:
+            if len(self._members) >= self._size:
+                self._members.pop(min(self._members, key=lambda name: self._worth(self._members[name])))
+            member = self._members[node] = Member()
+        return member
+
+    @staticmethod
+    def _worth(member: Member) -> tuple[bool, float, int]:
+        """Records of members that are in no doubt and have used nothing make room first."""
+        return member.proven, member.doubted_until_s, member.refused + member.unused + member.unkept
+
+
+def _credit_w(member: Member, now_s: float) -> float:
+    """What is left of its credit; half of it is gone after a minute."""
+    return member.credit_w * 0.5 ** ((now_s - member.credit_s) / _CREDIT_HALVES_S) if member.credit_w else 0.0

@@ -1,0 +1,131 @@
+"""What one neighbour may cost: frames, bytes, time, forged signatures, and answers to its questions.
+
+Each is a bucket that fills with time and is emptied by what the neighbour does. A frame beyond it is dropped
+before it is decoded, so that a flood costs its author more than this node. A relay that passes a flood on
+is not to suffer for it: so what one origin may change is bounded too, wherever that comes from, and a flood
+ends at the first honest node. What is left out then is asked for later, in its newest version.
+"""
+
+from dataclasses import dataclass
+
+from ..space.tuplespace import TupleSpace
+
+BURST_S = 20.0  # so many seconds' worth may come at once: all nodes may have started at the same time
+_FORGED, _FORGED_S = 20.0, 0.5
+_ANSWERS, _ANSWERS_S = 256 * 1024.0, 1024.0  # bytes
+_FLOODING_S = 60
+_STRANGERS = ""  # share one allowance
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What a neighbour, or an origin, may do lastingly in a second."""
+
+    frames: float = 30.0
+    bytes: float = 24 * 1024.0
+    work_s: float = 0.1
+    changes: float = 10.0
+
+
+class Allowance:
+    """The buckets of one neighbour."""
+
+    __slots__ = ("_answers", "_bytes", "_forged", "_frames", "_rates", "_tick", "_work_s", "flooded_tick")
+
+    def __init__(self, rates: Rates, tick: int) -> None:
+        self._rates = rates
+        self._tick = tick
+        self._frames, self._bytes = BURST_S * rates.frames, BURST_S * rates.bytes
+        self._work_s = BURST_S * rates.work_s
+        self._forged, self._answers = _FORGED, _ANSWERS
+        self.flooded_tick = -_FLOODING_S  # when a frame was last dropped
+
+    def admits(self, size: int, tick: int) -> bool:
+        """Whether a frame of that size may be decoded; it is paid for then."""
+        if tick != self._tick:
+            self._refill(tick)
+        if self._frames < 1 or self._bytes < size or self._work_s <= 0 or self._forged < 1:
+            self.flooded_tick = tick
+            return False
+        self._frames -= 1
+        self._bytes -= size
+        self._answers = min(_ANSWERS, self._answers + size)
+        return True
+
+    def worked(self, seconds: float) -> None:
+        """A frame of it took so much processor time."""
+        self._work_s -= seconds
+
+    def forged(self) -> None:
+        """A signature was not that of its origin."""
+        self._forged -= 1
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether its questions are answered."""
+        return self._answers > 0
+
+    def answered(self, size: int) -> None:
+        """It got answers of that size, in bytes."""
+        self._answers -= size
+
+    def _refill(self, tick: int) -> None:
+        passed_s, rates = tick - self._tick, self._rates
+        self._tick = tick
+        self._frames = min(BURST_S * rates.frames, self._frames + rates.frames * passed_s)
+        self._bytes = min(BURST_S * rates.bytes, self._bytes + rates.bytes * passed_s)
+        self._work_s = min(BURST_S * rates.work_s, self._work_s + rates.work_s * passed_s)
+        self._forged = min(_FORGED, self._forged + _FORGED_S * passed_s)
+        self._answers = min(_ANSWERS, self._answers + _ANSWERS_S * passed_s)
+
+
+class Allowances:
+    """Those of all neighbours, and those of all origins for their changes."""
+
+    def __init__(self, space: TupleSpace, rates: Rates | None = None) -> None:
+        self._space = space
+        self._rates = rates or Rates()
+        self._peers: dict[str, Allowance] = {}
+        self._changes: dict[str, tuple[float, int]] = {}  # by origin: what is left of them, and when
+        self._restless: dict[str, int] = {}  # origins of which changes were left out, and when
+
+    def of(self, peer: str) -> Allowance:
+        """That of a neighbour. All other nodes that send frames here share one."""
+        key = peer if self._space.is_neighbour(peer) else _STRANGERS
+        found = self._peers.get(key)
+        if found is None:
+            found = self._peers[key] = Allowance(self._rates, self._space.tick)
+        return found
+
+    def may_change(self, origin: str) -> bool:
+        """Whether a change of an origin is taken now."""
+        left = self._left(origin)
+        if left < 1:
+            self._restless[origin] = self._space.tick
+        return left >= 1
+
+    def changed(self, origin: str) -> None:
+        """A change of an origin was taken."""
+        left = self._left(origin)
+        self._changes.pop(origin, None)
+        self._changes[origin] = left - 1, self._space.tick
+        if len(self._changes) > self._space.nodes.capacity:
+            del self._changes[next(iter(self._changes))]
+
+    @property
+    def flooding(self) -> list[str]:
+        """Neighbours of which frames were dropped in the last minute."""
+        since = self._space.tick - _FLOODING_S
+        return [peer or "strangers" for peer, each in self._peers.items() if each.flooded_tick > since]
+
+    @property
+    def restless(self) -> list[str]:
+        """Origins of which changes were left out in the last minute."""
+        since = self._space.tick - _FLOODING_S
+        self._restless = {origin: tick for origin, tick in self._restless.items() if tick > since}
+        return list(self._restless)
+
+    def _left(self, origin: str) -> float:
+        most = BURST_S * self._rates.changes
+        left, tick = self._changes.get(origin, (most, 0))
+        return min(most, left + self._rates.changes * (self._space.tick - tick))

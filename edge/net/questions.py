@@ -1,0 +1,42 @@
+"""What this node asks its neighbours for, apart from the digest; nothing twice within a moment."""
+
+from ..space.tuplespace import TupleSpace
+from ..trust.trust import TWIN
+from .outbox import Outbox
+
+_AGAIN_S = 2
+_REMEMBERED = 256
+
+
+class Questions:
+    """Questions to neighbours to which this node sends."""
+
+    def __init__(self, space: TupleSpace, outbox: Outbox) -> None:
+        self._space = space
+        self._outbox = outbox
+        self._asked: dict[tuple[str, str], int] = {}  # (neighbour, what): tick
+
+    def lsa(self, peer: str, name: str) -> None:
+        """Ask for a whole LSA."""
+        if self._may_ask(peer, name):
+            self._outbox.ask_lsas(peer, [name])
+
+    def roster(self, peer: str, origin: str) -> None:
+        """Ask for the statement of an origin and the LSAs held of it."""
+        if self._may_ask(peer, origin):
+            self._outbox.ask_roster(peer, origin)
+
+    def identity(self, peer: str, origin: str) -> None:
+        """Ask who an origin is."""
+        self.lsa(peer, f"{origin}.{TWIN}")
+
+    def _may_ask(self, peer: str, what: str) -> bool:
+        tick = self._space.tick
+        asked = self._asked.get((peer, what))
+        if not self._space.is_neighbour(peer) or (asked is not None and tick < asked + _AGAIN_S):
+            return False
+        self._asked.pop((peer, what), None)
+        self._asked[peer, what] = tick
+        if len(self._asked) > _REMEMBERED:
+            del self._asked[next(iter(self._asked))]
+        return True

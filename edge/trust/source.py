@@ -1,0 +1,88 @@
+"""The key files of a node: read at its start, and again when they have changed."""
+
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+from .certificate import Certificate
+from .files import (
+    REVOCATIONS,
+    KeyFileError,
+    read_authority,
+    read_certificate,
+    read_node_keys,
+    read_revocations,
+    write,
+)
+from .keys import Authority, NodeKeys
+from .revocation import Revocations
+from .settings import TrustSettings
+
+log = logging.getLogger("edge.trust")
+
+
+class Own(NamedTuple):
+    """What a node is by its files."""
+
+    keys: NodeKeys
+    certificate: Certificate
+
+
+class Source:
+    """The files of `[trust]`, and the newest list of revoked identities in the state folder."""
+
+    def __init__(self, node: str, settings: TrustSettings, state_dir: Path) -> None:
+        """Raises KeyFileError."""
+        self._node = node
+        self._settings = settings
+        self._kept = state_dir / "revocations"
+        self._stamps = self._now()
+        self.authority: Authority = read_authority(settings.authority)
+
+    def own(self) -> Own:
+        """Raises KeyFileError unless key, identity and authority belong together and to this node."""
+        keys, certificate = read_node_keys(self._settings.key), read_certificate(self._settings.certificate)
+        file = self._settings.certificate
+        if certificate.node != self._node:
+            raise KeyFileError(f"{file}: is the identity of node {certificate.node}, not {self._node}")
+        if not self.authority.verifies(certificate.signed, certificate.signature):
+            raise KeyFileError(f"{file}: is not signed by the authority in {self._settings.authority}")
+        if certificate.cluster != self.authority.cluster:
+            raise KeyFileError(f"{file}: belongs to microgrid {certificate.cluster}")
+        if (certificate.sign_key, certificate.seal_key) != (keys.signing.public, keys.seal_key):
+            raise KeyFileError(f"{file}: does not belong to the key in {self._settings.key}")
+        return Own(keys, certificate)
+
+    def revocations(self) -> list[Revocations]:
+        """The lists of the two files, not verified; one that cannot be read is left out with a warning."""
+        found = []
+        for path in (self._settings.revocations, self._kept):
+            if path.exists():
+                try:
+                    found.append(read_revocations(path))
+                except KeyFileError as error:
+                    log.warning("%s; the list is not used", error)
+        return found
+
+    def keep(self, revocations: Revocations) -> None:
+        """Remember across a restart the list that a neighbour has sent."""
+        try:
+            write(self._kept, REVOCATIONS, revocations.data)
+        except KeyFileError as error:
+            log.warning("%s; a restart would forget the list of revoked identities", error)
+
+    @property
+    def changed(self) -> bool:
+        """Whether a file has changed since the last call."""
+        before, self._stamps = self._stamps, self._now()
+        return before != self._stamps
+
+    def _now(self) -> list[tuple[int, int, int]]:
+        stamps = []
+        for path in (self._settings.key, self._settings.certificate, self._settings.revocations):
+            try:
+                found = path.stat()
+                stamps.append((found.st_mtime_ns, found.st_size, found.st_ino))
+            except OSError:
+                stamps.append((0, 0, 0))
+        return stamps

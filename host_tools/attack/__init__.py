@@ -1,0 +1,1 @@
+"""`make attack`: real nodes and brokers, and one member of the microgrid that lies to them."""

@@ -1,0 +1,215 @@
+"""Lies about energy: what the twins of a member may say of what they need and give.
+
+The liar is a real node, so it speaks like any member, with its own name and keys; only the consumers and
+suppliers of its twins say what a lie tells them to. A lie is called with each twin when it begins.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from edge.energy.consumer import Consumer
+from edge.energy.messages import Answer, Answers, Contract, Offer, Part, Priority, Request
+from edge.energy.supplier import Supplier
+
+Lie = Callable[[Any], None]  # begins at a prosumer twin
+Plan = Callable[["LyingConsumer", float], None]  # is called at each step, with the time in s
+Agrees = Callable[["LyingSupplier", Contract], bool | None]  # the answer to a contract, None: no answer
+
+
+class LyingConsumer(Consumer):
+    """A consumer that publishes what `plan` sets: `request` and `shown_main`."""
+
+    def __init__(self, honest: Consumer, plan: "Plan") -> None:
+        self.__dict__.update(honest.__dict__)
+        self.plan = plan
+        self.shown_main: Contract | None = None
+        self.offers: dict[str, Offer] = {}
+        self.answers: dict[str, tuple[Answer, ...]] = {}
+        self.number = 1000
+        self.asked_s = self.made_s = self.next_s = 0.0
+        self.kept: tuple[Part, ...] = ()
+        self.set_need(1.0)
+
+    @property
+    def main(self) -> Contract | None:
+        return self.shown_main
+
+    @property
+    def extra(self) -> None:
+        return None
+
+    def see_offer(self, supplier: str, offer: Offer | None, hops: int, now_s: float) -> None:
+        if offer is None:
+            self.offers.pop(supplier, None)
+        else:
+            self.offers[supplier] = offer
+
+    def see_answers(self, supplier: str, answers: tuple[Answer, ...]) -> None:
+        self.answers[supplier] = answers
+
+    def step(self, now_s: float) -> None:
+        self.plan(self, now_s)
+
+    def next_number(self) -> int:
+        """The id of its next message."""
+        self.number += 1
+        return self.number
+
+    def agreed(self, supplier: str) -> bool:
+        """Whether a supplier has confirmed the contract that it shows."""
+        answers, shown = self.answers.get(supplier, ()), self.shown_main
+        return any(shown is not None and each.contract_id == shown.id and each.agreed for each in answers)
+
+
+class LyingSupplier(Supplier):
+    """A supplier without power that offers all that is requested, for nothing, and answers as `agrees`."""
+
+    def __init__(self, honest: Supplier, agrees: "Agrees") -> None:
+        self.__dict__.update(honest.__dict__)
+        self.agrees = agrees
+        self.requests: dict[str, Request | None] = {}
+        self.contracts: dict[str, Contract | None] = {}
+        self.now_s = 0.0
+
+    def see_request(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
+        self.requests[consumer] = request
+
+    def see_contract(self, consumer: str, complement: bool, contract: Contract | None, hops: int) -> None:
+        self.contracts[consumer] = contract
+
+    def set_capacity(self, power_w: float) -> None:
+        pass
+
+    def step(self, now_s: float) -> None:
+        self.now_s = now_s
+
+    def offers(self) -> dict[str, Offer]:
+        asked = {name: each for name, each in self.requests.items() if each}
+        return {name: Offer(each.id, each.power_w, each.power_w, 0) for name, each in list(asked.items())[:5]}
+
+    def offer_until_s(self, consumer: str) -> float:
+        return self.now_s + 8.0
+
+    def answers(self) -> Answers:
+        shown = {name: each for name, each in self.contracts.items() if each and each.part_of(self.name)}
+        answers = {name: self.agrees(self, each) for name, each in shown.items()}
+        return {name: (Answer(shown[name].id, yes),) for name, yes in answers.items() if yes is not None}
+
+
+# ---- lies -------------------------------------------------------------------------------------------
+
+
+def consuming(plan: Plan) -> Lie:
+    """A lie of a consumer: `plan` is called at each of its steps."""
+
+    def begin(twin: Any) -> None:
+        twin.consumer = LyingConsumer(twin.consumer, plan)
+
+    return begin
+
+
+def supplying(agrees: Agrees) -> Lie:
+    """A lie of a supplier: `agrees` tells its answer to a contract, None if it gives none."""
+
+    def begin(twin: Any) -> None:
+        twin.supplier = LyingSupplier(twin.supplier, agrees)
+
+    return begin
+
+
+def seize(power_w: float, priority: Priority = Priority.HIGH) -> Lie:
+    """Request power and make a contract over all that is offered, interruptions included; keep it."""
+    return consuming(_seize(power_w, priority))
+
+
+def _seize(power_w: float, priority: Priority) -> Plan:
+    def plan(liar: LyingConsumer, now_s: float) -> None:
+        if liar.shown_main is None:
+            if liar.request is None:
+                liar.request = Request(liar.next_number(), power_w, priority, partial=True)
+                liar.asked_s = now_s
+            elif now_s >= liar.asked_s + 1.0:
+                parts = [
+                    Part(name, round((each.max_w + each.urgent_w) / 1.05, 3), each.max_w + each.urgent_w)
+                    for name, each in liar.offers.items()
+                    if each.request_id == liar.request.id
+                ]
+                liar.request = None
+                if parts:
+                    number = liar.next_number()
+                    liar.shown_main = Contract(number, 0, False, 3600, priority, tuple(parts))
+                    liar.made_s = now_s
+        elif not liar.shown_main.valid:
+            agreed = [part for part in liar.shown_main.parts if liar.agreed(part.supplier)]
+            if agreed and now_s >= liar.made_s + 0.5:
+                old = liar.shown_main
+                liar.shown_main = Contract(old.id, old.revision + 1, True, 3600, priority, tuple(agreed))
+            elif now_s >= liar.made_s + 3.0:
+                liar.shown_main = None
+
+    return plan
+
+
+def forge(powers_w: Mapping[str, float]) -> Lie:
+    """Publish a contract that no offer preceded, valid at first sight, with high priority."""
+
+    def plan(liar: LyingConsumer, now_s: float) -> None:
+        if liar.shown_main is None:
+            parts = tuple(Part(name, each, round(1.05 * each, 3)) for name, each in powers_w.items())
+            liar.shown_main = Contract(liar.next_number(), 0, True, 3600, Priority.HIGH, parts)
+
+    return consuming(plan)
+
+
+def never_confirm(power_w: float, renew_s: float, priority: Priority = Priority.HIGH) -> Lie:
+    """Request power, take no offer, and request again under a new id."""
+
+    def plan(liar: LyingConsumer, now_s: float) -> None:
+        if liar.request is None or now_s >= liar.asked_s + renew_s:
+            liar.request = Request(liar.next_number(), power_w, priority)
+            liar.asked_s = now_s
+
+    return consuming(plan)
+
+
+def reopen(power_w: float, every_s: float, priority: Priority = Priority.HIGH) -> Lie:
+    """Make contracts of what is offered, never validate them, and show each under a new id."""
+
+    def plan(liar: LyingConsumer, now_s: float) -> None:
+        if now_s < liar.next_s:
+            return
+        liar.next_s = now_s + every_s
+        parts = tuple(Part(n, o.power_w, o.max_w) for n, o in liar.offers.items() if o.power_w)
+        if parts:
+            liar.kept = parts
+        if liar.kept:
+            liar.shown_main = Contract(liar.next_number(), 0, False, 3600, priority, liar.kept)
+        liar.request = Request(liar.next_number(), power_w, priority)
+
+    return consuming(plan)
+
+
+def gather(power_w: float, priority: Priority = Priority.HIGH) -> Lie:
+    """Request more than anybody has, long unserved, so that all remainders gather at it."""
+
+    def plan(liar: LyingConsumer, now_s: float) -> None:
+        if liar.request is None:
+            liar.request = Request(
+                liar.next_number(), power_w, priority, True, 1e8, priority is Priority.HIGH
+            )
+
+    return consuming(plan)
+
+
+def hoard(power_w: float) -> Lie:
+    """As `seize`, but draw hardly anything of it."""
+    take = _seize(power_w, Priority.HIGH)
+
+    def plan(liar: LyingConsumer, now_s: float) -> None:
+        take(liar, now_s)
+        if liar.shown_main and liar.shown_main.valid and liar.shown_main.power_w > 2.0:
+            old = liar.shown_main
+            parts = tuple(Part(each.supplier, 0.01, each.max_w) for each in old.parts)
+            liar.shown_main = Contract(old.id, old.revision + 1, True, 3600, old.priority, parts)
+
+    return consuming(plan)

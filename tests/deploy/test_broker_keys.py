@@ -1,0 +1,97 @@
+"""What the broker of a node is given before it starts: its own keys, and a revocation list that is valid."""
+
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from node_stand_in import ROOTFS
+
+from host_tools.fleet.authority import Authority
+
+PROGRAM = ROOTFS / "usr/lib/edge/broker-keys"
+CONF = "listener 8883\ncrlfile /data/edge/config/crl.pem\nrequire_certificate true\n"
+
+
+class Board:
+    """The files of a node under another root."""
+
+    def __init__(self, root):
+        self.root = root
+        self.config, self.keys = root / "data/edge/config", root / "data/edge/keys"
+        self.place, self.run = root / "data/mosquitto/keys", root / "run/mosquitto"
+        authority = Authority(root / "authority", "lab", datetime.now(UTC))
+        identity = authority.identity("gym", ("gym.local",), 365)
+        for folder in (self.config, self.keys):
+            folder.mkdir(parents=True)
+        (self.config / "mosquitto.conf").write_text(CONF)
+        (self.config / "crl.pem").write_bytes(authority.crl)
+        files = {"ca.crt": authority.certificate, "node.crt": identity.certificate, "node.key": identity.key}
+        for name, data in {**files, "trust.key": b"secret"}.items():
+            (self.keys / name).write_bytes(data)
+
+    def prepare(self, *words):
+        environment = {"EDGE_ROOT": str(self.root)}
+        command = [sys.executable, str(PROGRAM), *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    @property
+    def conf(self):
+        return (self.run / "mosquitto.conf").read_text()
+
+
+@pytest.fixture
+def board(tmp_path):
+    return Board(tmp_path)
+
+
+def test_the_broker_gets_its_files_and_no_others(board):
+    assert board.prepare().returncode == 0
+    names = {path.name for path in board.place.iterdir()}
+    assert names == {"ca.crt", "node.crt", "node.key", "crl.pem"}
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o400 for path in board.place.iterdir())
+    assert f"crlfile {board.place / 'crl.pem'}\n" in board.conf
+    assert "require_certificate true" in board.conf
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"x", b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"]
+)
+def test_a_list_that_is_not_valid_is_replaced_by_the_one_before(board, content):
+    board.prepare()
+    good = (board.place / "crl.pem").read_bytes()
+    file = board.config / "crl.pem"
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    done = board.prepare()
+    assert done.returncode == 0
+    assert "crl.pem: not a valid list" in done.stderr
+    assert "the list before is used" in done.stderr
+    assert (board.place / "crl.pem").read_bytes() == good
+    assert "crlfile" in board.conf
+
+
+def test_without_any_valid_list_the_broker_starts_without_one(board):
+    (board.config / "crl.pem").write_bytes(b"")
+    done = board.prepare()
+    assert done.returncode == 0
+    assert "the broker starts without a list" in done.stderr
+    assert "crlfile" not in board.conf
+
+
+def test_a_certificate_is_no_list(board):
+    (board.config / "crl.pem").write_bytes((board.keys / "ca.crt").read_bytes())
+    assert "contains no list" in board.prepare().stderr
+
+
+def test_a_change_is_noticed_once(board):
+    board.prepare()
+    assert board.prepare("--changed").returncode == 1
+    later = Authority(board.root / "authority", "lab", datetime.now(UTC) + timedelta(days=1))
+    later.revoke("gym")
+    (board.config / "crl.pem").write_bytes(later.crl)
+    assert board.prepare("--changed").returncode == 0
+    board.prepare()
+    assert board.prepare("--changed").returncode == 1

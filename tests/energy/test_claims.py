@@ -1,0 +1,290 @@
+"""Nobody is believed beyond his means, and whoever wastes or breaks promises comes last for a while."""
+
+import pytest
+from market import Table, ask, contract, make_consumer, make_supplier, offered, show
+
+from edge.energy.book import Promise, State
+from edge.energy.members import DOUBT_MAX_S, DOUBT_S, FORGET_S, Members
+from edge.energy.messages import Offer, Priority
+from edge.energy.rules import IDLE_S, PROVEN_S, TAKE_S, USED_S
+
+
+def members(**settings):
+    return Members("own", **settings)
+
+
+def supplier_of(records, capacity_w=100.0):
+    return make_supplier("own.p", capacity_w, members=records)
+
+
+def held(number, power_w, **settings):
+    return contract(number, power_w, supplier="own.p", **settings)
+
+
+def answer(supplier, name):
+    rows = supplier.answers().get(name, ())
+    return [each.agreed for each in rows]
+
+
+def served(supplier, name, power_w, number, now_s=0.0, priority=Priority.LOW):
+    """An honest consumer that has a valid contract."""
+    offered(supplier, name, power_w, priority, now_s)
+    show(supplier, name, held(number, power_w, priority=priority), now_s=now_s)
+    show(supplier, name, held(number, power_w, priority=priority, valid=True, revision=1), now_s=now_s)
+    assert supplier.book.get(name, number).state is State.VALID
+
+
+# ---- contracts -----------------------------------------------------------------------------------
+
+
+def test_a_contract_that_no_offer_preceded_is_refused():
+    records = members()
+    supplier = supplier_of(records)
+    show(supplier, "x.c", held(1, 10.0, valid=True, priority=Priority.HIGH))
+    assert (answer(supplier, "x.c"), supplier.reserved_w) == ([False], 0.0)
+    assert dict(records)["x"].refused == 1
+
+
+def test_a_contract_over_more_than_was_offered_is_refused():
+    supplier = supplier_of(members())
+    offered(supplier, "x.c", 10.0)
+    show(supplier, "x.c", held(1, 20.0))
+    assert answer(supplier, "x.c") == [False]
+
+
+def test_an_offer_serves_one_contract():
+    supplier = supplier_of(members())
+    offered(supplier, "x.c", 10.0)
+    show(supplier, "x.c", held(1, 10.0), held(2, 10.0))
+    assert sorted(answer(supplier, "x.c")) == [False, True]
+    show(supplier, "x.c", held(3, 10.0))
+    assert answer(supplier, "x.c") == [False]
+
+
+def test_a_contract_is_not_valid_at_first_sight():
+    supplier = supplier_of(members())
+    offered(supplier, "x.c", 10.0)
+    show(supplier, "x.c", held(1, 10.0, valid=True))
+    assert supplier.book.get("x.c", 1).state is State.PENDING
+
+
+def test_a_contract_that_grows_without_an_offer_keeps_what_it_had():
+    supplier = supplier_of(members())
+    served(supplier, "x.c", 10.0, 1)
+    show(supplier, "x.c", held(1, 50.0, valid=True, revision=2))
+    assert supplier.reserved_w == 10.5
+    assert supplier.answers()["x.c"][0].limit_w == 10.5
+
+
+def test_a_promise_from_before_a_restart_needs_no_offer():
+    supplier = supplier_of(members())
+    supplier.restore([Promise("x.c", 7, State.PENDING, 10.0, 10.5, 0.0, Priority.LOW, 0)], 0.0)
+    show(supplier, "x.c", held(7, 10.0, valid=True, revision=1001))
+    assert (answer(supplier, "x.c"), supplier.supplied_w) == ([True], 10.0)
+    assert not list(supplier.members)
+
+
+def test_a_promise_that_is_hardly_used_goes_back_and_its_member_is_in_doubt():
+    records = members()
+    supplier = supplier_of(records)
+    served(supplier, "x.c", 50.0, 1)
+    show(supplier, "x.c", held(1, 1.0, max_w=52.5, valid=True, revision=2), now_s=1.0)
+    assert supplier.due_s == 1.0 + IDLE_S
+    supplier.step(1.0 + IDLE_S)
+    assert supplier.reserved_w == pytest.approx(1.05)
+    assert records.is_doubted("x.d", 1.0 + IDLE_S)
+
+
+# ---- shares --------------------------------------------------------------------------------------
+
+
+def test_all_twins_of_a_node_share_what_a_member_may_claim():
+    records = members(member_w=60.0)
+    supplier = supplier_of(records, 1000.0)
+    for i in range(5):
+        ask(supplier, f"x.c{i}", 25.0, i)
+    ask(supplier, "y.c", 25.0)
+    supplier.step(0.0)
+    assert sorted(supplier.offers()) == ["x.c0", "x.c1", "y.c"]
+    supplier.step(1.0)
+    assert dict(records)["x"].refused == 3  # each request is counted once
+
+
+def test_contracts_count_in_what_a_member_may_claim():
+    supplier = supplier_of(members(member_w=60.0), 1000.0)
+    served(supplier, "x.c", 40.0, 1)
+    ask(supplier, "x.d", 25.0)
+    supplier.step(1.0)
+    assert not supplier.offers()
+
+
+def test_high_priority_interrupts_no_more_than_a_members_share():
+    supplier = supplier_of(members(urgent_share=0.25))
+    served(supplier, "y.c", 90.0, 1)
+    ask(supplier, "x.c", 50.0, priority=Priority.HIGH)
+    ask(supplier, "x.d", 50.0, priority=Priority.HIGH)
+    supplier.step(1.0)
+    first, second = supplier.offers()["x.c"], supplier.offers().get("x.d")
+    assert first.max_w + first.urgent_w == pytest.approx(25.0)
+    supplier.see_request("x.c", None, 0, 1.0)
+    show(supplier, "x.c", held(2, 23.0, max_w=25.0, priority=Priority.HIGH), now_s=1.0)
+    assert answer(supplier, "x.c") == [True]
+    show(supplier, "x.d", held(3, 23.0, max_w=25.0, priority=Priority.HIGH), now_s=1.0)
+    assert answer(supplier, "x.d") == [False]
+    assert supplier.book.get("y.c", 1).max_w >= 75.0 - 5.5
+    assert second is None or second.max_w + second.urgent_w <= 25.0
+
+
+# ---- promises that are not used ------------------------------------------------------------------
+
+
+def test_an_offer_that_is_not_taken_is_given_to_another_member_that_waits():
+    records = members()
+    supplier = supplier_of(records)
+    ask(supplier, "x.c", 90.0, priority=Priority.HIGH)
+    supplier.step(0.0)
+    ask(supplier, "y.c", 90.0)
+    supplier.step(TAKE_S)
+    assert list(supplier.offers()) == ["y.c"]
+    assert records.is_doubted("x.c", TAKE_S)
+    ask(supplier, "x.d", 90.0, 2, priority=Priority.HIGH, now_s=TAKE_S)
+    supplier.see_request("y.c", None, 0, TAKE_S)
+    ask(supplier, "y.d", 90.0, 3, now_s=TAKE_S)
+    supplier.step(TAKE_S + 0.1)
+    assert supplier.offers()["y.d"].power_w == 90.0  # high priority does not count in doubt
+
+
+def test_an_offer_that_nobody_else_waits_for_stands_as_long_as_it_is_valid():
+    supplier = supplier_of(members())
+    ask(supplier, "x.c", 90.0)
+    supplier.step(0.0)
+    supplier.step(2 * TAKE_S)
+    assert list(supplier.offers()) == ["x.c"]
+    assert not list(supplier.members)
+
+
+def test_contracts_shown_under_a_new_id_again_and_again_end_the_patience():
+    records = members()
+    supplier = supplier_of(records)
+    for i in range(9):
+        offered(supplier, "x.c", 90.0, now_s=i * 0.5)
+        show(supplier, "x.c", held(i, 90.0), now_s=i * 0.5)
+    assert records.is_doubted("x.c", 4.5)
+    ask(supplier, "x.d", 90.0, 10, priority=Priority.HIGH, now_s=5.0)
+    ask(supplier, "y.c", 90.0, now_s=5.0)
+    supplier.step(9.0)
+    assert supplier.offers()["y.c"].power_w == 90.0
+
+
+def test_a_consumer_that_contracts_with_others_wastes_nothing():
+    records = members()
+    supplier = supplier_of(records)
+    for i in range(20):
+        ask(supplier, "x.c", 50.0, i, now_s=float(i))
+        supplier.step(float(i))
+        supplier.see_request("x.c", None, 0, float(i))
+        supplier.see_contract("x.c", False, contract(i, 50.0, supplier="y.p"), 1)
+        supplier.step(i + 0.2)
+    assert not list(records)
+
+
+def test_after_a_waste_only_members_that_have_used_a_contract_are_urgent():
+    records = members()
+    supplier = supplier_of(records)
+    served(supplier, "y.c", 5.0, 1)
+    supplier.step(PROVEN_S)
+    records.waste("x.c", 100.0, PROVEN_S)
+    assert records.may_hurry("y.d", PROVEN_S)
+    assert not records.may_hurry("x.c", PROVEN_S)
+    assert not records.may_hurry("z.c", PROVEN_S)
+    assert records.may_hurry("own.c", PROVEN_S)
+    assert records.may_hurry("z.c", PROVEN_S + 60.0)
+
+
+# ---- suppliers -----------------------------------------------------------------------------------
+
+
+def test_a_supplier_that_never_confirms_is_taken_last():
+    records = members()
+    consumer = make_consumer(members=records)
+    suppliers = {"b.p": make_supplier("b.p", 100.0)}
+    table = Table({"own.c": consumer}, suppliers)
+
+    def lies():
+        request = consumer.request
+        consumer.see_offer("a.p", request and Offer(request.id, 50.0, 52.5, 0), 0, table.now_s)
+
+    consumer.set_need(50.0)
+    consumer.step(0.0)
+    lies()
+    consumer.step(0.0)
+    assert consumer.main.part_of("a.p")
+    for _ in range(11):
+        table.pass_time(1.0)
+    assert dict(records)["a"].unkept == 1
+    lies()
+    table.consumer_is_heard("own.c", "b.p")
+    table.supplier_is_heard("own.c", "b.p")
+    table.talk()
+    assert consumer.satisfied
+    assert consumer.main.part_of("b.p")
+
+
+# ---- records -------------------------------------------------------------------------------------
+
+
+def test_doubt_grows_with_each_waste_and_is_forgotten():
+    records, now_s, lasted = members(), 0.0, []
+    for _ in range(7):
+        records.waste("x.c", 100.0, now_s)
+        member = dict(records)["x"]
+        lasted.append(member.doubted_until_s - now_s)
+        now_s = member.doubted_until_s
+        assert not records.is_doubted("x.c", now_s)
+    assert lasted == [DOUBT_S, 2 * DOUBT_S, 4 * DOUBT_S, 8 * DOUBT_S, DOUBT_MAX_S, DOUBT_MAX_S, DOUBT_MAX_S]
+    now_s += FORGET_S + 1.0
+    records.waste("x.c", 100.0, now_s)
+    assert member.doubted_until_s - now_s == DOUBT_S
+
+
+def test_records_are_bounded_and_those_in_doubt_stay():
+    records = members(size=8)
+    records.waste("bad.c", 100.0, 0.0)
+    for i in range(100):
+        records.refuse(f"x{i}.c", 1.0)
+    assert len(list(records)) == 8
+    assert records.is_doubted("bad.d", 1.0)
+
+
+def test_the_own_node_is_never_in_doubt():
+    records = members()
+    records.waste("own.c", 100.0, 0.0)
+    records.refuse("own.c", 0.0)
+    assert not list(records)
+
+
+def test_who_uses_its_contracts_may_leave_offers():
+    """Honest consumers of several suppliers take one offer of several."""
+    records = members()
+    records.use("x.c", 100.0, 0.0)
+    for _ in range(3):
+        records.waste("x.d", 100.0, 0.0)
+        assert not records.is_doubted("x.c", 0.0)
+    records.waste("x.d", 100.0, 0.0)
+    assert records.is_doubted("x.c", 0.0)
+
+
+def test_a_contract_that_is_not_used_gives_no_credit():
+    records = members()
+    supplier = supplier_of(records)
+    served(supplier, "x.c", 50.0, 1)
+    supplier.step(USED_S + 1.0)
+    records.waste("x.c", 50.0, USED_S + 1.0)
+    assert not records.is_doubted("x.c", USED_S + 1.0)
+    other = members()
+    supplier = supplier_of(other)
+    served(supplier, "x.c", 50.0, 1)
+    show(supplier, "x.c", held(1, 1.0, max_w=52.5, valid=True, revision=2), now_s=1.0)
+    supplier.step(USED_S + 1.0)
+    other.waste("x.c", 50.0, USED_S + 1.0)
+    assert other.is_doubted("x.c", USED_S + 1.0)
