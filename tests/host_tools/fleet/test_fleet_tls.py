@@ -388,8 +388,12 @@ def test_the_own_expired_certificate_is_named_though_the_broker_says_it_late(sit
     wait_until(lambda: said(caplog, "link to afterschool"))
     time.sleep(1)
     lines = [line for line in said(caplog, "link to afterschool") if "connected" not in line]
-    assert len(lines) == 1
-    assert "the broker does not accept the certificate of this node: it or the broker's list" in lines[0]
+    assert any(
+        "does not accept the certificate of this node: it or the broker's list" in line for line in lines
+    )
+    assert len(set(lines)) == len(
+        lines
+    )  # each reason once: the connection may close before the broker's word is read
     own = {each["name"]: each for each in gym.links.stats()["certificates"]}
     assert own["certificate"]["days_left"] == pytest.approx(-2, abs=0.1)
 
