@@ -393,7 +393,7 @@ def test_the_own_expired_certificate_is_named_though_the_broker_says_it_late(sit
     )
     assert len(set(lines)) == len(
         lines
-    )  # each reason once: the connection may close before the broker's word is read
+    )  # the connection may also close before it has said so
     own = {each["name"]: each for each in gym.links.stats()["certificates"]}
     assert own["certificate"]["days_left"] == pytest.approx(-2, abs=0.1)
 
