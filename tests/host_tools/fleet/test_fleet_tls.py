@@ -391,9 +391,7 @@ def test_the_own_expired_certificate_is_named_though_the_broker_says_it_late(sit
     assert any(
         "does not accept the certificate of this node: it or the broker's list" in line for line in lines
     )
-    assert len(set(lines)) == len(
-        lines
-    )  # the connection may also close before it has said so
+    assert len(set(lines)) == len(lines)  # the connection may also close before it has said so
     own = {each["name"]: each for each in gym.links.stats()["certificates"]}
     assert own["certificate"]["days_left"] == pytest.approx(-2, abs=0.1)
 
