@@ -3,6 +3,7 @@
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import cast
 
 import orjson
 
@@ -22,6 +23,7 @@ from edge.energy.totals import encode_total
 from edge.net import manifest
 from edge.net.frame import Frame, FrameError, Pulse, decode, encode
 from edge.net.gateway import Gateway
+from edge.net.links import Links
 from edge.net.wire import Statement
 from edge.space.agent import Agent
 from edge.space.courier import Roster
@@ -116,7 +118,7 @@ class Village:
         """A new node."""
         keys = self.keyring()
         space = TupleSpace(OWN, _LIMITS, 1)
-        gateway = Gateway(space, _Nowhere(), keys)
+        gateway = Gateway(space, cast(Links, _Nowhere()), keys)
         engine = Engine(space, gateway.outbox)
         for name, label, value in ((TWIN, IDENTITY, keys.certificate()), ("twin", "L", OWN_VALUE)):
             agent = Agent(f"{OWN}.{name}")

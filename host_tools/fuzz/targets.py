@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from edge.energy import memory, parsing, plans, totals
-from edge.net.frame import FrameError, decode
+from edge.net.frame import FrameError, decode, encode
 from edge.space.agent import Bond
 from edge.space.tuplespace import TupleSpace
 from edge.trust.certificate import BadCertificate, Certificate, issue
 from edge.trust.revocation import BadList, Revocations
+from edge.trust.revocation import issue as issue_list
 from edge.trust.trust import SealBroken, Untrusted
 from edge.twins.envelope import Reader, context, split
 
@@ -53,8 +54,13 @@ class Target:
 
 def _frame(data: bytes) -> None:
     frame = samples.with_checksum(data[1:]) if data[:1] and data[0] & _REPAIR else data[1:]
-    with contextlib.suppress(FrameError):
-        decode(frame)
+    try:
+        read = decode(frame)
+    except FrameError:
+        return
+    written = encode(read)
+    if encode(decode(written)) != written:
+        raise Finding("a frame that is written and read again is another one")
 
 
 class _Gateway:
@@ -124,7 +130,12 @@ class _Lists:
         if how & _SIGN:
             body += self._village.authority.sign(body)
         with contextlib.suppress(BadList):
-            Revocations(body)
+            read = Revocations(body)
+            again = issue_list(
+                lambda signed: read.signature, cluster=read.cluster, number=read.number, serials=read.serials
+            )
+            if again != body:
+                raise Finding("a list has two encodings")
         keys = self._village.keyring()
         if keys.revoke(body):
             keys.second_passed()
