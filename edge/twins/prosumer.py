@@ -64,7 +64,7 @@ class ProsumerTwin(Twin):
     """One device on the market of its microgrid."""
 
     kind = "prosumer"
-    invariants = 4  # I1 to I4 of docs/energy.md; I7 and I8, about itself, are not counted
+    invariants = 4  # I1 to I4 of docs/energy.md; I8 and I9, about itself, are not counted
 
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
         super().__init__(settings.name, home)
@@ -360,7 +360,7 @@ class ProsumerTwin(Twin):
     def violations(self) -> list[str]:
         broken = violations(self.name, self.consumer, self.supplier, self._clock.now_s())
         if not self.handle and (self.consumer.contracts or len(self.supplier.book)):
-            broken.append(f"I7 {self.name} holds contracts without an LSA")
+            broken.append(f"I9 {self.name} holds contracts without an LSA")
         if self.relay_on and (self.disabled or not self.may_be_on):
             broken.append(f"I8 {self.name} has its relay closed while it must be off")
         return broken

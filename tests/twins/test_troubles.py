@@ -353,7 +353,7 @@ def test_the_invariants_see_contracts_without_an_lsa(world):
     world.run(5)
     load = world.nodes["n1"].node.prosumers[0]
     load.handle = 0
-    assert load.violations() == ["I7 n1.a holds contracts without an LSA"]
+    assert load.violations() == ["I9 n1.a holds contracts without an LSA"]
 
 
 WASHER = {
