@@ -161,13 +161,12 @@ class Connection:
 
     def renew(self) -> None:
         """Make the connection again if it is up: nothing passes, and the broker does not say why."""
-        if self.up and (sock := self.client.socket()):
+        if self.up and self.client.socket():
             self._renewing = True
             self.renewals += 1
             if self.renewals & (self.renewals - 1) == 0:  # the first, second, fourth ...
                 logger.info("%s: nothing passes, so it is connected again", self._label)
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]  # paho: any socket
+            self._break()
 
     def say_goodbye(self) -> None:
         """Begin to disconnect; the broker then publishes the last will."""
@@ -179,9 +178,7 @@ class Connection:
         """End the network thread: at once, or after a connection attempt in progress has timed out."""
         if self.up:
             self._ended.wait(GOODBYE_S)
-        if stalled := self.client.socket():  # a broker that does not read blocks the thread: disconnect it
-            with suppress(OSError):
-                stalled.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]  # paho: any socket
+        self._break()  # a broker that does not read blocks the thread
         self.client.loop_stop()
         if late := self.client.socket():  # connected while stopping
             late.close()
@@ -203,9 +200,7 @@ class Connection:
         self._files = found
         logger.info("%s: new TLS files", self._label)
         self.client._ssl_context = context  # paho has no call for a second one; it serves the next connection
-        if sock := self.client.socket():
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]  # paho: any socket
+        self._break()
 
     @property
     def taken_over(self) -> bool:
@@ -273,6 +268,12 @@ class Connection:
         self._warn("connection lost: " if was_up else "no connection, will retry: ", why)
         if was_up:
             self._on_down()
+
+    def _break(self) -> None:
+        """End the connection, if there is one; the network thread notices that at once."""
+        if sock := self.client.socket():
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]  # paho: any socket
 
     def _retry_later(self, least_s: float = 0.0) -> None:
         delay_s = max(least_s, self._back_off.delay_s(self._attempt, self._rng))

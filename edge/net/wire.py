@@ -139,7 +139,7 @@ class Body(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """All of a frame but its pulses: statements, LSAs, deltas, near properties, rosters, questions."""
 
     s: Annotated[list[Statement], Meta(max_length=MAX_BEATS)] = []
-    l: Annotated[list[Raw], Meta(max_length=MAX_FRAME_LSAS)] = []  # noqa: E741
+    l: Annotated[list[Raw], Meta(max_length=MAX_FRAME_LSAS)] = []  # noqa: E741 - a letter a list, on each frame
     d: Annotated[list[Raw], Meta(max_length=MAX_FRAME_LSAS)] = []
     n: Annotated[list[Raw], Meta(max_length=MAX_FRAME_LSAS)] = []
     r: Annotated[list[Raw], Meta(max_length=MAX_BEATS)] = []
