@@ -163,6 +163,10 @@ class Consumer:
         elif supplier in self._offers or len(self._offers) < self.settings.offers:
             self._offers[supplier] = SeenOffer(supplier, offer, hops, now_s + OFFER_VALIDITY_S)
 
+    def deals_with(self, supplier: str) -> bool:
+        """Whether one of its contracts, valid or proposed, has a part of this supplier."""
+        return any(holding.contract.part_of(supplier) for holding in self._holdings())
+
     def see_answers(self, supplier: str, answers: tuple[Answer, ...]) -> None:
         """A supplier's answers to this consumer; empty if its confirmation table has none."""
         for holding in self._holdings():

@@ -144,8 +144,9 @@ class Supplier:
         """A consumer has published a request, or withdrawn it (None)."""
         self._offer_maker.see(consumer, request, hops, now_s)
 
-    def see_contract(self, consumer: str, complement: bool, contract: Contract | None, hops: int) -> None:
-        """A consumer has published its main or complementary contract, or withdrawn it (None).
+    def see_contract(self, consumer: str, complement: bool, contract: Contract | None, hops: int) -> bool:
+        """A consumer has published its main or complementary contract, or withdrawn it (None). Returns
+        whether that concerns this supplier.
 
         `step` decides on both together, so that a merge is handled as one change.
         """
@@ -155,14 +156,15 @@ class Supplier:
         shown = self._shown.get(consumer)
         if shown is None:
             if not concerned and not self.book.of(consumer):
-                return
+                return False
             size, count = self.settings.promises + REFUSALS_MAX, len(self._shown)
             if count >= size or crowds(consumer, self._shown, count, size, node_of(self.name)):
-                return  # the contract stays unconfirmed and becomes void
+                return False  # the contract stays unconfirmed and becomes void
             shown = self._shown[consumer] = _Shown()
         shown.contracts[complement] = contract if concerned else None
         shown.hops = hops
         self._news[consumer] = None
+        return True
 
     def lost(self, consumer: str) -> None:
         """A consumer has left the microgrid."""

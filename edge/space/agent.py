@@ -102,8 +102,11 @@ class Agent:
 
     # ---- the four notifications, and what follows them ---------------------------------------
 
-    def bonded(self, bond: Bond) -> None:
-        """Another LSA has a new version of a property that this agent wants, or withdrew it."""
+    def bonded(self, bond: Bond) -> "bool | None":
+        """Another LSA has a new version of a property that this agent wants, or withdrew it.
+
+        False: it does not concern the agent, which need not act on it.
+        """
 
     def decayed(self, name: str, life_s: int) -> None:
         """Its own LSA has aged by a tick, or (`life_s` 0) an LSA with something it wants has left."""

@@ -116,7 +116,8 @@ class Engine:
             return
         self.bond.property = p
         try:
-            agent.bonded(self.bond)
+            if agent.bonded(self.bond) is False:
+                return
         except Exception as error:  # a faulty twin must not stop the engine
             self.fault(agent, error)
         self.stir(agent)

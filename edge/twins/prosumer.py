@@ -236,18 +236,20 @@ class ProsumerTwin(Twin):
 
     # ---- notifications ------------------------------------------------------------------------
 
-    def bonded(self, bond: Bond) -> None:
+    def bonded(self, bond: Bond) -> bool | None:
         label, now_s = bond.label, self._clock.now_s()
         if label == REQUEST:
             self.supplier.see_request(bond.name, self._message(bond, _read_request), bond.hops, now_s)
         elif label in (CONTRACT, COMPLEMENT):
             contract: Contract | Later | None = self._message(bond, self.home.reader.contract)
             if not isinstance(contract, Later):
-                self.supplier.see_contract(bond.name, label == COMPLEMENT, contract, bond.hops)
+                return self.supplier.see_contract(bond.name, label == COMPLEMENT, contract, bond.hops)
         elif label == OFFER:
             offer = self._message(bond, self.home.reader.offer)
             self.consumer.see_offer(bond.name, offer, bond.hops, now_s)
         elif label == CONFIRM:
+            if not self.consumer.deals_with(bond.name):
+                return False  # every consumer sees the answers to all
             answers: Answers | Later = self._message(bond, self.home.reader.answers) or {}
             if not isinstance(answers, Later):
                 self.consumer.see_answers(bond.name, answers.get(self.name, ()))
@@ -256,6 +258,7 @@ class ProsumerTwin(Twin):
             self.supplier.bookings.see(bond.name, plan, now_s, self.home.civil_s())
         elif label == STOP and bond.hops == 0 and not bond.withdrawn:
             self.disable()  # only a twin of this node may give the order
+        return None
 
     def decayed(self, name: str, life_s: int) -> None:
         if name != self.name:

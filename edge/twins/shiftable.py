@@ -35,12 +35,12 @@ class ShiftableTwin(ProsumerTwin):
         super().begin(memory)
         self.switch(self.may_be_on)
 
-    def bonded(self, bond: Bond) -> None:
-        if bond.label == STARTS:
-            starts = self._message(bond, _read_starts) or {}
-            self.planner.hear(bond.name, starts.get(self.name), bond.hops, self._clock.now_s())
-        else:
-            super().bonded(bond)
+    def bonded(self, bond: Bond) -> bool | None:
+        if bond.label != STARTS:
+            return super().bonded(bond)
+        starts = self._message(bond, _read_starts) or {}
+        self.planner.hear(bond.name, starts.get(self.name), bond.hops, self._clock.now_s())
+        return None
 
     def decayed(self, name: str, life_s: int) -> None:
         if name != self.name:

@@ -74,8 +74,9 @@ class LyingSupplier(Supplier):
     def see_request(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
         self.requests[consumer] = request
 
-    def see_contract(self, consumer: str, complement: bool, contract: Contract | None, hops: int) -> None:
+    def see_contract(self, consumer: str, complement: bool, contract: Contract | None, hops: int) -> bool:
         self.contracts[consumer] = contract
+        return True
 
     def set_capacity(self, power_w: float) -> None:
         pass

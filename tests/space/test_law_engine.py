@@ -51,6 +51,29 @@ def test_a_chain_of_answers_closes_in_one_reaction():
     assert not node.engine.stirred
 
 
+def test_an_agent_does_not_act_on_what_does_not_concern_it():
+    node = Node("a")
+    acted = []
+
+    class Choosy(Watcher):
+        def bonded(self, bond):
+            return bond.value() == b"for me"
+
+        def act(self):
+            acted.append(self.name)
+
+    node.add(Choosy("a.w", "L"))
+    node.engine.react()
+    acted.clear()
+    other = node.add(Watcher("a.t"))
+    other.submit("L", b"for another")
+    node.engine.react()
+    assert acted == []
+    other.submit("L", b"for me")
+    node.engine.react()
+    assert acted == ["a.w"]
+
+
 def test_an_agent_acts_once_a_round_however_often_it_is_notified():
     node = Node("a", limits=small(lsas=30, names=60))
     watcher = node.add(Watcher("a.w", "L"))
