@@ -5,7 +5,8 @@ empty roster of its own LSAs, which travels with the next frame to it, says "not
 here". So both ends of a link that works in one direction only know it.
 
 When a link comes up, a neighbour gets time to be heard before it is told so, but only once: one that keeps
-coming and going while nothing arrives is silent all the same. A link on which nothing passes for minutes,
+coming and going while nothing arrives is silent all the same. It gets less time if it was silent before the
+link was lost, since then the loss does not explain its silence. A link on which nothing passes for minutes,
 though it is connected, is to be connected again, after 2, 4 and then each 8 minutes: a broker that has
 forgotten its clients needs that.
 """
@@ -14,6 +15,9 @@ from ..space.courier import Courier, Roster
 from ..space.tuplespace import TupleSpace
 
 SILENT_S = 16  # three heartbeats, and a second for the way
+_AGAIN_S = (
+    8  # one heartbeat and a way that is slow: time for a neighbour that was silent before its link was lost
+)
 _STRANGERS = 16
 _OVERTAKEN_S = 2  # the last frames of a node may be taken from their queue after its last will
 STALE_S = 120
@@ -52,10 +56,12 @@ class Hearing:
 
     def came(self, peer: str) -> None:
         """The link to a neighbour came up, or it has connected here."""
-        self._gone.pop(peer, None)
+        tick = self._space.tick
+        gone = self._gone.pop(peer, tick)
         if peer in self._heard and peer not in self._came:
             self._came.add(peer)
-            self._tell_from[peer] = self._space.tick + SILENT_S
+            was_silent = gone - self._heard[peer] >= SILENT_S
+            self._tell_from[peer] = tick + (_AGAIN_S if was_silent else SILENT_S)
 
     def went(self, peer: str) -> None:
         """The link to a neighbour is lost, or its last will has arrived."""

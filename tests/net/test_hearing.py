@@ -164,6 +164,19 @@ def test_a_link_that_comes_and_goes_while_nothing_arrives_is_silent_all_the_same
     assert codes(world, "a") == codes(world, "b") == set()
 
 
+def test_a_neighbour_that_was_silent_before_its_link_was_lost_is_told_so_soon_again(world):
+    two(world)
+    world.run(10)
+    world.network.set_quality("a", "b", LinkQuality(loss=1.0))
+    world.run(60)
+    assert ("neighbour_deaf", "b") in codes(world, "a")
+    world.network.cut("b", "a")
+    world.run(10)
+    world.network.heal("b", "a")
+    world.run(15)
+    assert ("neighbour_deaf", "b") in codes(world, "a")
+
+
 def test_a_link_that_comes_up_after_long_is_not_told_that_it_was_silent(world):
     two(world)
     for a, b in (("a", "b"), ("b", "a")):
