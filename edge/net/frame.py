@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from msgspec import Raw
@@ -23,8 +24,9 @@ from msgspec import Raw
 from ..space.courier import Roster
 from ..space.lsa import Delta, Lsa, Near
 from . import wire
+from .bundle import bundled
 from .links import is_node_name
-from .wire import MAX_BEATS, MAX_ITEMS, Statement, WireError
+from .wire import MAX_BEATS, MAX_ITEMS, Bundled, Statement, WireError
 
 VERSION = 2
 MAX_FRAME_BYTES = 64 * 1024
@@ -71,6 +73,7 @@ class Frame:
     lsas: list[Lsa] = field(default_factory=list)
     deltas: list[Delta] = field(default_factory=list)
     near: list[Near] = field(default_factory=list)
+    bundled: list[Bundled] = field(default_factory=list)  # the signatures that several of these share
     rosters: list[Roster] = field(default_factory=list)
     ask_roster: list[str] = field(default_factory=list)  # origins
     ask_lsas: list[str] = field(default_factory=list)  # LSA names
@@ -95,8 +98,10 @@ class Part(NamedTuple):
     kind: Kind
     data: bytes
     items: int = 1
+    auth: bytes = b""
 
 
+_PROVED = (Kind.LSA, Kind.DELTA, Kind.NEAR)  # in the order in which trees count them
 _QUESTIONS = (Kind.ASK_ROSTER, Kind.ASK_LSA)
 Record = TypeVar("Record", Lsa, Delta, Near, Roster)
 _MOST = {
@@ -117,17 +122,17 @@ _FULL_BYTES = 40 * 1024  # so much fits a frame in any case, however badly it co
 
 def part_of_lsa(lsa: Lsa) -> Part:
     """A whole LSA."""
-    return Part(Kind.LSA, wire.encode_lsa(lsa), wire.items_of(lsa))
+    return Part(Kind.LSA, wire.encode_lsa(lsa), wire.items_of(lsa), lsa.auth)
 
 
 def part_of_delta(delta: Delta) -> Part:
     """A delta."""
-    return Part(Kind.DELTA, wire.encode_delta(delta), wire.items_of(delta))
+    return Part(Kind.DELTA, wire.encode_delta(delta), wire.items_of(delta), delta.auth)
 
 
 def part_of_near(near: Near) -> Part:
     """A near property."""
-    return Part(Kind.NEAR, wire.encode_near(near), wire.items_of(near))
+    return Part(Kind.NEAR, wire.encode_near(near), wire.items_of(near), near.auth)
 
 
 def part_of_roster(roster: Roster) -> Part:
@@ -175,14 +180,14 @@ def pack(parts: Iterable[Part]) -> Iterator[list[Part]]:
     counts = dict.fromkeys(Kind, 0)
     size = items = 0
     for part in parts:
-        full = size + len(part.data) > _FULL_BYTES or items + part.items > MAX_ITEMS
+        full = size + len(part.data) + len(part.auth) > _FULL_BYTES or items + part.items > MAX_ITEMS
         if batch and (full or counts[part.kind] >= _MOST[part.kind]):
             yield batch
             batch, counts = [], dict.fromkeys(Kind, 0)
             size = items = 0
         batch.append(part)
         counts[part.kind] += 1
-        size += len(part.data) + 2
+        size += len(part.data) + len(part.auth) + 4
         items += part.items
     if batch:
         yield batch
@@ -191,17 +196,21 @@ def pack(parts: Iterable[Part]) -> Iterator[list[Part]]:
 def encode_parts(parts: Iterable[Part]) -> bytes:
     """The bytes of one frame. Raises FrameError when it is too large."""
     lists: dict[Kind, list[bytes]] = {kind: [] for kind in Kind}
+    auths: dict[Kind, list[bytes]] = {kind: [] for kind in _PROVED}
     items = 0
     for part in parts:
         lists[part.kind].append(part.data)
         items += part.items
+        if part.kind in _PROVED:
+            auths[part.kind].append(part.auth)
     if items > MAX_ITEMS or any(len(each) > _MOST[kind] for kind, each in lists.items()):
         raise FrameError("too many parts")
     pulses = lists.pop(Kind.PULSE)
-    records: dict[str, list[Raw | str]] = {
+    records: dict[str, list[Raw | str | Bundled]] = {
         kind.value: [each.decode() if kind in _QUESTIONS else Raw(each) for each in encoded]
         for kind, encoded in lists.items()
     }
+    records["b"] = [*bundled(chain.from_iterable(auths.values()))]
     data = wire.encode_body(records) if any(records.values()) else b""
     if len(data) > MAX_BODY_BYTES:
         raise FrameError(f"body of {len(data)} bytes, at most {MAX_BODY_BYTES}")
@@ -299,10 +308,12 @@ def _decode_body(frame: Frame, data: bytes) -> None:
     """Raises WireError."""
     body = wire.decode_body(data)
     frame.statements, frame.ask_roster, frame.ask_lsas = body.s, body.o, body.w
+    frame.bundled = body.b
     left = MAX_ITEMS - len(body.s) - len(body.o) - len(body.w)
     left = _decode_all(body.l, wire.decode_lsa, frame.lsas, left)
     left = _decode_all(body.d, wire.decode_delta, frame.deltas, left)
     left = _decode_all(body.n, wire.decode_near, frame.near, left)
+    check([*frame.lsas, *frame.deltas, *frame.near], body.b)
     _decode_all(body.r, wire.decode_roster, frame.rosters, left)
 
 

@@ -15,6 +15,7 @@ from ..space.courier import MAX_LSAS, Roster
 from ..space.lsa import EVERYWHERE, MAX_PATH, Aggregation, Delta, Lsa, Near, Property
 from ..space.origins import CHECKSUM_BYTES, MAX_INCARNATION, MAX_SEQUENCE
 from ..terms import NODE_NAME
+from .tree import HASH_BYTES, MAX_LEAVES, is_shared
 
 MAX_BEATS = 128  # pulses, statements and rosters, and origins asked for
 MAX_FRAME_LSAS = 64  # whole ones; as many deltas and near properties
@@ -135,13 +136,24 @@ class WireRoster(Struct, array_like=True, forbid_unknown_fields=True):
     versions: Annotated[list[Version], Meta(max_length=MAX_LSAS)]
 
 
+class Bundled(Struct, array_like=True, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A signature over a tree, and which records of the frame are its leaves; see `tree.py`."""
+
+    signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
+    count: Annotated[int, Meta(ge=2, le=MAX_LEAVES)]
+    places: Annotated[bytes, Meta(min_length=1, max_length=MAX_LEAVES)]
+    numbers: Annotated[bytes, Meta(min_length=1, max_length=MAX_LEAVES)]  # LSAs, then deltas, near properties
+    beside: Annotated[bytes, Meta(max_length=MAX_LEAVES * HASH_BYTES)]
+
+
 class Body(Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """All of a frame but its pulses: statements, LSAs, deltas, near properties, rosters, questions."""
+    """All of a frame but its pulses: statements, LSAs, deltas, near properties, trees, rosters, questions."""
 
     s: Annotated[list[Statement], Meta(max_length=MAX_BEATS)] = []
     l: Annotated[list[Raw], Meta(max_length=MAX_FRAME_LSAS)] = []  # noqa: E741 - a letter a list, on each frame
     d: Annotated[list[Raw], Meta(max_length=MAX_FRAME_LSAS)] = []
     n: Annotated[list[Raw], Meta(max_length=MAX_FRAME_LSAS)] = []
+    b: Annotated[list[Bundled], Meta(max_length=MAX_FRAME_LSAS)] = []
     r: Annotated[list[Raw], Meta(max_length=MAX_BEATS)] = []
     o: Annotated[list[Node], Meta(max_length=MAX_BEATS)] = []  # origins whose roster is wanted
     w: Annotated[list[Name], Meta(max_length=MAX_ASKED)] = []  # LSAs that are wanted
@@ -174,7 +186,7 @@ def encode_lsa(lsa: Lsa) -> bytes:
             lsa.version,
             lsa.life_s,
             lsa.path[:-1],
-            lsa.auth,
+            _alone(lsa.auth),
             specs,
             _wire_properties(lsa.properties),
         )
@@ -192,7 +204,7 @@ def encode_delta(delta: Delta) -> bytes:
             delta.version,
             delta.life_s,
             delta.path[:-1],
-            delta.auth,
+            _alone(delta.auth),
             delta.kept,
             _wire_properties(delta.properties),
         )
@@ -215,7 +227,7 @@ def encode_near(near: Near) -> bytes:
             near.life_s,
             near.left_s,
             near.value,
-            near.auth,
+            _alone(near.auth),
         )
     )
 
@@ -239,7 +251,11 @@ def encode_statement(statement: Statement) -> bytes:
     return _encode(statement)
 
 
-def encode_body(parts: Mapping[str, Sequence[Raw | str]]) -> bytes:
+def _alone(auth: bytes) -> bytes:
+    return b"" if is_shared(auth) else auth
+
+
+def encode_body(parts: Mapping[str, Sequence[Raw | str | Bundled]]) -> bytes:
     """The body that `Body` describes, of parts that are encoded already; empty lists are left out."""
     return _encode({key: each for key, each in parts.items() if each})
 
