@@ -7,8 +7,8 @@ nothing else crosses a link while nothing changes:
 
     length u8 | origin | 24 bits: ahead 8, hops 6, life 4, ordinal 6 | link, 12 bytes, or 4 without trust
 
-The body (`wire.py`) is msgpack, compressed with zlib when that makes it shorter: statements, changed LSAs,
-rosters, and questions. Values travel as they are.
+The body (`wire.py`) is msgpack, compressed when that makes it shorter (`packing.py`): statements, changed
+LSAs, rosters, and questions. Values travel as they are.
 """
 
 import struct
@@ -24,8 +24,9 @@ from msgspec import Raw
 from ..space.courier import Roster
 from ..space.lsa import Delta, Lsa, Near
 from . import wire
-from .bundle import bundled
+from .bundle import Record, bundled, bundles
 from .links import is_node_name
+from .packing import packed, unpacked
 from .wire import MAX_BEATS, MAX_ITEMS, Bundled, Statement, WireError
 
 VERSION = 2
@@ -35,8 +36,8 @@ MAX_AHEAD = 255
 MAX_PULSE_LIFE_S = 15
 LINK_BYTES = 12
 CHECK_BYTES = 4
-_COMPRESS_FROM_BYTES = 256
-_ZLIB, _LINKS = 1, 2  # flags
+_COMPRESS_FROM_BYTES = 64
+_PACKED, _LINKS = 1, 2  # flags
 _HEADER = struct.Struct("<cBBBI")
 _AHEAD_BITS, _HOPS_BITS, _LIFE_BITS, _ORDINAL_BITS = 8, 6, 4, 6
 
@@ -73,10 +74,15 @@ class Frame:
     lsas: list[Lsa] = field(default_factory=list)
     deltas: list[Delta] = field(default_factory=list)
     near: list[Near] = field(default_factory=list)
-    bundled: list[Bundled] = field(default_factory=list)  # the signatures that several of these share
     rosters: list[Roster] = field(default_factory=list)
     ask_roster: list[str] = field(default_factory=list)  # origins
     ask_lsas: list[str] = field(default_factory=list)  # LSA names
+    bundled: list[Bundled] = field(default_factory=list)  # signatures that several records share
+
+    @property
+    def records(self) -> list[Record]:
+        """What its origin has signed, in the order in which trees count it."""
+        return [*self.lsas, *self.deltas, *self.near]
 
 
 class Kind(Enum):
@@ -103,7 +109,7 @@ class Part(NamedTuple):
 
 _PROVED = (Kind.LSA, Kind.DELTA, Kind.NEAR)  # in the order in which trees count them
 _QUESTIONS = (Kind.ASK_ROSTER, Kind.ASK_LSA)
-Record = TypeVar("Record", Lsa, Delta, Near, Roster)
+Decoded = TypeVar("Decoded", Lsa, Delta, Near, Roster)
 _MOST = {
     Kind.STATEMENT: MAX_BEATS,
     Kind.PULSE: MAX_BEATS,
@@ -216,9 +222,9 @@ def encode_parts(parts: Iterable[Part]) -> bytes:
         raise FrameError(f"body of {len(data)} bytes, at most {MAX_BODY_BYTES}")
     flags = 0
     if len(data) >= _COMPRESS_FROM_BYTES:
-        packed = zlib.compress(data, 6)
-        if len(packed) < len(data):
-            data, flags = packed, _ZLIB
+        smaller = packed(data)
+        if len(smaller) < len(data):
+            data, flags = smaller, _PACKED
     if pulses and len(pulses[0]) == 1 + pulses[0][0] + 3 + LINK_BYTES:
         flags |= _LINKS
     content = b"".join(pulses) + data
@@ -248,7 +254,7 @@ def decode(data: bytes) -> Frame:
         raise FrameError("checksum is wrong")
     if version != VERSION:
         raise WrongVersion(version)
-    if flags & ~(_ZLIB | _LINKS) or pulses > MAX_BEATS:
+    if flags & ~(_PACKED | _LINKS) or pulses > MAX_BEATS:
         raise FrameError("bad flags")
     frame = Frame()
     position = 0
@@ -290,18 +296,14 @@ def _decode_pulse(content: memoryview, position: int, link_bytes: int) -> tuple[
 
 
 def _inflate(content: memoryview, flags: int) -> bytes:
-    if not flags & _ZLIB:
+    if not flags & _PACKED:
         if len(content) > MAX_BODY_BYTES:
             raise FrameError("body is too large")
         return bytes(content)
-    unpacker = zlib.decompressobj()
     try:
-        body = unpacker.decompress(content, MAX_BODY_BYTES)
-    except zlib.error:
-        raise FrameError("cannot be inflated") from None
-    if unpacker.unconsumed_tail or not unpacker.eof or unpacker.unused_data:
-        raise FrameError("body is too large when inflated")
-    return body
+        return unpacked(content, MAX_BODY_BYTES)
+    except ValueError as error:
+        raise FrameError(str(error)) from None
 
 
 def _decode_body(frame: Frame, data: bytes) -> None:
@@ -313,12 +315,13 @@ def _decode_body(frame: Frame, data: bytes) -> None:
     left = _decode_all(body.l, wire.decode_lsa, frame.lsas, left)
     left = _decode_all(body.d, wire.decode_delta, frame.deltas, left)
     left = _decode_all(body.n, wire.decode_near, frame.near, left)
-    check([*frame.lsas, *frame.deltas, *frame.near], body.b)
+    for _ in bundles(frame.records, body.b):
+        pass  # it checks what the trees refer to
     _decode_all(body.r, wire.decode_roster, frame.rosters, left)
 
 
 def _decode_all(
-    encoded: list[Raw], decode_one: Callable[[Raw], Record], into: list[Record], left: int
+    encoded: list[Raw], decode_one: Callable[[Raw], Decoded], into: list[Decoded], left: int
 ) -> int:
     """Decode records one after the other as long as the budget of the frame lasts; returns its rest."""
     for each in encoded:

@@ -14,6 +14,11 @@ from .wire import Statement
 _HASH_BYTES = 16
 
 
+def of(record: Lsa | Near) -> bytes:
+    """A version of an LSA or of a near property."""
+    return of_lsa(record) if isinstance(record, Lsa) else of_near(record)
+
+
 def of_lsa(lsa: Lsa) -> bytes:
     """A version of an LSA, or its end."""
     shown = sorted([p.label, p.query, p.version, p.life_s, _short_hash(p.value)] for p in lsa.properties)

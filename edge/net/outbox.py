@@ -1,14 +1,10 @@
 """What waits to be sent to each neighbour; after the reaction it leaves in as few frames as possible."""
 
-from contextlib import suppress
-
 from ..space.courier import MAX_LSAS, Beat, Courier, Roster
-from ..space.errors import SpaceFull
 from ..space.exchange import export, export_delta, export_near
-from ..space.lsa import Lsa
+from ..space.lsa import Delta, Lsa, Near
 from ..space.tuplespace import SELF, TupleSpace
 from ..trust.trust import Trust
-from . import manifest
 from .frame import (
     FrameError,
     Kind,
@@ -23,19 +19,49 @@ from .frame import (
     part_of_statement,
 )
 from .links import Links
+from .signing import Signed, sign
 from .statements import Statements
 from .wire import MAX_BEATS, Statement
 
-_ENTRY_BYTES = 24  # of a roster, about
+_RECORD_BYTES = 100  # of an LSA without its properties, about
+_ENTRY_BYTES = 24  # of a roster, or of a property without its value, about
 _MAX_ASKED = MAX_LSAS // 4  # LSAs asked for at a time; the next digest shows what else is missing
+
+
+class _Leaving:
+    """A record on its way out; one encoding serves all neighbours."""
+
+    def __init__(self, record: Lsa | Near, delta: Delta | None = None) -> None:
+        self._record = record
+        self._delta = delta
+        self._part: Part | None = None
+
+    @property
+    def part(self) -> Part:
+        """What is sent, with the signature that the record has now."""
+        if self._part is None:
+            if self._delta:
+                self._delta.auth = self._record.auth
+                self._part = part_of_delta(self._delta)
+            elif isinstance(self._record, Lsa):
+                self._part = part_of_lsa(self._record)
+            else:
+                self._part = part_of_near(self._record)
+        return self._part
+
+    @property
+    def size(self) -> int:
+        """How many bytes it will have, about."""
+        shown = (self._delta or self._record).properties if not isinstance(self._record, Near) else []
+        return _RECORD_BYTES + sum(_ENTRY_BYTES + len(each.value) for each in shown)
 
 
 class _Waiting:
     """What waits for one neighbour. A newer message replaces the older one."""
 
     def __init__(self) -> None:
-        self.lsas: dict[str, Part] = {}
-        self.near: dict[tuple[str, str, str], Part] = {}
+        self.lsas: dict[str, _Leaving] = {}
+        self.near: dict[tuple[str, str, str], _Leaving] = {}
         self.beats: dict[str, Beat] = {}
         self.reminders: dict[str, Statement] = {}
         self.rosters: dict[str, Roster] = {}
@@ -56,6 +82,7 @@ class Outbox(Courier):
         self._statements = statements
         self._waiting: dict[str, _Waiting] = {peer: _Waiting() for peer in links.neighbours}
         self._stated: dict[str, dict[str, Statement]] = {peer: {} for peer in links.neighbours}
+        self._unsigned: list[Lsa | Near] = []
         self.answering: set[str] = set()  # neighbours that can ask for what a delta builds on
         self.too_large = 0
 
@@ -76,43 +103,33 @@ class Outbox(Courier):
     # ---- the courier --------------------------------------------------------------------------
 
     def send_lsa(self, slot: int, nodes: int, base: int = 0) -> None:
-        peers = [peer for peer in self._waiting if nodes & self._space.node_bit(peer)]
-        lsa = self._signed(slot)
+        lsa = self._leaving(export(self._space, slot), self._space.lsa_origin[slot])
         delta = export_delta(self._space, slot, base) if base else None
-        whole: Part | None = None
-        change: Part | None = None
-        for peer in peers:
+        whole = _Leaving(lsa)
+        change = _Leaving(lsa, delta) if delta else None
+        for peer in self._peers(nodes):
             waiting = self._waiting[peer].lsas
-            if delta and delta.kept and peer in self.answering and lsa.name not in waiting:
-                delta.auth = lsa.auth
-                change = change or part_of_delta(delta)
+            if change and peer in self.answering and lsa.name not in waiting:
                 waiting[lsa.name] = change
                 continue
-            whole = whole or part_of_lsa(lsa)
             waiting.pop(lsa.name, None)
             waiting[lsa.name] = whole
 
-    def _signed(self, slot: int) -> Lsa:
-        """The record of an LSA; one of this node is signed when its version is first sent."""
-        space = self._space
-        lsa = export(space, slot)
-        if space.lsa_origin[slot] == SELF and self._trust.authentic and not lsa.auth:
-            lsa.auth = self._trust.sign(manifest.of_lsa(lsa))
-            with suppress(SpaceFull):  # then it is signed again next time
-                space.prove(slot, lsa.auth)
-        return lsa
-
     def send_near(self, p: int, nodes: int) -> None:
         space = self._space
-        near = export_near(space, p)
-        if space.lsa_origin[space.p_lsa[p]] == SELF and self._trust.authentic and not near.auth:
-            near.auth = self._trust.sign(manifest.of_near(near))
-            with suppress(SpaceFull):
-                space.prove_near(p, near.auth)
-        part = part_of_near(near)
-        for peer in self._waiting:
-            if nodes & self._space.node_bit(peer):
-                self._waiting[peer].near[near.name, near.label, near.query] = part
+        near = self._leaving(export_near(space, p), space.lsa_origin[space.p_lsa[p]])
+        leaving = _Leaving(near)
+        for peer in self._peers(nodes):
+            self._waiting[peer].near[near.name, near.label, near.query] = leaving
+
+    def _peers(self, nodes: int) -> list[str]:
+        return [peer for peer in self._waiting if nodes & self._space.node_bit(peer)]
+
+    def _leaving(self, record: Signed, origin: int) -> Signed:
+        """What this node has not signed yet is signed when the reaction is over."""
+        if origin == SELF and self._trust.authentic and not record.auth:
+            self._unsigned.append(record)
+        return record
 
     def send_beat(self, peer: str, beat: Beat) -> None:
         if beat.origin == peer:
@@ -135,7 +152,7 @@ class Outbox(Courier):
         if waiting is None:
             return 0
         entries = sum(len(each.entries) for each in waiting.rosters.values())
-        return sum(len(each.data) for each in waiting.lsas.values()) + _ENTRY_BYTES * entries
+        return sum(each.size for each in waiting.lsas.values()) + _ENTRY_BYTES * entries
 
     def ask_roster(self, peer: str, origin: str) -> None:
         asked = self._waiting[peer].ask_roster
@@ -160,6 +177,7 @@ class Outbox(Courier):
 
     def flush(self) -> None:
         """Send everything; a frame that the link drops is lost, and the digest repairs that."""
+        self._unsigned = sign(self._space, self._trust, self._unsigned)
         for peer, waiting in self._waiting.items():
             if waiting:
                 self._waiting[peer] = _Waiting()
@@ -182,8 +200,8 @@ class Outbox(Courier):
         if len(stated) > self._space.nodes.capacity:
             stated.clear()
         return [
-            *waiting.lsas.values(),
-            *waiting.near.values(),
+            *(each.part for each in waiting.lsas.values()),
+            *(each.part for each in waiting.near.values()),
             *statements,
             *pulses,
             *map(part_of_roster, waiting.rosters.values()),

@@ -153,7 +153,7 @@ class Body(Struct, omit_defaults=True, forbid_unknown_fields=True):
     l: Annotated[list[Raw], Meta(max_length=MAX_FRAME_LSAS)] = []  # noqa: E741 - a letter a list, on each frame
     d: Annotated[list[Raw], Meta(max_length=MAX_FRAME_LSAS)] = []
     n: Annotated[list[Raw], Meta(max_length=MAX_FRAME_LSAS)] = []
-    b: Annotated[list[Bundled], Meta(max_length=MAX_FRAME_LSAS)] = []
+    b: Annotated[list[Bundled], Meta(max_length=3 * MAX_FRAME_LSAS)] = []
     r: Annotated[list[Raw], Meta(max_length=MAX_BEATS)] = []
     o: Annotated[list[Node], Meta(max_length=MAX_BEATS)] = []  # origins whose roster is wanted
     w: Annotated[list[Name], Meta(max_length=MAX_ASKED)] = []  # LSAs that are wanted

@@ -3,8 +3,8 @@
 The key is the X25519 secret that the two nodes share. In front stands a keyed hash of the author, the reader,
 the context and the plain text. It is the nonce of the cipher, XSalsa20, and what proves the text to its
 reader (a synthetic initialisation vector: Rogaway and Shrimpton, 2006). So no random source is needed, a
-nonce never serves two texts, no second proof is needed, and a sealed value that is moved to another place, or sent
-back to its author, does not open. What it shows: its length, and that it has not changed.
+nonce never serves two texts, no second proof is needed, and a sealed value that is moved to another place,
+or sent back to its author, does not open. What it shows: its length, and that it has not changed.
 """
 
 from hashlib import blake2b
