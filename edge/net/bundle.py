@@ -43,13 +43,13 @@ def bundles(records: list[Record], shared: list[Bundled]) -> Iterator[Bundle]:
     """The records of a frame by what proves them. Raises WireError."""
     alone = dict(enumerate(records))
     for each in shared:
-        if len(each.places) != len(each.numbers) or len(set(each.places)) != len(each.places):
-            raise WireError("a tree names a place twice")
+        if not len(each.places) == len(each.numbers) == len(set(each.places)) == len(set(each.numbers)):
+            raise WireError("a tree names a place or a record twice")
         if any(place >= each.count for place in each.places) or not alone.keys() >= set(each.numbers):
             raise WireError("a tree names what is not there")
         found = {place: alone[number] for place, number in zip(each.places, each.numbers, strict=True)}
         for number in each.numbers:
-            alone.pop(number, None)
+            del alone[number]
         yield Bundle(each, found)
     for record in alone.values():
         yield Bundle(None, {0: record})

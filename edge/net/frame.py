@@ -13,7 +13,7 @@ LSAs, rosters, and questions. Values travel as they are.
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import chain
@@ -199,8 +199,8 @@ def pack(parts: Iterable[Part]) -> Iterator[list[Part]]:
         yield batch
 
 
-def encode_parts(parts: Iterable[Part]) -> bytes:
-    """The bytes of one frame. Raises FrameError when it is too large."""
+def encode_parts(parts: Iterable[Part], shared: Sequence[Bundled] = ()) -> bytes:
+    """The bytes of one frame, also with signatures that were not taken apart. Raises FrameError."""
     lists: dict[Kind, list[bytes]] = {kind: [] for kind in Kind}
     auths: dict[Kind, list[bytes]] = {kind: [] for kind in _PROVED}
     items = 0
@@ -216,7 +216,7 @@ def encode_parts(parts: Iterable[Part]) -> bytes:
         kind.value: [each.decode() if kind in _QUESTIONS else Raw(each) for each in encoded]
         for kind, encoded in lists.items()
     }
-    records["b"] = [*bundled(chain.from_iterable(auths.values()))]
+    records["b"] = [*shared, *bundled(chain.from_iterable(auths.values()))]
     data = wire.encode_body(records) if any(records.values()) else b""
     if len(data) > MAX_BODY_BYTES:
         raise FrameError(f"body of {len(data)} bytes, at most {MAX_BODY_BYTES}")
@@ -236,7 +236,7 @@ def encode_parts(parts: Iterable[Part]) -> bytes:
 
 def encode(frame: Frame) -> bytes:
     """The bytes of a frame. Raises FrameError when it is too large for one."""
-    return encode_parts(parts_of(frame))
+    return encode_parts(parts_of(frame), frame.bundled)
 
 
 # ---- decoding: everything is checked here -------------------------------------------------------

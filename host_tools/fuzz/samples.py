@@ -132,6 +132,7 @@ class Village:
         """The same frame, with everything that the neighbour or the far node says signed by it."""
         try:
             frame = decode(data)
+            frame.bundled = []
             for lsa in frame.lsas:
                 if lsa.origin in self.others:
                     lsa.auth = self.others[lsa.origin].sign(manifest.of_lsa(lsa))
