@@ -251,6 +251,11 @@ def encode_statement(statement: Statement) -> bytes:
     return _encode(statement)
 
 
+def encode_properties(properties: list[Property]) -> list[bytes]:
+    """Each property as it is in its LSA, for those who count bytes."""
+    return [_encode(each) for each in _wire_properties(properties)]
+
+
 def _alone(auth: bytes) -> bytes:
     return b"" if is_shared(auth) else auth
 

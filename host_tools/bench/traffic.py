@@ -4,8 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edge.net.frame import account
+from msgspec.msgpack import encode
+
+from edge.net import wire
+from edge.net.frame import HEADER_BYTES, MAX_BODY_BYTES, decode
 from edge.net.links import frame_topic, packet_bytes
+from edge.net.packing import unpacked
+from edge.space.lsa import Near
 from host_tools.world import Members, World, chain
 
 _NAMES = ("n1", "n2", "n3", "n4")
@@ -25,8 +30,38 @@ def measure(keys: bool) -> dict[str, Any]:
         "rest_bytes_per_s": rest["n2"] / _REST_S,
         "learning_bytes_per_s": learning["n2"] / _REST_S,
         "contract_bytes": (far["all"] - empty["all"]) / contracts,
-        "account": {name: (far[name] - empty[name]) / contracts for name in far if name not in _NAMES},
+        "account": {
+            name: (far[name] - empty[name]) / contracts
+            for name in sorted(far)
+            if name not in (*_NAMES, "all") and far[name] != empty[name]
+        },
     }
+
+
+def _account(data: bytes) -> Counter[str]:
+    """The bytes of a frame by what they are for; they add up to its length."""
+    frame, found = decode(data), Counter({"frame headers": HEADER_BYTES})
+    found["pulses"] = sum(4 + len(pulse.origin) + len(pulse.link) for pulse in frame.pulses)
+    packed = data[found.total() :]
+    if not packed:
+        return found
+    whole = unpacked(packed, MAX_BODY_BYTES) if data[2] & 1 else packed
+    found["saved by compression"] = len(packed) - len(whole)
+    body = wire.decode_body(whole)
+    found["statements"] = sum(len(encode(each)) for each in body.s)
+    found["signatures"] = sum(len(encode(each)) for each in body.b)
+    found["rosters"] = sum(len(encode(each)) for each in body.r)
+    found["questions"] = sum(len(encode(each)) for each in (*body.o, *body.w))
+    for encoded, record in zip([*body.l, *body.d, *body.n], frame.records, strict=True):
+        found["signatures"] += len(record.auth)
+        shown = [record] if isinstance(record, Near) else record.properties
+        for each in shown:
+            found[f"values of {each.label}"] += len(each.value)
+        names = [] if isinstance(record, Near) else wire.encode_properties(record.properties)
+        found["properties without values"] += sum(map(len, names)) - sum(len(each.value) for each in shown)
+        found["LSAs without properties"] += len(encode(encoded)) - len(record.auth) - sum(map(len, names))
+    found["lists"] = len(data) - found.total()
+    return found
 
 
 def _far(name: str) -> list[dict[str, Any]]:
@@ -63,8 +98,8 @@ def _run(
 
     def counted(sender: str, receiver: str, frame: bytes) -> bool:
         size = packet_bytes(frame_topic(receiver, sender), len(frame))
-        counts.update(account(frame))
-        counts.update({"all": size, sender: size, "frames": 1, "MQTT packets": size - len(frame)})
+        counts.update(_account(frame))
+        counts.update({"all": size, sender: size, "MQTT packets": size - len(frame)})
         return carry(sender, receiver, frame)
 
     world.network.carry = counted  # type: ignore[method-assign]
