@@ -18,6 +18,7 @@ from .frame import (
     part_of_roster,
     part_of_statement,
 )
+from .latest import Latest
 from .links import Links
 from .signing import Signed, sign
 from .statements import Statements
@@ -28,7 +29,7 @@ _ENTRY_BYTES = 24  # of a roster, or of a property without its value, about
 _MAX_ASKED = MAX_LSAS // 4  # LSAs asked for at a time; the next digest shows what else is missing
 
 
-class _Leaving:
+class Leaving:
     """A record on its way out; one encoding serves all neighbours."""
 
     def __init__(self, record: Lsa | Near, delta: Delta | None = None) -> None:
@@ -60,11 +61,11 @@ class _Waiting:
     """What waits for one neighbour. A newer message replaces the older one."""
 
     def __init__(self) -> None:
-        self.lsas: dict[str, _Leaving] = {}
-        self.near: dict[tuple[str, str, str], _Leaving] = {}
-        self.beats: dict[str, Beat] = {}
+        self.lsas: dict[str, Leaving] = {}
+        self.near: dict[tuple[str, str, str], Leaving] = {}
+        self.beats: Latest[str, Beat] = Latest(MAX_BEATS)
         self.reminders: dict[str, Statement] = {}
-        self.rosters: dict[str, Roster] = {}
+        self.rosters: Latest[str, Roster] = Latest(MAX_BEATS)
         self.ask_roster: dict[str, None] = {}
         self.ask_lsas: dict[str, None] = {}
 
@@ -105,8 +106,8 @@ class Outbox(Courier):
     def send_lsa(self, slot: int, nodes: int, base: int = 0) -> None:
         lsa = self._leaving(export(self._space, slot), self._space.lsa_origin[slot])
         delta = export_delta(self._space, slot, base) if base else None
-        whole = _Leaving(lsa)
-        change = _Leaving(lsa, delta) if delta else None
+        whole = Leaving(lsa)
+        change = Leaving(lsa, delta) if delta else None
         for peer in self._peers(nodes):
             waiting = self._waiting[peer].lsas
             if change and peer in self.answering and lsa.name not in waiting:
@@ -118,7 +119,7 @@ class Outbox(Courier):
     def send_near(self, p: int, nodes: int) -> None:
         space = self._space
         near = self._leaving(export_near(space, p), space.lsa_origin[space.p_lsa[p]])
-        leaving = _Leaving(near)
+        leaving = Leaving(near)
         for peer in self._peers(nodes):
             self._waiting[peer].near[near.name, near.label, near.query] = leaving
 
@@ -135,11 +136,7 @@ class Outbox(Courier):
         if beat.origin == peer:
             self.remind(peer, self._statements.reminder(beat))
             return
-        beats = self._waiting[peer].beats
-        beats.pop(beat.origin, None)
-        beats[beat.origin] = beat
-        if len(beats) > MAX_BEATS:
-            del beats[next(iter(beats))]
+        self._waiting[peer].beats.note(beat.origin, beat)
 
     def remind(self, peer: str, said: Statement | None) -> None:
         """Tell a neighbour what it, or a node that it passes on, has stated in an earlier life."""
@@ -161,11 +158,7 @@ class Outbox(Courier):
 
     def send_roster(self, peer: str, roster: Roster) -> None:
         self._stated[peer].pop(roster.origin, None)  # it comes with its statement
-        rosters = self._waiting[peer].rosters
-        rosters.pop(roster.origin, None)
-        rosters[roster.origin] = roster
-        if len(rosters) > MAX_BEATS:
-            del rosters[next(iter(rosters))]
+        self._waiting[peer].rosters.note(roster.origin, roster)
 
     def ask_lsas(self, peer: str, names: list[str]) -> None:
         asked = self._waiting[peer].ask_lsas
