@@ -31,11 +31,11 @@ class NodeSettings:
 class LimitSettings(Rates):
     """Sizes that are fixed when the node starts, and with them its memory."""
 
-    lsas: Annotated[int, Within(8, 16384), "LSAs in the tuple space, local and remote"] = 256
-    properties: Annotated[int, Within(16, 65000), "properties of all LSAs"] = 1024
-    heap_kb: Annotated[int, Within(4, 4000), "memory for the values of properties, in kB"] = 128
-    names: Annotated[int, Within(64, 65000), "different names of agents and addressees"] = 640
-    nodes: Annotated[int, Within(2, 1024), "nodes of the microgrid that are remembered"] = 32
+    lsas: Annotated[int, Within(8, 16384), "LSAs in the tuple space, local and remote"] = 1024
+    properties: Annotated[int, Within(16, 65000), "properties of all LSAs"] = 2048
+    heap_kb: Annotated[int, Within(4, 4000), "memory for the values of properties, in kB"] = 320
+    names: Annotated[int, Within(64, 65000), "different names of agents and addressees"] = 1600
+    nodes: Annotated[int, Within(2, 1024), "nodes of the microgrid that are remembered"] = 128
     value_bytes: Annotated[
         int, Within(256, 16384), "longest value of a property; it must hold the answers to all promises"
     ] = 10240
