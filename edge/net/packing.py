@@ -13,12 +13,13 @@ DICTIONARY = (
     b'{"id":1470590578,"rev":1,"ok":true,"ttl":3600,"prio":0}\x00\x91\x96\xb0CONTRACT_CONFIRM\xa0\x00\x00\xc4#'
     b"\x00\x0d\x91\xa2n3\xc4\x00\x90\x91\x96\xa5OFFER\xa5n2.c1\x08\x08\xc4\x1d"
 )
-_WINDOW = -zlib.MAX_WBITS  # raw: the frame has a checksum of its own
+_WINDOW = -13  # 8 kB; raw, since the frame has a checksum of its own
+_MEMORY = 6  # 16 kB; more costs more time than the bodies are worth
 
 
 def packed(data: bytes, level: int = 6) -> bytes:
     """Compressed."""
-    packer = zlib.compressobj(level, zlib.DEFLATED, _WINDOW, zdict=DICTIONARY)
+    packer = zlib.compressobj(level, zlib.DEFLATED, _WINDOW, _MEMORY, zdict=DICTIONARY)
     return packer.compress(data) + packer.flush()
 
 

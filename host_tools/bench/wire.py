@@ -117,6 +117,8 @@ def bodies() -> Iterator[tuple[str, dict[str, object]]]:
         "near properties",
         {"n": [["a", f"{i}", 1, "L", "", 5, 1, 0, 9, 9, b"x" * 700, b"s" * 64] for i in range(60)]},
     )
+    shared = [[b"s" * 64, 2, b"\0", bytes([i]), b"h" * 16] for i in range(64)]
+    yield "trees", {"l": [lsa(i) for i in range(64)], "b": shared}
     yield "one large value", {"l": [lsa(0, properties=[shown(i, b"x" * 16_000) for i in range(3)])]}
     said = [Statement(f"n{i}", 1, 1, 4, b"c" * 16, 0, 1, b"l" * 12, b"s" * 64) for i in range(128)]
     yield "statements", {"s": [msgspec.to_builtins(each, builtin_types=(bytes,)) for each in said]}
