@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ..space.lsa import Delta, Lsa, Near
 from . import tree
-from .wire import Bundled, WireError
+from .schema import Bundled, WireError
 
 Record = Lsa | Delta | Near
 

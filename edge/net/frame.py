@@ -27,7 +27,7 @@ from . import wire
 from .bundle import Record, bundled, bundles
 from .links import is_node_name
 from .packing import packed, unpacked
-from .wire import MAX_BEATS, MAX_ITEMS, Bundled, Statement, WireError
+from .schema import MAX_ASKED, MAX_BEATS, MAX_FRAME_LSAS, MAX_ITEMS, Bundled, Statement, WireError
 
 VERSION = 2
 MAX_FRAME_BYTES = 64 * 1024
@@ -116,10 +116,10 @@ _MOST = {
     Kind.PULSE: MAX_BEATS,
     Kind.ROSTER: MAX_BEATS,
     Kind.ASK_ROSTER: MAX_BEATS,
-    Kind.ASK_LSA: wire.MAX_ASKED,
-    Kind.LSA: wire.MAX_FRAME_LSAS,
-    Kind.DELTA: wire.MAX_FRAME_LSAS,
-    Kind.NEAR: wire.MAX_FRAME_LSAS,
+    Kind.ASK_LSA: MAX_ASKED,
+    Kind.LSA: MAX_FRAME_LSAS,
+    Kind.DELTA: MAX_FRAME_LSAS,
+    Kind.NEAR: MAX_FRAME_LSAS,
 }
 _FULL_BYTES = 40 * 1024  # so much fits a frame in any case, however badly it compresses
 

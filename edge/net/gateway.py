@@ -20,9 +20,9 @@ from .links import Links
 from .outbox import Outbox
 from .questions import Questions
 from .refusals import FLOOD, INVALID, WIRE_VERSION, Refusals
+from .schema import Statement
 from .settings import Rates
 from .statements import Outdated, Statements, Unstated, beat_of
-from .wire import Statement
 
 _OTHERS = 64  # of another version, that are named
 _OLD_S = 60  # so long a neighbour counts as one of another version

@@ -9,16 +9,15 @@ from collections.abc import Iterable, Mapping
 from ..space.errors import BadPath, NotOwner, SpaceError, UnknownBase
 from ..space.exchange import (
     absorb,
-    absorb_near,
     check_room,
     complete,
     contradicts,
     export,
-    is_near_news,
     is_news,
 )
 from ..space.lsa import Delta, Lsa, Near
 from ..space.names import NIL
+from ..space.nearby import absorb_near, is_near_news
 from ..space.tuplespace import TupleSpace
 from ..trust.trust import FORGED, IDENTITY, SIGNATURE_BYTES, TWIN, UNKNOWN, Trust, Untrusted
 from . import manifest, tree

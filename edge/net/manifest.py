@@ -9,7 +9,7 @@ from hashlib import sha256
 from msgspec.msgpack import encode
 
 from ..space.lsa import Lsa, Near
-from .wire import Statement
+from .schema import Statement
 
 _HASH_BYTES = 16
 

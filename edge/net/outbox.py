@@ -1,8 +1,9 @@
 """What waits to be sent to each neighbour; after the reaction it leaves in as few frames as possible."""
 
 from ..space.courier import MAX_LSAS, Beat, Courier, Roster
-from ..space.exchange import export, export_delta, export_near
+from ..space.exchange import export, export_delta
 from ..space.lsa import Delta, Lsa, Near
+from ..space.nearby import export_near
 from ..space.tuplespace import SELF, TupleSpace
 from ..trust.trust import Trust
 from .frame import (
@@ -20,9 +21,9 @@ from .frame import (
 )
 from .latest import Latest
 from .links import Links
+from .schema import MAX_BEATS, Statement
 from .signing import Signed, sign
 from .statements import Statements
-from .wire import MAX_BEATS, Statement
 
 _RECORD_BYTES = 100  # of an LSA without its properties, about
 _ENTRY_BYTES = 24  # of a roster, or of a property without its value, about

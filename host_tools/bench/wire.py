@@ -13,7 +13,7 @@ import msgspec
 
 from edge.net.frame import MAX_BODY_BYTES, MAX_FRAME_BYTES, VERSION, FrameError, decode
 from edge.net.packing import packed
-from edge.net.wire import Statement
+from edge.net.schema import Statement
 from edge.space.lsa import MAX_PATH
 
 _HEADER = struct.Struct("<cBBBI")

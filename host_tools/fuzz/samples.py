@@ -24,7 +24,7 @@ from edge.net import manifest
 from edge.net.frame import Frame, FrameError, Pulse, decode, encode
 from edge.net.gateway import Gateway
 from edge.net.links import Links
-from edge.net.wire import Statement
+from edge.net.schema import Statement
 from edge.space.agent import Agent
 from edge.space.courier import Roster
 from edge.space.engine import Engine

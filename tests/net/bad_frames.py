@@ -11,7 +11,7 @@ import msgspec
 from edge.net.frame import MAX_BODY_BYTES, Frame, Pulse, encode
 from edge.net.manifest import of_statement
 from edge.net.packing import packed, unpacked
-from edge.net.wire import Statement
+from edge.net.schema import Statement
 from edge.space.courier import Roster
 from edge.space.lsa import Aggregation, Delta, Lsa, Near, Property
 from edge.space.origins import MAX_INCARNATION, MAX_SEQUENCE

@@ -10,7 +10,7 @@ from test_signed import LINE, refused, send, signed
 from edge.net import manifest, tree
 from edge.net.bundle import bundles
 from edge.net.frame import Frame, FrameError, decode, encode
-from edge.net.wire import Bundled
+from edge.net.schema import Bundled
 from edge.space.exchange import export
 from edge.space.lsa import HERE
 

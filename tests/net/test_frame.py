@@ -27,7 +27,7 @@ from edge.net.frame import (
     pack as packed_parts,
 )
 from edge.net.links import is_node_name
-from edge.net.wire import MAX_ASKED, MAX_BEATS, MAX_FRAME_LSAS, MAX_VALUE_BYTES, Statement
+from edge.net.schema import MAX_ASKED, MAX_BEATS, MAX_FRAME_LSAS, MAX_VALUE_BYTES, Statement
 from edge.space.courier import MAX_LSAS, Roster
 from edge.space.lsa import MAX_PATH, Aggregation, Delta, Lsa, Near, Property
 from edge.space.origins import MAX_INCARNATION, MAX_SEQUENCE

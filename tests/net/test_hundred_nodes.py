@@ -9,8 +9,8 @@ from edge.energy.rules import LABELS
 from edge.net import manifest, tree
 from edge.net.frame import Frame, Pulse, encode
 from edge.net.gateway import Gateway
+from edge.net.schema import Statement
 from edge.net.settings import Rates
-from edge.net.wire import Statement
 from edge.space.lsa import Lsa, Property
 from edge.space.origins import checksum
 from edge.space.tuplespace import TupleSpace

@@ -10,8 +10,9 @@ from shapes import CHAIN, HEAL_S, PAIR, RING, SHAPES, consistent
 from edge.net.frame import Frame, decode, encode
 from edge.space.courier import Roster
 from edge.space.digest import BEAT_S
-from edge.space.exchange import export, export_near
+from edge.space.exchange import export
 from edge.space.lsa import EVERYWHERE, Aggregation, Delta, Lsa, Property
+from edge.space.nearby import export_near
 from edge.space.origins import LIFE_S, MAX_SEQUENCE, checksum
 from edge.space.tuplespace import SELF
 from edge.trust.keyring import Keyring

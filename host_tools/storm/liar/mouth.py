@@ -19,7 +19,7 @@ from edge.energy.rules import CONTRACT, OFFER, REQUEST
 from edge.net import manifest, wire
 from edge.net.frame import FrameError, Pulse, part_of_pulse
 from edge.net.packing import packed
-from edge.net.wire import Statement
+from edge.net.schema import Statement
 from edge.node import Node
 from edge.space.courier import Roster
 from edge.space.exchange import export
