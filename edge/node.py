@@ -75,7 +75,7 @@ class Node:
         )
         self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
         self.space.know_labels((*LABELS, TOTAL, IDENTITY, REVOKED))
-        self.gateway = Gateway(self.space, links, self.trust, config.limits.rates())
+        self.gateway = Gateway(self.space, links, self.trust, config.limits)
         self.engine = Engine(self.space, self.gateway.outbox, _laws())
         self.twins: list[Twin] = []
         self._following: dict[str, list[Twin]] = {}  # by meter input

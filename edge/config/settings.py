@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
-from ..net.allowance import Rates
-from ..net.settings import BrokerSettings, HostName, NeighbourSettings
+from ..net.settings import BrokerSettings, HostName, NeighbourSettings, Rates
 from ..option import NAME_OF_NODE, Matching, OneOf, Within
 from ..space.tuplespace import Limits
 from ..trust.settings import TrustSettings
@@ -29,14 +28,14 @@ class NodeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitSettings:
+class LimitSettings(Rates):
     """Sizes that are fixed when the node starts, and with them its memory."""
 
-    lsas: Annotated[int, Within(8, 16384), "LSAs in the tuple space, local and remote"] = 256
-    properties: Annotated[int, Within(16, 65000), "properties of all LSAs"] = 1024
-    heap_kb: Annotated[int, Within(4, 4000), "memory for the values of properties, in kB"] = 128
-    names: Annotated[int, Within(64, 65000), "different names of agents and addressees"] = 640
-    nodes: Annotated[int, Within(2, 1024), "nodes of the microgrid that are remembered"] = 32
+    lsas: Annotated[int, Within(8, 16384), "LSAs in the tuple space, local and remote"] = 1024
+    properties: Annotated[int, Within(16, 65000), "properties of all LSAs"] = 2048
+    heap_kb: Annotated[int, Within(4, 4000), "memory for the values of properties, in kB"] = 320
+    names: Annotated[int, Within(64, 65000), "different names of agents and addressees"] = 1600
+    nodes: Annotated[int, Within(2, 1024), "nodes of the microgrid that are remembered"] = 128
     value_bytes: Annotated[
         int, Within(256, 16384), "longest value of a property; it must hold the answers to all promises"
     ] = 10240
@@ -61,18 +60,6 @@ class LimitSettings:
     labels_per_node: Annotated[
         int, Within(0, 255), "labels that another node may use and this release does not know"
     ] = 4
-    frames_per_s: Annotated[
-        int, Within(5, 10_000), "frames of a neighbour that are taken lastingly; 20 times as many at once"
-    ] = 30
-    frames_kb_per_s: Annotated[
-        int, Within(4, 10_000), "the same in kB: beyond it, frames are dropped before they are decoded"
-    ] = 24
-    work_percent: Annotated[
-        int, Within(1, 100), "processor time for the frames of a neighbour, of one core, likewise"
-    ] = 10
-    changes_per_s: Annotated[
-        int, Within(1, 10_000), "changes of any one node that are taken lastingly; 20 times as many at once"
-    ] = 10
     reaction_ms: Annotated[int, Within(1, 1000), "shortest time between two reactions"] = 20
     http_requests: Annotated[int, Within(1, 32), "HTTP requests answered at the same time"] = 4
 
@@ -87,15 +74,6 @@ class LimitSettings:
             value_bytes=self.value_bytes,
             own_percent=self.own_percent,
             labels_per_node=self.labels_per_node,
-        )
-
-    def rates(self) -> Rates:
-        """What a neighbour, or an origin, may do lastingly."""
-        return Rates(
-            frames=self.frames_per_s,
-            bytes=self.frames_kb_per_s * 1024,
-            work_s=self.work_percent / 100,
-            changes=self.changes_per_s,
         )
 
 

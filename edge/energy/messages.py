@@ -1,7 +1,8 @@
-"""Requests, offers, contracts and confirmations: what twins say to each other, as JSON (thesis 4.1.1).
+"""Requests, offers, contracts and confirmations: what twins say to each other (thesis 4.1.1).
 
-`parsing` reads them back and rejects what is invalid. Offers, shares and answers concern only one other
-party; twins seal them before they publish them.
+What all may read is JSON. Offers, shares and answers concern only one other party, and twins seal them before
+they publish them: those are lists in msgpack, with powers in whole milliwatts. `parsing` reads them back and
+rejects what is invalid.
 """
 
 import math
@@ -11,6 +12,7 @@ from enum import IntEnum
 from typing import Any
 
 import orjson
+from msgspec import msgpack
 
 from .rules import MARGIN
 
@@ -18,6 +20,10 @@ from .rules import MARGIN
 def round_w(power_w: float) -> float:
     """A power rounded to whole milliwatts, as in messages."""
     return round(power_w, 3)
+
+
+def _mw(power_w: float) -> int:
+    return round(1000 * power_w)
 
 
 class Priority(IntEnum):
@@ -76,12 +82,10 @@ class Offer:
     urgent_w: float = 0.0
 
     def encode(self) -> bytes:
-        fields = {"req": self.request_id, "w": self.power_w, "max": self.max_w, "impact": self.impact}
-        if self.price:
-            fields["price"] = self.price
-        if self.urgent_w:
-            fields["urgent"] = self.urgent_w
-        return orjson.dumps(fields)
+        row: list[float] = [self.request_id, _mw(self.power_w), _mw(self.max_w), self.impact]
+        if self.price or self.urgent_w:
+            row += self.price, _mw(self.urgent_w)
+        return msgpack.encode(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,13 @@ class Part:
     max_w: float
 
     def row(self) -> list[str | float]:
-        """Its row in a list of shares."""
+        """Its row in the list of shares that its consumer keeps."""
         return [self.supplier, self.power_w, self.max_w]
 
 
 def encode_parts(parts: Iterable[Part]) -> bytes:
     """Shares of a contract, for the node of their suppliers."""
-    return orjson.dumps([part.row() for part in parts])
+    return msgpack.encode([[part.supplier, _mw(part.power_w), _mw(part.max_w)] for part in parts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,7 @@ class Contract:
         for i, part in enumerate(parts):  # what exceeds one supplier's limit goes to the others
             extra_w = max(0.0, min(round_w(left_w), part.max_w - part.power_w))
             left_w -= extra_w
-            share_w = part.power_w + extra_w
+            share_w = round_w(part.power_w + extra_w)
             max_w = min(part.max_w, round_w(share_w * (1 + MARGIN))) if shrink else part.max_w
             parts[i] = replace(part, power_w=share_w, max_w=max_w)
         return self._restated(parts)
@@ -200,10 +204,10 @@ class Answer:
     agreed: bool
     limit_w: float = math.inf
 
-    def row(self) -> list[float]:
+    def row(self) -> list[int]:
         """Its row in the confirmation table."""
-        row: list[float] = [self.contract_id, int(self.agreed)]
-        return row if math.isinf(self.limit_w) else [*row, self.limit_w]
+        row = [self.contract_id, int(self.agreed)]
+        return row if math.isinf(self.limit_w) else [*row, _mw(self.limit_w)]
 
 
 Answers = dict[str, tuple[Answer, ...]]  # by consumer
@@ -211,4 +215,4 @@ Answers = dict[str, tuple[Answer, ...]]  # by consumer
 
 def encode_answers(answers: Answers) -> bytes:
     """A supplier's confirmation table, for the node of these consumers."""
-    return orjson.dumps({consumer: [each.row() for each in rows] for consumer, rows in answers.items()})
+    return msgpack.encode({consumer: [each.row() for each in rows] for consumer, rows in answers.items()})

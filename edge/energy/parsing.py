@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import orjson
+from msgspec import DecodeError, msgpack
 
 from .messages import Answer, Answers, Contract, Offer, Part, Priority, Request
 from .rules import MARGIN, MAX_PARTS, MAX_POWER_W, MIN_POWER_W
@@ -39,21 +40,24 @@ def parse_request(data: bytes) -> Request:
 
 def parse_offer(data: bytes) -> Offer:
     """A supplier's offer. Without free power it must state the power that interruptions would give."""
-    fields = read_object(data)
-    urgent_w = number(fields.get("urgent", 0.0), 0.0, MAX_POWER_W)
+    row = _unpacked(data)
+    if not isinstance(row, list) or len(row) not in (4, 6):
+        raise ValueError("invalid offer")
+    request_id, power_mw, max_mw, impact, price, urgent_mw = (*row, 0, 0)[:6]
+    urgent_w = number(_w(urgent_mw), 0.0, MAX_POWER_W)
     least_w = 0.0 if urgent_w >= MIN_POWER_W else MIN_POWER_W
-    power_w = number(fields["w"], least_w, MAX_POWER_W)
-    max_w = number(fields["max"], least_w, MAX_POWER_W)
+    power_w = number(_w(power_mw), least_w, MAX_POWER_W)
+    max_w = number(_w(max_mw), least_w, MAX_POWER_W)
     if not power_w - MIN_POWER_W <= max_w <= power_w * (1 + MARGIN) + MIN_POWER_W:
         raise ValueError("margin is out of range")
-    price = number(fields.get("price", 0.0), 0.0, _MAX_PRICE)
-    return Offer(integer(fields, "req"), power_w, max_w, integer(fields, "impact", 0, 9), price, urgent_w)
+    price = number(price, 0.0, _MAX_PRICE)
+    return Offer(whole(request_id), power_w, max_w, whole(impact, most=9), price, urgent_w)
 
 
 def parse_contract(data: bytes) -> Contract:
     """A whole contract, as its consumer keeps it."""
     fields = read_object(data)
-    return replace(_terms(fields), parts=_parts(fields["parts"]))
+    return replace(_terms(fields), parts=_parts(fields["parts"], power))
 
 
 def parse_stub(data: bytes) -> Contract:
@@ -63,12 +67,15 @@ def parse_stub(data: bytes) -> Contract:
 
 def parse_parts(data: bytes) -> tuple[Part, ...]:
     """Shares of a contract."""
-    return _parts(orjson.loads(data))
+    return _parts(_unpacked(data), _power_of_mw)
 
 
 def parse_answers(data: bytes) -> Answers:
     """A confirmation table, or what one node may read of it."""
-    return {consumer: _answers(rows) for consumer, rows in read_object(data).items()}
+    table = _unpacked(data)
+    if not isinstance(table, dict) or not all(isinstance(consumer, str) for consumer in table):
+        raise ValueError("invalid confirmations")
+    return {consumer: _answers(rows) for consumer, rows in table.items()}
 
 
 def lenient(parse: Callable[[S], T]) -> Callable[[S], T | None]:
@@ -91,14 +98,14 @@ def _terms(fields: dict[str, Any]) -> Contract:
     return Contract(number, revision, fields["ok"], ttl_s, _priority(fields), ())
 
 
-def _parts(rows: Any) -> tuple[Part, ...]:
+def _parts(rows: Any, power_of: Callable[[Any], float]) -> tuple[Part, ...]:
     if not isinstance(rows, list) or not 0 < len(rows) <= MAX_PARTS:
         raise ValueError("invalid parts of a contract")
     parts = []
     for row in rows:
         if not isinstance(row, list) or len(row) != 3 or not isinstance(row[0], str):
             raise ValueError("invalid part of a contract")
-        part = Part(row[0], power(row[1]), power(row[2]))
+        part = Part(row[0], power_of(row[1]), power_of(row[2]))
         if part.max_w < part.power_w - MIN_POWER_W:
             raise ValueError("a part uses more power than is reserved for it")
         parts.append(part)
@@ -112,7 +119,7 @@ def _answers(rows: Any) -> tuple[Answer, ...]:
     for row in rows:
         if not isinstance(row, list) or len(row) not in (2, 3) or type(row[0]) is not int:
             raise ValueError("invalid answer")
-        limit_w = power(row[2]) if len(row) == 3 else math.inf
+        limit_w = _power_of_mw(row[2]) if len(row) == 3 else math.inf
         answers.append(Answer(row[0], row[1] == 1, limit_w))
     return tuple(answers)
 
@@ -125,11 +132,22 @@ def read_object(data: bytes) -> dict[str, Any]:
     return fields
 
 
+def _unpacked(data: bytes) -> Any:
+    try:
+        return msgpack.decode(data)
+    except (DecodeError, RecursionError):
+        raise ValueError("not msgpack") from None
+
+
 def integer(fields: dict[str, Any], key: str, least: int = 0, most: int = 2**53) -> int:
+    """A whole number of an object, in a range."""
+    return whole(fields[key], least, most)
+
+
+def whole(value: Any, least: int = 0, most: int = 2**53) -> int:
     """A whole number in a range."""
-    value = fields[key]
     if type(value) is not int or not least <= value <= most:
-        raise ValueError(f"{key} is out of range")
+        raise ValueError("a number is out of range")
     return value
 
 
@@ -140,6 +158,14 @@ def _priority(fields: dict[str, Any]) -> Priority:
 def power(value: object) -> float:
     """A power in W, above zero."""
     return number(value, 5e-324, MAX_POWER_W)
+
+
+def _w(power_mw: Any) -> float:
+    return whole(power_mw, most=10**10 + 1) / 1000
+
+
+def _power_of_mw(power_mw: Any) -> float:
+    return power(_w(power_mw))
 
 
 def number(value: object, least: float, most: float) -> float:

@@ -6,25 +6,15 @@ is not to suffer for it: so what one origin may change is bounded too, wherever 
 ends at the first honest node. What is left out then is asked for later, in its newest version.
 """
 
-from dataclasses import dataclass
-
 from ..space.tuplespace import TupleSpace
+from .latest import Latest
+from .settings import Rates
 
 BURST_S = 20.0  # so many seconds' worth may come at once: all nodes may have started at the same time
 _FORGED, _FORGED_S = 20.0, 0.5
 _ANSWERS, _ANSWERS_S = 256 * 1024.0, 1024.0  # bytes
 _FLOODING_S = 60
 _STRANGERS = ""  # share one allowance
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """What a neighbour, or an origin, may do lastingly in a second."""
-
-    frames: float = 30.0
-    bytes: float = 24 * 1024.0
-    work_s: float = 0.1
-    changes: float = 10.0
 
 
 class Allowance:
@@ -35,8 +25,8 @@ class Allowance:
     def __init__(self, rates: Rates, tick: int) -> None:
         self._rates = rates
         self._tick = tick
-        self._frames, self._bytes = BURST_S * rates.frames, BURST_S * rates.bytes
-        self._work_s = BURST_S * rates.work_s
+        self._frames, self._bytes = BURST_S * rates.frames_per_s, BURST_S * _bytes_of(rates)
+        self._work_s = BURST_S * _work_of(rates)
         self._forged, self._answers = _FORGED, _ANSWERS
         self.flooded_tick = -_FLOODING_S  # when a frame was last dropped
 
@@ -72,9 +62,9 @@ class Allowance:
     def _refill(self, tick: int) -> None:
         passed_s, rates = tick - self._tick, self._rates
         self._tick = tick
-        self._frames = min(BURST_S * rates.frames, self._frames + rates.frames * passed_s)
-        self._bytes = min(BURST_S * rates.bytes, self._bytes + rates.bytes * passed_s)
-        self._work_s = min(BURST_S * rates.work_s, self._work_s + rates.work_s * passed_s)
+        self._frames = min(BURST_S * rates.frames_per_s, self._frames + rates.frames_per_s * passed_s)
+        self._bytes = min(BURST_S * _bytes_of(rates), self._bytes + _bytes_of(rates) * passed_s)
+        self._work_s = min(BURST_S * _work_of(rates), self._work_s + _work_of(rates) * passed_s)
         self._forged = min(_FORGED, self._forged + _FORGED_S * passed_s)
         self._answers = min(_ANSWERS, self._answers + _ANSWERS_S * passed_s)
 
@@ -86,7 +76,9 @@ class Allowances:
         self._space = space
         self._rates = rates or Rates()
         self._peers: dict[str, Allowance] = {}
-        self._changes: dict[str, tuple[float, int]] = {}  # by origin: what is left of them, and when
+        self._changes: Latest[str, tuple[float, int]] = Latest(
+            space.nodes.capacity
+        )  # by origin: what is left of them, and when
         self._restless: dict[str, int] = {}  # origins of which changes were left out, and when
 
     def of(self, peer: str) -> Allowance:
@@ -107,10 +99,7 @@ class Allowances:
     def changed(self, origin: str) -> None:
         """A change of an origin was taken."""
         left = self._left(origin)
-        self._changes.pop(origin, None)
-        self._changes[origin] = left - 1, self._space.tick
-        if len(self._changes) > self._space.nodes.capacity:
-            del self._changes[next(iter(self._changes))]
+        self._changes.note(origin, (left - 1, self._space.tick))
 
     @property
     def flooding(self) -> list[str]:
@@ -126,6 +115,14 @@ class Allowances:
         return list(self._restless)
 
     def _left(self, origin: str) -> float:
-        most = BURST_S * self._rates.changes
+        most = BURST_S * self._rates.changes_per_s
         left, tick = self._changes.get(origin, (most, 0))
-        return min(most, left + self._rates.changes * (self._space.tick - tick))
+        return min(most, left + self._rates.changes_per_s * (self._space.tick - tick))
+
+
+def _bytes_of(rates: Rates) -> float:
+    return 1024.0 * rates.frames_kb_per_s
+
+
+def _work_of(rates: Rates) -> float:
+    return rates.work_percent / 100

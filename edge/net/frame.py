@@ -7,15 +7,16 @@ nothing else crosses a link while nothing changes:
 
     length u8 | origin | 24 bits: ahead 8, hops 6, life 4, ordinal 6 | link, 12 bytes, or 4 without trust
 
-The body (`wire.py`) is msgpack, compressed with zlib when that makes it shorter: statements, changed LSAs,
-rosters, and questions. Values travel as they are.
+The body (`wire.py`) is msgpack, compressed when that makes it shorter (`packing.py`): statements, changed
+LSAs, rosters, and questions. Values travel as they are.
 """
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from msgspec import Raw
@@ -23,8 +24,10 @@ from msgspec import Raw
 from ..space.courier import Roster
 from ..space.lsa import Delta, Lsa, Near
 from . import wire
+from .bundle import Record, bundled, bundles
 from .links import is_node_name
-from .wire import MAX_BEATS, MAX_ITEMS, Statement, WireError
+from .packing import packed, unpacked
+from .schema import MAX_ASKED, MAX_BEATS, MAX_FRAME_LSAS, MAX_ITEMS, Bundled, Statement, WireError
 
 VERSION = 2
 MAX_FRAME_BYTES = 64 * 1024
@@ -33,9 +36,10 @@ MAX_AHEAD = 255
 MAX_PULSE_LIFE_S = 15
 LINK_BYTES = 12
 CHECK_BYTES = 4
-_COMPRESS_FROM_BYTES = 256
-_ZLIB, _LINKS = 1, 2  # flags
+_COMPRESS_FROM_BYTES = 64
+_PACKED, _LINKS = 1, 2  # flags
 _HEADER = struct.Struct("<cBBBI")
+HEADER_BYTES = _HEADER.size
 _AHEAD_BITS, _HOPS_BITS, _LIFE_BITS, _ORDINAL_BITS = 8, 6, 4, 6
 
 
@@ -74,6 +78,12 @@ class Frame:
     rosters: list[Roster] = field(default_factory=list)
     ask_roster: list[str] = field(default_factory=list)  # origins
     ask_lsas: list[str] = field(default_factory=list)  # LSA names
+    bundled: list[Bundled] = field(default_factory=list)  # signatures that several records share
+
+    @property
+    def records(self) -> list[Record]:
+        """What its origin has signed, in the order in which trees count it."""
+        return [*self.lsas, *self.deltas, *self.near]
 
 
 class Kind(Enum):
@@ -95,19 +105,21 @@ class Part(NamedTuple):
     kind: Kind
     data: bytes
     items: int = 1
+    auth: bytes = b""
 
 
+_PROVED = (Kind.LSA, Kind.DELTA, Kind.NEAR)  # in the order in which trees count them
 _QUESTIONS = (Kind.ASK_ROSTER, Kind.ASK_LSA)
-Record = TypeVar("Record", Lsa, Delta, Near, Roster)
+Decoded = TypeVar("Decoded", Lsa, Delta, Near, Roster)
 _MOST = {
     Kind.STATEMENT: MAX_BEATS,
     Kind.PULSE: MAX_BEATS,
     Kind.ROSTER: MAX_BEATS,
     Kind.ASK_ROSTER: MAX_BEATS,
-    Kind.ASK_LSA: wire.MAX_ASKED,
-    Kind.LSA: wire.MAX_FRAME_LSAS,
-    Kind.DELTA: wire.MAX_FRAME_LSAS,
-    Kind.NEAR: wire.MAX_FRAME_LSAS,
+    Kind.ASK_LSA: MAX_ASKED,
+    Kind.LSA: MAX_FRAME_LSAS,
+    Kind.DELTA: MAX_FRAME_LSAS,
+    Kind.NEAR: MAX_FRAME_LSAS,
 }
 _FULL_BYTES = 40 * 1024  # so much fits a frame in any case, however badly it compresses
 
@@ -117,17 +129,17 @@ _FULL_BYTES = 40 * 1024  # so much fits a frame in any case, however badly it co
 
 def part_of_lsa(lsa: Lsa) -> Part:
     """A whole LSA."""
-    return Part(Kind.LSA, wire.encode_lsa(lsa), wire.items_of(lsa))
+    return Part(Kind.LSA, wire.encode_lsa(lsa), wire.items_of(lsa), lsa.auth)
 
 
 def part_of_delta(delta: Delta) -> Part:
     """A delta."""
-    return Part(Kind.DELTA, wire.encode_delta(delta), wire.items_of(delta))
+    return Part(Kind.DELTA, wire.encode_delta(delta), wire.items_of(delta), delta.auth)
 
 
 def part_of_near(near: Near) -> Part:
     """A near property."""
-    return Part(Kind.NEAR, wire.encode_near(near), wire.items_of(near))
+    return Part(Kind.NEAR, wire.encode_near(near), wire.items_of(near), near.auth)
 
 
 def part_of_roster(roster: Roster) -> Part:
@@ -175,41 +187,45 @@ def pack(parts: Iterable[Part]) -> Iterator[list[Part]]:
     counts = dict.fromkeys(Kind, 0)
     size = items = 0
     for part in parts:
-        full = size + len(part.data) > _FULL_BYTES or items + part.items > MAX_ITEMS
+        full = size + len(part.data) + len(part.auth) > _FULL_BYTES or items + part.items > MAX_ITEMS
         if batch and (full or counts[part.kind] >= _MOST[part.kind]):
             yield batch
             batch, counts = [], dict.fromkeys(Kind, 0)
             size = items = 0
         batch.append(part)
         counts[part.kind] += 1
-        size += len(part.data) + 2
+        size += len(part.data) + len(part.auth) + 4
         items += part.items
     if batch:
         yield batch
 
 
-def encode_parts(parts: Iterable[Part]) -> bytes:
-    """The bytes of one frame. Raises FrameError when it is too large."""
+def encode_parts(parts: Iterable[Part], shared: Sequence[Bundled] = ()) -> bytes:
+    """The bytes of one frame, also with signatures that were not taken apart. Raises FrameError."""
     lists: dict[Kind, list[bytes]] = {kind: [] for kind in Kind}
+    auths: dict[Kind, list[bytes]] = {kind: [] for kind in _PROVED}
     items = 0
     for part in parts:
         lists[part.kind].append(part.data)
         items += part.items
+        if part.kind in _PROVED:
+            auths[part.kind].append(part.auth)
     if items > MAX_ITEMS or any(len(each) > _MOST[kind] for kind, each in lists.items()):
         raise FrameError("too many parts")
     pulses = lists.pop(Kind.PULSE)
-    records: dict[str, list[Raw | str]] = {
+    records: dict[str, list[Raw | str | Bundled]] = {
         kind.value: [each.decode() if kind in _QUESTIONS else Raw(each) for each in encoded]
         for kind, encoded in lists.items()
     }
+    records["b"] = [*shared, *bundled(chain.from_iterable(auths.values()))]
     data = wire.encode_body(records) if any(records.values()) else b""
     if len(data) > MAX_BODY_BYTES:
         raise FrameError(f"body of {len(data)} bytes, at most {MAX_BODY_BYTES}")
     flags = 0
     if len(data) >= _COMPRESS_FROM_BYTES:
-        packed = zlib.compress(data, 6)
-        if len(packed) < len(data):
-            data, flags = packed, _ZLIB
+        smaller = packed(data)
+        if len(smaller) < len(data):
+            data, flags = smaller, _PACKED
     if pulses and len(pulses[0]) == 1 + pulses[0][0] + 3 + LINK_BYTES:
         flags |= _LINKS
     content = b"".join(pulses) + data
@@ -221,7 +237,7 @@ def encode_parts(parts: Iterable[Part]) -> bytes:
 
 def encode(frame: Frame) -> bytes:
     """The bytes of a frame. Raises FrameError when it is too large for one."""
-    return encode_parts(parts_of(frame))
+    return encode_parts(parts_of(frame), frame.bundled)
 
 
 # ---- decoding: everything is checked here -------------------------------------------------------
@@ -239,7 +255,7 @@ def decode(data: bytes) -> Frame:
         raise FrameError("checksum is wrong")
     if version != VERSION:
         raise WrongVersion(version)
-    if flags & ~(_ZLIB | _LINKS) or pulses > MAX_BEATS:
+    if flags & ~(_PACKED | _LINKS) or pulses > MAX_BEATS:
         raise FrameError("bad flags")
     frame = Frame()
     position = 0
@@ -281,33 +297,32 @@ def _decode_pulse(content: memoryview, position: int, link_bytes: int) -> tuple[
 
 
 def _inflate(content: memoryview, flags: int) -> bytes:
-    if not flags & _ZLIB:
+    if not flags & _PACKED:
         if len(content) > MAX_BODY_BYTES:
             raise FrameError("body is too large")
         return bytes(content)
-    unpacker = zlib.decompressobj()
     try:
-        body = unpacker.decompress(content, MAX_BODY_BYTES)
-    except zlib.error:
-        raise FrameError("cannot be inflated") from None
-    if unpacker.unconsumed_tail or not unpacker.eof or unpacker.unused_data:
-        raise FrameError("body is too large when inflated")
-    return body
+        return unpacked(content, MAX_BODY_BYTES)
+    except ValueError as error:
+        raise FrameError(str(error)) from None
 
 
 def _decode_body(frame: Frame, data: bytes) -> None:
     """Raises WireError."""
     body = wire.decode_body(data)
     frame.statements, frame.ask_roster, frame.ask_lsas = body.s, body.o, body.w
+    frame.bundled = body.b
     left = MAX_ITEMS - len(body.s) - len(body.o) - len(body.w)
     left = _decode_all(body.l, wire.decode_lsa, frame.lsas, left)
     left = _decode_all(body.d, wire.decode_delta, frame.deltas, left)
     left = _decode_all(body.n, wire.decode_near, frame.near, left)
+    for _ in bundles(frame.records, body.b):
+        pass  # it checks what the trees refer to
     _decode_all(body.r, wire.decode_roster, frame.rosters, left)
 
 
 def _decode_all(
-    encoded: list[Raw], decode_one: Callable[[Raw], Record], into: list[Record], left: int
+    encoded: list[Raw], decode_one: Callable[[Raw], Decoded], into: list[Decoded], left: int
 ) -> int:
     """Decode records one after the other as long as the budget of the frame lasts; returns its rest."""
     for each in encoded:

@@ -11,16 +11,18 @@ from ..space.names import NIL
 from ..space.tuplespace import SELF, TupleSpace
 from ..trust.trust import Trust, Untrusted
 from . import manifest
-from .allowance import Allowances, Rates
+from .allowance import Allowances
 from .frame import Frame, FrameError, Pulse, WrongVersion, decode
 from .hearing import Hearing
 from .intake import Intake
+from .latest import Latest
 from .links import Links
 from .outbox import Outbox
 from .questions import Questions
 from .refusals import FLOOD, INVALID, WIRE_VERSION, Refusals
+from .schema import Statement
+from .settings import Rates
 from .statements import Outdated, Statements, Unstated, beat_of
-from .wire import Statement
 
 _OTHERS = 64  # of another version, that are named
 _OLD_S = 60  # so long a neighbour counts as one of another version
@@ -47,7 +49,7 @@ class Gateway:
         space.set_neighbours(list(links.neighbours))
         self.hearing = Hearing(space, self.outbox)
         self._puzzling: set[str] = set()  # neighbours that referred to a statement that they have not sent
-        self._versions: dict[str, tuple[str, int]] = {}  # neighbours of another version, and when, as ticks
+        self._versions: Latest[str, tuple[str, int]] = Latest(_OTHERS)  # neighbours; text and tick
 
     def tick(self) -> None:
         """A second has passed."""
@@ -99,10 +101,7 @@ class Gateway:
         try:
             frame = decode(data)
         except WrongVersion as error:
-            self._versions.pop(peer, None)
-            self._versions[peer] = str(error), self._space.tick
-            if len(self._versions) > _OTHERS:
-                del self._versions[next(iter(self._versions))]
+            self._versions.note(peer, (str(error), self._space.tick))
             self.refusals.note(peer, WIRE_VERSION, str(error))
             return
         except FrameError as error:

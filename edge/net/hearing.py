@@ -13,6 +13,7 @@ forgotten its clients needs that.
 
 from ..space.courier import Courier, Roster
 from ..space.tuplespace import TupleSpace
+from .latest import Latest
 
 SILENT_S = 16  # three heartbeats, and a second for the way
 _AGAIN_S = (
@@ -32,7 +33,7 @@ class Hearing:
         self._space = space
         self._courier = courier
         self._heard = dict.fromkeys(space.neighbours, space.tick)
-        self._strangers: dict[str, int] = {}  # not neighbours of this node, the latest last
+        self._strangers: Latest[str, int] = Latest(_STRANGERS)  # not neighbours of this node, the latest last
         self._deaf: dict[str, int] = {}  # neighbours that said that they hear nothing
         self._gone: dict[str, int] = {}  # neighbours whose last will has arrived
         self._tell_from: dict[str, int] = {}
@@ -49,10 +50,7 @@ class Hearing:
             if self._space.tick >= self._gone.get(peer, 0) + _OVERTAKEN_S:
                 self._gone.pop(peer, None)
             return
-        self._strangers.pop(peer, None)
-        self._strangers[peer] = self._space.tick
-        if len(self._strangers) > _STRANGERS:
-            del self._strangers[next(iter(self._strangers))]
+        self._strangers.note(peer, self._space.tick)
 
     def came(self, peer: str) -> None:
         """The link to a neighbour came up, or it has connected here."""

@@ -4,24 +4,29 @@ Path and owner, whether it is news, whether it fits what its origin said before,
 whether its origin has signed it. An identity comes first: it makes all the others of its origin credible.
 """
 
+from collections.abc import Iterable, Mapping
+
 from ..space.errors import BadPath, NotOwner, SpaceError, UnknownBase
 from ..space.exchange import (
     absorb,
-    absorb_near,
     check_room,
     complete,
     contradicts,
-    is_near_news,
+    export,
     is_news,
 )
 from ..space.lsa import Delta, Lsa, Near
+from ..space.names import NIL
+from ..space.nearby import absorb_near, is_near_news
 from ..space.tuplespace import TupleSpace
-from ..trust.trust import FORGED, IDENTITY, TWIN, UNKNOWN, Trust, Untrusted
-from . import manifest
+from ..trust.trust import FORGED, IDENTITY, SIGNATURE_BYTES, TWIN, UNKNOWN, Trust, Untrusted
+from . import manifest, tree
 from .allowance import Allowances
+from .bundle import Bundle, Record, bundles
 from .frame import Frame
 from .questions import Questions
 from .refusals import BAD_PATH, CHANGES, CONTRADICTION, NOT_OWNER, Refusals
+from .tree import BadTree
 
 
 class Intake:
@@ -46,16 +51,9 @@ class Intake:
         self.without_base = 0  # deltas that did not lead to what their origin has signed
 
     def take(self, peer: str, frame: Frame) -> None:
-        """The LSAs, deltas and near properties of a frame."""
-        shown: list[Lsa | Delta] = [*frame.lsas, *frame.deltas]
-        shown.sort(key=lambda each: not _is_identity(each.name))
-        for each in shown:
-            if isinstance(each, Lsa):
-                self._take(peer, each)
-            else:
-                self._take_delta(peer, each)
-        for near in frame.near:
-            self._take_near(peer, near)
+        """The LSAs, deltas and near properties of a frame, signature by signature."""
+        for bundle in sorted(bundles(frame.records, frame.bundled), key=_order):
+            self._take(peer, bundle)
 
     def distrust(self, peer: str, error: Untrusted) -> None:
         """Something that a neighbour sent is not believed. Who is unknown is asked for."""
@@ -79,77 +77,127 @@ class Intake:
             self._trust.introduce(origin, certificate)
             self._trust.verify(origin, message, signature)
 
-    def _take(self, peer: str, lsa: Lsa) -> None:
-        try:
-            if self._is_worth_it(peer, lsa):
-                self._introduce(peer, lsa)
-                self.verify(lsa.origin, manifest.of_lsa(lsa), lsa.auth)
-                self._count(lsa.origin, absorb(self._space, lsa, peer))
-        except Untrusted as error:
-            self.distrust(peer, error)
-        except BadPath as error:
-            self._refusals.note(peer, BAD_PATH, str(error))
-        except NotOwner as error:
-            self._refusals.note(peer, NOT_OWNER, str(error))
-        except SpaceError as error:
-            self.homeless.add(lsa.origin)
-            self._note_no_room(peer, error)
-
-    def _is_worth_it(self, peer: str, lsa: Lsa) -> bool:
-        """Whether an LSA is worth the price of a signature. Raises BadPath, NotOwner, SpaceFull."""
-        if not is_news(self._space, lsa, peer) or self._is_too_much(peer, lsa.origin):
-            return False
-        if contradicts(self._space, lsa):
-            text = f"{lsa.name} is not what its origin showed before"
-            self._refusals.note(peer, CONTRADICTION, text)
-            return False
-        if lsa.life_s:
-            check_room(self._space, lsa)
-        return True
-
-    def _introduce(self, peer: str, lsa: Lsa) -> None:
-        """Learn who a node is. Raises Untrusted."""
-        if not _is_identity(lsa.name):
+    def _take(self, peer: str, bundle: Bundle) -> None:
+        """What one signature proves: first all that costs little, and the signature last."""
+        shown = {place: self._completed(peer, each) for place, each in bundle.records.items()}
+        wanted = {place: each for place, each in shown.items() if each and self._is_wanted(peer, each)}
+        if not wanted:
             return
-        known = self._trust.knows(lsa.origin)
-        for each in lsa.properties:
-            if each.label == IDENTITY and not each.query:
-                self._trust.introduce(lsa.origin, each.value)
-                if not known:  # what else it shows was not believed so far
-                    self._questions.roster(peer, lsa.origin)
-
-    def _take_delta(self, peer: str, delta: Delta) -> None:
-        """A delta that does not lead to what its origin has signed may be due to the base held here."""
         try:
-            lsa = complete(self._space, delta, peer)
-            if lsa is None or self._is_too_much(peer, lsa.origin):
-                return
-            self._introduce(peer, lsa)
-            self.verify(lsa.origin, manifest.of_lsa(lsa), lsa.auth)
+            text = self._proven(bundle, shown, wanted)
+            fit = [each for each in wanted.values() if self._fits(peer, each)]
+            for each in fit:
+                self._introduce(peer, each)
+            if fit:
+                self.verify(_origin(fit[0]), text, fit[0].auth[:SIGNATURE_BYTES])
+        except BadTree:
+            self._ask_again(peer, wanted.values())
+        except Untrusted as error:
+            if error.reason == FORGED and any(isinstance(each, Delta) for each in bundle.records.values()):
+                self._allowances.of(peer).forged()
+                self._ask_again(peer, wanted.values())
+            else:
+                self.distrust(peer, error)
+        else:
+            for each in fit:
+                self._absorb(peer, each)
+
+    def _completed(self, peer: str, record: Record) -> Lsa | Near | None:
+        """A delta becomes a whole LSA; None if it cannot, or is no news."""
+        if not isinstance(record, Delta):
+            return record
+        try:
+            return complete(self._space, record, peer)
         except UnknownBase:
             self.without_base += 1
-            self._questions.lsa(peer, delta.name)
-            return
-        except Untrusted as error:
-            if error.reason != FORGED:
-                self.distrust(peer, error)
-                return
-            self._allowances.of(peer).forged()
-            self.without_base += 1
-            self._questions.lsa(peer, delta.name)
-            return
-        self._take(peer, lsa)
+            self._questions.lsa(peer, record.name)
+            return None
 
-    def _take_near(self, peer: str, near: Near) -> None:
+    def _is_wanted(self, peer: str, record: Lsa | Near) -> bool:
         try:
-            origin = near.name.partition(".")[0]
-            if is_near_news(self._space, near) and not self._is_too_much(peer, origin):
-                self.verify(origin, manifest.of_near(near), near.auth)
-                self._count(origin, absorb_near(self._space, near, peer))
-        except Untrusted as error:
-            self.distrust(peer, error)
+            if isinstance(record, Near):
+                return is_near_news(self._space, record) and not self._is_too_much(peer, _origin(record))
+            if not is_news(self._space, record, peer) or self._is_too_much(peer, record.origin):
+                return False
+        except BadPath as error:
+            self._refusals.note(peer, BAD_PATH, str(error))
+            return False
+        except NotOwner as error:
+            self._refusals.note(peer, NOT_OWNER, str(error))
+            return False
+        if contradicts(self._space, record):
+            text = f"{record.name} is not what its origin showed before"
+            self._refusals.note(peer, CONTRADICTION, text)
+            return False
+        return True
+
+    def _proven(
+        self, bundle: Bundle, shown: Mapping[int, Lsa | Near | None], wanted: Mapping[int, Lsa | Near]
+    ) -> bytes:
+        """What the origin must have signed; each record gets what proves it alone. Raises BadTree."""
+        shared = bundle.shared
+        if not self._trust.authentic:
+            return b""
+        if shared is None:
+            return manifest.of(wanted[0])
+        if len(set(map(_origin, wanted.values()))) > 1:
+            raise BadTree
+        leaves = {
+            place: tree.leaf(self._manifest(each, shown[place])) for place, each in bundle.records.items()
+        }
+        nodes = tree.grown(shared.count, leaves, tree.hashes(shared.beside))
+        for place, each in wanted.items():
+            each.auth = tree.proof(shared.signature, shared.count, place, nodes)
+        return tree.message(shared.count, nodes)
+
+    def _manifest(self, record: Record, shown: Lsa | Near | None) -> bytes:
+        """Also of a delta that leads to what is held. Raises BadTree."""
+        if shown is None:
+            slot = self._space.slot_of_name(record.name)
+            shown = export(self._space, slot) if slot != NIL else None
+            if shown is None or (shown.incarnation, shown.version) != (record.incarnation, record.version):
+                raise BadTree
+        return manifest.of(shown)
+
+    def _fits(self, peer: str, record: Lsa | Near) -> bool:
+        if isinstance(record, Near) or not record.life_s:
+            return True
+        try:
+            check_room(self._space, record)
         except SpaceError as error:
+            self.homeless.add(record.origin)
             self._note_no_room(peer, error)
+            return False
+        return True
+
+    def _introduce(self, peer: str, record: Lsa | Near) -> None:
+        """Learn who a node is. Raises Untrusted."""
+        if isinstance(record, Near) or not _is_identity(record.name):
+            return
+        known = self._trust.knows(record.origin)
+        for each in record.properties:
+            if each.label == IDENTITY and not each.query:
+                self._trust.introduce(record.origin, each.value)
+                if not known:  # what else it shows was not believed so far
+                    self._questions.roster(peer, record.origin)
+
+    def _absorb(self, peer: str, record: Lsa | Near) -> None:
+        origin = _origin(record)
+        try:
+            if isinstance(record, Near):
+                self._count(origin, absorb_near(self._space, record, peer))
+            else:
+                self._count(origin, absorb(self._space, record, peer))
+        except SpaceError as error:
+            if isinstance(record, Lsa):
+                self.homeless.add(origin)
+            self._note_no_room(peer, error)
+
+    def _ask_again(self, peer: str, records: Iterable[Lsa | Near]) -> None:
+        """What does not lead to what its origin has signed may be due to the base held here."""
+        self.without_base += 1
+        for each in records:
+            self._questions.lsa(peer, each.name)
 
     def _is_too_much(self, peer: str, origin: str) -> bool:
         """Whether an origin changes too often; the digest finds what is left out."""
@@ -166,6 +214,18 @@ class Intake:
     def _note_no_room(self, peer: str, error: SpaceError) -> None:
         self.no_room += 1
         self._refusals.note_no_room(peer, str(error))
+
+
+def _order(bundle: Bundle) -> int:
+    """Identities come first, near properties after their LSAs."""
+    records = bundle.records.values()
+    if any(_is_identity(each.name) for each in records):
+        return 0
+    return 2 if any(isinstance(each, Near) for each in records) else 1
+
+
+def _origin(record: Record) -> str:
+    return record.name.partition(".")[0]
 
 
 def _is_identity(name: str) -> bool:

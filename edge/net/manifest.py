@@ -9,9 +9,14 @@ from hashlib import sha256
 from msgspec.msgpack import encode
 
 from ..space.lsa import Lsa, Near
-from .wire import Statement
+from .schema import Statement
 
 _HASH_BYTES = 16
+
+
+def of(record: Lsa | Near) -> bytes:
+    """A version of an LSA or of a near property."""
+    return of_lsa(record) if isinstance(record, Lsa) else of_near(record)
 
 
 def of_lsa(lsa: Lsa) -> bytes:

@@ -1,14 +1,11 @@
 """What waits to be sent to each neighbour; after the reaction it leaves in as few frames as possible."""
 
-from contextlib import suppress
-
 from ..space.courier import MAX_LSAS, Beat, Courier, Roster
-from ..space.errors import SpaceFull
-from ..space.exchange import export, export_delta, export_near
-from ..space.lsa import Lsa
+from ..space.exchange import export, export_delta
+from ..space.lsa import Delta, Lsa, Near
+from ..space.nearby import export_near
 from ..space.tuplespace import SELF, TupleSpace
 from ..trust.trust import Trust
-from . import manifest
 from .frame import (
     FrameError,
     Kind,
@@ -22,23 +19,54 @@ from .frame import (
     part_of_roster,
     part_of_statement,
 )
+from .latest import Latest
 from .links import Links
+from .schema import MAX_BEATS, Statement
+from .signing import Signed, sign
 from .statements import Statements
-from .wire import MAX_BEATS, Statement
 
-_ENTRY_BYTES = 24  # of a roster, about
+_RECORD_BYTES = 100  # of an LSA without its properties, about
+_ENTRY_BYTES = 24  # of a roster, or of a property without its value, about
 _MAX_ASKED = MAX_LSAS // 4  # LSAs asked for at a time; the next digest shows what else is missing
+
+
+class Leaving:
+    """A record on its way out; one encoding serves all neighbours."""
+
+    def __init__(self, record: Lsa | Near, delta: Delta | None = None) -> None:
+        self._record = record
+        self._delta = delta
+        self._part: Part | None = None
+
+    @property
+    def part(self) -> Part:
+        """What is sent, with the signature that the record has now."""
+        if self._part is None:
+            if self._delta:
+                self._delta.auth = self._record.auth
+                self._part = part_of_delta(self._delta)
+            elif isinstance(self._record, Lsa):
+                self._part = part_of_lsa(self._record)
+            else:
+                self._part = part_of_near(self._record)
+        return self._part
+
+    @property
+    def size(self) -> int:
+        """How many bytes it will have, about."""
+        shown = (self._delta or self._record).properties if not isinstance(self._record, Near) else []
+        return _RECORD_BYTES + sum(_ENTRY_BYTES + len(each.value) for each in shown)
 
 
 class _Waiting:
     """What waits for one neighbour. A newer message replaces the older one."""
 
     def __init__(self) -> None:
-        self.lsas: dict[str, Part] = {}
-        self.near: dict[tuple[str, str, str], Part] = {}
-        self.beats: dict[str, Beat] = {}
+        self.lsas: dict[str, Leaving] = {}
+        self.near: dict[tuple[str, str, str], Leaving] = {}
+        self.beats: Latest[str, Beat] = Latest(MAX_BEATS)
         self.reminders: dict[str, Statement] = {}
-        self.rosters: dict[str, Roster] = {}
+        self.rosters: Latest[str, Roster] = Latest(MAX_BEATS)
         self.ask_roster: dict[str, None] = {}
         self.ask_lsas: dict[str, None] = {}
 
@@ -56,6 +84,7 @@ class Outbox(Courier):
         self._statements = statements
         self._waiting: dict[str, _Waiting] = {peer: _Waiting() for peer in links.neighbours}
         self._stated: dict[str, dict[str, Statement]] = {peer: {} for peer in links.neighbours}
+        self._unsigned: list[Lsa | Near] = []
         self.answering: set[str] = set()  # neighbours that can ask for what a delta builds on
         self.too_large = 0
 
@@ -76,53 +105,39 @@ class Outbox(Courier):
     # ---- the courier --------------------------------------------------------------------------
 
     def send_lsa(self, slot: int, nodes: int, base: int = 0) -> None:
-        peers = [peer for peer in self._waiting if nodes & self._space.node_bit(peer)]
-        lsa = self._signed(slot)
+        lsa = self._leaving(export(self._space, slot), self._space.lsa_origin[slot])
         delta = export_delta(self._space, slot, base) if base else None
-        whole: Part | None = None
-        change: Part | None = None
-        for peer in peers:
+        whole = Leaving(lsa)
+        change = Leaving(lsa, delta) if delta else None
+        for peer in self._peers(nodes):
             waiting = self._waiting[peer].lsas
-            if delta and delta.kept and peer in self.answering and lsa.name not in waiting:
-                delta.auth = lsa.auth
-                change = change or part_of_delta(delta)
+            if change and peer in self.answering and lsa.name not in waiting:
                 waiting[lsa.name] = change
                 continue
-            whole = whole or part_of_lsa(lsa)
             waiting.pop(lsa.name, None)
             waiting[lsa.name] = whole
 
-    def _signed(self, slot: int) -> Lsa:
-        """The record of an LSA; one of this node is signed when its version is first sent."""
-        space = self._space
-        lsa = export(space, slot)
-        if space.lsa_origin[slot] == SELF and self._trust.authentic and not lsa.auth:
-            lsa.auth = self._trust.sign(manifest.of_lsa(lsa))
-            with suppress(SpaceFull):  # then it is signed again next time
-                space.prove(slot, lsa.auth)
-        return lsa
-
     def send_near(self, p: int, nodes: int) -> None:
         space = self._space
-        near = export_near(space, p)
-        if space.lsa_origin[space.p_lsa[p]] == SELF and self._trust.authentic and not near.auth:
-            near.auth = self._trust.sign(manifest.of_near(near))
-            with suppress(SpaceFull):
-                space.prove_near(p, near.auth)
-        part = part_of_near(near)
-        for peer in self._waiting:
-            if nodes & self._space.node_bit(peer):
-                self._waiting[peer].near[near.name, near.label, near.query] = part
+        near = self._leaving(export_near(space, p), space.lsa_origin[space.p_lsa[p]])
+        leaving = Leaving(near)
+        for peer in self._peers(nodes):
+            self._waiting[peer].near[near.name, near.label, near.query] = leaving
+
+    def _peers(self, nodes: int) -> list[str]:
+        return [peer for peer in self._waiting if nodes & self._space.node_bit(peer)]
+
+    def _leaving(self, record: Signed, origin: int) -> Signed:
+        """What this node has not signed yet is signed when the reaction is over."""
+        if origin == SELF and self._trust.authentic and not record.auth:
+            self._unsigned.append(record)
+        return record
 
     def send_beat(self, peer: str, beat: Beat) -> None:
         if beat.origin == peer:
             self.remind(peer, self._statements.reminder(beat))
             return
-        beats = self._waiting[peer].beats
-        beats.pop(beat.origin, None)
-        beats[beat.origin] = beat
-        if len(beats) > MAX_BEATS:
-            del beats[next(iter(beats))]
+        self._waiting[peer].beats.note(beat.origin, beat)
 
     def remind(self, peer: str, said: Statement | None) -> None:
         """Tell a neighbour what it, or a node that it passes on, has stated in an earlier life."""
@@ -135,7 +150,7 @@ class Outbox(Courier):
         if waiting is None:
             return 0
         entries = sum(len(each.entries) for each in waiting.rosters.values())
-        return sum(len(each.data) for each in waiting.lsas.values()) + _ENTRY_BYTES * entries
+        return sum(each.size for each in waiting.lsas.values()) + _ENTRY_BYTES * entries
 
     def ask_roster(self, peer: str, origin: str) -> None:
         asked = self._waiting[peer].ask_roster
@@ -144,11 +159,7 @@ class Outbox(Courier):
 
     def send_roster(self, peer: str, roster: Roster) -> None:
         self._stated[peer].pop(roster.origin, None)  # it comes with its statement
-        rosters = self._waiting[peer].rosters
-        rosters.pop(roster.origin, None)
-        rosters[roster.origin] = roster
-        if len(rosters) > MAX_BEATS:
-            del rosters[next(iter(rosters))]
+        self._waiting[peer].rosters.note(roster.origin, roster)
 
     def ask_lsas(self, peer: str, names: list[str]) -> None:
         asked = self._waiting[peer].ask_lsas
@@ -160,6 +171,7 @@ class Outbox(Courier):
 
     def flush(self) -> None:
         """Send everything; a frame that the link drops is lost, and the digest repairs that."""
+        self._unsigned = sign(self._space, self._trust, self._unsigned)
         for peer, waiting in self._waiting.items():
             if waiting:
                 self._waiting[peer] = _Waiting()
@@ -182,8 +194,8 @@ class Outbox(Courier):
         if len(stated) > self._space.nodes.capacity:
             stated.clear()
         return [
-            *waiting.lsas.values(),
-            *waiting.near.values(),
+            *(each.part for each in waiting.lsas.values()),
+            *(each.part for each in waiting.near.values()),
             *statements,
             *pulses,
             *map(part_of_roster, waiting.rosters.values()),

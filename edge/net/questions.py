@@ -2,6 +2,7 @@
 
 from ..space.tuplespace import TupleSpace
 from ..trust.trust import TWIN
+from .latest import Latest
 from .outbox import Outbox
 
 _AGAIN_S = 2
@@ -14,7 +15,7 @@ class Questions:
     def __init__(self, space: TupleSpace, outbox: Outbox) -> None:
         self._space = space
         self._outbox = outbox
-        self._asked: dict[tuple[str, str], int] = {}  # (neighbour, what): tick
+        self._asked: Latest[tuple[str, str], int] = Latest(_REMEMBERED)  # (neighbour, what): tick
 
     def lsa(self, peer: str, name: str) -> None:
         """Ask for a whole LSA."""
@@ -35,8 +36,5 @@ class Questions:
         asked = self._asked.get((peer, what))
         if not self._space.is_neighbour(peer) or (asked is not None and tick < asked + _AGAIN_S):
             return False
-        self._asked.pop((peer, what), None)
-        self._asked[peer, what] = tick
-        if len(self._asked) > _REMEMBERED:
-            del self._asked[next(iter(self._asked))]
+        self._asked.note((peer, what), tick)
         return True

@@ -63,3 +63,21 @@ class NeighbourSettings:
         """Its broker, as a client sees it."""
         port = self.port or (TLS_PORT if self.tls else PLAIN_PORT)
         return BrokerSettings(host=self.host, port=port, keepalive_s=self.keepalive_s, tls=self.tls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What a neighbour, or an origin, may do lastingly: a part of the section `[limits]`."""
+
+    frames_per_s: Annotated[
+        int, Within(5, 10_000), "frames of a neighbour that are taken lastingly; 20 times as many at once"
+    ] = 30
+    frames_kb_per_s: Annotated[
+        int, Within(4, 10_000), "the same in kB: beyond it, frames are dropped before they are decoded"
+    ] = 24
+    work_percent: Annotated[
+        int, Within(1, 100), "processor time for the frames of a neighbour, of one core, likewise"
+    ] = 10
+    changes_per_s: Annotated[
+        int, Within(1, 10_000), "changes of any one node that are taken lastingly; 20 times as many at once"
+    ] = 10

@@ -17,7 +17,7 @@ from ..space.tuplespace import TupleSpace
 from ..trust.trust import Trust
 from . import manifest
 from .frame import CHECK_BYTES, MAX_AHEAD, MAX_PULSE_LIFE_S, Pulse
-from .wire import Statement
+from .schema import Statement
 
 _ORDINALS = 64  # that a pulse can tell apart
 _KEEP_S = 2  # a statement arrives with its pulse; without one it is of no use

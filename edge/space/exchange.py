@@ -1,15 +1,16 @@
 """LSAs cross the border of a space: out as records; in as a whole or not at all (thesis 5.1.3.2).
 
 To a neighbour that holds the version before, a record may travel as a delta. It is completed from what is
-held here, so that a delta comes in by the same door as a whole LSA. Near properties travel by themselves.
+held here, so that a delta comes in by the same door as a whole LSA. Near properties travel by themselves
+(`nearby.py`).
 """
 
 from .errors import BadPath, NotOwner, SpaceFull, UnknownBase
-from .lsa import EVERYWHERE, MAX_PATH, Delta, Lsa, Near, Property
+from .lsa import EVERYWHERE, MAX_PATH, Delta, Lsa, Property
 from .names import NIL
 from .origins import LIFE_S
 from .room import BLOCKS, LSAS, NAMES, PROPERTIES, SPECS
-from .tuplespace import LIVE, SELF, TupleSpace
+from .tuplespace import LIVE, TupleSpace
 
 
 def export(space: TupleSpace, slot: int) -> Lsa:
@@ -99,73 +100,6 @@ def complete(space: TupleSpace, delta: Delta, sender: str) -> "Lsa | None":
         list(space.lsa_aggregations[slot]),
         properties,
     )
-
-
-def export_near(space: TupleSpace, p: int) -> Near:
-    """The record of a near property as neighbours may see it."""
-    slot = space.p_lsa[p]
-    return Near(
-        space.names.text(space.lsa_name[slot]),
-        space.origins.incarnation[space.lsa_origin[slot]],
-        space.labels.text(space.p_label[p]),
-        space.names.text(space.p_query[p]),
-        space.p_version[p],
-        space.p_reach[p],
-        space.p_hops[p],
-        space.p_life[p],
-        max(1, space.p_wheel.due(p) - space.tick),
-        space.value(p),
-        space.proof_near(p),
-    )
-
-
-def is_near_news(space: TupleSpace, near: Near) -> bool:
-    """Whether a near property is newer than what is held, or came a shorter way.
-
-    It never takes the place of a property that goes everywhere: the LSA says so first.
-    """
-    slot = space.slot_of_name(near.name)
-    if slot == NIL or space.lsa_origin[slot] == SELF or near.hops >= near.reach:
-        return False
-    if near.incarnation != space.origins.incarnation[space.lsa_origin[slot]]:
-        return False
-    p = space.property_of(slot, near.label, near.query)
-    if p == NIL:
-        return near.version > space.lsa_ended[slot]
-    if space.p_reach[p] == EVERYWHERE:
-        return False
-    return near.version > space.p_version[p] or (
-        near.version == space.p_version[p] and near.hops + 1 < space.p_hops[p]
-    )
-
-
-def absorb_near(space: TupleSpace, near: Near, sender: str) -> bool:
-    """Take in a near property that a neighbour sent; True when it was news. Raises SpaceFull, ValueTooLarge.
-
-    Nothing has changed then.
-    """
-    if not is_near_news(space, near):
-        return False
-    slot = space.slot_of_name(near.name)
-    p = space.property_of(slot, near.label, near.query)
-    if p == NIL or space.p_version[p] != near.version:
-        spare = space.heap.need(len(near.value)) + space.heap.need(len(near.auth))
-        if p != NIL:
-            spare -= space.heap.need(space.p_length[p]) + space.heap.need(space.p_auth_length[p])
-        origin = space.lsa_origin[slot]
-        space.room.claim(BLOCKS, origin, spare, space.heap.free)
-        space.room.claim(PROPERTIES, origin, p == NIL, space.properties_free)
-        space.room.claim(NAMES, origin, space.names.lacking({near.query}), space.names.free)
-        space.claim_labels({near.label}, origin)
-        due = space.tick + max(1, near.left_s)
-        p = space.write(slot, p, near.label, near.query, near.value, due, near.life_s, near.reach)
-        space.prove_near(p, near.auth)
-        space.p_version[p] = near.version
-    space.p_hops[p] = near.hops + 1
-    space.p_sender[p] = space.nodes.find(sender) if space.is_neighbour(sender) else 0
-    if near.hops + 1 < near.reach:
-        space.near.push(p)
-    return True
 
 
 def is_news(space: TupleSpace, lsa: Lsa, sender: str) -> bool:

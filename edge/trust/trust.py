@@ -13,8 +13,8 @@ IDENTITY, REVOKED = "IDENTITY", "REVOKED"  # labels of the properties of `<node>
 TWIN = "identity"  # name of that twin within its node
 SIGNATURE_BYTES = 64
 LINK_BYTES = 12  # of a chain of pulses
-TAG_BYTES = 8
-SEAL_BYTES = 40  # a sealed value is longer by these
+TAG_BYTES = 4
+SEAL_BYTES = 16  # a sealed value is longer by these
 
 UNKNOWN, FORGED, REVOKED_NODE, EXPIRED = "unknown", "forged", "revoked", "expired"
 NOT_YET_VALID, FOREIGN, OUTDATED = "not_yet_valid", "foreign", "outdated"
@@ -118,7 +118,7 @@ class Trust:
     # ---- seals ---------------------------------------------------------------------------------
 
     def seal(self, reader: str, context: bytes, plain: bytes) -> bytes:
-        """Only `reader` can open it, and only with the same context; 40 bytes longer.
+        """Only `reader` can open it, and only with the same context; 16 bytes longer.
 
         The same in gives the same out. Raises Untrusted if the reader is not known.
         """
@@ -129,7 +129,7 @@ class Trust:
         return sealed
 
     def tag(self, other: str, text: bytes) -> bytes:
-        """8 bytes that only this node and `other` can compute. Raises Untrusted if the other is not known.
+        """4 bytes that only this node and `other` can compute. Raises Untrusted if the other is not known.
 
         When open anybody can: the text must differ for each pair of nodes by itself.
         """

@@ -3,7 +3,7 @@
 An offer is sealed as a whole for the node of its consumer. A contract has a public stub and a part for the
 node of each supplier; a confirmation table has a part for the node of each consumer. So the value of such a
 property is public JSON, a zero byte, and then part after part: a tag by which the addressed node finds it, a
-length, and the sealed JSON. Names in a part are those within that node.
+length, and what is sealed. Names in a part are those within that node.
 
 A part for a node whose key is not known yet, as after a restart, is missing; an empty part with an empty tag
 says so. Its addressee then keeps what it knew.
@@ -26,9 +26,9 @@ from ..trust.trust import SEAL_BYTES, TAG_BYTES, UNKNOWN, Trust, Untrusted
 
 _HEAD = struct.Struct(f">{TAG_BYTES}sH")  # of a part: tag, length
 _MISSING = _HEAD.pack(bytes(TAG_BYTES), 0)
-_PART_BYTES = _HEAD.size + SEAL_BYTES + 1  # beside its rows: brackets of the list, less one comma
-_ANSWER_BYTES = 100  # a row: the longest name, an id, a truth value and a limit
-_SHARE_BYTES = 91  # a row: the longest name and two powers
+_PART_BYTES = _HEAD.size + SEAL_BYTES + 3  # beside its rows: head of the list
+_ANSWER_BYTES = 90  # a row: the longest name, an id, a truth value and a limit
+_SHARE_BYTES = 84  # a row: the longest name and two powers
 _STUB_BYTES = 100
 _CHECK_S = 30.0  # a value that did not change is sealed again that soon after a key has changed
 T = TypeVar("T")

@@ -24,7 +24,7 @@ import numpy as np  # noqa: E402
 from ..energy.rules import EVENT  # noqa: E402
 from ..energy.totals import SUM_OF_TOTALS, TOTAL, Powers, encode_total, read_sum  # noqa: E402
 from ..learn.weather import WeatherTable  # noqa: E402
-from ..space.lsa import Aggregation  # noqa: E402
+from ..space.lsa import EVERYWHERE, HERE, Aggregation  # noqa: E402
 from .minute import RunningMinute  # noqa: E402
 from .past import PastError, weather_of  # noqa: E402
 from .recorder import LOOK_EVERY_S  # noqa: E402
@@ -126,7 +126,8 @@ class LearningTwin(Twin):
     def _observe(self, scope: Scope, minute: int, powers_w: Sequence[float] | None) -> None:
         if powers_w is not None and scope.observe(minute, powers_w) and scope.prediction:
             value = encode_prediction(scope.settings.model, scope.prediction)
-            self.submit(PRED[scope.name], value, life_s=_PRED_LIFE_S)
+            reach = HERE if scope.name == "node" else EVERYWHERE  # its own forecast is nobody else's business
+            self.submit(PRED[scope.name], value, life_s=_PRED_LIFE_S, reach=reach)
 
     # ---- the work ------------------------------------------------------------------------------
 

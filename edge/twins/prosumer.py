@@ -72,7 +72,7 @@ class ProsumerTwin(Twin):
         self.device = Device(settings)
         self.inputs = self.device.inputs
         self._began_s = self._clock.now_s()
-        self._next_id = rng.getrandbits(40)
+        self._next_id = rng.getrandbits(40) >> 8  # short ones, since each offer and answer names one
         self._rng = rng
         self._enter_market()
         wants = [STOP]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from edge.energy.messages import Priority, Request
 from edge.energy.rules import REQUEST
 from edge.net.frame import MAX_BODY_BYTES, VERSION, Frame, FrameError, encode
+from edge.net.packing import packed
 from edge.space.courier import Roster
 from edge.space.lsa import Lsa, Property
 from edge.space.origins import LIFE_S, MAX_INCARNATION, MAX_SEQUENCE
@@ -206,7 +207,7 @@ def flap(member: Member) -> Steps:
 
 def _sealed(body: bytes) -> bytes:
     """A frame with this body, compressed, and a right checksum, though no node would send it."""
-    data = zlib.compress(body, 9)
+    data = packed(body, 9)
     return struct.pack("<cBBBI", b"M", VERSION, 1, 0, zlib.crc32(data, 1 << 8)) + data
 
 

@@ -14,9 +14,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from . import chain, cpu, learning, simulation, space, trust, wire
+from . import chain, cpu, learning, simulation, space, traffic, trust, wire
 
-_PARTS = ("imports", "trust", "wire", "space", "one_node", "chain", "hops", "sim", "learning")
+_PARTS = ("imports", "trust", "wire", "traffic", "space", "one_node", "chain", "hops", "sim", "learning")
 _ON_REQUEST = ("cpu",)  # it needs an image
 _LIBRARIES = (
     "orjson",
@@ -77,6 +77,7 @@ def bench(options: argparse.Namespace) -> int:
         "imports": lambda: _imports(figures, console),
         "trust": lambda: _trust(figures, console),
         "wire": lambda: _wire(figures, console),
+        "traffic": lambda: _traffic(figures, console),
         "space": lambda: _space(figures, console),
         "one_node": lambda: _one_node(figures, console, directory),
         "chain": lambda: _chain(figures, console, directory),
@@ -111,6 +112,22 @@ def _wire(figures: dict[str, Any], console: Console) -> None:
     for name, row in figures["wire"].items():
         cost = f"{row['peak_bytes'] / 1000:.0f}", f"{row['ms']:.2f}"
         table.add_row(name, str(row["wire_bytes"]), *cost, str(row["answer"])[:40])
+    console.print(table)
+
+
+def _traffic(figures: dict[str, Any], console: Console) -> None:
+    figures["traffic"] = found = {
+        name: traffic.measure(keys) for name, keys in (("with keys", True), ("without keys", False))
+    }
+    table = _table("four virtual nodes in a chain", "", *found)
+    for what, title in (
+        ("rest_bytes_per_s", "middle node at rest, B/s"),
+        ("learning_bytes_per_s", "the same with learning, B/s"),
+        ("contract_bytes", "a contract, up to 3 hops, all links, B"),
+    ):
+        table.add_row(title, *(f"{each[what]:,.1f}" for each in found.values()))
+    for what in found["with keys"]["account"]:
+        table.add_row(f"of it {what}", *(f"{each['account'].get(what, 0):,.0f}" for each in found.values()))
     console.print(table)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from edge.net.frame import MAX_BODY_BYTES, MAX_FRAME_BYTES, VERSION, FrameError, decode
-from edge.net.wire import Statement
+from edge.net.packing import packed
+from edge.net.schema import Statement
 from edge.space.lsa import MAX_PATH
 
 _HEADER = struct.Struct("<cBBBI")
@@ -56,7 +57,7 @@ def worst_frames(seed: int = 1) -> Iterator[tuple[str, bytes]]:
     rng = random.Random(seed)
     for name, body in bodies():
         data = pack(body)
-        yield name, sealed(zlib.compress(data, 9), flags=1)
+        yield name, sealed(packed(data, 9), flags=1)
         if len(data) < MAX_FRAME_BYTES:
             yield f"{name}, not compressed", sealed(data)
     for name, data in (
@@ -67,10 +68,10 @@ def worst_frames(seed: int = 1) -> Iterator[tuple[str, bytes]]:
         ("huge bytes", b"\x81\xa1l\x91\xc6\xff\xff\xff\xff" + b"x" * 40_000),
         ("noise", rng.randbytes(48_000)),
     ):
-        yield name, sealed(zlib.compress(data, 9)[: MAX_FRAME_BYTES - 8], flags=1)
+        yield name, sealed(packed(data, 9)[: MAX_FRAME_BYTES - 8], flags=1)
     yield "noise, not compressed", sealed(rng.randbytes(48_000))
     pulses = (b"\x20" + b"n" * 32 + b"\x41\x03\x00" + b"x" * 12) * 128
-    yield "pulses", sealed(zlib.compress(pack(dict(bodies())["properties of all LSAs"]), 9), pulses, 128, 3)
+    yield "pulses", sealed(packed(pack(dict(bodies())["properties of all LSAs"]), 9), pulses, 128, 3)
 
 
 def bodies() -> Iterator[tuple[str, dict[str, object]]]:
@@ -116,6 +117,8 @@ def bodies() -> Iterator[tuple[str, dict[str, object]]]:
         "near properties",
         {"n": [["a", f"{i}", 1, "L", "", 5, 1, 0, 9, 9, b"x" * 700, b"s" * 64] for i in range(60)]},
     )
+    shared = [[b"s" * 64, 2, b"\0", bytes([i]), b"h" * 16] for i in range(64)]
+    yield "trees", {"l": [lsa(i) for i in range(64)], "b": shared}
     yield "one large value", {"l": [lsa(0, properties=[shown(i, b"x" * 16_000) for i in range(3)])]}
     said = [Statement(f"n{i}", 1, 1, 4, b"c" * 16, 0, 1, b"l" * 12, b"s" * 64) for i in range(128)]
     yield "statements", {"s": [msgspec.to_builtins(each, builtin_types=(bytes,)) for each in said]}

@@ -24,7 +24,7 @@ from edge.net import manifest
 from edge.net.frame import Frame, FrameError, Pulse, decode, encode
 from edge.net.gateway import Gateway
 from edge.net.links import Links
-from edge.net.wire import Statement
+from edge.net.schema import Statement
 from edge.space.agent import Agent
 from edge.space.courier import Roster
 from edge.space.engine import Engine
@@ -132,6 +132,7 @@ class Village:
         """The same frame, with everything that the neighbour or the far node says signed by it."""
         try:
             frame = decode(data)
+            frame.bundled = []
             for lsa in frame.lsas:
                 if lsa.origin in self.others:
                     lsa.auth = self.others[lsa.origin].sign(manifest.of_lsa(lsa))

@@ -6,9 +6,17 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import msgpack
 
 from edge.energy.messages import Answer, Contract, Offer, Part, Priority, Request, encode_answers, round_w
-from edge.energy.parsing import lenient, parse_answers, parse_contract, parse_offer, parse_request
+from edge.energy.parsing import (
+    lenient,
+    parse_answers,
+    parse_contract,
+    parse_offer,
+    parse_parts,
+    parse_request,
+)
 from edge.energy.rules import with_margin
 
 powers = st.floats(0.01, 1e6).map(round_w)
@@ -112,6 +120,14 @@ def test_any_json_is_parsed_or_refused(parse, value):
     except TypeError:
         return
     lenient(parse)(data)  # must not raise
+    lenient(parse)(msgpack.encode(value))
+
+
+@pytest.mark.parametrize("parse", [parse_offer, parse_parts, parse_answers])
+@given(st.binary(max_size=80))
+def test_any_bytes_are_parsed_or_refused(parse, data):
+    lenient(parse)(data)  # must not raise
+    lenient(parse)(b"\x91" * 3000 + data)
 
 
 @pytest.mark.parametrize(

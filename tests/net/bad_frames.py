@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from edge.net.frame import Frame, Pulse, encode
+from edge.net.frame import MAX_BODY_BYTES, Frame, Pulse, encode
 from edge.net.manifest import of_statement
-from edge.net.wire import Statement
+from edge.net.packing import packed, unpacked
+from edge.net.schema import Statement
 from edge.space.courier import Roster
 from edge.space.lsa import Aggregation, Delta, Lsa, Near, Property
 from edge.space.origins import MAX_INCARNATION, MAX_SEQUENCE
@@ -157,7 +158,7 @@ def mutated(rng: random.Random, thing: Any) -> Any:
 def body_of(data: bytes) -> Any:
     """The body of a frame without pulses, as plain values."""
     flags, content = data[2], data[HEADER.size :]
-    return msgspec.msgpack.decode(zlib.decompress(content) if flags & 1 else content)
+    return msgspec.msgpack.decode(unpacked(content, MAX_BODY_BYTES) if flags & 1 else content)
 
 
 def remade(rng: random.Random, frame: Frame) -> bytes:
@@ -183,7 +184,7 @@ def remade(rng: random.Random, frame: Frame) -> bytes:
     except OverflowError:  # no number of msgpack
         data = b"\xc1"
     flags = rng.randrange(2)
-    return sealed(zlib.compress(data) if flags else data, beats * count, count, flags)
+    return sealed(packed(data) if flags else data, beats * count, count, flags)
 
 
 def bad_frames(count: int, seed: int = 1) -> Iterator[bytes]:

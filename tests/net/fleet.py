@@ -1,5 +1,6 @@
 """Gateways over wires that carry, hold or drop frames as a test wants: no threads, no clock."""
 
+import random
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ sys.path.append(str(Path(__file__).parents[1] / "space"))  # the checks of the k
 from check import Watcher, assert_as_new, state
 from soundness import assert_sound
 
-__all__ = ["Fleet", "Node", "Watcher", "assert_as_new", "assert_sound", "state"]
+__all__ = ["Fleet", "Node", "Watcher", "assert_as_new", "assert_sound", "state", "storm"]
 
 
 class Wires:
@@ -91,6 +92,25 @@ class Node:
 
     def hops(self) -> dict[str, int]:
         return {name: hops for name, hops in self.space.distances().items() if name != self.name}
+
+
+def storm(fleet: "Fleet", rng: random.Random, submit: Callable[[Agent, int], None]) -> None:
+    """Frames are lost while agents come, go and change; afterwards nothing is lost any more."""
+    agents = [fleet[name].show(f"{name}.t{i}", b"0") for name in fleet.shape for i in range(3)]
+    fleet.lose = lambda sender, receiver, frame: rng.random() < 0.4
+    for turn in range(40):
+        for agent in rng.sample(agents, 3):
+            node = fleet[agent.name[0]]
+            if not agent.handle:
+                node.add(agent)
+            if rng.random() < 0.2:
+                node.engine.remove(agent)
+            else:
+                submit(agent, turn)
+        fleet.run()
+        for node in fleet.nodes.values():
+            assert_sound(node.space)
+    fleet.cut()
 
 
 class Fleet:

@@ -3,7 +3,7 @@
 from bad_frames import check
 
 from edge.net.frame import Frame, Pulse, encode
-from edge.net.wire import Statement
+from edge.net.schema import Statement
 from edge.space.digest import BEAT_S
 from edge.space.lsa import Lsa, Property
 

@@ -6,8 +6,9 @@ import pytest
 from fleet import Fleet, Watcher, assert_sound
 from shapes import HEAL_S, lsa, receive
 
-from edge.net.allowance import BURST_S, Rates
+from edge.net.allowance import BURST_S
 from edge.net.frame import Frame, encode
+from edge.net.settings import Rates
 from edge.node import _next_incarnation
 from edge.space.agent import Agent
 from edge.space.courier import Beat
@@ -153,7 +154,7 @@ def test_frames_of_a_flood_are_dropped_before_they_are_decoded(monkeypatch):
         for _ in range(200):
             fleet["b"].gateway.receive("c", data)
         fleet["b"].tick()
-    assert len(decoded) <= RATES.frames * (60 + BURST_S)
+    assert len(decoded) <= RATES.frames_per_s * (60 + BURST_S)
     assert fleet["b"].gateway.stats()["flooding"] == ["c"]
     fleet["a"].add(Watcher("a.new")).submit("L", b"1")
     fleet.run(7)
@@ -176,7 +177,7 @@ def test_processor_time_is_paid_for():
         for _ in range(20):
             gateway.receive("c", data)
         fleet["b"].tick()
-    assert spent[0] / 2 <= RATES.work_s * (60 + BURST_S) + 0.5
+    assert spent[0] / 2 <= RATES.work_percent / 100 * (60 + BURST_S) + 0.5
 
 
 def test_a_relay_does_not_suffer_for_a_flood_that_it_passes_on():
@@ -193,7 +194,7 @@ def test_a_relay_does_not_suffer_for_a_flood_that_it_passes_on():
         assert a.gateway.stats()["flooding"] == [], second
     assert b.gateway.stats()["restless"] == ["c"]
     passed_on = sum(sender == "b" and receiver == "a" for sender, receiver, _ in fleet.carried)
-    assert passed_on <= 1.2 * RATES.changes * (90 + BURST_S)
+    assert passed_on <= 1.2 * RATES.changes_per_s * (90 + BURST_S)
     fleet["b"].add(Watcher("b.new")).submit("L", b"1")
     fleet.run(1)
     assert a.value("b.new") == b"1"

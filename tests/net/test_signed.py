@@ -4,14 +4,15 @@ import random
 
 import msgspec
 import pytest
-from fleet import Fleet, assert_sound, state
+from fleet import Fleet, state, storm
 from shapes import CHAIN, HEAL_S, PAIR, RING, SHAPES, consistent
 
 from edge.net.frame import Frame, decode, encode
 from edge.space.courier import Roster
 from edge.space.digest import BEAT_S
-from edge.space.exchange import export, export_near
+from edge.space.exchange import export
 from edge.space.lsa import EVERYWHERE, Aggregation, Delta, Lsa, Property
+from edge.space.nearby import export_near
 from edge.space.origins import LIFE_S, MAX_SEQUENCE, checksum
 from edge.space.tuplespace import SELF
 from edge.trust.keyring import Keyring
@@ -130,22 +131,12 @@ def test_a_lost_change_is_repaired_within_a_heartbeat(shape):
 def test_after_a_storm_all_nodes_hold_the_same(seed):
     rng = random.Random(seed)
     fleet = Fleet(rng.choice([CHAIN, RING]), None, Village())
-    agents = [fleet[name].show(f"{name}.t{i}", b"0") for name in fleet.shape for i in range(3)]
-    fleet.lose = lambda sender, receiver, frame: rng.random() < 0.4
-    for turn in range(40):
-        for agent in rng.sample(agents, 3):
-            node = fleet[agent.name[0]]
-            if not agent.handle:
-                node.add(agent)
-            if rng.random() < 0.2:
-                node.engine.remove(agent)
-            else:
-                reach = rng.choice((1, EVERYWHERE, EVERYWHERE))
-                agent.submit(rng.choice("LM"), b"%d" % turn, "", rng.choice((4, 60)), reach)
-        fleet.run()
-        for node in fleet.nodes.values():
-            assert_sound(node.space)
-    fleet.cut()
+
+    def submit(agent, turn):
+        reach = rng.choice((1, EVERYWHERE, EVERYWHERE))
+        agent.submit(rng.choice("LM"), b"%d" % turn, "", rng.choice((4, 60)), reach)
+
+    storm(fleet, rng, submit)
     assert fleet.seconds_until(lambda: consistent(fleet)) <= 2 * HEAL_S
     for node in fleet.nodes.values():
         assert refused(node, "forged") == 0

@@ -6,9 +6,10 @@ from edge.space.agent import Agent
 from edge.space.courier import Courier
 from edge.space.engine import Engine
 from edge.space.errors import UnknownBase
-from edge.space.exchange import absorb, absorb_near, complete, export, export_delta, export_near
+from edge.space.exchange import absorb, complete, export, export_delta
 from edge.space.lsa import Delta, Near
 from edge.space.names import NIL
+from edge.space.nearby import absorb_near, export_near
 from edge.space.origins import LIFE_S, checksum
 from edge.space.tuplespace import LIVE, SELF, Limits, TupleSpace
 

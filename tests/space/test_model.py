@@ -8,10 +8,11 @@ from soundness import assert_sound
 
 from edge.space.engine import Engine
 from edge.space.errors import NotOwner, SpaceFull, UnknownLsa, ValueTooLarge
-from edge.space.exchange import absorb, absorb_near, export, is_near_news
+from edge.space.exchange import absorb, export
 from edge.space.laws import standard_laws
 from edge.space.laws.aggregation import Aggregating
 from edge.space.lsa import EVERYWHERE, Aggregation, Lsa, Near, Property
+from edge.space.nearby import absorb_near, is_near_news
 from edge.space.origins import LIFE_S
 from edge.space.tuplespace import TupleSpace
 

@@ -4,8 +4,9 @@ from check import Grid, Node, Watcher, assert_as_new, assert_digests_right, rais
 from test_lsas import remote
 
 from edge.space.errors import SpaceFull
-from edge.space.exchange import absorb, absorb_near, export_near
+from edge.space.exchange import absorb
 from edge.space.lsa import EVERYWHERE, HERE, Near, Property
+from edge.space.nearby import absorb_near, export_near
 
 CHAIN = {"a": ["b"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c"]}
 RING = {"a": ["b", "e"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c", "e"], "e": ["d", "a"]}

@@ -10,7 +10,7 @@ from members import DAY_S, NOW_S, Cluster, HandClock
 from edge.trust.certificate import BadCertificate, Certificate, issue
 from edge.trust.revocation import BadList, Revocations
 from edge.trust.revocation import issue as issue_list
-from edge.trust.trust import Trust, Untrusted
+from edge.trust.trust import TAG_BYTES, Trust, Untrusted
 
 CLUSTER = Cluster()
 GYM = CLUSTER.own("gym")
@@ -234,7 +234,7 @@ def test_a_node_without_keys_believes_everybody():
     trust.introduce("anybody", b"")
     assert trust.seal("anybody", b"c", b"plain") == trust.open("anybody", b"c", b"plain") == b"plain"
     assert trust.tag("a", b"text") == trust.tag("b", b"text")
-    assert len(trust.tag("a", b"text")) == 8
+    assert len(trust.tag("a", b"text")) == TAG_BYTES
     assert not trust.revoke(LIST)
     assert trust.second_passed() == []
     assert not trust.look()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from members import Cluster
 
 from edge.trust.pulses import BEATS, MOST_STEPS, Chain, follows
-from edge.trust.trust import LINK_BYTES, SEAL_BYTES, SealBroken, Untrusted
+from edge.trust.trust import LINK_BYTES, SEAL_BYTES, TAG_BYTES, SealBroken, Untrusted
 
 GYM, SCHOOL, LAB = Cluster().keyrings("gym", "school", "lab")
 CHAIN = Chain(b"secret")
@@ -57,7 +57,7 @@ def test_a_node_can_seal_for_itself_and_not_for_strangers():
 def test_a_tag_is_the_same_for_two_nodes_and_for_nobody_else():
     assert LAB.tag("gym", b"text") == GYM.tag("lab", b"text") != GYM.tag("school", b"text")
     assert LAB.tag("gym", b"text") != LAB.tag("gym", b"texts")
-    assert len(LAB.tag("gym", b"text")) == 8
+    assert len(LAB.tag("gym", b"text")) == TAG_BYTES
 
 
 @settings(max_examples=200)

@@ -82,11 +82,12 @@ def test_predictions_are_published_each_minute_for_both_scopes(world):
     assert published(world, "PRED")["minute"] == before + 1
 
 
-def test_predictions_of_a_node_are_seen_by_the_others(world):
+def test_predictions_for_the_microgrid_are_seen_by_the_others(world):
     build(world, "persistence")
     world.run(200)
     space = world.nodes["n3"].node.space
     assert json.loads(space.read(space.find("n1.learning"), "PRED_CLUSTER"))["minute"] == START_MIN + 2
+    assert space.read(space.find("n1.learning"), "PRED") is None  # that of the node alone stays there
 
 
 def test_minutes_and_predictions_are_on_disk(world):

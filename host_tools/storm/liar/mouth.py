@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from edge.energy.rules import CONTRACT, OFFER, REQUEST
 from edge.net import manifest, wire
 from edge.net.frame import FrameError, Pulse, part_of_pulse
-from edge.net.wire import Statement
+from edge.net.packing import packed
+from edge.net.schema import Statement
 from edge.node import Node
 from edge.space.courier import Roster
 from edge.space.exchange import export
@@ -224,10 +225,10 @@ class Mouth:
     def _raw(self, lie: Lie) -> bytes:
         """Bytes that are no frame, or one that grows when it is inflated, or a frame with one wrong bit."""
         if lie.value == "huge":
-            return _frame(zlib.compress(bytes(8 * 1024 * 1024), 9), _ZLIB, 0)
+            return _frame(packed(bytes(8 * 1024 * 1024), 9), _ZLIB, 0)
         if lie.value == "end":
             nested = b"\x81\xa1l\x91" + b"\x91" * 40_000
-            return _frame(zlib.compress(nested, 9), _ZLIB, 0)
+            return _frame(packed(nested, 9), _ZLIB, 0)
         if lie.value in ("others", "replayed", "contradictory") and self.heard:
             data = bytearray(self._rng.choice(self.heard))
             data[self._rng.randrange(len(data))] ^= 1 << self._rng.randrange(8)
@@ -360,7 +361,7 @@ def encode(body: Body, pulses: list[bytes]) -> bytes:
         data = b"\x81\xa1s\x91\xc1"
     flags = _LINKS if pulses else 0
     if len(data) > 256:
-        data, flags = zlib.compress(data, 6), flags | _ZLIB
+        data, flags = packed(data), flags | _ZLIB
     return _frame(b"".join(pulses) + data, flags, min(255, len(pulses)))
 
 
