@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import orjson
 
-from ..learn.terms import HORIZONS_MIN
+from ..learn.terms import HORIZONS_MIN, LEADS_MIN, LEVELS
 from ..terms import DAY_MIN, VARIABLES
 from .context import Context
 from .long import BLANK, Long, rows_in
@@ -18,6 +18,7 @@ from .parameters import BadRequest, Moment, Zone
 
 if TYPE_CHECKING:
     from ..history.store import Store
+    from ..learn.outlook import Forecast
     from ..node import Node
     from ..twins.scope import Prediction, Scope
 
@@ -81,12 +82,37 @@ class Learning(_Learning):
     history: HistoryFile
 
 
+class Watts(TypedDict):
+    at: Annotated[str, "minute after which it was made"]
+    levels: Annotated[list[float], "of the quantiles"]
+    quantiles_w: Annotated[
+        dict[str, dict[str, list[int] | None]],
+        "by variable and minutes ahead: of the power of that minute, from 120 on of the mean of the quarter "
+        "of an hour that ends then; null where nothing is known",
+    ]
+
+
 class Newest(TypedDict):
     at: Annotated[str, "minute after which it was made"]
     model: str
     limits_w: Limits
     likeliest: Likeliest
     probabilities: Probabilities
+    watts: Annotated[Watts | None, "the same in watts, with bands, for up to a day"]
+
+
+class PastWatts(TypedDict):
+    at: Annotated[str, "minute after which it was made"]
+    quantiles_w: Annotated[list[list[list[int] | None]], "by variable and lead, at `levels`"]
+    actual_w: Annotated[list[list[int | None]], "that were measured, by variable and lead"]
+
+
+class WattsPeriod(TypedDict):
+    scope: str
+    variables: list[str]
+    leads_min: list[int]
+    levels: list[float]
+    forecasts: list[PastWatts]
 
 
 class Past(TypedDict):
@@ -110,7 +136,13 @@ class ModelScores(TypedDict):
 
 Scores = TypedDict(
     "Scores",
-    {"scope": str, "from": str, "to": str, "models": Annotated[dict[str, ModelScores], "by name"]},
+    {
+        "scope": str,
+        "from": str,
+        "to": str,
+        "models": Annotated[dict[str, ModelScores], "by name"],
+        "watts": Annotated[dict[str, dict[str, dict[str, Any]]], "by variable and minutes ahead"],
+    },
 )
 
 
@@ -145,20 +177,32 @@ def predictions(
     """Answers /predictions. Raises BadRequest."""
     if begin is None and end is None:
         return context.service.ask(lambda node: _newest(node, scope))
-    if begin is None or end is None:
-        raise BadRequest(f"{'from' if begin is None else 'to'} is missing: expected both from and to")
     zone = context.node.zone
-    first, last = begin.utc(zone), end.utc(zone)
-    if not 0 <= last - first < _MOST_MINUTES:
-        period = f"from = {zone.text(first)}, to = {zone.text(last)}"
-        raise BadRequest(f"{period}: expected `from` before `to`, and less than a day between them")
+    first, last = _span(begin, end, zone)
     return _period(_history(context), scope or "node", first, last, zone)
+
+
+def forecasts(context: Context, scope: str, begin: Moment | None, end: Moment | None) -> Long[WattsPeriod]:
+    """Answers /forecasts. Raises BadRequest."""
+    zone, history = context.node.zone, _history(context)
+    if begin is None and end is None:
+        last = context.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
+        first = last - _MOST_MINUTES + 1
+    else:
+        first, last = _span(begin, end, zone)
+    fields = {
+        "scope": scope,
+        "variables": list(VARIABLES),
+        "leads_min": list(LEADS_MIN),
+        "levels": list(LEVELS),
+    }
+    return Long(rows_in(fields, "forecasts", _past_watts(history, scope, first, last, zone)))
 
 
 def scores(context: Context, scope: str, days: float) -> Long[Scores]:
     """Answers /scores. Raises BadRequest."""
     history = _history(context)
-    from . import reconcile
+    from . import reconcile, reconcile_watts
 
     last = context.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
     first = last - round(days * DAY_MIN)
@@ -166,10 +210,12 @@ def scores(context: Context, scope: str, days: float) -> Long[Scores]:
 
     def pieces() -> Iterator[bytes]:
         models: Any = None
+        watts: Any = None
 
         def work() -> Iterator[None]:
-            nonlocal models
+            nonlocal models, watts
             models = yield from reconcile.scores(history, scope, first, last, zone.offset_min)
+            watts = yield from reconcile_watts.scores(history, scope, first, last)
 
         for _ in work():
             yield BLANK
@@ -178,6 +224,7 @@ def scores(context: Context, scope: str, days: float) -> Long[Scores]:
             "from": zone.text(first),
             "to": zone.text(last),
             "models": models,
+            "watts": watts,
         }
         yield orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS)
 
@@ -235,7 +282,34 @@ def _prediction(scope: "Scope", prediction: "Prediction", zone: Zone) -> Newest:
             }
             for v, variable in enumerate(VARIABLES)
         },
+        "watts": _watts(scope.forecast, zone) if scope.forecast else None,
     }
+
+
+def _watts(forecast: "Forecast", zone: Zone) -> Watts:
+    from ..learn.outlook import in_watts
+
+    return {
+        "at": zone.text(forecast.minute),
+        "levels": list(LEVELS),
+        "quantiles_w": {
+            variable: {
+                str(lead_min): in_watts(forecast.powers_w[v, lead]) for lead, lead_min in enumerate(LEADS_MIN)
+            }
+            for v, variable in enumerate(VARIABLES)
+        },
+    }
+
+
+def _span(begin: Moment | None, end: Moment | None, zone: Zone) -> tuple[int, int]:
+    """The first and the last minute that were asked for. Raises BadRequest."""
+    if begin is None or end is None:
+        raise BadRequest(f"{'from' if begin is None else 'to'} is missing: expected both from and to")
+    first, last = begin.utc(zone), end.utc(zone)
+    if not 0 <= last - first < _MOST_MINUTES:
+        period = f"from = {zone.text(first)}, to = {zone.text(last)}"
+        raise BadRequest(f"{period}: expected `from` before `to`, and less than a day between them")
+    return first, last
 
 
 def _period(history: "Store", scope: str, first: int, last: int, zone: Zone) -> Long[Period]:
@@ -254,6 +328,20 @@ def _past(history: "Store", scope: str, first: int, last: int, zone: Zone) -> It
                 "model": batch.model,
                 "p": (1000 * batch.probabilities[i]).round().astype(int).tolist(),
                 "actual": [[each or None for each in row] for row in actual[i].tolist()],
+            }
+
+
+def _past_watts(history: "Store", scope: str, first: int, last: int, zone: Zone) -> Iterator[PastWatts]:
+    from ..learn.outlook import in_watts
+    from .reconcile_watts import reconciled
+
+    for batch in reconciled(history, scope, first, last):
+        actual = batch.actual_w.tolist()
+        for i, minute in enumerate(batch.minutes.tolist()):
+            yield {
+                "at": zone.text(minute),
+                "quantiles_w": [[in_watts(each) for each in rows] for rows in batch.quantiles_w[i]],
+                "actual_w": [[None if each != each else round(each) for each in row] for row in actual[i]],
             }
 
 

@@ -15,7 +15,7 @@ import orjson
 
 from ..terms import SCOPES
 from .context import Context, Service, Unavailable
-from .forecasts import MOST_SCORED_DAYS, learning, predictions, scores
+from .forecasts import MOST_SCORED_DAYS, forecasts, learning, predictions, scores
 from .health import health
 from .long import Long
 from .meters import meters
@@ -70,9 +70,22 @@ ROUTES = (
     ),
     Route(
         "GET",
+        "/forecasts",
+        forecasts,
+        "forecasts in watts of the last day or of a period, one each quarter of an hour, beside the powers "
+        "measured later",
+        (
+            Choice("scope", "whose forecasts", "node", SCOPES),
+            Minute("from", "first minute after which a forecast was made"),
+            Minute("to", "last one; less than a day after `from`"),
+        ),
+        on_node=False,
+    ),
+    Route(
+        "GET",
         "/scores",
         scores,
-        "how good each model was, beside persistence and the most frequent state",
+        "how good each model and the forecasts in watts were, beside persistence and the most frequent state",
         (
             Choice("scope", "whose predictions are scored", "node", SCOPES),
             Number("days", "length of the period that ends now", "7", above=0, most=MOST_SCORED_DAYS),

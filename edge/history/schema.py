@@ -43,6 +43,9 @@ CREATE TABLE IF NOT EXISTS events (
     begins_ms INTEGER, ends_ms INTEGER, partner TEXT, partners INTEGER, complementary INTEGER, origin INTEGER,
     PRIMARY KEY (at_ms, twin, number)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forecasts (
+    minute INTEGER, scope TEXT, powers BLOB, PRIMARY KEY (minute, scope)
+) WITHOUT ROWID;
 """
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _REPAIRS = {sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY}

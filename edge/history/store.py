@@ -72,6 +72,11 @@ _PREDICTIONS = (
     "JOIN forecasters ON forecasters.id = predictions.forecaster "
     f"WHERE minute >= ? AND minute <= ? AND predictions.scope = ? AND {GOOD_MINUTE} ORDER BY minute LIMIT ?"
 )
+_FORECAST = "INSERT OR IGNORE INTO forecasts (minute, scope, powers) VALUES (?, ?, ?)"
+_FORECASTS = (
+    "SELECT minute, powers FROM forecasts "
+    f"WHERE minute >= ? AND minute <= ? AND scope = ? AND {GOOD_MINUTE} ORDER BY minute LIMIT ?"
+)
 _MOST_W = 1e12  # no power of a house or of a town
 
 
@@ -193,6 +198,10 @@ class Store:
         self._note(_FORECASTER, (scope, model, limits))
         self._note(_PREDICTION, (minute, probabilities, scope, model, limits))
 
+    def note_forecast(self, scope: str, minute: int, powers: bytes) -> None:
+        """A forecast in watts that was made after a minute, packed."""
+        self._note(_FORECAST, (minute, scope, powers))
+
     def keep(self, name: str, data: bytes) -> None:
         """Something that is replaced as a whole."""
         with self._lock:
@@ -291,6 +300,7 @@ class Store:
         for table, column, unit, keep_min in (
             ("minutes", "minute", 1, self._keep_min["minutes"]),
             ("predictions", "minute", 1, self._keep_min["predictions"]),
+            ("forecasts", "minute", 1, self._keep_min["predictions"]),
             ("events", "at_ms", 60_000, self._keep_min["minutes"]),
         ):
             connection.execute(
@@ -366,6 +376,13 @@ class Store:
             good = self._good(rows, lambda row: bool(limits[row[2]]) and isinstance(row[3], bytes))
             if good:
                 yield [Forecast(minute, model, limits[text], data) for minute, model, text, data in good]
+            first = rows[-1][0] + 1
+
+    def forecasts(self, scope: str, first: int, last: int) -> Iterator[list[tuple[int, bytes]]]:
+        """Forecasts in watts that were made after the minutes `first` to `last`, packed, oldest first."""
+        while rows := self._read(_FORECASTS, (first, last, scope, _ROWS)):
+            if good := self._good(rows, lambda row: isinstance(row[1], bytes)):
+                yield [(minute, powers) for minute, powers in good]
             first = rows[-1][0] + 1
 
     def events(self, first_s: float, last_s: float) -> Iterator[Event]:

@@ -5,13 +5,14 @@ minutes and decides when a training goes on.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .calendar import UTC, Calendar
 from .checkpoint import pack, unpack
-from .model import Model, Training
+from .model import KnowsPowers, Model, Training
+from .outlook import Outlook
 from .registry import create
 from .series import Series
 from .states import StateScale
@@ -44,6 +45,7 @@ class Learner:
         self.model: Model = create(
             settings.model, settings.scale, rng, settings.weather, settings.calendar, **dict(settings.options)
         )
+        self.outlook = Outlook(settings.calendar)  # forecasts in watts
         self._trained_minute: int | None = None  # the newest minute of the last training
 
     def observe(self, minute: int, powers_w: Array) -> bool:
@@ -56,6 +58,16 @@ class Learner:
     def predict(self) -> Array | None:
         """Probabilities (6, 4, 7) after the last minute; None while the model knows too little."""
         return self.model.predict()
+
+    def forecasting(self) -> Iterator[None]:
+        """Forecast powers after the last minute, in pieces; most minutes have nothing to do."""
+        minute, model = self.series.last_minute, self.model
+        if minute is None or not self.outlook.due(minute):
+            return iter(())
+        powers_w = (
+            model.quantiles_w() if isinstance(model, KnowsPowers) else None
+        )  # of now, not of later pieces
+        return self.outlook.work(minute, self.series, powers_w)
 
     @property
     def training_due(self) -> bool:
@@ -79,7 +91,9 @@ class Learner:
         """Learn the minutes of a history, oldest first. After `load`, so that nothing is learnt twice."""
         minute = history.first_minute
         for line in history.last(len(history)):
-            self.observe(minute, line)
+            if self.observe(minute, line):
+                for _ in self.forecasting():
+                    pass
             minute += 1
 
     def save(self) -> bytes:

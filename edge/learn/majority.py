@@ -10,13 +10,14 @@ from ..terms import VARIABLES
 from .calendar import UTC, Calendar
 from .checkpoint import checked, pack, unpack
 from .model import Training, no_training
+from .parts import Apart
 from .series import Series
 from .states import StateScale
 from .terms import HORIZONS_MIN, STATES, Array
 from .weather import Weather
 
 
-class Majority:
+class Majority(Apart):
     """Predicts each state with the share of minutes in which it was observed."""
 
     name = "majority"

@@ -7,6 +7,7 @@ and weekends (`weekday`) or four classes of irradiance (`weather`) have separate
 """
 
 import random
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +17,10 @@ from numpy.typing import NDArray
 from ..terms import DAY_MIN, VARIABLES
 from .calendar import SLOTS, UTC, Calendar, is_weekend, slot_of
 from .checkpoint import checked, pack, unpack
+from .choice import WORTHS, Choice, limited
 from .model import Training, no_training
+from .parts import COUNTS, Adoption, Losses, Part, Values, checked_parts, key_of
+from .probabilities import log_losses
 from .series import Series
 from .states import StateScale
 from .terms import HORIZONS_MIN, STATES, Array
@@ -24,6 +28,8 @@ from .weather import Weather
 
 _IRRADIANCE_W_M2 = (50.0, 250.0, 600.0)  # limits between the classes
 _CONTEXTS = {"none": 1, "weekday": 2, "weather": 1 + len(_IRRADIANCE_W_M2)}
+_JUDGED_HOURS, _JUDGE_EVERY_MIN = 16, 10  # when foreign chains are compared with the own ones
+_HOUR_MIN = 60
 _KNOWN_STAY = 1e-6  # of an observation: a state never observed at all is expected to stay
 
 
@@ -57,6 +63,8 @@ class Markov:
         self._states = np.full(len(VARIABLES), -1, np.int8)
         self._minute = -2
         self._learnt_minute = -1
+        self._foreign: Array | None = None  # counts of neighbours
+        self.worth: Choice | None = None  # among WORTHS, once there are foreign counts
 
     def observe(self, minute: int, powers_w: Array) -> None:
         """See `Model`."""
@@ -64,6 +72,8 @@ class Markov:
         known = np.flatnonzero((states >= 0) & (self._states >= 0))
         if minute == self._minute + 1 and minute > self._learnt_minute and len(known):
             self._count(minute, known, self._states[known], states[known])
+            if self.worth is not None:
+                self.worth.learn(minute, states)
         self._states, self._minute = states, minute
         self._learnt_minute = max(self._learnt_minute, minute)
 
@@ -103,13 +113,28 @@ class Markov:
         """See `Model`."""
         if (self._states < 0).any() or not self._overall.any():
             return None
-        spread = np.eye(STATES)[self._states][:, None]
+        own = self._chained(self._counts, self._minute, self._states)
+        if self._foreign is None or self.worth is None:
+            return own
+        completed = [
+            self._chained(self._counts + limited(self._foreign, worth), self._minute, self._states)
+            for worth in WORTHS[1:]
+        ]
+        candidates = np.stack([own, *completed])
+        choice = self.worth.predicted(self._minute, candidates)
+        found: Array = candidates[choice, *np.indices(choice.shape)]
+        return found
+
+    def _chained(self, counts: NDArray[Any], minute: int, states: NDArray[Any]) -> Array:
+        """Probabilities (6, 4, 7) after a minute with these states, by chains of these counts."""
+        spread = np.eye(STATES)[states][:, None]
         found = np.empty((len(VARIABLES), len(HORIZONS_MIN), STATES), np.float32)
         places = [
-            (self._context_of(minute), slot_of(self._calendar.civil(minute)))
-            for minute in range(self._minute + 1, self._minute + 1 + HORIZONS_MIN[-1])
+            (self._context_of(each), slot_of(self._calendar.civil(each)))
+            for each in range(minute + 1, minute + 1 + HORIZONS_MIN[-1])
         ]
-        matrices = {place: self.matrices(*place) for place in set(places)}
+        overall = self._overall if counts is self._counts else counts.sum((0, 2))
+        matrices = {place: self._matrices(counts, overall, *place) for place in set(places)}
         done = 0
         for horizon, until in enumerate(HORIZONS_MIN):
             for place, steps in groupby(places[done:until]):
@@ -119,11 +144,74 @@ class Markov:
 
     def matrices(self, context: int, slot: int) -> NDArray[np.float64]:
         """The chains (6, 7, 7) of a context and a slot: rows are present states, columns the next ones."""
-        overall = self._overall + _KNOWN_STAY * np.eye(STATES)
+        return self._matrices(self._counts, self._overall, context, slot)
+
+    def _matrices(
+        self, counts: NDArray[Any], overall: NDArray[Any], context: int, slot: int
+    ) -> NDArray[np.float64]:
+        overall = overall + _KNOWN_STAY * np.eye(STATES)
         overall /= overall.sum(-1, keepdims=True)
-        counts = self._counts[context, :, slot] + self._prior * overall
-        rows: NDArray[np.float64] = counts / counts.sum(-1, keepdims=True)
+        completed = counts[context, :, slot] + self._prior * overall
+        rows: NDArray[np.float64] = completed / completed.sum(-1, keepdims=True)
         return rows
+
+    def parts(self, variable: int) -> dict[str, Part]:
+        """See `Model`: the own transitions of all days (`chains`)."""
+        counts = self._counts[:, variable].astype(np.float32)
+        key = key_of("chains", variable, (counts.shape, self._context), self._scale)
+        return {"chains": Part(COUNTS, key, counts.reshape(-1), ready=bool(counts.any()))}
+
+    def check_parts(self, parts: Mapping[int, Values]) -> None:
+        """Raises ValueError for parts that `adopt` would refuse."""
+        for variable, given in parts.items():
+            checked_parts(self.parts(variable), given)
+
+    def _with(self, parts: Mapping[int, Values]) -> Array:
+        """The foreign counts with these in place. Raises ValueError."""
+        self.check_parts(parts)
+        foreign = np.zeros(self._counts.shape, np.float32) if self._foreign is None else self._foreign.copy()
+        for variable, given in parts.items():
+            for values in given.values():
+                foreign[:, variable] = values.reshape(foreign[:, variable].shape)
+        return foreign
+
+    def adopt(self, parts: Mapping[int, Values]) -> Adoption:
+        """See `Model`."""
+        foreign = self._with(parts)
+        self._foreign, self.worth = foreign, self.worth or Choice(len(WORTHS))
+        return
+        yield
+
+    def losses_with(self, parts: Mapping[int, Values], history: Series) -> Losses:
+        """See `Model`: each hour is judged without the own counts of its day; foreign ones count fully."""
+        foreign = self._with(parts)
+        newest = history.last_minute
+        if newest is None:
+            return np.full((0, len(VARIABLES)), np.nan)
+        span, ahead = _HOUR_MIN, HORIZONS_MIN[-1]
+        hours = range(
+            newest // span * span - ahead - (_JUDGED_HOURS - 1) * span, newest - ahead - span + 2, span
+        )
+        found = []
+        for hour in hours:
+            yield
+            row = np.flatnonzero(self._days == self._calendar.civil(hour) // DAY_MIN)
+            counts = self._counts + foreign
+            if len(row):
+                counts -= self._by_day[row[0]]
+            found.append(self._hour_losses(counts, hour, history))
+        return np.array(found)
+
+    def _hour_losses(self, counts: Array, hour: int, history: Series) -> NDArray[np.float64]:
+        """The mean losses (6,) of origins in an hour; NaN where no state is known."""
+        states = self._scale.of(history.at(hour, _HOUR_MIN + HORIZONS_MIN[-1]))
+        found = []
+        for at in range(0, _HOUR_MIN, _JUDGE_EVERY_MIN):
+            now, actual = states[at], states[at + np.array(HORIZONS_MIN)].T
+            losses = log_losses(self._chained(counts, hour + at, np.maximum(now, 0)), actual)
+            found.append(np.where((actual >= 0) & (now >= 0)[:, None], losses, np.nan))
+        sums, known = np.nansum(found, (0, 2)), (~np.isnan(found)).sum((0, 2))
+        return np.where(known > 0, sums / np.maximum(known, 1), np.nan)
 
     def train(self, history: Series) -> Training:
         """Nothing to do."""

@@ -4,10 +4,11 @@ A model is created with the scale of states, a random generator, a source of wea
 its node, and its options by name.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
+from .parts import Adoption, Losses, Part, Values
 from .series import Series
 from .terms import Array
 
@@ -53,6 +54,29 @@ class Model(Protocol):
     def load(self, data: bytes, now: int | None = None) -> None:
         """Restore what was learnt. Raises ValueError for invalid data, and changes nothing then. `now`: a
         later minute was learnt under a wrong date, and does not keep the model from learning from now on."""
+
+    def parts(self, variable: int) -> dict[str, Part]:
+        """The parts of a variable by name, as copies; the values of counts are what this node has observed
+        itself."""
+
+    def adopt(self, parts: Mapping[int, Values]) -> Adoption:
+        """Put parts in place, by variable and name, in pieces: weights replace the own ones, counts replace
+        the foreign ones. Raises ValueError for parts that do not fit, and changes nothing then. Not while a
+        training goes on, which would replace them at its end."""
+
+    def losses_with(self, parts: Mapping[int, Values], history: Series) -> Losses:
+        """The losses (hours, 6) of this model with these parts in the place of its own, over hours of the
+        history that its own parts have not learnt, oldest first; in pieces. The hours are the same for all
+        parts. NaN where unknown, no hours while there is nothing to compare."""
+
+
+@runtime_checkable
+class KnowsPowers(Protocol):
+    """A model that predicts powers, too, not only states."""
+
+    def quantiles_w(self) -> Array | None:
+        """Quantiles (6, 4, levels) in W of the powers at the horizons after the last minute; None while it
+        knows too little."""
 
 
 def no_training() -> Training:

@@ -7,13 +7,14 @@ import numpy as np
 from ..terms import VARIABLES
 from .calendar import UTC, Calendar
 from .model import Training, no_training
+from .parts import Apart
 from .series import Series
 from .states import StateScale
 from .terms import HORIZONS_MIN, STATES, Array
 from .weather import Weather
 
 
-class Persistence:
+class Persistence(Apart):
     """Predicts the last known state with certainty."""
 
     name = "persistence"

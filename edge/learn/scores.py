@@ -55,7 +55,8 @@ class Scores:
 
     def __init__(self) -> None:
         self._sums = np.zeros((len(_SUMS), len(VARIABLES), len(HORIZONS_MIN), _HOURS, 2))
-        self._bins = np.zeros((3, len(VARIABLES), len(HORIZONS_MIN), BINS))  # n, promised, happened
+        self._bins = np.zeros((6, len(VARIABLES), len(HORIZONS_MIN), BINS))  # n, promised, happened: of all
+        # states, and of the likeliest ones
         self._most_frequent = MostFrequentStates()
         self._hours = [_Hour() for _ in HORIZONS_MIN]
 
@@ -114,14 +115,16 @@ class Scores:
         trivial = (happened[:, 0] == counts).astype(np.intp)
         variables = np.arange(len(VARIABLES))
         sums[:, variables, horizon, hour.number % _HOURS, trivial] += (each * known).sum(1)
-        place = np.minimum((probabilities * BINS).astype(np.intp), BINS - 1)
+        top, right = probabilities.max(-1, keepdims=True), hits(probabilities, actual)[..., None]
         occurred = actual[..., None] == np.arange(STATES)
-        for variable in variables:
-            which = known[:, variable]
-            at = place[which, variable].ravel()
-            for row, weights in enumerate((None, probabilities, occurred)):
-                chosen = None if weights is None else weights[which, variable].ravel()
-                bins[row, variable, horizon] += np.bincount(at, chosen, BINS)
+        for first, promised_each, happened_each in ((0, probabilities, occurred), (3, top, right)):
+            place = np.minimum((promised_each * BINS).astype(np.intp), BINS - 1)
+            for variable in variables:
+                which = known[:, variable]
+                at = place[which, variable].ravel()
+                for row, weights in enumerate((None, promised_each, happened_each), first):
+                    chosen = None if weights is None else weights[which, variable].ravel()
+                    bins[row, variable, horizon] += np.bincount(at, chosen, BINS)
 
     def report(self) -> dict[str, Any]:
         """All scores in JSON types, by variable and horizon, with and without trivial hours; the accuracy by
@@ -139,11 +142,12 @@ class Scores:
 
 
 def _summary(sums: Sums, bins: Sums) -> dict[str, Any]:
-    """From sums (9, 24, 2) and bins (3, 10): the report of one variable and horizon."""
+    """From sums (9, 24, 2) and bins (6, 10): the report of one variable and horizon. The error of calibration
+    is that of the likeliest state: how far its probability is from how often it was right."""
     by_hour = sums.sum(-1)
     return {
         **_means(sums.sum((1, 2))),
-        "calibration_error": _ratio(np.abs(bins[1] - bins[2]).sum(), bins[0].sum()),
+        "calibration_error": _ratio(np.abs(bins[4] - bins[5]).sum(), bins[3].sum()),
         "not_trivial": _means(sums[..., 0].sum(1)),
         "by_hour": [
             {
@@ -154,7 +158,7 @@ def _summary(sums: Sums, bins: Sums) -> dict[str, Any]:
         ],
         "calibration": [
             {"n": int(n), "promised": _ratio(promised, n), "happened": _ratio(happened, n)}
-            for n, promised, happened in bins.T
+            for n, promised, happened in bins[:3].T
         ],
     }
 

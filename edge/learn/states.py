@@ -86,6 +86,16 @@ class StateScale:
             found[..., variable] = np.minimum(np.interp(value, knots, steps) + beyond, _FURTHEST)
         return found
 
+    def power_w(self, positions: Array) -> Array:
+        """The powers (6, ...) in W at positions (6, ...), which is the inverse of `position`."""
+        found = np.empty(positions.shape, np.float32)
+        for variable, limits in enumerate(self.limits_w):
+            knots = np.concatenate(([0.0], limits[1:]))
+            value = positions[variable]
+            beyond = np.maximum(value - (_LIMITS - 1), 0.0) * (knots[-1] - knots[-2])
+            found[variable] = np.interp(value, np.arange(_LIMITS), knots) + beyond
+        return found
+
     def check(self, limits_w: Array) -> None:
         """Raises ValueError if these limits, which something was learnt with, are not those of this scale."""
         if not np.array_equal(limits_w, self.limits_w):

@@ -17,5 +17,7 @@ else:
     Array = States = Any
 
 HORIZONS_MIN = (5, 10, 30, 60)
+LEADS_MIN = (*HORIZONS_MIN, 120, 240, 480, 960, 1440)  # of forecasts in watts; see `outlook`
+LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)  # of their quantiles
 STATES = 7
 ZERO_W = 1e-3  # a smaller power is float noise and counts as 0

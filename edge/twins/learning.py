@@ -23,6 +23,7 @@ import numpy as np  # noqa: E402
 
 from ..energy.rules import EVENT  # noqa: E402
 from ..energy.totals import SUM_OF_TOTALS, TOTAL, Powers, encode_total, read_sum  # noqa: E402
+from ..learn.outlook import Forecast  # noqa: E402
 from ..learn.weather import WeatherTable  # noqa: E402
 from ..space.lsa import EVERYWHERE, HERE, Aggregation  # noqa: E402
 from .minute import RunningMinute  # noqa: E402
@@ -37,9 +38,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("edge.learning")
 PRED = {"node": "PRED", "cluster": "PRED_CLUSTER"}
+PRED_W = {"node": "PRED_W", "cluster": "PRED_W_CLUSTER"}  # in watts with bands, for the twins of this node
 _TELL_EVERY_S = 5.0  # at most: every change crosses the whole microgrid
 _MOVED, _MOVED_W = 0.01, 1.0  # a power is published again if it changed by more than both
 _PRED_LIFE_S = 150
+_PRED_W_LIFE_S = 450  # a little longer than the time to the next one
 
 
 class LearningTwin(Twin):
@@ -139,16 +142,25 @@ class LearningTwin(Twin):
     @property
     def only_training(self) -> bool:
         """Whether the past has been loaded, so that only training is left to do."""
-        return all(scope.ready for scope in self.scopes.values())
+        return all(scope.ready and not scope.forecasting for scope in self.scopes.values())
 
     def work(self) -> None:
         """A few milliseconds of it. One scope after the other, so that only one training is in memory."""
         scopes = self.scopes.values()
-        for wanted in ([s for s in scopes if not s.ready], [s for s in scopes if s.at_work], scopes):
-            for scope in wanted:
-                if scope.has_work:
-                    scope.work()
-                    return
+        unready, due, busy = (
+            [s for s in scopes if not s.ready],
+            [s for s in scopes if s.forecasting],
+            [s for s in scopes if s.at_work],
+        )
+        for scope in (*unready, *due, *busy, *scopes):
+            if scope.has_work:
+                before = scope.forecast
+                scope.work()
+                if scope.forecast is not None and scope.forecast is not before:
+                    self.submit(
+                        PRED_W[scope.name], encode_forecast(scope.forecast), life_s=_PRED_W_LIFE_S, reach=HERE
+                    )
+                return
 
     def keep(self) -> None:
         for scope in self.scopes.values():
@@ -170,6 +182,11 @@ def encode_prediction(model: str, prediction: Prediction) -> bytes:
     """As it is published: JSON, probabilities in thousandths by variable, horizon and state."""
     thousandths = (1000 * prediction.probabilities).round().astype(int).tolist()
     return orjson.dumps({"minute": prediction.minute, "model": model, "p": thousandths})
+
+
+def encode_forecast(forecast: Forecast) -> bytes:
+    """As it is published: the minute in eight bytes, then the powers as `outlook.unpacked` reads them."""
+    return forecast.minute.to_bytes(8, "little") + forecast.packed
 
 
 def _weather(path: Path, home: Home) -> WeatherTable:

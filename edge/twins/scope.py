@@ -21,6 +21,7 @@ from ..learn.calendar import Calendar
 from ..learn.heap import trim
 from ..learn.learner import Learner, LearnerSettings
 from ..learn.model import DamagedFile, TrainingReport
+from ..learn.outlook import Forecast
 from ..learn.states import StateScale
 from ..learn.terms import HORIZONS_MIN, Array
 from ..learn.weather import Weather
@@ -39,6 +40,7 @@ _LEAP_MIN = DAY_MIN  # a minute that is further ahead of the last one waits unti
 _PATIENCE_MIN = 60  # if the clock was set back by less, its minutes are new again after that time
 _LOCKED_S = 5.0  # between two looks at a history that another process has locked
 _INVALID = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+_FORECAST_PAST_MIN = 7 * DAY_MIN  # of the past are forecast, to learn how good each expert is
 _WARM_MIN = 8 * DAY_MIN  # of the past are observed by a model that was kept: its inputs go back a week
 
 
@@ -69,6 +71,7 @@ class Scope:
         self.settings = settings
         self.name = settings.scope
         self.prediction: Prediction | None = None
+        self.forecast: Forecast | None = None  # the newest, in watts
         self.report: TrainingReport | None = None
         self.trainings = self.rejected = self.faults = 0
         self.trouble = ""
@@ -83,6 +86,7 @@ class Scope:
         self._doubtful: deque[tuple[int, Sequence[float]]] = deque(maxlen=DAY_MIN)  # of a date that jumped
         self._newest: int | None = None  # minute that the learner or the history knows
         self._job: Iterator[None] | None = None
+        self._forecasting: Iterator[None] | None = None
         self._kept_minute = -_KEEP_EVERY_MIN
         self._again_minute = 0  # after a failure
         self._fitted = False  # the states were fitted
@@ -109,7 +113,7 @@ class Scope:
         if self._follows(minute):
             self._doubtful.clear()
             return self._observe(minute, powers_w)
-        self.prediction = None
+        self.prediction = self.forecast = None
         self._doubtful.append((minute, powers_w))
         if self._date.held and len(self._doubtful) >= _PATIENCE_MIN:
             self._believe()
@@ -137,6 +141,8 @@ class Scope:
             self.prediction = None
             return False
         self._newest = minute
+        if self.learner.outlook.due(minute):
+            self._forecasting = self.learner.forecasting()
         if self._fit_when_known(minute):
             self._waiting.appendleft((minute, powers_w))
             return False
@@ -157,7 +163,12 @@ class Scope:
         """Whether a job is running or due."""
         if self._clock.now_s() < self._wait_until_s:
             return False
-        return self._job is not None or self._training_due
+        return self.forecasting or self._job is not None or self._training_due
+
+    @property
+    def forecasting(self) -> bool:
+        """Whether a forecast is due or under way."""
+        return self.ready and self._forecasting is not None
 
     @property
     def at_work(self) -> bool:
@@ -166,6 +177,9 @@ class Scope:
 
     def work(self) -> None:
         """Do one small piece of a job. A failure is counted, and the job is retried later."""
+        if self.forecasting:
+            self._forecast()
+            return
         job = self._job = self._job or self._train()
         try:
             next(job)
@@ -183,6 +197,21 @@ class Scope:
             self._again_minute = (self.learner.series.last_minute or 0) + self.settings.train_every_min
             self._job = None
             self._catch_up()
+
+    def _forecast(self) -> None:
+        """One piece; the last one keeps the forecast."""
+        try:
+            if self._forecasting is not None:
+                next(self._forecasting)
+        except StopIteration:
+            self._forecasting = None
+            made = self.forecast = self.learner.outlook.forecast
+            if made is not None and made.whole:
+                self._keeper.note_forecast(self.name, made.minute, made.packed)
+        except Exception as error:  # nothing else depends on it
+            self._forecasting = None
+            self.faults += 1
+            self.trouble = f"{type(error).__name__}: {error}"
 
     @property
     def _training_due(self) -> bool:
@@ -204,6 +233,7 @@ class Scope:
         if self.ready:
             self._kept_minute = self.learner.series.last_minute or 0
             self._keeper.keep(f"{self.name}/learnt", self.learner.save())
+            self._keeper.keep(f"{self.name}/outlook", self.learner.outlook.save())
 
     # ---- the past -----------------------------------------------------------------------------
 
@@ -213,12 +243,15 @@ class Scope:
         self._restore_limits()
         kept = self._keeper.kept(f"{self.name}/learnt")
         loaded = kept is not None and self._load_model(kept, before)
+        self._load_outlook(before)
         first = before - self.settings.memory_days * DAY_MIN if loaded else 0
         until_s = self._clock.now_s() + _PIECE_S
         warm = before - _WARM_MIN if loaded else 0
         for line in self._past(first, before):
             if line and line[0] >= warm:
                 self.learner.observe(line[0], np.array(line[1], np.float32))
+                if line[0] >= before - _FORECAST_PAST_MIN:
+                    yield from self.learner.forecasting()
             elif line:  # for trainings only
                 self.learner.series.append(line[0], np.array(line[1], np.float32))
             if self._clock.now_s() >= until_s:
@@ -250,6 +283,14 @@ class Scope:
             self.learner = self._make(self.scale)
             return False
         return True
+
+    def _load_outlook(self, now: int) -> None:
+        kept = self._keeper.kept(f"{self.name}/outlook")
+        try:
+            if kept is not None:
+                self.learner.outlook.load(kept, now)
+        except _INVALID as error:
+            self._note(f"what forecasts had learnt is not used: {error}")
 
     def _note(self, trouble: str) -> None:
         self.trouble = trouble

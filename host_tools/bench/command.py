@@ -14,9 +14,21 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from . import chain, cpu, learning, simulation, space, traffic, trust, wire
+from . import chain, cpu, gossip, learning, simulation, space, traffic, trust, wire
 
-_PARTS = ("imports", "trust", "wire", "traffic", "space", "one_node", "chain", "hops", "sim", "learning")
+_PARTS = (
+    "imports",
+    "trust",
+    "wire",
+    "traffic",
+    "space",
+    "one_node",
+    "chain",
+    "hops",
+    "sim",
+    "learning",
+    "gossip",
+)
 _ON_REQUEST = ("cpu",)  # it needs an image
 _LIBRARIES = (
     "orjson",
@@ -84,6 +96,7 @@ def bench(options: argparse.Namespace) -> int:
         "hops": lambda: _hops(figures, console, directory),
         "sim": lambda: _sim(figures, console),
         "learning": lambda: _learning(figures, console),
+        "gossip": lambda: _gossip(figures, console),
         "cpu": lambda: _cpu(figures, console, options.node, directory / "cpu"),
     }
     for name in options.only or _PARTS:
@@ -287,6 +300,27 @@ def _learning(figures: dict[str, Any], console: Console) -> None:
         )
         table.add_row(model, *(_with_estimate(1000 * each) for each in times_s), str(row["slices"]))
     console.print(table, "thesis (Keras on a PC): the first training of a node takes more than a minute")
+
+
+def _gossip(figures: dict[str, Any], console: Console) -> None:
+    figures["gossip"] = found = gossip.measure()
+    table = _table(
+        "gossip of the default model, all variables: one period (in brackets: estimate for a Pi 3, x10)",
+        "what is sent, and how",
+        "bytes",
+        "write ms",
+        "read ms",
+    )
+    for name, row in found["rows"].items():
+        times = [_with_estimate(1000 * row[key]) for key in ("write_s", "read_s")]
+        table.add_row(name, f"{row['bytes']:,.0f}", *times)
+    kept, limits = found["kept_bytes"], found["limits_bytes"]
+    console.print(
+        table,
+        f"limits: {limits['networks']:,} bytes for networks, {limits['counts']:,} for counts; kept for each "
+        f"neighbour: {kept['weights']:,} bytes of weights, {kept['counts']:,} of counts",
+        "thesis (compact Markov model, sent every second): 52,600 bytes",
+    )
 
 
 def _with_estimate(ms: float) -> str:

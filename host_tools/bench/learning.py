@@ -47,7 +47,7 @@ def _memory_mb() -> tuple[float, float]:
     return now_mb, greatest_mb
 
 
-def _minute(minute: int, rng: random.Random) -> list[float]:
+def invented_minute(minute: int, rng: random.Random) -> list[float]:
     """Invented powers with a daily pattern, in W."""
     hour = minute % DAY_MIN / 60
     requested = max(0.0, (8000 if 7 <= hour < 19 and minute % 15 < 7 else 2000) + rng.gauss(0, 800))
@@ -94,7 +94,7 @@ class _Probe:
         self._note("two scopes, 30 days each")
         rng, self._rows = random.Random(1), []
         for minute in range(_DAYS * DAY_MIN):
-            powers = np.array(_minute(minute, rng), np.float32)
+            powers = np.array(invented_minute(minute, rng), np.float32)
             for learner in self._learners:
                 learner.observe(minute, powers)
             if minute < DAY_MIN:

@@ -1,4 +1,5 @@
-"""The reference from a PC: gradient boosting, one classifier for each variable and horizon, trained once.
+"""The reference from a PC: gradient boosting, one classifier for each variable and horizon, trained again at
+the beginning of each scored day on all minutes before it.
 
 It uses what a node cannot afford: all variables at many earlier minutes as inputs. It shows how much can be
 predicted from the data. Its number of trees is chosen on the last tenth of its training minutes.
@@ -23,6 +24,8 @@ def boosting(task: Task, seed: int, progress: Progress) -> Array:
     inputs = _inputs(task)
     states = task.scale.of(task.record.powers_w)
     first = task.record.step_min - 1
+    day = (task.origins - task.start) // DAY_MIN
+    days = [(day == each, task.start + int(each) * DAY_MIN) for each in np.unique(day)]
     predicted = np.zeros((len(task.origins), len(VARIABLES), len(HORIZONS_MIN), STATES), np.float32)
     done: dict[tuple[bytes, int], tuple[int, int]] = {}
     for variable in range(len(VARIABLES)):
@@ -32,10 +35,12 @@ def boosting(task: Task, seed: int, progress: Progress) -> Array:
                 predicted[:, variable, number] = predicted[:, done[key][0], done[key][1]]
                 continue
             done[key] = variable, number
-            lines = np.arange(first, task.start - horizon_min, task.record.step_min)
-            targets = states[lines + horizon_min, variable]
-            lines, targets = lines[targets >= 0], targets[targets >= 0]
-            predicted[:, variable, number] = _one(inputs[lines], targets, inputs[task.origins], seed)
+            for of_day, start in days:
+                lines = np.arange(first, start - horizon_min, task.record.step_min)
+                targets = states[lines + horizon_min, variable]
+                lines, targets = lines[targets >= 0], targets[targets >= 0]
+                origins = inputs[task.origins[of_day]]
+                predicted[of_day, variable, number] = _one(inputs[lines], targets, origins, seed)
             progress(int((variable * len(HORIZONS_MIN) + number + 1) / 24 * len(task.origins)))
     return predicted
 

@@ -16,8 +16,11 @@ from rich.console import Console
 from edge.learn.registry import MODELS
 from edge.learn.states import StateScale
 from edge.learn.terms import Array
+from edge.learn.weather import WeatherTable
 from edge.terms import DAY_MIN
+from edge.twins.past import weather_of
 from host_tools.arguments import whole
+from host_tools.measured import complain
 from host_tools.sim.command import bar
 from host_tools.tables import fitted
 
@@ -26,6 +29,8 @@ from .boosting import boosting
 from .data import DataError, Reading, Record, records
 from .replay import MIN_HISTORY_DAYS, Progress, Task, replay, task_of, trained
 from .result import Result, scored
+from .watts import Watts
+from .watts import table as in_watts
 
 REFERENCE = "boosting"
 _WINDOW = "%Y-%m-%dT%H:%M"
@@ -51,7 +56,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         default=_DEFAULT,
         metavar="NAME,...",
         help=f"models to evaluate: {', '.join(MODELS)}, and {REFERENCE} "
-        f"(gradient boosting, trained once on a PC); default {_DEFAULT}",
+        f"(gradient boosting on a PC, trained again each day); default {_DEFAULT}",
     )
     add("--scope", choices=("node", "cluster"), help="only data of this scope (default: both)")
     add("--node", metavar="NAME,...", help="only these nodes (file names without extension)")
@@ -96,6 +101,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="MIN",
         help="minutes between two trainings (default 20)",
     )
+    add(
+        "--weather",
+        type=Path,
+        metavar="FILE",
+        help="weather for models that use it: .csv with timestamp, irradiance_w_m2, temperature_c",
+    )
+    add("--watts", action="store_true", help="also judge forecasts in watts, which takes some seconds a day")
     add("--frozen", action="store_true", help="train once on the history, not during the scored period")
     add(
         "--set",
@@ -114,6 +126,7 @@ def evaluate(options: argparse.Namespace) -> int:
     """Evaluate the models; returns the exit code."""
     console = Console() if sys.stdout.isatty() else Console(width=report.WIDTH)
     results: list[Result] = []
+    watts: list[dict[str, Any]] = []
     try:
         models = models_of(options.model, options.set)
         nodes = options.node.split(",") if options.node else None
@@ -127,9 +140,14 @@ def evaluate(options: argparse.Namespace) -> int:
                     file=sys.stderr,
                 )
                 continue
-            found = [evaluated(task, name, given, options, console) for name, given in models.items()]
+            found = [evaluated(task, name, given, options, console, watts) for name, given in models.items()]
             title = title_of(task, options)
-            console.print(fitted(report.table(found, title, options.seed), console, report.LEAVING))
+            console.print(fitted(report.table(found, title), console, report.LEAVING))
+            console.print(report.leads(found))
+            for name in models:
+                of_model = [w for w in watts if (w["data"], w["node"], w["model"]) == (*_of(record), name)]
+                if of_model:
+                    console.print(in_watts(of_model, f"{of_model[0]['variable']} in watts, {name}"))
             if not options.no_plots:
                 plots.draw(found, title, options.out)
             results += found
@@ -138,9 +156,9 @@ def evaluate(options: argparse.Namespace) -> int:
     except ValueError as error:  # invalid data, models or options
         print(error, file=sys.stderr)
         return 2
-    report.write(results, options.out, options.seed)
+    report.write(results, watts, options.out)
     print(
-        f"written to {options.out}: scores.json, intervals.json, statistics.json"
+        f"written to {options.out}: scores.json, intervals.json, statistics.json, watts.json"
         f"{'' if options.no_plots else ', plots'}"
     )
     return 0
@@ -231,26 +249,53 @@ def window_of(text: str) -> tuple[int, int]:
 
 
 def evaluated(
-    task: Task, model: str, given: dict[str, Any], options: argparse.Namespace, console: Console
+    task: Task,
+    model: str,
+    given: dict[str, Any],
+    options: argparse.Namespace,
+    console: Console,
+    watts: list[dict[str, Any]],
 ) -> Result:
-    """Replay one task with a model, with a progress bar."""
+    """Replay one task with a model, with a progress bar. The scores of its forecasts join `watts`."""
     with bar(console) as shown:
         place = shown.add_task(f"{task.record.node}, {model}", total=task.origins[-1] - task.start)
 
         def progress(done: int) -> None:
             shown.update(place, completed=done)
 
-        predicted = _predictions(task, model, given, options, progress)
+        predicted = _predictions(task, model, given, options, progress, watts)
     return scored(task, model, predicted)
 
 
 def _predictions(
-    task: Task, model: str, given: dict[str, Any], options: argparse.Namespace, progress: Progress
+    task: Task,
+    model: str,
+    given: dict[str, Any],
+    options: argparse.Namespace,
+    progress: Progress,
+    watts: list[dict[str, Any]],
 ) -> Array:
     if model == REFERENCE:
         return boosting(task, options.seed, progress)
-    learner = trained(task, model, given, options.seed, options.train_every)
-    return replay(task, learner, progress, training=not options.frozen)
+    weather = weather_in(options.weather) if options.weather else None
+    learner = trained(task, model, given, options.seed, options.train_every, weather, options.watts)
+    collected = Watts(task.record, task.start, int(task.origins[-1]) + 1) if options.watts else None
+    predicted = replay(task, learner, progress, not options.frozen, collected)
+    if collected:
+        watts += collected.scores(model)
+    return predicted
+
+
+def weather_in(path: Path) -> WeatherTable:
+    """Weather of a file by the minutes of the data, which are civil. Raises ValueError."""
+    times_s, values = weather_of(path, UTC, complain)
+    minutes = np.array(times_s, np.int64) // 60
+    rising = np.diff(minutes, prepend=-1) > 0
+    return WeatherTable(minutes[rising], np.array(values, np.float32).reshape(-1, 2)[rising])
+
+
+def _of(record: Record) -> tuple[str, str]:
+    return record.data, record.node
 
 
 def title_of(task: Task, options: argparse.Namespace) -> str:

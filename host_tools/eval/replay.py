@@ -6,8 +6,10 @@ it predicts from.
 """
 
 import random
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,17 @@ from edge.learn.model import finish
 from edge.learn.scores import MostFrequentStates
 from edge.learn.states import StateScale
 from edge.learn.terms import HORIZONS_MIN, STATES, Array, States
+from edge.learn.weather import Weather
 from edge.terms import DAY_MIN, VARIABLES
 from edge.twins.settings import LearningSettings
 
 from .data import DataError, Record
+from .rivals import Rival, rivals
+from .watts import Watts
 
 MIN_HISTORY_DAYS = 1.0
 _PROGRESS_EVERY_MIN = 20
+_FORECAST_PAST_MIN = 7 * DAY_MIN  # as on a node
 
 Progress = Callable[[int], None]  # is told how many minutes are done
 
@@ -40,6 +46,11 @@ class Task:
     now: States  # (n, 6)
     actual: States  # (n, 6, 4)
     most_frequent: States  # (n, 6) up to each origin
+
+    @cached_property
+    def rivals(self) -> dict[str, Rival]:
+        """Simple predictions of the same."""
+        return rivals(self)
 
     @property
     def minutes(self) -> NDArray[np.int64]:
@@ -63,8 +74,17 @@ def task_of(record: Record, start: int, end: int, scale: StateScale) -> Task:
     return Task(record, scale, start, origins, states[origins], actual, most_frequent)
 
 
-def trained(task: Task, model: str, options: Mapping[str, Any], seed: int, train_every_min: int) -> Learner:
-    """A learner that was trained on the history. Raises ValueError for an invalid model or option."""
+def trained(
+    task: Task,
+    model: str,
+    options: Mapping[str, Any],
+    seed: int,
+    train_every_min: int,
+    weather: Weather | None = None,
+    watts: bool = False,
+) -> Learner:
+    """A learner that was trained on the history, with `watts` also to forecast powers. Raises ValueError for
+    an invalid model or option."""
     record = task.record
     settings = LearnerSettings(
         scale=task.scale,
@@ -72,22 +92,31 @@ def trained(task: Task, model: str, options: Mapping[str, Any], seed: int, train
         memory_min=len(record.powers_w),
         train_every_min=train_every_min,
         first_training_min=LearningSettings().first_training_min,
+        weather=weather,
         options=options,
     )
     learner = Learner(settings, random.Random(seed))
     for line in range(task.start):
         learner.observe(record.first_minute + line, record.powers_w[line])
+        if watts and line >= task.start - _FORECAST_PAST_MIN:
+            deque(learner.forecasting(), 0)
     finish(learner.training())
     return learner
 
 
-def replay(task: Task, learner: Learner, progress: Progress, training: bool = True) -> Array:
-    """Probabilities (n, 6, 4, 7) for the origins of a task, by a learner that was trained on its history."""
+def replay(
+    task: Task, learner: Learner, progress: Progress, training: bool = True, watts: Watts | None = None
+) -> Array:
+    """Probabilities (n, 6, 4, 7) for the origins of a task, by a learner that was trained on its history.
+    `watts` is told its forecasts of powers."""
     record = task.record
     predicted = np.full((len(task.origins), *task.actual.shape[1:], STATES), 1.0 / STATES, np.float32)
     place = {int(line): at for at, line in enumerate(task.origins)}
     for line in range(task.start, int(task.origins[-1]) + 1):
         learner.observe(record.first_minute + line, record.powers_w[line])
+        if watts is not None:
+            deque(learner.forecasting(), 0)
+            watts.note(learner.outlook.forecast)
         if training and learner.training_due:
             finish(learner.training())
         if line in place:

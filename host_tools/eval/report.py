@@ -1,4 +1,4 @@
-"""The output of an evaluation: tables, scores.json, intervals.json, statistics.json."""
+"""The output of an evaluation: tables, scores.json, intervals.json, statistics.json, watts.json."""
 
 import json
 from pathlib import Path
@@ -10,14 +10,15 @@ from rich.table import Table
 from edge.learn.terms import HORIZONS_MIN
 from edge.terms import VARIABLES
 
-from .result import Interval, Result, Which, cells
+from .intervals import Interval
+from .result import Result, Which, cells
+from .rivals import RIVALS
 
 WIDTH = 120  # characters in a line of a table, where there is no terminal
 LEAVING = ("Brier", "lead 95 %", "95 %", "log loss")  # columns that leave in this order when it is narrow
-_ALL = slice(None)
 
 
-def table(results: list[Result], title: str, seed: int) -> Table:
+def table(results: list[Result], title: str) -> Table:
     """The table of one task: a row for each variable and model, a column for each horizon; baselines."""
     shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     shown.add_column("variable", no_wrap=True)
@@ -35,12 +36,16 @@ def table(results: list[Result], title: str, seed: int) -> Table:
         ):
             each = [first.means(which, number)[key] for number in range(len(HORIZONS_MIN))]
             shown.add_row(
-                name, baseline, *map(_percent, each), _percent(first.means(which, _ALL)[key]), style="dim"
+                name,
+                baseline,
+                *map(_percent, each),
+                _percent(first.means(which, first.horizons)[key]),
+                style="dim",
             )
             name = ""
         for one in results:
             each = [one.means(which, number)["accuracy"] for number in range(len(HORIZONS_MIN))]
-            whole, limits = one.means(which, _ALL), one.intervals(which, _ALL, seed)
+            whole, limits = one.means(which, one.horizons), one.intervals(which, one.horizons)
             shown.add_row(
                 "",
                 one.model,
@@ -57,6 +62,36 @@ def table(results: list[Result], title: str, seed: int) -> Table:
     if still:
         shown.caption = f"always in one state, and in no mean: {', '.join(still)}"
         shown.caption_justify = "left"
+    return shown
+
+
+def leads(results: list[Result]) -> Table:
+    """How much better each model is than each rival, in accuracy and log loss, with 95 % intervals."""
+    shown = Table(
+        title="lead in points of accuracy; in log loss",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
+    for name in ("model", "over"):
+        shown.add_column(name, no_wrap=True)
+    for name in ("demand", "95 %", "log loss", "95 %", "mean", "95 %", "log loss", "95 %"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for one in results:
+        for rival in RIVALS:
+            columns: list[str] = []
+            for which in (0, one.varying):
+                whole, limits = one.means(which, one.horizons), one.intervals(which, one.horizons)
+                lead = whole["accuracy"] - whole[f"{rival}_accuracy"]
+                columns += [f"{100 * lead:.1f}", _range(limits[f"lead_{rival}"])]
+                low_high = limits[f"log_loss_lead_{rival}"]
+                columns += [
+                    f"{whole[f'{rival}_log_loss'] - whole['log_loss']:.3f}",
+                    f"{low_high[0]:.3f}..{low_high[1]:.3f}" if low_high else "-",
+                ]
+            shown.add_row(one.model if rival == RIVALS[0] else "", rival, *columns)
+        shown.add_section()
     return shown
 
 
@@ -92,8 +127,8 @@ def lines(results: list[Result]) -> list[dict[str, Any]]:
     return found
 
 
-def intervals(results: list[Result], seed: int) -> list[dict[str, Any]]:
-    """The lines of intervals.json: 95 % of accuracy, lead over persistence, log loss, by blocks of a day.
+def intervals(results: list[Result]) -> list[dict[str, Any]]:
+    """The lines of intervals.json: 95 % of accuracy, log loss and the leads over each rival, over days.
 
     Means are those of the variables that change.
     """
@@ -102,11 +137,12 @@ def intervals(results: list[Result], seed: int) -> list[dict[str, Any]]:
         record = one.task.record
         places: list[tuple[str, int | str, Which, Which]] = [*cells()]
         places += [("mean", horizon_min, one.varying, at) for at, horizon_min in enumerate(HORIZONS_MIN)]
-        places.append(("mean", "mean", one.varying, _ALL))
+        places += [(name, "mean", at, one.horizons) for at, name in enumerate(VARIABLES)]
+        places.append(("mean", "mean", one.varying, one.horizons))
         for name, horizon_min, at, number in places:
             limits = {
                 key: value and [round(each, 6) for each in value]
-                for key, value in one.intervals(at, number, seed).items()
+                for key, value in one.intervals(at, number).items()
             }
             found.append(
                 {
@@ -121,7 +157,7 @@ def intervals(results: list[Result], seed: int) -> list[dict[str, Any]]:
     return found
 
 
-def write(results: list[Result], out: Path, seed: int) -> None:
+def write(results: list[Result], watts: list[dict[str, Any]], out: Path) -> None:
     """Write all files except the plots."""
     out.mkdir(parents=True, exist_ok=True)
     statistics = [
@@ -134,7 +170,12 @@ def write(results: list[Result], out: Path, seed: int) -> None:
         }
         for one in results
     ]
-    files = {"scores": lines(results), "intervals": intervals(results, seed), "statistics": statistics}
+    files = {
+        "scores": lines(results),
+        "intervals": intervals(results),
+        "statistics": statistics,
+        "watts": watts,
+    }
     for name, content in files.items():
         (out / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
 

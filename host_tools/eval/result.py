@@ -1,7 +1,8 @@
 """The scores of predictions, with confidence intervals.
 
-The intervals come from a block bootstrap: days are drawn with replacement, since the minutes of one day are
-not independent.
+Accuracy and log loss stand beside those of simple rivals, which see the same past. Data with a longer step
+are held over their interval, so horizons that end in the same interval are one prediction: only the first
+counts in means.
 """
 
 from collections.abc import Iterator
@@ -16,18 +17,18 @@ from edge.learn.scores import Scores
 from edge.learn.terms import HORIZONS_MIN, Array
 from edge.terms import DAY_MIN, VARIABLES
 
+from .intervals import Interval, by_days
 from .replay import Task
+from .rivals import RIVALS
 
-_DRAWS = 2_000
-_MIN_BLOCKS = 3  # fewer give no interval
-MEASURES = ("accuracy", "log_loss", "brier", "persistence_accuracy", "majority_accuracy")
-Interval = tuple[float, float] | None
+_OURS = ("accuracy", "log_loss", "brier")
+MEASURES = (*_OURS, *(f"{rival}_{each}" for rival in RIVALS for each in ("accuracy", "log_loss")))
 Which = slice | int | list[int]  # variables, or horizons
 
 
 @dataclass(frozen=True)
 class Result:
-    """The scores of one model on one task. Sums (1 + 5, blocks, 6, 4): the number, then the measures."""
+    """The scores of one model on one task. Sums (1 + measures, days, 6, 4): the number, then the measures."""
 
     task: Task
     model: str
@@ -42,28 +43,32 @@ class Result:
         changed = [at for at, known in enumerate(first) if len(known) and (known != known[0]).any()]
         return changed or list(range(len(VARIABLES)))
 
+    @property
+    def horizons(self) -> list[int]:
+        """The numbers of the horizons that count in means."""
+        steps = [-(-horizon_min // self.task.record.step_min) for horizon_min in HORIZONS_MIN]
+        return [number for number, step in enumerate(steps) if step not in steps[:number]]
+
     def means(self, variables: Which, horizons: Which) -> dict[str, float]:
         """The mean measures, with the same weight for each variable and horizon."""
-        sums = self.sums.sum(1)[:, variables, horizons]
+        sums = self.sums.sum(1)[:, variables][..., horizons]
         return dict(zip(MEASURES, _means(sums.reshape(len(sums), -1)).tolist(), strict=True))
 
     def count(self, variables: Which, horizons: Which) -> int:
         """The number of predictions."""
-        return int(self.sums[0].sum(0)[variables, horizons].sum())
+        return int(self.sums[0].sum(0)[variables][..., horizons].sum())
 
-    def intervals(self, variables: Which, horizons: Which, seed: int) -> dict[str, Interval]:
-        """95 % intervals of accuracy, its lead over persistence, and log loss; None for too few days."""
-        names = ("accuracy", "lead", "log_loss")
-        blocks = self.sums.shape[1]
-        if blocks < _MIN_BLOCKS:
-            return dict.fromkeys(names)
-        rng = np.random.default_rng(seed)
-        weights = rng.multinomial(blocks, np.full(blocks, 1 / blocks), _DRAWS).astype(np.float64)
-        part = self.sums[:, :, variables, horizons].reshape(len(self.sums), blocks, -1)
-        drawn = _means(np.einsum("db,mbc->mdc", weights, part))
-        found = (drawn[0], drawn[0] - drawn[3], drawn[1])
-        limits = [np.quantile(each, (0.025, 0.975)).tolist() for each in found]
-        return {name: (low, high) for name, (low, high) in zip(names, limits, strict=True)}
+    def intervals(self, variables: Which, horizons: Which) -> dict[str, Interval]:
+        """95 % intervals of accuracy and log loss, and of how much better both are than those of each rival;
+        `lead` is that of accuracy over persistence. None for too few days."""
+        part = self.sums[:, :, variables][..., horizons].reshape(*self.sums.shape[:2], -1)
+        of = dict(zip(("n", *MEASURES), part, strict=True))
+        found = {name: by_days(of[name], of["n"])[1] for name in ("accuracy", "log_loss")}
+        for rival in RIVALS:
+            accuracy, log_loss = of[f"{rival}_accuracy"], of[f"{rival}_log_loss"]
+            found[f"lead_{rival}"] = by_days(of["accuracy"] - accuracy, of["n"])[1]
+            found[f"log_loss_lead_{rival}"] = by_days(log_loss - of["log_loss"], of["n"])[1]
+        return {**found, "lead": found["lead_persistence"]}
 
     def report(self) -> dict[str, object]:
         """The report that a node gives of its own predictions."""
@@ -74,7 +79,7 @@ class Result:
 
 
 def _means(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean measures (5, ...) of sums (1 + 5, ..., cells), over cells that have predictions."""
+    """The mean measures (m, ...) of sums (1 + m, ..., cells), over cells that have predictions."""
     there = sums[0] > 0
     each = sums[1:] / np.maximum(sums[0], 1)
     found: NDArray[np.float64] = (each * there).sum(-1) / np.maximum(there.sum(-1), 1)
@@ -85,14 +90,13 @@ def scored(task: Task, model: str, predicted: Array) -> Result:
     """Compare predictions (n, 6, 4, 7) with the actual states."""
     now, actual = task.now[..., None], task.actual
     known = (actual >= 0) & (now >= 0)
-    each = np.stack(
+    each: NDArray[np.float64] = np.stack(
         [
             np.ones(actual.shape),
             hits(predicted, actual),
             log_losses(predicted, actual),
             briers(predicted, actual),
-            now == actual,
-            task.most_frequent[..., None] == actual,
+            *(np.asarray(part, np.float64) for rival in task.rivals.values() for part in rival),
         ]
     )
     days = (task.origins - task.start) // DAY_MIN

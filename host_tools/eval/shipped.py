@@ -100,7 +100,7 @@ def train(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     found = scored(task, options.model, predicted)
-    console.print(report.table([found], title_of(task, options), options.seed))
+    console.print(report.table([found], title_of(task, options)))
     facts: dict[str, Any] = {
         "name": options.name,
         "model": options.model,

@@ -55,6 +55,36 @@ def test_predictions_of_a_period_stand_beside_the_states_measured_later(api):
     assert ask(api, PERIOD) == ask(api, PERIOD + "&scope=node")
 
 
+def test_the_newest_prediction_has_watts_with_bands(api):
+    newest = ask(api, "/predictions?scope=node")["node"]["watts"]
+    assert newest["levels"] == [0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95]
+    near, far = newest["quantiles_w"]["requested"]["5"], newest["quantiles_w"]["requested"]["1440"]
+    assert near == sorted(near)
+    assert 0 <= near[0] <= near[-1] <= 1300  # 100 or 700 W now, and changes by 600 W
+    assert far is None  # nobody knows what a day changes
+    assert newest["quantiles_w"]["produced"]["60"] == [900] * 7
+
+
+def test_forecasts_of_a_period_stand_beside_the_powers_measured_later(api):
+    found = ask(api, "/forecasts?from=2023-11-14T00:10&to=2023-11-14T01:09")
+    rows = found["forecasts"]
+    assert [row["at"][11:16] for row in rows] == ["00:14", "00:29", "00:44", "00:59"]
+    assert found["leads_min"] == [5, 10, 30, 60, 120, 240, 480, 960, 1440]
+    assert rows[2]["actual_w"][1] == [900] * 5 + [None] * 4  # two hours later, but not four
+    assert {row["actual_w"][0][0] for row in rows} == {100, 700}
+    assert rows[2]["quantiles_w"][1][0] == [900] * 7
+    assert "both from and to" in ask(api, "/forecasts?to=2023-11-14T01:09", 400)["error"]
+    assert rows[0] in ask(api, "/forecasts")["forecasts"]
+
+
+def test_scores_judge_watts_by_loss_and_coverage(api):
+    found = ask(api, "/scores?days=1")["watts"]
+    assert found["produced"]["5"]["pinball_w"] < 1.0
+    assert found["produced"]["5"]["coverage_90"] == 1.0
+    assert found["requested"]["60"]["n"] > 0
+    assert found["requested"]["1440"] == {key: None if key != "n" else 0 for key in found["requested"]["60"]}
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [

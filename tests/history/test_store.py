@@ -221,7 +221,7 @@ def test_columns_that_a_later_release_has_added_are_left_alone(store):
     assert store.failures == 0
 
 
-TABLES = ("minutes", "events", "predictions", "forecasters", "kept")
+TABLES = ("minutes", "events", "predictions", "forecasters", "forecasts", "kept")
 
 
 def note_all(store, after=0):
@@ -446,3 +446,19 @@ def test_an_event_is_kept_with_its_cause_dates_partner_and_origin(store):
     assert (event.cause, event.partner, event.partners, event.origin) == ("curtailed", "n2.roof", 2, 3)
     assert (event.begins_ms, event.ends_ms) == (60_000 * NOW - 5000, 60_000 * NOW + 60_000)
     assert event.complementary
+
+
+def test_forecasts_in_watts_come_back_and_are_pruned_like_predictions(tmp_path):
+    store = Store(tmp_path / "h.sqlite", VirtualClock(), minutes_days=4, predictions_days=1)
+    for day in range(3):
+        store.note_forecast("node", NOW + day * DAY_MIN, bytes([day]))
+        store.note_forecast("cluster", NOW + day * DAY_MIN, b"c")
+        store.note_minute("node", NOW + day * DAY_MIN, [1.0] * 6)
+        store.write()
+    assert [row for rows in store.forecasts("node", 0, 2**40) for row in rows] == [
+        (NOW + DAY_MIN, b"\1"),
+        (NOW + 2 * DAY_MIN, b"\2"),
+    ]
+    store.note_forecast("node", NOW + 2 * DAY_MIN, b"another")  # the date was set back
+    store.close()
+    assert [row[1] for rows in store.forecasts("node", NOW + 2 * DAY_MIN, 2**40) for row in rows] == [b"\2"]

@@ -6,8 +6,12 @@ import pytest
 from repository import REPOSITORY
 
 ROOM = REPOSITORY / "edge" / "learn"
-INNER = {"lstm", "mixture"}
-MAY_USE = {"lstm": set(), "mixture": {"lstm"}}  # only their doors: the package, not its modules
+INNER = {"gossip", "lstm", "mixture"}
+MAY_USE = {
+    "gossip": set(),
+    "lstm": set(),
+    "mixture": {"lstm"},
+}  # only their doors: the package, not its modules
 
 
 def inner_imports(path):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from learners import NAMES, START_MIN, build, draw, published, scope, twin
 
+from edge.learn.outlook import Outlook, unpacked
 from edge.learn.terms import HORIZONS_MIN
 from edge.terms import VARIABLES
-from edge.twins.learning import PRED
+from edge.twins.learning import PRED, PRED_W
 
 
 def test_totals_of_all_nodes_add_up_at_every_node(world):
@@ -88,6 +89,28 @@ def test_predictions_for_the_microgrid_are_seen_by_the_others(world):
     space = world.nodes["n3"].node.space
     assert json.loads(space.read(space.find("n1.learning"), "PRED_CLUSTER"))["minute"] == START_MIN + 2
     assert space.read(space.find("n1.learning"), "PRED") is None  # that of the node alone stays there
+
+
+def test_forecasts_in_watts_are_published_on_their_own_node_and_kept(world):
+    build(world, "persistence", names=["n1", "n2"])
+    world.run(31 * 60)
+    for which, label in PRED_W.items():
+        made = scope(world, which).forecast
+        space = world.nodes["n1"].node.space
+        told = space.read(space.find("n1.learning"), label)
+        assert int.from_bytes(told[:8], "little") == made.minute == START_MIN + 29
+        np.testing.assert_allclose(unpacked(told[8:]), made.powers_w, rtol=1e-3)
+        assert made.powers_w[1, 0].tolist() == [900.0] * 7  # the roof
+        other = world.nodes["n2"].node.space
+        assert other.read(other.find("n1.learning"), label) is None
+    twin(world).keep()
+    history = world.nodes["n1"].node.history
+    history.write()
+    kept = [minute for rows in history.forecasts("cluster", 0, 2**40) for minute, _ in rows]
+    assert kept == [START_MIN + 14, START_MIN + 29]
+    again = Outlook()
+    again.load(history.kept("node/outlook"))
+    assert again.save() == scope(world, "node").learner.outlook.save()
 
 
 def test_minutes_and_predictions_are_on_disk(world):

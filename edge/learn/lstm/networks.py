@@ -6,15 +6,17 @@ which keep their state; after a gap or a change of weights they start again with
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...terms import VARIABLES
 from ..checkpoint import checked, pack, unpack
 from ..model import Training, finish
+from ..parts import WEIGHTS, Adoption, Losses, Part, Values, checked_parts, key_of
 from ..series import Series
 from ..terms import Array
 from .features import Features
@@ -94,6 +96,53 @@ class Networks:
             yield from running.feed(self._recent)
             self._weights, self._running = weights, running
         return report
+
+    def parts(self, variable: int) -> dict[str, Part]:
+        """See `Model`: the layers that are shared (`trunk`) and those that give the outputs (`head`)."""
+        rows = self._weights[variable :: len(VARIABLES)]
+        cut = self._shape.trunk
+        shapes = self._shape.parts(), self._inputs.blocks, len(rows)
+        found = {}
+        for name, values in (("trunk", rows[:, :cut]), ("head", rows[:, cut:])):
+            key = key_of(name, variable, shapes, self._inputs.scale)
+            found[name] = Part(WEIGHTS, key, values.flatten(), private=name == "head", ready=self.trained)
+        return found
+
+    def check_parts(self, parts: Mapping[int, Values]) -> None:
+        """Raises ValueError for parts that `adopt` would refuse: untrained networks need all of them."""
+        for variable, given in parts.items():
+            checked_parts(self.parts(variable), given)
+        whole = len(parts) == len(VARIABLES) and all(len(given) == 2 for given in parts.values())
+        if not self.trained and not whole:
+            raise ValueError(f"{self.name}: it is untrained, and needs all parts of all variables")
+
+    def _with(self, parts: Mapping[int, Values]) -> Real:
+        """The weights with these parts in place. Raises ValueError."""
+        self.check_parts(parts)
+        weights, cut = self._weights.copy(), self._shape.trunk
+        for variable, given in parts.items():
+            rows = weights[variable :: len(VARIABLES)]
+            for name, values in given.items():
+                place = rows[:, :cut] if name == "trunk" else rows[:, cut:]
+                place[:] = values.reshape(place.shape)
+        return weights
+
+    def adopt(self, parts: Mapping[int, Values]) -> Adoption:
+        """See `Model`."""
+        weights = self._with(parts)
+        runner = yield from self._kind(self._shape, weights)
+        yield
+        running = _Running(runner, self._inputs, len(weights))
+        yield from running.feed(self._recent)
+        self._weights, self._running = weights, running
+
+    def losses_with(self, parts: Mapping[int, Values], history: Series) -> Losses:
+        """See `Model`: over hours held back from training."""
+        if not parts and not self.trained:
+            return np.full((0, len(VARIABLES)), np.nan)
+        each = yield from self._trainer.losses(self._with(parts), history)
+        losses: NDArray[np.float64] = each.reshape(-1, len(VARIABLES), each.shape[1]).mean(0).T
+        return losses
 
     @property
     def file(self) -> bytes:

@@ -54,6 +54,11 @@ class Shape:
         """The number of weights of one network."""
         return sum(math.prod(shape) for shape in self.parts().values())
 
+    @property
+    def trunk(self) -> int:
+        """The number of weights before those that give the outputs."""
+        return sum(math.prod(shape) for name, shape in self.parts().items() if name[-1].isdigit())
+
     def views(self, weights: Real) -> dict[str, Real]:
         """Views of the blocks of a stack of weights (M, size)."""
         found, at = {}, 0

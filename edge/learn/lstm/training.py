@@ -74,6 +74,16 @@ class Trainer:
         report = TrainingReport(steps, not worse.all(), _mean(was), _mean(np.where(worse, was, now)))
         return found, report
 
+    def losses(self, weights: Real, history: Series) -> Generator[None, None, NDArray[np.float64]]:
+        """The losses (M, hours) over the newest hours held back, oldest first; NaN where unknown."""
+        found = []
+        for start in range(0, len(weights), self._options.together):
+            part = slice(start, start + self._options.together)
+            work = _Part(self, history, np.arange(len(weights))[part] % len(VARIABLES))
+            sums, counts = yield from work.judge(self._shape.views(weights[part]), work.newest_held_back())
+            found.append(np.where(counts > 0, sums / np.maximum(counts, 1), np.nan))
+        return np.concatenate(found)
+
     def _steps(self, minutes: int, first: bool) -> int:
         each = self._options.batch * self._options.span_min
         wanted = int(self._options.first_epochs * minutes / each)
@@ -133,14 +143,22 @@ class _Part:
         replayed = [self._rng.randint(min(oldest, end), end) for _ in range(options.batch - recent)]
         return newest + replayed
 
-    def _validation_hours(self) -> list[int]:
-        """The first minutes of hours held back: the newest ones, and some from the whole history."""
+    def _held_back(self) -> list[int]:
+        """The first minutes of the hours held back."""
         span, latest = self._options.span_min, self._last - self._objective.ahead
-        hours = [
+        return [
             minute
             for minute in range(self._first // span * span + span, latest - span, span)
             if held_back(minute, span)
         ]
+
+    def newest_held_back(self) -> list[int]:
+        """The newest hours held back, as many as are used for validation."""
+        return self._held_back()[-self._options.judged :]
+
+    def _validation_hours(self) -> list[int]:
+        """The first minutes of hours held back: the newest ones, and some from the whole history."""
+        hours = self._held_back()
         newest = hours[-self._options.judged // 2 :]
         older = hours[: -len(newest)] if newest else []
         return newest + self._rng.sample(older, min(len(older), self._options.judged // 2))
@@ -185,9 +203,18 @@ class _Part:
 
     def _validate(self, views: dict[str, Real], hours: list[int]) -> Generator[None, None, Real]:
         """The mean losses (M,) over hours held back; NaN without any."""
-        sums, counts = np.zeros(len(self._variables)), np.zeros(len(self._variables))
+        sums, counts = yield from self.judge(views, hours)
+        total = counts.sum(1)
+        return np.where(total > 0, sums.sum(1) / np.maximum(total, 1), np.nan)
+
+    def judge(
+        self, views: dict[str, Real], hours: list[int]
+    ) -> Generator[None, None, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """The sums of the losses in hours held back, and the number of targets: (M, hours) each."""
+        sums, counts = np.zeros((2, len(self._variables), len(hours)))
         for at in range(0, len(hours), self._options.batch):
             starts = [hour - self._options.burn_min for hour in hours[at : at + self._options.batch]]
+            places = slice(at, at + len(starts))
             yield from self._fill(starts, validation=True)
             yield from self._stack.forward(views)
             targets, known = self._batch_targets()
@@ -197,7 +224,7 @@ class _Part:
                 losses = self._objective.losses(
                     self._stack.outputs(views, piece), targets[:, part], known[:, part]
                 )
-                sums += losses.sum((1, 2, 3))
+                sums[:, places] += losses.sum((1, 3))[:, : len(starts)]
                 yield
-            counts += known.sum((1, 2, 3))
-        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+            counts[:, places] += known.sum((1, 3))[:, : len(starts)]
+        return sums, counts

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...terms import DAY_MIN, VARIABLES
+from ..choice import WORTHS, Choice, limited
+from ..log_codes import coded, decoded
 from ..terms import HORIZONS_MIN, STATES, Array, States
 from .contexts import CONTEXTS, ROWS, Rows
 
@@ -30,6 +32,8 @@ class Counts:
 
     def __init__(self) -> None:
         self._counts = np.zeros((ROWS, len(VARIABLES), len(HORIZONS_MIN), STATES), np.float32)
+        self._foreign: NDArray[np.uint8] | None = None  # of neighbours, as `log_codes`
+        self.worth: Choice | None = None  # among WORTHS, once there are foreign counts
         self._scale = 1.0  # weight of a new observation: it grows, so that the old ones need not shrink
 
     def learn(self, rows: Rows, actual: States) -> None:
@@ -42,16 +46,38 @@ class Counts:
         horizon, context, variable = np.nonzero(known)
         self._counts[rows[horizon, context, variable], variable, horizon, actual[variable]] += self._scale
 
-    def predict(self, rows: Rows, states: NDArray[Any]) -> Array:
+    def predict(self, rows: Rows, states: NDArray[Any], minute: int = -1) -> Array:
         """Probabilities (contexts, 6, 4, 7) after rows (contexts, 6), with the present `states` (6,)."""
-        seen = self._counts[rows[:, :, None], _VARIABLES[:, None], _HORIZONS] * np.float32(1 / self._scale)
+        place = rows[:, :, None], _VARIABLES[:, None], _HORIZONS
+        seen = self._counts[place] * np.float32(1 / self._scale)
+        if self._foreign is None or self.worth is None:
+            return self._completed(seen, states)
+        foreign = decoded(self._foreign[place])
+        candidates = np.stack([self._completed(seen + limited(foreign, worth), states) for worth in WORTHS])
+        choice = self.worth.predicted(minute, candidates.mean(1))
+        found: Array = candidates[choice, :, _VARIABLES[:, None], _HORIZONS].transpose(2, 0, 1, 3)
+        return found
+
+    @staticmethod
+    def _completed(seen: Array, states: NDArray[Any]) -> Array:
+        """Probabilities from counts (contexts, 6, 4, 7), which may be overwritten."""
         general = seen[0] + _STAY * _FIRST[states][:, None]
         general /= general.sum(-1, keepdims=True)
         seen += _GENERAL * general
         seen[0] = general
         seen /= seen.sum(-1, keepdims=True)
-        found: Array = seen
+        return seen
+
+    def of_variable(self, variable: int) -> Array:
+        """The own counts of a variable (rows * 4 * 7,)."""
+        found: Array = (self._counts[:, variable] / np.float32(self._scale)).reshape(-1)
         return found
+
+    def adopt(self, variable: int, counts: Array) -> None:
+        """Complete the own counts of a variable with these of neighbours, in place of earlier ones."""
+        if self._foreign is None or self.worth is None:
+            self._foreign, self.worth = np.zeros(self._counts.shape, np.uint8), Choice(len(WORTHS))
+        self._foreign[:, variable] = coded(counts).reshape(self._foreign[:, variable].shape)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The counts, without the many places that are empty."""

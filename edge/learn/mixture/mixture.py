@@ -8,6 +8,7 @@ networks are untrained, only the others count.
 
 import random
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,18 @@ from numpy.typing import NDArray
 from ...terms import VARIABLES
 from ..calendar import UTC, Calendar
 from ..checkpoint import checked, pack, unpack
+from ..choice import WORTHS
 from ..lstm import Lstm
 from ..markov import Markov
 from ..model import Training
+from ..parts import COUNTS, Adoption, Losses, Part, Values, checked_parts, key_of
+from ..pool import Pool
 from ..series import Series
 from ..states import StateScale
 from ..terms import HORIZONS_MIN, STATES, Array
 from ..weather import Weather
 from .contexts import CONTEXTS, Contexts
 from .counts import Counts
-from .pool import Pool
 from .regressions import Regressions
 
 _KEPT_MIN = 64  # minutes whose predictions wait for the actual states
@@ -86,6 +89,8 @@ class Mixture:
             origins = (minute - _AGES_MIN) % _KEPT_MIN
             there = self._minutes[origins] == minute - _AGES_MIN
             rows = np.where(there[:, None, None], self._rows[origins], -1)
+            if self._counts.worth is not None:
+                self._counts.worth.learn(minute, states)
             self._counts.learn(rows, states)
             self._regressions.learn(minute, (states >= 0)[:, None] & (rows[:, 0] >= 0).T)
             logs = self._logs[origins, :, :, np.arange(len(origins))].transpose(1, 2, 0, 3).astype(np.float32)
@@ -106,7 +111,7 @@ class Mixture:
         """Predictions of all experts but the networks, which count as the mean of the others for now."""
         at = minute % _KEPT_MIN
         logs = self._logs[at, :_NETWORKS]
-        counted = self._counts.predict(rows, self._states)
+        counted = self._counts.predict(rows, self._states, minute)
         logs[:_CHAINS] = Pool.logs(counted)
         logs[_REGRESSIONS] = Pool.logs(self._regressions.predict(minute, counted[0, :, :, 0]))
         chains = self._chains.predict()
@@ -133,9 +138,52 @@ class Mixture:
             self._logs[at, _NETWORKS, ~unknown] = logs[_NETWORKS, ~unknown]
         return self._pool.predict(logs)
 
+    def quantiles_w(self) -> Array | None:
+        """See `KnowsPowers`: those of the regressions."""
+        at = self._minute % _KEPT_MIN
+        logs = self._logs[at, 0, :, :, 0]
+        if not self._known.all() or np.isnan(logs).any():
+            return None
+        return self._scale.power_w(self._regressions.quantiles(self._minute, np.exp(logs.astype(np.float32))))
+
     def train(self, history: Series) -> Training:
         """See `Model`. Only the networks are trained; the others learn while they observe."""
         return self._networks.train(history)
+
+    def parts(self, variable: int) -> dict[str, Part]:
+        """See `Model`: those of the networks and of the chains, and `counts`. The pool is personal, and so
+        are the regressions, which adapt within days."""
+        counts = {"counts": self._counts_of(variable)}
+        return {**self._networks.parts(variable), **self._chains.parts(variable), **counts}
+
+    def _counts_of(self, variable: int) -> Part:
+        counts = self._counts.of_variable(variable)
+        key = key_of("counts", variable, (CONTEXTS, counts.shape), self._scale)
+        return Part(COUNTS, key, counts, ready=self._learnt_minute >= 0)
+
+    def adopt(self, parts: Mapping[int, Values]) -> Adoption:
+        """See `Model`."""
+        by_expert = _by_expert(parts)
+        for variable, given in by_expert["counts"].items():
+            checked_parts({"counts": self._counts_of(variable)}, given)
+        self._chains.check_parts(by_expert["chains"])
+        if by_expert["networks"]:
+            yield from self._networks.adopt(by_expert["networks"])
+        if by_expert["chains"]:
+            yield from self._chains.adopt(by_expert["chains"])
+        for variable, given in by_expert["counts"].items():
+            self._counts.adopt(variable, given["counts"])
+            yield
+
+    def losses_with(self, parts: Mapping[int, Values], history: Series) -> Losses:
+        """See `Model`: those of the networks. Foreign counts are judged minute by minute (`worth`)."""
+        return (yield from self._networks.losses_with(_by_expert(parts)["networks"], history))
+
+    @property
+    def worth(self) -> dict[str, NDArray[np.float64]]:
+        """The worths (6, 4) of foreign counts and chains in observations, once there are any."""
+        each = {"counts": self._counts.worth, "chains": self._chains.worth}
+        return {name: np.array(WORTHS)[choice.now] for name, choice in each.items() if choice is not None}
 
     def _fixed(self) -> dict[str, NDArray[Any]]:
         learnt = {**self._pool.arrays(), **self._regressions.arrays()}
@@ -181,3 +229,17 @@ class Mixture:
         self._counts, self._learnt_minute = counts, learnt_minute
         self._networks_joined = facts.get("welcome") is True
         self._minutes[:] = -1
+
+
+_EXPERT_OF = {"trunk": "networks", "head": "networks", "chains": "chains", "counts": "counts"}
+
+
+def _by_expert(parts: Mapping[int, Values]) -> dict[str, dict[int, dict[str, Array]]]:
+    """The parts by the expert that they belong to. Raises ValueError for an unknown name."""
+    found: dict[str, dict[int, dict[str, Array]]] = {expert: {} for expert in _EXPERT_OF.values()}
+    for variable, given in parts.items():
+        for name, values in given.items():
+            if name not in _EXPERT_OF:
+                raise ValueError(f"{name!r} is not a part of this model")
+            found[_EXPERT_OF[name]].setdefault(variable, {})[name] = values
+    return found

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...terms import DAY_MIN, VARIABLES
 from ..calendar import QUARTER_MIN, UTC, Calendar
+from ..quantiles import LEVEL
 from ..terms import HORIZONS_MIN, STATES, Array
 from .running_sums import Float64, RunningSums
 
@@ -120,6 +121,20 @@ class Regressions:
         found[..., -1] = 1.0 - under[..., -1]
         found[..., 1:] += 1e-6
         found[..., 1:] *= ((1.0 - zero) / found[..., 1:].sum(-1))[..., None]
+        return found
+
+    def quantiles(self, minute: int, zero: Array) -> Array:
+        """Quantiles (6, 4, levels) of the powers that `predict` expected after a minute; `zero` as there."""
+        power, typical = self._predicted[minute % _KEPT_MIN][..., None]
+        below = np.cumsum(self._errors, -1)
+        below /= below[..., -1:]
+        levels = np.clip((LEVEL - zero[..., None]) / np.maximum(1.0 - zero[..., None], 1e-6), 0.0, 1.0)
+        at = np.minimum((below[..., None, :] < levels[..., None]).sum(-1), _BINS)  # the bin of each level
+        high = np.take_along_axis(below, at, -1)
+        low = np.where(at > 0, np.take_along_axis(below, np.maximum(at - 1, 0), -1), 0.0)
+        share = np.clip((levels - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
+        error = (at - 1 + share) / _PER_UNIT - _WIDEST
+        found: Array = np.where(levels > 0, power + typical * error, 0.0)
         return found
 
     def _inputs(self, origins: NDArray[np.int64]) -> Float64:

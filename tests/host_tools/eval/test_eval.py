@@ -10,14 +10,16 @@ import pytest
 
 from edge.learn.lstm import Lstm
 from edge.learn.states import StateScale
-from edge.learn.terms import HORIZONS_MIN, STATES
+from edge.learn.terms import HORIZONS_MIN, LEADS_MIN, STATES
 from edge.terms import VARIABLES
 from host_tools.__main__ import main
 from host_tools.eval import shipped
-from host_tools.eval.command import task_from
+from host_tools.eval.command import task_from, weather_in
 from host_tools.eval.data import DataError, records
+from host_tools.eval.intervals import by_days, t_quantile
 from host_tools.eval.replay import replay, task_of, trained
 from host_tools.eval.result import scored
+from host_tools.eval.rivals import RIVALS
 
 KEYS = {
     "data",
@@ -33,6 +35,7 @@ KEYS = {
     "brier",
     "persistence_accuracy",
     "majority_accuracy",
+    *(f"{rival}_{each}" for rival in RIVALS for each in ("accuracy", "log_loss")),
 }
 HEADER = ["timestamp", "device", "kind", "power_w"]
 
@@ -178,12 +181,12 @@ def test_intervals_contain_the_mean_and_need_days(house):
     task = task_of(record, 1440, 1440 + 1440, scale)
     rng = np.random.default_rng(1)
     predicted = rng.dirichlet(np.ones(7), task.actual.shape).astype(np.float32)
-    assert scored(task, "m", predicted).intervals(0, 0, 1)["accuracy"] is None
+    assert scored(task, "m", predicted).intervals(0, 0)["accuracy"] is None
     powers_w = np.tile(record.powers_w, (3, 1))
     task = task_of(type(record)("d", "n", "node", 0, powers_w), 1440, len(powers_w), scale)
     predicted = rng.dirichlet(np.ones(7), task.actual.shape).astype(np.float32)
     one = scored(task, "m", predicted)
-    low, high = one.intervals(0, 0, 1)["accuracy"]
+    low, high = one.intervals(0, 0)["accuracy"]
     assert low <= one.means(0, 0)["accuracy"] <= high
     assert high - low < 0.1
 
@@ -288,3 +291,66 @@ def test_variables_that_never_change_are_marked_and_in_no_mean(tmp_path, capsys)
     assert [VARIABLES[at] for at in one.varying] == ["requested", "missing"]
     assert one.means(one.varying, slice(None))["accuracy"] == pytest.approx((each[0] + each[4]) / 2)
     assert each[1:4] == [1.0] * 3
+
+
+def test_t_quantiles_are_those_of_the_distribution():
+    stats = pytest.importorskip("scipy.stats")
+    for freedom in (*range(1, 40), 100, 1000):
+        assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=2e-3)
+
+
+def test_an_interval_over_seven_days_holds_the_mean_as_often_as_it_says():
+    rng, inside = np.random.default_rng(5), 0
+    for _ in range(1000):
+        days = rng.normal(0.8, 0.05, (7, 1))
+        mean, limits = by_days(1440 * days, np.full((7, 1), 1440.0))
+        assert mean == pytest.approx(days.mean())
+        inside += limits[0] <= 0.8 <= limits[1]
+    assert 930 <= inside <= 970
+
+
+def test_two_horizons_in_one_interval_of_the_data_count_once(tmp_path):
+    path = tmp_path / "coarse.csv"
+    rows = [[stamp(15 * step), "house", "load", step % 7 * 40] for step in range(3 * 96)]
+    path.write_text("\n".join(",".join(map(str, row)) for row in [HEADER, *rows]))
+    (record,) = records(path)
+    task = task_of(record, 2880, 4320, StateScale.of_max_power(300.0))
+    predicted = np.full((*task.actual.shape, STATES), 1 / STATES, np.float32)
+    assert [HORIZONS_MIN[each] for each in scored(task, "m", predicted).horizons] == [5, 30, 60]
+
+
+def test_rivals_know_only_the_days_before(house):
+    (record,) = records(house)
+    scale = StateScale.of_max_power(2000.0)
+    powers_w = np.tile(record.powers_w, (4, 1))
+    changed = powers_w.copy()
+    changed[10 * 1440 :] = 0.0
+    one, other = (
+        task_of(type(record)("d", "n", "node", 0, each), 9 * 1440, 11 * 1440, scale).rivals
+        for each in (powers_w, changed)
+    )
+    for name in RIVALS:
+        np.testing.assert_array_equal(one[name].right[:1380], other[name].right[:1380])
+        np.testing.assert_array_equal(one[name].log_loss[:1380], other[name].log_loss[:1380])
+    assert one["yesterday"].right[:, 1, 0].mean() > 0.9  # the sun of each day is the same
+
+
+def test_forecasts_in_watts_are_judged_beside_their_rivals(house, tmp_path):
+    out = tmp_path / "out"
+    arguments = ["--model", "persistence", "--test-days", "1", "--watts", "--no-plots", "--out", str(out)]
+    assert main(["eval", "--data", str(house), *arguments]) == 0
+    lines = json.loads((out / "watts.json").read_text())
+    produced = {line["lead_min"]: line for line in lines if line["variable"] == "produced"}
+    assert list(produced) == list(LEADS_MIN[:-1])  # no target of a day later is in the data
+    for lead_min, line in produced.items():
+        assert line["n"] == (1440 - lead_min) // 15
+        assert 0 <= line["coverage_50"] <= line["coverage_80"] <= line["coverage_90"] <= 1
+        assert line["saved_still_95"] is None  # of one day
+    assert produced[480]["pinball_w"] < 0.7 * produced[480]["still_pinball_w"]
+
+
+def test_weather_of_a_file_is_known_in_between(tmp_path):
+    path = tmp_path / "weather.csv"
+    path.write_text("timestamp,irradiance_w_m2,temperature_c\n2024-01-01T00:00,0,5\n2024-01-01T01:00,60,8\n")
+    minute = 19_723 * 1440 + 30
+    assert weather_in(path).at(np.array([minute, minute + 60])).tolist()[0] == [30.0, 6.5]

@@ -10,7 +10,7 @@ from edge.learn.learner import Learner, LearnerSettings
 from edge.learn.mixture import Mixture
 from edge.learn.mixture.contexts import CONTEXTS, ROWS, Contexts
 from edge.learn.mixture.counts import Counts
-from edge.learn.mixture.pool import Pool
+from edge.learn.pool import Pool
 from edge.learn.probabilities import log_losses
 from edge.learn.series import Series
 from edge.learn.states import StateScale

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...terms import DAY_MIN, VARIABLES
-from ..probabilities import softmax
-from ..terms import HORIZONS_MIN, STATES, Array, States
+from ..terms import DAY_MIN, VARIABLES
+from .probabilities import softmax
+from .terms import HORIZONS_MIN, STATES, Array, States
 
 _FLOOR = 1e-4  # a smaller probability counts as this
 _RATE, _MIN_SHARE = 1e-3, 0.2
@@ -65,6 +65,10 @@ class Pool:
         """Give an expert without a weight so far a share of all weights."""
         self.weights *= 1.0 - share
         self.weights[:, :, expert] = share
+
+    def clear(self, expert: int) -> None:
+        """Forget what was learnt of an expert; it has no weight."""
+        self.weights[:, :, expert], self._squares[:, :, expert] = 0.0, _FIRST_SQUARE
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What was learnt, by name."""

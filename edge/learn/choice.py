@@ -1,0 +1,67 @@
+"""Chooses among candidate predictions by how well each of them did of late, for each variable and horizon.
+
+Each predicts before the actual state is known. The candidates are in order of trust: a later one is chosen
+only if its log loss is lower by a margin, and is left as soon as an earlier one is better.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..terms import VARIABLES
+from .probabilities import log_losses
+from .terms import HORIZONS_MIN, STATES, Array, States
+
+WORTHS = (0.0, 8.0, 64.0)  # how many observations a row of foreign counts stands for at most
+_KEPT_MIN = 64  # minutes whose predictions wait for the actual states
+_HALF_LIFE_MIN = 6 * 60
+_KEEP = 0.5 ** (1 / _HALF_LIFE_MIN)
+_MARGIN = 0.01  # nats
+_LEAST_MIN = 60.0  # of evidence
+
+_AGES_MIN = np.array(HORIZONS_MIN)
+_SHAPE = len(VARIABLES), len(HORIZONS_MIN)
+_VARIABLES, _HORIZONS = np.indices(_SHAPE)
+
+
+def limited(counts: Array, worth: float) -> Array:
+    """Counts (..., 7), those of a row together worth at most so many observations."""
+    total = counts.sum(-1, keepdims=True)
+    found: Array = counts * np.minimum(1.0, worth / np.maximum(total, 1e-9)).astype(np.float32)
+    return found
+
+
+class Choice:
+    """The number of the candidate in use, for each variable and horizon: (6, 4)."""
+
+    def __init__(self, candidates: int) -> None:
+        self.now = np.zeros(_SHAPE, np.intp)
+        self._losses = np.zeros((candidates, *_SHAPE))  # sums, older ones count less
+        self._counted = np.zeros(_SHAPE)
+        self._predicted = np.zeros((_KEPT_MIN, candidates, *_SHAPE, STATES), np.float16)
+        self._minutes = np.full(_KEPT_MIN, -1, np.int64)
+
+    def predicted(self, minute: int, candidates: Array) -> NDArray[np.intp]:
+        """Keep the predictions (candidates, 6, 4, 7) after a minute. The choice (6, 4)."""
+        self._predicted[minute % _KEPT_MIN], self._minutes[minute % _KEPT_MIN] = candidates, minute
+        return self.now
+
+    def learn(self, minute: int, actual: States) -> None:
+        """Compare what was predicted for a minute with its states (6,), -1 where unknown."""
+        origins = (minute - _AGES_MIN) % _KEPT_MIN
+        there = self._minutes[origins] == minute - _AGES_MIN
+        if not there.any():
+            return
+        predicted = self._predicted[origins, :, :, np.arange(len(origins))].astype(np.float32)
+        predicted = predicted.transpose(1, 2, 0, 3)  # (candidates, 6, 4, 7)
+        known = (actual >= 0)[:, None] & there
+        losses = log_losses(predicted, np.broadcast_to(actual[:, None], predicted.shape[:-1]))
+        self._losses *= _KEEP
+        self._counted *= _KEEP
+        self._losses += np.where(known, losses, 0.0)
+        self._counted += known
+        means = self._losses / np.maximum(self._counted, 1.0)
+        present = means[self.now, _VARIABLES, _HORIZONS]
+        best = means.argmin(0)
+        margin = np.where(best > self.now, _MARGIN, 0.0)
+        change = (means.min(0) < present - margin) & (self._counted >= _LEAST_MIN)
+        self.now = np.where(change, best, self.now)
