@@ -25,7 +25,7 @@ from ..energy.rules import EVENT  # noqa: E402
 from ..energy.totals import SUM_OF_TOTALS, TOTAL, Powers, encode_total, read_sum  # noqa: E402
 from ..learn.outlook import Forecast  # noqa: E402
 from ..learn.weather import WeatherTable  # noqa: E402
-from ..space.lsa import HERE, Aggregation  # noqa: E402
+from ..space.lsa import EVERYWHERE, HERE, Aggregation  # noqa: E402
 from .minute import RunningMinute  # noqa: E402
 from .past import PastError, weather_of  # noqa: E402
 from .recorder import LOOK_EVERY_S  # noqa: E402
@@ -76,7 +76,7 @@ class LearningTwin(Twin):
 
     def joined(self, engine: "Engine") -> None:
         super().joined(engine)
-        self.aggregate([Aggregation(TOTAL, SUM_OF_TOTALS, gossip=True)])
+        self.aggregate([Aggregation(TOTAL, SUM_OF_TOTALS, EVERYWHERE)])
 
     def decayed(self, name: str, life_s: int) -> None:
         if name == self.name and self._clock.now_s() >= self.home.looked_s + LOOK_EVERY_S:
