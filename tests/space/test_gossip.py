@@ -241,6 +241,22 @@ def test_several_labels_of_an_lsa_are_aggregated_each_in_its_way():
     raises(ValueError, agents[0].aggregate, [Aggregation("L", "sum"), Aggregation("L", "max")])
 
 
+def test_the_first_merge_waits_for_a_beat_and_the_next_for_the_delay():
+    node = Node("a")
+    agent = member(node, "a.1", b"1", keeps=True, min_delay_s=30)
+    other = member(node, "a.2", b"2")
+    node.engine.react()
+    assert result(agent) == b""
+    times = []
+    for second in range(70):
+        run(node)
+        other.submit("L", b"%d" % second)
+        if not times or agent.results[-1][0] != times[-1][1]:
+            times.append((node.space.tick, agent.results[-1][0]))
+    assert [tick - times[0][0] for tick, _ in times] == [0, 30, 60]
+    assert times[0][0] == 2
+
+
 def test_a_quorum_is_waited_for_and_one_is_enough_if_it_says_so():
     node = Node("a")
     one = member(node, "a.1", b"1", quorum=3)

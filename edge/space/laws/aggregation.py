@@ -185,7 +185,7 @@ def _wake(space: "TupleSpace", spec: "Aggregation", found: "list[int]", own: int
     tick, last = space.tick, space.p_aggregated[own]
     wakes = []
     if waits:
-        wakes.append(max(tick + 1, last + spec.min_delay_s))
+        wakes.append(max(tick + 1, last + spec.min_delay_s if last else 0))
     if spec.period_s:
         wakes.append((last if last > 0 and tick - last < spec.period_s else tick) + spec.period_s)
     if spec.stale_s:
