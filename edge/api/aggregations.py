@@ -2,8 +2,6 @@
 
 from typing import Annotated, TypedDict
 
-from ..space.lsa import EVERYWHERE
-from ..space.names import NIL
 from .context import Context
 
 
@@ -34,25 +32,23 @@ class Aggregation(TypedDict):
 def aggregations(context: Context) -> list[Aggregation]:
     """Answers /aggregations."""
     engine = context.node.engine
-    space = engine.space
     found: list[Aggregation] = []
     for (handle, label), merged in engine.merged.items():
         agent = engine.agent_at(handle & 0xFFFF)
         if agent is None or agent.handle != handle:
             continue
-        p = space.property_of(handle & 0xFFFF, label)
         spec = merged.spec
         found.append(
             {
                 "twin": agent.name,
                 "label": label,
                 "operator": spec.operator,
-                "reach": None if spec.reach == EVERYWHERE else spec.reach,
+                "reach": None if spec.everywhere else spec.reach,
                 "keeps": spec.keeps,
-                "since_s": space.tick - merged.tick if merged.tick else None,
+                "since_s": engine.space.tick - merged.tick if merged.tick else None,
                 "at_work": merged.work is not None,
-                "complete": p != NIL and bool(space.p_completed[p]),
-                "bytes": 0 if p == NIL else space.p_aggregate_length[p],
+                "complete": merged.complete,
+                "bytes": len(agent.aggregate_of(label)),
                 "sources": merged.count,
                 "contributors": [
                     {

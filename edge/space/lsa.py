@@ -125,7 +125,7 @@ class Aggregation:
         self.quorum = quorum  # how many values are needed, the own one included
         self.stale_s = stale_s  # older values of others do not count; 0: all do
         # False: the result is of the values that are there now, as a sum of powers must be. True: what was
-        # merged stays when its sources go, and only what others publish anew leads to another merge.
+        # merged stays when its sources go, and only what others publish after it leads to another.
         self.keeps = keeps
         self.merge = merge  # the operator itself; None: the law knows it by its name
         self.differs = differs  # (sent, new) -> whether the new value is worth sending; None: any change is
@@ -135,6 +135,11 @@ class Aggregation:
     def gossip(self) -> bool:
         """Whether values of other nodes count."""
         return self.reach > HERE
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether values of all nodes count."""
+        return self.reach == EVERYWHERE
 
 
 class Lsa:

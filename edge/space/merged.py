@@ -16,21 +16,23 @@ MOST_KEPT = const(64)  # contributors; those of further ones are only counted
 class Merged:
     """The newest aggregation of one label for one agent."""
 
-    __slots__ = ("_seen", "contributors", "count", "sources", "spec", "tick", "wake", "work")
+    __slots__ = ("_seen", "complete", "contributors", "count", "sources", "spec", "tick", "wake", "work")
 
     def __init__(self, spec: "Aggregation") -> None:
         self.spec = spec
         self.tick = 0  # of the newest result, 0: none yet
         self.count = 0  # of the sources in it
+        self.complete = False  # every known node within reach has contributed
         self.contributors: list[Contributor] = []
         self.wake = 0  # tick at which it is to be looked at though nothing has changed, 0: never
         self.sources: list[Source] = []  # of the work under way
         self.work: Generator[None, None, Result] | None = None
         self._seen: dict[str, tuple[int, int]] = {}  # the version of each other source that is merged
 
-    def note(self, sources: "list[Source]", weights: "Sequence[float]", tick: int) -> None:
+    def note(self, sources: "list[Source]", weights: "Sequence[float]", tick: int, complete: bool) -> None:
         """There is a new result; each source has its weight."""
         self.tick = tick
+        self.complete = complete
         self.count = len(sources)
         self.contributors = [Contributor(sources[i], weights[i]) for i in range(min(MOST_KEPT, self.count))]
         if self.spec.keeps:
@@ -43,6 +45,7 @@ class Merged:
     def clear(self) -> None:
         """There is no result any more."""
         self.tick = self.count = 0
+        self.complete = False
         self.contributors = []
 
     def is_news(self, sources: "list[Source]") -> bool:

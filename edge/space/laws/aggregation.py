@@ -160,7 +160,7 @@ class Aggregating(Law):
             raise ValueError("%d weights for %d sources" % (len(weights), len(sources)))
         completed = len({source.node for source in sources}) == _nodes(space, spec.reach)
         changed = _store(space, own, value, completed)
-        merged.note(sources, weights, space.tick)
+        merged.note(sources, weights, space.tick, completed)
         if changed or spec.keeps:
             engine.tell_aggregated(agent, spec.label)
 
