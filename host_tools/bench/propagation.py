@@ -10,19 +10,20 @@ from host_tools.world import World, chain
 
 NODES = 8
 LATENCY_S = 0.02
+_RENEW_S = 3
 _TIMES = 5
 
 
-class _Probe(Agent):
+class Probe(Agent):
     """Shows a number to all nodes, and averages another one with the neighbours, again and again."""
 
-    restless = False
     wants = ("TOLD",)
 
     def __init__(self, name: str, first: str, world: World) -> None:
         super().__init__(name)
         self.number = 0.0
         self.told_s = self.merged_s = 0.0  # when it got the value of the first node, 0: not yet
+        self._published = 0  # tick
         self._first = first
         self._world = world
 
@@ -47,7 +48,12 @@ class _Probe(Agent):
             self.merged_s = self._world.clock.now_s()
         self._publish()
 
+    def act(self) -> None:
+        if self.space.tick - self._published >= _RENEW_S:  # what was lost is sent once more
+            self._publish()
+
     def _publish(self) -> None:
+        self._published = self.space.tick
         self.submit("MEAN", json.dumps(self.number).encode(), life_s=30, reach=1)
 
 
@@ -61,7 +67,7 @@ def measure() -> dict[str, dict[str, float]]:
             world.add(name, neighbours, [])
         world.boot()
         world.run(20)
-        probes = [_Probe(f"{name}.probe", "n0.probe", world) for name in names]
+        probes = [Probe(f"{name}.probe", "n0.probe", world) for name in names]
         for name, probe in zip(names, probes, strict=True):
             node = world.nodes[name].node
             assert node is not None

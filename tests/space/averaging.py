@@ -10,6 +10,7 @@ from edge.space.tuplespace import LIVE
 
 LIFE_S = 30
 STALE_S = 4
+RENEW_S = 3
 
 
 class Averager(Watcher):
@@ -19,13 +20,20 @@ class Averager(Watcher):
         super().__init__(name)
         self.number = number
         self.operator = operator
+        self.published = 0
 
     def joined(self, engine):
         super().joined(engine)
         self.aggregate([Aggregation("X", self.operator, 1, keeps=True, stale_s=STALE_S)])
         self.publish()
 
+    def act(self):
+        super().act()
+        if self.space.tick - self.published >= RENEW_S:  # what was lost is sent once more
+            self.publish()
+
     def publish(self):
+        self.published = self.space.tick
         plain = self.operator != "metropolis"
         shown = self.number if plain else [self.number, len(self.space.neighbours)]
         self.submit("X", json.dumps(shown).encode(), life_s=LIFE_S, reach=1)

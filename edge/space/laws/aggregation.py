@@ -6,9 +6,9 @@ not spread by themselves, so nothing is counted twice. Gossip is simply this law
 delivers (thesis 6.2). There are no rounds: what is there and fresh is combined, and nobody waits for others.
 
 A twin may publish a result as its new value, so that nodes come to agree step by step; it asks for an
-aggregation that `keeps` what was merged. Then nodes merge at the beats of their seconds, and only if another
-source has published something since: all that have got as far merge with what the others had at the last
-beat, so that the mean they come to does not depend on which frame is the first.
+aggregation that `keeps` what was merged. Then it merges at the tick of each second, and only if another
+source has published something since. So a merge has in it all that has arrived until then, and not only the
+value that was the first.
 """
 
 from ..aggregators import Source
