@@ -184,15 +184,18 @@ class Node:
     @property
     def has_work(self) -> bool:
         """Whether there is work that may wait until nothing else is due."""
-        return any(twin.has_work for twin in self.twins)
+        return self.engine.has_work or any(twin.has_work for twin in self.twins)
 
     @property
     def only_training(self) -> bool:
         """Whether that work may also wait until the machine is less busy."""
-        return all(twin.only_training for twin in self.twins)
+        return not self.engine.has_work and all(twin.only_training for twin in self.twins)
 
     def work(self) -> None:
         """Do a few milliseconds of it."""
+        if self.engine.has_work:
+            self.engine.work()
+            return
         for twin in self.twins:
             if twin.has_work:
                 twin.work()

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from ..terms import SCOPES
+from .aggregations import aggregations
 from .context import Context, Service, Unavailable
 from .forecasts import MOST_SCORED_DAYS, forecasts, learning, predictions, scores
 from .health import health
@@ -50,6 +51,12 @@ ROUTES = (
     Route("GET", "/twins", twins, "every prosumer twin: its powers and the state of its requests"),
     Route("GET", "/meters", meters, "every meter: the power of each input, and its newest full record"),
     Route("GET", "/contracts", contracts, "contracts of local consumers, promises of local suppliers"),
+    Route(
+        "GET",
+        "/aggregations",
+        aggregations,
+        "what is aggregated for twins of this node, and who contributed with what weight, distance and age",
+    ),
     Route("GET", "/learning", learning, "the models of each scope, their trainings, and the history file"),
     Route(
         "GET",

@@ -84,15 +84,18 @@ def encode_total(powers_w: Powers | None) -> bytes:
     return orjson.dumps(None if powers_w is None else [round(each, 1) for each in powers_w])
 
 
-def sum_of_totals(sources: Iterable[NodeValue]) -> bytes:
-    """Sum the totals of all nodes, each node once. Unknown, invalid and impossible values are left out."""
+def sum_of_totals(sources: Iterable[NodeValue], spec: object = None) -> tuple[bytes, list[float]]:
+    """Sum the totals of all nodes, each node once. Unknown, invalid and impossible values have no weight."""
     totals: dict[str, Powers] = {}
+    weights = []
     for source in sources:
         powers_w = _parse_total(source.value)
-        if powers_w and source.node not in totals:
+        counts = powers_w is not None and source.node not in totals
+        weights.append(float(counts))
+        if powers_w is not None and counts:
             totals[source.node] = powers_w
     summed = [math.fsum(column) for column in zip(*totals.values(), strict=True)]
-    return orjson.dumps({"nodes": len(totals), "w": [round(each, 1) for each in summed]})
+    return orjson.dumps({"nodes": len(totals), "w": [round(each, 1) for each in summed]}), weights
 
 
 def read_sum(value: bytes) -> tuple[int, Powers] | None:

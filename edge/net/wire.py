@@ -7,7 +7,7 @@ from msgspec import DecodeError, Raw
 from msgspec.msgpack import Decoder, Encoder
 
 from ..space.courier import Roster
-from ..space.lsa import Aggregation, Delta, Lsa, Near, Property
+from ..space.lsa import EVERYWHERE, HERE, Aggregation, Delta, Lsa, Near, Property
 from .schema import (
     Body,
     Bundled,
@@ -162,7 +162,7 @@ def decode_lsa(data: Raw) -> Lsa:
         wire.version,
         wire.life_s,
         _path(wire.via, wire.origin),
-        [Aggregation(a.label, a.operator, a.gossip, a.min_delay_s) for a in wire.specs],
+        [_aggregation(each) for each in wire.specs],
         _properties(wire.properties, wire.version),
     )
 
@@ -231,6 +231,10 @@ def _path(via: list[str], origin: str) -> list[str]:
     if len(set(path)) != len(path):
         raise WireError("bad path")
     return path
+
+
+def _aggregation(wire: WireSpec) -> Aggregation:
+    return Aggregation(wire.label, wire.operator, EVERYWHERE if wire.gossip else HERE, wire.min_delay_s)
 
 
 def _properties(wire: list[WireProperty], version: int) -> list[Property]:

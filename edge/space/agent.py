@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar, cast
 
+    from .aggregators import Contributor
     from .engine import Engine
     from .lsa import Aggregation
     from .tuplespace import TupleSpace
@@ -117,6 +118,12 @@ class Agent:
     def aggregated(self, label: str) -> None:
         """The aggregation law has a new result for a label of its LSA."""
 
+    def missed(self, label: str, source: str) -> None:
+        """An agent whose value is in an aggregate of this one has withdrawn it, or has fallen silent.
+
+        Told once, until it is there again. A subclass calls `stir` if it has to act on that.
+        """
+
     def act(self) -> None:
         """Decide what to do, after the notifications of one round."""
 
@@ -158,9 +165,17 @@ class Agent:
         """Publish a property; while its LSA has no room it waits, first in, first out.
 
         False when the waiting queue is full too; the property is then dropped and counted. Raises
-        ValueTooLarge, and ValueError for a near property without a life.
+        ValueTooLarge, and ValueError for a near property without a life. A value that is aggregated and
+        `differs` too little from the one published is not sent; that one is renewed in the second half of
+        its life.
         """
         self.space.check_size(label, value)
+        if not query:
+            kept = self._kept(label, value)
+            if kept is not None:
+                if self._lives(label, life_s, reach):
+                    return True
+                value = kept
         position = self._waiting_at(label, query)
         if position >= 0:
             self.waiting[position] = (label, query, value, life_s, reach)
@@ -177,13 +192,20 @@ class Agent:
         return True
 
     def aggregate(self, specs: "list[Aggregation]") -> None:
-        """Aggregate labels of its LSA with those of others."""
+        """Aggregate labels of its LSA with those of others. Raises ValueError for one that is there twice."""
+        if len({spec.label for spec in specs}) != len(specs):
+            raise ValueError(self.name + " aggregates a label in two ways")
         self.space.aggregate_by(self.handle, specs)
 
     def aggregate_of(self, label: str) -> bytes:
         """The aggregate of a label of its LSA; empty without one, as when no other LSA contributes."""
         p = self.space.property_of(self.handle & 0xFFFF, label)
         return b"" if p == NIL else self.space.aggregate(p)
+
+    def contributors_of(self, label: str) -> "list[Contributor]":
+        """Whose values are in that aggregate, with their weights, distances and ages when it was made."""
+        merged = None if self._engine is None else self._engine.merged.get((self.handle, label))
+        return [] if merged is None else merged.contributors
 
     def withdraw(self, label: str, query: str = "") -> None:
         """Withdraw a property, waiting or published."""
@@ -192,6 +214,24 @@ class Agent:
             self.waiting.pop(position)
         self.space.withdraw(self.handle, label, query)
         self._publish_waiting()
+
+    def _kept(self, label: str, value: bytes) -> bytes | None:
+        """The value that is published under a label, if the new one differs too little from it."""
+        slot = self.handle & 0xFFFF
+        for spec in self.space.lsa_aggregations[slot]:
+            if spec.label == label and spec.differs is not None:
+                p = self.space.property_of(slot, label)
+                if p != NIL:
+                    sent = self.space.value(p)
+                    return None if spec.differs(sent, value) else sent
+        return None
+
+    def _lives(self, label: str, life_s: int, reach: int) -> bool:
+        """Whether what is published under a label has that reach, and half of that life or more before it."""
+        p = self.space.property_of(self.handle & 0xFFFF, label)
+        due = self.space.p_wheel.due(p)
+        left_s = due - self.space.tick if due else 0
+        return self.space.p_reach[p] == reach and (2 * left_s >= life_s if life_s else not due)
 
     def _publish_waiting(self) -> None:
         position = 0

@@ -10,6 +10,7 @@ from .tuplespace import SELF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .merged import Merged
     from .tuplespace import TupleSpace
 
 MAX_ROUNDS = 32  # of one reaction; the rest waits for the next
@@ -28,6 +29,7 @@ class Engine:
         self.reactions = 0
         self.faults = 0
         self.last_fault = ""
+        self.merged: dict[tuple[int, str], Merged] = {}  # by handle and label: kept by the aggregation law
         self._agents: list[Agent | None] = [None] * space.limits.lsas  # by slot of their LSA
         self._stirred = DirtyRing(space.limits.lsas)  # slots of agents that act at the end of a round
 
@@ -105,6 +107,18 @@ class Engine:
         for law in self.laws:
             law.settle(self)
 
+    @property
+    def has_work(self) -> bool:
+        """Whether a law has begun something that may wait until nothing else is due."""
+        return any(law.has_work for law in self.laws)
+
+    def work(self) -> None:
+        """Do a few milliseconds of it; not during a reaction."""
+        for law in self.laws:
+            if law.has_work:
+                law.work(self)
+                return
+
     def notify(self, agent: Agent, p: int) -> None:
         """Bond an agent with a property, unless it is its own or addressed to another."""
         space = self.space
@@ -131,6 +145,21 @@ class Engine:
         except Exception as error:
             self.fault(agent, error)
         self.stir(agent)
+
+    def tell_aggregated(self, agent: Agent, label: str) -> None:
+        """The agent has a new result, or has lost it."""
+        try:
+            agent.aggregated(label)
+        except Exception as error:
+            self.fault(agent, error)
+        self.stir(agent)
+
+    def tell_missed(self, agent: Agent, label: str, source: str) -> None:
+        """A source of an aggregate of the agent is gone."""
+        try:
+            agent.missed(label, source)
+        except Exception as error:
+            self.fault(agent, error)
 
     def tell_spread(self, agent: Agent, version: int) -> None:
         """The agent's LSA went out to neighbours."""

@@ -5,8 +5,14 @@ Inside the space they are slots in arrays; a record exists only while an LSA cro
 
 from .shim import const
 
-MAX_PATH = const(64)  # nodes; nothing spreads farther
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
+    from .aggregators import Operator
+
+MAX_PATH = const(64)  # nodes; nothing spreads farther
 
 HERE = const(0)  # the reach of a property that stays on its node
 EVERYWHERE = const(255)
@@ -76,15 +82,64 @@ class Near:
 
 
 class Aggregation:
-    """How one label of an LSA is aggregated with the same label of other LSAs (thesis 5.1.3.4)."""
+    """How one label of an LSA is aggregated with the same label of other LSAs (thesis 5.1.3.4).
 
-    __slots__ = ("gossip", "label", "min_delay_s", "operator")
+    Other nodes see the label, the name of the operator, whether it is gossip and the minimum delay. All else
+    concerns only the node that aggregates.
+    """
 
-    def __init__(self, label: str, operator: str, gossip: bool = False, min_delay_s: int = 0) -> None:
+    __slots__ = (
+        "context",
+        "differs",
+        "keeps",
+        "label",
+        "merge",
+        "min_delay_s",
+        "operator",
+        "period_s",
+        "quorum",
+        "reach",
+        "stale_s",
+    )
+
+    def __init__(
+        self,
+        label: str,
+        operator: str,
+        reach: int = HERE,
+        min_delay_s: int = 0,
+        *,
+        period_s: int = 0,
+        quorum: int = 2,
+        stale_s: int = 0,
+        keeps: bool = False,
+        merge: "Operator | None" = None,
+        differs: "Callable[[bytes, bytes], bool] | None" = None,
+        context: "Any" = None,
+    ) -> None:
         self.label = label
         self.operator = operator
-        self.gossip = gossip  # over all nodes, not only this one
-        self.min_delay_s = min_delay_s
+        self.reach = reach  # hops to the nodes whose values count; HERE: of this node only
+        self.min_delay_s = max(min_delay_s, int(keeps))  # between two aggregations
+        self.period_s = period_s  # aggregated again after that time though nothing has changed; 0: never
+        self.quorum = quorum  # how many values are needed, the own one included
+        self.stale_s = stale_s  # older values of others do not count; 0: all do
+        # False: the result is of the values that are there now, as a sum of powers must be. True: what was
+        # merged stays when its sources go, and only what others publish after it leads to another.
+        self.keeps = keeps
+        self.merge = merge  # the operator itself; None: the law knows it by its name
+        self.differs = differs  # (sent, new) -> whether the new value is worth sending; None: any change is
+        self.context = context  # what the operator needs to know, such as the scope and local test data
+
+    @property
+    def gossip(self) -> bool:
+        """Whether values of other nodes count."""
+        return self.reach > HERE
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether values of all nodes count."""
+        return self.reach == EVERYWHERE
 
 
 class Lsa:

@@ -76,7 +76,7 @@ class LearningTwin(Twin):
 
     def joined(self, engine: "Engine") -> None:
         super().joined(engine)
-        self.aggregate([Aggregation(TOTAL, SUM_OF_TOTALS, gossip=True)])
+        self.aggregate([Aggregation(TOTAL, SUM_OF_TOTALS, EVERYWHERE)])
 
     def decayed(self, name: str, life_s: int) -> None:
         if name == self.name and self._clock.now_s() >= self.home.looked_s + LOOK_EVERY_S:

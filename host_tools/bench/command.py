@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from . import chain, cpu, gossip, learning, simulation, space, traffic, trust, wire
+from . import chain, cpu, gossip, learning, propagation, simulation, space, traffic, trust, wire
 
 _PARTS = (
     "imports",
@@ -26,6 +26,7 @@ _PARTS = (
     "chain",
     "hops",
     "sim",
+    "propagation",
     "learning",
     "gossip",
 )
@@ -95,6 +96,7 @@ def bench(options: argparse.Namespace) -> int:
         "chain": lambda: _chain(figures, console, directory),
         "hops": lambda: _hops(figures, console, directory),
         "sim": lambda: _sim(figures, console),
+        "propagation": lambda: _propagation(figures, console),
         "learning": lambda: _learning(figures, console),
         "gossip": lambda: _gossip(figures, console),
         "cpu": lambda: _cpu(figures, console, options.node, directory / "cpu"),
@@ -271,6 +273,19 @@ def _sim(figures: dict[str, Any], console: Console) -> None:
     )
     for nodes, row in figures["sim"].items():
         table.add_row(nodes, f"{row['sim_s']}", f"{row['sim_s_per_s']:,.1f}", f"{row['events_per_s']:,.0f}")
+    console.print(table)
+
+
+def _propagation(figures: dict[str, Any], console: Console) -> None:
+    figures["propagation"] = propagation.measure()
+    table = _table(
+        f"from the first node of a simulated chain, {1000 * propagation.LATENCY_S:.0f} ms a link",
+        "hops",
+        "a value is there after s",
+        "it is in the mean of neighbours after s",
+    )
+    for hops, row in figures["propagation"].items():
+        table.add_row(hops, f"{row['told_s']:.2f}", f"{row['merged_s']:.2f}")
     console.print(table)
 
 

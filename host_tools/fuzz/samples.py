@@ -28,7 +28,7 @@ from edge.net.schema import Statement
 from edge.space.agent import Agent
 from edge.space.courier import Roster
 from edge.space.engine import Engine
-from edge.space.lsa import Aggregation, Delta, Lsa, Near, Property
+from edge.space.lsa import EVERYWHERE, Aggregation, Delta, Lsa, Near, Property
 from edge.space.tuplespace import Limits, TupleSpace
 from edge.trust.certificate import Certificate
 from edge.trust.keyring import Keyring
@@ -167,7 +167,7 @@ def frames() -> list[bytes]:
     """Frames that use every part, alone and together; signed by their origins."""
     village = Village()
     shown = [Property(f"L{i}", f"{OWN}.twin" if i else "", i + 1, 5 * i, b"[1,2]", 3 * i) for i in range(3)]
-    specs = [Aggregation("L0", "sum", True, 60)]
+    specs = [Aggregation("L0", "sum", EVERYWHERE, 60)]
     lsas = [
         Lsa(f"{OTHER}.t", "twin", b"", OTHER, 1, 5, 13, [OTHER], specs, shown),
         Lsa(f"{FAR}.t", "twin", b"", FAR, 1, 6, 13, [OTHER, FAR], [], shown[:1]),

@@ -215,7 +215,7 @@ def _energy(data: bytes) -> None:
             _KEPT[choice - len(_PARSERS)](value.get("v"))
     else:
         parts = body.split(b"\0")[:40]
-        told = totals.read_sum(totals.sum_of_totals(_Shown(str(i), each) for i, each in enumerate(parts)))
+        told = totals.read_sum(totals.sum_of_totals(_Shown(str(i), each) for i, each in enumerate(parts))[0])
         if told and (told[0] > len(parts) or min(told[1]) < 0):
             raise Finding("an impossible sum of totals")
 

@@ -13,7 +13,7 @@ from edge.net.manifest import of_statement
 from edge.net.packing import packed, unpacked
 from edge.net.schema import Statement
 from edge.space.courier import Roster
-from edge.space.lsa import Aggregation, Delta, Lsa, Near, Property
+from edge.space.lsa import EVERYWHERE, Aggregation, Delta, Lsa, Near, Property
 from edge.space.origins import MAX_INCARNATION, MAX_SEQUENCE
 
 HEADER = struct.Struct("<cBBBI")
@@ -78,7 +78,7 @@ def sample(rng: random.Random, properties: int = 3) -> Frame:
         Property(f"L{i}", rng.choice(["", "b.t"]), i, 5 * i, rng.choice(values), 3 * i)
         for i in range(properties)
     ]
-    specs = [Aggregation("L0", "sum", True, 60)]
+    specs = [Aggregation("L0", "sum", EVERYWHERE, 60)]
     lsa = Lsa("a.t", "twin", b"k" * 64, "a", 2, version, 13, ["a"], specs, shown)
     far = Lsa("c.t", "twin", b"", "c", 2, version, 13, ["a", "c"], [], [])
     gone = Lsa("a.u", "", b"", "a", 2, 7, 0, ["a"], [], [])

@@ -12,7 +12,7 @@ from edge.net.settings import Rates
 from edge.node import _next_incarnation
 from edge.space.agent import Agent
 from edge.space.courier import Beat
-from edge.space.lsa import Aggregation, Property
+from edge.space.lsa import EVERYWHERE, Aggregation, Property
 from edge.space.origins import LIFE_S, MAX_INCARNATION, MAX_SEQUENCE, checksum
 from edge.space.tuplespace import Limits
 
@@ -45,7 +45,7 @@ def flood_of(kind, turn):
         elif kind == "heap":
             shown = [Property("L", f"c.q{k}", 1, 0, b"x" * 2000) for k in range(1)]
         elif kind == "aggregations":
-            specs = [Aggregation("L", "sum", True) for _ in range(10)]
+            specs = [Aggregation("L", "sum", EVERYWHERE) for _ in range(10)]
         path = ["c", *(f"p{i}-{k}" for k in range(20))] if kind == "paths" else ["c"]
         if kind == "paths":
             yield lsa(f"y.x{i}", properties=shown, path=[*path, "y"])

@@ -29,7 +29,7 @@ from edge.net.frame import (
 from edge.net.links import is_node_name
 from edge.net.schema import MAX_ASKED, MAX_BEATS, MAX_FRAME_LSAS, MAX_VALUE_BYTES, Statement
 from edge.space.courier import MAX_LSAS, Roster
-from edge.space.lsa import MAX_PATH, Aggregation, Delta, Lsa, Near, Property
+from edge.space.lsa import EVERYWHERE, HERE, MAX_PATH, Aggregation, Delta, Lsa, Near, Property
 from edge.space.origins import MAX_INCARNATION, MAX_SEQUENCE
 
 U31 = 2**31 - 1
@@ -61,7 +61,9 @@ def paths(draw, origin):
 def lsas(draw):
     origin, version = draw(NODES), draw(st.integers(1, MAX_SEQUENCE))
     specs = [
-        Aggregation(draw(WORDS), draw(WORDS), draw(st.booleans()), draw(st.integers(0, 86_400)))
+        Aggregation(
+            draw(WORDS), draw(WORDS), draw(st.sampled_from([HERE, EVERYWHERE])), draw(st.integers(0, 86_400))
+        )
         for _ in range(draw(st.integers(0, 3)))
     ]
     return Lsa(
@@ -262,7 +264,7 @@ def test_an_lsa_of_ten_full_binary_properties_fits_a_frame():
     rng = random.Random(2)
     name = "n" * 32
     shown = [Property("L" * 62 + str(i), "q" * 64, MAX_SEQUENCE, U31, rng.randbytes(4096)) for i in range(10)]
-    specs = [Aggregation("A" * 64, "o" * 64, True, 86_400) for _ in range(16)]
+    specs = [Aggregation("A" * 64, "o" * 64, EVERYWHERE, 86_400) for _ in range(16)]
     path = [f"{i:032}" for i in range(MAX_PATH - 1)] + [name]
     lsa = Lsa(
         f"{name}.{'x' * 31}",

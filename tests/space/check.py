@@ -109,6 +109,7 @@ class Watcher(Agent):
         self.ages = []
         self.sent = []
         self.results = []
+        self.lost = []  # (label, agent)
         self.acts = 0
 
     def bonded(self, bond):
@@ -127,6 +128,9 @@ class Watcher(Agent):
     def aggregated(self, label):
         p = self.space.property_of(self.handle & 0xFFFF, label)
         self.results.append((self.space.aggregate(p), bool(self.space.p_completed[p])))
+
+    def missed(self, label, source):
+        self.lost.append((label, source))
 
     def act(self):
         self.acts += 1
@@ -188,8 +192,8 @@ class Node:
 class Grid:
     """Some nodes in one process. LSAs are delivered one by one; `lose` may drop some."""
 
-    def __init__(self, links):
-        self.nodes = {name: Node(name, neighbours) for name, neighbours in links.items()}
+    def __init__(self, links, limits=None):
+        self.nodes = {name: Node(name, neighbours, limits) for name, neighbours in links.items()}
         self.crossed = []  # (from, to, LSA, version)
         self.near = []  # (from, to, LSA, version)
         self.deltas = 0

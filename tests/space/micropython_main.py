@@ -4,7 +4,7 @@ import os
 import sys
 
 HERE = sys.argv[0].rsplit("/", 1)[0] if "/" in sys.argv[0] else "."
-NEED_PYTEST = ("test_model.py", "test_micropython.py")
+NEED_PYTEST = ("test_model.py", "test_micropython.py", "test_gossip_schedules.py")
 
 
 def main():

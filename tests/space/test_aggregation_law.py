@@ -6,7 +6,7 @@ from edge.space.courier import Courier
 from edge.space.engine import Engine
 from edge.space.laws import standard_laws
 from edge.space.laws.aggregation import Aggregating
-from edge.space.lsa import Aggregation
+from edge.space.lsa import EVERYWHERE, HERE, Aggregation
 from edge.space.tuplespace import TupleSpace
 
 
@@ -14,7 +14,7 @@ def member(node, name, value, operator="sum", gossip=False, min_delay_s=0):
     """An agent that shows a value under L and has it aggregated."""
     agent = node.add(Watcher(name))
     agent.submit("L", value)
-    agent.aggregate([Aggregation("L", operator, gossip, min_delay_s)])
+    agent.aggregate([Aggregation("L", operator, EVERYWHERE if gossip else HERE, min_delay_s)])
     return agent
 
 
@@ -194,7 +194,7 @@ def test_a_remote_agent_that_begins_to_aggregate_counts_from_then_on():
     late.submit("L", b"5")
     grid.settle()
     assert result(grid["a"], "a.t") == b""
-    late.aggregate([Aggregation("L", "sum", True)])
+    late.aggregate([Aggregation("L", "sum", EVERYWHERE)])
     grid.settle()
     assert result(grid["a"], "a.t") == b"6"
     late.aggregate([])
@@ -211,7 +211,7 @@ def test_completed_when_every_known_node_has_contributed():
     grid.settle()
     assert agent.results[-1] == (b"3", False)  # c is known and has not contributed
     other.submit("L", b"4")
-    other.aggregate([Aggregation("L", "sum", True)])
+    other.aggregate([Aggregation("L", "sum", EVERYWHERE)])
     grid.settle()
     assert agent.results[-1] == (b"7", True)
     grid.nodes.pop("c")
@@ -269,9 +269,9 @@ def test_the_delay_of_an_lsa_that_left_is_not_inherited():
 def test_a_custom_operator():
     seen = []
 
-    def joined(sources):
+    def joined(sources, spec):
         seen.append([(source.agent, source.node) for source in sources])
-        return b"+".join([source.value for source in sources])
+        return b"+".join([source.value for source in sources]), [1.0] * len(sources)
 
     laws = standard_laws()
     laws[2] = Aggregating({"join": joined})
@@ -287,9 +287,10 @@ def test_a_custom_operator():
 def test_an_operator_that_fails_does_no_harm():
     calls = []
 
-    def broken(sources):
+    def broken(sources, spec):
         calls.append(len(sources))
-        return {"1": b"", "2": ["text"], "3": b"x" * 5000, "4": None}[sources[0].value.decode()]
+        value = {"1": b"", "2": ["text"], "3": b"x" * 5000, "4": None}[sources[0].value.decode()]
+        return value, [1.0] * len(sources)
 
     laws = standard_laws()
     law = Aggregating()

@@ -5,7 +5,7 @@ from test_lsas import remote
 
 from edge.space.errors import UnknownBase
 from edge.space.exchange import absorb, complete, export, export_delta
-from edge.space.lsa import Aggregation, Delta, Property
+from edge.space.lsa import EVERYWHERE, Aggregation, Delta, Property
 
 CHAIN = {"a": ["b"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c"]}
 RING = {"a": ["b", "e"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c", "e"], "e": ["d", "a"]}
@@ -135,7 +135,7 @@ def test_a_new_type_or_aggregation_goes_as_a_whole():
     agent = grid["a"].add(Watcher("a.t"))
     agent.submit("L", b"1")
     grid.settle()
-    agent.aggregate([Aggregation("L", "sum", True)])
+    agent.aggregate([Aggregation("L", "sum", EVERYWHERE)])
     grid.settle()
     assert grid.deltas == 0
     for node in grid.nodes.values():

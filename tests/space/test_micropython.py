@@ -27,7 +27,7 @@ def test_the_kernel_runs_under_micropython() -> None:
     functions = sum(
         len(re.findall(r"^def test_", path.read_text(), re.MULTILINE))
         for path in MAIN.parent.glob("test_*.py")
-        if path.name not in ("test_model.py", "test_micropython.py")
+        if path.name not in ("test_model.py", "test_micropython.py", "test_gossip_schedules.py")
     )
     assert (passed, failed) == (functions, 0)
 

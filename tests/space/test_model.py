@@ -25,12 +25,16 @@ LOCAL = st.sampled_from(["a.t1", "a.t2", "a.t3", "a.t4", "a.t5"])
 REMOTE = st.tuples(st.sampled_from("bc"), st.sampled_from(["t1", "t2", "t3"]))
 KINDS = st.sampled_from(["", "twin", "other"])
 SPECS = st.lists(LABELS, max_size=2).map(
-    lambda labels: [Aggregation(label, "longest", True) for label in labels]
+    lambda labels: [Aggregation(label, "longest", EVERYWHERE) for label in labels]
 )
 PROPERTIES = st.dictionaries(
     st.tuples(LABELS, QUERIES), st.tuples(VALUES, LIVES, st.integers(0, 2)), max_size=5
 )
 WANTED = ("L", "M")
+
+
+def _longest(sources, spec):
+    return max(source.value for source in sources), [0.0] * len(sources)
 
 
 class Mirror(Watcher):
@@ -75,7 +79,7 @@ class SpaceMachine(RuleBasedStateMachine):
         self.space = TupleSpace("a", limits)
         self.space.set_neighbours(["b"])
         laws = standard_laws()
-        laws[2] = Aggregating({"longest": lambda sources: max(source.value for source in sources)})
+        laws[2] = Aggregating({"longest": _longest})
         self.engine = Engine(self.space, None, laws)
         self.mirror = Mirror()
         self.engine.add(self.mirror)

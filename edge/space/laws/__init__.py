@@ -1,6 +1,7 @@
 """The coordination laws (thesis 5.1.3). A new law is one file here, handed to the engine.
 
-A law sees each tick, each round of a reaction, and the end of a reaction.
+A law sees each tick, each round of a reaction, and the end of a reaction. What takes longer than a few
+milliseconds it does in pieces, as work between reactions.
 """
 
 TYPE_CHECKING = False
@@ -19,6 +20,14 @@ class Law:
 
     def settle(self, engine: "Engine") -> None:
         """The reaction is over."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether it has begun something that may wait until nothing else is due."""
+        return False
+
+    def work(self, engine: "Engine") -> None:
+        """Do a few milliseconds of it."""
 
 
 def standard_laws() -> "list[Law]":
