@@ -1,7 +1,6 @@
 """The LSTM models: they learn, their training may be stopped at any time, and they can be restored."""
 
 import random
-import time
 
 import numpy as np
 import pytest
@@ -109,17 +108,10 @@ def test_a_training_that_is_not_finished_changes_nothing(days, trained):
     assert (model.predict() == before).all()
 
 
-def test_a_training_yields_after_a_few_milliseconds(days, trained):
-    model, pieces = revived(trained, cells=16), []
-    training = model.train(days)
-    start = time.process_time()
-    for _ in training:
-        pieces.append(time.process_time() - start)
-        start = time.process_time()
-    assert len(pieces) > 100
-    assert (
-        sorted(pieces)[-3] < 0.02
-    )  # 5 ms on an idle machine; one or two may be slowed down by other processes
+def test_a_training_comes_in_many_pieces(days, trained):
+    """`make bench` prints how long the longest one takes."""
+    model = revived(trained, cells=16)
+    assert sum(1 for _ in model.train(days)) > 100
 
 
 def test_minutes_may_be_added_during_a_training(trained):
