@@ -56,6 +56,8 @@ class Promise:
     restored: bool = False  # from before a restart
     idle_since_s: float = math.inf  # since when little of it has been used
     used: bool = False  # its consumer has credit for it
+    drawn_s: float = 0.0  # until when its use is counted
+    displaced: tuple[str, ...] = ()  # consumers whose supply was interrupted for it
 
     def cut(self, max_w: float) -> None:
         """Reserve no more than `max_w` from now on. The consumer still has to restate its contract."""
