@@ -14,8 +14,9 @@ VALIDATION_GRACE_S = 1.0
 TAKE_S = 3.0  # an offer of all that was requested is taken sooner, or given to others who wait
 USED_S = 2.0  # after that the use of a contract gives its consumer credit
 PROVEN_S = 10.0  # a contract used for so long shows that its consumer uses what it requests
-IDLE_S = 1.0  # a contract of which less than IDLE_RATIO is used for so long is cut to what is used
-IDLE_RATIO = 0.8  # an honest consumer returns its reserve as soon as it uses 5 % less than agreed
+IDLE_RATIO = (
+    0.8  # a contract of which less is used is cut to that; an honest consumer returns what it does not use
+)
 OWED_S = 10.0  # so long those come first whose supply was interrupted for nothing
 RECONFIRM_S = 15.0  # a contract restored from disk must be confirmed by the other side within this time
 RESTATED_MAX = 1000  # upper bound of the restatements of a contract between two saves of the state

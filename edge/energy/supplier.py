@@ -19,7 +19,6 @@ from .policies import ProducerPolicy
 from .rules import (
     DOUBTED_S,
     EPSILON_W,
-    IDLE_S,
     MIN_POWER_W,
     OFFER_GRACE_S,
     RECONFIRM_S,
@@ -90,7 +89,7 @@ class Supplier:
         """When it must step at the latest, even if it receives nothing."""
         if self._offer_maker.busy:
             return 0.0
-        moments = (min(each.deadline_s, each.limit_by_s, each.idle_since_s + IDLE_S) for each in self.book)
+        moments = (min(each.deadline_s, each.limit_by_s) for each in self.book)
         return min(min(moments, default=math.inf), self.bookings.due_s)
 
     @property

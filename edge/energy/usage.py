@@ -1,16 +1,15 @@
 """Whether consumers use what a supplier promised them, and what follows when they do not.
 
 Here counts what a consumer says that it uses: a node measures only its own devices. An honest consumer states
-a lower need and returns its reserve in one message. So a contract of which little is used for a second is
-cut to what is used, those who were interrupted for it come first, and its member has hoarded.
+a lower need and returns its reserve in one message. So a contract of which less is used is cut to that at
+once, those who were interrupted for it come first, and its member has hoarded.
 """
 
-import math
 from collections.abc import Callable, Iterable
 
 from .book import Book, Promise, State
 from .members import Members
-from .rules import IDLE_RATIO, IDLE_S, PROVEN_S, USED_S, VALIDATION_S, with_margin
+from .rules import IDLE_RATIO, PROVEN_S, USED_S, VALIDATION_S, with_margin
 
 Owe = Callable[[Iterable[str], float], None]  # these consumers come first from now on
 
@@ -24,23 +23,18 @@ class Usage:
         self._owe = owe
 
     def note(self, promise: Promise, now_s: float) -> None:
-        """A consumer has stated its contract: note since when little of it has been used."""
-        if promise.power_w >= IDLE_RATIO * promise.max_w:
-            promise.idle_since_s = math.inf
-        elif promise.state is State.VALID and math.isinf(promise.idle_since_s):
-            promise.idle_since_s = now_s
+        """A consumer has stated a contract: take back at once what it does not use."""
+        if promise.state is State.VALID and promise.power_w < IDLE_RATIO * promise.max_w:
+            promise.cut(with_margin(promise.power_w))
+            self._give_back(promise, now_s)
+            self._members.hoard(promise.consumer, now_s)
 
     def judge(self, promise: Promise, capacity_w: float, now_s: float) -> None:
-        """Drop a contract whose time is over, and take back what its consumer does not use."""
+        """Drop a contract whose time is over; count the use of the others."""
         if now_s >= min(promise.deadline_s, promise.limit_by_s):
             self._book.drop(promise)
             self.ended(promise, now_s)
-        elif now_s >= promise.idle_since_s + IDLE_S:
-            promise.cut(with_margin(promise.power_w))
-            promise.idle_since_s = math.inf
-            self._give_back(promise, now_s)
-            self._members.hoard(promise.consumer, now_s)
-        elif promise.state is State.VALID and math.isinf(promise.idle_since_s):
+        elif promise.state is State.VALID:
             self._credit(promise, capacity_w, now_s)
 
     def ended(self, promise: Promise, now_s: float) -> None:
