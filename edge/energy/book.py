@@ -54,8 +54,9 @@ class Promise:
     limit_by_s: float = math.inf
     elsewhere: bool = False  # an offer: the consumer has made a contract with others
     restored: bool = False  # from before a restart
-    idle_since_s: float = math.inf  # since when little of it has been used
     used: bool = False  # its consumer has credit for it
+    drawn_s: float = 0.0  # until when its use is counted
+    displaced: tuple[str, ...] = ()  # consumers whose supply was interrupted for it
 
     def cut(self, max_w: float) -> None:
         """Reserve no more than `max_w` from now on. The consumer still has to restate its contract."""

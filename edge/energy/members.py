@@ -9,15 +9,16 @@ is a first one again.
 
 Who uses what it is promised may waste some of it: honest consumers take one offer of several
 and change their minds. So each contract that is used gives credit, in watts, and a waste within the credit
-causes no doubt.
+causes no doubt. How urgent a member may be is another account: `urgency`.
 """
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .book import node_of
-from .rules import DOUBTED_S, VALIDATION_S
+from .rules import DOUBTED_S, MIN_POWER_W, VALIDATION_S
+from .urgency import Urgency
 
 DOUBT_S = 20.0  # how long the first waste of a promise is remembered; it doubles with each further one
 DOUBT_MAX_S = 300.0
@@ -45,6 +46,7 @@ class Member:
     small_s: float = 0.0
     credit_w: float = 0.0  # power that it may waste, since it used as much
     credit_s: float = 0.0
+    urgency: Urgency = field(default_factory=Urgency)
 
 
 class Members:
@@ -100,7 +102,9 @@ class Members:
         if self.is_doubted(twin, now_s):
             return False
         member = self._members.get(node)
-        return now_s >= self._wary_until_s or (member is not None and member.proven)
+        if member is None:
+            return now_s >= self._wary_until_s
+        return member.urgency.is_left(now_s) and (member.proven or now_s >= self._wary_until_s)
 
     # ---- what is recorded -------------------------------------------------------------------------
 
@@ -115,6 +119,26 @@ class Members:
             member = self._record(twin)
             member.credit_w = _credit_w(member, now_s) + _CREDIT * power_w
             member.credit_s = now_s
+
+    def interrupt(self, twin: str, power_w: float, capacity_w: float, now_s: float) -> None:
+        """A twin has taken so much from others, of a supplier with that capacity."""
+        if node_of(twin) != self.own_node:
+            self._record(twin).urgency.interrupt(power_w / self._share_w(capacity_w), now_s)
+
+    def draw(self, twin: str, power_w: float, seconds: float, capacity_w: float, now_s: float) -> None:
+        """A twin has used that power of a supplier for so long."""
+        member = self._members.get(node_of(twin))
+        if member is not None:
+            member.urgency.use(power_w * seconds / self._share_w(capacity_w), now_s)
+
+    def hoard(self, twin: str, now_s: float) -> None:
+        """A twin has reserved power that it does not use. No credit excuses that."""
+        if node_of(twin) != self.own_node:
+            member = self._record(twin)
+            member.unused += 1
+            member.urgency.hoard(now_s)
+            self._weigh(twin, now_s, small=False)
+            self._wary_until_s = now_s + WARY_S
 
     def refuse(self, twin: str, now_s: float) -> None:
         """A twin has claimed what it may not claim."""
@@ -151,6 +175,9 @@ class Members:
 
     # ---- inside -----------------------------------------------------------------------------------
 
+    def _share_w(self, capacity_w: float) -> float:
+        return max(MIN_POWER_W, self.urgent_share * capacity_w)
+
     def _weigh(self, twin: str, now_s: float, small: bool) -> bool:
         """Doubt the member unless the waste is one of few small ones; returns whether it is in doubt."""
         member = self._record(twin)
@@ -181,7 +208,8 @@ class Members:
     @staticmethod
     def _worth(member: Member) -> tuple[bool, float, int]:
         """Records of members that are in no doubt and have used nothing make room first."""
-        return member.proven, member.doubted_until_s, member.refused + member.unused + member.unkept
+        kept = member.proven or bool(member.urgency.hoards)
+        return kept, member.doubted_until_s, member.refused + member.unused + member.unkept
 
 
 def _credit_w(member: Member, now_s: float) -> float:

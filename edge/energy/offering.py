@@ -11,10 +11,11 @@ as a whole.
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from .book import Book, Promise, State, crowds, node_of
+from .asking import Asking
+from .book import Book, Promise, State, node_of
 from .members import Members
 from .messages import Offer, Priority, Request, round_w
 from .policies import ProducerPolicy, SeenRequest
@@ -25,6 +26,7 @@ from .rules import (
     MIN_POWER_W,
     OFFER_GRACE_S,
     OFFER_VALIDITY_S,
+    OWED_S,
     PART_HOLD_S,
     PARTIAL_OFFER_S,
     PARTIAL_WAIT_S,
@@ -66,7 +68,10 @@ class OfferMaker:
         self._settings = settings
         self._policy = policy
         self._rng = rng
-        self._requests: dict[str, SeenRequest] = {}
+        self._requests = Asking(self._node, 4 * settings.promises, book, members)
+        self._owed: dict[
+            str, float
+        ] = {}  # consumers that were interrupted for nothing, and until when they come first
         self._standing: dict[str, Promise] = {}  # offers by consumer, during a step
         self._nodes: Counter[str] = Counter()  # number of offers to each node
         self._stepped_s = 0.0
@@ -88,16 +93,12 @@ class OfferMaker:
         """A consumer has published a request, or withdrawn it (None)."""
         if request is None:
             self.forget(consumer)
-            return
-        seen = self._requests.get(consumer)
-        if seen is None and not self._has_room_for(consumer):
-            return  # it will be seen again when it changes
-        rest_s = seen.rest_until_s if seen and seen.request.id == request.id else 0.0
-        self._requests[consumer] = SeenRequest(consumer, request, hops, now_s, rest_s)
+        else:
+            self._requests.see(consumer, request, hops, now_s)
 
-    def _has_room_for(self, consumer: str) -> bool:
-        size, count = 4 * self._settings.promises, len(self._requests)
-        return count < size and not crowds(consumer, self._requests, count, size, self._node)
+    def owe(self, consumers: Iterable[str], now_s: float) -> None:
+        """The supply of these consumers was interrupted for nothing: they come first for a while."""
+        self._owed.update(dict.fromkeys(consumers, now_s + OWED_S))
 
     def note_elsewhere(self, consumer: str) -> None:
         """A consumer has made a contract without this supplier: it had a use for its request."""
@@ -123,7 +124,7 @@ class OfferMaker:
 
     def forget(self, consumer: str) -> None:
         """Drop the request of a consumer."""
-        self._requests.pop(consumer, None)
+        self._requests.forget(consumer)
 
     def offer_until_s(self, consumer: str) -> float:
         """Until when the offer to a consumer is valid; 0 without one."""
@@ -145,6 +146,8 @@ class OfferMaker:
         `aside` gives the power that is set aside for consumers other than the one named.
         """
         self._stepped_s, self._capacity_w = now_s, capacity_w
+        if self._owed:
+            self._owed = {name: until_s for name, until_s in self._owed.items() if now_s < until_s}
         for promise in list(self._book):
             if not promise.committed:
                 self._lapse(promise, now_s)
@@ -154,7 +157,7 @@ class OfferMaker:
         self._give_way(now_s)
         if not self._can_offer(capacity_w):
             return
-        requests = self._open_requests(now_s)
+        requests = self._requests.to_serve(now_s)
         ordered = self._urgent_first(self._policy.order(requests, now_s))
         parts = self._policy.order_parts(requests, now_s)
         if parts is not None:
@@ -187,12 +190,14 @@ class OfferMaker:
 
     def _urgent_consumers(self, now_s: float) -> set[str]:
         """The consumers whose request of high priority counts as such: their node is below its share."""
-        high = [name for name, seen in self._requests.items() if seen.request.priority is Priority.HIGH]
+        high = [seen.consumer for seen in self._requests if seen.request.priority is Priority.HIGH]
         return {name for name in high if self.urgent_room_w(name, now_s) >= MIN_POWER_W}
 
     def _urgent_first(self, requests: list[SeenRequest]) -> list[SeenRequest]:
-        """Requests whose high priority counts come first, those of members in doubt last."""
+        """Requests whose high priority counts come first, then those that are owed, those in doubt last."""
         now_s = self._stepped_s
+        if self._owed:
+            requests = sorted(requests, key=lambda seen: seen.consumer not in self._owed)
         if self._members.any_doubted(now_s):
             requests = sorted(requests, key=lambda seen: self._members.is_doubted(seen.consumer, now_s))
         return sorted(requests, key=lambda seen: seen.consumer not in self._urgent)
@@ -210,14 +215,16 @@ class OfferMaker:
         if not blocking:
             return
         waiting = {
-            node_of(name)
-            for name, seen in self._requests.items()
-            if seen.rest_until_s <= now_s and self._is_waiting(name) and not self._doubted(name)
+            node_of(seen.consumer)
+            for seen in self._requests
+            if seen.rest_until_s <= now_s
+            and self._is_waiting(seen.consumer)
+            and not self._doubted(seen.consumer)
         }
         for offer, stale in blocking:
             if waiting - {node_of(offer.consumer)}:
                 self._book.drop(offer)
-                seen = self._requests.get(offer.consumer)
+                seen = self._requests.of(offer.consumer)
                 if seen:
                     seen.rest_until_s = now_s + self._rng.uniform(0.0, REST_S)
                 if stale:
@@ -225,7 +232,7 @@ class OfferMaker:
 
     def _is_claimed_at_once(self, offer: Promise) -> bool:
         """Whether an honest consumer takes the offer within moments, or has no use for it."""
-        seen = self._requests.get(offer.consumer)
+        seen = self._requests.of(offer.consumer)
         return not offer.part or offer.consumer in self._urgent or (seen is not None and seen.request.partial)
 
     def _is_waiting(self, consumer: str) -> bool:
@@ -236,7 +243,7 @@ class OfferMaker:
         return self._members.is_doubted(consumer, self._stepped_s)
 
     def _lapse(self, offer: Promise, now_s: float) -> None:
-        seen = self._requests.get(offer.consumer)
+        seen = self._requests.of(offer.consumer)
         if seen is None or seen.request.id != offer.key:
             self._book.drop(offer)
             if not offer.part and not offer.elsewhere:
@@ -250,34 +257,6 @@ class OfferMaker:
             else:
                 self._members.waste_gathered(offer.consumer, offer.max_w, now_s)
             seen.rest_until_s = now_s + self._rng.uniform(0.0, 1.0 if self._policy.gathers else REST_S)
-
-    def _open_requests(self, now_s: float) -> list[SeenRequest]:
-        found = []
-        asked_w: dict[str, float] = {}  # by node
-        for seen in self._requests.values():
-            if not self._is_within_means(seen, asked_w, now_s):
-                continue
-            offer = self._book.offer_to(seen.consumer)
-            if seen.rest_until_s <= now_s if offer is None else offer.key == seen.request.id:
-                found.append(seen)
-        return found
-
-    def _is_within_means(self, seen: SeenRequest, asked_w: dict[str, float], now_s: float) -> bool:
-        """Whether all that its member requests, and holds here, stays below what a member may claim."""
-        node = node_of(seen.consumer)
-        total_w = asked_w.get(node, 0.0) + seen.request.power_w
-        if node == self._node or total_w <= self._members.member_w - self._committed_w(node):
-            asked_w[node] = total_w
-            return True
-        if seen.refused_id != seen.request.id:
-            seen.refused_id = seen.request.id
-            self._members.refuse(seen.consumer, now_s)
-        return False
-
-    def _committed_w(self, node: str) -> float:
-        if math.isinf(self._members.member_w):
-            return 0.0
-        return sum([each.max_w for each in self._book if each.committed and node_of(each.consumer) == node])
 
     def _reclaim(self, parts: list[SeenRequest], now_s: float) -> None:
         """Withdraw partial offers that did not lead to a contract.
@@ -295,7 +274,7 @@ class OfferMaker:
                 self._book.drop(offer)
 
     def _hold_until_s(self, offer: Promise) -> float:
-        seen = self._requests.get(offer.consumer)
+        seen = self._requests.of(offer.consumer)
         taken = seen is not None and seen.request.partial  # it will accept a part after a while
         return offer.since_s + PART_HOLD_S + (PARTIAL_WAIT_S if taken else 0.0)
 
@@ -388,7 +367,7 @@ class OfferMaker:
                 capacity_w -= promise.max_w
             elif promise.committed:
                 claims[promise.consumer] = claims.get(promise.consumer, 0.0) + promise.max_w
-        for seen in self._requests.values():
+        for seen in self._requests:
             if seen.request.partial and seen.consumer not in self._urgent:
                 claims[seen.consumer] = claims.get(seen.consumer, 0.0) + with_margin(seen.request.power_w)
         return self._policy.shares(max(0.0, capacity_w), claims) or {}

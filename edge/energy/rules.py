@@ -9,13 +9,15 @@ PART_HOLD_S = 0.3  # a partial offer without a contract after that may be given 
 REST_S = 4.0  # after an offer expired unused, other requests come first for up to this time
 CRUMB_RATIO = 0.01  # offers below this share of the request are used last: they make contracts of many parts
 VALIDATION_S = 10.0  # a proposed contract that is not confirmed after that is void
-DOUBTED_S = 3.0  # the same for a contract with a member that was in doubt lately
+DOUBTED_S = 3.0  # the same for a contract with a member that was in doubt lately, or that interrupts others
 VALIDATION_GRACE_S = 1.0
 TAKE_S = 3.0  # an offer of all that was requested is taken sooner, or given to others who wait
 USED_S = 2.0  # after that the use of a contract gives its consumer credit
 PROVEN_S = 10.0  # a contract used for so long shows that its consumer uses what it requests
-IDLE_S = 10.0  # a contract of which less than IDLE_RATIO is used for so long is cut to what is used
-IDLE_RATIO = 0.5
+IDLE_RATIO = (
+    0.8  # a contract of which less is used is cut to that; an honest consumer returns what it does not use
+)
+OWED_S = 10.0  # so long those come first whose supply was interrupted for nothing
 RECONFIRM_S = 15.0  # a contract restored from disk must be confirmed by the other side within this time
 RESTATED_MAX = 1000  # upper bound of the restatements of a contract between two saves of the state
 MERGE_S = 2.0  # age at which a complementary contract is merged into the main one

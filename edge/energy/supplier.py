@@ -10,26 +10,23 @@ from dataclasses import dataclass, field
 
 from .book import Book, Promise, State, crowds, node_of
 from .bookings import Bookings
+from .claims import REFUSALS_MAX, Refusals, Right
 from .interruption import fewest
 from .members import Members
 from .messages import Answer, Answers, Contract, Offer, Priority, Request
 from .offering import OfferMaker, SupplierSettings
 from .policies import ProducerPolicy
 from .rules import (
+    DOUBTED_S,
     EPSILON_W,
-    IDLE_RATIO,
-    IDLE_S,
     MIN_POWER_W,
     OFFER_GRACE_S,
-    PROVEN_S,
     RECONFIRM_S,
-    USED_S,
     VALIDATION_GRACE_S,
-    VALIDATION_S,
-    with_margin,
 )
+from .usage import Usage
 
-REFUSALS_MAX = 16
+DISPLACED_MAX = 32  # consumers of which a promise remembers that they gave way
 
 
 @dataclass(slots=True)
@@ -38,35 +35,6 @@ class _Shown:
 
     contracts: list[Contract | None] = field(default_factory=lambda: [None, None])
     hops: int = 0
-
-
-@dataclass(slots=True)
-class _Right:
-    """What a consumer may claim beyond the contracts it still shows: an offer, and contracts that it shows no
-    longer, since they may have been merged into another."""
-
-    offered_w: float = 0.0
-    merged_w: float = 0.0
-    priority: Priority = Priority.LOW
-    valid: bool = False  # one of these contracts was
-
-    def add_offer(self, offer: Promise) -> None:
-        self.offered_w = offer.max_w + offer.urgent_w
-        self.priority = max(self.priority, offer.priority)
-
-    def add_contract(self, promise: Promise) -> None:
-        self.merged_w += promise.max_w
-        self.priority = max(self.priority, promise.priority)
-        self.valid |= promise.state is State.VALID
-
-    def covers(self, more_w: float, new: bool) -> bool:
-        return more_w <= self.merged_w + (self.offered_w if new else 0.0) + EPSILON_W
-
-    def use(self, more_w: float) -> None:
-        """What one contract took is not there for another."""
-        merged_w = min(self.merged_w, max(0.0, more_w))
-        self.merged_w -= merged_w
-        self.offered_w -= max(0.0, more_w) - merged_w
 
 
 class Supplier:
@@ -93,7 +61,8 @@ class Supplier:
         self._shown: dict[str, _Shown] = {}
         self._news: dict[str, None] = {}  # consumers whose contracts changed, in order of arrival
         self._restored: list[str] = []  # consumers with promises from before a restart
-        self._refused: dict[tuple[str, int], None] = {}  # refused contracts that are still published
+        self._refused = Refusals(node_of(name))
+        self._usage = Usage(self.book, self.members, self._offer_maker.owe)
 
     @property
     def reserved_w(self) -> float:
@@ -120,7 +89,7 @@ class Supplier:
         """When it must step at the latest, even if it receives nothing."""
         if self._offer_maker.busy:
             return 0.0
-        moments = (min(each.deadline_s, each.limit_by_s, each.idle_since_s + IDLE_S) for each in self.book)
+        moments = (min(each.deadline_s, each.limit_by_s) for each in self.book)
         return min(min(moments, default=math.inf), self.bookings.due_s)
 
     @property
@@ -138,7 +107,7 @@ class Supplier:
     def set_capacity(self, power_w: float) -> None:
         """Set the available power. Promises that no longer fit are ended at once, as few as possible."""
         self.capacity_w = max(0.0, power_w)
-        self.shed += self._free(list(self.book), self.book.reserved_w - self.capacity_w)
+        self.shed += len(self._free(list(self.book), self.book.reserved_w - self.capacity_w))
 
     def see_request(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
         """A consumer has published a request, or withdrawn it (None)."""
@@ -174,7 +143,7 @@ class Supplier:
         self._news.pop(consumer, None)
         for promise in self.book.of(consumer):
             self.book.drop(promise)
-        self._forget_refusals(consumer, set())
+        self._refused.keep(consumer, set())
 
     def stop(self) -> None:
         """End all promises."""
@@ -202,7 +171,7 @@ class Supplier:
         self._news.clear()
         for promise in list(self.book):
             if promise.committed:
-                self._expire(promise, now_s)
+                self._usage.judge(promise, self.capacity_w, now_s)
         self.bookings.step(now_s, self._is_claimed_by)
         aside = self._set_aside_w if len(self.bookings) else None
         self._offer_maker.step(self.capacity_w, now_s, aside)
@@ -244,8 +213,8 @@ class Supplier:
         shown = self._shown[consumer]
         contracts = [contract for contract in shown.contracts if contract]
         ids = {contract.id for contract in contracts}
-        self._forget_refusals(consumer, ids)
-        right = _Right()
+        self._refused.keep(consumer, ids)
+        right = Right()
         if any(self.book.get(consumer, contract_id) is None for contract_id in ids):
             offer = self.book.offered(consumer, now_s)
             if offer:
@@ -254,7 +223,7 @@ class Supplier:
         for promise in self.book.of(consumer):
             if promise.committed and promise.key not in ids:
                 self.book.drop(promise)
-                self._judge_unvalidated(promise, now_s)
+                self._usage.ended(promise, now_s)
                 if promise.state is State.VALID or promise.restored:
                     right.add_contract(promise)
         for contract in contracts:
@@ -262,7 +231,7 @@ class Supplier:
         if not contracts:
             del self._shown[consumer]
 
-    def _hear(self, consumer: str, contract: Contract, hops: int, right: _Right, now_s: float) -> None:
+    def _hear(self, consumer: str, contract: Contract, hops: int, right: Right, now_s: float) -> None:
         """Confirm, update or refuse one contract. What no offer preceded is refused.
 
         A new contract is never valid at first sight, whatever it says: its consumer cannot know yet that it
@@ -283,94 +252,65 @@ class Supplier:
                 promise.limit_w = promise.max_w  # its answer asks the consumer to come down to it
                 return
         priority = min(contract.priority, promise.priority if promise else right.priority)
+        displaced: list[str] = []
         if covered and priority is Priority.HIGH:
-            self._interrupt(more_w - self.available_w, consumer, more_w, now_s)
+            displaced = self._interrupt(more_w - self.available_w, consumer, more_w, now_s)
         free_w = self.available_w + held_w
         fits = part.max_w <= free_w + EPSILON_W and (not new or self.book.has_place_for(consumer))
         if not (covered and fits):
             if promise:
                 self.book.drop(promise)
-            self._refuse(consumer, contract.id)
+            self._refused.add(consumer, contract.id)
             return
         right.use(more_w)
         if promise is None:
-            deadline_s = now_s + self.members.wait_s([consumer], now_s) + VALIDATION_GRACE_S
+            wait_s = DOUBTED_S if displaced else self.members.wait_s([consumer], now_s)
+            deadline_s = now_s + wait_s + VALIDATION_GRACE_S
             promise = Promise(consumer, contract.id, State.PENDING, 0.0, 0.0, deadline_s, priority, hops)
             promise.since_s = now_s
             self.book.add(promise)
         promise.power_w, promise.max_w = part.power_w, min(part.max_w, free_w)
         promise.priority, promise.revision = priority, contract.revision
+        promise.displaced = (*promise.displaced, *displaced)[:DISPLACED_MAX]
         if promise.max_w <= promise.limit_w + EPSILON_W:
             promise.limit_w = promise.limit_by_s = math.inf
         if contract.valid and promise.state is State.PENDING and (not new or right.valid):
             promise.state, promise.since_s = State.VALID, now_s
+            promise.drawn_s = now_s
             promise.deadline_s = now_s + contract.ttl_s + OFFER_GRACE_S
-        self._note_use(promise, now_s)
+        self._usage.note(promise, now_s)
 
-    def _note_use(self, promise: Promise, now_s: float) -> None:
-        """Note since when little of a contract has been used, by what its consumer says."""
-        if promise.power_w >= IDLE_RATIO * promise.max_w:
-            promise.idle_since_s = math.inf
-        elif promise.state is State.VALID and math.isinf(promise.idle_since_s):
-            promise.idle_since_s = now_s
+    def _interrupt(self, short_w: float, consumer: str, more_w: float, now_s: float) -> list[str]:
+        """Free power for a high-priority contract that grows by `more_w`, within its member's share.
 
-    def _expire(self, promise: Promise, now_s: float) -> None:
-        """Drop a contract whose time is over, and take back what its consumer does not use."""
-        if now_s >= min(promise.deadline_s, promise.limit_by_s):
-            self.book.drop(promise)
-            self._judge_unvalidated(promise, now_s)
-        elif now_s >= promise.idle_since_s + IDLE_S:
-            unused_w = promise.max_w
-            promise.cut(with_margin(promise.power_w))
-            promise.idle_since_s = math.inf
-            self.members.waste(promise.consumer, unused_w, now_s)
-        elif promise.state is State.VALID:
-            if not promise.used and now_s >= promise.since_s + USED_S and math.isinf(promise.idle_since_s):
-                promise.used = True
-                self.members.use(promise.consumer, promise.max_w, now_s)
-            if now_s >= promise.since_s + PROVEN_S:
-                self.members.prove(promise.consumer)
-
-    def _judge_unvalidated(self, promise: Promise, now_s: float) -> None:
-        """A confirmed contract that its consumer never validated was a waste, soon ended or not."""
-        if promise.state is State.PENDING and not promise.restored:
-            small = now_s < promise.since_s + VALIDATION_S
-            self.members.waste(promise.consumer, promise.max_w, now_s, small=small)
-
-    def _interrupt(self, short_w: float, consumer: str, more_w: float, now_s: float) -> None:
-        """Free power for a high-priority contract that grows by `more_w`, within its member's share."""
+        Returns the consumers whose contracts gave way.
+        """
         candidates = self.book.interruptible(consumer)
         if short_w <= EPSILON_W or sum(each.max_w for each in candidates) < short_w - EPSILON_W:
-            return
+            return []
         if more_w > self._offer_maker.urgent_room_w(consumer, now_s) + EPSILON_W:
-            return
-        self.interrupted += self._free(candidates, short_w)
+            return []
+        displaced = self._free(candidates, short_w)
+        self.interrupted += len(displaced)
+        self.members.interrupt(consumer, short_w, self.capacity_w, now_s)
+        return displaced
 
-    def _free(self, candidates: list[Promise], short_w: float) -> int:
-        """Free `short_w`, no more: the last contract is only cut. Returns how many gave way."""
-        count = 0
+    def _free(self, candidates: list[Promise], short_w: float) -> list[str]:
+        """Free `short_w`, no more: the last contract is only cut. Returns whose contracts gave way."""
+        displaced = []
         for promise in fewest(candidates, short_w):
-            count += promise.committed
+            if promise.committed:
+                displaced.append(promise.consumer)
             left_w = promise.max_w - short_w
             short_w -= promise.max_w
             if promise.state is State.VALID and left_w > MIN_POWER_W:
                 promise.cut(left_w)
             else:
                 self._break(promise)
-        return count
+        return displaced
 
     def _break(self, promise: Promise) -> None:
         """End a promise; refuse the contract if the consumer may not have seen it confirmed."""
         self.book.drop(promise)
         if promise.state is State.PENDING:
-            self._refuse(promise.consumer, promise.key)
-
-    def _refuse(self, consumer: str, contract_id: int) -> None:
-        refused = [name for name, _ in self._refused]
-        size, count = REFUSALS_MAX, len(refused)
-        if count < size and not crowds(consumer, refused, count, size, node_of(self.name)):
-            self._refused[consumer, contract_id] = None
-
-    def _forget_refusals(self, consumer: str, standing: set[int]) -> None:
-        for key in [key for key in self._refused if key[0] == consumer and key[1] not in standing]:
-            del self._refused[key]
+            self._refused.add(promise.consumer, promise.key)

@@ -193,7 +193,7 @@ class Connection:
         if (found := _stamps(self._broker.tls)) == self._files:
             return
         try:
-            context = _tls_context(self._broker.tls)
+            context = _tls_context(self._broker.tls, strict=True)
         except OSError as error:  # a key and its certificate are two files: tried again
             self._warn("new TLS files cannot be used yet: ", str(error))
             return
@@ -310,8 +310,8 @@ def _stamps(files: TlsSettings | None) -> list[tuple[int, int]]:
     return found
 
 
-def _tls_context(files: TlsSettings) -> ssl.SSLContext:
-    """Raises OSError, which names the file."""
+def _tls_context(files: TlsSettings, *, strict: bool = False) -> ssl.SSLContext:
+    """Raises OSError, which names the file; if `strict` also for a list of revoked certificates."""
     for file in filter(None, astuple(files)):
         open_file(file).close()  # ssl does not say which file it could not read, and waits for a FIFO
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # only our own authority; the system's cost 1.2 MB
@@ -324,9 +324,10 @@ def _tls_context(files: TlsSettings) -> ssl.SSLContext:
         try:
             context.load_verify_locations(files.crl)
         except ssl.SSLError as error:  # as the broker does: who is revoked is not believed all the same
-            logger.warning(
-                "%s: no valid list, so none is used: %s", files.crl, error.reason or error.strerror
-            )
+            why = error.reason or error.strerror
+            if strict:  # the list before stays in force
+                raise OSError(0, f"no valid list: {why}", files.crl) from None
+            logger.warning("%s: no valid list, so none is used: %s", files.crl, why)
         else:
             context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
     return context

@@ -8,7 +8,7 @@ from others. Links resend nothing: the digest of the space repairs what a lost f
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypedDict
+from typing import NotRequired, Protocol, TypedDict
 
 from ..terms import NODE_NAME
 
@@ -60,6 +60,7 @@ class LinksStats(TypedDict):
     inbox: InboxStats
     neighbours: dict[str, NeighbourStats]
     certificates: list[CertificateStats]
+    list_fault: NotRequired[str]  # why the list of revoked certificates cannot be used
 
 
 @dataclass(frozen=True)

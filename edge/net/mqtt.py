@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any
 
 from ..clock import Clock, SystemClock
-from .certificates import DAY_S, certificates
+from .certificates import DAY_S, certificates, list_fault
 from .connection import BackOff, Connection
 from .inbox import Inbox
 from .links import CertificateStats, Changed, Deliver, LinkLimits, LinksStats, checked_name
@@ -63,7 +63,8 @@ class MqttLinks:
             for settings in neighbours
         }
         self._clock = clock or SystemClock()
-        self._certificates = certificates(next((each.tls for each in neighbours if each.tls), None))
+        self._tls = next((each.tls for each in neighbours if each.tls), None)
+        self._certificates = certificates(self._tls)
         self._connections = [self._inbox.connection, *(n.connection for n in self._neighbours.values())]
 
     def start(self, deliver: Deliver, changed: Changed) -> None:
@@ -94,11 +95,14 @@ class MqttLinks:
             parting.join(max(0.0, until_s - monotonic()))
 
     def stats(self) -> LinksStats:
-        return {
+        found: LinksStats = {
             "inbox": self._inbox.stats(),
             "neighbours": {name: neighbour.stats() for name, neighbour in self._neighbours.items()},
             "certificates": self._days_left(),
         }
+        if fault := list_fault(self._tls):
+            found["list_fault"] = fault
+        return found
 
     def _days_left(self) -> list[CertificateStats]:
         """Of the files of this node, and of the brokers it is connected to."""

@@ -64,8 +64,8 @@ class Keyring(Trust):
         self._shared_most = 2 * nodes
         self._refused: Counter[str] = Counter()
         self._file_trouble = ""
-        for each in source.revocations() if source else ():
-            self._members.revoke(each, self._date_s())
+        if source:
+            self._read_lists(source)
 
     @classmethod
     def load(cls, source: Source, clock: Clock, nodes: int) -> "Keyring":
@@ -155,11 +155,9 @@ class Keyring(Trust):
     def look(self) -> bool:
         """A key and its certificate are two files: while they do not fit, the old pair stays in use."""
         source = self._source
-        if source is None or not (source.changed or self._file_trouble):
+        if source is None or not (source.changed or self._file_trouble or source.list_trouble):
             return False
-        news = False
-        for each in source.revocations():
-            news |= self._members.revoke(each, self._date_s())
+        news = self._read_lists(source)
         try:
             own = source.own()
         except KeyFileError as error:
@@ -171,6 +169,15 @@ class Keyring(Trust):
         if own.certificate.data != self._own.certificate.data:
             self._renew(own)
             news = True
+        return news
+
+    def _read_lists(self, source: Source) -> bool:
+        """Take over the newest list of the files; True if it is news. A broken file takes nothing away."""
+        news = False
+        for each in source.revocations():
+            news |= self._members.revoke(each, self._date_s())
+        if self._members.revocations:
+            source.keep(self._members.revocations)
         return news
 
     def _renew(self, own: Own) -> None:
@@ -262,4 +269,6 @@ class Keyring(Trust):
             found.append(("certificate_ending", f"the identity of this node expires in {days:.0f} days"))
         if self._file_trouble:
             found.append(("keys_unusable", f"{self._file_trouble}; the keys in use are kept"))
+        if self._source and self._source.list_trouble:
+            found.append(("list_unusable", f"{self._source.list_trouble}; the list before stays in force"))
         return found

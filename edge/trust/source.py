@@ -37,6 +37,8 @@ class Source:
         self._settings = settings
         self._kept = state_dir / "revocations"
         self._stamps = self._now()
+        self._kept_data = b""
+        self.list_trouble = ""  # why the list of the operator is not used
         self.authority: Authority = read_authority(settings.authority)
 
     def own(self) -> Own:
@@ -54,20 +56,40 @@ class Source:
         return Own(keys, certificate)
 
     def revocations(self) -> list[Revocations]:
-        """The lists of the two files, not verified; one that cannot be read is left out with a warning."""
-        found = []
-        for path in (self._settings.revocations, self._kept):
-            if path.exists():
-                try:
-                    found.append(read_revocations(path))
-                except KeyFileError as error:
-                    log.warning("%s; the list is not used", error)
-        return found
+        """The lists of the operator and of the state folder. One that cannot be used is left out; why that of
+        the operator is not used stays in `list_trouble`."""
+        given, fault = self._read(self._settings.revocations)
+        if given and not fault:
+            if given.cluster != self.authority.cluster:
+                fault = f"{self._settings.revocations}: belongs to microgrid {given.cluster}"
+            elif not self.authority.verifies(given.signed, given.signature):
+                fault = f"{self._settings.revocations}: is not signed by the authority of this node"
+        if fault and fault != self.list_trouble:
+            log.warning("%s; the list before stays in force", fault)
+        self.list_trouble = fault
+        kept, kept_fault = self._read(self._kept)
+        if kept_fault:
+            log.warning("%s; the list is not used", kept_fault)
+        self._kept_data = kept.data if kept else b""
+        return [each for each in (None if fault else given, kept) if each]
+
+    @staticmethod
+    def _read(path: Path) -> tuple[Revocations | None, str]:
+        """A list, or why it cannot be read; neither without a file."""
+        if not path.exists():
+            return None, ""
+        try:
+            return read_revocations(path), ""
+        except KeyFileError as error:
+            return None, str(error)
 
     def keep(self, revocations: Revocations) -> None:
-        """Remember across a restart the list that a neighbour has sent."""
+        """Remember across a restart the list that is in force, whoever gave it."""
+        if revocations.data == self._kept_data:
+            return
         try:
             write(self._kept, REVOCATIONS, revocations.data)
+            self._kept_data = revocations.data
         except KeyFileError as error:
             log.warning("%s; a restart would forget the list of revoked identities", error)
 

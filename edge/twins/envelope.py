@@ -17,10 +17,10 @@ from typing import TypeVar
 
 from ..clock import Clock
 from ..energy.book import node_of
+from ..energy.claims import REFUSALS_MAX
 from ..energy.messages import Answers, Contract, Offer, Part, encode_answers, encode_parts
 from ..energy.parsing import lenient, parse_answers, parse_offer, parse_parts, parse_stub
 from ..energy.rules import CONFIRM, MAX_PARTS, OFFER
-from ..energy.supplier import REFUSALS_MAX
 from ..space.agent import Bond
 from ..trust.trust import SEAL_BYTES, TAG_BYTES, UNKNOWN, Trust, Untrusted
 

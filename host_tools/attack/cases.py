@@ -152,7 +152,13 @@ CASES = (
         _NEW,
         seen=False,
     ),
-    _taken("hoard", "takes 3 kW and draws nothing", promises.hoard(3000.0), _NEW),
+    _taken("hoard", "takes 3 kW and draws nothing", promises.hoard(3000.0), "11 % lost in 30 s"),
+    _taken(
+        "hoard-again",
+        "the same again each 5 s",
+        promises.hoard(3000.0, again_s=5.0),
+        "20 % lost as long as it lasts",
+    ),
     Case(
         "refuser",
         "taken",

@@ -4,6 +4,7 @@ The liar is a real node, so it speaks like any member, with its own name and key
 suppliers of its twins say what a lie tells them to. A lie is called with each twin when it begins.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -202,15 +203,60 @@ def gather(power_w: float, priority: Priority = Priority.HIGH) -> Lie:
     return consuming(plan)
 
 
-def hoard(power_w: float) -> Lie:
-    """As `seize`, but draw hardly anything of it."""
-    take = _seize(power_w, Priority.HIGH)
+def hoard(
+    power_w: float,
+    *,
+    drawn: float = 0.0,
+    honest_s: float = 0.0,
+    again_s: float = math.inf,
+    first_w: float = 0.0,
+    first_s: float = 0.0,
+    priority: Priority = Priority.HIGH,
+) -> Lie:
+    """As `seize`, but keep it and draw a small share of it, `drawn`.
+
+    All is drawn in the first `honest_s` of each contract. After `again_s` the contract is given up and
+    another is made. For `first_s` it requests and draws `first_w` like an honest consumer.
+    """
+    take, begin = _seize(power_w, priority), _seize(first_w, priority)
+    began_s: dict[LyingConsumer, float] = {}
+    valid_s: dict[LyingConsumer, float] = {}
 
     def plan(liar: LyingConsumer, now_s: float) -> None:
+        passed_s = now_s - began_s.setdefault(liar, now_s)
+        if passed_s < first_s:
+            begin(liar, now_s)
+            return
+        if first_s and passed_s < 2 * first_s and liar not in valid_s:
+            valid_s[liar], liar.shown_main, liar.request = now_s, None, None
         take(liar, now_s)
-        if liar.shown_main and liar.shown_main.valid and liar.shown_main.power_w > 2.0:
-            old = liar.shown_main
-            parts = tuple(Part(each.supplier, 0.01, each.max_w) for each in old.parts)
+        old = liar.shown_main
+        if old is None or not old.valid:
+            valid_s[liar] = now_s
+            return
+        held_s = now_s - valid_s[liar]
+        if held_s >= again_s:
+            liar.shown_main = liar.request = None
+            return
+        share = 1 / 1.05 if held_s < honest_s else drawn
+        parts = tuple(Part(n.supplier, max(0.01, round(share * n.max_w, 3)), n.max_w) for n in old.parts)
+        if parts != old.parts:
             liar.shown_main = Contract(old.id, old.revision + 1, True, 3600, old.priority, parts)
+
+    return consuming(plan)
+
+
+def never_validate(power_w: float, every_s: float, priority: Priority = Priority.HIGH) -> Lie:
+    """As `seize`, but never validate the contract; make another after a while."""
+    take = _seize(power_w, priority)
+
+    def plan(liar: LyingConsumer, now_s: float) -> None:
+        if liar.shown_main is None:
+            if now_s >= liar.next_s:
+                take(liar, now_s)
+            if liar.shown_main is not None:
+                liar.next_s = now_s + every_s
+        elif now_s >= liar.made_s + 15.0:
+            liar.shown_main = None
 
     return consuming(plan)

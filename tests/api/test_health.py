@@ -170,7 +170,11 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     assert refused["inbox_refused", "broker"] == (
         "its own broker refuses the subscription: Not authorized; does its access list let this node read?"
     )
-    assert {each.code for each in told} | of_twins | {"inbox_refused"} == set(CODES)
+    stats["list_fault"] = "crl.pem: is empty or damaged"
+    assert found(node)["list_unusable", "crl"].startswith(
+        "crl.pem: is empty or damaged; a running node keeps"
+    )
+    assert {each.code for each in told} | of_twins | {"inbox_refused", "list_unusable"} == set(CODES)
     assert health(Context(AskedNode(node)))["status"] == "degraded"
 
 

@@ -6,7 +6,7 @@ from market import Table, ask, contract, make_consumer, make_supplier, offered, 
 from edge.energy.book import Promise, State
 from edge.energy.members import DOUBT_MAX_S, DOUBT_S, FORGET_S, Members
 from edge.energy.messages import Offer, Priority
-from edge.energy.rules import IDLE_S, PROVEN_S, TAKE_S, USED_S
+from edge.energy.rules import IDLE_RATIO, PROVEN_S, TAKE_S, USED_S
 
 
 def members(**settings):
@@ -89,10 +89,8 @@ def test_a_promise_that_is_hardly_used_goes_back_and_its_member_is_in_doubt():
     supplier = supplier_of(records)
     served(supplier, "x.c", 50.0, 1)
     show(supplier, "x.c", held(1, 1.0, max_w=52.5, valid=True, revision=2), now_s=1.0)
-    assert supplier.due_s == 1.0 + IDLE_S
-    supplier.step(1.0 + IDLE_S)
     assert supplier.reserved_w == pytest.approx(1.05)
-    assert records.is_doubted("x.d", 1.0 + IDLE_S)
+    assert records.is_doubted("x.d", 1.0)
 
 
 # ---- shares --------------------------------------------------------------------------------------
@@ -199,6 +197,79 @@ def test_after_a_waste_only_members_that_have_used_a_contract_are_urgent():
     assert not records.may_hurry("z.c", PROVEN_S)
     assert records.may_hurry("own.c", PROVEN_S)
     assert records.may_hurry("z.c", PROVEN_S + 60.0)
+
+
+def hoarded(supplier, name="x.c", power_w=20.0):
+    """A contract that interrupts `y.c`, and of which hardly anything is used from 2.0 s on."""
+    served(supplier, "y.c", 90.0, 1)
+    ask(supplier, name, power_w, 2, Priority.HIGH, 1.0)
+    supplier.step(1.0)
+    offer = supplier.offers()[name]
+    max_w = offer.max_w + offer.urgent_w
+    supplier.see_request(name, None, 0, 1.0)
+    for revision, valid, used_w in ((0, False, power_w), (1, True, power_w), (2, True, 0.1)):
+        show(
+            supplier,
+            name,
+            held(2, used_w, max_w=max_w, valid=valid, revision=revision, priority=Priority.HIGH),
+            now_s=2.0,
+        )
+
+
+def test_what_was_taken_for_nothing_goes_back_to_those_who_had_it():
+    records = members(urgent_share=0.25)
+    supplier = supplier_of(records)
+    hoarded(supplier)
+    ask(supplier, "a.c", 19.0, 3, now_s=2.5)  # would come first by its name and its age
+    ask(supplier, "y.c", 19.0, 4, now_s=2.6)
+    supplier.step(3.0)
+    offered_w = {name: each.power_w for name, each in supplier.offers().items()}
+    assert offered_w["y.c"] == 19.0
+    assert offered_w.get("a.c", 0.0) < 2.0
+
+
+def test_who_hoards_is_not_urgent_for_an_hour_and_must_use_power_afterwards():
+    records = members(urgent_share=0.25)
+    supplier = supplier_of(records)
+    hoarded(supplier)
+    records.prove("x.c")
+    records.use("x.c", 1e6, 3.0)
+    for now_s in (3.1, 100.0, 3000.0, 3700.0):
+        assert not records.may_hurry("x.d", now_s)
+    records.draw("x.c", 25.0, 700.0, 100.0, 3700.0)
+    assert records.may_hurry("x.d", 3700.0)
+    records.hoard("x.c", 4000.0)
+    records.draw("x.c", 25.0, 700.0, 100.0, 4000.0)
+    assert not records.may_hurry("x.d", 4000.0 + 5000.0)
+    assert records.may_hurry("x.d", 4000.0 + 7300.0)
+
+
+def test_interruptions_are_paid_with_energy_that_is_used():
+    records = members(urgent_share=0.25)
+    for i in range(3):
+        assert records.may_hurry("x.c", float(i))
+        records.interrupt("x.c", 25.0, 100.0, float(i))
+    assert not records.may_hurry("x.c", 3.0)
+    records.draw("x.d", 25.0, 11.0, 100.0, 3.0)
+    assert records.may_hurry("x.c", 3.0)
+    records.interrupt("x.c", 25.0, 100.0, 3.0)
+    assert not records.may_hurry("x.c", 3.0)
+    assert records.may_hurry("x.c", 3.0 + 3600.0)
+
+
+def test_an_honest_consumer_never_hoards():
+    """It returns its reserve in the message in which it states a lower need."""
+    records = members()
+    consumer = make_consumer(members=records)
+    supplier = supplier_of(Members("other"))
+    table = Table({"x.c": consumer}, {"own.p": supplier})
+    for i, need_w in enumerate([50.0, 3.0, 49.0, 46.0, 20.0, 21.0, 0.002, 90.0, 45.0] * 3):
+        consumer.set_need(need_w)
+        table.talk(2.0 + i % 3)
+        for promise in supplier.book:
+            assert not promise.committed or promise.power_w >= IDLE_RATIO * promise.max_w
+    table.talk(30.0)
+    assert dict(supplier.members)["x"].urgency.hoards == 0
 
 
 # ---- suppliers -----------------------------------------------------------------------------------

@@ -1,11 +1,14 @@
 """A virtual microgrid with a member that tells the lies of `make attack` about energy."""
 
+from collections import Counter
+
 from host_tools.attack.promises import (  # noqa: F401 - for the tests
     consuming,
     forge,
     gather,
     hoard,
     never_confirm,
+    never_validate,
     reopen,
     seize,
     supplying,
@@ -40,6 +43,7 @@ class Microgrid:
         self._read()
         self.world.run(STARTS_S)
         self.served_wh = self.needed_wh = 0.0
+        self.unserved_ws, self.needed_ws = Counter(), Counter()  # by node
         self.waited_s = None
         self.liars = []
         if lie:
@@ -90,7 +94,11 @@ class Microgrid:
             for twin in self.honest:
                 need_w = twin.consumer.need_w
                 self.needed_wh += need_w * step_s / 3600
-                self.served_wh += min(need_w, twin.consumer.supplied_w) * step_s / 3600
+                served_w = min(need_w, twin.consumer.supplied_w)
+                self.served_wh += served_w * step_s / 3600
+                node = twin.name.partition(".")[0]
+                self.needed_ws[node] += need_w * step_s
+                self.unserved_ws[node] += (need_w - served_w) * step_s
             if self._late_w and self.waited_s is None:
                 late = next(twin for twin in self.honest if twin.short_name == "late")
                 if late.consumer.satisfied:
@@ -103,6 +111,11 @@ class Microgrid:
     def lost(self):
         """The share of the energy of honest consumers that they did not get."""
         return 1.0 - self.served_wh / self.needed_wh
+
+    @property
+    def worst(self):
+        """The largest such share of one node."""
+        return max(self.unserved_ws[node] / need_ws for node, need_ws in self.needed_ws.items())
 
     def close(self):
         self.world.close()

@@ -40,7 +40,8 @@ class Node:
         files.write(self.settings.revocations, files.REVOCATIONS, data)
 
     def keyring(self):
-        source = Source(self.name, self.settings, self.folder)
+        (self.folder / "state").mkdir(exist_ok=True)
+        source = Source(self.name, self.settings, self.folder / "state")
         return Keyring.load(source, CLUSTER.clock, 32)
 
 
@@ -167,3 +168,27 @@ def test_an_unusable_list_stops_nobody(node, content):
     keyring = node.keyring()
     assert keyring.revocations() == b""
     assert not keyring.look()
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 300, b"-----BEGIN MICROGRID REVOCATIONS-----\n"])
+def test_a_list_that_breaks_is_named_and_the_one_before_stays_in_force_across_a_restart(node, content):
+    node.revoke(CLUSTER.revocations({"lab": 2**31}))
+    keyring = node.keyring()
+    good = keyring.revocations()
+    assert good
+    assert not keyring.troubles()
+    node.settings.revocations.write_bytes(content)
+    for each in (keyring, node.keyring()):
+        each.look()
+        assert each.revocations() == good
+        assert [code for code, _ in each.troubles()] == ["list_unusable"]
+    node.revoke(good)
+    keyring.look()
+    assert not keyring.troubles()
+
+
+def test_a_list_of_another_authority_is_named(node):
+    node.revoke(Cluster(seed=9).revocations({"gym": 2**31}))
+    keyring = node.keyring()
+    assert keyring.revocations() == b""
+    assert [code for code, _ in keyring.troubles()] == ["list_unusable"]

@@ -80,13 +80,15 @@ class LyingTwin(Twin):
         match lie.what:
             case "covet":  # and take no offer
                 yield (REQUEST, ""), Request(self._number // 8, max(power_w, 1.0), priority).encode()
-            case "hoard" | "renege":  # take every offer: never validate, or under a new number each time
+            case "hoard" | "renege":  # take every offer, hardly use it; or under a new number each time
                 again = 1 if lie.what == "renege" else 16
                 number = self._number // again
                 yield (REQUEST, ""), Request(number, max(power_w, 1.0), priority, partial=True).encode()
                 urgent = priority is Priority.HIGH
                 most_w = {n: each.max_w + urgent * each.urgent_w for n, each in self._offers.items()}
-                parts = tuple(Part(n, round_w(w / (1 + MARGIN)), w) for n, w in most_w.items() if w > 0.0)
+                idle = lie.what == "hoard" and self._number % again >= again // 2  # it draws nothing any more
+                used = 0.01 if idle else 1 / (1 + MARGIN)
+                parts = tuple(Part(n, round_w(w * used), w) for n, w in most_w.items() if w > 0.0)
                 parts = parts[:32]
                 if parts:
                     contract = Contract(number, self._number, lie.what == "hoard", 3600, priority, parts)

@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 
 from edge.energy.members import Members
+from edge.energy.usage import Usage
 from edge.net.allowance import Allowance
 from edge.trust.keyring import Keyring
 from host_tools.storm import harm, judge
@@ -122,6 +123,8 @@ def test_urgency_without_bounds_is_noticed(monkeypatch):
 
     monkeypatch.setattr(Members, "__init__", unbounded)
     monkeypatch.setattr(Members, "_weigh", lambda self, twin, now_s, small: False)
+    monkeypatch.setattr(Members, "may_hurry", lambda self, twin, now_s: True)
+    monkeypatch.setattr(Usage, "note", lambda self, promise, now_s: None)
     assert rules(play(lying)) & {"I7-loyalty", "I7-energy"}
 
 

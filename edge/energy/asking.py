@@ -1,0 +1,78 @@
+"""The open requests that a supplier has seen, within what each member may claim (thesis 4.1.2)."""
+
+import math
+from collections.abc import Iterator
+
+from .book import Book, crowds, node_of
+from .members import Members
+from .messages import Request
+from .policies import SeenRequest
+
+
+class Asking:
+    """At most one request of each consumer, `size` in all."""
+
+    def __init__(self, node: str, size: int, book: Book, members: Members) -> None:
+        self._node = node
+        self._size = size
+        self._book = book
+        self._members = members
+        self._requests: dict[str, SeenRequest] = {}
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def __contains__(self, consumer: str) -> bool:
+        return consumer in self._requests
+
+    def __iter__(self) -> Iterator[SeenRequest]:
+        return iter(self._requests.values())
+
+    def of(self, consumer: str) -> SeenRequest | None:
+        """The request of a consumer."""
+        return self._requests.get(consumer)
+
+    def see(self, consumer: str, request: Request, hops: int, now_s: float) -> None:
+        """A consumer has published a request. Without room it will be seen again when it changes."""
+        seen = self._requests.get(consumer)
+        if seen is None and not self._has_room_for(consumer):
+            return
+        rest_s = seen.rest_until_s if seen and seen.request.id == request.id else 0.0
+        self._requests[consumer] = SeenRequest(consumer, request, hops, now_s, rest_s)
+
+    def forget(self, consumer: str) -> None:
+        """Drop the request of a consumer."""
+        self._requests.pop(consumer, None)
+
+    def to_serve(self, now_s: float) -> list[SeenRequest]:
+        """Those to which an offer may be made or increased now."""
+        found = []
+        asked_w: dict[str, float] = {}  # by node
+        for seen in self._requests.values():
+            if not self._is_within_means(seen, asked_w, now_s):
+                continue
+            offer = self._book.offer_to(seen.consumer)
+            if seen.rest_until_s <= now_s if offer is None else offer.key == seen.request.id:
+                found.append(seen)
+        return found
+
+    def _has_room_for(self, consumer: str) -> bool:
+        count = len(self._requests)
+        return count < self._size and not crowds(consumer, self._requests, count, self._size, self._node)
+
+    def _is_within_means(self, seen: SeenRequest, asked_w: dict[str, float], now_s: float) -> bool:
+        """Whether all that its member requests, and holds here, stays below what a member may claim."""
+        node = node_of(seen.consumer)
+        total_w = asked_w.get(node, 0.0) + seen.request.power_w
+        if node == self._node or total_w <= self._members.member_w - self._committed_w(node):
+            asked_w[node] = total_w
+            return True
+        if seen.refused_id != seen.request.id:
+            seen.refused_id = seen.request.id
+            self._members.refuse(seen.consumer, now_s)
+        return False
+
+    def _committed_w(self, node: str) -> float:
+        if math.isinf(self._members.member_w):
+            return 0.0
+        return sum([each.max_w for each in self._book if each.committed and node_of(each.consumer) == node])
