@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..terms import DAY_MIN
 from .calendar import UTC, Calendar
 from .checkpoint import pack, unpack
 from .model import KnowsPowers, Model, Training
-from .outlook import Outlook
+from .outlook import Outlook, is_whole
 from .registry import create
 from .series import Series
 from .states import StateScale
@@ -20,6 +21,7 @@ from .terms import Array
 from .weather import Weather
 
 _KIND = "learner"
+_PAST_FORECAST_MIN = 7 * DAY_MIN  # of a history are forecast, to learn how good each expert is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,13 @@ class Learner:
         )  # of now, not of later pieces
         return self.outlook.work(minute, self.series, powers_w)
 
+    def forecasting_past(self, before: int) -> Iterator[None]:
+        """The same while the minutes before `before` are loaded: only what something is learnt from."""
+        minute = self.series.last_minute
+        if minute is None or minute < before - _PAST_FORECAST_MIN or not is_whole(minute):
+            return iter(())
+        return self.forecasting()
+
     @property
     def training_due(self) -> bool:
         """Whether enough minutes have passed since the last training."""
@@ -90,9 +99,10 @@ class Learner:
     def initialise(self, history: Series) -> None:
         """Learn the minutes of a history, oldest first. After `load`, so that nothing is learnt twice."""
         minute = history.first_minute
+        before = minute + len(history)
         for line in history.last(len(history)):
             if self.observe(minute, line):
-                for _ in self.forecasting():
+                for _ in self.forecasting_past(before):
                     pass
             minute += 1
 

@@ -28,7 +28,7 @@ from .terms import HORIZONS_MIN, LEADS_MIN, LEVELS, Array
 
 _KIND = "outlook"
 EVERY_MIN = 5
-_SHARES = np.array((0.0, 0.3, 0.6, 1.0))[:, None, None]
+_SHARES = np.array((0.0, 0.3, 0.6, 1.0), np.float32)[:, None, None]
 _RECENT, _MODEL, _EXPERTS = 2 * len(_SHARES), 2 * len(_SHARES) + 1, 2 * len(_SHARES) + 2
 _NEAR = len(HORIZONS_MIN)
 _NEAR_SHIFTS_MIN, _FAR_SHIFTS_MIN = (-20, -10, 0, 10, 20), (-45, -30, -15, 0, 15, 30, 45)
@@ -67,6 +67,11 @@ def mean_min(lead: int) -> int:
     return 1 if lead < _NEAR else QUARTER_MIN
 
 
+def is_whole(minute: int) -> bool:
+    """Whether all leads are forecast after a minute, not only the near ones."""
+    return not (minute + 1) % QUARTER_MIN
+
+
 class Outlook:
     """The forecasts of one scope."""
 
@@ -87,11 +92,11 @@ class Outlook:
     def work(self, minute: int, series: Series, model_w: Array | None) -> Iterator[None]:
         """When it is due: learn from a minute that is in the series, and forecast after it. `model_w`:
         quantiles (6, 4, 7) of the near leads by the model, None if it has none."""
-        whole = not (minute + 1) % QUARTER_MIN
-        if whole and self._learn(PastDays(series, minute, self._calendar), minute):
+        whole = is_whole(minute)
+        days = PastDays(series, minute, self._calendar)
+        if whole and self._learn(days, minute):
             yield
         for lead in range(len(LEADS_MIN) if whole else _NEAR):
-            days = PastDays(series, minute, self._calendar)
             made = self._experts(days, minute, lead, model_w)
             self._powers_w[:, lead] = self._weights.pooled(lead, made)
             if whole:

@@ -34,22 +34,25 @@ class Samples(NamedTuple):
 
 
 class PastDays:
-    """Reads a series; `minute` is the present one, `shifts_min` give several origins a day."""
+    """Reads a series, which may grow meanwhile; `minute` is the present one."""
 
     def __init__(self, series: Series, minute: int, calendar: Calendar = UTC) -> None:
-        self._lines, self._first = series.last(len(series)), series.first_minute
-        self._minute, self._calendar = minute, calendar
+        self._series, self._minute, self._calendar = series, minute, calendar
+        self._days = np.arange(1, min(_DAYS, (minute - series.first_minute) // DAY_MIN) + 1)
+        self._origins: dict[tuple[int, ...], tuple[NDArray[np.int64], Floats]] = {}  # and how alike they are
 
     def samples(self, lead_min: int, mean_min: int, shifts_min: tuple[int, ...]) -> Samples:
-        """For one lead. Powers are means of the `mean_min` minutes that end with a minute."""
-        days = np.arange(1, min(_DAYS, (self._minute - self._first) // DAY_MIN) + 1)
-        origins = self._minute - DAY_MIN * days + self._moved(days)
-        origins = (origins[:, None] + np.array(shifts_min)).ravel()
+        """For one lead. Powers are means of the `mean_min` minutes that end with a minute; the shifts give
+        several origins a day."""
+        if shifts_min not in self._origins:
+            days = self._minute - DAY_MIN * self._days + self._moved(self._days)
+            every = (days[:, None] + np.array(shifts_min)).ravel()
+            self._origins[shifts_min] = every, self._alike(every)
+        origins, alike = self._origins[shifts_min]
         ahead = origins + lead_min
-        weights = 0.5 ** (days / _HALF_LIFE_DAYS) * self._kinds(days, lead_min)
+        weights = 0.5 ** (self._days / _HALF_LIFE_DAYS) * self._kinds(self._days, lead_min)
         weights = weights.repeat(len(shifts_min)) * (ahead <= self._minute)
-        alike = weights * self._alike(origins)
-        return Samples(self._means(origins, mean_min), self._means(ahead, mean_min), weights, alike)
+        return Samples(self._means(origins, mean_min), self._means(ahead, mean_min), weights, weights * alike)
 
     def changes(self, lead_min: int, mean_min: int) -> Floats:
         """The changes (6, n) over a lead in the last two days, at any time of the day. Each begins at the
@@ -95,16 +98,17 @@ class PastDays:
     def _means(self, minutes: NDArray[np.int64], mean_min: int, every_min: int = 1) -> Floats:
         """The means (6, n) of the lines that end with these minutes (n,), of every so many of them; NaN where
         half of them is unknown."""
-        places = minutes[:, None] - np.arange(0, mean_min, every_min) - self._first
-        inside = (places >= 0) & (places < len(self._lines))
-        values = self._lines[np.where(inside, places, 0)]
-        values[~inside] = np.nan
-        if places.shape[1] == 1:
-            only: Floats = values[:, 0].T
-            return only
-        known = ~np.isnan(values)
-        count = known.sum(1)
-        sums = np.where(known, values, 0.0).sum(1)
-        enough = 2 * count >= places.shape[1]
-        found: Floats = np.where(enough, sums / np.maximum(count, 1), np.nan).T
-        return found
+        lines, first = self._series.last(len(self._series)), self._series.first_minute
+        places = minutes - np.arange(0, mean_min, every_min)[:, None] - first
+        inside = (places >= 0) & (places < len(lines))
+        values = lines[np.where(inside, places, 0)]
+        if not inside.all():
+            values[~inside] = np.nan
+        found: Floats = values.sum(0) / np.float32(len(places))
+        unknown = np.isnan(found)
+        if unknown.any() and len(places) > 1:
+            known = ~np.isnan(values)
+            count = known.sum(0)
+            sums = np.where(known, values, np.float32(0.0)).sum(0)
+            found = np.where(2 * count >= len(places), sums / np.maximum(count, 1), np.nan)
+        return found.T

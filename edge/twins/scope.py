@@ -40,7 +40,6 @@ _LEAP_MIN = DAY_MIN  # a minute that is further ahead of the last one waits unti
 _PATIENCE_MIN = 60  # if the clock was set back by less, its minutes are new again after that time
 _LOCKED_S = 5.0  # between two looks at a history that another process has locked
 _INVALID = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
-_FORECAST_PAST_MIN = 7 * DAY_MIN  # of the past are forecast, to learn how good each expert is
 _WARM_MIN = 8 * DAY_MIN  # of the past are observed by a model that was kept: its inputs go back a week
 
 
@@ -250,8 +249,7 @@ class Scope:
         for line in self._past(first, before):
             if line and line[0] >= warm:
                 self.learner.observe(line[0], np.array(line[1], np.float32))
-                if line[0] >= before - _FORECAST_PAST_MIN:
-                    yield from self.learner.forecasting()
+                yield from self.learner.forecasting_past(before)
             elif line:  # for trainings only
                 self.learner.series.append(line[0], np.array(line[1], np.float32))
             if self._clock.now_s() >= until_s:
