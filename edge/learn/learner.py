@@ -12,6 +12,7 @@ from typing import Any
 from ..terms import DAY_MIN
 from .calendar import UTC, Calendar
 from .checkpoint import pack, unpack
+from .external import PowerForecast
 from .model import KnowsPowers, Model, Training
 from .outlook import Outlook, is_whole
 from .registry import create
@@ -34,6 +35,7 @@ class LearnerSettings:
     train_every_min: int
     first_training_min: int  # length of the history before the first training
     weather: Weather | None = None
+    others: PowerForecast | None = None  # powers that others forecast
     calendar: Calendar = UTC
     options: Mapping[str, Any] = field(default_factory=dict)  # options of the model
 
@@ -47,7 +49,7 @@ class Learner:
         self.model: Model = create(
             settings.model, settings.scale, rng, settings.weather, settings.calendar, **dict(settings.options)
         )
-        self.outlook = Outlook(settings.calendar)  # forecasts in watts
+        self.outlook = Outlook(settings.calendar, settings.weather, settings.others)  # forecasts in watts
         self._trained_minute: int | None = None  # the newest minute of the last training
 
     def observe(self, minute: int, powers_w: Array) -> bool:

@@ -14,6 +14,7 @@ from ..terms import DAY_MIN, VARIABLES
 from .calendar import QUARTER_MIN, UTC, Calendar, is_weekend
 from .quantiles import Floats
 from .series import Series
+from .weather import Weather
 
 _DAYS = 28
 _HALF_LIFE_DAYS = 21.0
@@ -22,22 +23,26 @@ _LOOKS_MIN = ((15, 5), (60, 5), (240, 15))  # spans whose means are compared, an
 _WIDTH = 0.5  # of the kernel, in the usual distance between days
 _LEAST, _FURTHEST = 1e-3, 5.0  # weight of a day that is not alike, distance in usual ones
 _RECENT_MIN = 2 * DAY_MIN
+_USUAL_WEATHER = np.array((75.0, 3.0), np.float32)  # W/m2 and degrees apart that make days less alike
 
 
 class Samples(NamedTuple):
-    """Of n past origins: the power then and after the lead, in W, NaN where unknown; two kinds of weights."""
+    """Of n past origins: the power then and after the lead, in W, NaN where unknown; kinds of weights."""
 
     then_w: Floats  # (6, n)
     ahead_w: Floats  # (6, n)
     weights: Floats  # (n,): by the day
     alike: Floats  # (6, n): by the day and the hours before
+    weather: Floats | None  # (n,): by the day and the weather after the lead; None where that is unknown
 
 
 class PastDays:
     """Reads a series, which may grow meanwhile; `minute` is the present one."""
 
-    def __init__(self, series: Series, minute: int, calendar: Calendar = UTC) -> None:
-        self._series, self._minute, self._calendar = series, minute, calendar
+    def __init__(
+        self, series: Series, minute: int, calendar: Calendar = UTC, weather: Weather | None = None
+    ) -> None:
+        self._series, self._minute, self._calendar, self._weather = series, minute, calendar, weather
         self._days = np.arange(1, min(_DAYS, (minute - series.first_minute) // DAY_MIN) + 1)
         self._origins: dict[tuple[int, ...], tuple[NDArray[np.int64], Floats]] = {}  # and how alike they are
 
@@ -52,7 +57,13 @@ class PastDays:
         ahead = origins + lead_min
         weights = 0.5 ** (self._days / _HALF_LIFE_DAYS) * self._kinds(self._days, lead_min)
         weights = weights.repeat(len(shifts_min)) * (ahead <= self._minute)
-        return Samples(self._means(origins, mean_min), self._means(ahead, mean_min), weights, weights * alike)
+        return Samples(
+            self._means(origins, mean_min),
+            self._means(ahead, mean_min),
+            weights,
+            weights * alike,
+            self._same_weather(ahead - mean_min // 2, self._minute + lead_min - mean_min // 2, weights),
+        )
 
     def changes(self, lead_min: int, mean_min: int) -> Floats:
         """The changes (6, n) over a lead in the last two days, at any time of the day. Each begins at the
@@ -61,6 +72,11 @@ class PastDays:
         origins = self._minute - np.arange(first_min, first_min + _RECENT_MIN, QUARTER_MIN)
         found: Floats = self._means(origins + lead_min, mean_min) - self._means(origins, mean_min)
         return found
+
+    def recent(self, mean_min: int) -> tuple[NDArray[np.int64], Floats]:
+        """Minutes (n,) of the last two days, one a quarter of an hour, and the mean powers (6, n) then."""
+        minutes = self._minute - np.arange(0, _RECENT_MIN, QUARTER_MIN)
+        return minutes, self._means(minutes, mean_min)
 
     def mean(self, minute: int, mean_min: int) -> Floats:
         """The mean powers (6,) of the minutes that end with a minute; NaN where unknown."""
@@ -93,6 +109,19 @@ class PastDays:
             apart /= np.maximum(usual, 1.0)[:, None]
             far += np.minimum(np.where(known, apart, _FURTHEST), _FURTHEST) / len(_LOOKS_MIN)
         found: Floats = np.exp(-0.5 * np.square(far / _WIDTH)) + _LEAST
+        return found
+
+    def _same_weather(self, ahead: NDArray[np.int64], target: int, weights: Floats) -> Floats | None:
+        """These weights (n,), greater where the weather was like that of the target."""
+        if self._weather is None or not len(ahead):
+            return None
+        values = self._weather.at(np.append(ahead, target))
+        known = ~np.isnan(values[-1])
+        if not known.any():
+            return None
+        apart = np.abs(values[:-1, known] - values[-1, known]) / _USUAL_WEATHER[known]
+        far = np.minimum(np.nan_to_num(apart, nan=_FURTHEST), _FURTHEST)
+        found: Floats = weights * (np.exp(-0.5 * np.square(far).sum(-1)) + _LEAST)
         return found
 
     def _means(self, minutes: NDArray[np.int64], mean_min: int, every_min: int = 1) -> Floats:

@@ -1,7 +1,7 @@
 """Drops the docstrings of modules when they are loaded: nobody reads them in a node, and they take memory.
 
 `python -OO` does that, too, but it removes assertions as well, and needs compiled files of its own of every
-module, also of those of Python. A space stays: some code wants a docstring, or writes one where there is none.
+module, also of those of Python. A space stays: some code wants a docstring, or writes one if there is none.
 Only `numpy.ma` cannot be loaded then, as it makes docstrings from those of others; a node does not use it.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from opcode import opmap
 from types import CodeType, ModuleType
+from typing import Any
 
 _LEAST = 60  # characters: a shorter one may also be a value of the program, and takes little
 _FUNCTION = 0x1 | 0x2  # CO_OPTIMIZED and CO_NEWLOCALS of `inspect`, which is large
@@ -41,7 +42,9 @@ class _Loader(SourceFileLoader):
 
 def without_docstrings(code: CodeType) -> CodeType:
     """The same code without the long docstrings of its module, classes and functions."""
-    consts = [without_docstrings(each) if isinstance(each, CodeType) else each for each in code.co_consts]
+    consts: list[Any] = [
+        without_docstrings(each) if isinstance(each, CodeType) else each for each in code.co_consts
+    ]
     place = _place(code)
     if place is not None and isinstance(consts[place], str) and len(consts[place]) >= _LEAST:
         consts[place] = " "

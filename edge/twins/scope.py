@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..learn.calendar import Calendar
+from ..learn.external import PowerForecast
 from ..learn.heap import trim
 from ..learn.learner import Learner, LearnerSettings
 from ..learn.model import DamagedFile, TrainingReport
@@ -65,7 +66,14 @@ class Prediction:
 class Scope:
     """The minutes, the model and the predictions of one scope."""
 
-    def __init__(self, settings: ScopeSettings, home: Home, weather: Weather | None, seed: int) -> None:
+    def __init__(
+        self,
+        settings: ScopeSettings,
+        home: Home,
+        weather: Weather | None,
+        seed: int,
+        others: PowerForecast | None = None,
+    ) -> None:
         """Raises ValueError for options that the model does not know."""
         self.settings = settings
         self.name = settings.scope
@@ -78,7 +86,7 @@ class Scope:
         self.past_trouble = ""  # why the file of past minutes is not used
         self.ready = False  # the past has been loaded
         self._keeper, self._clock, self._date, self._zone = home.history, home.clock, home.date, home.zone
-        self._weather, self._seed = weather, seed
+        self._weather, self._seed, self._others = weather, seed, others
         self._before, self._believed = 0, False  # the minute up to which the past is loaded, and how
         self._wait_until_s = 0.0  # the history is locked until then, or longer
         self._waiting: deque[tuple[int, Sequence[float]]] = deque(maxlen=DAY_MIN)  # minutes while not ready
@@ -361,6 +369,7 @@ class Scope:
             train_every_min=asked.train_every_min,
             first_training_min=asked.first_training_min,
             weather=self._weather,
+            others=self._others,
             calendar=Calendar(self._zone.offset_min),
             options=options,
         )

@@ -117,7 +117,8 @@ class Counts:
         places, weights = arrays["places"], arrays["weights"]
         if places.dtype != np.uint32 or weights.dtype != np.float32 or places.shape != weights.shape:
             raise ValueError("counts: places and weights do not fit together")
-        if len(places) and (places.max() >= math.prod(_SHAPE) or not (np.isfinite(weights) & (weights >= 0)).all()):
+        outside = len(places) and places.max() >= math.prod(_SHAPE)
+        if outside or not (np.isfinite(weights) & (weights >= 0)).all():
             raise ValueError("counts: a place or a weight is out of range")
         row, variable, horizon, state = np.unravel_index(places, _SHAPE)
         found._add_places(row, variable)
