@@ -19,7 +19,7 @@ import numpy as np
 
 from ..learn.calendar import Calendar
 from ..learn.external import PowerForecast
-from ..learn.heap import trim
+from ..learn.heap import forget_code, trim
 from ..learn.learner import Learner, LearnerSettings
 from ..learn.model import DamagedFile, TrainingReport
 from ..learn.outlook import Forecast
@@ -263,6 +263,9 @@ class Scope:
             if self._clock.now_s() >= until_s:
                 yield
                 until_s = self._clock.now_s() + _PIECE_S
+        yield
+        forget_code()
+        yield
         self._catch_up()
         self._fit_when_known(before)
 
