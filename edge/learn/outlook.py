@@ -61,11 +61,6 @@ def unpacked(data: bytes) -> Array:
     return 1000 * np.frombuffer(data, "<f2").reshape(_SHAPE).astype(np.float32)
 
 
-def in_watts(quantiles_w: Array) -> list[int] | None:
-    """Quantiles (7,) for JSON: whole watts, None where nothing is known."""
-    return None if np.isnan(quantiles_w).any() else quantiles_w.round().astype(int).tolist()
-
-
 def mean_min(lead: int) -> int:
     """Over how many minutes the power of a lead (its number) is averaged."""
     return 1 if lead < _NEAR else QUARTER_MIN

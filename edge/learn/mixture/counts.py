@@ -102,7 +102,7 @@ class Counts:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The counts, without the many places that are empty."""
         rows = np.flatnonzero(self._places)
-        counts = self._counts[self._places.reshape(-1)[rows]].reshape(len(rows), -1)
+        counts = self._counts[self._places.reshape(-1)[rows]].reshape(len(rows), math.prod(_EACH))
         row, place = np.nonzero(counts)
         places = rows[row] * counts.shape[1] + place
         return {
