@@ -122,6 +122,9 @@ def _load(path: Path) -> "NodeConfig | None":
 
 
 def _run(path: Path) -> int:
+    from .service import docstrings
+
+    docstrings.drop()  # 1.6 MB of a node that learns
     config = _load(path)
     if config is None:
         return WRONG

@@ -107,6 +107,7 @@ class Node:
             date=self.date,
             trust=self.trust,
             members=self.members,
+            folder=self.config.state_dir,
         )
         population = list(self.config.population())
         if self.trust.authentic:

@@ -287,7 +287,7 @@ def _prediction(scope: "Scope", prediction: "Prediction", zone: Zone) -> Newest:
 
 
 def _watts(forecast: "Forecast", zone: Zone) -> Watts:
-    from ..learn.outlook import in_watts
+    from .reconcile_watts import in_watts
 
     return {
         "at": zone.text(forecast.minute),
@@ -332,8 +332,7 @@ def _past(history: "Store", scope: str, first: int, last: int, zone: Zone) -> It
 
 
 def _past_watts(history: "Store", scope: str, first: int, last: int, zone: Zone) -> Iterator[PastWatts]:
-    from ..learn.outlook import in_watts
-    from .reconcile_watts import reconciled
+    from .reconcile_watts import in_watts, reconciled
 
     for batch in reconciled(history, scope, first, last):
         actual = batch.actual_w.tolist()

@@ -22,6 +22,11 @@ _SUMS = ("n", "pinball_w", "median_error_w", "persistence_error_w", *_BANDS)
 _LONGEST_MIN = mean_min(len(LEADS_MIN) - 1)
 
 
+def in_watts(quantiles_w: Array) -> list[int] | None:
+    """Quantiles (7,) for JSON: whole watts, None where nothing is known."""
+    return None if np.isnan(quantiles_w).any() else quantiles_w.round().astype(int).tolist()
+
+
 class Batch(NamedTuple):
     """Consecutive forecasts, `n` of them; powers in W, NaN where unknown."""
 

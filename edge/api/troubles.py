@@ -50,7 +50,7 @@ CODES = {
     "history_not_written": "The history file cannot be written; new rows are kept in memory, up to a limit.",
     "history_locked": "Another process has locked the history file; learning waits until it can be read.",
     "history_newer": "The history was written by a later release; it is kept, another is used.",
-    "past_not_used": "A file of past minutes or of weather cannot be used; the text says why.",
+    "past_not_used": "Past minutes, weather or a forecast of others cannot be used; the text says why.",
     "model_damaged": "The file of a shipped model is damaged, so a model began to learn without it.",
     "learning_off": "The node crashed several times soon after its start and runs without learning.",
     "learning_failed": "A model raised an error; the text names it. Training is tried again later.",

@@ -55,7 +55,12 @@ def check_past(config: NodeConfig) -> Iterator[str]:
 
     A node starts without them; so this is for people who check a configuration.
     """
-    from ..twins.past import PastError, minutes_of, weather_of  # csv and gzip, which a node need not load
+    from ..twins.past import (
+        PastError,
+        forecast_of,
+        minutes_of,
+        weather_of,
+    )  # csv and gzip, which a node need not load
 
     if config.learning is None:
         return
@@ -74,3 +79,8 @@ def check_past(config: NodeConfig) -> Iterator[str]:
                     pass
         except PastError as error:
             yield f"learning.{scope.scope}_history: {error}"
+        try:
+            if scope.forecast_file:
+                forecast_of(scope.forecast_file, zone)
+        except PastError as error:
+            yield f"learning.{scope.scope}_forecast: {error}"

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..terms import DAY_MIN
 from .calendar import UTC, Calendar
 from .checkpoint import pack, unpack
+from .external import PowerForecast
 from .model import KnowsPowers, Model, Training
-from .outlook import Outlook
+from .outlook import Outlook, is_whole
 from .registry import create
 from .series import Series
 from .states import StateScale
@@ -20,6 +22,7 @@ from .terms import Array
 from .weather import Weather
 
 _KIND = "learner"
+_PAST_FORECAST_MIN = 7 * DAY_MIN  # of a history are forecast, to learn how good each expert is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class LearnerSettings:
     train_every_min: int
     first_training_min: int  # length of the history before the first training
     weather: Weather | None = None
+    others: PowerForecast | None = None  # powers that others forecast
     calendar: Calendar = UTC
     options: Mapping[str, Any] = field(default_factory=dict)  # options of the model
 
@@ -45,7 +49,7 @@ class Learner:
         self.model: Model = create(
             settings.model, settings.scale, rng, settings.weather, settings.calendar, **dict(settings.options)
         )
-        self.outlook = Outlook(settings.calendar)  # forecasts in watts
+        self.outlook = Outlook(settings.calendar, settings.weather, settings.others)  # forecasts in watts
         self._trained_minute: int | None = None  # the newest minute of the last training
 
     def observe(self, minute: int, powers_w: Array) -> bool:
@@ -69,6 +73,13 @@ class Learner:
         )  # of now, not of later pieces
         return self.outlook.work(minute, self.series, powers_w)
 
+    def forecasting_past(self, before: int) -> Iterator[None]:
+        """The same while the minutes before `before` are loaded: only what something is learnt from."""
+        minute = self.series.last_minute
+        if minute is None or minute < before - _PAST_FORECAST_MIN or not is_whole(minute):
+            return iter(())
+        return self.forecasting()
+
     @property
     def training_due(self) -> bool:
         """Whether enough minutes have passed since the last training."""
@@ -90,9 +101,10 @@ class Learner:
     def initialise(self, history: Series) -> None:
         """Learn the minutes of a history, oldest first. After `load`, so that nothing is learnt twice."""
         minute = history.first_minute
+        before = minute + len(history)
         for line in history.last(len(history)):
             if self.observe(minute, line):
-                for _ in self.forecasting():
+                for _ in self.forecasting_past(before):
                     pass
             minute += 1
 

@@ -14,6 +14,7 @@ from ..terms import DAY_MIN, VARIABLES
 from .calendar import QUARTER_MIN, UTC, Calendar, is_weekend
 from .quantiles import Floats
 from .series import Series
+from .weather import Weather
 
 _DAYS = 28
 _HALF_LIFE_DAYS = 21.0
@@ -22,34 +23,47 @@ _LOOKS_MIN = ((15, 5), (60, 5), (240, 15))  # spans whose means are compared, an
 _WIDTH = 0.5  # of the kernel, in the usual distance between days
 _LEAST, _FURTHEST = 1e-3, 5.0  # weight of a day that is not alike, distance in usual ones
 _RECENT_MIN = 2 * DAY_MIN
+_USUAL_WEATHER = np.array((75.0, 3.0), np.float32)  # W/m2 and degrees apart that make days less alike
 
 
 class Samples(NamedTuple):
-    """Of n past origins: the power then and after the lead, in W, NaN where unknown; two kinds of weights."""
+    """Of n past origins: the power then and after the lead, in W, NaN where unknown; kinds of weights."""
 
     then_w: Floats  # (6, n)
     ahead_w: Floats  # (6, n)
     weights: Floats  # (n,): by the day
     alike: Floats  # (6, n): by the day and the hours before
+    weather: Floats | None  # (n,): by the day and the weather after the lead; None where that is unknown
 
 
 class PastDays:
-    """Reads a series; `minute` is the present one, `shifts_min` give several origins a day."""
+    """Reads a series, which may grow meanwhile; `minute` is the present one."""
 
-    def __init__(self, series: Series, minute: int, calendar: Calendar = UTC) -> None:
-        self._lines, self._first = series.last(len(series)), series.first_minute
-        self._minute, self._calendar = minute, calendar
+    def __init__(
+        self, series: Series, minute: int, calendar: Calendar = UTC, weather: Weather | None = None
+    ) -> None:
+        self._series, self._minute, self._calendar, self._weather = series, minute, calendar, weather
+        self._days = np.arange(1, min(_DAYS, (minute - series.first_minute) // DAY_MIN) + 1)
+        self._origins: dict[tuple[int, ...], tuple[NDArray[np.int64], Floats]] = {}  # and how alike they are
 
     def samples(self, lead_min: int, mean_min: int, shifts_min: tuple[int, ...]) -> Samples:
-        """For one lead. Powers are means of the `mean_min` minutes that end with a minute."""
-        days = np.arange(1, min(_DAYS, (self._minute - self._first) // DAY_MIN) + 1)
-        origins = self._minute - DAY_MIN * days + self._moved(days)
-        origins = (origins[:, None] + np.array(shifts_min)).ravel()
+        """For one lead. Powers are means of the `mean_min` minutes that end with a minute; the shifts give
+        several origins a day."""
+        if shifts_min not in self._origins:
+            days = self._minute - DAY_MIN * self._days + self._moved(self._days)
+            every = (days[:, None] + np.array(shifts_min)).ravel()
+            self._origins[shifts_min] = every, self._alike(every)
+        origins, alike = self._origins[shifts_min]
         ahead = origins + lead_min
-        weights = 0.5 ** (days / _HALF_LIFE_DAYS) * self._kinds(days, lead_min)
+        weights = 0.5 ** (self._days / _HALF_LIFE_DAYS) * self._kinds(self._days, lead_min)
         weights = weights.repeat(len(shifts_min)) * (ahead <= self._minute)
-        alike = weights * self._alike(origins)
-        return Samples(self._means(origins, mean_min), self._means(ahead, mean_min), weights, alike)
+        return Samples(
+            self._means(origins, mean_min),
+            self._means(ahead, mean_min),
+            weights,
+            weights * alike,
+            self._same_weather(ahead - mean_min // 2, self._minute + lead_min - mean_min // 2, weights),
+        )
 
     def changes(self, lead_min: int, mean_min: int) -> Floats:
         """The changes (6, n) over a lead in the last two days, at any time of the day. Each begins at the
@@ -58,6 +72,11 @@ class PastDays:
         origins = self._minute - np.arange(first_min, first_min + _RECENT_MIN, QUARTER_MIN)
         found: Floats = self._means(origins + lead_min, mean_min) - self._means(origins, mean_min)
         return found
+
+    def recent(self, mean_min: int) -> tuple[NDArray[np.int64], Floats]:
+        """Minutes (n,) of the last two days, one a quarter of an hour, and the mean powers (6, n) then."""
+        minutes = self._minute - np.arange(0, _RECENT_MIN, QUARTER_MIN)
+        return minutes, self._means(minutes, mean_min)
 
     def mean(self, minute: int, mean_min: int) -> Floats:
         """The mean powers (6,) of the minutes that end with a minute; NaN where unknown."""
@@ -92,19 +111,33 @@ class PastDays:
         found: Floats = np.exp(-0.5 * np.square(far / _WIDTH)) + _LEAST
         return found
 
+    def _same_weather(self, ahead: NDArray[np.int64], target: int, weights: Floats) -> Floats | None:
+        """These weights (n,), greater where the weather was like that of the target."""
+        if self._weather is None or not len(ahead):
+            return None
+        values = self._weather.at(np.append(ahead, target))
+        known = ~np.isnan(values[-1])
+        if not known.any():
+            return None
+        apart = np.abs(values[:-1, known] - values[-1, known]) / _USUAL_WEATHER[known]
+        far = np.minimum(np.nan_to_num(apart, nan=_FURTHEST), _FURTHEST)
+        found: Floats = weights * (np.exp(-0.5 * np.square(far).sum(-1)) + _LEAST)
+        return found
+
     def _means(self, minutes: NDArray[np.int64], mean_min: int, every_min: int = 1) -> Floats:
         """The means (6, n) of the lines that end with these minutes (n,), of every so many of them; NaN where
         half of them is unknown."""
-        places = minutes[:, None] - np.arange(0, mean_min, every_min) - self._first
-        inside = (places >= 0) & (places < len(self._lines))
-        values = self._lines[np.where(inside, places, 0)]
-        values[~inside] = np.nan
-        if places.shape[1] == 1:
-            only: Floats = values[:, 0].T
-            return only
-        known = ~np.isnan(values)
-        count = known.sum(1)
-        sums = np.where(known, values, 0.0).sum(1)
-        enough = 2 * count >= places.shape[1]
-        found: Floats = np.where(enough, sums / np.maximum(count, 1), np.nan).T
-        return found
+        lines, first = self._series.last(len(self._series)), self._series.first_minute
+        places = minutes - np.arange(0, mean_min, every_min)[:, None] - first
+        inside = (places >= 0) & (places < len(lines))
+        values = lines[np.where(inside, places, 0)]
+        if not inside.all():
+            values[~inside] = np.nan
+        found: Floats = values.sum(0) / np.float32(len(places))
+        unknown = np.isnan(found)
+        if unknown.any() and len(places) > 1:
+            known = ~np.isnan(values)
+            count = known.sum(0)
+            sums = np.where(known, values, np.float32(0.0)).sum(0)
+            found = np.where(2 * count >= len(places), sums / np.maximum(count, 1), np.nan)
+        return found.T

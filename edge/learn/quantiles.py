@@ -16,24 +16,32 @@ def weighted(samples: Floats, *weights: Floats) -> list[Array]:
 
     A sample that is NaN does not count; where none counts, the quantiles are NaN.
     """
-    order = samples.argsort(-1)  # NaN comes last
-    values = np.take_along_axis(samples, order, -1)
+    shape, n = samples.shape, samples.shape[-1]
+    flat = samples.reshape(-1, n)
+    starts = n * np.arange(len(flat))[:, None]
+    order = flat.argsort(-1) + starts  # NaN comes last
+    values = flat.take(order)
     known = ~np.isnan(values)
-    return [_of_sorted(values, known, order, np.broadcast_to(each, samples.shape)) for each in weights]
+    found = [_of_sorted(values, known, np.broadcast_to(each, shape).take(order), starts) for each in weights]
+    return [each.reshape(*shape[:-1], -1) for each in found]
 
 
-def _of_sorted(values: Floats, known: NDArray[np.bool_], order: NDArray[np.intp], weights: Floats) -> Array:
-    weights = np.take_along_axis(weights, order, -1) * known
-    middles = weights.cumsum(-1)
-    total = middles[..., -1:].copy()
+def _of_sorted(values: Floats, known: NDArray[np.bool_], weights: Floats, starts: NDArray[np.int64]) -> Array:
+    """Quantiles (rows, levels) of rows that begin at these places."""
+    weights = weights * known
+    middles = weights.cumsum(-1, dtype=np.float64)
+    total = middles[:, -1:].copy()
     middles -= 0.5 * weights
     middles /= np.where(total > 0, total, 1.0)
-    last = np.maximum(known.sum(-1) - 1, 0)
-    right = np.stack([np.minimum((middles < level).sum(-1), last) for level in LEVEL], -1)
-    left = np.maximum(right - 1, 0)
-    low, high = np.take_along_axis(values, left, -1), np.take_along_axis(values, right, -1)
-    before, after = np.take_along_axis(middles, left, -1), np.take_along_axis(middles, right, -1)
-    share = np.clip((LEVEL - before) / np.where(after > before, after - before, 1.0), 0.0, 1.0)
+    rows = 2.0 * np.arange(len(values))[:, None]  # one search through all rows, each above those before it
+    middles += rows
+    levels = LEVEL + rows
+    last = starts + np.maximum(known.sum(-1, keepdims=True) - 1, 0)
+    right = np.clip(np.searchsorted(middles.ravel(), levels), starts, last)
+    left = np.maximum(right - 1, starts)
+    low, high = values.take(left), values.take(right)
+    before, after = middles.take(left), middles.take(right)
+    share = np.clip((levels - before) / np.where(after > before, after - before, 1.0), 0.0, 1.0)
     found: Array = np.where(total > 0, low + share * (high - low), np.nan).astype(np.float32)
     return found
 

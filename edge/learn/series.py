@@ -17,7 +17,7 @@ class Series:
         if capacity < 1:
             raise ValueError(f"a series needs at least one minute, not {capacity}")
         self.capacity = capacity
-        self._lines = np.full((capacity + capacity // 8 + 1, len(VARIABLES)), np.nan, np.float32)
+        self._lines = np.full((capacity + capacity // 32 + 1, len(VARIABLES)), np.nan, np.float32)
         self._start = self._end = 0
         self._next_minute = 0
 

@@ -19,22 +19,22 @@ class WeatherTable:
     """Weather interpolated between given points; unknown outside of them and in long gaps."""
 
     def __init__(self, minutes: NDArray[np.int64], values: Array, longest_gap_min: int = 180) -> None:
-        self._minutes = np.asarray(minutes, np.int64)
-        self._values = np.asarray(values, np.float32)
-        if self._values.shape != (len(self._minutes), 2) or not (np.diff(self._minutes) > 0).all():
+        self.minutes = np.asarray(minutes, np.int64)
+        self.values = np.asarray(values, np.float32)
+        if self.values.shape != (len(self.minutes), 2) or not (np.diff(self.minutes) > 0).all():
             raise ValueError("weather needs rising minutes with an irradiance and a temperature for each")
         self._longest_gap_min = longest_gap_min
 
     def at(self, minutes: NDArray[np.int64]) -> Array:
         """See `Weather`."""
         found = np.full((len(minutes), 2), np.nan, np.float32)
-        if not len(self._minutes):
+        if not len(self.minutes):
             return found
-        right = np.searchsorted(self._minutes, minutes).clip(0, len(self._minutes) - 1)
-        left = (right - (self._minutes[right] > minutes)).clip(0)
-        known = (self._minutes[left] <= minutes) & (self._minutes[right] >= minutes)
-        known &= self._minutes[right] - self._minutes[left] <= self._longest_gap_min
+        right = np.searchsorted(self.minutes, minutes).clip(0, len(self.minutes) - 1)
+        left = (right - (self.minutes[right] > minutes)).clip(0)
+        known = (self.minutes[left] <= minutes) & (self.minutes[right] >= minutes)
+        known &= self.minutes[right] - self.minutes[left] <= self._longest_gap_min
         for column in range(2):
-            values = np.interp(minutes, self._minutes, self._values[:, column])
+            values = np.interp(minutes, self.minutes, self.values[:, column])
             found[known, column] = values[known]
         return found

@@ -66,6 +66,9 @@ def _ask(file: Path, *arguments: str) -> dict[str, float]:
 
 def _build(file: str, *arguments: str) -> dict[str, float | str]:
     """Build the node, and return the memory before and after, or why it cannot be built."""
+    from .docstrings import drop
+
+    drop()
     from ..clock import SystemClock
     from ..config.check import load
     from ..meter.meters import SerialMeters

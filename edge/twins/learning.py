@@ -8,7 +8,7 @@ Importing this module loads numpy, so only a node that learns does.
 import logging
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,20 +20,27 @@ heap.tune()
 lean_numpy.prepare()  # before anything imports numpy
 
 import numpy as np  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
 
+from ..csv_file import Column  # noqa: E402
 from ..energy.rules import EVENT  # noqa: E402
 from ..energy.totals import SUM_OF_TOTALS, TOTAL, Powers, encode_total, read_sum  # noqa: E402
+from ..learn.external import PowerTable  # noqa: E402
 from ..learn.outlook import Forecast  # noqa: E402
+from ..learn.terms import Array  # noqa: E402
 from ..learn.weather import WeatherTable  # noqa: E402
 from ..space.lsa import EVERYWHERE, HERE, Aggregation  # noqa: E402
 from .minute import RunningMinute  # noqa: E402
-from .past import PastError, weather_of  # noqa: E402
+from .past import POWERS, WEATHER, forecast_of, weather_of  # noqa: E402
 from .recorder import LOOK_EVERY_S  # noqa: E402
 from .scope import Prediction, Scope  # noqa: E402
 from .settings import LearningSettings  # noqa: E402
+from .source import Source, Table  # noqa: E402
 from .twin import Home, Twin  # noqa: E402
 
 if TYPE_CHECKING:
+    from array import array
+
     from ..space.engine import Engine
 
 log = logging.getLogger("edge.learning")
@@ -56,21 +63,44 @@ class LearningTwin(Twin):
         super().__init__("learning", home)
         self.settings = settings
         self.nodes_summed = 1
-        self.trouble = ""
-        weather = None
-        if settings.weather_file:
-            try:
-                weather = _weather(settings.weather_file, home)
-            except PastError as error:
-                self.trouble = str(error)
-                log.warning("%s", error)
-        self.scopes = {
-            each.scope: Scope(each, home, weather, rng.getrandbits(64)) for each in settings.scopes
-        }
+        self.sources: dict[str, Source] = {}  # of weather, and of forecasts by scope
+        weather = self._source("weather", settings.weather, WEATHER, weather_of, WeatherTable)
+        self.scopes = {}
+        for each in settings.scopes:
+            others = self._source(each.scope, each.forecast, POWERS, forecast_of, PowerTable)
+            self.scopes[each.scope] = Scope(each, home, weather, rng.getrandbits(64), others)
         self.minute: int | None = None  # the current one
         self.running = {"node": home.running, "cluster": RunningMinute()}
         self._published: Powers | None = ()  # None: that it is unknown
         self._published_s = -math.inf
+
+    def _source(
+        self,
+        name: str,
+        place: str,
+        columns: tuple[Column, ...],
+        rows_of: "Callable[..., tuple[array[int], array[float]]]",
+        make: Callable[[NDArray[np.int64], Array], Table],
+    ) -> Source | None:
+        """A file or an address of the settings; None if there is none."""
+        if not place:
+            return None
+
+        def read(path: Path) -> tuple[NDArray[np.int64], Array]:
+            times_s, values = rows_of(path, self.home.zone.tzinfo, log.warning)
+            minutes = np.array(times_s, np.int64) // 60
+            rising = np.diff(minutes, prepend=-1) > 0  # else two times in one minute
+            return minutes[rising], np.array(values, np.float32).reshape(-1, len(columns))[rising]
+
+        folder = self.home.folder
+        cache = folder / "sources" / f"{name}.csv" if folder else None
+        self.sources[name] = Source(place, cache, read, make, tuple(each.name for each in columns))
+        return self.sources[name]
+
+    @property
+    def trouble(self) -> str:
+        """Why a source of weather or forecasts is not used; empty if all are."""
+        return next((each.trouble for each in self.sources.values() if each.trouble), "")
 
     # ---- the six powers ------------------------------------------------------------------------
 
@@ -114,6 +144,8 @@ class LearningTwin(Twin):
 
     def minute_passed(self, minute: int, ended: int | None, powers_w: Sequence[float] | None) -> None:
         if self.minute is None:
+            for source in self.sources.values():
+                source.start()
             for scope in self.scopes.values():
                 scope.begin(minute)
         self.minute = minute
@@ -163,12 +195,16 @@ class LearningTwin(Twin):
                 return
 
     def keep(self) -> None:
+        for source in self.sources.values():
+            source.stop()
         for scope in self.scopes.values():
             scope.keep()
 
     def troubles(self) -> Iterable[tuple[str, str]]:
-        if self.trouble:
-            yield "past_not_used", f"weather: {self.trouble}"
+        for name, source in self.sources.items():
+            if source.trouble:
+                what = name if name == "weather" else f"forecast of the {name}"
+                yield "past_not_used", f"{what}: {source.trouble}"
         for scope in self.scopes.values():
             if scope.past_trouble:
                 yield "past_not_used", f"past minutes of the {scope.name}: {scope.past_trouble}"
@@ -187,14 +223,6 @@ def encode_prediction(model: str, prediction: Prediction) -> bytes:
 def encode_forecast(forecast: Forecast) -> bytes:
     """As it is published: the minute in eight bytes, then the powers as `outlook.unpacked` reads them."""
     return forecast.minute.to_bytes(8, "little") + forecast.packed
-
-
-def _weather(path: Path, home: Home) -> WeatherTable:
-    """Raises PastError."""
-    times_s, values = weather_of(path, home.zone.tzinfo, log.warning)
-    minutes = np.array(times_s, np.int64) // 60
-    rising = np.diff(minutes, prepend=-1) > 0  # else two times in one minute
-    return WeatherTable(minutes[rising], np.array(values, np.float32).reshape(-1, 2)[rising])
 
 
 def _moved(published: Powers | None, now: Powers) -> bool:

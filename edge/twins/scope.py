@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from ..learn.calendar import Calendar
-from ..learn.heap import trim
+from ..learn.external import PowerForecast
+from ..learn.heap import forget_code, trim
 from ..learn.learner import Learner, LearnerSettings
 from ..learn.model import DamagedFile, TrainingReport
 from ..learn.outlook import Forecast
@@ -40,7 +41,6 @@ _LEAP_MIN = DAY_MIN  # a minute that is further ahead of the last one waits unti
 _PATIENCE_MIN = 60  # if the clock was set back by less, its minutes are new again after that time
 _LOCKED_S = 5.0  # between two looks at a history that another process has locked
 _INVALID = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
-_FORECAST_PAST_MIN = 7 * DAY_MIN  # of the past are forecast, to learn how good each expert is
 _WARM_MIN = 8 * DAY_MIN  # of the past are observed by a model that was kept: its inputs go back a week
 
 
@@ -66,7 +66,14 @@ class Prediction:
 class Scope:
     """The minutes, the model and the predictions of one scope."""
 
-    def __init__(self, settings: ScopeSettings, home: Home, weather: Weather | None, seed: int) -> None:
+    def __init__(
+        self,
+        settings: ScopeSettings,
+        home: Home,
+        weather: Weather | None,
+        seed: int,
+        others: PowerForecast | None = None,
+    ) -> None:
         """Raises ValueError for options that the model does not know."""
         self.settings = settings
         self.name = settings.scope
@@ -79,7 +86,7 @@ class Scope:
         self.past_trouble = ""  # why the file of past minutes is not used
         self.ready = False  # the past has been loaded
         self._keeper, self._clock, self._date, self._zone = home.history, home.clock, home.date, home.zone
-        self._weather, self._seed = weather, seed
+        self._weather, self._seed, self._others = weather, seed, others
         self._before, self._believed = 0, False  # the minute up to which the past is loaded, and how
         self._wait_until_s = 0.0  # the history is locked until then, or longer
         self._waiting: deque[tuple[int, Sequence[float]]] = deque(maxlen=DAY_MIN)  # minutes while not ready
@@ -250,13 +257,15 @@ class Scope:
         for line in self._past(first, before):
             if line and line[0] >= warm:
                 self.learner.observe(line[0], np.array(line[1], np.float32))
-                if line[0] >= before - _FORECAST_PAST_MIN:
-                    yield from self.learner.forecasting()
+                yield from self.learner.forecasting_past(before)
             elif line:  # for trainings only
                 self.learner.series.append(line[0], np.array(line[1], np.float32))
             if self._clock.now_s() >= until_s:
                 yield
                 until_s = self._clock.now_s() + _PIECE_S
+        yield
+        forget_code()
+        yield
         self._catch_up()
         self._fit_when_known(before)
 
@@ -363,6 +372,7 @@ class Scope:
             train_every_min=asked.train_every_min,
             first_training_min=asked.first_training_min,
             weather=self._weather,
+            others=self._others,
             calendar=Calendar(self._zone.offset_min),
             options=options,
         )

@@ -169,6 +169,12 @@ class ScopeSettings:
     first_training_min: int
     memory_days: int
     history_file: Path | None
+    forecast: str  # file or address of what others forecast
+
+    @property
+    def forecast_file(self) -> Path | None:
+        """The file of `forecast`; None if it is an address."""
+        return _file(self.forecast)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +202,12 @@ class LearningSettings:
     node_history: Annotated[str, "CSV file of past minutes to start with: timestamp and the six powers"] = ""
     cluster_history: Annotated[str, "the same for the microgrid"] = ""
     weather: Annotated[
-        str, "CSV file: timestamp, irradiance_w_m2, temperature_c, of the past and forecast"
+        str, "CSV file or http address: timestamp, irradiance_w_m2, temperature_c, of the past and forecast"
     ] = ""
+    node_forecast: Annotated[
+        str, "CSV file or http address of powers that others forecast: timestamp, some of the six powers"
+    ] = ""
+    cluster_forecast: Annotated[str, "the same for the microgrid"] = ""
     pause_load: Annotated[float, Within(0.1, 1000), "load per core above which training waits"] = 3.0
     pause_free_mb: Annotated[
         float, Within(0, 1e6), "free memory, without the page cache, below which training waits"
@@ -211,7 +221,7 @@ class LearningSettings:
 
     @property
     def weather_file(self) -> Path | None:
-        """The file of `weather`."""
+        """The file of `weather`; None if it is an address."""
         return _file(self.weather)
 
     @property
@@ -240,6 +250,7 @@ class LearningSettings:
             first_training_min=self.first_training_min,
             memory_days=self.memory_days,
             history_file=_file(self.cluster_history if of_cluster else self.node_history),
+            forecast=self.cluster_forecast if of_cluster else self.node_forecast,
         )
 
 
@@ -263,5 +274,10 @@ def _number(text: str) -> object:
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def _file(path: str) -> Path | None:
-    return Path(path) if path else None
+def is_address(place: str) -> bool:
+    """Whether a setting is an HTTP address and not a file."""
+    return place.startswith(("http://", "https://"))
+
+
+def _file(place: str) -> Path | None:
+    return Path(place) if place and not is_address(place) else None

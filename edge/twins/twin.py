@@ -7,6 +7,7 @@ that concern it, and the node needs to know no more about it.
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from ..clock import Clock, Date, Zone
@@ -53,6 +54,7 @@ class Home:
         date: Date,
         trust: Trust,
         members: Members,
+        folder: Path | None = None,
     ) -> None:
         """`total` gives the six variables of the node, None while one of its devices is unknown;
         `tell_minute` calls `minute_passed`.
@@ -66,6 +68,7 @@ class Home:
         self.date = date  # whether it can be believed
         self.trust = trust
         self.reader = Reader(node, trust)  # of what is addressed to its twins
+        self.folder = folder  # of the state of the node
         self.members = members  # what the other members did with what was promised
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf

@@ -5,20 +5,23 @@ Exit codes: 0 success, 2 wrong usage or invalid data.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
+from edge.learn.external import PowerTable
 from edge.learn.registry import MODELS
 from edge.learn.states import StateScale
 from edge.learn.terms import Array
 from edge.learn.weather import WeatherTable
 from edge.terms import DAY_MIN
-from edge.twins.past import weather_of
+from edge.twins.past import forecast_of, weather_of
 from host_tools.arguments import whole
 from host_tools.measured import complain
 from host_tools.sim.command import bar
@@ -105,7 +108,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--weather",
         type=Path,
         metavar="FILE",
-        help="weather for models that use it: .csv with timestamp, irradiance_w_m2, temperature_c",
+        help="weather, for forecasts in watts and for models that use it: .csv with timestamp, "
+        "irradiance_w_m2, temperature_c",
+    )
+    add(
+        "--forecast",
+        type=Path,
+        metavar="FILE",
+        help="powers that others forecast, for forecasts in watts: .csv with timestamp and some powers",
     )
     add("--watts", action="store_true", help="also judge forecasts in watts, which takes some seconds a day")
     add("--frozen", action="store_true", help="train once on the history, not during the scored period")
@@ -278,7 +288,8 @@ def _predictions(
     if model == REFERENCE:
         return boosting(task, options.seed, progress)
     weather = weather_in(options.weather) if options.weather else None
-    learner = trained(task, model, given, options.seed, options.train_every, weather, options.watts)
+    others = forecast_in(options.forecast) if options.forecast else None
+    learner = trained(task, model, given, options.seed, options.train_every, weather, options.watts, others)
     collected = Watts(task.record, task.start, int(task.origins[-1]) + 1) if options.watts else None
     predicted = replay(task, learner, progress, not options.frozen, collected)
     if collected:
@@ -288,10 +299,18 @@ def _predictions(
 
 def weather_in(path: Path) -> WeatherTable:
     """Weather of a file by the minutes of the data, which are civil. Raises ValueError."""
-    times_s, values = weather_of(path, UTC, complain)
+    return WeatherTable(*_table(*weather_of(path, UTC, complain)))
+
+
+def forecast_in(path: Path) -> PowerTable:
+    """Powers that others forecast, in the same way. Raises ValueError."""
+    return PowerTable(*_table(*forecast_of(path, UTC, complain)))
+
+
+def _table(times_s: Sequence[int], values: Sequence[float]) -> tuple[NDArray[np.int64], Array]:
     minutes = np.array(times_s, np.int64) // 60
-    rising = np.diff(minutes, prepend=-1) > 0
-    return WeatherTable(minutes[rising], np.array(values, np.float32).reshape(-1, 2)[rising])
+    rising = np.diff(minutes, prepend=-1) > 0  # else two times in one minute
+    return minutes[rising], np.array(values, np.float32).reshape(len(minutes), -1)[rising]
 
 
 def _of(record: Record) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.learn.external import PowerForecast
 from edge.learn.learner import Learner, LearnerSettings
 from edge.learn.model import finish
 from edge.learn.scores import MostFrequentStates
@@ -30,7 +31,6 @@ from .watts import Watts
 
 MIN_HISTORY_DAYS = 1.0
 _PROGRESS_EVERY_MIN = 20
-_FORECAST_PAST_MIN = 7 * DAY_MIN  # as on a node
 
 Progress = Callable[[int], None]  # is told how many minutes are done
 
@@ -82,6 +82,7 @@ def trained(
     train_every_min: int,
     weather: Weather | None = None,
     watts: bool = False,
+    others: PowerForecast | None = None,
 ) -> Learner:
     """A learner that was trained on the history, with `watts` also to forecast powers. Raises ValueError for
     an invalid model or option."""
@@ -93,13 +94,14 @@ def trained(
         train_every_min=train_every_min,
         first_training_min=LearningSettings().first_training_min,
         weather=weather,
+        others=others,
         options=options,
     )
     learner = Learner(settings, random.Random(seed))
     for line in range(task.start):
         learner.observe(record.first_minute + line, record.powers_w[line])
-        if watts and line >= task.start - _FORECAST_PAST_MIN:
-            deque(learner.forecasting(), 0)
+        if watts:
+            deque(learner.forecasting_past(record.first_minute + task.start), 0)
     finish(learner.training())
     return learner
 

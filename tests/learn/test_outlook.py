@@ -6,9 +6,10 @@ from days import made_up
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.api.reconcile_watts import in_watts
 from edge.learn.band_weights import BandWeights
 from edge.learn.calendar import Calendar
-from edge.learn.outlook import Forecast, Outlook, in_watts, unpacked
+from edge.learn.outlook import Forecast, Outlook, unpacked
 from edge.learn.past_days import PastDays
 from edge.learn.quantiles import LEVEL, pinball, weighted
 from edge.learn.series import Series

@@ -5,6 +5,7 @@ counts in its own context. Rows seldom observed are completed by what followed t
 state never observed is expected to stay. They learn from the first hour on.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,18 +21,24 @@ _HALF_LIFE_MIN = 10 * DAY_MIN
 _GENERAL, _STAY = 5.0, 0.5  # the number of observations that a completion counts for
 _STAYING = 0.85  # probability that a state never observed before stays
 _MOST_SCALE = 1e30  # a year and more
+_GROW = 256  # rows of counts, 28 kB
 
 _VARIABLES, _HORIZONS = np.arange(len(VARIABLES)), np.arange(len(HORIZONS_MIN))
+_EACH = len(HORIZONS_MIN), STATES
+_SHAPE = ROWS, len(VARIABLES), *_EACH
 _FIRST = (np.eye(STATES) * (_STAYING - (1 - _STAYING) / (STATES - 1)) + (1 - _STAYING) / (STATES - 1)).astype(
     np.float32
 )
 
 
 class Counts:
-    """Weights of the states that followed, by row, variable, horizon, state; unused rows take no memory."""
+    """Weights of the states that followed, by row, variable, horizon, state. Memory is taken for a row of a
+    variable when it is first observed: two thirds of them after 30 days of the living lab of the thesis."""
 
     def __init__(self) -> None:
-        self._counts = np.zeros((ROWS, len(VARIABLES), len(HORIZONS_MIN), STATES), np.float32)
+        self._places = np.zeros((ROWS, len(VARIABLES)), np.uint16)  # among the counts; 0: none yet
+        self._counts = np.zeros((_GROW, *_EACH), np.float32)
+        self._used = 1  # the first one stays empty
         self._foreign: NDArray[np.uint8] | None = None  # of neighbours, as `log_codes`
         self.worth: Choice | None = None  # among WORTHS, once there are foreign counts
         self._scale = 1.0  # weight of a new observation: it grows, so that the old ones need not shrink
@@ -44,15 +51,28 @@ class Counts:
             self._scale = 1.0
         known = (rows >= 0) & (actual >= 0)
         horizon, context, variable = np.nonzero(known)
-        self._counts[rows[horizon, context, variable], variable, horizon, actual[variable]] += self._scale
+        row = rows[horizon, context, variable]
+        self._add_places(row, variable)
+        self._counts[self._places[row, variable], horizon, actual[variable]] += self._scale
+
+    def _add_places(self, rows: NDArray[Any], variables: NDArray[Any]) -> None:
+        """For rows of variables that have none."""
+        new = self._places[rows, variables] == 0
+        if not new.any():
+            return
+        each = np.unique(np.ravel_multi_index((rows[new], variables[new]), self._places.shape))
+        end = self._used + len(each)
+        if end > len(self._counts):
+            self._counts.resize((-(-end // _GROW) * _GROW, *_EACH), refcheck=False)  # nothing is copied
+        self._places.reshape(-1)[each] = np.arange(self._used, end)
+        self._used = end
 
     def predict(self, rows: Rows, states: NDArray[Any], minute: int = -1) -> Array:
         """Probabilities (contexts, 6, 4, 7) after rows (contexts, 6), with the present `states` (6,)."""
-        place = rows[:, :, None], _VARIABLES[:, None], _HORIZONS
-        seen = self._counts[place] * np.float32(1 / self._scale)
+        seen = self._counts[self._places[rows, _VARIABLES]] * np.float32(1 / self._scale)
         if self._foreign is None or self.worth is None:
             return self._completed(seen, states)
-        foreign = decoded(self._foreign[place])
+        foreign = decoded(self._foreign[rows, _VARIABLES])
         candidates = np.stack([self._completed(seen + limited(foreign, worth), states) for worth in WORTHS])
         choice = self.worth.predicted(minute, candidates.mean(1))
         found: Array = candidates[choice, :, _VARIABLES[:, None], _HORIZONS].transpose(2, 0, 1, 3)
@@ -70,32 +90,39 @@ class Counts:
 
     def of_variable(self, variable: int) -> Array:
         """The own counts of a variable (rows * 4 * 7,)."""
-        found: Array = (self._counts[:, variable] / np.float32(self._scale)).reshape(-1)
+        found: Array = (self._counts[self._places[:, variable]] / np.float32(self._scale)).reshape(-1)
         return found
 
     def adopt(self, variable: int, counts: Array) -> None:
         """Complete the own counts of a variable with these of neighbours, in place of earlier ones."""
         if self._foreign is None or self.worth is None:
-            self._foreign, self.worth = np.zeros(self._counts.shape, np.uint8), Choice(len(WORTHS))
+            self._foreign, self.worth = np.zeros(_SHAPE, np.uint8), Choice(len(WORTHS))
         self._foreign[:, variable] = coded(counts).reshape(self._foreign[:, variable].shape)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The counts, without the many places that are empty."""
-        flat = self._counts.reshape(-1)
-        places = np.flatnonzero(flat)
-        return {"places": places.astype(np.uint32), "weights": flat[places] / np.float32(self._scale)}
+        rows = np.flatnonzero(self._places)
+        counts = self._counts[self._places.reshape(-1)[rows]].reshape(len(rows), math.prod(_EACH))
+        row, place = np.nonzero(counts)
+        places = rows[row] * counts.shape[1] + place
+        return {
+            "places": places.astype(np.uint32),
+            "weights": counts[row, place] / np.float32(self._scale),
+        }
 
     @staticmethod
     def of(arrays: dict[str, NDArray[Any]]) -> "Counts":
         """Counts from the arrays that `arrays` returned. Raises ValueError."""
         found = Counts()
         places, weights = arrays["places"], arrays["weights"]
-        flat = found._counts.reshape(-1)
         if places.dtype != np.uint32 or weights.dtype != np.float32 or places.shape != weights.shape:
             raise ValueError("counts: places and weights do not fit together")
-        if len(places) and (places.max() >= len(flat) or not (np.isfinite(weights) & (weights >= 0)).all()):
+        outside = len(places) and places.max() >= math.prod(_SHAPE)
+        if outside or not (np.isfinite(weights) & (weights >= 0)).all():
             raise ValueError("counts: a place or a weight is out of range")
-        flat[places] = weights
+        row, variable, horizon, state = np.unravel_index(places, _SHAPE)
+        found._add_places(row, variable)
+        found._counts[found._places[row, variable], horizon, state] = weights
         return found
 
 

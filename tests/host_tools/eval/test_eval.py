@@ -14,7 +14,7 @@ from edge.learn.terms import HORIZONS_MIN, LEADS_MIN, STATES
 from edge.terms import VARIABLES
 from host_tools.__main__ import main
 from host_tools.eval import shipped
-from host_tools.eval.command import task_from, weather_in
+from host_tools.eval.command import forecast_in, task_from, weather_in
 from host_tools.eval.data import DataError, records
 from host_tools.eval.intervals import by_days, t_quantile
 from host_tools.eval.replay import replay, task_of, trained
@@ -354,3 +354,12 @@ def test_weather_of_a_file_is_known_in_between(tmp_path):
     path.write_text("timestamp,irradiance_w_m2,temperature_c\n2024-01-01T00:00,0,5\n2024-01-01T01:00,60,8\n")
     minute = 19_723 * 1440 + 30
     assert weather_in(path).at(np.array([minute, minute + 60])).tolist()[0] == [30.0, 6.5]
+
+
+def test_a_forecast_of_others_holds_for_its_interval(tmp_path):
+    path = tmp_path / "forecast.csv"
+    path.write_text("timestamp,produced_w\n2024-01-01T00:00,700\n2024-01-01T00:15,900\n")
+    minute = 19_723 * 1440 + 14
+    given = forecast_in(path).at(np.array([minute, minute + 1]))
+    assert given[:, 1].tolist() == [700.0, 900.0]
+    assert np.isnan(given[:, [0, 2, 3, 4, 5]]).all()
