@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ..history.store import Store
     from ..learn.outlook import Forecast
     from ..node import Node
-    from ..twins.scope import Prediction, Scope
+    from ..twins.prediction import Prediction
+    from ..twins.scope import Scope
 
 MOST_SCORED_DAYS = 100
 _MOST_MINUTES = DAY_MIN  # of predictions in one answer

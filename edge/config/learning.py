@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 from ..clock import zone_of
 from ..terms import SCOPES
+from ..twins.gossip_settings import GossipSettings
 from ..twins.model_options import mistakes as option_mistakes
 from ..twins.settings import NO_MODEL, LearningSettings
 from .settings import HistorySettings, LimitSettings, NodeConfig
@@ -32,10 +33,22 @@ def check_learning(
     if learning.wanted and limits.value_bytes < _PREDICTION_BYTES:
         reason = f"must be at least {_PREDICTION_BYTES} for predictions"
         complain("limits.value_bytes", limits.value_bytes, reason)
+    _check_gossip(learning.gossip, limits, complain)
     if learning.wanted and history.days < learning.memory_days:
         reason = f"must be at least learning.memory_days = {learning.memory_days}"
         complain("history.days", history.days, reason)
     _check_boundaries(learning, complain)
+
+
+def _check_gossip(gossip: GossipSettings, limits: LimitSettings, complain: Complain) -> None:
+    if gossip.models == "on" and gossip.message_bytes > limits.value_bytes:
+        reason = f"must be at most limits.value_bytes = {limits.value_bytes}"
+        complain("gossip.message_bytes", gossip.message_bytes, reason)
+    for key in ("operators", "prediction_operators"):
+        try:
+            _ = getattr(gossip, f"{key[:-1]}_by_variable")
+        except ValueError as error:
+            complain(f"gossip.{key}", getattr(gossip, key), str(error))
 
 
 def _check_boundaries(learning: LearningSettings, complain: Complain) -> None:

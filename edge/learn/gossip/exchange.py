@@ -31,8 +31,9 @@ from .profile import Profile
 from .settings import ExchangeSettings
 
 _PIECES_BYTES = 13 * 24  # of the heads of all pieces of a message
-_LEAST_BYTES = 2_000  # of a message: with less left, it waits for the next minutes
+_LEAST_BYTES = 1_000  # of a message: with less left, it waits for the next minutes
 _SILENT_MIN = 180  # a neighbour that was silent for longer makes room for another one
+_MODEL, _PREDICTION = "model", "prediction"
 _SOON_MIN = 6  # at most, from a start to the first message
 
 
@@ -57,7 +58,7 @@ class Exchange:
         self._received: dict[str, bytes] = {}  # the checksum of each one's last model message
         self._counts: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()  # by reason
-        self.troubles: dict[str, str] = {}  # by neighbour: why its last message was refused
+        self._troubles: dict[tuple[str, str], Refused] = {}  # by neighbour and kind: of its last message
         self._minute = 0
         self._next_model_min: int | None = None
         self._merged_min: int | None = None
@@ -80,7 +81,7 @@ class Exchange:
         if minute < self._next_model_min:
             return None
         budget = min(self.settings.message_bytes, self.account.left(minute) // neighbours)
-        if budget < min(_LEAST_BYTES, self.settings.bytes_per_hour // neighbours):
+        if budget < min(_LEAST_BYTES, self.settings.bytes_per_hour // neighbours // 4):
             self._counts["waited"] += 1
             return None
         data = self._message(minute, budget)
@@ -150,13 +151,13 @@ class Exchange:
             self._admit(source, minute)
             share = self._incoming.receive(source, data, self.learner.model.parts, minute, self._start)
         except Refused as error:
-            self._refuse(source, error)
+            self._refuse(source, _MODEL, error)
             return
         self._outgoing.wanted(share.message.wants)
         self._received[source] = data[4:8]
         self._counts["models_received"] += 1
         self._counts["model_bytes_received"] += len(data)
-        self.troubles.pop(source, None)
+        self._troubles.pop((source, _MODEL), None)
         self._fresh = True
 
     def receive_prediction(self, source: str, data: bytes, minute: int) -> None:
@@ -167,8 +168,9 @@ class Exchange:
             self._admit(source, minute)
             self.predictions.receive(source, data, minute)
         except Refused as error:
-            self._refuse(source, error)
+            self._refuse(source, _PREDICTION, error)
             return
+        self._troubles.pop((source, _PREDICTION), None)
         self._counts["predictions_received"] += 1
 
     def _admit(self, source: str, minute: int) -> None:
@@ -183,16 +185,17 @@ class Exchange:
         self._heard[source] = minute
         self._gone.discard(source)
 
-    def _refuse(self, source: str, error: Refused) -> None:
+    def _refuse(self, source: str, kind: str, error: Refused) -> None:
         self.refused[error.reason] += 1
-        if source in self._heard or len(self.troubles) < self.settings.most_neighbours:
-            self.troubles[source] = str(error)
+        if source in self._heard:
+            self._troubles[source, kind] = error.with_traceback(None)
 
     def _forget(self, source: str) -> None:
         """Free the place of a neighbour. What was merged of its model stays."""
-        for kept in (self._heard, self._received, self.troubles):
-            kept.pop(source, None)
+        self._heard.pop(source, None)
+        self._received.pop(source, None)
         self._gone.discard(source)
+        self._calm(source)
         for room in (self._incoming, self.predictions, self.merger):
             room.forget(source)
 
@@ -200,7 +203,11 @@ class Exchange:
         """A neighbour has left. What it sent stays, until another one needs its place."""
         if source in self._heard:
             self._gone.add(source)
-        self.troubles.pop(source, None)
+        self._calm(source)
+
+    def _calm(self, source: str) -> None:
+        for kind in (_MODEL, _PREDICTION):
+            self._troubles.pop((source, kind), None)
 
     # ---- using ----------------------------------------------------------------------------------
 
@@ -254,7 +261,7 @@ class Exchange:
             "merged": counts["merged"],
             "adopted": counts["adopted"],
             "refused": dict(self.refused),
-            "refused_why": dict(self.troubles),
+            "refused_why": {source: str(why) for source, why in self.troubles()},
             "waited_for_budget": counts["waited"],
             "bytes": {
                 "per_hour": self.settings.bytes_per_hour,
@@ -273,6 +280,10 @@ class Exchange:
             "gain": self.predictions.gain.report(),
             "memory_bytes": self.nbytes,
         }
+
+    def troubles(self) -> Iterator[tuple[str, Refused]]:
+        """The neighbours whose last message was refused, and why."""
+        return ((source, why) for (source, _), why in self._troubles.items())
 
     def _contributor(self, source: str) -> dict[str, Any]:
         share = self._incoming.shares.get(source)

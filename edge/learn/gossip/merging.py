@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...terms import DAY_MIN, VARIABLES
+from ..gossip_names import AUTO
 from ..learner import Learner
 from ..parts import COUNTS, WEIGHTS, Part, Values, merged
 from ..series import Series, Until
@@ -26,7 +27,7 @@ from .clipping import NormLimits
 from .gate import Gate, harmless
 from .incoming import Share
 from .operators import Contribution, Weights, weights
-from .settings import AUTO, ExchangeSettings
+from .settings import ExchangeSettings
 
 AUTO_OPERATORS = ("skill", "sampling_nb", "min_loss", "dist_power_hist")
 _STALE_MIN = 2 * DAY_MIN  # the age of a model that is not merged any more

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-AUTO, EXPERTS = "auto", "experts"
-GATES = ("better", "harmless", "none")
+from ..gossip_names import AUTO, EXPERTS
 
 PerVariable: TypeAlias = str | Mapping[str, str]  # one operator for all, or one by variable
 
