@@ -58,7 +58,6 @@ class Gossip:
         self._home, self._scopes = home, scopes
         self._waiting: dict[tuple[str, str], bytes] = {}  # by label and neighbour: the newest value
         self._to_send: dict[str, None] = {}  # labels, in the order in which they are sent
-        self._minute = 0
 
     # ---- in a reaction ----------------------------------------------------------------------------
 
@@ -77,11 +76,19 @@ class Gossip:
             for exchange in self._exchanges():
                 exchange.left(source)
 
-    def minute_passed(self, minute: int, predicted: list[str]) -> None:
+    @property
+    def _minute(self) -> int:
+        """The last minute that is over."""
+        return int(self._home.clock.wall_s() // 60) - 1
+
+    def minute_passed(self, predicted: list[str]) -> None:
         """A minute is over; some scopes have predicted what follows it."""
-        self._minute = minute
         self._to_send |= dict.fromkeys(PRED_SHARE[scope] for scope in predicted)
         self._to_send |= dict.fromkeys(MODEL[name] for name, scope in self._scopes.items() if scope.ready)
+
+    def ready(self, scope: str) -> None:
+        """A scope has loaded its past: its model need not wait for the next minute."""
+        self._to_send[MODEL[scope]] = None
 
     # ---- as work ----------------------------------------------------------------------------------
 

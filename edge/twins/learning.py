@@ -136,7 +136,7 @@ class LearningTwin(Twin):
                 name for name, scope in self.scopes.items() if self._observe(scope, ended, means_w[name])
             ]
             if self.gossip is not None:
-                self.gossip.minute_passed(ended, predicted)
+                self.gossip.minute_passed(predicted)
         self.stir()
 
     def _observe(self, scope: Scope, minute: int, powers_w: Sequence[float] | None) -> bool:
@@ -179,8 +179,10 @@ class LearningTwin(Twin):
             return
         for scope in (*unready, *due, *busy, *merging, *scopes):
             if scope.has_work:
-                before = scope.forecast
+                before, ready = scope.forecast, scope.ready
                 scope.work()
+                if self.gossip is not None and scope.ready and not ready:
+                    self.gossip.ready(scope.name)
                 if scope.forecast is not None and scope.forecast is not before:
                     self.submit(
                         PRED_W[scope.name], encode_forecast(scope.forecast), life_s=_PRED_W_LIFE_S, reach=HERE

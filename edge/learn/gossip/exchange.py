@@ -76,8 +76,9 @@ class Exchange:
         self._neighbours = neighbours
         if not self.settings.models or not neighbours:
             return None
-        if self._next_model_min is None:
-            self._next_model_min = minute + self._rng.randrange(_SOON_MIN)
+        every = self.settings.model_every_min
+        if self._next_model_min is None or self._next_model_min - minute > every:  # the date was set back
+            self._next_model_min = minute + self._rng.randrange(min(_SOON_MIN, every))
         if minute < self._next_model_min:
             return None
         budget = min(self.settings.message_bytes, self.account.left(minute) // neighbours)
@@ -86,7 +87,7 @@ class Exchange:
             return None
         data = self._message(minute, budget)
         if data is not None:
-            self._next_model_min = minute + self.settings.model_every_min
+            self._next_model_min = minute + every
             self.account.spend(minute, len(data) * neighbours)
             self._counts["models_sent"] += 1
         return data
@@ -249,6 +250,11 @@ class Exchange:
         self._counts["merged"] += 1
         if self.merger.outcome is not None:
             self._counts["adopted"] += bool(self.merger.outcome.adopted)
+
+    @property
+    def merges(self) -> int:
+        """How often models of neighbours were merged."""
+        return self._counts["merged"]
 
     # ---- showing --------------------------------------------------------------------------------
 

@@ -150,7 +150,12 @@ def test_garbage_is_refused_and_counted_by_reason():
     node = good[0]
     minute = FIRST + 9
     prediction = good[1].exchange.told(minute, good[1].own)
-    for data in (b"", b"x" * 400, prediction[:-1], prediction[:60] + bytes([prediction[60] ^ 1]) + prediction[61:]):
+    for data in (
+        b"",
+        b"x" * 400,
+        prediction[:-1],
+        prediction[:60] + bytes([prediction[60] ^ 1]) + prediction[61:],
+    ):
         node.exchange.receive_prediction("b", data, minute)
         node.exchange.receive_model("b", data, minute)
     assert node.exchange.refused["damaged"] == 8
