@@ -188,9 +188,9 @@ def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str, Callable
 def _gossip(plans: list[BuildingPlan], options: argparse.Namespace) -> None:
     """So that there is something to exchange in the first minutes, nodes know half a day of made-up past, and
     networks are those that come with the software."""
-    for number, each in enumerate(plans):
+    for place, each in enumerate(plans):
         past = options.out / "past" / f"{each.name}.csv"
-        write_past(past, _PAST_DAYS, datetime.now(), options.max_power_w, options.seed + number)
+        write_past(past, _PAST_DAYS, datetime.now(), options.max_power_w, options.seed + place)
         each.learning |= {"node_history": str(past.absolute()), "cluster_history": str(past.absolute())}
         if options.learn in ("lstm", "mixture"):
             each.learning |= {"node_options": SHIPPED, "cluster_options": SHIPPED}

@@ -194,6 +194,9 @@ class Markov:
         )
         found = []
         for hour in hours:
+            if hour + span + ahead <= history.first_minute:
+                found.append(np.full(len(VARIABLES), np.nan))
+                continue
             yield
             row = np.flatnonzero(self._days == self._calendar.civil(hour) // DAY_MIN)
             counts = self._counts + foreign

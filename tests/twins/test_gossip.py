@@ -79,6 +79,7 @@ def test_a_neighbour_that_dies_and_comes_back_is_heard_again(world):
 def test_a_hostile_member_is_refused_and_shown(world):
     build(world, gossip=ON)
     run_minutes(world, 12)
+    world.run(10)
     liar = twin(world, "n1")
     world.nodes["n1"].touch(lambda _: liar.submit(MODEL["node"], b"x" * 500, life_s=100, reach=1))
     world.nodes["n1"].touch(lambda _: liar.submit(PRED_SHARE["node"], b"x" * 280, life_s=100, reach=1))

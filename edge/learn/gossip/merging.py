@@ -276,7 +276,7 @@ class Merger:
                     losses[name] = yield from model.losses_with(parts, history)
         except ValueError:
             return  # untrained networks, and not all parts are here
-        winners = self._winners(chosen, losses)
+        winners = self._winners(own, chosen, losses)
         adopted: dict[int, Values] = {}
         for variable, name in enumerate(winners):
             values = candidates.get(name, {}).get(variable)
@@ -297,8 +297,9 @@ class Merger:
         self._previous |= kept
         self._learner.train_soon()
 
-    def _winners(self, chosen: Mapping[int, Values], losses: Mapping[str, Losses]) -> list[str]:
-        if not self._defended or not len(losses[_OWN]):  # nothing to lose
+    def _winners(self, own: Own, chosen: Mapping[int, Values], losses: Mapping[str, Losses]) -> list[str]:
+        ready = all(part.ready for parts in own.values() for part in parts.values())
+        if not self._defended or not ready:  # an untrained network has nothing to lose
             return [_MERGED if v in chosen else _OWN for v in range(len(VARIABLES))]
         candidates = {name: each for name, each in losses.items() if each.shape == losses[_OWN].shape}
         winners = Gate((_OWN, _MERGED, _PREVIOUS)).judge(candidates)
