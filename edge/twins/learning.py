@@ -27,7 +27,7 @@ from ..energy.totals import SUM_OF_TOTALS, TOTAL, Powers, encode_total, read_sum
 from ..learn.outlook import Forecast  # noqa: E402
 from ..learn.weather import Weather, WeatherTable  # noqa: E402
 from ..space.agent import Bond  # noqa: E402
-from ..space.lsa import HERE, Aggregation  # noqa: E402
+from ..space.lsa import EVERYWHERE, HERE, Aggregation  # noqa: E402
 from .minute import RunningMinute  # noqa: E402
 from .past import PastError, weather_of  # noqa: E402
 from .prediction import Prediction  # noqa: E402
@@ -144,7 +144,8 @@ class LearningTwin(Twin):
         if powers_w is None or not scope.observe(minute, powers_w) or scope.prediction is None:
             return False
         value = encode_prediction(scope.settings.model, scope.prediction)
-        self.submit(PRED[scope.name], value, life_s=_PRED_LIFE_S)
+        reach = HERE if scope.name == "node" else EVERYWHERE
+        self.submit(PRED[scope.name], value, life_s=_PRED_LIFE_S, reach=reach)
         return True
 
     # ---- the work ------------------------------------------------------------------------------
