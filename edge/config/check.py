@@ -111,7 +111,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
         reason += f" and limits.nodes = {limits.nodes}"
         complain("limits.value_bytes", limits.value_bytes, reason)
     _check_timezone(config.node.timezone, complain)
-    check_learning(learning, limits, history, complain)
+    check_learning(learning, limits, history, len(config.neighbours), complain)
     return config
 
 

@@ -1,16 +1,17 @@
 """Checks of `[learning]`, `[[boundary]]` and `[history]` that concern more than one key, or files."""
 
+import math
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 
 from ..clock import zone_of
 from ..terms import SCOPES
-from ..twins.gossip_settings import GossipSettings
 from ..twins.model_options import mistakes as option_mistakes
 from ..twins.settings import NO_MODEL, LearningSettings
 from .settings import HistorySettings, LimitSettings, NodeConfig
 
 Complain = Callable[[str, object, str], None]  # key, value, reason
+_HEAP_SHARE = 0.75  # that models may take for some seconds
 _PREDICTION_BYTES = 1024  # six variables, four horizons, seven probabilities as JSON
 
 
@@ -18,6 +19,7 @@ def check_learning(
     learning: LearningSettings,
     limits: LimitSettings,
     history: HistorySettings,
+    neighbours: int,
     complain: Complain,
 ) -> None:
     """Complain about what the ranges of single keys cannot tell."""
@@ -33,14 +35,23 @@ def check_learning(
     if learning.wanted and limits.value_bytes < _PREDICTION_BYTES:
         reason = f"must be at least {_PREDICTION_BYTES} for predictions"
         complain("limits.value_bytes", limits.value_bytes, reason)
-    _check_gossip(learning.gossip, limits, complain)
+    if learning.wanted:
+        _check_gossip(learning, limits, neighbours, complain)
     if learning.wanted and history.days < learning.memory_days:
         reason = f"must be at least learning.memory_days = {learning.memory_days}"
         complain("history.days", history.days, reason)
     _check_boundaries(learning, complain)
 
 
-def _check_gossip(gossip: GossipSettings, limits: LimitSettings, complain: Complain) -> None:
+def _check_gossip(
+    learning: LearningSettings, limits: LimitSettings, neighbours: int, complain: Complain
+) -> None:
+    gossip = learning.gossip
+    messages = len(SCOPES) * (1 + neighbours)  # own ones, and those of neighbours until they are read
+    if gossip.models == "on" and messages * gossip.message_bytes > _HEAP_SHARE * 1024 * limits.heap_kb:
+        least = math.ceil(messages * gossip.message_bytes / 1024 / _HEAP_SHARE)
+        reason = f"must be at least {least} for gossip with {neighbours} neighbours"
+        complain("limits.heap_kb", limits.heap_kb, reason)
     if gossip.models == "on" and gossip.message_bytes > limits.value_bytes:
         reason = f"must be at most limits.value_bytes = {limits.value_bytes}"
         complain("gossip.message_bytes", gossip.message_bytes, reason)

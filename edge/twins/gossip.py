@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .scope import Scope
 
 LEARNING = "learning"  # the short name of the twin that gossips
-_MODEL_LIFE_S, _PRED_LIFE_S = 120, 150
+_MODEL_LIFE_S, _PRED_LIFE_S = 30, 150
 _NEIGHBOURS = 1  # the reach
 _SCOPE_OF = {label: scope for labels in (MODEL, PRED_SHARE) for scope, label in labels.items()}
 

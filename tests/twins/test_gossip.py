@@ -6,6 +6,7 @@ from learners import NAMES, build, codes, draw, scope, twin
 
 from edge.api.troubles import warnings
 from edge.twins.gossip_settings import MODEL, PRED_SHARE
+from host_tools.world import LinkQuality, World
 
 ON = {"models": "on", "predictions": "on", "every_min": 2}
 
@@ -26,10 +27,8 @@ def run_minutes(world, minutes):
 @pytest.fixture(scope="module")
 def chained():
     """A chain of three with Markov chains, after a quarter of an hour."""
-    from host_tools.world import World
-
     world = build(World(seed=3), gossip=ON)
-    run_minutes(world, 21)
+    run_minutes(world, 12)
     yield world
     world.close()
 
@@ -47,9 +46,9 @@ def test_they_are_merged_and_combined_and_nothing_is_refused(chained):
     for name in NAMES:
         for which in ("node", "cluster"):
             found = stats(chained, name, which)
-            assert found["merged"] >= 3
+            assert found["merged"] >= 2
             assert found["refused"] == {}
-            assert found["received"]["predictions"] > 15
+            assert found["received"]["predictions"] > 8
             assert found["gain"]["all"]["n"] > 0
     middle = scope(chained, "node", "n2")
     assert middle.learner.model._foreign is not None
@@ -130,3 +129,37 @@ def test_without_gossip_nothing_is_exchanged(world):
     world.run(200)
     assert scope(world, "node").exchange is None
     assert twin(world).gossip is None
+
+
+def test_exchange_goes_on_after_losses_a_partition_and_a_restart(world):
+    build(world, names=["n1", "n2"], gossip=ON)
+    lossy = LinkQuality(latency_s=0.02, loss=0.2, duplicate=0.1, corrupt=0.1)
+    for one, other in (("n1", "n2"), ("n2", "n1")):
+        world.network.set_quality(one, other, lossy)
+    run_minutes(world, 6)
+    assert stats(world, "n2")["received"]["predictions"] > 1
+    for one, other in (("n1", "n2"), ("n2", "n1")):
+        world.network.cut(one, other)
+    run_minutes(world, 3)
+    world.nodes["n2"].stop()
+    world.nodes["n2"].boot()
+    for one, other in (("n1", "n2"), ("n2", "n1")):
+        world.network.heal(one, other)
+    run_minutes(world, 6)
+    for name in ("n1", "n2"):
+        found = stats(world, name)
+        assert found["received"]["predictions"] > 1
+        assert found["received"]["models"] > 0
+        assert found["refused"] == {}
+        assert scope(world, "node", name).faults == 0
+        assert world.nodes[name].node.engine.faults == 0
+
+
+def test_a_run_is_the_same_for_the_same_seed():
+    runs = []
+    for _ in range(2):
+        world = build(World(seed=5), names=["n1", "n2"], gossip=ON)
+        run_minutes(world, 6)
+        runs.append(stats(world, "n1"))
+        world.close()
+    assert runs[0] == runs[1]

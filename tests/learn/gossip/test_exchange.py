@@ -1,13 +1,17 @@
 """Nodes that exchange models and predictions, without clock and links."""
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from edge.learn.gossip import Exchange, ExchangeSettings
 from edge.learn.learner import Learner, LearnerSettings
+from edge.learn.log_codes import decoded
 from edge.learn.model import finish
+from edge.learn.parts import COUNTS, Part
+from edge.learn.probabilities import log_losses
 from edge.learn.states import StateScale
 from edge.terms import DAY_MIN
 
@@ -60,6 +64,9 @@ class Node:
             for _ in self.exchange.merging():
                 pass
 
+    def key(self, variable):
+        return self.learner.model.parts(variable)["trunk"].key
+
     def messages(self, minute, neighbours):
         told = None if self.own is None else self.exchange.told(minute, self.own)
         return self.exchange.outgoing(minute, neighbours), told
@@ -96,6 +103,7 @@ def test_counts_of_the_neighbour_are_merged_beside_the_own_ones(chains):
     foreign = a.learner.model._foreign
     assert foreign is not None
     own = b.learner.model._counts
+    foreign = decoded(foreign)
     assert foreign.sum() == pytest.approx(own.sum(), rel=0.25)
     assert a.learner.model._counts.sum() == 6 * (CHAINS_MIN - 1)
     stats = a.exchange.stats()
@@ -128,11 +136,11 @@ def test_a_prediction_message_is_short(chains):
 
 
 def test_the_budget_of_an_hour_is_obeyed():
-    nodes = run([Node(name, model_every_min=5, bytes_per_hour=1_200) for name in "ab"], 70)
+    nodes = run([Node(name, model_every_min=5, bytes_per_hour=700) for name in "ab"], 70)
     for node in nodes:
-        account = node.exchange.account
+        account = node.exchange.sender.account
         assert account.total > 600
-        assert max(account.by_hour.values()) <= 1_200
+        assert max(account.by_hour.values()) <= 700
         assert node.exchange.stats()["waited_for_budget"] > 0
 
 
@@ -183,7 +191,7 @@ def test_networks_that_begin_alike_are_merged_and_lost_messages_are_made_up_for(
     assert a.exchange.stats()["adopted"] > 3
     held = a.exchange._incoming.shares["b"]
     for variable in range(6):
-        sent = b.exchange._outgoing._held
+        sent = b.exchange.sender.parts._held
         parts = b.learner.model.parts(variable)
         found = held.values(variable, parts)["trunk"]
         if not held.missing >> variable & 1:
@@ -242,7 +250,7 @@ def test_a_thousand_neighbours_that_come_and_go_leave_bounded_state():
     node, other = run([Node("a"), Node("b")], 10)
     minute = FIRST + 9
     told = other.exchange.told(minute, other.own)
-    model = other.exchange._message(minute, 8000)
+    model = other.exchange.sender.message(8000, other.exchange._facts())
     for number in range(1000):
         node.exchange.receive_model(f"n{number}", model, minute)
         node.exchange.receive_prediction(f"n{number}", told, minute)
@@ -274,7 +282,7 @@ def test_what_was_merged_stays_when_the_neighbour_leaves(chains):
 def test_noise_hides_weights_and_counts_stay_at_home():
     plain, noisy = Node("a", "lstm", SMALL), Node("b", "lstm", SMALL, noise=0.5)
     run([plain, noisy], 240)
-    sent = noisy.exchange._outgoing._held
+    sent = noisy.exchange.sender.parts._held
     part = noisy.learner.model.parts(0)["trunk"]
     assert np.abs(sent[0, part.key] - part.values).max() > 1e-3
     chains = run([Node("a"), Node("b", noise=0.5)], 20)
@@ -285,3 +293,62 @@ def test_a_run_is_the_same_for_the_same_seed():
     first, second = (run([Node(n, model_every_min=5) for n in "ab"], 20)[0] for _ in range(2))
     np.testing.assert_array_equal(first.combined, second.combined)
     assert first.exchange.stats() == second.exchange.stats()
+
+
+def hostile(node, change):
+    """Let a node send other weights and counts than its own, as correct messages."""
+    model, parts = node.learner.model, node.learner.model.parts
+
+    def lies(variable):
+        return {
+            name: Part(each.rule, each.key, change(each.rule, each.values), each.private, ready=True)
+            for name, each in parts(variable).items()
+        }
+
+    node.exchange.sender._learner = SimpleNamespace(model=SimpleNamespace(parts=lies, name=model.name))
+    return node
+
+
+def never_negative(rule, values):
+    return np.maximum(values, 0.0) if rule == COUNTS else values
+
+
+LIES = {
+    "times 100": lambda rule, values: 100 * values,
+    "sign flipped": lambda rule, values: never_negative(rule, -values),
+    "random": lambda rule, values: never_negative(rule, np.random.default_rng(1).normal(0, 3, values.shape)),
+}
+
+
+def losses_beside(enemies, model, options, minutes, **settings):
+    """The mean log loss of two honest nodes in the last half of a run."""
+    nodes = [Node(name, model, options, model_every_min=10, **settings) for name in "ab"]
+    found, pending = [], {}
+    for minute in range(FIRST, FIRST + minutes):
+        run([*nodes, *enemies], 1, first=minute)
+        for node in nodes:
+            if node.combined is not None:
+                pending[node.name, minute + 5] = node.combined[:, 0].copy()
+            if (node.name, minute) in pending and minute > FIRST + minutes // 2:
+                actual = node.learner.settings.scale.of(powers(minute, node.seed))
+                found.append(log_losses(pending[node.name, minute], actual).mean())
+    return np.mean(found)
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_member_that_lies_about_its_counts_does_no_harm(lie):
+    liar = hostile(Node("x", model_every_min=10), LIES[lie])
+    honest = losses_beside([Node("x", model_every_min=10)], "markov", {}, 90)
+    assert losses_beside([liar], "markov", {}, 90) < honest + 0.05
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_member_that_lies_about_its_networks_changes_little_of_others(lie):
+    nodes = [Node(name, "lstm", SMALL, model_every_min=10) for name in "abx"]
+    hostile(nodes[2], LIES[lie])
+    run(nodes, 330)
+    for node in nodes[:2]:
+        assert node.exchange.stats()["received"]["models"] > 5
+        for variable in range(6):
+            weights = node.learner.model.parts(variable)["trunk"].values
+            assert np.linalg.norm(weights - node.exchange._start[variable, node.key(variable)]) < 3.0
