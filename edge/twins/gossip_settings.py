@@ -58,7 +58,7 @@ class GossipSettings:
         int,
         Within(LEAST_MESSAGE_BYTES, MOST_MESSAGE_BYTES),
         "longest message with a model; at most limits.value_bytes",
-    ] = 8_000
+    ] = 10_000
     most_neighbours: Annotated[int, Within(1, 8), "neighbours whose models are kept"] = 4
     gate: Annotated[
         str,

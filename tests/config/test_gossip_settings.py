@@ -43,6 +43,6 @@ def test_values_and_heap_must_hold_the_messages():
     with pytest.raises(ConfigError, match=r"limits\.value_bytes = 10240"):
         config(models="on", message_bytes=16_000)
     with pytest.raises(ConfigError, match=r"limits\.heap_kb.* for gossip with 8 neighbours"):
-        config({"heap_kb": 64}, neighbours=8, models="on")
+        config({"heap_kb": 128}, neighbours=8, models="on")
     config({"heap_kb": 512}, neighbours=8, models="on")
     config({"heap_kb": 64}, neighbours=8)

@@ -33,6 +33,7 @@ class Sender:
         self.account = ByteAccount(settings.bytes_per_hour)
         self.counts: Counter[str] = Counter()
         self._next_min: int | None = None
+        self._with_counts = False
 
     def due(self, minute: int, neighbours: int, facts: Facts) -> bytes | None:
         """The message that is due, for so many neighbours; None if there is none, or no budget."""
@@ -58,7 +59,9 @@ class Sender:
         """A message of at most so many bytes; None if there is nothing to say."""
         budget -= len(Message(**facts).packed()) + _PIECES_BYTES
         parts = _remembered(self._noisy() if self._settings.noise else self._learner.model.parts)
-        counts = () if self._settings.noise else self.parts.counts(parts)
+        self._with_counts = not self._with_counts or not self.parts.whole_due(parts)
+        alone = self._settings.noise or not self._with_counts  # whole weights and counts take turns
+        counts = () if alone else self.parts.counts(parts)
         size = sum(len(piece.data) for piece in counts)
         if size > budget:
             counts, size = (), 0

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from edge.learn.gossip import Exchange, ExchangeSettings
+from edge.learn.gossip import Exchange, ExchangeSettings, Message
+from edge.learn.gossip.message import COUNTED, WHOLE
 from edge.learn.learner import Learner, LearnerSettings
 from edge.learn.log_codes import decoded
 from edge.learn.model import finish
@@ -352,3 +353,18 @@ def test_a_member_that_lies_about_its_networks_changes_little_of_others(lie):
         for variable in range(6):
             weights = node.learner.model.parts(variable)["trunk"].values
             assert np.linalg.norm(weights - node.exchange._start[variable, node.key(variable)]) < 3.0
+
+
+def test_the_default_model_is_sent_whole_after_a_restart_variable_by_variable():
+    node, sizes, whole, counted = Node("a", "mixture", {"start": "house"}), [], [], []
+    node.exchange.restored()
+    for minute in range(FIRST, FIRST + 12):
+        node.learner.observe(minute, powers(minute, 1))
+        data = node.exchange.sender.message(8_000, node.exchange._facts())
+        sizes.append(len(data))
+        pieces = Message.unpacked(data).pieces
+        whole += [piece.variable for piece in pieces if piece.kind == WHOLE]
+        counted += [piece.variable for piece in pieces if piece.kind == COUNTED]
+    assert max(sizes) <= 8_000
+    assert sorted(whole) == list(range(6))
+    assert set(counted) == set(range(6))
