@@ -17,6 +17,7 @@ from ..terms import SCOPES
 from .aggregations import aggregations
 from .context import Context, Service, Unavailable
 from .forecasts import MOST_SCORED_DAYS, forecasts, learning, predictions, scores
+from .gossip import gossip
 from .health import health
 from .long import Long
 from .meters import meters
@@ -58,6 +59,12 @@ ROUTES = (
         "what is aggregated for twins of this node, and who contributed with what weight, distance and age",
     ),
     Route("GET", "/learning", learning, "the models of each scope, their trainings, and the history file"),
+    Route(
+        "GET",
+        "/gossip",
+        gossip,
+        "what each scope exchanges with neighbours: messages, merges, contributors, weights, and the gain",
+    ),
     Route(
         "GET",
         "/predictions",

@@ -6,7 +6,7 @@ that concern it, and the node needs to know no more about it.
 
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,6 +55,7 @@ class Home:
         trust: Trust,
         members: Members,
         folder: Path | None = None,
+        neighbours: Collection[str] = (),
     ) -> None:
         """`total` gives the six variables of the node, None while one of its devices is unknown;
         `tell_minute` calls `minute_passed`.
@@ -70,6 +71,7 @@ class Home:
         self.reader = Reader(node, trust)  # of what is addressed to its twins
         self.folder = folder  # of the state of the node
         self.members = members  # what the other members did with what was promised
+        self.neighbours = neighbours  # names of the nodes that it has links to
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node
@@ -163,6 +165,10 @@ class Twin(Agent):
 
     def troubles(self) -> Iterable[tuple[str, str]]:
         """What is not well with it: code and text, for `/health`."""
+        return ()
+
+    def warnings(self) -> Iterable[tuple[str, str]]:
+        """What its owner should know though all works as configured: code and text, for `/health`."""
         return ()
 
     # ---- work that can wait ---------------------------------------------------------------------

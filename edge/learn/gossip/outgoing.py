@@ -35,6 +35,23 @@ class Outgoing:
             for part in self._shared(parts, variable, WEIGHTS):
                 self._held[variable, part.key] = part.values
 
+    def restart(self) -> None:
+        """Neighbours do not hold these weights: all are sent whole once more, one variable at a time."""
+        self._held.clear()
+
+    def whole_due(self, parts: Parts) -> bool:
+        """Whether whole weights of a variable are to be sent, which need much room."""
+        return bool(self._wanted) or any(
+            (variable, part.key) not in self._held
+            for variable in range(len(VARIABLES))
+            for part in self._shared(parts, variable, WEIGHTS)
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of what neighbours hold."""
+        return sum(each.nbytes for each in self._held.values())
+
     def wanted(self, wants: Mapping[int, int]) -> None:
         """A neighbour told which variables it could not use. One that always asks does not take the budget
         of the others: a variable is sent whole only now and then."""

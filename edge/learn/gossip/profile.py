@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from ...terms import VARIABLES
 from ..calendar import QUARTER_MIN
+from ..gossip_names import LEVELS
 from ..series import Series
 from ..terms import Array
 
 HISTORY_MIN = 120
 MATCH_MIN = 3  # minutes between two values that are compared
-LEVELS = ("none", "coarse", "minutes")
 _EVERY_MIN = (HISTORY_MIN, QUARTER_MIN, 1)  # minutes of a value, by level
 _PER_STEP = (1, 2, 20)
 _LINES = (0, HISTORY_MIN // QUARTER_MIN, HISTORY_MIN)
@@ -64,6 +64,20 @@ class Profile:
         powers_w = np.where(codes == _UNKNOWN, np.float32(np.nan), codes * unit).astype(np.float32)
         every = _EVERY_MIN[level]
         return cls(end_minute - HISTORY_MIN + every * np.arange(len(codes)), powers_w)
+
+    @classmethod
+    def newest(cls, history: Series) -> "Profile":
+        """The newest minute alone."""
+        minute = history.last_minute
+        return NO_PROFILE if minute is None else cls(np.array([minute]), history.last(1).copy())
+
+    @classmethod
+    def line(cls, data: bytes, minute: int, max_power_w: float) -> "Profile":
+        """One minute alone, from the six bytes that `packed` makes of it at the level `minutes`."""
+        codes = np.frombuffer(data, np.uint8)[None]
+        unit = np.float32(max_power_w / _STATE_STEPS / _PER_STEP[LEVELS.index("minutes")])
+        powers_w = np.where(codes == _UNKNOWN, np.float32(np.nan), codes * unit).astype(np.float32)
+        return cls(np.array([minute]), powers_w)
 
     @property
     def end_minute(self) -> int:
