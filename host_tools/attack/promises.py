@@ -45,6 +45,9 @@ class LyingConsumer(Consumer):
         else:
             self.offers[supplier] = offer
 
+    def deals_with(self, supplier: str) -> bool:
+        return True
+
     def see_answers(self, supplier: str, answers: tuple[Answer, ...]) -> None:
         self.answers[supplier] = answers
 
