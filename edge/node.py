@@ -248,6 +248,11 @@ class Node:
         """The current time of its clock, in s."""
         return self._clock.now_s()
 
+    def wall_s(self, at_s: float | None = None) -> float:
+        """A time of its clock as Unix time; that of now by default."""
+        wall_s = self._clock.wall_s()
+        return wall_s if at_s is None else wall_s - self._clock.now_s() + at_s
+
     @property
     def uptime_s(self) -> float:
         """Seconds since it was made."""

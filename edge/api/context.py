@@ -1,12 +1,15 @@
 """Where views read from: the running service, as far as they need it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from .access import Access, Caller
 
 if TYPE_CHECKING:
     from ..node import Node
     from ..recent import Recent
+    from .route import Route
 
 T = TypeVar("T")
 
@@ -57,10 +60,15 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every view is given: the service, and the release that was deployed ("" if none was)."""
+    """What every view is given: the service, the release that was deployed ("" if none was), who may do what,
+    and who asks."""
 
     service: Service
     release: str = ""
+    access: Access = field(default_factory=Access)
+    caller: Caller = field(default_factory=Caller)
+    last_event: str = ""  # that a client of the stream has seen
+    routes: "Sequence[Route]" = ()
 
     @property
     def node(self) -> "Node":

@@ -98,6 +98,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
             TwinSettings(**row, promises=limits.promises, offers=limits.offers) for row in tables["twin"]
         ),
         trust=TrustSettings(**tables["trust"][0]) if tables["trust"] else None,
+        tls=tls,
     )
     _check_names(tables, config, complain)
     _check_buses(config, complain)

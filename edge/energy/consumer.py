@@ -100,6 +100,11 @@ class Consumer:
         """The end date of a contract that it holds; inf while it is not valid."""
         return next((each.ends_s for each in self._holdings() if each.contract is contract), math.inf)
 
+    def since_s(self, contract: Contract) -> float | None:
+        """Since when a contract that it holds is valid; None: not known, as it is from before a restart."""
+        found = next((each.valid_since_s for each in self._holdings() if each.contract is contract), math.nan)
+        return None if math.isnan(found) else found
+
     @property
     def satisfied(self) -> bool:
         """Whether active contracts cover the need."""

@@ -90,6 +90,11 @@ class Hearing:
                 due.append(peer)
         return due
 
+    def heard_s(self, peer: str) -> int | None:
+        """How long ago a neighbour was last heard; None for others."""
+        heard = self._heard.get(peer)
+        return None if heard is None else self._space.tick - heard
+
     @property
     def silent(self) -> list[str]:
         """Neighbours of which nothing arrives, though it should."""

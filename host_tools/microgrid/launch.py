@@ -126,8 +126,8 @@ class Building:
             )
 
     def ask(self, path: str, timeout_s: float = 3.0) -> Any:
-        """GET `path` from the node's HTTP server. Raises OSError."""
-        with urllib.request.urlopen(self.url + path, timeout=timeout_s) as response:
+        """GET `path` of the node's HTTP interface. Raises OSError."""
+        with urllib.request.urlopen(f"{self.url}/api/v1{path}", timeout=timeout_s) as response:
             return json.loads(response.read())
 
     def wait_until_up(self, deadline_s: float) -> None:
