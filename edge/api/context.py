@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from .access import Access, Caller
 
 if TYPE_CHECKING:
+    from ..config.changes import Changes, Overlay
+    from ..config.settings import NodeConfig
     from ..node import Node
     from ..recent import Recent
     from .route import Route
@@ -52,6 +54,9 @@ class Service(Protocol):
     @property
     def longest_piece_s(self) -> float:
         """CPU time of the longest piece."""
+
+    def change(self, edit: "Callable[[Changes], Overlay]", done: "Callable[[Node], None]") -> "NodeConfig":
+        """Change the node, from any thread; see `service.changing`."""
 
     def ask(self, question: "Callable[[Node], T]") -> T:
         """Have the main thread answer. Raises Unavailable if it does not in time, and what `question`

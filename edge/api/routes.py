@@ -4,7 +4,21 @@ From this table come the dispatch of requests, the reading of parameters and bod
 `docs/api.md` and the OpenAPI document. The schema of an answer is the type that its view returns.
 """
 
+from ..option import NAME, NAME_OF_NODE
 from ..terms import SCOPES
+from .changes import (
+    NEIGHBOUR,
+    TWIN,
+    TWIN_CHANGE,
+    add_twin,
+    change_twin,
+    cut_neighbour,
+    put_neighbour,
+    remove_twin,
+    restart_twin,
+    stop_twin,
+    twin,
+)
 from .events import CURSOR, events
 from .forecasts import MOST_SCORED_DAYS, learning, predictions, scores
 from .health import health
@@ -14,7 +28,7 @@ from .node import contracts, overview, twins
 from .openapi import openapi
 from .pages import PAGES
 from .parameters import Choice, Minute, Number, Text, Whole
-from .route import ANYBODY, Route, versioned
+from .route import ANYBODY, CONFIGURE, OPERATE, Route, versioned
 from .series import series
 from .session import TOKEN, log_in, log_out, session
 from .snapshot import snapshot
@@ -24,10 +38,80 @@ from .stream import stream
 _FORM = Choice("format", "or by the header `Accept`", "json", ("json", "csv"))
 _NAME = Text("cursor", "`next` of the page before", None, r"[A-Za-z0-9_.-]{1,64}", "the name of an LSA")
 
+_TWIN = Text("name", "of the twin, without its node", None, NAME.pattern, NAME.words)
+_NODE = Text("name", "of the other node", None, NAME_OF_NODE.pattern, NAME_OF_NODE.words)
+
 _TABLE = versioned(
     Route("GET", "/health", health, "whether the node is well, its troubles, and its counters"),
     Route("GET", "/node", overview, "the six variables of the node, its neighbours, the use of its space"),
     Route("GET", "/twins", twins, "every prosumer twin: its powers and the state of its requests"),
+    Route("GET", "/twins/{name}", twin, "one of them", on_node=False, segments=(_TWIN,)),
+    Route(
+        "POST",
+        "/twins",
+        add_twin,
+        "add a twin; the keys are those of a table `[[twin]]`",
+        on_node=False,
+        body=TWIN,
+        scope=CONFIGURE,
+    ),
+    Route(
+        "PATCH",
+        "/twins/{name}",
+        change_twin,
+        "change what a twin requests and offers; its contracts go on as far as they still fit",
+        on_node=False,
+        segments=(_TWIN,),
+        body=TWIN_CHANGE,
+        patch=True,
+        scope=OPERATE,
+    ),
+    Route(
+        "DELETE",
+        "/twins/{name}",
+        remove_twin,
+        "remove a twin that was added while the node ran; its contracts end",
+        on_node=False,
+        segments=(_TWIN,),
+        scope=CONFIGURE,
+    ),
+    Route(
+        "POST",
+        "/twins/{name}/stop",
+        stop_twin,
+        "end the contracts of a twin and switch its device off, until it is started again",
+        on_node=False,
+        segments=(_TWIN,),
+        scope=OPERATE,
+    ),
+    Route(
+        "POST",
+        "/twins/{name}/restart",
+        restart_twin,
+        "start a twin that was stopped, also by a stop order",
+        on_node=False,
+        segments=(_TWIN,),
+        scope=OPERATE,
+    ),
+    Route(
+        "PUT",
+        "/neighbours/{name}",
+        put_neighbour,
+        "send to another node from now on; its broker must let this node publish",
+        on_node=False,
+        segments=(_NODE,),
+        body=NEIGHBOUR,
+        scope=CONFIGURE,
+    ),
+    Route(
+        "DELETE",
+        "/neighbours/{name}",
+        cut_neighbour,
+        "cut a link: neither send to a neighbour any more nor listen to it",
+        on_node=False,
+        segments=(_NODE,),
+        scope=CONFIGURE,
+    ),
     Route("GET", "/meters", meters, "every meter: the power of each input, and its newest full record"),
     Route("GET", "/contracts", contracts, "contracts of local consumers, promises of local suppliers"),
     Route("GET", "/learning", learning, "the models of each scope, their trainings, and the history file"),

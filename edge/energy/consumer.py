@@ -74,6 +74,12 @@ class Consumer:
         self._alert_since_s: float | None = None
         self._given_up_w = 0.0  # a need that was not served within the tolerance
 
+    def adjust(self, settings: ConsumerSettings, policy: ConsumerPolicy) -> None:
+        """Other settings hold from now on; contracts go on."""
+        self.settings, self._policy = settings, policy
+        self._given_up_w = 0.0
+        self.request = None  # it is stated again
+
     # ---- contracts held -----------------------------------------------------------------------
 
     @property

@@ -17,6 +17,7 @@ from ..api.server import ApiError, ApiServer
 from ..api.snapshot import look
 from ..api.stream import Streams
 from ..clock import Clock, SystemClock
+from ..config.changes import Changes
 from ..config.settings import NodeConfig
 from ..files import lock_folder
 from ..meter.bus import MeterBus
@@ -39,8 +40,9 @@ class CannotStart(Exception):
     """A part of the node cannot be set up; the message says which one and why."""
 
 
-def serve(config: NodeConfig) -> None:
+def serve(changes: Changes) -> None:
     """Set the node up and run it until a signal of `_Stop`. Raises CannotStart."""
+    config = changes.config
     clock, rng, manager = SystemClock(), random.Random(config.node.seed or None), Manager()
     _make_state_folder(config)
     _lock_state_folder(config)
@@ -51,12 +53,14 @@ def serve(config: NodeConfig) -> None:
     crashes.begin()
     try:
         node = _node(config, clock, rng, links, meters, _trust(config, clock), crashes)
+        node.adopt(node.config, changes.overlay.stopped)
+        node.changes_refused = changes.refused
 
         def ticked() -> None:
             manager.alive(status_line(node))
             crashes.look(node.uptime_s)
 
-        runtime = stop.runtime = Runtime(node, clock, ticked=ticked)
+        runtime = stop.runtime = Runtime(node, clock, ticked, changes)
         api = _api(config, runtime)
     except CannotStart:  # for a reason that it names: no crash
         crashes.settle()
