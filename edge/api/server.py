@@ -120,8 +120,11 @@ class ApiServer:
             answer = problem(error.status, str(error))
         except Problem as found:
             answer = found.answer
-        if isinstance(answer.content, Stream) and self._streams and method != "HEAD":
-            return self._streams.take(client.connection, answer.content)
+        if isinstance(answer.content, Stream):
+            if self._streams and not self._streams.full and method != "HEAD":
+                return self._streams.take(client.connection, answer.content)
+            full = problem(503, "too many streams are open, try again later")
+            answer = replace(answer, content=b"") if method == "HEAD" else full
         matches = request.values("if-none-match") if request else []
         client.send_answer(answer, method != "HEAD", matches[0] if matches else "")
         if unread and not client.has_read:
