@@ -26,7 +26,7 @@ from .stream import Stream, Streams
 
 log = logging.getLogger("edge.api")
 _ALWAYS = (b"/health", f"{V1}/health".encode())  # are answered even if all places are taken
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
 
 
 class ApiError(OSError):
@@ -136,8 +136,6 @@ class ApiServer:
         method, path = request.method, path_of(request, self._names)
         if method not in _METHODS:
             raise Refused(501, f"{method[:60]} is not a method of this server")
-        if has_body(request) and method in ("GET", "HEAD"):
-            raise Refused(413, "this path takes no body")
         if self._tls and not client.secure and not client.is_local:
             raise _only_tls(request, path)
 
@@ -155,7 +153,9 @@ class ApiServer:
         def read() -> bytes:
             return client.read_body(body_length(request), bool(first("expect")))
 
-        asked = Asked(caller, first("accept"), first("content-type"), read, first("last-event-id"))
+        asked = Asked(
+            caller, first("accept"), first("content-type"), read, first("last-event-id"), has_body(request)
+        )
         return self._api.answer(method, path, asked)
 
 
