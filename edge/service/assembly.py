@@ -26,6 +26,7 @@ from ..net.mqtt import MqttLinks
 from ..node import Node
 from ..trust.trust import Trust
 from ..twins.registry import TwinError
+from .adoption import adopt
 from .crashes import Crashes
 from .notify import Manager
 from .runtime import Runtime
@@ -53,7 +54,7 @@ def serve(changes: Changes) -> None:
     crashes.begin()
     try:
         node = _node(config, clock, rng, links, meters, _trust(config, clock), crashes)
-        node.adopt(node.config, changes.overlay.stopped)
+        adopt(node, node.config, changes.overlay.stopped)
         node.changes_refused = changes.refused
 
         def ticked() -> None:
