@@ -1,8 +1,10 @@
 """Changes to a running node over HTTP: twins and links, what is refused, and what a restart keeps."""
 
 import pytest
+from answer_schema import faults
 from changed_node import ChangedNode
 
+from edge.api.routes import ROUTES
 from edge.space.room import NODES
 from host_tools.world.world import World
 
@@ -40,6 +42,11 @@ def test_a_twin_that_is_added_is_supplied_and_is_there_after_a_restart(gym):
     assert twin(gym, "lamp")["satisfied"]
     assert [each["name"] for each in gym.say("GET", "/twins")[1]] == ["gym.roof", "gym.heater", "gym.lamp"]
     assert not gym.changes.refused
+
+
+def test_one_twin_is_shown_as_its_schema_says(gym):
+    route = next(each for each in ROUTES if each.path == "/api/v1/twins/{name}")
+    assert faults(twin(gym, "roof"), route.answer) == []
 
 
 def test_a_twin_that_is_removed_leaves_its_power_to_others(gym):
