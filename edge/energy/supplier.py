@@ -64,6 +64,11 @@ class Supplier:
         self._refused = Refusals(node_of(name))
         self._usage = Usage(self.book, self.members, self._offer_maker.owe)
 
+    def adjust(self, settings: SupplierSettings, policy: ProducerPolicy) -> None:
+        """Other settings hold from now on; promises go on."""
+        self.settings = settings
+        self._offer_maker.adjust(settings, policy)
+
     @property
     def reserved_w(self) -> float:
         """The sum of all promises, margins included, in W."""

@@ -55,7 +55,7 @@ class Home:
         trust: Trust,
         members: Members,
         folder: Path | None = None,
-        neighbours: Collection[str] = (),
+        neighbours: Callable[[], Collection[str]] = tuple,
     ) -> None:
         """`total` gives the six variables of the node, None while one of its devices is unknown;
         `tell_minute` calls `minute_passed`.
@@ -71,10 +71,15 @@ class Home:
         self.reader = Reader(node, trust)  # of what is addressed to its twins
         self.folder = folder  # of the state of the node
         self.members = members  # what the other members did with what was promised
-        self.neighbours = neighbours  # names of the nodes that it has links to
+        self._neighbours = neighbours
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node
+
+    @property
+    def neighbours(self) -> Collection[str]:
+        """The names of the nodes that it has links to; links come and go."""
+        return self._neighbours()
 
     def civil_s(self) -> float:
         """The civil time now, in seconds since 1970."""

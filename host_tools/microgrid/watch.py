@@ -174,11 +174,11 @@ class Watch:
         ]
 
     def addresses(self) -> str:
-        """A line for each node with the address of its HTTP server and the port of its broker."""
+        """A line for each node: its dashboard, which logs in who opens it, and the port of its broker."""
         buildings = [sight.building for sight in self.sights]
         longest = max(len(each.name) for each in buildings)
         return "\n".join(
-            f"{each.name:{longest}}  {each.url}/health  broker {each.broker.port}" for each in buildings
+            f"{each.name:{longest}}  {each.login}  broker {each.broker.port}" for each in buildings
         )
 
     def lines(self, prefix: str) -> str:
