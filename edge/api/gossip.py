@@ -20,7 +20,7 @@ class Bytes(TypedDict):
     by_hour: Annotated[dict[str, int], "used in each hour of the clock, by its number since 1970"]
 
 
-class Contributor(TypedDict):
+class Exchanged(TypedDict):
     here: Annotated[bool, "false: its learning twin has left; what was merged of it stays"]
     heard_min_ago: int
     model_age_min: Annotated[float | None, "since its last training; null without a model of it"]
@@ -53,7 +53,7 @@ class ScopeGossip(TypedDict):
     refused_why: Annotated[dict[str, str], "why the last message of a neighbour was refused"]
     waited_for_budget: Annotated[int, "minutes in which a model was due and the hour's bytes were used up"]
     bytes: Bytes
-    contributors: dict[str, Contributor]
+    contributors: dict[str, Exchanged]
     own_weight: OwnWeight
     last_merge: LastMerge
     prediction_operators: Annotated[dict[str, list[str]], "with `auto`: in use, by variable and horizon"]

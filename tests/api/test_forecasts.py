@@ -74,7 +74,7 @@ def test_forecasts_of_a_period_stand_beside_the_powers_measured_later(api):
     assert rows[2]["actual_w"][1] == [900] * 5 + [None] * 4  # two hours later, but not four
     assert {row["actual_w"][0][0] for row in rows} == {100, 700}
     assert rows[2]["quantiles_w"][1][0] == [900] * 7
-    assert "both from and to" in ask(api, "/forecasts?to=2023-11-14T01:09", 400)["error"]
+    assert "both from and to" in ask(api, "/forecasts?to=2023-11-14T01:09", 400)["detail"]
     assert rows[0] in ask(api, "/forecasts")["forecasts"]
 
 
