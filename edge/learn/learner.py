@@ -47,6 +47,7 @@ class Learner:
         )
         self.outlook = Outlook(settings.calendar)  # forecasts in watts
         self._trained_minute: int | None = None  # the newest minute of the last training
+        self._soon = False  # training is due before its time
 
     def observe(self, minute: int, powers_w: Array) -> bool:
         """Learn a minute. False for a minute that is already past: it changes nothing."""
@@ -76,13 +77,27 @@ class Learner:
         if newest is None or len(self.series) < self.settings.first_training_min:
             return False
         return (
-            self._trained_minute is None
+            self._soon
+            or self._trained_minute is None
             or abs(newest - self._trained_minute) >= self.settings.train_every_min
         )
+
+    @property
+    def age_min(self) -> int:
+        """Minutes since the last training; 0 before the first one."""
+        newest = self.series.last_minute
+        if newest is None or self._trained_minute is None:
+            return 0
+        return max(0, newest - self._trained_minute)
+
+    def train_soon(self) -> None:
+        """The weights were changed from outside: training is due."""
+        self._soon = True
 
     def training(self) -> Training:
         """Train the model, in pieces. A training that is not finished stays due."""
         newest = self.series.last_minute
+        self._soon = False
         report = yield from self.model.train(self.series)
         self._trained_minute = newest
         return report

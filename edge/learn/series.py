@@ -80,3 +80,27 @@ class Series:
     def nbytes(self) -> int:
         """The memory that it takes, full or empty."""
         return self._lines.nbytes
+
+
+class Until(Series):
+    """Another series as it is now: minutes that are added to it later are not part of this one. Long work in
+    pieces needs it, which compares hours that must stay the same."""
+
+    def __init__(self, series: Series) -> None:
+        self.capacity = series.capacity
+        self._series, self._last = series, series.last_minute
+
+    def __len__(self) -> int:
+        return 0 if self._last is None else max(0, self._last + 1 - self._series.first_minute)
+
+    @property
+    def first_minute(self) -> int:
+        return self._series.first_minute
+
+    @property
+    def last_minute(self) -> int | None:
+        return self._last
+
+    def at(self, minute: int, count: int) -> Array:
+        """See `Series`; with the minutes that were added later, if they are asked for."""
+        return self._series.at(minute, count)

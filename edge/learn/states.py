@@ -96,6 +96,11 @@ class StateScale:
             found[variable] = np.interp(value, np.arange(_LIMITS), knots) + beyond
         return found
 
+    @property
+    def max_power_w(self) -> float:
+        """The greatest limit of all variables."""
+        return float(self.limits_w.max())
+
     def check(self, limits_w: Array) -> None:
         """Raises ValueError if these limits, which something was learnt with, are not those of this scale."""
         if not np.array_equal(limits_w, self.limits_w):

@@ -100,11 +100,12 @@ class Incoming:
             if place not in own:
                 raise Refused(
                     f"{VARIABLES[piece.variable]}: the part does not fit: another "
-                    f"model, other layers, or other limits of states"
+                    f"model, other layers, or other limits of states",
+                    "does_not_fit",
                 )
             count = own[place].values.size
             if (piece.kind == COUNTED) != (own[place].rule == COUNTS):
-                raise Refused(f"{VARIABLES[piece.variable]}: the part has another rule")
+                raise Refused(f"{VARIABLES[piece.variable]}: the part has another rule", "does_not_fit")
             if piece.kind == COUNTED:
                 counts_from(piece, count)
                 counts[place] = piece

@@ -39,7 +39,11 @@ WHOLE, DELTA, COUNTED = range(3)  # kinds of pieces
 
 
 class Refused(ValueError):
-    """A message that is not used, and why."""
+    """A message that is not used, and why; `reason` is one of a few words that are counted."""
+
+    def __init__(self, why: str, reason: str = "damaged") -> None:
+        super().__init__(why)
+        self.reason = reason
 
 
 class Missing(Refused):

@@ -35,6 +35,15 @@ class Outgoing:
             for part in self._shared(parts, variable, WEIGHTS):
                 self._held[variable, part.key] = part.values
 
+    def restart(self) -> None:
+        """Neighbours do not hold these weights: all are sent whole once more, one variable at a time."""
+        self._held.clear()
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of what neighbours hold."""
+        return sum(each.nbytes for each in self._held.values())
+
     def wanted(self, wants: Mapping[int, int]) -> None:
         """A neighbour told which variables it could not use. One that always asks does not take the budget
         of the others: a variable is sent whole only now and then."""

@@ -65,6 +65,20 @@ class Profile:
         every = _EVERY_MIN[level]
         return cls(end_minute - HISTORY_MIN + every * np.arange(len(codes)), powers_w)
 
+    @classmethod
+    def newest(cls, history: Series) -> "Profile":
+        """The newest minute alone."""
+        minute = history.last_minute
+        return NO_PROFILE if minute is None else cls(np.array([minute]), history.last(1).copy())
+
+    @classmethod
+    def line(cls, data: bytes, minute: int, max_power_w: float) -> "Profile":
+        """One minute alone, from the six bytes that `packed` makes of it at the level `minutes`."""
+        codes = np.frombuffer(data, np.uint8)[None]
+        unit = np.float32(max_power_w / _STATE_STEPS / _PER_STEP[LEVELS.index("minutes")])
+        powers_w = np.where(codes == _UNKNOWN, np.float32(np.nan), codes * unit).astype(np.float32)
+        return cls(np.array([minute]), powers_w)
+
     @property
     def end_minute(self) -> int:
         """The minute after the last one; 0 without any."""

@@ -1,0 +1,367 @@
+"""Merging the models of neighbours into the own one, in pieces of a few milliseconds.
+
+    judge      each share on local data: what is clearly worse than the own model is left out
+    weigh      by the operator of each variable; with `auto` several operators are tried
+    shorten    differences that are longer than usual (`clipping`)
+    gate       merged weights, and those that served before the last merge, against the own ones
+    adopt      what won; counts of neighbours stand apart from the own ones and are judged minute by minute
+
+Shares that came are kept: the next merge uses them again, until they are too old.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...terms import DAY_MIN, VARIABLES
+from ..learner import Learner
+from ..parts import COUNTS, WEIGHTS, Part, Values, merged
+from ..series import Series, Until
+from ..terms import Array
+from .auto import AutoOperator
+from .clipping import NormLimits
+from .gate import Gate, harmless
+from .incoming import Share
+from .operators import Contribution, Weights, weights
+from .settings import AUTO, ExchangeSettings
+
+AUTO_OPERATORS = ("skill", "sampling_nb", "min_loss", "dist_power_hist")
+_STALE_MIN = 2 * DAY_MIN  # the age of a model that is not merged any more
+_STALE_PERIODS = 6  # and of a message
+_OWN, _MERGED, _PREVIOUS = "own", "merged", "previous"
+
+Losses = NDArray[np.float64]
+Own = Mapping[int, Mapping[str, Part]]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The result of a merge, for people."""
+
+    minute: int
+    shares: int
+    adopted: list[str]  # variables whose weights were replaced
+    returned: list[str]  # variables whose previous weights serve again
+    left_out: dict[str, int]  # of a source: variables that were clearly worse
+
+
+class Merger:
+    """Merges, and remembers what it needs for that: usual norms, operators, previous weights."""
+
+    def __init__(
+        self, learner: Learner, settings: ExchangeSettings, start: Mapping[tuple[int, bytes], Array]
+    ) -> None:
+        self._learner, self._settings, self._start = learner, settings, start
+        self.limits = NormLimits(settings.most_neighbours)
+        self.auto = AutoOperator(AUTO_OPERATORS)
+        self.weights: dict[str, NDArray[np.float64]] = {}  # (6,) by source, as last used
+        self.ages_min: dict[str, float] = {}
+        self.distances: dict[str, NDArray[np.float64]] = {}  # (6,) in W
+        self.outcome: Outcome | None = None
+        self._previous: dict[int, dict[str, NDArray[np.float16]]] = {}
+        self._defended = settings.gate != "none"
+
+    def forget(self, source: str) -> None:
+        """A neighbour makes room for another one."""
+        self.limits.forget(source)
+        for kept in (self.weights, self.ages_min, self.distances):
+            kept.pop(source, None)
+
+    def usable(self, shares: Mapping[str, Share], minute: int) -> dict[str, Share]:
+        """The shares that are not too old."""
+        oldest = minute - _STALE_PERIODS * self._settings.model_every_min
+        return {
+            source: each
+            for source, each in shares.items()
+            if each.minute >= oldest and each.age_min(minute) <= _STALE_MIN
+        }
+
+    def work(
+        self, shares: Mapping[str, Share], own_contribution: Contribution, minute: int
+    ) -> Generator[None, None, Outcome]:
+        """Merge."""
+        history = Until(self._learner.series)
+        outcome = self.outcome = Outcome(minute, len(shares), [], [], {})
+        self.ages_min = {source: share.age_min(minute) for source, share in shares.items()}
+        judged = WEIGHTS if self._own(WEIGHTS) else COUNTS
+        own = self._own(judged)
+        given = {source: _given(share, own) for source, share in shares.items()}
+        yield
+        present, losses = yield from self._judge(own, given, judged, history)
+        told, passed = self._contributions(shares, losses, present, own_contribution, minute)
+        outcome.left_out = {
+            source: int((~good).sum())
+            for source, good in passed.items()
+            if source in losses and not good.all()
+        }
+        self.distances = {
+            each.source: own_contribution.profile.distances(each.profile)[0] for each in told[1:]
+        }
+        yield
+        self._see_norms(own, given, passed)
+        chosen = yield from self._choose(own, given, told, passed, present, judged, history)
+        if judged == WEIGHTS:
+            yield from self._gate(own, chosen, present, history, outcome)
+        by_source = self._weights_of(self._operators(), told, passed)
+        self.weights = {each.source: row for each, row in zip(told, by_source, strict=True)}
+        yield from self._merge_counts(shares, by_source, passed)
+        return outcome
+
+    # ---- steps ----------------------------------------------------------------------------------
+
+    def _own(self, rule: str) -> dict[int, dict[str, Part]]:
+        """The own parts of a rule that are shared, by variable."""
+        found = {}
+        for variable in range(len(VARIABLES)):
+            parts = {
+                name: part
+                for name, part in self._learner.model.parts(variable).items()
+                if part.rule == rule and not (part.private and self._settings.private)
+            }
+            if parts:
+                found[variable] = parts
+        return found
+
+    def _judge(
+        self, own: Own, given: Mapping[str, Mapping[int, Values]], judged: str, history: Series
+    ) -> Generator[None, None, tuple[Losses, dict[str, Losses]]]:
+        """The losses (hours, 6) of the own parts, and of each share in their place. A share that cannot be
+        put in their place has none: an untrained network needs all parts."""
+        alone: Mapping[int, Values] = {}
+        if judged == COUNTS:  # own counts without those of neighbours
+            alone = {
+                v: {name: np.zeros_like(part.values) for name, part in each.items()}
+                for v, each in own.items()
+            }
+        model, losses = self._learner.model, {}
+        present = yield from model.losses_with(alone, history)
+        for source, values in given.items():
+            if values:
+                try:
+                    losses[source] = yield from model.losses_with(values, history)
+                except ValueError:
+                    continue
+        return present, losses
+
+    def _contributions(
+        self,
+        shares: Mapping[str, Share],
+        losses: Mapping[str, Losses],
+        present: Losses,
+        own: Contribution,
+        minute: int,
+    ) -> tuple[list[Contribution], dict[str, NDArray[np.bool_]]]:
+        """What operators may know, and which variables of each share passed."""
+        unknown = np.full(len(VARIABLES), np.nan)
+        told = [
+            Contribution(
+                "", own.samples, own.claimed_loss, _mean(present), own.age_min, own.neighbours, own.profile
+            )
+        ]
+        passed = {}
+        for source, share in shares.items():
+            each = losses.get(source)
+            comparable = each is not None and each.shape == present.shape and len(present) > 0
+            told.append(share.contribution(source, minute, unknown if each is None else _mean(each)))
+            passed[source] = np.ones(len(VARIABLES), bool)
+            if comparable and self._defended and each is not None:
+                passed[source] = harmless(each, present)
+        return told, passed
+
+    def _see_norms(
+        self, own: Own, given: Mapping[str, Mapping[int, Values]], passed: Mapping[str, NDArray[np.bool_]]
+    ) -> None:
+        for variable, parts in own.items():
+            for name, part in parts.items():
+                place = variable, name
+                begun = self._start.get((variable, part.key))
+                moved = 0.0 if begun is None else float(np.linalg.norm(part.values - begun))
+                if moved > 0.0:
+                    self.limits.start(place, moved)
+                for source, values in given.items():
+                    theirs = values.get(variable, {}).get(name)
+                    if theirs is not None and passed[source][variable]:
+                        self.limits.seen(place, source, float(np.linalg.norm(theirs - part.values)))
+
+    def _operators(self) -> list[str]:
+        """The operator of each variable."""
+        asked = [self._settings.operator_of(each) for each in VARIABLES]
+        return [self.auto.choice[v] if each == AUTO else each for v, each in enumerate(asked)]
+
+    def _weights_of(
+        self,
+        operators: Sequence[str],
+        told: Sequence[Contribution],
+        passed: Mapping[str, NDArray[np.bool_]],
+    ) -> Weights:
+        """The weights (1 + shares, 6) with an operator for each variable; of those that passed."""
+        unit_w = self._learner.settings.scale.max_power_w
+        found = np.zeros((len(told), len(VARIABLES)))
+        for operator in set(operators):
+            which = np.array([each == operator for each in operators])
+            found[:, which] = weights(operator, told, unit_w)[:, which]
+        for row, each in enumerate(told[1:], 1):
+            found[row] *= passed[each.source]
+        total = found.sum(0)
+        found[0, total <= 0] = 1.0
+        result: Weights = found / found.sum(0)
+        return result
+
+    def _merged(
+        self, own: Own, given: Sequence[Mapping[int, Values]], row: Weights
+    ) -> dict[int, dict[str, Array]]:
+        """The merged parts by variable; only those to which a share contributes."""
+        found = {}
+        for variable, parts in own.items():
+            limits = {name: self.limits.limit((variable, name)) for name in parts} if self._defended else None
+            values = merged(parts, [each.get(variable, {}) for each in given], row[:, variable], limits)
+            if values:
+                found[variable] = values
+        return found
+
+    def _choose(
+        self,
+        own: Own,
+        given: Mapping[str, Mapping[int, Values]],
+        told: Sequence[Contribution],
+        passed: Mapping[str, NDArray[np.bool_]],
+        present: Losses,
+        judged: str,
+        history: Series,
+    ) -> Generator[None, None, dict[int, dict[str, Array]]]:
+        """The merged parts; where `auto` is asked for, after a trial of its operators."""
+        ordered = [given[each.source] for each in told[1:]]
+        asked = {self._settings.operator_of(each) for each in VARIABLES}
+        if AUTO in asked and judged == WEIGHTS and len(present):  # counts differ too little between operators
+            trials = []
+            for operator in AUTO_OPERATORS:
+                row = self._weights_of([operator] * len(VARIABLES), told, passed)
+                trials.append((yield from self._loss_of(self._merged(own, ordered, row), history)))
+                yield
+            self.auto.learn(np.array(trials))
+        return self._merged(own, ordered, self._weights_of(self._operators(), told, passed))
+
+    def _loss_of(
+        self, parts: Mapping[int, Values], history: Series
+    ) -> Generator[None, None, NDArray[np.float64]]:
+        if not parts:
+            return np.full(len(VARIABLES), np.nan)
+        try:
+            found = _mean((yield from self._learner.model.losses_with(parts, history)))
+        except ValueError:
+            return np.full(len(VARIABLES), np.nan)
+        found[[v for v in range(len(VARIABLES)) if v not in parts]] = np.nan
+        return found
+
+    def _gate(
+        self,
+        own: Own,
+        chosen: Mapping[int, Mapping[str, Array]],
+        present: Losses,
+        history: Series,
+        outcome: Outcome,
+    ) -> Generator[None, None, None]:
+        """Put the merged weights, or the previous ones, in place where they are better."""
+        model, candidates = self._learner.model, {_MERGED: chosen, _PREVIOUS: self._restored(own)}
+        if not chosen and not candidates[_PREVIOUS]:
+            return
+        losses = {_OWN: present}
+        try:
+            for name, parts in candidates.items():
+                if parts and self._defended:
+                    losses[name] = yield from model.losses_with(parts, history)
+        except ValueError:
+            return  # untrained networks, and not all parts are here
+        winners = self._winners(chosen, losses)
+        adopted: dict[int, Values] = {}
+        for variable, name in enumerate(winners):
+            values = candidates.get(name, {}).get(variable)
+            if values is not None:
+                adopted[variable] = values
+                (outcome.adopted if name == _MERGED else outcome.returned).append(VARIABLES[variable])
+        if not adopted:
+            return
+        kept = {
+            variable: {name: part.values.astype(np.float16) for name, part in own[variable].items()}
+            for variable in adopted
+        }
+        try:
+            yield from model.adopt(adopted)
+        except ValueError:
+            outcome.adopted, outcome.returned = [], []
+            return
+        self._previous |= kept
+        self._learner.train_soon()
+
+    def _winners(self, chosen: Mapping[int, Values], losses: Mapping[str, Losses]) -> list[str]:
+        if not self._defended or not len(losses[_OWN]):  # nothing to lose
+            return [_MERGED if v in chosen else _OWN for v in range(len(VARIABLES))]
+        candidates = {name: each for name, each in losses.items() if each.shape == losses[_OWN].shape}
+        winners = Gate((_OWN, _MERGED, _PREVIOUS)).judge(candidates)
+        if self._settings.gate == "harmless" and _MERGED in candidates:
+            good = harmless(candidates[_MERGED], losses[_OWN])
+            winners = [
+                _MERGED if name == _OWN and good[v] and v in chosen else name
+                for v, name in enumerate(winners)
+            ]
+        return winners
+
+    def _restored(self, own: Own) -> dict[int, Values]:
+        return {
+            variable: {name: values.astype(np.float32) for name, values in kept.items()}
+            for variable, kept in self._previous.items()
+            if variable in own
+        }
+
+    def _merge_counts(
+        self, shares: Mapping[str, Share], row: Weights, passed: Mapping[str, NDArray[np.bool_]]
+    ) -> Generator[None, None, None]:
+        """The counts of neighbours that passed take the place of the foreign ones, one variable at a time."""
+        for variable in range(len(VARIABLES)):
+            parts = self._learner.model.parts(variable)
+            counted = {name: part for name, part in parts.items() if part.rule == COUNTS}
+            given = [share.values(variable, counted) for share in shares.values()]
+            values = merged(counted, given, row[:, variable])
+            yield
+            if values:
+                yield from self._learner.model.adopt({variable: values})
+
+    def stats(self) -> dict[str, Any]:
+        """In JSON types."""
+        found: dict[str, Any] = {"operators": dict(zip(VARIABLES, self._operators(), strict=True))}
+        if self.outcome is not None:
+            found |= {
+                "minute": self.outcome.minute,
+                "adopted": self.outcome.adopted,
+                "returned": self.outcome.returned,
+                "left_out": self.outcome.left_out,
+            }
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of previous weights."""
+        return sum(each.nbytes for kept in self._previous.values() for each in kept.values())
+
+
+def _given(share: Share, own: Own) -> dict[int, Values]:
+    """The values of a share that belong to the own parts, by variable."""
+    found: dict[int, Values] = {}
+    for variable, parts in own.items():
+        values = share.values(variable, parts)
+        if values:
+            found[variable] = values
+    return found
+
+
+def _mean(losses: Losses) -> NDArray[np.float64]:
+    """The means (6,) of losses (hours, 6); NaN where unknown."""
+    known = np.isfinite(losses)
+    counts = known.sum(0)
+    found: NDArray[np.float64] = np.where(
+        counts > 0, np.where(known, losses, 0.0).sum(0) / np.maximum(counts, 1), np.nan
+    )
+    return found
