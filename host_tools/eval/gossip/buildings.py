@@ -62,7 +62,10 @@ def _record(folder: Path, reading: Reading, name: str, cache: Path) -> Record:
         cache.mkdir(parents=True, exist_ok=True)
         facts = np.array([record.first_minute, record.step_min], np.int64)
         np.savez(
-            kept, facts=facts, powers_w=record.powers_w, told=np.array([record.data, record.node, record.scope])
+            kept,
+            facts=facts,
+            powers_w=record.powers_w,
+            told=np.array([record.data, record.node, record.scope]),
         )
     with np.load(kept) as found:
         first_minute, step_min = found["facts"].tolist()
@@ -95,6 +98,11 @@ def total(buildings: list[Building], known: int) -> Building:
 
     step_min = max(each.record.step_min for each in buildings)
     record = Record(
-        buildings[0].record.data, "cluster", "node", first, six(requested, produced).astype(np.float32), step_min
+        buildings[0].record.data,
+        "cluster",
+        "node",
+        first,
+        six(requested, produced).astype(np.float32),
+        step_min,
     )
     return Building(record, known)

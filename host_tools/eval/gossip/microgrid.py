@@ -26,7 +26,8 @@ _LEFT_AFTER_MIN = 120  # an absent node counts as gone
 @dataclass
 class Member:
     """A node: its building, learner, and exchange or None. `shift` minutes put its clock on that of the
-    microgrid; in the minutes `absent` it measures and learns, but hears and says nothing."""
+    microgrid; in the minutes `absent` it measures and learns, but hears and says nothing. Merges begin only at
+    multiples of `merge_every_min`: they take longer than all other minutes together."""
 
     of: Building
     learner: Learner
@@ -34,6 +35,7 @@ class Member:
     shift: int = 0
     absent: range = range(0)
     judged: bool = True
+    merge_every_min: int = 1
     recording: Recording | None = None
     own: NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, np.float16))
     combined: NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, np.float16))
@@ -57,7 +59,7 @@ class Member:
         self.learner.observe(local, powers_w)
         if self.exchange is not None:
             self.exchange.observe(local, powers_w)
-            if self.exchange.due:
+            if minute % self.merge_every_min == 0 and self.exchange.due:
                 for _ in self.exchange.merging():
                     pass
         if self.learner.training_due:
@@ -68,12 +70,18 @@ class Member:
         own = self.learner.predict()
         told = np.full(self.own.shape[1:], 1.0 / STATES, np.float32) if own is None else own
         self.own[at] = told
-        self.combined[at] = told if self.exchange is None or own is None else self.exchange.predict(local, own)
+        self.combined[at] = (
+            told if self.exchange is None or own is None else self.exchange.predict(local, own)
+        )
         return own
 
 
 def run(
-    members: list[Member], links: Links, start: int, end: int, progress: Callable[[int], None] = lambda _: None
+    members: list[Member],
+    links: Links,
+    start: int,
+    end: int,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Drive all members from minute `start` to `end`, by the clock of the microgrid."""
     for member in members:

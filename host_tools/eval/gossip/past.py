@@ -6,6 +6,7 @@ all along; one without does a first training.
 
 import hashlib
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,15 +52,23 @@ def fresh(of: Building, start: Start, seed: int, memory: int) -> Learner:
 
 
 def learner(
-    of: Building, start: Start, seed: int, begin: int, until: int, cache: Path, foreign: "list[Array] | None" = None
+    of: Building,
+    start: Start,
+    seed: int,
+    begin: int,
+    until: int,
+    cache: Path,
+    foreign: Sequence[Array] = (),
+    created: Callable[[Learner], None] = lambda _: None,
 ) -> Learner:
     """A learner with the past of lines `begin` to `until`; `foreign` are lines of other buildings, in W of
-    this one, that it has seen before (pooled training)."""
-    memory = len(of.record.powers_w) + sum(map(len, foreign or []))
+    this one, that it has seen before (pooled training). `created` is called before it has learnt anything."""
+    memory = len(of.record.powers_w) + sum(map(len, foreign))
     told = f"{of.record.data} {of.name} {of.max_power_w} {start} {seed} {begin} {until}"
-    told += "".join(f" {len(each)} {float(np.nansum(each)):.1f}" for each in foreign or [])
+    told += "".join(f" {len(each)} {float(np.nansum(each)):.1f}" for each in foreign)
     kept = cache / f"{hashlib.blake2b(told.encode(), digest_size=10).hexdigest()}.learner"
     found = fresh(of, start, seed, memory)
+    created(found)
     minute = of.record.first_minute
     if kept.exists():
         found.load(kept.read_bytes())
@@ -68,7 +77,7 @@ def learner(
         for line in range(max(begin, until - _LEAD_MIN), until):
             found.observe(minute + line, of.record.powers_w[line])
         return found
-    lines = [*(foreign or []), of.record.powers_w[begin:until]]
+    lines = [*foreign, of.record.powers_w[begin:until]]
     at = minute + until - sum(map(len, lines))  # foreign pasts are whole weeks, so their days keep their kind
     for each in lines:
         for line in each:

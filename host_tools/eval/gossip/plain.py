@@ -95,7 +95,9 @@ class Mean:
                 found[variable][name] = np.frombuffer(data[at : at + size], np.float32)
                 at += size
         if at == len(data) and all(
-            values.shape == self._parts(v)[name].values.shape for v in found for name, values in found[v].items()
+            values.shape == self._parts(v)[name].values.shape
+            for v in found
+            for name, values in found[v].items()
         ):
             self._came[source] = found
         else:

@@ -50,8 +50,8 @@ class Recording:
         for minute, parts in self.snapshots.items():
             for variable, given in parts.items():
                 for name, part in given.items():
-                    place = f"{minute}|{variable}|{name}|{part.rule}|{part.key.hex()}|{int(part.private)}|{int(part.ready)}"
-                    arrays[place] = part.values
+                    place = (minute, variable, name, part.rule, part.key.hex(), part.private, part.ready)
+                    arrays["|".join(map(str, place))] = part.values
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_suffix(".part.npz")
         np.savez_compressed(unfinished, **arrays)
@@ -66,7 +66,7 @@ class Recording:
                 if "|" not in place:
                     continue
                 minute, variable, name, rule, key, private, ready = place.split("|")
-                part = Part(rule, bytes.fromhex(key), arrays[place], private == "1", ready == "1")
+                part = Part(rule, bytes.fromhex(key), arrays[place], private == "True", ready == "True")
                 found.snapshots.setdefault(int(minute), {}).setdefault(int(variable), {})[name] = part
         return found
 
