@@ -10,9 +10,7 @@ import numpy as np
 from edge.learn.states import StateScale
 from edge.terms import DAY_MIN
 
-from ..data import DataError, Reading, Record, records
-
-_WEEK_MIN = 7 * DAY_MIN
+from ..data import DataError, Reading, Record, records, six
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,28 @@ class Building:
         return Record(
             record.data, record.node, record.scope, record.first_minute + start, lines, record.step_min
         )
+
+
+@dataclass(frozen=True)
+class Named(Building):
+    """A building under the name of a node."""
+
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the node."""
+        return self.called
+
+
+@dataclass(frozen=True)
+class Oversized(Building):
+    """A building whose maximum power is set ten times too high: its states mean something else."""
+
+    @cached_property
+    def max_power_w(self) -> float:
+        """Ten times that of the building."""
+        return 10.0 * self.record.max_power_w(self.known)
 
 
 def building(folder: Path, reading: Reading, name: str, known_days: float, cache: Path) -> Building:
@@ -94,8 +114,6 @@ def total(buildings: list[Building], known: int) -> Building:
         for each in buildings
     ]
     requested, produced = np.sum(parts, 0)[:, 0], np.sum(parts, 0)[:, 1]
-    from ..data import six
-
     step_min = max(each.record.step_min for each in buildings)
     record = Record(
         buildings[0].record.data,

@@ -14,7 +14,8 @@ from host_tools.arguments import whole
 
 from ..data import Reading
 from . import report
-from .studies import OPERATORS, SETS, STUDIES, Job, Plan, jobs
+from .plan import OPERATORS, SETS, Job, Plan
+from .studies import STUDIES, jobs
 
 _OUT = Path("build/eval/gossip")
 
@@ -25,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--gossip",
         metavar="STUDY,...",
-        help=f"run studies of gossip instead: {', '.join(STUDIES)}, all; or report, which only renders results",
+        help=f"run studies of gossip instead: {', '.join(STUDIES)}, all; or report, which renders results",
     )
     add(
         "--shard",
@@ -38,8 +39,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--sets", default="combed_1min", metavar="NAME,...", help=f"data sets: {', '.join(SETS)}")
     add("--only", default="", metavar="TEXT,...", help="only jobs whose name has one of these texts")
     add("--past-days", type=whole(2), default=16, help="days before the judged ones (default 16)")
-    add("--neighbour-days", type=whole(1), metavar="N", help="days of the past of a newcomer's neighbours "
-        "(default: those of --past-days)")
+    add(
+        "--neighbour-days",
+        type=whole(1),
+        metavar="N",
+        help="days of the past of a newcomer's neighbours (default: those of --past-days)",
+    )
     add("--judged-days", type=whole(1), default=7, help="days that are judged (default 7)")
     add("--own-days", default="1,2,4,7", metavar="N,...", help="days of data of a newcomer (default 1,2,4,7)")
     add("--newcomers", default="", metavar="NODE,...", help="nodes that join late (default: each in turn)")
@@ -125,7 +130,7 @@ def _file(out: Path, job: Job) -> Path:
 
 def _selected(options: argparse.Namespace, reading: Reading, out: Path) -> list[Job]:
     """The jobs of this shard. Raises ValueError."""
-    studies = STUDIES if options.gossip == "all" else tuple(options.gossip.split(","))
+    studies = tuple(STUDIES) if options.gossip == "all" else tuple(options.gossip.split(","))
     unknown = [each for each in studies if each not in STUDIES]
     sets = tuple(options.sets.split(","))
     unknown += [each for each in sets if each not in SETS]

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 def result(of: Building, begin: int, start: int, end: int, predicted: NDArray[Any], model: str) -> Result:
-    """The result of predictions (end - start, 6, 4, 7) from line `start` on; lines from `begin` are the past."""
+    """The result of predictions (end - start, 6, 4, 7) from line `start` on; the past is from `begin` on."""
     task = task_of(of.part(begin, end), start - begin, end - begin, of.scale)
     return scored(task, model, predicted[task.origins - (start - begin)].astype(np.float32))
 

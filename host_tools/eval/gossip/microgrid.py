@@ -26,8 +26,8 @@ _LEFT_AFTER_MIN = 120  # an absent node counts as gone
 @dataclass
 class Member:
     """A node: its building, learner, and exchange or None. `shift` minutes put its clock on that of the
-    microgrid; in the minutes `absent` it measures and learns, but hears and says nothing. Merges begin only at
-    multiples of `merge_every_min`: they take longer than all other minutes together."""
+    microgrid; in the minutes `absent` it measures and learns, but hears and says nothing. Merges begin only
+    at multiples of `merge_every_min`: they take longer than all other minutes together."""
 
     of: Building
     learner: Learner
@@ -100,9 +100,9 @@ def run(
             local = minute + member.shift
             model = member.exchange.outgoing(local, len(links.neighbours[number]))
             told = None if own is None else member.exchange.told(local, own)
-            for kind, data in ((MODEL, model), (PREDICTION, told)):
-                if data is not None:
-                    links.send(number, kind, data, minute)
+            for kind, message in ((MODEL, model), (PREDICTION, told)):
+                if message is not None:
+                    links.send(number, kind, message, minute)
         for number, member in enumerate(members):
             if minute - member.absent.start == _LEFT_AFTER_MIN and minute in member.absent:
                 for other in links.neighbours[number]:

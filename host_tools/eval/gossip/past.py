@@ -1,6 +1,6 @@
-"""Learners with a past. What they have learnt is kept on disk: it is computed once and used by every variant.
+"""Learners with a past. What they have learnt is kept on disk: computed once, used by every variant.
 
-A learner that begins with trained networks does updates at the end of its past, as a node would have done them
+A learner that begins with trained networks does updates at the end of its past, as a node would have done
 all along; one without does a first training.
 """
 

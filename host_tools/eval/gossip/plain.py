@@ -1,8 +1,8 @@
 """Exchanges without any defence, to compare with: the mean of weights as it is in textbooks.
 
-`Mean` sends all weights, or trunks only, as float32 or through the codec of the nodes, and takes the plain mean
-of its own and all that came. On a full graph, without the codec and with all layers, it is federated averaging
-without a server's loss: the oracle.
+`Mean` sends all weights, or trunks only, as float32 or through the codec of the nodes, and takes the plain
+mean of its own and all that came. On a full graph, without the codec and with all layers, it is federated
+averaging without a server: the oracle.
 """
 
 import random
@@ -38,7 +38,7 @@ class Mean:
             self._start = self._in.common_start(self._parts)
         self._came: dict[str, dict[int, dict[str, Array]]] = {}
         self.merges, self.refused = 0, 0
-        self.apart: list[float] = []  # how far what was received was from what was meant, as a share of it
+        self.paired = Paired(node, learner) if codec else None
 
     def _parts(self, variable: int) -> Any:
         return self._learner.model.parts(variable)
@@ -50,6 +50,9 @@ class Mean:
             if part.rule == WEIGHTS and part.ready and (self._private or not part.private)
         }
 
+    def _values(self, variable: int) -> dict[str, Array]:
+        return {name: part.values for name, part in self._shared(variable).items()}
+
     def outgoing(self, minute: int, neighbours: int) -> bytes | None:
         """The weights, when they are due."""
         if minute % self._every:
@@ -58,6 +61,8 @@ class Mean:
             return b"".join(
                 part.values.tobytes() for variable in _ALL for part in self._shared(variable).values()
             )
+        if self.paired:
+            self.paired.meant[self._node] = {v: self._values(v) for v in _ALL}
         ones = np.ones(len(VARIABLES))
         pieces = self._out.weights(self._parts, _BUDGET)
         if not pieces:
@@ -87,7 +92,8 @@ class Mean:
             self._out.wanted(share.message.wants)
             self._came[source] = {v: share.values(v, self._shared(v)) for v in _ALL}
             return
-        found, at = {}, 0
+        found: dict[int, dict[str, Array]] = {}
+        at = 0
         for variable in _ALL:
             found[variable] = {}
             for name, part in self._shared(variable).items():
@@ -125,6 +131,8 @@ class Mean:
         for variable in _ALL:
             shares = [each.get(variable, {}) for each in self._came.values()]
             found[variable] = merged(self._shared(variable), shares, weights)
+        if self.paired:
+            self.paired.judge({v: self._shared(v) for v in _ALL}, self._came)
         self._came = {}
         self.merges += 1
         try:
@@ -142,19 +150,55 @@ class Mean:
         return {"merged": self.merges, "refused": self.refused}
 
 
+class Paired:
+    """Judges the codec: at each merge, the mean of what was received beside the mean of what was meant, on
+    the same own weights and the same hours. So no chance of later trainings comes between."""
+
+    meant: dict[str, dict[int, dict[str, Array]]] = {}  # of all nodes; they are in one process
+
+    def __init__(self, node: str, learner: Learner) -> None:
+        self._node, self._learner = node, learner
+        self.apart: list[float] = []  # distance of received and meant, in shares of that of meant and own
+        self.losses: list[tuple[float, float]] = []  # of the mean of what was meant, and of what was received
+
+    def judge(self, own: dict[int, Any], came: dict[str, dict[int, dict[str, Array]]]) -> None:
+        """Compare before a merge."""
+        equal = np.full(1 + len(came), 1.0 / (1 + len(came)))
+        meant = {source: self.meant[source] for source in came}
+        means = []
+        for given in (meant, came):
+            found = {v: merged(own[v], [each.get(v, {}) for each in given.values()], equal) for v in _ALL}
+            losses = finish(self._learner.model.losses_with(found, self._learner.series))
+            means.append(float(np.nanmean(losses)) if np.isfinite(losses).any() else float("nan"))
+        self.losses.append((means[0], means[1]))
+        off = far = 0.0
+        for source, parts in came.items():
+            for v, values in parts.items():
+                for name, received in values.items():
+                    off += float(np.square(received - meant[source][v][name]).sum())
+                    far += float(np.square(own[v][name].values - meant[source][v][name]).sum())
+        self.apart.append(float(np.sqrt(off / max(far, 1e-12))))
+
+    @property
+    def told(self) -> dict[str, list[float]]:
+        """For the result of a job."""
+        exact, received = zip(*self.losses, strict=True) if self.losses else ((), ())
+        return {"apart": self.apart, "exact": list(exact), "received": list(received)}
+
+
 ATTACKS = ("garbage", "times_100", "sign_flipped", "random", "other_scale")
 
 
 class Hostile:
-    """A neighbour that behaves like an exchange but sends what does harm: wraps a real one, whose model it
-    distorts before each message. `other_scale` sends good weights that were made for another building size."""
+    """A neighbour that sends what does harm: wraps a real exchange, whose model is distorted before each
+    message. With `other_scale` it sends what it has learnt, for a scale that is ten times too large."""
 
     def __init__(self, attack: str, exchange: Any, learner: Learner, rng: random.Random) -> None:
         if attack not in ATTACKS:
             raise ValueError(f"attack {attack!r} is not one of {', '.join(ATTACKS)}")
         self._attack, self._exchange, self._learner = attack, exchange, learner
         self._rng = np.random.default_rng(rng.randrange(2**32))
-        learner.model = _Distorted(learner.model, self._distort)  # type: ignore[assignment]
+        learner.model = _Distorted(learner.model, self._distort)
 
     def _distort(self, values: Array) -> Array:
         if self._attack == "times_100":

@@ -100,7 +100,7 @@ class Recorded(Apart):
             name: Part(
                 part.rule,
                 part.key,
-                decoded(part.values) if part.rule == COUNTS else part.values.copy(),
+                decoded(part.values.astype(np.uint8)) if part.rule == COUNTS else part.values.copy(),
                 part.private,
                 part.ready,
             )
