@@ -107,10 +107,11 @@ def test_results_are_reported_as_tables_and_plots(late, folder, tmp_path, capsys
 
 def test_shards_divide_the_jobs(folder, tmp_path, capsys):
     for number in (1, 2):
-        options = fwords("--gossip late --gossip-model markov --only scratch --shard {number}/2")
+        options = words(f"--gossip late --gossip-model markov --only scratch --shard {number}/2")
         assert evaluate(folder, tmp_path / str(number), *options) == 0
     first, second = (set(results(tmp_path / each, "late")) for each in "12")
-    assert len(first | second) == 4 and not first & second
+    assert len(first | second) == 4
+    assert not first & second
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,8 @@ def test_a_plain_mean_of_two_nodes_is_the_mean_of_their_weights(codec):
     assert off.max() < 1e-6 if not codec else np.sqrt(np.mean(off**2)) < 0.6 * np.sqrt(np.mean(apart**2))
     if codec:
         told = nodes[0].paired.told
-        assert len(told["apart"]) == 1 and 0 < told["apart"][0] < 1
+        assert len(told["apart"]) == 1
+        assert 0 < told["apart"][0] < 1
         assert told["exact"][0] == pytest.approx(told["received"][0], abs=0.05)
 
 
@@ -210,7 +212,8 @@ def test_a_hostile_node_sends_other_weights_than_it_uses(attack):
     assert not hostile.due
     assert learner.predict() is not None
     told = hostile.told(DAY_MIN, learner.predict())
-    assert told and len(told) <= 300
+    assert told
+    assert len(told) <= 300
 
 
 def test_a_recording_repeats_predictions_and_parts(tmp_path):
