@@ -253,15 +253,28 @@ def disagreements(results: list[dict[str, Any]]) -> str:
 
 
 def codec(results: list[dict[str, Any]]) -> str:
-    """What the codec changes at each merge, measured on the same weights and the same hours."""
+    """What the codec changes: in the weights of one node, and at each merge."""
     rows = [
+        "| node, start | training | bytes | distance of what a neighbour holds, in shares of the weights | "
+        "loss of demand: float32, codec | difference |",
+        "|---|---|---|---|---|---|",
+    ]
+    of_codec = [each for each in results if each["study"] == "codec"]
+    for job in of_codec:
+        for node, lines in job.get("rounding", {}).items():
+            for at, one in enumerate(lines, 1):
+                exact, received = one["exact"][0], one["received"][0]
+                rows.append(
+                    f"| {node}, {job['job'].split('/')[-2]} | {at} | {one['bytes']:,} | "
+                    f"{100 * max(one['distance']):.1f} % | {exact:.4f}, {received:.4f} | {received - exact:+.4f} |"
+                )
+    rows += [
+        "",
         "| node | merges | distance of what was received, in shares of the distance between nodes | "
         "loss of the merged weights: float32, codec | difference |",
         "|---|---|---|---|---|",
     ]
-    for job in results:
-        if job["study"] != "codec":
-            continue
+    for job in of_codec:
         for node, told in job.get("paired", {}).items():
             apart, exact, received = (
                 np.array(told["apart"]),
