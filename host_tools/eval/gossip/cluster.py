@@ -65,7 +65,7 @@ def _cluster_job(plan: Plan, kind: str, variant: str, seed: int) -> Work:
                 if models
                 else {"local": member.own, "auto_predictions": member.combined}
             )
-            each |= {operator: p for operator, p in spy.heard.items() if operator != "own"}
+            each |= spy.heard(span_of(plan, member.of)[0], member.own)
             found[member.name] = {key: judged(plan, member, plan.past_days, p) for key, p in each.items()}
             for key, p in each.items():
                 by_variant.setdefault(key, []).append(p)

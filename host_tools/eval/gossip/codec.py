@@ -1,6 +1,6 @@
 """Weights through the codec of the nodes against float32.
 
-Of one node, after each training: the loss of its networks with the weights that a neighbour holds of it. Of four
+Of one node, after each training: the loss of its networks with what a neighbour holds of them. Of four
 nodes: plain means of weights, with the same seeds; small differences grow there by chance with each training.
 """
 

@@ -36,7 +36,7 @@ def _nodes_predictions(plan: Plan, names: list[str], seed: int) -> Work:
         found = {}
         for member, spy in zip(members, spies, strict=True):
             each = {"local": member.own, "auto_predictions": member.combined}
-            each |= {operator: p for operator, p in spy.heard.items() if operator != "own"}
+            each |= spy.heard(span_of(plan, member.of)[0], member.own)
             found[member.name] = {key: judged(plan, member, plan.past_days, p) for key, p in each.items()}
         return {"nodes": found, **told(members, links)}
 

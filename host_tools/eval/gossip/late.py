@@ -90,7 +90,7 @@ def _late_job(plan: Plan, name: str, others: tuple[str, ...], own_days: int, var
             members.append(replayed(plan, theirs, recording, seed, quiet, plan.neighbour_days))
         links = Links([set(), *({0} for _ in others)], random.Random(seed))  # they need nothing of a newcomer
         run(members, links, *span_of(plan, of))
-        found = {op: p for op, p in spy.heard.items() if op != "own"}
+        found = spy.heard(span_of(plan, of)[0], member.own)
         found |= {variant: member.own} if models else {"auto_predictions": member.combined}
         scores = {key: judged(plan, member, own_days, each) for key, each in found.items()}
         return {"nodes": {of.name: scores}, **told(members, links)}

@@ -264,9 +264,10 @@ def codec(results: list[dict[str, Any]]) -> str:
         for node, lines in job.get("rounding", {}).items():
             for at, one in enumerate(lines, 1):
                 exact, received = one["exact"][0], one["received"][0]
+                start, apart = job["job"].split("/")[-2], max(one["distance"])
                 rows.append(
-                    f"| {node}, {job['job'].split('/')[-2]} | {at} | {one['bytes']:,} | "
-                    f"{100 * max(one['distance']):.1f} % | {exact:.4f}, {received:.4f} | {received - exact:+.4f} |"
+                    f"| {node}, {start} | {at} | {one['bytes']:,} | {100 * apart:.1f} % | "
+                    f"{exact:.4f}, {received:.4f} | {received - exact:+.4f} |"
                 )
     rows += [
         "",

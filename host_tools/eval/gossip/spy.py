@@ -16,7 +16,7 @@ class Spy:
 
     def __init__(self, choice: Any) -> None:
         self._choice = choice
-        self._lines: list[NDArray[np.float16]] = []
+        self._lines: dict[int, NDArray[np.float16]] = {}  # by minute
 
     @classmethod
     def on(cls, exchange: Any) -> "Spy":
@@ -28,7 +28,7 @@ class Spy:
 
     def predicted(self, minute: int, candidates: Array) -> NDArray[np.intp]:
         """See `Choice.predicted`."""
-        self._lines.append(candidates.astype(np.float16))
+        self._lines[minute] = candidates.astype(np.float16)
         found: NDArray[np.intp] = self._choice.predicted(minute, candidates)
         return found
 
@@ -42,10 +42,12 @@ class Spy:
         found: NDArray[np.intp] = self._choice.now
         return found
 
-    @property
-    def heard(self) -> dict[str, NDArray[np.float16]]:
-        """The predictions (n, 6, 4, 7) by operator."""
+    def heard(self, first_minute: int, own: NDArray[np.float16]) -> dict[str, NDArray[np.float16]]:
+        """The predictions (n, 6, 4, 7) by operator from a minute on; the own ones where there were no others."""
         if not self._lines:
             return {}
-        lines = np.stack(self._lines)
-        return {name: lines[:, at] for at, name in enumerate(self.names)}
+        found = {name: own.copy() for name in self.names[1:]}
+        for minute, lines in self._lines.items():
+            for each, line in zip(found.values(), lines[1:], strict=True):
+                each[minute - first_minute] = line
+        return found
