@@ -29,6 +29,7 @@ from .space.origins import MAX_INCARNATION
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
 from .trust.trust import IDENTITY, REVOKED, Trust
+from .twins.gossip_settings import GOSSIP_LABELS
 from .twins.registry import TwinError, create
 from .twins.twin import Home, Twin
 
@@ -74,7 +75,7 @@ class Node:
             date=self.date,
         )
         self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
-        self.space.know_labels((*LABELS, TOTAL, IDENTITY, REVOKED))
+        self.space.know_labels((*LABELS, TOTAL, IDENTITY, REVOKED, *GOSSIP_LABELS))
         self.gateway = Gateway(self.space, links, self.trust, config.limits.rates())
         self.engine = Engine(self.space, self.gateway.outbox, _laws())
         self.twins: list[Twin] = []
@@ -107,6 +108,7 @@ class Node:
             date=self.date,
             trust=self.trust,
             members=self.members,
+            neighbours=tuple(self.links.neighbours),
         )
         population = list(self.config.population())
         if self.trust.authentic:

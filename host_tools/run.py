@@ -21,7 +21,7 @@ from .arguments import number, whole
 from .broker import BrokerError
 from .microgrid.generator import generated
 from .microgrid.launch import LaunchError, Microgrid, Pace
-from .microgrid.lessons import TRAINED, lessons
+from .microgrid.lessons import ANY_LOAD, SHIPPED, TRAINED, gossip, lessons, write_past
 from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 from .microgrid.replay import DataError, files_of, parse_start, replayed, sunny_morning
 from .microgrid.watch import Watch, follow
@@ -29,6 +29,7 @@ from .microgrid.watch import Watch, follow
 _LONGEST_S = 366 * 86_400
 _SETTLE_S = 0.5  # the last requests are still negotiated
 _FIRST_TRAINING_MIN = 30  # early, because somebody is watching
+_PAST_DAYS = 0.5  # of the learning, with gossip
 _ENDLESS_DATA_S = 6 * 3600.0  # measured data kept for a run without --duration
 
 
@@ -66,6 +67,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--learn",
         choices=tuple(MODELS),
         help="model with which all nodes predict their states (default: no learning)",
+    )
+    parser.add_argument(
+        "--gossip",
+        type=whole(0, 1),
+        default=0,
+        help="1: with --learn, nodes exchange models and predictions with their neighbours (default 0)",
     )
     parser.add_argument(
         "--max-power-w",
@@ -106,6 +113,8 @@ def run(options: argparse.Namespace) -> int:
                 print("without keys: any node can lie in the name of any other", flush=True)
             if options.learn:
                 print(_learning_notice(options.learn), flush=True)
+            if options.gossip:
+                print("gossip: models and predictions, from the next full minute on", flush=True)
             began_s = time.monotonic()
             follow(watch, options.duration, lambda passed_s: f"{title}; now {moment(passed_s)}", console)
             time.sleep(_SETTLE_S)
@@ -121,6 +130,8 @@ def run(options: argparse.Namespace) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "run.json").write_text(json.dumps(report, indent=2) + "\n")
     console.print(watch.table(f"{title}; {moment(seconds)}, after {seconds:.0f} s", console.width))
+    for line in watch.gossip:
+        print(line)
     validated, across = report["contracts_validated"], report["contracts_across_nodes"]
     print(
         f"{validated} contracts validated, {across} of them between nodes; longest response time "
@@ -161,13 +172,30 @@ def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str, Callable
     if options.learn:
         learning = lessons(options.learn, options.max_power_w, first_training_min=_FIRST_TRAINING_MIN)
         for each in plans:
-            each.learning = learning
+            each.learning = dict(learning)
+        if options.gossip:
+            _gossip(plans, options)
+    elif options.gossip:
+        raise DataError("--gossip needs --learn")
     connect_chain(plans)
 
     def moment(passed_s: float) -> str:
         return f"{start + timedelta(seconds=passed_s * options.speed):{shape}}"
 
     return plans, f"{title}, chain of {len(plans)} nodes, speed {options.speed:g}", moment
+
+
+def _gossip(plans: list[BuildingPlan], options: argparse.Namespace) -> None:
+    """So that there is something to exchange in the first minutes, nodes know half a day of made-up past, and
+    networks are those that come with the software."""
+    for place, each in enumerate(plans):
+        past = options.out / "past" / f"{each.name}.csv"
+        write_past(past, _PAST_DAYS, datetime.now(), options.max_power_w, options.seed + place)
+        each.learning |= {"node_history": str(past.absolute()), "cluster_history": str(past.absolute())}
+        if options.learn in ("lstm", "mixture"):
+            each.learning |= {"node_options": SHIPPED, "cluster_options": SHIPPED}
+        each.learning |= {"pause_load": ANY_LOAD}
+        each.gossip = gossip(every_min=1)
 
 
 def _learning_notice(model: str) -> str:

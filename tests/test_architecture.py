@@ -174,8 +174,8 @@ def test_the_kernel_uses_only_what_micropython_has():
 
 def test_only_the_learning_twin_brings_numpy_into_a_node():
     """All others may know the words and the names of models, which cost nothing."""
-    cheap = {"edge.learn.terms", "edge.learn.registry"}
-    learned = {"scope.py", "learning.py", "past.py", "reconcile.py"}
+    cheap = {"edge.learn.terms", "edge.learn.registry", "edge.learn.gossip_names"}
+    learned = {"scope.py", "learning.py", "past.py", "reconcile.py", "gossip.py"}
     wrong = [
         f"{path.relative_to(REPOSITORY)} imports {module}"
         for path in modules()

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ..history.store import Store
     from ..learn.outlook import Forecast
     from ..node import Node
-    from ..twins.scope import Prediction, Scope
+    from ..twins.prediction import Prediction
+    from ..twins.scope import Scope
 
 MOST_SCORED_DAYS = 100
 _MOST_MINUTES = DAY_MIN  # of predictions in one answer
@@ -48,6 +49,10 @@ class ScopeState(TypedDict):
     trainings: int
     rejected: Annotated[int, "trainings that made the model worse, so that their result was not used"]
     last_training: Training | None
+    merges: Annotated[int | None, "of models of neighbours; null without gossip"]
+    gain: Annotated[
+        float | None, "by how much the log loss is lower than that of the own model alone; null while unknown"
+    ]
     faults: int
     trouble: Annotated[str, "the latest; empty when there was none"]
 
@@ -254,6 +259,8 @@ def _scope(scope: "Scope", powers_w: tuple[float, ...] | None, zone: Zone) -> Sc
             "loss_before": _finite(report.loss_before),
             "loss_after": _finite(report.loss_after),
         },
+        "merges": None if scope.exchange is None else scope.exchange.merges,
+        "gain": None if scope.exchange is None else scope.exchange.predictions.gain.overall,
         "faults": scope.faults,
         "trouble": scope.trouble,
     }

@@ -16,6 +16,7 @@ import orjson
 from ..terms import SCOPES
 from .context import Context, Service, Unavailable
 from .forecasts import MOST_SCORED_DAYS, forecasts, learning, predictions, scores
+from .gossip import gossip
 from .health import health
 from .long import Long
 from .meters import meters
@@ -51,6 +52,12 @@ ROUTES = (
     Route("GET", "/meters", meters, "every meter: the power of each input, and its newest full record"),
     Route("GET", "/contracts", contracts, "contracts of local consumers, promises of local suppliers"),
     Route("GET", "/learning", learning, "the models of each scope, their trainings, and the history file"),
+    Route(
+        "GET",
+        "/gossip",
+        gossip,
+        "what each scope exchanges with neighbours: messages, merges, contributors, weights, and the gain",
+    ),
     Route(
         "GET",
         "/predictions",

@@ -53,6 +53,8 @@ CODES = {
     "model_damaged": "The file of a shipped model is damaged, so a model began to learn without it.",
     "learning_off": "The node crashed several times soon after its start and runs without learning.",
     "learning_failed": "A model raised an error; the text names it. Training is tried again later.",
+    "gossip_refused": "A message of a neighbour with its model or prediction is damaged, stale or too much.",
+    "models_do_not_fit": "A neighbour has another model or limits: a warning, its predictions are used.",
     "twin_absent": "A twin has lost its LSA, or loses it again and again, because it does not renew it.",
     "step_failed": "A step of the main loop failed in the last minutes: a defect of the software.",
     "twin_failed": "A twin raised an error; the text names it: a defect of the software.",
@@ -114,6 +116,9 @@ def warnings(node: "Node") -> Iterator[Trouble]:
             "it has no keys, no section [trust]: anybody who reaches it can lie to it and read what it sends"
         )
         yield Trouble("no_trust", node.config.name, text)
+    for twin in node.twins:
+        for code, text in twin.warnings():
+            yield Trouble(code, twin.name, text)
 
 
 def _of_clock(node: "Node") -> Iterator[Trouble]:

@@ -13,7 +13,7 @@ from typing import Any
 from ..net.frame import MAX_FRAME_BYTES
 from ..space.tuplespace import TupleSpace
 from ..terms import DAY_MIN, VARIABLES
-from ..twins.settings import ScopeSettings
+from ..twins.settings import LearningSettings, ScopeSettings
 from .settings import NodeConfig
 
 # Measured on x86-64 with CPython 3.11, while a node ran
@@ -21,6 +21,9 @@ THREAD_KB = 30  # used part of the stack and state of an idle thread
 TLS_KB = 1350  # tables of OpenSSL and the contexts of two neighbours
 TWIN_KB = 12  # a prosumer twin with its consumer, its supplier and its LSA
 COUNTS_MB = {"markov": 1.5, "mixture": 2.0}  # of a model, when it has seen all its days
+WEIGHTS_KB = 189  # shared weights of the networks of one scope, in float32
+PACKED_COUNTS_KB = 9  # counts of a neighbour
+PREDICTIONS_KB, MINUTES_KB = 86, 22  # that wait for the actual states: own and combined; of a neighbour
 TRAINING_MB = 3.0  # at its peak; only one training runs at a time
 _TRAINED_IN_STEPS = ("lstm", "lstm_thesis", "mixture")
 _NAME_BYTES = 120  # an interned name and its place in the table
@@ -69,7 +72,11 @@ def budget(config: NodeConfig, measured: Measured) -> list[Line]:
     ]
     if any(each.tls for each in config.neighbours):
         lines.append(Line("TLS", "authority, certificate, sessions", TLS_KB))
-    return lines + (_learning(config.learning.scopes, measured.learning_mb) if config.learning else [])
+    if config.learning:
+        lines += _learning(config.learning.scopes, measured.learning_mb)
+        if config.learning.gossip.wanted and config.neighbours:
+            lines.append(_gossip(config.learning, len(config.neighbours)))
+    return lines
 
 
 def _learning(scopes: tuple[ScopeSettings, ...], built_mb: float) -> list[Line]:
@@ -86,6 +93,17 @@ def _learning(scopes: tuple[ScopeSettings, ...], built_mb: float) -> list[Line]:
     if any(model in _TRAINED_IN_STEPS for model in models):
         lines.append(Line("training", "one at a time, at its peak", TRAINING_MB * 1024))
     return lines
+
+
+def _gossip(learning: LearningSettings, neighbours: int) -> Line:
+    """What is held of neighbours and for them: the common start, what was sent, what served before."""
+    kept = min(neighbours, learning.gossip.most_neighbours)
+    scopes = learning.scopes
+    kb = len(scopes) * (PREDICTIONS_KB + MINUTES_KB * learning.gossip.most_neighbours)
+    if learning.gossip.models == "on":
+        networks = sum(each.model in _TRAINED_IN_STEPS for each in scopes)
+        kb += networks * WEIGHTS_KB * (3 + kept) + len(scopes) * kept * PACKED_COUNTS_KB
+    return Line("gossip", f"models and predictions of up to {kept} neighbours", kb)
 
 
 def table(lines: list[Line]) -> str:

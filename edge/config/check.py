@@ -15,6 +15,7 @@ from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..option import Option, shown, shown_key
 from ..trust.settings import TrustSettings
 from ..twins.envelope import longest_value
+from ..twins.gossip_settings import GossipSettings
 from ..twins.registry import SERVICES
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
@@ -82,7 +83,9 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
     history = HistorySettings(**tables["history"][0])
     tls = TlsSettings(**tables["tls"][0]) if tables["tls"] else None
     boundary = tuple(BoundarySettings(**row) for row in tables["boundary"])
-    learning = LearningSettings(**tables["learning"][0], boundary=boundary)
+    learning = LearningSettings(
+        **tables["learning"][0], boundary=boundary, gossip=GossipSettings(**tables["gossip"][0])
+    )
     config = NodeConfig(
         node=NodeSettings(**tables["node"][0]),
         limits=limits,
@@ -108,7 +111,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
         reason += f" and limits.nodes = {limits.nodes}"
         complain("limits.value_bytes", limits.value_bytes, reason)
     _check_timezone(config.node.timezone, complain)
-    check_learning(learning, limits, history, complain)
+    check_learning(learning, limits, history, len(config.neighbours), complain)
     return config
 
 

@@ -1,5 +1,6 @@
 """Checks of `[learning]`, `[[boundary]]` and `[history]` that concern more than one key, or files."""
 
+import math
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 
@@ -10,6 +11,7 @@ from ..twins.settings import NO_MODEL, LearningSettings
 from .settings import HistorySettings, LimitSettings, NodeConfig
 
 Complain = Callable[[str, object, str], None]  # key, value, reason
+_HEAP_SHARE = 0.75  # that models may take for some seconds
 _PREDICTION_BYTES = 1024  # six variables, four horizons, seven probabilities as JSON
 
 
@@ -17,6 +19,7 @@ def check_learning(
     learning: LearningSettings,
     limits: LimitSettings,
     history: HistorySettings,
+    neighbours: int,
     complain: Complain,
 ) -> None:
     """Complain about what the ranges of single keys cannot tell."""
@@ -32,10 +35,31 @@ def check_learning(
     if learning.wanted and limits.value_bytes < _PREDICTION_BYTES:
         reason = f"must be at least {_PREDICTION_BYTES} for predictions"
         complain("limits.value_bytes", limits.value_bytes, reason)
+    if learning.wanted:
+        _check_gossip(learning, limits, neighbours, complain)
     if learning.wanted and history.days < learning.memory_days:
         reason = f"must be at least learning.memory_days = {learning.memory_days}"
         complain("history.days", history.days, reason)
     _check_boundaries(learning, complain)
+
+
+def _check_gossip(
+    learning: LearningSettings, limits: LimitSettings, neighbours: int, complain: Complain
+) -> None:
+    gossip = learning.gossip
+    messages = len(SCOPES) * (1 + neighbours)  # own ones, and those of neighbours until they are read
+    if gossip.models == "on" and messages * gossip.message_bytes > _HEAP_SHARE * 1024 * limits.heap_kb:
+        least = math.ceil(messages * gossip.message_bytes / 1024 / _HEAP_SHARE)
+        reason = f"must be at least {least} for gossip with {neighbours} neighbours"
+        complain("limits.heap_kb", limits.heap_kb, reason)
+    if gossip.models == "on" and gossip.message_bytes > limits.value_bytes:
+        reason = f"must be at most limits.value_bytes = {limits.value_bytes}"
+        complain("gossip.message_bytes", gossip.message_bytes, reason)
+    for key in ("operators", "prediction_operators"):
+        try:
+            _ = getattr(gossip, f"{key[:-1]}_by_variable")
+        except ValueError as error:
+            complain(f"gossip.{key}", getattr(gossip, key), str(error))
 
 
 def _check_boundaries(learning: LearningSettings, complain: Complain) -> None:

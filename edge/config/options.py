@@ -11,6 +11,7 @@ from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..option import Option, options_of
 from ..trust.settings import TrustSettings
+from ..twins.gossip_settings import GossipSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .settings import ApiSettings, HistorySettings, LimitSettings, NodeSettings
 
@@ -85,6 +86,7 @@ SECTIONS = {
     "twin": Section(TwinSettings, repeated=True),
     "learning": Section(LearningSettings),
     "boundary": Section(BoundarySettings, repeated=True),
+    "gossip": Section(GossipSettings),
 }
 
 

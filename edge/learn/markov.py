@@ -18,6 +18,7 @@ from ..terms import DAY_MIN, VARIABLES
 from .calendar import SLOTS, UTC, Calendar, is_weekend, slot_of
 from .checkpoint import checked, pack, unpack
 from .choice import WORTHS, Choice, limited
+from .log_codes import coded, decoded
 from .model import Training, no_training
 from .parts import COUNTS, Adoption, Losses, Part, Values, checked_parts, key_of
 from .probabilities import log_losses
@@ -63,7 +64,7 @@ class Markov:
         self._states = np.full(len(VARIABLES), -1, np.int8)
         self._minute = -2
         self._learnt_minute = -1
-        self._foreign: Array | None = None  # counts of neighbours
+        self._foreign: NDArray[np.uint8] | None = None  # counts of neighbours, as `log_codes`
         self.worth: Choice | None = None  # among WORTHS, once there are foreign counts
 
     def observe(self, minute: int, powers_w: Array) -> None:
@@ -116,8 +117,9 @@ class Markov:
         own = self._chained(self._counts, self._minute, self._states)
         if self._foreign is None or self.worth is None:
             return own
+        foreign = decoded(self._foreign)
         completed = [
-            self._chained(self._counts + limited(self._foreign, worth), self._minute, self._states)
+            self._chained(self._counts + limited(foreign, worth), self._minute, self._states)
             for worth in WORTHS[1:]
         ]
         candidates = np.stack([own, *completed])
@@ -169,7 +171,8 @@ class Markov:
     def _with(self, parts: Mapping[int, Values]) -> Array:
         """The foreign counts with these in place. Raises ValueError."""
         self.check_parts(parts)
-        foreign = np.zeros(self._counts.shape, np.float32) if self._foreign is None else self._foreign.copy()
+        kept = self._foreign
+        foreign = np.zeros(self._counts.shape, np.float32) if kept is None else decoded(kept)
         for variable, given in parts.items():
             for values in given.values():
                 foreign[:, variable] = values.reshape(foreign[:, variable].shape)
@@ -178,7 +181,7 @@ class Markov:
     def adopt(self, parts: Mapping[int, Values]) -> Adoption:
         """See `Model`."""
         foreign = self._with(parts)
-        self._foreign, self.worth = foreign, self.worth or Choice(len(WORTHS))
+        self._foreign, self.worth = coded(foreign), self.worth or Choice(len(WORTHS))
         return
         yield
 
@@ -194,6 +197,9 @@ class Markov:
         )
         found = []
         for hour in hours:
+            if hour + span + ahead <= history.first_minute:
+                found.append(np.full(len(VARIABLES), np.nan))
+                continue
             yield
             row = np.flatnonzero(self._days == self._calendar.civil(hour) // DAY_MIN)
             counts = self._counts + foreign

@@ -8,6 +8,7 @@ Importing this module loads numpy, so only a node that learns does.
 import logging
 import math
 import random
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,17 +25,20 @@ import numpy as np  # noqa: E402
 from ..energy.rules import EVENT  # noqa: E402
 from ..energy.totals import SUM_OF_TOTALS, TOTAL, Powers, encode_total, read_sum  # noqa: E402
 from ..learn.outlook import Forecast  # noqa: E402
-from ..learn.weather import WeatherTable  # noqa: E402
-from ..space.lsa import HERE, Aggregation  # noqa: E402
+from ..learn.weather import Weather, WeatherTable  # noqa: E402
+from ..space.agent import Bond  # noqa: E402
+from ..space.lsa import EVERYWHERE, HERE, Aggregation  # noqa: E402
 from .minute import RunningMinute  # noqa: E402
 from .past import PastError, weather_of  # noqa: E402
+from .prediction import Prediction  # noqa: E402
 from .recorder import LOOK_EVERY_S  # noqa: E402
-from .scope import Prediction, Scope  # noqa: E402
+from .scope import Scope  # noqa: E402
 from .settings import LearningSettings  # noqa: E402
 from .twin import Home, Twin  # noqa: E402
 
 if TYPE_CHECKING:
     from ..space.engine import Engine
+    from .gossip import Gossip
 
 log = logging.getLogger("edge.learning")
 PRED = {"node": "PRED", "cluster": "PRED_CLUSTER"}
@@ -49,7 +53,7 @@ class LearningTwin(Twin):
     """One on a node that learns."""
 
     kind = "learning"
-    wants = (EVENT,)
+    wants: tuple[str, ...] = (EVENT,)
 
     def __init__(self, settings: LearningSettings, home: Home, rng: random.Random) -> None:
         """Raises ValueError for options that no model knows, RuntimeError without a runtime for networks."""
@@ -64,9 +68,9 @@ class LearningTwin(Twin):
             except PastError as error:
                 self.trouble = str(error)
                 log.warning("%s", error)
-        self.scopes = {
-            each.scope: Scope(each, home, weather, rng.getrandbits(64)) for each in settings.scopes
-        }
+        self.scopes, self.gossip = _scopes(settings, home, weather, rng)
+        if self.gossip is not None:
+            self.wants = (*type(self).wants, *self.gossip.labels)
         self.minute: int | None = None  # the current one
         self.running = {"node": home.running, "cluster": RunningMinute()}
         self._published: Powers | None = ()  # None: that it is unknown
@@ -78,7 +82,13 @@ class LearningTwin(Twin):
         super().joined(engine)
         self.aggregate([Aggregation(TOTAL, SUM_OF_TOTALS, gossip=True)])
 
+    def bonded(self, bond: Bond) -> None:
+        if self.gossip is not None:
+            self.gossip.noticed(bond)
+
     def decayed(self, name: str, life_s: int) -> None:
+        if not life_s and self.gossip is not None:
+            self.gossip.left(name)
         if name == self.name and self._clock.now_s() >= self.home.looked_s + LOOK_EVERY_S:
             self.stir()
 
@@ -122,44 +132,66 @@ class LearningTwin(Twin):
             if cluster_w is not None and "cluster" in self.scopes:
                 self.home.history.note_minute("cluster", ended, cluster_w)
             means_w = {"node": powers_w, "cluster": cluster_w}
-            for scope in self.scopes.values():
-                self._observe(scope, ended, means_w[scope.name])
+            predicted = [
+                name for name, scope in self.scopes.items() if self._observe(scope, ended, means_w[name])
+            ]
+            if self.gossip is not None:
+                self.gossip.minute_passed(predicted)
         self.stir()
 
-    def _observe(self, scope: Scope, minute: int, powers_w: Sequence[float] | None) -> None:
-        if powers_w is not None and scope.observe(minute, powers_w) and scope.prediction:
-            value = encode_prediction(scope.settings.model, scope.prediction)
-            self.submit(PRED[scope.name], value, life_s=_PRED_LIFE_S)
+    def _observe(self, scope: Scope, minute: int, powers_w: Sequence[float] | None) -> bool:
+        """Whether the scope has predicted."""
+        if powers_w is None or not scope.observe(minute, powers_w) or scope.prediction is None:
+            return False
+        value = encode_prediction(scope.settings.model, scope.prediction)
+        reach = HERE if scope.name == "node" else EVERYWHERE
+        self.submit(PRED[scope.name], value, life_s=_PRED_LIFE_S, reach=reach)
+        return True
 
     # ---- the work ------------------------------------------------------------------------------
 
     @property
     def has_work(self) -> bool:
-        """Whether the past is being loaded, or a training is due or under way."""
-        return any(scope.has_work for scope in self.scopes.values())
+        """Whether the past is being loaded, something is exchanged, or a merge or a training is due."""
+        return self._gossips or any(scope.has_work for scope in self.scopes.values())
+
+    @property
+    def _gossips(self) -> bool:
+        return bool(self.handle) and self.gossip is not None and self.gossip.has_work
 
     @property
     def only_training(self) -> bool:
-        """Whether the past has been loaded, so that only training is left to do."""
-        return all(scope.ready and not scope.forecasting for scope in self.scopes.values())
+        """Whether only merging and training are left to do."""
+        return not self._gossips and all(
+            scope.ready and not scope.forecasting for scope in self.scopes.values()
+        )
 
     def work(self) -> None:
         """A few milliseconds of it. One scope after the other, so that only one training is in memory."""
         scopes = self.scopes.values()
-        unready, due, busy = (
-            [s for s in scopes if not s.ready],
+        unready, due, busy, merging = (
+            [s for s in scopes if not s.ready and s.has_work],
             [s for s in scopes if s.forecasting],
             [s for s in scopes if s.at_work],
+            [s for s in scopes if s.merge_due],
         )
-        for scope in (*unready, *due, *busy, *scopes):
+        if self._gossips and self.gossip is not None and not unready and not due:
+            self.gossip.work(self._share)
+            return
+        for scope in (*unready, *due, *busy, *merging, *scopes):
             if scope.has_work:
-                before = scope.forecast
+                before, ready = scope.forecast, scope.ready
                 scope.work()
+                if self.gossip is not None and scope.ready and not ready:
+                    self.gossip.ready(scope.name)
                 if scope.forecast is not None and scope.forecast is not before:
                     self.submit(
                         PRED_W[scope.name], encode_forecast(scope.forecast), life_s=_PRED_W_LIFE_S, reach=HERE
                     )
                 return
+
+    def _share(self, label: str, value: bytes, life_s: int, reach: int) -> None:
+        self.submit(label, value, life_s=life_s, reach=reach)
 
     def keep(self) -> None:
         for scope in self.scopes.values():
@@ -175,6 +207,31 @@ class LearningTwin(Twin):
                 yield "model_damaged", f"learning of the {scope.name} began without it: {scope.model_trouble}"
             if scope.faults:
                 yield "learning_failed", f"learning of the {scope.name} failed: {scope.trouble}"
+        if self.gossip is not None:
+            yield from self.gossip.troubles()
+
+    def warnings(self) -> Iterable[tuple[str, str]]:
+        return () if self.gossip is None else self.gossip.warnings()
+
+
+def _scopes(
+    settings: LearningSettings, home: Home, weather: Weather | None, rng: random.Random
+) -> "tuple[dict[str, Scope], Gossip | None]":
+    """The scopes, and their gossip if it is wanted. All nodes that gossip begin with the same weights, so
+    their models have the same seed."""
+    seeds = [rng.getrandbits(64) for _ in settings.scopes]
+    if not settings.gossip.wanted:
+        return {
+            each.scope: Scope(each, home, weather, seed)
+            for each, seed in zip(settings.scopes, seeds, strict=True)
+        }, None
+    from .gossip import Gossip, exchange_for
+
+    scopes = {}
+    for each, seed in zip(settings.scopes, seeds, strict=True):
+        made = exchange_for(settings.gossip, each, len(seeds), home, random.Random(seed))
+        scopes[each.scope] = Scope(each, home, weather, zlib.crc32(each.model.encode()), made)
+    return scopes, Gossip(home, scopes)
 
 
 def encode_prediction(model: str, prediction: Prediction) -> bytes:

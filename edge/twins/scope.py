@@ -11,9 +11,9 @@ import json
 import logging
 import random
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,12 +23,15 @@ from ..learn.learner import Learner, LearnerSettings
 from ..learn.model import DamagedFile, TrainingReport
 from ..learn.outlook import Forecast
 from ..learn.states import StateScale
-from ..learn.terms import HORIZONS_MIN, Array
 from ..learn.weather import Weather
 from ..terms import DAY_MIN, VARIABLES
 from .past import PastError, minutes_of
+from .prediction import Prediction
 from .settings import ScopeSettings
 from .twin import Home
+
+if TYPE_CHECKING:
+    from ..learn.gossip import Exchange
 
 log = logging.getLogger("edge.learning")
 
@@ -44,29 +47,17 @@ _FORECAST_PAST_MIN = 7 * DAY_MIN  # of the past are forecast, to learn how good 
 _WARM_MIN = 8 * DAY_MIN  # of the past are observed by a model that was kept: its inputs go back a week
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a model predicted after a minute: probabilities (6, 4, 7) of the states at the horizons."""
-
-    minute: int
-    probabilities: Array
-
-    def likeliest(self) -> dict[str, dict[str, list[float]]]:
-        """For people: the most likely state (1 to 7) and its probability, by variable and horizon."""
-        best, sure = self.probabilities.argmax(-1) + 1, self.probabilities.max(-1)
-        return {
-            variable: {
-                str(horizon): [int(best[v, h]), round(float(sure[v, h]), 3)]
-                for h, horizon in enumerate(HORIZONS_MIN)
-            }
-            for v, variable in enumerate(VARIABLES)
-        }
-
-
 class Scope:
-    """The minutes, the model and the predictions of one scope."""
+    """The minutes, the model and the predictions of one scope, and what it exchanges with neighbours."""
 
-    def __init__(self, settings: ScopeSettings, home: Home, weather: Weather | None, seed: int) -> None:
+    def __init__(
+        self,
+        settings: ScopeSettings,
+        home: Home,
+        weather: Weather | None,
+        seed: int,
+        exchange_of: "Callable[[Learner], Exchange] | None" = None,
+    ) -> None:
         """Raises ValueError for options that the model does not know."""
         self.settings = settings
         self.name = settings.scope
@@ -90,7 +81,8 @@ class Scope:
         self._kept_minute = -_KEEP_EVERY_MIN
         self._again_minute = 0  # after a failure
         self._fitted = False  # the states were fitted
-        self.learner = self._make(_scale(settings))
+        self._exchange_of = exchange_of
+        self._start_with(_scale(settings))
 
     @property
     def scale(self) -> StateScale:
@@ -129,7 +121,7 @@ class Scope:
     def _believe(self) -> None:
         """The date has held: go on from it, with what the history knows of the time before."""
         self.keep()
-        self.learner = self._make(self.scale)
+        self._start_with(self.scale)
         self.ready = False
         self._waiting.extendleft(reversed(self._doubtful))
         self._doubtful.clear()
@@ -137,20 +129,24 @@ class Scope:
         self.begin(self._waiting[0][0], believed=True)
 
     def _observe(self, minute: int, powers_w: Sequence[float]) -> bool:
-        if not self.learner.observe(minute, np.array(powers_w, np.float32)):
+        observed_w = np.array(powers_w, np.float32)
+        if not self.learner.observe(minute, observed_w):
             self.prediction = None
             return False
         self._newest = minute
+        if self.exchange is not None:
+            self.exchange.observe(minute, observed_w)
         if self.learner.outlook.due(minute):
             self._forecasting = self.learner.forecasting()
         if self._fit_when_known(minute):
             self._waiting.appendleft((minute, powers_w))
             return False
-        probabilities = self.learner.predict()
-        if probabilities is None:
+        own = self.learner.predict()
+        if own is None:
             self.prediction = None
             return False
-        self.prediction = Prediction(minute, probabilities)
+        probabilities = own if self.exchange is None else self.exchange.predict(minute, own)
+        self.prediction = Prediction(minute, probabilities, own)
         packed = probabilities.astype("<f2").tobytes()
         limits_w = self.scale.limits_w.tolist()
         self._keeper.note_prediction(self.name, minute, self.settings.model, limits_w, packed)
@@ -163,7 +159,7 @@ class Scope:
         """Whether a job is running or due."""
         if self._clock.now_s() < self._wait_until_s:
             return False
-        return self.forecasting or self._job is not None or self._training_due
+        return self.forecasting or self._job is not None or self.merge_due or self._training_due
 
     @property
     def forecasting(self) -> bool:
@@ -180,7 +176,7 @@ class Scope:
         if self.forecasting:
             self._forecast()
             return
-        job = self._job = self._job or self._train()
+        job = self._job = self._job or (self._merge() if self.merge_due else self._train())
         try:
             next(job)
         except StopIteration:
@@ -189,7 +185,7 @@ class Scope:
         except BlockingIOError as error:  # the history is locked: to begin without it would overwrite it
             self._wait_until_s = self._clock.now_s() + _LOCKED_S
             self.trouble = str(error)
-            self.learner = self._make(self.scale)
+            self._start_with(self.scale)
             self.begin(self._before, self._believed)
         except Exception as error:  # a model that fails must not stop the node
             self.faults += 1
@@ -212,6 +208,17 @@ class Scope:
             self._forecasting = None
             self.faults += 1
             self.trouble = f"{type(error).__name__}: {error}"
+
+    @property
+    def merge_due(self) -> bool:
+        """Whether models of neighbours wait to be merged."""
+        newest = self.learner.series.last_minute or 0
+        return self.ready and self.exchange is not None and newest >= self._again_minute and self.exchange.due
+
+    def _merge(self) -> Iterator[None]:
+        if self.exchange is not None:
+            yield from self.exchange.merging()
+        trim()
 
     @property
     def _training_due(self) -> bool:
@@ -271,16 +278,18 @@ class Scope:
             self._note(f"the limits of states that were kept are invalid; they are fitted again: {error}")
         else:
             self._fitted = True
-            self.learner = self._make(scale)
+            self._start_with(scale)
 
     def _load_model(self, kept: bytes, now: int) -> bool:
         try:
             self.learner.load(kept, now)
+            if self.exchange is not None:
+                self.exchange.restored()
         except (
             _INVALID
         ) as error:  # damaged, of another model or of other states: learning starts from nothing
             self._note(f"the model that was kept is not used: {error}")
-            self.learner = self._make(self.scale)
+            self._start_with(self.scale)
             return False
         return True
 
@@ -339,10 +348,15 @@ class Scope:
         scale = StateScale.fitted(series.last(len(series)))
         self._keeper.keep(f"{self.name}/limits", json.dumps(scale.limits_w[:, 1:].tolist()).encode())
         self._fitted = True
-        self.learner = self._make(scale)
+        self._start_with(scale)
         self.ready = False
         self.begin(minute)
         return True
+
+    def _start_with(self, scale: StateScale) -> None:
+        """A new learner, and a new exchange."""
+        self.learner = self._make(scale)
+        self.exchange = self._exchange_of(self.learner) if self._exchange_of else None
 
     def _make(self, scale: StateScale) -> Learner:
         """A new learner. If the file that it should start from is damaged, it starts without."""

@@ -15,9 +15,11 @@ from ..energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
 from ..learn.registry import MODELS
 from ..option import NAME, Matching, OneOf, Within
 from ..terms import DAY_MIN, SCOPES, VARIABLES
+from .gossip_settings import GossipSettings
 from .registry import DEVICES
 
 NO_MODEL = "none"
+_NO_GOSSIP = GossipSettings()
 _GREEN, _GREY = 2, 3  # environmental impact of sun, wind and water, and of everything else
 _MODEL = OneOf(NO_MODEL, *MODELS)
 _NUMBER = r"([0-9]{1,10}\.?[0-9]{0,10}|\.[0-9]{1,10})"
@@ -203,6 +205,7 @@ class LearningSettings:
         float, Within(0, 1e6), "free memory, without the page cache, below which training waits"
     ] = 16.0
     boundary: tuple[BoundarySettings, ...] = ()
+    gossip: GossipSettings = _NO_GOSSIP
 
     @property
     def wanted(self) -> bool:

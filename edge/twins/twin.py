@@ -6,7 +6,7 @@ that concern it, and the node needs to know no more about it.
 
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from ..clock import Clock, Date, Zone
@@ -53,6 +53,7 @@ class Home:
         date: Date,
         trust: Trust,
         members: Members,
+        neighbours: Collection[str] = (),
     ) -> None:
         """`total` gives the six variables of the node, None while one of its devices is unknown;
         `tell_minute` calls `minute_passed`.
@@ -67,6 +68,7 @@ class Home:
         self.trust = trust
         self.reader = Reader(node, trust)  # of what is addressed to its twins
         self.members = members  # what the other members did with what was promised
+        self.neighbours = neighbours  # names of the nodes that it has links to
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node
@@ -160,6 +162,10 @@ class Twin(Agent):
 
     def troubles(self) -> Iterable[tuple[str, str]]:
         """What is not well with it: code and text, for `/health`."""
+        return ()
+
+    def warnings(self) -> Iterable[tuple[str, str]]:
+        """What its owner should know though all works as configured: code and text, for `/health`."""
         return ()
 
     # ---- work that can wait ---------------------------------------------------------------------

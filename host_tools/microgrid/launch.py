@@ -90,6 +90,7 @@ class Building:
             "node": {"name": self.name, "state_dir": str(self.directory / "state"), "seed": self._pace.seed},
             "limits": limits,
             "learning": self.plan.learning,
+            "gossip": self.plan.gossip,
             "mqtt": {"port": self.broker.port},
             "api": {"port": self.api_port},
             **({"trust": self._trust} if self._trust else {}),

@@ -15,6 +15,7 @@ from edge.terms import VARIABLES
 
 TRAINED = ("lstm", "lstm_thesis", "mixture")  # the other models count, and predict from the first minutes
 FEW_STEPS = "first_steps = 16; least_steps = 16"  # a first training that needs the memory but not the time
+SHIPPED = "start = house"  # networks that are trained already
 ANY_LOAD = 1000.0  # training does not wait for a quiet machine
 _HOURS_OF_NEED = (7.5, 12.5, 19.0)
 
@@ -24,7 +25,12 @@ def lessons(model: str, max_power_w: float, **more: Any) -> dict[str, Any]:
     return {"node_model": model, "cluster_model": model, "max_power_w": max_power_w, **more}
 
 
-def write_past(path: Path, days: int, end: datetime, max_power_w: float, seed: int) -> None:
+def gossip(**more: Any) -> dict[str, Any]:
+    """A `[gossip]` section: models and predictions are exchanged."""
+    return {"models": "on", "predictions": "on", **more}
+
+
+def write_past(path: Path, days: float, end: datetime, max_power_w: float, seed: int) -> None:
     """Write the minutes of past days until `end` to a file for `node_history` and `cluster_history`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="ascii") as file:

@@ -46,6 +46,7 @@ class BuildingPlan:
     extra: list[dict[str, Any]] = field(default_factory=list)
     neighbours: list[str] = field(default_factory=list)
     learning: dict[str, Any] = field(default_factory=dict)  # the `[learning]` section, or empty
+    gossip: dict[str, Any] = field(default_factory=dict)  # the `[gossip]` section, or empty
 
     def twins(self, meter_s: float) -> list[dict[str, Any]]:
         """The `[[twin]]` tables; the n-th device has meter m<n>, which is read every `meter_s`."""

@@ -100,6 +100,7 @@ class Watch:
         self.sights = [Sight(building) for building in microgrid.buildings]
         self.audit = Audit()
         self.prediction = ""  # of the microgrid's state, by the first node that learns
+        self.gossip: list[str] = []  # a line for each node and scope
 
     def look(self) -> None:
         """Poll every node."""
@@ -115,6 +116,19 @@ class Watch:
             answered[sight.building.name] = sight.contracts
         self.audit.look(answered, time.monotonic())
         self._look_at_prediction()
+        self._look_at_gossip()
+
+    def _look_at_gossip(self) -> None:
+        if not any(sight.building.plan.gossip for sight in self.sights):
+            return
+        lines = []
+        for sight in self.sights:
+            try:
+                scopes = sight.building.ask("/gossip")["scopes"]
+            except (OSError, ValueError):
+                continue
+            lines += [gossip_line(sight.building.name, scope, each) for scope, each in scopes.items()]
+        self.gossip = lines
 
     def _look_at_prediction(self) -> None:
         learning = next((s.building for s in self.sights if s.building.plan.learning), None)
@@ -174,7 +188,22 @@ class Watch:
             f"{prefix} {cells[0]}: " + " ".join(f"{k}={v}" for k, v in zip(keys, cells[1:], strict=True))
             for cells in (sight.cells() for sight in self.sights)
         ]
+        lines += [f"{prefix} {line}" for line in self.gossip]
         return "\n".join([*lines, f"{prefix} {self.prediction}"] if self.prediction else lines)
+
+
+def gossip_line(name: str, scope: str, told: dict[str, Any]) -> str:
+    """What a scope of a node has sent, received, merged and refused, and what it gains by that."""
+    sent, received, gain = told["sent"], told["received"], told["gain"]["all"]
+    refused = sum(told["refused"].values())
+    line = (
+        f"gossip {name} {scope}: models sent {sent['models']} ({told['bytes']['sent']:,} B), "
+        f"received {received['models']}; predictions {sent['predictions']}/{received['predictions']}; "
+        f"merged {told['merged']}, adopted {told['adopted']}, refused {refused}"
+    )
+    if not gain["n"]:
+        return f"{line}; gain not known yet"
+    return f"{line}; log loss {gain['log_loss']:.3f}, alone {gain['own_log_loss']:.3f}"
 
 
 def power_range(limits_w: list[float], state: int) -> str:
@@ -221,6 +250,8 @@ def follow(watch: Watch, seconds: float | None, title: Callable[[float], str], c
 
 def _view(watch: Watch, title: str, width: int) -> RenderableType:
     parts: list[RenderableType] = [watch.table(title, width)]
+    if watch.gossip:
+        parts.append(Text("\n".join(watch.gossip)))
     if watch.prediction:
         parts.append(Text(watch.prediction, style="italic"))
     addresses = Text(watch.addresses(), style="dim", no_wrap=True, overflow="ellipsis")

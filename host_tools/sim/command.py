@@ -55,6 +55,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="MODEL",
         help=f"all nodes learn in both scopes with this model: {', '.join(MODELS)}",
     )
+    add("--gossip", action="store_true", help="with --learn: nodes exchange models and predictions")
     add(
         "--max-power-w",
         type=float,

@@ -7,7 +7,7 @@ from typing import Any
 
 from edge.energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
 from edge.learn.registry import MODELS
-from host_tools.microgrid.lessons import lessons
+from host_tools.microgrid.lessons import gossip, lessons
 from host_tools.microgrid.plan import BuildingPlan, connect_chain
 
 from .clock_axis import Begin
@@ -33,6 +33,7 @@ class Job:
     data: Path | None = None
     start: str | None = None
     learn: str | None = None  # model of every node in both scopes; None: no learning
+    gossip: bool = False  # models and predictions go to neighbours; only with learn
     max_power_w: float = 3000.0  # MAX_POWER of a node's states; the microgrid's is this times the nodes
     check_s: int | None = None  # seconds between two checks of all invariants; None: by the number of nodes
 
@@ -72,6 +73,7 @@ class Job:
             if self.learn:
                 most_w = self.max_power_w * len(plans)
                 plan.learning = lessons(self.learn, self.max_power_w, cluster_max_power_w=most_w)
+                plan.gossip = gossip() if self.gossip else {}
         return plans
 
     def start_hour(self) -> float:
@@ -98,6 +100,8 @@ class Job:
         ):
             if value is not None and value not in known:
                 raise ScenarioError(f"{key} = {value!r}: must be one of {', '.join(known)}")
+        if self.gossip and not self.learn:
+            raise ScenarioError("gossip needs a model: learn is not given")
         if not 1.0 <= self.max_power_w <= 1e6:
             raise ScenarioError(f"max_power_w = {self.max_power_w:g}: must be between 1 and 1,000,000")
         if not 0.0 <= self.latency_ms <= 10_000:

@@ -10,6 +10,7 @@ from edge.node import Node
 from edge.terms import VARIABLES
 
 _KEYS = ("accuracy", "persistence_accuracy", "majority_accuracy", "log_loss")
+_GOSSIP = ("models_sent", "models_received", "merged", "adopted", "refused")
 _EVER = 2**40  # minutes
 
 
@@ -23,6 +24,25 @@ def scored(nodes: Iterable[Node]) -> dict[str, Any] | None:
             for model in found.values():
                 _add(sums.setdefault(scope, {}), model["scores"])
     return {scope: _means(each) for scope, each in sums.items() if each.get("n")} or None
+
+
+def gossiped(nodes: Iterable[Node]) -> dict[str, Any]:
+    """By scope the sums over all nodes of what was exchanged, and the mean gain in nats."""
+    found: dict[str, dict[str, Any]] = {}
+    gains: dict[str, list[float]] = {}
+    for node in nodes:
+        for name, scope in node.learning.scopes.items() if node.learning else ():
+            if scope.exchange is None:
+                continue
+            told, sums = scope.exchange.stats(), found.setdefault(name, dict.fromkeys(_GOSSIP, 0))
+            counts = (told["sent"]["models"], told["received"]["models"], told["merged"], told["adopted"])
+            for key, count in zip(_GOSSIP, (*counts, sum(told["refused"].values())), strict=True):
+                sums[key] += count
+            gain = scope.exchange.predictions.gain.overall
+            gains.setdefault(name, []).extend([] if gain is None else [gain])
+    for name, sums in found.items():
+        sums["gain"] = round(sum(gains[name]) / len(gains[name]), 4) if gains[name] else None
+    return found
 
 
 def _add(sums: dict[str, float], report: dict[str, Any]) -> None:

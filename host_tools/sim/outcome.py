@@ -27,3 +27,4 @@ class Outcome:
     violations: list[str] = field(default_factory=list)
     wall_s: float = 0.0
     learning: dict[str, Any] | None = None  # scores by scope
+    gossip: dict[str, Any] | None = None  # sums of all nodes by scope

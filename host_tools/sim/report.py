@@ -47,6 +47,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
             "bytes_per_contract": outcome.bytes / contracts if contracts else None,
             "reactions_per_s": outcome.reactions / seconds if seconds else None,
             **({"learn": job.learn, "learning": outcome.learning} if job.learn else {}),
+            **({"gossip": outcome.gossip} if job.gossip else {}),
             "invariants_checked": outcome.checked,
             "invariants_broken": outcome.broken,
             "timeseries_stride_s": recorder.stride,
@@ -122,6 +123,11 @@ def _learning_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         baselines = f"persistence {persistence:.1f} %, most frequent state {usual:.1f} %"
         rows.append((f"accuracy, {scope}", _percent(each["accuracy"]), baselines))
         rows.append((f"log loss, {scope}", _number(each["log_loss"], 3), f"nats; {each['n']:,} predictions"))
+    for scope, each in (s.get("gossip") or {}).items():
+        models = f"{each['models_sent']:,} models sent, {each['models_received']:,} received"
+        result = f"{each['merged']:,} merged, {each['adopted']:,} adopted, {each['refused']:,} refused"
+        rows.append((f"gossip, {scope}", models, result))
+        rows.append((f"gain, {scope}", _number(each["gain"], 4), "nats less than the own models alone"))
     return rows
 
 

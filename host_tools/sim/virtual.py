@@ -15,7 +15,7 @@ from host_tools.world import World, WorldNode
 from .board import Board
 from .cast import cast_of, limits_for
 from .job import Job
-from .learning import scored
+from .learning import gossiped, scored
 from .outcome import Outcome
 from .recorder import Recorder
 
@@ -36,7 +36,13 @@ class Simulation:
         meter_s = job.kind.meter_s
         for plan in self.plans:
             self.world.add(
-                plan.name, plan.neighbours, plan.twins(meter_s), plan.learning, meters=(), **limits
+                plan.name,
+                plan.neighbours,
+                plan.twins(meter_s),
+                plan.learning,
+                meters=(),
+                gossip=plan.gossip,
+                **limits,
             )
         self.nodes = list(self.world.nodes.values())
         self.cast = cast_of([node.config for node in self.nodes])
@@ -103,6 +109,7 @@ class Simulation:
             broken=len(self._violations) + sum(node.invariants_broken for node in nodes),
             violations=self._violations + own,
             learning=scored(nodes) if self.job.learn else None,
+            gossip=gossiped(nodes) if self.job.gossip else None,
         )
 
 

@@ -47,6 +47,7 @@ class World:
         twins: Iterable[Mapping[str, Any]],
         learning: Mapping[str, Any] | None = None,
         meters: Iterable[Mapping[str, Any]] = (),
+        gossip: Mapping[str, Any] | None = None,
         **limits: int,
     ) -> WorldNode:
         """Add a node with these `[[twin]]` tables, and `[[meter]]` tables on the bus "bus".
@@ -69,6 +70,7 @@ class World:
             },
             "limits": limits,
             "learning": dict(learning or {}),
+            "gossip": dict(gossip or {}),
             "neighbour": [{"name": each, "host": "virtual"} for each in neighbours],
             "bus": [{"name": "bus", "port": "virtual", "baud": 9600, "parity": "N"}]
             if tables or relays

@@ -13,13 +13,15 @@ FEW = "first_steps = 4; least_steps = 4; steps = 1; batch = 2"  # not a test of 
 START_MIN = 28_332_000  # the virtual clock's midnight
 
 
-def build(world, model="markov", names=NAMES, **learning):
+def build(world, model="markov", names=NAMES, gossip=None, **learning):
     if model == "lstm":
         learning |= {"node_options": FEW, "cluster_options": FEW}
     for name, neighbours in chain(names).items():
         twins = [{"name": "lamp", "kind": "load", "input": "m.total", "meter_grace_s": 3600.0}]
         twins += [{"name": "roof", "kind": "pv", "power_w": 900.0}] if name == "n1" else []
-        world.add(name, neighbours, twins, {"node_model": model, "cluster_model": model, **learning})
+        world.add(
+            name, neighbours, twins, {"node_model": model, "cluster_model": model, **learning}, gossip=gossip
+        )
     world.boot()
     for name in names:
         draw(world, name, 100.0)

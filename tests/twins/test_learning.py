@@ -149,3 +149,11 @@ def test_a_clock_that_goes_back_a_little_repeats_no_minute(world):
     series = scope(world, "node").learner.series
     assert series.last_minute == START_MIN + 6
     assert len(series) == 7
+
+
+def test_the_prediction_of_a_node_stays_there(world):
+    build(world, "persistence", names=["n1", "n2"])
+    world.run(130)
+    assert published(world, "PRED")["minute"] == START_MIN + 1
+    space = world.nodes["n2"].node.space
+    assert space.read(space.find("n1.learning"), "PRED") is None

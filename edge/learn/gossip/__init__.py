@@ -8,20 +8,22 @@ Nothing here knows of nodes, links or clocks: the learning twin calls it.
 The door of this room.
 """
 
+from ..gossip_names import AUTO, EXPERTS, GATES, LEVELS, MODEL_OPERATORS, PREDICTION_OPERATORS
 from .clipping import NormLimits
 from .ensemble import Ensemble, combined
 from .exchange import Exchange
 from .forecast import ForecastMessage
 from .gate import Gate
 from .incoming import Incoming, Share
-from .message import MOST_BYTES, Message, Piece, Refused
-from .operators import MODEL_OPERATORS, OPERATORS, PREDICTION_OPERATORS, Contribution, metropolis, weights
+from .message import DOES_NOT_FIT, MOST_BYTES, Message, Piece, Refused
+from .operators import OPERATORS, Contribution, metropolis, weights
 from .outgoing import Outgoing
-from .profile import LEVELS, Profile
-from .settings import AUTO, EXPERTS, GATES, ExchangeSettings
+from .profile import Profile
+from .settings import ExchangeSettings
 
 __all__ = [
     "AUTO",
+    "DOES_NOT_FIT",
     "EXPERTS",
     "GATES",
     "LEVELS",

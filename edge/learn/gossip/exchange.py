@@ -11,29 +11,25 @@ whole weights once more, one variable after the other: what they hold is not kep
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ...terms import VARIABLES
+from ...terms import DAY_MIN, VARIABLES
 from ..learner import Learner
-from ..parts import WEIGHTS, Part
 from ..terms import Array
-from .account import ByteAccount
 from .incoming import Incoming
 from .merging import Merger
-from .message import Message, Refused
+from .message import Refused
 from .operators import Contribution
-from .outgoing import Outgoing, Parts
 from .predictions import Predictions, samples_of
 from .profile import Profile
+from .sending import Sender
 from .settings import ExchangeSettings
 
-_PIECES_BYTES = 13 * 24  # of the heads of all pieces of a message
-_LEAST_BYTES = 2_000  # of a message: with less left, it waits for the next minutes
 _SILENT_MIN = 180  # a neighbour that was silent for longer makes room for another one
-_SOON_MIN = 6  # at most, from a start to the first message
+_MODEL, _PREDICTION = "model", "prediction"
 
 
 class Exchange:
@@ -41,32 +37,30 @@ class Exchange:
 
     def __init__(self, node: str, learner: Learner, settings: ExchangeSettings, rng: random.Random) -> None:
         self.settings, self.learner = settings, learner
-        self._rng = rng
         model = learner.model
         first = {variable: model.parts(variable) for variable in range(len(VARIABLES))}
-        self._outgoing = Outgoing(node, private=not settings.private)
         self._incoming = Incoming(settings.most_neighbours, private=not settings.private)
         self._start = self._incoming.common_start(first.__getitem__) if settings.models else {}
-        if settings.models and not settings.noise:
-            self._outgoing.common_start(first.__getitem__)
         self.merger = Merger(learner, settings, self._start)
+        self.sender = Sender(node, learner, settings, self.merger.weighing.limits, rng)
+        if settings.models:
+            self.sender.parts.common_start(first.__getitem__)
         self.predictions = Predictions(learner, settings)
-        self.account = ByteAccount(settings.bytes_per_hour)
         self._heard: dict[str, int] = {}  # of each neighbour: when its last message came
         self._gone: set[str] = set()  # neighbours that have left
         self._received: dict[str, bytes] = {}  # the checksum of each one's last model message
         self._counts: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()  # by reason
-        self.troubles: dict[str, str] = {}  # by neighbour: why its last message was refused
+        self._troubles: dict[tuple[str, str], Refused] = {}  # by neighbour and kind: of its last message
         self._minute = 0
-        self._next_model_min: int | None = None
         self._merged_min: int | None = None
         self._fresh = False  # a share has come since the last merge
         self._neighbours = 0
+        self._start_until: int | None = None  # the common start is kept for a day: it takes memory
 
     def restored(self) -> None:
         """The learner has loaded what it had learnt: neighbours do not hold these weights."""
-        self._outgoing.restart()
+        self.sender.parts.restart()
 
     # ---- sending --------------------------------------------------------------------------------
 
@@ -75,24 +69,12 @@ class Exchange:
         self._neighbours = neighbours
         if not self.settings.models or not neighbours:
             return None
-        if self._next_model_min is None:
-            self._next_model_min = minute + self._rng.randrange(_SOON_MIN)
-        if minute < self._next_model_min:
-            return None
-        budget = min(self.settings.message_bytes, self.account.left(minute) // neighbours)
-        if budget < min(_LEAST_BYTES, self.settings.bytes_per_hour // neighbours):
-            self._counts["waited"] += 1
-            return None
-        data = self._message(minute, budget)
-        if data is not None:
-            self._next_model_min = minute + self.settings.model_every_min
-            self.account.spend(minute, len(data) * neighbours)
-            self._counts["models_sent"] += 1
-        return data
+        return self.sender.due(minute, neighbours, self._facts)
 
-    def _message(self, minute: int, budget: int) -> bytes | None:
+    def _facts(self) -> dict[str, Any]:
+        """What a model message says besides pieces."""
         learner, level = self.learner, self.settings.level
-        facts: dict[str, Any] = {
+        return {
             "age_min": learner.age_min,
             "neighbours": self._neighbours,
             "samples": samples_of(learner),
@@ -102,36 +84,6 @@ class Exchange:
             "profile": Profile.of(learner.series, level),
             "wants": self._incoming.wants(),
         }
-        budget -= len(Message(**facts).packed()) + _PIECES_BYTES
-        parts = _remembered(self._shared_parts())
-        counts = () if self.settings.noise else self._outgoing.counts(parts)
-        size = sum(len(piece.data) for piece in counts)
-        if size > budget:
-            self._counts["counts_left_out"] += 1
-            counts, size = (), 0
-        pieces = counts + self._outgoing.weights(parts, budget - size)
-        return Message(**facts, pieces=pieces).packed() if pieces or facts["wants"] else None
-
-    def _shared_parts(self) -> Parts:
-        """The own parts; with noise on the weights if that is asked for."""
-        parts, noise = self.learner.model.parts, self.settings.noise
-        if not noise:
-            return parts
-        random_numbers = np.random.default_rng(self._rng.getrandbits(64))
-
-        def noisy(variable: int) -> Mapping[str, Part]:
-            found = {}
-            for name, part in parts(variable).items():
-                if part.rule == WEIGHTS:
-                    limit = self.merger.limits.limit((variable, name))
-                    sigma = noise * (limit if np.isfinite(limit) else 1.0)
-                    values = part.values + np.float32(sigma) * random_numbers.standard_normal(
-                        part.values.shape, np.float32
-                    )
-                    found[name] = Part(part.rule, part.key, values, part.private, part.ready)
-            return found
-
-        return noisy
 
     def told(self, minute: int, prediction: Array) -> bytes | None:
         """The message with the own prediction (6, 4, 7) of a minute."""
@@ -150,13 +102,13 @@ class Exchange:
             self._admit(source, minute)
             share = self._incoming.receive(source, data, self.learner.model.parts, minute, self._start)
         except Refused as error:
-            self._refuse(source, error)
+            self._refuse(source, _MODEL, error)
             return
-        self._outgoing.wanted(share.message.wants)
+        self.sender.parts.wanted(share.message.wants)
         self._received[source] = data[4:8]
         self._counts["models_received"] += 1
         self._counts["model_bytes_received"] += len(data)
-        self.troubles.pop(source, None)
+        self._troubles.pop((source, _MODEL), None)
         self._fresh = True
 
     def receive_prediction(self, source: str, data: bytes, minute: int) -> None:
@@ -167,8 +119,9 @@ class Exchange:
             self._admit(source, minute)
             self.predictions.receive(source, data, minute)
         except Refused as error:
-            self._refuse(source, error)
+            self._refuse(source, _PREDICTION, error)
             return
+        self._troubles.pop((source, _PREDICTION), None)
         self._counts["predictions_received"] += 1
 
     def _admit(self, source: str, minute: int) -> None:
@@ -183,16 +136,17 @@ class Exchange:
         self._heard[source] = minute
         self._gone.discard(source)
 
-    def _refuse(self, source: str, error: Refused) -> None:
+    def _refuse(self, source: str, kind: str, error: Refused) -> None:
         self.refused[error.reason] += 1
-        if source in self._heard or len(self.troubles) < self.settings.most_neighbours:
-            self.troubles[source] = str(error)
+        if source in self._heard:
+            self._troubles[source, kind] = error.with_traceback(None)
 
     def _forget(self, source: str) -> None:
         """Free the place of a neighbour. What was merged of its model stays."""
-        for kept in (self._heard, self._received, self.troubles):
-            kept.pop(source, None)
+        self._heard.pop(source, None)
+        self._received.pop(source, None)
         self._gone.discard(source)
+        self._calm(source)
         for room in (self._incoming, self.predictions, self.merger):
             room.forget(source)
 
@@ -200,7 +154,11 @@ class Exchange:
         """A neighbour has left. What it sent stays, until another one needs its place."""
         if source in self._heard:
             self._gone.add(source)
-        self.troubles.pop(source, None)
+        self._calm(source)
+
+    def _calm(self, source: str) -> None:
+        for kind in (_MODEL, _PREDICTION):
+            self._troubles.pop((source, kind), None)
 
     # ---- using ----------------------------------------------------------------------------------
 
@@ -212,6 +170,10 @@ class Exchange:
     def observe(self, minute: int, powers_w: Array) -> None:
         """Learn the weights of experts from the powers (6,) in W of a minute."""
         self._minute = minute
+        if self._start_until is None:
+            self._start_until = minute + DAY_MIN
+        elif minute > self._start_until:  # who begins later is asked for whole weights
+            self._start.clear()
         self.predictions.learn(minute, self.learner.settings.scale.of(np.asarray(powers_w, np.float32)))
 
     @property
@@ -243,25 +205,30 @@ class Exchange:
         if self.merger.outcome is not None:
             self._counts["adopted"] += bool(self.merger.outcome.adopted)
 
+    @property
+    def merges(self) -> int:
+        """How often models of neighbours were merged."""
+        return self._counts["merged"]
+
     # ---- showing --------------------------------------------------------------------------------
 
     def stats(self) -> dict[str, Any]:
         """In JSON types."""
         counts = self._counts
         return {
-            "sent": {"models": counts["models_sent"], "predictions": counts["predictions_sent"]},
+            "sent": {"models": self.sender.counts["sent"], "predictions": counts["predictions_sent"]},
             "received": {"models": counts["models_received"], "predictions": counts["predictions_received"]},
             "merged": counts["merged"],
             "adopted": counts["adopted"],
             "refused": dict(self.refused),
-            "refused_why": dict(self.troubles),
-            "waited_for_budget": counts["waited"],
+            "refused_why": {source: str(why) for source, why in self.troubles()},
+            "waited_for_budget": self.sender.counts["waited"],
             "bytes": {
                 "per_hour": self.settings.bytes_per_hour,
-                "last_hour": self.account.used(self._minute),
-                "sent": self.account.total,
+                "last_hour": self.sender.account.used(self._minute),
+                "sent": self.sender.account.total,
                 "received": counts["model_bytes_received"],
-                "by_hour": self.account.by_hour,
+                "by_hour": self.sender.account.by_hour,
             },
             "contributors": {source: self._contributor(source) for source in self._heard},
             "own_weight": {
@@ -273,6 +240,10 @@ class Exchange:
             "gain": self.predictions.gain.report(),
             "memory_bytes": self.nbytes,
         }
+
+    def troubles(self) -> Iterator[tuple[str, Refused]]:
+        """The neighbours whose last message was refused, and why."""
+        return ((source, why) for (source, _), why in self._troubles.items())
 
     def _contributor(self, source: str) -> dict[str, Any]:
         share = self._incoming.shares.get(source)
@@ -294,19 +265,7 @@ class Exchange:
     def nbytes(self) -> int:
         """The memory of what is held of neighbours, and for them."""
         start = sum(each.nbytes for each in self._start.values())
-        return start + self._incoming.nbytes + self._outgoing.nbytes + self.merger.nbytes
-
-
-def _remembered(parts: Parts) -> Parts:
-    """The same parts, computed once for each variable."""
-    known: dict[int, Mapping[str, Part]] = {}
-
-    def found(variable: int) -> Mapping[str, Part]:
-        if variable not in known:
-            known[variable] = parts(variable)
-        return known[variable]
-
-    return found
+        return start + self._incoming.nbytes + self.sender.parts.nbytes + self.merger.nbytes
 
 
 def _by_variable(values: Any) -> dict[str, float | None] | None:

@@ -53,6 +53,14 @@ class Gain:
         known = counts >= _LEAST_MIN
         return np.where(known, self._losses[0].sum(-1) / np.maximum(counts, 1.0), np.nan)
 
+    @property
+    def overall(self) -> float | None:
+        """By how much the log loss of the combined predictions is lower, mean of all; None while unknown."""
+        count = self._counts.sum()
+        if count < _LEAST_MIN:
+            return None
+        return round(float((self._losses[0] - self._losses[1]).sum() / count), 4)
+
     def report(self) -> dict[str, Any]:
         """In JSON types: for all, and by variable and horizon, the accuracy and the log loss of both."""
         found: dict[str, Any] = {"all": self._line(np.ones(_SHAPE, bool))}

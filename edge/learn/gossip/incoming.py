@@ -13,7 +13,7 @@ from ...terms import VARIABLES
 from ..parts import COUNTS, WEIGHTS, Part
 from ..terms import Array
 from .deltas import counts_from, weights_from
-from .message import COUNTED, Message, Missing, Piece, Refused, address_of
+from .message import COUNTED, DOES_NOT_FIT, Message, Missing, Piece, Refused, address_of
 from .operators import Contribution
 from .outgoing import Parts
 
@@ -101,11 +101,11 @@ class Incoming:
                 raise Refused(
                     f"{VARIABLES[piece.variable]}: the part does not fit: another "
                     f"model, other layers, or other limits of states",
-                    "does_not_fit",
+                    DOES_NOT_FIT,
                 )
             count = own[place].values.size
             if (piece.kind == COUNTED) != (own[place].rule == COUNTS):
-                raise Refused(f"{VARIABLES[piece.variable]}: the part has another rule", "does_not_fit")
+                raise Refused(f"{VARIABLES[piece.variable]}: the part has another rule", DOES_NOT_FIT)
             if piece.kind == COUNTED:
                 counts_from(piece, count)
                 counts[place] = piece

@@ -21,20 +21,15 @@ from ..learner import Learner
 from ..parts import COUNTS, WEIGHTS, Part, Values, merged
 from ..series import Series, Until
 from ..terms import Array
-from .auto import AutoOperator
-from .clipping import NormLimits
 from .gate import Gate, harmless
 from .incoming import Share
-from .operators import Contribution, Weights, weights
-from .settings import AUTO, ExchangeSettings
+from .operators import Contribution, Weights
+from .settings import ExchangeSettings
+from .weighing import AUTO_OPERATORS, Losses, Own, Passed, Shares, Weighing, mean
 
-AUTO_OPERATORS = ("skill", "sampling_nb", "min_loss", "dist_power_hist")
 _STALE_MIN = 2 * DAY_MIN  # the age of a model that is not merged any more
 _STALE_PERIODS = 6  # and of a message
 _OWN, _MERGED, _PREVIOUS = "own", "merged", "previous"
-
-Losses = NDArray[np.float64]
-Own = Mapping[int, Mapping[str, Part]]
 
 
 @dataclass(slots=True)
@@ -54,19 +49,17 @@ class Merger:
     def __init__(
         self, learner: Learner, settings: ExchangeSettings, start: Mapping[tuple[int, bytes], Array]
     ) -> None:
-        self._learner, self._settings, self._start = learner, settings, start
-        self.limits = NormLimits(settings.most_neighbours)
-        self.auto = AutoOperator(AUTO_OPERATORS)
+        self._learner, self._settings = learner, settings
+        self.weighing = Weighing(learner, settings, start)
         self.weights: dict[str, NDArray[np.float64]] = {}  # (6,) by source, as last used
         self.ages_min: dict[str, float] = {}
         self.distances: dict[str, NDArray[np.float64]] = {}  # (6,) in W
         self.outcome: Outcome | None = None
         self._previous: dict[int, dict[str, NDArray[np.float16]]] = {}
-        self._defended = settings.gate != "none"
 
     def forget(self, source: str) -> None:
         """A neighbour makes room for another one."""
-        self.limits.forget(source)
+        self.weighing.limits.forget(source)
         for kept in (self.weights, self.ages_min, self.distances):
             kept.pop(source, None)
 
@@ -80,7 +73,7 @@ class Merger:
         }
 
     def work(
-        self, shares: Mapping[str, Share], own_contribution: Contribution, minute: int
+        self, shares: Shares, own_contribution: Contribution, minute: int
     ) -> Generator[None, None, Outcome]:
         """Merge."""
         history = Until(self._learner.series)
@@ -88,10 +81,9 @@ class Merger:
         self.ages_min = {source: share.age_min(minute) for source, share in shares.items()}
         judged = WEIGHTS if self._own(WEIGHTS) else COUNTS
         own = self._own(judged)
-        given = {source: _given(share, own) for source, share in shares.items()}
         yield
-        present, losses = yield from self._judge(own, given, judged, history)
-        told, passed = self._contributions(shares, losses, present, own_contribution, minute)
+        present, losses = yield from self._judge(own, shares, judged, history)
+        told, passed = self.weighing.contributions(shares, losses, present, own_contribution, minute)
         outcome.left_out = {
             source: int((~good).sum())
             for source, good in passed.items()
@@ -101,13 +93,16 @@ class Merger:
             each.source: own_contribution.profile.distances(each.profile)[0] for each in told[1:]
         }
         yield
-        self._see_norms(own, given, passed)
-        chosen = yield from self._choose(own, given, told, passed, present, judged, history)
+        self.weighing.see_norms(own, shares, passed)
+        yield
+        chosen = yield from self._choose(
+            own, shares, told, passed, len(present) > 0 and judged == WEIGHTS, history
+        )
         if judged == WEIGHTS:
             yield from self._gate(own, chosen, present, history, outcome)
-        by_source = self._weights_of(self._operators(), told, passed)
+        by_source = self.weighing.weights_of(self.weighing.operators(), told, passed)
         self.weights = {each.source: row for each, row in zip(told, by_source, strict=True)}
-        yield from self._merge_counts(shares, by_source, passed)
+        yield from self._merge_counts(shares, by_source)
         return outcome
 
     # ---- steps ----------------------------------------------------------------------------------
@@ -126,7 +121,7 @@ class Merger:
         return found
 
     def _judge(
-        self, own: Own, given: Mapping[str, Mapping[int, Values]], judged: str, history: Series
+        self, own: Own, shares: Shares, judged: str, history: Series
     ) -> Generator[None, None, tuple[Losses, dict[str, Losses]]]:
         """The losses (hours, 6) of the own parts, and of each share in their place. A share that cannot be
         put in their place has none: an untrained network needs all parts."""
@@ -138,7 +133,8 @@ class Merger:
             }
         model, losses = self._learner.model, {}
         present = yield from model.losses_with(alone, history)
-        for source, values in given.items():
+        for source, share in shares.items():
+            values = _given(share, own)
             if values:
                 try:
                     losses[source] = yield from model.losses_with(values, history)
@@ -146,103 +142,26 @@ class Merger:
                     continue
         return present, losses
 
-    def _contributions(
-        self,
-        shares: Mapping[str, Share],
-        losses: Mapping[str, Losses],
-        present: Losses,
-        own: Contribution,
-        minute: int,
-    ) -> tuple[list[Contribution], dict[str, NDArray[np.bool_]]]:
-        """What operators may know, and which variables of each share passed."""
-        unknown = np.full(len(VARIABLES), np.nan)
-        told = [
-            Contribution(
-                "", own.samples, own.claimed_loss, _mean(present), own.age_min, own.neighbours, own.profile
-            )
-        ]
-        passed = {}
-        for source, share in shares.items():
-            each = losses.get(source)
-            comparable = each is not None and each.shape == present.shape and len(present) > 0
-            told.append(share.contribution(source, minute, unknown if each is None else _mean(each)))
-            passed[source] = np.ones(len(VARIABLES), bool)
-            if comparable and self._defended and each is not None:
-                passed[source] = harmless(each, present)
-        return told, passed
-
-    def _see_norms(
-        self, own: Own, given: Mapping[str, Mapping[int, Values]], passed: Mapping[str, NDArray[np.bool_]]
-    ) -> None:
-        for variable, parts in own.items():
-            for name, part in parts.items():
-                place = variable, name
-                begun = self._start.get((variable, part.key))
-                moved = 0.0 if begun is None else float(np.linalg.norm(part.values - begun))
-                if moved > 0.0:
-                    self.limits.start(place, moved)
-                for source, values in given.items():
-                    theirs = values.get(variable, {}).get(name)
-                    if theirs is not None and passed[source][variable]:
-                        self.limits.seen(place, source, float(np.linalg.norm(theirs - part.values)))
-
-    def _operators(self) -> list[str]:
-        """The operator of each variable."""
-        asked = [self._settings.operator_of(each) for each in VARIABLES]
-        return [self.auto.choice[v] if each == AUTO else each for v, each in enumerate(asked)]
-
-    def _weights_of(
-        self,
-        operators: Sequence[str],
-        told: Sequence[Contribution],
-        passed: Mapping[str, NDArray[np.bool_]],
-    ) -> Weights:
-        """The weights (1 + shares, 6) with an operator for each variable; of those that passed."""
-        unit_w = self._learner.settings.scale.max_power_w
-        found = np.zeros((len(told), len(VARIABLES)))
-        for operator in set(operators):
-            which = np.array([each == operator for each in operators])
-            found[:, which] = weights(operator, told, unit_w)[:, which]
-        for row, each in enumerate(told[1:], 1):
-            found[row] *= passed[each.source]
-        total = found.sum(0)
-        found[0, total <= 0] = 1.0
-        result: Weights = found / found.sum(0)
-        return result
-
-    def _merged(
-        self, own: Own, given: Sequence[Mapping[int, Values]], row: Weights
-    ) -> dict[int, dict[str, Array]]:
-        """The merged parts by variable; only those to which a share contributes."""
-        found = {}
-        for variable, parts in own.items():
-            limits = {name: self.limits.limit((variable, name)) for name in parts} if self._defended else None
-            values = merged(parts, [each.get(variable, {}) for each in given], row[:, variable], limits)
-            if values:
-                found[variable] = values
-        return found
-
     def _choose(
         self,
         own: Own,
-        given: Mapping[str, Mapping[int, Values]],
+        shares: Shares,
         told: Sequence[Contribution],
-        passed: Mapping[str, NDArray[np.bool_]],
-        present: Losses,
-        judged: str,
+        passed: Passed,
+        comparable: bool,
         history: Series,
-    ) -> Generator[None, None, dict[int, dict[str, Array]]]:
-        """The merged parts; where `auto` is asked for, after a trial of its operators."""
-        ordered = [given[each.source] for each in told[1:]]
-        asked = {self._settings.operator_of(each) for each in VARIABLES}
-        if AUTO in asked and judged == WEIGHTS and len(present):  # counts differ too little between operators
+    ) -> Generator[None, None, dict[int, Values]]:
+        """The merged parts; where `auto` is asked for, after a trial of its operators. Not for counts, which
+        differ too little between operators."""
+        weighing = self.weighing
+        if weighing.tries and comparable:
             trials = []
             for operator in AUTO_OPERATORS:
-                row = self._weights_of([operator] * len(VARIABLES), told, passed)
-                trials.append((yield from self._loss_of(self._merged(own, ordered, row), history)))
+                row = weighing.weights_of([operator] * len(VARIABLES), told, passed)
+                trials.append((yield from self._loss_of(weighing.merged(own, shares, row), history)))
                 yield
-            self.auto.learn(np.array(trials))
-        return self._merged(own, ordered, self._weights_of(self._operators(), told, passed))
+            weighing.auto.learn(np.array(trials))
+        return weighing.merged(own, shares, weighing.weights_of(weighing.operators(), told, passed))
 
     def _loss_of(
         self, parts: Mapping[int, Values], history: Series
@@ -250,7 +169,7 @@ class Merger:
         if not parts:
             return np.full(len(VARIABLES), np.nan)
         try:
-            found = _mean((yield from self._learner.model.losses_with(parts, history)))
+            found = mean((yield from self._learner.model.losses_with(parts, history)))
         except ValueError:
             return np.full(len(VARIABLES), np.nan)
         found[[v for v in range(len(VARIABLES)) if v not in parts]] = np.nan
@@ -259,7 +178,7 @@ class Merger:
     def _gate(
         self,
         own: Own,
-        chosen: Mapping[int, Mapping[str, Array]],
+        chosen: Mapping[int, Values],
         present: Losses,
         history: Series,
         outcome: Outcome,
@@ -271,11 +190,11 @@ class Merger:
         losses = {_OWN: present}
         try:
             for name, parts in candidates.items():
-                if parts and self._defended:
+                if parts and self.weighing.defended:
                     losses[name] = yield from model.losses_with(parts, history)
         except ValueError:
             return  # untrained networks, and not all parts are here
-        winners = self._winners(chosen, losses)
+        winners = self._winners(own, chosen, losses)
         adopted: dict[int, Values] = {}
         for variable, name in enumerate(winners):
             values = candidates.get(name, {}).get(variable)
@@ -296,8 +215,9 @@ class Merger:
         self._previous |= kept
         self._learner.train_soon()
 
-    def _winners(self, chosen: Mapping[int, Values], losses: Mapping[str, Losses]) -> list[str]:
-        if not self._defended or not len(losses[_OWN]):  # nothing to lose
+    def _winners(self, own: Own, chosen: Mapping[int, Values], losses: Mapping[str, Losses]) -> list[str]:
+        ready = all(part.ready for parts in own.values() for part in parts.values())
+        if not self.weighing.defended or not ready:  # an untrained network has nothing to lose
             return [_MERGED if v in chosen else _OWN for v in range(len(VARIABLES))]
         candidates = {name: each for name, each in losses.items() if each.shape == losses[_OWN].shape}
         winners = Gate((_OWN, _MERGED, _PREVIOUS)).judge(candidates)
@@ -316,9 +236,7 @@ class Merger:
             if variable in own
         }
 
-    def _merge_counts(
-        self, shares: Mapping[str, Share], row: Weights, passed: Mapping[str, NDArray[np.bool_]]
-    ) -> Generator[None, None, None]:
+    def _merge_counts(self, shares: Shares, row: Weights) -> Generator[None, None, None]:
         """The counts of neighbours that passed take the place of the foreign ones, one variable at a time."""
         for variable in range(len(VARIABLES)):
             parts = self._learner.model.parts(variable)
@@ -331,7 +249,7 @@ class Merger:
 
     def stats(self) -> dict[str, Any]:
         """In JSON types."""
-        found: dict[str, Any] = {"operators": dict(zip(VARIABLES, self._operators(), strict=True))}
+        found: dict[str, Any] = {"operators": dict(zip(VARIABLES, self.weighing.operators(), strict=True))}
         if self.outcome is not None:
             found |= {
                 "minute": self.outcome.minute,
@@ -354,14 +272,4 @@ def _given(share: Share, own: Own) -> dict[int, Values]:
         values = share.values(variable, parts)
         if values:
             found[variable] = values
-    return found
-
-
-def _mean(losses: Losses) -> NDArray[np.float64]:
-    """The means (6,) of losses (hours, 6); NaN where unknown."""
-    known = np.isfinite(losses)
-    counts = known.sum(0)
-    found: NDArray[np.float64] = np.where(
-        counts > 0, np.where(known, losses, 0.0).sum(0) / np.maximum(counts, 1), np.nan
-    )
     return found

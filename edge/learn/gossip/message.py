@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...terms import VARIABLES
+from ..gossip_names import LEVELS
 from ..parts import KEY_BYTES
-from .profile import LEVELS, NO_PROFILE, Profile
+from .profile import NO_PROFILE, Profile
 
 VERSION = 1
 MOST_BYTES = 16_000
@@ -36,6 +37,9 @@ _PER_NAT, _UNKNOWN_LOSS = 1000, 0xFFFF
 _MOST_POWER_W = 1e9
 
 WHOLE, DELTA, COUNTED = range(3)  # kinds of pieces
+
+
+DOES_NOT_FIT = "does_not_fit"
 
 
 class Refused(ValueError):

@@ -140,5 +140,3 @@ OPERATORS: dict[str, Operator] = {
     "equal": _equal,
     "metropolis": _metropolis,
 }
-MODEL_OPERATORS = ("sampling_nb", "power_loss", "min_loss", "dist_power_hist", "skill", "equal", "metropolis")
-PREDICTION_OPERATORS = ("sampling_nb", "dist_power_hist", "dist_power_last", "skill", "equal")

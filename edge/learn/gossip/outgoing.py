@@ -39,6 +39,14 @@ class Outgoing:
         """Neighbours do not hold these weights: all are sent whole once more, one variable at a time."""
         self._held.clear()
 
+    def whole_due(self, parts: Parts) -> bool:
+        """Whether whole weights of a variable are to be sent, which need much room."""
+        return bool(self._wanted) or any(
+            (variable, part.key) not in self._held
+            for variable in range(len(VARIABLES))
+            for part in self._shared(parts, variable, WEIGHTS)
+        )
+
     @property
     def nbytes(self) -> int:
         """The memory of what neighbours hold."""

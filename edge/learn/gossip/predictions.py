@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from ...terms import VARIABLES
 from ..choice import Choice
+from ..gossip_names import AUTO, EXPERTS, PREDICTION_OPERATORS
 from ..learner import Learner
 from ..terms import HORIZONS_MIN, Array, States
 from .ensemble import Ensemble, combined
 from .forecast import ForecastMessage
 from .gain import Gain
 from .message import Refused
-from .operators import PREDICTION_OPERATORS, Contribution, weights
+from .operators import Contribution, weights
 from .profile import NO_PROFILE, Profile
-from .settings import AUTO, EXPERTS, ExchangeSettings
+from .settings import ExchangeSettings
 
 FRESH_MIN = 3  # a prediction that was made longer ago is not used
 _LAST = "dist_power_last"
@@ -85,7 +86,7 @@ class Predictions:
             for source, each in self.foreign.items()
             if abs(minute - each.message.minute) <= FRESH_MIN
         }
-        found = self._combined(minute, own, fresh)
+        found = self._combined(minute, own, fresh) if fresh else own
         self.gain.predicted(minute, own, found)
         return found
 
@@ -110,9 +111,7 @@ class Predictions:
         return found
 
     def _weighed(self, operator: str, minute: int, own: Array, fresh: dict[str, ForecastMessage]) -> Array:
-        """The weighted mean of an operator of the thesis, or `own` without any other."""
-        if not fresh:
-            return own
+        """The weighted mean of an operator."""
         series, learner = self._learner.series, self._learner
         last = operator == _LAST and any(len(each.newest.minutes) for each in fresh.values())
         told = [

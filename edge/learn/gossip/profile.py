@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from ...terms import VARIABLES
 from ..calendar import QUARTER_MIN
+from ..gossip_names import LEVELS
 from ..series import Series
 from ..terms import Array
 
 HISTORY_MIN = 120
 MATCH_MIN = 3  # minutes between two values that are compared
-LEVELS = ("none", "coarse", "minutes")
 _EVERY_MIN = (HISTORY_MIN, QUARTER_MIN, 1)  # minutes of a value, by level
 _PER_STEP = (1, 2, 20)
 _LINES = (0, HISTORY_MIN // QUARTER_MIN, HISTORY_MIN)

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-AUTO, EXPERTS = "auto", "experts"
-GATES = ("better", "harmless", "none")
+from ..gossip_names import AUTO, EXPERTS
 
 PerVariable: TypeAlias = str | Mapping[str, str]  # one operator for all, or one by variable
 
@@ -23,7 +22,7 @@ class ExchangeSettings:
     level: str = "coarse"  # of the power profile
     private: bool = True  # output layers stay at home
     bytes_per_hour: int = 360_000  # of models, sent to all neighbours together
-    message_bytes: int = 8_000  # of one model message
+    message_bytes: int = 10_000  # of one model message
     most_neighbours: int = 4
     noise: float = 0.0  # standard deviation of noise on weights, in units of the norm limit; 0: none
     gate: str = "better"

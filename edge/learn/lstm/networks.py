@@ -141,7 +141,8 @@ class Networks:
         if not parts and not self.trained:
             return np.full((0, len(VARIABLES)), np.nan)
         each = yield from self._trainer.losses(self._with(parts), history)
-        losses: NDArray[np.float64] = each.reshape(-1, len(VARIABLES), each.shape[1]).mean(0).T
+        members, hours = len(each) // len(VARIABLES), each.shape[1]
+        losses: NDArray[np.float64] = each.reshape(members, len(VARIABLES), hours).mean(0).T
         return losses
 
     @property

@@ -1,21 +1,26 @@
 """Nodes that exchange models and predictions, without clock and links."""
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from edge.learn.gossip import Exchange, ExchangeSettings
+from edge.learn.gossip import Exchange, ExchangeSettings, Message
+from edge.learn.gossip.message import COUNTED, WHOLE
 from edge.learn.learner import Learner, LearnerSettings
+from edge.learn.log_codes import decoded
 from edge.learn.model import finish
+from edge.learn.parts import COUNTS, Part
 from edge.learn.probabilities import log_losses
 from edge.learn.states import StateScale
 from edge.terms import DAY_MIN
 
 FIRST = 20_000 * DAY_MIN
 MAX_POWER_W = 3000.0
-CHAINS_MIN = 6 * 60
-SMALL = {"cells": 4, "runner": "numpy", "start": "", "first_steps": 40, "least_steps": 20}
+CHAINS_MIN = 140
+SMALL = {"cells": 4, "runner": "numpy", "start": "", "batch": 2, "steps": 1}
+SMALL |= {"first_steps": 4, "least_steps": 4}
 
 
 def powers(minute, seed):
@@ -38,7 +43,7 @@ class Node:
             model=model,
             memory_min=3 * DAY_MIN,
             train_every_min=20,
-            first_training_min=600,
+            first_training_min=200,
             options=options or {},
         )
         self.learner = Learner(learner, random.Random(1))
@@ -59,6 +64,9 @@ class Node:
         elif self.exchange.due:
             for _ in self.exchange.merging():
                 pass
+
+    def key(self, variable):
+        return self.learner.model.parts(variable)["trunk"].key
 
     def messages(self, minute, neighbours):
         told = None if self.own is None else self.exchange.told(minute, self.own)
@@ -87,8 +95,8 @@ def run(nodes, minutes, first=FIRST, change=lambda source, target, data: data):
 
 @pytest.fixture(scope="module")
 def chains():
-    """Two nodes with chains after six hours."""
-    return run([Node("a"), Node("b")], CHAINS_MIN)
+    """Two nodes with chains after two hours."""
+    return run([Node(name, model_every_min=15) for name in "ab"], CHAINS_MIN)
 
 
 def test_counts_of_the_neighbour_are_merged_beside_the_own_ones(chains):
@@ -96,11 +104,12 @@ def test_counts_of_the_neighbour_are_merged_beside_the_own_ones(chains):
     foreign = a.learner.model._foreign
     assert foreign is not None
     own = b.learner.model._counts
+    foreign = decoded(foreign)
     assert foreign.sum() == pytest.approx(own.sum(), rel=0.25)
     assert a.learner.model._counts.sum() == 6 * (CHAINS_MIN - 1)
     stats = a.exchange.stats()
-    assert stats["merged"] > 10
-    assert stats["received"]["models"] > 10
+    assert stats["merged"] > 4
+    assert stats["received"]["models"] > 4
     assert not stats["refused"]
 
 
@@ -121,48 +130,53 @@ def test_a_prediction_message_is_short(chains):
     node = chains[0]
     for level in ("none", "coarse", "minutes"):
         other = Node("c", level=level)
-        for minute in range(FIRST, FIRST + 200):
+        for minute in range(FIRST, FIRST + 130):
             other.live(minute)
-        assert len(other.exchange.told(FIRST + 199, other.own)) <= 300
+        assert len(other.exchange.told(FIRST + 129, other.own)) <= 300
     assert node.exchange.told(FIRST + CHAINS_MIN, node.own) is not None
 
 
 def test_the_budget_of_an_hour_is_obeyed():
-    nodes = run([Node(name, model_every_min=5, bytes_per_hour=6_000) for name in "ab"], 130)
+    nodes = run([Node(name, model_every_min=5, bytes_per_hour=700) for name in "ab"], 70)
     for node in nodes:
-        account = node.exchange.account
-        assert account.total > 6_000
-        assert max(account.by_hour.values()) <= 6_000
+        account = node.exchange.sender.account
+        assert account.total > 600
+        assert max(account.by_hour.values()) <= 700
         assert node.exchange.stats()["waited_for_budget"] > 0
 
 
 def test_without_a_neighbour_nothing_is_sent_and_the_own_prediction_stays():
     node = Node("a")
-    for minute in range(FIRST, FIRST + 100):
+    for minute in range(FIRST, FIRST + 20):
         node.live(minute)
         assert node.exchange.outgoing(minute, 0) is None
-    np.testing.assert_allclose(node.combined, node.own, atol=2e-3)
+    np.testing.assert_array_equal(node.combined, node.own)
     assert not node.exchange.due
 
 
 def test_garbage_is_refused_and_counted_by_reason():
-    good = run([Node("a"), Node("b")], 100)
+    good = run([Node("a"), Node("b")], 10)
     node = good[0]
-    minute = FIRST + 99
+    minute = FIRST + 9
     prediction = good[1].exchange.told(minute, good[1].own)
-    for data in (b"", b"x" * 400, prediction[:-1], prediction[:60] + b"\x00" + prediction[61:]):
+    for data in (
+        b"",
+        b"x" * 400,
+        prediction[:-1],
+        prediction[:60] + bytes([prediction[60] ^ 1]) + prediction[61:],
+    ):
         node.exchange.receive_prediction("b", data, minute)
         node.exchange.receive_model("b", data, minute)
     assert node.exchange.refused["damaged"] == 8
     node.exchange.receive_prediction("b", prediction, minute + 60)
     assert node.exchange.refused["stale"] == 1
-    assert node.exchange.troubles["b"]
+    assert "b" in node.exchange.stats()["refused_why"]
 
 
 def test_a_model_for_another_scale_is_refused_with_a_reason():
-    a, _ = run([Node("a", "lstm", SMALL), Node("b", "lstm", {**SMALL, "cells": 5})], 11 * 60)
+    a, _ = run([Node("a", "lstm", SMALL), Node("b", "lstm", {**SMALL, "cells": 5})], 250)
     assert a.exchange.refused["does_not_fit"] > 0
-    assert "does not fit" in a.exchange.troubles["b"]
+    assert "does not fit" in a.exchange.stats()["refused_why"]["b"]
     assert a.exchange.stats()["adopted"] == 0
 
 
@@ -174,11 +188,11 @@ def test_networks_that_begin_alike_are_merged_and_lost_messages_are_made_up_for(
 
     settings = {"gate": "harmless", "model_every_min": 20}
     nodes = [Node(name, "lstm", SMALL, **settings) for name in "ab"]
-    a, b = run(nodes, 20 * 60, change=change)
+    a, b = run(nodes, 500, change=change)
     assert a.exchange.stats()["adopted"] > 3
     held = a.exchange._incoming.shares["b"]
     for variable in range(6):
-        sent = b.exchange._outgoing._held
+        sent = b.exchange.sender.parts._held
         parts = b.learner.model.parts(variable)
         found = held.values(variable, parts)["trunk"]
         if not held.missing >> variable & 1:
@@ -188,13 +202,13 @@ def test_networks_that_begin_alike_are_merged_and_lost_messages_are_made_up_for(
 
 def test_a_node_that_starts_again_sends_whole_weights():
     nodes = [Node(name, "lstm", SMALL) for name in "ab"]
-    run(nodes, 12 * 60)
+    run(nodes, 240)
     a, b = nodes
     again = Node("b", "lstm", SMALL)
     again.learner.load(b.learner.save())
     again.exchange.restored()
     a.exchange.left("b")
-    run([a, again], 9 * 60, first=FIRST + 12 * 60)
+    run([a, again], 180, first=FIRST + 240)
     share = a.exchange._incoming.shares["b"]
     assert share.missing == 0
     parts = again.learner.model.parts(0)
@@ -203,15 +217,24 @@ def test_a_node_that_starts_again_sends_whole_weights():
 
 @pytest.mark.parametrize("operator", ["sampling_nb", "power_loss", "min_loss", "dist_power_hist", "skill"])
 def test_every_operator_merges(operator):
-    a, _ = run([Node(name, operator=operator, model_every_min=5) for name in "ab"], 150)
+    a, _ = run([Node(name, operator=operator) for name in "ab"], 30)
     weights = a.exchange.stats()["contributors"]["b"]["model_weight"]
     assert all(0.0 <= weight <= 1.0 for weight in weights.values())
 
 
-@pytest.mark.parametrize("operator", ["auto", "sampling_nb", "dist_power_hist", "dist_power_last", "skill"])
-@pytest.mark.parametrize("level", ["none", "coarse", "minutes"])
+@pytest.mark.parametrize(
+    ("operator", "level"),
+    [
+        ("auto", "coarse"),
+        ("sampling_nb", "none"),
+        ("dist_power_hist", "coarse"),
+        ("dist_power_last", "coarse"),
+        ("dist_power_last", "minutes"),
+        ("skill", "minutes"),
+    ],
+)
 def test_every_operator_combines_predictions(operator, level):
-    a, _ = run([Node(name, prediction_operator=operator, level=level) for name in "ab"], 130)
+    a, _ = run([Node(name, prediction_operator=operator, level=level) for name in "ab"], 30)
     assert a.combined.sum(-1) == pytest.approx(np.ones((6, 4)), abs=1e-3)
     if operator == "auto":
         assert set(a.exchange.stats()["prediction_operators"]) == set(
@@ -220,28 +243,28 @@ def test_every_operator_combines_predictions(operator, level):
 
 
 def test_operators_are_chosen_by_variable():
-    a, _ = run([Node(n, operator={"produced": "min_loss"}, model_every_min=5) for n in "ab"], 100)
+    a, _ = run([Node(n, operator={"produced": "min_loss"}, model_every_min=5) for n in "ab"], 20)
     assert a.exchange.stats()["last_merge"]["operators"]["produced"] == "min_loss"
 
 
 def test_a_thousand_neighbours_that_come_and_go_leave_bounded_state():
-    node, other = run([Node("a"), Node("b")], 70)
-    minute = FIRST + 69
+    node, other = run([Node("a"), Node("b")], 10)
+    minute = FIRST + 9
     told = other.exchange.told(minute, other.own)
-    model = other.exchange._message(minute, 8000)
+    model = other.exchange.sender.message(8000, other.exchange._facts())
     for number in range(1000):
         node.exchange.receive_model(f"n{number}", model, minute)
         node.exchange.receive_prediction(f"n{number}", told, minute)
         node.exchange.left(f"n{number}")
     assert len(node.exchange.stats()["contributors"]) <= 4
     assert len(node.exchange._incoming.shares) <= 4
-    assert len(node.exchange.troubles) <= 4
+    assert len(node.exchange.stats()["refused_why"]) <= 4
     assert node.exchange.predictions.foreign.keys() <= node.exchange._heard.keys()
 
 
 def test_neighbours_that_are_there_do_not_lose_their_place_to_others():
-    node, other = run([Node("a", most_neighbours=2), Node("b")], 70)
-    minute = FIRST + 69
+    node, other = run([Node("a", most_neighbours=2), Node("b")], 10)
+    minute = FIRST + 9
     told = other.exchange.told(minute, other.own)
     for name in ("c", "d", "e"):
         node.exchange.receive_prediction(name, told, minute)
@@ -259,35 +282,89 @@ def test_what_was_merged_stays_when_the_neighbour_leaves(chains):
 
 def test_noise_hides_weights_and_counts_stay_at_home():
     plain, noisy = Node("a", "lstm", SMALL), Node("b", "lstm", SMALL, noise=0.5)
-    run([plain, noisy], 12 * 60)
-    sent = noisy.exchange._outgoing._held
+    run([plain, noisy], 240)
+    sent = noisy.exchange.sender.parts._held
     part = noisy.learner.model.parts(0)["trunk"]
     assert np.abs(sent[0, part.key] - part.values).max() > 1e-3
-    chains = run([Node("a"), Node("b", noise=0.5)], 100)
+    chains = run([Node("a"), Node("b", noise=0.5)], 20)
     assert chains[0].exchange.stats()["received"]["models"] == 0
 
 
 def test_a_run_is_the_same_for_the_same_seed():
-    first, second = (run([Node(n, model_every_min=5) for n in "ab"], 120)[0] for _ in range(2))
+    first, second = (run([Node(n, model_every_min=5) for n in "ab"], 20)[0] for _ in range(2))
     np.testing.assert_array_equal(first.combined, second.combined)
     assert first.exchange.stats() == second.exchange.stats()
 
 
-def test_a_better_neighbour_helps():
-    """A node without chains of its own time learns from one that had a day more."""
-    old, young = Node("a", model_every_min=5), Node("b", model_every_min=5)
-    for minute in range(FIRST - DAY_MIN, FIRST):
-        old.live(minute)
-    losses = []
-    scale = young.learner.settings.scale
-    pending = {}
-    for minute in range(FIRST, FIRST + 10 * 60):
-        run([old, young], 1, first=minute)
-        if young.own is not None:
-            pending[minute + 30] = young.own[:, 2].copy(), young.combined[:, 2].copy()
-        if minute in pending:
-            own, combined = pending.pop(minute)
-            actual = scale.of(powers(minute, young.seed))
-            losses.append((log_losses(own, actual).mean(), log_losses(combined, actual).mean()))
-    own_loss, combined_loss = np.mean(losses[len(losses) // 2 :], 0)
-    assert combined_loss < own_loss + 0.01
+def hostile(node, change):
+    """Let a node send other weights and counts than its own, as correct messages."""
+    model, parts = node.learner.model, node.learner.model.parts
+
+    def lies(variable):
+        return {
+            name: Part(each.rule, each.key, change(each.rule, each.values), each.private, ready=True)
+            for name, each in parts(variable).items()
+        }
+
+    node.exchange.sender._learner = SimpleNamespace(model=SimpleNamespace(parts=lies, name=model.name))
+    return node
+
+
+def never_negative(rule, values):
+    return np.maximum(values, 0.0) if rule == COUNTS else values
+
+
+LIES = {
+    "times 100": lambda rule, values: 100 * values,
+    "sign flipped": lambda rule, values: never_negative(rule, -values),
+    "random": lambda rule, values: never_negative(rule, np.random.default_rng(1).normal(0, 3, values.shape)),
+}
+
+
+def losses_beside(enemies, model, options, minutes, **settings):
+    """The mean log loss of two honest nodes in the last half of a run."""
+    nodes = [Node(name, model, options, model_every_min=10, **settings) for name in "ab"]
+    found, pending = [], {}
+    for minute in range(FIRST, FIRST + minutes):
+        run([*nodes, *enemies], 1, first=minute)
+        for node in nodes:
+            if node.combined is not None:
+                pending[node.name, minute + 5] = node.combined[:, 0].copy()
+            if (node.name, minute) in pending and minute > FIRST + minutes // 2:
+                actual = node.learner.settings.scale.of(powers(minute, node.seed))
+                found.append(log_losses(pending[node.name, minute], actual).mean())
+    return np.mean(found)
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_member_that_lies_about_its_counts_does_no_harm(lie):
+    liar = hostile(Node("x", model_every_min=10), LIES[lie])
+    honest = losses_beside([Node("x", model_every_min=10)], "markov", {}, 90)
+    assert losses_beside([liar], "markov", {}, 90) < honest + 0.05
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_member_that_lies_about_its_networks_changes_little_of_others(lie):
+    nodes = [Node(name, "lstm", SMALL, model_every_min=10) for name in "abx"]
+    hostile(nodes[2], LIES[lie])
+    run(nodes, 330)
+    for node in nodes[:2]:
+        assert node.exchange.stats()["received"]["models"] > 5
+        for variable in range(6):
+            weights = node.learner.model.parts(variable)["trunk"].values
+            assert np.linalg.norm(weights - node.exchange._start[variable, node.key(variable)]) < 3.0
+
+
+def test_the_default_model_is_sent_whole_after_a_restart_variable_by_variable():
+    node, sizes, whole, counted = Node("a", "mixture", {"start": "house"}), [], [], []
+    node.exchange.restored()
+    for minute in range(FIRST, FIRST + 12):
+        node.learner.observe(minute, powers(minute, 1))
+        data = node.exchange.sender.message(8_000, node.exchange._facts())
+        sizes.append(len(data))
+        pieces = Message.unpacked(data).pieces
+        whole += [piece.variable for piece in pieces if piece.kind == WHOLE]
+        counted += [piece.variable for piece in pieces if piece.kind == COUNTED]
+    assert max(sizes) <= 8_000
+    assert sorted(whole) == list(range(6))
+    assert set(counted) == set(range(6))

@@ -1,0 +1,27 @@
+"""A prediction of states as the learning twin publishes it."""
+
+from dataclasses import dataclass
+
+from ..learn.terms import HORIZONS_MIN, Array
+from ..terms import VARIABLES
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What was predicted after a minute: probabilities (6, 4, 7) of the states at the horizons. With gossip,
+    `own` is what the own model predicts alone."""
+
+    minute: int
+    probabilities: Array
+    own: Array
+
+    def likeliest(self) -> dict[str, dict[str, list[float]]]:
+        """For people: the most likely state (1 to 7) and its probability, by variable and horizon."""
+        best, sure = self.probabilities.argmax(-1) + 1, self.probabilities.max(-1)
+        return {
+            variable: {
+                str(horizon): [int(best[v, h]), round(float(sure[v, h]), 3)]
+                for h, horizon in enumerate(HORIZONS_MIN)
+            }
+            for v, variable in enumerate(VARIABLES)
+        }
