@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge.learn.gossip import MODEL_OPERATORS
-from edge.learn.gossip.settings import GATES
+from edge.learn.gossip import GATES, MODEL_OPERATORS
 from host_tools.arguments import whole
 
 from ..data import Reading

@@ -43,7 +43,7 @@ class Spy:
         return found
 
     def heard(self, first_minute: int, own: NDArray[np.float16]) -> dict[str, NDArray[np.float16]]:
-        """The predictions (n, 6, 4, 7) by operator from a minute on; the own ones where there were no others."""
+        """The predictions (n, 6, 4, 7) by operator from a minute on; the own ones where none came."""
         if not self._lines:
             return {}
         found = {name: own.copy() for name in self.names[1:]}
