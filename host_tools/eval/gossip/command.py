@@ -88,6 +88,8 @@ def gossip(options: argparse.Namespace, reading: Reading) -> int:
             print(report.render(out, options.images))
             return 0
         todo = _selected(options, reading, out)
+        for job in todo:
+            _check(job, _file(out, job))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -104,6 +106,20 @@ def gossip(options: argparse.Namespace, reading: Reading) -> int:
         for at, name in enumerate(pool.imap_unordered(_run_number, range(len(left))), 1):
             print(f"{at}/{len(left)} {name}", flush=True)
     return 0
+
+
+def _check(job: Job, file: Path) -> None:
+    """Raises ValueError if the file of a job was made with other settings."""
+    if not file.exists():
+        return
+    before = json.loads(file.read_text(encoding="ascii"))["plan"]
+    other = [
+        f"{name} {before.get(name)}, not {value}"
+        for name, value in job.plan.items()
+        if before.get(name) != value
+    ]
+    if other:
+        raise ValueError(f"{file}: made with {'; '.join(other)}. Choose another folder with --out")
 
 
 _JOBS: list[tuple[Job, Path]] = []

@@ -29,6 +29,19 @@ OPERATORS = ("sampling_nb", "power_loss", "min_loss", "dist_power_hist", "skill"
 NETWORKS = ("lstm", "mixture")
 _MESSAGE_BYTES = 13_000
 
+_TOLD = (
+    "past_days",
+    "days",
+    "neighbour_days",
+    "model",
+    "start",
+    "train_every_min",
+    "steps",
+    "updates",
+    "period_min",
+    "gate",
+)
+
 Work: TypeAlias = Callable[[], dict[str, Any]]
 Made: TypeAlias = Iterator[tuple[str, Work]]  # the jobs of a study by name
 
@@ -55,6 +68,11 @@ class Plan:
     period_min: int = 60
     gate: str = "better"
     seeds: tuple[int, ...] = (1,)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a result depends on, for its file."""
+        return {name: getattr(self, name) for name in _TOLD}
 
     def building(self, name: str) -> Building:
         """One building by "set/node"."""
@@ -86,6 +104,7 @@ class Job:
     study: str
     name: str
     work: Work
+    plan: dict[str, Any]
 
     def result(self) -> dict[str, Any]:
         """Run it."""
@@ -94,6 +113,7 @@ class Job:
         return {
             "study": self.study,
             "job": self.name,
+            "plan": self.plan,
             "cpu_s": round(time.process_time() - start, 1),
             **found,
         }

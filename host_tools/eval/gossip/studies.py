@@ -33,4 +33,4 @@ def jobs(plan: Plan, studies: tuple[str, ...]) -> Iterator[Job]:
     for study in studies:
         for seed in plan.seeds:
             for name, work in STUDIES[study](plan, seed):
-                yield Job(study, f"{name}/s{seed}", work)
+                yield Job(study, f"{name}/s{seed}", work, plan.told)

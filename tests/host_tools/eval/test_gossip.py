@@ -274,3 +274,9 @@ def test_only_nodes_that_both_have_are_compared():
     )
     assert one.nodes == 1
     assert one.gain == pytest.approx(0.1)
+
+
+def test_results_of_other_settings_are_not_mixed(late, folder, capsys):
+    options = words("--gossip late --gossip-model markov --newcomers ab_floor5 --only scratch --gate none")
+    assert evaluate(folder, late, *options) == 2
+    assert "gate better, not none" in capsys.readouterr().err
