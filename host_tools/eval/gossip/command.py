@@ -12,7 +12,7 @@ from edge.learn.gossip import GATES, MODEL_OPERATORS
 from host_tools.arguments import whole
 
 from ..data import Reading
-from . import report
+from . import plots, report
 from .plan import OPERATORS, SETS, Job, Plan
 from .studies import STUDIES, jobs
 
@@ -85,7 +85,10 @@ def gossip(options: argparse.Namespace, reading: Reading) -> int:
     out = options.out if options.out != Path("build/eval") else _OUT
     try:
         if options.gossip == "report":
-            print(report.render(out, options.images))
+            results = report.read(out)
+            print(report.render(results))
+            if options.images:
+                plots.draw(results, options.images)
             return 0
         todo = _selected(options, reading, out)
         for job in todo:

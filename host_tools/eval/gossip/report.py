@@ -45,8 +45,10 @@ Group = dict[str, list[Score]]  # by variant
 
 
 def read(out: Path) -> list[dict[str, Any]]:
-    """All result files, in order of names."""
+    """All result files, in order of names. Raises ValueError if there are none."""
     files = sorted((out / "results").rglob("*.json"))
+    if not files:
+        raise ValueError(f"{out}: there are no results")
     return [json.loads(file.read_text(encoding="ascii")) for file in files]
 
 
@@ -300,11 +302,8 @@ def effort(results: list[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
-def render(out: Path, images: Path | None) -> str:
-    """All tables of the results in a folder; plots into `images`. Raises ValueError if there are none."""
-    results = read(out)
-    if not results:
-        raise ValueError(f"{out}: there are no results")
+def render(results: list[dict[str, Any]]) -> str:
+    """All tables."""
     parts = ["# Results of gossip", effort(results)]
     for study in ("late", "nodes", "cluster", "codec"):
         for key, group in sorted(groups(results, study).items()):
@@ -320,8 +319,4 @@ def render(out: Path, images: Path | None) -> str:
     parts += [
         f"## {study}\n\n{render_one(results)}" for study, render_one in more.items() if study in studies
     ]
-    if images is not None:
-        from .plots import draw
-
-        draw(results, images)
     return "\n\n".join(parts)
