@@ -11,7 +11,7 @@ from ..twins.settings import NO_MODEL, LearningSettings
 from .settings import HistorySettings, LimitSettings, NodeConfig
 
 Complain = Callable[[str, object, str], None]  # key, value, reason
-_HEAP_SHARE = 0.75  # that models may take for some seconds
+_HEAP_SHARE = 0.8  # that models may take for some seconds
 _PREDICTION_BYTES = 1024  # six variables, four horizons, seven probabilities as JSON
 
 
@@ -47,7 +47,10 @@ def _check_gossip(
     learning: LearningSettings, limits: LimitSettings, neighbours: int, complain: Complain
 ) -> None:
     gossip = learning.gossip
-    messages = len(SCOPES) * (1 + neighbours)  # own ones, and those of neighbours until they are read
+    scopes = sum(learning.model_of(scope) != NO_MODEL for scope in SCOPES)
+    messages = scopes * (
+        1 + min(neighbours, gossip.most_neighbours)
+    )  # own ones, and those of neighbours until they are read
     if gossip.models == "on" and messages * gossip.message_bytes > _HEAP_SHARE * 1024 * limits.heap_kb:
         least = math.ceil(messages * gossip.message_bytes / 1024 / _HEAP_SHARE)
         reason = f"must be at least {least} for gossip with {neighbours} neighbours"

@@ -163,6 +163,8 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         "device_unknown",
         "wrong_sign",
         "need_unserved",
+        "gossip_refused",  # tests/twins/test_gossip.py
+        "models_do_not_fit",
     }  # tests/twins/test_troubles.py
     stats["inbox"]["delivery"] = "Not authorized"
     refused = found(node)

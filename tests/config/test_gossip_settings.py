@@ -42,7 +42,8 @@ def test_the_period_follows_the_model_unless_it_is_set():
 def test_values_and_heap_must_hold_the_messages():
     with pytest.raises(ConfigError, match=r"limits\.value_bytes = 10240"):
         config(models="on", message_bytes=16_000)
-    with pytest.raises(ConfigError, match=r"limits\.heap_kb.* for gossip with 8 neighbours"):
-        config({"heap_kb": 128}, neighbours=8, models="on")
-    config({"heap_kb": 512}, neighbours=8, models="on")
-    config({"heap_kb": 64}, neighbours=8)
+    with pytest.raises(ConfigError, match=r"limits\.heap_kb = 32: must be at least 37 for gossip"):
+        config({"heap_kb": 32}, neighbours=2, models="on")
+    config({"heap_kb": 37}, neighbours=2, models="on")
+    config({"heap_kb": 128}, neighbours=8, models="on")
+    config({"heap_kb": 32}, neighbours=8)

@@ -13,6 +13,7 @@ from host_tools.microgrid.watch import Sight, Watch, follow, power_range
 
 class Plan:
     learning = {"node_model": "lstm", "first_training_min": 30}
+    gossip = {"models": "on"}
 
 
 class Port:
@@ -162,3 +163,26 @@ def test_the_view_has_a_screen_of_its_own_and_addresses(watch):
     assert "now 10:04" in text
     assert "http://127.0.0.1:8081/health" in text
     assert "broker 18831" in text
+
+
+def test_gossip_is_shown_for_each_node_and_scope():
+    told = {
+        "sent": {"models": 3, "predictions": 9},
+        "received": {"models": 6, "predictions": 18},
+        "bytes": {"sent": 12_345},
+        "merged": 2,
+        "adopted": 1,
+        "refused": {"damaged": 1, "stale": 1},
+        "gain": {"all": {"n": 0, "log_loss": None, "own_log_loss": None}},
+    }
+    known = {"n": 50, "log_loss": 0.4, "own_log_loss": 0.5}
+    scopes = {"node": told, "cluster": {**told, "gain": {"all": known}}}
+    watch = Watch(Microgrid(building("gym", gossip={"scopes": scopes})))
+    watch.look()
+    assert watch.gossip == [
+        "gossip gym node: models sent 3 (12,345 B), received 6; predictions 9/18; "
+        "merged 2, adopted 1, refused 2; gain not known yet",
+        "gossip gym cluster: models sent 3 (12,345 B), received 6; predictions 9/18; "
+        "merged 2, adopted 1, refused 2; log loss 0.400, alone 0.500",
+    ]
+    assert "gossip gym node" in watch.lines("1s")
