@@ -84,7 +84,9 @@ def _codec_job(plan: Plan, data: str, variant: str, seed: int) -> Work:
         members = []
         for name in SETS[data][:4]:
             of = plan.building(f"{data}/{name}")
-            member = member_of(plan, of, plan.begins("lstm", True, plan.updates), seed, plan.past_days)
+            member = member_of(
+                plan, of, plan.begins("lstm", plan.shipped, plan.updates), seed, plan.past_days
+            )
             if variant != "local":
                 every = plan.train_every_min
                 member.exchange = Mean(of.name, member.learner, every, codec=variant == "codec")

@@ -65,6 +65,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="trainings at the end of the past of nodes whose networks begin with shipped ones (default 40)",
     )
     add(
+        "--from-scratch",
+        action="store_true",
+        help="networks begin with random weights of one seed and a first training, not with shipped ones",
+    )
+    add(
         "--period",
         type=whole(1),
         default=60,
@@ -171,6 +176,7 @@ def _selected(options: argparse.Namespace, reading: Reading, out: Path) -> list[
         train_every_min=options.update_every,
         steps=options.update_steps,
         updates=options.past_updates,
+        shipped=not options.from_scratch,
         period_min=options.period,
         gate=options.gate,
         seeds=_numbers(options.seeds),

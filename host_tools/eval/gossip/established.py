@@ -55,7 +55,7 @@ def _nodes_models(plan: Plan, names: list[str], variant: str, seed: int) -> Work
             member = member_of(
                 plan,
                 of,
-                plan.begins(plan.model, True, plan.updates),
+                plan.begins(plan.model, plan.shipped, plan.updates),
                 seed,
                 plan.past_days,
                 settings if living else None,

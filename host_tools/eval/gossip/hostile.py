@@ -31,7 +31,7 @@ def _hostile_job(plan: Plan, attack: str, defence: str, seed: int) -> Work:
                 of = Oversized(of.record, of.known)
             ours = defence == "gossip"
             settings = plan.settings(prediction_operator="experts")
-            begins = plan.begins(plan.model, True, plan.updates)
+            begins = plan.begins(plan.model, plan.shipped, plan.updates)
             member = member_of(plan, of, begins, seed, plan.past_days, settings if ours else None)
             if not ours:
                 member.exchange = Mean(of.name, member.learner, plan.train_every_min)

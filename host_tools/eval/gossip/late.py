@@ -73,7 +73,7 @@ def _late_job(plan: Plan, name: str, others: tuple[str, ...], own_days: int, var
             prediction_operator="equal" if models else "auto",
             most_neighbours=len(others),
         )
-        begins = plan.begins(plan.model, True, updates)
+        begins = plan.begins(plan.model, plan.shipped, updates)
         if models:
             member = member_of(plan, of, begins, seed, own_days, settings)
         else:

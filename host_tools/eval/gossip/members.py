@@ -88,14 +88,16 @@ def replayed(
 
 def established(plan: Plan, of: Building, seed: int) -> Recording:
     """A node alone that has all of its past, with updates of networks at its end."""
-    return recorded(plan, of, plan.begins(plan.model, True, plan.updates), seed, plan.past_days)
+    return recorded(plan, of, plan.begins(plan.model, plan.shipped, plan.updates), seed, plan.past_days)
 
 
 def frozen(plan: Plan, of: Building, seed: int) -> Recording:
     """Only the parts of an established node on the day that the judged ones begin, without predictions."""
     start = of.record.first_minute + start_line(of, plan)
     found = Recording.empty(start, 0)
-    member = member_of(plan, of, plan.begins(plan.model, True, plan.updates), seed, plan.neighbour_days)
+    member = member_of(
+        plan, of, plan.begins(plan.model, plan.shipped, plan.updates), seed, plan.neighbour_days
+    )
     found.snapshot(start - 1, member.learner.model)
     return found
 

@@ -35,6 +35,7 @@ _TOLD = (
     "neighbour_days",
     "model",
     "start",
+    "shipped",
     "train_every_min",
     "steps",
     "updates",
@@ -62,6 +63,7 @@ class Plan:
     operators: tuple[str, ...] = OPERATORS
     model: str = "mixture"
     start: str = "house"
+    shipped: bool = True  # whether established nodes begin with it; else with random networks of one seed
     train_every_min: int = 240
     steps: int = 10  # of an update
     updates: int = 40  # at the end of the past of established nodes
