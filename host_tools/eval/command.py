@@ -30,6 +30,7 @@ from host_tools.tables import fitted
 from . import plots, report
 from .boosting import boosting
 from .data import DataError, Reading, Record, records
+from .gossip.command import add_options, gossip
 from .replay import MIN_HISTORY_DAYS, Progress, Task, replay, task_of, trained
 from .result import Result, scored
 from .watts import Watts
@@ -129,11 +130,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--seed", type=whole(0), default=1, help="seed of the random generators (default 1)")
     add("--no-plots", action="store_true", help="do not draw plots")
     add("--out", type=Path, default=Path("build/eval"), help="output folder (default build/eval)")
+    add_options(parser)
     parser.set_defaults(command=evaluate)
 
 
 def evaluate(options: argparse.Namespace) -> int:
     """Evaluate the models; returns the exit code."""
+    if options.gossip:
+        return _gossip(options)
     console = Console() if sys.stdout.isatty() else Console(width=report.WIDTH)
     results: list[Result] = []
     watts: list[dict[str, Any]] = []
@@ -172,6 +176,15 @@ def evaluate(options: argparse.Namespace) -> int:
         f"{'' if options.no_plots else ', plots'}"
     )
     return 0
+
+
+def _gossip(options: argparse.Namespace) -> int:
+    try:
+        reading = reading_of(options)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return gossip(options, reading)
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:

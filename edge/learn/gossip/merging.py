@@ -29,6 +29,7 @@ from .weighing import AUTO_OPERATORS, Losses, Own, Passed, Shares, Weighing, mea
 
 _STALE_MIN = 2 * DAY_MIN  # the age of a model that is not merged any more
 _STALE_PERIODS = 6  # and of a message
+_EQUAL = "equal"
 _OWN, _MERGED, _PREVIOUS = "own", "merged", "previous"
 
 
@@ -102,7 +103,7 @@ class Merger:
             yield from self._gate(own, chosen, present, history, outcome)
         by_source = self.weighing.weights_of(self.weighing.operators(), told, passed)
         self.weights = {each.source: row for each, row in zip(told, by_source, strict=True)}
-        yield from self._merge_counts(shares, by_source)
+        yield from self._merge_counts(shares, by_source if judged == COUNTS else self._equal(told))
         return outcome
 
     # ---- steps ----------------------------------------------------------------------------------
@@ -235,6 +236,12 @@ class Merger:
             for variable, kept in self._previous.items()
             if variable in own
         }
+
+    def _equal(self, told: Sequence[Contribution]) -> Weights:
+        """Of counts beside networks: the networks of another building may fail here, and its counts may help.
+        What these are worth is chosen minute by minute."""
+        everybody = {each.source: np.ones(len(VARIABLES), bool) for each in told[1:]}
+        return self.weighing.weights_of([_EQUAL] * len(VARIABLES), told, everybody)
 
     def _merge_counts(self, shares: Shares, row: Weights) -> Generator[None, None, None]:
         """The counts of neighbours that passed take the place of the foreign ones, one variable at a time."""

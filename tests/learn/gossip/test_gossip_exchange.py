@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from edge.learn.gossip import Exchange, ExchangeSettings, Message
+from edge.learn.gossip import Exchange, ExchangeSettings, Message, weighing
 from edge.learn.gossip.message import COUNTED, WHOLE
 from edge.learn.learner import Learner, LearnerSettings
 from edge.learn.log_codes import decoded
+from edge.learn.lstm.training import held_back
 from edge.learn.model import finish
 from edge.learn.parts import COUNTS, Part
 from edge.learn.probabilities import log_losses
@@ -368,3 +369,26 @@ def test_the_default_model_is_sent_whole_after_a_restart_variable_by_variable():
     assert max(sizes) <= 8_000
     assert sorted(whole) == list(range(6))
     assert set(counted) == set(range(6))
+
+
+def test_counts_help_where_the_networks_of_a_neighbour_fail(monkeypatch):
+    nodes = [Node(name, "mixture", {"start": "house"}, model_every_min=15) for name in "ab"]
+    begin = next(hour for hour in range(FIRST, FIRST + DAY_MIN, 60) if held_back(hour, 60)) - 60
+    end = begin + 300  # with the hour that networks are judged on
+    for minute in range(begin, end):
+        for node in nodes:
+            row = powers(minute, node.seed)
+            node.learner.observe(minute, row)
+            node.exchange.observe(minute, row)
+    monkeypatch.setattr(weighing, "harmless", lambda losses, present: np.zeros(losses.shape[1], bool))
+    a, b = nodes
+    assert a.learner.model.worth == {}
+    for minute in range(end, end + 10):
+        data = b.exchange.outgoing(minute, 1)
+        if data is not None:
+            a.exchange.receive_model("b", data, minute)
+    assert a.exchange.due
+    for _ in a.exchange.merging():
+        pass
+    assert a.exchange.stats()["last_merge"]["left_out"] == {"b": 6}
+    assert "counts" in a.learner.model.worth  # counts of neighbours are there, and judged minute by minute

@@ -1,0 +1,110 @@
+"""A newcomer with few days of own data among established neighbours, and its next week.
+
+Neighbours are not changed by the newcomer. So those that send models are computed up to its first day and
+send what they have then; those that send predictions are recorded.
+"""
+
+import random
+from typing import Any
+
+import numpy as np
+
+from edge.terms import DAY_MIN
+
+from .buildings import Building
+from .links import Links
+from .members import (
+    established,
+    frozen,
+    judged,
+    member_of,
+    named,
+    recorded,
+    replayed,
+    span_of,
+    start_line,
+    told,
+)
+from .microgrid import Member, run
+from .past import Start, fresh
+from .plan import NETWORKS, Made, Plan, Work
+from .spy import Spy
+
+
+def late(plan: Plan, seed: int) -> Made:
+    """Each newcomer, with each number of days and each variant."""
+    names = named(plan)
+    for own_days in plan.own_days:
+        for name in names:
+            if plan.newcomers and name.split("/")[1] not in plan.newcomers:
+                continue
+            others = tuple(
+                other for other in names if other != name and other.split("/")[0] == name.split("/")[0]
+            )
+            place = f"{plan.model}/{name}/{own_days}d"
+            networks = plan.model in NETWORKS
+            for variant in (
+                "scratch",
+                *(("shipped",) if networks else ()),
+                "predictions",
+                *plan.operators,
+                "pooled",
+            ):
+                yield f"{place}/{variant}", _late_job(plan, name, others, own_days, variant, seed)
+
+
+def _late_job(plan: Plan, name: str, others: tuple[str, ...], own_days: int, variant: str, seed: int) -> Work:
+    def work() -> dict[str, Any]:
+        of = plan.building(name)
+        updates = 6 * own_days
+        if variant in ("scratch", "shipped"):
+            started = variant == "shipped"
+            begins = plan.begins(plan.model, started, updates)
+            kept = recorded(plan, of, begins, seed, own_days)
+            member = Member(of, fresh(of, Start("persistence"), seed, DAY_MIN))
+            return {"nodes": {of.name: {variant: judged(plan, member, own_days, kept.predicted)}}}
+        if variant == "pooled":
+            return _pooled(plan, of, [plan.building(each) for each in others], own_days, seed)
+        models = variant != "predictions"
+        settings = plan.settings(
+            models=models,
+            operator=variant if models else "auto",
+            predictions=not models,
+            prediction_operator="equal" if models else "auto",
+            most_neighbours=len(others),
+        )
+        begins = plan.begins(plan.model, plan.shipped, updates)
+        if models:
+            member = member_of(plan, of, begins, seed, own_days, settings)
+        else:
+            kept = recorded(plan, of, begins, seed, own_days)
+            member = replayed(plan, of, kept, seed, settings, own_days)
+        spy = Spy.on(member.exchange)
+        members = [member]
+        quiet = plan.settings(
+            models=models, predictions=not models, prediction_operator="equal", operator="equal"
+        )
+        for each in others:
+            theirs = plan.building(each)
+            recording = frozen(plan, theirs, seed) if models else established(plan, theirs, seed)
+            members.append(replayed(plan, theirs, recording, seed, quiet, plan.neighbour_days))
+        links = Links([set(), *({0} for _ in others)], random.Random(seed))  # they need nothing of a newcomer
+        run(members, links, *span_of(plan, of))
+        found = spy.heard(span_of(plan, of)[0], member.own)
+        found |= {variant: member.own} if models else {"auto_predictions": member.combined}
+        scores = {key: judged(plan, member, own_days, each) for key, each in found.items()}
+        return {"nodes": {of.name: scores}, **told(members, links)}
+
+    return work
+
+
+def _pooled(plan: Plan, of: Building, others: list[Building], own_days: int, seed: int) -> dict[str, Any]:
+    """All data in one place: the newcomer begins with networks and counts of everybody's last week."""
+    until = start_line(of, plan)
+    foreign = []
+    for each in others:
+        lines = each.record.powers_w[until - 7 * DAY_MIN : until]
+        foreign.append((lines * np.float32(of.max_power_w / each.max_power_w)).astype(np.float32))
+    member = member_of(plan, of, plan.begins(plan.model, False), seed, own_days, None, tuple(foreign))
+    run([member], Links([set()], random.Random(0)), *span_of(plan, of))
+    return {"nodes": {of.name: {"pooled": judged(plan, member, own_days, member.own)}}}

@@ -1,0 +1,121 @@
+"""What all jobs of an evaluation of gossip share, and what a job is."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from edge.learn.gossip import ExchangeSettings
+
+from ..data import Reading
+from .buildings import Building, building
+from .past import Start
+
+SETS = {
+    "combed_1min": ("ab_floor3", "ab_floor4_lifts", "ab_floor5", "lecture_block"),
+    "mix_1min": ("n1_house_fr", "n2_house_uk_pv", "n3_flat_de", "n4_office_de", "n6_campus_ab_floor5_pv"),
+    "ucsd_15min": (
+        "central_plant",
+        "east_campus",
+        "geisel_library",
+        "music_building",
+        "social_science",
+        "student_center",
+        "trade_street",
+    ),
+}
+OPERATORS = ("sampling_nb", "power_loss", "min_loss", "dist_power_hist", "skill", "auto")
+NETWORKS = ("lstm", "mixture")
+_MESSAGE_BYTES = 13_000
+
+_TOLD = (
+    "past_days",
+    "days",
+    "neighbour_days",
+    "model",
+    "start",
+    "shipped",
+    "train_every_min",
+    "steps",
+    "updates",
+    "period_min",
+    "gate",
+)
+
+Work: TypeAlias = Callable[[], dict[str, Any]]
+Made: TypeAlias = Iterator[tuple[str, Work]]  # the jobs of a study by name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all jobs share. Times are in days or minutes."""
+
+    data: Path
+    reading: Reading
+    cache: Path
+    sets: tuple[str, ...] = ("combed_1min",)
+    past_days: int = 16
+    days: int = 7  # judged
+    neighbour_days: int = 16  # of the past of the neighbours of a newcomer
+    own_days: tuple[int, ...] = (1, 2, 4, 7)
+    newcomers: tuple[str, ...] = ()  # of `late`; none are all nodes of the sets
+    operators: tuple[str, ...] = OPERATORS
+    model: str = "mixture"
+    start: str = "house"
+    shipped: bool = True  # whether established nodes begin with it; else with random networks of one seed
+    train_every_min: int = 240
+    steps: int = 10  # of an update
+    updates: int = 40  # at the end of the past of established nodes
+    period_min: int = 60
+    gate: str = "better"
+    seeds: tuple[int, ...] = (1,)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a result depends on, for its file."""
+        return {name: getattr(self, name) for name in _TOLD}
+
+    def building(self, name: str) -> Building:
+        """One building by "set/node"."""
+        return building(self.data, self.reading, name, self.past_days, self.cache)
+
+    def begins(self, model: str, started: bool, updates: int = 0) -> Start:
+        """How a learner begins."""
+        options: tuple[tuple[str, Any], ...] = ()
+        if model in NETWORKS:
+            options = (("steps", self.steps),)
+            if started:
+                options = (("start", self.start), *options)
+        return Start(model, options, updates if started else 0, self.train_every_min)
+
+    def settings(self, **given: Any) -> ExchangeSettings:
+        """The settings of an exchange."""
+        usual: dict[str, Any] = {
+            "model_every_min": self.period_min,
+            "message_bytes": _MESSAGE_BYTES,
+            "gate": self.gate,
+        }
+        return ExchangeSettings(**usual | given)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One microgrid."""
+
+    study: str
+    name: str
+    work: Work
+    plan: dict[str, Any]
+
+    def result(self) -> dict[str, Any]:
+        """Run it."""
+        start = time.process_time()
+        found = self.work()
+        return {
+            "study": self.study,
+            "job": self.name,
+            "plan": self.plan,
+            "cpu_s": round(time.process_time() - start, 1),
+            **found,
+        }

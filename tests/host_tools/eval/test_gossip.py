@@ -1,0 +1,282 @@
+"""Microgrids of learners over measured data: `eval --gossip`."""
+
+import csv
+import json
+import math
+import random
+
+import numpy as np
+import pytest
+
+from edge.learn.gossip import Exchange, ExchangeSettings
+from edge.learn.learner import Learner, LearnerSettings
+from edge.learn.model import finish
+from edge.learn.states import StateScale
+from edge.learn.terms import HORIZONS_MIN
+from edge.terms import DAY_MIN, VARIABLES
+from host_tools.__main__ import main
+from host_tools.eval.gossip.links import TOPOLOGIES, Links, neighbours
+from host_tools.eval.gossip.plain import ATTACKS, Hostile, Mean
+from host_tools.eval.gossip.plan import SETS
+from host_tools.eval.gossip.recording import Recorded, Recording
+from host_tools.eval.gossip.report import Score, line
+
+DAYS = 4
+MEASURES = 14
+
+
+def power_w(node, minute):
+    return 1000.0 + 400.0 * node + 700.0 * math.sin(minute / (90 + 20 * node)) + 200.0 * math.sin(minute / 7)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Four days of four buildings."""
+    root = tmp_path_factory.mktemp("measured")
+    (root / "combed_1min").mkdir()
+    for number, name in enumerate(SETS["combed_1min"]):
+        with (root / "combed_1min" / f"{name}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["timestamp", "device", "kind", "power_w"])
+            for minute in range(DAYS * DAY_MIN):
+                day, rest = divmod(minute, DAY_MIN)
+                at = f"2024-01-{day + 1:02}T{rest // 60:02}:{rest % 60:02}Z"
+                writer.writerow([at, "all", "load", f"{power_w(number, minute):.1f}"])
+    return root
+
+
+def words(text):
+    return text.split()
+
+
+SMALL = words("--past-days 2 --judged-days 1 --own-days 1 --update-every 240 --period 120 --past-updates 0")
+
+
+def evaluate(folder, out, *options):
+    return main(["eval", "--data", str(folder), "--out", str(out), *SMALL, *options])
+
+
+def results(out, study):
+    return {
+        file.stem: json.loads(file.read_text()) for file in sorted((out / "results" / study).glob("*.json"))
+    }
+
+
+@pytest.fixture(scope="module")
+def late(folder, tmp_path_factory):
+    """A newcomer, alone and with the chains of neighbours."""
+    out = tmp_path_factory.mktemp("late")
+    options = words("--gossip late --gossip-model markov --newcomers ab_floor5 --operators sampling_nb")
+    assert evaluate(folder, out, *options, "--only", "scratch,sampling_nb") == 0
+    return out
+
+
+def test_a_newcomer_is_judged_alone_and_with_gossip_on_the_same_minutes(late):
+    found = results(late, "late")
+    assert len(found) == 2
+    counts = []
+    for each in found.values():
+        ((variant, told),) = each["nodes"]["ab_floor5"].items()
+        sums = np.array(told["sums"])
+        assert sums.shape == (MEASURES, 1, len(VARIABLES), len(HORIZONS_MIN))
+        assert (sums[1] <= sums[0]).all(), variant  # hits are not more than predictions
+        counts.append(sums[0])
+    assert (counts[0] == counts[1]).all()
+    assert counts[0].sum() > 0
+    (gossip,) = [each for name, each in found.items() if "sampling_nb" in name]
+    assert gossip["stats"]["ab_floor5"]["received"]["models"] > 0
+    assert gossip["stats"]["ab_floor5"]["merged"] > 0
+    assert sum(gossip["sent_bytes"]["model"].values()) > 0
+
+
+def test_a_study_is_resumed(late, folder, capsys):
+    options = words("--gossip late --gossip-model markov --newcomers ab_floor5 --operators sampling_nb")
+    before = {file: file.stat().st_mtime_ns for file in late.rglob("*.json")}
+    assert evaluate(folder, late, *options, "--only", "scratch,sampling_nb") == 0
+    assert "2 jobs, 2 of them done before" in capsys.readouterr().out
+    assert {file: file.stat().st_mtime_ns for file in late.rglob("*.json")} == before
+
+
+def test_results_are_reported_as_tables_and_plots(late, folder, tmp_path, capsys):
+    assert evaluate(folder, late, "--gossip", "report", "--images", str(tmp_path)) == 0
+    text = capsys.readouterr().out
+    for each in ("## late: markov, 1d", "| scratch | 1 |", "| sampling_nb | 1 |"):
+        assert each in text
+    assert {file.name for file in tmp_path.iterdir()} == {"gossip_late.png", "gossip_nodes.png"}
+
+
+def test_shards_divide_the_jobs(folder, tmp_path, capsys):
+    for number in (1, 2):
+        options = words(f"--gossip late --gossip-model markov --only scratch --shard {number}/2")
+        assert evaluate(folder, tmp_path / str(number), *options) == 0
+    first, second = (set(results(tmp_path / each, "late")) for each in "12")
+    assert len(first | second) == 4
+    assert not first & second
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["--gossip tea", "--gossip late --sets tea", "--gossip late --shard 3/2", "--gossip late --seeds x"],
+)
+def test_a_wrong_option_is_named(folder, tmp_path, options, capsys):
+    assert evaluate(folder, tmp_path, *options.split()) == 2
+    assert options.split()[-1] in capsys.readouterr().err
+
+
+def test_a_report_without_results_says_so(folder, tmp_path, capsys):
+    assert evaluate(folder, tmp_path, "--gossip", "report") == 2
+    assert "no results" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+@pytest.mark.parametrize("nodes", [2, 4, 9, 36])
+def test_every_topology_is_connected_and_mutual(topology, nodes):
+    found = neighbours(topology, nodes, random.Random(1))
+    assert all(number in found[other] for number, others in enumerate(found) for other in others)
+    reached, new = {0}, {0}
+    while new:
+        new = {other for each in new for other in found[each]} - reached
+        reached |= new
+    assert len(reached) == nodes
+
+
+def test_links_delay_lose_and_cut():
+    links = Links([{1}, {0}], random.Random(1), cut=range(5, 8))
+    links.send(0, "model", b"1234", 4)
+    assert list(links.arrived()) == [(0, 1, "model", b"1234")]
+    assert list(links.arrived()) == []
+    links.send(0, "model", b"1234", 5)
+    assert list(links.arrived()) == []
+    assert links.sent_bytes["model"][0] > 8
+    lossy = Links([{1}, {0}], random.Random(1), loss=0.5)
+    for _ in range(1000):
+        lossy.send(0, "model", b"", 0)
+    assert 400 < len(list(lossy.arrived())) < 600
+
+
+# ---- models -------------------------------------------------------------------------------------
+
+
+def small_learner(seed=1, minutes=DAY_MIN, node=0):
+    settings = LearnerSettings(
+        scale=StateScale.of_max_power(3000.0),
+        model="lstm",
+        memory_min=2 * DAY_MIN,
+        train_every_min=240,
+        first_training_min=DAY_MIN,
+        options={"start": "house", "steps": 1},
+    )
+    made = Learner(settings, random.Random(seed))
+    for minute in range(minutes):
+        used = power_w(node, minute)
+        made.observe(minute, np.array([used, 0, 0, 0, used, 0], np.float32))
+    return made
+
+
+def weights_of(learner):
+    return np.concatenate([learner.model.parts(v)["trunk"].values for v in range(len(VARIABLES))])
+
+
+@pytest.mark.parametrize("codec", [False, True])
+def test_a_plain_mean_of_two_nodes_is_the_mean_of_their_weights(codec):
+    learners = [small_learner(seed) for seed in (1, 2)]
+    nodes = [Mean(name, learner, 60, codec=codec) for name, learner in zip("ab", learners, strict=True)]
+    for learner in learners:
+        finish(learner.training())
+    before = [weights_of(learner) for learner in learners]
+    assert np.abs(before[0] - before[1]).max() > 0
+    data = [node.outgoing(60, 1) for node in nodes]
+    assert nodes[0].outgoing(61, 1) is None
+    nodes[0].receive_model("b", data[1], 60)
+    assert nodes[0].due
+    list(nodes[0].merging())
+    off = np.abs(weights_of(learners[0]) - np.mean(before, 0))
+    apart = np.abs(before[0] - before[1])
+    assert off.max() < 1e-6 if not codec else np.sqrt(np.mean(off**2)) < 0.6 * np.sqrt(np.mean(apart**2))
+    if codec:
+        told = nodes[0].paired.told
+        assert len(told["apart"]) == 1
+        assert 0 < told["apart"][0] < 1
+        assert told["exact"][0] == pytest.approx(told["received"][0], abs=0.05)
+
+
+@pytest.mark.parametrize("attack", [each for each in ATTACKS if each != "other_scale"])
+def test_a_hostile_node_sends_other_weights_than_it_uses(attack):
+    learner = small_learner()
+    settings = ExchangeSettings(model_every_min=60, message_bytes=13_000)
+    exchange = Exchange("x", learner, settings, random.Random(1))
+    honest = weights_of(learner)
+    hostile = Hostile(attack, exchange, learner, random.Random(1))
+    sent = weights_of(learner)
+    assert np.abs(sent - honest).max() > 0.1
+    assert not hostile.due
+    assert learner.predict() is not None
+    told = hostile.told(DAY_MIN, learner.predict())
+    assert told
+    assert len(told) <= 300
+
+
+def test_a_recording_repeats_predictions_and_parts(tmp_path):
+    learner = small_learner()
+    recording = Recording.empty(DAY_MIN, 2)
+    recording.snapshot(DAY_MIN - 1, learner.model)
+    recording.predicted[0] = learner.predict()
+    recording.save(tmp_path / "one.npz")
+    model = Recorded("lstm", Recording.load(tmp_path / "one.npz"))
+    model.observe(DAY_MIN, np.zeros(6, np.float32))
+    assert np.abs(model.predict() - learner.predict()).max() < 1e-3
+    model.observe(DAY_MIN + 1, np.zeros(6, np.float32))
+    assert model.predict() is None
+    for variable in range(len(VARIABLES)):
+        own, kept = learner.model.parts(variable), model.parts(variable)
+        assert own.keys() == kept.keys()
+        for name, part in own.items():
+            assert (kept[name].values == part.values).all()
+            assert (kept[name].key, kept[name].private, kept[name].ready) == (
+                part.key,
+                part.private,
+                part.ready,
+            )
+
+
+# ---- the report ---------------------------------------------------------------------------------
+
+
+def score(node, accuracies, losses):
+    """Days of 100 predictions each, with these accuracies and log losses."""
+    sums = np.zeros((MEASURES, len(accuracies), len(VARIABLES), len(HORIZONS_MIN)))
+    sums[0] = 100
+    sums[1] = 100 * np.array(accuracies)[:, None, None]
+    sums[2] = 100 * np.array(losses)[:, None, None]
+    return Score(node, sums, [0], [0, 1, 2, 3])
+
+
+def test_a_line_pairs_days_and_counts_the_harmed():
+    alone = [score("a", [0.8, 0.9, 0.7], [0.5, 0.4, 0.6]), score("b", [0.5, 0.6, 0.7], [1.0, 1.0, 1.0])]
+    with_all = [
+        score("a", [0.82, 0.92, 0.72], [0.4, 0.3, 0.5]),
+        score("b", [0.49, 0.59, 0.69], [1.0, 1.1, 0.9]),
+    ]
+    one = line(with_all, alone, demand=True)
+    assert one.nodes == 2
+    assert one.gain == pytest.approx(0.005)
+    assert one.gain_limits == pytest.approx((0.005, 0.005))  # the same on each day
+    assert one.saved == pytest.approx(0.05)
+    assert one.worst == pytest.approx(-0.01)
+    assert (one.harmed, one.surely_harmed) == (1, 1)
+
+
+def test_only_nodes_that_both_have_are_compared():
+    one = line(
+        [score("a", [0.8, 0.8, 0.8], [1, 1, 1])],
+        [score("a", [0.7, 0.7, 0.7], [1, 1, 1]), score("b", [0, 0, 0], [9, 9, 9])],
+        True,
+    )
+    assert one.nodes == 1
+    assert one.gain == pytest.approx(0.1)
+
+
+def test_results_of_other_settings_are_not_mixed(late, folder, capsys):
+    options = words("--gossip late --gossip-model markov --newcomers ab_floor5 --only scratch --gate none")
+    assert evaluate(folder, late, *options) == 2
+    assert "gate better, not none" in capsys.readouterr().err
