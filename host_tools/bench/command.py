@@ -16,7 +16,7 @@ from rich.table import Table
 
 from . import chain, cpu, learning, simulation, space, trust, wire
 
-_PARTS = ("imports", "trust", "wire", "space", "one_node", "chain", "hops", "sim", "learning")
+_PARTS = ("imports", "trust", "wire", "space", "one_node", "chain", "hops", "sim", "learning", "page")
 _ON_REQUEST = ("cpu",)  # it needs an image
 _LIBRARIES = (
     "orjson",
@@ -83,6 +83,7 @@ def bench(options: argparse.Namespace) -> int:
         "hops": lambda: _hops(figures, console, directory),
         "sim": lambda: _sim(figures, console),
         "learning": lambda: _learning(figures, console),
+        "page": lambda: _page(figures, console),
         "cpu": lambda: _cpu(figures, console, options.node, directory / "cpu"),
     }
     for name in options.only or _PARTS:
@@ -91,6 +92,21 @@ def bench(options: argparse.Namespace) -> int:
     (options.out / "bench.json").write_text(json.dumps(figures, indent=2) + "\n")
     console.print(f"written to {options.out / 'bench.json'}")
     return 0
+
+
+def _page(figures: dict[str, Any], console: Console) -> None:
+    from host_tools.page import measure
+    from host_tools.page.browser import NoBrowser
+
+    try:
+        figures["page"] = measure.measure()
+    except (NoBrowser, ImportError) as error:  # the browser and what drives it are for developers
+        console.print(f"dashboard: not measured: {error}")
+        return
+    table = _table("dashboard (aims: 110 kB, own 75 kB, ready in 1 s, a day in 60 ms)", "figure", "value")
+    for name, value in figures["page"].items():
+        table.add_row(name, str(value))
+    console.print(table)
 
 
 def _imports(figures: dict[str, Any], console: Console) -> None:

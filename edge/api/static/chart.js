@@ -32,7 +32,7 @@ export function Chart({ times, series, bands = [], now, height = 320, label, fro
     const options = optionsOf({ series, bands, height, limits, setTip, setZoomed, width: self.current.clientWidth });
     plot.current = new uPlot(options, dataOf(times, series), self.current);
     plot.current.root.querySelector("canvas").setAttribute("aria-hidden", "true");
-    requestAnimationFrame(() => performance.measure("chart", { start: began, end: performance.now() }));
+    requestAnimationFrame(() => self.current && (self.current.dataset.drawnMs = (performance.now() - began).toFixed(1)));
     const observer = new ResizeObserver(() => {
       const width = self.current?.clientWidth;
       if (width && plot.current && width !== plot.current.width) plot.current.setSize({ width, height });

@@ -101,6 +101,7 @@ function DayChart({ past, other, ahead, from, to, isToday, step, set, compare, s
     values: found.past[name],
     color: `--line-${name}`,
     dash: DASHES[name],
+    width: name === "requested" ? 3.5 : 2, // seen behind what is consumed, where both are the same
     hidden: hidden.has(name),
     fill: name === "missing",
     unit: "W",
@@ -116,7 +117,7 @@ function DayChart({ past, other, ahead, from, to, isToday, step, set, compare, s
       extra.push({ ...shared, key: `${name}-high`, label: "", values: found.ahead[name].high, quiet: true, spanGaps: true });
       extra.push({ ...shared, key: `${name}-low`, label: "", values: found.ahead[name].low, quiet: true, spanGaps: true });
       extra.push({ ...shared, key: `${name}-mean`, label: t("day.forecast", { name: t(`variable.${name}`) }), values: found.ahead[name].mean, dash: [5, 4], width: 2, spanGaps: true });
-      bands.push({ upper: `${name}-high`, lower: `${name}-low`, color: `--line-${name}` });
+      if (!bands.length) bands.push({ upper: `${name}-high`, lower: `${name}-low`, color: `--line-${name}` });
     }
   }
   const empty = !lines.some((each) => each.values.some((value) => value != null));

@@ -132,7 +132,7 @@ const en = {
   "day.date": "Date",
   "day.power": "Power",
   "day.hint": "Drag over the chart to zoom in.",
-  "day.hint_forecast": "Measured up to now, then the forecast for an hour: dashed, with a band that should hold four times in five. Drag to zoom in.",
+  "day.hint_forecast": "Measured up to now, then the forecast for an hour. Drag to zoom in.",
   "day.chart": "Power over the day",
   "day.nothing": "Nothing was recorded in this time.",
   "day.step": "Mean of",
@@ -530,6 +530,7 @@ const LANGUAGES = { en };
 
 const wanted = navigator.languages.map((each) => each.split("-")[0]).find((each) => LANGUAGES[each]);
 export const language = wanted ?? "en";
+export const locale = navigator.languages.find((each) => each.split("-")[0] === language) ?? language; // how numbers and dates look
 const texts = { ...en, ...LANGUAGES[language] };
 const plural = new Intl.PluralRules(language);
 document.documentElement.lang = language;

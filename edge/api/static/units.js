@@ -1,6 +1,6 @@
 // Numbers, powers, energies and times as people read them. What is not known is said, never shown as 0.
 
-import { language, t } from "./texts.js";
+import { locale, t } from "./texts.js";
 
 const SPACE = "\u00a0"; // a unit stays beside its number
 const formats = new Map();
@@ -9,7 +9,7 @@ export function number(value, digits = 0) {
   if (value == null || Number.isNaN(value)) return t("unit.unknown");
   if (!formats.has(digits)) {
     const options = { maximumFractionDigits: digits, minimumFractionDigits: digits };
-    formats.set(digits, new Intl.NumberFormat(language, options));
+    formats.set(digits, new Intl.NumberFormat(locale, options));
   }
   const text = formats.get(digits).format(value);
   return /^-[0.,]*$/.test(text) ? text.slice(1) : text; // no "-0"
@@ -59,7 +59,7 @@ export function duration(seconds) {
 
 const timeFormat = (options) => {
   let format;
-  return (seconds) => (format ??= new Intl.DateTimeFormat(language, options)).format(new Date(seconds * 1000));
+  return (seconds) => (format ??= new Intl.DateTimeFormat(locale, options)).format(new Date(seconds * 1000));
 };
 export const clock = timeFormat({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const clockSeconds = timeFormat({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });

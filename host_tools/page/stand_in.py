@@ -344,7 +344,7 @@ class World:
         weights = []
         for i in range(7):
             low, high = (0.0, 0.001) if i == 0 else (LIMITS_W[i - 1], LIMITS_W[i] if i < 6 else 12_000.0)
-            weights.append(math.exp(-((((low + high) / 2 - w) / (spread + 900)) ** 2)) * (0.4 if i == 0 else 1))
+            weights.append(1e-6 + math.exp(-((((low + high) / 2 - w) / (spread + 900)) ** 2)) * (0.4 if i == 0 else 1))
         return [each / sum(weights) for each in weights]
 
     def scores(self) -> dict[str, Any]:
