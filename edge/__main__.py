@@ -1,4 +1,4 @@
-"""Command line of a node: `microgrid-edge run|check|status|options|probe`, or `python -m edge`.
+"""Command line of a node: `microgrid-edge run|check|status|token|options|probe`, or `python -m edge`.
 
 Exit codes: 0 success; 1 the configuration is not valid (`check`: or a file that it names), the node that was
 asked is not well, or no meter was found; 2 wrong usage; 3 the node cannot start (HTTP port in use, state
@@ -64,6 +64,8 @@ def _command(arguments: list[str] | None) -> int:
             if not chosen.url and not chosen.config:
                 parser.error("status: --config or --url is needed")
             return _status(chosen.url) if chosen.url else _status_of(chosen.config)
+        case "token":
+            return _token(chosen.config, chosen.scope)
         case "probe":
             from .probe import run
 
@@ -91,6 +93,11 @@ def _parser() -> "argparse.ArgumentParser":
     status = commands.add_parser("status", help="ask a running node for its health")
     status.add_argument("--config", type=Path, help="TOML file of the node, which gives its address")
     status.add_argument("--url", help="or the address itself, such as http://127.0.0.1:8080")
+    token = commands.add_parser("token", help="print a token for the HTTP interface of a node")
+    token.add_argument("--config", required=True, type=Path, help="TOML file of the node")
+    token.add_argument(
+        "--scope", choices=("read", "operate", "configure"), default="configure", help="what it may do"
+    )
     probe = commands.add_parser("probe", help="find the meters on a line: speed, parity, addresses, profiles")
     _probe_arguments(probe)
     listing = commands.add_parser("options", help="print every configuration key")
@@ -122,16 +129,22 @@ def _load(path: Path) -> "NodeConfig | None":
 
 
 def _run(path: Path) -> int:
-    config = _load(path)
-    if config is None:
+    from .config.changes import Changes
+    from .config.check import ConfigError
+
+    try:
+        changes = Changes.load(path)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
         return WRONG
+    config = changes.config
     from .service.assembly import CannotStart, serve
 
     logging.basicConfig(
         level=config.node.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
     try:
-        serve(config)
+        serve(changes)
     except CannotStart as error:
         log.error("%s: %s", path, error)
         return CANNOT_START
@@ -193,6 +206,25 @@ def _status_of(path: Path) -> int:
         return WRONG
     host = f"[{config.api.host}]" if ":" in config.api.host else config.api.host
     return _status(f"http://{host}:{config.api.port}")
+
+
+def _token(path: Path, scope: str) -> int:
+    """Print a token; they are made if the node has not started yet."""
+    config = _load(path)
+    if config is None:
+        return WRONG
+    from .api.access import load_tokens
+
+    try:
+        config.state_dir.mkdir(parents=True, exist_ok=True)
+        print(load_tokens(config.state_dir)[scope])
+    except OSError as error:
+        print(f"{path}: tokens cannot be read: {error.filename}: {error.strerror}", file=sys.stderr)
+        return CANNOT_START
+    except KeyError:
+        print(f"{path}: the file of tokens has none with the scope {scope}", file=sys.stderr)
+        return WRONG
+    return OK
 
 
 def _status(url: str) -> int:

@@ -6,7 +6,8 @@ It is handed its clock, links, meters and random generator, and driven by calls:
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from .clock import Clock, Date, Zone
@@ -35,6 +36,7 @@ from .twins.twin import Home, Twin
 if TYPE_CHECKING:
     from .twins.learning import LearningTwin
     from .twins.prosumer import ProsumerTwin
+    from .twins.recorder import RecorderTwin
 
 _CHECK_ALL_TICKS = 10
 _LOOK_TICKS = 10  # at counters of what goes wrong
@@ -92,11 +94,13 @@ class Node:
         self.members = Members(
             config.name, size=limits.nodes, member_w=limits.member_w, urgent_share=limits.urgent_share
         )
-        self._populate(rng, memory.get("twins"))
+        self._rng, self._changes = rng, 0
+        self.changes_refused: list[str] = []  # that contradict the file
+        self._populate(memory.get("twins"))
 
-    def _populate(self, rng: random.Random, memory: Any) -> None:
+    def _populate(self, memory: Any) -> None:
         memories = memory if isinstance(memory, dict) else {}
-        home = Home(
+        self._home = Home(
             node=self.config.name,
             clock=self._clock,
             history=self.history,
@@ -112,19 +116,33 @@ class Node:
         if self.trust.authentic:
             population.append(("identity", None))
         for kind, settings in population:
-            twin = create(kind, settings, home, random.Random(rng.getrandbits(64)))
-            self.twins.append(twin)
-            for name in twin.inputs:
-                self._following.setdefault(name, []).append(twin)
-            try:
-                twin.begin(memories.get(twin.short_name))
-            except Exception as error:
-                self.engine.fault(twin, error)
-            try:
-                self.engine.add(twin)
-            except SpaceError as error:
-                raise TwinError(f"the tuple space cannot hold twin {twin.name}: {error}") from error
-            self.engine.stir(twin)
+            self._enroll(kind, settings, memories)
+
+    def _enroll(self, kind: str, settings: Any, memories: dict[str, Any]) -> None:
+        """Raises TwinError."""
+        twin = create(kind, settings, self._home, random.Random(self._rng.getrandbits(64)))
+        self.twins.append(twin)
+        for name in twin.inputs:
+            self._following.setdefault(name, []).append(twin)
+        try:
+            twin.begin(memories.get(twin.short_name))
+        except Exception as error:
+            self.engine.fault(twin, error)
+        try:
+            self.engine.add(twin)
+        except SpaceError as error:
+            self._retire(twin)
+            raise TwinError(f"the tuple space cannot hold twin {twin.name}: {error}") from error
+        self.engine.stir(twin)
+
+    def _retire(self, twin: Twin) -> None:
+        self.engine.remove(twin)
+        self.twins.remove(twin)
+        for name in twin.inputs:
+            self._following[name].remove(twin)
+        for other in self.twins:
+            if other.kind == "recorder":
+                cast("RecorderTwin", other).forget(twin.name)
 
     # ---- the beats and what comes in ---------------------------------------------------------
 
@@ -213,6 +231,59 @@ class Node:
         self.engine.react()
         self.gateway.flush()
 
+    # ---- changes while it runs -----------------------------------------------------------------
+
+    def adopt(self, config: NodeConfig, stopped: Collection[str]) -> None:
+        """Have the twins and neighbours of another configuration, and stop the twins with these names.
+
+        Nothing else of it may differ. Raises TwinError, SpaceError, ValueError, OSError.
+        """
+        self._adopt_neighbours(config)
+        wanted = {each.name: each for each in config.twins}
+        for twin in self.prosumers:
+            if twin.short_name not in wanted:
+                self._retire(twin)
+        known = {twin.short_name: twin for twin in self.prosumers}
+        for name, settings in wanted.items():
+            if name not in known:
+                self._enroll(settings.kind, settings, {})
+            elif settings != known[name].settings and settings.run:
+                self._retire(known[name])  # its run is planned anew
+                self._enroll(settings.kind, settings, {})
+            elif settings != known[name].settings:
+                known[name].adjust(settings)
+        for twin in self.prosumers:
+            if twin.short_name in stopped and not twin.held:
+                twin.hold()
+            elif twin.held and twin.short_name not in stopped:
+                twin.restart()
+        self.config = replace(self.config, twins=config.twins, neighbours=config.neighbours)
+
+    def _adopt_neighbours(self, config: NodeConfig) -> None:
+        wanted = {each.name: each for each in config.neighbours}
+        known = {each.name: each for each in self.config.neighbours}
+        for name, settings in known.items():
+            if wanted.get(name) != settings and name in self.links.neighbours:
+                self.gateway.exclude(name)
+                self.links.exclude(name)
+        for name, settings in wanted.items():
+            if known.get(name) != settings:
+                self.links.include(settings)
+                self.gateway.include(name)
+
+    def note_change(self, subject: str, kind: str, role: str, details: str, who: str) -> None:
+        """Somebody has changed the node: it is an event of its history."""
+        self._changes += 1
+        wall_s = self.wall_s()
+        self.history.note_event(wall_s, subject, -self._changes, kind, role, 0.0, details[:200], partner=who)
+
+    def prosumer(self, name: str) -> "ProsumerTwin":
+        """The prosumer twin of that name, without its node. Raises LookupError."""
+        for twin in self.prosumers:
+            if twin.short_name == name:
+                return twin
+        raise LookupError(name)
+
     # ---- what it shows -----------------------------------------------------------------------
 
     @property
@@ -247,6 +318,11 @@ class Node:
     def now_s(self) -> float:
         """The current time of its clock, in s."""
         return self._clock.now_s()
+
+    def wall_s(self, at_s: float | None = None) -> float:
+        """A time of its clock as Unix time; that of now by default."""
+        wall_s = self._clock.wall_s()
+        return wall_s if at_s is None else wall_s - self._clock.now_s() + at_s
 
     @property
     def uptime_s(self) -> float:

@@ -6,8 +6,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from edge.api.long import Long
-from edge.api.routes import ROUTES, Route
+from edge.api.openapi import plain
+from edge.api.route import Route
+from edge.api.routes import ROUTES
 from edge.api.troubles import CODES
 
 PAGE = Path(__file__).parents[1] / "docs" / "api.md"
@@ -45,12 +46,27 @@ def with_reference(page: str) -> str:
 
 
 def _section(route: Route) -> str:
-    text = f"\n## {route.method} {route.path}\n\n{route.meaning[0].upper()}{route.meaning[1:]}.\n"
-    if route.parameters:
+    text = f"\n## {route.method} {route.path}\n\n{route.meaning[0].upper()}{route.meaning[1:]}."
+    text += f" Scope: {route.scope}.\n" if route.scope else "\n"
+    if route.segments or route.parameters:
         text += "\n| parameter | expected | default | meaning |\n|---|---|---|---|\n"
-        for each in route.parameters:
-            text += f"| `{each.name}` | {each.expected} | {each.default or ''} | {each.meaning} |\n"
-    return text + "\n```text\n" + "\n".join(_lines("", route.answer, "", "")) + "\n```\n"
+        for each in (*route.segments, *route.parameters):
+            expected = each.expected.replace("|", "\\|")
+            text += f"| `{each.name}` | {expected} | {each.default or ''} | {each.meaning} |\n"
+    if route.body is not None:
+        text += "\n| key of the body | type | default | meaning |\n|---|---|---|---|\n"
+        for option in route.body:
+            words = option.type_words + (f", {option.mark.words}" if option.mark else "")
+            default = "required" if option.required else option.default_text
+            default = "" if route.patch else default
+            text += f"| `{option.key}` | {words} | {default} | {option.meaning} |\n"
+    return text + "\n```text\n" + _answer(route) + "\n```\n"
+
+
+def _answer(route: Route) -> str:
+    if route.media != "application/json":
+        return route.media
+    return "\n".join(_lines("", plain(route.answer), "", ""))
 
 
 def _lines(name: str, schema: Any, meaning: str, indent: str) -> Iterator[str]:
@@ -70,8 +86,6 @@ def _unwrapped(schema: Any, meaning: str) -> tuple[Any, str]:
     if get_origin(schema) is Annotated:
         inner, text = get_args(schema)
         return inner, meaning or text
-    if get_origin(schema) is Long:  # how it is sent is of no interest
-        return get_args(schema)[0], meaning
     return schema, meaning
 
 

@@ -39,8 +39,21 @@ MAY_IMPORT = {
         "trust",
         "twins",
     },
-    "api": {"history", "learn", "meter", "node", "recent", "terms", "twins"},
+    "api": {
+        "config",
+        "files",
+        "history",
+        "learn",
+        "meter",
+        "node",
+        "option",
+        "recent",
+        "space",
+        "terms",
+        "twins",
+    },
     "service": {
+        "space",
         "api",
         "clock",
         "config",
@@ -54,9 +67,9 @@ MAY_IMPORT = {
         "twins",
     },
     "probe": {"clock", "meter", "option"},
-    "__main__": {"config", "probe", "service", "trust"},
+    "__main__": {"api", "config", "probe", "service", "trust"},
 }
-TYPING_ONLY = {"api": {"meter", "node", "recent", "twins"}}
+TYPING_ONLY = {"api": {"meter", "node", "recent", "space", "twins"}}
 MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "hashlib", "math"}
 
 

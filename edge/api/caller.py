@@ -11,6 +11,7 @@ import re
 import socket
 from collections.abc import Collection
 
+from .answer import Problem
 from .request import Refused, Request
 
 _ABSOLUTE = re.compile(r"(https?)://([^/?#]*)", re.IGNORECASE)
@@ -46,6 +47,14 @@ def has_body(request: Request) -> bool:
     if len(lengths) > 1 or not all(each.isascii() and each.isdigit() for each in lengths):
         raise Refused(400, "Content-Length must be one whole number")
     return bool(request.values("transfer-encoding")) or any(each.strip("0") for each in lengths)
+
+
+def body_length(request: Request) -> int:
+    """The length of its body. Raises Problem for one without a length."""
+    if request.values("transfer-encoding"):
+        raise Problem(411, "a body needs a Content-Length")
+    digits = next(iter(request.values("content-length")), "0").lstrip("0")
+    return int(digits[:9] or "0")  # nine are too many already
 
 
 def _name_of(host: str) -> str:

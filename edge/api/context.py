@@ -1,12 +1,17 @@
 """Where views read from: the running service, as far as they need it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from .access import Access, Caller
+
 if TYPE_CHECKING:
+    from ..config.changes import Changes, Overlay
+    from ..config.settings import NodeConfig
     from ..node import Node
     from ..recent import Recent
+    from .route import Route
 
 T = TypeVar("T")
 
@@ -50,6 +55,9 @@ class Service(Protocol):
     def longest_piece_s(self) -> float:
         """CPU time of the longest piece."""
 
+    def change(self, edit: "Callable[[Changes], Overlay]", done: "Callable[[Node], None]") -> "NodeConfig":
+        """Change the node, from any thread; see `service.changing`."""
+
     def ask(self, question: "Callable[[Node], T]") -> T:
         """Have the main thread answer. Raises Unavailable if it does not in time, and what `question`
         raises."""
@@ -57,10 +65,15 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every view is given: the service, and the release that was deployed ("" if none was)."""
+    """What every view is given: the service, the release that was deployed ("" if none was), who may do what,
+    and who asks."""
 
     service: Service
     release: str = ""
+    access: Access = field(default_factory=Access)
+    caller: Caller = field(default_factory=Caller)
+    last_event: str = ""  # that a client of the stream has seen
+    routes: "Sequence[Route]" = ()
 
     @property
     def node(self) -> "Node":

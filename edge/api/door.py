@@ -7,6 +7,7 @@ time is over, or when newer clients need the room. Only a whole head, of bounded
 import logging
 import selectors
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -18,11 +19,13 @@ HEAD_BYTES = 8192
 _MOST_WAITING = 16  # heads that may be under way at a time
 _READ_BYTES = 4096
 _NO_SOCKET_S = 0.1  # wait when the system has none to give
+_TLS_BEGINS = b"\x16"  # the first byte of a handshake; no method begins with it
 
 
 class Door:
     """Listens on an address. `take` is given each connection with the head of its request and what follows,
-    `refuse` each connection whose head is too large; both close it, and must not wait."""
+    `refuse` each connection whose head is too large; both close it, and must not wait. With `tls` a client
+    may begin with a handshake."""
 
     def __init__(
         self,
@@ -30,12 +33,13 @@ class Door:
         port: int,
         take: Callable[[socket.socket, bytes], None],
         refuse: Callable[[socket.socket], None],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Raises OSError."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listening = socket.create_server((host, port), family=family, backlog=16)
         self._listening.setblocking(False)
-        self._take, self._refuse = take, refuse
+        self._take, self._refuse, self._tls = take, refuse, tls
         self._stop, self._stopped = socket.socketpair()
         self._heads: dict[socket.socket, tuple[bytearray, float]] = {}  # with deadlines, oldest first
         self._selector = selectors.DefaultSelector()
@@ -91,13 +95,24 @@ class Door:
         self._selector.register(client, selectors.EVENT_READ)
 
     def _read(self, client: socket.socket) -> None:
-        head = self._heads[client][0]
+        head, until_s = self._heads[client]
         try:
-            more = client.recv(_READ_BYTES)
-        except BlockingIOError:
+            fresh = self._tls and not head and not isinstance(client, ssl.SSLSocket)
+            if fresh and client.recv(1, socket.MSG_PEEK) == _TLS_BEGINS:
+                client = self._wrapped(client, until_s)
+            more = client.recv(_READ_BYTES)  # with TLS also the handshake
+            while isinstance(client, ssl.SSLSocket) and client.pending():
+                more += client.recv(_READ_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return
+        except ssl.SSLWantWriteError:
+            self._selector.modify(client, selectors.EVENT_READ | selectors.EVENT_WRITE)
             return
         except OSError:
             more = b""
+        if client not in self._heads:  # its handshake could not begin
+            client.close()
+            return
         head += more
         if not more:
             self._forget(client).close()
@@ -109,6 +124,16 @@ class Door:
             self._refuse(self._forget(client))
         elif ends:
             self._take(self._forget(client), bytes(head))
+
+    def _wrapped(self, client: socket.socket, until_s: float) -> ssl.SSLSocket:
+        """The same connection with TLS. Raises OSError."""
+        assert self._tls
+        head, _ = self._heads[client]
+        self._forget(client)
+        secure = self._tls.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+        self._heads[secure] = head, until_s
+        self._selector.register(secure, selectors.EVENT_READ)
+        return secure
 
     def _close_late(self) -> None:
         now_s = time.monotonic()

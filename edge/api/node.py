@@ -7,6 +7,7 @@ from .context import Context
 
 if TYPE_CHECKING:
     from ..node import Node
+    from ..twins.prosumer import ProsumerTwin
 
 Used = Annotated[list[int], "in use, size"]
 
@@ -54,6 +55,12 @@ class Overview(TypedDict):
 
 class Twin(TypedDict):
     name: str
+    kind: Annotated[str, "of its device: load, pv, battery, and so on"]
+    priority: Annotated[str, "of its requests: low, medium, high"]
+    input: Annotated[str, "meter input that it follows; empty: none"]
+    power_w: Annotated[float, "constant power of a device without a meter"]
+    price: Annotated[float, "of its production per kWh"]
+    stopped: Annotated[bool, "until it is started again"]
     known: Annotated[bool, "its device has a valid reading, or needs none"]
     requested_w: Annotated[float | None, "null while unknown"]
     consumed_w: float
@@ -153,33 +160,42 @@ def overview(context: Context) -> Overview:
 def twins(context: Context) -> list[Twin]:
     """Answers /twins."""
     node = context.node
-    return [
-        {
-            "name": twin.name,
-            "known": not twin.unknown,
-            "requested_w": None if twin.unknown else round(share.requested_w, 3),
-            "consumed_w": round(share.consumed_w, 3),
-            "produced_w": None if twin.unknown else round(share.produced_w, 3),
-            "supplied_w": round(share.supplied_w, 3),
-            "reserved_w": round(share.reserved_w, 3),
-            "offered_w": round(share.offered_w, 3),
-            "source": twin.settings.source.value if twin.settings.supplies else "",
-            "satisfied": twin.consumer.satisfied,
-            "disabled": twin.disabled,
-            "waiting_s": _waiting_s(node, twin.consumer.unserved_since_s),
-            "gave_up": twin.consumer.gave_up,
-            "response_s": _rounded(twin.consumer.response_s),
-            "unserved_w": round(twin.consumer.unserved_w, 3),
-            "validated": twin.validated,
-            "validated_across": twin.validated_across,
-            "shed": twin.supplier.shed,
-            "interrupted": twin.supplier.interrupted,
-            "events": twin.events.total,
-            "refused_messages": twin.refused_messages,
-            "unsealed_parts": twin.unsealed_parts,
-        }
-        for twin, share in ((twin, twin.share()) for twin in node.prosumers)
-    ]
+    return [twin_answer(node, twin) for twin in node.prosumers]
+
+
+def twin_answer(node: "Node", twin: "ProsumerTwin") -> Twin:
+    """One twin as it is shown."""
+    share, settings = twin.share(), twin.settings
+    return {
+        "name": twin.name,
+        "kind": settings.kind,
+        "priority": settings.priority.name.lower(),
+        "input": settings.input,
+        "power_w": settings.power_w,
+        "price": settings.price,
+        "stopped": twin.held,
+        "known": not twin.unknown,
+        "requested_w": None if twin.unknown else round(share.requested_w, 3),
+        "consumed_w": round(share.consumed_w, 3),
+        "produced_w": None if twin.unknown else round(share.produced_w, 3),
+        "supplied_w": round(share.supplied_w, 3),
+        "reserved_w": round(share.reserved_w, 3),
+        "offered_w": round(share.offered_w, 3),
+        "source": twin.settings.source.value if twin.settings.supplies else "",
+        "satisfied": twin.consumer.satisfied,
+        "disabled": twin.disabled,
+        "waiting_s": _waiting_s(node, twin.consumer.unserved_since_s),
+        "gave_up": twin.consumer.gave_up,
+        "response_s": _rounded(twin.consumer.response_s),
+        "unserved_w": round(twin.consumer.unserved_w, 3),
+        "validated": twin.validated,
+        "validated_across": twin.validated_across,
+        "shed": twin.supplier.shed,
+        "interrupted": twin.supplier.interrupted,
+        "events": twin.events.total,
+        "refused_messages": twin.refused_messages,
+        "unsealed_parts": twin.unsealed_parts,
+    }
 
 
 def contracts(context: Context) -> Contracts:

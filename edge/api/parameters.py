@@ -1,6 +1,7 @@
 """The parameters of a request: what each may be, and how its text is read or refused."""
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,14 @@ _SHOWN = 60  # characters of a refused value
 
 
 class BadRequest(ValueError):
-    """The parameters of a request are invalid; the message says which, and what is expected."""
+    """The parameters of a request are invalid; the message says which, and what is expected.
+
+    `about` are the key and the value that are concerned, if it is one.
+    """
+
+    def __init__(self, message: str, **about: str) -> None:
+        super().__init__(message)
+        self.about = about
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,11 @@ class Parameter(ABC):
     def expected(self) -> str:
         """Type and range, for people."""
 
+    @property
+    @abstractmethod
+    def schema(self) -> dict[str, Any]:
+        """The same as JSON Schema."""
+
     @abstractmethod
     def value(self, text: str) -> Any:
         """The value that a text stands for. Raises ValueError."""
@@ -43,7 +56,7 @@ class Parameter(ABC):
         try:
             return self.value(text)
         except ValueError:
-            raise BadRequest(f"{self.name} = {text[:_SHOWN]}: expected {self.expected}") from None
+            raise _refused(self.name, text, f"expected {self.expected}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,10 @@ class Choice(Parameter):
     @property
     def expected(self) -> str:
         return " or ".join(self.choices)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.choices)}
 
     def value(self, text: str) -> str:
         if text not in self.choices:
@@ -73,11 +90,60 @@ class Number(Parameter):
     def expected(self) -> str:
         return f"a number above {self.above:g}, at most {self.most:g}"
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        return {"type": "number", "exclusiveMinimum": self.above, "maximum": self.most}
+
     def value(self, text: str) -> float:
         number = float(text)
         if not self.above < number <= self.most:
             raise ValueError(text)
         return number
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Parameter):
+    """A whole number between two bounds, both allowed."""
+
+    least: int = 0
+    most: int = 2**53
+
+    @property
+    def expected(self) -> str:
+        return f"a whole number between {self.least} and {self.most}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
+    def value(self, text: str) -> int:
+        if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < _SHOWN):
+            raise ValueError(text)
+        number = int(text)
+        if not self.least <= number <= self.most:
+            raise ValueError(text)
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Parameter):
+    """A text that matches a pattern as a whole; `words` say the same to people."""
+
+    pattern: str = ".{1,100}"
+    words: str = "1 to 100 characters"
+
+    @property
+    def expected(self) -> str:
+        return self.words
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{self.pattern}$"}
+
+    def value(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(text)
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +153,14 @@ class Minute(Parameter):
     @property
     def expected(self) -> str:
         return "a time as YYYY-MM-DDTHH:MM, with Z or an offset if it is not the node's civil time"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return {
+            "type": "string",
+            "pattern": "^(19[7-9][0-9]|20[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+            "T([01][0-9]|2[0-3]):[0-5][0-9]Z$",
+        }
 
     def value(self, text: str) -> "Moment":
         head, space, offset = text.partition(" ")  # a URL decodes the + of an offset to a space
@@ -122,6 +196,16 @@ class Moment(int):
             raise BadRequest(f"minute {int(self)} since 1970 is out of range") from None
 
 
+def read_segments(texts: Sequence[str], segments: Sequence[Parameter]) -> list[Any]:
+    """The values of the segments of a path. Raises BadRequest."""
+    return [each.read(text) for text, each in zip(texts, segments, strict=True)]
+
+
+def _refused(name: str, text: str, reason: str) -> BadRequest:
+    name, text = name[:_SHOWN], text[:_SHOWN]
+    return BadRequest(f"{name} = {text}: {reason}", key=name, value=text)
+
+
 def read_query(query: str, parameters: Sequence[Parameter]) -> list[Any]:
     """The values of `parameters`, in their order, from the part of a URL after `?`. Raises BadRequest."""
     given: dict[str, str] = {}
@@ -129,8 +213,8 @@ def read_query(query: str, parameters: Sequence[Parameter]) -> list[Any]:
     for name, text in parse_qsl(query, keep_blank_values=True):
         if name not in known:
             expected = f"expected one of {', '.join(known)}" if known else "this path takes none"
-            raise BadRequest(f"{name[:_SHOWN]} = {text[:_SHOWN]}: unknown parameter, {expected}")
+            raise _refused(name, text, f"unknown parameter, {expected}")
         if name in given:
-            raise BadRequest(f"{name} = {text[:_SHOWN]}: given more than once")
+            raise _refused(name, text, "given more than once")
         given[name] = text
     return [each.read(given.get(each.name)) for each in parameters]

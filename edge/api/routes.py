@@ -1,53 +1,117 @@
 """The routes of a node's HTTP interface. A new one is one entry here and the view that it names.
 
-From this table come the dispatch of requests, the reading of parameters, the refusals and `docs/api.md`.
-The schema of an answer is the type that its view returns.
+From this table come the dispatch of requests, the reading of parameters and bodies, the refusals,
+`docs/api.md` and the OpenAPI document. The schema of an answer is the type that its view returns.
 """
 
-import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from itertools import chain
-from typing import Any
-
-import orjson
-
+from ..option import NAME, NAME_OF_NODE
 from ..terms import SCOPES
-from .context import Context, Service, Unavailable
+from .changes import (
+    NEIGHBOUR,
+    TWIN,
+    TWIN_CHANGE,
+    add_twin,
+    change_twin,
+    cut_neighbour,
+    put_neighbour,
+    remove_twin,
+    restart_twin,
+    stop_twin,
+    twin,
+)
+from .events import CURSOR, events
 from .forecasts import MOST_SCORED_DAYS, learning, predictions, scores
 from .health import health
-from .long import Long
 from .meters import meters
+from .microgrid import microgrid
 from .node import contracts, overview, twins
-from .parameters import BadRequest, Choice, Minute, Number, Parameter, read_query
+from .openapi import openapi
+from .pages import PAGES
+from .parameters import Choice, Minute, Number, Text, Whole
+from .route import ANYBODY, CONFIGURE, OPERATE, Route, versioned
+from .series import series
+from .session import TOKEN, log_in, log_out, session
+from .snapshot import snapshot
+from .space import space
+from .stream import stream
 
+_FORM = Choice("format", "or by the header `Accept`", "json", ("json", "csv"))
+_NAME = Text("cursor", "`next` of the page before", None, r"[A-Za-z0-9_.-]{1,64}", "the name of an LSA")
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One path. The view is given the context, then the values of the parameters in their order.
+_TWIN = Text("name", "of the twin, without its node", None, NAME.pattern, NAME.words)
+_NODE = Text("name", "of the other node", None, NAME_OF_NODE.pattern, NAME_OF_NODE.words)
 
-    A view `on_node` reads the node and runs in the main thread; any other runs in the thread of the
-    request, where it may take its time, for example to read the history.
-    """
-
-    method: str
-    path: str
-    view: Callable[..., Any]
-    meaning: str
-    parameters: tuple[Parameter, ...] = ()
-    on_node: bool = True
-
-    @property
-    def answer(self) -> Any:
-        """The schema of its answer: a TypedDict, or a type made of those."""
-        return self.view.__annotations__["return"]
-
-
-ROUTES = (
+_TABLE = versioned(
     Route("GET", "/health", health, "whether the node is well, its troubles, and its counters"),
     Route("GET", "/node", overview, "the six variables of the node, its neighbours, the use of its space"),
     Route("GET", "/twins", twins, "every prosumer twin: its powers and the state of its requests"),
+    Route("GET", "/twins/{name}", twin, "one of them", on_node=False, segments=(_TWIN,)),
+    Route(
+        "POST",
+        "/twins",
+        add_twin,
+        "add a twin; the keys are those of a table `[[twin]]`",
+        on_node=False,
+        body=TWIN,
+        scope=CONFIGURE,
+    ),
+    Route(
+        "PATCH",
+        "/twins/{name}",
+        change_twin,
+        "change what a twin requests and offers; its contracts go on as far as they still fit",
+        on_node=False,
+        segments=(_TWIN,),
+        body=TWIN_CHANGE,
+        patch=True,
+        scope=OPERATE,
+    ),
+    Route(
+        "DELETE",
+        "/twins/{name}",
+        remove_twin,
+        "remove a twin that was added while the node ran; its contracts end",
+        on_node=False,
+        segments=(_TWIN,),
+        scope=CONFIGURE,
+    ),
+    Route(
+        "POST",
+        "/twins/{name}/stop",
+        stop_twin,
+        "end the contracts of a twin and switch its device off, until it is started again",
+        on_node=False,
+        segments=(_TWIN,),
+        scope=OPERATE,
+    ),
+    Route(
+        "POST",
+        "/twins/{name}/restart",
+        restart_twin,
+        "start a twin that was stopped, also by a stop order",
+        on_node=False,
+        segments=(_TWIN,),
+        scope=OPERATE,
+    ),
+    Route(
+        "PUT",
+        "/neighbours/{name}",
+        put_neighbour,
+        "send to another node from now on; its broker must let this node publish",
+        on_node=False,
+        segments=(_NODE,),
+        body=NEIGHBOUR,
+        scope=CONFIGURE,
+    ),
+    Route(
+        "DELETE",
+        "/neighbours/{name}",
+        cut_neighbour,
+        "cut a link: neither send to a neighbour any more nor listen to it",
+        on_node=False,
+        segments=(_NODE,),
+        scope=CONFIGURE,
+    ),
     Route("GET", "/meters", meters, "every meter: the power of each input, and its newest full record"),
     Route("GET", "/contracts", contracts, "contracts of local consumers, promises of local suppliers"),
     Route("GET", "/learning", learning, "the models of each scope, their trainings, and the history file"),
@@ -79,74 +143,70 @@ ROUTES = (
         ),
         on_node=False,
     ),
+    Route("GET", "/snapshot", snapshot, "the node at this moment: true flows, what waits, what is wrong"),
+    Route("GET", "/microgrid", microgrid, "every node that is known, and the links of this one"),
+    Route(
+        "GET",
+        "/series",
+        series,
+        "the six variables of a period in columns, each value the mean of its step",
+        (
+            Choice("scope", "whose", "node", SCOPES),
+            Minute("from", "first minute; a day before `to` by default"),
+            Minute("to", "the minute after the last one; now by default"),
+            Choice("step", "minutes from one value to the next", "1", ("1", "15", "60")),
+            _FORM,
+        ),
+        on_node=False,
+    ),
+    Route(
+        "GET",
+        "/events",
+        events,
+        "what happened, newest first",
+        (
+            Minute("from", "not before this minute"),
+            Minute("to", "before this minute"),
+            Text("twin", "of this twin", None, r"[A-Za-z0-9_.>-]{1,80}", "the name of a twin with its node"),
+            Text("kind", "of this kind", None, r"[a-z]{1,20}", "a kind, such as start"),
+            Whole("limit", "events of a page", "100", 1, 1000),
+            Text("cursor", "`next` of the page before", None, CURSOR, "what `next` says"),
+            _FORM,
+        ),
+        on_node=False,
+    ),
+    Route(
+        "GET",
+        "/space",
+        space,
+        "the LSAs of the tuple space with their properties",
+        (
+            Text("label", "that have this label", None, r"[A-Za-z0-9_]{1,32}", "a label"),
+            Text("text", "that have this text in them", None, r"[^\x00-\x1f]{1,100}", "1 to 100 characters"),
+            Whole("limit", "LSAs of a page", "100", 1, 500),
+            _NAME,
+        ),
+    ),
+    Route("GET", "/openapi.json", openapi, "this interface as an OpenAPI document", on_node=False),
+    Route("GET", "/session", session, "what you may do", on_node=False, scope=ANYBODY),
+    Route(
+        "POST",
+        "/session",
+        log_in,
+        "log in with a token: sets a cookie",
+        on_node=False,
+        body=TOKEN,
+        scope=ANYBODY,
+    ),
+    Route("DELETE", "/session", log_out, "log out", on_node=False, scope=ANYBODY),
+    Route(
+        "GET",
+        "/stream",
+        stream,
+        "server-sent events: `snapshot` and `health` when they change, each `event`",
+        on_node=False,
+        media="text/event-stream",
+    ),
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to a request: status, content (sent as JSON), and with 405 the methods that are allowed."""
-
-    status: int
-    content: Any
-    allow: str = ""
-    long: Generator[bytes, None, None] | None = None  # in place of content, made while it is sent
-    first: bytes = b""  # piece of it
-
-    def pieces(self) -> Iterator[bytes]:
-        """The JSON text."""
-        if self.long:
-            return chain([self.first], self.long)
-        return iter([orjson.dumps(self.content, option=orjson.OPT_NON_STR_KEYS)])
-
-    def close(self) -> None:
-        """End the work on an answer that nobody waits for any more."""
-        if self.long:
-            with suppress(Exception):
-                self.long.close()
-
-
-class Api:
-    """Answers requests from the table."""
-
-    def __init__(self, service: Service, release: str = "", routes: Sequence[Route] = ROUTES) -> None:
-        self._context = Context(service, release)
-        self._making_long = threading.Lock()  # they take memory and time, so one at a time
-        self._routes: dict[str, dict[str, Route]] = {}  # by path and method
-        for route in routes:
-            self._routes.setdefault(route.path, {})[route.method] = route
-
-    def answer(self, method: str, target: str) -> Answer:
-        """Answer a request for `target`, a path with parameters; called from any thread."""
-        path, _, query = target.partition("?")
-        methods = self._routes.get(path)
-        if methods is None:
-            return Answer(404, {"error": "no such path", "paths": list(self._routes)})
-        route = methods.get("GET" if method == "HEAD" else method)
-        if route is None:
-            allow = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
-            return Answer(405, {"error": f"{method} is not allowed; {path} allows {allow}"}, allow)
-        try:
-            content = self._view(route, read_query(query, route.parameters))
-            if isinstance(content, Long):
-                pieces = self._alone(content)
-                return Answer(200, None, long=pieces, first=next(pieces))
-            return Answer(200, content)
-        except BadRequest as error:
-            return Answer(400, {"error": str(error)})
-        except Unavailable as error:
-            return Answer(503, {"error": str(error)})
-        except Exception as error:  # the client must learn that the node is not well
-            return Answer(503, {"error": f"the node failed to answer: {error} ({type(error).__name__})"})
-
-    def _alone(self, content: Long[Any]) -> Generator[bytes, None, None]:
-        if not self._making_long.acquire(blocking=False):
-            raise Unavailable("another long answer is being made, ask again later")
-        try:
-            yield from content.pieces
-        finally:
-            self._making_long.release()
-
-    def _view(self, route: Route, values: Sequence[Any]) -> Any:
-        if route.on_node:
-            return self._context.service.ask(lambda _: route.view(self._context, *values))
-        return route.view(self._context, *values)
+ROUTES = (*_TABLE, Route("GET", "/health", health, "the same, for watchdogs"), *PAGES)

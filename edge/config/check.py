@@ -33,7 +33,11 @@ Row = dict[str, Any]
 
 
 class ConfigError(Exception):
-    """The file cannot be used; one line for each mistake."""
+    """The file cannot be used; one line for each mistake, and in `mistakes` key, value and reason of each."""
+
+    def __init__(self, text: str, mistakes: Sequence[tuple[str, object, str]] = ()) -> None:
+        super().__init__(text)
+        self.mistakes = mistakes
 
 
 def load(path: str | Path) -> NodeConfig:
@@ -51,11 +55,13 @@ def load(path: str | Path) -> NodeConfig:
 def build(raw: Row, file: str) -> NodeConfig:
     """Check parsed TOML. Raises ConfigError."""
     mistakes: list[str] = []
+    named: list[tuple[str, object, str]] = []
     refused: set[str] = set()  # keys; the checks of several keys say nothing more about them
 
     def complain(key: str, value: object, reason: str) -> None:
         given = "" if value is None else f" = {shown(value)}:"
         mistakes.append(f"{file}: {key}{given} {reason}")
+        named.append((key, value, reason))
 
     def refuse(key: str, value: object, reason: str) -> None:
         refused.add(key)
@@ -72,7 +78,7 @@ def build(raw: Row, file: str) -> NodeConfig:
         complete_buses(raw["bus"], tables["bus"], tables["meter"], complain_besides)
     config = _assembled(tables, complain_besides)
     if mistakes:
-        raise ConfigError("\n".join(mistakes))
+        raise ConfigError("\n".join(mistakes), named)
     return config
 
 
@@ -98,6 +104,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
             TwinSettings(**row, promises=limits.promises, offers=limits.offers) for row in tables["twin"]
         ),
         trust=TrustSettings(**tables["trust"][0]) if tables["trust"] else None,
+        tls=tls,
     )
     _check_names(tables, config, complain)
     _check_buses(config, complain)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.allowance import Rates
-from ..net.settings import BrokerSettings, HostName, NeighbourSettings
+from ..net.settings import BrokerSettings, HostName, NeighbourSettings, TlsSettings
 from ..option import NAME_OF_NODE, Matching, OneOf, Within
 from ..space.tuplespace import Limits
 from ..trust.settings import TrustSettings
@@ -105,6 +105,11 @@ class ApiSettings:
 
     host: Annotated[str, HostName(), "address at which the HTTP server listens"] = "127.0.0.1"
     port: Annotated[int, Within(0, 65535), "port of the HTTP server; 0: no HTTP server"] = 8080
+    reads: Annotated[
+        str,
+        OneOf("local", "everybody"),
+        "who may read without a token: clients on this machine, or everybody. Changes need one always",
+    ] = "local"
     names: Annotated[
         str,
         Matching(r"[A-Za-z0-9._, -]*", "names of hosts, separated by commas"),
@@ -136,6 +141,7 @@ class NodeConfig:
     relays: tuple[RelaySettings, ...]
     twins: tuple[TwinSettings, ...]
     trust: TrustSettings | None = None
+    tls: TlsSettings | None = None
 
     def population(self) -> Iterator[tuple[str, Any]]:
         """Kind and settings of each twin of the node, in the order in which they start."""

@@ -74,6 +74,12 @@ class Consumer:
         self._alert_since_s: float | None = None
         self._given_up_w = 0.0  # a need that was not served within the tolerance
 
+    def adjust(self, settings: ConsumerSettings, policy: ConsumerPolicy) -> None:
+        """Other settings hold from now on; contracts go on."""
+        self.settings, self._policy = settings, policy
+        self._given_up_w = 0.0
+        self.request = None  # it is stated again
+
     # ---- contracts held -----------------------------------------------------------------------
 
     @property
@@ -99,6 +105,11 @@ class Consumer:
     def ends_s(self, contract: Contract) -> float:
         """The end date of a contract that it holds; inf while it is not valid."""
         return next((each.ends_s for each in self._holdings() if each.contract is contract), math.inf)
+
+    def since_s(self, contract: Contract) -> float | None:
+        """Since when a contract that it holds is valid; None: not known, as it is from before a restart."""
+        found = next((each.valid_since_s for each in self._holdings() if each.contract is contract), math.nan)
+        return None if math.isnan(found) else found
 
     @property
     def satisfied(self) -> bool:

@@ -71,6 +71,10 @@ class OfferMaker:
         self._nodes: Counter[str] = Counter()  # number of offers to each node
         self._stepped_s = 0.0
 
+    def adjust(self, settings: SupplierSettings, policy: ProducerPolicy) -> None:
+        """Other settings hold for offers from now on."""
+        self._settings, self._policy = settings, policy
+
     @property
     def busy(self) -> bool:
         """Whether there are open requests."""

@@ -95,6 +95,11 @@ class Supplier:
         self._restored: list[str] = []  # consumers with promises from before a restart
         self._refused: dict[tuple[str, int], None] = {}  # refused contracts that are still published
 
+    def adjust(self, settings: SupplierSettings, policy: ProducerPolicy) -> None:
+        """Other settings hold from now on; promises go on."""
+        self.settings = settings
+        self._offer_maker.adjust(settings, policy)
+
     @property
     def reserved_w(self) -> float:
         """The sum of all promises, margins included, in W."""

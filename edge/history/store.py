@@ -118,6 +118,11 @@ _EVENTS = (
     f"SELECT {_FIELDS} FROM events WHERE at_ms >= ? AND at_ms <= ? "
     "ORDER BY at_ms, twin, number LIMIT ? OFFSET ?"
 )
+_NEWEST_EVENTS = (
+    f"SELECT {_FIELDS} FROM events WHERE at_ms >= ? AND (at_ms, twin, number) < (?, ?, ?) "
+    "AND (? = '' OR twin = ?) AND (? = '' OR kind = ?) ORDER BY at_ms DESC, twin DESC, number DESC LIMIT ?"
+)
+_LATEST = 64  # events that are kept at hand
 
 
 class Store:
@@ -147,6 +152,8 @@ class Store:
         self._keep_min = {"minutes": minutes_days * DAY_MIN, "predictions": predictions_days * DAY_MIN}
         self._notes: deque[tuple[str, tuple[Any, ...]]] = deque()
         self._events: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._latest: deque[Event] = deque(maxlen=_LATEST)
+        self._noted = 0  # events in all
         self._kept: dict[str, bytes] = {}
         self._lock = threading.Lock()  # of the notes
         self._file = threading.RLock()  # of the connection
@@ -180,9 +187,13 @@ class Store:
         at_ms, begins_ms, ends_ms = (
             None if each is None else round(1000 * each) for each in (at_s, begins_s, ends_s)
         )
+        assert at_ms is not None
         values = (at_ms, twin, number, kind, role, power_w, cause, begins_ms, ends_ms)
+        event = Event(*values, partner, partners, complementary, origin)
         with self._lock:
-            self._events.append((_EVENT, (*values, partner, partners, complementary, origin)))
+            self._events.append((_EVENT, tuple(event)))
+            self._latest.append(event)
+            self._noted += 1
             self._bound()
 
     def note_prediction(
@@ -374,6 +385,30 @@ class Store:
         while rows := self._read(_EVENTS, (*span_ms, _ROWS, found)):
             yield from (Event(*row) for row in self._good(rows, _is_event))
             found += len(rows)
+
+    def newest_events(
+        self, first_s: float, before: tuple[int, str, int], twin: str, kind: str, limit: int
+    ) -> list[Event]:
+        """What happened from `first_s` (Unix time) and before an event (`at_ms`, twin, number), newest first.
+
+        `twin` and `kind` may be empty: all. Those that are not written yet are there, too.
+        """
+        first_ms = round(1000 * first_s)
+        rows = self._read(_NEWEST_EVENTS, (first_ms, *before, twin, twin, kind, kind, limit))
+        found = {row[:3]: Event(*row) for row in self._good(rows, _is_event)}
+        with self._lock:
+            waiting = [Event(*values) for _, values in self._events]
+        for event in waiting:
+            matches = twin in ("", event.twin) and kind in ("", event.kind)
+            if matches and event.at_ms >= first_ms and event[:3] < before:
+                found[event[:3]] = event
+        return sorted(found.values(), key=lambda event: event[:3], reverse=True)[:limit]
+
+    def latest(self, seen: int) -> tuple[int, list[Event]]:
+        """How many events were noted in all, and the last few of those after the first `seen`."""
+        with self._lock:
+            new = min(max(0, self._noted - seen), len(self._latest))
+            return self._noted, list(self._latest)[len(self._latest) - new :]
 
     def first_minute(self, scope: str) -> int | None:
         """The oldest minute of a scope."""

@@ -46,6 +46,7 @@ class Gateway:
         self._digest = Digest(space, self.outbox)
         space.set_neighbours(list(links.neighbours))
         self.hearing = Hearing(space, self.outbox)
+        self._cut: set[str] = set()  # neighbours that were cut off while the node runs
         self._puzzling: set[str] = set()  # neighbours that referred to a statement that they have not sent
         self._versions: dict[str, tuple[str, int]] = {}  # neighbours of another version, and when, as ticks
 
@@ -69,6 +70,20 @@ class Gateway:
         self.hearing.went(peer)
         self.outbox.answering.discard(peer)
 
+    def include(self, peer: str) -> None:
+        """Send to another node from now on, which `links` reach already. Raises SpaceFull."""
+        self._space.set_neighbours([peer])
+        self.outbox.include(peer)
+        self.hearing.include(peer)
+        self._cut.discard(peer)
+
+    def exclude(self, peer: str) -> None:
+        """Neither send to a neighbour any more nor listen to it."""
+        self._space.drop_neighbour(peer)
+        self.outbox.exclude(peer)
+        self.hearing.exclude(peer)
+        self._cut.add(peer)
+
     @property
     def waiting(self) -> bool:
         """Whether something is to leave at the end of the next reaction."""
@@ -87,6 +102,8 @@ class Gateway:
 
     def receive(self, peer: str, data: bytes) -> None:
         """A frame from a neighbour."""
+        if peer in self._cut:
+            return
         allowance = self.allowances.of(peer)
         if not allowance.admits(len(data), self._space.tick):
             self.refusals.note(peer, FLOOD, "sends more than is good for this node, or forged signatures")

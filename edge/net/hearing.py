@@ -37,6 +37,18 @@ class Hearing:
             str, tuple[int, int]
         ] = {}  # nothing passes: since when, how long until it is renewed
 
+    def include(self, peer: str) -> None:
+        """A neighbour was added; it is given time to be heard."""
+        self._strangers.pop(peer, None)
+        self._heard[peer] = self._space.tick
+        self._tell_from[peer] = self._space.tick + SILENT_S
+
+    def exclude(self, peer: str) -> None:
+        """It is no neighbour any more."""
+        for known in (self._heard, self._deaf, self._gone, self._tell_from, self._mute, self._strangers):
+            known.pop(peer, None)
+        self._came.discard(peer)
+
     def heard(self, peer: str) -> None:
         """A valid frame of this node arrived."""
         if peer in self._heard:
@@ -89,6 +101,11 @@ class Hearing:
                 self._came.add(peer)  # that the link comes up again means nothing
                 due.append(peer)
         return due
+
+    def heard_s(self, peer: str) -> int | None:
+        """How long ago a neighbour was last heard; None for others."""
+        heard = self._heard.get(peer)
+        return None if heard is None else self._space.tick - heard
 
     @property
     def silent(self) -> list[str]:

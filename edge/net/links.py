@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypedDict
 
 from ..terms import NODE_NAME
+from .settings import NeighbourSettings
 
 Deliver = Callable[[str, bytes], None]
 Changed = Callable[[str, bool], None]
@@ -95,6 +96,12 @@ class Links(Protocol):
 
     def renew_inbox(self) -> None:
         """The same with the node's own broker."""
+
+    def include(self, neighbour: NeighbourSettings) -> None:
+        """Send to another node from now on. Never blocks. Raises ValueError, OSError."""
+
+    def exclude(self, peer: str) -> None:
+        """End the link to a neighbour. Never blocks or raises."""
 
     def stop(self) -> None:
         """Leave the network; nothing is delivered afterwards."""

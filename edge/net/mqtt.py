@@ -46,30 +46,50 @@ class MqttLinks:
         self.neighbours = tuple(checked_name(neighbour.name) for neighbour in neighbours)
         if len({checked_name(node), *self.neighbours}) <= len(neighbours):
             raise ValueError(f"{node} and its neighbours must have different names")
-        limits = limits or LinkLimits()
-        connection = partial(
+        self._node, self._limits = node, limits or LinkLimits()
+        self._connection = partial(
             Connection,
             node,
-            send_buffer_bytes=limits.max_pending_bytes,
+            send_buffer_bytes=self._limits.max_pending_bytes,
             back_off=back_off or BackOff(),
             rng=random.Random(rng.getrandbits(64)),  # threads must not disturb the node's own draws
             clock=clock or SystemClock(),
         )
         self._deliver: Deliver | None = None
         self._changed: Changed | None = None
-        self._inbox = Inbox(node, inbox, limits, connection, self._hand_over, self._tell, self._greet_all)
-        self._neighbours = {
-            settings.name: Neighbour(node, settings, limits, connection, self._tell)
-            for settings in neighbours
-        }
+        self._inbox = Inbox(
+            node, inbox, self._limits, self._connection, self._hand_over, self._tell, self._greet_all
+        )
+        self._neighbours = {settings.name: self._neighbour(settings) for settings in neighbours}
         self._clock = clock or SystemClock()
         self._certificates = certificates(next((each.tls for each in neighbours if each.tls), None))
-        self._connections = [self._inbox.connection, *(n.connection for n in self._neighbours.values())]
 
     def start(self, deliver: Deliver, changed: Changed) -> None:
         self._deliver, self._changed = deliver, changed
         for connection in self._connections:
             connection.start()
+
+    @property
+    def _connections(self) -> list[Connection]:
+        return [self._inbox.connection, *(each.connection for each in self._neighbours.values())]
+
+    def _neighbour(self, settings: NeighbourSettings) -> Neighbour:
+        return Neighbour(self._node, settings, self._limits, self._connection, self._tell)
+
+    def include(self, neighbour: NeighbourSettings) -> None:
+        name = checked_name(neighbour.name)
+        new = self._neighbour(neighbour)
+        self._neighbours = {**self._neighbours, name: new}  # other threads read the one before
+        self.neighbours = tuple(self._neighbours)
+        if self._deliver:
+            new.connection.start()
+
+    def exclude(self, peer: str) -> None:
+        connection = self._neighbours[peer].connection
+        self._neighbours = {name: each for name, each in self._neighbours.items() if name != peer}
+        self.neighbours = tuple(self._neighbours)
+        connection.say_goodbye()
+        Thread(target=connection.stop, name="parting", daemon=True).start()
 
     def send(self, peer: str, frame: bytes) -> bool:
         neighbour = self._neighbours.get(peer)
@@ -84,9 +104,10 @@ class MqttLinks:
 
     def stop(self) -> None:
         self._deliver = self._changed = None
-        for connection in self._connections:
+        connections = self._connections
+        for connection in connections:
             connection.say_goodbye()
-        partings = [Thread(target=each.stop, name="parting", daemon=True) for each in self._connections]
+        partings = [Thread(target=each.stop, name="parting", daemon=True) for each in connections]
         for parting in partings:
             parting.start()
         until_s = monotonic() + _PART_S

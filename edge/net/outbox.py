@@ -59,6 +59,15 @@ class Outbox(Courier):
         self.answering: set[str] = set()  # neighbours that can ask for what a delta builds on
         self.too_large = 0
 
+    def include(self, peer: str) -> None:
+        """A neighbour was added."""
+        self._waiting[peer], self._stated[peer] = _Waiting(), {}
+
+    def exclude(self, peer: str) -> None:
+        """It is no neighbour any more; what waited for it is dropped."""
+        del self._waiting[peer], self._stated[peer]
+        self.answering.discard(peer)
+
     @property
     def waiting(self) -> bool:
         """Whether something waits to be sent."""

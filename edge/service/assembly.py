@@ -6,13 +6,18 @@ import os
 import random
 import signal
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from ..api.access import Access, is_local, load_tokens
 from ..api.caller import names_of
+from ..api.dispatch import Api
 from ..api.health import status_line
-from ..api.routes import Api
 from ..api.server import ApiError, ApiServer
+from ..api.snapshot import look
+from ..api.stream import Streams
 from ..clock import Clock, SystemClock
+from ..config.changes import Changes
 from ..config.settings import NodeConfig
 from ..files import lock_folder
 from ..meter.bus import MeterBus
@@ -25,6 +30,9 @@ from .crashes import Crashes
 from .notify import Manager
 from .runtime import Runtime
 
+if TYPE_CHECKING:
+    import ssl
+
 log = logging.getLogger("edge")
 
 
@@ -32,8 +40,9 @@ class CannotStart(Exception):
     """A part of the node cannot be set up; the message says which one and why."""
 
 
-def serve(config: NodeConfig) -> None:
+def serve(changes: Changes) -> None:
     """Set the node up and run it until a signal of `_Stop`. Raises CannotStart."""
+    config = changes.config
     clock, rng, manager = SystemClock(), random.Random(config.node.seed or None), Manager()
     _make_state_folder(config)
     _lock_state_folder(config)
@@ -44,12 +53,14 @@ def serve(config: NodeConfig) -> None:
     crashes.begin()
     try:
         node = _node(config, clock, rng, links, meters, _trust(config, clock), crashes)
+        node.adopt(node.config, changes.overlay.stopped)
+        node.changes_refused = changes.refused
 
         def ticked() -> None:
             manager.alive(status_line(node))
             crashes.look(node.uptime_s)
 
-        runtime = stop.runtime = Runtime(node, clock, ticked=ticked)
+        runtime = stop.runtime = Runtime(node, clock, ticked, changes)
         api = _api(config, runtime)
     except CannotStart:  # for a reason that it names: no crash
         crashes.settle()
@@ -146,14 +157,36 @@ def _api(config: NodeConfig, runtime: Runtime) -> ApiServer | None:
     """The HTTP server, started; None if the configuration wants none."""
     if not config.api.port:
         return None
-    routes = Api(runtime, os.environ.get("EDGE_RELEASE", ""))
+    try:
+        tokens = load_tokens(config.state_dir)
+    except OSError as error:
+        log.error("nobody can log in: %s: %s", error.filename, error.strerror)
+        tokens = {}
+    access = Access(tokens, config.name, config.api.reads)
+    routes = Api(runtime, os.environ.get("EDGE_RELEASE", ""), access=access)
+    streams = Streams(partial(look, routes.context))
     names, most = names_of(config.api.names), config.limits.http_requests
     try:
-        api = ApiServer(config.api.host, config.api.port, routes, most, names)
+        tls = _api_tls(config)
+        api = ApiServer(config.api.host, config.api.port, routes, most, names, tls, streams)
     except ApiError as error:
         raise CannotStart(str(error)) from error
     api.start()
     return api
+
+
+def _api_tls(config: NodeConfig) -> "ssl.SSLContext | None":
+    """TLS with the certificate of the node, if it has one and listens beyond loopback. Raises CannotStart."""
+    if config.tls is None or is_local(config.api.host):
+        return None
+    import ssl  # which the links have imported, as they have TLS, too
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(config.tls.certificate, config.tls.key)
+    except OSError as error:
+        raise CannotStart(f"tls: {error.filename or config.tls.certificate}: {error}") from error
+    return context
 
 
 class _Stop:

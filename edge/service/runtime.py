@@ -13,16 +13,22 @@ from typing import Any, TypeVar
 from ..api.context import Unavailable
 from ..api.parameters import BadRequest
 from ..clock import Clock
+from ..config.changes import Changes, Overlay
+from ..config.settings import NodeConfig
 from ..history.writer import Writer
 from ..node import Node
 from ..recent import Recent
+from ..space.errors import SpaceError
+from ..twins.registry import TwinError
 from .beats import TICK_S, Beats, Step
+from .changing import Changing
 from .mailbox import Mailbox
 from .pressure import Pressure
 
 log = logging.getLogger("edge.runtime")
 
 T = TypeVar("T")
+_REFUSALS = (BadRequest, LookupError, TwinError, SpaceError)  # of a question, which are no defects
 ASK_TIMEOUT_S = 2.0
 SAVE_S, PART_S = 4.0, 2.5  # most time for a step of the end; the service manager waits 20 s in all
 _REST_S = 0.001
@@ -36,8 +42,15 @@ class NodeStuck(Unavailable):
 class Runtime:
     """Drives one node in real time."""
 
-    def __init__(self, node: Node, clock: Clock, ticked: Callable[[], None] = lambda: None) -> None:
-        """`ticked` is called from the main thread after each tick that succeeded."""
+    def __init__(
+        self,
+        node: Node,
+        clock: Clock,
+        ticked: Callable[[], None] = lambda: None,
+        changes: Changes | None = None,
+    ) -> None:
+        """`ticked` is called from the main thread after each tick that succeeded. Without `changes` the node
+        cannot be changed."""
         self._node, self._clock = node, clock
         limits, learning = node.config.limits, node.config.learning
         self._wake = threading.Event()
@@ -57,6 +70,7 @@ class Runtime:
         )
         node.gateway.timer = time.thread_time
         self._writer = Writer(node.history)
+        self._changing = Changing(changes, self.ask) if changes else None
         self._stopping = False
         self.failures = 0
         self.recent = Recent()
@@ -127,7 +141,7 @@ class Runtime:
                 answers.append(question(self._node))
             except Exception as error:
                 errors.append(error)
-                if not isinstance(error, BadRequest):  # a defect of the node: it is logged and counted, too
+                if not isinstance(error, _REFUSALS):  # it is logged and counted, too
                     raise
             finally:
                 answered.set()
@@ -138,6 +152,17 @@ class Runtime:
         if errors:
             raise errors[0]
         return answers[0]
+
+    def change(
+        self, edit: Callable[[Changes], Overlay], done: Callable[[Node], None] = lambda _: None
+    ) -> NodeConfig:
+        """See `Changing`."""
+        if self._changing is None:
+            raise Unavailable("this node was started without a file, so it cannot be changed")
+        try:
+            return self._changing.change(edit, done)
+        except (TwinError, SpaceError) as error:  # it has no room for it
+            raise Unavailable(str(error)) from None
 
     def _take_mail(self) -> None:
         node = self._node

@@ -95,6 +95,21 @@ class TupleSpace(Slots):
             self.neighbours.append(name)
         self.room.neighbours = len(self.neighbours)
 
+    def drop_neighbour(self, name: str) -> None:
+        """This node does not send to another any more."""
+        number = self.nodes.find(name)
+        self.neighbours.remove(name)
+        others = ~(1 << number)
+        self.neighbours_mask &= others
+        self.room.neighbours = len(self.neighbours)
+        for slot in range(self.limits.lsas):
+            self.lsa_sent[slot] &= others
+            self.lsa_based[slot] &= others
+        for origin in range(self.nodes.capacity):
+            if self.origins.via[origin] == number:
+                self.origins.via[origin] = 0
+        self.nodes.release(number)
+
     def is_neighbour(self, name: str) -> bool:
         """Whether this node sends to a node of that name."""
         return self.neighbours_mask & self.node_bit(name) != 0

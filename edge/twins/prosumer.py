@@ -81,6 +81,7 @@ class ProsumerTwin(Twin):
         self.wants = tuple(wants)
         self.events = EventLog()
         self.disabled_until_s = 0.0
+        self.held = False  # stopped until it is started again
         self.refused_messages = 0
         self.acted = True
         self.validated = 0  # contracts
@@ -217,11 +218,37 @@ class ProsumerTwin(Twin):
     @property
     def disabled(self) -> bool:
         """Whether a stop order is in force."""
-        return self._clock.now_s() < self.disabled_until_s
+        return self.held or self._clock.now_s() < self.disabled_until_s
 
     def disable(self) -> None:
         """Obey a stop order: end all contracts and switch the device off for a while."""
         self.disabled_until_s = self._clock.now_s() + self.settings.disabled_s
+        self._leave_market()
+
+    def hold(self) -> None:
+        """The same until `restart`."""
+        self.held = True
+        self._leave_market()
+        self.stir()
+
+    def restart(self) -> None:
+        """End a stop, by an order or by `hold`."""
+        self.held, self.disabled_until_s = False, 0.0
+        self.measured(*self.measured_w)
+        self.switch(self.may_be_on)
+        self.stir()
+
+    def adjust(self, settings: TwinSettings) -> None:
+        """Other settings hold from now on: of its requests and offers, and the power of a device without a
+        meter. Contracts go on."""
+        self.settings = self.device.settings = settings
+        self.consumer.adjust(_of_consumer(settings), consumer_policy(settings.consumer_policy))
+        policy = producer_policy(settings.producer_policy, self._rng)
+        self.supplier.adjust(_of_supplier(settings), policy)
+        self.measured(*self.device.powers_w(self._clock.now_s()))
+        self.stir()
+
+    def _leave_market(self) -> None:
         self.consumer.stop()
         self.supplier.stop()
         self.supplier.set_capacity(0.0)
@@ -319,8 +346,8 @@ class ProsumerTwin(Twin):
             "contracts": contracts,
             "promises": promises,
         }
-        if self.disabled:  # in whole steps, so that the file is not written for each second
-            left_s = self.disabled_until_s - self._clock.now_s()
+        left_s = self.disabled_until_s - self._clock.now_s()
+        if left_s > 0:  # in whole steps, so that the file is not written for each second
             memory["off_s"] = _OFF_STEP_S * math.ceil(left_s / _OFF_STEP_S)
         return memory
 

@@ -46,6 +46,10 @@ class RecorderTwin(Twin):
                         at_s, twin, number, kind, role, power_w, cause, *dates_s, *rest
                     )
 
+    def forget(self, twin: str) -> None:
+        """A twin of that name begins to count its events anew."""
+        self._next_number.pop(twin, None)
+
     def act(self) -> None:
         """After events."""
         self._look()

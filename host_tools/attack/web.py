@@ -19,7 +19,7 @@ def headers(port: int, stop: Event) -> None:
 
 def many(port: int, stop: Event) -> None:
     """Fifty requests at a time."""
-    request = b"GET /contracts HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    request = b"GET /api/v1/contracts HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
     def ask() -> None:
         while not stop.wait(0.1):
@@ -54,7 +54,7 @@ def scores(port: int, stop: Event) -> None:
 
 
 def _read_all(port: int, stop: Event, path: str) -> None:
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    request = f"GET /api/v1{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
     def ask() -> None:
         while not stop.wait(0.05):

@@ -49,9 +49,8 @@ class Guest:
 
     def ask(self, path: str) -> Any:
         """GET JSON from the service's HTTP server, which listens on loopback only. Raises GuestError."""
-        request = (
-            f"exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3"
-        )
+        line = f"GET /api/v1{path} HTTP/1.0\\r\\n\\r\\n"
+        request = f"exec 3<>/dev/tcp/127.0.0.1/8080 && printf '{line}' >&3 && cat <&3"
         head, _, body = self.run(request).partition("\n\n")
         if " 200 " not in head.partition("\n")[0]:
             raise GuestError(f"{path}: {head.partition(chr(10))[0]}")

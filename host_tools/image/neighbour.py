@@ -45,7 +45,7 @@ class Neighbour:
 
     def ask(self, path: str) -> Any:
         """GET JSON from its HTTP server. Raises OSError."""
-        with urllib.request.urlopen(self._url + path, timeout=5) as response:
+        with urllib.request.urlopen(f"{self._url}/api/v1{path}", timeout=5) as response:
             return json.load(response)
 
     def __exit__(

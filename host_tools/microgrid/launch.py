@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from edge.api.access import load_tokens
 from edge.files import lock_folder
 from host_tools.broker import Broker, die_with_parent, fixed_port, free_port
 from host_tools.fleet.errors import FleetError
@@ -62,6 +63,11 @@ class Building:
     def url(self) -> str:
         """The address of the node's HTTP server."""
         return f"http://127.0.0.1:{self.api_port}"
+
+    @property
+    def login(self) -> str:
+        """The address of its dashboard; what follows `#` stays in the browser. Raises OSError."""
+        return f"{self.url}/#token={load_tokens(self.directory / 'state')['configure']}"
 
     def give_keys(self, authority: TrustAuthority) -> None:
         """Write the keys and the identity of the node. Raises FleetError, OSError."""
@@ -126,8 +132,8 @@ class Building:
             )
 
     def ask(self, path: str, timeout_s: float = 3.0) -> Any:
-        """GET `path` from the node's HTTP server. Raises OSError."""
-        with urllib.request.urlopen(self.url + path, timeout=timeout_s) as response:
+        """GET `path` of the node's HTTP interface. Raises OSError."""
+        with urllib.request.urlopen(f"{self.url}/api/v1{path}", timeout=timeout_s) as response:
             return json.loads(response.read())
 
     def wait_until_up(self, deadline_s: float) -> None:

@@ -60,7 +60,9 @@ def trial(wheel: Path) -> None:
             user.configure(_NODE + _LEARNING)
             user.run("microgrid-edge", "check", "--config", "node.toml")
         with step("start a learning node with start = house"), user.node(_NODE + _LEARNING) as url:
-            node = json_of(f"{url}/learning")["scopes"]["node"]  # without its model it would not have started
+            node = json_of(f"{url}/api/v1/learning")["scopes"][
+                "node"
+            ]  # without its model it would not have started
             _expect("model", (node["model"], node["ready"]), ("lstm", True))
 
 

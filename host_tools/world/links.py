@@ -19,6 +19,7 @@ from edge.net.links import (
     frame_topic,
     packet_bytes,
 )
+from edge.net.settings import NeighbourSettings
 
 Schedule = Callable[[float, Callable[[], None]], object]
 
@@ -237,6 +238,15 @@ class MemoryLinks:
     def renew_inbox(self) -> None:
         if not self._network.is_down(self.node):
             self._network.give_broker(self.node)
+
+    def include(self, neighbour: NeighbourSettings) -> None:
+        self.neighbours = (*self.neighbours, neighbour.name)
+        self._sent[neighbour.name] = _Sent(self._network.wire(self.node, neighbour.name))
+        self._network.renew(self.node, neighbour.name)
+
+    def exclude(self, peer: str) -> None:
+        self.neighbours = tuple(each for each in self.neighbours if each != peer)
+        del self._sent[peer]
 
     def stop(self) -> None:
         self._network.leave(self)

@@ -4,6 +4,7 @@ import types
 from dataclasses import is_dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+from edge.api.answer import Reply
 from edge.api.long import Long
 
 
@@ -12,7 +13,7 @@ def faults(value, schema, at="answer"):
     origin, arguments = get_origin(schema), get_args(schema)
     if schema is Any:
         return []
-    if origin in (Annotated, Long):
+    if origin in (Annotated, Long, Reply):
         return faults(value, arguments[0], at)
     if origin in (Union, types.UnionType):
         tried = [faults(value, each, at) for each in arguments]

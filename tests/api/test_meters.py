@@ -7,8 +7,8 @@ import pytest
 from answer_schema import faults
 from asked_node import AskedNode
 
+from edge.api.dispatch import Api
 from edge.api.meters import MeterAnswer
-from edge.api.routes import Api
 from edge.meter.reading import Reading
 from edge.meter.settings import MeterSettings
 from host_tools.world import World
@@ -30,7 +30,7 @@ def node():
 
 
 def asked(node):
-    answer = Api(AskedNode(node)).answer("GET", "/meters")
+    answer = Api(AskedNode(node)).answer("GET", "/api/v1/meters")
     assert answer.status == 200
     content = json.loads(orjson.dumps(answer.content))
     assert faults(content, list[MeterAnswer]) == []

@@ -1,11 +1,14 @@
 """docs/api.md: its reference is that of the code, and its examples ask for what there is."""
 
 import re
+from dataclasses import replace
 
+import orjson
 import pytest
 from asked_node import AskedNode
 
-from edge.api.routes import ROUTES, Api, Route
+from edge.api.dispatch import Api
+from edge.api.routes import ROUTES
 from host_tools.api_page import PAGE, reference, with_reference
 
 
@@ -28,10 +31,10 @@ def test_examples_are_answered_as_they_say(method, target, answer):
     def view(source, *values) -> None:
         return None
 
-    routes = [Route(each.method, each.path, view, "", each.parameters) for each in ROUTES]
+    routes = [replace(each, view=view, on_node=False) for each in ROUTES]
     found = Api(AskedNode(), routes=routes).answer(method or "GET", target)
-    if answer.startswith('{"error"'):
-        assert f'{{"error":"{found.content["error"]}"}}' == answer
+    if '"status":4' in answer:
+        assert orjson.dumps(found.content).decode() == answer
     else:
         assert found.status == 200
 

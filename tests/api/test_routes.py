@@ -5,8 +5,10 @@ import inspect
 import pytest
 from asked_node import AskedNode
 
+from edge.api.dispatch import Api
 from edge.api.parameters import BadRequest, Choice, Minute, Number, read_query
-from edge.api.routes import ROUTES, Api, Route
+from edge.api.route import Route
+from edge.api.routes import ROUTES
 
 
 def said(source, *values) -> list:
@@ -102,25 +104,28 @@ def test_only_a_view_on_the_node_runs_in_the_main_thread(api, service):
 def test_a_parameter_that_is_refused_is_named_with_its_value_and_range(api, query, words):
     answer = api.answer("GET", f"/said?{query}")
     assert answer.status == 400
-    assert all(word in answer.content["error"] for word in words)
-    assert len(answer.content["error"]) < 200
+    assert all(word in answer.content["detail"] for word in words)
+    assert len(answer.content["detail"]) < 200
 
 
 def test_a_path_without_parameters_takes_none(api):
     answer = api.answer("GET", "/fail?x=1")
-    assert (answer.status, answer.content) == (
-        400,
-        {"error": "x = 1: unknown parameter, this path takes none"},
-    )
+    assert answer.status == 400
+    assert answer.content["detail"] == "x = 1: unknown parameter, this path takes none"
+    assert (answer.content["key"], answer.content["value"]) == ("x", "1")
 
 
 def test_a_view_may_refuse_or_fail(api):
     assert api.answer("GET", "/refuse").status == 400
-    assert api.answer("GET", "/refuse").content == {"error": "day = x: expected a day"}
-    assert api.answer("GET", "/fail").status == 503
-    assert api.answer("GET", "/fail").content == {
-        "error": "the node failed to answer: no answer (RuntimeError)"
+    assert api.answer("GET", "/refuse").content == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "day = x: expected a day",
     }
+    assert api.answer("GET", "/fail").status == 503
+    failed = api.answer("GET", "/fail").content
+    assert failed["detail"] == "the node failed to answer: no answer (RuntimeError)"
 
 
 @pytest.mark.parametrize("target", ["/", "", "/../etc/passwd", "/said/", "said"])
@@ -137,7 +142,7 @@ def test_an_unknown_path_is_answered_with_those_there_are(api, target):
 def test_a_method_that_a_path_does_not_have_is_told_the_ones_it_has(api, method, path, allow):
     answer = api.answer(method, path)
     assert (answer.status, answer.allow) == (405, allow)
-    assert allow in answer.content["error"]
+    assert allow in answer.content["detail"]
 
 
 def test_head_is_answered_as_get(api):
@@ -147,7 +152,8 @@ def test_head_is_answered_as_get(api):
 def test_every_view_takes_the_parameters_of_its_route():
     for route in ROUTES:
         takes = inspect.signature(route.view).parameters
-        assert len(takes) == 1 + len(route.parameters), route.path
+        given = len(route.segments) + len(route.parameters) + (route.body is not None)
+        assert len(takes) == 1 + given, route.path
         assert route.answer is not inspect.Signature.empty
 
 

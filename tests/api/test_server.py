@@ -15,9 +15,10 @@ from asked_node import AskedNode
 
 from edge.api import door
 from edge.api.caller import names_of
+from edge.api.dispatch import Api
 from edge.api.long import Long, rows_in
 from edge.api.parameters import BadRequest, Choice, Minute
-from edge.api.routes import Api, Route
+from edge.api.route import Route
 from edge.api.server import ApiError, ApiServer
 
 
@@ -135,20 +136,20 @@ def test_parameters_reach_the_view(server):
 def test_errors_have_a_status_and_a_reason(server, path, status):
     error = refused(server, path)
     assert error.code == status
-    assert json.loads(error.read())["error"]
+    assert json.loads(error.read())["detail"]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_another_method_is_told_which_are_allowed(server, method):
     error = refused(server, "/health", method)
     assert (error.code, error.headers["Allow"]) == (405, "GET, HEAD")
-    assert method in json.loads(error.read())["error"]
+    assert method in json.loads(error.read())["detail"]
 
 
 def test_a_method_that_http_does_not_know_is_refused_as_json(server):
     error = refused(server, "/health", "BREW")
     assert error.code == 501
-    assert "BREW" in json.loads(error.read())["error"]
+    assert "BREW" in json.loads(error.read())["detail"]
 
 
 @pytest.mark.parametrize("path", ["/health", "/nowhere"])
@@ -402,7 +403,7 @@ def test_a_head_that_could_be_understood_in_two_ways_is_refused(server, head, st
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.0 %d " % status)
         assert int(re.search(rb"\r\nContent-Length: (\d+)", head)[1]) == len(body)
-        assert (status == 200) != ("error" in json.loads(body))
+        assert (status == 200) != ("detail" in json.loads(body))
     assert get(server, "/health") == {"status": "ok"}
 
 
@@ -423,7 +424,7 @@ def test_a_long_answer_is_sent_in_pieces_and_there_is_one_at_a_time(server, insi
     assert inside.acquire(timeout=5)
     error = refused(server, "/long")
     assert error.code == 503
-    assert "another long answer" in json.loads(error.read())["error"]
+    assert "another long answer" in json.loads(error.read())["detail"]
     gate.set()
     reading.join()
     assert parts == [{"scope": "node", "rows": list(range(100))}]

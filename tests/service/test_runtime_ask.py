@@ -5,8 +5,9 @@ import threading
 
 import pytest
 
+from edge.api.dispatch import Api
 from edge.api.parameters import BadRequest
-from edge.api.routes import Api, Route
+from edge.api.route import Route
 from edge.clock import SystemClock
 from edge.config.check import build
 from edge.node import Node
@@ -41,13 +42,14 @@ def answer(runtime, view):
 
 
 def test_a_refusal_of_the_main_thread_is_told_to_the_client_and_is_no_failure(runtime):
-    assert answer(runtime, refuse) == (400, {"error": "day = x: expected a day"})
+    status, content = answer(runtime, refuse)
+    assert (status, content["detail"]) == (400, "day = x: expected a day")
     assert runtime.failures == 0
 
 
 def test_a_defect_in_the_main_thread_is_told_to_the_client_and_counted(runtime):
     status, content = answer(runtime, fail)
-    assert (status, content["error"]) == (503, "the node failed to answer: 'kW' (KeyError)")
+    assert (status, content["detail"]) == (503, "the node failed to answer: 'kW' (KeyError)")
     assert runtime.ask(lambda _: runtime.failures) == 1
 
 
@@ -57,4 +59,4 @@ def test_a_node_that_is_stuck_is_told_in_a_sentence(runtime):
         status, content = answer(runtime, lambda _: goes_on.wait(10))
     finally:
         goes_on.set()
-    assert (status, content) == (503, {"error": "the node does not answer"})
+    assert (status, content["detail"]) == (503, "the node does not answer")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edge.api.routes import Api
+from edge.api.dispatch import Api
 from edge.api.troubles import troubles
 from edge.energy.planner import Stage
 from edge.history.store import Store
@@ -77,7 +77,7 @@ def run(world, node, hours, power_w=100.0):
 
 
 def ask(node, target):
-    answer = Api(Asked(node.node)).answer("GET", target)
+    answer = Api(Asked(node.node)).answer("GET", f"/api/v1{target}")
     assert answer.status == 200, answer.content
     return json.loads(b"".join(answer.pieces()))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from edge.net.frame import Frame, FrameError, decode, encode
 from edge.net.links import Changed, Deliver, Links, LinksStats
+from edge.net.settings import NeighbourSettings
 
 from .grammar import Lie
 from .mouth import Mouth
@@ -50,6 +51,16 @@ class LyingLinks:
     def renew_inbox(self) -> None:
         """As without lies."""
         self._links.renew_inbox()
+
+    def include(self, neighbour: NeighbourSettings) -> None:
+        """As without lies."""
+        self._links.include(neighbour)
+        self.neighbours = self._links.neighbours
+
+    def exclude(self, peer: str) -> None:
+        """As without lies."""
+        self._links.exclude(peer)
+        self.neighbours = self._links.neighbours
 
     def stats(self) -> LinksStats:
         """As without lies."""

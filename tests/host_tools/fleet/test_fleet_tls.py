@@ -314,7 +314,9 @@ def test_two_real_nodes_close_a_contract_over_tls(site):
 
         def validated() -> bool:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{ports['gym']}/twins", timeout=2) as answer:
+                with urllib.request.urlopen(
+                    f"http://127.0.0.1:{ports['gym']}/api/v1/twins", timeout=2
+                ) as answer:
                     return any(twin["validated"] for twin in json.load(answer))
             except OSError:
                 return False

@@ -1,0 +1,184 @@
+"""Who may do what: tokens with scopes, sessions of browsers, and how often one may guess.
+
+A token is 32 random bytes; those of a node are in its state folder, where only its user reads. A browser
+trades one for a cookie that no script can read and no other site can send. Sessions are in memory: a restart
+ends them. Guessing is hopeless at this length; it is slowed down all the same, so that it does not cost time.
+"""
+
+import hmac
+import logging
+import os
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..files import read_text
+from .answer import Problem
+from .route import ANYBODY, CONFIGURE, READ, SCOPES
+
+log = logging.getLogger("edge.api")
+FILE = "api.tokens"
+SESSION_S = 12 * 3600.0
+_MOST_SESSIONS = 32
+_MOST_PEERS = 64
+_TRIES, _TRY_EVERY_S = 10.0, 6.0
+_CHALLENGE = (("WWW-Authenticate", 'Bearer realm="microgrid-edge"'),)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request: the address, the highest scope, "" for none, and by which means it has it."""
+
+    peer: str = ""
+    scope: str = READ
+    by: str = ""  # "token" or "session"
+    cookies: str = ""
+    secure: bool = False  # over TLS
+    takes_gzip: bool = False
+
+    def may(self, scope: str) -> bool:
+        """Whether it may do what needs that scope."""
+        return scope == ANYBODY or (self.scope in SCOPES[SCOPES.index(scope) :])
+
+    @property
+    def scopes(self) -> list[str]:
+        """All that it has."""
+        return [each for each in SCOPES if self.may(each)]
+
+    @property
+    def who(self) -> str:
+        """For the record of changes."""
+        return f"{self.by or 'nobody'} ({self.scope}) at {self.peer or 'this node'}"
+
+
+class Access:
+    """The tokens of a node, by scope, and the sessions that they began."""
+
+    def __init__(
+        self,
+        tokens: Mapping[str, str] | None = None,
+        cookie: str = "edge",
+        reads: str = "local",
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`cookie`: its name; cookies of a host are not apart by port, so each node has its own. `reads`:
+        who may read without a token, clients on this machine ("local") or "everybody"."""
+        self._tokens = dict(tokens or {})
+        self.cookie = f"edge_{cookie}"
+        self._reads, self._now_s = reads, now_s
+        self._sessions: OrderedDict[str, tuple[str, float]] = OrderedDict()  # scope, until when
+        self._tries: OrderedDict[str, tuple[float, float]] = OrderedDict()  # left, counted when
+        self._lock = threading.Lock()
+        self.refused = 0  # tokens that were wrong
+
+    def caller(self, peer: str, authorization: str = "", cookies: str = "") -> Caller:
+        """Who sends these headers from an address. Raises Problem for a wrong token."""
+        kind, _, token = authorization.partition(" ")
+        if authorization:
+            if kind.lower() != "bearer":
+                raise Problem(401, "the header must be Authorization: Bearer TOKEN", _CHALLENGE)
+            return Caller(peer, self.scope_of(token.strip(), peer), "token")
+        if scope := self._session(self._cookie_in(cookies)):
+            return Caller(peer, scope, "session")
+        open_to = self._reads == "everybody" or is_local(peer)
+        return Caller(peer, READ if open_to else ANYBODY)
+
+    def check(self, caller: Caller, scope: str) -> None:
+        """Raises Problem when the caller may not do what needs that scope."""
+        if caller.may(scope):
+            return
+        if not caller.by:
+            raise Problem(401, f"this needs a token with the scope {scope}", _CHALLENGE)
+        raise Problem(403, f"this needs the scope {scope}; yours is {caller.scope}")
+
+    def scope_of(self, token: str, peer: str) -> str:
+        """The scope of a token. Raises Problem for a wrong one, and after many of them without a look."""
+        with self._lock:
+            wait_s = self._wait_s(peer)
+            if wait_s > 0:
+                header = ("Retry-After", str(int(wait_s) + 1))
+                raise Problem(429, "too many wrong tokens, try again later", (header,))
+            found = ""
+            for scope, known in self._tokens.items():  # all are compared: the time says nothing
+                if hmac.compare_digest(known.encode(), token.encode()):
+                    found = scope
+            if not found:
+                self.refused += 1
+                self._tries[peer] = self._tries[peer][0] - 1.0, self._now_s()
+                raise Problem(401, "the token is not valid", _CHALLENGE)
+            return found
+
+    def begin(self, scope: str) -> str:
+        """Begin a session; returns what its cookie holds."""
+        name = secrets.token_urlsafe(24)
+        with self._lock:
+            self._sessions[name] = scope, self._now_s() + SESSION_S
+            while len(self._sessions) > _MOST_SESSIONS:
+                self._sessions.popitem(last=False)
+        return name
+
+    def end(self, cookies: str) -> None:
+        """End the session of a cookie, if there is one."""
+        with self._lock:
+            self._sessions.pop(self._cookie_in(cookies), None)
+
+    def _session(self, name: str) -> str:
+        with self._lock:
+            scope, until_s = self._sessions.get(name, ("", 0.0))
+            if scope and until_s <= self._now_s():
+                del self._sessions[name]
+                return ""
+            return scope
+
+    def _cookie_in(self, cookies: str) -> str:
+        for each in cookies.split(";"):
+            name, _, value = each.strip().partition("=")
+            if name == self.cookie:
+                return value
+        return ""
+
+    def _wait_s(self, peer: str) -> float:
+        """How long this address has to wait; it regains a try every few seconds."""
+        now_s = self._now_s()
+        left, at_s = self._tries.pop(peer, (_TRIES, now_s))
+        self._tries[peer] = min(_TRIES, left + (now_s - at_s) / _TRY_EVERY_S), now_s
+        while len(self._tries) > _MOST_PEERS:
+            self._tries.popitem(last=False)
+        return (1.0 - self._tries[peer][0]) * _TRY_EVERY_S
+
+
+def is_local(peer: str) -> bool:
+    """Whether an address is one of this machine only."""
+    return not peer or peer == "::1" or peer.removeprefix("::ffff:").startswith("127.")
+
+
+def load_tokens(folder: Path) -> dict[str, str]:
+    """The tokens of a node by scope; they are made where there are none. Raises OSError."""
+    path = folder / FILE
+    try:
+        words = (line.split() for line in read_text(path, 4096).splitlines() if not line.startswith("#"))
+        found = {each[0]: each[1] for each in words if len(each) == 2 and each[0] in SCOPES}
+    except (FileNotFoundError, UnicodeDecodeError):
+        found = {}
+    if CONFIGURE not in found:
+        found = {scope: secrets.token_urlsafe(32) for scope in SCOPES}
+        _write(path, "".join(f"{scope} {token}\n" for scope, token in found.items()))
+        log.info("tokens for the HTTP interface are in %s", path)
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file as a whole; only its owner may read it."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(file, text.encode())
+        os.fsync(file)
+    finally:
+        os.close(file)
+    new.replace(path)

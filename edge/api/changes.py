@@ -1,0 +1,184 @@
+"""Changes to a running node: twins are added, changed, stopped, started again and removed, links are cut and
+added. Each is kept over a restart, and is an event with who did it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+
+from ..config.changes import Overlay
+from ..config.check import ConfigError
+from ..config.options import SECTIONS
+from ..option import shown
+from .answer import Problem, Reply
+from .body import refused
+from .context import Context
+from .node import Twin, twin_answer
+
+if TYPE_CHECKING:
+    from ..config.changes import Changes
+    from ..node import Node
+
+_FIXED = ("name", "kind", "input", "production_input", "battery_input", "connection", "relay")
+TWIN = SECTIONS["twin"].options
+TWIN_CHANGE = tuple(option for option in TWIN if option.key not in _FIXED)
+NEIGHBOUR = tuple(option for option in SECTIONS["neighbour"].options if option.key != "name")
+Edit = Callable[["Changes"], Overlay]
+
+
+class Change(TypedDict):
+    """What the node holds now."""
+
+    name: str
+    kept: Annotated[bool, "also after a restart"]
+
+
+def add_twin(context: Context, body: dict[str, Any]) -> Reply[Twin]:
+    """Answers POST /twins. Raises Problem."""
+    name = body["name"]
+
+    def edit(changes: "Changes") -> Overlay:
+        if any(twin.name == name for twin in changes.config.twins):
+            raise refused([_mistake("name", name, "there is a twin of this name already")], 409)
+        return replace(changes.overlay, added={**changes.overlay.added, name: body})
+
+    _change(context, edit, name, "added", "twin")
+    answer = _twin(context, name)
+    return Reply(answer, 201, headers=(("Location", f"/api/v1/twins/{name}"),))
+
+
+def twin(context: Context, name: str) -> Twin:
+    """Answers /twins/NAME. Raises Problem."""
+    return _twin(context, name)
+
+
+def change_twin(context: Context, name: str, body: dict[str, Any]) -> Twin:
+    """Answers PATCH /twins/NAME. Raises Problem."""
+
+    def edit(changes: "Changes") -> Overlay:
+        _check_known(changes, name)
+        changed = changes.overlay.changed
+        return replace(changes.overlay, changed={**changed, name: {**changed.get(name, {}), **body}})
+
+    _change(context, edit, name, "changed", "twin", ", ".join(body))
+    return _twin(context, name)
+
+
+def remove_twin(context: Context, name: str) -> Change:
+    """Answers DELETE /twins/NAME. Raises Problem."""
+
+    def edit(changes: "Changes") -> Overlay:
+        _check_known(changes, name)
+        if changes.in_file("twin", name):
+            reason = "is in the configuration file: stop it, or remove it there"
+            raise refused([_mistake("name", name, reason)], 409)
+        overlay = changes.overlay
+        return replace(
+            overlay,
+            added=_without(overlay.added, name),
+            changed=_without(overlay.changed, name),
+            stopped=tuple(each for each in overlay.stopped if each != name),
+        )
+
+    _change(context, edit, name, "removed", "twin")
+    return {"name": name, "kept": True}
+
+
+def stop_twin(context: Context, name: str) -> Twin:
+    """Answers POST /twins/NAME/stop. Raises Problem."""
+
+    def edit(changes: "Changes") -> Overlay:
+        _check_known(changes, name)
+        others = (each for each in changes.overlay.stopped if each != name)
+        return replace(changes.overlay, stopped=(*others, name))
+
+    _change(context, edit, name, "stopped", "twin")
+    return _twin(context, name)
+
+
+def restart_twin(context: Context, name: str) -> Twin:
+    """Answers POST /twins/NAME/restart. Raises Problem."""
+
+    def edit(changes: "Changes") -> Overlay:
+        _check_known(changes, name)
+        stopped = tuple(each for each in changes.overlay.stopped if each != name)
+        return replace(changes.overlay, stopped=stopped)
+
+    _change(context, edit, name, "restarted", "twin", done=lambda node: node.prosumer(name).restart())
+    return _twin(context, name)
+
+
+def put_neighbour(context: Context, name: str, body: dict[str, Any]) -> Change:
+    """Answers PUT /neighbours/NAME. Raises Problem."""
+
+    def edit(changes: "Changes") -> Overlay:
+        table = {"name": name, **body}
+        return replace(changes.overlay, neighbours={**changes.overlay.neighbours, name: table})
+
+    _change(context, edit, name, "added", "link")
+    return {"name": name, "kept": True}
+
+
+def cut_neighbour(context: Context, name: str) -> Change:
+    """Answers DELETE /neighbours/NAME. Raises Problem."""
+
+    def edit(changes: "Changes") -> Overlay:
+        if all(each.name != name for each in changes.config.neighbours):
+            raise Problem(404, f"{name} is no neighbour of this node")
+        kept = _without(changes.overlay.neighbours, name)
+        if changes.in_file("neighbour", name):
+            kept[name] = None
+        return replace(changes.overlay, neighbours=kept)
+
+    _change(context, edit, name, "removed", "link")
+    return {"name": name, "kept": True}
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _change(
+    context: Context,
+    edit: Edit,
+    name: str,
+    kind: str,
+    role: str,
+    details: str = "",
+    done: Callable[["Node"], None] = lambda _: None,
+) -> None:
+    """Carry it out and note it. Raises Problem."""
+
+    def note(node: "Node") -> None:
+        done(node)
+        subject = f"{node.config.name}{'>' if role == 'link' else '.'}{name}"
+        node.note_change(subject, kind, role, details, context.caller.who)
+
+    try:
+        context.service.change(edit, note)
+    except ConfigError as error:
+        raise refused([_mistake(*each) for each in error.mistakes], 409) from None
+    except OSError as error:
+        raise Problem(503, f"the change cannot be kept, so it is not made: {error.strerror}") from None
+
+
+def _twin(context: Context, name: str) -> Twin:
+    def found(node: "Node") -> Twin:
+        return twin_answer(node, node.prosumer(name))
+
+    try:
+        return context.service.ask(found)
+    except LookupError:
+        raise Problem(404, f"there is no twin {name}") from None
+
+
+def _check_known(changes: "Changes", name: str) -> None:
+    if all(each.name != name for each in changes.config.twins):
+        raise Problem(404, f"there is no twin {name}")
+
+
+def _without(mapping: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in mapping.items() if key != name}
+
+
+def _mistake(key: str, value: object, reason: str) -> dict[str, Any]:
+    return {"key": key, "value": None if value is None else shown(value), "reason": reason}

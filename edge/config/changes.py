@@ -1,0 +1,158 @@
+"""What was changed while the node ran, kept beside its file and applied on top of it at each start.
+
+The file that people write is never touched. A change is valid if the configuration is valid with it, so the
+same checks and words hold for both. At a start, a change that contradicts the file is left out, by name.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import orjson
+
+from ..files import InvalidToml, read_bytes, read_toml
+from .check import ConfigError, Row, build
+from .settings import NodeConfig
+
+log = logging.getLogger("edge")
+FILE = "changes.json"
+_MOST_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Changes by name: tables of twins that were added, keys of twins that were changed, twins that were
+    stopped, and tables of neighbours, None for one that was cut off."""
+
+    added: Mapping[str, Row] = field(default_factory=dict)
+    changed: Mapping[str, Row] = field(default_factory=dict)
+    stopped: tuple[str, ...] = ()
+    neighbours: Mapping[str, Row | None] = field(default_factory=dict)
+
+    def applied(self, raw: Row) -> Row:
+        """The tables of a file with these changes."""
+        twins = [*raw.get("twin", ()), *self.added.values()]
+        kept = [each for each in raw.get("neighbour", ()) if each.get("name") not in self.neighbours]
+        new = [each for each in self.neighbours.values() if each is not None]
+        result = {key: value for key, value in raw.items() if key not in ("twin", "neighbour")}
+        if twins:
+            result["twin"] = [each | self.changed.get(str(each.get("name")), {}) for each in twins]
+        if kept or new:
+            result["neighbour"] = [*kept, *new]
+        return result
+
+    def single(self) -> Iterator[tuple[str, "Overlay"]]:
+        """Each change alone, with its name."""
+        for name, row in self.added.items():
+            changed = {name: self.changed[name]} if name in self.changed else {}
+            yield f"added twin {name}", Overlay(added={name: row}, changed=changed)
+        for name, keys in self.changed.items():
+            if name not in self.added:
+                yield f"changed twin {name}", Overlay(changed={name: keys})
+        for name, table in self.neighbours.items():
+            yield f"neighbour {name}", Overlay(neighbours={name: table})
+
+    def joined(self, other: "Overlay") -> "Overlay":
+        """Both."""
+        return Overlay(
+            {**self.added, **other.added},
+            {**self.changed, **other.changed},
+            (*self.stopped, *other.stopped),
+            {**self.neighbours, **other.neighbours},
+        )
+
+
+class Changes:
+    """The file of a node, the changes on top of it, and the configuration that they make."""
+
+    def __init__(self, raw: Row, file: str = "") -> None:
+        """Raises ConfigError when the file alone is not valid."""
+        self._raw, self._file = raw, file
+        self.overlay = Overlay()
+        self.config = build(raw, file)
+        self.refused: list[str] = []  # changes that contradict the file
+        self._path = self.config.state_dir / FILE
+        self._restore(_read(self._path))
+
+    @classmethod
+    def load(cls, path: Path) -> "Changes":
+        """Read the file and the changes. Raises ConfigError."""
+        try:
+            return cls(read_toml(path), str(path))
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        except InvalidToml as error:
+            raise ConfigError(f"{path}: {error}") from None
+
+    def in_file(self, section: str, name: str) -> bool:
+        """Whether the file itself has a table of that name."""
+        return any(each.get("name") == name for each in self._raw.get(section, ()))
+
+    def checked(self, overlay: Overlay) -> NodeConfig:
+        """The configuration with other changes. Raises ConfigError."""
+        return build(overlay.applied(self._raw), self._file)
+
+    def keep(self, overlay: Overlay, config: NodeConfig) -> None:
+        """Keep them from now on, also over a restart. Raises OSError."""
+        data = orjson.dumps(
+            {
+                "added": overlay.added,
+                "changed": overlay.changed,
+                "stopped": overlay.stopped,
+                "neighbours": overlay.neighbours,
+            },
+            option=orjson.OPT_INDENT_2,
+        )
+        new = self._path.with_name(f"{FILE}.new")
+        with open(new, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path)
+        self.overlay, self.config = overlay, config
+
+    def _restore(self, wanted: Overlay) -> None:
+        try:
+            self.config, self.overlay = self.checked(wanted), wanted
+        except ConfigError:
+            for what, change in wanted.single():
+                self._restore_one(what, change)
+        names = {twin.name for twin in self.config.twins}
+        for name in wanted.changed.keys() - names:
+            self._refuse(f"changed twin {name}", "there is no such twin")
+        stopped = tuple(name for name in wanted.stopped if name in names)
+        self.overlay = replace(self.overlay, stopped=stopped)
+
+    def _restore_one(self, what: str, change: Overlay) -> None:
+        overlay = self.overlay.joined(change)
+        try:
+            self.config, self.overlay = self.checked(overlay), overlay
+        except ConfigError as error:
+            self._refuse(what, str(error).partition("\n")[0])
+
+    def _refuse(self, what: str, why: str) -> None:
+        self.refused.append(f"{what}: {why}")
+        log.error("the change is left out, as it contradicts the file: %s: %s", what, why)
+
+
+def _read(path: Path) -> Overlay:
+    """What was kept; nothing where that is not valid."""
+    try:
+        found = orjson.loads(read_bytes(path, _MOST_BYTES))
+        overlay = Overlay(
+            added=dict(found["added"]),
+            changed=dict(found["changed"]),
+            stopped=tuple(map(str, found["stopped"])),
+            neighbours=dict(found["neighbours"]),
+        )
+        tables = [*overlay.added.values(), *overlay.changed.values(), *overlay.neighbours.values()]
+        if not all(isinstance(each, dict | None) for each in tables):
+            raise ValueError("a change is no table")
+    except FileNotFoundError:
+        return Overlay()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.error("%s: the changes cannot be read and are left out: %s", path, error)
+        return Overlay()
+    return overlay
