@@ -196,9 +196,14 @@ class World:
             "supplied_w": round(now_w, 1) if supplies else 0.0,
             "reserved_w": round(now_w, 1) if supplies else 0.0,
             "offered_w": 0.0,
-            "source": kind,
+            "source": "" if kind == "load" else kind,
+            "kind": kind or "load",
+            "input": "m1.total",
+            "power_w": 0.0,
+            "price": 0.0,
+            "stopped": off,
             "satisfied": not waits_s,
-            "disabled": off,
+            "disabled": False,
             "waiting_s": 0.0 if off else waits_s,
             "gave_up": False,
             "response_s": None if waits_s else 0.0042,
@@ -210,7 +215,6 @@ class World:
             "events": 40,
             "refused_messages": 0,
             "unsealed_parts": 0,
-            "added": name in self.added,
             "priority": "low",
         }
 
@@ -493,9 +497,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not owner.signed_in:
             return self._problem(403, "this needs a token with the scope operate")
         if owner.faults.refused:
-            return self._problem(422, owner.faults.refused, key="power_w")
+            return self._problem(422, owner.faults.refused, errors=[{"key": "power_w"}])
         words = [unquote(each) for each in path.strip("/").split("/")]
-        name = words[1].partition(".")[2] or words[1] if len(words) > 1 else ""
+        name = words[1] if len(words) > 1 else ""
         match (method, words[0], words[2:]):
             case ("POST", "twins", []):
                 world.added[body["name"]] = body
@@ -535,7 +539,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             pass  # the page has closed it
 
-    def _problem(self, status: int, detail: str, **more: str) -> None:
+    def _problem(self, status: int, detail: str, **more: Any) -> None:
         self._send(status, {"type": "about:blank", "title": "refused", "status": status, "detail": detail, **more}, "application/problem+json")
 
     def _send(self, status: int, content: Any, media: str = "application/json") -> None:

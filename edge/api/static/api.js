@@ -15,18 +15,25 @@ export class ApiError extends Error {
   }
 }
 
-export async function ask(path, { method = "GET", body, signal: abort, headers } = {}) {
+const BUSY_MS = [300, 800, 2000]; // a node answers few requests at a time and says so with 503
+
+export async function ask(path, { method = "GET", body, signal: abort, headers, root = ROOT } = {}) {
   let answer;
-  try {
-    answer = await fetch(ROOT + path, {
-      method,
-      signal: abort,
-      headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new ApiError(0, { detail: t("api.unreachable") });
+  for (const waitMs of [...BUSY_MS, 0]) {
+    try {
+      answer = await fetch(root + path, {
+        method,
+        signal: abort,
+        headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new ApiError(0, { detail: t("api.unreachable") });
+    }
+    if (answer.status !== 503 || method !== "GET" || !waitMs) break;
+    await new Promise((done) => setTimeout(done, waitMs));
+    if (abort?.aborted) throw new DOMException("not wanted any more", "AbortError");
   }
   if (answer.ok) return answer;
   if (answer.status === 401 && method === "GET") mustSignIn.value = true;

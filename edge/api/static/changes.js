@@ -6,6 +6,7 @@ import { close, open } from "./dialogs.js";
 import { restart, snapshot } from "./live.js";
 import { t } from "./texts.js";
 import { Button, Dialog, Form, twinLabel } from "./widgets.js";
+import { shortName } from "./units.js";
 
 export const notice = signal(""); // says what was done, also to screen readers
 let timer;
@@ -43,23 +44,20 @@ const fieldsOf = (twin) => {
   const supplies = twin ? Boolean(twin.source) || twin.produced_w > 0 : true;
   const consumes = twin ? !twin.source || twin.source === "battery" || twin.requested_w > 0 : true;
   return [
-    { name: "power_w", label: t("power"), unit: "W", type: "number", step: "any", min: 0, required: !twin, hint: t("field.power_hint") },
+    { name: "power_w", label: t("power"), unit: "W", type: "number", step: "any", min: 0, hint: t("field.power_hint") },
     consumes && { name: "priority", label: t("field.priority"), options: options(PRIORITIES, "priority") },
-    { name: "begins", label: t("field.begins"), type: "datetime-local", hint: t("field.begins_hint") },
-    { name: "ends", label: t("field.ends"), type: "datetime-local", hint: t("field.ends_hint") },
     consumes && { name: "tolerance_s", label: t("field.tolerance"), unit: "s", type: "number", min: 0, hint: t("field.tolerance_hint") },
     supplies && { name: "price", label: t("field.price"), unit: t("field.per_kwh"), type: "number", step: "any", min: 0 },
   ].filter(Boolean);
 };
 
-// what was filled in, as the node takes it
-function bodyOf(values) {
+// What was filled in, as the node takes it: the power of a grid connection is its capacity.
+function bodyOf(values, kind = values.kind, before = {}) {
   const body = {};
   for (const [key, text] of Object.entries(values)) {
-    if (text === "") continue;
-    if (key === "begins" || key === "ends") body[`${key}_s`] = Math.round(new Date(text).getTime() / 1000);
-    else if (["power_w", "tolerance_s", "price"].includes(key)) body[key] = Number(text);
-    else body[key] = text;
+    if (text === "" || String(before[key]) === text) continue;
+    const name = key === "power_w" && kind === "grid" ? "capacity_w" : key;
+    body[name] = ["power_w", "tolerance_s", "price"].includes(key) ? Number(text) : text;
   }
   return body;
 }
@@ -70,9 +68,10 @@ export function AddTwin() {
     done(t("done.added", { name: values.name }));
   };
   const fields = [
-    { name: "name", label: t("field.name"), required: true, pattern: "[a-z0-9_][a-z0-9_\\-]*", hint: t("field.name_hint"), autocomplete: "off" },
+    { name: "name", label: t("field.name"), required: true, maxlength: 31, pattern: "[A-Za-z0-9_][A-Za-z0-9_\\-]*", hint: t("field.name_hint"), autocomplete: "off" },
     { name: "kind", label: t("field.kind"), options: options(KINDS, "kind") },
     ...fieldsOf(null),
+    { name: "input", label: t("field.input"), hint: t("field.input_hint"), placeholder: "m1.total", autocomplete: "off" },
   ];
   return html`<${Dialog} title=${t("twins.add")} onClose=${close}>
     <${Form} intro=${t("twins.add_hint")} fields=${fields} submit=${submit} label=${t("add")} onClose=${close} />
@@ -81,19 +80,20 @@ export function AddTwin() {
 
 export function ModifyTwin({ twin }) {
   const name = twinName(twin);
+  const before = { priority: twin.priority ?? "low", price: twin.price, tolerance_s: twin.tolerance_s };
   const submit = async (values) => {
-    const body = bodyOf(values);
+    const body = bodyOf(values, twin.kind, before);
     if (!Object.keys(body).length) return;
-    await change("PATCH", `/twins/${encodeURIComponent(twin.name)}`, body);
+    await change("PATCH", pathOf(twin), body);
     done(t("done.modified", { name }));
   };
-  const priority = typeof twin.priority === "number" ? PRIORITIES[twin.priority] : twin.priority;
-  const values = { priority: priority ?? "low", price: twin.price, tolerance_s: twin.tolerance_s };
   return html`<${Dialog} title=${t("twins.modify_one", { name })} onClose=${close}>
-    <${Form} intro=${t("twins.modify_hint")} fields=${fieldsOf(twin)} values=${values} submit=${submit} label=${t("save")} onClose=${close} />
+    <${Form} intro=${t("twins.modify_hint")} fields=${fieldsOf(twin)} values=${before} submit=${submit} label=${t("save")} onClose=${close} />
   <//>`;
 }
 
+// on its own node a twin goes by its name without the node
+const pathOf = (twin) => `/twins/${encodeURIComponent(shortName(twin.name, snapshot.value?.node ?? ""))}`;
 const twinName = (twin) => twinLabel(twin.name, snapshot.value?.node ?? "");
 
 // A question before what cannot be undone at once.
@@ -106,7 +106,7 @@ function Ask({ title, text, label: yes, act }) {
 export function stopTwin(twin) {
   const name = twinName(twin);
   const act = async () => {
-    await change("POST", `/twins/${encodeURIComponent(twin.name)}/stop`);
+    await change("POST", `${pathOf(twin)}/stop`);
     done(t("done.stopped", { name }));
   };
   open(Ask, { title: t("twins.stop_one", { name }), text: t("twins.stop_text"), label: t("twins.stop"), act });
@@ -115,7 +115,7 @@ export function stopTwin(twin) {
 export function restartTwin(twin) {
   const name = twinName(twin);
   const act = async () => {
-    await change("POST", `/twins/${encodeURIComponent(twin.name)}/restart`);
+    await change("POST", `${pathOf(twin)}/restart`);
     done(t("done.restarted", { name }));
   };
   open(Ask, { title: t("twins.restart_one", { name }), text: t("twins.restart_text"), label: t("twins.restart"), act });
@@ -124,7 +124,7 @@ export function restartTwin(twin) {
 export function removeTwin(twin) {
   const name = twinName(twin);
   const act = async () => {
-    await change("DELETE", `/twins/${encodeURIComponent(twin.name)}`);
+    await change("DELETE", pathOf(twin));
     location.hash = "#/twins";
     done(t("done.removed", { name }));
   };

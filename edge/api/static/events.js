@@ -34,7 +34,7 @@ export function Events({ from, to, twin: only = "", live }) {
       setState((old) => ({ ...old, error }));
     }
   };
-  const fresh = live ? (happened.value[0]?.at_s ?? 0) : 0;
+  const fresh = live ? Math.floor((happened.value[0]?.at_s ?? 0) / 5) : 0; // at most every 5 s
   useEffect(() => {
     setState({ events: null, next: null, error: null });
     load("", []);

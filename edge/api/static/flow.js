@@ -45,7 +45,7 @@ export function sides(flows, twins, node, { expanded, most }) {
   }
   for (const twin of twins) {
     const missing = (twin.requested_w ?? 0) - (twin.consumed_w ?? 0);
-    if (missing > 5 && !twin.disabled) add(right, place(twin.name, node), 0).missing = missing;
+    if (missing > 5 && !twin.disabled && !twin.stopped) add(right, place(twin.name, node), 0).missing = missing;
   }
   const rename = new Map();
   const fold = (side, key) => {

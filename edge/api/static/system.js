@@ -72,18 +72,18 @@ function Memory({ of, space }) {
 
 // Numbers of the text format of Prometheus, by name with labels; null where the node has none.
 async function metricsOf(abort) {
-  for (const path of ["/metrics"]) {
-    try {
-      const text = await (await ask(path, { signal: abort })).text();
-      return new Map(text.split("\n").flatMap((line) => {
+  try {
+    const text = await (await ask("/metrics", { signal: abort, root: "" })).text();
+    return new Map(
+      text.split("\n").flatMap((line) => {
         const found = /^([a-zA-Z_:][\w:]*(?:\{[^}]*\})?) ([-+\d.eE]+)/.exec(line);
         return found ? [[found[1], Number(found[2])]] : [];
-      }));
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-    }
+      }),
+    );
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    return null;
   }
-  return null;
 }
 
 function Laws({ of, metrics }) {

@@ -14,7 +14,7 @@ import { duration, energy, shortName, watts } from "./units.js";
 
 // what a person would say of it: [tone, text]
 export function stateOf(twin) {
-  if (twin.disabled) return ["", t("twin.stopped")];
+  if (twin.stopped || twin.disabled) return ["", t("twin.stopped")];
   if (twin.known === false) return ["warn", t("twin.unknown")];
   if (twin.gave_up) return ["bad", t("twin.gave_up")];
   if (twin.waiting_s > 0) return ["bad", t("twin.waits", { d: duration(twin.waiting_s) })];
@@ -93,10 +93,10 @@ function Detail({ name, newest }) {
     title=${twinLabel(twin.name, newest.node)} back=${back}
     aside=${html`<div class="actions">
       <${Button} icon="edit" onClick=${() => open(ModifyTwin, { twin })}>${t("twins.modify")}<//>
-      ${twin.disabled
+      ${twin.stopped || twin.disabled
         ? html`<${Button} icon="restart" onClick=${() => restartTwin(twin)}>${t("twins.restart")}<//>`
         : html`<${Button} icon="stop" onClick=${() => stopTwin(twin)}>${t("twins.stop")}<//>`}
-      ${twin.added && html`<${Button} icon="close" tone="danger-text" onClick=${() => removeTwin(twin)}>${t("remove")}<//>`}
+      <${Button} icon="close" tone="danger-text" onClick=${() => removeTwin(twin)}>${t("remove")}<//>
     </div>`}
   >
     <section class="headline ${tone === "bad" ? "bad" : tone === "warn" ? "warn" : "ok"}">

@@ -154,10 +154,10 @@ export function Form({ fields, values, submit, label, tone = "primary", onClose,
       setBusy(false);
     }
   };
-  const key = error?.problem?.key;
+  const keys = (error?.problem?.errors ?? []).map((each) => each.key);
   return html`<form onSubmit=${send} class="form">
     ${intro && html`<p class="hint">${intro}</p>`}
-    ${fields.map((field) => html`<${Field} key=${field.name} ...${field} value=${values?.[field.name]} wrong=${key === field.name} />`)}
+    ${fields.map((field) => html`<${Field} key=${field.name} ...${field} value=${values?.[field.name]} wrong=${keys.includes(field.name)} />`)}
     ${error && html`<p class="notice bad" role="alert"><${Icon} name="alert" /><span>${error.message}</span></p>`}
     <div class="form-end">
       <${Button} onClick=${onClose}>${t("cancel")}<//>
