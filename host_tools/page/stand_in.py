@@ -7,6 +7,8 @@ for. `twins` and `nodes` say how much there is; `faults` makes it answer late, w
 import gzip
 import json
 import math
+import select
+import socket
 import threading
 import time
 from dataclasses import dataclass, field
@@ -60,17 +62,19 @@ class World:
     nodes: int = 4
     troubles: bool = False
     learns: bool = True
-    now_s: float | None = None  # None: the clock of this machine
+    now_s: float | None = None  # the moment at which it begins; None: by the clock of this machine
     stopped: set[str] = field(default_factory=set)
     added: dict[str, dict[str, Any]] = field(default_factory=dict)
+    changed: dict[str, dict[str, Any]] = field(default_factory=dict)
     cut: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
     node: str = "school"
+    _began_s: float = field(default_factory=time.monotonic)
     _powers: dict[tuple[int, float, int], dict[str, float]] = field(default_factory=dict)
 
     @property
     def time_s(self) -> float:
-        return time.time() if self.now_s is None else self.now_s
+        return time.time() if self.now_s is None else self.now_s + time.monotonic() - self._began_s
 
     def names(self) -> list[tuple[str, str, float]]:
         """Name, kind and power of every twin."""
@@ -398,6 +402,8 @@ class StandIn:
         self.world = world or World()
         self.faults = Faults()
         self.signed_in = False
+        self.streams = 0
+        self._cut = threading.Event()
         self.stopping = threading.Event()
         stand_in = self
 
@@ -417,6 +423,16 @@ class StandIn:
         self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
+
+    def cut(self) -> None:
+        """End the streams that are open."""
+        self._cut.set()
+        self._cut = threading.Event()
+
+    @property
+    def cutting(self) -> threading.Event:
+        """Is set when the streams that are open now shall end."""
+        return self._cut
 
     @property
     def scopes(self) -> list[str]:
@@ -508,7 +524,7 @@ class _Handler(BaseHTTPRequestHandler):
             case ("POST", "twins", ["restart"]):
                 world.stopped.discard(name)
             case ("PATCH", "twins", []):
-                world.added[name] = {**world.added.get(name, {"power_w": 100.0}), **body}
+                world.changed[name] = {**world.changed.get(name, {}), **body}
             case ("DELETE", "twins", []):
                 world.added.pop(name, None)
             case ("DELETE", "neighbours", []):
@@ -527,17 +543,26 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
-        number = 0
+        number, cut = 0, owner.cutting
+        owner.streams += 1
         try:
-            while not owner.stopping.is_set() and not owner.faults.broken:
+            while not owner.stopping.is_set() and not cut.is_set():
                 if not owner.faults.silent:
                     number += 1
                     data = json.dumps(owner.world.snapshot())
                     self.wfile.write(f"id: {number}\nevent: snapshot\ndata: {data}\n\n: alive\n\n".encode())
                     self.wfile.flush()
-                owner.stopping.wait(1.0)
+                for _ in range(10):
+                    if self._has_left() or cut.wait(0.1):
+                        return
         except OSError:
             pass  # the page has closed it
+        finally:
+            owner.streams -= 1
+
+    def _has_left(self) -> bool:
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def _problem(self, status: int, detail: str, **more: Any) -> None:
         self._send(status, {"type": "about:blank", "title": "refused", "status": status, "detail": detail, **more}, "application/problem+json")

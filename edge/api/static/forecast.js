@@ -132,7 +132,7 @@ function Past({ scope, variable, horizon, moment: at, set }) {
   const color = `--line-${variable}`;
   const shared = { color, unit: "W", format: watts };
   return html`<${Card} title=${t("forecast.past")} hint=${t("forecast.past_hint", { n: horizon })}
-    aside=${html`<label class="field inline"><span class="label">${t("forecast.replay")}</span><input type="datetime-local" value=${at} max=${localText(Date.now())} onChange=${(event) => set({ at: event.target.value })} /></label>`}>
+    aside=${html`<span class="field inline"><label class="label" for="replay">${t("forecast.replay")}</label><input id="replay" type="datetime-local" value=${at} max=${localText(Date.now())} onChange=${(event) => set({ at: event.target.value })} /></span>`}>
     ${told.error && html`<${Failed} error=${told.error} again=${told.again} />`}
     ${told.stale && !told.error && html`<div class="chart-wait"><${Loading} /></div>`}
     ${!told.stale && !found && !told.error && html`<${Empty} icon="clock" title=${t("forecast.no_past")} />`}

@@ -49,26 +49,31 @@ function pause() {
 async function follow(abort) {
   let waitMs = 500;
   while (!abort.aborted) {
-    try {
-      const [newest, well] = await Promise.all([
-        get("/snapshot", { signal: abort }),
-        get("/health", { signal: abort }),
-      ]);
-      if (abort.aborted) return;
-      batch(() => {
-        snapshot.value = newest;
-        health.value = well;
-        alive();
-      });
+    if (await refresh(abort)) {
       waitMs = 500;
-      await listen(abort);
-    } catch (error) {
-      if (abort.aborted) return;
-      if (!error.status || error.status === 401) link.value = "lost";
+      await listen(abort).catch(() => {}); // without a stream, the snapshot is asked for again and again
     }
+    if (abort.aborted) return;
     await Promise.race([pauseOf(waitMs), gone(abort)]);
     waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS);
     while (mustSignIn.value && !abort.aborted) await pauseOf(500);
+  }
+}
+
+// Whether a new snapshot was read.
+async function refresh(abort) {
+  try {
+    const [newest, well] = await Promise.all([get("/snapshot", { signal: abort }), get("/health", { signal: abort })]);
+    if (abort.aborted) return false;
+    batch(() => {
+      snapshot.value = newest;
+      health.value = well;
+      alive();
+    });
+    return true;
+  } catch {
+    if (!abort.aborted) link.value = "lost";
+    return false;
   }
 }
 

@@ -104,12 +104,12 @@ export const Choice = ({ label, name, value, options, onChange }) => html`<field
   )}
 </fieldset>`;
 
-export const Select = ({ label, value, options, onChange, hideLabel }) => html`<label class="field inline">
-  <span class=${hideLabel ? "sr" : "label"}>${label}</span>
-  <select value=${value} onChange=${(event) => onChange(event.target.value)}>
+export const Select = ({ label, value, options, onChange, hideLabel }) => html`<span class="field inline">
+  <label class=${hideLabel ? "sr" : "label"} for="select-${label}">${label}</label>
+  <select id="select-${label}" value=${value} onChange=${(event) => onChange(event.target.value)}>
     ${options.map(([key, text]) => html`<option key=${key} value=${key} selected=${key === value}>${text}</option>`)}
   </select>
-</label>`;
+</span>`;
 
 export function Dialog({ title, onClose, children }) {
   const self = useRef();
