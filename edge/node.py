@@ -248,7 +248,7 @@ class Node:
             if name not in known:
                 self._enroll(settings.kind, settings, {})
             elif settings != known[name].settings and settings.run:
-                self._retire(known[name])  # its run is planned anew
+                self._retire(known[name])  # its run is planned again
                 self._enroll(settings.kind, settings, {})
             elif settings != known[name].settings:
                 known[name].adjust(settings)

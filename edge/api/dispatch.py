@@ -33,6 +33,7 @@ class Asked:
     media: str = ""  # of the body
     read: Callable[[], bytes] = bytes  # the body; raises Problem
     last_event: str = ""  # that a client of the stream has seen
+    has_body: bool = False
 
 
 class Api:
@@ -98,6 +99,8 @@ class Api:
         return problem(404, "no such path", more={"paths": [*self._fixed, *self._open]})
 
     def _answer(self, route: Route, segments: list[str], query: str, asked: Asked) -> Answer:
+        if asked.has_body and route.method == "GET":
+            raise Problem(413, "this path takes no body")
         self.access.check(asked.caller, route.scope)
         values = [
             *read_segments(segments, route.segments),

@@ -98,7 +98,14 @@ def plain(schema: Any) -> Any:
 
 def _operation(route: Route, schemas: dict[str, Schema]) -> dict[str, Any]:
     success = "201" if route.method == "POST" and route.scope == "configure" else "200"
-    answers = [success, "400", "401", "429", "503", *(["404"] if route.segments else [])]
+    answers = [
+        success,
+        "400",
+        "401",
+        "429",
+        "503",
+        *(["404"] if route.segments or route.media == "text/html" else []),
+    ]
     operation: dict[str, Any] = {
         "summary": route.meaning,
         "parameters": [

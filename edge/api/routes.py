@@ -23,6 +23,7 @@ from .events import CURSOR, events
 from .forecasts import MOST_SCORED_DAYS, learning, predictions, scores
 from .health import health
 from .meters import meters
+from .metrics import metrics
 from .microgrid import microgrid
 from .node import contracts, overview, twins
 from .openapi import openapi
@@ -209,4 +210,9 @@ _TABLE = versioned(
     ),
 )
 
-ROUTES = (*_TABLE, Route("GET", "/health", health, "the same, for watchdogs"), *PAGES)
+ROUTES = (
+    *_TABLE,
+    Route("GET", "/health", health, "the same, for watchdogs"),
+    Route("GET", "/metrics", metrics, "the numbers of the node for Prometheus", media="text/plain"),
+    *PAGES,
+)

@@ -26,7 +26,7 @@ from .stream import Stream, Streams
 
 log = logging.getLogger("edge.api")
 _ALWAYS = (b"/health", f"{V1}/health".encode())  # are answered even if all places are taken
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
 
 
 class ApiError(OSError):
@@ -120,8 +120,11 @@ class ApiServer:
             answer = problem(error.status, str(error))
         except Problem as found:
             answer = found.answer
-        if isinstance(answer.content, Stream) and self._streams and method != "HEAD":
-            return self._streams.take(client.connection, answer.content)
+        if isinstance(answer.content, Stream):
+            if self._streams and not self._streams.full and method != "HEAD":
+                return self._streams.take(client.connection, answer.content)
+            full = problem(503, "too many streams are open, try again later")
+            answer = replace(answer, content=b"") if method == "HEAD" else full
         matches = request.values("if-none-match") if request else []
         client.send_answer(answer, method != "HEAD", matches[0] if matches else "")
         if unread and not client.has_read:
@@ -133,8 +136,6 @@ class ApiServer:
         method, path = request.method, path_of(request, self._names)
         if method not in _METHODS:
             raise Refused(501, f"{method[:60]} is not a method of this server")
-        if has_body(request) and method in ("GET", "HEAD"):
-            raise Refused(413, "this path takes no body")
         if self._tls and not client.secure and not client.is_local:
             raise _only_tls(request, path)
 
@@ -152,7 +153,9 @@ class ApiServer:
         def read() -> bytes:
             return client.read_body(body_length(request), bool(first("expect")))
 
-        asked = Asked(caller, first("accept"), first("content-type"), read, first("last-event-id"))
+        asked = Asked(
+            caller, first("accept"), first("content-type"), read, first("last-event-id"), has_body(request)
+        )
         return self._api.answer(method, path, asked)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .access import is_local
+
 if TYPE_CHECKING:
     from ..node import Node
     from .context import Service
@@ -16,6 +18,8 @@ _CLAIMS_S = 300.0
 _MANY_LIVES = 3  # in a few minutes; a node that lost its memory needs one
 
 CODES = {
+    "api_without_tls": "The HTTP interface listens beyond loopback without TLS. A warning: it works.",
+    "change_refused": "A change that was made while the node ran contradicts its file, so it is left out.",
     "clock_jumped": "The date jumped by an hour or more; nothing is deleted by it until it has held for 3 h.",
     "clock_not_set": "The date is before 2023: the clock is not set, and no minutes or events are kept.",
     "broker_unreachable": "The node is not connected to its own MQTT broker and receives no frames.",
@@ -102,6 +106,9 @@ def troubles(node: "Node") -> Iterator[Trouble]:
     if node.engine.faults:
         subject = node.engine.last_fault.partition(":")[0]
         yield Trouble("twin_failed", subject, f"a twin failed: {node.engine.last_fault}")
+    for text in node.changes_refused:
+        name = text.partition(":")[0]
+        yield Trouble("change_refused", name, f"a change contradicts the file and is left out: {text}")
     if node.invariants_broken:
         name = node.config.name
         yield Trouble("invariant_broken", name, f"an invariant is broken: {node.last_violation}")
@@ -109,6 +116,10 @@ def troubles(node: "Node") -> Iterator[Trouble]:
 
 def warnings(node: "Node") -> Iterator[Trouble]:
     """What its owner should know though it works as it was configured."""
+    api = node.config.api
+    if api.port and node.config.tls is None and not is_local(api.host):
+        text = f"its HTTP interface listens at {api.host} without TLS: tokens can be read on the way"
+        yield Trouble("api_without_tls", "api", text)
     if not node.trust.authentic:
         text = (
             "it has no keys, no section [trust]: anybody who reaches it can lie to it and read what it sends"

@@ -91,7 +91,11 @@ class TupleSpace(Slots):
     def set_neighbours(self, names: "list[str]") -> None:
         """Say which nodes this one sends to. Raises SpaceFull."""
         for name in names:
-            self.neighbours_mask |= 1 << self.nodes.acquire(name)
+            number = self.nodes.acquire(name)
+            if self.origins.known(number):  # it takes no room of the neighbour that brought it any more
+                self._brought_by(number, 0)
+                self.room.count(NODES, 0, -1)
+            self.neighbours_mask |= 1 << number
             self.neighbours.append(name)
         self.room.neighbours = len(self.neighbours)
 
@@ -106,9 +110,18 @@ class TupleSpace(Slots):
             self.lsa_sent[slot] &= others
             self.lsa_based[slot] &= others
         for origin in range(self.nodes.capacity):
-            if self.origins.via[origin] == number:
-                self.origins.via[origin] = 0
+            if self.origins.via[origin] == number and self.origins.known(origin):
+                self._brought_by(origin, 0)
+        if self.origins.known(number):
+            self.origins.via[number] = 0
+            self.room.count(NODES, 0, 1)
         self.nodes.release(number)
+
+    def _brought_by(self, origin: int, via: int) -> None:
+        """The place of a known node counts for another neighbour from now on."""
+        self.room.count(NODES, self.origins.via[origin], -1)
+        self.room.count(NODES, via, 1)
+        self.origins.via[origin] = via
 
     def is_neighbour(self, name: str) -> bool:
         """Whether this node sends to a node of that name."""

@@ -47,7 +47,7 @@ class RecorderTwin(Twin):
                     )
 
     def forget(self, twin: str) -> None:
-        """A twin of that name begins to count its events anew."""
+        """A twin of that name begins to count its events from 0."""
         self._next_number.pop(twin, None)
 
     def act(self) -> None:
