@@ -21,7 +21,7 @@ DETAILS = ("twins/school.kitchen", "microgrid/gym")
 README = (
     ("now", "desktop", "light", "dashboard_now"),
     ("day", "desktop", "dark", "dashboard_day"),
-    ("microgrid", "phone", "light", "dashboard_phone"),
+    ("forecast", "phone", "light", "dashboard_phone"),
 )
 
 

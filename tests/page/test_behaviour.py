@@ -340,7 +340,9 @@ def test_a_language_without_texts_falls_back_to_english(visit, language):
 def test_a_script_from_elsewhere_cannot_run(visit):
     on = visit()
     page = on.open()
-    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.stolen = 1\">')")
+    page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.stolen = 1\">')"
+    )
     page.wait_for_timeout(200)
     assert page.evaluate("window.stolen") is None
     assert any("Content Security Policy" in each for each in on.wrong)

@@ -64,7 +64,8 @@ def test_the_page_loads_only_its_own_files():
 @pytest.mark.parametrize("name", sorted(OWN))
 def test_modules_import_what_they_use_and_the_other_file_exports_it(name):
     exported = {
-        file: set(re.findall(r"export (?:async )?(?:const|function|class) (\w+)", text)) for file, text in OWN.items()
+        file: set(re.findall(r"export (?:async )?(?:const|function|class) (\w+)", text))
+        for file, text in OWN.items()
     }
     imports = re.findall(r'^import \{ (.*?) \} from "\./(.*?)";', OWN[name], re.MULTILINE)
     code = re.sub(r"^import .*?;\n", "", OWN[name], flags=re.MULTILINE)
@@ -86,7 +87,9 @@ GROUPS = {key.partition(".")[0] for key in KEYS if "." in key}
 def test_every_text_that_is_asked_for_is_there():
     for name, code in OWN.items():
         asked = set(re.findall(r'\bt\(\s*"([\w.]+)"', code))
-        asked |= {each for pair in re.findall(r'\bt\([^"`()]* \? "([\w.]+)" : "([\w.]+)"', code) for each in pair}
+        asked |= {
+            each for pair in re.findall(r'\bt\([^"`()]* \? "([\w.]+)" : "([\w.]+)"', code) for each in pair
+        }
         assert asked <= KEYS, f"{name}: {asked - KEYS}"
         for group in re.findall(r"\b(?:t|textOr)\(`(\w+)\.", code):
             assert group in GROUPS, f"{name}: {group}"
@@ -96,7 +99,9 @@ def test_every_text_is_used():
     code = "\n".join(text for name, text in OWN.items() if name != "texts.js")
     dynamic = set(re.findall(r"`([\w.]+[._])\$\{", code)) | {"kind.", "priority."}
     unused = {
-        key for key in KEYS if f'"{key}"' not in code and not any(key.startswith(prefix) for prefix in dynamic)
+        key
+        for key in KEYS
+        if f'"{key}"' not in code and not any(key.startswith(prefix) for prefix in dynamic)
     }
     assert not unused
 

@@ -46,7 +46,9 @@ def test_every_page_is_accessible(visit, server, size, theme):
     page = on.open()
     for name in (*PAGES, *DETAILS):
         page.evaluate("name => location.hash = `#/${name}`", name)
-        page.wait_for_selector(f"nav a[aria-current=page][href='#/{name.partition('/')[0]}']", state="attached")
+        page.wait_for_selector(
+            f"nav a[aria-current=page][href='#/{name.partition('/')[0]}']", state="attached"
+        )
         settle(page)
         assert not _violations(page), name
     page.evaluate("location.hash = '#/twins'")
@@ -61,8 +63,16 @@ def test_the_first_run_is_accessible_and_says_what_to_do(visit, server):
     on = visit()
     page = on.open()
     assert not _violations(page)
+    page.evaluate("document.querySelector('main').append(new Image())")
+    assert "image-alt" in str(_violations(page)), "the checker finds what is wrong"
     text = page.inner_text("main")
-    for words in ("Find the meters", "microgrid-edge probe", "Add a twin", "Connect the neighbours", "make run"):
+    for words in (
+        "Find the meters",
+        "microgrid-edge probe",
+        "Add a twin",
+        "Connect the neighbours",
+        "make run",
+    ):
         assert words in text
     on.open("forecast")
     assert "[learning]" in page.inner_text("main")
@@ -72,7 +82,10 @@ def test_figures_of_speed_stay_within_wide_bounds(chromium):
     """Measured figures are printed by `make bench`; here only what would be a defect fails."""
     from host_tools.page.measure import day_ms, ready_s
 
-    with StandIn(World(twins=8, nodes=4)) as server, chromium.new_context(viewport=SIZES["desktop"]) as profile:
+    with (
+        StandIn(World(twins=8, nodes=4)) as server,
+        chromium.new_context(viewport=SIZES["desktop"]) as profile,
+    ):
         assert ready_s(profile, server.url) < 20
         first_bytes = server.bytes_sent
         assert day_ms(profile, server.url) < 1500

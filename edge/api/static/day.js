@@ -9,7 +9,7 @@ import { minuteText } from "./now.js";
 import { forecastOf } from "./outlook.js";
 import { go, route } from "./route.js";
 import { t } from "./texts.js";
-import { Button, Card, Choice, Failed, Icon, Loading, Page, Select, useLoaded } from "./widgets.js";
+import { Button, Card, Choice, Empty, Failed, Icon, Loading, Page, Select, useLoaded } from "./widgets.js";
 import { energyParts, longDate, percent, watts } from "./units.js";
 
 const DAY_S = 86_400;
@@ -123,8 +123,8 @@ function DayChart({ past, other, ahead, from, to, isToday, step, set, compare, s
   const empty = !lines.some((each) => each.values.some((value) => value != null));
   return html`
     <${Legend} series=${lines} toggle=${toggle} />
-    ${empty && html`<p class="quiet-line">${t("day.nothing")}</p>`}
-    <${Chart} label=${t("day.chart")} times=${found.times} series=${[...lines, ...extra]} bands=${bands} from=${from} to=${to} now=${isToday ? nowMs.value / 1000 : null} />
+    ${empty && !found.ahead && html`<div class="chart-wait"><${Empty} icon="clock" title=${t("day.nothing")} /></div>`}
+    ${!(empty && !found.ahead) && html`<${Chart} label=${t("day.chart")} times=${found.times} series=${[...lines, ...extra]} bands=${bands} from=${from} to=${to} now=${isToday ? nowMs.value / 1000 : null} />`}
     <div class="toolbar">
       <${Select} label=${t("day.step")} value=${String(step)} options=${[["1", t("day.minutes", { n: 1 })], ["15", t("day.minutes", { n: 15 })], ["60", t("day.hour")]]} onChange=${(value) => set({ step: value === "1" ? "" : value })} />
       <${Select} label=${t("day.compare")} value=${compare} options=${["none", "before", "week"].map((each) => [each, t(`day.compare_${each}`)])} onChange=${(value) => set({ compare: value === "none" ? "" : value })} />

@@ -50,11 +50,11 @@ function Headline({ of }) {
       <div class="mix-bar" aria-hidden="true">
         ${parts.map((each) => html`<span key=${each.key} class="mix-part ${each.tone}" style=${{ flexGrow: each.w }}></span>`)}
       </div>
-      <ul class="mix-list" aria-label=${t("now.comes_from")}>
+      <div class="mix-foot"><ul class="mix-list" aria-label=${t("now.comes_from")}>
         ${parts.map((each) => html`<li key=${each.key}><span class="dot ${each.tone}"></span>${each.label} <b>${percent(each.w / sum)}</b></li>`)}
       </ul>
+      ${(of.imported_w > 1 || of.exported_w > 1) && html`<p class="grid-line"><${Icon} name="grid" size="18" />${t("now.grid", { from: watts(of.imported_w), to: watts(of.exported_w) })}</p>`}</div>
     </div>`}
-    ${(of.imported_w > 1 || of.exported_w > 1) && html`<p class="grid-line"><${Icon} name="grid" size="18" />${t("now.grid", { from: watts(of.imported_w), to: watts(of.exported_w) })}</p>`}
   </section>`;
 }
 

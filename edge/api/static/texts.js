@@ -218,7 +218,7 @@ const en = {
   "twins.all": "All",
   "twins.consumers": "Consumers",
   "twins.suppliers": "Suppliers",
-  "twins.waiting": "Need attention",
+  "twins.waiting": "Attention",
   "twins.none": "There are no twins yet",
   "twins.none_text": "Add one here, or name the devices of this node in its configuration.",
   "twins.nothing_found": "No twin is like that now",

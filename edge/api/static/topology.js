@@ -82,7 +82,8 @@ function placed(columns, width) {
   const row = beside ? 42 : roomy ? 2 * r + 60 : 50;
   const top = 34;
   const height = top + Math.max(most, 1) * row + 8;
-  const x = (i) => (beside ? 40 + i * step : step / 2 + i * step);
+  const left = Math.max(0, (width - 48 - columns.length * step) / 2);
+  const x = (i) => left + (beside ? 40 : step / 2) + i * step;
   const at = new Map();
   columns.forEach((column, i) => {
     const offset = top + ((most - column.nodes.length) * row) / 2 + row / 2 - (beside ? 0 : 14);
