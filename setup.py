@@ -1,5 +1,5 @@
-"""What pyproject.toml cannot say of the wheel: its packages are the firmware and models/ as edge/models, and the
-files of the dashboard are compressed, since a node serves them as they are.
+"""What pyproject.toml cannot say of the wheel: its packages are the firmware and models/ as edge/models,
+and the files of the dashboard are compressed, since a node serves them as they are.
 """
 
 import gzip
@@ -12,7 +12,7 @@ from setuptools.command.build_py import build_py
 class PackedPages(build_py):
     """As `host_tools.page.pack`, which is not there when a wheel is built from the sdist."""
 
-    def run(self):
+    def run(self) -> None:
         """Build the packages, then compress."""
         super().run()
         if self.editable_mode:

@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by playwright: for the tests, the screenshots and the figures of the dashboard."""
+"""Debian's Chromium, driven by playwright: for tests, screenshots and figures of the dashboard."""
 
 import shutil
 from collections.abc import Iterator

@@ -5,8 +5,9 @@ from statistics import median
 from typing import Any
 
 from .browser import SIZES, browser, settle
-from .stand_in import STATIC, StandIn, World
+from .stand_in import STATIC, StandIn
 from .vendor import BUNDLES, COPIES, LICENCES
+from .world import World
 
 VENDORED = {*BUNDLES, *COPIES}
 _TIMES = 5

@@ -1,7 +1,7 @@
 """Screenshots of the dashboard: `python -m host_tools.page.screens [--readme]`.
 
-Every page in both sizes and both themes goes to build/screens; with --readme the three of the README, small, to
-docs/images. What they show is played by `stand_in`.
+Every page in both sizes and both themes goes to build/screens; with --readme the three of the README, small,
+to docs/images. What they show is played by `stand_in`.
 """
 
 import argparse
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from .browser import PAGES, SIZES, NoBrowser, browser, settle
-from .stand_in import StandIn, World
+from .stand_in import StandIn
+from .world import World
 
 REPOSITORY = Path(__file__).parents[2]
 SCREENS = REPOSITORY / "build" / "screens"

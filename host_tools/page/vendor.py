@@ -1,8 +1,8 @@
 """Bundle the libraries of the dashboard: `python -m host_tools.page.vendor`. Needs npm and internet.
 
-Each bundle is one file in edge/api/static, made once by esbuild and committed. `vendored.json` lists what is in
-it: versions, licences, the checksum of each package in the registry, and that of the file. A node needs none of
-this: it serves the files as they are.
+Each bundle is one file in edge/api/static, made once by esbuild and committed. `vendored.json` lists what is
+in it: versions, licences, the checksum of each package in the registry, and that of the file. A node needs
+none of this: it serves the files as they are.
 """
 
 import hashlib

@@ -4,7 +4,8 @@ import pytest
 
 from host_tools.page.browser import SIZES, browser, settle
 from host_tools.page.screens import MOMENT_S
-from host_tools.page.stand_in import StandIn, World
+from host_tools.page.stand_in import StandIn
+from host_tools.page.world import World
 
 NOT_THERE = ("/offers", "/energy", "/gossip", "/metrics")  # a node may not have them; the page does without
 

@@ -1,4 +1,4 @@
-"""The files of the dashboard: what they weigh, that they fit together, and that libraries are those of the list."""
+"""The files of the dashboard: what they weigh, that they fit together, and which libraries they hold."""
 
 import gzip
 import hashlib
