@@ -65,7 +65,7 @@ def _command(arguments: list[str] | None) -> int:
                 parser.error("status: --config or --url is needed")
             return _status(chosen.url) if chosen.url else _status_of(chosen.config)
         case "token":
-            return _token(chosen.config, chosen.scope)
+            return _token(chosen.config, chosen.scope, chosen.link)
         case "probe":
             from .probe import run
 
@@ -98,6 +98,7 @@ def _parser() -> "argparse.ArgumentParser":
     token.add_argument(
         "--scope", choices=("read", "operate", "configure"), default="configure", help="what it may do"
     )
+    token.add_argument("--link", action="store_true", help="as a link that logs a browser in")
     probe = commands.add_parser("probe", help="find the meters on a line: speed, parity, addresses, profiles")
     _probe_arguments(probe)
     listing = commands.add_parser("options", help="print every configuration key")
@@ -208,7 +209,7 @@ def _status_of(path: Path) -> int:
     return _status(f"http://{host}:{config.api.port}")
 
 
-def _token(path: Path, scope: str) -> int:
+def _token(path: Path, scope: str, as_link: bool) -> int:
     """Print a token; they are made if the node has not started yet."""
     config = _load(path)
     if config is None:
@@ -217,14 +218,25 @@ def _token(path: Path, scope: str) -> int:
 
     try:
         config.state_dir.mkdir(parents=True, exist_ok=True)
-        print(load_tokens(config.state_dir)[scope])
+        token = load_tokens(config.state_dir)[scope]
     except OSError as error:
         print(f"{path}: tokens cannot be read: {error.filename}: {error.strerror}", file=sys.stderr)
         return CANNOT_START
     except KeyError:
         print(f"{path}: the file of tokens has none with the scope {scope}", file=sys.stderr)
         return WRONG
+    print(f"{_address(config)}/#token={token}" if as_link else token)
     return OK
+
+
+def _address(config: "NodeConfig") -> str:
+    """Where people find the dashboard: beyond loopback by the name that the node has on its network."""
+    from .api.access import is_local
+
+    host, port = config.api.host, config.api.port
+    if is_local(host) or host == "localhost":
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{'https' if config.tls else 'http'}://{config.name}.local:{port}"
 
 
 def _status(url: str) -> int:

@@ -277,12 +277,9 @@ class Node:
         wall_s = self.wall_s()
         self.history.note_event(wall_s, subject, -self._changes, kind, role, 0.0, details[:200], partner=who)
 
-    def prosumer(self, name: str) -> "ProsumerTwin":
-        """The prosumer twin of that name, without its node. Raises LookupError."""
-        for twin in self.prosumers:
-            if twin.short_name == name:
-                return twin
-        raise LookupError(name)
+    def prosumer(self, name: str) -> "ProsumerTwin | None":
+        """The prosumer twin of that name, without its node."""
+        return next((twin for twin in self.prosumers if twin.short_name == name), None)
 
     # ---- what it shows -----------------------------------------------------------------------
 

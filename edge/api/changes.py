@@ -104,7 +104,11 @@ def restart_twin(context: Context, name: str) -> Twin:
         stopped = tuple(each for each in changes.overlay.stopped if each != name)
         return replace(changes.overlay, stopped=stopped)
 
-    _change(context, edit, name, "restarted", "twin", done=lambda node: node.prosumer(name).restart())
+    def restart(node: "Node") -> None:
+        if found := node.prosumer(name):
+            found.restart()
+
+    _change(context, edit, name, "restarted", "twin", done=restart)
     return _twin(context, name)
 
 
@@ -162,13 +166,13 @@ def _change(
 
 
 def _twin(context: Context, name: str) -> Twin:
-    def found(node: "Node") -> Twin:
-        return twin_answer(node, node.prosumer(name))
+    def look(node: "Node") -> Twin | None:
+        found = node.prosumer(name)
+        return twin_answer(node, found) if found else None
 
-    try:
-        return context.service.ask(found)
-    except LookupError:
-        raise Problem(404, f"there is no twin {name}") from None
+    if known := context.service.ask(look):
+        return known
+    raise Problem(404, f"there is no twin {name}")
 
 
 def _check_known(changes: "Changes", name: str) -> None:

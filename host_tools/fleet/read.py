@@ -154,9 +154,22 @@ def _check_place(config: NodeConfig, file: Path, mistakes: list[str]) -> None:
 
     if config.name != file.stem:
         complain("node.name", config.name, f"must be {file.stem}, as in the file name")
-    for key, host in (("mqtt.host", config.inbox.host), ("api.host", config.api.host)):
-        if not _is_loopback(host):
-            complain(key, host, "must be a loopback address such as 127.0.0.1, as it is not encrypted")
+    if not _is_loopback(config.inbox.host):
+        reason = "must be a loopback address such as 127.0.0.1, as it is not encrypted"
+        complain("mqtt.host", config.inbox.host, reason)
+    if not (_is_loopback(config.api.host) or _is_address(config.api.host)):
+        reason = "must be a loopback address such as 127.0.0.1, or 0.0.0.0 for the LAN, with TLS"
+        complain("api.host", config.api.host, reason)
+    elif not _is_loopback(config.api.host) and config.api.reads != "local":
+        reason = "whoever reaches the LAN could read it; leave it out, and give people tokens"
+        complain("api.reads", config.api.reads, reason)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

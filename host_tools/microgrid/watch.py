@@ -160,10 +160,12 @@ class Watch:
         ]
 
     def addresses(self) -> str:
-        """A line for each node with the address of its dashboard, which logs in who opens it."""
+        """A line for each node: its dashboard, which logs in who opens it, and the port of its broker."""
         buildings = [sight.building for sight in self.sights]
         longest = max(len(each.name) for each in buildings)
-        return "\n".join(f"{each.name:{longest}}  {each.login}" for each in buildings)
+        return "\n".join(
+            f"{each.name:{longest}}  {each.login}  broker {each.broker.port}" for each in buildings
+        )
 
     def lines(self, prefix: str) -> str:
         """The same as lines for a log, one for each node."""

@@ -179,3 +179,31 @@ def test_round_trip_time_is_printed(grid, capsys):
         times_ms.append(1000 * (time.perf_counter() - started_s))
     with capsys.disabled():
         sys.stdout.write(f"\n  round trip of 200 B over two brokers: {statistics.median(times_ms):.2f} ms\n")
+
+
+def test_a_link_is_added_and_ended_while_the_node_runs(grid):
+    """The neighbour is told by the last will when it ends; what is sent then is dropped."""
+    grid.start_brokers("a", "b")
+    a, b = grid.node("a").start(), grid.node("b", a=grid.brokers["a"].port).start()
+    assert not a.links.send("b", b"too early")
+    a.links.include(NeighbourSettings(name="b", host="127.0.0.1", port=grid.brokers["b"].port))
+    assert a.links.neighbours == ("b",)
+    grid.wait_until(lambda: a.links.stats()["neighbours"]["b"]["connected"])
+    assert a.links.send("b", b"hello")
+    grid.wait_until(lambda: b.frames == [("a", b"hello")])
+    b.news.clear()
+    a.links.exclude("b")
+    assert a.links.neighbours == ()
+    assert not a.links.send("b", b"too late")
+    grid.wait_until(lambda: ("a", False) in b.news)
+    a.links.include(NeighbourSettings(name="b", host="127.0.0.1", port=grid.brokers["b"].port))
+    grid.wait_until(lambda: a.links.send("b", b"again"))
+    grid.wait_until(lambda: ("a", b"again") in b.frames)
+
+
+def test_a_link_with_an_invalid_name_is_not_added(grid):
+    grid.start_brokers("a")
+    a = grid.node("a").start()
+    with pytest.raises(ValueError, match="not a node name"):
+        a.links.include(NeighbourSettings(name="a/b", host="127.0.0.1"))
+    assert a.links.neighbours == ()

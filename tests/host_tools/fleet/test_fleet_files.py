@@ -341,6 +341,11 @@ def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
         ("nodes/gym.toml", NODE.replace("gym", "pool"), "node.name = 'pool': must be gym"),
         ("nodes/gym.toml", NODE + '[mqtt]\nhost = "0.0.0.0"', "mqtt.host = '0.0.0.0': must be a loopback"),
         ("nodes/gym.toml", NODE + '[api]\nhost = "gym.local"', "api.host = 'gym.local': must be a loopback"),
+        (
+            "nodes/gym.toml",
+            NODE + '[api]\nhost = "0.0.0.0"\nreads = "everybody"',
+            "api.reads = 'everybody': whoever reaches the LAN",
+        ),
         ("nodes/gym.toml", NODE + "[limits]\nlsas = 1", "limits.lsas = 1: must be between"),
         ("nodes/gym.toml", "node = 3", "node = 3: must be a table [node]"),
         ("nodes/gym.toml", NODE + '[tls]\nca = "x"', "tls = '...': this table is written"),

@@ -22,7 +22,7 @@ class Port:
 class Building:
     """Answers as a node does."""
 
-    plan, broker, url = Plan(), Port(), "http://127.0.0.1:8081"
+    plan, broker, login = Plan(), Port(), "http://127.0.0.1:8081/#token=abc"
 
     def __init__(self, name, **answers):
         self.name = name
@@ -160,5 +160,5 @@ def test_the_view_has_a_screen_of_its_own_and_addresses(watch):
     assert text.startswith("\x1b[?1049h")
     assert "\x1b[?1049l" in text
     assert "now 10:04" in text
-    assert "http://127.0.0.1:8081/health" in text
+    assert "http://127.0.0.1:8081/#token=abc" in text
     assert "broker 18831" in text
