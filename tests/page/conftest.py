@@ -7,7 +7,7 @@ from host_tools.page.screens import MOMENT_S
 from host_tools.page.stand_in import StandIn
 from host_tools.page.world import World
 
-NOT_THERE = ("/offers", "/energy", "/gossip", "/metrics")  # a node may not have them; the page does without
+NOT_THERE = ("/offers", "/energy", "/gossip")  # a node may not have them; the page does without
 
 
 @pytest.fixture(scope="session")

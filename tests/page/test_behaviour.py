@@ -153,7 +153,7 @@ def test_the_day_is_zoomed_compared_and_saved(visit, server):
     page.keyboard.press("+")
     page.get_by_role("button", name="Show all").click()
     page.get_by_label("Compare with").select_option("before")
-    page.wait_for_selector("text=than the day before")
+    page.wait_for_selector("text=/\\d\\s% (more|less) than the day before/")
     page.get_by_role("button", name="Missing").click()
     assert page.get_by_role("button", name="Missing").get_attribute("aria-pressed") == "false"
     links = [each.get_attribute("href") for each in page.locator("a[download]").all()]
@@ -211,7 +211,7 @@ def test_values_of_a_lost_node_are_marked_as_old_and_return_by_themselves(visit,
     server.faults.broken = True
     server.cut()
     strip = page.wait_for_selector(".strip.lost")
-    assert re.search(r"The values below are from \d\d:\d\d:\d\d, .* ago", strip.inner_text())
+    assert re.search(r"The values below are from \d\d:\d\d:\d\d\. They are .* old", strip.inner_text())
     assert "No connection" in page.inner_text(".side .state")
     assert page.locator("main.stale").count() == 1
     server.faults.broken = False
@@ -257,6 +257,16 @@ def test_nothing_is_sent_to_a_page_that_nobody_sees_and_it_returns_with_new_valu
     _until(page, lambda: server.streams == 1 and _requests(server, "GET /snapshot") > before)
 
 
+def test_what_was_opened_while_nobody_looked_is_loaded_when_it_is_shown(visit):
+    page = visit().open()
+    _hide(page, True)
+    page.evaluate("location.hash = '#/system'")
+    page.wait_for_selector("h1:has-text('System')")
+    assert "sdm120" not in page.inner_text("main")
+    _hide(page, False)
+    page.wait_for_selector("text=sdm120")
+
+
 def test_a_page_from_the_back_forward_cache_asks_for_new_values(visit, server):
     page = visit().open()
     before = _requests(server, "GET /snapshot")
@@ -282,6 +292,17 @@ def test_a_node_that_shows_nothing_without_a_token_asks_for_one(visit, server):
     page.wait_for_selector(".flow-svg")
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_selector("text=Sign in to see this node")
+
+
+def test_a_link_with_a_token_signs_in_and_leaves_no_trace_of_it(visit, server):
+    server.faults.locked = True
+    page = visit().page
+    page.goto(f"{server.url}/#token={TOKEN}")
+    page.wait_for_selector(".flow-svg")
+    assert "token" not in page.url
+    assert page.get_by_role("button", name="Sign out").count() == 1
+    page.go_back()
+    assert "token" not in page.url
 
 
 def test_a_node_that_does_not_answer_at_first_is_waited_for(visit, server):

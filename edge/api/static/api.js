@@ -72,6 +72,19 @@ export async function signIn(token) {
   await readSession();
 }
 
+// A link of the node may carry a token behind #, which browsers send to nobody. It leaves the address at once.
+export async function signInByLink() {
+  const token = /^#token=([\w-]+)$/.exec(location.hash)?.[1];
+  if (!token) return readSession();
+  history.replaceState(null, "", "#/now");
+  dispatchEvent(new HashChangeEvent("hashchange"));
+  try {
+    await signIn(token);
+  } catch {
+    await readSession();
+  }
+}
+
 export async function signOut() {
   await change("DELETE", "/session");
   await readSession();

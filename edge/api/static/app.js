@@ -1,7 +1,7 @@
 // The frame around the pages: navigation, the state of the connection, sign-in, theme.
 
 import { html, render, signal, useEffect, useState } from "./preact.js";
-import { mustSignIn, readSession, session, signOut } from "./api.js";
+import { mustSignIn, session, signInByLink, signOut } from "./api.js";
 import { Notice, SignIn } from "./changes.js";
 import { close, open, shown } from "./dialogs.js";
 import { link, nowMs, restart, seenMs, snapshot, start, health } from "./live.js";
@@ -51,7 +51,7 @@ function App() {
   useEffect(() => {
     document.title = `${t(`nav.${name}`)} – ${snapshot.value?.node ?? "Microgrid"}`;
   }, [snapshot.value?.node]);
-  const stale = link.value === "lost" || (link.value === "connecting" && seenMs.value > 0);
+  const stale = !mustSignIn.value && (link.value === "lost" || (link.value === "connecting" && seenMs.value > 0));
   return html`
     <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.querySelector("h1")?.focus())}>${t("skip")}</a>
     <header class="top"><a class="brand" href="#/now"><${Mark} /><span>${snapshot.value?.node ?? "Microgrid"}</span></a><${State} /></header>
@@ -81,7 +81,7 @@ const Tab = ({ name, current }) => html`<a href="#/${name}" aria-current=${name 
 // whether what is shown is of now
 function State() {
   const age = (nowMs.value - seenMs.value) / 1000;
-  const state = link.value === "live" ? "live" : link.value === "lost" ? "lost" : "connecting";
+  const state = mustSignIn.value ? "locked" : link.value === "live" ? "live" : link.value === "lost" ? "lost" : "connecting";
   const text = state === "live" ? t("link.live") : t(`link.${state}`);
   return html`<p class="state ${state}" title=${seenMs.value ? t("link.seen", { d: duration(age) }) : null}><span class="state-dot" aria-hidden="true"></span>${text}${state === "live" && snapshot.value ? html` <span class="muted">${clockSeconds(seenMs.value / 1000)}</span>` : null}</p>`;
 }
@@ -92,8 +92,9 @@ function Strip() {
   const age = (nowMs.value - seenMs.value) / 1000;
   const text = !seenMs.value
     ? t("strip.never")
-    : link.value === "connecting" ? t("strip.reading", { d: duration(age) }) : t("strip.lost", { time: clockSeconds(seenMs.value / 1000), d: duration(age) });
-  return html`<div class="strip ${link.value}" role="alert"><${Icon} name="alert" size="18" /><span>${text}</span>
+    : link.value === "connecting" ? t("strip.reading") : t("strip.lost", { time: clockSeconds(seenMs.value / 1000) });
+  return html`<div class="strip ${link.value}"><${Icon} name="alert" size="18" />
+    <p><span role="alert">${text}</span> ${seenMs.value > 0 && html`<span aria-hidden="true">${t("strip.age", { d: duration(age) })}</span>`}</p>
     <${Button} onClick=${restart}>${t("again")}<//></div>`;
 }
 
@@ -129,5 +130,5 @@ function Dialogs() {
 addEventListener("hashchange", close);
 render(html`<${App} />`, document.getElementById("app"));
 document.querySelector("#app > .boot")?.remove();
-readSession();
+signInByLink().then(restart);
 start();

@@ -79,7 +79,7 @@ export default function Day() {
       aside=${html`<${Choice} label=${t("scope")} name="scope" value=${scope} options=${[["node", t("scope.node")], ["cluster", t("scope.cluster")]]} onChange=${(value) => set({ scope: value })} />`}>
       <${DayChart} past=${past} other=${other.value} ahead=${ahead.value} ...${{ from, to, isToday, step, set, compare, scope }} />
     <//>
-    <${Totals} past=${past.value} other=${back ? other.value : null} compare=${compare} />
+    <${Totals} past=${past.value} other=${back ? other.value : null} compare=${compare} isToday=${isToday} />
     <${Events} from=${from} to=${to} live=${isToday} />
   <//>`;
 }
@@ -144,7 +144,7 @@ function joined(past, other, ahead, from, step) {
   const all = [...new Set(times)].sort((a, b) => a - b);
   const index = new Map(all.map((each, i) => [each, i]));
   const spread = (at, values) => {
-    const row = new Array(all.length).fill(null);
+    const row = new Array(all.length).fill(undefined); // no gap, only no point of this line
     at.forEach((each, i) => (row[index.get(each)] = values?.[i] ?? null));
     return row;
   };
@@ -157,25 +157,27 @@ function joined(past, other, ahead, from, step) {
   };
 }
 
-export function energyOf(answer, name) {
-  const values = answer?.columns?.[`${name}_w`];
-  const known = values?.filter((each) => each != null) ?? [];
+// In Wh; of another day only the times that are known of this one, too.
+export function energyOf(answer, name, as = answer) {
+  const column = `${name}_w`;
+  const other = as?.columns?.[column] ?? [];
+  const known = (answer?.columns?.[column] ?? []).filter((each, i) => each != null && other[i] != null);
   return known.length ? (known.reduce((sum, each) => sum + each, 0) * (answer.step ?? 1)) / 60 : null;
 }
 
-function Totals({ past, other, compare }) {
+function Totals({ past, other, compare, isToday }) {
   if (!past) return null;
   const names = ["requested", "consumed", "missing", "supplied"];
   return html`<section class="tiles four" aria-label=${t("day.energy")}>
     ${names.map((name) => {
       const wh = energyOf(past, name);
-      const before = other ? energyOf(other, name) : null;
+      const before = other ? energyOf(other, name, past) : null;
       const [value, unit] = energyParts(wh);
       const change = wh != null && before ? wh / before - 1 : null;
       return html`<div class="tile" key=${name}>
         <p class="tile-name"><span class="dot line-${name}"></span>${t(`day.energy_${name}`)}</p>
         <p class="tile-value"><span class="figure ${wh == null ? "unknown" : ""}">${value}<span class="unit">\u00a0${unit}</span></span></p>
-        ${other && html`<p class="muted small">${change == null ? t("day.no_comparison") : `${change >= 0 ? "+" : "−"}${percent(Math.abs(change))} ${t(`day.than_${compare}`)}`}</p>`}
+        ${other && html`<p class="muted small">${change == null ? t("day.no_comparison") : t(`day.${change < 0 ? "less" : "more"}${isToday ? "_so_far" : ""}`, { p: percent(Math.abs(change)), day: t(`day.than_${compare}`) })}</p>`}
       </div>`;
     })}
   </section>`;

@@ -1,10 +1,10 @@
-// The page System: is the node well, in plain words, and what to do; memory, laws, meters, links, disk.
+// The page System: is the node well, in plain words, and what to do; memory, work, meters, links, disk.
 
 import { html } from "./preact.js";
-import { ask, get, session } from "./api.js";
+import { get, session } from "./api.js";
 import { health, snapshot } from "./live.js";
 import { t, textOr } from "./texts.js";
-import { Card, Chip, Failed, Icon, Loading, Page, label, sentence, useLoaded } from "./widgets.js";
+import { Card, Chip, Failed, Icon, Loading, Page, label, rich, sentence, useLoaded } from "./widgets.js";
 import { bytes, duration, moment, number, percent, watts } from "./units.js";
 
 const BUDGET_MB = 64;
@@ -14,7 +14,6 @@ export default function System() {
   const node = useLoaded((abort) => get("/node", { signal: abort }), "node", 5000);
   const meters = useLoaded((abort) => get("/meters", { signal: abort }), "meters", 5000);
   const learning = useLoaded((abort) => get("/learning", { signal: abort }), "learning", 15_000);
-  const metrics = useLoaded((abort) => metricsOf(abort), "metrics", 10_000);
   const now = well.value ?? health.value;
   if (well.error && !now) return html`<${Page} title=${t("nav.system")}><${Failed} error=${well.error} again=${well.again} /><//>`;
   if (!now) return html`<${Page} title=${t("nav.system")}><${Loading} /><//>`;
@@ -23,7 +22,7 @@ export default function System() {
     <${Troubles} of=${now} />
     <div class="columns even">
       <${Memory} of=${now} space=${node.value?.space} />
-      <${Laws} of=${now} metrics=${metrics.value} />
+      <${Work} of=${now} />
     </div>
     <${Meters} meters=${meters} buses=${now.meters ?? []} />
     <${Links} of=${now} />
@@ -46,13 +45,13 @@ function Troubles({ of }) {
       ([each, tone], i) => html`<li class="card trouble ${tone}" key=${i}>
         <p class="trouble-title"><${Icon} name="alert" size="18" /><b>${each.subject}</b> <${Chip} tone=${tone}>${t(`system.${tone}`)}<//></p>
         <p>${sentence(each.text)}</p>
-        <p class="advice"><b>${t("system.what_to_do")}</b> ${textOr(`advice.${each.code}`, t("advice.other"))}</p>
+        <p class="advice"><b>${t("system.what_to_do")}</b> ${rich(textOr(`advice.${each.code}`, t("advice.other")))}</p>
       </li>`,
     )}</ul>`}`;
 }
 
-export const Gauge = ({ share, text, mark, tone }) => html`<div class="gauge">
-  <div class="gauge-bar ${tone ?? (share > 0.92 ? "bad" : share > 0.8 ? "warn" : "")}" role="img" aria-label=${text}>
+const Gauge = ({ share, text, mark }) => html`<div class="gauge">
+  <div class="gauge-bar ${share > 0.92 ? "bad" : share > 0.8 ? "warn" : ""}" role="img" aria-label=${text}>
     <span style=${{ width: `${Math.min(100, 100 * share)}%` }}></span>
     ${mark != null && html`<i style=${{ left: `${Math.min(100, 100 * mark)}%` }}></i>`}
   </div>
@@ -70,28 +69,7 @@ function Memory({ of, space }) {
   <//>`;
 }
 
-// Numbers of the text format of Prometheus, by name with labels; null where the node has none.
-async function metricsOf(abort) {
-  try {
-    const text = await (await ask("/metrics", { signal: abort, root: "" })).text();
-    return new Map(
-      text.split("\n").flatMap((line) => {
-        const found = /^([a-zA-Z_:][\w:]*(?:\{[^}]*\})?) ([-+\d.eE]+)/.exec(line);
-        return found ? [[found[1], Number(found[2])]] : [];
-      }),
-    );
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    return null;
-  }
-}
-
-function Laws({ of, metrics }) {
-  const laws = ["decay", "bonding", "spreading", "aggregation"].flatMap((law) => {
-    const found = [...(metrics ?? [])].find(([name]) => name.includes("law") && name.includes(`"${law}"`) && !name.includes("count"));
-    return found ? [[law, found[1]]] : [];
-  });
-  const most = Math.max(...laws.map(([, value]) => value), 1e-9);
+function Work({ of }) {
   return html`<${Card} title=${t("system.work")} hint=${t("system.work_hint")}>
     <dl class="pairs">
       <div><dt>${t("system.reactions")}</dt><dd>${number(of.reactions)}</dd></div>
@@ -101,7 +79,6 @@ function Laws({ of, metrics }) {
       <div><dt>${t("system.failures")}</dt><dd>${number((of.failures ?? 0) + (of.faults ?? 0))}</dd></div>
       <div><dt>${t("system.dropped")}</dt><dd>${number(Object.values(of.dropped ?? {}).reduce((sum, each) => sum + each, 0))}</dd></div>
     </dl>
-    ${laws.length > 0 && html`<h3>${t("system.laws")}</h3>${laws.map(([law, s]) => html`<div class="gauge-row" key=${law}><span>${t(`system.law_${law}`)}</span><${Gauge} share=${s / most} tone="plain" text=${duration(s)} /><span class="muted small">${s < 10 ? `${number(1000 * s, s < 0.1 ? 1 : 0)}\u00a0ms` : duration(s)}</span></div>`)}`}
   <//>`;
 }
 
@@ -110,7 +87,7 @@ function Meters({ meters, buses }) {
   const states = new Map(buses.flatMap((bus) => (bus.meters ?? []).map((each) => [each.device, { ...each, bus }])));
   return html`<${Card} title=${t("system.meters")} hint=${t("system.meters_hint")}>
     ${meters.error && !list && html`<${Failed} error=${meters.error} again=${meters.again} />`}
-    ${list && !list.length && html`<p class="quiet-line">${t("system.no_meters")}</p>`}
+    ${list && !list.length && html`<p class="quiet-line">${rich(t("system.no_meters"))}</p>`}
     ${list?.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label=${t("system.meters")}><table>
       <thead><tr><th>${t("system.meter")}</th><th>${t("state")}</th><th class="right">${t("power")}</th><th class="right">${t("system.age")}</th><th class="right">${t("system.voltage")}</th><th class="right">${t("system.good")}</th></tr></thead>
       <tbody>${list.map((each) => {

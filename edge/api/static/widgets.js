@@ -176,7 +176,7 @@ function Field({ name, label, hint, unit, type = "text", options, value, wrong, 
           ${options.map(([key, text]) => html`<option value=${key} selected=${key === value}>${text}</option>`)}
         </select>`
       : html`<input id=${id} name=${name} type=${type} defaultValue=${value ?? ""} aria-invalid=${wrong} ...${about} ...${rest} />`}
-    ${hint && html`<p class="hint" id="${id}-hint">${hint}</p>`}
+    ${hint && html`<p class="hint" id="${id}-hint">${rich(hint)}</p>`}
   </div>`;
 }
 
@@ -187,6 +187,9 @@ export function iconOf(twin) {
   return SOURCE_ICONS[twin.source ?? ""] ?? "plug";
 }
 
+// `words` between such marks are set as code
+export const rich = (text) => text.split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part));
+
 export const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}` : "");
 // a twin of this node by its name, one of another node with that node
 export function twinLabel(name, node) {
@@ -195,7 +198,7 @@ export function twinLabel(name, node) {
 }
 export const label = (name) => titled(name);
 
-// Loads once for each `key`, and again every `everyMs` while the page is seen.
+// Loads for each `key`, again when the page is shown after it was hidden, and every `everyMs` while it is seen.
 export function useLoaded(load, key, everyMs = 0) {
   const [state, setState] = useState({ key: null, value: null, error: null });
   const [turn, setTurn] = useState(0);
@@ -203,6 +206,7 @@ export function useLoaded(load, key, everyMs = 0) {
     const abort = new AbortController();
     let timer;
     const run = async () => {
+      clearTimeout(timer);
       if (!document.hidden) {
         try {
           const value = await load(abort.signal);
@@ -213,10 +217,13 @@ export function useLoaded(load, key, everyMs = 0) {
       }
       if (everyMs && !abort.signal.aborted) timer = setTimeout(run, everyMs);
     };
+    const seen = () => !document.hidden && run();
+    document.addEventListener("visibilitychange", seen);
     run();
     return () => {
       abort.abort();
       clearTimeout(timer);
+      document.removeEventListener("visibilitychange", seen);
     };
   }, [key, turn, session.value.scopes.length]);
   return { ...state, stale: state.key !== key, again: () => setTurn(turn + 1) };
