@@ -30,12 +30,13 @@ def server(world):
 class Visit:
     """A page of a fresh profile, and what went wrong on it."""
 
-    def __init__(self, chromium, url, size="desktop", **options):
+    def __init__(self, chromium, url, size="desktop", at_s=MOMENT_S, **options):
         options = {"viewport": SIZES[size], "locale": "en-GB", "timezone_id": "UTC", **options}
         self.profile = chromium.new_context(**options)
         self.page = self.profile.new_page()
         self.page.set_default_timeout(20_000)
-        self.page.clock.set_system_time(MOMENT_S)  # and from there on it goes as ever
+        if at_s:
+            self.page.clock.set_system_time(at_s)  # and from there on it goes as ever
         self.url, self.wrong = url, []
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("console", self._console)

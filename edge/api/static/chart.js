@@ -89,6 +89,9 @@ function Tip({ index, left, top, width, series, times }) {
 
 const dataOf = (times, series) => [times, ...series.map((each) => each.values)];
 
+// uPlot asks for the range of all data in the same way as for a part that was chosen
+const whole = (times, min, max) => min == null || (min === times[0] && max === times.at(-1));
+
 function rangeOf({ from, to }, times) {
   return { min: from ?? times[0] ?? 0, max: to ?? times.at(-1) ?? 1 };
 }
@@ -107,7 +110,7 @@ function optionsOf({ series, bands, height, width, limits, setTip, setZoomed }) 
     legend: { show: false },
     cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false, setScale: true } },
     scales: {
-      x: { time: true, range: (_, min, max) => (min == null ? Object.values(rangeOf(limits.current, [0, 1])) : [min, max]) },
+      x: { time: true, range: (self, min, max) => (whole(self.data[0], min, max) ? Object.values(rangeOf(limits.current, self.data[0])) : [min, max]) },
       y: { range: (_, min, max) => [Math.min(0, min ?? 0), Math.max(10, (max ?? 0) * 1.08)] },
     },
     axes: [

@@ -13,6 +13,7 @@ import { Button, Card, Choice, Empty, Failed, Icon, Loading, Page, Select, useLo
 import { energyParts, longDate, percent, watts } from "./units.js";
 
 const DAY_S = 86_400;
+const YOUNG_S = 2 * 3600;
 const HIDDEN_AT_FIRST = ["supplied", "available"];
 
 // A grid connection counts with its whole capacity: where it is larger than every need, its line would press the others flat.
@@ -120,16 +121,25 @@ function DayChart({ past, other, ahead, from, to, isToday, step, set, compare, s
       if (!bands.length) bands.push({ upper: `${name}-high`, lower: `${name}-low`, color: `--line-${name}` });
     }
   }
+  const [begin, end] = isToday ? seenOf(found, from, to) : [from, to];
   const empty = !lines.some((each) => each.values.some((value) => value != null));
   return html`
     <${Legend} series=${lines} toggle=${toggle} />
     ${empty && !found.ahead && html`<div class="chart-wait"><${Empty} icon="clock" title=${t("day.nothing")} /></div>`}
-    ${!(empty && !found.ahead) && html`<${Chart} label=${t("day.chart")} times=${found.times} series=${[...lines, ...extra]} bands=${bands} from=${from} to=${to} now=${isToday ? nowMs.value / 1000 : null} />`}
+    ${!(empty && !found.ahead) && html`<${Chart} label=${t("day.chart")} times=${found.times} series=${[...lines, ...extra]} bands=${bands} from=${begin} to=${end} now=${isToday ? nowMs.value / 1000 : null} />`}
     <div class="toolbar">
       <${Select} label=${t("day.step")} value=${String(step)} options=${[["1", t("day.minutes", { n: 1 })], ["15", t("day.minutes", { n: 15 })], ["60", t("day.hour")]]} onChange=${(value) => set({ step: value === "1" ? "" : value })} />
       <${Select} label=${t("day.compare")} value=${compare} options=${["none", "before", "week"].map((each) => [each, t(`day.compare_${each}`)])} onChange=${(value) => set({ compare: value === "none" ? "" : value })} />
       <a class="button" download href=${link("/series", { scope, from: minuteText(from), to: minuteText(to), step, format: "csv" })}><${Icon} name="download" size="18" /><span>CSV</span></a>
     </div>`;
+}
+
+// A node that began to record a short while ago is seen closely, with the forecast beside it.
+function seenOf(found, from, to) {
+  const first = found.times.find((_, i) => found.past.requested[i] != null);
+  const now = nowMs.value / 1000;
+  if (found.compared || first == null || now - first > YOUNG_S) return [from, to];
+  return [Math.floor(first / 60) * 60, Math.max(now + 600, found.ahead ? found.times.at(-1) : 0)];
 }
 
 // Everything on one axis: the day, the day that it is compared with, and what is expected.

@@ -79,7 +79,8 @@ function nextOf(past, ahead, variable) {
   const values = columns[`${variable}_w`] ?? [];
   let last = values.length - 1;
   while (last >= 0 && values[last] == null) last--;
-  const known = times.slice(0, last + 1).map((each, i) => [each, values[i]]).filter(([each]) => each <= ahead.at);
+  const first = Math.max(0, values.findIndex((each) => each != null));
+  const known = times.slice(first, last + 1).map((each, i) => [each, values[first + i]]).filter(([each]) => each <= ahead.at);
   const from = known.at(-1)?.[1] ?? null;
   const all = [...known.map(([each]) => each), ...(known.at(-1)?.[0] === ahead.at ? [] : [ahead.at]), ...ahead.times];
   const pad = all.length - ahead.times.length - 1;
@@ -127,7 +128,10 @@ function Past({ scope, variable, horizon, moment: at, set }) {
       low[i] = quantileOf(p, states, 0.1);
       high[i] = quantileOf(p, states, 0.9);
     }
-    return { times: series.times, truth: series.columns[`${variable}_w`], mean, low, high, n, hits };
+    const values = series.columns[`${variable}_w`];
+    const first = Math.max(0, series.times.findIndex((_, i) => values[i] != null || mean[i] != null));
+    const [times, truth, middle, lower, upper] = [series.times, values, mean, low, high].map((each) => each.slice(first));
+    return { times, truth, mean: middle, low: lower, high: upper, n, hits };
   }, [told.value, limits.value, truth.value, variable, horizon]);
   const color = `--line-${variable}`;
   const shared = { color, unit: "W", format: watts };
