@@ -6,8 +6,7 @@ It is handed its clock, links, meters and random generator, and driven by calls:
 
 import math
 import random
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from .clock import Clock, Date, Zone
@@ -116,10 +115,10 @@ class Node:
         if self.trust.authentic:
             population.append(("identity", None))
         for kind, settings in population:
-            self._enroll(kind, settings, memories)
+            self.enroll(kind, settings, memories)
 
-    def _enroll(self, kind: str, settings: Any, memories: dict[str, Any]) -> None:
-        """Raises TwinError."""
+    def enroll(self, kind: str, settings: Any, memories: Mapping[str, Any]) -> None:
+        """Add a twin, with what it remembers. Raises TwinError."""
         twin = create(kind, settings, self._home, random.Random(self._rng.getrandbits(64)))
         self.twins.append(twin)
         for name in twin.inputs:
@@ -131,11 +130,12 @@ class Node:
         try:
             self.engine.add(twin)
         except SpaceError as error:
-            self._retire(twin)
+            self.retire(twin)
             raise TwinError(f"the tuple space cannot hold twin {twin.name}: {error}") from error
         self.engine.stir(twin)
 
-    def _retire(self, twin: Twin) -> None:
+    def retire(self, twin: Twin) -> None:
+        """Remove a twin; its contracts end."""
         self.engine.remove(twin)
         self.twins.remove(twin)
         for name in twin.inputs:
@@ -230,46 +230,6 @@ class Node:
             self.engine.remove(twin)
         self.engine.react()
         self.gateway.flush()
-
-    # ---- changes while it runs -----------------------------------------------------------------
-
-    def adopt(self, config: NodeConfig, stopped: Collection[str]) -> None:
-        """Have the twins and neighbours of another configuration, and stop the twins with these names.
-
-        Nothing else of it may differ. Raises TwinError, SpaceError, ValueError, OSError.
-        """
-        self._adopt_neighbours(config)
-        wanted = {each.name: each for each in config.twins}
-        for twin in self.prosumers:
-            if twin.short_name not in wanted:
-                self._retire(twin)
-        known = {twin.short_name: twin for twin in self.prosumers}
-        for name, settings in wanted.items():
-            if name not in known:
-                self._enroll(settings.kind, settings, {})
-            elif settings != known[name].settings and settings.run:
-                self._retire(known[name])  # its run is planned again
-                self._enroll(settings.kind, settings, {})
-            elif settings != known[name].settings:
-                known[name].adjust(settings)
-        for twin in self.prosumers:
-            if twin.short_name in stopped and not twin.held:
-                twin.hold()
-            elif twin.held and twin.short_name not in stopped:
-                twin.restart()
-        self.config = replace(self.config, twins=config.twins, neighbours=config.neighbours)
-
-    def _adopt_neighbours(self, config: NodeConfig) -> None:
-        wanted = {each.name: each for each in config.neighbours}
-        known = {each.name: each for each in self.config.neighbours}
-        for name, settings in known.items():
-            if wanted.get(name) != settings and name in self.links.neighbours:
-                self.gateway.exclude(name)
-                self.links.exclude(name)
-        for name, settings in wanted.items():
-            if known.get(name) != settings:
-                self.links.include(settings)
-                self.gateway.include(name)
 
     def note_change(self, subject: str, kind: str, role: str, details: str, who: str) -> None:
         """Somebody has changed the node: it is an event of its history."""

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from .tls import Certificate
+
 log = logging.getLogger("edge.api")
 HEAD_S = 5.0  # for the head of a request
 HEAD_BYTES = 8192
@@ -33,7 +35,7 @@ class Door:
         port: int,
         take: Callable[[socket.socket, bytes], None],
         refuse: Callable[[socket.socket], None],
-        tls: ssl.SSLContext | None = None,
+        tls: Certificate | None = None,
     ) -> None:
         """Raises OSError."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -130,7 +132,8 @@ class Door:
         assert self._tls
         head, _ = self._heads[client]
         self._forget(client)
-        secure = self._tls.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+        context = self._tls.context()
+        secure = context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
         self._heads[secure] = head, until_s
         self._selector.register(secure, selectors.EVENT_READ)
         return secure

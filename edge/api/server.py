@@ -8,7 +8,6 @@ request, and the answers made at the same time. Beyond loopback it speaks TLS if
 """
 
 import logging
-import ssl
 import threading
 from collections.abc import Collection
 from contextlib import suppress
@@ -23,6 +22,7 @@ from .door import Door
 from .request import Refused, Request, read_request
 from .route import V1
 from .stream import Stream, Streams
+from .tls import Certificate
 
 log = logging.getLogger("edge.api")
 _ALWAYS = (b"/health", f"{V1}/health".encode())  # are answered even if all places are taken
@@ -43,7 +43,7 @@ class ApiServer:
         api: Api,
         most: int,
         names: Collection[str] = (),
-        tls: ssl.SSLContext | None = None,
+        tls: Certificate | None = None,
         streams: Streams | None = None,
     ) -> None:
         """`names`: those of this node besides the ones that `caller` knows. With `tls`, clients on other

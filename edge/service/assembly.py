@@ -7,7 +7,7 @@ import random
 import signal
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..api.access import Access, is_local, load_tokens
 from ..api.caller import names_of
@@ -16,6 +16,7 @@ from ..api.health import status_line
 from ..api.server import ApiError, ApiServer
 from ..api.snapshot import look
 from ..api.stream import Streams
+from ..api.tls import Certificate
 from ..clock import Clock, SystemClock
 from ..config.changes import Changes
 from ..config.settings import NodeConfig
@@ -26,12 +27,10 @@ from ..net.mqtt import MqttLinks
 from ..node import Node
 from ..trust.trust import Trust
 from ..twins.registry import TwinError
+from .adoption import adopt
 from .crashes import Crashes
 from .notify import Manager
 from .runtime import Runtime
-
-if TYPE_CHECKING:
-    import ssl
 
 log = logging.getLogger("edge")
 
@@ -53,7 +52,7 @@ def serve(changes: Changes) -> None:
     crashes.begin()
     try:
         node = _node(config, clock, rng, links, meters, _trust(config, clock), crashes)
-        node.adopt(node.config, changes.overlay.stopped)
+        adopt(node, node.config, changes.overlay.stopped)
         node.changes_refused = changes.refused
 
         def ticked() -> None:
@@ -175,18 +174,15 @@ def _api(config: NodeConfig, runtime: Runtime) -> ApiServer | None:
     return api
 
 
-def _api_tls(config: NodeConfig) -> "ssl.SSLContext | None":
+def _api_tls(config: NodeConfig) -> Certificate | None:
     """TLS with the certificate of the node, if it has one and listens beyond loopback. Raises CannotStart."""
     if config.tls is None or is_local(config.api.host):
         return None
-    import ssl  # which the links have imported, as they have TLS, too
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(config.tls.certificate, config.tls.key)
+        return Certificate(config.tls.certificate, config.tls.key)
     except OSError as error:
-        raise CannotStart(f"tls: {error.filename or config.tls.certificate}: {error}") from error
-    return context
+        reason = error.strerror or str(error)
+        raise CannotStart(f"tls: {error.filename or config.tls.certificate}: {reason}") from error
 
 
 class _Stop:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from ..config.changes import Changes, Overlay
 from ..config.settings import NodeConfig
 from ..node import Node
+from .adoption import adopt
 
 Ask = Callable[[Callable[[Node], None]], None]  # have the main thread do something
 
@@ -40,10 +41,10 @@ class Changing:
 
             def carry_out(node: Node) -> None:
                 try:
-                    node.adopt(changed, overlay.stopped)
+                    adopt(node, changed, overlay.stopped)
                     done(node)
                 except Exception:
-                    node.adopt(config, before.stopped)
+                    adopt(node, config, before.stopped)
                     self._changes.keep(before, config)
                     raise
 

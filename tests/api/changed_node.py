@@ -5,6 +5,7 @@ from asked_node import AskedNode
 from edge.api.access import Access, Caller
 from edge.api.dispatch import Api, Asked
 from edge.config.changes import Changes
+from edge.service.adoption import adopt
 from edge.service.changing import Changing
 from host_tools.world.world import World
 
@@ -35,7 +36,7 @@ class ChangedNode(AskedNode):
             self.world.boot() if not self.world.clock.now_s() else self._place.boot()
         super().__init__(self._place.node)
         self._changing = Changing(changes, self.ask)
-        self.node.adopt(changes.config, changes.overlay.stopped)
+        adopt(self.node, changes.config, changes.overlay.stopped)
         self.changes = changes
         self.api = Api(self, access=self.access)
         self.world.run(3)

@@ -16,6 +16,7 @@ from edge.api import client, door
 from edge.api.dispatch import Api
 from edge.api.route import Route
 from edge.api.server import ApiServer
+from edge.api.tls import Certificate
 
 
 def said(context, body) -> dict:
@@ -26,9 +27,14 @@ def shown(context) -> dict:
     return {"secure": context.caller.secure, "text": "x" * 100_000}
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
+@pytest.fixture
+def files(tmp_path):
+    made(tmp_path)
+    return tmp_path
+
+
+def made(folder):
+    """A key and a certificate that it has signed itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gym")])
     now = datetime.datetime.now(datetime.UTC)
@@ -47,13 +53,11 @@ def files(tmp_path_factory):
     (folder / "gym.crt").write_bytes(certificate.public_bytes(pem))
     form, no = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     (folder / "gym.key").write_bytes(key.private_bytes(pem, form, no))
-    return folder
 
 
 @pytest.fixture
 def server(files):
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(files / "gym.crt", files / "gym.key")
+    tls = Certificate(str(files / "gym.crt"), str(files / "gym.key"))
     routes = [Route("GET", "/shown", shown, ""), Route("POST", "/said", said, "", body=())]
     server = ApiServer("127.0.0.1", 0, Api(AskedNode(), routes=routes), 4, tls=tls)
     server.start()
@@ -158,3 +162,19 @@ def test_an_ordinary_client_is_served(server, trusting):
     again.request("GET", "/shown", headers={"If-None-Match": tag})
     answer = again.getresponse()
     assert (answer.status, answer.read()) == (304, b"")
+
+
+def test_a_new_certificate_holds_without_a_restart_and_a_damaged_one_leaves_the_old(server, trusting, files):
+    request = b"GET /shown HTTP/1.1\r\nHost: gym\r\n\r\n"
+    (files / "gym.crt").write_text("no certificate")
+    assert talk(connected(server, trusting), request)[0] == 200
+    made(files)
+    with pytest.raises(ssl.SSLError):  # the old one is not trusted any more, so it is not the one shown
+        connected(server, trusting)
+    new = ssl.create_default_context(cafile=files / "gym.crt")
+    assert talk(connected(server, new), request)[0] == 200
+
+
+def test_files_that_cannot_be_used_are_an_error_at_the_start(tmp_path):
+    with pytest.raises(OSError, match=r"gym\.crt"):
+        Certificate(str(tmp_path / "gym.crt"), str(tmp_path / "gym.key"))

@@ -303,3 +303,33 @@ def test_a_fifo_in_place_of_the_configuration_is_refused_at_once(tmp_path, capsy
     os.mkfifo(tmp_path / "node.toml")
     assert main(["check", "--config", str(tmp_path / "node.toml")]) == 1
     assert "is not a regular file" in capsys.readouterr().err
+
+
+CONFIG = '[node]\nname = "gym"\nstate_dir = "{}"\n'
+
+
+def test_a_token_is_printed_alone_or_as_a_link_that_logs_in(tmp_path, capsys):
+    config = tmp_path / "node.toml"
+    config.write_text(CONFIG.format(tmp_path / "state"))
+    assert main(["token", "--config", str(config)]) == 0
+    token = capsys.readouterr().out.strip()
+    assert len(token) >= 40
+    assert main(["token", "--config", str(config), "--link"]) == 0
+    assert capsys.readouterr().out == f"http://127.0.0.1:8080/#token={token}\n"
+    assert main(["token", "--config", str(config), "--scope", "read"]) == 0
+    assert capsys.readouterr().out.strip() not in ("", token)
+
+
+def test_a_link_to_a_node_on_the_lan_has_its_name(tmp_path, capsys):
+    config = tmp_path / "node.toml"
+    config.write_text(CONFIG.format(tmp_path / "state") + '[api]\nhost = "0.0.0.0"\nport = 8443\n')
+    assert main(["token", "--config", str(config), "--link"]) == 0
+    assert capsys.readouterr().out.startswith("http://gym.local:8443/#token=")
+
+
+def test_a_file_without_the_scope_is_named(tmp_path, capsys):
+    config = tmp_path / "node.toml"
+    config.write_text(CONFIG.format(tmp_path))
+    (tmp_path / "api.tokens").write_text("configure abc\n")
+    assert main(["token", "--config", str(config), "--scope", "read"]) == 1
+    assert "scope read" in capsys.readouterr().err
