@@ -367,3 +367,13 @@ def test_a_script_from_elsewhere_cannot_run(visit):
     page.wait_for_timeout(200)
     assert page.evaluate("window.stolen") is None
     assert any("Content Security Policy" in each for each in on.wrong)
+
+
+def test_a_defect_of_one_page_does_not_take_the_others_with_it(visit, server):
+    server.world.space = lambda query: {"lsas": [{"name": "damaged"}], "next": None}
+    on = visit()
+    on.page.goto(f"{server.url}/#/space")
+    on.page.wait_for_selector("text=This page has a defect")
+    assert on.wrong, "it is said in the console, too"
+    on.page.get_by_role("link", name="Twins").first.click()
+    on.page.wait_for_selector(".twin:has-text('Kitchen')")

@@ -34,6 +34,16 @@ def test_every_page_opens_at_every_size_and_in_both_themes(visit, world):
                 on.check()
 
 
+@pytest.mark.parametrize("world", [(4, 4)], indirect=True)
+@pytest.mark.parametrize("width", [320, 820])
+def test_pages_fit_the_smallest_phone_and_a_tablet(visit, world, width):
+    on = visit()
+    on.page.set_viewport_size({"width": width, "height": 700})
+    for name in (*PAGES, *DETAILS):
+        on.open(name)
+        on.check()
+
+
 def _violations(page):
     found = Axe().run(page, options=RULES).response["violations"]
     return [f"{each['id']}: {node['html'][:160]}" for each in found for node in each["nodes"][:2]]

@@ -1,6 +1,6 @@
 // The frame around the pages: navigation, the state of the connection, sign-in, theme.
 
-import { html, render, signal, useEffect, useState } from "./preact.js";
+import { html, render, signal, useEffect, useErrorBoundary, useState } from "./preact.js";
 import { mustSignIn, session, signInByLink, signOut } from "./api.js";
 import { Notice, SignIn } from "./changes.js";
 import { close, open, shown } from "./dialogs.js";
@@ -65,10 +65,17 @@ function App() {
     ${more && html`<div class="more-menu" id="more-menu"><ul>${Object.keys(PAGES).filter((each) => !FIRST.includes(each)).map((each) => html`<li key=${each}><${Tab} name=${each} current=${name} /></li>`)}</ul><${Tools} /></div>`}
     <${Strip} />
     <main id="main" class=${stale ? "stale" : ""}>
-      ${mustSignIn.value ? html`<${Locked} />` : failed.value === name ? html`<p class="notice bad" role="alert">${t("page_failed")} <${Button} onClick=${() => load(name)}>${t("again")}<//></p>` : Shown ? html`<${Shown} key=${name} />` : html`<${Loading} />`}
+      ${mustSignIn.value ? html`<${Locked} />` : failed.value === name ? html`<p class="notice bad" role="alert">${t("page_failed")} <${Button} onClick=${() => load(name)}>${t("again")}<//></p>` : Shown ? html`<${Guarded} key=${name} Shown=${Shown} />` : html`<${Loading} />`}
     </main>
     <${Notice} />
     <${Dialogs} />`;
+}
+
+// A defect of one page does not take the others with it.
+function Guarded({ Shown }) {
+  const [error, again] = useErrorBoundary((defect) => console.error(defect));
+  if (!error) return html`<${Shown} />`;
+  return html`<div class="page"><h1 tabindex="-1">${t("defect")}</h1><p class="notice bad" role="alert">${String(error.message)}<${Button} onClick=${again}>${t("again")}<//></p></div>`;
 }
 
 const Mark = () => html`<svg class="mark-icon" viewBox="0 0 64 64" width="30" height="30" aria-hidden="true"><rect width="64" height="64" rx="16" /><g><path d="M32 14v11M18 45l8-9M46 45l-8-9" /><circle class="full" cx="32" cy="32" r="7" /><circle cx="32" cy="12" r="4" /><circle cx="15" cy="48" r="4" /><circle cx="49" cy="48" r="4" /></g></svg>`;

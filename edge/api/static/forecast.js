@@ -130,8 +130,8 @@ function Past({ scope, variable, horizon, moment: at, set }) {
     }
     const values = series.columns[`${variable}_w`];
     const first = Math.max(0, series.times.findIndex((_, i) => values[i] != null || mean[i] != null));
-    const [times, truth, middle, lower, upper] = [series.times, values, mean, low, high].map((each) => each.slice(first));
-    return { times, truth, mean: middle, low: lower, high: upper, n, hits };
+    const from = (list) => list.slice(first);
+    return { times: from(series.times), truth: from(values), mean: from(mean), low: from(low), high: from(high), n, hits };
   }, [told.value, limits.value, truth.value, variable, horizon]);
   const color = `--line-${variable}`;
   const shared = { color, unit: "W", format: watts };

@@ -30,6 +30,7 @@ const en = {
   power: "Power",
   since: "for {d}",
   ago: "{d} ago",
+  defect: "This page has a defect",
   page_failed: "This page could not be loaded.",
   scope: "Whose powers",
   "scope.node": "This node",
