@@ -1,8 +1,11 @@
 """Changes to a running node over HTTP: twins and links, what is refused, and what a restart keeps."""
 
 import pytest
+from answer_schema import faults
 from changed_node import ChangedNode
 
+from edge.api.routes import ROUTES
+from edge.space.room import NODES
 from host_tools.world.world import World
 
 ROOF = {"name": "roof", "kind": "pv", "power_w": 900.0}
@@ -39,6 +42,11 @@ def test_a_twin_that_is_added_is_supplied_and_is_there_after_a_restart(gym):
     assert twin(gym, "lamp")["satisfied"]
     assert [each["name"] for each in gym.say("GET", "/twins")[1]] == ["gym.roof", "gym.heater", "gym.lamp"]
     assert not gym.changes.refused
+
+
+def test_one_twin_is_shown_as_its_schema_says(gym):
+    route = next(each for each in ROUTES if each.path == "/api/v1/twins/{name}")
+    assert faults(twin(gym, "roof"), route.answer) == []
 
 
 def test_a_twin_that_is_removed_leaves_its_power_to_others(gym):
@@ -263,3 +271,33 @@ def test_true_flows_are_those_of_contracts_at_both_ends(two):
 
     school = Api(AskedNode(two.world.nodes["school"].node)).answer("GET", "/api/v1/snapshot").content
     assert [each | {"since_s": 0} for each in school["flows"]] == [each | {"since_s": 0} for each in at_gym]
+
+
+def test_the_room_of_known_nodes_is_right_whatever_links_come_and_go():
+    """Nodes that are no neighbours take room of the neighbour that brought them."""
+    world = World(seed=2)
+    gym = ChangedNode([HEATER], ["school"], world)
+    world.add("school", ["gym", "pool"], [])
+    world.add("pool", ["school", "gym"], [ROOF])
+    gym.boot()
+    for method, name in [
+        ("PUT", "pool"),
+        ("DELETE", "school"),
+        ("PUT", "school"),
+        ("DELETE", "pool"),
+        ("PUT", "pool"),
+        ("DELETE", "pool"),
+        ("DELETE", "school"),
+        ("PUT", "school"),
+    ]:
+        assert gym.say(method, f"/neighbours/{name}", {"host": "virtual"})[0] == 200
+        world.run(40)
+        space = gym.node.space
+        others = [each for each in space.distances() if each not in ("gym", *gym.node.links.neighbours)]
+        assert sum(space.room.held[NODES]) == len(others)
+        assert space.room.neighbours == len(space.neighbours) == len(gym.node.links.neighbours)
+        via = {each["name"]: each["via"] for each in gym.say("GET", "/microgrid")[1]["nodes"]}
+        assert all(via[each] in ("", *gym.node.links.neighbours) for each in others)
+    assert twin(gym, "heater")["satisfied"]
+    assert gym.node.engine.faults == gym.node.invariants_broken == 0
+    world.close()

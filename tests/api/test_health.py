@@ -4,6 +4,7 @@ import json
 import os
 import random
 import resource
+from dataclasses import replace
 from types import SimpleNamespace
 
 import orjson
@@ -22,6 +23,7 @@ from edge.meter.settings import BusSettings, MeterSettings, RelaySettings
 from edge.net.connection import BrokerSettings
 from edge.net.mqtt import MqttLinks
 from edge.net.neighbour import NeighbourSettings
+from edge.net.settings import TlsSettings
 from edge.recent import Recent
 from host_tools.world import World
 
@@ -99,6 +101,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node.engine, "faults", 1)
     monkeypatch.setattr(node.engine, "last_fault", "n1.pv: TypeError: no: way")
     monkeypatch.setattr(node, "invariants_broken", 1)
+    monkeypatch.setattr(node, "changes_refused", ["added twin lamp: gym.toml: duplicate name"])
     monkeypatch.setattr(node, "last_violation", "I2 n1.pv holds 3 contracts")
     monkeypatch.setattr(node._clock, "wall_error_s", -1.6e9)
     monkeypatch.setenv("EDGE_FALLBACK", "release 2 is damaged")
@@ -155,10 +158,13 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         ("learning_off", "learning"): "it crashed",
         ("learning_failed", "n1.learning"): "learning of the node failed: ValueError: no",
         ("twin_failed", "n1.pv"): "a twin failed: n1.pv: TypeError: no: way",
+        ("change_refused", "added twin lamp"): "a change contradicts the file and is left out: "
+        "added twin lamp: gym.toml: duplicate name",
         ("invariant_broken", "n1"): "an invariant is broken: I2 n1.pv holds 3 contracts",
     }
     of_twins = {
         "no_trust",  # a warning
+        "api_without_tls",  # likewise
         "twin_absent",
         "device_unknown",
         "wrong_sign",
@@ -180,6 +186,21 @@ def test_a_node_without_keys_works_and_says_that_anybody_can_lie_to_it(node):
     assert "anybody who reaches it can lie to it" in answer["warnings"][0].text
     assert not answer["trust"]["authentic"]
     assert answer["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("host", "warned"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True), ("10.0.0.7", True)]
+)
+def test_a_node_that_is_open_to_others_without_tls_says_so(node, monkeypatch, host, warned):
+    api = replace(node.config.api, host=host)
+    monkeypatch.setattr(node, "config", replace(node.config, api=api))
+    found = {each.code: each.text for each in health(Context(AskedNode(node)))["warnings"]}
+    assert ("api_without_tls" in found) == warned
+    if warned:
+        assert host in found["api_without_tls"]
+        tls = TlsSettings(ca="ca", certificate="c", key="k")
+        monkeypatch.setattr(node, "config", replace(node.config, tls=tls))
+        assert "api_without_tls" not in {each.code for each in health(Context(AskedNode(node)))["warnings"]}
 
 
 def test_without_a_free_file_the_memory_is_null_and_the_rest_is_answered(node):
