@@ -37,7 +37,7 @@ fieldtest: SEEDS ?= 1000
 provision: NODE ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim eval storm fieldtest attack fuzz test deploy-test lint format package package-test deb constraints bench memtest image \
+.PHONY: help setup run sim eval storm fieldtest attack fuzz test deploy-test lint format package package-test deb constraints bench screens memtest image \
 	image-test deploy provision micropython clean
 
 help: ## print this list
@@ -111,6 +111,10 @@ constraints: $(READY) ## upgrade all packages; write constraints.txt and the che
 bench: $(READY) ## measure speed and memory (ARGS=)
 	$(call only,ARGS)
 	$(PYTHON) -m host_tools bench $(ARGS)
+
+screens: $(READY) ## take screenshots of the dashboard into build/screens, and those of the README
+	$(call only,)
+	$(PYTHON) -m host_tools.page.screens --readme
 
 memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= LEARN=)
 	$(call only,DURATION LIMIT_MB LEARN)

@@ -29,6 +29,7 @@ _PARTS = (
     "propagation",
     "learning",
     "gossip",
+    "page",
 )
 _ON_REQUEST = ("cpu",)  # it needs an image
 _LIBRARIES = (
@@ -99,6 +100,7 @@ def bench(options: argparse.Namespace) -> int:
         "propagation": lambda: _propagation(figures, console),
         "learning": lambda: _learning(figures, console),
         "gossip": lambda: _gossip(figures, console),
+        "page": lambda: _page(figures, console),
         "cpu": lambda: _cpu(figures, console, options.node, directory / "cpu"),
     }
     for name in options.only or _PARTS:
@@ -107,6 +109,21 @@ def bench(options: argparse.Namespace) -> int:
     (options.out / "bench.json").write_text(json.dumps(figures, indent=2) + "\n")
     console.print(f"written to {options.out / 'bench.json'}")
     return 0
+
+
+def _page(figures: dict[str, Any], console: Console) -> None:
+    from host_tools.page import measure
+    from host_tools.page.browser import NoBrowser
+
+    try:
+        figures["page"] = measure.measure()
+    except (NoBrowser, ImportError) as error:  # the browser and what drives it are for developers
+        console.print(f"dashboard: not measured: {error}")
+        return
+    table = _table("dashboard (aims: 110 kB, own 75 kB, ready in 1 s, a day in 60 ms)", "figure", "value")
+    for name, value in figures["page"].items():
+        table.add_row(name, str(value))
+    console.print(table)
 
 
 def _imports(figures: dict[str, Any], console: Console) -> None:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..page.pack import pack
 from ..setup.debs import REPOSITORY
 from .wheels import project, wheelhouse
 
@@ -68,6 +69,7 @@ def build_release(arch: str, python: str, source: Path = SOURCE, releases: Path 
         for wheel in wheels:
             _unpack(wheel, folder / "lib")
         shutil.copytree(source, folder / "lib" / "edge", ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        pack(folder / "lib" / "edge" / "api" / "static")
         (folder / "lib" / "edge" / "models").mkdir()  # as in the wheel
         for model in (*MODELS.glob("*.tflite"), *MODELS.glob("*.md")):  # with the checksums on the cards
             shutil.copy(model, folder / "lib" / "edge" / "models")

@@ -106,11 +106,13 @@ def install_broker() -> None:
 
 
 def install_test_tools() -> None:
-    """Install the tools that the deployment tests use, if we are root."""
+    """Install the tools that the tests of deployment and of the dashboard use, if we are root."""
     needed = {
         "openssh-server": "/usr/sbin/sshd",
         "systemd": "/usr/bin/systemd-analyze",
         "sudo": "/usr/sbin/visudo",
+        "chromium": "/usr/bin/chromium",
+        "fonts-inter": "/usr/share/fonts/opentype/inter",  # so that screenshots look the same everywhere
     }
     missing = [package for package, program in needed.items() if not Path(program).exists()]
     if not missing:
@@ -119,7 +121,7 @@ def install_test_tools() -> None:
     try:
         apt_install(*missing)
     except SetupError as problem:
-        say(f"{', '.join(missing)}: not installed ({problem}); the deployment tests will fail")
+        say(f"{', '.join(missing)}: not installed ({problem}); the tests that use them will fail")
 
 
 def say(text: str) -> None:

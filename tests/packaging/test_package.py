@@ -1,5 +1,6 @@
 """What the wheel and the sdist contain. `make package-test` installs the wheel and uses it."""
 
+import gzip
 import socket
 import tarfile
 import tomllib
@@ -39,10 +40,17 @@ def checked_out(*patterns):
 
 def test_the_wheel_contains_the_whole_firmware_with_its_models_and_nothing_else(wheel):
     firmware = {name: content for name, content in wheel.items() if ".dist-info/" not in name}
-    wanted = checked_out("edge/**/*.py", "edge/py.typed", "edge/meter/profiles/*.toml", "edge/api/static/*")
+    wanted = checked_out("edge/**/*.py", "edge/py.typed", "edge/meter/profiles/*.toml")
+    pages = checked_out("edge/api/static/*")
+    assert "edge/api/static/index.html" in pages
     models = checked_out("models/*")
     assert {"models/house.tflite", "models/house.md"} <= set(models)
-    assert firmware == wanted | {f"edge/{name}": content for name, content in models.items()}
+    packed = {f"{name}.gz": content for name, content in pages.items()}
+    served = {name: gzip.decompress(firmware[name]) for name in packed}
+    assert served == packed
+    assert firmware == wanted | {f"edge/{name}": content for name, content in models.items()} | {
+        name: firmware[name] for name in packed
+    }
 
 
 def test_there_is_one_version(built, metadata):

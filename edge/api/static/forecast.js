@@ -1,0 +1,221 @@
+// The page Forecast: what is expected in the next hour, how that was in the past, and how good the model is beside two
+// that know nothing: persistence (it stays as it is) and the most frequent state.
+
+import { html, useMemo } from "./preact.js";
+import { get, withQuery } from "./api.js";
+import { Chart } from "./chart.js";
+import { columnsOf, seriesPath } from "./day.js";
+import { Heat } from "./heat.js";
+import { VARIABLES, nowMs } from "./live.js";
+import { minuteText } from "./now.js";
+import { forecastOf, meanOf, position, quantileOf, seconds, stateTexts, statesOf } from "./outlook.js";
+import { go, route } from "./route.js";
+import { t, textOr } from "./texts.js";
+import { Card, Choice, Chip, Empty, Failed, Loading, Page, Select, useLoaded } from "./widgets.js";
+import { bytes, clock, duration, moment, number, percent, spoken, watts } from "./units.js";
+
+const PAST_S = 3 * 3600;
+
+export default function Forecast() {
+  const { arg, query } = route.value;
+  const scope = query.scope ?? "node";
+  const variable = query.variable ?? "requested";
+  const horizon = query.horizon ?? "30";
+  const set = (change) => go("forecast", arg, { ...query, ...change });
+  const learning = useLoaded((abort) => get("/learning", { signal: abort }), "learning", 30_000);
+  const state = learning.value?.scopes?.[scope];
+  if (learning.error && !learning.value) return html`<${Page} title=${t("nav.forecast")}><${Failed} error=${learning.error} again=${learning.again} /><//>`;
+  if (!learning.value) return html`<${Page} title=${t("nav.forecast")}><${Loading} /><//>`;
+  if (!Object.keys(learning.value.scopes ?? {}).length)
+    return html`<${Page} title=${t("nav.forecast")}><${Card}><${Empty} icon="forecast" title=${t("forecast.off")}>
+      <p>${t("forecast.off_text")}</p><pre class="code"><code>${'[learning]\nmodel = "markov"'}</code></pre><p>${t("forecast.off_run")}</p><pre class="code"><code>make run LEARN=markov</code></pre>
+    <//><//><//>`;
+  const aside = html`<${Choice} label=${t("scope")} name="scope" value=${scope} options=${["node", "cluster"].map((each) => [each, t(`scope.${each}`)])} onChange=${(value) => set({ scope: value })} />`;
+  return html`<${Page} title=${t("nav.forecast")} lead=${state ? t("forecast.lead", { model: textOr(`model.${state.model}`, state.model), n: number(state.minutes) }) : null} aside=${aside}>
+    <div class="toolbar">
+      <${Select} label=${t("forecast.variable")} value=${variable} options=${VARIABLES.map((each) => [each, t(`variable.${each}`)])} onChange=${(value) => set({ variable: value })} />
+      <${Select} label=${t("forecast.horizon")} value=${horizon} options=${["5", "10", "30", "60"].map((each) => [each, t("forecast.minutes", { n: each })])} onChange=${(value) => set({ horizon: value })} />
+    </div>
+    <${Next} scope=${scope} variable=${variable} />
+    <${Past} scope=${scope} variable=${variable} horizon=${horizon} moment=${query.at ?? ""} set=${set} />
+    <${Accuracy} scope=${scope} variable=${variable} />
+    <div class="columns even">
+      <${Training} state=${state} learning=${learning.value} />
+      <${Gossip} scope=${scope} />
+    </div>
+  <//>`;
+}
+
+// The last hours as measured, the next one as a band.
+function Next({ scope, variable }) {
+  const minute = Math.floor(nowMs.value / 60_000);
+  const ahead = useLoaded((abort) => forecastOf(scope, abort), `${scope}`, 60_000);
+  const past = useLoaded((abort) => get(seriesPath(scope, 60 * minute - PAST_S, 60 * minute, 1), { signal: abort }), `${scope}/${minute}`);
+  const found = useMemo(() => nextOf(past.value, ahead.value, variable), [past.value, ahead.value, variable]);
+  if (ahead.error && !ahead.value) return html`<${Card} title=${t("forecast.next")}><${Failed} error=${ahead.error} again=${ahead.again} /><//>`;
+  if (!past.value || (ahead.stale && !ahead.value)) return html`<${Card} title=${t("forecast.next")}><div class="chart-wait"><${Loading} /></div><//>`;
+  if (!ahead.value) return html`<${Card} title=${t("forecast.next")}><${Empty} icon="clock" title=${t("forecast.none_yet")}><p>${t("forecast.none_yet_text")}</p><//><//>`;
+  const color = `--line-${variable}`;
+  const shared = { color, unit: "W", format: watts };
+  const series = [
+    { ...shared, key: "past", label: t("forecast.measured"), values: found.past },
+    { ...shared, key: "mean", label: t("forecast.expected"), values: found.mean, dash: [5, 4], spanGaps: true, points: true },
+    { ...shared, key: "high", label: t("forecast.high"), values: found.high, spanGaps: true, quiet: true },
+    { ...shared, key: "low", label: t("forecast.low"), values: found.low, spanGaps: true, quiet: true },
+  ];
+  const part = ahead.value[variable];
+  return html`<${Card} title=${t("forecast.next")} hint=${t("forecast.next_hint", { time: clock(ahead.value.at) })}>
+    <p class="sentence">${t("forecast.sentence", { name: t(`variable.${variable}`), w: watts(part.mean.at(-1)), low: watts(part.low.at(-1)), high: watts(part.high.at(-1)), time: clock(ahead.value.times.at(-1)) })}</p>
+    <${Chart} label=${t("forecast.next")} times=${found.times} series=${series} bands=${[{ upper: "high", lower: "low", color }]} now=${ahead.value.at} height=${280} />
+    <h3>${t("forecast.states")}</h3>
+    <${Heat} label=${t("forecast.states")} corner=${t("forecast.in")} columns=${stateTexts(part.limits)}
+      rows=${ahead.value.horizons.map((each, i) => ({ label: t("forecast.minutes", { n: each }), values: part.rows[i], likeliest: part.rows[i].indexOf(Math.max(...part.rows[i])) }))} />
+  <//>`;
+}
+
+function nextOf(past, ahead, variable) {
+  if (!past || !ahead) return null;
+  const { times, columns } = columnsOf(past);
+  const values = columns[`${variable}_w`] ?? [];
+  let last = values.length - 1;
+  while (last >= 0 && values[last] == null) last--;
+  const first = Math.max(0, values.findIndex((each) => each != null));
+  const known = times.slice(first, last + 1).map((each, i) => [each, values[first + i]]).filter(([each]) => each <= ahead.at);
+  const from = known.at(-1)?.[1] ?? null;
+  const all = [...known.map(([each]) => each), ...(known.at(-1)?.[0] === ahead.at ? [] : [ahead.at]), ...ahead.times];
+  const pad = all.length - ahead.times.length - 1;
+  const tail = (list) => [...new Array(pad).fill(null), from, ...list];
+  const part = ahead[variable];
+  return {
+    times: all,
+    past: [...known.map(([, each]) => each), ...new Array(all.length - known.length).fill(null)],
+    mean: tail(part.mean),
+    low: tail(part.low),
+    high: tail(part.high),
+  };
+}
+
+// Predictions of the past beside what was measured: from now, or replayed from any moment.
+function Past({ scope, variable, horizon, moment: at, set }) {
+  const minute = Math.floor(nowMs.value / 300_000) * 5;
+  const end = at ? Math.floor(new Date(at).getTime() / 60_000) * 60 + PAST_S : 60 * minute;
+  const begin = end - PAST_S;
+  const key = `${scope}/${begin}`;
+  const told = useLoaded((abort) => get(withQuery("/predictions", { scope, from: minuteText(begin), to: minuteText(end) }), { signal: abort }), key);
+  const limits = useLoaded((abort) => get("/learning", { signal: abort }), scope);
+  const truth = useLoaded((abort) => get(seriesPath(scope, begin, end + 3600, 1), { signal: abort }), key);
+  const row = position(variable);
+  const found = useMemo(() => {
+    const scale = limits.value?.scopes?.[scope]?.limits_w?.[row];
+    if (!told.value?.predictions?.length || !scale || !truth.value) return null;
+    const states = statesOf(scale);
+    const h = told.value.horizons_min.indexOf(Number(horizon));
+    const series = columnsOf(truth.value);
+    const index = new Map(series.times.map((each, i) => [each, i]));
+    const blank = () => new Array(series.times.length).fill(null);
+    const [mean, low, high] = [blank(), blank(), blank()];
+    let [n, hits] = [0, 0];
+    for (const each of told.value.predictions) {
+      const p = each.p[row][h].map((part) => part / 1000);
+      const i = index.get(seconds(each.at) + 60 * Number(horizon));
+      const actual = each.actual[row][h];
+      if (actual) {
+        n++;
+        hits += Number(p.indexOf(Math.max(...p)) + 1 === actual);
+      }
+      if (i == null) continue;
+      mean[i] = meanOf(p, states);
+      low[i] = quantileOf(p, states, 0.1);
+      high[i] = quantileOf(p, states, 0.9);
+    }
+    const values = series.columns[`${variable}_w`];
+    const first = Math.max(0, series.times.findIndex((_, i) => values[i] != null || mean[i] != null));
+    const from = (list) => list.slice(first);
+    return { times: from(series.times), truth: from(values), mean: from(mean), low: from(low), high: from(high), n, hits };
+  }, [told.value, limits.value, truth.value, variable, horizon]);
+  const color = `--line-${variable}`;
+  const shared = { color, unit: "W", format: watts };
+  return html`<${Card} title=${t("forecast.past")} hint=${t("forecast.past_hint", { n: horizon })}
+    aside=${html`<span class="field inline"><label class="label" for="replay">${t("forecast.replay")}</label><input id="replay" type="datetime-local" value=${at} max=${localText(Date.now())} onChange=${(event) => set({ at: event.target.value })} /></span>`}>
+    ${told.error && html`<${Failed} error=${told.error} again=${told.again} />`}
+    ${told.stale && !told.error && html`<div class="chart-wait"><${Loading} /></div>`}
+    ${!told.stale && !found && !told.error && html`<${Empty} icon="clock" title=${t("forecast.no_past")} />`}
+    ${found && html`
+      <p class="sentence">${found.n ? t("forecast.right", { n: number(found.n), share: percent(found.hits / found.n) }) : t("forecast.not_known_yet")}</p>
+      <${Chart} label=${t("forecast.past")} times=${found.times} height=${260} bands=${[{ upper: "high", lower: "low", color }]} series=${[
+        { ...shared, key: "truth", label: t("forecast.measured"), values: found.truth },
+        { ...shared, key: "mean", label: t("forecast.told", { n: horizon }), values: found.mean, dash: [5, 4] },
+        { ...shared, key: "high", label: t("forecast.high"), values: found.high, quiet: true },
+        { ...shared, key: "low", label: t("forecast.low"), values: found.low, quiet: true },
+      ]} />`}
+  <//>`;
+}
+
+const localText = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+
+function Accuracy({ scope, variable }) {
+  const found = useLoaded((abort) => get(withQuery("/scores", { scope, days: 7 }), { signal: abort }), scope);
+  if (found.error) return html`<${Card} title=${t("forecast.accuracy")}><${Failed} error=${found.error} again=${found.again} /><//>`;
+  if (found.stale) return html`<${Card} title=${t("forecast.accuracy")}><${Loading} /><//>`;
+  const models = Object.entries(found.value.models ?? {}).flatMap(([name, each]) => (each.scores?.[variable] ? [[name, each.scores[variable]]] : []));
+  const any = models.some(([, scores]) => Object.values(scores).some((each) => each.n > 0));
+  return html`<${Card} title=${t("forecast.accuracy")} hint=${t("forecast.accuracy_hint")}>
+    ${!any && html`<${Empty} icon="clock" title=${t("forecast.no_scores")} />`}
+    ${any && models.map(([name, scores]) => html`<div class="accuracy" key=${name}>
+      <h3>${textOr(`model.${name}`, name)}</h3>
+      <div class="scroll" tabindex="0" role="region" aria-label=${t("forecast.accuracy")}><table>
+        <thead><tr><th>${t("forecast.horizon")}</th><th class="bars">${t("forecast.hits")}</th><th class="right">${t("forecast.skill")}</th><th class="right">${t("forecast.entropy")}</th><th class="right">${t("forecast.gini")}</th><th class="right">${t("forecast.n")}</th></tr></thead>
+        <tbody>${Object.entries(scores).map(([horizon, each]) => html`<tr key=${horizon}>
+          <th scope="row">${t("forecast.minutes", { n: horizon })}</th>
+          <td><${Bars} rows=${[["model", each.accuracy], ["persistence", each.persistence_accuracy], ["majority", each.majority_accuracy]]} /></td>
+          <td class="right">${each.skill == null ? "–" : html`<${Chip} tone=${each.skill > 0 ? "ok" : "warn"}>${each.skill > 0 ? "+" : ""}${number(each.skill, 2)}<//>`}</td>
+          <td class="right">${each.shannon_entropy == null ? "–" : number(each.shannon_entropy, 2)}</td>
+          <td class="right">${each.gini == null ? "–" : number(each.gini, 2)}</td>
+          <td class="right">${number(each.n)}</td>
+        </tr>`)}</tbody>
+      </table></div>
+    </div>`)}
+    ${any && html`<p class="hint">${t("forecast.skill_hint")}</p>`}
+  <//>`;
+}
+
+const Bars = ({ rows }) => html`<div class="score-bars">
+  ${rows.map(([name, value]) => html`<p key=${name} class="score ${name}"><span class="score-name">${t(`forecast.by_${name}`)}</span>
+    <span class="score-bar" aria-hidden="true"><span style=${{ width: `${100 * (value ?? 0)}%` }}></span></span><span class="score-value">${value == null ? "–" : percent(value)}</span></p>`)}
+</div>`;
+
+function Training({ state, learning }) {
+  if (!state) return null;
+  const last = state.last_training;
+  const pairs = [
+    [t("forecast.model"), textOr(`model.${state.model}`, state.model)],
+    [t("forecast.seen"), duration(60 * state.minutes)],
+    state.last_minute && [t("forecast.last_minute"), moment(seconds(state.last_minute))],
+    [t("forecast.trainings"), `${number(state.trainings)} (${t("forecast.rejected", { n: state.rejected })})`],
+    last && [t("forecast.last_training"), last.accepted ? t("forecast.accepted") : t("forecast.not_accepted")],
+    [t("forecast.doing"), state.working ? t("forecast.working") : learning.work?.waits_for ? t("forecast.waits", { why: learning.work.waits_for }) : t("forecast.idle")],
+    learning.work && [t("forecast.cpu"), duration(learning.work.cpu_s)],
+  ].filter(Boolean);
+  return html`<${Card} title=${t("forecast.learning")}>
+    <dl class="pairs">${pairs.map(([key, value]) => html`<div key=${key}><dt>${key}</dt><dd>${value}</dd></div>`)}</dl>
+    ${state.trouble && html`<p class="notice warn">${state.trouble}</p>`}
+  <//>`;
+}
+
+// What nodes tell each other of their models; not every node has it.
+function Gossip({ scope }) {
+  const found = useLoaded(
+    (abort) => get(withQuery("/gossip", { scope }), { signal: abort }).catch((error) => (error.name === "AbortError" ? Promise.reject(error) : null)),
+    scope,
+    30_000,
+  );
+  const state = found.value?.scopes?.[scope] ?? found.value?.[scope] ?? null;
+  if (!state) return html`<${Card} title=${t("gossip.title")}><p class="quiet-line">${t("gossip.off")}</p><//>`;
+  const plain = Object.entries(state).filter(([, value]) => typeof value === "number" || typeof value === "string");
+  const nodes = Object.entries(state.contributors ?? state.nodes ?? {});
+  return html`<${Card} title=${t("gossip.title")} hint=${t("gossip.hint")}>
+    <dl class="pairs">${plain.map(([key, value]) => html`<div key=${key}><dt>${textOr(`gossip.${key}`, spoken(key))}</dt><dd>${key.includes("bytes") ? bytes(value) : typeof value === "number" ? number(value, Number.isInteger(value) ? 0 : 2) : value}</dd></div>`)}</dl>
+    ${nodes.length > 0 && html`<ul class="rows">${nodes.map(([name, each]) => html`<li key=${name}><span class="row"><b>${each.node ?? name}</b><span class="muted">${each.age_min != null ? t("ago", { d: duration(60 * each.age_min) }) : ""}</span>
+      <span>${each.weight != null ? percent(each.weight) : ""}</span></span></li>`)}</ul>`}
+  <//>`;
+}

@@ -1,0 +1,1 @@
+"""The dashboard on a PC: its vendored libraries, and its screenshots."""

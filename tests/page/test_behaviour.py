@@ -1,0 +1,379 @@
+"""What people do on the dashboard: look, drill down, change, and lose the connection."""
+
+import re
+
+import pytest
+
+from host_tools.page.browser import settle
+from host_tools.page.stand_in import TOKEN
+
+
+def _requests(server, wanted):
+    return sum(each == wanted for each in server.world.requests)
+
+
+def _sign_in(page):
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+
+
+def test_now_says_who_supplies_whom_in_a_picture_in_words_and_as_a_table(visit, server):
+    page = visit().open()
+    flows = [each for each in server.world.snapshot()["flows"] if each["consumer_node"] == "school"]
+    assert page.locator(".ribbon").count() >= len({(each["supplier"], each["consumer"]) for each in flows})
+    label = page.locator(".block-link").first.get_attribute("aria-label")
+    assert re.search(r"PV roof supplies [\d.]+\s(kW|W): \w+", label)
+    page.get_by_text("The same as a table").click()
+    assert page.locator(".as-table tbody tr").count() == page.locator(".ribbon").count()
+    units = {unit.strip() for unit in page.locator(".tile-value .unit").all_inner_texts()}
+    assert units <= {"kW", "W"}
+
+
+def test_a_device_opens_its_twin_with_mouse_and_keyboard(visit):
+    page = visit().open()
+    page.locator(".block-link", has_text="Kitchen").click()
+    page.wait_for_selector("h1:has-text('Kitchen')")
+    page.go_back()
+    page.locator(".block-link", has_text="Kitchen").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1:has-text('Kitchen')")
+    assert "supplies" in page.inner_text("main")
+
+
+def test_another_node_unfolds_into_its_twins(visit):
+    page = visit().open()
+    page.locator(".block-link", has_text="Gym").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Show Gym as one again").click()
+    page.wait_for_selector(".block-link:has-text('Gym')")
+
+
+def test_values_follow_the_stream(visit, server):
+    page = visit().open()
+    server.world.stopped.add("kitchen")
+    page.wait_for_selector(".block-link:has-text('Kitchen')", state="detached")
+
+
+def test_a_twin_is_added_after_signing_in(visit, server):
+    page = visit().open("twins")
+    page.get_by_role("button", name="Add a twin").click()
+    _sign_in(page)
+    page.get_by_label("Name", exact=True).fill("sauna")
+    page.get_by_label("Power").fill("4200")
+    page.get_by_role("dialog").get_by_role("button", name="Add", exact=True).click()
+    page.wait_for_selector(".toast:has-text('sauna was added')")
+    page.wait_for_selector(".twin:has-text('Sauna')")
+    assert server.world.added["sauna"]["power_w"] == 4200
+    assert "input" not in server.world.added["sauna"], "what is left empty is not sent"
+
+
+def test_a_wrong_token_is_refused_in_words(visit):
+    page = visit().open("twins")
+    page.get_by_role("button", name="Add a twin").click()
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+    page.wait_for_selector("dialog [role=alert]:has-text('the token is not known')")
+
+
+def test_what_the_node_refuses_is_said_at_the_field(visit, server):
+    server.signed_in = True
+    server.faults.refused = "power_w = -1: expected at least 0"
+    page = visit().open("twins")
+    page.get_by_role("button", name="Add a twin").click()
+    page.get_by_label("Name", exact=True).fill("sauna")
+    page.get_by_role("dialog").get_by_role("button", name="Add", exact=True).click()
+    page.wait_for_selector("dialog [role=alert]:has-text('expected at least 0')")
+    assert page.locator("#field-power_w").get_attribute("aria-invalid") == "true"
+    assert page.get_by_label("Name", exact=True).input_value() == "sauna", "what was typed stays"
+
+
+def test_a_twin_is_modified_stopped_and_restarted(visit, server):
+    server.signed_in = True
+    page = visit().open("twins/school.kitchen")
+    page.get_by_role("button", name="Modify").click()
+    page.get_by_label("Priority").select_option("high")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector(".toast:has-text('was modified')")
+    assert server.world.changed["kitchen"] == {"priority": "high"}, "only what was changed is sent"
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    page.wait_for_selector(".headline:has-text('Stopped')")
+    page.get_by_role("button", name="Restart").click()
+    page.get_by_role("dialog").get_by_role("button", name="Restart").click()
+    page.wait_for_selector(".headline:has-text('Supplied')")
+
+
+def test_escape_closes_a_dialog_and_the_focus_returns(visit, server):
+    server.signed_in = True
+    page = visit().open("twins")
+    page.get_by_role("button", name="Add a twin").click()
+    page.wait_for_selector("dialog[open]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog", state="detached")
+    assert page.evaluate("document.activeElement.innerText").strip() == "Add a twin"
+
+
+def test_a_link_is_cut_and_added_again(visit, server):
+    server.signed_in = True
+    page = visit().open("microgrid/gym")
+    page.get_by_role("button", name="Cut the link").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cut the link").click()
+    page.wait_for_selector(".toast:has-text('was cut')")
+    assert server.world.cut == {"gym"}
+    page.wait_for_selector(".spot[aria-label^=Gym]", state="detached")
+    page.get_by_role("button", name="Add a neighbour").click()
+    page.get_by_role("textbox", name="Node").fill("gym")
+    page.get_by_label("Host").fill("gym.local")
+    page.get_by_role("dialog").get_by_role("button", name="Add", exact=True).click()
+    page.wait_for_selector(".spot[aria-label^=Gym]")
+
+
+def test_the_graph_is_walked_with_the_keyboard(visit):
+    page = visit().open("microgrid")
+    page.locator(".spot[aria-label^=Gym]").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".node-detail h2:has-text('Gym')")
+    assert page.get_by_role("link", name="Open its page").get_attribute("href").startswith("http://gym.local")
+
+
+def test_a_prediction_of_the_past_is_replayed(visit, server):
+    page = visit().open("forecast")
+    assert "Stays as it is" in page.inner_text("main")
+    before = _requests(server, "GET /predictions")
+    page.get_by_label("Replay from").fill("2026-06-18T09:00")
+    page.wait_for_selector("text=The likeliest state was right in")
+    assert _requests(server, "GET /predictions") > before
+    assert "at=2026-06-18T09" in page.url
+
+
+def test_the_day_is_zoomed_compared_and_saved(visit, server):
+    page = visit().open("day/2026-06-18")
+    chart = page.locator(".chart").first
+    chart.focus()
+    page.keyboard.press("+")
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_label("Compare with").select_option("before")
+    page.wait_for_selector("text=/\\d\\s% (more|less) than the day before/")
+    page.get_by_role("button", name="Missing").click()
+    assert page.get_by_role("button", name="Missing").get_attribute("aria-pressed") == "false"
+    links = [each.get_attribute("href") for each in page.locator("a[download]").all()]
+    assert any(each.startswith("/api/v1/series?") and "format=csv" in each for each in links)
+    assert any(each.startswith("/api/v1/events?") and "format=csv" in each for each in links)
+    page.get_by_role("button", name="The day before").click()
+    page.wait_for_selector("h1:has-text('17 June')")
+
+
+def test_the_cursor_says_every_value_with_its_unit(visit):
+    page = visit().open("day/2026-06-18")
+    page.locator(".u-over").first.hover(position={"x": 300, "y": 80})
+    tip = page.wait_for_selector(".tip-box").inner_text()
+    assert re.search(r"\d\d:\d\d", tip)
+    assert re.search(r"Requested\s*[\d.]+\s(kW|W)", tip)
+
+
+def test_events_are_filtered_and_more_are_shown(visit):
+    page = visit().open("day")
+    rows = page.locator(".timeline li")
+    assert rows.count() == 15
+    page.get_by_role("button", name="Show more").click()
+    page.wait_for_selector(".timeline li:nth-child(16)")
+    page.get_by_label("Twin", exact=True).select_option("school.kitchen")
+    page.wait_for_selector(".timeline li:nth-child(12)", state="detached")
+    assert set(page.locator(".timeline b").all_inner_texts()) == {"Kitchen"}
+    page.get_by_label("Which events").select_option("unsatisfied")
+    page.wait_for_selector("text=nobody supplied it in time")
+
+
+def test_the_space_is_filtered_and_what_is_sealed_is_shown_as_sealed(visit):
+    page = visit().open("space")
+    page.get_by_role("searchbox").fill("kitchen")
+    page.wait_for_selector(".lsa:nth-child(2)", state="detached")
+    page.locator(".lsa summary").first.click()
+    text = page.inner_text(".lsa")
+    assert "Sealed: only the twin that it is for can read it." in text
+    assert "power_w" in text
+
+
+def test_troubles_come_with_what_to_do(visit, server):
+    server.world.troubles = True
+    page = visit().open("system")
+    text = page.inner_text("main")
+    assert "2 troubles need attention" in text
+    assert text.count("What to do:") == 2
+    assert "Check the network and the broker of the neighbour." in text
+
+
+# ---- the connection ------------------------------------------------------------------------------
+
+
+def test_values_of_a_lost_node_are_marked_as_old_and_return_by_themselves(visit, server):
+    page = visit().open()
+    server.faults.broken = True
+    server.cut()
+    strip = page.wait_for_selector(".strip.lost")
+    assert re.search(r"The values below are from \d\d:\d\d:\d\d\. They are .* old", strip.inner_text())
+    assert "No connection" in page.inner_text(".side .state")
+    assert page.locator("main.stale").count() == 1
+    server.faults.broken = False
+    page.wait_for_selector(".strip", state="detached")
+    assert page.locator("main.stale").count() == 0
+
+
+def test_a_page_without_network_says_so(visit):
+    on = visit()
+    page = on.open()
+    on.profile.set_offline(True)
+    page.wait_for_selector(".strip.lost")
+    on.profile.set_offline(False)
+    page.wait_for_selector(".strip", state="detached")
+
+
+def test_a_node_that_falls_silent_is_not_taken_for_one_where_nothing_changes(visit, server):
+    on = visit()
+    page = on.open()
+    server.faults.silent = True
+    before = _requests(server, "GET /snapshot")
+    page.clock.fast_forward(40_000)
+    _until(page, lambda: _requests(server, "GET /snapshot") > before)
+
+
+def _hide(page, hidden):
+    page.evaluate(
+        """hidden => {
+            Object.defineProperty(document, "hidden", { configurable: true, value: hidden });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )
+
+
+def test_nothing_is_sent_to_a_page_that_nobody_sees_and_it_returns_with_new_values(visit, server):
+    page = visit().open()
+    _until(page, lambda: server.streams == 1)
+    _hide(page, True)
+    _until(page, lambda: server.streams == 0)
+    before = _requests(server, "GET /snapshot")
+    _hide(page, False)
+    _until(page, lambda: server.streams == 1 and _requests(server, "GET /snapshot") > before)
+
+
+def test_what_was_opened_while_nobody_looked_is_loaded_when_it_is_shown(visit):
+    page = visit().open()
+    _hide(page, True)
+    page.evaluate("location.hash = '#/system'")
+    page.wait_for_selector("h1:has-text('System')")
+    assert "sdm120" not in page.inner_text("main")
+    _hide(page, False)
+    page.wait_for_selector("text=sdm120")
+
+
+def test_a_page_from_the_back_forward_cache_asks_for_new_values(visit, server):
+    page = visit().open()
+    before = _requests(server, "GET /snapshot")
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    _until(page, lambda: _requests(server, "GET /snapshot") > before)
+
+
+def _until(page, reached):
+    for _ in range(150):
+        if reached():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it was not reached in 15 s")
+
+
+def test_a_node_that_shows_nothing_without_a_token_asks_for_one(visit, server):
+    server.faults.locked = True
+    on = visit()
+    page = on.page
+    page.goto(server.url)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    _sign_in(page)
+    page.wait_for_selector(".flow-svg")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_selector("text=Sign in to see this node")
+
+
+def test_a_link_with_a_token_signs_in_and_leaves_no_trace_of_it(visit, server):
+    server.faults.locked = True
+    page = visit().page
+    page.goto(f"{server.url}/#token={TOKEN}")
+    page.wait_for_selector(".flow-svg")
+    assert "token" not in page.url
+    assert page.get_by_role("button", name="Sign out").count() == 1
+    page.go_back()
+    assert "token" not in page.url
+
+
+def test_a_node_that_does_not_answer_at_first_is_waited_for(visit, server):
+    server.faults.broken = True
+    on = visit()
+    on.page.goto(server.url)
+    on.page.wait_for_selector(".strip:has-text('There is no connection to the node')")
+    server.faults.broken = False
+    on.page.wait_for_selector(".flow-svg")
+
+
+# ---- the frame -----------------------------------------------------------------------------------
+
+
+def test_the_theme_is_chosen_and_kept(visit):
+    page = visit().open()
+    page.get_by_role("button", name="System theme").click()
+    page.get_by_role("button", name="Light theme").click()
+    page.wait_for_selector("html[data-theme=dark]")
+    page.reload()
+    settle(page)
+    assert page.locator("html[data-theme=dark]").count() == 1
+
+
+def test_motion_is_stopped_for_those_who_ask_for_it(visit):
+    page = visit(reduced_motion="reduce").open()
+    assert page.locator(".moving").first.evaluate("each => getComputedStyle(each).display") == "none"
+    moving = visit().open().locator(".moving").first
+    assert moving.evaluate("each => getComputedStyle(each).animationName") == "flow"
+
+
+def test_all_pages_are_reached_on_a_phone(visit):
+    page = visit("phone").open()
+    page.get_by_role("button", name="More").click()
+    page.locator(".more-menu").get_by_role("link", name="System").click()
+    page.wait_for_selector("h1:has-text('System')")
+    page.wait_for_selector(".more-menu", state="detached")
+    page.locator("nav").get_by_role("link", name="Twins").click()
+    page.wait_for_selector("h1:has-text('Twins')")
+
+
+def test_the_first_key_leads_past_the_navigation(visit):
+    page = visit().open()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.tagName") == "H1"
+
+
+@pytest.mark.parametrize("language", ["de-CH", "fr-CH", "tlh"])
+def test_a_language_without_texts_falls_back_to_english(visit, language):
+    page = visit(locale=language).open()
+    assert "Who supplies whom" in page.inner_text("main")
+    assert page.locator("html").get_attribute("lang") == "en"
+
+
+def test_a_script_from_elsewhere_cannot_run(visit):
+    on = visit()
+    page = on.open()
+    page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.stolen = 1\">')"
+    )
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.stolen") is None
+    assert any("Content Security Policy" in each for each in on.wrong)
+
+
+def test_a_defect_of_one_page_does_not_take_the_others_with_it(visit, server):
+    server.world.space = lambda query: {"lsas": [{"name": "damaged"}], "next": None}
+    on = visit()
+    on.page.goto(f"{server.url}/#/space")
+    on.page.wait_for_selector("text=This page has a defect")
+    assert on.wrong, "it is said in the console, too"
+    on.page.get_by_role("link", name="Twins").first.click()
+    on.page.wait_for_selector(".twin:has-text('Kitchen')")
