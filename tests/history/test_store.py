@@ -10,8 +10,9 @@ import time
 import pytest
 from repository import REPOSITORY
 
-from edge.history.store import DAY_MIN, Store
+from edge.history.store import Store
 from edge.history.writer import Writer
+from edge.terms import DAY_MIN
 from host_tools.world import VirtualClock
 
 POWERS = (100.0, 200.5, 90.0, 80.0, 10.0, None)
@@ -343,7 +344,9 @@ def test_a_full_disk_loses_nothing_at_first_and_is_bounded(tmp_path, caplog):
 def test_a_disk_that_fills_up_while_writing(store):
     store.note_minute("node", NOW, POWERS)
     assert store.write()
-    store._connection.execute("PRAGMA max_page_count = 6")  # SQLite then says what it says of a full disk
+    store.file._connection.execute(
+        "PRAGMA max_page_count = 6"
+    )  # SQLite then says what it says of a full disk
     store.keep("node", bytes(100_000))
     store.note_minute("node", NOW + 1, POWERS)
     assert not store.write()
