@@ -26,11 +26,13 @@ MAY_IMPORT = {
     "net": {"clock", "files", "option", "space", "terms", "trust"},
     "twins": {"clock", "csv_file", "energy", "learn", "option", "space", "terms", "trust"},
     "config": {"clock", "files", "meter", "net", "option", "space", "terms", "trust", "twins"},
+    "journal": {"clock", "energy", "history", "meter", "twins"},
     "node": {
         "clock",
         "config",
         "energy",
         "history",
+        "journal",
         "meter",
         "net",
         "recent",
@@ -56,7 +58,7 @@ MAY_IMPORT = {
     "probe": {"clock", "meter", "option"},
     "__main__": {"config", "probe", "service", "trust"},
 }
-TYPING_ONLY = {"api": {"meter", "node", "recent", "twins"}}
+TYPING_ONLY = {"api": {"meter", "node", "recent", "twins"}, "journal": {"meter", "twins"}}
 MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "hashlib", "math"}
 
 

@@ -6,7 +6,7 @@ does not cover.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from .composing import compose, compose_urgently
@@ -95,6 +95,11 @@ class Consumer:
     def active(self) -> list[Contract]:
         """The contracts under which power flows."""
         return [holding.contract for holding in self._holdings() if holding.active]
+
+    @property
+    def received(self) -> Mapping[str, SeenOffer]:
+        """The offers to its request, by supplier."""
+        return self._offers
 
     def ends_s(self, contract: Contract) -> float:
         """The end date of a contract that it holds; inf while it is not valid."""

@@ -14,7 +14,8 @@ class Event(NamedTuple):
 
     `begins_ms` and `ends_ms` are the dates of the request, production or contract, None if not known or not
     planned. `partner` is the supplier of a contract, of `partners` the largest; `origin` the number of the
-    event that started what this one is about.
+    event that started what this one is about. `contract` and `revision` are those of a contract; its shares
+    and powers at that time are its deals.
     """
 
     at_ms: int
@@ -30,6 +31,8 @@ class Event(NamedTuple):
     partners: int = 0
     complementary: int = 0
     origin: int | None = None
+    contract: int | None = None
+    revision: int | None = None
 
 
 Before = tuple[int, str, int]  # at_ms, twin and number of an event: those before it

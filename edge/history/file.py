@@ -8,7 +8,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ log = logging.getLogger("edge.history")
 
 COMPLAIN_EVERY_S = 3600.0
 Row = tuple[Any, ...]
+Values = Row | Mapping[str, Any]  # of a statement, by place or by name
 
 
 class HistoryLocked(BlockingIOError):
@@ -110,7 +111,7 @@ class HistoryFile:
 
     # ---- reading ------------------------------------------------------------------------------
 
-    def read(self, statement: str, values: Row) -> list[Row]:
+    def read(self, statement: str, values: Values) -> list[Row]:
         """Nothing where there is no file yet, or none that can be read. Raises HistoryLocked."""
         for _ in range(2):  # what is in the way is set aside first
             try:
@@ -144,7 +145,7 @@ class HistoryFile:
         parts = (self.path, self.path.with_name(self.path.name + "-wal"))
         return sum(part.stat().st_size for part in parts if part.exists())
 
-    def _read_once(self, statement: str, values: Row) -> list[Row]:
+    def _read_once(self, statement: str, values: Values) -> list[Row]:
         """Raises sqlite3.Error, OSError, ValueError."""
         if not self.path.stat().st_size:
             return []
@@ -158,7 +159,7 @@ class HistoryFile:
             self._connect()
             return self._rows(statement, values)
 
-    def _rows(self, statement: str, values: Row) -> list[Row]:
+    def _rows(self, statement: str, values: Values) -> list[Row]:
         with contextlib.closing(self._opened(open_to_read)) as connection:
             return connection.execute(statement, values).fetchall() if check_version(connection) else []
 

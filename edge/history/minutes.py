@@ -1,6 +1,6 @@
 """Minutes: the mean of the six variables, by minute of UTC and scope ("node" or "cluster")."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..terms import VARIABLES
@@ -32,9 +32,9 @@ def minute_note(scope: str, minute: int, powers_w: Sequence[float | None]) -> No
     return MINUTE, (minute, scope, *powers_w)
 
 
-def newest(notes: Iterator[Note]) -> int:
-    """The newest minute among entries; 0 without one."""
-    return max((values[0] for statement, values in notes if statement is MINUTE), default=0)
+def noted_minutes(notes: Iterable[Note]) -> set[int]:
+    """The minutes among entries."""
+    return {values[0] for statement, values in notes if statement is MINUTE}
 
 
 def minutes(file: HistoryFile, scope: str, first: int, last: int) -> Iterator[list[Row]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 NOTES = 800  # a node with both scopes fills that in a little over two hours
 EVENTS = 1000
+JOURNAL = 2000
 Note = tuple[str, tuple[Any, ...]]  # a statement and its values
 
 
@@ -21,14 +22,16 @@ class Batch:
 
     notes: deque[Note]
     events: deque[Note]
+    journal: deque[Note]
     kept: dict[str, bytes]
 
     def __len__(self) -> int:
-        return len(self.notes) + len(self.events) + len(self.kept)
+        return len(self.notes) + len(self.events) + len(self.journal) + len(self.kept)
 
     def __iter__(self) -> Iterator[Note]:
         yield from self.notes
         yield from self.events
+        yield from self.journal
 
 
 class Queue:
@@ -38,7 +41,8 @@ class Queue:
         self.news = threading.Event()  # there is something to write
         self.lost = 0  # entries for which there was no room
         self._lock = threading.Lock()
-        self._waiting = Batch(deque(), deque(), {})
+        self._waiting = _empty()
+        self._taken = _empty()  # while it is being written
 
     def __len__(self) -> int:
         """The notes that wait."""
@@ -57,6 +61,12 @@ class Queue:
             self._waiting.events.append(note)
             self._bound()
 
+    def add(self, *notes: Note) -> None:
+        """Add entries about deals, energy and meters, which are written with the next ones, too."""
+        with self._lock:
+            self._waiting.journal.extend(notes)
+            self._bound()
+
     def keep(self, name: str, data: bytes) -> None:
         """Replace what is kept under a name, and wake the writer."""
         with self._lock:
@@ -66,31 +76,44 @@ class Queue:
     def kept(self, name: str) -> bytes | None:
         """What waits to be kept under a name."""
         with self._lock:
-            return self._waiting.kept.get(name)
+            return self._waiting.kept.get(name, self._taken.kept.get(name))
 
-    def events(self, statement: str) -> list[tuple[Any, ...]]:
-        """The values of the entries with this statement that wait for the next ones."""
+    def waiting(self, statement: str) -> list[tuple[Any, ...]]:
+        """The values of the entries with this statement."""
         with self._lock:
-            return [values for each, values in self._waiting.events if each is statement]
+            entries = (*self._taken, *self._waiting)
+        return [values for each, values in entries if each is statement]
 
     def take(self) -> Batch:
-        """Everything that waits; it waits no longer."""
+        """Everything that waits, to be written; then call `done` or `put_back`."""
         self.news.clear()
         with self._lock:
-            taken, self._waiting = self._waiting, Batch(deque(), deque(), {})
-        return taken
+            self._taken, self._waiting = self._waiting, _empty()
+        return self._taken
+
+    def done(self) -> None:
+        """What was taken has been written."""
+        with self._lock:
+            self._taken = _empty()
 
     def put_back(self, batch: Batch) -> None:
         """What could not be written waits again, before what came meanwhile."""
         with self._lock:
-            waiting = self._waiting
+            waiting, self._taken = self._waiting, _empty()
             waiting.notes.extendleft(reversed(batch.notes))
             waiting.events.extendleft(reversed(batch.events))
-            self._waiting = Batch(waiting.notes, waiting.events, batch.kept | waiting.kept)
+            waiting.journal.extendleft(reversed(batch.journal))
+            kept = batch.kept | waiting.kept
+            self._waiting = Batch(waiting.notes, waiting.events, waiting.journal, kept)
             self._bound()
 
     def _bound(self) -> None:
-        for waiting, most in ((self._waiting.notes, NOTES), (self._waiting.events, EVENTS)):
-            while len(waiting) > most:
-                waiting.popleft()
+        waiting = self._waiting
+        for notes, most in ((waiting.notes, NOTES), (waiting.events, EVENTS), (waiting.journal, JOURNAL)):
+            while len(notes) > most:
+                notes.popleft()
                 self.lost += 1
+
+
+def _empty() -> Batch:
+    return Batch(deque(), deque(), deque(), {})

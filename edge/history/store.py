@@ -9,17 +9,22 @@ The date of a node may be wrong by years, so a minute that is there is never ove
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..clock import Clock, Date, Zone
-from . import events, minutes, predictions
+from . import deals, energies, events, minutes, offers, predictions, records, steps
+from .deals import Deal, Session
+from .energies import QUARTER_MIN, Energy
 from .events import Before, Event
 from .file import HistoryFile, Row
+from .names import add_names
+from .offers import Alert, PastOffer
 from .predictions import Forecast
 from .queue import Batch, Queue
-from .retention import Retention
+from .records import Agent, Record
+from .retention import Keep, Retention
 
 _KEEP = "INSERT OR REPLACE INTO kept (name, data) VALUES (?, ?)"
 _LATEST = 64  # events that are kept at hand
@@ -32,8 +37,7 @@ class Store:
         self,
         path: Path,
         clock: Clock,
-        minutes_days: int = 100,
-        predictions_days: int = 30,
+        keep: Keep | None = None,
         zone: Zone | None = None,
         date: Date | None = None,
     ) -> None:
@@ -43,10 +47,11 @@ class Store:
         self.written = 0
         self.failing = False  # since the last write
         self._queue = Queue()
-        self._retention = Retention(minutes_days, predictions_days, clock, date)
+        self._retention = Retention(keep or Keep(), clock, date)
         self._latest: deque[Event] = deque(maxlen=_LATEST)
         self._noted = 0  # events in all
         self._lock = threading.Lock()  # of the latest events
+        self._quarter = 0  # of the newest minute written
 
     # ---- what is noted ------------------------------------------------------------------------
 
@@ -69,11 +74,13 @@ class Store:
         partners: int = 0,
         complementary: int = 0,
         origin: int | None = None,
+        contract: int | None = None,
+        revision: int | None = None,
     ) -> None:
         """Something happened to a twin; times are Unix time. It is written with the next minute."""
         begins_ms, ends_ms = (None if each is None else round(1000 * each) for each in (begins_s, ends_s))
         what = (twin, number, kind, role, power_w, cause, begins_ms, ends_ms)
-        event = Event(round(1000 * at_s), *what, partner, partners, complementary, origin)
+        event = Event(round(1000 * at_s), *what, partner, partners, complementary, origin, contract, revision)
         with self._lock:
             self._latest.append(event)
             self._noted += 1
@@ -84,6 +91,47 @@ class Store:
     ) -> None:
         """What a model predicted after a minute."""
         self._queue.note(*predictions.prediction_notes(scope, minute, model, limits_w, probabilities))
+
+    def note_deal(self, at_s: float, deal: Deal, ended: bool = False) -> None:
+        """A share of a contract is in force with other values, or is over. Written with the next minute, like
+        all that follows."""
+        self._queue.add(deals.deal_note(round(1000 * at_s), deal, ended))
+
+    def note_keyframe(self, at_s: float, in_force: Iterable[Deal]) -> None:
+        """All deals that are in force now."""
+        at_ms = round(1000 * at_s)
+        self._queue.add(*(deals.deal_note(at_ms, each) for each in in_force), deals.keyframe_note(at_ms))
+
+    def note_session(self, began_s: float, seen_s: float, ended: bool, release: str, context: str) -> None:
+        """This run of the node, its release and configuration; with the same begin it is noted again."""
+        times_ms = round(1000 * began_s), round(1000 * seen_s)
+        self._queue.add(*deals.session_notes(*times_ms, ended, release, context))
+
+    def note_offer(self, offer: PastOffer) -> None:
+        """An offer is over."""
+        self._queue.add(offers.offer_note(offer))
+
+    def note_alert(self, alert: Alert) -> None:
+        """A request is in alert, or no longer."""
+        self._queue.add(offers.alert_note(alert))
+
+    def note_wait(self, minute: int, twin: str, wait_s: float) -> None:
+        """The request that has waited longest."""
+        self._queue.add(offers.wait_note(minute, twin, wait_s))
+
+    def note_energy(
+        self, minute: int, twin: str, partner: str, drawn_wh: float, given_wh: float, known_s: float
+    ) -> None:
+        """Energy of a quarter-hour that begins with that minute; see `Energy`. Parts of it add up."""
+        self._queue.add(energies.energy_note(minute, twin, partner, drawn_wh, given_wh, known_s))
+
+    def note_record(self, minute: int, meter: str, record: Mapping[str, float]) -> None:
+        """All that a meter shows."""
+        self._queue.add(*records.record_notes(minute, meter, record))
+
+    def note_agent(self, at_s: float, name: str, data: str) -> None:
+        """The master data of a twin, as JSON, from now on."""
+        self._queue.add(records.agent_note(round(1000 * at_s), name, data))
 
     def keep(self, name: str, data: bytes) -> None:
         """Something that is replaced as a whole."""
@@ -108,6 +156,7 @@ class Store:
                     if not self.file.failed("cannot be written; new entries are kept in memory", error):
                         break
                 else:
+                    self._queue.done()
                     self.failing = self.file.locked = False
                     self.written += len(batch)
                     return True
@@ -116,10 +165,21 @@ class Store:
             return False
 
     def _write(self, connection: sqlite3.Connection, batch: Batch) -> None:
+        add_names(connection, batch.journal)
         for statement, values in batch:
             connection.execute(statement, values)
         connection.executemany(_KEEP, batch.kept.items())
-        self._retention.prune(connection, minutes.newest(iter(batch)))
+        if noted := minutes.noted_minutes(batch.notes):
+            self._make_quarters(connection, noted)
+            self._retention.prune(connection, max(noted))
+
+    def _make_quarters(self, connection: sqlite3.Connection, noted: set[int]) -> None:
+        """Of those that are over, since a later minute was noted."""
+        found = {minute - minute % QUARTER_MIN for minute in noted}
+        current = max(found)
+        for quarter in (found | {self._quarter}) - {current, 0}:
+            steps.make_quarters(connection, quarter, quarter + QUARTER_MIN)
+        self._quarter = current
 
     def close(self) -> None:
         """Write what waits, and let the file go."""
@@ -157,7 +217,7 @@ class Store:
 
         `twin` and `kind` may be empty: all. Those that are not written yet are there, too.
         """
-        waiting = self._queue.events(events.EVENT)
+        waiting = self._queue.waiting(events.EVENT)
         return events.newest_events(self.file, waiting, first_s, before, twin, kind, limit)
 
     def latest(self, seen: int) -> tuple[int, list[Event]]:
@@ -165,6 +225,57 @@ class Store:
         with self._lock:
             new = min(max(0, self._noted - seen), len(self._latest))
             return self._noted, list(self._latest)[len(self._latest) - new :]
+
+    def series(self, scope: str, first: int, count: int, step: int) -> steps.Series:
+        """The six variables in `count` steps of 1, 15 or 60 minutes from `first`, a multiple of the step."""
+        return steps.series(self.file, scope, first, count, step)
+
+    def energies(
+        self, first: int, last: int, step: int = QUARTER_MIN, twin: str = "", partner: str | None = None
+    ) -> Iterator[Energy]:
+        """Energy by twin and partner in quarter-hours or hours (`step` 15 or 60), oldest first.
+
+        Those that begin from the minute `first` to before `last`, both multiples of the step. Without `twin`
+        all twins; `partner` "" is the device alone, None the device and all partners.
+        """
+        return energies.energies(self.file, first, last, step, twin, partner)
+
+    def deals_at(self, at_s: float) -> list[Deal] | None:
+        """What flowed under contracts at a moment (Unix time); None if the node did not run, or it is not
+        known."""
+        began_ms = [row[0] for row in self._queue.waiting(deals.SESSION)]
+        return deals.deals_at(self.file, at_s, self._queue.waiting(deals.DEAL), began_ms)
+
+    def deals(self, first_s: float, last_s: float, contract: int = 0) -> Iterator[tuple[Deal, bool]]:
+        """What started, changed or ended (True) in that time, oldest first; of one contract, or of all (0).
+
+        Each hour all that is in force comes again.
+        """
+        return deals.deals(self.file, first_s, last_s, contract)
+
+    def sessions(self, before_s: float, limit: int) -> list[Session]:
+        """The runs of the node that began before, newest first."""
+        return deals.sessions(self.file, before_s, limit)
+
+    def offers(self, first_s: float, last_s: float, twin: str = "", limit: int = 1000) -> list[PastOffer]:
+        """The offers that were made in that time and are over, newest first."""
+        return offers.offers(self.file, first_s, last_s, twin, limit)
+
+    def alerts(self, first_s: float, last_s: float, limit: int = 1000) -> list[Alert]:
+        """The requests that were in alert, newest first."""
+        return offers.alerts(self.file, first_s, last_s, limit)
+
+    def waits(self, first: int, last: int, limit: int = 1500) -> list[tuple[int, str, int]]:
+        """Minute, twin and seconds of the longest wait, in the minutes at whose end somebody waited."""
+        return offers.waits(self.file, first, last, limit)
+
+    def records(self, meter: str, first: int, last: int, limit: int = 10_080) -> list[Record]:
+        """What a meter showed in the minutes `first` to before `last`, oldest first."""
+        return records.records(self.file, meter, first, last, limit)
+
+    def agents(self, at_s: float) -> list[Agent]:
+        """The twins that were known at a moment, with their master data then."""
+        return records.agents(self.file, at_s)
 
     def kept(self, name: str) -> bytes | None:
         """What was kept under a name."""

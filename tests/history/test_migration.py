@@ -17,10 +17,12 @@ from pathlib import Path
 import pytest
 
 from edge.clock import Zone
+from edge.history.retention import Keep
 from edge.history.store import Store
 from host_tools.world import VirtualClock
 
 ZURICH = Zone("Europe/Zurich")
+FOR_EVER = Keep(10**6, 10**6, 10**6)
 POWERS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 
 
@@ -40,7 +42,7 @@ def path(tmp_path):
 
 
 def opened(path, zone=ZURICH):
-    return Store(path, VirtualClock(), minutes_days=10**6, predictions_days=10**6, zone=zone)
+    return Store(path, VirtualClock(), keep=FOR_EVER, zone=zone)
 
 
 def powers(store, first, hours=6):

@@ -10,6 +10,7 @@ import time
 import pytest
 from repository import REPOSITORY
 
+from edge.history.retention import Keep
 from edge.history.store import Store
 from edge.history.writer import Writer
 from edge.terms import DAY_MIN
@@ -25,9 +26,9 @@ def store(tmp_path):
     return Store(tmp_path / "history.sqlite", VirtualClock())
 
 
-def reopened(store, **days):
+def reopened(store):
     store.close()
-    return Store(store.path, VirtualClock(), **days)
+    return Store(store.path, VirtualClock())
 
 
 def minutes(store, scope="node", first=0, last=2**40):
@@ -85,7 +86,7 @@ def test_what_is_kept_is_replaced_as_a_whole(store):
 
 
 def test_what_is_too_old_is_forgotten(tmp_path):
-    store = Store(tmp_path / "h.sqlite", VirtualClock(), minutes_days=2, predictions_days=1)
+    store = Store(tmp_path / "h.sqlite", VirtualClock(), keep=Keep(minutes_days=2, predictions_days=1))
     for day in range(6):
         store.note_minute("node", NOW + day * DAY_MIN, POWERS)
         store.note_prediction("node", NOW + day * DAY_MIN, "markov", LIMITS, b"p")
@@ -418,7 +419,7 @@ def test_more_events_than_are_read_at_a_time(store):
 
 
 def test_old_events_are_deleted_with_the_minutes(tmp_path):
-    store = Store(tmp_path / "h.sqlite", VirtualClock(), minutes_days=2, predictions_days=1)
+    store = Store(tmp_path / "h.sqlite", VirtualClock(), keep=Keep(minutes_days=2, predictions_days=1))
     for minute in (NOW, NOW + 3 * DAY_MIN):
         store.note_event(60.0 * minute, "n1.lamp", 0, "start", "consumer", 1.0)
         store.note_minute("node", minute, POWERS)
