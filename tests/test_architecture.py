@@ -56,7 +56,7 @@ MAY_IMPORT = {
         "twins",
     },
     "probe": {"clock", "meter", "option"},
-    "__main__": {"config", "probe", "service", "trust"},
+    "__main__": {"clock", "config", "history", "probe", "service", "trust"},
 }
 TYPING_ONLY = {"api": {"meter", "node", "recent", "twins"}, "journal": {"meter", "twins"}}
 MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "hashlib", "math"}

@@ -18,7 +18,7 @@ from .migration import mark, migrate, schema_of, widen
 VERSION = 1  # what a release must know to use the file; more tables and columns do not change it
 SCHEMA = 2  # with those of this release
 _CACHE_KB = 256  # SQLite would take up to 2 MB
-_PAGE_BYTES = 512  # a minute changes two or three pages; with 4 kB pages twice as much is written to the card
+PAGE_BYTES = 512  # a minute changes two or three pages; with 4 kB pages twice as much is written to the card
 _LOG_PAGES = 2048  # 1 MB, after which the log is checkpointed
 _FRAME_BYTES = 24  # header of a page in the log
 BUSY_S = 2.0  # for the thread that writes
@@ -108,7 +108,7 @@ def open_to_write(path: Path, zone: Zone, busy_s: float = BUSY_S) -> sqlite3.Con
     connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
         check_version(connection)
-        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file
         connection.execute("PRAGMA journal_mode = WAL")
         _fill_log(path.with_name(f"{path.name}-wal"))
         connection.execute("PRAGMA synchronous = FULL")
@@ -143,7 +143,7 @@ def _fill_log(log: Path) -> None:
     SQLite reads the zeros as a transaction that was not finished. Raises OSError.
     """
     with log.open("ab") as file:
-        file.write(bytes(max(0, _LOG_PAGES * (_PAGE_BYTES + _FRAME_BYTES) - file.tell())))
+        file.write(bytes(max(0, _LOG_PAGES * (PAGE_BYTES + _FRAME_BYTES) - file.tell())))
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:

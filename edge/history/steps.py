@@ -4,10 +4,10 @@ import sqlite3
 from dataclasses import dataclass
 
 from ..terms import DAY_MIN, VARIABLES
+from .energies import HOUR_MIN, QUARTER_MIN
 from .file import HistoryFile, Row
 from .migration import GOOD_MINUTE
 from .minutes import is_power
-from .energies import HOUR_MIN, QUARTER_MIN
 from .schema import STEP_COLUMNS
 
 _NAMES = ", ".join(STEP_COLUMNS)
