@@ -117,7 +117,7 @@ class Journal:
             ledger.book(self._quarter, now_s)
 
     def _forget_all_but(self, twins: "list[ProsumerTwin]") -> None:
-        """A twin that was removed, or made anew."""
+        """A twin that was removed, or replaced by another one."""
         known = {twin.name: twin for twin in twins}
         for name, ledger in list(self._ledgers.items()):
             if known.get(name) is not ledger.twin:
@@ -139,6 +139,7 @@ class _Ledger:
         self._energies_ws: dict[str, list[float]] = {}  # drawn and given, by partner
         self._offers: dict[tuple[str, int, int], PastOffer] = {}  # by partner, request, role
         self._contracts: set[tuple[str, int]] = set()  # partner and id, also those to be confirmed
+        self._choice = 0  # the contract that the consumer made last
         self._alert: Alert | None = None
         self._settings: Any = None  # as last noted
 
@@ -212,19 +213,27 @@ class _Ledger:
                     elsewhere.add(key)
             else:
                 contracts.add((promise.consumer, promise.key))
-        for supplier, seen in twin.consumer.received.items():
-            standing[supplier, seen.offer.request_id, RECEIVED] = seen.offer.max_w, seen.offer.price
         if standing.keys() != self._offers.keys():
             new = {partner for partner, _ in contracts - self._contracts}
             for key in self._offers.keys() - standing.keys():
                 offer = self._offers.pop(key)
                 fate = "accepted" if key[0] in new else offer.fate
                 self._history.note_offer(offer._replace(ended_ms=at_ms, fate=fate))
+        if twin.consumer.choice[0] != self._choice:
+            self._note_choice(at_ms, contracts)
         self._contracts = contracts
         for key, (max_w, price) in standing.items():
             began_ms = self._offers[key].at_ms if key in self._offers else at_ms
             fate = "elsewhere" if key in elsewhere else "ended"
             self._offers[key] = PastOffer(began_ms, name, *key, max_w, price, fate, 0)
+
+    def _note_choice(self, at_ms: int, contracts: set[tuple[str, int]]) -> None:
+        """The offers to a consumer, of which it has made a contract."""
+        self._choice, offers = self.twin.consumer.choice
+        for supplier, offer in ((seen.supplier, seen.offer) for seen in offers):
+            fate = "accepted" if (supplier, self._choice) in contracts else "refused"
+            what = offer.request_id, RECEIVED, offer.max_w, offer.price
+            self._history.note_offer(PastOffer(at_ms, self.twin.name, supplier, *what, fate, at_ms))
 
     def _follow_alert(self, at_ms: int) -> None:
         request = self.twin.consumer.request

@@ -6,7 +6,7 @@ does not cover.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .composing import compose, compose_urgently
@@ -64,6 +64,10 @@ class Consumer:
         self.unserved_since_s: float | None = None
         self.response_s = math.nan  # how long it took to meet the last need
         self.unserved_w = 0.0  # the largest power that was missing during that time
+        self.choice: tuple[int, tuple[SeenOffer, ...]] = (
+            0,
+            (),
+        )  # the last contract, and all offers to choose from
         self._policy = policy
         self._next_id = next_id
         self._tell_contract = tell  # called when a contract starts, changes or ends
@@ -95,11 +99,6 @@ class Consumer:
     def active(self) -> list[Contract]:
         """The contracts under which power flows."""
         return [holding.contract for holding in self._holdings() if holding.active]
-
-    @property
-    def received(self) -> Mapping[str, SeenOffer]:
-        """The offers to its request, by supplier."""
-        return self._offers
 
     def ends_s(self, contract: Contract) -> float:
         """The end date of a contract that it holds; inf while it is not valid."""
@@ -346,6 +345,7 @@ class Consumer:
             self._main = holding
         else:
             self._extra = holding
+        self.choice = contract.id, tuple(fitting)
         self.request = None
         self._offers.clear()
 

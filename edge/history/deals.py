@@ -13,6 +13,7 @@ from .minutes import ROWS
 from .names import OF_NAME, Name
 from .queue import Note
 
+NUMBERS = 4096  # the id of a row is its time in ms, and a number within it: rows are only appended
 MAIN, COMPLEMENTARY, SUPPLIED = 0, 1, 2  # roles: a contract of a local consumer, or a promise to another node
 
 
@@ -34,7 +35,7 @@ class Deal(NamedTuple):
 
 
 DEAL = (
-    "INSERT OR REPLACE INTO deals (at_ms, twin, partner, contract, role, revision, power_mw, max_mw) "
+    "INSERT OR REPLACE INTO deals (id, twin, partner, contract, role, revision, power_mw, max_mw) "
     f"VALUES (?, {OF_NAME}, {OF_NAME}, ?, ?, ?, ?, ?)"
 )
 _KEYFRAME = "INSERT OR REPLACE INTO keyframes (at_ms) VALUES (?)"
@@ -50,15 +51,14 @@ _BASE = (
     "(SELECT min(began_ms) FROM sessions WHERE began_ms > :at)"
 )
 _SEEN = (
-    "SELECT max(ifnull((SELECT max(at_ms) FROM deals WHERE at_ms >= ?1 AND at_ms < ?2), 0), "
+    f"SELECT max(ifnull((SELECT max(id) / {NUMBERS} FROM deals WHERE id < ?2 * {NUMBERS}), 0), "
     "ifnull((SELECT 60000 * (max(minute) + 1) FROM minutes WHERE scope = 'node' AND minute < ?2 / 60000), 0),"
     " ifnull((SELECT seen_ms FROM sessions WHERE began_ms = ?1), 0))"
 )
 _DEALS = (
-    "SELECT at_ms, t.name, p.name, contract, role, revision, power_mw, max_mw FROM deals "
-    "JOIN names AS t ON t.id = deals.twin JOIN names AS p ON p.id = deals.partner "
-    "WHERE at_ms >= ? AND at_ms <= ? ORDER BY at_ms, deals.twin, deals.partner, contract, role "
-    "LIMIT ? OFFSET ?"
+    f"SELECT deals.id, deals.id / {NUMBERS}, t.name, p.name, contract, role, revision, power_mw, max_mw "
+    "FROM deals JOIN names AS t ON t.id = deals.twin JOIN names AS p ON p.id = deals.partner "
+    "WHERE deals.id > ? AND deals.id < ? ORDER BY deals.id LIMIT ?"
 )
 _SESSIONS = (
     "SELECT began_ms, seen_ms, ended, release, data FROM sessions "
@@ -66,11 +66,11 @@ _SESSIONS = (
 )
 
 
-def deal_note(at_ms: int, deal: Deal, ended: bool = False) -> Note:
-    """The entry for a deal that has started, changed or ended."""
+def deal_note(at_ms: int, number: int, deal: Deal, ended: bool = False) -> Note:
+    """The entry for a deal that has started, changed or ended; `number`: within that time."""
     powers_mw = (None, None) if ended else (round(1000 * deal.power_w), round(1000 * deal.max_w))
     who = (Name(deal.twin), Name(deal.partner))
-    return DEAL, (at_ms, *who, deal.contract, deal.role, deal.revision, *powers_mw)
+    return DEAL, (at_ms * NUMBERS + number, *who, deal.contract, deal.role, deal.revision, *powers_mw)
 
 
 def keyframe_note(at_ms: int) -> Note:
@@ -120,7 +120,8 @@ def deals_at(file: HistoryFile, at_s: float, waiting: list[Row], began_ms: list[
             return None
     first_ms = max(began, keyframe_ms or 0)
     in_force: dict[tuple[str, str, int, int], Deal] = {}
-    unwritten = sorted((row for row in waiting if first_ms <= row[0] <= at_ms), key=lambda row: row[0])
+    unwritten = sorted(waiting, key=lambda row: row[0])
+    unwritten = [(row[0] // NUMBERS, *row[1:]) for row in unwritten if first_ms <= row[0] // NUMBERS <= at_ms]
     for row in (*_rows(file, first_ms, at_ms), *unwritten):
         key = row[1], row[2], row[3], row[4]
         if row[6] is None:
@@ -141,14 +142,14 @@ def deals(file: HistoryFile, first_s: float, last_s: float, contract: int = 0) -
 
 
 def _rows(file: HistoryFile, first_ms: int, last_ms: int) -> Iterator[Row]:
-    found = 0
-    while rows := file.read(_DEALS, (first_ms, last_ms, ROWS, found)):
-        yield from file.good(rows, _is_deal)
-        found += len(rows)
+    last = first_ms * NUMBERS - 1
+    while rows := file.read(_DEALS, (last, (last_ms + 1) * NUMBERS, ROWS)):
+        yield from (row[1:] for row in file.good(rows, _is_deal))
+        last = rows[-1][0]
 
 
 def _is_deal(row: Row) -> bool:
-    at_ms, twin, partner, *numbers, power_mw, max_mw = row
+    _, at_ms, twin, partner, *numbers, power_mw, max_mw = row
     return (
         all(isinstance(each, int) for each in (at_ms, *numbers))
         and isinstance(twin, str)

@@ -14,10 +14,11 @@ from typing import Any
 
 from ..clock import Clock, Zone
 from ..files import NotAFile, set_aside
-from .migration import is_marked
+from .migration import is_marked, schema_of
 from .schema import (
     BUSY_S,
     READ_BUSY_S,
+    SCHEMA,
     VERSION,
     LaterVersion,
     check_version,
@@ -53,7 +54,7 @@ class HistoryFile:
         self.lock = threading.RLock()  # of the connection
         self._connection: sqlite3.Connection | None = None
         self._clock, self._zone = clock, zone
-        self._converted = False  # the file is known to have minutes of UTC
+        self._converted = False  # the file is known to have minutes of UTC, and all tables
         self._complained_s = float("-inf")
 
     # ---- writing ------------------------------------------------------------------------------
@@ -183,11 +184,14 @@ class HistoryFile:
         return connection
 
     def _convert(self) -> None:
-        """Called before reading: minutes of an earlier release are civil. Raises sqlite3.Error, OSError."""
+        """Called before reading: minutes of an earlier release are civil, and it had fewer tables.
+
+        Raises sqlite3.Error, OSError.
+        """
         with contextlib.closing(self._opened(open_to_read)) as connection:
             if not check_version(connection):
                 return
-            self._converted = is_marked(connection)
+            self._converted = is_marked(connection) and schema_of(connection) >= SCHEMA
         if not self._converted:
             self._connect()
 

@@ -12,7 +12,8 @@ MADE, RECEIVED = 0, 1  # roles of the local twin
 class PastOffer(NamedTuple):
     """An offer of a local supplier, or one to a local consumer, once it is over. Times are Unix time in ms.
 
-    `fate`: "accepted" (it is part of a contract), "elsewhere" (the consumer chose others), or "ended".
+    `fate`: "accepted" (it is part of a contract), "refused" (the local consumer chose others), "elsewhere" (a
+    consumer of another node did), or "ended". An offer that was received is noted when the consumer chooses.
     """
 
     at_ms: int

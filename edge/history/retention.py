@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from ..clock import Clock, Date
 from ..terms import DAY_MIN
+from .deals import NUMBERS
 from .energies import HOUR_MIN, QUARTER_MIN, TO_HOURS
 from .steps import make_hours, make_quarters
 
 _EVERY_MIN = 60
 _MINUTE_MS = 60_000
-_BY_MS = ("events", "deals", "keyframes", "offers", "alerts")
+_BY_MS = ("events", "keyframes", "offers", "alerts")
 _BY_MINUTE = ("waits", "records")
 _LEAST_DAYS = 2  # that stay however full the file is
 
@@ -36,7 +37,6 @@ class Retention:
     def __init__(self, keep: Keep, clock: Clock, date: Date | None) -> None:
         """Without a `date` to ask, minutes that are noted are believed."""
         self.keep = keep
-        self.pruned_early = 0  # how often a day was deleted since the file was too large
         self._clock, self._date = clock, date
         self._last_minute = -_EVERY_MIN
 
@@ -51,12 +51,12 @@ class Retention:
             return
         keep, days = self.keep, self.keep.minutes_days
         if _used_bytes(connection) > keep.most_mb * 1_000_000:
-            days = _LEAST_DAYS
-            self.pruned_early += 1
+            days = min(days, _LEAST_DAYS)
         before = minute - days * DAY_MIN
         self._prune_minutes(connection, before)
         for table in _BY_MS:
             _delete_day(connection, table, "at_ms", _MINUTE_MS, before)
+        _delete_day(connection, "deals", "id", _MINUTE_MS * NUMBERS, before)
         for table in _BY_MINUTE:
             _delete_day(connection, table, "minute", 1, before)
         predictions_days = min(days, keep.predictions_days)

@@ -50,10 +50,9 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE TABLE IF NOT EXISTS names (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
 INSERT OR IGNORE INTO names (id, name) VALUES (0, '');
 CREATE TABLE IF NOT EXISTS deals (
-    at_ms INTEGER, twin INTEGER, partner INTEGER, contract INTEGER, role INTEGER, revision INTEGER,
-    power_mw INTEGER, max_mw INTEGER,
-    PRIMARY KEY (at_ms, twin, partner, contract, role)
-) WITHOUT ROWID;
+    id INTEGER PRIMARY KEY, twin INTEGER, partner INTEGER, contract INTEGER, role INTEGER, revision INTEGER,
+    power_mw INTEGER, max_mw INTEGER
+);
 CREATE TABLE IF NOT EXISTS keyframes (at_ms INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS contexts (id INTEGER PRIMARY KEY, data TEXT UNIQUE);
 CREATE TABLE IF NOT EXISTS sessions (

@@ -74,8 +74,10 @@ def series(file: HistoryFile, scope: str, first: int, count: int, step: int) -> 
     else:
         rows = {row[0]: row[1:] for row in _good(file, file.read(_READ, (step, scope, first, last)))}
         if step == HOUR_MIN:
-            _fill(rows, first, last, step, file, _READ_QUARTERS, scope)
+            _fill(rows, first, last, step, file, f"{_READ_QUARTERS} HAVING count(*) = 4", scope)
         _fill(rows, first, last, step, file, _READ_MINUTES, step, scope)
+        if step == HOUR_MIN:  # hours of which a part is not known
+            _fill(rows, first, last, step, file, _READ_QUARTERS, scope)
     unknown: Row = (None,) * len(STEP_COLUMNS)
     columns = list(zip(*(rows.get(minute, unknown) for minute in range(first, last, step)), strict=True))
     return Series(first, step, *([list(each) for each in columns[i::3]] for i in range(3)))

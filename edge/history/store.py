@@ -22,12 +22,14 @@ from .file import HistoryFile, Row
 from .names import add_names
 from .offers import Alert, PastOffer
 from .predictions import Forecast
-from .queue import Batch, Queue
+from .queue import Batch, Note, Queue
 from .records import Agent, Record
 from .retention import Keep, Retention
 
 _KEEP = "INSERT OR REPLACE INTO kept (name, data) VALUES (?, ?)"
 _LATEST = 64  # events that are kept at hand
+_UPDATES_A_MIN = 15.0  # of contracts whose devices draw another power; more would wear out the card
+_UPDATES_AT_ONCE = 900.0
 
 
 class Store:
@@ -50,8 +52,12 @@ class Store:
         self._retention = Retention(keep or Keep(), clock, date)
         self._latest: deque[Event] = deque(maxlen=_LATEST)
         self._noted = 0  # events in all
+        self._clock = clock
+        self._updates_left, self._updates_s = _UPDATES_AT_ONCE, clock.now_s()
+        self.thinned = 0  # events that were not written, since there were too many
         self._lock = threading.Lock()  # of the latest events
         self._quarter = 0  # of the newest minute written
+        self._deal = (0, 0)  # time in ms of the last deal noted, and its number
 
     # ---- what is noted ------------------------------------------------------------------------
 
@@ -77,14 +83,30 @@ class Store:
         contract: int | None = None,
         revision: int | None = None,
     ) -> None:
-        """Something happened to a twin; times are Unix time. It is written with the next minute."""
+        """Something happened to a twin; times are Unix time. It is written with the next minute.
+
+        Of contracts that only follow the power of a device, no more are written than a card bears; deals tell
+        them exactly.
+        """
         begins_ms, ends_ms = (None if each is None else round(1000 * each) for each in (begins_s, ends_s))
         what = (twin, number, kind, role, power_w, cause, begins_ms, ends_ms)
         event = Event(round(1000 * at_s), *what, partner, partners, complementary, origin, contract, revision)
         with self._lock:
             self._latest.append(event)
             self._noted += 1
-        self._queue.add_event(events.event_note(event))
+        if (kind, role, cause) == ("update", "contract", "device") and not self._may_write_update():
+            self.thinned += 1
+        else:
+            self._queue.add_event(events.event_note(event))
+
+    def _may_write_update(self) -> bool:
+        now_s = self._clock.now_s()
+        more = (now_s - self._updates_s) / 60 * _UPDATES_A_MIN
+        self._updates_left, self._updates_s = min(_UPDATES_AT_ONCE, self._updates_left + more), now_s
+        if self._updates_left < 1:
+            return False
+        self._updates_left -= 1
+        return True
 
     def note_prediction(
         self, scope: str, minute: int, model: str, limits_w: Sequence[Sequence[float]], probabilities: bytes
@@ -95,12 +117,17 @@ class Store:
     def note_deal(self, at_s: float, deal: Deal, ended: bool = False) -> None:
         """A share of a contract is in force with other values, or is over. Written with the next minute, like
         all that follows."""
-        self._queue.add(deals.deal_note(round(1000 * at_s), deal, ended))
+        self._queue.add(self._deal_note(round(1000 * at_s), deal, ended))
 
     def note_keyframe(self, at_s: float, in_force: Iterable[Deal]) -> None:
         """All deals that are in force now."""
         at_ms = round(1000 * at_s)
-        self._queue.add(*(deals.deal_note(at_ms, each) for each in in_force), deals.keyframe_note(at_ms))
+        self._queue.add(*(self._deal_note(at_ms, each) for each in in_force), deals.keyframe_note(at_ms))
+
+    def _deal_note(self, at_ms: int, deal: Deal, ended: bool = False) -> Note:
+        before_ms, number = self._deal
+        self._deal = at_ms, (number + 1) % deals.NUMBERS if at_ms == before_ms else 0
+        return deals.deal_note(*self._deal, deal, ended)
 
     def note_session(self, began_s: float, seen_s: float, ended: bool, release: str, context: str) -> None:
         """This run of the node, its release and configuration; with the same begin it is noted again."""
@@ -331,6 +358,7 @@ class Store:
             "written": self.written,
             "waiting": len(self._queue),
             "lost": self.lost,
+            "thinned": self.thinned,
             "failures": self.failures,
             "set_aside": self.set_aside,
             "wrong_rows": self.wrong_rows,

@@ -14,9 +14,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from . import chain, cpu, learning, simulation, space, trust, wire
+from . import chain, cpu, learning, simulation, space, trust, wear, wire
 
-_PARTS = ("imports", "trust", "wire", "space", "one_node", "chain", "hops", "sim", "learning")
+_PARTS = ("imports", "trust", "wire", "space", "one_node", "chain", "hops", "sim", "learning", "wear")
 _ON_REQUEST = ("cpu",)  # it needs an image
 _LIBRARIES = (
     "orjson",
@@ -83,6 +83,7 @@ def bench(options: argparse.Namespace) -> int:
         "hops": lambda: _hops(figures, console, directory),
         "sim": lambda: _sim(figures, console),
         "learning": lambda: _learning(figures, console),
+        "wear": lambda: _wear(figures, console),
         "cpu": lambda: _cpu(figures, console, options.node, directory / "cpu"),
     }
     for name in options.only or _PARTS:
@@ -270,6 +271,22 @@ def _learning(figures: dict[str, Any], console: Console) -> None:
         )
         table.add_row(model, *(_with_estimate(1000 * each) for each in times_s), str(row["slices"]))
     console.print(table, "thesis (Keras on a PC): the first training of a node takes more than a minute")
+
+
+def _wear(figures: dict[str, Any], console: Console) -> None:
+    figures["wear"] = {str(twins): wear.measure(twins) for twins in wear.TWINS}
+    table = _table(
+        f"written by the history of a learning node (at most {wear.MOST_MB_A_DAY:g} MB a day)",
+        "twins",
+        "MB a day",
+        "largest minute, kB",
+        "events a day",
+        "the file grows, MB a day",
+    )
+    for twins, row in figures["wear"].items():
+        sizes = f"{row['mb_a_day']:.1f}", f"{row['largest_kb']:.0f}", f"{row['events_a_day']:,.0f}"
+        table.add_row(twins, *sizes, f"{row['grows_mb_a_day']:.1f}")
+    console.print(table)
 
 
 def _with_estimate(ms: float) -> str:

@@ -450,3 +450,24 @@ def test_an_event_is_kept_with_its_cause_dates_partner_and_origin(store):
     assert (event.cause, event.partner, event.partners, event.origin) == ("curtailed", "n2.roof", 2, 3)
     assert (event.begins_ms, event.ends_ms) == (60_000 * NOW - 5000, 60_000 * NOW + 60_000)
     assert event.complementary
+
+
+def test_updates_that_would_wear_out_a_card_are_left_to_the_deals(tmp_path):
+    clock = VirtualClock()
+    store = Store(tmp_path / "history.sqlite", clock)
+    for second in range(3600):
+        clock.advance_to(float(second))
+        for twin in range(3):
+            at_s = 60.0 * NOW + second
+            store.note_event(at_s, f"n1.t{twin}", second, "update", "contract", 1.0, "device")
+        if second % 60 == 0:
+            store.note_event(60.0 * NOW + second, "n1.lamp", second, "stop", "contract", 0.0, "device")
+            store.note_minute("node", NOW + second // 60, POWERS)
+            assert store.write()
+    thinned = store.thinned
+    store = reopened(store)
+    found = list(store.events(0, 2**40))
+    updates = [each for each in found if each.kind == "update"]
+    assert 900 + 59 * 15 <= len(updates) <= 900 + 60 * 15
+    assert len(updates) + thinned == 3 * 3600
+    assert len([each for each in found if each.kind == "stop"]) == 60  # all of them

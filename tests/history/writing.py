@@ -1,7 +1,7 @@
 """A process that writes a history as fast as it can, until it is killed; started by test_kills.py.
 
-Arguments: the file, and 1 if the disk is full or fails from time to time, else 0. It prints
-the number of each batch that was written; a batch that failed waits and is written with the next ones.
+Arguments: the file, and 1 if the disk is full or fails from time to time, else 0. It prints the number of
+each batch that was written; a batch that failed waits and is written with the next ones.
 """
 
 import resource
@@ -44,7 +44,8 @@ def main(path, failing):
         elif failing and batch % 10 == 0:
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         note(store, batch)
-        print(batch if store.write() else f"failed {batch}", flush=True)
+        sys.stdout.write(f"{batch}\n" if store.write() else f"failed {batch}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
