@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .clock import CLOCK_SET_S, Clock
 from .energy.book import State, node_of
 from .energy.messages import round_w
-from .history.deals import COMPLEMENTARY, MAIN, SUPPLIED, Deal
+from .history.deals import COMPLEMENTARY, MAIN, SUPPLIED, Deal, Parts
 from .history.energies import QUARTER_MIN
 from .history.offers import MADE, RECEIVED, Alert, PastOffer
 from .history.store import Store
@@ -25,7 +25,7 @@ KEYFRAME_S = 3600.0  # all that is in force is noted again
 _STEP_S = 1.0  # the date was set by so much: the times before and after do not belong together
 _WS_PER_WH = 3600.0
 _FRESH_S = 180.0  # older records of a meter are no longer its state
-_Key = tuple[str, int, int]  # partner, contract, role
+_Key = tuple[str, int, int]  # consumer of another node or "", contract, role
 
 
 class Journal:
@@ -107,7 +107,7 @@ class Journal:
         assert self._began_s is not None
         self._history.note_session(self._began_s, seen_s, ended, self._release, self._context)
 
-    def _in_force(self) -> Iterator[Deal]:
+    def _in_force(self) -> Iterator[Parts]:
         for ledger in self._ledgers.values():
             yield from ledger.deals.values()
 
@@ -131,7 +131,7 @@ class _Ledger:
 
     def __init__(self, twin: "ProsumerTwin", history: Store, now_s: float) -> None:
         self.twin = twin
-        self.deals: dict[_Key, Deal] = {}
+        self.deals: dict[_Key, Parts] = {}
         self._history = history
         self._since_s = now_s
         self._powers_w: tuple[float, float] | None = None  # drawn and given by the device; None: unknown
@@ -145,7 +145,7 @@ class _Ledger:
 
     def look(self, now_s: float, wall_s: float) -> None:
         """Note what has changed."""
-        found = {(each.partner, each.contract, each.role): each for each in _deals(self.twin)}
+        found = dict(_deals(self.twin))
         powers_w = _device_w(self.twin)
         if found != self.deals or powers_w != self._powers_w:
             self._count(now_s)
@@ -175,13 +175,13 @@ class _Ledger:
             wh = drawn_ws / _WS_PER_WH, given_ws / _WS_PER_WH
             self._history.note_energy(quarter, self.twin.name, partner, *wh, known_s)
 
-    def _change(self, found: dict[_Key, Deal], wall_s: float) -> None:
-        for key, deal in self.deals.items():
+    def _change(self, found: dict[_Key, Parts], wall_s: float) -> None:
+        for key, parts in self.deals.items():
             if key not in found:
-                self._history.note_deal(wall_s, deal, ended=True)
-        for key, deal in found.items():
-            if self.deals.get(key) != deal:
-                self._history.note_deal(wall_s, deal)
+                self._history.note_deal(wall_s, parts, ended=True)
+        for key, parts in found.items():
+            if self.deals.get(key) != parts:
+                self._history.note_deal(wall_s, parts)
         self.deals = found
 
     def _count(self, now_s: float) -> None:
@@ -191,7 +191,7 @@ class _Ledger:
             return
         self._known_s += passed_s
         self._add("", *self._powers_w, passed_s)
-        for deal in self.deals.values():
+        for deal in (part for parts in self.deals.values() for part in parts):
             given = deal.role == SUPPLIED
             self._add(deal.partner, 0.0 if given else deal.power_w, deal.power_w if given else 0.0, passed_s)
 
@@ -248,7 +248,7 @@ class _Ledger:
 
 def in_force(twins: "Iterable[ProsumerTwin]") -> list[Deal]:
     """The deals of twins now, sorted."""
-    return sorted(deal for twin in twins for deal in _deals(twin))
+    return sorted(deal for twin in twins for _, parts in _deals(twin) for deal in parts)
 
 
 def master_data(settings: Any) -> str:
@@ -258,18 +258,24 @@ def master_data(settings: Any) -> str:
     return json.dumps(changed, separators=(",", ":"), default=str)
 
 
-def _deals(twin: "ProsumerTwin") -> Iterator[Deal]:
+def _deals(twin: "ProsumerTwin") -> Iterator[tuple[_Key, Parts]]:
     """Of its active contracts, and of those by which it supplies twins of other nodes."""
-    consumer, own = twin.consumer, node_of(twin.name)
+    consumer, own, name = twin.consumer, node_of(twin.name), twin.name
     for contract in consumer.active:
         role = COMPLEMENTARY if contract is consumer.extra else MAIN
-        for part in contract.parts:
-            who = twin.name, part.supplier, contract.id
-            yield Deal(*who, role, contract.revision, round_w(part.power_w), round_w(part.max_w))
+        what = contract.id, role, contract.revision
+        yield (
+            ("", contract.id, role),
+            tuple(
+                Deal(name, part.supplier, *what, round_w(part.power_w), round_w(part.max_w))
+                for part in contract.parts
+            ),
+        )
     for promise in twin.supplier.book:
         if promise.state is State.VALID and node_of(promise.consumer) != own:
-            who = twin.name, promise.consumer, promise.key
-            yield Deal(*who, SUPPLIED, promise.revision, round_w(promise.power_w), round_w(promise.max_w))
+            what = promise.key, SUPPLIED, promise.revision
+            powers_w = round_w(promise.power_w), round_w(promise.max_w)
+            yield (promise.consumer, promise.key, SUPPLIED), (Deal(name, promise.consumer, *what, *powers_w),)
 
 
 def _device_w(twin: "ProsumerTwin") -> tuple[float, float] | None:

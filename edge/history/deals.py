@@ -5,6 +5,7 @@ The node of the thesis links each row of its history to the events that were act
 are in force are written again: to rebuild a moment never takes more than the rows of an hour.
 """
 
+import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from .minutes import ROWS
 from .names import OF_NAME, Name
 from .queue import Note
 
+_SHORT_MW = 2**32  # powers below it take four bytes
 NUMBERS = 4096  # the id of a row is its time in ms, and a number within it: rows are only appended
 MAIN, COMPLEMENTARY, SUPPLIED = 0, 1, 2  # roles: a contract of a local consumer, or a promise to another node
 
@@ -34,10 +36,12 @@ class Deal(NamedTuple):
     at_ms: int = 0
 
 
+Parts = tuple[Deal, ...]  # all shares of one contract, or the one of a promise
 DEAL = (
-    "INSERT OR REPLACE INTO deals (id, twin, partner, contract, role, revision, power_mw, max_mw) "
-    f"VALUES (?, {OF_NAME}, {OF_NAME}, ?, ?, ?, ?, ?)"
+    "INSERT OR REPLACE INTO deals (id, twin, contract, role, revision, partners, powers) "
+    f"VALUES (?, {OF_NAME}, ?, ?, ?, (SELECT id FROM layouts WHERE names = ?), ?)"
 )
+_PARTNERS = "INSERT OR IGNORE INTO layouts (names) VALUES (?)"
 _KEYFRAME = "INSERT OR REPLACE INTO keyframes (at_ms) VALUES (?)"
 SESSION = (
     "INSERT INTO sessions (began_ms, seen_ms, ended, release, context) VALUES (?, ?, ?, ?, "
@@ -56,8 +60,8 @@ _SEEN = (
     " ifnull((SELECT seen_ms FROM sessions WHERE began_ms = ?1), 0))"
 )
 _DEALS = (
-    f"SELECT deals.id, deals.id / {NUMBERS}, t.name, p.name, contract, role, revision, power_mw, max_mw "
-    "FROM deals JOIN names AS t ON t.id = deals.twin JOIN names AS p ON p.id = deals.partner "
+    "SELECT deals.id, name, contract, role, revision, layouts.names, powers FROM deals "
+    "JOIN names ON names.id = deals.twin JOIN layouts ON layouts.id = deals.partners "
     "WHERE deals.id > ? AND deals.id < ? ORDER BY deals.id LIMIT ?"
 )
 _SESSIONS = (
@@ -66,11 +70,14 @@ _SESSIONS = (
 )
 
 
-def deal_note(at_ms: int, number: int, deal: Deal, ended: bool = False) -> Note:
-    """The entry for a deal that has started, changed or ended; `number`: within that time."""
-    powers_mw = (None, None) if ended else (round(1000 * deal.power_w), round(1000 * deal.max_w))
-    who = (Name(deal.twin), Name(deal.partner))
-    return DEAL, (at_ms * NUMBERS + number, *who, deal.contract, deal.role, deal.revision, *powers_mw)
+def deal_notes(at_ms: int, number: int, parts: Parts, ended: bool = False) -> tuple[Note, Note]:
+    """The entries for a contract that has started, changed or ended; `number`: within that time."""
+    first, partners = parts[0], ",".join(each.partner for each in parts)
+    powers_mw = [round(1000 * each) for part in parts for each in (part.power_w, part.max_w)]
+    what = (Name(first.twin), first.contract, first.role, first.revision, partners)
+    kind = "I" if 0 <= min(powers_mw) and max(powers_mw) < _SHORT_MW else "q"
+    powers = None if ended else struct.pack(f"<{len(powers_mw)}{kind}", *powers_mw)
+    return (_PARTNERS, (partners,)), (DEAL, (at_ms * NUMBERS + number, *what, powers))
 
 
 def keyframe_note(at_ms: int) -> Note:
@@ -119,40 +126,56 @@ def deals_at(file: HistoryFile, at_s: float, waiting: list[Row], began_ms: list[
         if at_ms > seen[0][0]:
             return None
     first_ms = max(began, keyframe_ms or 0)
-    in_force: dict[tuple[str, str, int, int], Deal] = {}
-    unwritten = sorted(waiting, key=lambda row: row[0])
-    unwritten = [(row[0] // NUMBERS, *row[1:]) for row in unwritten if first_ms <= row[0] // NUMBERS <= at_ms]
+    in_force: dict[tuple[str, ...], Parts] = {}
+    unwritten = sorted((row for row in waiting if _good(row)), key=lambda row: row[0])
+    unwritten = [row for row in unwritten if first_ms <= row[0] // NUMBERS <= at_ms]
     for row in (*_rows(file, first_ms, at_ms), *unwritten):
-        key = row[1], row[2], row[3], row[4]
-        if row[6] is None:
+        parts, ended = _parts(row)
+        key = _key(parts[0])
+        if ended:
             in_force.pop(key, None)
         else:
-            in_force[key] = Deal(*key, row[5], row[6] / 1000, row[7] / 1000, row[0])
-    return sorted(in_force.values())
+            in_force[key] = parts
+    return sorted(part for parts in in_force.values() for part in parts)
 
 
 def deals(file: HistoryFile, first_s: float, last_s: float, contract: int = 0) -> Iterator[tuple[Deal, bool]]:
     """What started, changed or ended (True), oldest first; of one contract, or of all (0)."""
-    for at_ms, twin, partner, number, role, revision, power_mw, max_mw in _rows(
-        file, round(1000 * first_s), round(1000 * last_s)
-    ):
-        if contract in (0, number):
-            powers_w = (power_mw or 0) / 1000, (max_mw or 0) / 1000
-            yield Deal(twin, partner, number, role, revision, *powers_w, at_ms), power_mw is None
+    for row in _rows(file, round(1000 * first_s), round(1000 * last_s)):
+        if contract in (0, row[2]):
+            parts, ended = _parts(row)
+            yield from ((part, ended) for part in parts)
 
 
 def _rows(file: HistoryFile, first_ms: int, last_ms: int) -> Iterator[Row]:
     last = first_ms * NUMBERS - 1
     while rows := file.read(_DEALS, (last, (last_ms + 1) * NUMBERS, ROWS)):
-        yield from (row[1:] for row in file.good(rows, _is_deal))
+        yield from file.good(rows, _good)
         last = rows[-1][0]
 
 
-def _is_deal(row: Row) -> bool:
-    _, at_ms, twin, partner, *numbers, power_mw, max_mw = row
-    return (
-        all(isinstance(each, int) for each in (at_ms, *numbers))
-        and isinstance(twin, str)
-        and isinstance(partner, str)
-        and all(isinstance(each, int | None) for each in (power_mw, max_mw))
-    )
+def _key(part: Deal) -> tuple[str, ...]:
+    """Ids of contracts are unique only among those of their consumer."""
+    return part.twin, part.partner if part.role == SUPPLIED else "", str(part.contract), str(part.role)
+
+
+def _parts(row: Row) -> tuple[Parts, bool]:
+    """The shares, and whether they have ended."""
+    number, twin, contract, role, revision, names, powers = row
+    partners = names.split(",")
+    kind = "q" if powers and len(powers) == 16 * len(partners) else "I"
+    powers_mw = struct.unpack(f"<{2 * len(partners)}{kind}", powers) if powers else (0,) * 2 * len(partners)
+    return tuple(
+        Deal(str(twin), partner, contract, role, revision, power_mw / 1000, max_mw / 1000, number // NUMBERS)
+        for partner, power_mw, max_mw in zip(partners, powers_mw[::2], powers_mw[1::2], strict=True)
+    ), powers is None
+
+
+def _good(row: Row) -> bool:
+    number, twin, contract, role, revision, names, powers = row
+    if not all(isinstance(each, int) for each in (number, contract, role, revision)):
+        return False
+    if not (isinstance(twin, str) and isinstance(names, str)):
+        return False
+    shares = names.count(",") + 1
+    return powers is None or (isinstance(powers, bytes) and len(powers) in (8 * shares, 16 * shares))

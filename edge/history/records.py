@@ -1,4 +1,4 @@
-"""Records of meters: voltage, current and whatever else each phase shows; and the master data of twins."""
+"""Records of meters: voltage, current and all else that each phase shows; and the master data of twins."""
 
 import json
 import struct
@@ -9,13 +9,13 @@ from .file import HistoryFile, Row
 from .names import OF_NAME, Name
 from .queue import Note
 
-_LAYOUT = "INSERT OR IGNORE INTO layouts (quantities) VALUES (?)"
+_LAYOUT = "INSERT OR IGNORE INTO layouts (names) VALUES (?)"
 _RECORD = (
     f"INSERT OR IGNORE INTO records (minute, meter, layout, data) VALUES (?, {OF_NAME}, "
-    "(SELECT id FROM layouts WHERE quantities = ?), ?)"
+    "(SELECT id FROM layouts WHERE names = ?), ?)"
 )
 _RECORDS = (
-    "SELECT minute, quantities, data FROM records JOIN layouts ON layouts.id = records.layout "
+    "SELECT minute, layouts.names, data FROM records JOIN layouts ON layouts.id = records.layout "
     f"WHERE meter = {OF_NAME} AND minute >= ? AND minute < ? ORDER BY minute LIMIT ?"
 )
 _AGENT = f"INSERT OR REPLACE INTO agents (name, at_ms, data) VALUES ({OF_NAME}, ?, ?)"

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..clock import Clock, Date, Zone
 from . import deals, energies, events, minutes, offers, predictions, records, steps
-from .deals import Deal, Session
+from .deals import Deal, Parts, Session
 from .energies import QUARTER_MIN, Energy
 from .events import Before, Event
 from .file import HistoryFile, Row
@@ -114,20 +114,22 @@ class Store:
         """What a model predicted after a minute."""
         self._queue.note(*predictions.prediction_notes(scope, minute, model, limits_w, probabilities))
 
-    def note_deal(self, at_s: float, deal: Deal, ended: bool = False) -> None:
-        """A share of a contract is in force with other values, or is over. Written with the next minute, like
-        all that follows."""
-        self._queue.add(self._deal_note(round(1000 * at_s), deal, ended))
+    def note_deal(self, at_s: float, parts: Parts, ended: bool = False) -> None:
+        """The shares of a contract are in force with other values, or are over. Written with the next minute,
+        like all that follows."""
+        self._queue.add(*self._deal_notes(round(1000 * at_s), parts, ended))
 
-    def note_keyframe(self, at_s: float, in_force: Iterable[Deal]) -> None:
-        """All deals that are in force now."""
+    def note_keyframe(self, at_s: float, in_force: Iterable[Parts]) -> None:
+        """All deals that are in force now, contract by contract."""
         at_ms = round(1000 * at_s)
-        self._queue.add(*(self._deal_note(at_ms, each) for each in in_force), deals.keyframe_note(at_ms))
+        for parts in in_force:
+            self._queue.add(*self._deal_notes(at_ms, parts))
+        self._queue.add(deals.keyframe_note(at_ms))
 
-    def _deal_note(self, at_ms: int, deal: Deal, ended: bool = False) -> Note:
+    def _deal_notes(self, at_ms: int, parts: Parts, ended: bool = False) -> tuple[Note, Note]:
         before_ms, number = self._deal
         self._deal = at_ms, (number + 1) % deals.NUMBERS if at_ms == before_ms else 0
-        return deals.deal_note(*self._deal, deal, ended)
+        return deals.deal_notes(*self._deal, parts, ended)
 
     def note_session(self, began_s: float, seen_s: float, ended: bool, release: str, context: str) -> None:
         """This run of the node, its release and configuration; with the same begin it is noted again."""

@@ -24,7 +24,7 @@ def note(store, batch):
     for scope in ("node", "cluster"):
         store.note_minute(scope, minute, [float(batch)] * 6)
     store.note_event(at_s, "n1.lamp", batch, "update", "contract", batch, contract=7, revision=batch)
-    store.note_deal(at_s, Deal("n1.lamp", "n1.roof", 7, 0, batch, float(batch), float(batch)))
+    store.note_deal(at_s, (Deal("n1.lamp", "n1.roof", 7, 0, batch, float(batch), float(batch)),))
     if batch % 15 == 0:
         store.note_energy(minute, "n1.lamp", "", float(batch), 0.0, 900.0)
         store.note_record(minute, "m1", {"voltage_v": 230.0, "l1.current_a": 1.0})
