@@ -1,9 +1,9 @@
-"""Command line of a node: `microgrid-edge run|check|status|token|options|probe`, or `python -m edge`.
+"""Command line of a node: `microgrid-edge run|check|status|token|backup|restore|options|probe`.
 
 Exit codes: 0 success; 1 the configuration is not valid (`check`: or a file that it names), the node that was
-asked is not well, or no meter was found; 2 wrong usage; 3 the node cannot start (HTTP port in use, state
-folder, keys or TLS files not usable, extra not installed), or the port to probe cannot be opened; 130
-interrupted.
+asked is not well, no meter was found, or the history cannot be copied or restored; 2 wrong usage; 3 the node
+cannot start (HTTP port in use, state folder, keys or TLS files not usable, extra not installed), or the port
+to probe cannot be opened; 130 interrupted.
 """
 
 import errno
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("edge")
 OK, WRONG, CANNOT_START, INTERRUPTED = 0, 1, 3, 130
+
+
+_COPYING = {
+    "backup": "Copy the history of a node to a file, and check it. The node may run meanwhile. An earlier "
+    "copy of that name is replaced. Contracts and keys are not in it.",
+    "restore": "Put a copy in place of the history of a node, which may run meanwhile. The present history "
+    "is first copied to history.before-restore.sqlite. A node that learns uses the models of the copy after "
+    "a restart.",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,6 +75,8 @@ def _command(arguments: list[str] | None) -> int:
             return _status(chosen.url) if chosen.url else _status_of(chosen.config)
         case "token":
             return _token(chosen.config, chosen.scope, chosen.link)
+        case "backup" | "restore":
+            return _copy_history(chosen.config, chosen.file, restored=chosen.command == "restore")
         case "probe":
             from .probe import run
 
@@ -99,6 +110,10 @@ def _parser() -> "argparse.ArgumentParser":
         "--scope", choices=("read", "operate", "configure"), default="configure", help="what it may do"
     )
     token.add_argument("--link", action="store_true", help="as a link that logs a browser in")
+    for name, what in (("backup", "copy the history to a file"), ("restore", "put such a copy back")):
+        copying = commands.add_parser(name, help=f"{what}; the node may run", description=_COPYING[name])
+        copying.add_argument("--config", required=True, type=Path, help="TOML file of the node")
+        copying.add_argument("file", metavar="FILE", type=Path, help="the copy")
     probe = commands.add_parser("probe", help="find the meters on a line: speed, parity, addresses, profiles")
     _probe_arguments(probe)
     listing = commands.add_parser("options", help="print every configuration key")
@@ -198,6 +213,30 @@ def _check_trust(config: "NodeConfig") -> list[str]:
     except KeyFileError as error:
         return [f"trust: {error}"]
     return []
+
+
+def _copy_history(path: Path, file: Path, restored: bool) -> int:
+    config = _load(path)
+    if config is None:
+        return WRONG
+    from .clock import Zone
+    from .history.backup import BackupError, backup, restore
+
+    history, zone = config.state_dir / "history.sqlite", Zone(config.node.timezone)
+    before = None
+    try:
+        if restored:
+            copied, before = restore(file, history, zone)
+        else:
+            copied = backup(history, file)
+    except BackupError as error:
+        print(error, file=sys.stderr)
+        return WRONG
+    if before:
+        print(f"the history until now was copied to {before}")
+    span = "" if copied.first is None else f", {zone.text(copied.first)} to {zone.text(copied.last or 0)}"
+    print(f"{file}: {'restored' if restored else 'written'}: {copied.minutes:,} minutes{span}")
+    return OK
 
 
 def _status_of(path: Path) -> int:

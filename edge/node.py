@@ -5,17 +5,21 @@ It is handed its clock, links, meters and random generator, and driven by calls:
 """
 
 import math
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from . import __version__
 from .clock import Clock, Date, Zone
 from .config.settings import NodeConfig
 from .energy.flows import Flows, node_flows
 from .energy.members import Members
 from .energy.rules import LABELS, MAX_POWER_W
 from .energy.totals import SUM_OF_TOTALS, TOTAL, NodeTotal, node_total, sum_of_totals
+from .history.retention import Keep
 from .history.store import Store
+from .journal import Journal
 from .meter.meters import Meters
 from .meter.reading import Reading
 from .net.gateway import Gateway
@@ -70,8 +74,12 @@ class Node:
         self.history = Store(
             config.state_dir / "history.sqlite",
             clock,
-            minutes_days=config.history.days,
-            predictions_days=config.history.predictions_days,
+            Keep(
+                config.history.days,
+                config.history.predictions_days,
+                config.history.quarters_days,
+                config.history.most_mb,
+            ),
             zone=self.zone,
             date=self.date,
         )
@@ -97,6 +105,9 @@ class Node:
         self._rng, self._changes = rng, 0
         self.changes_refused: list[str] = []  # that contradict the file
         self._populate(memory.get("twins"))
+        self.journal = Journal(
+            self.history, clock, os.environ.get("EDGE_RELEASE") or __version__, _context(config)
+        )
 
     def _populate(self, memory: Any) -> None:
         memories = memory if isinstance(memory, dict) else {}
@@ -157,6 +168,7 @@ class Node:
         self._tell(lambda twin: twin.second_passed())
         self._tell_free_power()
         self._check_invariants()
+        self.journal.second_passed(self.prosumers)
         if self.space.tick % _LOOK_TICKS == 0:
             self._note_counters()
             self._renew_links()
@@ -181,8 +193,10 @@ class Node:
         self.latest[reading.device] = reading
         if reading.record is not None:
             self.records[reading.device.partition(".")[0]] = reading
-        for twin in self._following.get(reading.device, ()):
+        followers = self._following.get(reading.device, [])
+        for twin in followers:
             twin.read(reading.device, power_w, reading.at_s)
+        self.journal.look(cast("ProsumerTwin", twin) for twin in followers if twin.kind == "prosumer")
 
     @property
     def busy(self) -> bool:
@@ -198,6 +212,7 @@ class Node:
                     self.engine.stir(twin)
         if self.engine.stirred:
             self.engine.react()
+            self.journal.look(twin for twin in self.prosumers if twin.acted)
             waking = (twin.wake_s for twin in self.twins)
             self.wake_s = min(waking, default=math.inf)
         self.gateway.flush()
@@ -225,6 +240,7 @@ class Node:
     def save(self) -> None:
         """Save before the end what was agreed and learnt."""
         self._state.save(self._memory())
+        self.journal.end()
         self._tell(lambda twin: twin.keep())
 
     def leave(self) -> None:
@@ -343,6 +359,7 @@ class Node:
 
     def _tell_minute(self, minute: int, ended: int | None, powers_w: Sequence[float] | None) -> None:
         self._tell(lambda twin: twin.minute_passed(minute, ended, powers_w))
+        self.journal.minute_passed(minute, self.records, self.config.history.records_min)
 
     def _tell(self, news: Callable[[Twin], None]) -> None:
         """A twin that fails is counted, and the others are told all the same."""
@@ -374,6 +391,19 @@ def _laws() -> list[Law]:
         if isinstance(law, Aggregating):
             law.operators[SUM_OF_TOTALS] = sum_of_totals
     return laws
+
+
+def _context(config: NodeConfig) -> dict[str, Any]:
+    """What the history keeps of the configuration: with whom, with what and how it works, and no secrets."""
+    learning = config.learning.scopes if config.learning else ()
+    return {
+        "name": config.name,
+        "timezone": config.node.timezone,
+        "neighbours": [each.name for each in config.neighbours],
+        "meters": {each.name: each.profile for each in config.meters},
+        "twins": {each.name: each.kind for each in config.twins},
+        "learning": {each.scope: each.model for each in learning},
+    }
 
 
 def _next_incarnation(memory: dict[str, Any], rng: random.Random) -> int:

@@ -12,3 +12,7 @@ os.environ["PATH"] = os.pathsep.join(
 # Property-based tests check what is right, not how fast a busy machine draws examples.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--kills", type=int, default=24, help="kills of a process that writes the history")

@@ -26,11 +26,13 @@ MAY_IMPORT = {
     "net": {"clock", "files", "option", "space", "terms", "trust"},
     "twins": {"clock", "csv_file", "energy", "learn", "option", "space", "terms", "trust"},
     "config": {"clock", "files", "meter", "net", "option", "space", "terms", "trust", "twins"},
+    "journal": {"clock", "energy", "history", "meter", "twins"},
     "node": {
         "clock",
         "config",
         "energy",
         "history",
+        "journal",
         "meter",
         "net",
         "recent",
@@ -67,9 +69,9 @@ MAY_IMPORT = {
         "twins",
     },
     "probe": {"clock", "meter", "option"},
-    "__main__": {"api", "config", "probe", "service", "trust"},
+    "__main__": {"api", "clock", "config", "history", "probe", "service", "trust"},
 }
-TYPING_ONLY = {"api": {"meter", "node", "recent", "space", "twins"}}
+TYPING_ONLY = {"api": {"meter", "node", "recent", "space", "twins"}, "journal": {"meter", "twins"}}
 MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "hashlib", "math"}
 
 

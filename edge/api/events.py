@@ -8,7 +8,7 @@ from .context import Context
 from .parameters import BadRequest, Moment
 
 if TYPE_CHECKING:
-    from ..history.store import Event
+    from ..history.events import Event
 
 CURSOR = r"[0-9]{1,15}~[A-Za-z0-9_.>-]{1,80}~-?[0-9]{1,15}"
 _AFTER_ALL = (2**62, "", 0)

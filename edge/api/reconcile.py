@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..history.store import Forecast, Store
+from ..history.predictions import Forecast
+from ..history.store import Store
 from ..learn.calendar import Calendar
 from ..learn.scores import Scores
 from ..learn.states import StateScale

@@ -101,6 +101,17 @@ class HistorySettings:
 
     days: Annotated[int, Within(1, 3660), "days of minutes"] = 100
     predictions_days: Annotated[int, Within(1, 3660), "days of predictions"] = 30
+    quarters_days: Annotated[
+        int, Within(1, 36600), "days of quarter-hours of powers and energy; hours are kept for ever"
+    ] = 730
+    most_mb: Annotated[
+        int, Within(16, 65536), "size of the history, above which the oldest days are deleted early"
+    ] = 512
+    records_min: Annotated[
+        int,
+        Within(0, 1440),
+        "a record of voltage, current and so on of each meter all so many minutes; 0: none",
+    ] = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,10 @@ class Consumer:
         self.unserved_since_s: float | None = None
         self.response_s = math.nan  # how long it took to meet the last need
         self.unserved_w = 0.0  # the largest power that was missing during that time
+        self.choice: tuple[int, tuple[SeenOffer, ...]] = (
+            0,
+            (),
+        )  # the last contract, and all offers to choose from
         self._policy = policy
         self._next_id = next_id
         self._tell_contract = tell  # called when a contract starts, changes or ends
@@ -352,6 +356,7 @@ class Consumer:
             self._main = holding
         else:
             self._extra = holding
+        self.choice = contract.id, tuple(fitting)
         self.request = None
         self._offers.clear()
 

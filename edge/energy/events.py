@@ -52,7 +52,7 @@ class EnergyEvent:
     """Something that changed the electrical state of a node. Times are those of `clock.now_s`.
 
     `number` counts the events of a twin. `partner` is the supplier of a contract, of several the largest, and
-    `partners` their number.
+    `partners` their number; `contract` and `revision` are None for a request or a production.
     """
 
     number: int
@@ -67,6 +67,8 @@ class EnergyEvent:
     partners: int = 0
     complementary: bool = False
     origin: int | None = None  # number of the event that started the flow
+    contract: int | None = None
+    revision: int | None = None
 
     def row(self) -> list[Any]:
         """As it is published; begin and end in seconds after the event, None if not known or not planned."""
@@ -84,6 +86,8 @@ class EnergyEvent:
             self.partners,
             int(self.complementary),
             self.origin,
+            self.contract,
+            self.revision,
         ]
 
 
@@ -111,6 +115,7 @@ class EventLog:
         cause: Cause,
         *,
         contract: int = 0,
+        revision: int = 0,
         ends_s: float = math.inf,
         partner: str = "",
         partners: int = 0,
@@ -140,6 +145,8 @@ class EventLog:
                 partners=partners,
                 complementary=complementary,
                 origin=flow.origin if flow and kind is not EventKind.START else None,
+                contract=contract if role is Role.CONTRACT else None,
+                revision=revision if role is Role.CONTRACT else None,
             )
         )
         self.total += 1

@@ -1,9 +1,10 @@
 """Files of earlier releases had civil minutes as keys; here they become minutes of UTC, once.
 
 Everything happens in one transaction: after a kill the file is as it was, and the next start migrates it.
-The tables stay as they were, and so does the version of the file, so that an earlier release to which a node
-is rolled back still reads and writes it. It takes the minutes for civil ones: the past looks shifted to it by
-the offset of the zone, but none is lost, since a minute that is there is never written over.
+Tables and columns are added, also once and in one transaction; the number of the schema says which.
+The other tables stay as they were, and so does the version of the file, so that an earlier release to which
+a node is rolled back still reads and writes it. It takes the minutes for civil ones: the past looks shifted
+to it by the offset of the zone, but none is lost, since a minute that is there is never written over.
 """
 
 import logging
@@ -28,7 +29,10 @@ _EVENT_COLUMNS = {  # that events did not have at first
     "partners": "INTEGER DEFAULT 0",
     "complementary": "INTEGER DEFAULT 0",
     "origin": "INTEGER",
+    "contract": "INTEGER",
+    "revision": "INTEGER",
 }
+_SCHEMA = "schema"  # name of its number among what is kept
 _GUARD = """
 CREATE TRIGGER IF NOT EXISTS {0}_stay BEFORE INSERT ON {0}
 WHEN EXISTS (SELECT 1 FROM {0} WHERE minute = NEW.minute AND scope = NEW.scope)
@@ -60,7 +64,6 @@ def migrate(connection: sqlite3.Connection, zone: Zone) -> bool:
             connection.execute("ROLLBACK")
             return False
         moved = {table: _move(connection, table, zone) for table in _TABLES}
-        _widen_events(connection)
         mark(connection)
         connection.execute("COMMIT")
     except BaseException:
@@ -112,6 +115,29 @@ def _move(connection: sqlite3.Connection, table: str, zone: Zone) -> tuple[int, 
         connection.execute(f"INSERT OR IGNORE INTO {table} {wrong}")
         connection.execute(f"DROP TABLE {table}_civil")
     return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0], doubled
+
+
+def schema_of(connection: sqlite3.Connection) -> int:
+    """The number of the schema: 1 for a file of a release that did not number it. Raises sqlite3.Error."""
+    row = connection.execute("SELECT data FROM kept WHERE name = ?", (_SCHEMA,)).fetchone()
+    return int(row[0]) if row and isinstance(row[0], bytes) and row[0].isdigit() else 1
+
+
+def widen(connection: sqlite3.Connection, tables: str, schema: int) -> None:
+    """Add the tables and columns of a schema; after a kill the file is as it was. Raises sqlite3.Error."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in tables.split(";"):
+            connection.execute(statement)
+        _widen_events(connection)
+        connection.execute(
+            "INSERT OR REPLACE INTO kept (name, data) VALUES (?, ?)", (_SCHEMA, b"%d" % schema)
+        )
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _widen_events(connection: sqlite3.Connection) -> None:

@@ -13,15 +13,17 @@ from pathlib import Path
 from ..clock import Zone
 from ..files import NotAFile, check_regular
 from ..terms import VARIABLES
-from .migration import mark, migrate
+from .migration import mark, migrate, schema_of, widen
 
-VERSION = 1
+VERSION = 1  # what a release must know to use the file; more tables and columns do not change it
+SCHEMA = 2  # with those of this release
 _CACHE_KB = 256  # SQLite would take up to 2 MB
-_PAGE_BYTES = 512  # a minute changes two or three pages; with 4 kB pages twice as much is written to the card
+PAGE_BYTES = 512  # a minute changes two or three pages; with 4 kB pages twice as much is written to the card
 _LOG_PAGES = 2048  # 1 MB, after which the log is checkpointed
 _FRAME_BYTES = 24  # header of a page in the log
 BUSY_S = 2.0  # for the thread that writes
 READ_BUSY_S = 0.05  # the main thread reads, too; it does not wait for another process
+STEP_COLUMNS = [f"{each}_{what}" for each in VARIABLES for what in ("w", "least_w", "most_w")]
 _TABLES = f"""
 CREATE TABLE minutes (
     minute INTEGER, scope TEXT, {", ".join(f"{each}_w REAL" for each in VARIABLES)},
@@ -36,15 +38,54 @@ CREATE TABLE predictions (
 ) WITHOUT ROWID;
 CREATE TABLE kept (name TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID;
 """
-# Tables of later releases. They do not change the version, since an older release ignores them.
-_LATER_TABLES = """
+# Tables of later releases. They do not change the version: a release to which a node is rolled back ignores
+# them, and goes on with the history instead of beginning another one.
+_LATER_TABLES = f"""
 CREATE TABLE IF NOT EXISTS events (
     at_ms INTEGER, twin TEXT, number INTEGER, kind TEXT, role TEXT, power_w REAL, cause TEXT,
     begins_ms INTEGER, ends_ms INTEGER, partner TEXT, partners INTEGER, complementary INTEGER, origin INTEGER,
+    contract INTEGER, revision INTEGER,
     PRIMARY KEY (at_ms, twin, number)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS forecasts (
     minute INTEGER, scope TEXT, powers BLOB, PRIMARY KEY (minute, scope)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS names (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
+INSERT OR IGNORE INTO names (id, name) VALUES (0, '');
+CREATE TABLE IF NOT EXISTS deals (
+    id INTEGER PRIMARY KEY, twin INTEGER, contract INTEGER, role INTEGER, revision INTEGER, partners INTEGER,
+    powers BLOB
+);
+CREATE TABLE IF NOT EXISTS keyframes (at_ms INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS contexts (id INTEGER PRIMARY KEY, data TEXT UNIQUE);
+CREATE TABLE IF NOT EXISTS sessions (
+    began_ms INTEGER PRIMARY KEY, seen_ms INTEGER, ended INTEGER, release TEXT, context INTEGER
+);
+CREATE TABLE IF NOT EXISTS offers (
+    at_ms INTEGER, twin INTEGER, partner INTEGER, request INTEGER, role INTEGER, max_mw INTEGER, price REAL,
+    fate TEXT, ended_ms INTEGER,
+    PRIMARY KEY (at_ms, twin, partner, request, role)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS alerts (
+    at_ms INTEGER, twin INTEGER, power_mw INTEGER, ended_ms INTEGER, PRIMARY KEY (at_ms, twin)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS waits (minute INTEGER PRIMARY KEY, twin INTEGER, wait_s INTEGER);
+CREATE TABLE IF NOT EXISTS energies (
+    step INTEGER, minute INTEGER, twin INTEGER, partner INTEGER, drawn_mwh INTEGER, given_mwh INTEGER,
+    known_s INTEGER,
+    PRIMARY KEY (step, minute, twin, partner)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS layouts (id INTEGER PRIMARY KEY, names TEXT UNIQUE);
+CREATE TABLE IF NOT EXISTS records (
+    minute INTEGER, meter INTEGER, layout INTEGER, data BLOB, PRIMARY KEY (minute, meter)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS agents (
+    name INTEGER, at_ms INTEGER, data TEXT, PRIMARY KEY (name, at_ms)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS steps (
+    step INTEGER, minute INTEGER, scope TEXT, minutes INTEGER,
+    {", ".join(f"{each} REAL" for each in STEP_COLUMNS)},
+    PRIMARY KEY (step, minute, scope)
 ) WITHOUT ROWID;
 """
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -69,7 +110,7 @@ def open_to_write(path: Path, zone: Zone, busy_s: float = BUSY_S) -> sqlite3.Con
     connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
         check_version(connection)
-        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file
         connection.execute("PRAGMA journal_mode = WAL")
         _fill_log(path.with_name(f"{path.name}-wal"))
         connection.execute("PRAGMA synchronous = FULL")
@@ -88,7 +129,8 @@ def open_to_write(path: Path, zone: Zone, busy_s: float = BUSY_S) -> sqlite3.Con
         if migrate(connection, zone):  # which took a long log
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             _fill_log(path.with_name(f"{path.name}-wal"))
-        connection.executescript(_LATER_TABLES)
+        if schema_of(connection) < SCHEMA or _missing(connection, _LATER_TABLES):
+            widen(connection, _LATER_TABLES, SCHEMA)
         _check_tables(connection, _LATER_TABLES)
         connection.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_S)}")
     except BaseException:
@@ -103,7 +145,7 @@ def _fill_log(log: Path) -> None:
     SQLite reads the zeros as a transaction that was not finished. Raises OSError.
     """
     with log.open("ab") as file:
-        file.write(bytes(max(0, _LOG_PAGES * (_PAGE_BYTES + _FRAME_BYTES) - file.tell())))
+        file.write(bytes(max(0, _LOG_PAGES * (PAGE_BYTES + _FRAME_BYTES) - file.tell())))
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
@@ -162,6 +204,12 @@ def _columns(connection: sqlite3.Connection) -> dict[str, set[str]]:
 
 def _check_tables(connection: sqlite3.Connection, tables: str) -> None:
     """Raises WrongTables if one of these tables, or a column of it, is missing."""
+    for missing in _missing(connection, tables):
+        raise WrongTables(missing)
+
+
+def _missing(connection: sqlite3.Connection, tables: str) -> list[str]:
+    """What a file lacks of these tables."""
     like = sqlite3.connect(":memory:")
     try:
         like.executescript(tables)
@@ -169,9 +217,11 @@ def _check_tables(connection: sqlite3.Connection, tables: str) -> None:
     finally:
         like.close()
     found = _columns(connection)
-    for table, columns in expected.items():
-        if missing := columns - found.get(table, set()):
-            raise WrongTables(f"table {table} has no column {', '.join(sorted(missing))}")
+    return [
+        f"table {table} has no column {', '.join(sorted(missing))}"
+        for table, columns in expected.items()
+        if (missing := columns - found.get(table, set()))
+    ]
 
 
 def unreadable(error: Exception) -> bool:

@@ -479,6 +479,7 @@ class ProsumerTwin(Twin):
             now_s,
             cause,
             contract=contract.id,
+            revision=contract.revision,
             ends_s=self.consumer.ends_s(contract),
             partner=max(contract.parts, key=lambda part: part.power_w).supplier if contract.parts else "",
             partners=len(contract.parts),

@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from . import chain, cpu, gossip, learning, propagation, simulation, space, traffic, trust, wire
+from . import chain, cpu, gossip, learning, propagation, simulation, space, traffic, trust, wear, wire
 
 _PARTS = (
     "imports",
@@ -30,6 +30,7 @@ _PARTS = (
     "learning",
     "gossip",
     "page",
+    "wear",
 )
 _ON_REQUEST = ("cpu",)  # it needs an image
 _LIBRARIES = (
@@ -101,6 +102,7 @@ def bench(options: argparse.Namespace) -> int:
         "learning": lambda: _learning(figures, console),
         "gossip": lambda: _gossip(figures, console),
         "page": lambda: _page(figures, console),
+        "wear": lambda: _wear(figures, console),
         "cpu": lambda: _cpu(figures, console, options.node, directory / "cpu"),
     }
     for name in options.only or _PARTS:
@@ -353,6 +355,22 @@ def _gossip(figures: dict[str, Any], console: Console) -> None:
         f"neighbour: {kept['weights']:,} bytes of weights, {kept['counts']:,} of counts",
         "thesis (compact Markov model, sent every second): 52,600 bytes",
     )
+
+
+def _wear(figures: dict[str, Any], console: Console) -> None:
+    figures["wear"] = {str(twins): wear.measure(twins) for twins in wear.TWINS}
+    table = _table(
+        f"written by the history of a learning node (at most {wear.MOST_MB_A_DAY:g} MB a day)",
+        "twins",
+        "MB a day",
+        "largest minute, kB",
+        "events a day",
+        "the file grows, MB a day",
+    )
+    for twins, row in figures["wear"].items():
+        sizes = f"{row['mb_a_day']:.1f}", f"{row['largest_kb']:.0f}", f"{row['events_a_day']:,.0f}"
+        table.add_row(twins, *sizes, f"{row['grows_mb_a_day']:.1f}")
+    console.print(table)
 
 
 def _with_estimate(ms: float) -> str:

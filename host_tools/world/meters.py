@@ -27,7 +27,7 @@ class HandMeters:
     def stats(self) -> list[dict[str, Any]]:
         return []
 
-    def say(self, device: str, power_w: float | None) -> None:
+    def say(self, device: str, power_w: float | None, record: dict[str, float] | None = None) -> None:
         """Deliver a reading of a meter input; None is an undefined one."""
         if self._deliver:
-            self._deliver(Reading(device, power_w, self._clock.now_s(), None))
+            self._deliver(Reading(device, power_w, self._clock.now_s(), record))

@@ -17,10 +17,12 @@ from pathlib import Path
 import pytest
 
 from edge.clock import Zone
+from edge.history.retention import Keep
 from edge.history.store import Store
 from host_tools.world import VirtualClock
 
 ZURICH = Zone("Europe/Zurich")
+FOR_EVER = Keep(10**6, 10**6, 10**6)
 POWERS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 
 
@@ -40,7 +42,7 @@ def path(tmp_path):
 
 
 def opened(path, zone=ZURICH):
-    return Store(path, VirtualClock(), minutes_days=10**6, predictions_days=10**6, zone=zone)
+    return Store(path, VirtualClock(), keep=FOR_EVER, zone=zone)
 
 
 def powers(store, first, hours=6):
@@ -195,3 +197,80 @@ def test_the_release_before_loses_nothing_of_it_after_a_roll_back(path, zone):
     assert [found[row[0]] for row in whole] == whole
     assert len(found) > len(whole)  # what it wrote itself is kept too
     assert (again.failures, again.set_aside) == (0, 0)
+
+
+TODAY = f"""
+CREATE TABLE minutes (
+    minute INTEGER, scope TEXT, requested_w REAL, produced_w REAL, consumed_w REAL, supplied_w REAL,
+    missing_w REAL, available_w REAL, PRIMARY KEY (minute, scope)
+) WITHOUT ROWID;
+CREATE TABLE forecasters (
+    id INTEGER PRIMARY KEY, scope TEXT, model TEXT, limits_w TEXT, UNIQUE (scope, model, limits_w)
+);
+CREATE TABLE predictions (
+    minute INTEGER, scope TEXT, forecaster INTEGER, probabilities BLOB, PRIMARY KEY (minute, scope)
+) WITHOUT ROWID;
+CREATE TABLE kept (name TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID;
+CREATE TABLE events (
+    at_ms INTEGER, twin TEXT, number INTEGER, kind TEXT, role TEXT, power_w REAL, cause TEXT,
+    begins_ms INTEGER, ends_ms INTEGER, partner TEXT, partners INTEGER, complementary INTEGER, origin INTEGER,
+    PRIMARY KEY (at_ms, twin, number)
+) WITHOUT ROWID;
+INSERT INTO kept VALUES ('keys', CAST('utc' AS BLOB)), ('node/learnt', CAST('a model' AS BLOB));
+WITH RECURSIVE m(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM m WHERE i < 2879)
+INSERT INTO minutes SELECT {AUTUMN} + i, 'node', i, i, i, i, i, i FROM m;
+INSERT INTO events VALUES
+    ({AUTUMN} * 60000, 'n1.lamp', 3, 'start', 'contract', 90.0, 'confirmed', 1, 2, 'n2.roof', 2, 0, 1);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_version_0_2_gets_the_tables_of_this_release_and_loses_nothing(tmp_path):
+    path = tmp_path / "history.sqlite"
+    with closing(sqlite3.connect(path)) as made:
+        made.executescript(TODAY)
+    store = opened(path)
+    assert len(powers(store, AUTUMN, hours=48)) == 2880
+    (event,) = store.events(0, 2**40)
+    assert event[1:6] == ("n1.lamp", 3, "start", "contract", 90.0)
+    assert (event.origin, event.contract, event.revision) == (1, None, None)
+    assert store.kept("node/learnt") == b"a model"
+    store.note_minute("node", AUTUMN + 2880, POWERS)
+    store.note_energy(AUTUMN, "n1.lamp", "n2.roof", 1.5, 0.0, 900.0)
+    store.note_record(AUTUMN, "m1", {"voltage_v": 230.5, "l1.current_a": 2.0})
+    assert store.write()
+    hours = store.series("node", AUTUMN, 48, 60)
+    assert hours.mean_w[0] == [60 * each + 29.5 for each in range(48)]
+    assert store.records("m1", AUTUMN, AUTUMN + 1, 9)[0].values == {"voltage_v": 230.5, "l1.current_a": 2.0}
+    assert len(list(store.energies(AUTUMN, AUTUMN + 15))) == 1
+    assert (store.failures, store.set_aside, store.wrong_rows) == (0, 0, 0)
+    store.close()
+    with closing(sqlite3.connect(path)) as file, file:  # the release before still knows it, and writes it
+        assert file.execute("PRAGMA user_version").fetchone() == (1,)
+        file.execute("INSERT INTO minutes VALUES (?, 'node', 1, 1, 1, 1, 1, 1)", (AUTUMN + 2881,))
+        file.execute("INSERT INTO events (at_ms, twin, number) VALUES (0, 'n1.lamp', 4)")
+    assert opened(path).last_minute("node", 2**40) == AUTUMN + 2881
+
+
+def test_a_kill_while_tables_are_added_leaves_the_file_as_it_was(tmp_path):
+    path = tmp_path / "history.sqlite"
+    with closing(sqlite3.connect(path)) as made:
+        made.executescript(TODAY)
+    code = (
+        "import os, sys; from pathlib import Path; from edge.history import migration; "
+        "from edge.history.store import Store; from edge.clock import SystemClock\n"
+        "migration._widen_events = lambda connection: os._exit(9)\n"
+        "store = Store(Path(sys.argv[1]), SystemClock())\n"
+        "store.note_minute('node', 1, [1.0] * 6); store.write()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(path)], cwd=Path(__file__).parents[2], check=False
+    )
+    assert ended.returncode == 9
+    with closing(sqlite3.connect(path)) as file:
+        tables = {row[0] for row in file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    assert "deals" not in tables
+    store = opened(path)
+    assert len(powers(store, AUTUMN, hours=48)) == 2880
+    store.note_energy(AUTUMN, "n1.lamp", "", 1.5, 0.0, 900.0)
+    assert store.write()

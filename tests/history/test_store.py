@@ -10,8 +10,10 @@ import time
 import pytest
 from repository import REPOSITORY
 
-from edge.history.store import DAY_MIN, Store
+from edge.history.retention import Keep
+from edge.history.store import Store
 from edge.history.writer import Writer
+from edge.terms import DAY_MIN
 from host_tools.world import VirtualClock
 
 POWERS = (100.0, 200.5, 90.0, 80.0, 10.0, None)
@@ -24,9 +26,9 @@ def store(tmp_path):
     return Store(tmp_path / "history.sqlite", VirtualClock())
 
 
-def reopened(store, **days):
+def reopened(store):
     store.close()
-    return Store(store.path, VirtualClock(), **days)
+    return Store(store.path, VirtualClock())
 
 
 def minutes(store, scope="node", first=0, last=2**40):
@@ -84,7 +86,7 @@ def test_what_is_kept_is_replaced_as_a_whole(store):
 
 
 def test_what_is_too_old_is_forgotten(tmp_path):
-    store = Store(tmp_path / "h.sqlite", VirtualClock(), minutes_days=2, predictions_days=1)
+    store = Store(tmp_path / "h.sqlite", VirtualClock(), keep=Keep(minutes_days=2, predictions_days=1))
     for day in range(6):
         store.note_minute("node", NOW + day * DAY_MIN, POWERS)
         store.note_prediction("node", NOW + day * DAY_MIN, "markov", LIMITS, b"p")
@@ -343,7 +345,9 @@ def test_a_full_disk_loses_nothing_at_first_and_is_bounded(tmp_path, caplog):
 def test_a_disk_that_fills_up_while_writing(store):
     store.note_minute("node", NOW, POWERS)
     assert store.write()
-    store._connection.execute("PRAGMA max_page_count = 6")  # SQLite then says what it says of a full disk
+    store.file._connection.execute(
+        "PRAGMA max_page_count = 6"
+    )  # SQLite then says what it says of a full disk
     store.keep("node", bytes(100_000))
     store.note_minute("node", NOW + 1, POWERS)
     assert not store.write()
@@ -415,7 +419,7 @@ def test_more_events_than_are_read_at_a_time(store):
 
 
 def test_old_events_are_deleted_with_the_minutes(tmp_path):
-    store = Store(tmp_path / "h.sqlite", VirtualClock(), minutes_days=2, predictions_days=1)
+    store = Store(tmp_path / "h.sqlite", VirtualClock(), keep=Keep(minutes_days=2, predictions_days=1))
     for minute in (NOW, NOW + 3 * DAY_MIN):
         store.note_event(60.0 * minute, "n1.lamp", 0, "start", "consumer", 1.0)
         store.note_minute("node", minute, POWERS)
@@ -449,7 +453,7 @@ def test_an_event_is_kept_with_its_cause_dates_partner_and_origin(store):
 
 
 def test_forecasts_in_watts_come_back_and_are_pruned_like_predictions(tmp_path):
-    store = Store(tmp_path / "h.sqlite", VirtualClock(), minutes_days=4, predictions_days=1)
+    store = Store(tmp_path / "h.sqlite", VirtualClock(), Keep(minutes_days=4, predictions_days=1))
     for day in range(3):
         store.note_forecast("node", NOW + day * DAY_MIN, bytes([day]))
         store.note_forecast("cluster", NOW + day * DAY_MIN, b"c")
@@ -462,3 +466,24 @@ def test_forecasts_in_watts_come_back_and_are_pruned_like_predictions(tmp_path):
     store.note_forecast("node", NOW + 2 * DAY_MIN, b"another")  # the date was set back
     store.close()
     assert [row[1] for rows in store.forecasts("node", NOW + 2 * DAY_MIN, 2**40) for row in rows] == [b"\2"]
+
+
+def test_updates_that_would_wear_out_a_card_are_left_to_the_deals(tmp_path):
+    clock = VirtualClock()
+    store = Store(tmp_path / "history.sqlite", clock)
+    for second in range(3600):
+        clock.advance_to(float(second))
+        for twin in range(3):
+            at_s = 60.0 * NOW + second
+            store.note_event(at_s, f"n1.t{twin}", second, "update", "contract", 1.0, "device")
+        if second % 60 == 0:
+            store.note_event(60.0 * NOW + second, "n1.lamp", second, "stop", "contract", 0.0, "device")
+            store.note_minute("node", NOW + second // 60, POWERS)
+            assert store.write()
+    thinned = store.thinned
+    store = reopened(store)
+    found = list(store.events(0, 2**40))
+    updates = [each for each in found if each.kind == "update"]
+    assert 900 + 59 * 15 <= len(updates) <= 900 + 60 * 15
+    assert len(updates) + thinned == 3 * 3600
+    assert len([each for each in found if each.kind == "stop"]) == 60  # all of them

@@ -1,0 +1,77 @@
+"""How much the history of a node writes in a day: bytes that SQLite hands to the file system.
+
+One node with swinging loads, photovoltaics and a connection to the grid, a model for both scopes, and records
+of three phases of every meter runs under the virtual clock; what was noted is written once a minute, as on a
+board. What the file system adds is measured by `make image-test`.
+"""
+
+import random
+from pathlib import Path
+from typing import Any
+
+from ..world import World
+from ..world.node import WorldNode
+
+MOST_MB_A_DAY = 20.0
+TWINS = (4, 20)
+_HOURS = 2.0
+_READ_S = 10.0
+_NOISE = 0.02  # of a power, from one reading to the next
+_SWITCHED_S = 900.0  # on average, until a device is switched
+_POWERS_W = (0.0, 80.0, 300.0, 1500.0)
+_RECORD = {"voltage_v": 230.0, "current_a": 2.0, "power_w": 460.0, "power_factor": 0.97}
+_PHASES = {f"{phase}.{name}": value for phase in ("l1", "l2", "l3") for name, value in _RECORD.items()}
+
+
+def measure(twins: int, hours: float = _HOURS) -> dict[str, float]:
+    """MB a day, the largest minute in kB, events a day, and MB that a day adds to the file."""
+    world, rng = World(seed=2), random.Random(3)
+    try:
+        node = _build(world, twins)
+        base_w: dict[str, float] = {}
+        for _ in range(5):
+            _minute(world, node, base_w, rng)
+        history = node.node.history
+        events, size = history.latest(0)[0], history.path.stat().st_size
+        written = [_minute(world, node, base_w, rng) for _ in range(round(60 * hours))]
+        days = hours / 24
+        return {
+            "mb_a_day": sum(written) / days / 1e6,
+            "largest_kb": max(written) / 1e3,
+            "events_a_day": (history.latest(0)[0] - events) / days,
+            "grows_mb_a_day": (history.path.stat().st_size - size) / days / 1e6,
+        }
+    finally:
+        world.close()
+
+
+def _build(world: World, twins: int) -> WorldNode:
+    tables: list[dict[str, Any]] = [{"name": "grid", "kind": "grid", "capacity_w": 30_000.0}]
+    for number in range(1, twins):
+        kind = "pv" if number % 4 == 1 else "load"
+        tables.append({"name": f"t{number}", "kind": kind, "input": f"m{number}.total"})
+    world.add("n1", [], tables, {"node_model": "markov", "cluster_model": "markov"})
+    world.boot()
+    return world.nodes["n1"]
+
+
+def _minute(world: World, node: WorldNode, base_w: dict[str, float], rng: random.Random) -> int:
+    """Play a minute and write it; returns the bytes."""
+    inputs = sorted({name for twin in node.node.prosumers for name in twin.inputs})
+    for _ in range(round(60 / _READ_S)):
+        for name in inputs:
+            if name not in base_w or rng.random() < _READ_S / _SWITCHED_S:
+                base_w[name] = rng.choice(_POWERS_W)
+            power_w = round(base_w[name] * rng.uniform(1 - _NOISE, 1 + _NOISE), 1)
+            node.meters.say(name, power_w, _PHASES)
+        world.run(_READ_S)
+    before = _written()
+    if not node.node.history.write():
+        raise RuntimeError("the history cannot be written")
+    return _written() - before
+
+
+def _written() -> int:
+    """Bytes that this process has written so far."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("wchar"))
