@@ -234,7 +234,7 @@ def test_new_keys_sign_everything_again():
 
 
 def with_new_keys(shape, start, off_s, lose="", memory=()):
-    """A node that has lived from `start` on lost its disk; it has a new certificate, and begins as a real one."""
+    """A node that has lived from `start` on lost its disk; it begins as a real one with new keys does."""
     fleet = Fleet(shape, None, Village())
     for each in shape:
         fleet.restart(each, 9 if each != "a" else start).show(f"{each}.t", b"1")

@@ -1,4 +1,4 @@
-"""A node whose disk is lost is provisioned again with new keys: it trades again, whatever the others remember of it."""
+"""A node whose disk is lost gets new keys: it trades again, whatever the others remember of it."""
 
 import shutil
 from datetime import UTC, datetime
