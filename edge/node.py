@@ -94,6 +94,7 @@ class Node:
         self.members = Members(
             config.name, size=limits.nodes, member_w=limits.member_w, urgent_share=limits.urgent_share
         )
+        self.members.recall(memory.get("members"), clock.now_s())
         self._populate(rng, memory.get("twins"))
 
     def _populate(self, rng: random.Random, memory: Any) -> None:
@@ -332,7 +333,9 @@ class Node:
 
     def _memory(self) -> dict[str, Any]:
         memories = {twin.short_name: memory for twin in self.twins if (memory := twin.memory())}
-        return {"incarnation": self.space.origins.incarnation[SELF], "twins": memories}
+        memory = {"incarnation": self.space.origins.incarnation[SELF], "twins": memories}
+        members = self.members.memory(self._clock.now_s())
+        return memory | {"members": members} if members else memory
 
 
 def _laws() -> list[Law]:

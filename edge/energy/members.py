@@ -15,6 +15,7 @@ causes no doubt. How urgent a member may be is another account: `urgency`; how m
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from .book import node_of
 from .quota import OfferQuota
@@ -193,6 +194,20 @@ class Members:
         if node_of(twin) != self.own_node:
             self._record(twin).unkept += 1
             self._weigh(twin, now_s, small)
+
+    # ---- across a restart -------------------------------------------------------------------------
+
+    def memory(self, now_s: float) -> dict[str, list[int]]:
+        """Who has hoarded: a restart must not give back the urgency that it has lost."""
+        found = self._members.items()
+        return {name: each.urgency.memory(now_s) for name, each in found if each.urgency.hoards}
+
+    def recall(self, memory: Any, now_s: float) -> None:
+        """Continue from there; what `memory` did not give is ignored."""
+        for name, each in memory.items() if isinstance(memory, dict) else ():
+            member = Member()
+            if len(self._members) < self._size and member.urgency.recall(each, now_s):
+                self._members[name] = member
 
     # ---- inside -----------------------------------------------------------------------------------
 
