@@ -83,7 +83,8 @@ class Node:
             zone=self.zone,
             date=self.date,
         )
-        self.space = TupleSpace(config.name, config.limits.space(), _next_incarnation(memory, rng))
+        incarnation = _next_incarnation(memory, rng, self.trust.first_incarnation)
+        self.space = TupleSpace(config.name, config.limits.space(), incarnation)
         self.space.know_labels((*LABELS, TOTAL, IDENTITY, REVOKED, *GOSSIP_LABELS))
         self.gateway = Gateway(self.space, links, self.trust, config.limits)
         self.engine = Engine(self.space, self.gateway.outbox, _laws())
@@ -102,6 +103,7 @@ class Node:
         self.members = Members(
             config.name, size=limits.nodes, member_w=limits.member_w, urgent_share=limits.urgent_share
         )
+        self.members.recall(memory.get("members"), clock.now_s())
         self._rng, self._changes = rng, 0
         self.changes_refused: list[str] = []  # that contradict the file
         self._populate(memory.get("twins"))
@@ -381,7 +383,9 @@ class Node:
 
     def _memory(self) -> dict[str, Any]:
         memories = {twin.short_name: memory for twin in self.twins if (memory := twin.memory())}
-        return {"incarnation": self.space.origins.incarnation[SELF], "twins": memories}
+        memory = {"incarnation": self.space.origins.incarnation[SELF], "twins": memories}
+        members = self.members.memory(self._clock.now_s())
+        return memory | {"members": members} if members else memory
 
 
 def _laws() -> list[Law]:
@@ -406,13 +410,13 @@ def _context(config: NodeConfig) -> dict[str, Any]:
     }
 
 
-def _next_incarnation(memory: dict[str, Any], rng: random.Random) -> int:
-    """Larger than the last one on disk, and never the same twice.
+def _next_incarnation(memory: dict[str, Any], rng: random.Random, first: int = 1) -> int:
+    """Larger than the last one on disk, at least `first`, and never the same twice.
 
     A node that lost its memory, or died before it saved its incarnation, must not use it again: other nodes
     that hold LSAs of that incarnation would take equal versions for equal LSAs.
     """
     last = memory.get("incarnation")
     if type(last) is int and 0 < last <= MAX_INCARNATION - _INCARNATION_STEP:
-        return last + rng.randint(1, _INCARNATION_STEP)
-    return rng.randint(1, _FIRST_INCARNATION)
+        return max(last, first) + rng.randint(1, _INCARNATION_STEP)
+    return first - 1 + rng.randint(1, _FIRST_INCARNATION)

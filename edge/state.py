@@ -1,4 +1,4 @@
-"""The state that a node keeps across restarts: its incarnation and its contracts.
+"""The state that a node keeps across restarts: its incarnation, its contracts, and who has hoarded.
 
 Two files are written in turn, each in place and synced. A power cut damages only the file that is being
 written: its checksum is wrong then, and the other file holds the save before. (A new file for each save would

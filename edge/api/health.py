@@ -116,6 +116,7 @@ class Member(TypedDict):
     refused: Annotated[int, "claims beyond what it may claim: such requests, and contracts without an offer"]
     unused: Annotated[int, "offers not taken, contracts not validated or hardly used"]
     unkept: Annotated[int, "its offers that it did not honour, as a supplier"]
+    held_back: Annotated[int, "requests that got no offer for a while, as it does not use its offers"]
     doubted_s: Annotated[float, "how much longer it comes last; 0: it does not"]
 
 
@@ -182,6 +183,7 @@ def health(context: Context) -> Health:
                 "refused": each.refused,
                 "unused": each.unused,
                 "unkept": each.unkept,
+                "held_back": each.held_back,
                 "doubted_s": round(max(0.0, each.doubted_until_s - node.now_s()), 1),
             }
             for name, each in node.members

@@ -248,6 +248,9 @@ def _of_members(node: "Node") -> Iterator[Trouble]:
     for name, member in node.members:
         if name in cut_off:
             continue
+        if now_s - member.held_back_s < _CLAIMS_S:
+            text = f"{name} requests without using what it is offered: it gets fewer offers"
+            yield Trouble("neighbour_flooding", name, text)
         found = []
         if now_s - member.refused_s < _CLAIMS_S:
             found.append(f"{member.refused} claims beyond what it may claim were refused")

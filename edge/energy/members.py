@@ -9,14 +9,16 @@ is a first one again.
 
 Who uses what it is promised may waste some of it: honest consumers take one offer of several
 and change their minds. So each contract that is used gives credit, in watts, and a waste within the credit
-causes no doubt. How urgent a member may be is another account: `urgency`.
+causes no doubt. How urgent a member may be is another account: `urgency`; how many offers it gets: `quota`.
 """
 
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from .book import node_of
+from .quota import OfferQuota
 from .rules import DOUBTED_S, MIN_POWER_W, VALIDATION_S
 from .urgency import Urgency
 
@@ -38,7 +40,9 @@ class Member:
     unused: int = 0  # offers not taken, contracts not validated or hardly used
     unkept: int = 0  # its own offers and confirmations that it did not honour
     proven: bool = False  # it has used a contract of this node for a while
+    held_back: int = 0  # requests that got no offer for a while, since it does not use its offers
     refused_s: float = -math.inf  # when the last such claim was refused
+    held_back_s: float = -math.inf
     doubted_until_s: float = -math.inf
     doubts: int = 0  # in a row
     gathered_s: float = -math.inf  # when partial offers were last gathered at it for nothing
@@ -63,6 +67,7 @@ class Members:
         self.urgent_share = urgent_share
         self._size = size
         self._members: dict[str, Member] = {}
+        self._quotas: dict[str, OfferQuota] = {}
         self._doubt_until_s = -math.inf  # the last moment at which any member is in doubt
         self._wary_until_s = -math.inf
 
@@ -81,6 +86,12 @@ class Members:
             return False
         member = self._members.get(node_of(twin))
         return member is not None and now_s < member.doubted_until_s
+
+    def may_get_offer(self, twin: str, now_s: float) -> bool:
+        """Whether the member that hosts a twin may get another offer of this node."""
+        if node_of(twin) == self.own_node:
+            return True
+        return self._quota(twin, now_s).is_left(self.is_doubted(twin, now_s), now_s)
 
     def wait_s(self, twins: Iterable[str], now_s: float) -> float:
         """How long a contract with these twins may wait to be confirmed or validated."""
@@ -119,6 +130,17 @@ class Members:
             member = self._record(twin)
             member.credit_w = _credit_w(member, now_s) + _CREDIT * power_w
             member.credit_s = now_s
+            self._quota(twin, now_s).use()
+
+    def offer(self, twin: str, now_s: float) -> None:
+        """A twin got an offer."""
+        if node_of(twin) != self.own_node:
+            self._quota(twin, now_s).offer()
+
+    def hold_back(self, twin: str, now_s: float) -> None:
+        """A request of a twin got no offer, as the quota of its member is used up."""
+        member = self._record(twin)
+        member.held_back, member.held_back_s = member.held_back + 1, now_s
 
     def interrupt(self, twin: str, power_w: float, capacity_w: float, now_s: float) -> None:
         """A twin has taken so much from others, of a supplier with that capacity."""
@@ -173,6 +195,20 @@ class Members:
             self._record(twin).unkept += 1
             self._weigh(twin, now_s, small)
 
+    # ---- across a restart -------------------------------------------------------------------------
+
+    def memory(self, now_s: float) -> dict[str, list[int]]:
+        """Who has hoarded: a restart must not give back the urgency that it has lost."""
+        found = self._members.items()
+        return {name: each.urgency.memory(now_s) for name, each in found if each.urgency.hoards}
+
+    def recall(self, memory: Any, now_s: float) -> None:
+        """Continue from there; what `memory` did not give is ignored."""
+        for name, each in memory.items() if isinstance(memory, dict) else ():
+            member = Member()
+            if len(self._members) < self._size and member.urgency.recall(each, now_s):
+                self._members[name] = member
+
     # ---- inside -----------------------------------------------------------------------------------
 
     def _share_w(self, capacity_w: float) -> float:
@@ -195,6 +231,15 @@ class Members:
         member.doubted_until_s = until_s
         self._doubt_until_s = max(self._doubt_until_s, until_s)
         return True
+
+    def _quota(self, twin: str, now_s: float) -> OfferQuota:
+        node = node_of(twin)
+        quota = self._quotas.get(node)
+        if quota is None:
+            if len(self._quotas) >= self._size:
+                self._quotas.pop(next(iter(self._quotas)))
+            quota = self._quotas[node] = OfferQuota(now_s)
+        return quota
 
     def _record(self, twin: str) -> Member:
         node = node_of(twin)

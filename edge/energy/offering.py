@@ -174,7 +174,7 @@ class OfferMaker:
         gathering = ordered if parts is None else self._urgent_first(parts)
         for whole, queue in ((True, ordered), (False, gathering)):
             for seen in queue:
-                if seen.consumer not in self._standing and not self._may_offer(seen, available_w):
+                if seen.consumer not in self._standing and not self._may_offer(seen, available_w, now_s):
                     continue  # a flood of requests mostly ends here
                 share_w = (
                     shares[seen.consumer] - self._book.held_w(seen.consumer)
@@ -308,6 +308,7 @@ class OfferMaker:
             self._book.add(offer)
             self._standing[seen.consumer] = offer
             self._nodes[node_of(seen.consumer)] += 1
+            self._members.offer(seen.consumer, now_s)
         elif max_w <= before_w:
             offer.urgent_w = urgent_w if max_w == before_w else offer.urgent_w
             return 0.0
@@ -328,7 +329,7 @@ class OfferMaker:
         interruptible_w = sum(each.max_w for each in self._book.interruptible(seen.consumer))
         return round_w(min(short_w, interruptible_w, room_w))
 
-    def _may_offer(self, seen: SeenRequest, available_w: float) -> bool:
+    def _may_offer(self, seen: SeenRequest, available_w: float, now_s: float) -> bool:
         """Whether there is power and room for one more offer.
 
         When all places are taken, a high-priority request may displace another offer, and so may a request of
@@ -336,6 +337,11 @@ class OfferMaker:
         """
         urgent = seen.consumer in self._urgent
         if not urgent and available_w < MIN_POWER_W:
+            return False
+        if not self._members.may_get_offer(seen.consumer, now_s):
+            if seen.held_back_id != seen.request.id:
+                seen.held_back_id = seen.request.id
+                self._members.hold_back(seen.consumer, now_s)
             return False
         if len(self._standing) < self._settings.offers:
             return self._book.has_place_for(seen.consumer)

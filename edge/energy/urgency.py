@@ -11,12 +11,18 @@ a day, and must then have used its share for ten minutes in all.
 """
 
 import math
+from typing import Any
 
 INTERRUPTION_S = 10.0  # what an interruption costs, beside the power that it takes
 ALLOWANCE_S = 30.0
 FORGIVEN_PER_S = ALLOWANCE_S / 3600.0
 LOST_S, LOST_MAX_S = 3600.0, 86400.0  # how long who hoards is not urgent
 HOARDED_S = 600.0  # of its share, that it must use afterwards
+_MOST_HOARDS, _DEBT_MAX_S = 1000, 2 * HOARDED_S
+_LOST_STEP_S, _DEBT_STEP_S = (
+    600,
+    60,
+)  # in which both are saved, so that the file is not written for each second
 
 
 class Urgency:
@@ -49,8 +55,29 @@ class Urgency:
     def hoard(self, now_s: float) -> None:
         """It reserved power that it does not use."""
         self.lost_until_s = now_s + min(LOST_MAX_S, LOST_S * 2.0 ** min(self.hoards, 8))
-        self.hoards += 1
+        self.hoards = min(_MOST_HOARDS, self.hoards + 1)
         self._set(ALLOWANCE_S + HOARDED_S, now_s)
+
+    def memory(self, now_s: float) -> list[int]:
+        """What a restart must not forget of who has hoarded: how often, s without urgency, s of debt."""
+        lost_s = max(0.0, self.lost_until_s - now_s)
+        debt_s = self.debt_s(now_s)
+        return [
+            self.hoards,
+            _LOST_STEP_S * math.ceil(lost_s / _LOST_STEP_S),
+            _DEBT_STEP_S * math.ceil(debt_s / _DEBT_STEP_S),
+        ]
+
+    def recall(self, memory: Any, now_s: float) -> bool:
+        """Continue from there; False, and nothing has changed, if it is not what `memory` gave."""
+        if not (isinstance(memory, list) and len(memory) == 3 and all(type(each) is int for each in memory)):
+            return False
+        hoards, lost_s, debt_s = memory
+        if not (1 <= hoards <= _MOST_HOARDS and 0 <= lost_s <= LOST_MAX_S and 0 <= debt_s <= _DEBT_MAX_S):
+            return False
+        self.hoards, self.lost_until_s = hoards, now_s + lost_s
+        self._set(debt_s, now_s)
+        return True
 
     def _set(self, debt_s: float, now_s: float) -> None:
         self._debt_s, self._since_s = debt_s, now_s

@@ -11,8 +11,13 @@ from .latest import Latest
 from .settings import Rates
 
 BURST_S = 20.0  # so many seconds' worth may come at once: all nodes may have started at the same time
+# No setting: an honest neighbour forges nothing, however many nodes there are. These few are for relays that
+# pass on a node whose new keys are not known here yet.
 _FORGED, _FORGED_S = 20.0, 0.5
-_ANSWERS, _ANSWERS_S = 256 * 1024.0, 1024.0  # bytes
+# No setting either: a neighbour that restarts asks for all that the space holds, and perhaps once more. With
+# 100 nodes that can be 600 kB, with the default limits 150 kB. The same again in five minutes.
+_WHOLE, _AGAIN_S = 2.0, 300.0
+_RECORD_BYTES = 100  # of an LSA, beside its values
 _FLOODING_S = 60
 _STRANGERS = ""  # share one allowance
 
@@ -20,14 +25,25 @@ _STRANGERS = ""  # share one allowance
 class Allowance:
     """The buckets of one neighbour."""
 
-    __slots__ = ("_answers", "_bytes", "_forged", "_frames", "_rates", "_tick", "_work_s", "flooded_tick")
+    __slots__ = (
+        "_answers",
+        "_answers_most",
+        "_bytes",
+        "_forged",
+        "_frames",
+        "_rates",
+        "_tick",
+        "_work_s",
+        "flooded_tick",
+    )
 
-    def __init__(self, rates: Rates, tick: int) -> None:
+    def __init__(self, rates: Rates, tick: int, answers_bytes: float) -> None:
         self._rates = rates
+        self._answers_most = answers_bytes
         self._tick = tick
         self._frames, self._bytes = BURST_S * rates.frames_per_s, BURST_S * _bytes_of(rates)
         self._work_s = BURST_S * _work_of(rates)
-        self._forged, self._answers = _FORGED, _ANSWERS
+        self._forged, self._answers = _FORGED, answers_bytes
         self.flooded_tick = -_FLOODING_S  # when a frame was last dropped
 
     def admits(self, size: int, tick: int) -> bool:
@@ -39,7 +55,7 @@ class Allowance:
             return False
         self._frames -= 1
         self._bytes -= size
-        self._answers = min(_ANSWERS, self._answers + size)
+        self._answers = min(self._answers_most, self._answers + size)
         return True
 
     def worked(self, seconds: float) -> None:
@@ -66,7 +82,8 @@ class Allowance:
         self._bytes = min(BURST_S * _bytes_of(rates), self._bytes + _bytes_of(rates) * passed_s)
         self._work_s = min(BURST_S * _work_of(rates), self._work_s + _work_of(rates) * passed_s)
         self._forged = min(_FORGED, self._forged + _FORGED_S * passed_s)
-        self._answers = min(_ANSWERS, self._answers + _ANSWERS_S * passed_s)
+        most = self._answers_most
+        self._answers = min(most, self._answers + most / _AGAIN_S * passed_s)
 
 
 class Allowances:
@@ -75,6 +92,8 @@ class Allowances:
     def __init__(self, space: TupleSpace, rates: Rates | None = None) -> None:
         self._space = space
         self._rates = rates or Rates()
+        limits = space.limits
+        self._answers_bytes = _WHOLE * (limits.heap_bytes + _RECORD_BYTES * limits.lsas)
         self._peers: dict[str, Allowance] = {}
         self._changes: Latest[str, tuple[float, int]] = Latest(
             space.nodes.capacity
@@ -86,7 +105,7 @@ class Allowances:
         key = peer if self._space.is_neighbour(peer) else _STRANGERS
         found = self._peers.get(key)
         if found is None:
-            found = self._peers[key] = Allowance(self._rates, self._space.tick)
+            found = self._peers[key] = Allowance(self._rates, self._space.tick, self._answers_bytes)
         return found
 
     def may_change(self, origin: str) -> bool:

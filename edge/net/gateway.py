@@ -9,7 +9,7 @@ from typing import Any
 from ..space.digest import Digest
 from ..space.names import NIL
 from ..space.tuplespace import SELF, TupleSpace
-from ..trust.trust import Trust, Untrusted
+from ..trust.trust import TWIN, Trust, Untrusted
 from . import manifest
 from .allowance import Allowances
 from .frame import Frame, FrameError, Pulse, WrongVersion, decode
@@ -157,13 +157,16 @@ class Gateway:
     def _state(self, peer: str, statement: Statement) -> None:
         try:
             if statement.origin == self._space.node:  # what is remembered of an earlier start
-                message = manifest.of_statement(statement)
-                self._trust.verify(statement.origin, message, statement.signature)
+                self._verify(statement)
                 self._digest.heard(peer, beat_of(statement, statement.number, 0, 1))
                 return
-            news = self._statements.take(statement, self.intake.verify)
+            if self._statements.outlives(statement):
+                self._doubt(statement.origin)
+            news = self._statements.take(statement, self._verify)
         except Untrusted as error:
             self.intake.distrust(peer, error)
+            if statement.origin == self._space.node:  # the neighbour may not know the keys of this life
+                self._digest.answer_lsas(peer, [f"{statement.origin}.{TWIN}"])
             return
         if news:
             believer = self._digest.believer(statement.origin, statement.incarnation, peer)
@@ -179,6 +182,19 @@ class Gateway:
             if not news and peer in self._puzzling:  # the pulse was of another node with that name
                 self._digest.note_reminder(peer)
             self._puzzling.discard(peer)
+
+    def _verify(self, said: Statement) -> None:
+        """Raises Untrusted."""
+        self.intake.verify(said.origin, manifest.of_statement(said), said.signature, said.incarnation)
+
+    def _doubt(self, origin: str) -> None:
+        """A node shows an earlier life than is known: is the later one proved by keys that still count?"""
+        held = self._statements.held(origin)
+        try:
+            if held:
+                self._verify(held)
+        except Untrusted:
+            self._part(origin)
 
     def _pulse(self, peer: str, pulse: Pulse) -> None:
         if pulse.origin == self._space.node:

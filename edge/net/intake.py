@@ -19,7 +19,7 @@ from ..space.lsa import Delta, Lsa, Near
 from ..space.names import NIL
 from ..space.nearby import absorb_near, is_near_news
 from ..space.tuplespace import TupleSpace
-from ..trust.trust import FORGED, IDENTITY, SIGNATURE_BYTES, TWIN, UNKNOWN, Trust, Untrusted
+from ..trust.trust import FORGED, IDENTITY, OUTDATED, SIGNATURE_BYTES, TWIN, UNKNOWN, Trust, Untrusted
 from . import manifest, tree
 from .allowance import Allowances
 from .bundle import Bundle, Record, bundles
@@ -61,35 +61,40 @@ class Intake:
             self._refusals.note_quietly(peer, UNKNOWN)
             self._questions.identity(peer, error.origin)
             return
+        if error.reason == OUTDATED:  # it was on its way while the node got new keys
+            self._refusals.note_quietly(peer, OUTDATED)
+            return
         self._refusals.note(peer, error.reason, str(error))
         if error.reason == FORGED:
             self._allowances.of(peer).forged()
+            self._questions.identity(peer, error.origin)  # it may have new keys
 
-    def verify(self, origin: str, message: bytes, signature: bytes) -> None:
+    def verify(self, origin: str, message: bytes, signature: bytes, incarnation: int) -> None:
         """Raises Untrusted. A member that was forgotten is looked for in the space."""
         try:
-            self._trust.verify(origin, message, signature)
+            self._trust.verify(origin, message, signature, incarnation)
         except Untrusted as error:
             handle = self._space.find(f"{origin}.{TWIN}") if error.reason == UNKNOWN else 0
             certificate = self._space.read(handle, IDENTITY) if handle else None
             if certificate is None:
                 raise
             self._trust.introduce(origin, certificate)
-            self._trust.verify(origin, message, signature)
+            self._trust.verify(origin, message, signature, incarnation)
 
     def _take(self, peer: str, bundle: Bundle) -> None:
         """What one signature proves: first all that costs little, and the signature last."""
         shown = {place: self._completed(peer, each) for place, each in bundle.records.items()}
+        if not all(self._introduce(peer, each) for each in shown.values() if each):
+            return
         wanted = {place: each for place, each in shown.items() if each and self._is_wanted(peer, each)}
         if not wanted:
             return
         try:
             text = self._proven(bundle, shown, wanted)
             fit = [each for each in wanted.values() if self._fits(peer, each)]
-            for each in fit:
-                self._introduce(peer, each)
             if fit:
-                self.verify(_origin(fit[0]), text, fit[0].auth[:SIGNATURE_BYTES])
+                latest = max(each.incarnation for each in fit)
+                self.verify(_origin(fit[0]), text, fit[0].auth[:SIGNATURE_BYTES], latest)
         except BadTree:
             self._ask_again(peer, wanted.values())
         except Untrusted as error:
@@ -170,16 +175,23 @@ class Intake:
             return False
         return True
 
-    def _introduce(self, peer: str, record: Lsa | Near) -> None:
-        """Learn who a node is. Raises Untrusted."""
-        if isinstance(record, Near) or not _is_identity(record.name):
-            return
+    def _introduce(self, peer: str, record: Lsa | Near) -> bool:
+        """Learn who a node is; False if that is not believed.
+
+        Also from an earlier life than is known: it may have lost its keys, and come back with new ones.
+        """
+        if isinstance(record, Near) or not _is_identity(record.name) or record.origin == self._space.node:
+            return True
         known = self._trust.knows(record.origin)
-        for each in record.properties:
-            if each.label == IDENTITY and not each.query:
-                self._trust.introduce(record.origin, each.value)
-                if not known:  # what else it shows was not believed so far
-                    self._questions.roster(peer, record.origin)
+        try:
+            for each in record.properties:
+                news = each.label == IDENTITY and not each.query
+                if news and self._trust.introduce(record.origin, each.value) and not known:
+                    self._questions.roster(peer, record.origin)  # what it shows was not believed so far
+        except Untrusted as error:
+            self.distrust(peer, error)
+            return False
+        return True
 
     def _absorb(self, peer: str, record: Lsa | Near) -> None:
         origin = _origin(record)

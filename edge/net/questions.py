@@ -29,7 +29,8 @@ class Questions:
 
     def identity(self, peer: str, origin: str) -> None:
         """Ask who an origin is."""
-        self.lsa(peer, f"{origin}.{TWIN}")
+        if origin != self._space.node:
+            self.lsa(peer, f"{origin}.{TWIN}")
 
     def _may_ask(self, peer: str, what: str) -> bool:
         tick = self._space.tick

@@ -110,12 +110,12 @@ class Statements:
 
     # ---- in -------------------------------------------------------------------------------------
 
-    def take(self, statement: Statement, verify: Callable[[str, bytes, bytes], None]) -> bool:
+    def take(self, statement: Statement, verify: Callable[[Statement], None]) -> bool:
         """Keep a statement of another node; True if it is news. Raises what `verify` raises."""
         held = self._held.get(statement.origin)
         if held and not _follows(statement, held.statement):
             return False
-        verify(statement.origin, manifest.of_statement(statement), statement.signature)
+        verify(statement)
         if held is None and not self._has_room():
             self.no_room += 1
             return False

@@ -5,12 +5,17 @@
 Numbers are big-endian, dates are Unix seconds, a name is one byte of length and its characters: about 165
 bytes. Each content has exactly one encoding. The serial number is the time at which the certificate was made,
 or one more than that of the certificate before: a higher one replaces a lower one.
+
+A node with keys begins each life with an incarnation that is no lower than the time of its certificate. So a
+node that lost its memory with its keys comes after all that it was, and who has the keys of the former
+certificate cannot speak for a later life.
 """
 
 import re
 import struct
 from collections.abc import Callable
 
+from ..clock import CLOCK_SET_S
 from ..terms import NODE_NAME
 
 MAGIC = b"MI\x01"
@@ -18,6 +23,7 @@ _FIXED = struct.Struct(">3sIII32s32s")
 _SIGNATURE = 64
 MOST_BYTES = _FIXED.size + 2 * 33 + _SIGNATURE
 _MOST_NUMBER = 2**32 - 1
+_MOST_FIRST = 2**30  # half of all incarnations, in the year 2057; the other half is for restarts
 
 
 class BadCertificate(ValueError):
@@ -57,6 +63,12 @@ class Certificate:
             raise BadCertificate("it ends before it begins")
         self.data = bytes(data)
         self.signed, self.signature = self.data[:at], self.data[at:]
+
+    @property
+    def first_incarnation(self) -> int:
+        """The earliest incarnation of a life that begins with this certificate: seconds since 2023."""
+        made: int = self.serial
+        return max(1, min(made - int(CLOCK_SET_S), _MOST_FIRST))
 
 
 def issue(

@@ -8,7 +8,8 @@ certificates are judged again, so nothing that has expired is accepted for ever.
 for its dates is judged again each time that it is shown, so a wrong clock that is put right mends everything.
 
 **Renewal.** A certificate with a higher serial number replaces the one before. Signatures and seals of the
-old keys are believed until the old certificate expires or is revoked, since LSAs that carry them are around.
+old keys are believed until the old certificate expires or is revoked, since LSAs that carry them are around;
+but not for a life that began after the certificate was replaced.
 """
 
 import logging
@@ -78,9 +79,9 @@ class Keyring(Trust):
     def sign(self, message: bytes) -> bytes:
         return self._own.keys.signing.sign(message)
 
-    def verify(self, origin: str, message: bytes, signature: bytes) -> None:
+    def verify(self, origin: str, message: bytes, signature: bytes, incarnation: int = 0) -> None:
         try:
-            for certificate in self._members.get(origin).certificates:
+            for certificate in self._members.get(origin).certificates_of(incarnation):
                 if self._verifies(certificate.sign_key, message, signature):
                     return
             raise Untrusted(origin, FORGED)
@@ -107,12 +108,16 @@ class Keyring(Trust):
     def certificate(self) -> bytes:
         return self._own.certificate.data
 
+    @property
+    def first_incarnation(self) -> int:
+        return self._own.certificate.first_incarnation
+
     def knows(self, origin: str) -> bool:
         return origin in self._members
 
-    def introduce(self, origin: str, certificate: bytes) -> None:
+    def introduce(self, origin: str, certificate: bytes) -> bool:
         try:
-            self._members.introduce(origin, certificate, self._date_s())
+            return self._members.introduce(origin, certificate, self._date_s())
         except Untrusted as refusal:
             self._refused[refusal.reason] += 1
             raise

@@ -17,13 +17,18 @@ class Member:
 
     def __init__(self, certificate: Certificate, before: Certificate | None = None) -> None:
         self.certificate = certificate
-        self.before = before  # an older one, while it is valid: signatures of its keys are still around
+        self.before = before  # an older one, while it counts: what its keys have signed is still around
         self.used = 0
 
     @property
     def certificates(self) -> list[Certificate]:
         """Those that count, the newest first."""
         return [self.certificate, self.before] if self.before else [self.certificate]
+
+    def certificates_of(self, incarnation: int) -> list[Certificate]:
+        """Those that count for a life of the node: none that was replaced before it began."""
+        late = incarnation >= self.certificate.first_incarnation
+        return [self.certificate] if late else self.certificates
 
 
 class Members:
@@ -59,11 +64,11 @@ class Members:
         member.used = self._uses
         return member
 
-    def introduce(self, origin: str, data: bytes, date_s: float | None) -> None:
-        """Learn a certificate, cheap checks first. Raises Untrusted."""
+    def introduce(self, origin: str, data: bytes, date_s: float | None) -> bool:
+        """Learn a certificate, cheap checks first; True if it is news. Raises Untrusted."""
         known = self._members.get(origin)
         if known and known.certificate.data == data:
-            return
+            return False
         try:
             found = Certificate(data)
         except BadCertificate:
@@ -77,6 +82,7 @@ class Members:
         if not self.authority.verifies(found.signed, found.signature):
             raise Untrusted(origin, FORGED)
         self._admit(found)
+        return True
 
     def renew(self, own: Certificate) -> None:
         """This node has a new certificate."""

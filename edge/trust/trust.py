@@ -68,8 +68,8 @@ class Trust:
         """The own signature, 64 bytes; empty when open."""
         return b""
 
-    def verify(self, origin: str, message: bytes, signature: bytes) -> None:
-        """Raises Untrusted unless `origin` has signed the message."""
+    def verify(self, origin: str, message: bytes, signature: bytes, incarnation: int = 0) -> None:
+        """Raises Untrusted unless `origin` has signed the message, which is about that life of it."""
 
     # ---- identities ----------------------------------------------------------------------------
 
@@ -77,8 +77,17 @@ class Trust:
         """The own identity; empty when open."""
         return b""
 
-    def introduce(self, origin: str, certificate: bytes) -> None:
-        """Learn the keys of a node. The same bytes again cost a comparison. Raises Untrusted."""
+    @property
+    def first_incarnation(self) -> int:
+        """The earliest incarnation with which this node may begin a life."""
+        return 1
+
+    def introduce(self, origin: str, certificate: bytes) -> bool:
+        """Learn the keys of a node; True if they are news. The same bytes again cost a comparison.
+
+        Raises Untrusted.
+        """
+        return False
 
     def knows(self, origin: str) -> bool:
         """Whether what this node signs can be verified."""

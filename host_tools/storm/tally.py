@@ -60,9 +60,9 @@ class Tally:
         keyring, work = self._members.trust(name, clock), self.work.setdefault(name, Work())
         verify = keyring.verify
 
-        def counted(origin: str, message: bytes, signature: bytes) -> None:
+        def counted(origin: str, message: bytes, signature: bytes, incarnation: int = 0) -> None:
             work.checks += 1
-            verify(origin, message, signature)
+            verify(origin, message, signature, incarnation)
 
         keyring.verify = counted  # type: ignore[method-assign]
         return keyring

@@ -1,12 +1,15 @@
 """Nobody is believed beyond his means, and whoever wastes or breaks promises comes last for a while."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from market import Table, ask, contract, make_consumer, make_supplier, offered, show
 
 from edge.energy.book import Promise, State
 from edge.energy.members import DOUBT_MAX_S, DOUBT_S, FORGET_S, Members
 from edge.energy.messages import Offer, Priority
 from edge.energy.rules import IDLE_RATIO, PROVEN_S, TAKE_S, USED_S
+from edge.energy.urgency import LOST_MAX_S
 
 
 def members(**settings):
@@ -359,3 +362,26 @@ def test_a_contract_that_is_not_used_gives_no_credit():
     supplier.step(USED_S + 1.0)
     other.waste("x.c", 50.0, USED_S + 1.0)
     assert other.is_doubted("x.c", USED_S + 1.0)
+
+
+@given(
+    st.one_of(
+        st.none(),
+        st.integers(),
+        st.dictionaries(
+            st.text(max_size=3),
+            st.one_of(st.none(), st.lists(st.one_of(st.integers(), st.floats(), st.booleans()), max_size=4)),
+            max_size=6,
+        ),
+    )
+)
+def test_a_damaged_memory_of_members_is_ignored(memory):
+    members = Members("n", size=4)
+    members.recall(memory, 5.0)
+    assert len(dict(members)) <= 4
+    for _, each in members:
+        assert each.urgency.hoards >= 1
+        assert each.urgency.lost_until_s <= 5.0 + LOST_MAX_S
+    again = Members("n", size=4)
+    again.recall(members.memory(5.0), 5.0)
+    assert again.memory(5.0) == members.memory(5.0)

@@ -6,7 +6,7 @@ import pytest
 from fleet import Fleet, Watcher, assert_sound
 from shapes import HEAL_S, lsa, receive
 
-from edge.net.allowance import BURST_S
+from edge.net.allowance import BURST_S, Allowances
 from edge.net.frame import Frame, encode
 from edge.net.settings import Rates
 from edge.node import _next_incarnation
@@ -14,7 +14,7 @@ from edge.space.agent import Agent
 from edge.space.courier import Beat
 from edge.space.lsa import EVERYWHERE, Aggregation, Property
 from edge.space.origins import LIFE_S, MAX_INCARNATION, MAX_SEQUENCE, checksum
-from edge.space.tuplespace import Limits
+from edge.space.tuplespace import Limits, TupleSpace
 
 LINE = {"a": ["b"], "b": ["a", "c"], "c": ["b"]}  # c lies
 RATES = Rates()
@@ -230,6 +230,22 @@ def test_questions_do_not_come_back_amplified():
             fleet["b"].react()
         fleet["b"].tick()
     assert sum(out[later:]) <= 3 * came
+
+
+@pytest.mark.parametrize("lsas", [64, 256, 1024])
+def test_a_neighbour_that_restarts_gets_all_that_the_space_holds_at_once(lsas):
+    space = TupleSpace("a", Limits(lsas=lsas))
+    space.set_neighbours(["b"])
+    allowance = Allowances(space).of("b")
+    for _ in range(2):
+        assert allowance.may_ask
+        allowance.answered(512 * lsas + 100 * lsas)
+    assert not allowance.may_ask
+    assert allowance.admits(10, 150)
+    allowance.answered(512 * lsas)
+    assert allowance.may_ask  # half of it is there again
+    allowance.answered(200 * lsas)
+    assert not allowance.may_ask
 
 
 def test_counters_of_strangers_are_bounded():

@@ -5,15 +5,18 @@ import random
 import msgspec
 import pytest
 from fleet import Fleet, state, storm
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from shapes import CHAIN, HEAL_S, PAIR, RING, SHAPES, consistent
 
+from edge.net import manifest
 from edge.net.frame import Frame, decode, encode
 from edge.space.courier import Roster
 from edge.space.digest import BEAT_S
 from edge.space.exchange import export
 from edge.space.lsa import EVERYWHERE, Aggregation, Delta, Lsa, Property
 from edge.space.nearby import export_near
-from edge.space.origins import LIFE_S, MAX_SEQUENCE, checksum
+from edge.space.origins import LIFE_S, MAX_INCARNATION, MAX_SEQUENCE, checksum
 from edge.space.tuplespace import SELF
 from edge.trust.keyring import Keyring
 from host_tools.world import Members
@@ -225,6 +228,143 @@ def test_new_keys_sign_everything_again():
     assert consistent(fleet)
     assert all(node.holds()[name][1] > version for name, version in before.items())
     assert refused(fleet["c"], "forged") == 0
+
+
+# ---- a lost disk: new keys, and no memory --------------------------------------------------------------
+
+
+def with_new_keys(shape, start, off_s, lose="", memory=()):
+    """A node that has lived from `start` on lost its disk; it begins as a real one with new keys does."""
+    fleet = Fleet(shape, None, Village())
+    for each in shape:
+        fleet.restart(each, 9 if each != "a" else start).show(f"{each}.t", b"1")
+    fleet.run(30)
+    off = ["a", *memory]
+    for each in off:
+        del fleet.nodes[each]
+    fleet.run(off_s)
+    fleet.trust.members.renew("a")
+    for each in off:
+        fleet.restart(each, first_of(fleet, each)).show(f"{each}.t", b"2")
+    fleet.cut(*([lose] if lose else []))
+    fleet.link_up(*shape)
+    fleet.run(2)
+    fleet.cut()
+    return fleet
+
+
+def first_of(fleet, name):
+    return fleet.trust(name).first_incarnation
+
+
+def before_and_after():
+    """Starts of the former life: before the new certificate was made, and, with many restarts, after."""
+    first = Village()("a").first_incarnation
+    return [9, first, first + 100_000, MAX_INCARNATION - 1]
+
+
+@pytest.mark.parametrize("off_s", [0, LIFE_S + 2])
+@pytest.mark.parametrize("start", before_and_after())
+@pytest.mark.parametrize("shape", [PAIR, CHAIN, RING], ids=["pair", "chain", "ring"])
+def test_a_node_that_lost_its_disk_and_has_new_keys_is_believed_again(shape, start, off_s):
+    fleet = with_new_keys(shape, start, off_s)
+    assert fleet.seconds_until(lambda: consistent(fleet)) <= 2 * HEAL_S
+    assert stay_consistent(fleet)
+    assert all(node.value("a.t") == b"2" for node in fleet.nodes.values())
+    assert fleet["a"].space.origins.incarnation[SELF] == first_of(fleet, "a")
+
+
+@pytest.mark.parametrize("start", before_and_after())
+def test_new_keys_are_learned_though_the_first_frames_are_lost(start):
+    fleet = with_new_keys(CHAIN, start, 5, lose="a>b")
+    assert fleet.seconds_until(lambda: consistent(fleet)) <= 3 * HEAL_S
+    assert stay_consistent(fleet)
+    assert fleet["d"].value("a.t") == b"2"
+    assert all(node.gateway.stats()["flooding"] == [] for node in fleet.nodes.values())
+
+
+@pytest.mark.parametrize("start", before_and_after())
+def test_new_keys_reach_a_distant_node_that_alone_remembers_the_former_life(start):
+    fleet = with_new_keys(CHAIN, start, LIFE_S + 2, memory=["b", "c"])
+    assert fleet.seconds_until(lambda: consistent(fleet)) <= 3 * HEAL_S
+    assert stay_consistent(fleet)
+    assert fleet["d"].value("a.t") == b"2"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    incarnation=st.integers(1, MAX_INCARNATION),
+    sequence=st.integers(1, MAX_SEQUENCE),
+    to=st.sampled_from("abc"),
+)
+def test_who_has_the_lost_keys_neither_moves_the_new_life_nor_ends_it(incarnation, sequence, to):
+    """A relay, or a thief of the card, says anything with the keys of the former life."""
+    fleet = with_new_keys(LINE, 9, LIFE_S + 2)
+    fleet.run(2 * HEAL_S)
+    said = fleet["b"].gateway._statements.held("a")
+    lost = Village()("a")  # keys follow from names and numbers: these are the first of a
+    lie = msgspec.structs.replace(
+        said, incarnation=incarnation, sequence=sequence, lsas=0, checksum=checksum([])
+    )
+    lie = msgspec.structs.replace(lie, signature=lost.sign(manifest.of_statement(lie)))
+    old = Lsa("a.t", "", b"", "a", incarnation, sequence, 13, [*("b" * (to == "c")), "a"], [], [])
+    old.auth = lost.sign(manifest.of_lsa(old))
+    for _ in range(3):
+        send(fleet[to], "b" if to in "ac" else "a", statements=[lie], lsas=[old])
+        fleet.run(2)
+    fleet.run(HEAL_S)
+    assert consistent(fleet)
+    assert fleet["a"].space.origins.incarnation[SELF] == first_of(fleet, "a")
+    assert all(node.value("a.t") == b"2" for node in fleet.nodes.values())
+
+
+def test_what_a_thief_said_before_the_new_keys_were_known_is_forgotten():
+    fleet = Fleet(LINE, None, Village())
+    for each in LINE:
+        fleet[each].show(f"{each}.t", b"1")
+    fleet.run(10)
+    lost = fleet["a"].trust
+    del fleet.nodes["a"]
+    lie = msgspec.structs.replace(
+        fleet["b"].gateway._statements.held("a"), incarnation=MAX_INCARNATION, sequence=MAX_SEQUENCE
+    )
+    lie = msgspec.structs.replace(lie, signature=lost.sign(manifest.of_statement(lie)))
+    for _ in range(10):
+        for name, peer in (("b", "c"), ("c", "b")):
+            send(fleet[name], peer, statements=[lie])
+        fleet.run(1)
+    assert fleet["b"].gateway._statements.held("a").incarnation == MAX_INCARNATION
+    fleet.trust.members.renew("a")
+    fleet.restart("a", first_of(fleet, "a")).show("a.t", b"2")
+    fleet.link_up(*LINE)
+    assert fleet.seconds_until(lambda: consistent(fleet)) <= 2 * HEAL_S
+    assert stay_consistent(fleet)
+    assert fleet["c"].value("a.t") == b"2"
+
+
+@pytest.mark.parametrize("start", [9, before_and_after()[2]])
+def test_a_former_certificate_may_be_revoked_before_or_after_the_new_one_is_known(start):
+    for after_s in (0, 40):
+        fleet = Fleet(LINE, None, Village())
+        for each in LINE:
+            fleet.restart(each, 9 if each != "a" else start).show(f"{each}.t", b"1")
+        fleet.run(20)
+        del fleet.nodes["a"]
+        revoked = fleet.trust.members.revoke("a")
+        if not after_s:
+            fleet["c"].trust.revoke(revoked)
+            fleet.run(2)
+        fleet.trust.members.renew("a")
+        fleet.restart("a", first_of(fleet, "a")).show("a.t", b"2")
+        fleet.link_up(*LINE)
+        fleet.run(max(after_s, 2 * HEAL_S))
+        assert consistent(fleet)
+        for node in fleet.nodes.values():
+            node.trust.revoke(revoked)
+        for _ in range(10):
+            fleet.run(1)
+            assert fleet["c"].value("a.t") == b"2"
+            assert consistent(fleet)
 
 
 # ---- lies -----------------------------------------------------------------------------------------

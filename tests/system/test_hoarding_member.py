@@ -71,3 +71,22 @@ def test_a_load_that_uses_its_power_stays_urgent():
             assert record is None or record.urgency.is_left(microgrid.world.clock.now_s())
     finally:
         microgrid.close()
+
+
+def test_a_restart_of_the_supplier_does_not_give_back_lost_urgency():
+    microgrid = Microgrid(late="n1")
+    world, supplier = microgrid.world, microgrid.world.nodes["n2"]
+    try:
+        supplier.node.members.hoard("liar.t0", world.clock.now_s())
+        before = microgrid.member("n2").urgency
+        microgrid.run(10.0)
+        lost_s = before.lost_until_s - world.clock.now_s()
+        supplier.kill()
+        world.run(2.0)
+        supplier.boot()
+        after = microgrid.member("n2").urgency
+        assert after.hoards == before.hoards == 1
+        assert lost_s <= after.lost_until_s - world.clock.now_s() <= lost_s + 600.0
+        assert not supplier.node.members.may_hurry("liar.t0", world.clock.now_s() + lost_s)
+    finally:
+        microgrid.close()

@@ -22,6 +22,7 @@ class SeenRequest:
     seen_s: float
     rest_until_s: float = 0.0  # an offer expired unused: other requests come first until then
     refused_id: int = -1  # of the last request that was beyond what its member may claim
+    held_back_id: int = -1  # of the last request that got no offer, as its member does not use its offers
 
     def alert_s(self, now_s: float) -> float:
         """How long the request has been unserved although its node could serve it."""

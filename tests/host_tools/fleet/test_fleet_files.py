@@ -17,6 +17,7 @@ from edge.config.check import load
 from edge.trust.files import read_revocations
 from edge.trust.keyring import Keyring
 from edge.trust.source import Source
+from edge.trust.trust import Untrusted
 from host_tools.__main__ import main
 from host_tools.fleet import Layout, read_fleet
 from host_tools.fleet.authority import Authority
@@ -217,6 +218,26 @@ def test_nodes_believe_one_another_until_one_is_revoked(site):
     assert (site.keys / "trust.revoked").read_bytes() == before
     assert site.provision("gym", "--rotate") == 0
     primary.introduce("gym", keyring_of(site, "gym").certificate())
+
+
+def test_lost_keys_sign_for_no_life_that_began_with_the_new_ones(site):
+    for name in ("gym", "primary"):
+        assert site.provision(name) == 0
+    lost, primary = keyring_of(site, "gym"), keyring_of(site, "primary")
+    primary.introduce("gym", lost.certificate())
+    assert site.provision("gym", "--rotate") == 0
+    new = keyring_of(site, "gym")
+    first = new.first_incarnation
+    assert first > lost.first_incarnation
+    for incarnation in (1, first - 1, first, first + 1, 2**31 - 1):  # nothing of the new keys is known yet
+        primary.verify("gym", b"%d" % incarnation, lost.sign(b"%d" % incarnation), incarnation)
+    assert primary.introduce("gym", new.certificate())
+    for incarnation in (1, first - 1):  # what is still around
+        primary.verify("gym", b"%d" % incarnation, lost.sign(b"%d" % incarnation), incarnation)
+    for incarnation in (first, first + 1, 2**31 - 1):
+        with pytest.raises(Untrusted):
+            primary.verify("gym", b"%d" % incarnation, lost.sign(b"%d" % incarnation), incarnation)
+    primary.verify("gym", b"m", new.sign(b"m"), first)
 
 
 def test_an_identity_near_its_end_is_renewed_with_the_same_keys(tmp_path):
