@@ -101,7 +101,7 @@ def rules(outcome):
 def test_who_ends_contracts_in_anothers_name_is_noticed_without_signatures(monkeypatch):
     lying = storm((10.0, ENDS_OTHERS))
     assert play(lying).violations == ()
-    monkeypatch.setattr(Keyring, "verify", lambda self, origin, message, signature: None)
+    monkeypatch.setattr(Keyring, "verify", lambda self, origin, message, signature, incarnation=0: None)
     assert rules(play(lying)) & {"I7-loyalty", "I7-energy", "I7"}
 
 
