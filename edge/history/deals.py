@@ -75,7 +75,7 @@ def deal_notes(at_ms: int, number: int, parts: Parts, ended: bool = False) -> tu
     first, partners = parts[0], ",".join(each.partner for each in parts)
     powers_mw = [round(1000 * each) for part in parts for each in (part.power_w, part.max_w)]
     what = (Name(first.twin), first.contract, first.role, first.revision, partners)
-    kind = "I" if 0 <= min(powers_mw) and max(powers_mw) < _SHORT_MW else "q"
+    kind = "I" if min(powers_mw) >= 0 and max(powers_mw) < _SHORT_MW else "q"
     powers = None if ended else struct.pack(f"<{len(powers_mw)}{kind}", *powers_mw)
     return (_PARTNERS, (partners,)), (DEAL, (at_ms * NUMBERS + number, *what, powers))
 

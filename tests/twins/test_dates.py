@@ -8,6 +8,7 @@ import pytest
 from edge.api.routes import Api
 from edge.api.troubles import troubles
 from edge.energy.planner import Stage
+from edge.history.retention import Keep
 from edge.history.store import Store
 from edge.terms import DAY_MIN
 from host_tools.world import World
@@ -49,7 +50,7 @@ def build(world, timezone="UTC", past_days=0, twins=(), **learning):
 
 
 def write_past(node, days, end):
-    store = Store(node.config.state_dir / "history.sqlite", node.clock, minutes_days=10**6)
+    store = Store(node.config.state_dir / "history.sqlite", node.clock, Keep(minutes_days=10**6))
     for minute in range(end - days * DAY_MIN, end):
         store.note_minute("node", minute, [100.0 + minute % 7 * 100.0, 0.0, 0.0, 0.0, 0.0, 0.0])
         if minute % 500 == 0:
