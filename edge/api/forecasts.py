@@ -70,7 +70,9 @@ class HistoryFile(TypedDict):
     written: Annotated[int, "rows"]
     waiting: Annotated[int, "rows not written yet"]
     lost: Annotated[int, "rows that could not be kept"]
-    thinned: Annotated[int, "updates of contracts that were not written among the events, to spare the card"]
+    thinned: Annotated[
+        int, "updates of contracts and productions that were not written among the events, to spare the card"
+    ]
     failures: int
     set_aside: Annotated[int, "damaged files that were replaced"]
     wrong_rows: Annotated[int, "rows with wrong values that were skipped"]

@@ -52,16 +52,18 @@ _HOURLY = (
     "GROUP BY minute / 60, twin, partner"
 )
 TO_HOURS = "INSERT OR IGNORE INTO energies " + _HOURLY.format(step=HOUR_MIN, where="minute < ?")
-_QUARTERS = "SELECT * FROM energies WHERE step = 15 AND minute >= :first AND minute < :last"
-_HOURS = (
-    "SELECT * FROM energies WHERE step = 60 AND minute >= :first AND minute < :last UNION ALL "
-    + _HOURLY.format(step=HOUR_MIN, where="minute >= :first AND minute < :last")
+_ASKED = (  # in the innermost question: a year of all twins has millions of rows
+    "minute >= :first AND minute < :last "
+    "AND (:twin = '' OR twin = (SELECT id FROM names WHERE name = :twin)) "
+    "AND (:partner IS NULL OR partner = 0 OR partner = (SELECT id FROM names WHERE name = :partner))"
+)
+_QUARTERS = f"SELECT * FROM energies WHERE step = 15 AND {_ASKED}"
+_HOURS = f"SELECT * FROM energies WHERE step = 60 AND {_ASKED} UNION ALL " + _HOURLY.format(
+    step=HOUR_MIN, where=_ASKED
 )
 _READ = (
     "SELECT minute, t.name, p.name, drawn_mwh, given_mwh, known_s FROM ({rows}) AS e "
     "JOIN names AS t ON t.id = e.twin JOIN names AS p ON p.id = e.partner "
-    "WHERE (:twin = '' OR e.twin = (SELECT id FROM names WHERE name = :twin)) "
-    "AND (:partner IS NULL OR e.partner = 0 OR e.partner = (SELECT id FROM names WHERE name = :partner)) "
     "ORDER BY minute, e.twin, e.partner LIMIT :most"
 )
 

@@ -28,7 +28,7 @@ from .retention import Keep, Retention
 
 _KEEP = "INSERT OR REPLACE INTO kept (name, data) VALUES (?, ?)"
 _LATEST = 64  # events that are kept at hand
-_UPDATES_A_MIN = 15.0  # of contracts whose devices draw another power; more would wear out the card
+_UPDATES_A_MIN = 15.0  # of contracts and productions that follow a device; more wear out a card
 _UPDATES_AT_ONCE = 900.0
 
 
@@ -85,8 +85,8 @@ class Store:
     ) -> None:
         """Something happened to a twin; times are Unix time. It is written with the next minute.
 
-        Of contracts that only follow the power of a device, no more are written than a card bears; deals tell
-        them exactly.
+        Of contracts and productions that only follow the power of a device, no more are written than a card
+        bears. Deals tell the contracts exactly, and the minutes and energies what was produced.
         """
         begins_ms, ends_ms = (None if each is None else round(1000 * each) for each in (begins_s, ends_s))
         what = (twin, number, kind, role, power_w, cause, begins_ms, ends_ms)
@@ -94,7 +94,8 @@ class Store:
         with self._lock:
             self._latest.append(event)
             self._noted += 1
-        if (kind, role, cause) == ("update", "contract", "device") and not self._may_write_update():
+        follows = (kind, cause) == ("update", "device") and role in ("contract", "production")
+        if follows and not self._may_write_update():
             self.thinned += 1
         else:
             self._queue.add_event(events.event_note(event))

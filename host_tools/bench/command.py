@@ -358,10 +358,14 @@ def _gossip(figures: dict[str, Any], console: Console) -> None:
 
 
 def _wear(figures: dict[str, Any], console: Console) -> None:
-    figures["wear"] = {str(twins): wear.measure(twins) for twins in wear.TWINS}
+    figures["wear"] = {
+        f"{twins}, {load}": wear.measure(twins, noise)
+        for load, noise in wear.NOISE.items()
+        for twins in wear.TWINS
+    }
     table = _table(
         f"written by the history of a learning node (at most {wear.MOST_MB_A_DAY:g} MB a day)",
-        "twins",
+        "twins, load",
         "MB a day",
         "largest minute, kB",
         "events a day",

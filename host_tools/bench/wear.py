@@ -16,24 +16,24 @@ MOST_MB_A_DAY = 20.0
 TWINS = (4, 20)
 _HOURS = 2.0
 _READ_S = 10.0
-_NOISE = 0.02  # of a power, from one reading to the next
+NOISE = {"calm": 0.005, "restless": 0.02}  # of a power, from one reading to the next; 1 % changes a contract
 _SWITCHED_S = 900.0  # on average, until a device is switched
 _POWERS_W = (0.0, 80.0, 300.0, 1500.0)
 _RECORD = {"voltage_v": 230.0, "current_a": 2.0, "power_w": 460.0, "power_factor": 0.97}
 _PHASES = {f"{phase}.{name}": value for phase in ("l1", "l2", "l3") for name, value in _RECORD.items()}
 
 
-def measure(twins: int, hours: float = _HOURS) -> dict[str, float]:
+def measure(twins: int, noise: float, hours: float = _HOURS) -> dict[str, float]:
     """MB a day, the largest minute in kB, events a day, and MB that a day adds to the file."""
     world, rng = World(seed=2), random.Random(3)
     try:
         node = _build(world, twins)
         base_w: dict[str, float] = {}
         for _ in range(5):
-            _minute(world, node, base_w, rng)
+            _minute(world, node, base_w, rng, noise)
         history = node.node.history
         events, size = history.latest(0)[0], history.path.stat().st_size
-        written = [_minute(world, node, base_w, rng) for _ in range(round(60 * hours))]
+        written = [_minute(world, node, base_w, rng, noise) for _ in range(round(60 * hours))]
         days = hours / 24
         return {
             "mb_a_day": sum(written) / days / 1e6,
@@ -55,14 +55,14 @@ def _build(world: World, twins: int) -> WorldNode:
     return world.nodes["n1"]
 
 
-def _minute(world: World, node: WorldNode, base_w: dict[str, float], rng: random.Random) -> int:
+def _minute(world: World, node: WorldNode, base_w: dict[str, float], rng: random.Random, noise: float) -> int:
     """Play a minute and write it; returns the bytes."""
     inputs = sorted({name for twin in node.node.prosumers for name in twin.inputs})
     for _ in range(round(60 / _READ_S)):
         for name in inputs:
             if name not in base_w or rng.random() < _READ_S / _SWITCHED_S:
                 base_w[name] = rng.choice(_POWERS_W)
-            power_w = round(base_w[name] * rng.uniform(1 - _NOISE, 1 + _NOISE), 1)
+            power_w = round(base_w[name] * rng.uniform(1 - noise, 1 + noise), 1)
             node.meters.say(name, power_w, _PHASES)
         world.run(_READ_S)
     before = _written()
