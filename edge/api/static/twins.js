@@ -119,7 +119,7 @@ function Detail({ name, newest }) {
       <${Device} twin=${twin} newest=${newest} />
       <${TwinEnergy} twin=${twin} from=${today} node=${newest.node} />
     </div>
-    <${Events} from=${today} to=${nextDay(today, 1)} twin=${twin.name} live />
+    <${Events} key=${twin.name} from=${today} to=${nextDay(today, 1)} twin=${twin.name} live />
     ${!may("operate") && html`<p class="hint">${t("needs_sign_in")}</p>`}
   <//>`;
 }
@@ -158,6 +158,6 @@ function TwinEnergy({ twin, from, node }) {
   ].filter(([, wh]) => wh > 0);
   if (!rows.length) return null;
   return html`<${Card} title=${t("twin.energy")} hint=${t("day.today")}>
-    <dl class="pairs">${rows.map(([name, wh, each]) => html`<div key=${name}><dt>${titled(name)}${each.quality !== "measured" && html` <${Chip}>${t("twin.energy_filled")}<//>`}</dt><dd>${energy(wh)}</dd></div>`)}</dl>
+    <dl class="pairs">${rows.map(([name, wh, each]) => html`<div key=${name}><dt>${titled(name)}${each.quality !== "measured" && html` <${Chip}>${t("twin.energy_filled")}<//>`}</dt><dd class="whole">${energy(wh)}</dd></div>`)}</dl>
   <//>`;
 }
