@@ -30,7 +30,7 @@ def rows_in(
     more: Callable[[], Mapping[str, Any]] = dict,
 ) -> Iterator[bytes]:
     """An object with these fields and a list of rows, and the fields that are known after the last row."""
-    start = orjson.dumps(fields)[:-1] + f',"{name}":['.encode()
+    start = orjson.dumps(fields)[:-1] + (b"," if fields else b"") + f'"{name}":['.encode()
     some: list[Any] = []
     for row in rows:
         some.append(row)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from ..terms import VARIABLES
 from .context import Context
-from .parameters import BadRequest, Moment
+from .parameters import Moment
 
 if TYPE_CHECKING:
     from ..history.deals import Deal
@@ -41,9 +41,8 @@ class PastMoment(TypedDict):
 def moment(context: Context, at: Moment | None) -> PastMoment:
     """Answers /moment. Raises BadRequest."""
     node = context.node
-    if at is None:
-        raise BadRequest("at is missing: expected a time", key="at")
-    minute, history = at.utc(node.zone), node.history
+    minute = int(node.wall_s() // 60) if at is None else at.utc(node.zone)
+    history = node.history
     at_s = 60 * minute
     deals = history.deals_at(at_s) if at_s <= node.wall_s() else None
     rows = [row for rows in history.minutes("node", minute, minute) for row in rows]

@@ -50,7 +50,7 @@ _TWIN = Text("name", "of the twin, without its node", None, NAME.pattern, NAME.w
 _NODE = Text("name", "of the other node", None, NAME_OF_NODE.pattern, NAME_OF_NODE.words)
 
 _OF_TWIN = Text("twin", "of this twin", None, r"[A-Za-z0-9_.>-]{1,80}", "the name of a twin with its node")
-_METER = Text("meter", "of this meter; required", None, NAME.pattern, NAME.words)
+_METER = Text("meter", "of this meter; by default of all", None, NAME.pattern, NAME.words)
 
 _TABLE = versioned(
     Route("GET", "/health", health, "whether the node is well, its troubles, and its counters"),
@@ -245,7 +245,7 @@ _TABLE = versioned(
         "GET",
         "/records",
         records,
-        "the full records of a meter in a period",
+        "the full records of meters in a period",
         (
             _METER,
             Minute("from", "first minute; a day before `to` by default"),
@@ -258,7 +258,7 @@ _TABLE = versioned(
         "/moment",
         moment,
         "the node at a past moment: who supplied whom by contract, and the twins with their settings then",
-        (Minute("at", "when; required"),),
+        (Minute("at", "when; this minute by default"),),
         on_node=False,
     ),
     Route(

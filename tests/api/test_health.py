@@ -93,8 +93,8 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node.learning.scopes["node"], "trouble", "ValueError: no")
     monkeypatch.setattr(node.learning.scopes["node"], "past_trouble", "past.csv: no")
     monkeypatch.setattr(node.learning.scopes["node"], "model_trouble", "house.tflite is damaged")
-    monkeypatch.setattr(node.history, "locked", True)
-    monkeypatch.setattr(node.history, "later", "history.sqlite is kept")
+    monkeypatch.setattr(node.history.file, "locked", True)
+    monkeypatch.setattr(node.history.file, "later", "history.sqlite is kept")
     monkeypatch.setattr(node, "learning_off", "it crashed")
     of_keys = [("identity_refused", "others do not believe"), ("keys_unusable", "node.key: is damaged")]
     monkeypatch.setattr(node.trust, "troubles", lambda: of_keys, raising=False)

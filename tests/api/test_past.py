@@ -120,9 +120,8 @@ def test_energy_is_also_csv(gym):
         ("/energy?step=1", "15 or 60"),
         ("/offers?from=2026-01-02T00:00Z&to=2026-01-01T00:00Z", "`from` before `to`"),
         ("/offers?cursor=1~a", "cursor"),
-        ("/records", "meter is missing"),
+        ("/records?meter=a.b", "meter = a.b"),
         ("/records?meter=m1&from=2026-01-01T00:00Z&to=2026-03-01T00:00Z", "at most 31 days"),
-        ("/moment", "at is missing"),
         ("/moment?at=noon", "at = noon"),
     ],
 )
@@ -183,10 +182,13 @@ def test_records_of_a_meter_are_those_of_the_period(gym):
     assert faults(found, PastRecords) == []
     assert [each["at_s"] for each in found["records"]] == [60 * (begin + i) for i in range(10, 590)]
     assert found["records"][0]["values"] == {"voltage_v": 233.0, "l1.current_a": 1.5}
+    assert {each["meter"] for each in found["records"]} == {"m1"}
     assert ask(gym, "/records?meter=m3")["records"] == []
+    assert ask(gym, "/records") == {"records": []}
 
 
 def test_a_past_moment_says_who_supplied_whom(gym):
+    assert ask(gym, "/moment")["at_s"] == 60 * minute_now(gym)
     found = ask(gym, f"/moment?at={text(gym, minute_now(gym) - 30)}")
     assert faults(found, PastMoment) == []
     assert found["known"]
