@@ -118,7 +118,7 @@ class Api:
             return Answer(content.status, content.content, media=content.media, headers=content.headers)
         if isinstance(content, Long):
             pieces = self._alone(content)
-            return Answer(200, None, long=pieces, first=next(pieces))
+            return Answer(200, None, long=pieces, first=next(pieces), media=content.media)
         return Answer(200, content)
 
     def _alone(self, content: Long[Any]) -> Generator[bytes, None, None]:

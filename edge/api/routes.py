@@ -20,6 +20,7 @@ from .changes import (
     stop_twin,
     twin,
 )
+from .energy import energy
 from .events import CURSOR, events
 from .forecasts import MOST_SCORED_DAYS, forecasts, learning, predictions, scores
 from .gossip import gossip
@@ -27,10 +28,14 @@ from .health import health
 from .meters import meters
 from .metrics import metrics
 from .microgrid import microgrid
+from .moment import moment
 from .node import contracts, overview, twins
+from .offers import CURSOR as OFFER
+from .offers import offers
 from .openapi import openapi
 from .pages import PAGES
 from .parameters import Choice, Minute, Number, Text, Whole
+from .records import records
 from .route import ANYBODY, CONFIGURE, OPERATE, Route, versioned
 from .series import series
 from .session import TOKEN, log_in, log_out, session
@@ -43,6 +48,9 @@ _NAME = Text("cursor", "`next` of the page before", None, r"[A-Za-z0-9_.-]{1,64}
 
 _TWIN = Text("name", "of the twin, without its node", None, NAME.pattern, NAME.words)
 _NODE = Text("name", "of the other node", None, NAME_OF_NODE.pattern, NAME_OF_NODE.words)
+
+_OF_TWIN = Text("twin", "of this twin", None, r"[A-Za-z0-9_.>-]{1,80}", "the name of a twin with its node")
+_METER = Text("meter", "of this meter; by default of all", None, NAME.pattern, NAME.words)
 
 _TABLE = versioned(
     Route("GET", "/health", health, "whether the node is well, its troubles, and its counters"),
@@ -177,7 +185,8 @@ _TABLE = versioned(
         "GET",
         "/series",
         series,
-        "the six variables of a period in columns, each value the mean of its step",
+        "the six variables of a period in columns, each value the mean of its step; quarter-hours and hours "
+        "are there also when their minutes are gone",
         (
             Choice("scope", "whose", "node", SCOPES),
             Minute("from", "first minute; a day before `to` by default"),
@@ -195,12 +204,61 @@ _TABLE = versioned(
         (
             Minute("from", "not before this minute"),
             Minute("to", "before this minute"),
-            Text("twin", "of this twin", None, r"[A-Za-z0-9_.>-]{1,80}", "the name of a twin with its node"),
+            _OF_TWIN,
             Text("kind", "of this kind", None, r"[a-z]{1,20}", "a kind, such as start"),
             Whole("limit", "events of a page", "100", 1, 1000),
             Text("cursor", "`next` of the page before", None, CURSOR, "what `next` says"),
             _FORM,
         ),
+        on_node=False,
+    ),
+    Route(
+        "GET",
+        "/energy",
+        energy,
+        "energy of a period by twin and partner, in quarter-hours or hours, and its sums",
+        (
+            _OF_TWIN,
+            Text("partner", "with this partner", None, r"[A-Za-z0-9_.>-]{0,80}", "a twin; empty: the device"),
+            Minute("from", "begin; a day before `to` by default"),
+            Minute("to", "end; now by default"),
+            Choice("step", "minutes", "15", ("15", "60")),
+            _FORM,
+        ),
+        on_node=False,
+    ),
+    Route(
+        "GET",
+        "/offers",
+        offers,
+        "offers that are over and what became of them, newest first",
+        (
+            Minute("from", "not made before this minute"),
+            Minute("to", "made before this minute"),
+            _OF_TWIN,
+            Whole("limit", "offers of a page", "100", 1, 1000),
+            Text("cursor", "`next` of the page before", None, OFFER, "what `next` says"),
+        ),
+        on_node=False,
+    ),
+    Route(
+        "GET",
+        "/records",
+        records,
+        "the full records of meters in a period",
+        (
+            _METER,
+            Minute("from", "first minute; a day before `to` by default"),
+            Minute("to", "the minute after the last one; now by default"),
+        ),
+        on_node=False,
+    ),
+    Route(
+        "GET",
+        "/moment",
+        moment,
+        "the node at a past moment: who supplied whom by contract, and the twins with their settings then",
+        (Minute("at", "when; this minute by default"),),
         on_node=False,
     ),
     Route(

@@ -1,16 +1,20 @@
 """The six variables of a period in columns: a start, a step, and a list of powers for each variable."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from ..terms import DAY_MIN, VARIABLES
 from .answer import CSV, Reply
 from .context import Context
 from .parameters import BadRequest, Moment
 
+if TYPE_CHECKING:
+    from ..history.store import Store
+
 MOST_VALUES = 10_080  # of a column: a week of minutes
 Column = Annotated[list[float | None], "null: not known"]
+_Values = list[list[float | None]]
 
 
 class Columns(TypedDict):
@@ -28,6 +32,8 @@ class Series(TypedDict):
     start: Annotated[int, "the same as a minute of UTC since 1970"]
     step: Annotated[int, "minutes from one value to the next; each is the mean of its step"]
     columns: Columns
+    least: Annotated[Columns | None, "of the minutes of each step; null with a step of 1"]
+    most: Columns | None
 
 
 def series(
@@ -43,39 +49,45 @@ def series(
     if not 0 < count <= MOST_VALUES:
         reason = f"expected `from` before `to`, and at most {MOST_VALUES} steps between them"
         raise BadRequest(f"from = {node.zone.text(first)}, to = {node.zone.text(last)}: {reason}")
-    columns = _columns(context, scope, first, count, step)
+    if step == 1:
+        kinds = {"": _minutes(node.history, scope, first, count)}
+    else:  # of quarter-hours and hours, which stay when the minutes are gone
+        found = node.history.series(scope, first, count, step)
+        kinds = {"": found.mean_w, "_least": found.least_w, "_most": found.most_w}
     if form == "csv":
-        return Reply("".join(_lines(columns, first, step)).encode(), media=CSV)
-    named: Any = {f"{name}_w": column for name, column in zip(VARIABLES, columns, strict=True)}
+        return Reply("".join(_lines(kinds, first, step)).encode(), media=CSV)
     return {
         "scope": scope,
         "start_s": 60 * first,
         "start": first,
         "step": step,
-        "columns": named,
+        "columns": _named(kinds[""]),
+        "least": _named(kinds["_least"]) if step > 1 else None,
+        "most": _named(kinds["_most"]) if step > 1 else None,
     }
 
 
-def _columns(context: Context, scope: str, first: int, count: int, step: int) -> list[list[float | None]]:
-    columns: list[list[float | None]] = [[None] * count for _ in VARIABLES]
-    known = [bytearray(count) for _ in VARIABLES]  # minutes that are known, of each step
-    for rows in context.node.history.minutes(scope, first, first + count * step - 1):
+def _minutes(history: "Store", scope: str, first: int, count: int) -> _Values:
+    columns: _Values = [[None] * count for _ in VARIABLES]
+    for rows in history.minutes(scope, first, first + count - 1):
         for minute, *powers_w in rows:
-            at = (minute - first) // step
-            for column, counts, power_w in zip(columns, known, powers_w, strict=True):
-                if power_w is not None:
-                    column[at] = (column[at] or 0.0) + power_w
-                    counts[at] += 1
-    return [
-        [None if value is None else round(value / n, 1) for value, n in zip(column, counts, strict=True)]
-        for column, counts in zip(columns, known, strict=True)
-    ]
+            for column, power_w in zip(columns, powers_w, strict=True):
+                column[minute - first] = None if power_w is None else round(power_w, 1)
+    return columns
 
 
-def _lines(columns: list[list[float | None]], first: int, step: int) -> Iterator[str]:
-    yield ",".join(["time", *(f"{name}_w" for name in VARIABLES)]) + "\r\n"
+def _named(columns: _Values) -> Columns:
+    named: Any = {f"{name}_w": column for name, column in zip(VARIABLES, columns, strict=True)}
+    return named  # type: ignore[no-any-return]
+
+
+def _lines(kinds: dict[str, _Values], first: int, step: int) -> Iterator[str]:
+    yield _line(["time", *(f"{name}{kind}_w" for kind in kinds for name in VARIABLES)])
+    columns = [column for values in kinds.values() for column in values]
     for i, row in enumerate(zip(*columns, strict=True)):
         at = datetime.fromtimestamp(60 * (first + i * step), UTC)
-        yield (
-            f"{at:%Y-%m-%dT%H:%MZ}," + ",".join("" if each is None else f"{each:g}" for each in row) + "\r\n"
-        )
+        yield _line([f"{at:%Y-%m-%dT%H:%MZ}", *("" if each is None else f"{each:g}" for each in row)])
+
+
+def _line(fields: Iterable[str]) -> str:
+    return ",".join(fields) + "\r\n"

@@ -40,10 +40,14 @@ _OFFER = (
     "INSERT OR REPLACE INTO offers (at_ms, twin, partner, request, role, max_mw, price, fate, ended_ms) "
     f"VALUES (?, {OF_NAME}, {OF_NAME}, ?, ?, ?, ?, ?, ?)"
 )
+Place = tuple[int, str, str, int, int]  # at_ms, twin, partner, request and role of an offer
+_LATEST: Place = (2**62, "", "", 0, 0)
 _OFFERS = (
     "SELECT at_ms, t.name, p.name, request, role, max_mw / 1000.0, price, fate, ended_ms FROM offers "
     "JOIN names AS t ON t.id = offers.twin JOIN names AS p ON p.id = offers.partner "
-    "WHERE at_ms >= ? AND at_ms < ? AND (? = '' OR t.name = ?) ORDER BY at_ms DESC LIMIT ?"
+    "WHERE at_ms >= ? AND at_ms < ? AND at_ms <= ? "
+    "AND (at_ms, t.name, p.name, request, role) < (?, ?, ?, ?, ?) AND (? = '' OR t.name = ?) "
+    "ORDER BY at_ms DESC, t.name DESC, p.name DESC, request DESC, role DESC LIMIT ?"
 )
 _ALERT = f"INSERT OR REPLACE INTO alerts (at_ms, twin, power_mw, ended_ms) VALUES (?, {OF_NAME}, ?, ?)"
 _ALERTS = (
@@ -74,10 +78,13 @@ def wait_note(minute: int, twin: str, wait_s: float) -> Note:
     return _WAIT, (minute, Name(twin), round(wait_s))
 
 
-def offers(file: HistoryFile, first_s: float, last_s: float, twin: str, limit: int) -> list[PastOffer]:
+def offers(
+    file: HistoryFile, first_s: float, last_s: float, twin: str, limit: int, before: Place | None
+) -> list[PastOffer]:
     """Those made from `first_s` to before `last_s`, newest first; of one twin, or of all ("")."""
-    span = (round(1000 * first_s), round(1000 * last_s))
-    return [PastOffer(*row) for row in file.good(file.read(_OFFERS, (*span, twin, twin, limit)), _is_whole)]
+    before = before or _LATEST
+    values = (round(1000 * first_s), round(1000 * last_s), before[0], *before, twin, twin, limit)
+    return [PastOffer(*row) for row in file.good(file.read(_OFFERS, values), _is_whole)]
 
 
 def alerts(file: HistoryFile, first_s: float, last_s: float, limit: int) -> list[Alert]:

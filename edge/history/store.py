@@ -295,9 +295,16 @@ class Store:
         """The runs of the node that began before, newest first."""
         return deals.sessions(self.file, before_s, limit)
 
-    def offers(self, first_s: float, last_s: float, twin: str = "", limit: int = 1000) -> list[PastOffer]:
-        """The offers that were made in that time and are over, newest first."""
-        return offers.offers(self.file, first_s, last_s, twin, limit)
+    def offers(
+        self,
+        first_s: float,
+        last_s: float,
+        twin: str = "",
+        limit: int = 1000,
+        before: offers.Place | None = None,
+    ) -> list[PastOffer]:
+        """The offers that were made in that time, and before another one, and are over, newest first."""
+        return offers.offers(self.file, first_s, last_s, twin, limit, before)
 
     def alerts(self, first_s: float, last_s: float, limit: int = 1000) -> list[Alert]:
         """The requests that were in alert, newest first."""

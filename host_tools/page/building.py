@@ -263,6 +263,8 @@ class Building:
             "start": first,
             "step": step,
             "columns": columns,
+            "least": columns if step > 1 else None,
+            "most": columns if step > 1 else None,
         }
 
     def events(self, query: dict[str, str]) -> dict[str, Any]:

@@ -158,6 +158,10 @@ class _Handler(BaseHTTPRequestHandler):
             "/series": lambda: world.series(query),
             "/events": lambda: world.events(query),
             "/predictions": lambda: world.predictions(query),
+            "/energy": lambda: world.energy(query),
+            "/offers": lambda: world.offers(query),
+            "/forecasts": lambda: world.forecasts(query),
+            "/gossip": world.gossip,
             "/space": lambda: world.space(query),
         }
         if path not in answers:

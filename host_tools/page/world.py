@@ -2,16 +2,16 @@
 
 import json
 import math
-import time
 from typing import Any
 
-from .building import VARIABLES, Building, minute_of
+from .building import VARIABLES, minute_of
+from .past import Past, iso
 
 HORIZONS_MIN = (5, 10, 30, 60)
 LIMITS_W = [0.001, 2000.0, 4000.0, 6000.0, 8000.0, 10000.0]
 
 
-class World(Building):
+class World(Past):
     """Answers of a node."""
 
     def microgrid(self) -> dict[str, Any]:
@@ -198,10 +198,12 @@ class World(Building):
             "ready": True,
             "working": False,
             "minutes": 20_160,
-            "last_minute": _iso(int(self.time_s // 60)),
+            "last_minute": iso(int(self.time_s // 60)),
             "trainings": 41,
             "rejected": 2,
             "last_training": {"steps": 4, "accepted": True, "loss_before": 0.9, "loss_after": 0.8},
+            "merges": 77,
+            "gain": 0.051,
             "faults": 0,
             "trouble": "",
         }
@@ -223,11 +225,12 @@ class World(Building):
                 each: {str(h): self._chances(each, minute, h) for h in HORIZONS_MIN} for each in VARIABLES
             }
             newest = {
-                "at": _iso(minute),
+                "at": iso(minute),
                 "model": "markov",
                 "limits_w": [LIMITS_W] * 6,
                 "likeliest": {},
                 "probabilities": rows,
+                "watts": self.watts(minute),
             }
             return (
                 {query.get("scope", "node"): newest}
@@ -247,7 +250,7 @@ class World(Building):
                 ]
                 for v in VARIABLES
             ]
-            found.append({"at": _iso(minute), "model": "markov", "p": p, "actual": actual})
+            found.append({"at": iso(minute), "model": "markov", "p": p, "actual": actual})
         return {
             "scope": query.get("scope", "node"),
             "variables": list(VARIABLES),
@@ -348,7 +351,3 @@ class World(Building):
 
 def _state(power_w: float) -> int:
     return 1 + sum(power_w >= each for each in LIMITS_W)
-
-
-def _iso(minute: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M+00:00", time.gmtime(60 * minute))

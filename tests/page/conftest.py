@@ -7,8 +7,6 @@ from host_tools.page.screens import MOMENT_S
 from host_tools.page.stand_in import StandIn
 from host_tools.page.world import World
 
-NOT_THERE = ("/offers", "/energy", "/gossip")  # a node may not have them; the page does without
-
 
 @pytest.fixture(scope="session")
 def chromium():
@@ -43,7 +41,7 @@ class Visit:
 
     def _console(self, message):
         where = (message.location or {}).get("url", "")
-        if message.type == "error" and not any(each in where for each in NOT_THERE):
+        if message.type == "error":
             self.wrong.append(f"{message.text} {where}")
 
     def open(self, name="now"):

@@ -377,3 +377,36 @@ def test_a_defect_of_one_page_does_not_take_the_others_with_it(visit, server):
     assert on.wrong, "it is said in the console, too"
     on.page.get_by_role("link", name="Twins").first.click()
     on.page.wait_for_selector(".twin:has-text('Kitchen')")
+
+
+def test_a_forecast_reaches_an_hour_or_a_day(visit):
+    page = visit().open("forecast")
+    page.wait_for_selector("h2:has-text('The next hour')")
+    page.get_by_text("Day", exact=True).last.click()
+    page.wait_for_selector("h2:has-text('The next day')")
+    page.get_by_label("Horizon").select_option("240")
+    page.wait_for_selector("text=/The band held \\d+\\s% of \\d+ measured powers/")
+    assert "4 hours before" in page.inner_text("main")
+
+
+def test_gossip_says_what_was_exchanged_with_whom_and_what_it_gains(visit, world):
+    world.troubles = True
+    page = visit().open("forecast")
+    page.wait_for_selector("h2:has-text('Who contributes')")
+    text = page.inner_text("main")
+    for words in ("84 models, 12,960 predictions", "2 damaged, 1 too old", "12\xa0% less error", "has left"):
+        assert words in text.replace("\u202f", "\xa0")
+    assert "Its states have other limits." in text
+    assert page.locator(".contributors tbody tr").count() == 4
+
+
+def test_a_twin_shows_its_own_energy_events_and_offers_also_after_another_one(visit):
+    page = visit().open("twins/school.kitchen")
+    page.wait_for_selector("dt:has-text('From PV roof')")
+    page.goto(page.url.replace("kitchen", "pv_roof"))
+    page.wait_for_selector("dt:has-text('To Kitchen')")
+    settle(page)
+    assert set(page.locator(".timeline b").all_inner_texts()) == {"PV roof"}
+    page.get_by_role("button", name="Offers").click()
+    page.wait_for_selector("td:has-text('taken from another')")
+    assert set(page.locator("tbody tr td:nth-child(2)").all_inner_texts()) == {"PV roof"}

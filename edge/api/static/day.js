@@ -42,6 +42,13 @@ export const nextDay = (seconds, days) => {
 
 export const seriesPath = (scope, from, to, step) => withQuery("/series", { scope, from: minuteText(from), to: minuteText(to), step });
 
+// Where minutes are not kept any more, quarter-hours are.
+async function kept(scope, from, to, step, abort) {
+  const found = await get(seriesPath(scope, from, to, step), { signal: abort });
+  const gone = step === 1 && to < nowMs.value / 1000 && Object.values(found.columns).every((each) => each.every((value) => value == null));
+  return gone ? get(seriesPath(scope, from, to, 15), { signal: abort }) : found;
+}
+
 // {times in seconds, columns} of an answer
 export function columnsOf(answer) {
   if (!answer) return { times: [], columns: {} };
@@ -62,10 +69,10 @@ export default function Day() {
   const step = Number(query.step ?? 1);
   const set = (change) => go("day", arg, { ...query, ...change });
   const move = (days) => go("day", nextDay(from, days) === today ? "" : dayText(nextDay(from, days)), query);
-  const past = useLoaded((abort) => get(seriesPath(scope, from, to, step), { signal: abort }), `${scope}/${from}/${step}`, isToday ? 60_000 : 0);
+  const past = useLoaded((abort) => kept(scope, from, to, step, abort), `${scope}/${from}/${step}`, isToday ? 60_000 : 0);
   const back = { before: 1, week: 7 }[compare];
   const other = useLoaded(
-    async (abort) => back && get(seriesPath(scope, nextDay(from, -back), nextDay(to, -back), step), { signal: abort }),
+    async (abort) => back && kept(scope, nextDay(from, -back), nextDay(to, -back), step, abort),
     `${scope}/${from}/${step}/${compare}`,
   );
   const ahead = useLoaded((abort) => (isToday ? forecastOf(scope, abort) : null), `${scope}/${isToday}`, isToday ? 60_000 : 0);
@@ -76,7 +83,7 @@ export default function Day() {
     ${!isToday && html`<${Button} onClick=${() => go("day", "", query)}>${t("day.today")}<//>`}
   </div>`;
   return html`<${Page} title=${isToday ? t("day.today") : longDate(from + DAY_S / 2)} lead=${isToday ? longDate(nowMs.value / 1000) : null} aside=${aside}>
-    <${Card} title=${t("day.power")} hint=${isToday && ahead.value ? t("day.hint_forecast") : t("day.hint")}
+    <${Card} title=${t("day.power")} hint=${isToday && ahead.value ? t(ahead.value.leads.at(-1) > 60 ? "day.hint_forecast_day" : "day.hint_forecast") : t("day.hint")}
       aside=${html`<${Choice} label=${t("scope")} name="scope" value=${scope} options=${[["node", t("scope.node")], ["cluster", t("scope.cluster")]]} onChange=${(value) => set({ scope: value })} />`}>
       <${DayChart} past=${past} other=${other.value} ahead=${ahead.value} ...${{ from, to, isToday, step, set, compare, scope }} />
     <//>
@@ -139,7 +146,7 @@ function seenOf(found, from, to) {
   const first = found.times.find((_, i) => found.past.requested[i] != null);
   const now = nowMs.value / 1000;
   if (found.compared || first == null || now - first > YOUNG_S) return [from, to];
-  return [Math.floor(first / 60) * 60, Math.max(now + 600, found.ahead ? found.times.at(-1) : 0)];
+  return [Math.floor(first / 60) * 60, now + (found.ahead ? 3600 : 600)];
 }
 
 // Everything on one axis: the day, the day that it is compared with, and what is expected.
@@ -149,7 +156,7 @@ function joined(past, other, ahead, from, step) {
   const times = [...now.times];
   for (const each of ahead?.times ?? []) if (!byTime.has(each)) times.push(each);
   const old = columnsOf(other);
-  const shifted = old.times.map((_, i) => from + i * 60 * step);
+  const shifted = old.times.map((_, i) => from + i * 60 * (other.step ?? step));
   if (other) for (const each of shifted) if (!byTime.has(each)) times.push(each);
   const all = [...new Set(times)].sort((a, b) => a - b);
   const index = new Map(all.map((each, i) => [each, i]));

@@ -23,7 +23,7 @@ export function Events({ from, to, twin: only = "", live }) {
   const [filter, setFilter] = useState("all");
   const [state, setState] = useState({ events: null, next: null, error: null });
   const [tab, setTab] = useState("events");
-  const offers = useOffers(tab === "offers", from, to, twin);
+  const [offers, moreOffers] = useOffers(tab === "offers", from, to, twin);
   const node = snapshot.value?.node ?? "";
   const query = { from: minuteText(from), to: minuteText(to), twin, kind };
   const load = async (cursor, before) => {
@@ -70,6 +70,7 @@ export function Events({ from, to, twin: only = "", live }) {
           : html`<ol class="timeline">
               ${shown.map((each) => html`<${Event} key=${`${each.twin}/${each.number}/${each.at_s}`} event=${each} node=${node} />`)}
             </ol>`}
+    ${tab === "offers" && moreOffers && html`<${Button} onClick=${moreOffers}>${t("load_more")}<//>`}
     ${tab === "events" && state.next && html`<${Button} onClick=${() => load(state.next, state.events)}>${t("load_more")}<//>`}
   <//>`;
 }
@@ -96,19 +97,25 @@ function Event({ event, node }) {
   </li>`;
 }
 
-// undefined while they are loaded, null where the node keeps none
+// undefined while they are loaded, null where the node keeps none; and what loads more, if there are more
 function useOffers(wanted, from, to, twin) {
-  const [offers, setOffers] = useState(undefined);
+  const [state, setState] = useState({});
+  const load = async (cursor, before, gone) => {
+    try {
+      const found = await get(withQuery("/offers", { from: minuteText(from), to: minuteText(to), twin, limit: 50, cursor }));
+      if (!gone()) setState({ offers: [...before, ...found.offers], next: found.next });
+    } catch {
+      if (!gone()) setState({ offers: before.length ? before : null });
+    }
+  };
   useEffect(() => {
-    let gone = false;
+    let left = false;
     if (!wanted) return;
-    setOffers(undefined);
-    get(withQuery("/offers", { from: minuteText(from), to: minuteText(to), twin, limit: 100 }))
-      .then((found) => !gone && setOffers(found.offers ?? null))
-      .catch(() => !gone && setOffers(null));
-    return () => (gone = true);
+    setState({});
+    load("", [], () => left);
+    return () => (left = true);
   }, [wanted, from, to, twin]);
-  return offers;
+  return [state.offers, state.next && (() => load(state.next, state.offers, () => false))];
 }
 
 function Offers({ offers, node }) {
@@ -119,7 +126,7 @@ function Offers({ offers, node }) {
     <thead><tr><th>${t("time")}</th><th>${t("flow.supplier")}</th><th>${t("flow.consumer")}</th><th class="right">${t("power")}</th><th>${t("offers.became")}</th></tr></thead>
     <tbody>${offers.map(
       (each, i) => html`<tr key=${i}><td>${clockSeconds(each.at_s)}</td><td>${twinLabel(each.supplier, node)}</td><td>${twinLabel(each.consumer, node)}</td>
-        <td class="right">${watts(each.power_w ?? each.w)}</td><td>${textOr(`offer.${each.outcome ?? each.state}`, spoken(each.outcome ?? each.state ?? ""))}</td></tr>`,
+        <td class="right">${watts(each.power_w)}</td><td>${textOr(`offer.${each.outcome}`, spoken(each.outcome))}</td></tr>`,
     )}</tbody>
   </table></div>`;
 }

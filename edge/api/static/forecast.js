@@ -8,13 +8,17 @@ import { columnsOf, seriesPath } from "./day.js";
 import { Heat } from "./heat.js";
 import { VARIABLES, nowMs } from "./live.js";
 import { minuteText } from "./now.js";
-import { forecastOf, meanOf, position, quantileOf, seconds, stateTexts, statesOf } from "./outlook.js";
+import { Contributors, Gossip, useGossip } from "./gossip.js";
+import { HIGH, LOW, forecastOf, meanOf, optional, position, quantileOf, seconds, stateTexts, statesOf, until } from "./outlook.js";
 import { go, route } from "./route.js";
 import { t, textOr } from "./texts.js";
 import { Card, Choice, Chip, Empty, Failed, Loading, Page, Select, useLoaded } from "./widgets.js";
-import { bytes, clock, duration, moment, number, percent, spoken, watts } from "./units.js";
+import { clock, duration, moment, number, percent, watts } from "./units.js";
 
 const PAST_S = 3 * 3600;
+const LONG_S = 23 * 3600;
+const HOUR = "60";
+const DAY = "1440";
 
 export default function Forecast() {
   const { arg, query } = route.value;
@@ -23,6 +27,7 @@ export default function Forecast() {
   const horizon = query.horizon ?? "30";
   const set = (change) => go("forecast", arg, { ...query, ...change });
   const learning = useLoaded((abort) => get("/learning", { signal: abort }), "learning", 30_000);
+  const gossip = useGossip(scope);
   const state = learning.value?.scopes?.[scope];
   if (learning.error && !learning.value) return html`<${Page} title=${t("nav.forecast")}><${Failed} error=${learning.error} again=${learning.again} /><//>`;
   if (!learning.value) return html`<${Page} title=${t("nav.forecast")}><${Loading} /><//>`;
@@ -34,24 +39,27 @@ export default function Forecast() {
   return html`<${Page} title=${t("nav.forecast")} lead=${state ? t("forecast.lead", { model: textOr(`model.${state.model}`, state.model), n: number(state.minutes) }) : null} aside=${aside}>
     <div class="toolbar">
       <${Select} label=${t("forecast.variable")} value=${variable} options=${VARIABLES.map((each) => [each, t(`variable.${each}`)])} onChange=${(value) => set({ variable: value })} />
-      <${Select} label=${t("forecast.horizon")} value=${horizon} options=${["5", "10", "30", "60"].map((each) => [each, t("forecast.minutes", { n: each })])} onChange=${(value) => set({ horizon: value })} />
+      <${Select} label=${t("forecast.horizon")} value=${horizon} options=${HORIZONS.map((each) => [each, leadText(each)])} onChange=${(value) => set({ horizon: value })} />
     </div>
-    <${Next} scope=${scope} variable=${variable} />
+    <${Next} scope=${scope} variable=${variable} range=${query.range ?? HOUR} set=${set} />
     <${Past} scope=${scope} variable=${variable} horizon=${horizon} moment=${query.at ?? ""} set=${set} />
     <${Accuracy} scope=${scope} variable=${variable} />
     <div class="columns even">
       <${Training} state=${state} learning=${learning.value} />
-      <${Gossip} scope=${scope} />
+      <${Gossip} state=${gossip} variable=${variable} horizon=${horizon} />
     </div>
+    <${Contributors} state=${gossip} variable=${variable} />
   <//>`;
 }
 
 // The last hours as measured, the next one as a band.
-function Next({ scope, variable }) {
+function Next({ scope, variable, range, set }) {
   const minute = Math.floor(nowMs.value / 60_000);
   const ahead = useLoaded((abort) => forecastOf(scope, abort), `${scope}`, 60_000);
   const past = useLoaded((abort) => get(seriesPath(scope, 60 * minute - PAST_S, 60 * minute, 1), { signal: abort }), `${scope}/${minute}`);
-  const found = useMemo(() => nextOf(past.value, ahead.value, variable), [past.value, ahead.value, variable]);
+  const long = (ahead.value?.leads.at(-1) ?? 0) > Number(HOUR);
+  const seen = useMemo(() => ahead.value && until(ahead.value, Number(long ? range : HOUR)), [ahead.value, range]);
+  const found = useMemo(() => nextOf(past.value, seen, variable), [past.value, seen, variable]);
   if (ahead.error && !ahead.value) return html`<${Card} title=${t("forecast.next")}><${Failed} error=${ahead.error} again=${ahead.again} /><//>`;
   if (!past.value || (ahead.stale && !ahead.value)) return html`<${Card} title=${t("forecast.next")}><div class="chart-wait"><${Loading} /></div><//>`;
   if (!ahead.value) return html`<${Card} title=${t("forecast.next")}><${Empty} icon="clock" title=${t("forecast.none_yet")}><p>${t("forecast.none_yet_text")}</p><//><//>`;
@@ -63,10 +71,18 @@ function Next({ scope, variable }) {
     { ...shared, key: "high", label: t("forecast.high"), values: found.high, spanGaps: true, quiet: true },
     { ...shared, key: "low", label: t("forecast.low"), values: found.low, spanGaps: true, quiet: true },
   ];
-  const part = ahead.value[variable];
-  return html`<${Card} title=${t("forecast.next")} hint=${t("forecast.next_hint", { time: clock(ahead.value.at) })}>
-    <p class="sentence">${t("forecast.sentence", { name: t(`variable.${variable}`), w: watts(part.mean.at(-1)), low: watts(part.low.at(-1)), high: watts(part.high.at(-1)), time: clock(ahead.value.times.at(-1)) })}</p>
-    <${Chart} label=${t("forecast.next")} times=${found.times} series=${series} bands=${[{ upper: "high", lower: "low", color }]} now=${ahead.value.at} height=${280} />
+  const part = seen[variable];
+  const last = part.mean.findLastIndex((each) => each != null);
+  const bands = [{ upper: "high", lower: "low", color }];
+  if (part.inWatts) {
+    series.push({ ...shared, key: "upper", label: "", values: found.upper, spanGaps: true, quiet: true }, { ...shared, key: "lower", label: "", values: found.lower, spanGaps: true, quiet: true });
+    bands.push({ upper: "upper", lower: "lower", color });
+  }
+  const title = t(long && range === DAY ? "forecast.next_day" : "forecast.next");
+  return html`<${Card} title=${title} hint=${t(part.inWatts ? "forecast.next_hint_watts" : "forecast.next_hint", { time: clock(ahead.value.at) })}
+    aside=${long && html`<${Choice} label=${t("forecast.range")} name="range" value=${range} options=${[[HOUR, t("forecast.hour")], [DAY, t("forecast.day")]]} onChange=${(value) => set({ range: value === HOUR ? "" : value })} />`}>
+    ${last >= 0 && html`<p class="sentence">${t("forecast.sentence", { name: t(`variable.${variable}`), w: watts(part.mean[last]), low: watts(part.low[last]), high: watts(part.high[last]), time: clock(seen.times[last]) })}</p>`}
+    <${Chart} label=${title} times=${found.times} series=${series} bands=${bands} now=${ahead.value.at} height=${280} />
     <h3>${t("forecast.states")}</h3>
     <${Heat} label=${t("forecast.states")} corner=${t("forecast.in")} columns=${stateTexts(part.limits)}
       rows=${ahead.value.horizons.map((each, i) => ({ label: t("forecast.minutes", { n: each }), values: part.rows[i], likeliest: part.rows[i].indexOf(Math.max(...part.rows[i])) }))} />
@@ -89,18 +105,23 @@ function nextOf(past, ahead, variable) {
   return {
     times: all,
     past: [...known.map(([, each]) => each), ...new Array(all.length - known.length).fill(null)],
-    mean: tail(part.mean),
-    low: tail(part.low),
-    high: tail(part.high),
+    ...Object.fromEntries(["mean", "low", "high", "lower", "upper"].map((key) => [key, part[key] && tail(part[key])])),
   };
 }
+
+const HORIZONS = ["5", "10", "30", "60", "120", "240", "480", "960", "1440"];
+const leadText = (lead) => (lead <= 60 ? t("forecast.minutes", { n: lead }) : t("forecast.hours", { n: lead / 60 }));
 
 // Predictions of the past beside what was measured: from now, or replayed from any moment.
 function Past({ scope, variable, horizon, moment: at, set }) {
   const minute = Math.floor(nowMs.value / 300_000) * 5;
-  const end = at ? Math.floor(new Date(at).getTime() / 60_000) * 60 + PAST_S : 60 * minute;
-  const begin = end - PAST_S;
-  const key = `${scope}/${begin}`;
+  const far = Number(horizon) > Number(HOUR); // of which there are only forecasts in watts
+  const span = far ? LONG_S : PAST_S;
+  const end = at ? Math.floor(new Date(at).getTime() / 60_000) * 60 + span : 60 * minute;
+  const begin = end - span;
+  const key = `${scope}/${begin}/${span}`;
+  const made = { scope, from: minuteText(begin - 60 * horizon), to: minuteText(end - 60 * horizon) };
+  const forecasts = useLoaded(async (abort) => (await optional(withQuery("/forecasts", made), abort)) ?? null, `${key}/${horizon}`);
   const told = useLoaded((abort) => get(withQuery("/predictions", { scope, from: minuteText(begin), to: minuteText(end) }), { signal: abort }), key);
   const limits = useLoaded((abort) => get("/learning", { signal: abort }), scope);
   const truth = useLoaded((abort) => get(seriesPath(scope, begin, end + 3600, 1), { signal: abort }), key);
@@ -115,7 +136,8 @@ function Past({ scope, variable, horizon, moment: at, set }) {
     const blank = () => new Array(series.times.length).fill(null);
     const [mean, low, high] = [blank(), blank(), blank()];
     let [n, hits] = [0, 0];
-    for (const each of told.value.predictions) {
+    const band = bandOf(forecasts.value, row, Number(horizon), index, [mean, low, high]);
+    for (const each of h < 0 ? [] : told.value.predictions) {
       const p = each.p[row][h].map((part) => part / 1000);
       const i = index.get(seconds(each.at) + 60 * Number(horizon));
       const actual = each.actual[row][h];
@@ -123,32 +145,56 @@ function Past({ scope, variable, horizon, moment: at, set }) {
         n++;
         hits += Number(p.indexOf(Math.max(...p)) + 1 === actual);
       }
-      if (i == null) continue;
+      if (i == null || band) continue;
       mean[i] = meanOf(p, states);
       low[i] = quantileOf(p, states, 0.1);
       high[i] = quantileOf(p, states, 0.9);
     }
     const values = series.columns[`${variable}_w`];
     const first = Math.max(0, series.times.findIndex((_, i) => values[i] != null || mean[i] != null));
-    const from = (list) => list.slice(first);
-    return { times: from(series.times), truth: from(values), mean: from(mean), low: from(low), high: from(high), n, hits };
-  }, [told.value, limits.value, truth.value, variable, horizon]);
+    const stop = band ? series.times.findIndex((each) => each >= end) : -1;
+    const from = (list) => list.slice(first, stop < 0 ? undefined : stop);
+    return { times: from(series.times), truth: from(values), mean: from(mean), low: from(low), high: from(high), n, hits, band };
+  }, [told.value, forecasts.value, limits.value, truth.value, variable, horizon]);
   const color = `--line-${variable}`;
   const shared = { color, unit: "W", format: watts };
-  return html`<${Card} title=${t("forecast.past")} hint=${t("forecast.past_hint", { n: horizon })}
+  return html`<${Card} title=${t("forecast.past")} hint=${t("forecast.past_hint", { lead: leadText(horizon) })}
     aside=${html`<span class="field inline"><label class="label" for="replay">${t("forecast.replay")}</label><input id="replay" type="datetime-local" value=${at} max=${localText(Date.now())} onChange=${(event) => set({ at: event.target.value })} /></span>`}>
     ${told.error && html`<${Failed} error=${told.error} again=${told.again} />`}
     ${told.stale && !told.error && html`<div class="chart-wait"><${Loading} /></div>`}
     ${!told.stale && !found && !told.error && html`<${Empty} icon="clock" title=${t("forecast.no_past")} />`}
     ${found && html`
-      <p class="sentence">${found.n ? t("forecast.right", { n: number(found.n), share: percent(found.hits / found.n) }) : t("forecast.not_known_yet")}</p>
+      <p class="sentence">${[
+        found.n && t("forecast.right", { n: number(found.n), share: percent(found.hits / found.n) }),
+        found.band?.n && t("forecast.held", { n: number(found.band.n), share: percent(found.band.held / found.band.n) }),
+      ].filter(Boolean).join(" ") || t("forecast.not_known_yet")}</p>
       <${Chart} label=${t("forecast.past")} times=${found.times} height=${260} bands=${[{ upper: "high", lower: "low", color }]} series=${[
         { ...shared, key: "truth", label: t("forecast.measured"), values: found.truth },
-        { ...shared, key: "mean", label: t("forecast.told", { n: horizon }), values: found.mean, dash: [5, 4] },
-        { ...shared, key: "high", label: t("forecast.high"), values: found.high, quiet: true },
-        { ...shared, key: "low", label: t("forecast.low"), values: found.low, quiet: true },
+        { ...shared, key: "mean", label: t("forecast.told", { lead: leadText(horizon) }), values: found.mean, dash: [5, 4], spanGaps: Boolean(found.band), points: Boolean(found.band) },
+        { ...shared, key: "high", label: t("forecast.high"), values: found.high, quiet: true, spanGaps: Boolean(found.band) },
+        { ...shared, key: "low", label: t("forecast.low"), values: found.low, quiet: true, spanGaps: Boolean(found.band) },
       ]} />`}
   <//>`;
+}
+
+// Puts forecasts in watts at the times that they are about; says how many were judged, and how often the band held.
+function bandOf(answer, row, lead, index, [mean, low, high]) {
+  const at = answer?.leads_min?.indexOf(lead) ?? -1;
+  if (at < 0 || !answer.forecasts.length) return null;
+  const level = (q) => answer.levels.indexOf(q);
+  let [n, held, shown] = [0, 0, 0];
+  for (const each of answer.forecasts) {
+    const quantiles = each.quantiles_w[row][at];
+    const actual = each.actual_w[row][at];
+    const i = index.get(seconds(each.at) + 60 * lead);
+    if (!quantiles || i == null) continue;
+    shown++;
+    [mean[i], low[i], high[i]] = [quantiles[level(0.5)], quantiles[level(LOW)], quantiles[level(HIGH)]];
+    if (actual == null) continue;
+    n++;
+    held += Number(low[i] - 1 <= actual && actual <= high[i] + 1);
+  }
+  return shown ? { n, held } : null;
 }
 
 const localText = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
@@ -199,23 +245,5 @@ function Training({ state, learning }) {
   return html`<${Card} title=${t("forecast.learning")}>
     <dl class="pairs">${pairs.map(([key, value]) => html`<div key=${key}><dt>${key}</dt><dd>${value}</dd></div>`)}</dl>
     ${state.trouble && html`<p class="notice warn">${state.trouble}</p>`}
-  <//>`;
-}
-
-// What nodes tell each other of their models; not every node has it.
-function Gossip({ scope }) {
-  const found = useLoaded(
-    (abort) => get(withQuery("/gossip", { scope }), { signal: abort }).catch((error) => (error.name === "AbortError" ? Promise.reject(error) : null)),
-    scope,
-    30_000,
-  );
-  const state = found.value?.scopes?.[scope] ?? found.value?.[scope] ?? null;
-  if (!state) return html`<${Card} title=${t("gossip.title")}><p class="quiet-line">${t("gossip.off")}</p><//>`;
-  const plain = Object.entries(state).filter(([, value]) => typeof value === "number" || typeof value === "string");
-  const nodes = Object.entries(state.contributors ?? state.nodes ?? {});
-  return html`<${Card} title=${t("gossip.title")} hint=${t("gossip.hint")}>
-    <dl class="pairs">${plain.map(([key, value]) => html`<div key=${key}><dt>${textOr(`gossip.${key}`, spoken(key))}</dt><dd>${key.includes("bytes") ? bytes(value) : typeof value === "number" ? number(value, Number.isInteger(value) ? 0 : 2) : value}</dd></div>`)}</dl>
-    ${nodes.length > 0 && html`<ul class="rows">${nodes.map(([name, each]) => html`<li key=${name}><span class="row"><b>${each.node ?? name}</b><span class="muted">${each.age_min != null ? t("ago", { d: duration(60 * each.age_min) }) : ""}</span>
-      <span>${each.weight != null ? percent(each.weight) : ""}</span></span></li>`)}</ul>`}
   <//>`;
 }

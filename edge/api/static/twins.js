@@ -1,16 +1,18 @@
 // The page Twins: every device as a card with its state in a word; the detail of one, and what may be done with it.
 
 import { html, useState } from "./preact.js";
-import { get, may } from "./api.js";
+import { may, withQuery } from "./api.js";
 import { AddButton, AddTwin, ModifyTwin, removeTwin, restartTwin, stopTwin } from "./changes.js";
 import { open } from "./dialogs.js";
 import { Events } from "./events.js";
 import { nowMs, snapshot } from "./live.js";
+import { minuteText } from "./now.js";
+import { optional } from "./outlook.js";
 import { dayStart, nextDay } from "./day.js";
 import { route } from "./route.js";
 import { t, textOr } from "./texts.js";
 import { Button, Card, Chip, Choice, Empty, Icon, Loading, Page, Power, iconOf, label, twinLabel, useLoaded } from "./widgets.js";
-import { duration, energy, shortName, watts } from "./units.js";
+import { duration, energy, shortName, titled, watts } from "./units.js";
 
 // what a person would say of it: [tone, text]
 export function stateOf(twin) {
@@ -115,9 +117,9 @@ function Detail({ name, newest }) {
         })}</ul>
       <//>
       <${Device} twin=${twin} newest=${newest} />
-      <${TwinEnergy} twin=${twin} from=${today} />
+      <${TwinEnergy} twin=${twin} from=${today} node=${newest.node} />
     </div>
-    <${Events} from=${today} to=${nextDay(today, 1)} twin=${twin.name} live />
+    <${Events} key=${twin.name} from=${today} to=${nextDay(today, 1)} twin=${twin.name} live />
     ${!may("operate") && html`<p class="hint">${t("needs_sign_in")}</p>`}
   <//>`;
 }
@@ -138,22 +140,24 @@ function Device({ twin, newest }) {
   <//>`;
 }
 
-// energy by partner of today, where the node books it
-function TwinEnergy({ twin, from }) {
+// Energy by partner of today. What a supplier gave to consumers of its node is noted with those.
+function TwinEnergy({ twin, from, node }) {
+  const begin = minuteText(from);
   const found = useLoaded(
-    async (abort) => {
-      try {
-        return await get(`/energy?twin=${encodeURIComponent(twin.name)}&from=${new Date(from * 1000).toISOString().slice(0, 16)}Z`, { signal: abort });
-      } catch (error) {
-        if (error.status) return null;
-        throw error;
-      }
-    },
+    async (abort) => [await optional(withQuery("/energy", { from: begin, twin: twin.name }), abort), await optional(withQuery("/energy", { from: begin, partner: twin.name }), abort)],
     `${twin.name}/${Math.floor(nowMs.value / 300_000)}`,
   );
-  const rows = found.value?.partners ?? [];
+  const [own, others] = (found.value ?? []).map((each) => each?.partners ?? []);
+  if (!own?.length) return null;
+  const rows = [
+    ...own.flatMap((each) => [
+      [each.partner ? t("twin.energy_from", { name: twinLabel(each.partner, node) }) : t("twin.energy_device"), each.drawn_wh, each],
+      [each.partner ? t("twin.energy_to", { name: twinLabel(each.partner, node) }) : t("twin.energy_device"), each.given_wh, each],
+    ]),
+    ...others.map((each) => [t("twin.energy_to", { name: twinLabel(each.twin, node) }), each.drawn_wh, each]),
+  ].filter(([, wh]) => wh > 0);
   if (!rows.length) return null;
   return html`<${Card} title=${t("twin.energy")} hint=${t("day.today")}>
-    <dl class="pairs">${rows.map((each) => html`<div key=${each.partner}><dt>${label(each.partner)}</dt><dd>${energy(each.wh ?? each.energy_wh)}</dd></div>`)}</dl>
+    <dl class="pairs">${rows.map(([name, wh, each]) => html`<div key=${name}><dt>${titled(name)}${each.quality !== "measured" && html` <${Chip}>${t("twin.energy_filled")}<//>`}</dt><dd class="whole">${energy(wh)}</dd></div>`)}</dl>
   <//>`;
 }
