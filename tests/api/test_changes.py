@@ -216,7 +216,15 @@ def test_a_change_that_contradicts_the_file_is_left_out_by_name(gym):
     assert twin(gym, "pump")["satisfied"]
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"added": 1}', b'{"added": {"a": 1}}', b"\xff" * 9000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(b"", b"{", b"[]", b'{"added": 1}', b'{"added": {"a": 1}}', b"\xff" * 9000),
+        b'{"added": {"a": null}, "changed": {}, "stopped": [], "neighbours": {}}',
+        b'{"added": {}, "changed": {"roof": null}, "stopped": [], "neighbours": {}}',
+        b'{"added": {}, "changed": {}, "stopped": [], "neighbours": {"a": 1}}',
+    ],
+)
 def test_a_damaged_file_of_changes_does_not_stop_the_start(gym, text):
     (gym.changes.config.state_dir / "changes.json").write_bytes(text)
     gym.restart()
