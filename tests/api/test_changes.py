@@ -122,6 +122,7 @@ def test_a_shiftable_load_plans_its_run_again_when_it_is_changed(gym):
         ("POST", "/twins", {"name": "lamp"}, 422, "kind"),
         ("POST", "/twins", LAMP | {"power_w": 1e9}, 422, "power_w"),
         ("POST", "/twins", LAMP | {"power": 1}, 422, "power"),
+        ("POST", "/twins", LAMP | {"power_w": None}, 422, "power_w"),
         ("POST", "/twins", LAMP | {"name": "a b"}, 422, "name"),
         ("PATCH", "/twins/roof", {"kind": "load"}, 422, "kind"),
         ("PATCH", "/twins/roof", {"price": "cheap"}, 422, "price"),
@@ -137,6 +138,7 @@ def test_what_is_not_valid_is_refused_by_key_and_changes_nothing(gym, method, pa
     assert found == status
     assert [each["key"] for each in content["errors"]] == [key]
     assert key in content["detail"]
+    assert "None" not in content["detail"]
     assert len(gym.say("GET", "/twins")[1]) == len(before)
     assert events(gym) == []
 
