@@ -151,7 +151,9 @@ def _read(path: Path) -> Overlay:
             neighbours=dict(found["neighbours"]),
         )
         cut = (each for each in overlay.neighbours.values() if each is not None)
-        if not all(isinstance(each, dict) for each in (*overlay.added.values(), *overlay.changed.values(), *cut)):
+        if not all(
+            isinstance(each, dict) for each in (*overlay.added.values(), *overlay.changed.values(), *cut)
+        ):
             raise ValueError("a change is no table")
     except FileNotFoundError:
         return Overlay()

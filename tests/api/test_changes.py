@@ -119,6 +119,8 @@ def test_a_shiftable_load_plans_its_run_again_when_it_is_changed(gym):
         ("POST", "/twins", LAMP | {"name": "roof"}, 409, "name"),
         ("POST", "/twins", LAMP | {"name": "recorder"}, 409, "twin[2].name"),
         ("POST", "/twins", LAMP | {"input": "m1.total"}, 409, "twin[2].input"),
+        ("POST", "/twins", LAMP | {"power_w": -50.0}, 409, "twin[2].power_w"),
+        ("PATCH", "/twins/roof", {"power_w": -1}, 409, "twin[0].power_w"),
         ("POST", "/twins", {"name": "lamp"}, 422, "kind"),
         ("POST", "/twins", LAMP | {"power_w": 1e9}, 422, "power_w"),
         ("POST", "/twins", LAMP | {"power": 1}, 422, "power"),
