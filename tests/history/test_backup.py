@@ -179,5 +179,5 @@ def test_a_copy_replaces_an_earlier_one_and_no_other_file(tmp_path):
     with pytest.raises(BackupError, match=r"node\.toml: exists and is no copy of a history"):
         backup(store.path, config)
     assert config.read_text() == "[node]"
-    with pytest.raises(BackupError, match="the folder .*nowhere does not exist"):
+    with pytest.raises(BackupError, match=r"the folder .*nowhere does not exist"):
         backup(store.path, tmp_path / "nowhere" / "copy")
