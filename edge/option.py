@@ -149,6 +149,8 @@ def shown(value: object) -> str:
 def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if value is None:  # in JSON
+        return "null"
     if isinstance(value, str):
         text = value[:_SHOWN].replace("\\", "\\\\").replace('"', '\\"')
         text = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -95,7 +95,7 @@ class Changes:
         return build(overlay.applied(self._raw), self._file)
 
     def keep(self, overlay: Overlay, config: NodeConfig) -> None:
-        """Keep them from now on, also over a restart. Raises OSError."""
+        """Keep them from now on, also over a restart. Raises ConfigError for too many, OSError."""
         data = orjson.dumps(
             {
                 "added": overlay.added,
@@ -105,6 +105,9 @@ class Changes:
             },
             option=orjson.OPT_INDENT_2,
         )
+        if len(data) > _MOST_BYTES:  # it would not be read at the next start
+            reason = f"takes {len(data):,} bytes with this change; all changes may take {_MOST_BYTES:,}"
+            raise ConfigError(f"{self._path}: {reason}", [(FILE, None, reason)])
         new = self._path.with_name(f"{FILE}.new")
         with open(new, "wb") as file:
             file.write(data)
@@ -147,8 +150,10 @@ def _read(path: Path) -> Overlay:
             stopped=tuple(map(str, found["stopped"])),
             neighbours=dict(found["neighbours"]),
         )
-        tables = [*overlay.added.values(), *overlay.changed.values(), *overlay.neighbours.values()]
-        if not all(isinstance(each, dict | None) for each in tables):
+        cut = (each for each in overlay.neighbours.values() if each is not None)
+        if not all(
+            isinstance(each, dict) for each in (*overlay.added.values(), *overlay.changed.values(), *cut)
+        ):
             raise ValueError("a change is no table")
     except FileNotFoundError:
         return Overlay()

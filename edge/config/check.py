@@ -248,6 +248,8 @@ def _check_twin(where: str, twin: TwinSettings, relays: set[str], complain: Comp
         complain(f"{where}.production_input", twin.production_input, "is only for kinds `both` and `house`")
     if twin.kind != "house" and twin.battery_input:
         complain(f"{where}.battery_input", twin.battery_input, "is only for kind `house`")
+    if twin.kind in ("load", "pv") and twin.power_w < 0:
+        complain(f"{where}.power_w", twin.power_w, f"must not be below 0 for kind `{twin.kind}`")
     if twin.kind == "shiftable" and twin.power_w <= 0:
         complain(f"{where}.power_w", twin.power_w, "must be above 0 for kind `shiftable`")
 

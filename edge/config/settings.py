@@ -90,7 +90,7 @@ class ApiSettings:
     ] = "local"
     names: Annotated[
         str,
-        Matching(r"[A-Za-z0-9._, -]*", "names of hosts, separated by commas"),
+        Matching(r" *(?:[A-Za-z0-9._-]+ *(?:, *[A-Za-z0-9._-]+ *)*)?", "names of hosts, separated by commas"),
         "names with a dot that requests may have as `Host`; addresses and `.local` are always allowed",
     ] = ""
 

@@ -19,6 +19,7 @@ from .schema import PAGE_BYTES, VERSION, LaterVersion, check_version, open_to_re
 _PAGES = 4096  # copied at a time
 _PAUSE_S = 0.005
 _BUSY_S = 30.0  # another process writes, and does so for less than a second
+_MAGIC = b"SQLite format 3\0"  # a database begins with it
 BEFORE = "history.before-restore.sqlite"  # the copy that `restore` makes first
 
 
@@ -46,8 +47,7 @@ def backup(history: Path, target: Path) -> Copied:
     if target.exists() and target.samefile(source):
         raise BackupError(f"{target}: is the history itself")
     with _errors(target):
-        if target.exists():
-            check_regular(target, target.stat())
+        _check_target(target)
     part = target.with_name(f"{target.name}.part")
     with _errors(source), contextlib.closing(open_to_read(source)) as connection:
         connection.execute(f"PRAGMA busy_timeout = {round(1000 * _BUSY_S)}")
@@ -96,6 +96,18 @@ def restore(source: Path, history: Path, zone: Zone) -> tuple[Copied, Path | Non
         return copied, before
     finally:
         _remove(new)
+
+
+def _check_target(target: Path) -> None:
+    """Nothing but an earlier copy is replaced. Raises BackupError, OSError."""
+    if not target.parent.is_dir():
+        raise BackupError(f"{target}: the folder {target.parent} does not exist")
+    if not target.exists():
+        return
+    check_regular(target, target.stat())
+    with target.open("rb") as file:
+        if file.read(len(_MAGIC)) not in (b"", _MAGIC):
+            raise BackupError(f"{target}: exists and is no copy of a history, so it is not replaced")
 
 
 def _keep_present(history: Path) -> Path | None:

@@ -1,6 +1,7 @@
 """The sections `[mqtt]`, `[[neighbour]]` and `[tls]` of a configuration."""
 
 import re
+import socket
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -15,12 +16,21 @@ class HostName:
     words = "a host name or an address, without a port"
 
     def allows(self, value: Any) -> bool:
-        if not re.fullmatch(r"[^\s/@]+", value) or value.count(":") == 1:  # an IPv6 address has more
+        if not re.fullmatch(r"[^\s/@\[\]]+", value) or value.count(":") == 1:  # an IPv6 address has more
             return False
+        if re.fullmatch(r"[0-9.]+", value):
+            return _is_ipv4(value)
         try:
             return bool(value.encode("idna"))
         except UnicodeError:
             return False
+
+
+def _is_ipv4(value: str) -> bool:
+    try:
+        return bool(socket.inet_pton(socket.AF_INET, value))
+    except OSError:
+        return False
 
 
 _Keepalive = Annotated[int, Within(5, 3600), "seconds of silence after which the link counts as dead"]

@@ -95,12 +95,14 @@ class GossipSettings:
 
 
 def _by_variable(operator: str, others: str, known: tuple[str, ...]) -> dict[str, str]:
-    found = dict.fromkeys(VARIABLES, operator)
+    found: dict[str, str] = {}
     for part in filter(None, map(str.strip, others.split(";"))):
         variable, equals, name = (each.strip() for each in part.partition("="))
         if not equals or variable not in VARIABLES:
             raise ValueError(f"`{part}` must have the form variable = operator, with {', '.join(VARIABLES)}")
         if name not in known:
             raise ValueError(f"`{name}` is not one of {', '.join(known)}")
+        if variable in found:
+            raise ValueError(f"`{variable}` is given twice")
         found[variable] = name
-    return found
+    return dict.fromkeys(VARIABLES, operator) | found

@@ -119,9 +119,12 @@ def test_a_shiftable_load_plans_its_run_again_when_it_is_changed(gym):
         ("POST", "/twins", LAMP | {"name": "roof"}, 409, "name"),
         ("POST", "/twins", LAMP | {"name": "recorder"}, 409, "twin[2].name"),
         ("POST", "/twins", LAMP | {"input": "m1.total"}, 409, "twin[2].input"),
+        ("POST", "/twins", LAMP | {"power_w": -50.0}, 409, "twin[2].power_w"),
+        ("PATCH", "/twins/roof", {"power_w": -1}, 409, "twin[0].power_w"),
         ("POST", "/twins", {"name": "lamp"}, 422, "kind"),
         ("POST", "/twins", LAMP | {"power_w": 1e9}, 422, "power_w"),
         ("POST", "/twins", LAMP | {"power": 1}, 422, "power"),
+        ("POST", "/twins", LAMP | {"power_w": None}, 422, "power_w"),
         ("POST", "/twins", LAMP | {"name": "a b"}, 422, "name"),
         ("PATCH", "/twins/roof", {"kind": "load"}, 422, "kind"),
         ("PATCH", "/twins/roof", {"price": "cheap"}, 422, "price"),
@@ -137,6 +140,7 @@ def test_what_is_not_valid_is_refused_by_key_and_changes_nothing(gym, method, pa
     assert found == status
     assert [each["key"] for each in content["errors"]] == [key]
     assert key in content["detail"]
+    assert "None" not in content["detail"]
     assert len(gym.say("GET", "/twins")[1]) == len(before)
     assert events(gym) == []
 
@@ -216,7 +220,15 @@ def test_a_change_that_contradicts_the_file_is_left_out_by_name(gym):
     assert twin(gym, "pump")["satisfied"]
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"added": 1}', b'{"added": {"a": 1}}', b"\xff" * 9000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(b"", b"{", b"[]", b'{"added": 1}', b'{"added": {"a": 1}}', b"\xff" * 9000),
+        b'{"added": {"a": null}, "changed": {}, "stopped": [], "neighbours": {}}',
+        b'{"added": {}, "changed": {"roof": null}, "stopped": [], "neighbours": {}}',
+        b'{"added": {}, "changed": {}, "stopped": [], "neighbours": {"a": 1}}',
+    ],
+)
 def test_a_damaged_file_of_changes_does_not_stop_the_start(gym, text):
     (gym.changes.config.state_dir / "changes.json").write_bytes(text)
     gym.restart()

@@ -27,7 +27,13 @@ def test_operators_by_variable():
     assert set(found) == set(VARIABLES)
 
 
-@pytest.mark.parametrize("text", ["produced", "sun = skill", "produced = best", "produced = dist_power_last"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("produced", "sun = skill", "produced = best", "produced = dist_power_last"),
+        "produced = skill; produced = equal",
+    ],
+)
 def test_operators_that_are_unknown_are_refused(text):
     with pytest.raises(ConfigError, match=r"gossip\.operators"):
         config(models="on", operators=text)

@@ -57,6 +57,11 @@ from edge.option import shown
         ({"mqtt": {"host": "a" * 70 + ".b"}}, "aaa...: must be a host name or an address"),
         ({"mqtt": {"host": ""}}, 'mqtt.host = "": must be a host name or an address'),
         ({"api": {"host": ""}}, 'api.host = "": must be a host name or an address'),
+        ({"api": {"host": "[::1]"}}, 'api.host = "[::1]": must be a host name or an address'),
+        ({"api": {"host": "999.1.1.1"}}, 'api.host = "999.1.1.1": must be a host name or an address'),
+        ({"mqtt": {"host": "10.0.1"}}, 'mqtt.host = "10.0.1": must be a host name or an address'),
+        ({"api": {"names": "a.b c.d"}}, 'api.names = "a.b c.d": must be names of hosts, separated by commas'),
+        ({"api": {"names": "a.b,,c.d"}}, 'api.names = "a.b,,c.d": must be names of hosts'),
         ({"api": {"host": "not one"}}, 'api.host = "not one": must be a host name or an address'),
         (
             {"neighbour": [{"name": "a", "host": "mqtt://school.local"}]},

@@ -167,3 +167,17 @@ def test_the_command_line_copies_and_restores(tmp_path):
     failed = run("restore", tmp_path / "nothing")
     assert failed.returncode == 1
     assert failed.stderr == f"{tmp_path}/nothing: No such file or directory\n"
+
+
+def test_a_copy_replaces_an_earlier_one_and_no_other_file(tmp_path):
+    store = filled(tmp_path / "history.sqlite")
+    target = tmp_path / "copy"
+    target.touch()
+    assert backup(store.path, target).minutes == backup(store.path, target).minutes == 500
+    config = tmp_path / "node.toml"
+    config.write_text("[node]")
+    with pytest.raises(BackupError, match=r"node\.toml: exists and is no copy of a history"):
+        backup(store.path, config)
+    assert config.read_text() == "[node]"
+    with pytest.raises(BackupError, match=r"the folder .*nowhere does not exist"):
+        backup(store.path, tmp_path / "nowhere" / "copy")

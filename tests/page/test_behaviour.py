@@ -29,6 +29,15 @@ def test_now_says_who_supplies_whom_in_a_picture_in_words_and_as_a_table(visit, 
     assert units <= {"kW", "W"}
 
 
+def test_now_says_what_it_knows_of_a_microgrid_whose_sum_no_node_makes(visit, world):
+    snapshot = world.snapshot()
+    unknown = {**snapshot["microgrid"], "powers_w": None, "nodes_summed": 0}
+    world.snapshot = lambda: {**snapshot, "microgrid": unknown}
+    text = visit().open().inner_text("main")
+    assert "4 nodes, seen from School" in text
+    assert "0 nodes" not in text
+
+
 def test_a_device_opens_its_twin_with_mouse_and_keyboard(visit):
     page = visit().open()
     page.locator(".block-link", has_text="Kitchen").click()

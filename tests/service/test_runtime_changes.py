@@ -100,6 +100,17 @@ def test_a_change_that_cannot_be_kept_is_not_made(started, raw, tmp_path):
     assert names(runtime) == []
 
 
+def test_changes_that_would_not_be_read_at_the_next_start_are_refused(started, raw):
+    runtime, changes = started
+    runtime.change(adding(LAMP))
+    keys = LAMP | {"consumer_policy": "least_distance", "producer_policy": "prioritisation", "relay": ""}
+    many = {f"lamp_{i}": keys | {"name": f"lamp_{i}"} for i in range(1500)}
+    with pytest.raises(ConfigError, match=r"changes\.json: takes .* all changes may take 262,144"):
+        runtime.change(lambda changes: replace(changes.overlay, added={**changes.overlay.added, **many}))
+    assert names(runtime) == ["lamp"]
+    assert list(changes.overlay.added) == list(Changes(raw).overlay.added) == ["lamp"]
+
+
 def test_a_node_without_a_file_cannot_be_changed(raw):
     clock = SystemClock()
     links = MemoryNetwork(lambda _delay_s, _event: None, random.Random(1)).links("gym", ())

@@ -147,14 +147,16 @@ function Microgrid({ of }) {
   const grid = of.microgrid ?? { nodes: [], powers_w: null };
   const others = grid.nodes.filter((each) => (each.name ?? each) !== of.node);
   return html`<${Card} title=${t("nav.microgrid")} aside=${html`<a class="link" href="#/microgrid">${t("open")}</a>`}>
-    ${others.length
-      ? html`<p class="muted">${t("microgrid.sum", { n: grid.nodes_summed ?? grid.nodes.length })}</p>
+    ${!others.length
+      ? html`<p class="quiet-line">${t("microgrid.alone")}</p>`
+      : !grid.powers_w
+      ? html`<p class="quiet-line">${t("microgrid.lead", { n: grid.nodes.length, node: label(of.node) })}</p>`
+      : html`<p class="muted">${t("microgrid.sum", { n: grid.nodes_summed ?? grid.nodes.length })}</p>
           <dl class="pairs">
             ${["consumed", "produced", "missing"].map(
               (name) => html`<div key=${name}><dt>${t(`variable.${name}`)}</dt><dd><${Power} w=${powerOf(grid.powers_w, name)} /></dd></div>`,
             )}
-          </dl>`
-      : html`<p class="quiet-line">${t("microgrid.alone")}</p>`}
+          </dl>`}
   <//>`;
 }
 
