@@ -24,7 +24,7 @@ SENT_PER_S = 16_384.0  # bytes, likewise, and what the liar has sent three times
 TABLE_MAX = 2048
 ROOM_SHARE = 0.5
 LOST_SHARE = 0.02
-FIRST_S = 2.5  # of the mean need: what a first lie may cost, see docs/energy.md
+FIRST_S = 10.0  # of the mean need: an offer that is never confirmed costs VALIDATION_S, see docs/energy.md
 _DEPTH = 5
 
 
