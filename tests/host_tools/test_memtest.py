@@ -85,7 +85,7 @@ def test_a_working_node_fits_48_mb(tmp_path, capsys):
     assert "within the limit" in printed
 
 
-@pytest.mark.system
+@pytest.mark.proof  # `make memtest` is the same, and runs alone
 @pytest.mark.timeout(400)
 def test_a_node_that_learns_is_trained_within_64_mb(tmp_path, capsys):
     """The run lasts until the models of both scopes are trained and predict: longer than its 5 seconds."""

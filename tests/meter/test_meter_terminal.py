@@ -51,7 +51,7 @@ def bus(simulated):
         MeterSettings(name="m2", bus="b", address=2, profile="sdm630", power_period_s=0.1),
     ]
     made = MeterBus(
-        BusSettings(name="b", port=simulated.port, timeout_s=0.1),
+        BusSettings(name="b", port=simulated.port, timeout_s=0.25),
         meters,
         [RelaySettings(name="boiler", bus="b", address=9, coil=3)],
         SystemClock(),
@@ -292,6 +292,7 @@ def test_every_register_agrees_with_an_independent_master(name):
             ours |= dict(block.decode(data))
         port.close()
         instrument = minimalmodbus.Instrument(meter.port, 7)
+        instrument.serial.timeout = 2.0  # the machine may be busy
         instrument.serial.baudrate = 115200
         for register, value in ours.items():
             if value is None:  # a meter of one direction, with a negative power
@@ -372,6 +373,7 @@ def test_the_command_serves_a_meter_to_any_tool():
         [*command, "--power", "1200", "--seconds", "20"], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
     ) as process:
         instrument = minimalmodbus.Instrument(process.stdout.readline().strip(), 5)
+        instrument.serial.timeout = 2.0  # the machine may be busy
         assert instrument.read_float(0x34, 4) == pytest.approx(1200)
         instrument.serial.close()
         process.terminate()
