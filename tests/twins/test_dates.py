@@ -86,7 +86,9 @@ def ask(node, target):
 # ---- a date that jumps ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("days", [120, 3400, -120, -3])
+@pytest.mark.parametrize(
+    "days", [120, -3, *(pytest.param(each, marks=pytest.mark.proof) for each in (3400, -120))]
+)
 def test_three_minutes_of_a_wrong_date_cost_nothing(world, days):
     node = build(world, past_days=PAST_DAYS)
     run(world, node, 4)  # so that pruning is not held back by the start
@@ -206,6 +208,7 @@ def test_a_night_in_which_clocks_are_set_has_all_its_minutes_and_predictions(wor
     assert [each["at"] for each in day] == shown
 
 
+@pytest.mark.proof
 def test_the_energy_of_an_autumn_night_is_that_of_25_hours(world):
     start_at(world, "2025-10-25T22:00+00:00")
     node = build(world, "Europe/Zurich")
