@@ -78,7 +78,7 @@ def _minutes(history: "Store", scope: str, first: int, count: int) -> _Values:
 
 def _named(columns: _Values) -> Columns:
     named: Any = {f"{name}_w": column for name, column in zip(VARIABLES, columns, strict=True)}
-    return named  # type: ignore[no-any-return]
+    return named  # type: ignore[no-any-return]  # its keys are made of VARIABLES
 
 
 def _lines(kinds: dict[str, _Values], first: int, step: int) -> Iterator[str]:

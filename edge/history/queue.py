@@ -97,7 +97,7 @@ class Queue:
             self._taken = _empty()
 
     def put_back(self, batch: Batch) -> None:
-        """What could not be written waits again, before what came meanwhile."""
+        """What could not be written waits again, before what was noted meanwhile."""
         with self._lock:
             waiting, self._taken = self._waiting, _empty()
             waiting.notes.extendleft(reversed(batch.notes))

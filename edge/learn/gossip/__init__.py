@@ -15,9 +15,10 @@ from .exchange import Exchange
 from .forecast import ForecastMessage
 from .gate import Gate
 from .incoming import Incoming, Share
-from .message import DOES_NOT_FIT, MOST_BYTES, Message, Piece, Refused
+from .message import DOES_NOT_FIT, MOST_BYTES, Message, Piece
 from .operators import OPERATORS, Contribution, metropolis, weights
 from .outgoing import Outgoing
+from .packet import Refused
 from .profile import Profile
 from .settings import ExchangeSettings
 

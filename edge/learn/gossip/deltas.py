@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from ..log_codes import coded, decoded
 from ..terms import Array
-from .message import COUNTED, DELTA, WHOLE, Missing, Piece, Refused, inflated_codes
+from .message import COUNTED, DELTA, WHOLE, Missing, Piece, inflated_codes
+from .packet import Refused
 
 Codes = NDArray[np.int8]
 

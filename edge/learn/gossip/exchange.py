@@ -21,8 +21,8 @@ from ..learner import Learner
 from ..terms import Array
 from .incoming import Incoming
 from .merging import Merger
-from .message import Refused
 from .operators import Contribution
+from .packet import Refused
 from .predictions import Predictions, samples_of
 from .profile import Profile
 from .sending import Sender

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from ...terms import VARIABLES
 from ..calendar import QUARTER_MIN
 from ..terms import HORIZONS_MIN, STATES, Array, States
-from .message import Refused
+from .packet import HEAD_BYTES, Refused, check_head, headed, inflated
 from .profile import NO_PROFILE, Profile
 
 VERSION = 1
 MOST_BYTES = 300
 _MAGIC = b"MGP"
-_START = struct.Struct("<3sBI")
+_MOST_PROFILE = 1024
 _FACTS = struct.Struct("<IIfBB6b6HBB")  # ... states, losses, length of the name, length of the profile
 _SHAPE = len(VARIABLES), len(HORIZONS_MIN), STATES
 _PER_NAT, _UNKNOWN_LOSS = 1000, 0xFFFF
@@ -68,18 +68,12 @@ class ForecastMessage:
             len(told),
         )
         rest = b"".join((facts, name, told, newest, _coded(self.probabilities)))
-        return _START.pack(_MAGIC, VERSION, zlib.crc32(rest)) + rest
+        return headed(_MAGIC, VERSION, rest)
 
     @classmethod
     def unpacked(cls, data: bytes) -> "ForecastMessage":
         """The message. Raises Refused."""
-        if not _START.size + _FACTS.size <= len(data) <= MOST_BYTES:
-            raise Refused(f"the length is {len(data)} bytes")
-        magic, version, checksum = _START.unpack_from(data)
-        if magic != _MAGIC or version != VERSION:
-            raise Refused(f"the version is not {VERSION}")
-        if checksum != zlib.crc32(memoryview(data)[_START.size :]):
-            raise Refused("the checksum is wrong")
+        check_head(data, _MAGIC, VERSION, _FACTS.size, MOST_BYTES)
         try:
             return cls._read(data)
         except (zlib.error, UnicodeDecodeError) as error:
@@ -89,11 +83,11 @@ class ForecastMessage:
 
     @classmethod
     def _read(cls, data: bytes) -> "ForecastMessage":
-        minute, samples, max_power_w, level, has_newest, *rest = _FACTS.unpack_from(data, _START.size)
+        minute, samples, max_power_w, level, has_newest, *rest = _FACTS.unpack_from(data, HEAD_BYTES)
         states, losses = np.array(rest[:6], np.int8), np.array(rest[6:12], float)
         name_bytes, told_bytes = rest[12:]
         newest_bytes = len(VARIABLES) if has_newest else 0
-        at = _START.size + _FACTS.size
+        at = HEAD_BYTES + _FACTS.size
         if len(data) != at + name_bytes + told_bytes + newest_bytes + _SHAPE[0] * _SHAPE[1] * _SHAPE[2]:
             raise Refused("the length does not fit the content")
         if not 0 < max_power_w <= _MOST_POWER_W or level > _MINUTES or name_bytes > _MOST_NAME:
@@ -112,7 +106,9 @@ class ForecastMessage:
             states=states,
             losses=np.where(losses == _UNKNOWN_LOSS, np.nan, losses / _PER_NAT),
             probabilities=_decoded(data[at:]),
-            profile=Profile.unpacked(_COARSE, _inflated(told), end, max_power_w) if told else NO_PROFILE,
+            profile=Profile.unpacked(_COARSE, inflated(told, _MOST_PROFILE), end, max_power_w)
+            if told
+            else NO_PROFILE,
             newest=Profile.line(newest, minute, max_power_w) if newest else NO_PROFILE,
         )
 
@@ -132,9 +128,5 @@ def _decoded(data: bytes) -> Array:
     return result
 
 
-def _inflated(data: bytes) -> bytes:
-    unpacking = zlib.decompressobj()
-    found = unpacking.decompress(data, 1024)
-    if not unpacking.eof or unpacking.unused_data:
-        raise Refused("the power profile is damaged")
-    return found
+def _profile(told: bytes, end_minute: int, max_power_w: float) -> Profile:
+    return Profile.unpacked(_COARSE, inflated(told, _MOST_PROFILE), end_minute, max_power_w)

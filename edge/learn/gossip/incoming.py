@@ -13,9 +13,10 @@ from ...terms import VARIABLES
 from ..parts import COUNTS, WEIGHTS, Part
 from ..terms import Array
 from .deltas import counts_from, weights_from
-from .message import COUNTED, DOES_NOT_FIT, Message, Missing, Piece, Refused, address_of
+from .message import COUNTED, DOES_NOT_FIT, Message, Missing, Piece, address_of
 from .operators import Contribution
 from .outgoing import Parts
+from .packet import Refused
 
 
 @dataclass(slots=True)

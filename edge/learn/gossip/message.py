@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from ...terms import VARIABLES
 from ..gossip_names import LEVELS
 from ..parts import KEY_BYTES
+from .packet import HEAD_BYTES, Refused, check_head, headed, inflated
 from .profile import NO_PROFILE, Profile
 
 VERSION = 1
 MOST_BYTES = 16_000
 _MAGIC = b"MGG"
-_START = struct.Struct("<3sBI")
 _FACTS = struct.Struct("<HB6I6HBfIHBB")  # ... level, maximum power, minute, profile bytes, wants, pieces
 _WANT = struct.Struct("<IB")
 _PIECE = struct.Struct(f"<BB{KEY_BYTES}sIIfH")
@@ -40,14 +40,6 @@ WHOLE, DELTA, COUNTED = range(3)  # kinds of pieces
 
 
 DOES_NOT_FIT = "does_not_fit"
-
-
-class Refused(ValueError):
-    """A message that is not used, and why; `reason` is one of a few words that are counted."""
-
-    def __init__(self, why: str, reason: str = "damaged") -> None:
-        super().__init__(why)
-        self.reason = reason
 
 
 class Missing(Refused):
@@ -103,22 +95,16 @@ class Message:
             numbers = each.before, each.after, each.unit, len(each.data)
             body += [_PIECE.pack(each.variable, each.kind, each.key, *numbers), each.data]
         rest = b"".join(body)
-        if _START.size + len(rest) > MOST_BYTES:
-            raise ValueError(f"a message of {_START.size + len(rest)} bytes is longer than {MOST_BYTES}")
-        return _START.pack(_MAGIC, VERSION, zlib.crc32(rest)) + rest
+        if HEAD_BYTES + len(rest) > MOST_BYTES:
+            raise ValueError(f"a message of {HEAD_BYTES + len(rest)} bytes is longer than {MOST_BYTES}")
+        return headed(_MAGIC, VERSION, rest)
 
     @classmethod
     def unpacked(cls, data: bytes) -> "Message":
         """The message. Raises Refused."""
-        if not _START.size + _FACTS.size <= len(data) <= MOST_BYTES:
-            raise Refused(f"the length is {len(data)} bytes")
-        magic, version, checksum = _START.unpack_from(data)
-        if magic != _MAGIC or version != VERSION:
-            raise Refused(f"the version is not {VERSION}")
-        if checksum != zlib.crc32(memoryview(data)[_START.size :]):
-            raise Refused("the checksum is wrong")
+        check_head(data, _MAGIC, VERSION, _FACTS.size, MOST_BYTES)
         try:
-            return cls._read(_Reader(data, _START.size))
+            return cls._read(_Reader(data, HEAD_BYTES))
         except (struct.error, zlib.error) as error:
             raise Refused("the content is damaged") from error
         except ValueError as error:
@@ -131,7 +117,7 @@ class Message:
         level, max_power_w, end_minute, profile_bytes, wants, pieces = rest[12:]
         if not 0 < max_power_w <= _MOST_POWER_W or level >= len(LEVELS):
             raise Refused("the maximum power or the level of privacy is out of range")
-        told = _inflated(reader.bytes(profile_bytes), 1024) if profile_bytes else b""
+        told = inflated(reader.bytes(profile_bytes), 1024) if profile_bytes else b""
         found = cls(
             age_min=age_min,
             neighbours=neighbours,
@@ -162,19 +148,10 @@ def address_of(node: str) -> int:
     return zlib.crc32(node.encode())
 
 
-def _inflated(data: bytes, most: int) -> bytes:
-    """Decompressed data of up to `most` bytes. Raises ValueError or zlib.error."""
-    unpacking = zlib.decompressobj()
-    found = unpacking.decompress(data, most + 1)
-    if len(found) > most or not unpacking.eof or unpacking.unused_data:
-        raise ValueError("packed data have a wrong length")
-    return found
-
-
 def inflated_codes(data: bytes, count: int) -> bytes:
     """Exactly `count` bytes from packed ones. Raises Refused."""
     try:
-        found = _inflated(data, count)
+        found = inflated(data, count)
     except (ValueError, zlib.error) as error:
         raise Refused("the packed values are damaged") from error
     if len(found) != count:

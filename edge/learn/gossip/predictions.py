@@ -18,8 +18,8 @@ from ..terms import HORIZONS_MIN, Array, States
 from .ensemble import Ensemble, combined
 from .forecast import ForecastMessage
 from .gain import Gain
-from .message import Refused
 from .operators import Contribution, weights
+from .packet import Refused
 from .profile import NO_PROFILE, Profile
 from .settings import ExchangeSettings
 

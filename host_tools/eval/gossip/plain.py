@@ -82,7 +82,7 @@ class Mean:
         return None
 
     def receive_model(self, source: str, data: bytes, minute: int) -> None:
-        """Take what came, without a look at it."""
+        """Take the message without judging it."""
         if self._out is not None:
             try:
                 share = self._in.receive(source, data, self._parts, minute, self._start)
