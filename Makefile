@@ -31,8 +31,8 @@ memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-
 
 SCENARIO ?= realistic
 JOBS ?= 4
-storm: SEEDS ?= 1950
-storm: FIRST ?= 50
+storm: SEEDS ?= 1975
+storm: FIRST ?= 25
 fieldtest: SEEDS ?= 1000
 provision: NODE ?= all
 

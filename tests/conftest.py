@@ -1,5 +1,6 @@
 """What all tests need: programs of the administrator are found, and slow machines fail no test."""
 
+import gc
 import os
 
 from hypothesis import HealthCheck, settings
@@ -16,3 +17,9 @@ settings.load_profile("unhurried")
 
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=24, help="kills of a process that writes the history")
+
+
+def pytest_collection_finish():
+    """Garbage is collected in what a test makes, not in a million objects of the libraries each time."""
+    gc.collect()
+    gc.freeze()

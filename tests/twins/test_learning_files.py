@@ -74,7 +74,7 @@ def test_weather_of_too_many_rows_is_refused(world, tmp_path):
     "garbage", [b"x", b"[]", b"[[1,2,3]]", b'{"a": 1}', b"[[5,4,3,2,1]]", b"null", b"[[1e999]]", b"\xff"]
 )
 def test_limits_of_states_that_were_kept_and_cannot_be_used_are_fitted_anew(world, tmp_path, garbage):
-    past = write_past(tmp_path / "past.csv")
+    past = write_past(tmp_path / "past.csv", days=1)
     build(world, "persistence", names=["n1"], node_history=past, boundaries="fitted")
     world.run(130)
     spoil(world, ("UPDATE kept SET data = ? WHERE name = 'node/limits'", (garbage,)))
@@ -129,7 +129,7 @@ def test_a_damaged_model_in_the_history_is_learnt_anew(world):
 
 
 def test_a_history_that_is_locked_delays_nothing_and_is_read_when_it_can_be(world, tmp_path):
-    past = write_past(tmp_path / "past.csv")
+    past = write_past(tmp_path / "past.csv", days=1)
     build(world, "markov", names=["n1"], node_history=past, boundaries="fitted")
     world.run(60 * 20)
     limits_w = scope(world, "node").scale.limits_w.copy()
