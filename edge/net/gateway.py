@@ -12,15 +12,16 @@ from ..space.tuplespace import SELF, TupleSpace
 from ..trust.trust import TWIN, Trust, Untrusted
 from . import manifest
 from .allowance import Allowances
-from .frame import Frame, FrameError, Pulse, WrongVersion, decode
+from .frame import Frame, WrongVersion, decode
 from .hearing import Hearing
 from .intake import Intake
 from .latest import Latest
 from .links import Links
 from .outbox import Outbox
+from .pulse import Pulse
 from .questions import Questions
 from .refusals import ANSWERS, FLOOD, INVALID, WIRE_VERSION, Refusals
-from .schema import Statement
+from .schema import FrameError, Statement
 from .settings import Rates
 from .statements import Outdated, Statements, Unstated, beat_of
 

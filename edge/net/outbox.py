@@ -8,11 +8,12 @@ from ..space.nearby import export_near
 from ..space.tuplespace import SELF, TupleSpace
 from ..trust.trust import Trust
 from .allowance import Allowances
-from .frame import (
-    FrameError,
+from .frame import encode_parts
+from .latest import Latest
+from .links import Links
+from .parts import (
     Kind,
     Part,
-    encode_parts,
     pack,
     part_of_delta,
     part_of_lsa,
@@ -21,9 +22,7 @@ from .frame import (
     part_of_roster,
     part_of_statement,
 )
-from .latest import Latest
-from .links import Links
-from .schema import MAX_BEATS, Statement
+from .schema import MAX_BEATS, FrameError, Statement
 from .signing import Signed, sign
 from .statements import Statements
 
