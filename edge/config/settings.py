@@ -132,6 +132,18 @@ class NodeConfig:
             if settings or service.always:
                 yield kind, settings
 
+    def context(self) -> dict[str, Any]:
+        """What the history keeps of it: with whom, with what and how the node works, and no secrets."""
+        learning = self.learning.scopes if self.learning else ()
+        return {
+            "name": self.name,
+            "timezone": self.node.timezone,
+            "neighbours": [each.name for each in self.neighbours],
+            "meters": {each.name: each.profile for each in self.meters},
+            "twins": {each.name: each.kind for each in self.twins},
+            "learning": {each.scope: each.model for each in learning},
+        }
+
     @property
     def name(self) -> str:
         """The name of the node."""

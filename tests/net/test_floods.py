@@ -6,10 +6,10 @@ import pytest
 from fleet import Fleet, Watcher, assert_sound
 from shapes import HEAL_S, lsa, receive
 
+from edge.incarnation import next_incarnation
 from edge.net.allowance import BURST_S, Allowances
 from edge.net.frame import Frame, encode
 from edge.net.settings import Rates
-from edge.node import _next_incarnation
 from edge.space.agent import Agent
 from edge.space.courier import Beat
 from edge.space.lsa import EVERYWHERE, Aggregation, Property
@@ -297,13 +297,13 @@ def test_counters_of_strangers_are_bounded():
 
 def test_an_incarnation_near_the_end_does_not_lock_a_node_out_after_its_restart():
     for last in (MAX_INCARNATION, MAX_INCARNATION - 1, MAX_INCARNATION - 200, 2**31 - 1):
-        assert 0 < _next_incarnation({"incarnation": last}, random.Random(1)) <= MAX_INCARNATION
+        assert 0 < next_incarnation({"incarnation": last}, random.Random(1)) <= MAX_INCARNATION
     fleet = line()
     claim = Beat("a", MAX_INCARNATION - 1, 1, 1, 1, 13, 0, checksum([]))
     receive(fleet["a"], "b", heard=[claim])
     fleet.run(2)
     last = fleet["a"].space.origins.incarnation[1]
-    fleet.restart("a", _next_incarnation({"incarnation": last}, random.Random(1))).show("a.t", b"back")
+    fleet.restart("a", next_incarnation({"incarnation": last}, random.Random(1))).show("a.t", b"back")
     fleet.link_up("a")
     assert fleet.seconds_until(lambda: fleet["b"].value("a.t") == b"back") <= 2 * LIFE_S
 
