@@ -19,6 +19,7 @@ from .energy.rules import LABELS, MAX_POWER_W
 from .energy.totals import SUM_OF_TOTALS, TOTAL, NodeTotal, node_total, sum_of_totals
 from .history.retention import Keep
 from .history.store import Store
+from .incarnation import next_incarnation
 from .journal import Journal
 from .meter.meters import Meters
 from .meter.reading import Reading
@@ -29,13 +30,13 @@ from .space.engine import Engine
 from .space.errors import SpaceError
 from .space.laws import Law, standard_laws
 from .space.laws.aggregation import Aggregating
-from .space.origins import MAX_INCARNATION
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
 from .trust.trust import IDENTITY, REVOKED, Trust
 from .twins.gossip_settings import GOSSIP_LABELS
 from .twins.registry import TwinError, create
 from .twins.twin import Home, Twin
+from .watch import LOOK_TICKS, note_counters, renew_links
 
 if TYPE_CHECKING:
     from .twins.learning import LearningTwin
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
     from .twins.recorder import RecorderTwin
 
 _CHECK_ALL_TICKS = 10
-_LOOK_TICKS = 10  # at counters of what goes wrong
-_FIRST_INCARNATION = 2**20  # at most, of a node without memory
-_INCARNATION_STEP = 2**8  # at most; a restart a minute takes thirty years to the last one
 
 
 class Node:
@@ -83,7 +81,7 @@ class Node:
             zone=self.zone,
             date=self.date,
         )
-        incarnation = _next_incarnation(memory, rng, self.trust.first_incarnation)
+        incarnation = next_incarnation(memory, rng, self.trust.first_incarnation)
         self.space = TupleSpace(config.name, config.limits.space(), incarnation)
         self.space.know_labels((*LABELS, TOTAL, IDENTITY, REVOKED, *GOSSIP_LABELS))
         self.gateway = Gateway(self.space, links, self.trust, config.limits)
@@ -108,7 +106,7 @@ class Node:
         self.changes_refused: list[str] = []  # that contradict the file
         self._populate(memory.get("twins"))
         self.journal = Journal(
-            self.history, clock, os.environ.get("EDGE_RELEASE") or __version__, _context(config)
+            self.history, clock, os.environ.get("EDGE_RELEASE") or __version__, config.context()
         )
 
     def _populate(self, memory: Any) -> None:
@@ -171,9 +169,9 @@ class Node:
         self._tell_free_power()
         self._check_invariants()
         self.journal.second_passed(self.prosumers)
-        if self.space.tick % _LOOK_TICKS == 0:
-            self._note_counters()
-            self._renew_links()
+        if self.space.tick % LOOK_TICKS == 0:
+            note_counters(self.recent, self.gateway, self.links, self.twins, self._clock.now_s())
+            renew_links(self.links, self.gateway)
         if self._state.due:
             self._state.save(self._memory())
 
@@ -331,26 +329,6 @@ class Node:
                     self.engine.fault(twin, error)
                 self.engine.stir(twin)
 
-    def _note_counters(self) -> None:
-        now_s, gateway = self._clock.now_s(), self.gateway.stats()
-        for name in ("refused", "no_room", "too_large", "reincarnations"):
-            self.recent.note(name, gateway[name], now_s)
-        for peer, count in gateway["reminders"].items():
-            self.recent.note(f"lives of {peer}", count, now_s)
-        self.recent.note("properties", sum(twin.waiting_dropped for twin in self.twins), now_s)
-        self.recent.note("messages", self.links.stats()["inbox"]["refused"], now_s)
-        for twin in self.prosumers:
-            self.recent.note(twin.name, twin.refused_messages, now_s)
-
-    def _renew_links(self) -> None:
-        """What helps only after a restart is done without one: connect again where nothing passes."""
-        hearing = self.gateway.hearing
-        due = hearing.to_renew()
-        for peer in due:
-            self.links.renew(peer)
-        if due and set(hearing.silent) == set(self.links.neighbours):  # perhaps its own broker is the reason
-            self.links.renew_inbox()
-
     def _tell_free_power(self) -> None:
         """Unserved twins are told what their node has left (thesis 4.4.4)."""
         unserved = [twin for twin in self.twins if twin.unserved]
@@ -395,28 +373,3 @@ def _laws() -> list[Law]:
         if isinstance(law, Aggregating):
             law.operators[SUM_OF_TOTALS] = sum_of_totals
     return laws
-
-
-def _context(config: NodeConfig) -> dict[str, Any]:
-    """What the history keeps of the configuration: with whom, with what and how it works, and no secrets."""
-    learning = config.learning.scopes if config.learning else ()
-    return {
-        "name": config.name,
-        "timezone": config.node.timezone,
-        "neighbours": [each.name for each in config.neighbours],
-        "meters": {each.name: each.profile for each in config.meters},
-        "twins": {each.name: each.kind for each in config.twins},
-        "learning": {each.scope: each.model for each in learning},
-    }
-
-
-def _next_incarnation(memory: dict[str, Any], rng: random.Random, first: int = 1) -> int:
-    """Larger than the last one on disk, at least `first`, and never the same twice.
-
-    A node that lost its memory, or died before it saved its incarnation, must not use it again: other nodes
-    that hold LSAs of that incarnation would take equal versions for equal LSAs.
-    """
-    last = memory.get("incarnation")
-    if type(last) is int and 0 < last <= MAX_INCARNATION - _INCARNATION_STEP:
-        return max(last, first) + rng.randint(1, _INCARNATION_STEP)
-    return first - 1 + rng.randint(1, _FIRST_INCARNATION)

@@ -27,11 +27,14 @@ MAY_IMPORT = {
     "twins": {"clock", "csv_file", "energy", "learn", "option", "space", "terms", "trust"},
     "config": {"clock", "files", "meter", "net", "option", "space", "terms", "trust", "twins"},
     "journal": {"clock", "energy", "history", "meter", "twins"},
+    "incarnation": {"space"},
+    "watch": {"net", "recent", "twins"},
     "node": {
         "clock",
         "config",
         "energy",
         "history",
+        "incarnation",
         "journal",
         "meter",
         "net",
@@ -40,6 +43,7 @@ MAY_IMPORT = {
         "state",
         "trust",
         "twins",
+        "watch",
     },
     "api": {
         "config",
@@ -71,7 +75,11 @@ MAY_IMPORT = {
     "probe": {"clock", "meter", "option"},
     "__main__": {"api", "clock", "config", "history", "probe", "service", "trust"},
 }
-TYPING_ONLY = {"api": {"meter", "node", "recent", "space", "twins"}, "journal": {"meter", "twins"}}
+TYPING_ONLY = {
+    "api": {"meter", "node", "recent", "space", "twins"},
+    "journal": {"meter", "twins"},
+    "watch": {"net", "twins"},
+}
 MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "hashlib", "math"}
 
 

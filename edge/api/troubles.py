@@ -32,7 +32,7 @@ CODES = {
     "identity_refused": "Other nodes do not believe this one: its identity was revoked or has expired.",
     "keys_unusable": "New key files cannot be used, so the node keeps those that it has read before.",
     "no_trust": "The node has no keys, so anybody who reaches it can lie to it. A warning: it works.",
-    "list_unusable": "A list of revoked nodes or certificates is empty or damaged; the list before is kept.",
+    "list_unusable": "A list of revoked nodes or certificates cannot be used; the one before stays in force.",
     "certificate_ending": "A certificate expires within 30 days, has expired, or is not valid yet.",
     "frames_refused": "Frames or messages were refused in the last minutes: damaged or not allowed.",
     "neighbour_flooding": "A node sends or changes more than this one can bear, or sends forged signatures.",
@@ -209,9 +209,11 @@ def _of_certificates(node: "Node") -> Iterator[Trouble]:
         else:
             continue
         yield Trouble("certificate_ending", name, text)
-    if fault := node.links.stats().get("list_fault"):
-        text = f"{fault}; a running node keeps the list before, one that starts now has none"
-        yield Trouble("list_unusable", "crl", text)
+    stats = node.links.stats()
+    if fault := stats.get("tls_fault"):
+        yield Trouble("keys_unusable", "tls", f"{fault}; the TLS files in use are kept")
+    if fault := stats.get("list_fault"):
+        yield Trouble("list_unusable", "crl", f"{fault}; the list before stays in force")
 
 
 def _of_counters(node: "Node") -> Iterator[Trouble]:

@@ -64,17 +64,9 @@ class LimitSettings(Rates):
     http_requests: Annotated[int, Within(1, 32), "HTTP requests answered at the same time"] = 4
 
     def space(self) -> Limits:
-        """The limits of the tuple space."""
-        return Limits(
-            lsas=self.lsas,
-            properties=self.properties,
-            heap_bytes=self.heap_kb * 1024,
-            names=self.names,
-            nodes=self.nodes,
-            value_bytes=self.value_bytes,
-            own_percent=self.own_percent,
-            labels_per_node=self.labels_per_node,
-        )
+        """The limits of the tuple space: its sizes that are settings have the same names here."""
+        sizes = {name: getattr(self, name) for name in Limits.__slots__ if hasattr(self, name)}
+        return Limits(heap_bytes=self.heap_kb * 1024, **sizes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +131,18 @@ class NodeConfig:
             settings = getattr(self, kind, None)
             if settings or service.always:
                 yield kind, settings
+
+    def context(self) -> dict[str, Any]:
+        """What the history keeps of it: with whom, with what and how the node works, and no secrets."""
+        learning = self.learning.scopes if self.learning else ()
+        return {
+            "name": self.name,
+            "timezone": self.node.timezone,
+            "neighbours": [each.name for each in self.neighbours],
+            "meters": {each.name: each.profile for each in self.meters},
+            "twins": {each.name: each.kind for each in self.twins},
+            "learning": {each.scope: each.model for each in learning},
+        }
 
     @property
     def name(self) -> str:

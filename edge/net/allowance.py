@@ -12,12 +12,17 @@ from .settings import Rates
 
 BURST_S = 20.0  # so many seconds' worth may come at once: all nodes may have started at the same time
 # No setting: an honest neighbour forges nothing, however many nodes there are. These few are for relays that
-# pass on a node whose new keys are not known here yet.
+# pass on a node whose new keys are not known here yet: its LSAs are asked for again each 2 s, so one each 2 s
+# lasts, and as many as it may show in one frame or two at once. Each costs no more than a verification, about
+# 2 ms on the board: a thousandth of a core for each neighbour.
 _FORGED, _FORGED_S = 20.0, 0.5
-# No setting either: a neighbour that restarts asks for all that the space holds, and perhaps once more. With
-# 100 nodes that can be 600 kB, with the default limits 150 kB. The same again in five minutes.
-_WHOLE, _AGAIN_S = 2.0, 300.0
+# No setting either: a neighbour that restarts asks for all that the space holds, and perhaps once more. So
+# much may be saved up; it comes back by what the neighbour sends, and by `answers_kb_per_min`.
+_WHOLE = 2.0
+RETURN = 3  # bytes of answers for each byte that a neighbour sends
 _RECORD_BYTES = 100  # of an LSA, beside its values
+_USUAL_BYTES = 1024  # of an LSA that is asked for; few are larger
+_FOR_BEATS = 2  # changes of an origin that are left for its heartbeats, or it would seem to be dead
 _FLOODING_S = 60
 _STRANGERS = ""  # share one allowance
 
@@ -55,7 +60,7 @@ class Allowance:
             return False
         self._frames -= 1
         self._bytes -= size
-        self._answers = min(self._answers_most, self._answers + size)
+        self._answers = min(self._answers_most, self._answers + RETURN * size)
         return True
 
     def worked(self, seconds: float) -> None:
@@ -66,10 +71,15 @@ class Allowance:
         """A signature was not that of its origin."""
         self._forged -= 1
 
-    @property
-    def may_ask(self) -> bool:
-        """Whether its questions are answered."""
-        return self._answers > 0
+    def may_ask(self, size: int = 0) -> bool:
+        """Whether its questions are answered, and so much is left for the answers, in bytes."""
+        return self._answers > size
+
+    def takes(self, tick: int) -> int:
+        """How many LSAs of usual size would be admitted from it now; at least one."""
+        if tick != self._tick:
+            self._refill(tick)
+        return max(1, int(self._bytes // _USUAL_BYTES))
 
     def answered(self, size: int) -> None:
         """It got answers of that size, in bytes."""
@@ -82,8 +92,8 @@ class Allowance:
         self._bytes = min(BURST_S * _bytes_of(rates), self._bytes + _bytes_of(rates) * passed_s)
         self._work_s = min(BURST_S * _work_of(rates), self._work_s + _work_of(rates) * passed_s)
         self._forged = min(_FORGED, self._forged + _FORGED_S * passed_s)
-        most = self._answers_most
-        self._answers = min(most, self._answers + most / _AGAIN_S * passed_s)
+        answers_per_s = 1024 * rates.answers_kb_per_min / 60
+        self._answers = min(self._answers_most, self._answers + answers_per_s * passed_s)
 
 
 class Allowances:
@@ -108,12 +118,21 @@ class Allowances:
             found = self._peers[key] = Allowance(self._rates, self._space.tick, self._answers_bytes)
         return found
 
-    def may_change(self, origin: str) -> bool:
-        """Whether a change of an origin is taken now."""
+    def may_change(self, origin: str, beat: bool = False) -> bool:
+        """Whether a change of an origin, or a heartbeat, is taken now."""
         left = self._left(origin)
-        if left < 1:
+        may = left >= (1 if beat else 1 + _FOR_BEATS)
+        if not may:
             self._restless[origin] = self._space.tick
-        return left >= 1
+        return may
+
+    def takes_of(self, origin: str) -> int:
+        """How many LSAs of an origin would be taken now; at least one."""
+        return max(1, int(self._left(origin)) - _FOR_BEATS)
+
+    def takes_from(self, peer: str) -> int:
+        """How many LSAs of usual size would be admitted from a neighbour now; at least one."""
+        return self.of(peer).takes(self._space.tick)
 
     def changed(self, origin: str) -> None:
         """A change of an origin was taken."""

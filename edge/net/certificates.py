@@ -43,18 +43,6 @@ def certificates(tls: TlsSettings | None) -> tuple[Certificate, ...]:
     return tuple(found)
 
 
-def list_fault(tls: TlsSettings | None) -> str:
-    """Why the list of revoked certificates of `[tls]` cannot be used; empty if it can, or without one."""
-    try:
-        if tls and tls.crl:
-            validity(read_bytes(tls.crl, TEXT_BYTES))
-    except OSError as error:
-        return f"{tls.crl}: {error.strerror}" if tls else ""
-    except ValueError:
-        return f"{tls.crl}: is empty or damaged" if tls else ""
-    return ""
-
-
 def validity(pem: bytes) -> tuple[float, float]:
     """Begin and end in Unix seconds of the first certificate or list in a PEM file. Raises ValueError."""
     body = pem.partition(b"-----BEGIN ")[2].partition(b"-----")[2].partition(b"-----END")[0]

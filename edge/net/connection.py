@@ -11,23 +11,21 @@ import random
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
 from ..clock import Clock
-from ..files import open_file
 from .lean_paho import CallbackAPIVersion, Client, MQTTProtocolVersion, PacketTypes, Properties, ReasonCode
 from .reasons import CLOSED, NO_TLS, RENEWED, TAKEN, WANTS_TLS, of_end, of_error, of_loss, of_refusal
 from .settings import BrokerSettings, TlsSettings
+from .tls import TlsFiles
 
 CONNECT_TIMEOUT_S = 3.0
 GOODBYE_S = 0.5
 STEADY_S = 60.0  # a connection that lasts so long was good
-REFRESH_S = 30.0  # between two looks at the TLS files
 TAKEN_OVER_S = 20.0  # about the wait before a client connects again under a name that another one uses
 
 _WITH_WILL = ReasonCode(
@@ -97,11 +95,12 @@ class Connection:
         back_off: BackOff,
         rng: random.Random,
         clock: Clock,
+        tls: Callable[[TlsSettings], TlsFiles],
         on_up: Callable[[], None],
         on_down: Callable[[], None],
         suffix: str = "",
     ) -> None:
-        """Prepare the client; raises OSError or ssl.SSLError if the TLS files cannot be used.
+        """Prepare the client; raises OSError if the TLS files cannot be used.
 
         A broker accepts one client per name; the name is that of the node plus `suffix`.
         """
@@ -128,8 +127,8 @@ class Connection:
         self._stopping = False
         self._renewing = False  # it is closed on purpose, to be made again
         self._ended = Event()
-        self._files = _stamps(broker.tls)
-        self._looked_s = clock.now_s()
+        self._tls = tls(broker.tls) if broker.tls else None
+        self._context = self._tls.context if self._tls else None
         self.client = self._new_client(node + suffix, max_packet_bytes)
 
     def _new_client(self, client_id: str, max_packet_bytes: int) -> "_BoundedClient":
@@ -144,8 +143,8 @@ class Connection:
         client.on_disconnect = self._disconnected
         if self._broker.username is not None:
             client.username_pw_set(self._broker.username)
-        if self._broker.tls is not None:
-            client.tls_set_context(_tls_context(self._broker.tls))
+        if self._context is not None:
+            client.tls_set_context(self._context)
         return client
 
     def start(self) -> None:
@@ -185,22 +184,14 @@ class Connection:
         self.up = False
 
     def refresh(self) -> None:
-        """Connect again when the TLS files have changed; to be called often, looks every 30 s."""
-        now_s = self._clock.now_s()
-        if self._broker.tls is None or now_s < self._looked_s + REFRESH_S:
+        """Connect again when the TLS files have changed; to be called often."""
+        if self._tls is None:
             return
-        self._looked_s = now_s
-        if (found := _stamps(self._broker.tls)) == self._files:
-            return
-        try:
-            context = _tls_context(self._broker.tls, strict=True)
-        except OSError as error:  # a key and its certificate are two files: tried again
-            self._warn("new TLS files cannot be used yet: ", str(error))
-            return
-        self._files = found
-        logger.info("%s: new TLS files", self._label)
-        self.client._ssl_context = context  # paho has no call for a second one; it serves the next connection
-        self._break()
+        self._tls.look(self._clock.now_s())
+        if self._tls.context is not self._context:
+            self._context = self._tls.context
+            self.client._ssl_context = self._context  # paho has no call for a second one
+            self._break()
 
     @property
     def taken_over(self) -> bool:
@@ -298,44 +289,3 @@ class Connection:
             return float(ssl.cert_time_to_seconds(sock.getpeercert()["notAfter"]))
         except (AttributeError, KeyError, TypeError, ValueError, OSError):
             return math.inf
-
-
-def _stamps(files: TlsSettings | None) -> list[tuple[int, int]]:
-    """What changes when a file is replaced; a missing file has none."""
-    found = []
-    for file in filter(None, astuple(files) if files else ()):
-        with suppress(OSError):
-            stat = Path(file).stat()
-            found.append((stat.st_mtime_ns, stat.st_ino))
-    return found
-
-
-def _tls_context(files: TlsSettings, *, strict: bool = False) -> ssl.SSLContext:
-    """Raises OSError, which names the file; if `strict` also for a list of revoked certificates."""
-    for file in filter(None, astuple(files)):
-        open_file(file).close()  # ssl does not say which file it could not read, and waits for a FIFO
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # only our own authority; the system's cost 1.2 MB
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    with _naming(files.ca):
-        context.load_verify_locations(files.ca)
-    with _naming(f"{files.certificate} with {files.key}"):
-        context.load_cert_chain(files.certificate, files.key, password="")  # or it would ask the terminal
-    if files.crl:
-        try:
-            context.load_verify_locations(files.crl)
-        except ssl.SSLError as error:  # as the broker does: who is revoked is not believed all the same
-            why = error.reason or error.strerror
-            if strict:  # the list before stays in force
-                raise OSError(0, f"no valid list: {why}", files.crl) from None
-            logger.warning("%s: no valid list, so none is used: %s", files.crl, why)
-        else:
-            context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
-    return context
-
-
-@contextmanager
-def _naming(file: str) -> Iterator[None]:
-    try:
-        yield
-    except ssl.SSLError as error:
-        raise OSError(0, f"cannot be used: {error.reason or error.strerror}", file) from None

@@ -2,22 +2,16 @@
 
     magic 'M' | version u8 | flags u8 | pulses u8 | crc32 u32 | pulses | body
 
-A pulse says that an origin still lives and shows what its last statement said. Pulses are binary because
-nothing else crosses a link while nothing changes:
-
-    length u8 | origin | 24 bits: ahead 8, hops 6, life 4, ordinal 6 | link, 12 bytes, or 4 without trust
-
-The body (`wire.py`) is msgpack, compressed when that makes it shorter (`packing.py`): statements, changed
-LSAs, rosters, and questions. Values travel as they are.
+Pulses (`pulse.py`) are heartbeats. The body (`wire.py`) is msgpack, compressed when that makes it shorter
+(`packing.py`): statements, changed LSAs, rosters, and questions. Values travel as they are.
 """
 
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from itertools import chain
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from msgspec import Raw
 
@@ -25,26 +19,28 @@ from ..space.courier import Roster
 from ..space.lsa import Delta, Lsa, Near
 from . import wire
 from .bundle import Record, bundled, bundles
-from .links import is_node_name
 from .packing import packed, unpacked
-from .schema import MAX_ASKED, MAX_BEATS, MAX_FRAME_LSAS, MAX_ITEMS, Bundled, Statement, WireError
+from .parts import (
+    MOST,
+    Kind,
+    Part,
+    part_of_delta,
+    part_of_lsa,
+    part_of_near,
+    part_of_pulse,
+    part_of_roster,
+    part_of_statement,
+)
+from .pulse import CHECK_BYTES, LINK_BYTES, Pulse, decode_pulse
+from .schema import MAX_BEATS, MAX_ITEMS, Bundled, FrameError, Statement, WireError
 
 VERSION = 2
 MAX_FRAME_BYTES = 64 * 1024
 MAX_BODY_BYTES = 48 * 1024  # inflated
-MAX_AHEAD = 255
-MAX_PULSE_LIFE_S = 15
-LINK_BYTES = 12
-CHECK_BYTES = 4
 _COMPRESS_FROM_BYTES = 64
 _PACKED, _LINKS = 1, 2  # flags
 _HEADER = struct.Struct("<cBBBI")
 HEADER_BYTES = _HEADER.size
-_AHEAD_BITS, _HOPS_BITS, _LIFE_BITS, _ORDINAL_BITS = 8, 6, 4, 6
-
-
-class FrameError(ValueError):
-    """An invalid frame; the message says why."""
 
 
 class WrongVersion(FrameError):
@@ -53,17 +49,6 @@ class WrongVersion(FrameError):
     def __init__(self, version: int) -> None:
         super().__init__(f"speaks wire version {version}, this node version {VERSION}")
         self.version = version
-
-
-class Pulse(NamedTuple):
-    """A heartbeat of an origin, on its way: beat number `ahead` after that of its statement `ordinal`."""
-
-    origin: str
-    ordinal: int  # its last 6 bits
-    ahead: int
-    hops: int
-    life_s: int
-    link: bytes  # of a chain; without trust a checksum of the statement
 
 
 @dataclass(slots=True)
@@ -86,86 +71,12 @@ class Frame:
         return [*self.lsas, *self.deltas, *self.near]
 
 
-class Kind(Enum):
-    """A part of a frame, encoded."""
-
-    STATEMENT = "s"
-    LSA = "l"
-    DELTA = "d"
-    NEAR = "n"
-    ROSTER = "r"
-    ASK_ROSTER = "o"
-    ASK_LSA = "w"
-    PULSE = ""  # not in the body
-
-
-class Part(NamedTuple):
-    """One thing to send: its bytes (of a question: its text), and what it counts in a frame."""
-
-    kind: Kind
-    data: bytes
-    items: int = 1
-    auth: bytes = b""
-
-
 _PROVED = (Kind.LSA, Kind.DELTA, Kind.NEAR)  # in the order in which trees count them
 _QUESTIONS = (Kind.ASK_ROSTER, Kind.ASK_LSA)
 Decoded = TypeVar("Decoded", Lsa, Delta, Near, Roster)
-_MOST = {
-    Kind.STATEMENT: MAX_BEATS,
-    Kind.PULSE: MAX_BEATS,
-    Kind.ROSTER: MAX_BEATS,
-    Kind.ASK_ROSTER: MAX_BEATS,
-    Kind.ASK_LSA: MAX_ASKED,
-    Kind.LSA: MAX_FRAME_LSAS,
-    Kind.DELTA: MAX_FRAME_LSAS,
-    Kind.NEAR: MAX_FRAME_LSAS,
-}
-_FULL_BYTES = 40 * 1024  # so much fits a frame in any case, however badly it compresses
 
 
 # ---- encoding -----------------------------------------------------------------------------------
-
-
-def part_of_lsa(lsa: Lsa) -> Part:
-    """A whole LSA."""
-    return Part(Kind.LSA, wire.encode_lsa(lsa), wire.items_of(lsa), lsa.auth)
-
-
-def part_of_delta(delta: Delta) -> Part:
-    """A delta."""
-    return Part(Kind.DELTA, wire.encode_delta(delta), wire.items_of(delta), delta.auth)
-
-
-def part_of_near(near: Near) -> Part:
-    """A near property."""
-    return Part(Kind.NEAR, wire.encode_near(near), wire.items_of(near), near.auth)
-
-
-def part_of_roster(roster: Roster) -> Part:
-    """A roster."""
-    return Part(Kind.ROSTER, wire.encode_roster(roster), wire.items_of(roster))
-
-
-def part_of_statement(statement: Statement) -> Part:
-    """A statement."""
-    return Part(Kind.STATEMENT, wire.encode_statement(statement))
-
-
-def part_of_pulse(pulse: Pulse) -> Part:
-    """A pulse."""
-    name = pulse.origin.encode()
-    bits = 0
-    for value, width in (
-        (pulse.ahead, _AHEAD_BITS),
-        (pulse.hops, _HOPS_BITS),
-        (pulse.life_s, _LIFE_BITS),
-        (pulse.ordinal, _ORDINAL_BITS),
-    ):
-        if value >> width:
-            raise FrameError("number of a pulse out of range")
-        bits = bits << width | value
-    return Part(Kind.PULSE, bytes([len(name)]) + name + bits.to_bytes(3, "little") + pulse.link)
 
 
 def parts_of(frame: Frame) -> Iterator[Part]:
@@ -181,25 +92,6 @@ def parts_of(frame: Frame) -> Iterator[Part]:
             yield Part(kind, text.encode())
 
 
-def pack(parts: Iterable[Part]) -> Iterator[list[Part]]:
-    """As few frames as the limits allow, each a list of parts; the order is kept."""
-    batch: list[Part] = []
-    counts = dict.fromkeys(Kind, 0)
-    size = items = 0
-    for part in parts:
-        full = size + len(part.data) + len(part.auth) > _FULL_BYTES or items + part.items > MAX_ITEMS
-        if batch and (full or counts[part.kind] >= _MOST[part.kind]):
-            yield batch
-            batch, counts = [], dict.fromkeys(Kind, 0)
-            size = items = 0
-        batch.append(part)
-        counts[part.kind] += 1
-        size += len(part.data) + len(part.auth) + 4
-        items += part.items
-    if batch:
-        yield batch
-
-
 def encode_parts(parts: Iterable[Part], shared: Sequence[Bundled] = ()) -> bytes:
     """The bytes of one frame, also with signatures that were not taken apart. Raises FrameError."""
     lists: dict[Kind, list[bytes]] = {kind: [] for kind in Kind}
@@ -210,7 +102,7 @@ def encode_parts(parts: Iterable[Part], shared: Sequence[Bundled] = ()) -> bytes
         items += part.items
         if part.kind in _PROVED:
             auths[part.kind].append(part.auth)
-    if items > MAX_ITEMS or any(len(each) > _MOST[kind] for kind, each in lists.items()):
+    if items > MAX_ITEMS or any(len(each) > MOST[kind] for kind, each in lists.items()):
         raise FrameError("too many parts")
     pulses = lists.pop(Kind.PULSE)
     records: dict[str, list[Raw | str | Bundled]] = {
@@ -260,7 +152,7 @@ def decode(data: bytes) -> Frame:
     frame = Frame()
     position = 0
     for _ in range(pulses):
-        pulse, position = _decode_pulse(content, position, LINK_BYTES if flags & _LINKS else CHECK_BYTES)
+        pulse, position = decode_pulse(content, position, LINK_BYTES if flags & _LINKS else CHECK_BYTES)
         frame.pulses.append(pulse)
     body = _inflate(content[position:], flags)
     if body:
@@ -269,31 +161,6 @@ def decode(data: bytes) -> Frame:
         except WireError as error:
             raise FrameError(str(error)) from None
     return frame
-
-
-def _decode_pulse(content: memoryview, position: int, link_bytes: int) -> tuple[Pulse, int]:
-    if position >= len(content):
-        raise FrameError("pulse is cut short")
-    start = position + 1
-    end = start + content[position]
-    following = end + 3 + link_bytes
-    if following > len(content):
-        raise FrameError("pulse is cut short")
-    try:
-        origin = str(content[start:end], "ascii")
-    except UnicodeDecodeError:
-        raise FrameError("bad node name") from None
-    if not is_node_name(origin):
-        raise FrameError("bad node name")
-    bits = int.from_bytes(content[end : end + 3], "little")
-    numbers = []
-    for width in (_ORDINAL_BITS, _LIFE_BITS, _HOPS_BITS):
-        numbers.append(bits & (1 << width) - 1)
-        bits >>= width
-    ordinal, life_s, hops = numbers
-    if not life_s:
-        raise FrameError("bad pulse")
-    return Pulse(origin, ordinal, bits, hops, life_s, bytes(content[end + 3 : following])), following
 
 
 def _inflate(content: memoryview, flags: int) -> bytes:

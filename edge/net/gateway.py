@@ -12,19 +12,21 @@ from ..space.tuplespace import SELF, TupleSpace
 from ..trust.trust import TWIN, Trust, Untrusted
 from . import manifest
 from .allowance import Allowances
-from .frame import Frame, FrameError, Pulse, WrongVersion, decode
+from .frame import Frame, WrongVersion, decode
 from .hearing import Hearing
 from .intake import Intake
 from .latest import Latest
 from .links import Links
 from .outbox import Outbox
+from .pulse import Pulse
 from .questions import Questions
-from .refusals import FLOOD, INVALID, WIRE_VERSION, Refusals
-from .schema import Statement
+from .refusals import ANSWERS, FLOOD, INVALID, WIRE_VERSION, Refusals
+from .schema import FrameError, Statement
 from .settings import Rates
 from .statements import Outdated, Statements, Unstated, beat_of
 
 _OTHERS = 64  # of another version, that are named
+_ROSTER_SHARE = 5  # so many times its size is left when a roster is sent: the rest is for LSAs
 _OLD_S = 60  # so long a neighbour counts as one of another version
 
 
@@ -40,9 +42,9 @@ class Gateway:
         self._trust = trust or Trust()
         self._generation = self._trust.generation
         self._statements = Statements(space, self._trust)
-        self.outbox = Outbox(space, links, self._statements, self._trust)
         self.refusals = Refusals()
         self.allowances = Allowances(space, rates)
+        self.outbox = Outbox(space, links, self._statements, self._trust, self.allowances)
         self._questions = Questions(space, self.outbox)
         self.intake = Intake(space, self._trust, self._questions, self.refusals, self.allowances)
         self._digest = Digest(space, self.outbox)
@@ -141,18 +143,29 @@ class Gateway:
         self._answer(peer, frame)
 
     def _answer(self, peer: str, frame: Frame) -> None:
-        """Answer questions, as long as the answers stay in proportion."""
+        """Answer questions, as long as the answers stay in proportion.
+
+        A roster leads to questions for LSAs: without room for their answers, too, it would only be asked for
+        again and again.
+        """
         allowance = self.allowances.of(peer)
-        if not (frame.ask_roster or frame.ask_lsas):
-            return
-        if not allowance.may_ask:
-            self.refusals.note_quietly(peer, FLOOD)
-            return
-        before = self.outbox.waiting_bytes(peer)
-        for origin in frame.ask_roster:
+        for name in dict.fromkeys(frame.ask_lsas):
+            if not allowance.may_ask():
+                self.refusals.note_quietly(peer, ANSWERS)
+                return
+            self._answer_lsa(peer, name)
+        for origin in dict.fromkeys(frame.ask_roster):
+            size = self.outbox.roster_bytes(peer, origin)
+            if not allowance.may_ask(_ROSTER_SHARE * size):
+                self.refusals.note_quietly(peer, ANSWERS)
+                return
             self._digest.answer_roster(peer, origin)
-        self._digest.answer_lsas(peer, frame.ask_lsas)
-        allowance.answered(self.outbox.waiting_bytes(peer) - before)
+            allowance.answered(size)
+
+    def _answer_lsa(self, peer: str, name: str) -> None:
+        before = self.outbox.lsa_bytes(peer, name)
+        self._digest.answer_lsas(peer, [name])
+        self.allowances.of(peer).answered(self.outbox.lsa_bytes(peer, name) - before)
 
     def _state(self, peer: str, statement: Statement) -> None:
         try:
@@ -166,7 +179,7 @@ class Gateway:
         except Untrusted as error:
             self.intake.distrust(peer, error)
             if statement.origin == self._space.node:  # the neighbour may not know the keys of this life
-                self._digest.answer_lsas(peer, [f"{statement.origin}.{TWIN}"])
+                self._answer_lsa(peer, f"{statement.origin}.{TWIN}")
             return
         if news:
             believer = self._digest.believer(statement.origin, statement.incarnation, peer)
@@ -211,7 +224,7 @@ class Gateway:
         except Outdated:
             return
         if self._digest.is_news(beat):
-            if not self.allowances.may_change(beat.origin):
+            if not self.allowances.may_change(beat.origin, beat=True):
                 return
             self.allowances.changed(beat.origin)
         self._digest.heard(peer, beat)

@@ -61,7 +61,8 @@ class LinksStats(TypedDict):
     inbox: InboxStats
     neighbours: dict[str, NeighbourStats]
     certificates: list[CertificateStats]
-    list_fault: NotRequired[str]  # why the list of revoked certificates cannot be used
+    tls_fault: NotRequired[str]  # why changed TLS files are not used
+    list_fault: NotRequired[str]  # why the list of revoked certificates is not used, but the one before
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,19 @@ import random
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
+from pathlib import Path
 from threading import Thread
 from time import monotonic
 from typing import Any
 
 from ..clock import Clock, SystemClock
-from .certificates import DAY_S, certificates, list_fault
+from .certificates import DAY_S
 from .connection import BackOff, Connection
 from .inbox import Inbox
 from .links import CertificateStats, Changed, Deliver, LinkLimits, LinksStats, checked_name
 from .neighbour import Neighbour
 from .settings import BrokerSettings, NeighbourSettings, TlsSettings
+from .tls import TlsFiles
 
 __all__ = ["BackOff", "BrokerSettings", "MqttLinks", "NeighbourSettings", "TlsSettings"]
 
@@ -41,8 +43,12 @@ class MqttLinks:
         clock: Clock | None = None,
         limits: LinkLimits | None = None,
         back_off: BackOff | None = None,
+        kept_list: Path | None = None,
     ) -> None:
-        """Raises ValueError for invalid names, OSError for unusable TLS files."""
+        """`kept_list`: the file for the last valid list of revoked certificates.
+
+        Raises ValueError for invalid names, OSError for unusable TLS files.
+        """
         self.neighbours = tuple(checked_name(neighbour.name) for neighbour in neighbours)
         if len({checked_name(node), *self.neighbours}) <= len(neighbours):
             raise ValueError(f"{node} and its neighbours must have different names")
@@ -54,7 +60,10 @@ class MqttLinks:
             back_off=back_off or BackOff(),
             rng=random.Random(rng.getrandbits(64)),  # threads must not disturb the node's own draws
             clock=clock or SystemClock(),
+            tls=self._files,
         )
+        self._kept_list = kept_list
+        self._tls: dict[TlsSettings, TlsFiles] = {}  # one, as a node has one section [tls]
         self._deliver: Deliver | None = None
         self._changed: Changed | None = None
         self._inbox = Inbox(
@@ -62,8 +71,6 @@ class MqttLinks:
         )
         self._neighbours = {settings.name: self._neighbour(settings) for settings in neighbours}
         self._clock = clock or SystemClock()
-        self._tls = next((each.tls for each in neighbours if each.tls), None)
-        self._certificates = certificates(self._tls)
 
     def start(self, deliver: Deliver, changed: Changed) -> None:
         self._deliver, self._changed = deliver, changed
@@ -76,6 +83,11 @@ class MqttLinks:
 
     def _neighbour(self, settings: NeighbourSettings) -> Neighbour:
         return Neighbour(self._node, settings, self._limits, self._connection, self._tell)
+
+    def _files(self, tls: TlsSettings) -> TlsFiles:
+        if tls not in self._tls:
+            self._tls[tls] = TlsFiles(tls, self._kept_list)
+        return self._tls[tls]
 
     def include(self, neighbour: NeighbourSettings) -> None:
         name = checked_name(neighbour.name)
@@ -121,8 +133,11 @@ class MqttLinks:
             "neighbours": {name: neighbour.stats() for name, neighbour in self._neighbours.items()},
             "certificates": self._days_left(),
         }
-        if fault := list_fault(self._tls):
-            found["list_fault"] = fault
+        for files in self._tls.values():
+            if files.fault:
+                found["tls_fault"] = files.fault
+            if files.list_fault:
+                found["list_fault"] = files.list_fault
         return found
 
     def _days_left(self) -> list[CertificateStats]:
@@ -132,7 +147,8 @@ class MqttLinks:
             CertificateStats(
                 name=each.kind, days_left=round(each.days_left(wall_s), 1), begun=each.begins_s <= wall_s
             )
-            for each in self._certificates
+            for files in self._tls.values()
+            for each in files.certificates
         ]
         for name, neighbour in self._neighbours.items():
             ends_s = neighbour.connection.broker_certificate_ends_s

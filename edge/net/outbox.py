@@ -3,14 +3,17 @@
 from ..space.courier import MAX_LSAS, Beat, Courier, Roster
 from ..space.exchange import export, export_delta
 from ..space.lsa import Delta, Lsa, Near
+from ..space.names import NIL
 from ..space.nearby import export_near
 from ..space.tuplespace import SELF, TupleSpace
 from ..trust.trust import Trust
-from .frame import (
-    FrameError,
+from .allowance import Allowances
+from .frame import encode_parts
+from .latest import Latest
+from .links import Links
+from .parts import (
     Kind,
     Part,
-    encode_parts,
     pack,
     part_of_delta,
     part_of_lsa,
@@ -19,14 +22,14 @@ from .frame import (
     part_of_roster,
     part_of_statement,
 )
-from .latest import Latest
-from .links import Links
-from .schema import MAX_BEATS, Statement
+from .schema import MAX_BEATS, FrameError, Statement
 from .signing import Signed, sign
 from .statements import Statements
 
 _RECORD_BYTES = 100  # of an LSA without its properties, about
-_ENTRY_BYTES = 24  # of a roster, or of a property without its value, about
+_STATEMENT_BYTES = 150  # with its pulse
+_ENTRY_BYTES = 12  # of a roster, about
+_PROPERTY_BYTES = 24  # without its value, about
 _MAX_ASKED = MAX_LSAS // 4  # LSAs asked for at a time; the next digest shows what else is missing
 
 
@@ -55,7 +58,7 @@ class Leaving:
     def size(self) -> int:
         """How many bytes it will have, about."""
         shown = (self._delta or self._record).properties if not isinstance(self._record, Near) else []
-        return _RECORD_BYTES + sum(_ENTRY_BYTES + len(each.value) for each in shown)
+        return _RECORD_BYTES + sum(_PROPERTY_BYTES + len(each.value) for each in shown)
 
 
 class _Waiting:
@@ -77,8 +80,16 @@ class _Waiting:
 class Outbox(Courier):
     """The courier of a node."""
 
-    def __init__(self, space: TupleSpace, links: Links, statements: Statements, trust: Trust) -> None:
+    def __init__(
+        self,
+        space: TupleSpace,
+        links: Links,
+        statements: Statements,
+        trust: Trust,
+        allowances: Allowances,
+    ) -> None:
         self._space = space
+        self._allowances = allowances
         self._trust = trust
         self._links = links
         self._statements = statements
@@ -153,13 +164,17 @@ class Outbox(Courier):
         if said is not None and peer in self._waiting:
             self._waiting[peer].reminders[said.origin] = said
 
-    def waiting_bytes(self, peer: str) -> int:
-        """About how much waits for a neighbour, without beats."""
-        waiting = self._waiting.get(peer)
-        if waiting is None:
+    def lsa_bytes(self, peer: str, name: str) -> int:
+        """About how many bytes of an LSA wait for a neighbour."""
+        leaving = self._waiting[peer].lsas.get(name) if peer in self._waiting else None
+        return leaving.size if leaving else 0
+
+    def roster_bytes(self, peer: str, origin: str) -> int:
+        """About how many bytes it takes to send a neighbour the roster of an origin, with its statement."""
+        number = self._space.origin_number(origin)
+        if number == NIL or peer not in self._waiting or origin in self._waiting[peer].rosters:
             return 0
-        entries = sum(len(each.entries) for each in waiting.rosters.values())
-        return sum(each.size for each in waiting.lsas.values()) + _ENTRY_BYTES * entries
+        return _STATEMENT_BYTES + _ENTRY_BYTES * self._space.origins.count[number]
 
     def ask_roster(self, peer: str, origin: str) -> None:
         asked = self._waiting[peer].ask_roster
@@ -172,9 +187,17 @@ class Outbox(Courier):
 
     def ask_lsas(self, peer: str, names: list[str]) -> None:
         asked = self._waiting[peer].ask_lsas
-        for name in names:
-            if len(asked) < _MAX_ASKED:
-                asked[name] = None
+        for origin in dict.fromkeys(map(_origin, names)):
+            # More than this node takes would be dropped on arrival, and asked for again.
+            others = sum(_origin(name) != origin for name in asked)
+            most = min(
+                _MAX_ASKED,
+                self._allowances.takes_from(peer),
+                others + self._allowances.takes_of(origin),
+            )
+            for name in names:
+                if len(asked) < most and _origin(name) == origin:
+                    asked[name] = None
 
     # ---- leaving ------------------------------------------------------------------------------
 
@@ -219,3 +242,7 @@ class Outbox(Courier):
             self.too_large += 1
             return
         self._links.send(peer, data)
+
+
+def _origin(name: str) -> str:
+    return name.partition(".")[0]

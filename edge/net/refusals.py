@@ -8,6 +8,7 @@ log = logging.getLogger("edge.net")
 
 INVALID, WIRE_VERSION, BAD_PATH, NOT_OWNER, NO_ROOM = "invalid", "wire_version", "path", "owner", "no_room"
 FLOOD = "flood"
+ANSWERS = "answers"  # more questions than are answered
 CHANGES = "changes"  # more of one origin than is taken
 CONTRADICTION = "contradiction"  # what an origin says does not fit what it said before
 

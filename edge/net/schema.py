@@ -155,5 +155,9 @@ class Body(Struct, omit_defaults=True, forbid_unknown_fields=True):
     w: Annotated[list[Name], Meta(max_length=MAX_ASKED)] = []  # LSAs that are wanted
 
 
+class FrameError(ValueError):
+    """An invalid frame; the message says why."""
+
+
 class WireError(ValueError):
     """A body that contradicts its schema or itself."""

@@ -85,6 +85,12 @@ class Rates:
     frames_kb_per_s: Annotated[
         int, Within(4, 10_000), "the same in kB: beyond it, frames are dropped before they are decoded"
     ] = 24
+    answers_kb_per_min: Annotated[
+        int,
+        Within(1, 10_000),
+        "answers to a neighbour that asks for what it lacks, beside 3 bytes for each that it sends; up to "
+        "twice what the tuple space can hold is saved for its restart",
+    ] = 8
     work_percent: Annotated[
         int, Within(1, 100), "processor time for the frames of a neighbour, of one core, likewise"
     ] = 10

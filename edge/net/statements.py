@@ -16,7 +16,7 @@ from ..space.names import NIL
 from ..space.tuplespace import TupleSpace
 from ..trust.trust import Trust
 from . import manifest
-from .frame import CHECK_BYTES, MAX_AHEAD, MAX_PULSE_LIFE_S, Pulse
+from .pulse import CHECK_BYTES, MAX_AHEAD, MAX_PULSE_LIFE_S, Pulse
 from .schema import Statement
 
 _ORDINALS = 64  # that a pulse can tell apart

@@ -95,7 +95,14 @@ def _lock_state_folder(config: NodeConfig) -> None:
 
 def _links(config: NodeConfig, clock: Clock, rng: random.Random) -> MqttLinks:
     try:
-        return MqttLinks(config.name, config.inbox, config.neighbours, rng, clock=clock)
+        return MqttLinks(
+            config.name,
+            config.inbox,
+            config.neighbours,
+            rng,
+            clock=clock,
+            kept_list=config.state_dir / "crl.pem",
+        )
     except OSError as error:  # TLS files exist only on the node, so `check` does not look at them
         raise CannotStart(f"tls: {error.filename}: {error.strerror}") from error
 

@@ -23,6 +23,9 @@ BEAT_S = const(5)
 _EARLY_S = const(2)  # a heartbeat due this soon joins messages that leave anyway
 _ASK_AGAIN_S = const(2)
 _NO_ROOM_S = const(5)
+_NO_ROOM_MAX_S = const(60)
+_PATIENT = const(3)  # times at which room is not waited for longer than that
+_TRIED = const(8)  # LSAs asked for where there was no room
 _BEYOND_BEATS = const(3)  # an LSA may overtake one heartbeat, or two
 _LAST_CHANGES = const(0x10000)  # so far before the last number of a change a new incarnation begins
 
@@ -36,6 +39,7 @@ class Digest:
         self._due_tick = space.tick
         self._announced: dict[int, tuple[str, Beat]] = {}  # newest heartbeat of an origin, and who passed it
         self._asked_tick: dict[int, int] = {}
+        self._no_room: dict[int, tuple[int, int]] = {}  # of an origin: how often in a row, LSAs held then
         self._beyond: dict[int, int] = {}  # how many heartbeats of an origin knew less than is held
         self.asked = 0
         self.reincarnations = 0  # often means that two nodes have one name
@@ -52,8 +56,12 @@ class Digest:
         if space.tick >= self._due_tick:
             self.beat()
         for number in self._announced:
-            if space.tick - self._asked_tick.get(number, 0) >= _ASK_AGAIN_S and self._differs(number):
+            if space.tick - self._asked_tick.get(number, 0) < _ASK_AGAIN_S:
+                continue
+            if self._differs(number):
                 self._ask(number)
+            else:
+                self._no_room.pop(number, None)
 
     def beat(self) -> None:
         """Tell all neighbours that this node lives, and what it holds."""
@@ -104,12 +112,15 @@ class Digest:
             return
         hops = beat.hops + 1
         life_s = min(beat.life_s, LIFE_S)
+        met = number == NIL
         try:
             number = space.meet(beat.origin, beat.incarnation, life_s, hops, peer)
         except SpaceFull:
             self.no_room += 1
             return
         origins.heartbeat(number, beat.number, beat.sequence, hops, space.tick + life_s)
+        if met:
+            self._no_room.pop(number, None)  # another node had that number
         self._announced[number] = (peer, beat)
         self._check_sequence(number, beat)
         if hops < MAX_PATH:
@@ -170,6 +181,9 @@ class Digest:
         held = dict(space.roster(number, demoted=True))
         lacking = [name for name, version in theirs.entries if version > held.get(name, 0)]
         if lacking and space.is_neighbour(peer):
+            if number in self._no_room:  # each time others, as they differ in size
+                first = space.tick % len(lacking)
+                lacking = (lacking[first:] + lacking[:first])[:_TRIED]
             self._courier.ask_lsas(peer, lacking)
         complete_to = self._complete_to(number, theirs)
         listed = {name for name, _ in theirs.entries}
@@ -188,10 +202,17 @@ class Digest:
                 self._courier.send_lsa(slot, space.node_bit(peer))
 
     def postpone(self, origin: str) -> None:
-        """What an origin shows finds no room: ask for it less often."""
+        """What an origin shows finds no room: ask for it less and less often, until some of it does."""
         number = self._space.origin_number(origin)
         if number in self._announced:
-            self._asked_tick[number] = self._space.tick + _NO_ROOM_S - _ASK_AGAIN_S
+            if self._space.tick < self._asked_tick.get(number, 0):
+                return  # it waits already
+            count = self._space.origins.count[number]
+            times, before = self._no_room.get(number, (0, count))
+            times = 1 if count > before else times + 1
+            self._no_room[number] = times, count
+            wait_s = min(_NO_ROOM_MAX_S, _NO_ROOM_S * max(1, times - _PATIENT))
+            self._asked_tick[number] = self._space.tick + wait_s - _ASK_AGAIN_S
 
     # ---- inside -----------------------------------------------------------------------------
 

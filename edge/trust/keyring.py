@@ -160,7 +160,10 @@ class Keyring(Trust):
     def look(self) -> bool:
         """A key and its certificate are two files: while they do not fit, the old pair stays in use."""
         source = self._source
-        if source is None or not (source.changed or self._file_trouble or source.list_trouble):
+        if source is None:
+            return False
+        troubled = self._file_trouble or source.list_trouble or source.kept_trouble
+        if not (source.changed or troubled):
             return False
         news = self._read_lists(source)
         try:
@@ -276,4 +279,7 @@ class Keyring(Trust):
             found.append(("keys_unusable", f"{self._file_trouble}; the keys in use are kept"))
         if self._source and self._source.list_trouble:
             found.append(("list_unusable", f"{self._source.list_trouble}; the list before stays in force"))
+        if self._source and self._source.kept_trouble:
+            text = f"{self._source.kept_trouble}; neighbours have the newest list, too"
+            found.append(("list_unusable", text))
         return found

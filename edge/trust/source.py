@@ -39,10 +39,16 @@ class Source:
         self._stamps = self._now()
         self._kept_data = b""
         self.list_trouble = ""  # why the list of the operator is not used
+        self.kept_trouble = ""  # why that of the state folder is not used
         self.authority: Authority = read_authority(settings.authority)
 
     def own(self) -> Own:
-        """Raises KeyFileError unless key, identity and authority belong together and to this node."""
+        """Raises KeyFileError unless key, identity and authority belong together and to this node.
+
+        The authority itself is not exchanged in a running microgrid: another one is refused, too.
+        """
+        if read_authority(self._settings.authority).data != self.authority.data:
+            raise KeyFileError(f"{self._settings.authority}: is another authority than at the start")
         keys, certificate = read_node_keys(self._settings.key), read_certificate(self._settings.certificate)
         file = self._settings.certificate
         if certificate.node != self._node:
@@ -67,9 +73,9 @@ class Source:
         if fault and fault != self.list_trouble:
             log.warning("%s; the list before stays in force", fault)
         self.list_trouble = fault
-        kept, kept_fault = self._read(self._kept)
-        if kept_fault:
-            log.warning("%s; the list is not used", kept_fault)
+        kept, self.kept_trouble = self._read(self._kept)
+        if self.kept_trouble:
+            log.warning("%s; the list is not used", self.kept_trouble)
         self._kept_data = kept.data if kept else b""
         return [each for each in (None if fault else given, kept) if each]
 
@@ -89,9 +95,10 @@ class Source:
             return
         try:
             write(self._kept, REVOCATIONS, revocations.data)
-            self._kept_data = revocations.data
+            self._kept_data, self.kept_trouble = revocations.data, ""
         except KeyFileError as error:
             log.warning("%s; a restart would forget the list of revoked identities", error)
+            self.kept_trouble = str(error)
 
     @property
     def changed(self) -> bool:
@@ -101,7 +108,8 @@ class Source:
 
     def _now(self) -> list[tuple[int, int, int]]:
         stamps = []
-        for path in (self._settings.key, self._settings.certificate, self._settings.revocations):
+        files = self._settings
+        for path in (files.key, files.certificate, files.authority, files.revocations):
             try:
                 found = path.stat()
                 stamps.append((found.st_mtime_ns, found.st_size, found.st_ino))

@@ -30,7 +30,7 @@ class RecorderTwin(Twin):
         self._next_number: dict[str, int] = {}  # of the events of each local twin
 
     def bonded(self, bond: Bond) -> None:
-        if bond.withdrawn:
+        if bond.withdrawn or bond.origin != self.home.node:  # nobody else writes into its history
             return
         dated = self._minute_now() is not None
         at_s, twin = self._clock.wall_s(), bond.name

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from edge.energy.messages import Priority, Request
 from edge.energy.rules import REQUEST
-from edge.net.frame import MAX_BODY_BYTES, VERSION, Frame, FrameError, encode
+from edge.net.frame import MAX_BODY_BYTES, VERSION, Frame, encode
 from edge.net.packing import packed
+from edge.net.schema import FrameError
 from edge.space.courier import Roster
 from edge.space.lsa import Lsa, Property
 from edge.space.origins import LIFE_S, MAX_INCARNATION, MAX_SEQUENCE

@@ -12,9 +12,10 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge.config.settings import NodeConfig
 from edge.net import manifest
-from edge.net.frame import Frame, FrameError, Pulse, decode, encode
+from edge.net.frame import Frame, decode, encode
 from edge.net.links import GONE, HERE, frame_topic, presence_topic
-from edge.net.schema import Statement
+from edge.net.pulse import Pulse
+from edge.net.schema import FrameError, Statement
 from edge.net.statements import check_of
 from edge.space.lsa import Delta, Lsa, Property
 from edge.space.origins import LIFE_S, checksum

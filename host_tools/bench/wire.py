@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from edge.net.frame import MAX_BODY_BYTES, MAX_FRAME_BYTES, VERSION, FrameError, decode
+from edge.net.frame import MAX_BODY_BYTES, MAX_FRAME_BYTES, VERSION, decode
 from edge.net.packing import packed
-from edge.net.schema import Statement
+from edge.net.schema import FrameError, Statement
 from edge.space.lsa import MAX_PATH
 
 _HEADER = struct.Struct("<cBBBI")

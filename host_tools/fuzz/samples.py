@@ -21,10 +21,11 @@ from edge.energy.messages import (
 from edge.energy.plans import Plan, Start, encode_starts
 from edge.energy.totals import encode_total
 from edge.net import manifest
-from edge.net.frame import Frame, FrameError, Pulse, decode, encode
+from edge.net.frame import Frame, decode, encode
 from edge.net.gateway import Gateway
 from edge.net.links import Links
-from edge.net.schema import Statement
+from edge.net.pulse import Pulse
+from edge.net.schema import FrameError, Statement
 from edge.space.agent import Agent
 from edge.space.courier import Roster
 from edge.space.engine import Engine

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from edge.energy import memory, parsing, plans, totals
-from edge.net.frame import FrameError, decode, encode
+from edge.net.frame import decode, encode
+from edge.net.schema import FrameError
 from edge.space.agent import Bond
 from edge.space.tuplespace import TupleSpace
 from edge.trust.certificate import BadCertificate, Certificate, issue

@@ -9,7 +9,7 @@ from .remains import Remains, remains
 from .trial import Trial
 
 MOST_LOST_S = 10.0
-STEP_AT_MOST = 2**8  # largest step between saved incarnations (edge/node.py)
+STEP_AT_MOST = 2**8  # largest step between saved incarnations (edge/incarnation.py)
 _SEEN_S = 40.0  # a minute observed for this long is recorded (edge/twins/minute.py)
 
 

@@ -179,8 +179,10 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         "its own broker refuses the subscription: Not authorized; does its access list let this node read?"
     )
     stats["list_fault"] = "crl.pem: is empty or damaged"
-    assert found(node)["list_unusable", "crl"].startswith(
-        "crl.pem: is empty or damaged; a running node keeps"
+    stats["tls_fault"] = "node.crt: No such file or directory"
+    assert found(node)["list_unusable", "crl"].startswith("crl.pem: is empty or damaged; the list before")
+    assert found(node)["keys_unusable", "tls"].startswith(
+        "node.crt: No such file or directory; the TLS files"
     )
     assert {each.code for each in told} | of_twins | {"inbox_refused", "list_unusable"} == set(CODES)
     assert health(Context(AskedNode(node)))["status"] == "degraded"

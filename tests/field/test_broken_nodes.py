@@ -5,7 +5,7 @@ import pytest
 from edge.meter.polled import PolledMeter
 from edge.meter.registers import Register
 from edge.net.hearing import Hearing
-from edge.node import Node
+from edge.recent import Recent
 from edge.space.tuplespace import TupleSpace
 from edge.twins.device import Device
 from host_tools.field.command import report
@@ -48,7 +48,7 @@ def _poll_without_a_word(self, master, now_s):
     return readings
 
 
-def _crash(self):
+def _crash(self, *_):
     raise ZeroDivisionError
 
 
@@ -72,7 +72,7 @@ def test_a_node_without_these_defects_is_well():
         (Hearing, "strangers", property(lambda self: []), "n2 does not say that n1 is no neighbour"),
         (Hearing, "came", _came_is_heard, "n1 does not name n2"),
         (Hearing, "to_renew", lambda self: [], "the link from n1 to n2 never got a new connection"),
-        (Node, "_note_counters", _crash, "ZeroDivisionError"),
+        (Recent, "note", _crash, "ZeroDivisionError"),
     ],
 )
 def test_the_judge_finds_a_defect(monkeypatch, owner, name, defect, complaint):

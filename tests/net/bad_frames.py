@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from edge.net.frame import MAX_BODY_BYTES, Frame, Pulse, encode
+from edge.net.frame import MAX_BODY_BYTES, Frame, encode
 from edge.net.manifest import of_statement
 from edge.net.packing import packed, unpacked
+from edge.net.pulse import Pulse
 from edge.net.schema import Statement
 from edge.space.courier import Roster
 from edge.space.lsa import EVERYWHERE, Aggregation, Delta, Lsa, Near, Property

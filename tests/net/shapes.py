@@ -2,7 +2,8 @@
 
 from bad_frames import check
 
-from edge.net.frame import Frame, Pulse, encode
+from edge.net.frame import Frame, encode
+from edge.net.pulse import Pulse
 from edge.net.schema import Statement
 from edge.space.digest import BEAT_S
 from edge.space.lsa import Lsa, Property

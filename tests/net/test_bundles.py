@@ -9,8 +9,8 @@ from test_signed import LINE, refused, send, signed
 
 from edge.net import manifest, tree
 from edge.net.bundle import bundles
-from edge.net.frame import Frame, FrameError, decode, encode
-from edge.net.schema import Bundled
+from edge.net.frame import Frame, decode, encode
+from edge.net.schema import Bundled, FrameError
 from edge.space.exchange import export
 from edge.space.lsa import HERE
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from edge.net.certificates import certificates, list_fault, validity
+from edge.net.certificates import certificates, validity
 from edge.net.settings import TlsSettings
 
 NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gym")])
@@ -66,15 +66,3 @@ def test_files_that_cannot_be_read_are_left_out(tmp_path):
         "crl": 9.0,
     }
     assert certificates(None) == ()
-
-
-@pytest.mark.parametrize("content", [b"", b"-----BEGIN X509 CRL-----\nAAAA\n", b"\0" * 200])
-def test_a_list_that_cannot_be_used_is_named(tmp_path, content):
-    (tmp_path / "crl.pem").write_bytes(content)
-    tls = TlsSettings(ca="ca", certificate="certificate", key="key", crl=str(tmp_path / "crl.pem"))
-    assert "crl.pem" in list_fault(tls)
-    (tmp_path / "crl.pem").write_bytes(revocations(BEGIN + timedelta(days=9)))
-    assert list_fault(tls) == ""
-    (tmp_path / "crl.pem").unlink()
-    assert "No such file" in list_fault(tls)
-    assert list_fault(None) == ""

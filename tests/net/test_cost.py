@@ -5,7 +5,8 @@ import tracemalloc
 
 import pytest
 
-from edge.net.frame import MAX_FRAME_BYTES, FrameError, decode
+from edge.net.frame import MAX_FRAME_BYTES, decode
+from edge.net.schema import FrameError
 from host_tools.bench.wire import worst_frames
 
 MOST_BYTES = 1_000_000

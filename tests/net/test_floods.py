@@ -6,10 +6,10 @@ import pytest
 from fleet import Fleet, Watcher, assert_sound
 from shapes import HEAL_S, lsa, receive
 
+from edge.incarnation import next_incarnation
 from edge.net.allowance import BURST_S, Allowances
 from edge.net.frame import Frame, encode
 from edge.net.settings import Rates
-from edge.node import _next_incarnation
 from edge.space.agent import Agent
 from edge.space.courier import Beat
 from edge.space.lsa import EVERYWHERE, Aggregation, Property
@@ -232,20 +232,51 @@ def test_questions_do_not_come_back_amplified():
     assert sum(out[later:]) <= 3 * came
 
 
+def test_who_asks_slowly_gets_no_more_than_the_base_and_three_bytes_for_each_of_its_own():
+    fleet = line()
+    for i in range(10):
+        agent = fleet["b"].show(f"b.large{i}", b"")
+        for k in range(8):
+            agent.submit("L", random.Random(k).randbytes(400), f"q{k}")
+    fleet.run(2)
+    gateway, out = fleet["b"].gateway, []
+    gateway._links.send = lambda peer, data: out.append(len(data)) if peer == "c" else None
+    while gateway.allowances.of("c").may_ask():  # what was saved up for its restart
+        gateway.allowances.of("c").answered(10_000)
+    data = encode(Frame(ask_lsas=["b.large0"], ask_roster=["b"]))
+    came, minutes = 0, 10
+    for second in range(60 * minutes):
+        if second % 2 == 0:
+            gateway.receive("c", data)
+            came += len(data)
+        fleet["b"].react()
+        fleet["b"].tick()
+    assert came < minutes * 4096
+    idle = line()
+    beats = []
+    idle["b"].gateway._links.send = lambda peer, data: beats.append(len(data)) if peer == "c" else None
+    for _ in range(60 * minutes):
+        idle["b"].react()
+        idle["b"].tick()
+    answers = sum(out) - sum(beats)
+    largest = 8 * 450 + 200  # an answer that is begun is sent
+    assert answers <= 3 * came + 1024 * RATES.answers_kb_per_min * minutes + largest
+    assert answers > 1024 * minutes  # and it is answered
+
+
 @pytest.mark.parametrize("lsas", [64, 256, 1024])
 def test_a_neighbour_that_restarts_gets_all_that_the_space_holds_at_once(lsas):
     space = TupleSpace("a", Limits(lsas=lsas))
     space.set_neighbours(["b"])
     allowance = Allowances(space).of("b")
     for _ in range(2):
-        assert allowance.may_ask
+        assert allowance.may_ask()
         allowance.answered(512 * lsas + 100 * lsas)
-    assert not allowance.may_ask
-    assert allowance.admits(10, 150)
-    allowance.answered(512 * lsas)
-    assert allowance.may_ask  # half of it is there again
-    allowance.answered(200 * lsas)
-    assert not allowance.may_ask
+    assert not allowance.may_ask()
+    assert allowance.admits(1000, space.tick + 60)
+    base = 1024 * RATES.answers_kb_per_min
+    assert allowance.may_ask(base + 3 * 1000 - 1)  # three bytes for each, and those of a minute
+    assert not allowance.may_ask(base + 3 * 1000)
 
 
 def test_counters_of_strangers_are_bounded():
@@ -266,13 +297,13 @@ def test_counters_of_strangers_are_bounded():
 
 def test_an_incarnation_near_the_end_does_not_lock_a_node_out_after_its_restart():
     for last in (MAX_INCARNATION, MAX_INCARNATION - 1, MAX_INCARNATION - 200, 2**31 - 1):
-        assert 0 < _next_incarnation({"incarnation": last}, random.Random(1)) <= MAX_INCARNATION
+        assert 0 < next_incarnation({"incarnation": last}, random.Random(1)) <= MAX_INCARNATION
     fleet = line()
     claim = Beat("a", MAX_INCARNATION - 1, 1, 1, 1, 13, 0, checksum([]))
     receive(fleet["a"], "b", heard=[claim])
     fleet.run(2)
     last = fleet["a"].space.origins.incarnation[1]
-    fleet.restart("a", _next_incarnation({"incarnation": last}, random.Random(1))).show("a.t", b"back")
+    fleet.restart("a", next_incarnation({"incarnation": last}, random.Random(1))).show("a.t", b"back")
     fleet.link_up("a")
     assert fleet.seconds_until(lambda: fleet["b"].value("a.t") == b"back") <= 2 * LIFE_S
 

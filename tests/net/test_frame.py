@@ -11,23 +11,19 @@ from hypothesis import strategies as st
 
 from edge.net import packing
 from edge.net.frame import (
-    MAX_AHEAD,
     MAX_BODY_BYTES,
     MAX_FRAME_BYTES,
     Frame,
-    FrameError,
-    Pulse,
     WrongVersion,
     decode,
     encode,
     encode_parts,
     parts_of,
 )
-from edge.net.frame import (
-    pack as packed_parts,
-)
 from edge.net.links import is_node_name
-from edge.net.schema import MAX_ASKED, MAX_BEATS, MAX_FRAME_LSAS, MAX_VALUE_BYTES, Statement
+from edge.net.parts import pack as packed_parts
+from edge.net.pulse import MAX_AHEAD, Pulse
+from edge.net.schema import MAX_ASKED, MAX_BEATS, MAX_FRAME_LSAS, MAX_VALUE_BYTES, FrameError, Statement
 from edge.space.courier import MAX_LSAS, Roster
 from edge.space.lsa import EVERYWHERE, HERE, MAX_PATH, Aggregation, Delta, Lsa, Near, Property
 from edge.space.origins import MAX_INCARNATION, MAX_SEQUENCE

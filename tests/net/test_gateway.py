@@ -100,7 +100,8 @@ def test_a_full_lsa_and_a_full_digest_do_not_make_a_frame_too_large():
         beat.proof = beats(beat).pulses[0].link
         node.gateway._statements.take(beats(beat).statements[0], lambda *_: None)
         outbox.send_beat("b", beat)
-    outbox.ask_lsas("b", ["a." + name(60) for _ in range(1000)])
+    for origin in "ac":
+        outbox.ask_lsas("b", [f"{origin}." + name(60) for _ in range(500)])
     for origin in "acd":
         outbox.send_roster("b", Roster(origin, 1, 1, [(f"{origin}.{name(20)}", 1) for _ in range(256)]))
     outbox.flush()

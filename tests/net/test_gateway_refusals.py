@@ -7,7 +7,8 @@ from bad_frames import bad_frames, pack, sealed
 from fleet import Fleet, Watcher, assert_sound, state
 from shapes import HEAL_S, PAIR, RING, consistent, lsa, receive
 
-from edge.net.frame import MAX_FRAME_BYTES, FrameError, decode
+from edge.net.frame import MAX_FRAME_BYTES, decode
+from edge.net.schema import FrameError
 from edge.space.courier import Beat, Roster
 from edge.space.exchange import export
 from edge.space.origins import LIFE_S, MAX_INCARNATION, MAX_SEQUENCE, checksum

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from edge.config.settings import LimitSettings
 from edge.energy.rules import LABELS
 from edge.net import manifest, tree
-from edge.net.frame import Frame, Pulse, encode
+from edge.net.frame import Frame, encode
 from edge.net.gateway import Gateway
+from edge.net.pulse import Pulse
 from edge.net.schema import Statement
 from edge.net.settings import Rates
 from edge.space.lsa import Lsa, Property

@@ -192,3 +192,57 @@ def test_a_list_of_another_authority_is_named(node):
     keyring = node.keyring()
     assert keyring.revocations() == b""
     assert [code for code, _ in keyring.troubles()] == ["list_unusable"]
+
+
+BROKEN = [None, b"", b"garbage", b"\0" * 300]
+
+
+@pytest.mark.parametrize("content", BROKEN)
+@pytest.mark.parametrize("file", ["key", "certificate", "authority"])
+def test_a_file_that_breaks_is_named_and_the_keys_in_use_are_kept(node, file, content):
+    keyring, path = node.keyring(), getattr(node.settings, file)
+    good, signature = path.read_bytes(), keyring.sign(b"m")
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+        path.chmod(0o600)
+    with pytest.raises(KeyFileError, match=path.name):
+        node.keyring()  # a start is refused
+    assert not keyring.look()
+    ((code, text),) = keyring.troubles()
+    assert code == "keys_unusable"
+    assert path.name in text
+    assert keyring.sign(b"m") == signature
+    path.write_bytes(good)
+    path.chmod(0o600)
+    assert not keyring.look()
+    assert not keyring.troubles()
+
+
+def test_another_authority_is_not_taken_over_while_the_node_runs(node):
+    keyring = node.keyring()
+    files.write(node.settings.authority, files.AUTHORITY, Cluster(seed=9).key.authority.data)
+    assert not keyring.look()
+    assert [code for code, _ in keyring.troubles()] == ["keys_unusable"]
+    with pytest.raises(KeyFileError, match="is not signed by the authority"):
+        node.keyring()
+
+
+@pytest.mark.parametrize("content", BROKEN[1:])
+def test_a_damaged_list_of_the_state_folder_is_named_until_there_is_another(node, content):
+    node.revoke(CLUSTER.revocations({"lab": 2**31}))
+    good = node.keyring().revocations()
+    kept = node.folder / "state" / "revocations"
+    kept.write_bytes(content)
+    keyring = node.keyring()
+    assert keyring.revocations() == good  # of the operator, and kept again
+    assert not keyring.troubles()
+    assert files.read_revocations(kept).data == good
+    node.settings.revocations.unlink()
+    kept.write_bytes(content)
+    keyring = node.keyring()
+    assert keyring.revocations() == b""
+    assert [code for code, _ in keyring.troubles()] == ["list_unusable"]
+    assert keyring.revoke(good)  # a neighbour has it
+    assert not keyring.troubles()
+    assert node.keyring().revocations() == good

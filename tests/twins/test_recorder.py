@@ -2,6 +2,8 @@
 
 import pytest
 
+from edge.energy.rules import EVENT
+from edge.space.agent import Agent
 from host_tools.world import World
 
 START_MIN = 28_332_000  # the virtual clock's midnight
@@ -164,3 +166,21 @@ def test_a_restart_goes_on_with_the_same_history(world):
     assert kept[0] == 0
     assert kept == sorted(set(kept))
     assert len(kept) >= 2
+
+
+@pytest.mark.parametrize("lie", [b"garbage", b'[[0,"start","request",1e9,"invented",0,9]]', b"[1]", b"[[]]"])
+def test_no_other_node_writes_events_into_the_history_or_stops_the_recorder(world, lie):
+    world.add("n1", ["n2"], [{"name": "roof", "kind": "pv", "power_w": 900.0}])
+    world.add("n2", ["n1"], [])
+    world.boot()
+    world.run(3)
+    n1, liar = world.nodes["n1"].node, world.nodes["n2"].node
+    for i in range(5):
+        agent = Agent(f"n2.t{i}")
+        liar.engine.add(agent)
+        agent.submit(EVENT, lie)
+    world.run(95)
+    assert {e.twin for e in n1.history.events(0, 2**40)} == {"n1.roof"}
+    assert n1.engine.faults == 0
+    (recorder,) = [each for each in n1.twins if each.kind == "recorder"]
+    assert recorder.events == 1

@@ -17,9 +17,10 @@ from msgspec.structs import replace
 
 from edge.energy.rules import CONTRACT, OFFER, REQUEST
 from edge.net import manifest, wire
-from edge.net.frame import FrameError, Pulse, part_of_pulse
 from edge.net.packing import packed
-from edge.net.schema import Statement
+from edge.net.parts import part_of_pulse
+from edge.net.pulse import Pulse
+from edge.net.schema import FrameError, Statement
 from edge.node import Node
 from edge.space.courier import Roster
 from edge.space.exchange import export

@@ -3,8 +3,9 @@
 import random
 from collections.abc import Callable
 
-from edge.net.frame import Frame, FrameError, decode, encode
+from edge.net.frame import Frame, decode, encode
 from edge.net.links import Changed, Deliver, Links, LinksStats
+from edge.net.schema import FrameError
 from edge.net.settings import NeighbourSettings
 
 from .grammar import Lie

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from fleet_site import Site, Stranger, wait_until
 
-from edge.net import connection
+from edge.net import tls
 from edge.net.links import frame_topic, presence_topic
 from host_tools.broker import Broker, free_port
 from host_tools.fleet.authority import Authority
@@ -234,6 +234,23 @@ def test_a_node_sends_nothing_to_a_broker_that_is_not_its_neighbour(site, tmp_pa
     assert not gym.links.send("afterschool", b"secret")
 
 
+def test_a_node_whose_list_is_of_another_authority_sends_to_nobody_and_says_so(site, tmp_path):
+    site.up("afterschool")
+    other = Site(tmp_path / "other", "village")
+    assert other.provision("gym") == 0
+    assert site.provision("gym") == 0
+    site.install("gym")
+    foreign = (other.out / "gym/config/crl.pem").read_bytes()
+    (site.root("gym") / "data/edge/config/crl.pem").write_bytes(foreign)
+    site.brokers.append(Broker("gym", site.inside["gym"], tmp_path))
+    site.brokers[-1].start()
+    gym = site.listener("gym")
+    wait_until(
+        lambda: "unable to get certificate CRL" in gym.links.stats()["neighbours"]["afterschool"]["trouble"]
+    )
+    assert not gym.links.send("afterschool", b"secret")
+
+
 def test_a_rotated_node_talks_to_those_that_were_not(site):
     gym, afterschool = site.up("gym"), site.up("afterschool")
     wait_until(lambda: gym.linked("afterschool"))
@@ -249,7 +266,7 @@ def test_a_rotated_node_talks_to_those_that_were_not(site):
 
 
 def test_new_tls_files_are_used_while_the_node_runs(site, monkeypatch):
-    monkeypatch.setattr(connection, "REFRESH_S", 0.2)
+    monkeypatch.setattr(tls, "REFRESH_S", 0.2)
     gym, afterschool = site.up("gym"), site.up("afterschool")
     wait_until(lambda: gym.linked("afterschool") and afterschool.linked("gym"))
     assert site.provision("afterschool", "--rotate") == 0

@@ -1,0 +1,95 @@
+"""What frames carry, part by part: each encoded once, and packed into as few frames as the limits allow."""
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from ..space.courier import Roster
+from ..space.lsa import Delta, Lsa, Near
+from . import wire
+from .pulse import Pulse, encode_pulse
+from .schema import MAX_ASKED, MAX_BEATS, MAX_FRAME_LSAS, MAX_ITEMS, Statement
+
+
+class Kind(Enum):
+    """A part of a frame, encoded."""
+
+    STATEMENT = "s"
+    LSA = "l"
+    DELTA = "d"
+    NEAR = "n"
+    ROSTER = "r"
+    ASK_ROSTER = "o"
+    ASK_LSA = "w"
+    PULSE = ""  # not in the body
+
+
+class Part(NamedTuple):
+    """One thing to send: its bytes (of a question: its text), and what it counts in a frame."""
+
+    kind: Kind
+    data: bytes
+    items: int = 1
+    auth: bytes = b""
+
+
+MOST = {
+    Kind.STATEMENT: MAX_BEATS,
+    Kind.PULSE: MAX_BEATS,
+    Kind.ROSTER: MAX_BEATS,
+    Kind.ASK_ROSTER: MAX_BEATS,
+    Kind.ASK_LSA: MAX_ASKED,
+    Kind.LSA: MAX_FRAME_LSAS,
+    Kind.DELTA: MAX_FRAME_LSAS,
+    Kind.NEAR: MAX_FRAME_LSAS,
+}
+_FULL_BYTES = 40 * 1024  # so much fits a frame in any case, however badly it compresses
+
+
+def part_of_lsa(lsa: Lsa) -> Part:
+    """A whole LSA."""
+    return Part(Kind.LSA, wire.encode_lsa(lsa), wire.items_of(lsa), lsa.auth)
+
+
+def part_of_delta(delta: Delta) -> Part:
+    """A delta."""
+    return Part(Kind.DELTA, wire.encode_delta(delta), wire.items_of(delta), delta.auth)
+
+
+def part_of_near(near: Near) -> Part:
+    """A near property."""
+    return Part(Kind.NEAR, wire.encode_near(near), wire.items_of(near), near.auth)
+
+
+def part_of_roster(roster: Roster) -> Part:
+    """A roster."""
+    return Part(Kind.ROSTER, wire.encode_roster(roster), wire.items_of(roster))
+
+
+def part_of_statement(statement: Statement) -> Part:
+    """A statement."""
+    return Part(Kind.STATEMENT, wire.encode_statement(statement))
+
+
+def part_of_pulse(pulse: Pulse) -> Part:
+    """A pulse. Raises FrameError."""
+    return Part(Kind.PULSE, encode_pulse(pulse))
+
+
+def pack(parts: Iterable[Part]) -> Iterator[list[Part]]:
+    """As few frames as the limits allow, each a list of parts; the order is kept."""
+    batch: list[Part] = []
+    counts = dict.fromkeys(Kind, 0)
+    size = items = 0
+    for part in parts:
+        full = size + len(part.data) + len(part.auth) > _FULL_BYTES or items + part.items > MAX_ITEMS
+        if batch and (full or counts[part.kind] >= MOST[part.kind]):
+            yield batch
+            batch, counts = [], dict.fromkeys(Kind, 0)
+            size = items = 0
+        batch.append(part)
+        counts[part.kind] += 1
+        size += len(part.data) + len(part.auth) + 4
+        items += part.items
+    if batch:
+        yield batch
