@@ -8,7 +8,8 @@ from ..energy.plans import parse_starts
 from ..energy.rules import PLAN, STARTS
 from ..space.agent import Bond
 from .envelope import public
-from .prosumer import Properties, ProsumerTwin
+from .posting import Properties
+from .prosumer import ProsumerTwin
 from .settings import TwinSettings
 from .twin import Home
 
