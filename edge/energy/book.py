@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .messages import Priority, round_w
-from .rules import VALIDATION_GRACE_S
+from .messages import Contract, Priority, round_w
+from .rules import OFFER_GRACE_S, VALIDATION_GRACE_S
 
 
 def node_of(twin: str) -> str:
@@ -47,6 +47,7 @@ class Promise:
     priority: Priority
     hops: int
     revision: int = 0
+    term: int = 0  # how often the contract was renewed
     since_s: float = 0.0  # when an offer was made or last increased
     part: bool = False  # an offer of less than was requested
     urgent_w: float = 0.0  # power that interruptions would add to the offer
@@ -63,6 +64,11 @@ class Promise:
         self.max_w = self.limit_w = round_w(max_w)
         self.power_w = min(self.power_w, self.max_w)
         self.revision = NOT_STATED
+
+    def extend(self, contract: Contract, now_s: float) -> None:
+        """The contract is valid for another term from now on; its consumer counts from a bit earlier."""
+        self.term = contract.term
+        self.deadline_s = now_s + contract.ttl_s + OFFER_GRACE_S
 
     @property
     def committed(self) -> bool:

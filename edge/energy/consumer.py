@@ -236,7 +236,7 @@ class Consumer:
     def _follow(self, holding: Holding, now_s: float) -> None:
         holdings = self._holdings
         if now_s >= holding.ends_s:
-            holdings.end(holding, EventKind.EXPIRY, Cause.END)
+            holdings.expire(holding)
         elif not self.need_w:
             holdings.end(holding, EventKind.STOP, Cause.DEVICE)
         elif now_s >= holding.confirm_by_s and not holding.confirmed:
@@ -246,6 +246,8 @@ class Consumer:
         elif holding.confirmed and not holding.contract.valid:
             holding.validate(now_s)
             holdings.tell(EventKind.START, holding, Cause.CONFIRMED)
+        elif holding.active and holding.renew(round(self.settings.contract_s), now_s):
+            holdings.tell(EventKind.UPDATE, holding, Cause.RENEWED)
 
     def _ask(self, now_s: float) -> None:
         want_w, alert_since_s = self._wanted_w(now_s), self._service.alert_since_s

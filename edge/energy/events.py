@@ -42,6 +42,7 @@ class Cause(StrEnum):
     WITHDRAWN = "withdrawn"  # a supplier ended its part
     CURTAILED = "curtailed"  # a supplier asked for less
     LOST = "lost"  # a supplier has left the microgrid
+    RENEWED = "renewed"  # all suppliers have agreed to another term
     MERGED = "merged"  # the complementary contract has joined the main one
     TOLERANCE = "tolerance"  # the request was not served within its tolerance
     STOP_ORDER = "stop_order"

@@ -67,8 +67,16 @@ class Holdings:
         extra = replace(extra, revision=extra.revision + RESTATED_MAX) if extra else None
         self.main = Holding(main, now_s + RECONFIRM_S, now_s + main.ttl_s)
         self.extra = Holding(extra, now_s + RECONFIRM_S, now_s + extra.ttl_s) if extra else None
-        for holding in self:
+        for holding in self:  # when their suppliers would end them is not known any more
             holding.valid_since_s = now_s
+            holding.ask_again(holding.contract.ttl_s, now_s)
+
+    def expire(self, holding: Holding) -> None:
+        """The end of a contract: it goes on with the suppliers that have renewed it."""
+        if holding.go_on():
+            self.tell(EventKind.UPDATE, holding, Cause.END)
+        else:
+            self.end(holding, EventKind.EXPIRY, Cause.END)
 
     def use(self, need_w: float) -> None:
         """Spread the need over the active contracts; return a reserve beyond the margin."""

@@ -110,7 +110,8 @@ def encode_parts(parts: Iterable[Part]) -> bytes:
 class Contract:
     """A contract between a consumer and its suppliers; `valid` once all of them have confirmed.
 
-    The consumer knows all `parts`, everybody else only those of suppliers on the own node.
+    It ends `ttl_s` after it became valid, or after its last renewal: `term` counts those. The consumer knows
+    all `parts`, everybody else only those of suppliers on the own node.
     """
 
     id: int
@@ -119,6 +120,7 @@ class Contract:
     ttl_s: int
     priority: Priority
     parts: tuple[Part, ...]
+    term: int = 0
 
     @property
     def power_w(self) -> float:
@@ -176,6 +178,10 @@ class Contract:
             for part in self.parts
         )
 
+    def renewed(self, ttl_s: int) -> "Contract":
+        """The contract for another term."""
+        return replace(self, revision=self.revision + 1, term=self.term + 1, ttl_s=ttl_s)
+
     def without(self, supplier: str) -> "Contract":
         """The contract without the share of one supplier."""
         return self._restated(part for part in self.parts if part.supplier != supplier)
@@ -193,21 +199,29 @@ class Contract:
 
     def _terms(self) -> dict[str, Any]:
         fields = {"id": self.id, "rev": self.revision, "ok": self.valid, "ttl": self.ttl_s}
-        return {**fields, "prio": self.priority}
+        term = {"term": self.term} if self.term else {}
+        return {**fields, "prio": self.priority, **term}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A supplier's answer to one contract. It asks the consumer to take at most `limit_w`."""
+    """A supplier's answer to one contract, as far as it has renewed it: to this `term`.
+
+    It asks the consumer to take at most `limit_w`.
+    """
 
     contract_id: int
     agreed: bool
     limit_w: float = math.inf
+    term: int = 0
 
     def row(self) -> list[int]:
-        """Its row in the confirmation table."""
+        """Its row in the confirmation table; a limit of 0 is none."""
         row = [self.contract_id, int(self.agreed)]
-        return row if math.isinf(self.limit_w) else [*row, _mw(self.limit_w)]
+        limit_mw = 0 if math.isinf(self.limit_w) else _mw(self.limit_w)
+        if self.term:
+            return [*row, limit_mw, self.term]
+        return [*row, limit_mw] if limit_mw else row
 
 
 Answers = dict[str, tuple[Answer, ...]]  # by consumer

@@ -19,6 +19,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 _MAX_PRICE = 1e6
 _YEAR_S = 86_400 * 366
+_TERMS = 2**31 - 1
 
 
 def parse_request(data: bytes) -> Request:
@@ -95,7 +96,8 @@ def _terms(fields: dict[str, Any]) -> Contract:
         raise ValueError("invalid contract")
     number, revision = integer(fields, "id"), integer(fields, "rev")
     ttl_s = integer(fields, "ttl", 1, _YEAR_S)
-    return Contract(number, revision, fields["ok"], ttl_s, _priority(fields), ())
+    term = whole(fields.get("term", 0), most=_TERMS)
+    return Contract(number, revision, fields["ok"], ttl_s, _priority(fields), (), term)
 
 
 def _parts(rows: Any, power_of: Callable[[Any], float]) -> tuple[Part, ...]:
@@ -117,10 +119,12 @@ def _parts(rows: Any, power_of: Callable[[Any], float]) -> tuple[Part, ...]:
 def _answers(rows: Any) -> tuple[Answer, ...]:
     answers = []
     for row in rows:
-        if not isinstance(row, list) or len(row) not in (2, 3) or type(row[0]) is not int:
+        if not isinstance(row, list) or len(row) not in (2, 3, 4) or type(row[0]) is not int:
             raise ValueError("invalid answer")
-        limit_w = _power_of_mw(row[2]) if len(row) == 3 else math.inf
-        answers.append(Answer(row[0], row[1] == 1, limit_w))
+        contract_id, agreed, limit_mw, term = (*row, 0, 0)[:4]
+        unlimited = len(row) != 3 and limit_mw == 0
+        limit_w = math.inf if unlimited else _power_of_mw(limit_mw)
+        answers.append(Answer(contract_id, agreed == 1, limit_w, whole(term, most=_TERMS)))
     return tuple(answers)
 
 

@@ -18,6 +18,8 @@ IDLE_RATIO = (
     0.8  # a contract of which less is used is cut to that; an honest consumer returns what it does not use
 )
 OWED_S = 10.0  # so long those come first whose supply was interrupted for nothing
+RENEW_RATIO = 0.1  # this part of its duration before its end a contract is renewed; clocks may differ by less
+RENEW_LEAST_S = 15.0  # and at least so long, or half of it: lost messages are repaired meanwhile
 RECONFIRM_S = 15.0  # a contract restored from disk must be confirmed by the other side within this time
 RESTATED_MAX = 1000  # upper bound of the restatements of a contract between two saves of the state
 MERGE_S = 2.0  # age at which a complementary contract is merged into the main one

@@ -20,7 +20,6 @@ from .rules import (
     DOUBTED_S,
     EPSILON_W,
     MIN_POWER_W,
-    OFFER_GRACE_S,
     RECONFIRM_S,
     VALIDATION_GRACE_S,
 )
@@ -199,7 +198,7 @@ class Supplier:
         table: Answers = {}
         for each in self.book:
             if each.committed:
-                answer = Answer(each.key, True, each.limit_w)
+                answer = Answer(each.key, True, each.limit_w, each.term)
                 table[each.consumer] = (*table.get(each.consumer, ()), answer)
         for consumer, contract_id in self._refused:
             table[consumer] = (*table.get(consumer, ()), Answer(contract_id, False))
@@ -282,7 +281,9 @@ class Supplier:
         if contract.valid and promise.state is State.PENDING and (not new or right.valid):
             promise.state, promise.since_s = State.VALID, now_s
             promise.drawn_s = now_s
-            promise.deadline_s = now_s + contract.ttl_s + OFFER_GRACE_S
+            promise.extend(contract, now_s)
+        elif contract.valid and promise.state is State.VALID and contract.term > promise.term:
+            promise.extend(contract, now_s)
         self._usage.note(promise, now_s)
 
     def _interrupt(self, short_w: float, consumer: str, more_w: float, now_s: float) -> list[str]:

@@ -196,6 +196,7 @@ const en = {
   "cause.unconfirmed": "a supplier did not confirm in time",
   "cause.withdrawn": "a supplier withdrew",
   "cause.curtailed": "a supplier asked for less",
+  "cause.renewed": "renewed before its end",
   "cause.lost": "a supplier left the microgrid",
   "cause.merged": "joined with the main contract",
   "cause.tolerance": "nobody supplied it in time",
