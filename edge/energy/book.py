@@ -58,12 +58,22 @@ class Promise:
     used: bool = False  # its consumer has credit for it
     drawn_s: float = 0.0  # until when its use is counted
     displaced: tuple[str, ...] = ()  # consumers whose supply was interrupted for it
+    planned: bool = False  # for a run that was asked for before its begin
+    later: bool = False  # it has not begun
+    in_s: float = 0.0  # from the offer to the begin
+    begins_s: float = 0.0
+    ends_s: float = math.inf  # as expected
 
     def cut(self, max_w: float) -> None:
         """Reserve no more than `max_w` from now on. The consumer still has to restate its contract."""
         self.max_w = self.limit_w = round_w(max_w)
         self.power_w = min(self.power_w, self.max_w)
         self.revision = NOT_STATED
+
+    def begin(self, contract: Contract, now_s: float) -> None:
+        """The span of the contract begins."""
+        self.later, self.since_s, self.drawn_s = False, now_s, now_s
+        self.extend(contract, now_s)
 
     def extend(self, contract: Contract, now_s: float) -> None:
         """The contract is valid for another term from now on; its consumer counts from a bit earlier."""
@@ -110,6 +120,11 @@ class Book:
     def offered_w(self) -> float:
         """The sum of the open offers, margins included, in W."""
         return sum([promise.max_w for promise in self._promises if not promise.committed])
+
+    @property
+    def offer_count(self) -> int:
+        """The number of open offers."""
+        return sum(not promise.committed for promise in self._promises)
 
     @property
     def supplied_w(self) -> float:

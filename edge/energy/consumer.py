@@ -14,15 +14,19 @@ from .holding import Holding
 from .holdings import Holdings, Tell
 from .members import Members
 from .messages import Answer, Contract, Offer, Part, Priority, Request, round_w
+from .plans import Plan
 from .policies import ConsumerPolicy, SeenOffer
 from .rules import (
     ALERT_SAID_S,
+    CHOOSE_S,
+    CLAIM_S,
     CRUMB_RATIO,
     EPSILON_W,
     MARGIN,
     MIN_POWER_W,
     OFFER_VALIDITY_S,
     PARTIAL_WAIT_S,
+    REPLAN_S,
     RESTATE_RATIO,
     URGENT_WAIT_S,
 )
@@ -57,6 +61,7 @@ class Consumer:
         self._members = members or Members("")
         self.settings = settings
         self.need_w = 0.0
+        self.planned: Plan | None = None  # what it will need later, while it needs nothing now
         self.request: Request | None = None
         self.choice: tuple[int, tuple[SeenOffer, ...]] = (
             0,
@@ -106,6 +111,12 @@ class Consumer:
         """Since when a contract that it holds is valid; None: not known, as it is from before a restart."""
         holding = self._holdings.of(contract)
         return None if holding is None or math.isnan(holding.valid_since_s) else holding.valid_since_s
+
+    @property
+    def begins_s(self) -> float | None:
+        """When its valid contract for a later span begins; None without one."""
+        main = self._holdings.main
+        return main.begins_s if main and main.contract.valid and main.contract.in_s else None
 
     @property
     def satisfied(self) -> bool:
@@ -160,6 +171,8 @@ class Consumer:
         """When it next decides something even if it receives nothing; inf if never."""
         if self.request is None:
             return math.inf
+        if self.request.run_s:
+            return math.inf
         waits = [self._policy.patience_s]
         waits += [URGENT_WAIT_S] if self.settings.priority is Priority.HIGH else []
         waits += [PARTIAL_WAIT_S] if self.settings.partial else []
@@ -177,8 +190,11 @@ class Consumer:
 
     def see_offer(self, supplier: str, offer: Offer | None, hops: int, now_s: float) -> None:
         """A supplier has published an offer to this consumer, or withdrawn it (None)."""
+        seen = self._offers.get(supplier)
         if offer is None:
             self._offers.pop(supplier, None)
+        elif offer.in_s and seen and seen.offer == offer:
+            return  # its begin counts from the first time it was made
         elif supplier in self._offers or len(self._offers) < self.settings.offers:
             self._offers[supplier] = SeenOffer(supplier, offer, hops, now_s + OFFER_VALIDITY_S)
 
@@ -225,7 +241,7 @@ class Consumer:
 
     def stop(self) -> None:
         """End all contracts and withdraw the request."""
-        self.need_w = 0.0
+        self.need_w, self.planned = 0.0, None
         for holding in self._holdings:
             self._holdings.end(holding, EventKind.STOP, Cause.STOP_ORDER)
         self.request = None
@@ -234,10 +250,10 @@ class Consumer:
     # ---- inside -------------------------------------------------------------------------------
 
     def _follow(self, holding: Holding, now_s: float) -> None:
-        holdings = self._holdings
+        holdings, later = self._holdings, holding.contract.in_s > 0
         if now_s >= holding.ends_s:
             holdings.expire(holding)
-        elif not self.need_w:
+        elif not (self.need_w or (later and self.planned)):
             holdings.end(holding, EventKind.STOP, Cause.DEVICE)
         elif now_s >= holding.confirm_by_s and not holding.confirmed:
             for supplier in [] if holding.contract.valid else holding.silent:
@@ -246,15 +262,52 @@ class Consumer:
         elif holding.confirmed and not holding.contract.valid:
             holding.validate(now_s)
             holdings.tell(EventKind.START, holding, Cause.CONFIRMED)
+        elif later and now_s >= holding.begins_s:
+            self._begin(holding, now_s)
         elif holding.active and holding.renew(round(self.settings.contract_s), now_s):
             holdings.tell(EventKind.UPDATE, holding, Cause.RENEWED)
 
+    def _begin(self, holding: Holding, now_s: float) -> None:
+        """The begin of a contract for a later span, once its device needs the power."""
+        if self.need_w:
+            holding.begin(now_s)
+            self._holdings.tell(EventKind.UPDATE, holding, Cause.BEGIN)
+        elif now_s >= holding.begins_s + CLAIM_S:
+            self._holdings.end(holding, EventKind.STOP, Cause.DEVICE)
+
     def _ask(self, now_s: float) -> None:
+        if self.planned and not self.need_w:
+            self._ask_ahead(self.planned, now_s)
+        else:
+            self._ask_now(now_s)
+
+    def _ask_ahead(self, plan: Plan, now_s: float) -> None:
+        """Request a run for later, again and again until it is under contract."""
+        open_request = self.request is not None and self.request.run_s > 0
+        if self.main or now_s > plan.latest_s:
+            self.request = None
+        elif not open_request or now_s >= self._asked_s + REPLAN_S:
+            times_s = (round(max(0.0, each - now_s), 1) for each in (plan.begin_s, plan.latest_s))
+            self.request = Request(
+                self._next_id(),
+                plan.power_w,
+                self.settings.priority,
+                False,
+                0.0,
+                False,
+                0.0,
+                plan.run_s,
+                *times_s,
+            )
+            self._offers.clear()
+            self._asked_s = now_s
+
+    def _ask_now(self, now_s: float) -> None:
         want_w, alert_since_s = self._wanted_w(now_s), self._service.alert_since_s
         old = self.request
         if not want_w:
             self.request = None
-        elif old is None or abs(old.power_w - want_w) > MARGIN * old.power_w:
+        elif old is None or old.run_s or abs(old.power_w - want_w) > MARGIN * old.power_w:
             settings, spare_w = self.settings, round_w(max(0.0, want_w - self.missing_w))
             self.request = Request(
                 self._next_id(), want_w, settings.priority, partial=settings.partial, spare_w=spare_w
@@ -284,16 +337,38 @@ class Consumer:
             return
         self._offers = {name: seen for name, seen in self._offers.items() if seen.expires_s > now_s}
         fitting = [seen for seen in self._offers.values() if seen.offer.request_id == request.id]
-        parts = self._compose(fitting, request, now_s)
-        if not parts:
+        if request.run_s:
+            contract, begins_s = self._choose_begin(fitting, request, now_s)
+        else:
+            contract, begins_s = self._contract(self._compose(fitting, request, now_s)), -math.inf
+        if contract is None:
             return
-        ttl_s = round(self.settings.contract_s)
-        contract = Contract(self._next_id(), 0, False, ttl_s, self.settings.priority, tuple(parts))
-        wait_s = self._members.wait_s([part.supplier for part in parts], now_s)
-        self._holdings.add(Holding.proposed(contract, now_s, wait_s))
+        wait_s = self._members.wait_s([part.supplier for part in contract.parts], now_s)
+        self._holdings.add(Holding.proposed(contract, now_s, wait_s, begins_s))
         self.choice = contract.id, tuple(fitting)
         self.request = None
         self._offers.clear()
+
+    def _contract(self, parts: list[Part], in_s: int = 0) -> Contract | None:
+        ttl_s = round(self.settings.contract_s)
+        if not parts:
+            return None
+        return Contract(self._next_id(), 0, False, ttl_s, self.settings.priority, tuple(parts), 0, in_s)
+
+    def _choose_begin(
+        self, offers: list[SeenOffer], request: Request, now_s: float
+    ) -> tuple[Contract | None, float]:
+        """A contract for a later span, with the supplier that can begin first; and when it begins."""
+        begins = [
+            (seen.expires_s - OFFER_VALIDITY_S + seen.offer.in_s, seen.hops, seen.supplier, seen.offer.max_w)
+            for seen in offers
+            if seen.offer.power_w >= request.power_w
+        ]
+        if not begins or now_s < self._asked_s + CHOOSE_S:
+            return None, 0.0
+        begins_s, _, supplier, max_w = min(begins)
+        in_s = max(1, math.ceil(begins_s - now_s))
+        return self._contract([Part(supplier, request.power_w, max_w)], in_s), begins_s
 
     def _compose(self, offers: list[SeenOffer], request: Request, now_s: float) -> list[Part]:
         if now_s < self._asked_s + self._policy.patience_s:

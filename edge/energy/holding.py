@@ -15,6 +15,7 @@ class Holding:
 
     def __init__(self, contract: Contract, confirm_by_s: float, ends_s: float = math.inf) -> None:
         self.contract = contract
+        self.begins_s = -math.inf
         self.valid_since_s = math.nan
         self.confirm_by_s = confirm_by_s
         self.ends_s = ends_s
@@ -27,9 +28,13 @@ class Holding:
         ] = {}  # suppliers that may still list their share under another contract
 
     @classmethod
-    def proposed(cls, contract: Contract, now_s: float, wait_s: float) -> "Holding":
+    def proposed(
+        cls, contract: Contract, now_s: float, wait_s: float, begins_s: float = -math.inf
+    ) -> "Holding":
         """A contract that its suppliers have not yet confirmed; it is void if they do not in `wait_s`."""
-        return cls(contract, now_s + wait_s)
+        holding = cls(contract, now_s + wait_s)
+        holding.begins_s = begins_s
+        return holding
 
     @property
     def silent(self) -> list[str]:
@@ -44,13 +49,15 @@ class Holding:
     @property
     def active(self) -> bool:
         """Whether power flows under it."""
-        return self.contract.valid and self.confirmed
+        return self.contract.valid and self.confirmed and not self.contract.in_s
 
     @property
     def due_s(self) -> float:
-        """When it is renewed, ends or is abandoned."""
+        """When it begins, is renewed, ends or is abandoned."""
         if not self.confirmed:
             return min(self.ends_s, self.confirm_by_s)
+        if self.contract.in_s:
+            return self.begins_s
         return self.ends_s if self._asked_s is not None else self._renew_s
 
     @property
@@ -84,6 +91,12 @@ class Holding:
     def validate(self, now_s: float) -> None:
         """Mark the contract as valid: all suppliers have confirmed and it starts."""
         self.contract = replace(self.contract, revision=self.contract.revision + 1, valid=True)
+        self.valid_since_s = now_s
+        self.ends_s = max(now_s, self.begins_s) + self.contract.ttl_s
+
+    def begin(self, now_s: float) -> None:
+        """The span of the contract begins: power flows from now on."""
+        self.contract = self.contract.begun()
         self.valid_since_s = now_s
         self.ends_s = now_s + self.contract.ttl_s
 

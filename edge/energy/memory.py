@@ -58,7 +58,7 @@ def written_promises(book: Book) -> list[list[Any]]:
     return [
         [each.consumer, each.key, each.power_w, each.max_w, int(each.priority)]
         for each in book
-        if each.state is State.VALID
+        if each.state is State.VALID and not each.later
     ]
 
 

@@ -40,6 +40,8 @@ class Request:
 
     `alert`: it is unserved although its node could serve it; `alert_s`: for how long, when it was published.
     `spare_w` of the power would only restore the margin of the main contract; the need is met without it.
+    With `run_s` it asks for a later span: a run of that length that begins from `begin_in_s` to `latest_in_s`
+    after the request was published. (A date would mean nothing while the clock of a node is wrong.)
     """
 
     id: int
@@ -49,6 +51,9 @@ class Request:
     alert_s: float = 0.0
     partial: bool = False  # less than `power_w` is accepted, too
     spare_w: float = 0.0
+    run_s: float = 0.0
+    begin_in_s: float = 0.0
+    latest_in_s: float = 0.0
 
     @property
     def least_w(self) -> float:
@@ -63,6 +68,8 @@ class Request:
             fields["part"] = True
         if self.alert:
             fields["alert_s"] = round(self.alert_s, 1)
+        if self.run_s:
+            fields |= {"run_s": self.run_s, "begin_in_s": self.begin_in_s, "latest_in_s": self.latest_in_s}
         return orjson.dumps(fields)
 
 
@@ -71,7 +78,8 @@ class Offer:
     """A supplier's offer to one request.
 
     `max_w` is reserved; `urgent_w` more would be available by interrupting others. `impact` is the
-    environmental impact (low is green); `price` is per kWh, in the currency of the community.
+    environmental impact (low is green); `price` is per kWh, in the currency of the community. The run of a
+    request for a later span can begin in `in_s`.
     """
 
     request_id: int
@@ -80,11 +88,14 @@ class Offer:
     impact: int
     price: float = 0.0
     urgent_w: float = 0.0
+    in_s: float = 0.0
 
     def encode(self) -> bytes:
         row: list[float] = [self.request_id, _mw(self.power_w), _mw(self.max_w), self.impact]
-        if self.price or self.urgent_w:
+        if self.price or self.urgent_w or self.in_s:
             row += self.price, _mw(self.urgent_w)
+        if self.in_s:
+            row.append(self.in_s)
         return msgpack.encode(row)
 
 
@@ -111,7 +122,8 @@ class Contract:
     """A contract between a consumer and its suppliers; `valid` once all of them have confirmed.
 
     It ends `ttl_s` after it became valid, or after its last renewal: `term` counts those. The consumer knows
-    all `parts`, everybody else only those of suppliers on the own node.
+    all `parts`, everybody else only those of suppliers on the own node. A contract for a later span begins
+    `in_s` after it was made; power flows once its consumer states it without that.
     """
 
     id: int
@@ -121,6 +133,7 @@ class Contract:
     priority: Priority
     parts: tuple[Part, ...]
     term: int = 0
+    in_s: int = 0
 
     @property
     def power_w(self) -> float:
@@ -182,6 +195,10 @@ class Contract:
         """The contract for another term."""
         return replace(self, revision=self.revision + 1, term=self.term + 1, ttl_s=ttl_s)
 
+    def begun(self) -> "Contract":
+        """The contract for a later span, at its begin."""
+        return replace(self, revision=self.revision + 1, in_s=0)
+
     def without(self, supplier: str) -> "Contract":
         """The contract without the share of one supplier."""
         return self._restated(part for part in self.parts if part.supplier != supplier)
@@ -200,7 +217,8 @@ class Contract:
     def _terms(self) -> dict[str, Any]:
         fields = {"id": self.id, "rev": self.revision, "ok": self.valid, "ttl": self.ttl_s}
         term = {"term": self.term} if self.term else {}
-        return {**fields, "prio": self.priority, **term}
+        begin = {"in": self.in_s} if self.in_s else {}
+        return {**fields, "prio": self.priority, **term, **begin}
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,10 +116,6 @@ class OfferMaker:
         share_w = self._members.urgent_share * self._capacity_w
         return max(0.0, share_w - self._book.node_w(node_of(consumer)))
 
-    def is_asked_by(self, consumer: str) -> bool:
-        """Whether this consumer has an open request."""
-        return consumer in self._requests
-
     def forget(self, consumer: str) -> None:
         """Drop the request of a consumer."""
         self._requests.forget(consumer)

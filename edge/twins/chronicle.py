@@ -65,6 +65,7 @@ class Chronicle:
             cause,
             contract=contract.id,
             revision=contract.revision,
+            begins_s=twin.consumer.begins_s,
             ends_s=twin.consumer.ends_s(contract),
             partner=max(contract.parts, key=lambda part: part.power_w).supplier if contract.parts else "",
             partners=len(contract.parts),

@@ -29,7 +29,7 @@ _MISSING = _HEAD.pack(bytes(TAG_BYTES), 0)
 _PART_BYTES = _HEAD.size + SEAL_BYTES + 3  # beside its rows: head of the list
 _ANSWER_BYTES = 95  # a row: the longest name, an id, a truth value, a limit and a term
 _SHARE_BYTES = 84  # a row: the longest name and two powers
-_STUB_BYTES = 120
+_STUB_BYTES = 140
 _CHECK_S = 30.0  # a value that did not change is sealed again that soon after a key has changed
 T = TypeVar("T")
 

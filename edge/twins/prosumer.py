@@ -17,9 +17,8 @@ from ..energy.invariants import violations
 from ..energy.memory import recall_market, written_market
 from ..energy.messages import Answers, Contract
 from ..energy.parsing import parse_request
-from ..energy.plans import encode_starts, parse_plan
 from ..energy.policies import consumer_policy, producer_policy
-from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, OFFER, PLAN, REQUEST, STARTS, STOP
+from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, OFFER, REQUEST, STOP
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Bond
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("edge.twins")
 
 _read_request = public(parse_request)
-_read_plan = public(parse_plan)
 _NOTE_S = 60.0  # free power is noted once a minute, for the forecast
 _OFF_STEP_S = 30
 _SEAL_AGAIN_S = 1.0  # while the key of a partner is not known
@@ -63,7 +61,7 @@ class ProsumerTwin(Twin):
         self._rng = rng
         self._enter_market()
         wants = [STOP]
-        wants += [REQUEST, CONTRACT, COMPLEMENT, PLAN] if settings.supplies else []
+        wants += [REQUEST, CONTRACT, COMPLEMENT] if settings.supplies else []
         wants += [OFFER, CONFIRM] if settings.consumes else []
         self.wants = tuple(wants)
         self.disabled_until_s = 0.0
@@ -252,9 +250,6 @@ class ProsumerTwin(Twin):
             answers: Answers | Later = self._message(bond, self.home.reader.answers) or {}
             if not isinstance(answers, Later):
                 self.consumer.see_answers(bond.name, answers.get(self.name, ()))
-        elif label == PLAN:
-            plan = self._message(bond, _read_plan)
-            self.supplier.bookings.see(bond.name, plan, now_s, self.home.civil_s())
         elif label == STOP and bond.hops == 0 and not bond.withdrawn:
             self.disable()  # only a twin of this node may give the order
         return None
@@ -280,7 +275,7 @@ class ProsumerTwin(Twin):
             self.consumer.step(now_s)
             self._chronicle.request(self.consumer, Cause.DEVICE)
         if self.settings.supplies:
-            self.supplier.step(now_s)
+            self.supplier.step(now_s, None if self.disabled else self.home.civil_s())
             if not self.unknown:
                 self.supplier.note_free(self.home.civil_s() if self.home.date.settled else None)
         self._due_s = min(self.consumer.due_s, self.supplier.due_s, now_s + _NOTE_S)
@@ -411,10 +406,8 @@ class ProsumerTwin(Twin):
             life_s = math.ceil(supplier.offer_until_s(name) - self._clock.now_s())
             if (value := writer.offer(name, offer)) is not None:
                 wanted[OFFER, name] = value, max(1, life_s)
-        answers, starts = supplier.answers(), supplier.bookings.starts()
+        answers = supplier.answers()
         if answers:
             wanted[CONFIRM, ""] = writer.answers(answers), 0
-        if starts:
-            wanted[STARTS, ""] = encode_starts(starts), 0
         writer.forget_all_but(wanted)
         return wanted

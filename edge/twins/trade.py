@@ -5,7 +5,11 @@ from ..energy.offering import SupplierSettings
 from .settings import TwinSettings
 
 _PROPERTIES = 10  # of one LSA (thesis 5.1)
-_BESIDE_OFFERS = {"all": 1, "supplier": 2, "consumer": 2}  # events; confirmations, starts; request, contracts
+_BESIDE_OFFERS = {
+    "all": 1,
+    "supplier": 2,
+    "consumer": 2,
+}  # events; confirmations and one more; request, contracts
 
 
 def consumer_settings(settings: TwinSettings) -> ConsumerSettings:

@@ -192,6 +192,7 @@ const en = {
   "role.link": "link",
   "cause.device": "the device changed",
   "cause.confirmed": "all suppliers agreed",
+  "cause.begin": "its begin was reached",
   "cause.end": "its end was reached",
   "cause.unconfirmed": "a supplier did not confirm in time",
   "cause.withdrawn": "a supplier withdrew",
