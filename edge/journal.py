@@ -272,7 +272,7 @@ def _deals(twin: "ProsumerTwin") -> Iterator[tuple[_Key, Parts]]:
             ),
         )
     for promise in twin.supplier.book:
-        if promise.state is State.VALID and node_of(promise.consumer) != own:
+        if promise.state is State.VALID and not promise.later and node_of(promise.consumer) != own:
             what = promise.key, SUPPLIED, promise.revision
             powers_w = round_w(promise.power_w), round_w(promise.max_w)
             yield (promise.consumer, promise.key, SUPPLIED), (Deal(name, promise.consumer, *what, *powers_w),)

@@ -68,7 +68,7 @@ def _promise(
     twins: dict[str, ProsumerTwin], twin: ProsumerTwin, contract: Contract, part: Part
 ) -> Promise | None:
     supplier = twins.get(part.supplier)
-    return supplier.supplier.book.get(twin.name, contract.id) if supplier else None
+    return supplier.supplier.promise(twin.name, contract.id) if supplier else None
 
 
 def _twins(world: World, liar: str) -> dict[str, ProsumerTwin]:

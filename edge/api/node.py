@@ -100,6 +100,9 @@ class Contract(TypedDict):
     valid: Annotated[bool, "confirmed by every supplier"]
     power_w: float
     need_w: Annotated[float, "what the consumer needs in all"]
+    renewals: Annotated[int, "how often it was renewed"]
+    begins_in_s: Annotated[float | None, "of a valid contract for a later span; null: it has begun"]
+    ends_in_s: Annotated[float | None, "unless it is renewed; null before it is valid"]
     parts: list[Part]
 
 
@@ -111,6 +114,7 @@ class Promise(TypedDict):
     revision: int
     power_w: float
     max_w: Annotated[float, "with the margin"]
+    begins_in_s: Annotated[float | None, "of a promise for a later span; null: it has begun"]
 
 
 class Contracts(TypedDict):
@@ -202,25 +206,30 @@ def contracts(context: Context) -> Contracts:
     """Answers /contracts."""
     consumed: list[Contract] = []
     supplied: list[Promise] = []
-    for twin in context.node.prosumers:
+    node = context.node
+    for twin in node.prosumers:
         active = twin.consumer.active
         for contract in twin.consumer.contracts:
+            begins_s = twin.consumer.begins_s
             consumed.append(
                 {
                     "consumer": twin.name,
                     "id": contract.id,
                     "revision": contract.revision,
                     "complementary": contract is twin.consumer.extra,
-                    "valid": contract in active,
+                    "valid": contract in active or begins_s is not None,
                     "power_w": round(contract.power_w, 3),
                     "need_w": twin.consumer.need_w,
+                    "renewals": contract.term,
+                    "begins_in_s": None if begins_s is None else _seconds_to(node, begins_s),
+                    "ends_in_s": _seconds_to(node, twin.consumer.ends_s(contract)),
                     "parts": [
                         {"supplier": part.supplier, "power_w": part.power_w, "max_w": part.max_w}
                         for part in contract.parts
                     ],
                 }
             )
-        for promise in twin.supplier.book:
+        for promise in (*twin.supplier.book, *twin.supplier.ahead):
             supplied.append(
                 {
                     "supplier": twin.name,
@@ -230,6 +239,7 @@ def contracts(context: Context) -> Contracts:
                     "revision": promise.revision,
                     "power_w": promise.power_w,
                     "max_w": promise.max_w,
+                    "begins_in_s": _seconds_to(node, promise.begins_s) if promise.later else None,
                 }
             )
     return {"consumed": consumed, "supplied": supplied}
@@ -237,6 +247,10 @@ def contracts(context: Context) -> Contracts:
 
 def _rounded(seconds: float) -> float | None:
     return None if math.isnan(seconds) else round(seconds, 4)
+
+
+def _seconds_to(node: "Node", at_s: float) -> float | None:
+    return round(at_s - node.now_s(), 3) if math.isfinite(at_s) else None
 
 
 def _waiting_s(node: "Node", since_s: float | None) -> float:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .messages import Priority, round_w
-from .rules import VALIDATION_GRACE_S
+from .messages import Contract, Priority, round_w
+from .rules import OFFER_GRACE_S, VALIDATION_GRACE_S
 
 
 def node_of(twin: str) -> str:
@@ -47,6 +47,7 @@ class Promise:
     priority: Priority
     hops: int
     revision: int = 0
+    term: int = 0  # how often the contract was renewed
     since_s: float = 0.0  # when an offer was made or last increased
     part: bool = False  # an offer of less than was requested
     urgent_w: float = 0.0  # power that interruptions would add to the offer
@@ -57,12 +58,27 @@ class Promise:
     used: bool = False  # its consumer has credit for it
     drawn_s: float = 0.0  # until when its use is counted
     displaced: tuple[str, ...] = ()  # consumers whose supply was interrupted for it
+    planned: bool = False  # for a run that was asked for before its begin
+    later: bool = False  # it has not begun
+    in_s: float = 0.0  # from the offer to the begin
+    begins_s: float = 0.0
+    ends_s: float = math.inf  # as expected
 
     def cut(self, max_w: float) -> None:
         """Reserve no more than `max_w` from now on. The consumer still has to restate its contract."""
         self.max_w = self.limit_w = round_w(max_w)
         self.power_w = min(self.power_w, self.max_w)
         self.revision = NOT_STATED
+
+    def begin(self, contract: Contract, now_s: float) -> None:
+        """The span of the contract begins."""
+        self.later, self.since_s, self.drawn_s = False, now_s, now_s
+        self.extend(contract, now_s)
+
+    def extend(self, contract: Contract, now_s: float) -> None:
+        """The contract is valid for another term from now on; its consumer counts from a bit earlier."""
+        self.term = contract.term
+        self.deadline_s = now_s + contract.ttl_s + OFFER_GRACE_S
 
     @property
     def committed(self) -> bool:
@@ -104,6 +120,11 @@ class Book:
     def offered_w(self) -> float:
         """The sum of the open offers, margins included, in W."""
         return sum([promise.max_w for promise in self._promises if not promise.committed])
+
+    @property
+    def offer_count(self) -> int:
+        """The number of open offers."""
+        return sum(not promise.committed for promise in self._promises)
 
     @property
     def supplied_w(self) -> float:

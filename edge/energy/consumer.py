@@ -1,8 +1,7 @@
 """The consuming side of a prosumer: from a need to valid contracts (thesis 4.1.2, algorithm 4.7; 4.2).
 
-It holds a main contract and, when the need rises beyond the margin, a complementary one that is soon merged
-into it. At most one request is open at a time: for the whole need, or for the part that the main contract
-does not cover.
+At most one request is open at a time: for the whole need, or for the part that the main contract does not
+cover.
 """
 
 import math
@@ -12,26 +11,26 @@ from dataclasses import dataclass, replace
 from .composing import compose, compose_urgently
 from .events import Cause, EventKind
 from .holding import Holding
+from .holdings import Holdings, Tell
 from .members import Members
 from .messages import Answer, Contract, Offer, Part, Priority, Request, round_w
+from .plans import Plan
 from .policies import ConsumerPolicy, SeenOffer
 from .rules import (
     ALERT_SAID_S,
+    CHOOSE_S,
+    CLAIM_S,
     CRUMB_RATIO,
     EPSILON_W,
     MARGIN,
-    MAX_PARTS,
-    MERGE_S,
     MIN_POWER_W,
     OFFER_VALIDITY_S,
     PARTIAL_WAIT_S,
-    RECONFIRM_S,
+    REPLAN_S,
     RESTATE_RATIO,
-    RESTATED_MAX,
     URGENT_WAIT_S,
 )
-
-Tell = Callable[[EventKind, Contract, Cause, bool], None]  # the last: whether it is the complementary one
+from .service import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,32 +55,29 @@ class Consumer:
         tell: Tell,
         members: Members | None = None,
     ) -> None:
-        """`members`: the records of the node, shared by its twins."""
+        """`tell` is called when a contract starts, changes or ends; `members`: the records of the node, which
+        its twins share.
+        """
         self._members = members or Members("")
         self.settings = settings
         self.need_w = 0.0
+        self.planned: Plan | None = None  # what it will need later, while it needs nothing now
         self.request: Request | None = None
-        self.unserved_since_s: float | None = None
-        self.response_s = math.nan  # how long it took to meet the last need
-        self.unserved_w = 0.0  # the largest power that was missing during that time
         self.choice: tuple[int, tuple[SeenOffer, ...]] = (
             0,
             (),
         )  # the last contract, and all offers to choose from
         self._policy = policy
         self._next_id = next_id
-        self._tell_contract = tell  # called when a contract starts, changes or ends
-        self._main: Holding | None = None
-        self._extra: Holding | None = None
+        self._holdings = Holdings(tell)
+        self._service = Service()
         self._offers: dict[str, SeenOffer] = {}
         self._asked_s = self._stepped_s = 0.0
-        self._alert_since_s: float | None = None
-        self._given_up_w = 0.0  # a need that was not served within the tolerance
 
     def adjust(self, settings: ConsumerSettings, policy: ConsumerPolicy) -> None:
         """Other settings hold from now on; contracts go on."""
         self.settings, self._policy = settings, policy
-        self._given_up_w = 0.0
+        self._service.given_up_w = 0.0
         self.request = None  # it is stated again
 
     # ---- contracts held -----------------------------------------------------------------------
@@ -89,31 +85,38 @@ class Consumer:
     @property
     def main(self) -> Contract | None:
         """The main contract, valid or proposed."""
-        return self._main.contract if self._main else None
+        return self._holdings.main.contract if self._holdings.main else None
 
     @property
     def extra(self) -> Contract | None:
         """The complementary contract, valid or proposed."""
-        return self._extra.contract if self._extra else None
+        return self._holdings.extra.contract if self._holdings.extra else None
 
     @property
     def contracts(self) -> list[Contract]:
         """The main and the complementary contract, as far as they exist."""
-        return [holding.contract for holding in self._holdings()]
+        return [holding.contract for holding in self._holdings]
 
     @property
     def active(self) -> list[Contract]:
         """The contracts under which power flows."""
-        return [holding.contract for holding in self._holdings() if holding.active]
+        return [holding.contract for holding in self._holdings.active]
 
     def ends_s(self, contract: Contract) -> float:
         """The end date of a contract that it holds; inf while it is not valid."""
-        return next((each.ends_s for each in self._holdings() if each.contract is contract), math.inf)
+        holding = self._holdings.of(contract)
+        return holding.ends_s if holding else math.inf
 
     def since_s(self, contract: Contract) -> float | None:
         """Since when a contract that it holds is valid; None: not known, as it is from before a restart."""
-        found = next((each.valid_since_s for each in self._holdings() if each.contract is contract), math.nan)
-        return None if math.isnan(found) else found
+        holding = self._holdings.of(contract)
+        return None if holding is None or math.isnan(holding.valid_since_s) else holding.valid_since_s
+
+    @property
+    def begins_s(self) -> float | None:
+        """When its valid contract for a later span begins; None without one."""
+        main = self._holdings.main
+        return main.begins_s if main and main.contract.valid and main.contract.in_s else None
 
     @property
     def satisfied(self) -> bool:
@@ -123,7 +126,7 @@ class Consumer:
     @property
     def supplied_w(self) -> float:
         """The power it gets under active contracts, in W."""
-        return sum([holding.contract.power_w for holding in self._holdings() if holding.active])
+        return self._holdings.supplied_w
 
     @property
     def missing_w(self) -> float:
@@ -131,30 +134,44 @@ class Consumer:
         return max(0.0, self.need_w - self.supplied_w)
 
     @property
-    def gave_up(self) -> bool:
-        """Whether it stopped requesting power because it was not served within the tolerance."""
-        return self._given_up_w > 0.0
-
-    @property
     def overdue_s(self) -> float:
         """When the first unconfirmed contract must be abandoned (monotonic clock); inf without one."""
-        waiting = [each.confirm_by_s for each in self._holdings() if not each.confirmed]
+        waiting = [each.confirm_by_s for each in self._holdings if not each.confirmed]
         return min(waiting) if waiting else math.inf
+
+    # ---- how it is served ---------------------------------------------------------------------
+
+    @property
+    def unserved_since_s(self) -> float | None:
+        """Since when contracts do not cover its need; None while they do."""
+        return self._service.unserved_since_s
+
+    @property
+    def unserved_w(self) -> float:
+        """The largest power that was missing during the last such time, in W."""
+        return self._service.unserved_w
+
+    @property
+    def response_s(self) -> float:
+        """How long it took to meet the last need; nan before the first."""
+        return self._service.response_s
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether it stopped requesting power because it was not served within the tolerance."""
+        return self._service.given_up_w > 0.0
 
     @property
     def due_s(self) -> float:
         """When it must step at the latest, even if it receives nothing."""
-        if self.request:
-            return 0.0
-        moments = [holding.due_s for holding in self._holdings()]
-        if self._extra:
-            moments.append(self._extra.valid_since_s + MERGE_S)
-        return min((each for each in moments if not math.isnan(each)), default=math.inf)
+        return 0.0 if self.request else self._holdings.due_s
 
     @property
     def wake_s(self) -> float:
         """When it next decides something even if it receives nothing; inf if never."""
         if self.request is None:
+            return math.inf
+        if self.request.run_s:
             return math.inf
         waits = [self._policy.patience_s]
         waits += [URGENT_WAIT_S] if self.settings.priority is Priority.HIGH else []
@@ -173,170 +190,145 @@ class Consumer:
 
     def see_offer(self, supplier: str, offer: Offer | None, hops: int, now_s: float) -> None:
         """A supplier has published an offer to this consumer, or withdrawn it (None)."""
+        seen = self._offers.get(supplier)
         if offer is None:
             self._offers.pop(supplier, None)
+        elif offer.in_s and seen and seen.offer == offer:
+            return  # its begin counts from the first time it was made
         elif supplier in self._offers or len(self._offers) < self.settings.offers:
             self._offers[supplier] = SeenOffer(supplier, offer, hops, now_s + OFFER_VALIDITY_S)
 
     def deals_with(self, supplier: str) -> bool:
         """Whether one of its contracts, valid or proposed, has a part of this supplier."""
-        return any(holding.contract.part_of(supplier) for holding in self._holdings())
+        return any(holding.contract.part_of(supplier) for holding in self._holdings)
 
     def see_answers(self, supplier: str, answers: tuple[Answer, ...]) -> None:
         """A supplier's answers to this consumer; empty if its confirmation table has none."""
-        for holding in self._holdings():
+        for holding in self._holdings:
             if not holding.hear(supplier, answers):
                 self._offers.pop(supplier, None)
                 if not holding.contract.valid:
                     self._members.break_word(supplier, self._stepped_s, small=True)
-                self._lose(holding, supplier, Cause.WITHDRAWN)
+                self._holdings.lose(holding, supplier, Cause.WITHDRAWN)
 
     def see_free(self, available_w: float, now_s: float) -> None:
         """Set the free power of its node. An unserved need that it would cover is in alert (thesis 4.4.4)."""
-        servable = 0.0 < self.missing_w <= available_w
-        if not servable:
-            self._alert_since_s = None
-        elif self._alert_since_s is None:
-            self._alert_since_s = now_s
+        self._service.see_free(self.missing_w, available_w, now_s)
 
     def lost(self, supplier: str) -> None:
         """A supplier has left the microgrid."""
         self._offers.pop(supplier, None)
-        for holding in self._holdings():
+        for holding in self._holdings:
             if holding.contract.part_of(supplier):
-                self._lose(holding, supplier, Cause.LOST)
+                self._holdings.lose(holding, supplier, Cause.LOST)
 
     def restore(self, main: Contract, extra: Contract | None, now_s: float) -> None:
-        """Restore contracts from before a restart. All their suppliers must confirm them again soon.
-
-        They may have been restated after they were saved, so the revision jumps ahead: a revision must never
-        stand for two different contents.
-        """
-        main = replace(main, revision=main.revision + RESTATED_MAX)
-        extra = replace(extra, revision=extra.revision + RESTATED_MAX) if extra else None
-        self._main = Holding(main, now_s + RECONFIRM_S, now_s + main.ttl_s)
-        self._extra = Holding(extra, now_s + RECONFIRM_S, now_s + extra.ttl_s) if extra else None
-        for holding in self._holdings():
-            holding.valid_since_s = now_s
+        """Restore contracts from before a restart. All their suppliers must confirm them again soon."""
+        self._holdings.restore(main, extra, now_s)
 
     # ---- steps --------------------------------------------------------------------------------
 
     def step(self, now_s: float) -> None:
         """Update the request and the contracts from the need and the suppliers' answers."""
         self._stepped_s = now_s
-        for holding in self._holdings():
+        for holding in self._holdings:
             self._follow(holding, now_s)
-        self._use()
-        self._merge(now_s)
-        self._note_service(now_s)
+        self._holdings.use(self.need_w)
+        self._holdings.merge(now_s)
+        self._service.note(self.need_w, self.missing_w, self.satisfied, now_s)
         self._ask(now_s)
         self._choose(now_s)
 
     def stop(self) -> None:
         """End all contracts and withdraw the request."""
-        self.need_w = self._given_up_w = 0.0
-        for holding in self._holdings():
-            self._end(holding, EventKind.STOP, Cause.STOP_ORDER)
-        self.request = self.unserved_since_s = self._alert_since_s = None
+        self.need_w, self.planned = 0.0, None
+        for holding in self._holdings:
+            self._holdings.end(holding, EventKind.STOP, Cause.STOP_ORDER)
+        self.request = None
+        self._service.clear()
 
     # ---- inside -------------------------------------------------------------------------------
 
-    def _holdings(self) -> list[Holding]:
-        main, extra = self._main, self._extra
-        if main:
-            return [main, extra] if extra else [main]
-        return [extra] if extra else []
-
     def _follow(self, holding: Holding, now_s: float) -> None:
+        holdings, later = self._holdings, holding.contract.in_s > 0
         if now_s >= holding.ends_s:
-            self._end(holding, EventKind.EXPIRY, Cause.END)
-        elif not self.need_w:
-            self._end(holding, EventKind.STOP, Cause.DEVICE)
+            holdings.expire(holding)
+        elif not (self.need_w or (later and self.planned)):
+            holdings.end(holding, EventKind.STOP, Cause.DEVICE)
         elif now_s >= holding.confirm_by_s and not holding.confirmed:
             for supplier in [] if holding.contract.valid else holding.silent:
                 self._members.break_word(supplier, now_s)
-            self._end(holding, EventKind.STOP, Cause.UNCONFIRMED)
+            holdings.end(holding, EventKind.STOP, Cause.UNCONFIRMED)
         elif holding.confirmed and not holding.contract.valid:
             holding.validate(now_s)
-            self._tell(EventKind.START, holding, Cause.CONFIRMED)
+            holdings.tell(EventKind.START, holding, Cause.CONFIRMED)
+        elif later and now_s >= holding.begins_s:
+            self._begin(holding, now_s)
+        elif holding.active and holding.renew(round(self.settings.contract_s), now_s):
+            holdings.tell(EventKind.UPDATE, holding, Cause.RENEWED)
 
-    def _use(self) -> None:
-        """Spread the need over the active contracts; return a reserve beyond the margin (thesis 4.2)."""
-        holdings = [holding for holding in self._holdings() if holding.active]
-        changed = {id(holding): holding.come_down() for holding in holdings}
-        if self._extra in holdings and self.need_w < (1 - MARGIN) * sum(
-            h.contract.agreed_w for h in holdings
-        ):
-            main = self._main.contract.max_w if self._main and self._main.active else 0.0
-            if self.need_w <= main and self._extra:
-                self._end(self._extra, EventKind.STOP, Cause.DEVICE)
-                holdings = [holding for holding in self._holdings() if holding.active]
-        whole_w = sum(holding.contract.max_w for holding in holdings)
-        for holding in holdings:
-            power_w = round_w(min(self.need_w / whole_w, 1.0) * holding.contract.max_w)
-            shrink = power_w < (1 - MARGIN) * holding.contract.agreed_w
-            curtailed = changed[id(holding)]
-            if holding.use(power_w, shrink) or curtailed:
-                self._tell(EventKind.UPDATE, holding, Cause.CURTAILED if curtailed else Cause.DEVICE)
-
-    def _merge(self, now_s: float) -> None:
-        main, extra = self._main, self._extra
-        if not (main and extra and main.active and extra.active):
-            return
-        suppliers = {part.supplier for each in (main, extra) for part in each.contract.parts}
-        if now_s >= extra.valid_since_s + MERGE_S and len(suppliers) <= MAX_PARTS:
-            main.join(extra)
-            self._extra = None
-            self._tell(EventKind.MERGE, main, Cause.MERGED)
-
-    def _note_service(self, now_s: float) -> None:
-        if not self.need_w:
-            self.unserved_since_s = self._alert_since_s = None
-            self._given_up_w = 0.0
-        elif not self.satisfied:
-            if self.unserved_since_s is None:
-                self.unserved_since_s, self.unserved_w = now_s, 0.0
-            self.unserved_w = max(self.unserved_w, self.missing_w)
-        elif self.unserved_since_s is not None:
-            self.response_s = now_s - self.unserved_since_s
-            self.unserved_since_s = self._alert_since_s = None
-            self._given_up_w = 0.0
+    def _begin(self, holding: Holding, now_s: float) -> None:
+        """The begin of a contract for a later span, once its device needs the power."""
+        if self.need_w:
+            holding.begin(now_s)
+            self._holdings.tell(EventKind.UPDATE, holding, Cause.BEGIN)
+        elif now_s >= holding.begins_s + CLAIM_S:
+            self._holdings.end(holding, EventKind.STOP, Cause.DEVICE)
 
     def _ask(self, now_s: float) -> None:
-        want_w = self._wanted_w(now_s)
+        if self.planned and not self.need_w:
+            self._ask_ahead(self.planned, now_s)
+        else:
+            self._ask_now(now_s)
+
+    def _ask_ahead(self, plan: Plan, now_s: float) -> None:
+        """Request a run for later, again and again until it is under contract."""
+        open_request = self.request is not None and self.request.run_s > 0
+        if self.main or now_s > plan.latest_s:
+            self.request = None
+        elif not open_request or now_s >= self._asked_s + REPLAN_S:
+            times_s = (round(max(0.0, each - now_s), 1) for each in (plan.begin_s, plan.latest_s))
+            self.request = Request(
+                self._next_id(),
+                plan.power_w,
+                self.settings.priority,
+                False,
+                0.0,
+                False,
+                0.0,
+                plan.run_s,
+                *times_s,
+            )
+            self._offers.clear()
+            self._asked_s = now_s
+
+    def _ask_now(self, now_s: float) -> None:
+        want_w, alert_since_s = self._wanted_w(now_s), self._service.alert_since_s
         old = self.request
         if not want_w:
             self.request = None
-        elif old is None or abs(old.power_w - want_w) > MARGIN * old.power_w:
+        elif old is None or old.run_s or abs(old.power_w - want_w) > MARGIN * old.power_w:
             settings, spare_w = self.settings, round_w(max(0.0, want_w - self.missing_w))
             self.request = Request(
                 self._next_id(), want_w, settings.priority, partial=settings.partial, spare_w=spare_w
             )
             self._offers.clear()
             self._asked_s = now_s
-        elif self._alert_since_s is None:
+        elif alert_since_s is None:
             self.request = replace(old, alert=False, alert_s=0.0) if old.alert else old
-        elif not old.alert and now_s - self._alert_since_s >= ALERT_SAID_S:
-            self.request = replace(old, alert=True, alert_s=round(now_s - self._alert_since_s, 1))
+        elif not old.alert and now_s - alert_since_s >= ALERT_SAID_S:
+            self.request = replace(old, alert=True, alert_s=round(now_s - alert_since_s, 1))
 
     def _wanted_w(self, now_s: float) -> float:
         """The power to request: the whole need, or the part without a contract; 0: no request now."""
-        if self.unserved_since_s is None or self._is_given_up(now_s):
+        service, main = self._service, self._holdings.main
+        if service.unserved_since_s is None:
             return 0.0
-        if self._extra or (self._main and not self._main.active):
+        if service.gives_up(self.need_w, self.settings.tolerance_s, now_s):
+            return 0.0
+        if self._holdings.extra or (main and not main.active):
             return 0.0  # one request at a time
         return self._uncovered_w()
-
-    def _is_given_up(self, now_s: float) -> bool:
-        if self._given_up_w:
-            if abs(self.need_w - self._given_up_w) <= MARGIN * self._given_up_w:
-                return True
-            self._given_up_w = 0.0
-            self.unserved_since_s = now_s
-        waited_s = now_s - (now_s if self.unserved_since_s is None else self.unserved_since_s)
-        if 0.0 < self.settings.tolerance_s < waited_s:
-            self._given_up_w = self.need_w
-        return self._given_up_w > 0.0
 
     def _choose(self, now_s: float) -> None:
         """Compose offers, best first, into a contract for the request."""
@@ -345,20 +337,38 @@ class Consumer:
             return
         self._offers = {name: seen for name, seen in self._offers.items() if seen.expires_s > now_s}
         fitting = [seen for seen in self._offers.values() if seen.offer.request_id == request.id]
-        parts = self._compose(fitting, request, now_s)
-        if not parts:
-            return
-        ttl_s = round(self.settings.contract_s)
-        contract = Contract(self._next_id(), 0, False, ttl_s, self.settings.priority, tuple(parts))
-        wait_s = self._members.wait_s([part.supplier for part in parts], now_s)
-        holding = Holding.proposed(contract, now_s, wait_s)
-        if self._main is None:
-            self._main = holding
+        if request.run_s:
+            contract, begins_s = self._choose_begin(fitting, request, now_s)
         else:
-            self._extra = holding
+            contract, begins_s = self._contract(self._compose(fitting, request, now_s)), -math.inf
+        if contract is None:
+            return
+        wait_s = self._members.wait_s([part.supplier for part in contract.parts], now_s)
+        self._holdings.add(Holding.proposed(contract, now_s, wait_s, begins_s))
         self.choice = contract.id, tuple(fitting)
         self.request = None
         self._offers.clear()
+
+    def _contract(self, parts: list[Part], in_s: int = 0) -> Contract | None:
+        ttl_s = round(self.settings.contract_s)
+        if not parts:
+            return None
+        return Contract(self._next_id(), 0, False, ttl_s, self.settings.priority, tuple(parts), 0, in_s)
+
+    def _choose_begin(
+        self, offers: list[SeenOffer], request: Request, now_s: float
+    ) -> tuple[Contract | None, float]:
+        """A contract for a later span, with the supplier that can begin first; and when it begins."""
+        begins = [
+            (seen.expires_s - OFFER_VALIDITY_S + seen.offer.in_s, seen.hops, seen.supplier, seen.offer.max_w)
+            for seen in offers
+            if seen.offer.power_w >= request.power_w
+        ]
+        if not begins or now_s < self._asked_s + CHOOSE_S:
+            return None, 0.0
+        begins_s, _, supplier, max_w = min(begins)
+        in_s = max(1, math.ceil(begins_s - now_s))
+        return self._contract([Part(supplier, request.power_w, max_w)], in_s), begins_s
 
     def _compose(self, offers: list[SeenOffer], request: Request, now_s: float) -> list[Part]:
         if now_s < self._asked_s + self._policy.patience_s:
@@ -376,23 +386,5 @@ class Consumer:
         return parts
 
     def _uncovered_w(self) -> float:
-        covered_w = self._main.contract.agreed_w if self._main else 0.0
+        covered_w = self.main.agreed_w if self.main else 0.0
         return round_w(max(0.0, self.need_w - covered_w))
-
-    def _lose(self, holding: Holding, supplier: str, cause: Cause) -> None:
-        if holding.drop(supplier):
-            self._tell(EventKind.UPDATE, holding, cause)
-        else:
-            self._end(holding, EventKind.STOP, cause)
-
-    def _end(self, holding: Holding, kind: EventKind, cause: Cause) -> None:
-        """End a contract. When the main one ends, the complementary one takes its place."""
-        if holding.contract.valid:
-            self._tell(kind, holding, cause)
-        if holding is self._main:
-            self._main, self._extra = self._extra, None
-        else:
-            self._extra = None
-
-    def _tell(self, kind: EventKind, holding: Holding, cause: Cause) -> None:
-        self._tell_contract(kind, holding.contract, cause, holding is self._extra)

@@ -37,11 +37,13 @@ class Cause(StrEnum):
 
     DEVICE = "device"  # the device draws or gives another power
     CONFIRMED = "confirmed"  # all suppliers have agreed
+    BEGIN = "begin"  # the begin date was reached
     END = "end"  # the end date was reached
     UNCONFIRMED = "unconfirmed"  # a supplier did not confirm in time
     WITHDRAWN = "withdrawn"  # a supplier ended its part
     CURTAILED = "curtailed"  # a supplier asked for less
     LOST = "lost"  # a supplier has left the microgrid
+    RENEWED = "renewed"  # all suppliers have agreed to another term
     MERGED = "merged"  # the complementary contract has joined the main one
     TOLERANCE = "tolerance"  # the request was not served within its tolerance
     STOP_ORDER = "stop_order"
@@ -116,16 +118,18 @@ class EventLog:
         *,
         contract: int = 0,
         revision: int = 0,
+        begins_s: float | None = None,
         ends_s: float = math.inf,
         partner: str = "",
         partners: int = 0,
         complementary: bool = False,
     ) -> None:
-        """Remember an event; the oldest makes room. `contract` is the id of a contract, 0 for other flows."""
+        """Remember an event; the oldest makes room. `contract` is the id of a contract, 0 for other flows;
+        `begins_s`: of a flow that starts, if that is not now."""
         key = role, contract
         ended = kind in (EventKind.STOP, EventKind.EXPIRY)
         if kind is EventKind.START:
-            self._flows[key] = _Flow(self.total, now_s, power_w)
+            self._flows[key] = _Flow(self.total, now_s if begins_s is None else begins_s, power_w)
         flow = self._flows.pop(key, None) if ended else self._flows.get(key)
         if flow:
             flow.power_w = power_w

@@ -1,9 +1,9 @@
 """The invariants of contracts that a twin can check by itself.
 
-I1: a supplier never promises more than its capacity. I2: a consumer holds at most two contracts. I3: a
-consumer gets at most its need plus the margin. I4: no promise and no contract outlives its deadline. I5 and
-I6 compare the two sides of a contract: both must come to agree that it exists, and on its power; tools on a
-PC check them.
+I1: a supplier never promises more than its capacity; what it promised for a later span counts from shortly
+before its begin. I2: a consumer holds at most two contracts. I3: a consumer gets at most its need plus the
+margin. I4: no promise and no contract outlives its deadline. I5 and I6 compare the two sides of a contract:
+both must come to agree that it exists, and on its power; tools on a PC check them.
 """
 
 import math
@@ -28,6 +28,7 @@ def violations(name: str, consumer: Consumer, supplier: Supplier, now_s: float) 
                 f"I1 {name} promised {reserved_w:.3f} W of a capacity of {supplier.capacity_w:.3f} W"
             )
         late = [each.consumer for each in supplier.book if each.deadline_s < now_s - _LATE_S]
+    late += [each.consumer for each in supplier.ahead if each.deadline_s < now_s - _LATE_S]
     contracts = consumer.contracts
     if contracts:
         if len(contracts) > 2:

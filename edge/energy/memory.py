@@ -10,6 +10,34 @@ from .book import Book, Promise, State
 from .consumer import Consumer
 from .messages import Contract, Priority
 from .parsing import parse_contract
+from .supplier import Supplier
+
+
+def written_market(consumer: Consumer, supplier: Supplier) -> dict[str, Any]:
+    """The valid contracts of both sides of a prosumer, and the powers that they rest on."""
+    contracts, promises = written_contracts(consumer), written_promises(supplier.book)
+    return {
+        "need_w": consumer.need_w if contracts else 0.0,
+        "capacity_w": supplier.capacity_w if promises else 0.0,
+        "contracts": contracts,
+        "promises": promises,
+    }
+
+
+def recall_market(
+    data: dict[str, Any], consumer: Consumer | None, supplier: Supplier | None, now_s: float
+) -> None:
+    """Continue the result of `written_market`, on the sides that are there."""
+    contracts, promises = read_contracts(data["contracts"]), read_promises(data["promises"])
+    need_w, capacity_w = float(data["need_w"]), float(data["capacity_w"])
+    if not (math.isfinite(need_w) and math.isfinite(capacity_w)):
+        raise ValueError("powers must be finite")
+    if contracts and consumer:
+        consumer.set_need(need_w)
+        consumer.restore(contracts[0], contracts[1] if len(contracts) > 1 else None, now_s)
+    if supplier:
+        supplier.set_capacity(capacity_w)
+        supplier.restore(promises, now_s)
 
 
 def written_contracts(consumer: Consumer) -> list[str]:
@@ -30,7 +58,7 @@ def written_promises(book: Book) -> list[list[Any]]:
     return [
         [each.consumer, each.key, each.power_w, each.max_w, int(each.priority)]
         for each in book
-        if each.state is State.VALID
+        if each.state is State.VALID and not each.later
     ]
 
 

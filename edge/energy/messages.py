@@ -40,6 +40,8 @@ class Request:
 
     `alert`: it is unserved although its node could serve it; `alert_s`: for how long, when it was published.
     `spare_w` of the power would only restore the margin of the main contract; the need is met without it.
+    With `run_s` it asks for a later span: a run of that length that begins from `begin_in_s` to `latest_in_s`
+    after the request was published. (A date would mean nothing while the clock of a node is wrong.)
     """
 
     id: int
@@ -49,6 +51,9 @@ class Request:
     alert_s: float = 0.0
     partial: bool = False  # less than `power_w` is accepted, too
     spare_w: float = 0.0
+    run_s: float = 0.0
+    begin_in_s: float = 0.0
+    latest_in_s: float = 0.0
 
     @property
     def least_w(self) -> float:
@@ -63,6 +68,8 @@ class Request:
             fields["part"] = True
         if self.alert:
             fields["alert_s"] = round(self.alert_s, 1)
+        if self.run_s:
+            fields |= {"run_s": self.run_s, "begin_in_s": self.begin_in_s, "latest_in_s": self.latest_in_s}
         return orjson.dumps(fields)
 
 
@@ -71,7 +78,8 @@ class Offer:
     """A supplier's offer to one request.
 
     `max_w` is reserved; `urgent_w` more would be available by interrupting others. `impact` is the
-    environmental impact (low is green); `price` is per kWh, in the currency of the community.
+    environmental impact (low is green); `price` is per kWh, in the currency of the community. The run of a
+    request for a later span can begin in `in_s`.
     """
 
     request_id: int
@@ -80,11 +88,14 @@ class Offer:
     impact: int
     price: float = 0.0
     urgent_w: float = 0.0
+    in_s: float = 0.0
 
     def encode(self) -> bytes:
         row: list[float] = [self.request_id, _mw(self.power_w), _mw(self.max_w), self.impact]
-        if self.price or self.urgent_w:
+        if self.price or self.urgent_w or self.in_s:
             row += self.price, _mw(self.urgent_w)
+        if self.in_s:
+            row.append(self.in_s)
         return msgpack.encode(row)
 
 
@@ -110,7 +121,9 @@ def encode_parts(parts: Iterable[Part]) -> bytes:
 class Contract:
     """A contract between a consumer and its suppliers; `valid` once all of them have confirmed.
 
-    The consumer knows all `parts`, everybody else only those of suppliers on the own node.
+    It ends `ttl_s` after it became valid, or after its last renewal: `term` counts those. The consumer knows
+    all `parts`, everybody else only those of suppliers on the own node. A contract for a later span begins
+    `in_s` after it was made; power flows once its consumer states it without that.
     """
 
     id: int
@@ -119,6 +132,8 @@ class Contract:
     ttl_s: int
     priority: Priority
     parts: tuple[Part, ...]
+    term: int = 0
+    in_s: int = 0
 
     @property
     def power_w(self) -> float:
@@ -176,6 +191,14 @@ class Contract:
             for part in self.parts
         )
 
+    def renewed(self, ttl_s: int) -> "Contract":
+        """The contract for another term."""
+        return replace(self, revision=self.revision + 1, term=self.term + 1, ttl_s=ttl_s)
+
+    def begun(self) -> "Contract":
+        """The contract for a later span, at its begin."""
+        return replace(self, revision=self.revision + 1, in_s=0)
+
     def without(self, supplier: str) -> "Contract":
         """The contract without the share of one supplier."""
         return self._restated(part for part in self.parts if part.supplier != supplier)
@@ -193,21 +216,30 @@ class Contract:
 
     def _terms(self) -> dict[str, Any]:
         fields = {"id": self.id, "rev": self.revision, "ok": self.valid, "ttl": self.ttl_s}
-        return {**fields, "prio": self.priority}
+        term = {"term": self.term} if self.term else {}
+        begin = {"in": self.in_s} if self.in_s else {}
+        return {**fields, "prio": self.priority, **term, **begin}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A supplier's answer to one contract. It asks the consumer to take at most `limit_w`."""
+    """A supplier's answer to one contract, as far as it has renewed it: to this `term`.
+
+    It asks the consumer to take at most `limit_w`.
+    """
 
     contract_id: int
     agreed: bool
     limit_w: float = math.inf
+    term: int = 0
 
     def row(self) -> list[int]:
-        """Its row in the confirmation table."""
+        """Its row in the confirmation table; a limit of 0 is none."""
         row = [self.contract_id, int(self.agreed)]
-        return row if math.isinf(self.limit_w) else [*row, _mw(self.limit_w)]
+        limit_mw = 0 if math.isinf(self.limit_w) else _mw(self.limit_w)
+        if self.term:
+            return [*row, limit_mw, self.term]
+        return [*row, limit_mw] if limit_mw else row
 
 
 Answers = dict[str, tuple[Answer, ...]]  # by consumer

@@ -19,6 +19,9 @@ S = TypeVar("S")
 T = TypeVar("T")
 _MAX_PRICE = 1e6
 _YEAR_S = 86_400 * 366
+_TERMS = 2**31 - 1
+_AHEAD_S = 2 * 86_400  # a contract may begin so much later
+_RUN_S = 86_400.0
 
 
 def parse_request(data: bytes) -> Request:
@@ -35,15 +38,16 @@ def parse_request(data: bytes) -> Request:
         alert_s,
         fields.get("part", False) is True,
         spare_w,
+        *_span(fields),
     )
 
 
 def parse_offer(data: bytes) -> Offer:
     """A supplier's offer. Without free power it must state the power that interruptions would give."""
     row = _unpacked(data)
-    if not isinstance(row, list) or len(row) not in (4, 6):
+    if not isinstance(row, list) or len(row) not in (4, 6, 7):
         raise ValueError("invalid offer")
-    request_id, power_mw, max_mw, impact, price, urgent_mw = (*row, 0, 0)[:6]
+    request_id, power_mw, max_mw, impact, price, urgent_mw, in_s = (*row, 0, 0, 0)[:7]
     urgent_w = number(_w(urgent_mw), 0.0, MAX_POWER_W)
     least_w = 0.0 if urgent_w >= MIN_POWER_W else MIN_POWER_W
     power_w = number(_w(power_mw), least_w, MAX_POWER_W)
@@ -51,7 +55,8 @@ def parse_offer(data: bytes) -> Offer:
     if not power_w - MIN_POWER_W <= max_w <= power_w * (1 + MARGIN) + MIN_POWER_W:
         raise ValueError("margin is out of range")
     price = number(price, 0.0, _MAX_PRICE)
-    return Offer(whole(request_id), power_w, max_w, whole(impact, most=9), price, urgent_w)
+    in_s = number(in_s, 0.0, _AHEAD_S)
+    return Offer(whole(request_id), power_w, max_w, whole(impact, most=9), price, urgent_w, in_s)
 
 
 def parse_contract(data: bytes) -> Contract:
@@ -90,12 +95,26 @@ def lenient(parse: Callable[[S], T]) -> Callable[[S], T | None]:
     return parse_or_none
 
 
+def _span(fields: dict[str, Any]) -> tuple[float, float, float]:
+    """Of a request: length of the run, first and latest begin; zeros for one that begins now."""
+    if "run_s" not in fields:
+        return 0.0, 0.0, 0.0
+    begin_in_s = number(fields["begin_in_s"], 0.0, _AHEAD_S)
+    return (
+        number(fields["run_s"], 1.0, _RUN_S),
+        begin_in_s,
+        number(fields["latest_in_s"], begin_in_s, _AHEAD_S),
+    )
+
+
 def _terms(fields: dict[str, Any]) -> Contract:
     if not isinstance(fields["ok"], bool):
         raise ValueError("invalid contract")
     number, revision = integer(fields, "id"), integer(fields, "rev")
     ttl_s = integer(fields, "ttl", 1, _YEAR_S)
-    return Contract(number, revision, fields["ok"], ttl_s, _priority(fields), ())
+    term = whole(fields.get("term", 0), most=_TERMS)
+    in_s = whole(fields.get("in", 0), most=_AHEAD_S)
+    return Contract(number, revision, fields["ok"], ttl_s, _priority(fields), (), term, in_s)
 
 
 def _parts(rows: Any, power_of: Callable[[Any], float]) -> tuple[Part, ...]:
@@ -117,10 +136,12 @@ def _parts(rows: Any, power_of: Callable[[Any], float]) -> tuple[Part, ...]:
 def _answers(rows: Any) -> tuple[Answer, ...]:
     answers = []
     for row in rows:
-        if not isinstance(row, list) or len(row) not in (2, 3) or type(row[0]) is not int:
+        if not isinstance(row, list) or len(row) not in (2, 3, 4) or type(row[0]) is not int:
             raise ValueError("invalid answer")
-        limit_w = _power_of_mw(row[2]) if len(row) == 3 else math.inf
-        answers.append(Answer(row[0], row[1] == 1, limit_w))
+        contract_id, agreed, limit_mw, term = (*row, 0, 0)[:4]
+        unlimited = len(row) != 3 and limit_mw == 0
+        limit_w = math.inf if unlimited else _power_of_mw(limit_mw)
+        answers.append(Answer(contract_id, agreed == 1, limit_w, whole(term, most=_TERMS)))
     return tuple(answers)
 
 

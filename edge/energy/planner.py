@@ -1,8 +1,8 @@
 """The consuming side of planned runs: when a flexible load starts, and when its run is complete.
 
-Once a day the load is ready (a washing machine was filled, a car was plugged in). It asks suppliers when they
-expect to have enough power, books the earliest start and runs then. Without an answer it asks again, and at
-the latest start time it requests power like any other load.
+Once a day the load is ready (a washing machine was filled, a car was plugged in). Its consumer asks for a
+contract that begins later, and the load runs when that begins. Without such a contract it requests power like
+any other load at the latest start time.
 
 The hour is civil time. A date that jumps (a board without a clock chip gets the right one) starts nothing:
 a run that has not begun is planned again by the right date, and one that has begun counts for the day.
@@ -10,16 +10,14 @@ a run that has not begun is planned again by the right date, and one that has be
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .plans import Plan, Start
-from .rules import CHOOSE_S, REPLAN_S
+from .plans import Plan
 
 _DAY_S = 86_400.0
 _NEVER = -1_000_000  # a day before all others
-_OFFERS_MAX = 64
 _LOOK_S = 5.0  # between two checks of the date, or of a run
 _PUNCTUAL_S = 60.0  # a load that is ready at most so much after its hour still has all its time to start
 _REST_S = _DAY_S / 2  # after a run has begun by a date that was wrong
@@ -30,7 +28,7 @@ class Stage(StrEnum):
 
     IDLE = "idle"
     PLANNING = "planning"
-    BOOKED = "booked"
+    BOOKED = "booked"  # there is a contract for it
     DUE = "due"  # it requests power now
     RUNNING = "running"
 
@@ -61,34 +59,23 @@ class Planner:
         self._starts_s = 0.0
         self._left_s = 0.0
         self._stepped_s = 0.0
-        self._asked_s = 0.0
-        self._offers: dict[str, tuple[float, int]] = {}  # by supplier: start time and hops
 
     @property
     def need_w(self) -> float:
         """The power it needs now, in W."""
         return self.settings.power_w if self.stage in (Stage.DUE, Stage.RUNNING) else 0.0
 
-    def hear(self, supplier: str, start: Start | None, hops: int, now_s: float) -> None:
-        """A supplier has offered a start time, or withdrawn it (None)."""
-        if start is None or self.plan is None or start.plan_id != self.plan.id:
-            self._offers.pop(supplier, None)
-        elif supplier not in self._offers and len(self._offers) < _OFFERS_MAX:
-            self._offers[supplier] = (now_s + start.in_s, hops)  # relative to the first time it was offered
-
-    def step(self, now_s: float, wall_s: float, served: bool, next_id: int) -> None:
-        """`served`: whether its need is supplied; `next_id`: the id of a new plan, if one is made."""
+    def step(self, now_s: float, wall_s: float, served: bool, begins_s: float | None) -> None:
+        """`served`: whether its need is supplied; `begins_s`: when the contract for it begins, if any."""
         passed_s, self._stepped_s = now_s - self._stepped_s, now_s
         late_s = self._became_ready(now_s, wall_s)
         if late_s is not None and self.stage is Stage.IDLE:
             self.stage, self._ready_s = Stage.PLANNING, now_s
             self._latest_s = now_s + max(0.0, self.settings.within_s - late_s)
             self._left_s = self.settings.run_s
-            self._ask(now_s, next_id)
-        elif self.stage is Stage.PLANNING:
-            self._choose(now_s, next_id)
-        elif self.stage is Stage.BOOKED and now_s >= self._starts_s:
-            self.stage = Stage.DUE
+            self._plan(now_s)
+        elif self.stage in (Stage.PLANNING, Stage.BOOKED):
+            self._await(begins_s, now_s)
         elif self.need_w:
             self._run(passed_s, now_s, served)
 
@@ -121,7 +108,7 @@ class Planner:
         }
 
     def recall(self, memory: dict[str, Any], now_s: float) -> None:
-        """Restore a run from before a restart; a booking is requested again.
+        """Restore a run from before a restart; a contract that had not begun is requested again.
 
         Raises ValueError, KeyError or TypeError.
         """
@@ -131,7 +118,8 @@ class Planner:
             asking = stage in (Stage.PLANNING, Stage.BOOKED)
             self.stage = Stage.PLANNING if asking else Stage.DUE
             self._left_s, self._latest_s = left_s, latest_s
-            self._asked_s = now_s - REPLAN_S
+            if asking:
+                self._plan(now_s)
         self._stepped_s = now_s
 
     def _became_ready(self, now_s: float, wall_s: float) -> float | None:
@@ -147,22 +135,17 @@ class Planner:
             return 0.0
         return late_s if late_s <= self.settings.within_s else None
 
-    def _ask(self, now_s: float, number: int) -> None:
-        settings = self.settings
-        latest_in_s = min(_DAY_S, max(0.0, round(self._latest_s - now_s, 1)))
-        self.plan = Plan(number, settings.power_w, settings.run_s, latest_in_s)
-        self._asked_s = now_s
-        self._offers.clear()
+    def _plan(self, now_s: float) -> None:
+        self.plan = Plan(self.settings.power_w, self._left_s, now_s, self._latest_s)
 
-    def _choose(self, now_s: float, next_id: int) -> None:
-        if self._offers and self.plan and now_s >= self._asked_s + CHOOSE_S:
-            start_s, _, supplier = min((at_s, hops, name) for name, (at_s, hops) in self._offers.items())
-            self.plan = replace(self.plan, supplier=supplier)
-            self.stage, self._starts_s = Stage.BOOKED, max(now_s, start_s)
-        elif now_s >= self._latest_s:
+    def _await(self, begins_s: float | None, now_s: float) -> None:
+        """Wait for a contract, then for its begin; a contract that was lost is requested again."""
+        if begins_s is not None:
+            self.stage, self._starts_s = Stage.BOOKED, begins_s
+        else:
+            self.stage, self._starts_s = Stage.PLANNING, self._latest_s
+        if now_s >= self._starts_s:
             self.stage, self.plan = Stage.DUE, None
-        elif now_s >= self._asked_s + REPLAN_S:
-            self._ask(now_s, next_id)
 
     def _run(self, passed_s: float, now_s: float, served: bool) -> None:
         if served:

@@ -18,6 +18,8 @@ IDLE_RATIO = (
     0.8  # a contract of which less is used is cut to that; an honest consumer returns what it does not use
 )
 OWED_S = 10.0  # so long those come first whose supply was interrupted for nothing
+RENEW_RATIO = 0.1  # this part of its duration before its end a contract is renewed; clocks may differ by less
+RENEW_LEAST_S = 15.0  # and at least so long, or half of it: lost messages are repaired meanwhile
 RECONFIRM_S = 15.0  # a contract restored from disk must be confirmed by the other side within this time
 RESTATED_MAX = 1000  # upper bound of the restatements of a contract between two saves of the state
 MERGE_S = 2.0  # age at which a complementary contract is merged into the main one
@@ -28,10 +30,10 @@ ALERT_S = 8.0  # age of an alert at which the hybrid policy switches to prioriti
 ALERT_SAID_S = 2.0  # shorter alerts are part of a normal negotiation and are not published
 CURTAIL_S = 10.0  # a consumer that was asked to take less must restate its contract within this time
 SLOT_S = 900.0  # resolution of forecasts and of the start times of planned runs
-NEAR_S = 60.0  # this long before a booked start its power is set aside
-CLAIM_S = 60.0  # this long after the start booked power is kept for its consumer
-CHOOSE_S = 2.0  # how long a consumer collects start times before it chooses
-REPLAN_S = 60.0  # a plan without an answer is published again after this time
+NEAR_S = 60.0  # this long before a contract for a later span begins its power is set aside
+CLAIM_S = 60.0  # this long after its begin the power is kept for a consumer that has not begun
+CHOOSE_S = 2.0  # how long a consumer collects offers for a later span before it chooses
+REPLAN_S = 60.0  # a request for a later span that got no offer is published again after this time
 MIN_POWER_W = 0.001
 EPSILON_W = 0.002  # tolerance, as messages are rounded to whole milliwatts
 MAX_POWER_W = 1e7  # larger values from the network are rejected
@@ -40,9 +42,8 @@ RESTATE_RATIO = 0.01  # a need that changes by less is not restated
 
 REQUEST, OFFER, CONFIRM = "REQ", "OFFER", "CONTRACT_CONFIRM"
 CONTRACT, COMPLEMENT = "CONTRACT1", "CONTRACT2"  # the main and the complementary contract
-PLAN, STARTS = "PLAN", "STARTS"  # plans of flexible loads, and the suppliers' answers
 EVENT, STOP = "EVENT", "STOP"
-LABELS = (REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, PLAN, STARTS, EVENT, STOP)
+LABELS = (REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, EVENT, STOP)
 
 
 def with_margin(power_w: float) -> float:

@@ -8,8 +8,8 @@ import math
 import random
 from dataclasses import dataclass, field
 
+from .ahead import Ahead
 from .book import Book, Promise, State, crowds, node_of
-from .bookings import Bookings
 from .claims import REFUSALS_MAX, Refusals, Right
 from .interruption import fewest
 from .members import Members
@@ -20,7 +20,6 @@ from .rules import (
     DOUBTED_S,
     EPSILON_W,
     MIN_POWER_W,
-    OFFER_GRACE_S,
     RECONFIRM_S,
     VALIDATION_GRACE_S,
 )
@@ -56,7 +55,7 @@ class Supplier:
         self.book = Book(settings.promises, node_of(name))
         self.shed = 0  # contracts ended for lack of power
         self.interrupted = 0  # contracts ended for a high-priority contract
-        self.bookings = Bookings(name)
+        self.ahead = Ahead(name, self.members)  # what it has promised for later
         self._offer_maker = OfferMaker(name, self.book, settings, policy, rng, self.members)
         self._shown: dict[str, _Shown] = {}
         self._news: dict[str, None] = {}  # consumers whose contracts changed, in order of arrival
@@ -95,7 +94,7 @@ class Supplier:
         if self._offer_maker.busy:
             return 0.0
         moments = (min(each.deadline_s, each.limit_by_s) for each in self.book)
-        return min(min(moments, default=math.inf), self.bookings.due_s)
+        return min(min(moments, default=math.inf), self.ahead.due_s)
 
     @property
     def wake_s(self) -> float:
@@ -116,7 +115,9 @@ class Supplier:
 
     def see_request(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
         """A consumer has published a request, or withdrawn it (None)."""
-        self._offer_maker.see(consumer, request, hops, now_s)
+        later = request if request and request.run_s else None
+        self.ahead.see(consumer, later, hops, now_s)
+        self._offer_maker.see(consumer, None if later else request, hops, now_s)
 
     def see_contract(self, consumer: str, complement: bool, contract: Contract | None, hops: int) -> bool:
         """A consumer has published its main or complementary contract, or withdrawn it (None). Returns
@@ -130,7 +131,7 @@ class Supplier:
         shown = self._shown.get(consumer)
         if shown is None:
             if not concerned and not self.book.of(consumer):
-                return False
+                return False  # a promise for later is dropped when it is not claimed
             size, count = self.settings.promises + REFUSALS_MAX, len(self._shown)
             if count >= size or crowds(consumer, self._shown, count, size, node_of(self.name)):
                 return False  # the contract stays unconfirmed and becomes void
@@ -143,7 +144,7 @@ class Supplier:
     def lost(self, consumer: str) -> None:
         """A consumer has left the microgrid."""
         self._offer_maker.forget(consumer)
-        self.bookings.forget(consumer)
+        self.ahead.forget(consumer)
         self._shown.pop(consumer, None)
         self._news.pop(consumer, None)
         for promise in self.book.of(consumer):
@@ -153,6 +154,11 @@ class Supplier:
     def stop(self) -> None:
         """End all promises."""
         self.book.clear()
+        self.ahead.clear()
+
+    def promise(self, consumer: str, contract_id: int) -> Promise | None:
+        """The promise for a contract, now or later; None without one."""
+        return self.book.get(consumer, contract_id) or self.ahead.get(consumer, contract_id)
 
     def unshown(self) -> list[str]:
         """Consumers with a promise from before a restart whose contract has not been seen since."""
@@ -169,49 +175,77 @@ class Supplier:
 
     # ---- steps --------------------------------------------------------------------------------
 
-    def step(self, now_s: float) -> None:
-        """Decide on published contracts, drop expired promises, then offer the free power."""
+    def step(self, now_s: float, civil_s: float | None = None) -> None:
+        """Decide on published contracts, drop expired promises, then offer the free power.
+
+        `civil_s`: the civil time, for offers of later spans; None: there are none.
+        """
         for consumer in self._news:
             self._reconcile(consumer, now_s)
         self._news.clear()
         for promise in list(self.book):
             if promise.committed:
                 self._usage.judge(promise, self.capacity_w, now_s)
-        self.bookings.step(now_s, self._is_claimed_by)
-        aside = self._set_aside_w if len(self.bookings) else None
+        self.ahead.step(now_s)
+        for promise in self.ahead.near(now_s):
+            if promise.max_w <= self.available_w + EPSILON_W and self.book.has_place_for(promise.consumer):
+                self._enter(promise)
+        aside = self.ahead.set_aside_w if len(self.ahead) else None
         self._offer_maker.step(self.capacity_w, now_s, aside)
+        if civil_s is not None:
+            self.ahead.offer(self.settings.offers - self.book.offer_count, now_s, civil_s)
 
     def note_free(self, wall_s: float | None) -> None:
-        """Record the free power for the forecast. Booked runs count as free: they may move tomorrow."""
-        booked_w = sum(self.book.held_w(consumer) for consumer in self.bookings.starts())
-        self.bookings.note(self.capacity_w - self.book.committed_w + booked_w, wall_s)
+        """Record the free power for the forecast. Planned runs count as free: they may move tomorrow."""
+        planned_w = sum(each.max_w for each in self.book if each.planned)
+        self.ahead.note(self.capacity_w - self.book.committed_w + planned_w, wall_s)
 
     def offers(self) -> dict[str, Offer]:
         """The open offers, by consumer."""
-        return self._offer_maker.offers()
+        later = self.ahead.offers(self.settings.impact, self.settings.price)
+        return self._offer_maker.offers() | later if later else self._offer_maker.offers()
 
     def offer_until_s(self, consumer: str) -> float:
         """Until when the offer to a consumer is valid; 0 without one."""
-        return self._offer_maker.offer_until_s(consumer)
+        return self._offer_maker.offer_until_s(consumer) or self.ahead.offer_until_s(consumer)
 
     def answers(self) -> Answers:
         """The confirmation table: agreed and refused contracts, by consumer."""
         table: Answers = {}
         for each in self.book:
             if each.committed:
-                answer = Answer(each.key, True, each.limit_w)
+                answer = Answer(each.key, True, each.limit_w, each.term)
                 table[each.consumer] = (*table.get(each.consumer, ()), answer)
+        for each in self.ahead:
+            if each.committed:
+                table[each.consumer] = (*table.get(each.consumer, ()), Answer(each.key, True))
         for consumer, contract_id in self._refused:
             table[consumer] = (*table.get(consumer, ()), Answer(contract_id, False))
         return table
 
     # ---- contracts ----------------------------------------------------------------------------
 
-    def _is_claimed_by(self, consumer: str) -> bool:
-        return self._offer_maker.is_asked_by(consumer) or bool(self.book.of(consumer))
+    def _enter(self, promise: Promise) -> None:
+        """A promise for later moves into the book, as far as there is power; it uses none yet."""
+        self.ahead.take(promise.consumer, promise.key)
+        free_w = self.available_w
+        if free_w < MIN_POWER_W or not self.book.has_place_for(promise.consumer):
+            return  # its contract is refused
+        if promise.max_w > free_w + EPSILON_W:
+            promise.cut(free_w)
+        promise.power_w = 0.0
+        self.book.add(promise)
 
-    def _set_aside_w(self, consumer: str, now_s: float) -> float:
-        return self.bookings.set_aside_w(consumer, now_s, self.book.held_w)
+    def _is_ahead(self, consumer: str, contract: Contract, now_s: float) -> bool:
+        """Whether a contract is one for later. One that begins moves into the book."""
+        if self.book.get(consumer, contract.id):
+            return False
+        if contract.in_s:
+            return self.ahead.hear(consumer, contract, now_s)
+        promise = self.ahead.get(consumer, contract.id)
+        if promise and promise.state is State.VALID:
+            self._enter(promise)
+        return False
 
     def _reconcile(self, consumer: str, now_s: float) -> None:
         """Update the book from the contracts that a consumer has published."""
@@ -219,6 +253,9 @@ class Supplier:
         contracts = [contract for contract in shown.contracts if contract]
         ids = {contract.id for contract in contracts}
         self._refused.keep(consumer, ids)
+        self.ahead.keep(consumer, ids)
+        contracts = [each for each in contracts if not self._is_ahead(consumer, each, now_s)]
+        ids = {contract.id for contract in contracts}
         right = Right()
         if any(self.book.get(consumer, contract_id) is None for contract_id in ids):
             offer = self.book.offered(consumer, now_s)
@@ -229,11 +266,11 @@ class Supplier:
             if promise.committed and promise.key not in ids:
                 self.book.drop(promise)
                 self._usage.ended(promise, now_s)
-                if promise.state is State.VALID or promise.restored:
+                if (promise.state is State.VALID and not promise.later) or promise.restored:
                     right.add_contract(promise)
         for contract in contracts:
             self._hear(consumer, contract, shown.hops, right, now_s)
-        if not contracts:
+        if not any(shown.contracts):
             del self._shown[consumer]
 
     def _hear(self, consumer: str, contract: Contract, hops: int, right: Right, now_s: float) -> None:
@@ -274,7 +311,7 @@ class Supplier:
             promise = Promise(consumer, contract.id, State.PENDING, 0.0, 0.0, deadline_s, priority, hops)
             promise.since_s = now_s
             self.book.add(promise)
-        promise.power_w, promise.max_w = part.power_w, min(part.max_w, free_w)
+        promise.power_w, promise.max_w = 0.0 if contract.in_s else part.power_w, min(part.max_w, free_w)
         promise.priority, promise.revision = priority, contract.revision
         promise.displaced = (*promise.displaced, *displaced)[:DISPLACED_MAX]
         if promise.max_w <= promise.limit_w + EPSILON_W:
@@ -282,8 +319,13 @@ class Supplier:
         if contract.valid and promise.state is State.PENDING and (not new or right.valid):
             promise.state, promise.since_s = State.VALID, now_s
             promise.drawn_s = now_s
-            promise.deadline_s = now_s + contract.ttl_s + OFFER_GRACE_S
-        self._usage.note(promise, now_s)
+            promise.extend(contract, now_s)
+        elif promise.later and not contract.in_s:
+            promise.begin(contract, now_s)
+        elif contract.valid and promise.state is State.VALID and contract.term > promise.term:
+            promise.extend(contract, now_s)
+        if not promise.later:
+            self._usage.note(promise, now_s)
 
     def _interrupt(self, short_w: float, consumer: str, more_w: float, now_s: float) -> list[str]:
         """Free power for a high-priority contract that grows by `more_w`, within its member's share.

@@ -34,6 +34,8 @@ class Usage:
         if now_s >= min(promise.deadline_s, promise.limit_by_s):
             self._book.drop(promise)
             self.ended(promise, now_s)
+            if promise.later:  # it was not claimed
+                self._members.waste(promise.consumer, promise.max_w, now_s)
         elif promise.state is State.VALID:
             self._credit(promise, capacity_w, now_s)
 

@@ -27,9 +27,9 @@ from ..trust.trust import SEAL_BYTES, TAG_BYTES, UNKNOWN, Trust, Untrusted
 _HEAD = struct.Struct(f">{TAG_BYTES}sH")  # of a part: tag, length
 _MISSING = _HEAD.pack(bytes(TAG_BYTES), 0)
 _PART_BYTES = _HEAD.size + SEAL_BYTES + 3  # beside its rows: head of the list
-_ANSWER_BYTES = 90  # a row: the longest name, an id, a truth value and a limit
+_ANSWER_BYTES = 95  # a row: the longest name, an id, a truth value, a limit and a term
 _SHARE_BYTES = 84  # a row: the longest name and two powers
-_STUB_BYTES = 100
+_STUB_BYTES = 140
 _CHECK_S = 30.0  # a value that did not change is sealed again that soon after a key has changed
 T = TypeVar("T")
 

@@ -10,35 +10,25 @@ import random
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..energy.consumer import Consumer, ConsumerSettings
-from ..energy.events import Cause, EventKind, EventLog, Role
+from ..energy.consumer import Consumer
+from ..energy.events import Cause
 from ..energy.flows import PowerSource, Supply
 from ..energy.invariants import violations
-from ..energy.memory import read_contracts, read_promises, written_contracts, written_promises
+from ..energy.memory import recall_market, written_market
 from ..energy.messages import Answers, Contract
-from ..energy.offering import SupplierSettings
 from ..energy.parsing import parse_request
-from ..energy.plans import encode_starts, parse_plan
 from ..energy.policies import consumer_policy, producer_policy
-from ..energy.rules import (
-    COMPLEMENT,
-    CONFIRM,
-    CONTRACT,
-    EVENT,
-    MARGIN,
-    OFFER,
-    PLAN,
-    REQUEST,
-    STARTS,
-    STOP,
-)
+from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, OFFER, REQUEST, STOP
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Bond
-from ..space.lsa import HERE
+from .chronicle import Chronicle
 from .device import Device
 from .envelope import Later, Writer, public
+from .needs import WaitBesideFree
+from .posting import Posting, Properties
 from .settings import TwinSettings
+from .trade import consumer_settings, supplier_settings
 from .twin import Home, Twin
 
 if TYPE_CHECKING:
@@ -47,16 +37,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("edge.twins")
 
 _read_request = public(parse_request)
-_read_plan = public(parse_plan)
-_EVENT_LIFE_S = 5
-_RENEW_S = 2.0  # a property that would expire so soon, but is still wanted, is published again
 _NOTE_S = 60.0  # free power is noted once a minute, for the forecast
-_UNSERVED_S = 180.0  # a need that waits so long beside free power is a trouble
 _OFF_STEP_S = 30
 _SEAL_AGAIN_S = 1.0  # while the key of a partner is not known
-_PROPERTIES = 10  # of one LSA (thesis 5.1)
-_BESIDE_OFFERS = {"all": 1, "supplier": 2, "consumer": 2}  # events; confirmations, starts; request, contracts
-Properties = dict[tuple[str, str], tuple[bytes, int]]  # label and addressee: value and life in s
 T = TypeVar("T")
 
 
@@ -71,43 +54,40 @@ class ProsumerTwin(Twin):
         self.settings = settings
         self.device = Device(settings)
         self.inputs = self.device.inputs
+        self._chronicle = Chronicle(self)
+        self.events = self._chronicle.events
         self._began_s = self._clock.now_s()
         self._next_id = rng.getrandbits(40) >> 8  # short ones, since each offer and answer names one
         self._rng = rng
         self._enter_market()
         wants = [STOP]
-        wants += [REQUEST, CONTRACT, COMPLEMENT, PLAN] if settings.supplies else []
+        wants += [REQUEST, CONTRACT, COMPLEMENT] if settings.supplies else []
         wants += [OFFER, CONFIRM] if settings.consumes else []
         self.wants = tuple(wants)
-        self.events = EventLog()
         self.disabled_until_s = 0.0
         self.held = False  # stopped until it is started again
         self.refused_messages = 0
         self.acted = True
-        self.validated = 0  # contracts
-        self.validated_across = 0  # those with a supplier on another node
         self._due_s = 0.0
         self.measured_w = (math.nan, math.nan)  # drawn and given, as last measured
-        self._role = (False, False)
         self._said_unknown = False
         self.relay_on: bool | None = None  # as last requested
-        self._beside_free_s: float | None = None  # since when its need waits beside free power
-        self._beside_free_w = 0.0
+        self._waiting = WaitBesideFree()
 
     def _enter_market(self) -> None:
         """Begin without contracts, requests and offers."""
         settings = self.settings
         self.consumer = Consumer(
-            _of_consumer(settings),
+            consumer_settings(settings),
             consumer_policy(settings.consumer_policy),
             self._id,
-            self._contract_event,
+            self._chronicle.contract,
             self.home.members,
         )
         policy = producer_policy(settings.producer_policy, self._rng)
         self._writer = Writer(self.name, self.home.trust, self._clock)
-        self.supplier = Supplier(self.name, _of_supplier(settings), policy, self._rng, self.home.members)
-        self._published: dict[tuple[str, str], tuple[bytes, float]] = {}  # value, until when
+        self.supplier = Supplier(self.name, supplier_settings(settings), policy, self._rng, self.home.members)
+        self._posting = Posting(self)
 
     def left(self) -> None:
         """Without an LSA nobody knows its contracts any more, so they end."""
@@ -167,21 +147,15 @@ class ProsumerTwin(Twin):
         self.measured_w = consumed_w, produced_w
         if self.disabled:
             consumed_w = produced_w = 0.0
-        role = (consumed_w > 0, produced_w > 0)
-        now_s = self._clock.now_s()
-        if any(self._role) and any(role) and role != self._role:
-            turned = Role.PRODUCTION if produced_w > consumed_w else Role.REQUEST
-            self.events.note(EventKind.SWITCH, turned, abs(consumed_w - produced_w), now_s, Cause.DEVICE)
-            self._publish_events()
-        self._role = role
+        self._chronicle.powers(consumed_w, produced_w)
         if self.settings.consumes:
             self.consumer.set_need(consumed_w)
             # a contract must never give more than is needed, not even for a moment
-            self.consumer.step(now_s)
-            self._note_request(Cause.DEVICE)
+            self.consumer.step(self._clock.now_s())
+            self._chronicle.request(self.consumer, Cause.DEVICE)
         if self.settings.supplies:
             self.supplier.set_capacity(produced_w)
-            self._note_production(Cause.DEVICE)
+            self._chronicle.production(self.supplier.capacity_w, Cause.DEVICE)
 
     @property
     def free_w(self) -> float:
@@ -192,13 +166,9 @@ class ProsumerTwin(Twin):
         return self.consumer.unserved_since_s is not None
 
     def see_free(self, free_w: float) -> None:
-        now_s, missing_w = self._clock.now_s(), self.consumer.missing_w
+        now_s = self._clock.now_s()
         self.consumer.see_free(free_w, now_s)
-        if not 0.0 < missing_w <= free_w:
-            self._beside_free_s = None
-        elif self._beside_free_s is None:
-            self._beside_free_s = now_s
-        self._beside_free_w = free_w
+        self._waiting.see(self.consumer.missing_w, free_w, now_s)
 
     def switch(self, on: bool) -> None:
         """Turn the device on or off, if it has a relay. While a stop order is in force it stays off."""
@@ -242,9 +212,9 @@ class ProsumerTwin(Twin):
         """Other settings hold from now on: of its requests and offers, and the power of a device without a
         meter. Contracts go on."""
         self.settings = self.device.settings = settings
-        self.consumer.adjust(_of_consumer(settings), consumer_policy(settings.consumer_policy))
+        self.consumer.adjust(consumer_settings(settings), consumer_policy(settings.consumer_policy))
         policy = producer_policy(settings.producer_policy, self._rng)
-        self.supplier.adjust(_of_supplier(settings), policy)
+        self.supplier.adjust(supplier_settings(settings), policy)
         self.measured(*self.device.powers_w(self._clock.now_s()))
         self.stir()
 
@@ -252,14 +222,14 @@ class ProsumerTwin(Twin):
         self.consumer.stop()
         self.supplier.stop()
         self.supplier.set_capacity(0.0)
-        self._note_request(Cause.STOP_ORDER)
-        self._note_production(Cause.STOP_ORDER)
+        self._chronicle.request(self.consumer, Cause.STOP_ORDER)
+        self._chronicle.production(0.0, Cause.STOP_ORDER)
         self.switch(False)
 
     def joined(self, engine: "Engine") -> None:
         super().joined(engine)
         if self.events.total:  # from before it had an LSA
-            self._publish_events()
+            self._chronicle.publish()
 
     # ---- notifications ------------------------------------------------------------------------
 
@@ -280,9 +250,6 @@ class ProsumerTwin(Twin):
             answers: Answers | Later = self._message(bond, self.home.reader.answers) or {}
             if not isinstance(answers, Later):
                 self.consumer.see_answers(bond.name, answers.get(self.name, ()))
-        elif label == PLAN:
-            plan = self._message(bond, _read_plan)
-            self.supplier.bookings.see(bond.name, plan, now_s, self.home.civil_s())
         elif label == STOP and bond.hops == 0 and not bond.withdrawn:
             self.disable()  # only a twin of this node may give the order
         return None
@@ -306,17 +273,27 @@ class ProsumerTwin(Twin):
         self.acted = True
         if self.settings.consumes:
             self.consumer.step(now_s)
-            self._note_request(Cause.DEVICE)
+            self._chronicle.request(self.consumer, Cause.DEVICE)
         if self.settings.supplies:
-            self.supplier.step(now_s)
+            self.supplier.step(now_s, None if self.disabled else self.home.civil_s())
             if not self.unknown:
                 self.supplier.note_free(self.home.civil_s() if self.home.date.settled else None)
         self._due_s = min(self.consumer.due_s, self.supplier.due_s, now_s + _NOTE_S)
-        self._publish()
+        self._posting.publish(self._wanted())
         if self._writer.incomplete:
             self._due_s = min(self._due_s, now_s + _SEAL_AGAIN_S)
 
     # ---- what it shows ----------------------------------------------------------------
+
+    @property
+    def validated(self) -> int:
+        """The number of contracts that it validated."""
+        return self._chronicle.validated
+
+    @property
+    def validated_across(self) -> int:
+        """The number of those with a supplier on another node."""
+        return self._chronicle.validated_across
 
     @property
     def unsealed_parts(self) -> int:
@@ -341,14 +318,7 @@ class ProsumerTwin(Twin):
         return Supply(source, self.supplier.capacity_w, self.supplier.supplied_w, metered_w)
 
     def memory(self) -> dict[str, Any]:
-        contracts = written_contracts(self.consumer)
-        promises = written_promises(self.supplier.book)
-        memory = {
-            "need_w": self.consumer.need_w if contracts else 0.0,
-            "capacity_w": self.supplier.capacity_w if promises else 0.0,
-            "contracts": contracts,
-            "promises": promises,
-        }
+        memory = written_market(self.consumer, self.supplier)
         left_s = self.disabled_until_s - self._clock.now_s()
         if left_s > 0:  # in whole steps, so that the file is not written for each second
             memory["off_s"] = _OFF_STEP_S * math.ceil(left_s / _OFF_STEP_S)
@@ -374,17 +344,9 @@ class ProsumerTwin(Twin):
 
         Raises ValueError, KeyError or TypeError if `memory` did not write it; then nothing is continued.
         """
-        now_s = self._clock.now_s()
-        contracts, promises = read_contracts(memory["contracts"]), read_promises(memory["promises"])
-        need_w, capacity_w = float(memory["need_w"]), float(memory["capacity_w"])
-        if not (math.isfinite(need_w) and math.isfinite(capacity_w)):
-            raise ValueError("powers must be finite")
-        if contracts and self.settings.consumes:
-            self.consumer.set_need(need_w)
-            self.consumer.restore(contracts[0], contracts[1] if len(contracts) > 1 else None, now_s)
-        if self.settings.supplies:
-            self.supplier.set_capacity(capacity_w)
-            self.supplier.restore(promises, now_s)
+        consumer = self.consumer if self.settings.consumes else None
+        supplier = self.supplier if self.settings.supplies else None
+        recall_market(memory, consumer, supplier, self._clock.now_s())
         self.measured_w = (math.nan, math.nan)  # the first reading counts as a change
 
     def violations(self) -> list[str]:
@@ -405,9 +367,8 @@ class ProsumerTwin(Twin):
             kind = self.settings.kind
             hint = "is the sign right (sign = -1), or was its meter swapped with another?"
             yield "wrong_sign", f"{what} of {self.short_name} is negative, impossible for kind {kind}: {hint}"
-        since_s = self._beside_free_s
-        if self.unserved and since_s is not None and now_s - since_s >= _UNSERVED_S:
-            missing_w, free_w = round(self.consumer.missing_w), round(self._beside_free_w)
+        if self.unserved and self._waiting.is_long(now_s):
+            missing_w, free_w = round(self.consumer.missing_w), round(self._waiting.free_w)
             text = f"{self.short_name} lacks {missing_w} W though {free_w} W are free on this node"
             yield "need_unserved", text
 
@@ -445,84 +406,8 @@ class ProsumerTwin(Twin):
             life_s = math.ceil(supplier.offer_until_s(name) - self._clock.now_s())
             if (value := writer.offer(name, offer)) is not None:
                 wanted[OFFER, name] = value, max(1, life_s)
-        answers, starts = supplier.answers(), supplier.bookings.starts()
+        answers = supplier.answers()
         if answers:
             wanted[CONFIRM, ""] = writer.answers(answers), 0
-        if starts:
-            wanted[STARTS, ""] = encode_starts(starts), 0
+        writer.forget_all_but(wanted)
         return wanted
-
-    def _publish(self) -> None:
-        """Submit what differs from the LSA, and what is about to expire there but is still wanted."""
-        wanted, now_s = self._wanted(), self._clock.now_s()
-        self._writer.forget_all_but(wanted)
-        for label, query in [key for key in self._published if key not in wanted]:
-            self.withdraw(label, query)
-            del self._published[label, query]
-        for (label, query), (value, life_s) in wanted.items():
-            shown, until_s = self._published.get((label, query), (b"", 0.0))
-            renewed = life_s > 0 and until_s < now_s + _RENEW_S < now_s + life_s
-            if (value != shown or renewed) and self.submit(label, value, query, life_s):
-                self._published[label, query] = value, now_s + life_s
-
-    def _contract_event(self, kind: EventKind, contract: Contract, cause: Cause, complementary: bool) -> None:
-        now_s = self._clock.now_s()
-        if kind is EventKind.START:
-            self.validated += 1
-            node = self.name.split(".")[0]
-            self.validated_across += any(part.supplier.split(".")[0] != node for part in contract.parts)
-        ended = kind in (EventKind.STOP, EventKind.EXPIRY)
-        self.events.note(
-            kind,
-            Role.CONTRACT,
-            0.0 if ended else contract.power_w,
-            now_s,
-            cause,
-            contract=contract.id,
-            revision=contract.revision,
-            ends_s=self.consumer.ends_s(contract),
-            partner=max(contract.parts, key=lambda part: part.power_w).supplier if contract.parts else "",
-            partners=len(contract.parts),
-            complementary=complementary,
-        )
-        self._publish_events()
-
-    def _note_request(self, cause: Cause) -> None:
-        consumer, events, now_s = self.consumer, self.events, self._clock.now_s()
-        if consumer.gave_up:
-            if events.open_w(Role.REQUEST):
-                events.note(EventKind.EXPIRY, Role.REQUEST, 0.0, now_s, Cause.TOLERANCE)
-                self._publish_events()
-            return
-        if events.follow(Role.REQUEST, consumer.need_w, now_s, cause, margin=MARGIN):
-            self._publish_events()
-
-    def _note_production(self, cause: Cause) -> None:
-        if self.events.follow(Role.PRODUCTION, self.supplier.capacity_w, self._clock.now_s(), cause):
-            self._publish_events()
-
-    def _publish_events(self) -> None:
-        if self.handle:
-            self.submit(EVENT, self.events.encode(), life_s=_EVENT_LIFE_S, reach=HERE)
-
-
-def _of_consumer(settings: TwinSettings) -> ConsumerSettings:
-    return ConsumerSettings(
-        priority=settings.priority,
-        partial=settings.partial,
-        tolerance_s=settings.tolerance_s,
-        contract_s=settings.contract_s,
-        offers=4 * settings.offers,
-    )
-
-
-def _of_supplier(settings: TwinSettings) -> SupplierSettings:
-    """Offers that find no room in the LSA would block power without being seen."""
-    room = _PROPERTIES - _BESIDE_OFFERS["all"] - _BESIDE_OFFERS["supplier"]
-    room -= _BESIDE_OFFERS["consumer"] if settings.consumes else 0
-    return SupplierSettings(
-        impact=settings.environmental_impact,
-        price=settings.price,
-        promises=settings.promises,
-        offers=min(room, settings.offers),
-    )

@@ -85,7 +85,7 @@ class LyingSupplier(Supplier):
     def set_capacity(self, power_w: float) -> None:
         pass
 
-    def step(self, now_s: float) -> None:
+    def step(self, now_s: float, civil_s: float | None = None) -> None:
         self.now_s = now_s
 
     def offers(self) -> dict[str, Offer]:

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import orjson
@@ -18,7 +18,6 @@ from edge.energy.messages import (
     encode_answers,
     encode_parts,
 )
-from edge.energy.plans import Plan, Start, encode_starts
 from edge.energy.totals import encode_total
 from edge.net import manifest
 from edge.net.frame import Frame, decode, encode
@@ -236,7 +235,7 @@ _OFFER = Offer(7, 100.0, 105.0, 3, 0.2, 50.0)
 _CONTRACT = Contract(
     7, 2, True, 60, Priority.HIGH, (Part(f"{OTHER}.pv", 100.0, 105.0), Part("a.b", 1.0, 1.0))
 )
-_ANSWERS: Answers = {"twin": (Answer(7, True), Answer(8, False, 12.5))}
+_ANSWERS: Answers = {"twin": (Answer(7, True), Answer(8, False, 12.5), Answer(9, True, term=3))}
 
 
 def envelopes() -> list[tuple[bytes, bytes]]:
@@ -263,14 +262,13 @@ def messages() -> list[list[bytes]]:
         [
             Request(7, 100.0, Priority.LOW, True, 3.0, True, 5.0).encode(),
             Request(1, 1.0, Priority.HIGH).encode(),
+            Request(2, 1.0, Priority.LOW, run_s=3600.0, begin_in_s=60.0, latest_in_s=7200.0).encode(),
         ],
-        [_OFFER.encode(), Offer(1, 10.0, 10.5, 0).encode()],
+        [_OFFER.encode(), Offer(1, 10.0, 10.5, 0).encode(), Offer(1, 10.0, 10.5, 0, in_s=900.0).encode()],
         [_CONTRACT.encode()],
-        [_CONTRACT.stub()],
+        [_CONTRACT.stub(), replace(_CONTRACT, in_s=900, term=2).stub()],
         [encode_parts(_CONTRACT.parts)],
         [encode_answers(_ANSWERS)],
-        [Plan(1, 100.0, 3600.0, 60.0, "a.b").encode()],
-        [encode_starts({"a.b": Start(1, 30.0)})],
         [orjson.dumps({"v": [_CONTRACT.encode().decode()]})],
         [promises],
         [b"\0".join(totals)],

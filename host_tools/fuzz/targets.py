@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from edge.energy import memory, parsing, plans, totals
+from edge.energy import memory, parsing, totals
 from edge.net.frame import decode, encode
 from edge.net.schema import FrameError
 from edge.space.agent import Bond
@@ -32,8 +32,6 @@ _PARSERS: tuple[Callable[[bytes], Any], ...] = (
     parsing.parse_stub,
     parsing.parse_parts,
     parsing.parse_answers,
-    plans.parse_plan,
-    plans.parse_starts,
 )
 _KEPT = (memory.read_contracts, memory.read_promises)
 

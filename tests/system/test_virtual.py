@@ -237,17 +237,19 @@ def test_a_stop_order_ends_contracts_opens_the_relay_and_expires(world):
     assert load.consumer.satisfied
 
 
-def test_a_contract_expires_and_is_replaced(world):
+def test_a_contract_is_renewed_before_it_expires(world):
     world.add(
         "n1", [], [*producers(1, 500.0), {"name": "load", "kind": "load", "power_w": 50, "contract_s": 20}]
     )
     world.boot()
     world.run(5, checked(world))
     load = world.nodes["n1"].node.prosumers[1]
-    first = load.consumer.main.id
-    world.run(20, checked(world))
-    assert load.consumer.main.id != first
-    assert "expiry" in load.events.encode().decode()
+    first, unserved = load.consumer.main.id, []
+    check = checked(world)
+    world.run(40, lambda: (check(), unserved.append(1) if not load.consumer.satisfied else None))
+    assert unserved == []
+    assert load.consumer.main.id == first
+    assert "renewed" in load.events.encode().decode()
     assert disagreements(world) == []
 
 
