@@ -42,7 +42,22 @@ REQUEST, OFFER, CONFIRM = "REQ", "OFFER", "CONTRACT_CONFIRM"
 CONTRACT, COMPLEMENT = "CONTRACT1", "CONTRACT2"  # the main and the complementary contract
 PLAN, STARTS = "PLAN", "STARTS"  # plans of flexible loads, and the suppliers' answers
 EVENT, STOP = "EVENT", "STOP"
-LABELS = (REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, PLAN, STARTS, EVENT, STOP)
+STORAGE = "STORAGE"  # that a common storage exists and whether it has room
+DONATION, DONATED = "DONATION", "DONATED"  # unused energy given to it, and its receipts
+LABELS = (
+    REQUEST,
+    OFFER,
+    CONFIRM,
+    CONTRACT,
+    COMPLEMENT,
+    PLAN,
+    STARTS,
+    EVENT,
+    STOP,
+    STORAGE,
+    DONATION,
+    DONATED,
+)
 
 
 def with_margin(power_w: float) -> float:

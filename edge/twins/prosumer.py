@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..energy.battery import Battery
 from ..energy.consumer import Consumer, ConsumerSettings
 from ..energy.events import Cause, EventKind, EventLog, Role
 from ..energy.flows import PowerSource, Supply
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("edge.twins")
 
-_read_request = public(parse_request)
+read_request = public(parse_request)
 _read_plan = public(parse_plan)
 _EVENT_LIFE_S = 5
 _RENEW_S = 2.0  # a property that would expire so soon, but is still wanted, is published again
@@ -64,6 +65,7 @@ class ProsumerTwin(Twin):
     """One device on the market of its microgrid."""
 
     kind = "prosumer"
+    battery: Battery | None = None  # its own, or that of the common storage
     invariants = 4  # I1 to I4 of docs/energy.md; I8 and I9, about itself, are not counted
 
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
@@ -212,6 +214,11 @@ class ProsumerTwin(Twin):
         return True
 
     @property
+    def own_w(self) -> float:
+        """The power that its own battery gives to its device, in W."""
+        return 0.0
+
+    @property
     def wake_s(self) -> float:
         return min(self.consumer.wake_s, self.supplier.wake_s)
 
@@ -266,7 +273,7 @@ class ProsumerTwin(Twin):
     def bonded(self, bond: Bond) -> bool | None:
         label, now_s = bond.label, self._clock.now_s()
         if label == REQUEST:
-            self.supplier.see_request(bond.name, self._message(bond, _read_request), bond.hops, now_s)
+            self.supplier.see_request(bond.name, self._message(bond, read_request), bond.hops, now_s)
         elif label in (CONTRACT, COMPLEMENT):
             contract: Contract | Later | None = self._message(bond, self.home.reader.contract)
             if not isinstance(contract, Later):
@@ -520,6 +527,7 @@ def _of_supplier(settings: TwinSettings) -> SupplierSettings:
     """Offers that find no room in the LSA would block power without being seen."""
     room = _PROPERTIES - _BESIDE_OFFERS["all"] - _BESIDE_OFFERS["supplier"]
     room -= _BESIDE_OFFERS["consumer"] if settings.consumes else 0
+    room -= settings.storage_properties
     return SupplierSettings(
         impact=settings.environmental_impact,
         price=settings.price,

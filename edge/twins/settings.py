@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from ..energy.battery import BatteryLimits
 from ..energy.flows import PowerSource
 from ..energy.messages import Priority
 from ..energy.planner import RunSettings
 from ..energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
+from ..energy.storage import LEAST_WH, WAIT_S
 from ..learn.registry import MODELS
 from ..option import NAME, Matching, OneOf, Within
 from ..terms import DAY_MIN, SCOPES, VARIABLES
@@ -36,7 +38,7 @@ class TwinSettings:
         OneOf(*DEVICES),
         "kind of device: load, photovoltaics, battery, a building behind one meter, both (a device with one "
         "meter input for each direction), house (its load is derived from the meters around it), grid "
-        "connection, shiftable load",
+        "connection, shiftable load, storage (the common battery of the microgrid, at most one)",
     ]
     input: Annotated[
         str,
@@ -92,6 +94,26 @@ class TwinSettings:
     meter_grace_s: Annotated[float, Within(1, 3600), "how long contracts survive without readings"] = 30.0
     contract_s: Annotated[float, Within(20, 86400), "longest duration of a contract"] = 3600.0
     disabled_s: Annotated[float, Within(1, 86400), "how long the twin stays off after a stop order"] = 300.0
+    battery_wh: Annotated[
+        float, Within(0, 1e9), "capacity of its own battery, or of kind `storage`; 0: it has none"
+    ] = 0.0
+    battery_charge_w: Annotated[float, Within(0, 1e7), "highest power that charges the battery"] = 1e7
+    battery_discharge_w: Annotated[float, Within(0, 1e7), "highest power that the battery gives"] = 1e7
+    battery_efficiency: Annotated[
+        float, Within(0.1, 1), "share of the energy taken in that the battery gives back"
+    ] = 1.0
+    battery_reserve_wh: Annotated[
+        float, Within(0, 1e9), "energy that the battery keeps for needs of high priority"
+    ] = 0.0
+    battery_least_wh: Annotated[
+        float, Within(0, 1e9), "with less energy in it, an own battery does not step in"
+    ] = LEAST_WH
+    donates: Annotated[
+        float, Within(0, 1), "share of its unused energy that it gives to the common storage"
+    ] = 0.0
+    storage_wait_s: Annotated[
+        float, Within(0, 3600), "how old a request must be before kind `storage` answers it"
+    ] = WAIT_S
     promises: int  # limits.promises of the node
     offers: int  # limits.offers of the node
 
@@ -104,6 +126,31 @@ class TwinSettings:
     def supplies(self) -> bool:
         """Whether it may have power for others."""
         return DEVICES[self.kind].supplies
+
+    @property
+    def place(self) -> str:
+        """Module and class of its twin."""
+        if self.kind == "storage":
+            return DEVICES[self.kind].twin
+        if self.battery_wh:
+            return "storing:StoringTwin"
+        return "donor:DonorTwin" if self.donates else DEVICES[self.kind].twin
+
+    @property
+    def storage_properties(self) -> int:
+        """How many properties of its LSA are about the common storage."""
+        return 2 if self.kind == "storage" else int(self.donates > 0)
+
+    @property
+    def battery(self) -> BatteryLimits:
+        """Its battery. Raises ValueError for one that cannot exist."""
+        return BatteryLimits(
+            capacity_wh=self.battery_wh,
+            charge_w=self.battery_charge_w,
+            discharge_w=self.battery_discharge_w,
+            efficiency=self.battery_efficiency,
+            reserve_wh=self.battery_reserve_wh,
+        )
 
     @property
     def source(self) -> PowerSource:

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable
 
+from edge.energy.battery import Battery
 from edge.energy.book import State
 from edge.energy.supplier import Supplier
 from edge.node import Node
@@ -110,7 +111,13 @@ class Simulation:
             violations=self._violations + own,
             learning=scored(nodes) if self.job.learn else None,
             gossip=gossiped(nodes) if self.job.gossip else None,
+            batteries={twin.name: _books(twin.battery) for twin in twins if twin.battery},
         )
+
+
+def _books(battery: Battery) -> dict[str, float]:
+    level_wh = math.nan if battery.level_wh is None else battery.level_wh
+    return {"level_wh": level_wh, "taken_wh": battery.taken_wh, "given_wh": battery.given_wh}
 
 
 class MeterReader:
@@ -162,8 +169,9 @@ class Observer:
         flow_w[:] = 0.0
         for i, twin in self._consumers:
             consumer = twin.consumer
-            board.need_w[i] = consumer.need_w
-            board.asked_s[i] = math.nan if consumer.unserved_since_s is None else consumer.unserved_since_s
+            board.need_w[i] = max(0.0, consumer.need_w - twin.own_w)
+            asked_s = consumer.unserved_since_s
+            board.asked_s[i] = math.nan if asked_s is None or not twin.unserved else asked_s
             board.response_s[i], board.unserved_w[i] = consumer.response_s, consumer.unserved_w
             board.validated[i] = twin.validated
             taken_w = 0.0

@@ -11,6 +11,7 @@ from . import (
     random_twins,
     realistic,
     shiftable,
+    storage,
     urgent,
 )
 
@@ -24,5 +25,6 @@ _ALL = (
     urgent.SCENARIO,
     growing.SCENARIO,
     shiftable.SCENARIO,
+    storage.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
