@@ -183,7 +183,7 @@ class CommonStorage:
         moments = [each for each in moments if each > now_s]
         lower = any(each.committed and each.priority is not Priority.HIGH for each in promises)
         if self.out_w >= MIN_POWER_W:
-            moments.append(now_s + self.lasts_s(self.out_w, critical=not lower))
+            moments.append(self._counted_s + self.lasts_s(self.out_w, critical=not lower))
         return min(moments, default=math.inf)
 
     def _kept_w(self, now_s: float, only_critical: bool = False) -> float:

@@ -156,7 +156,7 @@ def test_what_it_gives_comes_out_of_its_battery_until_the_moment_it_is_empty():
     promises = [promise("n.c", 720.0)]
     storage.count(0.0)
     storage.use(promises)
-    assert storage.due_s(promises, 0.0) == pytest.approx(5.0)
+    assert storage.due_s(promises, 0.0) == storage.due_s(promises, 1.0) == pytest.approx(5.0)
     storage.count(2.0)
     assert storage.battery.level_wh == pytest.approx(0.6)
     storage.count(5.0)
