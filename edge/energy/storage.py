@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from .battery import Battery
 from .book import Promise, State
 from .messages import Priority, Request
-from .rules import MIN_POWER_W, with_margin
+from .rules import BATTERY_LEAST_WH, MIN_POWER_W, STORAGE_WAIT_S, with_margin
 
 UNMET_S = 3.0  # so long contracts are awaited before the own battery steps in
 AGAIN_S = 10.0  # after that long it may step in again
-LEAST_WH = 0.5  # with less in it, a battery does not step in
 STEP_S = 1.0  # powers are chosen so that they last at least so long
-WAIT_S = 5.0  # so old a request must be before the common storage answers it
 RESERVED_S = 15.0  # for so long power is kept for the request it was meant for
 SHORTEST_S = 20.0  # a supply that would not last so long is not begun
 _DUST_WH = 1e-6
@@ -31,7 +29,9 @@ class OwnStorage:
     It never charges and gives at once.
     """
 
-    def __init__(self, battery: Battery, *, critical: bool = False, least_wh: float = LEAST_WH) -> None:
+    def __init__(
+        self, battery: Battery, *, critical: bool = False, least_wh: float = BATTERY_LEAST_WH
+    ) -> None:
         """`critical`: its need may use the reserve. `least_wh`: with less in it, it does not step in."""
         self.battery = battery
         self.critical = critical
@@ -92,7 +92,7 @@ class CommonStorage:
     All its supplies are one: their powers are added, and they last as long as the battery can give them all.
     """
 
-    def __init__(self, battery: Battery, *, wait_s: float = WAIT_S) -> None:
+    def __init__(self, battery: Battery, *, wait_s: float = STORAGE_WAIT_S) -> None:
         """`wait_s`: how old a request must be; until then the producers of the microgrid may serve it."""
         self.battery = battery
         self.out_w = 0.0  # what it gives now
@@ -104,6 +104,10 @@ class CommonStorage:
     def watching(self) -> bool:
         """Whether there are requests that it may have to answer."""
         return bool(self._requests)
+
+    def oldest_s(self, now_s: float) -> float:
+        """How long the oldest request has waited."""
+        return max((now_s - seen.since_s for seen in self._requests.values()), default=0.0)
 
     def see(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
         """A consumer has published a request, or withdrawn it (None)."""

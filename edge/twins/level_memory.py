@@ -7,9 +7,22 @@ invents energy.
 import math
 from typing import Any
 
-from ..energy.battery import Battery
+from ..energy.battery import Battery, BatteryLimits
+from .settings import TwinSettings
 
 _STEPS = 100  # of the capacity
+
+
+def battery_of(settings: TwinSettings) -> Battery:
+    """The battery of a twin, empty. Raises ValueError for one that cannot exist."""
+    limits = BatteryLimits(
+        capacity_wh=settings.battery_wh,
+        charge_w=settings.battery_charge_w,
+        discharge_w=settings.battery_discharge_w,
+        efficiency=settings.battery_efficiency,
+        reserve_wh=settings.battery_reserve_wh,
+    )
+    return Battery(limits)
 
 
 class LevelMemory:

@@ -10,7 +10,6 @@ import random
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..energy.battery import Battery
 from ..energy.consumer import Consumer, ConsumerSettings
 from ..energy.events import Cause, EventKind, EventLog, Role
 from ..energy.flows import PowerSource, Supply
@@ -43,6 +42,7 @@ from .settings import TwinSettings
 from .twin import Home, Twin
 
 if TYPE_CHECKING:
+    from ..energy.battery import Battery
     from ..space.engine import Engine
 
 log = logging.getLogger("edge.twins")
@@ -65,7 +65,7 @@ class ProsumerTwin(Twin):
     """One device on the market of its microgrid."""
 
     kind = "prosumer"
-    battery: Battery | None = None  # its own, or that of the common storage
+    battery: "Battery | None" = None  # its own, or that of the common storage
     invariants = 4  # I1 to I4 of docs/energy.md; I8 and I9, about itself, are not counted
 
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:

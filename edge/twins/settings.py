@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from ..energy.battery import BatteryLimits
 from ..energy.flows import PowerSource
 from ..energy.messages import Priority
 from ..energy.planner import RunSettings
 from ..energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
-from ..energy.storage import LEAST_WH, WAIT_S
+from ..energy.rules import BATTERY_LEAST_WH, STORAGE_WAIT_S
 from ..learn.registry import MODELS
 from ..option import NAME, Matching, OneOf, Within
 from ..terms import DAY_MIN, SCOPES, VARIABLES
@@ -107,20 +106,26 @@ class TwinSettings:
     ] = 0.0
     battery_least_wh: Annotated[
         float, Within(0, 1e9), "with less energy in it, an own battery does not step in"
-    ] = LEAST_WH
+    ] = BATTERY_LEAST_WH
     donates: Annotated[
         float, Within(0, 1), "share of its unused energy that it gives to the common storage"
     ] = 0.0
     storage_wait_s: Annotated[
         float, Within(0, 3600), "how old a request must be before kind `storage` answers it"
-    ] = WAIT_S
+    ] = STORAGE_WAIT_S
+    storage_plan: Annotated[
+        str,
+        OneOf("donations", "forecast", "always"),
+        "how kind `storage` is charged: by donations alone; also from free power, before a shortage that the "
+        "learning twin of its node predicts for the microgrid; or from free power whenever there is some",
+    ] = "donations"
     promises: int  # limits.promises of the node
     offers: int  # limits.offers of the node
 
     @property
     def consumes(self) -> bool:
         """Whether it may need power."""
-        return DEVICES[self.kind].consumes
+        return DEVICES[self.kind].consumes or (self.kind == "storage" and self.storage_plan != "donations")
 
     @property
     def supplies(self) -> bool:
@@ -131,7 +136,7 @@ class TwinSettings:
     def place(self) -> str:
         """Module and class of its twin."""
         if self.kind == "storage":
-            return DEVICES[self.kind].twin
+            return DEVICES[self.kind].twin if self.storage_plan == "donations" else "planning:PlanningTwin"
         if self.battery_wh:
             return "storing:StoringTwin"
         return "donor:DonorTwin" if self.donates else DEVICES[self.kind].twin
@@ -140,17 +145,6 @@ class TwinSettings:
     def storage_properties(self) -> int:
         """How many properties of its LSA are about the common storage."""
         return 2 if self.kind == "storage" else int(self.donates > 0)
-
-    @property
-    def battery(self) -> BatteryLimits:
-        """Its battery. Raises ValueError for one that cannot exist."""
-        return BatteryLimits(
-            capacity_wh=self.battery_wh,
-            charge_w=self.battery_charge_w,
-            discharge_w=self.battery_discharge_w,
-            efficiency=self.battery_efficiency,
-            reserve_wh=self.battery_reserve_wh,
-        )
 
     @property
     def source(self) -> PowerSource:
@@ -170,7 +164,7 @@ class TwinSettings:
     @property
     def partial(self) -> bool:
         """Whether a part of its need is better than nothing."""
-        return self.accepts == "partial"
+        return self.accepts == "partial" or self.kind == "storage"
 
     @property
     def environmental_impact(self) -> int:

@@ -17,7 +17,7 @@ from ..energy.storage import CommonStorage
 from ..space.agent import Bond
 from .donor import encode_storage, parse_storage
 from .envelope import public
-from .level_memory import LevelMemory
+from .level_memory import LevelMemory, battery_of
 from .prosumer import Properties, ProsumerTwin, read_request
 from .settings import TwinSettings
 from .twin import Home
@@ -36,8 +36,9 @@ class StorageTwin(ProsumerTwin):
 
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
         super().__init__(settings, home, rng)
-        self.battery: Battery = Battery(settings.battery)
+        self.battery: Battery = battery_of(settings)
         self.storage = CommonStorage(self.battery, wait_s=settings.storage_wait_s)
+        self.bought_wh = 0.0  # charged by contract
         self.donations = Donations(min(home.members.member_w, settings.battery_charge_w))
         self._level = LevelMemory(self.battery)
         self._saved: dict[str, Any] = {}  # the level and the donors of one moment
@@ -156,6 +157,7 @@ class StorageTwin(ProsumerTwin):
         broken = super().violations()
         if abs(self.battery.imbalance_wh) > _BALANCE_WH:
             broken.append(f"I6 {self.name}: its battery lacks {self.battery.imbalance_wh:.6f} Wh")
-        if abs(self.battery.taken_wh - self.donations.received_mwh / 1000) > _BALANCE_WH:
+        given_wh = self.donations.received_mwh / 1000 + self.bought_wh
+        if abs(self.battery.taken_wh - given_wh) > _BALANCE_WH:
             broken.append(f"I6 {self.name} stored another energy than it was given")
         return broken

@@ -13,7 +13,7 @@ from ..energy.messages import Priority
 from ..energy.rules import MIN_POWER_W
 from ..energy.storage import OwnStorage
 from ..energy.totals import Share
-from .level_memory import LevelMemory
+from .level_memory import LevelMemory, battery_of
 from .prosumer import ProsumerTwin
 from .settings import TwinSettings
 from .twin import Home
@@ -28,7 +28,7 @@ class StoringTwin(ProsumerTwin):
 
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
         super().__init__(settings, home, rng)
-        self.battery: Battery = Battery(settings.battery)
+        self.battery: Battery = battery_of(settings)
         self._level = LevelMemory(self.battery)
         critical = settings.priority is Priority.HIGH
         self._own = OwnStorage(self.battery, critical=critical, least_wh=settings.battery_least_wh)

@@ -63,7 +63,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
 def _figures(outcome: Outcome) -> dict[str, dict[str, Any]]:
     """By name, in order; a figure of a part follows that of the whole."""
     job = outcome.job
-    found = job.kind.figures(job.kind.values(job.values), outcome) if job.kind.figures else []
+    found = job.kind.figures(job.setting(()), outcome) if job.kind.figures else []
     rows: dict[str, dict[str, Any]] = {}
     whole = ""
     for name, *values in found:

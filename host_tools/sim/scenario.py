@@ -87,7 +87,7 @@ class Scenario:
 
     `hours` and `nodes` are defaults. `nodes` is a topology such as "chain:4", or "data": `build` then gets no
     names, and the plans it returns are connected as a chain. `meter_s`: the period at which meters are read.
-    `begin`: when a run begins, for the plots. `figures`: of a run with these parameters, beside the thesis.
+    `begin`: when a run begins, for the plots. `figures`: of a run, beside the thesis.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Scenario:
     nodes: str = "chain:4"
     parameters: tuple[Parameter, ...] = ()
     meter_s: float = 10.0
-    figures: Callable[[Mapping[str, Any], "Outcome"], list[Figure]] | None = None
+    figures: Callable[[Setting, "Outcome"], list[Figure]] | None = None
     begin: Callable[[Setting], Begin] = lambda setting: Begin.hour(setting.values.get("start_hour", 0.0))
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,11 @@ import random
 import time
 from collections.abc import Callable
 
-from edge.energy.battery import Battery
 from edge.energy.book import State
 from edge.energy.supplier import Supplier
 from edge.node import Node
+from edge.twins.prosumer import ProsumerTwin
+from edge.twins.storage import StorageTwin
 from host_tools.invariants import broken
 from host_tools.microgrid.plan import BuildingPlan
 from host_tools.world import World, WorldNode
@@ -111,13 +112,16 @@ class Simulation:
             violations=self._violations + own,
             learning=scored(nodes) if self.job.learn else None,
             gossip=gossiped(nodes) if self.job.gossip else None,
-            batteries={twin.name: _books(twin.battery) for twin in twins if twin.battery},
+            batteries={twin.name: _books(twin) for twin in twins if twin.battery},
         )
 
 
-def _books(battery: Battery) -> dict[str, float]:
+def _books(twin: ProsumerTwin) -> dict[str, float]:
+    battery = twin.battery
+    assert battery is not None
     level_wh = math.nan if battery.level_wh is None else battery.level_wh
-    return {"level_wh": level_wh, "taken_wh": battery.taken_wh, "given_wh": battery.given_wh}
+    books = {"level_wh": level_wh, "taken_wh": battery.taken_wh, "given_wh": battery.given_wh}
+    return books | {"bought_wh": twin.bought_wh} if isinstance(twin, StorageTwin) else books
 
 
 class MeterReader:

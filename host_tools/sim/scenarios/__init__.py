@@ -11,6 +11,7 @@ from . import (
     random_twins,
     realistic,
     shiftable,
+    six_buildings,
     storage,
     urgent,
 )
@@ -26,5 +27,6 @@ _ALL = (
     growing.SCENARIO,
     shiftable.SCENARIO,
     storage.SCENARIO,
+    six_buildings.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

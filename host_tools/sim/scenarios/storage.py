@@ -7,7 +7,6 @@ which the first prosumer, of high priority, must get all it needs.
 """
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, Series
@@ -100,10 +99,10 @@ def _ideal_private(energy_wh: list[list[float]]) -> tuple[list[float], float]:
     return missing_wh, given_wh
 
 
-def figures(values: Mapping[str, Any], outcome: "Outcome") -> list[Figure]:
+def figures(setting: Setting, outcome: "Outcome") -> list[Figure]:
     """Missing and used energy, beside the ideal and the thesis. Only the first total counts what is missing
     between two seconds, too."""
-    variant, recorder = values["variant"], outcome.recorder
+    variant, recorder = setting.values["variant"], outcome.recorder
     missing_wh, used_wh = ideal(variant)
     rows = {name.rpartition(".")[2]: i for i, name in enumerate(recorder.cast.names)}
     locals_ = [rows[f"local_{i + 1}"] for i in range(len(_PHASES))]
