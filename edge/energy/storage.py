@@ -18,6 +18,7 @@ UNMET_S = 3.0  # so long contracts are awaited before the own battery steps in
 AGAIN_S = 10.0  # after that long it may step in again
 STEP_S = 1.0  # powers are chosen so that they last at least so long
 RESERVED_S = 15.0  # for so long power is kept for the request it was meant for
+RETRIED_S = 300.0  # after so long a supply is given back: perhaps others can serve it again
 SHORTEST_S = 20.0  # a supply that would not last so long is not begun
 _DUST_WH = 1e-6
 REQUESTS_MAX = 256  # that the common storage watches at once
@@ -105,9 +106,10 @@ class CommonStorage:
         """Whether there are requests that it may have to answer."""
         return bool(self._requests)
 
-    def oldest_s(self, now_s: float) -> float:
-        """How long the oldest request has waited."""
-        return max((now_s - seen.since_s for seen in self._requests.values()), default=0.0)
+    @property
+    def waiting_since_s(self) -> float:
+        """Since when the oldest request has waited; inf without one."""
+        return min((seen.since_s for seen in self._requests.values()), default=math.inf)
 
     def see(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
         """A consumer has published a request, or withdrawn it (None)."""
@@ -176,6 +178,11 @@ class CommonStorage:
         offered_w = sum([each.max_w for each in served if not each.committed])  # its request may be gone
         reserved_w = max(offered_w, with_margin(self._kept_w(now_s, only_critical)))
         return min(self.battery.limits.discharge_w, committed_w + reserved_w)
+
+    def to_retry(self, promises: Iterable[Promise], now_s: float) -> list[Promise]:
+        """Supplies that others may serve again. That costs a consumer at most 1/300 of its energy."""
+        retried_s = RETRIED_S * max(1.0, self._wait_s)
+        return [each for each in promises if each.state is State.VALID and now_s >= each.since_s + retried_s]
 
     def use(self, promises: Iterable[Promise]) -> None:
         """From now on it gives what valid contracts draw."""

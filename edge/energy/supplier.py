@@ -154,6 +154,10 @@ class Supplier:
         """End all promises."""
         self.book.clear()
 
+    def withdraw(self, promise: Promise) -> None:
+        """End one promise; its consumer requests the power again."""
+        self._break(promise)
+
     def unshown(self) -> list[str]:
         """Consumers with a promise from before a restart whose contract has not been seen since."""
         self._restored = [each for each in self._restored if each not in self._shown and self.book.of(each)]

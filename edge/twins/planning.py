@@ -4,6 +4,7 @@ It requests what is free like any consumer, as the last: while another request w
 never buys and supplies at once, and what it bought it gives to members only, never back to the grid.
 """
 
+import math
 import random
 
 from ..energy.charging import ChargePlan, parse_forecast
@@ -16,7 +17,7 @@ from .storage import StorageTwin
 from .twin import Home
 
 FORECAST = "PRED_W_CLUSTER"  # what the learning twin of this node predicts for the microgrid
-_WAITS_S = 1.0  # a request that waits so long comes first
+_WAITS_S = 0.6  # a request that waits so long comes first
 _REST_S = 10.0  # so long it buys nothing then
 _SLOWER, _FASTER = 0.5, 0.05  # afterwards it asks for half, and for more again each minute
 _FULL = 0.999
@@ -47,6 +48,16 @@ class PlanningTwin(StorageTwin):
             return self.settings.battery_wh
         return self.plan.target_wh(int(self._clock.wall_s() // 60)) if self.home.date.settled else 0.0
 
+    @property
+    def may_grant(self) -> bool:
+        """It first stops buying, which may be enough."""
+        return not self._in_w
+
+    @property
+    def wake_s(self) -> float:
+        yields_s = self.storage.waiting_since_s + _WAITS_S if self._in_w else math.inf
+        return min(super().wake_s, yields_s)
+
     def bonded(self, bond: Bond) -> bool | None:
         if bond.label != FORECAST:
             return super().bonded(bond)
@@ -72,7 +83,7 @@ class PlanningTwin(StorageTwin):
     def _wanted_w(self) -> float:
         """The power that it requests now, in W."""
         now_s = self._clock.now_s()
-        if len(self.supplier.book) or self.storage.oldest_s(now_s) >= _WAITS_S:
+        if len(self.supplier.book) or now_s >= self.storage.waiting_since_s + _WAITS_S:
             if now_s >= self._rest_until_s and self._in_w:
                 self._most_w = max(_SLOWER * self._in_w, _FASTER * self._charge_w)
                 self._faster_s = now_s

@@ -50,6 +50,11 @@ class StorageTwin(ProsumerTwin):
         """Whether it is the storage of the microgrid."""
         return all(self.name < other for other in self._others)
 
+    @property
+    def may_grant(self) -> bool:
+        """Whether it may promise power now."""
+        return True
+
     def begin(self, memory: Any) -> None:
         self._level.recall(memory)
         if self.battery.level_wh and isinstance(memory, dict):
@@ -123,7 +128,9 @@ class StorageTwin(ProsumerTwin):
         storage.count(now_s)
         for consumer in storage.expired(now_s):
             supplier.see_request(consumer, None, 0, now_s)
-        if not self.disabled:
+        for promise in storage.to_retry(supplier.book, now_s):
+            supplier.withdraw(promise)
+        if not self.disabled and self.may_grant:
             for consumer, request, hops in storage.grant(supplier.book, now_s):
                 supplier.see_request(consumer, request, hops, now_s)
         supplier.set_capacity(0.0 if self.disabled else storage.capacity_w(supplier.book, now_s))
