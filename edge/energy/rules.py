@@ -29,6 +29,7 @@ ALERT_SAID_S = 2.0  # shorter alerts are part of a normal negotiation and are no
 CURTAIL_S = 10.0  # a consumer that was asked to take less must restate its contract within this time
 BATTERY_LEAST_WH = 0.5  # with less in it, an own battery does not step in
 STORAGE_WAIT_S = 5.0  # so old a request must be before the common storage answers it
+STORAGE_RETRY_S = 300.0  # after so long it gives a supply back: perhaps others can serve it again
 SLOT_S = 900.0  # resolution of forecasts and of the start times of planned runs
 NEAR_S = 60.0  # this long before a booked start its power is set aside
 CLAIM_S = 60.0  # this long after the start booked power is kept for its consumer

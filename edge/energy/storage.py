@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from .battery import Battery
 from .book import Promise, State
 from .messages import Priority, Request
-from .rules import BATTERY_LEAST_WH, MIN_POWER_W, STORAGE_WAIT_S, with_margin
+from .rules import BATTERY_LEAST_WH, MIN_POWER_W, STORAGE_RETRY_S, STORAGE_WAIT_S, with_margin
 
 UNMET_S = 3.0  # so long contracts are awaited before the own battery steps in
 AGAIN_S = 10.0  # after that long it may step in again
 STEP_S = 1.0  # powers are chosen so that they last at least so long
 RESERVED_S = 15.0  # for so long power is kept for the request it was meant for
-RETRIED_S = 300.0  # after so long a supply is given back: perhaps others can serve it again
 SHORTEST_S = 20.0  # a supply that would not last so long is not begun
 _DUST_WH = 1e-6
 REQUESTS_MAX = 256  # that the common storage watches at once
@@ -93,11 +92,16 @@ class CommonStorage:
     All its supplies are one: their powers are added, and they last as long as the battery can give them all.
     """
 
-    def __init__(self, battery: Battery, *, wait_s: float = STORAGE_WAIT_S) -> None:
-        """`wait_s`: how old a request must be; until then the producers of the microgrid may serve it."""
+    def __init__(
+        self, battery: Battery, *, wait_s: float = STORAGE_WAIT_S, retry_s: float = STORAGE_RETRY_S
+    ) -> None:
+        """`wait_s`: how old a request must be; until then the producers of the microgrid may serve it.
+        `retry_s`: how long a supply lasts before they may serve it again; 0: as long as its contract.
+        """
         self.battery = battery
         self.out_w = 0.0  # what it gives now
         self._wait_s = wait_s
+        self._retry_s = retry_s or math.inf
         self._requests: dict[str, _Watched] = {}
         self._counted_s = math.nan
 
@@ -180,9 +184,10 @@ class CommonStorage:
         return min(self.battery.limits.discharge_w, committed_w + reserved_w)
 
     def to_retry(self, promises: Iterable[Promise], now_s: float) -> list[Promise]:
-        """Supplies that others may serve again. That costs a consumer at most 1/300 of its energy."""
-        retried_s = RETRIED_S * max(1.0, self._wait_s)
-        return [each for each in promises if each.state is State.VALID and now_s >= each.since_s + retried_s]
+        """Supplies that are given back, since others may serve them again."""
+        return [
+            each for each in promises if each.state is State.VALID and now_s >= each.since_s + self._retry_s
+        ]
 
     def use(self, promises: Iterable[Promise]) -> None:
         """From now on it gives what valid contracts draw."""

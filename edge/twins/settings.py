@@ -12,7 +12,7 @@ from ..energy.flows import PowerSource
 from ..energy.messages import Priority
 from ..energy.planner import RunSettings
 from ..energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
-from ..energy.rules import BATTERY_LEAST_WH, STORAGE_WAIT_S
+from ..energy.rules import BATTERY_LEAST_WH, STORAGE_RETRY_S, STORAGE_WAIT_S
 from ..learn.registry import MODELS
 from ..option import NAME, Matching, OneOf, Within
 from ..terms import DAY_MIN, SCOPES, VARIABLES
@@ -113,6 +113,12 @@ class TwinSettings:
     storage_wait_s: Annotated[
         float, Within(0, 3600), "how old a request must be before kind `storage` answers it"
     ] = STORAGE_WAIT_S
+    storage_retry_s: Annotated[
+        float,
+        Within(0, 86400),
+        "how long kind `storage` supplies before it lets others try again, which may cost the consumer "
+        "`storage_wait_s`; 0: as long as the contract lasts",
+    ] = STORAGE_RETRY_S
     storage_plan: Annotated[
         str,
         OneOf("donations", "forecast", "always"),

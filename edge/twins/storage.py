@@ -37,7 +37,9 @@ class StorageTwin(ProsumerTwin):
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
         super().__init__(settings, home, rng)
         self.battery: Battery = battery_of(settings)
-        self.storage = CommonStorage(self.battery, wait_s=settings.storage_wait_s)
+        self.storage = CommonStorage(
+            self.battery, wait_s=settings.storage_wait_s, retry_s=settings.storage_retry_s
+        )
         self.bought_wh = 0.0  # charged by contract
         self.donations = Donations(min(home.members.member_w, settings.battery_charge_w))
         self._level = LevelMemory(self.battery)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edge.energy.battery import Battery, BatteryLimits
 from edge.energy.book import Promise, State
 from edge.energy.messages import Priority, Request
-from edge.energy.storage import AGAIN_S, RESERVED_S, RETRIED_S, SHORTEST_S, UNMET_S, CommonStorage, OwnStorage
+from edge.energy.storage import AGAIN_S, RESERVED_S, SHORTEST_S, UNMET_S, CommonStorage, OwnStorage
 
 
 def battery(level_wh, capacity_wh=100.0, **limits):
@@ -187,7 +187,8 @@ def test_it_watches_a_bounded_number_of_requests():
 
 
 def test_a_supply_is_given_back_after_a_while_since_others_may_serve_it_again():
-    storage = CommonStorage(battery(50.0), wait_s=2.0)
     lasting = promise("n.c", 200.0)
-    assert storage.to_retry([lasting], 2.0 * RETRIED_S - 1) == []
-    assert storage.to_retry([lasting, promise("n.d", 9.0, State.OFFERED)], 2.0 * RETRIED_S) == [lasting]
+    storage = CommonStorage(battery(50.0), retry_s=100.0)
+    assert storage.to_retry([lasting], 99.0) == []
+    assert storage.to_retry([lasting, promise("n.d", 9.0, State.OFFERED)], 100.0) == [lasting]
+    assert CommonStorage(battery(50.0), retry_s=0.0).to_retry([lasting], 1e9) == []

@@ -91,6 +91,16 @@ def test_producers_serve_first_and_the_storage_fills_no_gap_that_is_none(communi
     assert site.cells.battery.given_wh == 0.0
 
 
+def test_a_producer_that_is_back_takes_over(community):
+    site = community(storage_retry_s=60.0)
+    site.run(60, sun_w=1200.0)
+    site.run(30, sun_w=0.0, lamp_w=300.0)
+    assert site.cells.supplier.supplied_w == pytest.approx(300.0)
+    site.run(80, sun_w=1200.0)
+    assert site.lamp.consumer.supplied_w == pytest.approx(300.0)
+    assert site.cells.supplier.supplied_w == 0.0
+
+
 def test_an_empty_storage_ends_its_supplies(community):
     site = community()
     site.run(60, sun_w=1200.0)

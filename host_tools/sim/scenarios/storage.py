@@ -58,6 +58,7 @@ def build(setting: Setting) -> list[BuildingPlan]:
             "battery_wh": COMMON_WH[variant],
             "battery_reserve_wh": values["reserve_wh"] if variant == "critical" else 0.0,
             "storage_wait_s": values["wait_s"],
+            "storage_retry_s": values["retry_s"],
         }
         plans[-1].extra.append(storage)
     return plans
@@ -142,6 +143,7 @@ SCENARIO = Scenario(
         Parameter(
             "wait_s", 0.2, 0.0, 60.0, "age of a request before the common storage answers; thesis: 5 s"
         ),
+        Parameter("retry_s", 0.0, 0.0, 86_400.0, "after so long it lets others try again; thesis: never"),
         Parameter("least_wh", 0.05, 0.0, 10.0, "less in a private battery is not used; thesis: 0.5 Wh"),
         Parameter("reserve_wh", 0.1, 0.0, 70.0, "reserve of the critical variant for high priority, Wh"),
     ),
