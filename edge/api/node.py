@@ -75,6 +75,9 @@ class Twin(TypedDict):
     gave_up: Annotated[bool, "it requests no more, since nobody served it in time"]
     response_s: Annotated[float | None, "from a need to its supply, for the latest that was met"]
     unserved_w: float
+    battery_wh: Annotated[float, "capacity of its own battery or of the common storage; 0: it has none"]
+    state_of_charge: Annotated[float | None, "of that battery, 0 to 1; null while unknown or without one"]
+    own_w: Annotated[float, "what its own battery gives to its device"]
     validated: Annotated[int, "contracts validated"]
     validated_across: Annotated[int, "of them with a supplier on another node"]
     shed: Annotated[int, "supplies stopped because production fell"]
@@ -192,6 +195,9 @@ def twin_answer(node: "Node", twin: "ProsumerTwin") -> Twin:
         "gave_up": twin.consumer.gave_up,
         "response_s": _rounded(twin.consumer.response_s),
         "unserved_w": round(twin.consumer.unserved_w, 3),
+        "battery_wh": twin.battery.limits.capacity_wh if twin.battery else 0.0,
+        "state_of_charge": twin.battery.state_of_charge if twin.battery else None,
+        "own_w": round(twin.own_w, 3),
         "validated": twin.validated,
         "validated_across": twin.validated_across,
         "shed": twin.supplier.shed,

@@ -252,6 +252,19 @@ def _check_twin(where: str, twin: TwinSettings, relays: set[str], complain: Comp
         complain(f"{where}.power_w", twin.power_w, f"must not be below 0 for kind `{twin.kind}`")
     if twin.kind == "shiftable" and twin.power_w <= 0:
         complain(f"{where}.power_w", twin.power_w, "must be above 0 for kind `shiftable`")
+    _check_storage(where, twin, complain)
+
+
+def _check_storage(where: str, twin: TwinSettings, complain: Complain) -> None:
+    if twin.kind == "storage" and not twin.battery_wh:
+        complain(f"{where}.battery_wh", twin.battery_wh, "is required for kind `storage`")
+    if twin.battery_wh and twin.kind in ("grid", "shiftable", "battery"):
+        complain(f"{where}.battery_wh", twin.battery_wh, f"is not for kind `{twin.kind}`")
+    if twin.battery_reserve_wh > twin.battery_wh:
+        complain(f"{where}.battery_reserve_wh", twin.battery_reserve_wh, "must not exceed battery_wh")
+    if twin.donates and (twin.battery_wh or twin.kind not in ("pv", "building", "both")):
+        reason = "is only for kinds `pv`, `building` and `both` without a battery of their own"
+        complain(f"{where}.donates", twin.donates, reason)
 
 
 def _unknown(what: str, known: set[str]) -> str:

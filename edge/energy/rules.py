@@ -29,6 +29,9 @@ PARTIAL_WAIT_S = 1.0  # how long a consumer that accepts a part waits for the fu
 ALERT_S = 8.0  # age of an alert at which the hybrid policy switches to prioritisation
 ALERT_SAID_S = 2.0  # shorter alerts are part of a normal negotiation and are not published
 CURTAIL_S = 10.0  # a consumer that was asked to take less must restate its contract within this time
+BATTERY_LEAST_WH = 0.5  # with less in it, an own battery does not step in
+STORAGE_WAIT_S = 5.0  # so old a request must be before the common storage answers it
+STORAGE_RETRY_S = 300.0  # after so long it gives a supply back: perhaps others can serve it again
 SLOT_S = 900.0  # resolution of forecasts and of the start times of planned runs
 NEAR_S = 60.0  # this long before a contract for a later span begins its power is set aside
 CLAIM_S = 60.0  # this long after its begin the power is kept for a consumer that has not begun
@@ -43,7 +46,9 @@ RESTATE_RATIO = 0.01  # a need that changes by less is not restated
 REQUEST, OFFER, CONFIRM = "REQ", "OFFER", "CONTRACT_CONFIRM"
 CONTRACT, COMPLEMENT = "CONTRACT1", "CONTRACT2"  # the main and the complementary contract
 EVENT, STOP = "EVENT", "STOP"
-LABELS = (REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, EVENT, STOP)
+STORAGE = "STORAGE"  # that a common storage exists and whether it has room
+DONATION, DONATED = "DONATION", "DONATED"  # unused energy given to it, and its receipts
+LABELS = (REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, EVENT, STOP, STORAGE, DONATION, DONATED)
 
 
 def with_margin(power_w: float) -> float:

@@ -160,6 +160,10 @@ class Supplier:
         """The promise for a contract, now or later; None without one."""
         return self.book.get(consumer, contract_id) or self.ahead.get(consumer, contract_id)
 
+    def withdraw(self, promise: Promise) -> None:
+        """End one promise; its consumer requests the power again."""
+        self._break(promise)
+
     def unshown(self) -> list[str]:
         """Consumers with a promise from before a restart whose contract has not been seen since."""
         self._restored = [each for each in self._restored if each not in self._shown and self.book.of(each)]

@@ -94,6 +94,8 @@ class Reader:
         self.offer = lenient(self._offer)
         self.contract: Callable[[Bond], Contract | Later | None] = lenient(self._contract)
         self.answers: Callable[[Bond], Answers | Later | None] = lenient(self._answers)
+        self.whole: Callable[[Bond], bytes | None] = lenient(self._whole)
+        self.part: Callable[[Bond], bytes | Later | None] = lenient(self._part)
 
     def _offer(self, bond: Bond) -> Offer:
         return parse_offer(self._open(bond, bond.query, bond.value()))
@@ -117,6 +119,14 @@ class Reader:
             return plain
         table = parse_answers(plain) if plain else {}
         return {f"{self._node}.{consumer}": answers for consumer, answers in table.items()}
+
+    def _whole(self, bond: Bond) -> bytes:
+        """What is sealed as a whole for the node of its addressee."""
+        return self._open(bond, bond.query, bond.value())
+
+    def _part(self, bond: Bond) -> bytes | Later:
+        """The part for this node; empty without one."""
+        return self._own_part(bond)[1]
 
     def _own_part(self, bond: Bond) -> tuple[bytes, bytes | Later]:
         """The public part, and the plain text of the part for this node; empty without one."""
@@ -201,6 +211,25 @@ class Writer:
                 tables.setdefault(node, {})[_within(node, consumer)] = rows
             plain = {node: encode_answers(table) for node, table in tables.items()}
             self._write(kept, CONFIRM, answers, b"", plain)
+        return kept.value
+
+    def whole(self, label: str, reader: str, plain: bytes) -> bytes | None:
+        """A message to one twin, sealed for its node; None if its key is not known."""
+        kept = self._kept.get((label, reader))
+        if kept is None or kept.message != plain:
+            try:
+                sealed = self._trust.seal(node_of(reader), context(label, self._name, reader), plain)
+            except Untrusted:
+                self.unsealed += 1
+                return None
+            kept = self._kept[label, reader] = _Kept(plain, sealed)
+        return kept.value
+
+    def parts(self, label: str, plain: Mapping[str, bytes]) -> bytes:
+        """A message with a part for each node."""
+        kept = self._kept.setdefault((label, ""), _Kept())
+        if not self._is_current(kept, plain):
+            self._write(kept, label, plain, b"", plain)
         return kept.value
 
     def forget_all_but(self, wanted: Container[tuple[str, str]]) -> None:

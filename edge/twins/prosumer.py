@@ -32,11 +32,12 @@ from .trade import consumer_settings, supplier_settings
 from .twin import Home, Twin
 
 if TYPE_CHECKING:
+    from ..energy.battery import Battery
     from ..space.engine import Engine
 
 log = logging.getLogger("edge.twins")
 
-_read_request = public(parse_request)
+read_request = public(parse_request)
 _NOTE_S = 60.0  # free power is noted once a minute, for the forecast
 _OFF_STEP_S = 30
 _SEAL_AGAIN_S = 1.0  # while the key of a partner is not known
@@ -47,6 +48,7 @@ class ProsumerTwin(Twin):
     """One device on the market of its microgrid."""
 
     kind = "prosumer"
+    battery: "Battery | None" = None  # its own, or that of the common storage
     invariants = 4  # I1 to I4 of docs/energy.md; I8 and I9, about itself, are not counted
 
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
@@ -182,6 +184,11 @@ class ProsumerTwin(Twin):
         return True
 
     @property
+    def own_w(self) -> float:
+        """The power that its own battery gives to its device, in W."""
+        return 0.0
+
+    @property
     def wake_s(self) -> float:
         return min(self.consumer.wake_s, self.supplier.wake_s)
 
@@ -236,7 +243,7 @@ class ProsumerTwin(Twin):
     def bonded(self, bond: Bond) -> bool | None:
         label, now_s = bond.label, self._clock.now_s()
         if label == REQUEST:
-            self.supplier.see_request(bond.name, self._message(bond, _read_request), bond.hops, now_s)
+            self.supplier.see_request(bond.name, self._message(bond, read_request), bond.hops, now_s)
         elif label in (CONTRACT, COMPLEMENT):
             contract: Contract | Later | None = self._message(bond, self.home.reader.contract)
             if not isinstance(contract, Later):

@@ -36,6 +36,7 @@ DEVICES = {
     "house": DeviceKind("prosumer:ProsumerTwin", consumes=True),
     "grid": DeviceKind("prosumer:ProsumerTwin", supplies=True, source=PowerSource.GRID),
     "shiftable": DeviceKind("shiftable:ShiftableTwin", consumes=True),
+    "storage": DeviceKind("storage:StorageTwin", supplies=True, source=PowerSource.BATTERY),
 }
 SERVICES = {  # at most one of each on a node, in the order in which they start
     "learning": ServiceKind("learning:LearningTwin"),
@@ -50,7 +51,8 @@ class TwinError(Exception):
 
 def create(kind: str, settings: Any, home: Home, rng: random.Random) -> Twin:
     """A twin of that kind. Raises TwinError."""
-    module, class_name = (DEVICES.get(kind) or SERVICES[kind]).twin.split(":")
+    place = settings.place if kind in DEVICES else SERVICES[kind].twin
+    module, class_name = place.split(":")
     try:
         factory: Factory = getattr(import_module(f".{module}", __package__), class_name)
         return factory(settings, home, rng)

@@ -12,6 +12,7 @@ from ..energy.flows import PowerSource
 from ..energy.messages import Priority
 from ..energy.planner import RunSettings
 from ..energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
+from ..energy.rules import BATTERY_LEAST_WH, STORAGE_RETRY_S, STORAGE_WAIT_S
 from ..learn.registry import MODELS
 from ..option import NAME, Matching, OneOf, Within
 from ..terms import DAY_MIN, SCOPES, VARIABLES
@@ -36,7 +37,7 @@ class TwinSettings:
         OneOf(*DEVICES),
         "kind of device: load, photovoltaics, battery, a building behind one meter, both (a device with one "
         "meter input for each direction), house (its load is derived from the meters around it), grid "
-        "connection, shiftable load",
+        "connection, shiftable load, storage (the common battery of the microgrid, at most one)",
     ]
     input: Annotated[
         str,
@@ -92,18 +93,64 @@ class TwinSettings:
     meter_grace_s: Annotated[float, Within(1, 3600), "how long contracts survive without readings"] = 30.0
     contract_s: Annotated[float, Within(20, 86400), "longest duration of a contract"] = 3600.0
     disabled_s: Annotated[float, Within(1, 86400), "how long the twin stays off after a stop order"] = 300.0
+    battery_wh: Annotated[
+        float, Within(0, 1e9), "capacity of its own battery, or of kind `storage`; 0: it has none"
+    ] = 0.0
+    battery_charge_w: Annotated[float, Within(0, 1e7), "highest power that charges the battery"] = 1e7
+    battery_discharge_w: Annotated[float, Within(0, 1e7), "highest power that the battery gives"] = 1e7
+    battery_efficiency: Annotated[
+        float, Within(0.1, 1), "share of the energy taken in that the battery gives back"
+    ] = 1.0
+    battery_reserve_wh: Annotated[
+        float, Within(0, 1e9), "energy that the battery keeps for needs of high priority"
+    ] = 0.0
+    battery_least_wh: Annotated[
+        float, Within(0, 1e9), "with less energy in it, an own battery does not step in"
+    ] = BATTERY_LEAST_WH
+    donates: Annotated[
+        float, Within(0, 1), "share of its unused energy that it gives to the common storage"
+    ] = 0.0
+    storage_wait_s: Annotated[
+        float, Within(0, 3600), "how old a request must be before kind `storage` answers it"
+    ] = STORAGE_WAIT_S
+    storage_retry_s: Annotated[
+        float,
+        Within(0, 86400),
+        "how long kind `storage` supplies before it lets others try again, which may cost the consumer "
+        "`storage_wait_s`; 0: as long as the contract lasts",
+    ] = STORAGE_RETRY_S
+    storage_plan: Annotated[
+        str,
+        OneOf("donations", "forecast", "always"),
+        "how kind `storage` is charged: by donations alone; also from free power, before a shortage that the "
+        "learning twin of its node predicts for the microgrid; or from free power whenever there is some",
+    ] = "donations"
     promises: int  # limits.promises of the node
     offers: int  # limits.offers of the node
 
     @property
     def consumes(self) -> bool:
         """Whether it may need power."""
-        return DEVICES[self.kind].consumes
+        return DEVICES[self.kind].consumes or (self.kind == "storage" and self.storage_plan != "donations")
 
     @property
     def supplies(self) -> bool:
         """Whether it may have power for others."""
         return DEVICES[self.kind].supplies
+
+    @property
+    def place(self) -> str:
+        """Module and class of its twin."""
+        if self.kind == "storage":
+            return DEVICES[self.kind].twin if self.storage_plan == "donations" else "planning:PlanningTwin"
+        if self.battery_wh:
+            return "storing:StoringTwin"
+        return "donor:DonorTwin" if self.donates else DEVICES[self.kind].twin
+
+    @property
+    def storage_properties(self) -> int:
+        """How many properties of its LSA are about the common storage."""
+        return 2 if self.kind == "storage" else int(self.donates > 0)
 
     @property
     def source(self) -> PowerSource:
@@ -123,7 +170,7 @@ class TwinSettings:
     @property
     def partial(self) -> bool:
         """Whether a part of its need is better than nothing."""
-        return self.accepts == "partial"
+        return self.accepts == "partial" or self.kind == "storage"
 
     @property
     def environmental_impact(self) -> int:

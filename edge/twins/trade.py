@@ -27,6 +27,7 @@ def supplier_settings(settings: TwinSettings) -> SupplierSettings:
     """How it offers power. Offers that find no room in the LSA would block power without being seen."""
     room = _PROPERTIES - _BESIDE_OFFERS["all"] - _BESIDE_OFFERS["supplier"]
     room -= _BESIDE_OFFERS["consumer"] if settings.consumes else 0
+    room -= settings.storage_properties
     return SupplierSettings(
         impact=settings.environmental_impact,
         price=settings.price,

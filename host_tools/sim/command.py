@@ -164,6 +164,8 @@ def finish(outcome: Outcome, out: Path, console: Console, draw: bool) -> int:
     if draw:
         plots.draw(outcome.recorder, outcome.job.begin(), title_of(summary), out)
     console.print(report.table(summary))
+    if "figures" in summary:
+        console.print(report.figures(summary))
     print(
         f"written to {out}: summary.json, timeseries.csv (one row per node every "
         f"{outcome.recorder.stride} s), requests.csv{' and plots' if draw else ''}"

@@ -18,7 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 from .job import Job
-from .report import summarise
+from .report import figures, summarise
 from .scenario import ScenarioError
 from .style import CYCLE, INK, figure
 from .virtual import Simulation
@@ -101,6 +101,9 @@ def run(job: Job, options: argparse.Namespace, out: Path, console: Console) -> i
     if not options.no_plots:
         draw(results, f"{title}; bars: mean, dots: single runs, numbers: worst run", out / "compare.png")
     console.print(table(results, title))
+    for name, (first, *_) in results.items():
+        if "figures" in first:
+            console.print(figures(first, f"{name}, seed {first['seed']}"))
     checked, broken = (sum(each[f"invariants_{key}"] for each in summaries) for key in ("checked", "broken"))
     files = "compare.json, compare.csv" if options.no_plots else "compare.json, compare.csv, compare.png"
     print(f"{checked:,} invariant checks, {broken:,} broken; written to {out}: {files}")

@@ -62,7 +62,7 @@ class Job:
         self._check()
         spec = self.nodes or self.kind.nodes
         links = {} if spec == _FROM_DATA else parse(spec, self.seed)
-        plans = self.kind.build(self._setting(tuple(links)))
+        plans = self.kind.build(self.setting(tuple(links)))
         if links:
             for plan in plans:
                 plan.neighbours = list(links[plan.name])
@@ -82,9 +82,10 @@ class Job:
 
     def begin(self) -> Begin:
         """When the run begins, for the plots."""
-        return self.kind.begin(self._setting(()))
+        return self.kind.begin(self.setting(()))
 
-    def _setting(self, nodes: tuple[str, ...]) -> Setting:
+    def setting(self, nodes: tuple[str, ...]) -> Setting:
+        """The input of its scenario, for these nodes."""
         values = self.kind.values(self.values)
         return Setting(nodes, self.seconds / 3600, self.seed, values, self.data, self.start)
 

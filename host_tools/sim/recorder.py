@@ -5,6 +5,7 @@ Arrays are allocated for the whole run. A sample counts for one second: energies
 
 import numpy as np
 
+from edge.energy.rules import EPSILON_W
 from edge.terms import VARIABLES
 
 from .board import Board, Column
@@ -16,6 +17,7 @@ GRID = "grid"
 ROWS_MOST = 20_000  # rows of the time series by node
 STRICT, THESIS = "strict", "thesis"
 FLOWS = ("local", "imported", "exported", "committed", "offered")  # local: what local sources give
+LATE_S = (1, 5)  # energy missing later than that after a need was last met; thesis 7.5.4 tolerates 5 s
 OF_NODES = ("imported", "exported", "offered")  # of these in the time series by node
 
 
@@ -44,6 +46,8 @@ class Recorder:
         self.nodes_w = np.zeros((-(-seconds // self.stride), nodes, columns), dtype=np.float32)
         self.requested_wh, self.consumed_wh = np.zeros(twins), np.zeros(twins)
         self.produced_wh, self.supplied_wh = np.zeros(twins), np.zeros(twins)
+        self.late_wh = {late_s: np.zeros(twins) for late_s in LATE_S}
+        self._short_s = np.zeros(twins)  # for how long something has been missing
         self.exported_wh = 0.0
         self.flow_wh = np.zeros((nodes, nodes))  # consumer's node, supplier's node
         self._parts = int(cast.part_of.max()) + 1
@@ -65,6 +69,7 @@ class Recorder:
             (self.flow_wh, board.flow_w),
         ):
             energy_wh += power_w / 3600
+        self._keep_late(missing_w)
         self._keep_six(board, taken_w, now_s)
         self.sources.look(board, self.seconds)
         self.log.look(board, self._servable(board, missing_w), missing_w, now_s)
@@ -76,6 +81,12 @@ class Recorder:
         self.moments_s = self.moments_s[: self.seconds]
         self.whole_w, self.flows_w = self.whole_w[: self.seconds], self.flows_w[: self.seconds]
         self.nodes_w = self.nodes_w[: -(-self.seconds // self.stride)]
+
+    def _keep_late(self, missing_w: Column) -> None:
+        short = missing_w > EPSILON_W
+        self._short_s = np.where(short, self._short_s + 1, 0)
+        for late_s, energy_wh in self.late_wh.items():
+            energy_wh += np.where(self._short_s > late_s, missing_w, 0.0) / 3600
 
     def _keep_six(self, board: Board, taken_w: Column, now_s: float) -> None:
         requested_w, produced_w = self._by_node(board.need_w), self._by_node(board.capacity_w)

@@ -48,6 +48,8 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
             "reactions_per_s": outcome.reactions / seconds if seconds else None,
             **({"learn": job.learn, "learning": outcome.learning} if job.learn else {}),
             **({"gossip": outcome.gossip} if job.gossip else {}),
+            **({"batteries": outcome.batteries} if outcome.batteries else {}),
+            **({"figures": _figures(outcome)} if job.kind.figures else {}),
             "invariants_checked": outcome.checked,
             "invariants_broken": outcome.broken,
             "timeseries_stride_s": recorder.stride,
@@ -56,6 +58,31 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         }
     )
     return summary
+
+
+def _figures(outcome: Outcome) -> dict[str, dict[str, Any]]:
+    """By name, in order; a figure of a part follows that of the whole."""
+    job = outcome.job
+    found = job.kind.figures(job.setting(()), outcome) if job.kind.figures else []
+    rows: dict[str, dict[str, Any]] = {}
+    whole = ""
+    for name, *values in found:
+        whole = whole if name.startswith(" ") else name
+        key = name if name == whole else f"{whole}: {name.strip()}"
+        rows[key] = dict(zip(("unit", "ours", "ideal", "thesis"), values, strict=True))
+    return rows
+
+
+def figures(summary: dict[str, Any], title: str = "") -> Table:
+    """The figures of a scenario beside the thesis."""
+    shown = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left")
+    shown.add_column("", no_wrap=True)
+    for name in ("here", "at best", "thesis"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for name, row in summary["figures"].items():
+        values = (_number(row[key], 2) for key in ("ours", "ideal", "thesis"))
+        shown.add_row(f"{name}, {row['unit']}", *values)
+    return shown
 
 
 def write(outcome: Outcome, summary: dict[str, Any], directory: Path) -> None:

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from host_tools.microgrid.plan import BuildingPlan
 
 from .clock_axis import Begin
+
+if TYPE_CHECKING:
+    from .outcome import Outcome
 
 
 class ScenarioError(Exception):
@@ -68,13 +71,23 @@ class Setting:
     start: str | None = None
 
 
+class Figure(NamedTuple):
+    """A figure of a run beside what is possible at best and what the thesis reports; None: not known."""
+
+    name: str
+    unit: str
+    ours: float
+    ideal: float | None = None
+    thesis: float | None = None
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A kind of microgrid. `build` returns one unconnected plan for each node; it may raise ScenarioError.
 
     `hours` and `nodes` are defaults. `nodes` is a topology such as "chain:4", or "data": `build` then gets no
     names, and the plans it returns are connected as a chain. `meter_s`: the period at which meters are read.
-    `begin`: when a run begins, for the plots.
+    `begin`: when a run begins, for the plots. `figures`: of a run, beside the thesis.
     """
 
     name: str
@@ -84,6 +97,7 @@ class Scenario:
     nodes: str = "chain:4"
     parameters: tuple[Parameter, ...] = ()
     meter_s: float = 10.0
+    figures: Callable[[Setting, "Outcome"], list[Figure]] | None = None
     begin: Callable[[Setting], Begin] = lambda setting: Begin.hour(setting.values.get("start_hour", 0.0))
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from edge.energy.book import State
 from edge.energy.supplier import Supplier
 from edge.node import Node
+from edge.twins.prosumer import ProsumerTwin
+from edge.twins.storage import StorageTwin
 from host_tools.invariants import broken
 from host_tools.microgrid.plan import BuildingPlan
 from host_tools.world import World, WorldNode
@@ -110,7 +112,16 @@ class Simulation:
             violations=self._violations + own,
             learning=scored(nodes) if self.job.learn else None,
             gossip=gossiped(nodes) if self.job.gossip else None,
+            batteries={twin.name: _books(twin) for twin in twins if twin.battery},
         )
+
+
+def _books(twin: ProsumerTwin) -> dict[str, float]:
+    battery = twin.battery
+    assert battery is not None
+    level_wh = math.nan if battery.level_wh is None else battery.level_wh
+    books = {"level_wh": level_wh, "taken_wh": battery.taken_wh, "given_wh": battery.given_wh}
+    return books | {"bought_wh": twin.bought_wh} if isinstance(twin, StorageTwin) else books
 
 
 class MeterReader:
@@ -162,8 +173,9 @@ class Observer:
         flow_w[:] = 0.0
         for i, twin in self._consumers:
             consumer = twin.consumer
-            board.need_w[i] = consumer.need_w
-            board.asked_s[i] = math.nan if consumer.unserved_since_s is None else consumer.unserved_since_s
+            board.need_w[i] = max(0.0, consumer.need_w - twin.own_w)
+            asked_s = consumer.unserved_since_s
+            board.asked_s[i] = math.nan if asked_s is None or not twin.unserved else asked_s
             board.response_s[i], board.unserved_w[i] = consumer.response_s, consumer.unserved_w
             board.validated[i] = twin.validated
             taken_w = 0.0

@@ -11,6 +11,8 @@ from . import (
     random_twins,
     realistic,
     shiftable,
+    six_buildings,
+    storage,
     urgent,
 )
 
@@ -24,5 +26,7 @@ _ALL = (
     urgent.SCENARIO,
     growing.SCENARIO,
     shiftable.SCENARIO,
+    storage.SCENARIO,
+    six_buildings.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

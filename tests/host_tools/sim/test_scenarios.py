@@ -10,6 +10,7 @@ from host_tools.sim.scenarios import SCENARIOS
 from host_tools.world import World
 
 NODES = ("n1", "n2", "n3")
+FIXED = {"storage"}  # scenarios in which nothing is random
 
 
 def setting(name, seed=1, nodes=NODES, hours=None, data=None, start=None, **values):
@@ -69,14 +70,16 @@ def test_nodes_accept_machines_that_are_not_flexible():
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_scenario_is_the_same_for_a_seed_and_only_then(name):
     assert picture(name, seed=1) == picture(name, seed=1)
-    assert picture(name, seed=1) != picture(name, seed=2)
+    assert (picture(name, seed=1) != picture(name, seed=2)) == (name not in FIXED)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_power_is_measured_from_the_start_and_none_is_negative(name):
     for device in devices(name):
         for i in range(20):
-            assert 0.0 <= device.power_w(180.0 * SCENARIOS[name].hours * i) < 1e6
+            power_w = device.power_w(180.0 * SCENARIOS[name].hours * i)
+            least_w = -1e6 if device.kind == "building" else 0.0  # a building may produce
+            assert least_w <= power_w < 1e6
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -1,0 +1,175 @@
+"""The storage twin: the battery of all members, filled by donations (thesis 7.5.1, 7.5.3.3).
+
+It consumes nothing and supplies like any producer, but only requests that nobody else has served for a while.
+There is one in a microgrid: where there are several, those that are not the first by name take no donations.
+"""
+
+import contextlib
+import random
+from typing import Any
+
+from ..energy.battery import Battery
+from ..energy.donations import Donations, Receipt, encode_receipts, parse_donation
+from ..energy.flows import PowerSource, Supply
+from ..energy.parsing import lenient
+from ..energy.rules import DONATED, DONATION, REQUEST, STORAGE
+from ..energy.storage import CommonStorage
+from ..space.agent import Bond
+from .donor import encode_storage, parse_storage
+from .envelope import public
+from .level_memory import LevelMemory, battery_of
+from .posting import Properties
+from .prosumer import ProsumerTwin, read_request
+from .settings import TwinSettings
+from .twin import Home
+
+_ROOM_WH = 0.5
+_OTHERS_MAX = 8
+_BALANCE_WH = 1e-3
+_donation = lenient(parse_donation)
+_read_storage = public(parse_storage)
+
+
+class StorageTwin(ProsumerTwin):
+    """The common storage of a microgrid."""
+
+    invariants = 5  # also the books of its battery (I6)
+
+    def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
+        super().__init__(settings, home, rng)
+        self.battery: Battery = battery_of(settings)
+        self.storage = CommonStorage(
+            self.battery, wait_s=settings.storage_wait_s, retry_s=settings.storage_retry_s
+        )
+        self.bought_wh = 0.0  # charged by contract
+        self.donations = Donations(min(home.members.member_w, settings.battery_charge_w))
+        self._level = LevelMemory(self.battery)
+        self._saved: dict[str, Any] = {}  # the level and the donors of one moment
+        self._others: dict[str, None] = {}  # further storages
+        self.wants = (*self.wants, STORAGE, DONATION)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the storage of the microgrid."""
+        return all(self.name < other for other in self._others)
+
+    @property
+    def may_grant(self) -> bool:
+        """Whether it may promise power now."""
+        return True
+
+    def begin(self, memory: Any) -> None:
+        self._level.recall(memory)
+        if self.battery.level_wh and isinstance(memory, dict):
+            with contextlib.suppress(ValueError, TypeError):
+                self.donations.recall(memory.get("donors", {}))
+        super().begin(memory)
+
+    def measured(self, consumed_w: float, produced_w: float) -> None:
+        """It has no device: what it can give follows from its battery and its promises."""
+        self.measured_w = consumed_w, produced_w
+        self._update()
+
+    def left(self) -> None:
+        super().left()
+        self._update()
+
+    def bonded(self, bond: Bond) -> bool | None:
+        now_s = self._clock.now_s()
+        if bond.label == REQUEST:
+            request = self._message(bond, read_request)
+            if request is not None and request.run_s:
+                request = None  # what it will hold then is not known
+            self.storage.see(bond.name, request, bond.hops, now_s)
+            if request is None:
+                self.supplier.see_request(bond.name, None, bond.hops, now_s)
+            return None
+        if bond.label == STORAGE:
+            if bond.withdrawn or self._message(bond, _read_storage) is None:
+                self._others.pop(bond.name, None)
+            elif bond.name != self.name and len(self._others) < _OTHERS_MAX:
+                self._others[bond.name] = None
+            return None
+        if bond.label == DONATION:
+            return self._see_donation(bond, now_s)
+        return super().bonded(bond)
+
+    def _see_donation(self, bond: Bond, now_s: float) -> bool:
+        plain = self._message(bond, self.home.reader.whole)
+        donation = _donation(plain) if plain else None
+        if donation is None or not self.is_first or not self.donations.is_new(bond.name, donation):
+            return False
+        energy_wh = self.donations.credible_wh(bond.name, donation, now_s)
+        taken_mwh = int(1000 * min(energy_wh, self.battery.room_wh) + 1e-6)
+        self.battery.take(taken_mwh / 1000)
+        self.donations.book(bond.name, donation, taken_mwh)
+        return True
+
+    def decayed(self, name: str, life_s: int) -> None:
+        if name != self.name:
+            self._others.pop(name, None)
+            self.storage.see(name, None, 0, self._clock.now_s())
+        super().decayed(name, life_s)
+
+    def second_passed(self) -> None:
+        super().second_passed()
+        self.storage.count(self._clock.now_s())
+        if self.storage.watching or self.storage.out_w:
+            self.stir()
+
+    @property
+    def wake_s(self) -> float:
+        now_s = self._clock.now_s()
+        return min(super().wake_s, self.storage.due_s(self.supplier.book, now_s))
+
+    def act(self) -> None:
+        self._update()
+        super().act()
+        self._update()
+
+    def _update(self) -> None:
+        """Count what it gave, grant requests, and set what it may promise."""
+        now_s, supplier, storage = self._clock.now_s(), self.supplier, self.storage
+        storage.count(now_s)
+        for consumer in storage.expired(now_s):
+            supplier.see_request(consumer, None, 0, now_s)
+        for promise in storage.to_retry(supplier.book, now_s):
+            supplier.withdraw(promise)
+        if not self.disabled and self.may_grant:
+            for consumer, request, hops in storage.grant(supplier.book, now_s):
+                supplier.see_request(consumer, request, hops, now_s)
+        supplier.set_capacity(0.0 if self.disabled else storage.capacity_w(supplier.book, now_s))
+        storage.use(supplier.book)
+
+    def supply(self) -> Supply | None:
+        supplied_w = self.supplier.supplied_w
+        return Supply(PowerSource.BATTERY, supplied_w, supplied_w)
+
+    def _wanted(self) -> Properties:
+        wanted = super()._wanted()
+        wanted[STORAGE, ""] = encode_storage(self.is_first and self.battery.room_wh > _ROOM_WH), 0
+        tables: dict[str, dict[str, Receipt]] = {}
+        for donor, receipt in self.donations.receipts.items():
+            node, _, name = donor.partition(".")
+            if self.space.find(donor):
+                tables.setdefault(node, {})[name] = receipt
+        if tables:
+            plain = {node: encode_receipts(table) for node, table in tables.items()}
+            wanted[DONATED, ""] = self._writer.parts(DONATED, plain), 0
+        return wanted
+
+    def memory(self) -> dict[str, Any]:
+        """The donors as they were when the level was saved: so no energy is booked twice."""
+        level = self._level.memory()
+        if level.get("battery") != self._saved.get("battery"):
+            self._saved = level | {"donors": self.donations.memory()}
+        return super().memory() | self._saved
+
+    def violations(self) -> list[str]:
+        broken = super().violations()
+        if abs(self.battery.imbalance_wh) > _BALANCE_WH:
+            broken.append(f"I6 {self.name}: its battery lacks {self.battery.imbalance_wh:.6f} Wh")
+        given_wh = self.donations.received_mwh / 1000 + self.bought_wh
+        if abs(self.battery.taken_wh - given_wh) > _BALANCE_WH:
+            broken.append(f"I6 {self.name} stored another energy than it was given")
+        return broken
