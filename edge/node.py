@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .twins.learning import LearningTwin
     from .twins.prosumer import ProsumerTwin
     from .twins.recorder import RecorderTwin
+    from .twins.regulator import RegulatorTwin
 
 _CHECK_ALL_TICKS = 10
 _LOOK_TICKS = 10  # at counters of what goes wrong
@@ -126,6 +127,7 @@ class Node:
             members=self.members,
             folder=self.config.state_dir,
             neighbours=lambda: self.links.neighbours,
+            twins=lambda: self.twins,
         )
         population = list(self.config.population())
         if self.trust.authentic:
@@ -273,6 +275,12 @@ class Node:
         return [cast("ProsumerTwin", twin) for twin in self.twins if twin.kind == "prosumer"]
 
     @property
+    def regulator(self) -> "RegulatorTwin | None":
+        """Its regulator twin, if it has one."""
+        found = [cast("RegulatorTwin", twin) for twin in self.twins if twin.kind == "regulator"]
+        return found[0] if found else None
+
+    @property
     def learning(self) -> "LearningTwin | None":
         """Its learning twin, if it learns."""
         found = [cast("LearningTwin", twin) for twin in self.twins if twin.kind == "learning"]
@@ -330,6 +338,8 @@ class Node:
                 except Exception as error:
                     self.engine.fault(twin, error)
                 self.engine.stir(twin)
+                name = twin.short_name
+                self._tell(lambda other, name=name: other.lapsed(name))  # type: ignore[misc]
 
     def _note_counters(self) -> None:
         now_s, gateway = self._clock.now_s(), self.gateway.stats()

@@ -8,6 +8,7 @@
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from .rules import MAX_POWER_W
 MOST_BYTES = 2048
 _MOST_S = 366 * 86_400.0
 _MOST_TWINS = 64
-_MOST_NAME = 64
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _KEYS = {"direction", "power_w", "circuit", "twins", "from_s", "until_s", "lasts_s"}
 
 
@@ -89,7 +90,7 @@ def _scope(found: Mapping[str, Any]) -> Scope:
     named = [circuit] if circuit else []
     if not isinstance(twins, list | tuple) or len(twins) > _MOST_TWINS:
         raise LimitRefused(f"twins must be a list of at most {_MOST_TWINS} names")
-    if not all(isinstance(each, str) and 0 < len(each) <= _MOST_NAME for each in (*named, *twins)):
+    if not all(isinstance(each, str) and _NAME.fullmatch(each) for each in (*named, *twins)):
         raise LimitRefused("circuit and twins must be names")
     if circuit and twins:
         raise LimitRefused("a limit concerns a circuit or twins, not both")

@@ -56,18 +56,20 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One order. `power_w` is what is left to the twin."""
+    """One order. `power_w` is what is left to the twin; a stop ends after `for_s` if nothing else is said."""
 
     number: int
     kind: OrderKind
     deed: Deed
     twin: str
     power_w: float = 0.0
+    for_s: float = 0.0
 
 
 def encode_orders(orders: Sequence[Order]) -> bytes:
     """As they are published: JSON, oldest first."""
-    return orjson.dumps([[o.number, o.kind, o.deed, o.twin, round(o.power_w, 3)] for o in orders])
+    rows = [[o.number, o.kind, o.deed, o.twin, round(o.power_w, 3), round(o.for_s, 3)] for o in orders]
+    return orjson.dumps(rows)
 
 
 def decode_orders(data: bytes) -> list[Order]:
@@ -81,8 +83,9 @@ def decode_orders(data: bytes) -> list[Order]:
                 deed=Deed(deed),
                 twin=str(twin),
                 power_w=float(power_w),
+                for_s=float(for_s),
             )
-            for number, kind, deed, twin, power_w in rows
+            for number, kind, deed, twin, power_w, for_s in rows
         ]
     except TypeError as error:
         raise ValueError(str(error)) from None

@@ -42,7 +42,12 @@ REQUEST, OFFER, CONFIRM = "REQ", "OFFER", "CONTRACT_CONFIRM"
 CONTRACT, COMPLEMENT = "CONTRACT1", "CONTRACT2"  # the main and the complementary contract
 PLAN, STARTS = "PLAN", "STARTS"  # plans of flexible loads, and the suppliers' answers
 EVENT, STOP = "EVENT", "STOP"
-LABELS = (REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, PLAN, STARTS, EVENT, STOP)
+WARNING, RESCHEDULE = "WARNING", "RESCHEDULE"  # orders of the regulator, and whose activity it moves
+DISABLED = "DISABLED"  # that a twin is off, and why
+LABELS = (
+    *(REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, PLAN, STARTS),
+    *(EVENT, STOP, WARNING, RESCHEDULE, DISABLED),
+)
 
 
 def with_margin(power_w: float) -> float:

@@ -17,6 +17,7 @@ from ..energy.invariants import violations
 from ..energy.memory import read_contracts, read_promises, written_contracts, written_promises
 from ..energy.messages import Answers, Contract
 from ..energy.offering import SupplierSettings
+from ..energy.orders import Deed, Order
 from ..energy.parsing import parse_request
 from ..energy.plans import encode_starts, parse_plan
 from ..energy.policies import consumer_policy, producer_policy
@@ -24,6 +25,7 @@ from ..energy.rules import (
     COMPLEMENT,
     CONFIRM,
     CONTRACT,
+    DISABLED,
     EVENT,
     MARGIN,
     OFFER,
@@ -31,6 +33,7 @@ from ..energy.rules import (
     REQUEST,
     STARTS,
     STOP,
+    WARNING,
 )
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
@@ -38,6 +41,7 @@ from ..space.agent import Bond
 from ..space.lsa import HERE
 from .device import Device
 from .envelope import Later, Writer, public
+from .obedience import BY_USER, STOP_ORDER, Obedience
 from .settings import TwinSettings
 from .twin import Home, Twin
 
@@ -75,13 +79,14 @@ class ProsumerTwin(Twin):
         self._next_id = rng.getrandbits(40) >> 8  # short ones, since each offer and answer names one
         self._rng = rng
         self._enter_market()
-        wants = [STOP]
+        wants = [STOP, WARNING]
         wants += [REQUEST, CONTRACT, COMPLEMENT, PLAN] if settings.supplies else []
         wants += [OFFER, CONFIRM] if settings.consumes else []
         self.wants = tuple(wants)
         self.events = EventLog()
         self.disabled_until_s = 0.0
         self.held = False  # stopped until it is started again
+        self.obedience = Obedience(settings.name)
         self.refused_messages = 0
         self.acted = True
         self.validated = 0  # contracts
@@ -167,6 +172,10 @@ class ProsumerTwin(Twin):
         self.measured_w = consumed_w, produced_w
         if self.disabled:
             consumed_w = produced_w = 0.0
+        elif self.settings.consumes:
+            consumed_w = min(consumed_w, self.obedience.most_w)
+        else:
+            produced_w = min(produced_w, self.obedience.most_w)
         role = (consumed_w > 0, produced_w > 0)
         now_s = self._clock.now_s()
         if any(self._role) and any(role) and role != self._role:
@@ -220,10 +229,32 @@ class ProsumerTwin(Twin):
         """Whether a stop order is in force."""
         return self.held or self._clock.now_s() < self.disabled_until_s
 
-    def disable(self) -> None:
+    @property
+    def reason(self) -> str:
+        """Why it is off; empty if it is not."""
+        return BY_USER if self.held else self.obedience.reason if self.disabled else ""
+
+    def disable(self, reason: str = STOP_ORDER, for_s: float = 0.0) -> None:
         """Obey a stop order: end all contracts and switch the device off for a while."""
-        self.disabled_until_s = self._clock.now_s() + self.settings.disabled_s
+        self.obedience.reason = reason
+        self.disabled_until_s = self._clock.now_s() + (for_s or self.settings.disabled_s)
         self._leave_market()
+
+    def _obey(self, order: Order) -> None:
+        """What the regulator of its node says."""
+        if order.deed is Deed.STOP:
+            self.disable(order.kind, order.for_s)
+        elif order.deed is Deed.FORGET:
+            self.consumer.lost(f"{self.home.node}.{order.twin}")
+            self.supplier.lost(f"{self.home.node}.{order.twin}")
+        else:
+            self.obedience.most_w = order.power_w if order.deed is Deed.REDUCE else math.inf
+            if order.deed is Deed.RETURN and self.disabled_until_s and order.kind == self.obedience.reason:
+                self.disabled_until_s = 0.0
+                self.switch(self.may_be_on)
+            if not math.isnan(sum(self.measured_w)):
+                self.measured(*self.measured_w)
+        self.stir()
 
     def hold(self) -> None:
         """The same until `restart`."""
@@ -285,6 +316,13 @@ class ProsumerTwin(Twin):
             self.supplier.bookings.see(bond.name, plan, now_s, self.home.civil_s())
         elif label == STOP and bond.hops == 0 and not bond.withdrawn:
             self.disable()  # only a twin of this node may give the order
+        elif label == WARNING:
+            if bond.hops or bond.withdrawn:
+                return False
+            orders = list(self.obedience.news(bond.value()))
+            for order in orders:
+                self._obey(order)
+            return bool(orders)
         return None
 
     def decayed(self, name: str, life_s: int) -> None:
@@ -446,6 +484,8 @@ class ProsumerTwin(Twin):
             if (value := writer.offer(name, offer)) is not None:
                 wanted[OFFER, name] = value, max(1, life_s)
         answers, starts = supplier.answers(), supplier.bookings.starts()
+        if self.disabled:
+            wanted[DISABLED, ""] = self.reason.encode(), 0
         if answers:
             wanted[CONFIRM, ""] = writer.answers(answers), 0
         if starts:

@@ -84,12 +84,12 @@ def test_orders_have_the_lives_of_the_reference():
 def test_orders_survive_their_way():
     orders = [
         Order(number=1, kind=OrderKind.LIMIT, deed=Deed.REDUCE, twin="wallbox", power_w=4200.0),
-        Order(number=2, kind=OrderKind.OVERPRODUCTION, deed=Deed.STOP, twin="roof"),
+        Order(number=2, kind=OrderKind.OVERPRODUCTION, deed=Deed.STOP, twin="roof", for_s=360.0),
     ]
     assert decode_orders(encode_orders(orders)) == orders
 
 
-@pytest.mark.parametrize("data", [b"", b"1", b"[1]", b'[[1,"limit","dance","a",0]]', b'[[1,"limit"]]'])
+@pytest.mark.parametrize("data", [b"", b"1", b"[1]", b'[[1,"limit","dance","a",0,0]]', b'[[1,"limit"]]'])
 def test_other_bytes_are_no_orders(data):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         decode_orders(data)
