@@ -241,9 +241,9 @@ class RegulatorTwin(Twin):
             self.rows.close(self._limit_rows.pop(key, 0))
             what = f"{key[0].value} of the {key[1]}"
             if limit is None:
-                log.warning("the limit of %s is over", what)
+                log.info("the limit of %s is over", what)
                 continue
-            log.warning("limit of %s: %.0f W, by %s", what, limit.power_w, limit.source)
+            log.info("limit of %s: %.0f W, by %s", what, limit.power_w, limit.source)
             subject = str(limit.scope)
             kind, power_w = f"limit_{key[0].value}", self.measured_w(limit)
             self._limit_rows[key] = self.rows.open(kind, subject, limit.source, power_w, limit.power_w, limit)
@@ -309,7 +309,7 @@ class RegulatorTwin(Twin):
             candidates = [each.candidate(getattr(each, field)) for each in running.values()]
             chosen = [each.twin for each in self._choose(candidates, over_w)]
             if chosen:
-                log.warning("%s by %.0f W: %s is stopped", kind.value, over_w, ", ".join(chosen))
+                log.info("%s by %.0f W: %s is stopped", kind.value, over_w, ", ".join(chosen))
             power_w = self.sum_w(kind)
             for name in chosen:
                 self._stop(running[name], kind, power_w, None, now_s)

@@ -48,6 +48,7 @@ class BuildingPlan:
     learning: dict[str, Any] = field(default_factory=dict)  # the `[learning]` section, or empty
     gossip: dict[str, Any] = field(default_factory=dict)  # the `[gossip]` section, or empty
     regulator: dict[str, Any] | None = None  # the `[regulator]` section, if there is one
+    orders: list[tuple[float, dict[str, Any]]] = field(default_factory=list)  # limits: when (s), and what
 
     def twins(self, meter_s: float) -> list[dict[str, Any]]:
         """The `[[twin]]` tables; the n-th device has meter m<n>, which is read every `meter_s`."""

@@ -28,3 +28,4 @@ class Outcome:
     wall_s: float = 0.0
     learning: dict[str, Any] | None = None  # scores by scope
     gossip: dict[str, Any] | None = None  # sums of all nodes by scope
+    regulation: dict[str, Any] | None = None  # what the regulators achieved

@@ -5,6 +5,7 @@ from host_tools.sim.scenario import Scenario
 from . import (
     degraded,
     growing,
+    limit,
     living_lab,
     overconsumption,
     overproduction,
@@ -23,6 +24,7 @@ _ALL = (
     overconsumption.SCENARIO,
     urgent.SCENARIO,
     growing.SCENARIO,
+    limit.SCENARIO,
     shiftable.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
