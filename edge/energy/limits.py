@@ -125,7 +125,7 @@ class Limits:
         self._failsafe_w = failsafe_w or {}
         self.failsafe = Failsafe(now_s, bool(controller) and bool(self._failsafe_w))
         self._limits: dict[tuple[str, Direction, Scope], Limit] = {}
-        self.refused = 0
+        self.refused = 0  # messages from the network
 
     def __iter__(self) -> Iterator[Limit]:
         """All that were ordered and have not ended, also those that begin later."""
@@ -135,10 +135,8 @@ class Limits:
         """Obey a limit from now on. Raises LimitRefused."""
         self._forget(now_s)
         if not (0.0 <= limit.power_w < math.inf) or limit.until_s <= max(now_s, limit.from_s):
-            self.refused += 1
             raise LimitRefused("its power must be at least 0 W, and its end after its begin and after now")
         if limit.key not in self._limits and len(self._limits) >= MOST_LIMITS:
-            self.refused += 1
             raise LimitRefused(f"{MOST_LIMITS} limits are in force already")
         self._limits[limit.key] = limit
         self._heard(limit.source, now_s)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..clock import CLOCK_SET_S
 from ..energy.flows import PowerSource
-from ..energy.limit_messages import Heartbeat, Release, parse_limit
+from ..energy.limit_messages import Heartbeat, Release, parse_limit, read_limit
 from ..energy.limits import CONNECTION, Direction, Limit, LimitRefused, Limits, Scope, guaranteed_w, lowest
 from ..energy.orders import CHOICES, Deed, OrderKind
 from ..energy.regulation import Device, Left, concerned, controllable, flow_w, obey
@@ -98,6 +98,14 @@ class RegulatorTwin(Twin):
             self._reading = sign * power_w, at_s
         self._doors.read(name, power_w, self._clock.now_s())
         self.stir()
+
+    def hear(self, message: bytes, source: str) -> None:
+        """The same as it comes over the network. Raises LimitRefused."""
+        try:
+            self.tell(read_limit(message), source)
+        except LimitRefused:
+            self.limits.refused += 1
+            raise
 
     def tell(self, found: dict[str, Any], source: str) -> None:
         """A controller, or somebody, says something about limits. Raises LimitRefused."""
