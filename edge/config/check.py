@@ -131,6 +131,7 @@ def _regulator(tables: dict[str, list[Row]], learning: LearningSettings) -> Regu
     return RegulatorSettings(
         **tables["regulator"][0],
         max_power_w=learning.max_power_w,
+        cluster_power_w=learning.cluster_max_power_w or learning.max_power_w,
         grid_input=grid["input"] if grid else "",
         grid_sign=grid["sign"] if grid else 1,
     )

@@ -17,7 +17,7 @@ from ..clock import CLOCK_SET_S
 from ..energy.flows import PowerSource
 from ..energy.limit_messages import Heartbeat, Release, parse_limit, read_limit
 from ..energy.limits import CONNECTION, Direction, Limit, LimitRefused, Limits, Scope, guaranteed_w, lowest
-from ..energy.orders import CHOICES, Deed, OrderKind
+from ..energy.orders import CHOICES, Candidate, Deed, OrderKind
 from ..energy.regulation import Device, Left, concerned, controllable, flow_w, obey
 from ..energy.rules import EVENT
 from ..space.agent import Bond
@@ -25,6 +25,7 @@ from .order_rows import OrderRows, Row
 from .orders_shown import OrdersShown
 from .regulator_doors import Doors
 from .regulator_settings import RegulatorSettings
+from .rescheduler import LABELS, Rescheduler
 from .twin import Home, Twin
 
 if TYPE_CHECKING:
@@ -37,7 +38,12 @@ _READING_S = 30.0  # an older reading of the connection says nothing
 _GRACE_S = 60.0  # without a regulator a stopped twin returns so much later by itself
 _COMING_S = 15.0  # so long a twin that returns is counted with its power before, until its meter shows it
 _EXCEEDED_S = 5.0  # a limit that is exceeded for longer is a trouble
+_LONGEST_DELAY_S = 3600.0  # of an activity that is moved
 _FIELDS = {OrderKind.OVERPRODUCTION: "given_w", OrderKind.OVERCONSUMPTION: "drawn_w"}
+_OF_FORECAST = {
+    OrderKind.FORECAST_PRODUCTION: OrderKind.OVERPRODUCTION,
+    OrderKind.FORECAST_CONSUMPTION: OrderKind.OVERCONSUMPTION,
+}
 
 
 @dataclass(slots=True)
@@ -68,6 +74,9 @@ class RegulatorTwin(Twin):
         self.reduced: dict[str, tuple[float, float]] = {}  # what is left to a twin, and when that is reviewed
         self.orders = OrdersShown(self)
         self.rows = OrderRows(home)
+        self.rescheduler = Rescheduler(settings, home, self)
+        if settings.risk:
+            self.wants = (*type(self).wants, *LABELS)
         self._doors = Doors(settings, self.limits)
         self._choose = CHOICES[settings.policy]
         self._reading: tuple[float, float] | None = None  # imported power, and when it was read
@@ -129,7 +138,11 @@ class RegulatorTwin(Twin):
             raise LimitRefused(f"there is no circuit {scope.circuit}")
 
     def bonded(self, bond: Bond) -> bool | None:
-        return None if bond.hops == 0 else False
+        if bond.hops:
+            return False
+        if bond.label in LABELS:
+            self.rescheduler.see(bond.label, bond.value())
+        return None
 
     def lapsed(self, name: str) -> None:
         if name != self.short_name:
@@ -155,6 +168,7 @@ class RegulatorTwin(Twin):
         self._see(now_s)
         self._obey_limits(now_s)
         self._keep_thresholds(now_s)
+        self._reschedule(now_s)
         self._review(now_s)
         self.rows.look(self._power_of)
         self.orders.publish(now_s)
@@ -218,7 +232,7 @@ class RegulatorTwin(Twin):
         return self._flow_w(limit)
 
     def _power_of(self, row: Row) -> float:
-        return self.measured_w(row.limit) if row.limit else self.sum_w(OrderKind(row.kind))
+        return self.measured_w(row.limit) if row.limit else self.sum_w(_base(row.kind))
 
     # ---- external limits ------------------------------------------------------------------------
 
@@ -323,12 +337,40 @@ class RegulatorTwin(Twin):
                 self._stop(running[name], kind, power_w, None, now_s)
             self._see(now_s)
 
+    # ---- what is predicted ----------------------------------------------------------------------
+
+    def _reschedule(self, now_s: float) -> None:
+        self.rescheduler.look(now_s, self._movable)
+        for name, (kind, moved) in self.rescheduler.moved.items():
+            if name in self.stopped or not moved.from_s <= now_s < moved.until_s:
+                continue
+            device = next((each for each in self._devices if each.name == name), None)
+            if device:
+                self._stop(device, kind, self.sum_w(_base(kind)), None, now_s)
+                self.stopped[name].review_s = moved.until_s
+                self._stop_for(kind, name, now_s)
+                self._see(now_s)
+
+    def _movable(self, kind: OrderKind) -> list[Candidate]:
+        """Whose activity may be moved: a request that would be given up before it may go on is left alone."""
+        field = _FIELDS[_base(kind)]
+        hurried = {
+            twin.short_name
+            for twin in self._prosumers()
+            if kind is OrderKind.FORECAST_CONSUMPTION and 0 < twin.settings.tolerance_s < _LONGEST_DELAY_S
+        }
+        return [
+            each.candidate(getattr(each, field))
+            for each in self._devices
+            if getattr(each, field) > 0.0 and not (each.external or each.stopped or each.name in hurried)
+        ]
+
     # ---- stopping and returning -----------------------------------------------------------------
 
     def _stop(
         self, device: Device, kind: OrderKind, power_w: float, limit: Limit | None, now_s: float
     ) -> None:
-        most_w = limit.power_w if limit else self.threshold_w(kind)
+        most_w = limit.power_w if limit else self.threshold_w(_base(kind))
         source = limit.source if limit else self.short_name
         row = self.rows.open(kind, device.name, source, power_w, most_w, limit)
         drawn_w = max(device.drawn_w, device.rated_w if limit else 0.0)
@@ -337,7 +379,8 @@ class RegulatorTwin(Twin):
         self._stop_for(kind, device.name, now_s)
 
     def _stop_for(self, kind: OrderKind, name: str, now_s: float) -> None:
-        self.orders.give(now_s, kind, Deed.STOP, name, for_s=self.settings.back_s + _GRACE_S)
+        for_s = self.stopped[name].review_s - now_s + _GRACE_S
+        self.orders.give(now_s, kind, Deed.STOP, name, for_s=for_s)
 
     def _return(self, name: str, now_s: float) -> None:
         stopped = self.stopped.pop(name)
@@ -391,7 +434,7 @@ class RegulatorTwin(Twin):
         thresholds, which are kept anyway."""
         for kind, field in _FIELDS.items():
             own_w = getattr(stopped, field)
-            if own_w and stopped.kind is kind and self.sum_w(kind) + own_w > self.threshold_w(kind):
+            if own_w and _base(stopped.kind) is kind and self.sum_w(kind) + own_w > self.threshold_w(kind):
                 return False
         draws = stopped.drawn_w <= self._room_w(name, Direction.CONSUME)
         return draws and stopped.given_w <= self._room_w(name, Direction.FEED_IN)
@@ -412,3 +455,9 @@ class RegulatorTwin(Twin):
                 yield "failsafe_in_force", f"{what}, as {self.settings.controller} is silent"
             else:
                 yield "limit_in_force", f"{what} by {limit.source}"
+
+
+def _base(kind: str) -> OrderKind:
+    """The excess that an order is about, happening or predicted."""
+    found = OrderKind(kind)
+    return _OF_FORECAST.get(found, found)

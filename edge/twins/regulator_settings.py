@@ -78,6 +78,7 @@ class RegulatorSettings:
     ] = ""
     feed_in_input: Annotated[str, "the same of feed-in"] = ""
     max_power_w: float = 3000.0  # learning.max_power_w
+    cluster_power_w: float = 3000.0  # learning.cluster_max_power_w
     grid_input: str = ""  # of the twin of kind `grid`
     grid_sign: int = 1
 

@@ -7,12 +7,15 @@ measured after every event of the world, so times are exact and not those of the
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.energy.limits import Direction
 from edge.node import Node
 from host_tools.microgrid.plan import BuildingPlan
 from host_tools.world import World, WorldNode
+
+if TYPE_CHECKING:
+    from edge.twins.regulator import RegulatorTwin
 
 _NOISE_W = 0.01
 _EFFECT_S = 1.0  # a regulator must have reached its aim by then
@@ -96,6 +99,9 @@ class NodeWatch:
         self._off: set[str] = set()
         self._limited = False
         self._last_s = 0.0
+        self.moved_w = 0.0  # by forecasts, at most at one time
+        self.before_min: float | None = None  # from the first stop by a forecast to what would be an excess
+        self._moved_s = math.nan
 
     def look(self) -> None:
         """Something has happened somewhere."""
@@ -112,8 +118,20 @@ class NodeWatch:
             for limit in regulator.held.values()
         ]
         self.limit.look(now_s, max((power_w - limit.power_w for limit, power_w in limits), default=-1.0))
+        self._look_ahead(regulator, now_s)
         self._look_at_service(node, now_s)
         self._look_at_return(bool(limits), now_s)
+
+    def _look_ahead(self, regulator: "RegulatorTwin", now_s: float) -> None:
+        moved = [each for each in regulator.stopped.values() if each.kind.startswith("forecast")]
+        if not moved:
+            return
+        self.moved_w = max(self.moved_w, sum(each.drawn_w + each.given_w for each in moved))
+        if math.isnan(self._moved_s):
+            self._moved_s = now_s
+        given_w = sum(each.power_w(now_s) for each in self._plan.devices if each.kind == "pv")
+        if self.before_min is None and given_w > regulator.settings.produced_w:
+            self.before_min = (now_s - self._moved_s) / 60
 
     def _look_at_service(self, node: Node, now_s: float) -> None:
         off = {twin.short_name for twin in node.prosumers if twin.disabled}
@@ -181,6 +199,10 @@ class RegulationWatch:
             }
         found["contracts_back_s"] = self._longest("served_s")
         found["loads_back_s"] = self._longest("back_s")
+        found["moved_w"] = sum(node.moved_w for node in self.nodes)
+        found["moved_before_min"] = min(
+            (node.before_min for node in self.nodes if node.before_min is not None), default=None
+        )
         found["household_off_s"] = math.fsum(node.household_off_s for node in self.nodes)
         return found
 

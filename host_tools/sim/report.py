@@ -145,6 +145,11 @@ def _regulation_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
             detail = f"longest of {each['exceeded']:,}{thesis}; {_number(each['energy_wh'], 2)} Wh above"
             rows.append((f"{name} exceeded", f"{_number(each['longest_s'], 3)} s", detail))
             rows.append(("after one second", f"{_number(each['over_after_1_s_w'], 1)} W", "above, at most"))
+    if found["moved_w"]:
+        before = f"{_number(found['moved_before_min'], 1)} min before the excess; thesis 650 W, 10 min"
+        rows.append(("moved", f"{_number(found['moved_w'], 0)} W", before))
+        longest = found["production"]["longest_s"] or 0.0
+        rows.append(("exceeded", f"{_number(longest, 3)} s", "all the same"))
     if found["contracts_back_s"] is not None:
         rows.append(
             ("contracts back", f"{_number(found['contracts_back_s'], 3)} s", "at most; thesis 4 to 7 s")

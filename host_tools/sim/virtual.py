@@ -38,11 +38,16 @@ class Simulation:
         limits = limits_for([len(plan.devices) + len(plan.extra) for plan in self.plans])
         meter_s = job.kind.meter_s
         for plan in self.plans:
+            learning = dict(plan.learning)
+            if plan.past:
+                past = self.world.folder / f"{plan.name}.csv"
+                plan.past(past)
+                learning["node_history"] = str(past)
             self.world.add(
                 plan.name,
                 plan.neighbours,
                 plan.twins(meter_s),
-                plan.learning,
+                learning,
                 meters=(),
                 gossip=plan.gossip,
                 regulator=plan.regulator,

@@ -86,6 +86,11 @@ class World:
         self.nodes[name] = WorldNode(self, raw)
         return self.nodes[name]
 
+    @property
+    def folder(self) -> Path:
+        """Of the state of all nodes, and of files for them; deleted at the end."""
+        return Path(self._folder.name)
+
     def after(self, delay_s: float, work: Callable[[], None]) -> None:
         """Run something later; equal times keep their order."""
         self.events += 1

@@ -4,6 +4,7 @@ from host_tools.sim.scenario import Scenario
 
 from . import (
     degraded,
+    forecast,
     growing,
     limit,
     living_lab,
@@ -25,6 +26,7 @@ _ALL = (
     urgent.SCENARIO,
     growing.SCENARIO,
     limit.SCENARIO,
+    forecast.SCENARIO,
     shiftable.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

@@ -60,3 +60,12 @@ def test_a_limit_holds_for_its_whole_life_and_household_load_is_left_alone():
     assert regulation["household_off_s"] == 0.0
     assert regulation["loads_back_s"] < 5.0
     assert found["invariants_broken"] == 0
+
+
+def test_a_predicted_excess_is_avoided_as_in_the_thesis():
+    found = played("forecast", hours=1.15, values={"start_hour": 21.85, "days": 2})
+    regulation = found["regulation"]
+    assert regulation["moved_w"] == 650.0
+    assert 5.0 <= regulation["moved_before_min"] <= 15.0
+    assert regulation["production"]["exceeded"] == 0
+    assert found["invariants_broken"] == 0
