@@ -72,14 +72,14 @@ def flow_w(direction: Direction, scope: Scope, devices: Sequence[Device]) -> flo
     return drawn_w - given_w if direction is Direction.CONSUME else given_w - drawn_w
 
 
-def obey(limit: Limit, now_w: float, devices: Sequence[Device], reserve: float, choose: Choice) -> list[Left]:
-    """Who must draw or give less so that `now_w` comes below the limit, by a share `reserve` of it.
+def obey(limit: Limit, room_w: float, devices: Sequence[Device], choose: Choice) -> list[Left]:
+    """Who must draw or give less so that a limit holds, which has room for `room_w` more, or is exceeded
+    (below 0).
 
     Devices that can be dimmed shrink before others are switched off. Of consumption only flexible loads are
     taken. A flexible load that does not run now, but could not without exceeding the limit, is kept off.
     """
     inside = [each for each in concerned(limit.scope, devices) if not each.stopped]
-    room_w = limit.power_w * (1 - reserve) - now_w
     if limit.direction is Direction.FEED_IN:
         return list(_reduce(inside, [each.given_w for each in inside], -room_w, choose))
     flexible = [each for each in inside if each.flexible != "no"]

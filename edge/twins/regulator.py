@@ -19,7 +19,7 @@ from ..energy.limit_messages import Heartbeat, Release, parse_limit, read_limit
 from ..energy.limits import CONNECTION, Direction, Limit, LimitRefused, Limits, Scope, guaranteed_w, lowest
 from ..energy.orders import CHOICES, Candidate, Deed, OrderKind
 from ..energy.regulation import Device, Left, concerned, controllable, flow_w, obey
-from ..energy.rules import EVENT
+from ..energy.rules import EVENT, with_margin
 from ..space.agent import Bond
 from .order_rows import OrderRows, Row
 from .orders_shown import OrdersShown
@@ -249,8 +249,8 @@ class RegulatorTwin(Twin):
             self._cap_grid(now_s)
             self._release(now_s)
         for limit in self.held.values():
-            reserve = self.settings.reserve_percent / 100
-            for left in obey(limit, self._flow_w(limit), self._devices, reserve, self._choose):
+            room_w = self._aim_w(limit) - self._flow_w(limit)
+            for left in obey(limit, room_w, self._devices, self._choose):
                 self._leave(left, limit, now_s)
             self._see(now_s)
         self._look_for_excess(now_s)
@@ -283,9 +283,9 @@ class RegulatorTwin(Twin):
             self._stop(device, OrderKind.LIMIT, self.measured_w(limit), limit, now_s)
 
     def _cap_grid(self, now_s: float) -> None:
-        """Twins that stand for the grid supply no more than may be drawn: contracts shrink, or end."""
+        """Twins that stand for the grid promise no more than may be drawn: their contracts shrink, or end."""
         limit = self.held.get((Direction.CONSUME, CONNECTION))
-        most_w = limit.power_w if limit else math.inf
+        most_w = with_margin(self._aim_w(limit)) if limit else math.inf
         for name in [each.name for each in self._devices if each.external]:
             if self._grid_w.get(name, math.inf) != most_w:
                 self._grid_w[name] = most_w
@@ -299,6 +299,10 @@ class RegulatorTwin(Twin):
                 stopped.review_s = now_s
         for name, (most_w, _) in self.reduced.items():
             self.reduced[name] = most_w, now_s
+
+    def _aim_w(self, limit: Limit) -> float:
+        """The power to which the regulator brings what a limit limits."""
+        return limit.power_w * (1 - self.settings.reserve_percent / 100)
 
     def _look_for_excess(self, now_s: float) -> None:
         self._exceeded = ""
@@ -418,10 +422,9 @@ class RegulatorTwin(Twin):
 
     def _room_w(self, name: str, direction: Direction) -> float:
         """By how much a twin may draw, or give, more under all limits; inf without any."""
-        share = 1 - self.settings.reserve_percent / 100
         return min(
             (
-                share * limit.power_w - self._flow_w(limit)
+                self._aim_w(limit) - self._flow_w(limit)
                 for limit in self.held.values()
                 if limit.direction is direction
                 and any(each.name == name for each in concerned(limit.scope, self._devices))

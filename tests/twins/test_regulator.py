@@ -5,7 +5,9 @@ import json
 import pytest
 
 from edge.energy.limits import LimitRefused
-from edge.energy.rules import DISABLED, WARNING
+from edge.energy.orders import Deed, Order, OrderKind, encode_orders
+from edge.energy.rules import DISABLED, RESCHEDULE, WARNING
+from edge.space.agent import Agent
 from host_tools.world import World
 
 THESIS_W = {"source_1": 2000.0, "source_2": 150.0, "source_3": 300.0, "source_4": 1000.0}
@@ -338,12 +340,34 @@ def test_the_grid_supplies_no_more_than_may_be_drawn(world):
     assert house.twin("heat_pump").consumer.satisfied
     house.order(direction="consume", power_w=4200, lasts_s=60)
     house.run(5)
-    assert house.twin("grid").supplier.capacity_w == 4200.0
+    assert house.twin("grid").supplier.capacity_w == pytest.approx(0.95 * 1.05 * 4200.0)
     assert house.off() == ["heat_pump"]
     assert house.twin("kitchen").consumer.satisfied
     house.run(65)
     assert house.twin("grid").supplier.capacity_w == 20_000.0
     assert house.twin("heat_pump").consumer.satisfied
+
+
+@pytest.mark.parametrize("reserve_percent", [0.0, 5.0, 20.0])
+def test_contracts_shrink_before_they_end(world, reserve_percent):
+    twins = [
+        {"name": "grid", "kind": "grid", "capacity_w": 20_000.0, "input": ""},
+        flexible("wallbox", 6000.0, "dimmed"),
+        *loads(kitchen=1000.0),
+    ]
+    house = House(world, twins, max_consumed_w=20_000.0, reserve_percent=reserve_percent)
+    contract = house.twin("wallbox").consumer.main
+    house.order(direction="consume", power_w=4200, lasts_s=60)
+    left_w = 4200.0 * (1 - reserve_percent / 100) - 1000.0
+    for _ in range(50):
+        house.run(1)
+        shrunk = house.twin("wallbox").consumer
+        assert shrunk.main.id == contract.id, "it is the same contract"
+        assert shrunk.satisfied
+        assert shrunk.supplied_w == pytest.approx(left_w)
+        assert house.twin("kitchen").consumer.satisfied
+    house.run(20)
+    assert house.twin("wallbox").consumer.supplied_w == 6000.0
 
 
 # ---- the failsafe, and what outlives a restart --------------------------------------------------------
@@ -463,3 +487,69 @@ def test_a_twin_whose_lsa_lapsed_is_forgotten_by_the_others(world):
     house.run(10)
     assert house.twin("lamp").consumer.satisfied
     assert node.invariants_broken == 0
+
+
+# ---- other nodes, and predictions -------------------------------------------------------------------------
+
+
+def test_no_other_node_can_order_anything(world):
+    """Neither a stop nor a prediction: orders and forecasts count only from the own node."""
+    world.add("n1", ["n2"], [{"name": "roof", "kind": "pv", "power_w": 500.0}], regulator={"risk": 0.5})
+    world.add("n2", ["n1"], [])
+    world.boot()
+    liar = Agent("n2.regulator")
+    world.nodes["n2"].touch(lambda node: node.engine.add(liar))
+    stop = Order(number=10**6, kind=OrderKind.GENERAL, deed=Deed.STOP, twin="roof", for_s=1e6)
+    world.nodes["n2"].touch(lambda node: liar.submit(WARNING, encode_orders([stop])))
+    world.nodes["n2"].touch(lambda node: liar.submit("STOP", b"1", query="n1.roof"))
+    world.nodes["n2"].touch(lambda node: liar.submit("PRED_CLUSTER", prediction(node, 1.0)))
+    world.run(10)
+    node = world.nodes["n1"].node
+    assert node.space.read(node.space.find("n2.regulator"), WARNING)
+    assert not node.prosumers[0].disabled
+    assert node.regulator.rescheduler.moved == {}
+
+
+def prediction(node, probability):
+    """Every variable exceeds the highest state within the hour with that probability."""
+    states = [[[0] * 6 + [round(1000 * probability)] for _ in range(4)] for _ in range(6)]
+    return json.dumps({"minute": int(node.wall_s() // 60) - 1, "model": "m", "p": states}).encode()
+
+
+def predicted(house, label, probability):
+    oracle = Agent("n1.learning")
+    house.on.touch(lambda node: node.engine.add(oracle))
+    house.on.touch(lambda node: oracle.submit(label, prediction(node, probability)))
+    house.run(2)
+
+
+def test_a_prediction_moves_the_small_ones_and_they_return_when_they_fit(world):
+    house = House(world, sources(a=2000.0, b=150.0, c=300.0, d=200.0), risk=0.5)
+    predicted(house, "PRED", 0.6)
+    assert house.off() == ["b", "c", "d"], "the earliest moment is in five minutes"
+    assert house.twin("b").reason == "forecast_overproduction"
+    node = house.node
+    table = json.loads(node.space.read(node.space.find("n1.regulator"), RESCHEDULE))
+    assert {name: row[0] for name, row in table.items()} == {"b": 150.0, "c": 300.0, "d": 200.0}
+    house.run(55 * 60)
+    assert house.off() == []
+    assert len([row for row in node.history.orders.orders() if row.kind.startswith("forecast")]) == 3
+
+
+def test_an_unlikely_excess_moves_nothing(world):
+    house = House(world, sources(a=2000.0, b=650.0), risk=0.5)
+    predicted(house, "PRED", 0.4)
+    assert house.off() == []
+
+
+def test_a_request_that_would_be_given_up_is_not_moved(world):
+    hurried = {"name": "oven", "kind": "load", "wants_w": 300.0, "tolerance_s": 600.0}
+    house = House(world, [hurried, *loads(pump=700.0)], risk=0.5)
+    predicted(house, "PRED", 0.9)
+    assert house.off() == ["pump"]
+
+
+def test_without_a_share_of_the_microgrid_nothing_is_moved_for_it(world):
+    house = House(world, sources(a=2000.0, b=650.0), risk=0.5)
+    predicted(house, "PRED_CLUSTER", 0.9)
+    assert house.off() == []
