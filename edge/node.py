@@ -224,22 +224,28 @@ class Node:
     @property
     def has_work(self) -> bool:
         """Whether there is work that may wait until nothing else is due."""
-        return self.engine.has_work or any(twin.has_work for twin in self.twins)
+        return self.engine.has_work or any(twin.has_work for twin in self._working)
 
     @property
     def only_training(self) -> bool:
         """Whether that work may also wait until the machine is less busy."""
-        return not self.engine.has_work and all(twin.only_training for twin in self.twins)
+        return not self.engine.has_work and all(twin.only_training for twin in self._working)
 
     def work(self) -> None:
         """Do a few milliseconds of it."""
         if self.engine.has_work:
             self.engine.work()
             return
-        for twin in self.twins:
+        for twin in self._working:
             if twin.has_work:
                 twin.work()
                 return
+
+    @property
+    def _working(self) -> list[Twin]:
+        """Its twins; none while somebody has stopped all prosumers, and the supervisors with them."""
+        prosumers = self.prosumers
+        return [] if prosumers and all(twin.held for twin in prosumers) else self.twins
 
     def save(self) -> None:
         """Save before the end what was agreed and learnt."""

@@ -8,7 +8,7 @@ from edge.energy.limits import LimitRefused
 from edge.energy.orders import Deed, Order, OrderKind, encode_orders
 from edge.energy.rules import DISABLED, RESCHEDULE, WARNING
 from edge.space.agent import Agent
-from host_tools.world import World
+from host_tools.world import World, chain
 
 THESIS_W = {"source_1": 2000.0, "source_2": 150.0, "source_3": 300.0, "source_4": 1000.0}
 
@@ -553,3 +553,30 @@ def test_without_a_share_of_the_microgrid_nothing_is_moved_for_it(world):
     house = House(world, sources(a=2000.0, b=650.0), risk=0.5)
     predicted(house, "PRED_CLUSTER", 0.9)
     assert house.off() == []
+
+
+def test_regulators_that_see_the_same_forecast_move_their_parts_only(world):
+    """Four nodes, of which each gives a quarter; the microgrid is to move 600 W."""
+    names = ["n1", "n2", "n3", "n4"]
+    for name, neighbours in chain(names).items():
+        twins = [
+            {"name": f"s{n}", "kind": "pv", "power_w": power_w} for n, power_w in enumerate((150, 200, 300))
+        ]
+        learning = {"cluster_model": "persistence", "cluster_max_power_w": 3000.0}
+        world.add(name, neighbours, twins, learning, regulator={"risk": 0.5, "max_produced_w": 1e6})
+    world.boot()
+    world.run(20)
+    for name in names:
+        node = world.nodes[name].node
+        assert node.learning.cluster_w()[1] == pytest.approx(2600.0)
+        world.nodes[name].touch(
+            lambda node: node.regulator.rescheduler.see("PRED_CLUSTER", prediction(node, 1.0))
+        )
+        world.nodes[name].touch(lambda node: node.regulator.stir())
+    world.run(3)
+    moved_w = {name: moved(world, name) for name in names}
+    assert moved_w == dict.fromkeys(names, 150.0)
+
+
+def moved(world, name):
+    return sum(each.power_w for _, each in world.nodes[name].node.regulator.rescheduler.moved.values())
