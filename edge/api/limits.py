@@ -104,7 +104,7 @@ def _answer(node: "Node", regulator: "RegulatorTwin") -> LimitsAnswer:
         "ordered": [_limit(node, regulator, each) for each in regulator.limits],
         "failsafe": regulator.limits.failsafe.holds,
         "controller": regulator.settings.controller,
-        "imported_w": round(regulator.connection_w(), 3),
+        "imported_w": round(regulator.imported_w(), 3),
         "held_back": [*stopped, *reduced],
     }
 

@@ -8,17 +8,14 @@ ended, or when their time is over and they fit.
 import logging
 import math
 import random
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from ..clock import CLOCK_SET_S
-from ..energy.flows import PowerSource
 from ..energy.limit_messages import Heartbeat, Release, parse_limit, read_limit
 from ..energy.limits import CONNECTION, Direction, Limit, LimitRefused, Limits, Scope, guaranteed_w, lowest
 from ..energy.orders import CHOICES, Candidate, Deed, OrderKind
-from ..energy.regulation import Device, Left, concerned, controllable, flow_w, obey
+from ..energy.regulation import Device, Left, concerned, controllable, obey
 from ..energy.rules import EVENT, with_margin
 from ..space.agent import Bond
 from .order_rows import OrderRows, Row
@@ -26,36 +23,21 @@ from .orders_shown import OrdersShown
 from .regulator_doors import Doors
 from .regulator_settings import RegulatorSettings
 from .rescheduler import LABELS, Rescheduler
+from .sight import FIELDS, SETTLE_S, Sight, Stopped
 from .twin import Home, Twin
 
 if TYPE_CHECKING:
-    from .prosumer import ProsumerTwin
+    pass
 
 log = logging.getLogger("edge.regulator")
 
-SETTLE_S = 1.0  # a reading so soon after an order may not show its effect yet
-_READING_S = 30.0  # an older reading of the connection says nothing
 _GRACE_S = 60.0  # without a regulator a stopped twin returns so much later by itself
-_COMING_S = 15.0  # so long a twin that returns is counted with its power before, until its meter shows it
 _EXCEEDED_S = 5.0  # a limit that is exceeded for longer is a trouble
 _LONGEST_DELAY_S = 3600.0  # of an activity that is moved
-_FIELDS = {OrderKind.OVERPRODUCTION: "given_w", OrderKind.OVERCONSUMPTION: "drawn_w"}
 _OF_FORECAST = {
     OrderKind.FORECAST_PRODUCTION: OrderKind.OVERPRODUCTION,
     OrderKind.FORECAST_CONSUMPTION: OrderKind.OVERCONSUMPTION,
 }
-
-
-@dataclass(slots=True)
-class Stopped:
-    """A twin that is off by an order: its powers before, and when it may return."""
-
-    kind: OrderKind
-    drawn_w: float
-    given_w: float
-    since_s: float
-    review_s: float
-    row: int
 
 
 class RegulatorTwin(Twin):
@@ -74,18 +56,15 @@ class RegulatorTwin(Twin):
         self.reduced: dict[str, tuple[float, float]] = {}  # what is left to a twin, and when that is reviewed
         self.orders = OrdersShown(self)
         self.rows = OrderRows(home)
+        self._sight = Sight(home)
         self.rescheduler = Rescheduler(settings, home, self)
         if settings.risk:
             self.wants = (*type(self).wants, *LABELS)
         self._doors = Doors(settings, self.limits)
         self._choose = CHOICES[settings.policy]
-        self._reading: tuple[float, float] | None = None  # imported power, and when it was read
-        self._effects: deque[tuple[float, float]] = deque(maxlen=256)  # of orders on it: when, and how much
-        self._coming: dict[str, tuple[Stopped, float]] = {}  # twins that return, and until when they may take
         self._limit_rows: dict[tuple[Direction, Scope], int] = {}
         self._grid_w: dict[str, float] = {}  # what is left to the twins that stand for the grid
         self._exceeded, self._exceeded_s = "", math.nan
-        self._devices: list[Device] = []
 
     # ---- what comes in --------------------------------------------------------------------------
 
@@ -104,7 +83,7 @@ class RegulatorTwin(Twin):
     def read(self, name: str, power_w: float | None, at_s: float) -> None:
         connection, sign = self.settings.connection
         if name == connection and power_w is not None:
-            self._reading = sign * power_w, at_s
+            self._sight.read(sign * power_w, at_s)
         self._doors.read(name, power_w, self._clock.now_s())
         self.stir()
 
@@ -130,7 +109,7 @@ class RegulatorTwin(Twin):
         self.stir()
 
     def _check_scope(self, scope: Scope) -> None:
-        known = {twin.short_name: twin.settings for twin in self._prosumers()}
+        known = {twin.short_name: twin.settings for twin in self._sight.prosumers()}
         for name in scope.twins:
             if name not in known:
                 raise LimitRefused(f"there is no twin {name}")
@@ -173,66 +152,24 @@ class RegulatorTwin(Twin):
         self.rows.look(self._power_of)
         self.orders.publish(now_s)
 
-    def _prosumers(self) -> "Iterator[ProsumerTwin]":
-        return (cast("ProsumerTwin", twin) for twin in self.home.twins() if twin.kind == "prosumer")
-
     def _see(self, now_s: float) -> None:
         """Look at the twins; forget those that somebody has started again, or removed."""
-        off = {twin.short_name for twin in self._prosumers() if twin.disabled}
+        off = {twin.short_name for twin in self._sight.prosumers() if twin.disabled}
         for name, stopped in list(self.stopped.items()):
             if name not in off and now_s - stopped.since_s > 2 * SETTLE_S:
                 self.rows.close(self.stopped.pop(name).row)
-        self._coming = {name: each for name, each in self._coming.items() if now_s < each[1]}
-        self._devices = [self._device(twin) for twin in self._prosumers()]
+        self._sight.look(self.stopped, {name: most_w for name, (most_w, _) in self.reduced.items()})
 
-    def _device(self, twin: "ProsumerTwin") -> Device:
-        settings, name = twin.settings, twin.short_name
-        drawn_w, given_w = (0.0 if math.isnan(each) else each for each in twin.measured_w)
-        coming = self._coming.get(name)
-        if coming and drawn_w <= 0.0 and given_w <= 0.0:
-            drawn_w, given_w = coming[0].drawn_w, coming[0].given_w
-        off = name in self.stopped or (twin.disabled and coming is None)
-        return Device(
-            name=name,
-            drawn_w=0.0 if off else drawn_w,
-            given_w=0.0 if off else given_w,
-            priority=settings.priority,
-            flexible=settings.flexible,
-            rated_w=settings.rated_w,
-            circuit=settings.circuit,
-            switchable=bool(settings.relay),
-            external=settings.source is PowerSource.GRID,
-            stopped=off,
-            most_w=self.reduced.get(name, (math.inf, 0.0))[0],
-        )
-
-    def sum_w(self, kind: OrderKind) -> float:
-        """What the node produces, or consumes; without what the grid could give."""
-        return math.fsum(getattr(each, _FIELDS[kind]) for each in self._devices if not each.external)
-
-    def connection_w(self) -> float:
-        """The imported power, negative for an export: as metered, with what orders have changed since then;
-        without a meter the sum over the twins."""
-        now_s = self._clock.now_s()
-        if self._reading is None or now_s - self._reading[1] > _READING_S:
-            return flow_w(Direction.CONSUME, CONNECTION, self._devices)
-        power_w, at_s = self._reading
-        return power_w + sum(change_w for when_s, change_w in self._effects if when_s > at_s - SETTLE_S)
-
-    def _flow_w(self, limit: Limit) -> float:
-        if limit.scope != CONNECTION:
-            return flow_w(limit.direction, limit.scope, self._devices)
-        imported_w = self.connection_w()
-        return imported_w if limit.direction is Direction.CONSUME else -imported_w
+    def imported_w(self) -> float:
+        """The imported power at the grid connection, negative for an export."""
+        return self._sight.imported_w()
 
     def measured_w(self, limit: Limit) -> float:
-        """What flows where a limit holds, in its direction; of the connection as it is metered."""
-        if limit.scope == CONNECTION and self._reading:
-            return self._reading[0] if limit.direction is Direction.CONSUME else -self._reading[0]
-        return self._flow_w(limit)
+        """What flows where a limit holds, in its direction."""
+        return self._sight.metered_w(limit)
 
     def _power_of(self, row: Row) -> float:
-        return self.measured_w(row.limit) if row.limit else self.sum_w(_base(row.kind))
+        return self.measured_w(row.limit) if row.limit else self._sight.sum_w(_base(row.kind))
 
     # ---- external limits ------------------------------------------------------------------------
 
@@ -240,7 +177,7 @@ class RegulatorTwin(Twin):
         if limit.direction is Direction.FEED_IN:
             return 0.0
         each_w = self.settings.guaranteed_w
-        return guaranteed_w(controllable(concerned(limit.scope, self._devices), each_w), each_w)
+        return guaranteed_w(controllable(concerned(limit.scope, self._sight.devices), each_w), each_w)
 
     def _obey_limits(self, now_s: float) -> None:
         before, self.held = self.held, lowest(self.limits.in_force(now_s), self._guaranteed_w)
@@ -249,8 +186,8 @@ class RegulatorTwin(Twin):
             self._cap_grid(now_s)
             self._release(now_s)
         for limit in self.held.values():
-            room_w = self._aim_w(limit) - self._flow_w(limit)
-            for left in obey(limit, room_w, self._devices, self._choose):
+            room_w = self._aim_w(limit) - self._sight.flow_w(limit)
+            for left in obey(limit, room_w, self._sight.devices, self._choose):
                 self._leave(left, limit, now_s)
             self._see(now_s)
         self._look_for_excess(now_s)
@@ -272,10 +209,10 @@ class RegulatorTwin(Twin):
 
     def _leave(self, left: Left, limit: Limit, now_s: float) -> None:
         """A twin keeps only so much."""
-        device = next(each for each in self._devices if each.name == left.twin)
-        if left.takes_w:
-            sign = -1 if limit.direction is Direction.CONSUME else 1
-            self._effects.append((now_s, sign * left.takes_w))
+        device = self._sight.device(left.twin)
+        if device is None:
+            return
+        self._sight.changes(-left.takes_w if limit.direction is Direction.CONSUME else left.takes_w)
         if device.flexible == "dimmed":
             self.reduced[device.name] = left.power_w, now_s + self.settings.back_s
             self.orders.give(now_s, OrderKind.LIMIT, Deed.REDUCE, device.name, left.power_w)
@@ -286,7 +223,7 @@ class RegulatorTwin(Twin):
         """Twins that stand for the grid promise no more than may be drawn: their contracts shrink, or end."""
         limit = self.held.get((Direction.CONSUME, CONNECTION))
         most_w = with_margin(self._aim_w(limit)) if limit else math.inf
-        for name in [each.name for each in self._devices if each.external]:
+        for name in [each.name for each in self._sight.devices if each.external]:
             if self._grid_w.get(name, math.inf) != most_w:
                 self._grid_w[name] = most_w
                 deed = Deed.REDUCE if limit else Deed.RETURN
@@ -323,20 +260,20 @@ class RegulatorTwin(Twin):
         return self.settings.produced_w if kind is OrderKind.OVERPRODUCTION else self.settings.consumed_w
 
     def _keep_thresholds(self, now_s: float) -> None:
-        for kind, field in _FIELDS.items():
-            over_w = self.sum_w(kind) - self.threshold_w(kind)
+        for kind, field in FIELDS.items():
+            over_w = self._sight.sum_w(kind) - self.threshold_w(kind)
             if over_w <= 0.0:
                 continue
             running = {
                 each.name: each
-                for each in self._devices
+                for each in self._sight.devices
                 if getattr(each, field) > 0.0 and not (each.external or self.orders.lives(kind, each.name))
             }
             candidates = [each.candidate(getattr(each, field)) for each in running.values()]
             chosen = [each.twin for each in self._choose(candidates, over_w)]
             if chosen:
                 log.info("%s by %.0f W: %s is stopped", kind.value, over_w, ", ".join(chosen))
-            power_w = self.sum_w(kind)
+            power_w = self._sight.sum_w(kind)
             for name in chosen:
                 self._stop(running[name], kind, power_w, None, now_s)
             self._see(now_s)
@@ -348,24 +285,24 @@ class RegulatorTwin(Twin):
         for name, (kind, moved) in self.rescheduler.moved.items():
             if name in self.stopped or not moved.from_s <= now_s < moved.until_s:
                 continue
-            device = next((each for each in self._devices if each.name == name), None)
+            device = self._sight.device(name)
             if device:
-                self._stop(device, kind, self.sum_w(_base(kind)), None, now_s)
+                self._stop(device, kind, self._sight.sum_w(_base(kind)), None, now_s)
                 self.stopped[name].review_s = moved.until_s
                 self._stop_for(kind, name, now_s)
                 self._see(now_s)
 
     def _movable(self, kind: OrderKind) -> list[Candidate]:
         """Whose activity may be moved: a request that would be given up before it may go on is left alone."""
-        field = _FIELDS[_base(kind)]
+        field = FIELDS[_base(kind)]
         hurried = {
             twin.short_name
-            for twin in self._prosumers()
+            for twin in self._sight.prosumers()
             if kind is OrderKind.FORECAST_CONSUMPTION and 0 < twin.settings.tolerance_s < _LONGEST_DELAY_S
         }
         return [
             each.candidate(getattr(each, field))
-            for each in self._devices
+            for each in self._sight.devices
             if getattr(each, field) > 0.0 and not (each.external or each.stopped or each.name in hurried)
         ]
 
@@ -388,8 +325,7 @@ class RegulatorTwin(Twin):
 
     def _return(self, name: str, now_s: float) -> None:
         stopped = self.stopped.pop(name)
-        self._effects.append((now_s, stopped.drawn_w - stopped.given_w))
-        self._coming[name] = stopped, now_s + _COMING_S
+        self._sight.returns(name, stopped)
         self.orders.give(now_s, stopped.kind, Deed.RETURN, name)
         self.rows.close(stopped.row)
         self._see(now_s)
@@ -409,7 +345,7 @@ class RegulatorTwin(Twin):
     def _widen(self, name: str, now_s: float) -> None:
         """What is left to a twin may grow by what the limits have room for."""
         most_w, _ = self.reduced.pop(name)
-        device = next((each for each in self._devices if each.name == name), None)
+        device = self._sight.device(name)
         if device is None:
             return
         most_w += max(0.0, self._room_w(name, Direction.CONSUME))
@@ -424,10 +360,10 @@ class RegulatorTwin(Twin):
         """By how much a twin may draw, or give, more under all limits; inf without any."""
         return min(
             (
-                self._aim_w(limit) - self._flow_w(limit)
+                self._aim_w(limit) - self._sight.flow_w(limit)
                 for limit in self.held.values()
                 if limit.direction is direction
-                and any(each.name == name for each in concerned(limit.scope, self._devices))
+                and any(each.name == name for each in concerned(limit.scope, self._sight.devices))
             ),
             default=math.inf,
         )
@@ -435,9 +371,13 @@ class RegulatorTwin(Twin):
     def _fits(self, name: str, stopped: Stopped) -> bool:
         """Whether nothing would be exceeded if it came back. What a limit has stopped need not wait for the
         thresholds, which are kept anyway."""
-        for kind, field in _FIELDS.items():
+        for kind, field in FIELDS.items():
             own_w = getattr(stopped, field)
-            if own_w and _base(stopped.kind) is kind and self.sum_w(kind) + own_w > self.threshold_w(kind):
+            if (
+                own_w
+                and _base(stopped.kind) is kind
+                and self._sight.sum_w(kind) + own_w > self.threshold_w(kind)
+            ):
                 return False
         draws = stopped.drawn_w <= self._room_w(name, Direction.CONSUME)
         return draws and stopped.given_w <= self._room_w(name, Direction.FEED_IN)
