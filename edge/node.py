@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .twins.learning import LearningTwin
     from .twins.prosumer import ProsumerTwin
     from .twins.recorder import RecorderTwin
+    from .twins.regulator import RegulatorTwin
 
 _CHECK_ALL_TICKS = 10
 
@@ -124,6 +125,7 @@ class Node:
             members=self.members,
             folder=self.config.state_dir,
             neighbours=lambda: self.links.neighbours,
+            twins=lambda: self.twins,
         )
         population = list(self.config.population())
         if self.trust.authentic:
@@ -220,22 +222,28 @@ class Node:
     @property
     def has_work(self) -> bool:
         """Whether there is work that may wait until nothing else is due."""
-        return self.engine.has_work or any(twin.has_work for twin in self.twins)
+        return self.engine.has_work or any(twin.has_work for twin in self._working)
 
     @property
     def only_training(self) -> bool:
         """Whether that work may also wait until the machine is less busy."""
-        return not self.engine.has_work and all(twin.only_training for twin in self.twins)
+        return not self.engine.has_work and all(twin.only_training for twin in self._working)
 
     def work(self) -> None:
         """Do a few milliseconds of it."""
         if self.engine.has_work:
             self.engine.work()
             return
-        for twin in self.twins:
+        for twin in self._working:
             if twin.has_work:
                 twin.work()
                 return
+
+    @property
+    def _working(self) -> list[Twin]:
+        """Its twins; none while somebody has stopped all prosumers, and the supervisors with them."""
+        prosumers = self.prosumers
+        return [] if prosumers and all(twin.held for twin in prosumers) else self.twins
 
     def save(self) -> None:
         """Save before the end what was agreed and learnt."""
@@ -269,6 +277,12 @@ class Node:
     def prosumers(self) -> "list[ProsumerTwin]":
         """Its prosumer twins, in the order of the configuration."""
         return [cast("ProsumerTwin", twin) for twin in self.twins if twin.kind == "prosumer"]
+
+    @property
+    def regulator(self) -> "RegulatorTwin | None":
+        """Its regulator twin, if it has one."""
+        found = [cast("RegulatorTwin", twin) for twin in self.twins if twin.kind == "regulator"]
+        return found[0] if found else None
 
     @property
     def learning(self) -> "LearningTwin | None":
@@ -328,6 +342,8 @@ class Node:
                 except Exception as error:
                     self.engine.fault(twin, error)
                 self.engine.stir(twin)
+                name = twin.short_name
+                self._tell(lambda other, name=name: other.lapsed(name))  # type: ignore[misc]
 
     def _tell_free_power(self) -> None:
         """Unserved twins are told what their node has left (thesis 4.4.4)."""

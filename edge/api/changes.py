@@ -3,13 +3,13 @@ added. Each is kept over a restart, and is an event with who did it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from ..config.changes import Overlay
 from ..config.check import ConfigError
 from ..config.options import SECTIONS
-from ..option import shown
+from ..option import options_of, shown
 from .answer import Problem, Reply
 from .body import refused
 from .context import Context
@@ -112,6 +112,43 @@ def restart_twin(context: Context, name: str) -> Twin:
     return _twin(context, name)
 
 
+@dataclass(frozen=True)
+class TwinsBody:
+    """Whom an order concerns."""
+
+    twins: Annotated[str, "names of twins with commas between them; empty: all, and learning pauses"] = ""
+
+
+TWINS = options_of(TwinsBody)
+
+
+def stop_twins(context: Context, body: dict[str, Any]) -> list[Twin]:
+    """Answers POST /stop. Raises Problem."""
+
+    def edit(changes: "Changes") -> Overlay:
+        names = _named(changes, body)
+        return replace(changes.overlay, stopped=tuple(dict.fromkeys((*changes.overlay.stopped, *names))))
+
+    return _order(context, edit, body, "stopped")
+
+
+def restart_twins(context: Context, body: dict[str, Any]) -> list[Twin]:
+    """Answers POST /restart. Raises Problem."""
+
+    def edit(changes: "Changes") -> Overlay:
+        names = _named(changes, body)
+        stopped = tuple(each for each in changes.overlay.stopped if each not in names)
+        return replace(changes.overlay, stopped=stopped)
+
+    def restart(node: "Node") -> None:
+        names = _split(body)
+        for each in node.prosumers:
+            if not names or each.short_name in names:
+                each.restart()
+
+    return _order(context, edit, body, "restarted", restart)
+
+
 def put_neighbour(context: Context, name: str, body: dict[str, Any]) -> Change:
     """Answers PUT /neighbours/NAME. Raises Problem."""
 
@@ -163,6 +200,29 @@ def _change(
         raise refused([_mistake(*each) for each in error.mistakes], 409) from None
     except OSError as error:
         raise Problem(503, f"the change cannot be kept, so it is not made: {error.strerror}") from None
+
+
+def _split(body: dict[str, Any]) -> list[str]:
+    return [name.strip() for name in body.get("twins", "").split(",") if name.strip()]
+
+
+def _named(changes: "Changes", body: dict[str, Any]) -> list[str]:
+    """The twins of an order; all where it names none. Raises Problem."""
+    names = _split(body)
+    for name in names:
+        _check_known(changes, name)
+    return names or [each.name for each in changes.config.twins]
+
+
+def _order(
+    context: Context,
+    edit: Edit,
+    body: dict[str, Any],
+    kind: str,
+    done: Callable[["Node"], None] = lambda _: None,
+) -> list[Twin]:
+    _change(context, edit, "all" if not _split(body) else body["twins"][:60], kind, "twin", done=done)
+    return context.service.ask(lambda node: [twin_answer(node, each) for each in node.prosumers])
 
 
 def _twin(context: Context, name: str) -> Twin:

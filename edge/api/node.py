@@ -71,6 +71,8 @@ class Twin(TypedDict):
     source: Annotated[str, "where its supply comes from: pv, battery, grid, other; empty without supply"]
     satisfied: Annotated[bool, "its request is served"]
     disabled: Annotated[bool, "switched off by a stop order"]
+    reason: Annotated[str, "why it is switched off; empty: it is not"]
+    limit_w: Annotated[float | None, "most that it may draw, or give, by order; null: no limit"]
     waiting_s: Annotated[float, "how long its request has been unserved; 0 when it is not"]
     gave_up: Annotated[bool, "it requests no more, since nobody served it in time"]
     response_s: Annotated[float | None, "from a need to its supply, for the latest that was met"]
@@ -191,6 +193,8 @@ def twin_answer(node: "Node", twin: "ProsumerTwin") -> Twin:
         "source": twin.settings.source.value if twin.settings.supplies else "",
         "satisfied": twin.consumer.satisfied,
         "disabled": twin.disabled,
+        "reason": twin.reason,
+        "limit_w": round(most_w, 3) if math.isfinite(most_w := twin.obedience.most_w) else None,
         "waiting_s": _waiting_s(node, twin.consumer.unserved_since_s),
         "gave_up": twin.consumer.gave_up,
         "response_s": _rounded(twin.consumer.response_s),

@@ -11,13 +11,16 @@ from .changes import (
     NEIGHBOUR,
     TWIN,
     TWIN_CHANGE,
+    TWINS,
     add_twin,
     change_twin,
     cut_neighbour,
     put_neighbour,
     remove_twin,
     restart_twin,
+    restart_twins,
     stop_twin,
+    stop_twins,
     twin,
 )
 from .energy import energy
@@ -25,6 +28,7 @@ from .events import CURSOR, events
 from .forecasts import MOST_SCORED_DAYS, forecasts, learning, predictions, scores
 from .gossip import gossip
 from .health import health
+from .limits import LIMIT, SOURCE, heartbeat, limits, orders, put_limit, release_limits
 from .meters import meters
 from .metrics import metrics
 from .microgrid import microgrid
@@ -50,6 +54,7 @@ _TWIN = Text("name", "of the twin, without its node", None, NAME.pattern, NAME.w
 _NODE = Text("name", "of the other node", None, NAME_OF_NODE.pattern, NAME_OF_NODE.words)
 
 _OF_TWIN = Text("twin", "of this twin", None, r"[A-Za-z0-9_.>-]{1,80}", "the name of a twin with its node")
+_SOURCE = Text("source", "who orders it", None, SOURCE, "1 to 32 of a-z, 0-9, _ and -")
 _METER = Text("meter", "of this meter; by default of all", None, NAME.pattern, NAME.words)
 
 _TABLE = versioned(
@@ -105,6 +110,24 @@ _TABLE = versioned(
         scope=OPERATE,
     ),
     Route(
+        "POST",
+        "/stop",
+        stop_twins,
+        "the same for several twins, or for all",
+        on_node=False,
+        body=TWINS,
+        scope=OPERATE,
+    ),
+    Route(
+        "POST",
+        "/restart",
+        restart_twins,
+        "start several twins again, or all",
+        on_node=False,
+        body=TWINS,
+        scope=OPERATE,
+    ),
+    Route(
         "PUT",
         "/neighbours/{name}",
         put_neighbour,
@@ -122,6 +145,40 @@ _TABLE = versioned(
         on_node=False,
         segments=(_NODE,),
         scope=CONFIGURE,
+    ),
+    Route("GET", "/limits", limits, "external limits, who ordered them, and what is held back for them"),
+    Route(
+        "PUT",
+        "/limits/{source}",
+        put_limit,
+        "order a limit; it replaces that of the same source, direction and scope",
+        segments=(_SOURCE,),
+        body=LIMIT,
+        scope=OPERATE,
+    ),
+    Route(
+        "DELETE",
+        "/limits/{source}",
+        release_limits,
+        "end all limits of a source",
+        segments=(_SOURCE,),
+        scope=OPERATE,
+    ),
+    Route(
+        "POST",
+        "/limits/{source}/heartbeat",
+        heartbeat,
+        "say that a source lives, if the node expects heartbeats of it",
+        segments=(_SOURCE,),
+        scope=OPERATE,
+    ),
+    Route(
+        "GET",
+        "/orders",
+        orders,
+        "the log of limits, and of twins that were stopped: when, and the power before and after",
+        (_FORM,),
+        on_node=False,
     ),
     Route("GET", "/meters", meters, "every meter: the power of each input, and its newest full record"),
     Route("GET", "/contracts", contracts, "contracts of local consumers, promises of local suppliers"),

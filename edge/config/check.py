@@ -17,6 +17,7 @@ from ..trust.settings import TrustSettings
 from ..twins.envelope import longest_value
 from ..twins.gossip_settings import GossipSettings
 from ..twins.registry import SERVICES
+from ..twins.regulator_settings import INPUTS, RegulatorSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
 from .learning import Complain, check_learning
@@ -106,6 +107,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
         twins=tuple(
             TwinSettings(**row, promises=limits.promises, offers=limits.offers) for row in tables["twin"]
         ),
+        regulator=_regulator(tables, learning),
         trust=TrustSettings(**tables["trust"][0]) if tables["trust"] else None,
         tls=tls,
     )
@@ -120,6 +122,19 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
     _check_timezone(config.node.timezone, complain)
     check_learning(learning, limits, history, len(config.neighbours), complain)
     return config
+
+
+def _regulator(tables: dict[str, list[Row]], learning: LearningSettings) -> RegulatorSettings | None:
+    if not tables["regulator"]:
+        return None
+    grid = next((row for row in tables["twin"] if row["kind"] == "grid" and row["input"]), None)
+    return RegulatorSettings(
+        **tables["regulator"][0],
+        max_power_w=learning.max_power_w,
+        cluster_power_w=learning.cluster_max_power_w or learning.max_power_w,
+        grid_input=grid["input"] if grid else "",
+        grid_sign=grid["sign"] if grid else 1,
+    )
 
 
 # ---- single keys ---------------------------------------------------------------------------------
@@ -217,6 +232,10 @@ def _check_twins(config: NodeConfig, complain: Complain) -> None:
             if name and name not in inputs and name.partition(".")[0] not in unreadable:
                 complain(f"twin[{i}].{key}", name, _unknown("meter input", inputs))
         _check_twin(f"twin[{i}]", twin, relays, complain)
+    for key in INPUTS if config.regulator else ():
+        name = getattr(config.regulator, key)
+        if name and name not in inputs and name.partition(".")[0] not in unreadable:
+            complain(f"regulator.{key}", name, _unknown("meter input", inputs))
     check_sums(config.twins, complain)
 
 
@@ -237,6 +256,8 @@ def _inputs(config: NodeConfig, complain: Complain) -> tuple[set[str], set[str]]
 def _check_twin(where: str, twin: TwinSettings, relays: set[str], complain: Complain) -> None:
     if twin.relay and twin.relay not in relays:
         complain(f"{where}.relay", twin.relay, _unknown("relay", relays))
+    if twin.flexible == "switched" and not twin.relay:
+        complain(f"{where}.relay", None, "is required for a flexible load that is `switched`")
     if twin.kind == "grid" and not twin.capacity_w:
         complain(f"{where}.capacity_w", twin.capacity_w, "is required for kind `grid`")
     if twin.kind == "both" and not (twin.input and twin.production_input):

@@ -12,6 +12,7 @@ from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..option import Option, options_of
 from ..trust.settings import TrustSettings
 from ..twins.gossip_settings import GossipSettings
+from ..twins.regulator_settings import RegulatorSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .settings import ApiSettings, HistorySettings, LimitSettings, NodeSettings
 
@@ -84,6 +85,7 @@ SECTIONS = {
     "meter": Section(MeterSettings, repeated=True),
     "relay": Section(RelaySettings, repeated=True),
     "twin": Section(TwinSettings, repeated=True),
+    "regulator": Section(RegulatorSettings, optional=True),
     "learning": Section(LearningSettings),
     "boundary": Section(BoundarySettings, repeated=True),
     "gossip": Section(GossipSettings),

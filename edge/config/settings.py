@@ -11,6 +11,7 @@ from ..option import NAME_OF_NODE, Matching, OneOf, Within
 from ..space.tuplespace import Limits
 from ..trust.settings import TrustSettings
 from ..twins.registry import SERVICES
+from ..twins.regulator_settings import RegulatorSettings
 from ..twins.settings import LearningSettings, TwinSettings
 
 
@@ -121,6 +122,7 @@ class NodeConfig:
     meters: tuple[MeterSettings, ...]
     relays: tuple[RelaySettings, ...]
     twins: tuple[TwinSettings, ...]
+    regulator: RegulatorSettings | None = None
     trust: TrustSettings | None = None
     tls: TlsSettings | None = None
 

@@ -48,7 +48,12 @@ CONTRACT, COMPLEMENT = "CONTRACT1", "CONTRACT2"  # the main and the complementar
 EVENT, STOP = "EVENT", "STOP"
 STORAGE = "STORAGE"  # that a common storage exists and whether it has room
 DONATION, DONATED = "DONATION", "DONATED"  # unused energy given to it, and its receipts
-LABELS = (REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, EVENT, STOP, STORAGE, DONATION, DONATED)
+WARNING, RESCHEDULE = "WARNING", "RESCHEDULE"  # orders of the regulator, and whose activity it moves
+DISABLED = "DISABLED"  # that a twin is off, and why
+LABELS = (
+    *(REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, STORAGE, DONATION, DONATED),
+    *(EVENT, STOP, WARNING, RESCHEDULE, DISABLED),
+)
 
 
 def with_margin(power_w: float) -> float:

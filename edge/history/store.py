@@ -21,6 +21,7 @@ from .events import Before, Event
 from .file import HistoryFile, Row
 from .names import add_names
 from .offers import Alert, PastOffer
+from .orders import OrderFile
 from .predictions import Forecast
 from .queue import Batch, Note, Queue
 from .records import Agent, Record
@@ -46,6 +47,7 @@ class Store:
         """`zone`: of the civil minutes in a file of an earlier release. Without a `date` to ask, minutes that
         are noted are believed."""
         self.file = HistoryFile(path, clock, zone or Zone())
+        self.orders = OrderFile(path.with_name("orders.csv"))
         self.written = 0
         self.failing = False  # since the last write
         self._queue = Queue()
@@ -166,6 +168,10 @@ class Store:
     def note_agent(self, at_s: float, name: str, data: str) -> None:
         """The master data of a twin, as JSON, from now on."""
         self._queue.add(records.agent_note(round(1000 * at_s), name, data))
+
+    def note_order(self, order: Sequence[Any]) -> None:
+        """An order of the regulator begins or is over; see `PastOrder`. It is written at once."""
+        self.orders.note(order)
 
     def keep(self, name: str, data: bytes) -> None:
         """Something that is replaced as a whole."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from .connection import Connection
 from .lean_paho import MQTTMessage, SubscribeOptions
+from .limit_door import LimitDoor
 from .links import GONE, HERE, InboxStats, LinkLimits, checked_name, frame_topic, packet_bytes, presence_topic
 from .settings import BrokerSettings
 
@@ -42,6 +43,8 @@ class Inbox:
         self._tell = tell
         self._subscribed = False
         self._refusal = ""  # of the last subscription
+        self._subscription = 0  # number of its message
+        self.door: LimitDoor | None = None  # set before it connects
         self._received_frames = 0
         self._received_bytes = 0
         self._refused = 0
@@ -74,11 +77,16 @@ class Inbox:
     def _subscribe(self) -> None:
         options = SubscribeOptions(retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
         topics = [(topic(self._node, "+"), options) for topic in (frame_topic, presence_topic)]
-        self.connection.client.subscribe(topics)
+        _, number = self.connection.client.subscribe(topics)
+        self._subscription = number or 0
+        if self.door:
+            self.door.subscribe()
 
     def _subscribe_answered(
         self, client: Any, userdata: Any, mid: int, reasons: Any, properties: Any
     ) -> None:
+        if mid != self._subscription:
+            return  # that of the door: the node hears its neighbours without it
         self._subscribed = not any(reason.is_failure for reason in reasons)
         before, self._refusal = self._refusal, ""
         if self._subscribed:

@@ -19,6 +19,7 @@ from ..clock import Clock, SystemClock
 from .certificates import DAY_S
 from .connection import BackOff, Connection
 from .inbox import Inbox
+from .limit_door import LimitDoor
 from .links import CertificateStats, Changed, Deliver, LinkLimits, LinksStats, checked_name
 from .neighbour import Neighbour
 from .settings import BrokerSettings, NeighbourSettings, TlsSettings
@@ -71,6 +72,15 @@ class MqttLinks:
         )
         self._neighbours = {settings.name: self._neighbour(settings) for settings in neighbours}
         self._clock = clock or SystemClock()
+
+    def hear_limits(self, tell: Callable[[str, bytes], None]) -> None:
+        """Take external limits from programs at the node's own broker; to be called before `start`."""
+        self._inbox.door = LimitDoor(self._node, self._inbox.connection, tell)
+
+    def show_limits(self, state: bytes) -> None:
+        """Show them what holds, if they are heard."""
+        if self._inbox.door:
+            self._inbox.door.show(state, self._clock.now_s())
 
     def start(self, deliver: Deliver, changed: Changed) -> None:
         self._deliver, self._changed = deliver, changed

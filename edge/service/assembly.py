@@ -29,6 +29,7 @@ from ..trust.trust import Trust
 from ..twins.registry import TwinError
 from .adoption import adopt
 from .crashes import Crashes
+from .limits import limits_shown
 from .notify import Manager
 from .runtime import Runtime
 
@@ -58,8 +59,12 @@ def serve(changes: Changes) -> None:
         def ticked() -> None:
             manager.alive(status_line(node))
             crashes.look(node.uptime_s)
+            if node.regulator:
+                links.show_limits(limits_shown(node))
 
         runtime = stop.runtime = Runtime(node, clock, ticked, changes)
+        if node.regulator:
+            links.hear_limits(runtime.tell_limit)
         api = _api(config, runtime)
     except CannotStart:  # for a reason that it names: no crash
         crashes.settle()

@@ -22,6 +22,7 @@ from ..space.errors import SpaceError
 from ..twins.registry import TwinError
 from .beats import TICK_S, Beats, Step
 from .changing import Changing
+from .limits import tell_limit
 from .mailbox import Mailbox
 from .pressure import Pressure
 
@@ -32,6 +33,7 @@ _REFUSALS = (BadRequest, TwinError, SpaceError)  # of a question, which are no d
 ASK_TIMEOUT_S = 2.0
 SAVE_S, PART_S = 4.0, 2.5  # most time for a step of the end; the service manager waits 20 s in all
 _REST_S = 0.001
+_LIMITS_AT_ONCE = 32  # messages of controllers that may wait
 _FRAMES_AT_A_TIME = 16  # between them a tick or a reaction may be due
 
 
@@ -57,6 +59,7 @@ class Runtime:
         self._frames = Mailbox(limits.inbox_frames, self._wake, limits.inbox_kb * 1024)
         self._links = Mailbox(limits.nodes, self._wake)
         self._readings = Mailbox(limits.lsas, self._wake)
+        self._limits = Mailbox(_LIMITS_AT_ONCE, self._wake)
         self._questions = Mailbox(2 * limits.http_requests, self._wake)
         self._pressure = Pressure(learning.pause_load, learning.pause_free_mb, clock) if learning else None
         self._beats = Beats(
@@ -124,6 +127,10 @@ class Runtime:
         ):
             _within(most_s, what, step)
 
+    def tell_limit(self, source: str, message: bytes) -> None:
+        """A controller says something about limits; from any thread."""
+        self._limits.put((source, message), sender=source)
+
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler."""
         self._stopping = True
@@ -172,6 +179,8 @@ class Runtime:
             self._guard(node.read, reading)
         for peer, frame in self._frames.take(_FRAMES_AT_A_TIME):
             self._guard(node.receive, peer, frame)
+        for source, message in self._limits.drain():
+            self._guard(tell_limit, node, source, message)
         for answer in self._questions.drain():
             self._guard(answer)
 

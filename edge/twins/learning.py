@@ -34,7 +34,7 @@ from ..space.agent import Bond  # noqa: E402
 from ..space.lsa import EVERYWHERE, HERE, Aggregation  # noqa: E402
 from .minute import RunningMinute  # noqa: E402
 from .past import POWERS, WEATHER, forecast_of, weather_of  # noqa: E402
-from .prediction import Prediction  # noqa: E402
+from .prediction import PRED, PRED_W, Prediction  # noqa: E402
 from .recorder import LOOK_EVERY_S  # noqa: E402
 from .scope import Scope  # noqa: E402
 from .settings import LearningSettings  # noqa: E402
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from .gossip import Gossip
 
 log = logging.getLogger("edge.learning")
-PRED = {"node": "PRED", "cluster": "PRED_CLUSTER"}
-PRED_W = {"node": "PRED_W", "cluster": "PRED_W_CLUSTER"}  # in watts with bands, for the twins of this node
 _TELL_EVERY_S = 5.0  # at most: every change crosses the whole microgrid
 _MOVED, _MOVED_W = 0.01, 1.0  # a power is published again if it changed by more than both
 _PRED_LIFE_S = 150

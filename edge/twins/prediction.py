@@ -1,9 +1,12 @@
-"""A prediction of states as the learning twin publishes it."""
+"""What the learning twin predicts: the labels under which it publishes that, and a prediction of states."""
 
 from dataclasses import dataclass
 
 from ..learn.terms import HORIZONS_MIN, Array
 from ..terms import VARIABLES
+
+PRED = {"node": "PRED", "cluster": "PRED_CLUSTER"}
+PRED_W = {"node": "PRED_W", "cluster": "PRED_W_CLUSTER"}  # in watts with bands, for the twins of this node
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from ..energy.flows import PowerSource, Supply
 from ..energy.invariants import violations
 from ..energy.memory import recall_market, written_market
 from ..energy.messages import Answers, Contract
+from ..energy.orders import Deed, Order
 from ..energy.parsing import parse_request
 from ..energy.policies import consumer_policy, producer_policy
-from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, OFFER, REQUEST, STOP
+from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, DISABLED, OFFER, REQUEST, STOP, WARNING
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Bond
@@ -26,6 +27,7 @@ from .chronicle import Chronicle
 from .device import Device
 from .envelope import Later, Writer, public
 from .needs import WaitBesideFree
+from .obedience import BY_USER, STOP_ORDER, Obedience
 from .posting import Posting, Properties
 from .settings import TwinSettings
 from .trade import consumer_settings, supplier_settings
@@ -62,12 +64,13 @@ class ProsumerTwin(Twin):
         self._next_id = rng.getrandbits(40) >> 8  # short ones, since each offer and answer names one
         self._rng = rng
         self._enter_market()
-        wants = [STOP]
+        wants = [STOP, WARNING]
         wants += [REQUEST, CONTRACT, COMPLEMENT] if settings.supplies else []
         wants += [OFFER, CONFIRM] if settings.consumes else []
         self.wants = tuple(wants)
         self.disabled_until_s = 0.0
         self.held = False  # stopped until it is started again
+        self.obedience = Obedience(settings.name)
         self.refused_messages = 0
         self.acted = True
         self._due_s = 0.0
@@ -149,6 +152,10 @@ class ProsumerTwin(Twin):
         self.measured_w = consumed_w, produced_w
         if self.disabled:
             consumed_w = produced_w = 0.0
+        elif self.settings.consumes:
+            consumed_w = min(consumed_w, self.obedience.most_w)
+        else:
+            produced_w = min(produced_w, self.obedience.most_w)
         self._chronicle.powers(consumed_w, produced_w)
         if self.settings.consumes:
             self.consumer.set_need(consumed_w)
@@ -197,10 +204,32 @@ class ProsumerTwin(Twin):
         """Whether a stop order is in force."""
         return self.held or self._clock.now_s() < self.disabled_until_s
 
-    def disable(self) -> None:
+    @property
+    def reason(self) -> str:
+        """Why it is off; empty if it is not."""
+        return BY_USER if self.held else self.obedience.reason if self.disabled else ""
+
+    def disable(self, reason: str = STOP_ORDER, for_s: float = 0.0) -> None:
         """Obey a stop order: end all contracts and switch the device off for a while."""
-        self.disabled_until_s = self._clock.now_s() + self.settings.disabled_s
+        self.obedience.reason = reason
+        self.disabled_until_s = self._clock.now_s() + (for_s or self.settings.disabled_s)
         self._leave_market()
+
+    def _obey(self, order: Order) -> None:
+        """What the regulator of its node says."""
+        if order.deed is Deed.STOP:
+            self.disable(order.kind, order.for_s)
+        elif order.deed is Deed.FORGET:
+            self.consumer.lost(f"{self.home.node}.{order.twin}")
+            self.supplier.lost(f"{self.home.node}.{order.twin}")
+        else:
+            self.obedience.most_w = order.power_w if order.deed is Deed.REDUCE else math.inf
+            if order.deed is Deed.RETURN and self.disabled_until_s and order.kind == self.obedience.reason:
+                self.disabled_until_s = 0.0
+                self.switch(self.may_be_on)
+            if not math.isnan(sum(self.measured_w)):
+                self.measured(*self.measured_w)
+        self.stir()
 
     def hold(self) -> None:
         """The same until `restart`."""
@@ -259,6 +288,13 @@ class ProsumerTwin(Twin):
                 self.consumer.see_answers(bond.name, answers.get(self.name, ()))
         elif label == STOP and bond.hops == 0 and not bond.withdrawn:
             self.disable()  # only a twin of this node may give the order
+        elif label == WARNING:
+            if bond.hops or bond.withdrawn:
+                return False
+            orders = list(self.obedience.news(bond.value()))
+            for order in orders:
+                self._obey(order)
+            return bool(orders)
         return None
 
     def decayed(self, name: str, life_s: int) -> None:
@@ -413,6 +449,8 @@ class ProsumerTwin(Twin):
             life_s = math.ceil(supplier.offer_until_s(name) - self._clock.now_s())
             if (value := writer.offer(name, offer)) is not None:
                 wanted[OFFER, name] = value, max(1, life_s)
+        if self.disabled:
+            wanted[DISABLED, ""] = self.reason.encode(), 0
         answers = supplier.answers()
         if answers:
             wanted[CONFIRM, ""] = writer.answers(answers), 0

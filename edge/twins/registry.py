@@ -41,6 +41,7 @@ DEVICES = {
 SERVICES = {  # at most one of each on a node, in the order in which they start
     "learning": ServiceKind("learning:LearningTwin"),
     "recorder": ServiceKind("recorder:RecorderTwin", always=True),
+    "regulator": ServiceKind("regulator:RegulatorTwin"),
     "identity": ServiceKind("identity:IdentityTwin"),  # there when the node has keys
 }
 

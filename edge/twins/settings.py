@@ -66,6 +66,18 @@ class TwinSettings:
     power_w: Annotated[float, Within(-1e7, 1e7), "constant power of a device without a meter"] = 0.0
     capacity_w: Annotated[float, Within(0, 1e7), "most that a grid connection can supply"] = 0.0
     relay: Annotated[str, "relay that cuts the device off"] = ""
+    flexible: Annotated[
+        str,
+        OneOf("no", "switched", "dimmed"),
+        "whether external limits may reduce it: `no` for household load, `switched` by its relay, `dimmed` "
+        "if the device obeys the `limit_w` that the node shows",
+    ] = "no"
+    rated_w: Annotated[
+        float,
+        Within(0, 1e7),
+        "rated power of a flexible device; 0: not known. Above 4200 it is guaranteed power",
+    ] = 0.0
+    circuit: Annotated[str, "circuit of the building it is connected to, which a limit can name"] = ""
     priority: Annotated[Priority, "priority of its requests"] = Priority.LOW
     accepts: Annotated[
         str, OneOf("whole", "partial"), "whether it accepts a contract for a part of its need"

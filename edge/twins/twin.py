@@ -31,6 +31,7 @@ class Keeper(Protocol):
         self, scope: str, minute: int, model: str, limits_w: Sequence[Sequence[float]], probabilities: bytes
     ) -> None: ...
     def note_forecast(self, scope: str, minute: int, powers: bytes) -> None: ...
+    def note_order(self, order: Sequence[Any]) -> None: ...
     def keep(self, name: str, data: bytes) -> None: ...
     def kept(self, name: str) -> bytes | None: ...
     def minutes(self, scope: str, first: int, last: int) -> Iterator[list[tuple[Any, ...]]]: ...
@@ -56,6 +57,7 @@ class Home:
         members: Members,
         folder: Path | None = None,
         neighbours: Callable[[], Collection[str]] = tuple,
+        twins: "Callable[[], Sequence[Twin]]" = tuple,
     ) -> None:
         """`total` gives the six variables of the node, None while one of its devices is unknown;
         `tell_minute` calls `minute_passed`.
@@ -72,6 +74,7 @@ class Home:
         self.folder = folder  # of the state of the node
         self.members = members  # what the other members did with what was promised
         self._neighbours = neighbours
+        self.twins = twins  # all of the node
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node
@@ -123,6 +126,9 @@ class Twin(Agent):
 
     def minute_passed(self, minute: int, ended: int | None, powers_w: Sequence[float] | None) -> None:
         """`minute` (UTC) begins. `ended` is the whole minute before it, `powers_w` its means, if known."""
+
+    def lapsed(self, name: str) -> None:
+        """A twin of the node had lost its LSA, and was started again (thesis 5.2.1.4)."""
 
     def keep(self) -> None:
         """The node is about to stop: write to the history what must not be lost."""

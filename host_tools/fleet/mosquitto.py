@@ -6,6 +6,7 @@ read exactly these topics, and nobody may write. The ACLs contain exact topics: 
 node of the cluster.
 """
 
+from edge.net.limit_door import limit_topic, limits_topic
 from edge.net.links import LinkLimits, frame_topic, presence_topic
 
 from .layout import Layout
@@ -71,9 +72,13 @@ def outside_acl(node: NodePlan) -> str:
 
 def inside_acl(node: NodePlan) -> str:
     """The ACL of the inner listener. The node is anonymous there; rules without a user apply to it."""
-    rules = [f"# The topics that {node.name} reads from its own inbox; writing is not allowed here."]
+    rules = [f"# The topics that {node.name} reads from its own inbox; others may not be written here."]
     for peer in node.senders:
         rules += [f"topic read {topic}" for topic in _topics(node.name, peer)]
+    if node.config.regulator:
+        rules += ["", "# Programs on this machine may order limits, and see what holds."]
+        topics = (limit_topic(node.name, "+"), limits_topic(node.name))
+        rules += [f"topic readwrite {topic}" for topic in topics]
     return "\n".join(rules) + "\n"
 
 

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 PowerAt = Callable[[float], float]  # seconds since the start of the run -> W (nan: not measured)
@@ -47,6 +48,9 @@ class BuildingPlan:
     neighbours: list[str] = field(default_factory=list)
     learning: dict[str, Any] = field(default_factory=dict)  # the `[learning]` section, or empty
     gossip: dict[str, Any] = field(default_factory=dict)  # the `[gossip]` section, or empty
+    regulator: dict[str, Any] | None = None  # the `[regulator]` section, if there is one
+    past: Callable[[Path], None] | None = None  # writes the minutes before the run, for `node_history`
+    orders: list[tuple[float, dict[str, Any]]] = field(default_factory=list)  # limits: when (s), and what
 
     def twins(self, meter_s: float) -> list[dict[str, Any]]:
         """The `[[twin]]` tables; the n-th device has meter m<n>, which is read every `meter_s`."""

@@ -29,3 +29,4 @@ class Outcome:
     learning: dict[str, Any] | None = None  # scores by scope
     gossip: dict[str, Any] | None = None  # sums of all nodes by scope
     batteries: dict[str, dict[str, float]] = field(default_factory=dict)  # the books, by twin
+    regulation: dict[str, Any] | None = None  # what the regulators achieved

@@ -50,6 +50,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
             **({"gossip": outcome.gossip} if job.gossip else {}),
             **({"batteries": outcome.batteries} if outcome.batteries else {}),
             **({"figures": _figures(outcome)} if job.kind.figures else {}),
+            **({"regulation": outcome.regulation} if outcome.regulation else {}),
             "invariants_checked": outcome.checked,
             "invariants_broken": outcome.broken,
             "timeseries_stride_s": recorder.stride,
@@ -133,6 +134,7 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("bytes", f"{s['bytes']:,}", f"{_number(s['bytes_per_contract'], 0)} per contract"),
         ("reactions", f"{_number(s['reactions_per_s'], 1)} /s", "all nodes"),
         *_learning_rows(s),
+        *_regulation_rows(s),
         ("invariants", f"{s['invariants_broken']:,} broken", f"{s['invariants_checked']:,} checks"),
         ("wall time", f"{s['wall_s']:,.1f} s", f"{_number(s['sim_s_per_s'], 0)} simulated s per second"),
     ]
@@ -155,6 +157,33 @@ def _learning_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         result = f"{each['merged']:,} merged, {each['adopted']:,} adopted, {each['refused']:,} refused"
         rows.append((f"gossip, {scope}", models, result))
         rows.append((f"gain, {scope}", _number(each["gain"], 4), "nats less than the own models alone"))
+    return rows
+
+
+def _regulation_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What the regulators achieved, beside the figures of the thesis (4.5.2.1) where it has some."""
+    found = s.get("regulation")
+    if not found:
+        return []
+    rows = [("stopped", f"{found['stops']:,}", "twins")]
+    for name, thesis in (("production", "; thesis 2 s"), ("consumption", ""), ("limit", "")):
+        each = found[name]
+        if each["exceeded"]:
+            detail = f"longest of {each['exceeded']:,}{thesis}; {_number(each['energy_wh'], 2)} Wh above"
+            rows.append((f"{name} exceeded", f"{_number(each['longest_s'], 3)} s", detail))
+            rows.append(("after one second", f"{_number(each['over_after_1_s_w'], 1)} W", "above, at most"))
+    if found["moved_w"]:
+        before = f"{_number(found['moved_before_min'], 1)} min before the excess; thesis 650 W, 10 min"
+        rows.append(("moved", f"{_number(found['moved_w'], 0)} W", before))
+        longest = found["production"]["longest_s"] or 0.0
+        rows.append(("exceeded", f"{_number(longest, 3)} s", "all the same"))
+    if found["contracts_back_s"] is not None:
+        rows.append(
+            ("contracts back", f"{_number(found['contracts_back_s'], 3)} s", "at most; thesis 4 to 7 s")
+        )
+    if found["loads_back_s"] is not None:
+        household = f"after the limit ended; household off {_number(found['household_off_s'], 1)} s"
+        rows.append(("loads back", f"{_number(found['loads_back_s'], 3)} s", household))
     return rows
 
 

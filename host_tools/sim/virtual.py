@@ -4,6 +4,8 @@ import math
 import random
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from edge.energy.book import State
 from edge.energy.supplier import Supplier
@@ -20,6 +22,7 @@ from .job import Job
 from .learning import gossiped, scored
 from .outcome import Outcome
 from .recorder import Recorder
+from .regulation import PhysicalDevices, RegulationWatch
 
 _SMALL = 8  # up to this many nodes all invariants are checked each second
 _CHECK_IDLE_S = 10
@@ -37,13 +40,19 @@ class Simulation:
         limits = limits_for([len(plan.devices) + len(plan.extra) for plan in self.plans])
         meter_s = job.kind.meter_s
         for plan in self.plans:
+            learning = dict(plan.learning)
+            if plan.past:
+                past = self.world.folder / f"{plan.name}.csv"
+                plan.past(past)
+                learning["node_history"] = str(past)
             self.world.add(
                 plan.name,
                 plan.neighbours,
                 plan.twins(meter_s),
-                plan.learning,
+                learning,
                 meters=(),
                 gossip=plan.gossip,
+                regulator=plan.regulator,
                 **limits,
             )
         self.nodes = list(self.world.nodes.values())
@@ -59,9 +68,11 @@ class Simulation:
         began_s = time.perf_counter()
         self.world.boot()
         self._start_meters()
+        watch = RegulationWatch(self.world, self.plans)
+        each_event = watch.look if watch.nodes else None
         observers = [Observer(i, each.node, self.board) for i, each in enumerate(self.nodes)]
         for second in range(1, self.job.seconds + 1):
-            self.world.run(1.0)
+            self.world.run(1.0, each_event)
             changed = [observer.look() for observer in observers]
             self.recorder.look(self.board, float(second))
             self._check(second, any(changed))
@@ -69,6 +80,7 @@ class Simulation:
                 each_second(second)
         self.recorder.close()
         outcome = self._outcome()
+        outcome.regulation = watch.summary() if watch.nodes else None
         outcome.wall_s = time.perf_counter() - began_s
         return outcome
 
@@ -83,6 +95,8 @@ class Simulation:
         for plan, node in zip(self.plans, self.nodes, strict=True):
             reader = MeterReader(self.world, node, plan, self.job.kind.meter_s)
             self.world.after(rng.uniform(0.0, self.job.kind.meter_s), reader.read)
+            for at_s, order in plan.orders:
+                self.world.after(at_s, partial(_order, node, order))
 
     def _check(self, second: int, changed: bool) -> None:
         """Check all invariants when due; less often while nothing changes."""
@@ -124,21 +138,34 @@ def _books(twin: ProsumerTwin) -> dict[str, float]:
     return books | {"bought_wh": twin.bought_wh} if isinstance(twin, StorageTwin) else books
 
 
+def _order(node: WorldNode, order: dict[str, Any]) -> None:
+    """The operator of the grid orders a limit."""
+
+    def tell(node: Node) -> None:
+        if node.regulator:
+            node.regulator.tell(order, "operator")
+
+    node.touch(tell)
+
+
 class MeterReader:
-    """Reads the meters of one node periodically."""
+    """Reads the meters of one node periodically, and that of its grid connection if it has one."""
 
     def __init__(self, world: World, node: WorldNode, plan: BuildingPlan, meter_s: float) -> None:
         self._world = world
         self._node = node
         self._meter_s = meter_s
-        self._inputs = [(f"m{i + 1}.total", device.power_w) for i, device in enumerate(plan.devices)]
+        self._inputs = [f"m{i + 1}.total" for i in range(len(plan.devices))]
+        self._devices = PhysicalDevices(world, node, plan)
+        self._connection = (plan.regulator or {}).get("connection_input", "")
 
     def read(self) -> None:
         """Read all meters now, and schedule the next reading."""
-        now_s = self._world.clock.now_s()
-        for name, power_at in self._inputs:
-            power_w = power_at(now_s)
+        for name, power_w in zip(self._inputs, self._devices.powers_w(), strict=True):
             self._node.meters.say(name, None if math.isnan(power_w) else power_w)
+        if self._connection:
+            drawn_w, given_w = self._devices.sums_w()
+            self._node.meters.say(self._connection, drawn_w - given_w)
         self._world.after(self._meter_s, self.read)
 
 

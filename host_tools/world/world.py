@@ -48,6 +48,7 @@ class World:
         learning: Mapping[str, Any] | None = None,
         meters: Iterable[Mapping[str, Any]] = (),
         gossip: Mapping[str, Any] | None = None,
+        regulator: Mapping[str, Any] | None = None,
         **limits: int,
     ) -> WorldNode:
         """Add a node with these `[[twin]]` tables, and `[[meter]]` tables on the bus "bus".
@@ -57,6 +58,7 @@ class World:
         """
         twins = [dict(twin) for twin in twins]
         inputs = [twin[key] for twin in twins for key in ("input", "production_input") if twin.get(key)]
+        inputs += [value for key, value in (regulator or {}).items() if key.endswith("_input")]
         tables = [dict(meter) for meter in meters] or [
             {"name": meter, "bus": "bus", "address": i + 1, "profile": "sdm120"}
             for i, meter in enumerate(sorted({each.partition(".")[0] for each in inputs}))
@@ -80,9 +82,14 @@ class World:
                 {"name": relay, "bus": "bus", "address": 200, "coil": i} for i, relay in enumerate(relays)
             ],
             "twin": twins,
-        }
+        } | ({} if regulator is None else {"regulator": dict(regulator)})
         self.nodes[name] = WorldNode(self, raw)
         return self.nodes[name]
+
+    @property
+    def folder(self) -> Path:
+        """Of the state of all nodes, and of files for them; deleted at the end."""
+        return Path(self._folder.name)
 
     def after(self, delay_s: float, work: Callable[[], None]) -> None:
         """Run something later; equal times keep their order."""

@@ -313,3 +313,36 @@ def test_the_room_of_known_nodes_is_right_whatever_links_come_and_go():
     assert twin(gym, "heater")["satisfied"]
     assert gym.node.engine.faults == gym.node.invariants_broken == 0
     world.close()
+
+
+# ---- several twins, and all -------------------------------------------------------------------------------
+
+
+def test_all_twins_are_stopped_and_started_again(gym):
+    status, found = gym.say("POST", "/stop", {}, scope="operate")
+    assert (status, [each["stopped"] for each in found]) == (200, [True, True])
+    assert twin(gym, "heater")["reason"] == "user"
+    assert not gym.node.has_work
+    gym.restart()
+    assert twin(gym, "roof")["stopped"]
+    status, found = gym.say("POST", "/restart", {}, scope="operate")
+    assert (status, [each["stopped"] for each in found]) == (200, [False, False])
+    assert twin(gym, "heater")["satisfied"]
+    assert [each for each in events(gym) if each[0] == "gym.all"] == [
+        ("gym.all", "restarted", "", gym_who(gym)),
+        ("gym.all", "stopped", "", gym_who(gym)),
+    ]
+
+
+def gym_who(gym):
+    return next(each[3] for each in events(gym))
+
+
+def test_some_twins_are_stopped_and_an_unknown_one_stops_none(gym):
+    gym.say("POST", "/twins", LAMP)
+    assert gym.say("POST", "/stop", {"twins": "roof, nobody"})[0] == 404
+    assert gym.say("POST", "/stop", {"twins": "heater, lamp"})[0] == 200
+    assert [each["stopped"] for each in gym.say("GET", "/twins")[1]] == [False, True, True]
+    assert gym.say("POST", "/restart", {"twins": "lamp"})[0] == 200
+    assert [each["stopped"] for each in gym.say("GET", "/twins")[1]] == [False, True, False]
+    assert gym.say("POST", "/stop", {}, scope="read")[0] == 403

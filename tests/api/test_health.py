@@ -169,6 +169,9 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         "device_unknown",
         "wrong_sign",
         "need_unserved",
+        "limit_exceeded",  # tests/twins/test_regulator.py
+        "limit_in_force",
+        "failsafe_in_force",
         "gossip_refused",  # tests/twins/test_gossip.py
         "models_do_not_fit",
     }  # tests/twins/test_troubles.py

@@ -86,7 +86,9 @@ def server():
         {"name": "roof", "kind": "pv", "power_w": 900.0},
         {"name": "heater", "kind": "load", "power_w": 400.0},
     ]
-    gym = Locked(twins, lsas=64).boot()
+    gym = Locked(twins, lsas=64)
+    gym.raw["regulator"] = {}
+    gym = gym.boot()
     server = ApiServer("127.0.0.1", 0, gym.api, 8)
     server.start()
     yield server

@@ -4,7 +4,9 @@ from host_tools.sim.scenario import Scenario
 
 from . import (
     degraded,
+    forecast,
     growing,
+    limit,
     living_lab,
     overconsumption,
     overproduction,
@@ -25,6 +27,8 @@ _ALL = (
     overconsumption.SCENARIO,
     urgent.SCENARIO,
     growing.SCENARIO,
+    limit.SCENARIO,
+    forecast.SCENARIO,
     shiftable.SCENARIO,
     storage.SCENARIO,
     six_buildings.SCENARIO,

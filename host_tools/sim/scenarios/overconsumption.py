@@ -1,13 +1,13 @@
 """New loads raise the consumption above the threshold of the regulator (thesis 4.4.5.1).
 
 The consumers of the overproduction scenario, then two more of equal power. A grid connection can serve all of
-them: the threshold is exceeded, not the production.
+them: the threshold is exceeded, not the production. The regulator of the node stops one of the new loads.
 """
 
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, grid_connection
 from host_tools.sim.scenario import Scenario, Setting
 
-from .overproduction import CONSUMED_W, PARAMETERS, REFERENCE_W, consumers, step
+from .overproduction import CONSUMED_W, METER_S, PARAMETERS, REFERENCE_W, consumers, regulator, step
 
 _LOADS = ("oven", "boiler")
 _ROOM = 1.2  # capacity of the grid connection relative to the peak
@@ -24,6 +24,7 @@ def build(setting: Setting) -> list[BuildingPlan]:
             node,
             consumers(scale) + [DevicePlan(name, "load", step(setting, i, load_w)) for name in _LOADS],
             extra=[grid_connection(_ROOM * peak_w)],
+            regulator=regulator(setting.values, 1e9, threshold_w),
         )
         for i, node in enumerate(setting.nodes)
     ]
@@ -36,4 +37,5 @@ SCENARIO = Scenario(
     nodes="chain:2",
     parameters=PARAMETERS,
     build=build,
+    meter_s=METER_S,
 )

@@ -1,14 +1,17 @@
 """A new source raises the production above the threshold of the regulator (thesis 4.5.2.1).
 
 The run of the thesis: sources of 2000, 150 and 300 W serve four consumers, then one of 1000 W is added, and
-the threshold of 3000 W is exceeded by 15 %. This happens at every node, one after another. The reaction of
-the regulator is not part of the scenario.
+the threshold of 3000 W is exceeded by 15 %. This happens at every node, one after another. The regulator of
+the node stops the largest source, and the consumers turn to the others.
 """
 
 import random
+from collections.abc import Mapping
+from typing import Any
 
+from edge.energy.orders import CHOICES
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, Series
-from host_tools.sim.scenario import Parameter, Scenario, Setting
+from host_tools.sim.scenario import Parameter, Scenario, ScenarioError, Setting
 
 REFERENCE_W = 3000.0  # the threshold to which the powers of the thesis belong
 _SOURCES_W = (2000.0, 150.0, 300.0)
@@ -21,7 +24,10 @@ PARAMETERS = (
     Parameter("excess", 0.15, 0.0, 5.0, "excess as a share of the threshold"),
     Parameter("at_s", 120.0, 0.0, 86_400.0, "when it is exceeded at the first node, s"),
     Parameter("lasts_s", 300.0, 1.0, 86_400.0, "for how long, s"),
+    Parameter("regulator", True, meaning="each node has a regulator"),
+    Parameter("stops", "largest", meaning="whom it stops: largest, smallest_set or lowest_priority"),
 )
+METER_S = 0.5  # the regulator sees an excess at the next reading
 
 
 def build(setting: Setting) -> list[BuildingPlan]:
@@ -36,8 +42,19 @@ def build(setting: Setting) -> list[BuildingPlan]:
             for n, power_w in enumerate(_SOURCES_W)
         ]
         sources.append(DevicePlan(f"source_{len(_SOURCES_W) + 1}", "pv", step(setting, i, step_w)))
-        plans.append(BuildingPlan(node, sources + consumers(scale)))
+        plans.append(
+            BuildingPlan(node, sources + consumers(scale), regulator=regulator(values, values["threshold_w"]))
+        )
     return plans
+
+
+def regulator(values: Mapping[str, Any], produced_w: float, consumed_w: float = 1e9) -> dict[str, Any] | None:
+    """The section `[regulator]` of a node. Raises ScenarioError."""
+    if values["stops"] not in CHOICES:
+        raise ScenarioError(f"stops = {values['stops']!r}: must be one of {', '.join(CHOICES)}")
+    if not values["regulator"]:
+        return None
+    return {"max_produced_w": produced_w, "max_consumed_w": consumed_w, "policy": values["stops"]}
 
 
 def consumers(scale: float) -> list[DevicePlan]:
@@ -62,4 +79,5 @@ SCENARIO = Scenario(
     nodes="chain:2",
     parameters=PARAMETERS,
     build=build,
+    meter_s=METER_S,
 )
