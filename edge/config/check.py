@@ -16,7 +16,7 @@ from ..option import Option, shown, shown_key
 from ..trust.settings import TrustSettings
 from ..twins.envelope import longest_value
 from ..twins.gossip_settings import GossipSettings
-from ..twins.registry import SERVICES
+from ..twins.registry import RUNNING, SERVICES
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
 from .learning import Complain, check_learning
@@ -250,8 +250,13 @@ def _check_twin(where: str, twin: TwinSettings, relays: set[str], complain: Comp
         complain(f"{where}.battery_input", twin.battery_input, "is only for kind `house`")
     if twin.kind in ("load", "pv") and twin.power_w < 0:
         complain(f"{where}.power_w", twin.power_w, f"must not be below 0 for kind `{twin.kind}`")
-    if twin.kind == "shiftable" and twin.power_w <= 0:
-        complain(f"{where}.power_w", twin.power_w, "must be above 0 for kind `shiftable`")
+    if twin.kind in RUNNING and twin.power_w <= 0:
+        complain(f"{where}.power_w", twin.power_w, f"must be above 0 for kind `{twin.kind}`")
+    if twin.prices:
+        try:
+            _ = twin.schedule
+        except ValueError as error:
+            complain(f"{where}.prices", twin.prices, str(error))
 
 
 def _unknown(what: str, known: set[str]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .messages import Priority, round_w
+from .prices import PriceTable
 from .rules import VALIDATION_GRACE_S
 
 
@@ -56,6 +57,7 @@ class Promise:
     restored: bool = False  # from before a restart
     used: bool = False  # its consumer has credit for it
     drawn_s: float = 0.0  # until when its use is counted
+    prices: PriceTable = ()  # that were offered
     displaced: tuple[str, ...] = ()  # consumers whose supply was interrupted for it
 
     def cut(self, max_w: float) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from .book import Promise, State, crowds
 from .messages import Priority
+from .prices import PriceTable
 from .rules import EPSILON_W
 
 REFUSALS_MAX = 16
@@ -19,11 +20,13 @@ class Right:
     merged_w: float = 0.0
     priority: Priority = Priority.LOW
     valid: bool = False  # one of these contracts was
+    prices: PriceTable = ()  # of the offer
 
     def add_offer(self, offer: Promise) -> None:
         """An offer that still counts."""
         self.offered_w = offer.max_w + offer.urgent_w
         self.priority = max(self.priority, offer.priority)
+        self.prices = offer.prices
 
     def add_contract(self, promise: Promise) -> None:
         """A contract that is shown no longer."""

@@ -13,6 +13,7 @@ import orjson
 from msgspec import DecodeError, msgpack
 
 from .messages import Answer, Answers, Contract, Offer, Part, Priority, Request
+from .prices import read_rows
 from .rules import MARGIN, MAX_PARTS, MAX_POWER_W, MIN_POWER_W
 
 S = TypeVar("S")
@@ -41,9 +42,10 @@ def parse_request(data: bytes) -> Request:
 def parse_offer(data: bytes) -> Offer:
     """A supplier's offer. Without free power it must state the power that interruptions would give."""
     row = _unpacked(data)
-    if not isinstance(row, list) or len(row) not in (4, 6):
+    if not isinstance(row, list) or len(row) not in (4, 6, 7):
         raise ValueError("invalid offer")
-    request_id, power_mw, max_mw, impact, price, urgent_mw = (*row, 0, 0)[:6]
+    row += (0.0, 0, [])[len(row) - 4 :]
+    request_id, power_mw, max_mw, impact, price, urgent_mw, prices = row
     urgent_w = number(_w(urgent_mw), 0.0, MAX_POWER_W)
     least_w = 0.0 if urgent_w >= MIN_POWER_W else MIN_POWER_W
     power_w = number(_w(power_mw), least_w, MAX_POWER_W)
@@ -51,7 +53,8 @@ def parse_offer(data: bytes) -> Offer:
     if not power_w - MIN_POWER_W <= max_w <= power_w * (1 + MARGIN) + MIN_POWER_W:
         raise ValueError("margin is out of range")
     price = number(price, 0.0, _MAX_PRICE)
-    return Offer(whole(request_id), power_w, max_w, whole(impact, most=9), price, urgent_w)
+    table = read_rows(prices)
+    return Offer(whole(request_id), power_w, max_w, whole(impact, most=9), price, urgent_w, table)
 
 
 def parse_contract(data: bytes) -> Contract:
@@ -103,9 +106,9 @@ def _parts(rows: Any, power_of: Callable[[Any], float]) -> tuple[Part, ...]:
         raise ValueError("invalid parts of a contract")
     parts = []
     for row in rows:
-        if not isinstance(row, list) or len(row) != 3 or not isinstance(row[0], str):
+        if not isinstance(row, list) or len(row) not in (3, 4) or not isinstance(row[0], str):
             raise ValueError("invalid part of a contract")
-        part = Part(row[0], power_of(row[1]), power_of(row[2]))
+        part = Part(row[0], power_of(row[1]), power_of(row[2]), read_rows(row[3] if len(row) == 4 else []))
         if part.max_w < part.power_w - MIN_POWER_W:
             raise ValueError("a part uses more power than is reserved for it")
         parts.append(part)

@@ -272,7 +272,7 @@ class Supplier:
             wait_s = DOUBTED_S if displaced else self.members.wait_s([consumer], now_s)
             deadline_s = now_s + wait_s + VALIDATION_GRACE_S
             promise = Promise(consumer, contract.id, State.PENDING, 0.0, 0.0, deadline_s, priority, hops)
-            promise.since_s = now_s
+            promise.since_s, promise.prices = now_s, right.prices
             self.book.add(promise)
         promise.power_w, promise.max_w = part.power_w, min(part.max_w, free_w)
         promise.priority, promise.revision = priority, contract.revision

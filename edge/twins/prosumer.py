@@ -19,7 +19,7 @@ from ..energy.messages import Answers, Contract
 from ..energy.parsing import parse_request
 from ..energy.plans import encode_starts, parse_plan
 from ..energy.policies import consumer_policy, producer_policy
-from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, OFFER, PLAN, REQUEST, STARTS, STOP
+from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, OFFER, PLAN, PROD, REQUEST, STARTS, STOP
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Bond
@@ -88,7 +88,9 @@ class ProsumerTwin(Twin):
         )
         policy = producer_policy(settings.producer_policy, self._rng)
         self._writer = Writer(self.name, self.home.trust, self._clock)
-        self.supplier = Supplier(self.name, supplier_settings(settings), policy, self._rng, self.home.members)
+        self.supplier = Supplier(
+            self.name, supplier_settings(settings, self.home), policy, self._rng, self.home.members
+        )
         self._posting = Posting(self)
 
     def left(self) -> None:
@@ -216,7 +218,7 @@ class ProsumerTwin(Twin):
         self.settings = self.device.settings = settings
         self.consumer.adjust(consumer_settings(settings), consumer_policy(settings.consumer_policy))
         policy = producer_policy(settings.producer_policy, self._rng)
-        self.supplier.adjust(supplier_settings(settings), policy)
+        self.supplier.adjust(supplier_settings(settings, self.home), policy)
         self.measured(*self.device.powers_w(self._clock.now_s()))
         self.stir()
 
@@ -284,6 +286,8 @@ class ProsumerTwin(Twin):
             if not self.unknown:
                 self.supplier.note_free(self.home.civil_s() if self.home.date.settled else None)
         self._due_s = min(self.consumer.due_s, self.supplier.due_s, now_s + _NOTE_S)
+        if conditions := self.supplier.settings.conditions:
+            self._due_s = min(self._due_s, conditions.due_s(now_s))
         self._posting.publish(self._wanted())
         if self._writer.incomplete:
             self._due_s = min(self._due_s, now_s + _SEAL_AGAIN_S)
@@ -416,5 +420,8 @@ class ProsumerTwin(Twin):
             wanted[CONFIRM, ""] = writer.answers(answers), 0
         if starts:
             wanted[STARTS, ""] = encode_starts(starts), 0
+        if (conditions := supplier.settings.conditions) and supplier.capacity_w:
+            production = conditions.production(supplier.book, supplier.capacity_w, self._clock.now_s())
+            wanted[PROD, ""] = production.encode(), 0
         writer.forget_all_but(wanted)
         return wanted

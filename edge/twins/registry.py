@@ -36,7 +36,9 @@ DEVICES = {
     "house": DeviceKind("prosumer:ProsumerTwin", consumes=True),
     "grid": DeviceKind("prosumer:ProsumerTwin", supplies=True, source=PowerSource.GRID),
     "shiftable": DeviceKind("shiftable:ShiftableTwin", consumes=True),
+    "deferrable": DeviceKind("deferrable:DeferrableTwin", consumes=True),
 }
+RUNNING = ("shiftable", "deferrable")  # kinds that run once a day, when their twin says so
 SERVICES = {  # at most one of each on a node, in the order in which they start
     "learning": ServiceKind("learning:LearningTwin"),
     "recorder": ServiceKind("recorder:RecorderTwin", always=True),

@@ -1,8 +1,14 @@
 """How a twin trades: the settings of its consumer and its supplier, from those of the twin."""
 
+from typing import TYPE_CHECKING
+
 from ..energy.consumer import ConsumerSettings
 from ..energy.offering import SupplierSettings
 from .settings import TwinSettings
+
+if TYPE_CHECKING:
+    from ..energy.conditions import Conditions
+    from .twin import Home
 
 _PROPERTIES = 10  # of one LSA (thesis 5.1)
 _BESIDE_OFFERS = {"all": 1, "supplier": 2, "consumer": 2}  # events; confirmations, starts; request, contracts
@@ -19,13 +25,30 @@ def consumer_settings(settings: TwinSettings) -> ConsumerSettings:
     )
 
 
-def supplier_settings(settings: TwinSettings) -> SupplierSettings:
+def supplier_settings(settings: TwinSettings, home: "Home") -> SupplierSettings:
     """How it offers power. Offers that find no room in the LSA would block power without being seen."""
     room = _PROPERTIES - _BESIDE_OFFERS["all"] - _BESIDE_OFFERS["supplier"]
     room -= _BESIDE_OFFERS["consumer"] if settings.consumes else 0
+    conditions = _conditions(settings, home)
+    room -= 0 if conditions is None else 1  # what it has left
     return SupplierSettings(
         impact=settings.environmental_impact,
         price=settings.price,
         promises=settings.promises,
         offers=min(room, settings.offers),
+        conditions=conditions,
+    )
+
+
+def _conditions(settings: TwinSettings, home: "Home") -> "Conditions | None":
+    """Only twins with a table of prices pay for the module."""
+    if not (settings.supplies and settings.has_tariff):
+        return None
+    from ..energy.conditions import Conditions
+    from ..energy.tariff import Tariff
+
+    wall_s = home.clock.wall_s
+    tariff = Tariff(settings.schedule, settings.pricing == "dynamic")
+    return Conditions(
+        tariff, settings.environmental_impact, wall_s, lambda: home.zone.civil_s(wall_s()) - wall_s()
     )

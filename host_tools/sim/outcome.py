@@ -5,6 +5,7 @@ from typing import Any
 
 from .job import Job
 from .recorder import Recorder
+from .scenario import Findings
 
 
 @dataclass
@@ -28,3 +29,4 @@ class Outcome:
     wall_s: float = 0.0
     learning: dict[str, Any] | None = None  # scores by scope
     gossip: dict[str, Any] | None = None  # sums of all nodes by scope
+    findings: Findings = field(default_factory=list)  # of the scenario

@@ -48,6 +48,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
             "reactions_per_s": outcome.reactions / seconds if seconds else None,
             **({"learn": job.learn, "learning": outcome.learning} if job.learn else {}),
             **({"gossip": outcome.gossip} if job.gossip else {}),
+            **({"findings": outcome.findings} if outcome.findings else {}),
             "invariants_checked": outcome.checked,
             "invariants_broken": outcome.broken,
             "timeseries_stride_s": recorder.stride,
@@ -106,6 +107,7 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("bytes", f"{s['bytes']:,}", f"{_number(s['bytes_per_contract'], 0)} per contract"),
         ("reactions", f"{_number(s['reactions_per_s'], 1)} /s", "all nodes"),
         *_learning_rows(s),
+        *((asked, here, f"thesis: {thesis}") for asked, here, thesis in s.get("findings", [])),
         ("invariants", f"{s['invariants_broken']:,} broken", f"{s['invariants_checked']:,} checks"),
         ("wall time", f"{s['wall_s']:,.1f} s", f"{_number(s['sim_s_per_s'], 0)} simulated s per second"),
     ]

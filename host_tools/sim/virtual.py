@@ -110,6 +110,7 @@ class Simulation:
             violations=self._violations + own,
             learning=scored(nodes) if self.job.learn else None,
             gossip=gossiped(nodes) if self.job.gossip else None,
+            findings=self.job.kind.findings(nodes) if self.job.kind.findings else [],
         )
 
 

@@ -3,6 +3,7 @@
 from host_tools.sim.scenario import Scenario
 
 from . import (
+    commons,
     degraded,
     growing,
     living_lab,
@@ -24,5 +25,6 @@ _ALL = (
     urgent.SCENARIO,
     growing.SCENARIO,
     shiftable.SCENARIO,
+    commons.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
