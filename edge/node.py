@@ -38,6 +38,8 @@ from .twins.registry import TwinError, create
 from .twins.twin import Home, Twin
 
 if TYPE_CHECKING:
+    from .energy.credits import Credits
+    from .twins.community import CommunityTwin
     from .twins.learning import LearningTwin
     from .twins.prosumer import ProsumerTwin
     from .twins.recorder import RecorderTwin
@@ -126,12 +128,23 @@ class Node:
             members=self.members,
             folder=self.config.state_dir,
             neighbours=lambda: self.links.neighbours,
+            twins=lambda: self.twins,
+            community=self.config.community,
+            credits=self._credits(),
         )
         population = list(self.config.population())
         if self.trust.authentic:
             population.append(("identity", None))
         for kind, settings in population:
             self.enroll(kind, settings, memories)
+
+    def _credits(self) -> "Credits | None":
+        community = self.config.community
+        if community is None:
+            return None
+        from .energy.credits import Credits
+
+        return Credits(self.config.name, self.config.limits.nodes, community.newcomer_wh)
 
     def enroll(self, kind: str, settings: Any, memories: Mapping[str, Any]) -> None:
         """Add a twin, with what it remembers. Raises TwinError."""
@@ -271,6 +284,12 @@ class Node:
     def prosumers(self) -> "list[ProsumerTwin]":
         """Its prosumer twins, in the order of the configuration."""
         return [cast("ProsumerTwin", twin) for twin in self.twins if twin.kind == "prosumer"]
+
+    @property
+    def community(self) -> "CommunityTwin | None":
+        """Its community twin, if it has a section `[community]`."""
+        found = [cast("CommunityTwin", twin) for twin in self.twins if twin.kind == "community"]
+        return found[0] if found else None
 
     @property
     def learning(self) -> "LearningTwin | None":

@@ -14,6 +14,7 @@ from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..option import Option, shown, shown_key
 from ..trust.settings import TrustSettings
+from ..twins.community_settings import CommunitySettings
 from ..twins.envelope import longest_value
 from ..twins.gossip_settings import GossipSettings
 from ..twins.registry import RUNNING, SERVICES
@@ -106,6 +107,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
         twins=tuple(
             TwinSettings(**row, promises=limits.promises, offers=limits.offers) for row in tables["twin"]
         ),
+        community=CommunitySettings(**tables["community"][0]) if tables["community"] else None,
         trust=TrustSettings(**tables["trust"][0]) if tables["trust"] else None,
         tls=tls,
     )

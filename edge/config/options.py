@@ -11,6 +11,7 @@ from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..option import Option, options_of
 from ..trust.settings import TrustSettings
+from ..twins.community_settings import CommunitySettings
 from ..twins.gossip_settings import GossipSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .settings import ApiSettings, HistorySettings, LimitSettings, NodeSettings
@@ -84,6 +85,7 @@ SECTIONS = {
     "meter": Section(MeterSettings, repeated=True),
     "relay": Section(RelaySettings, repeated=True),
     "twin": Section(TwinSettings, repeated=True),
+    "community": Section(CommunitySettings, optional=True),
     "learning": Section(LearningSettings),
     "boundary": Section(BoundarySettings, repeated=True),
     "gossip": Section(GossipSettings),

@@ -10,6 +10,7 @@ from ..net.settings import BrokerSettings, HostName, NeighbourSettings, Rates, T
 from ..option import NAME_OF_NODE, Matching, OneOf, Within
 from ..space.tuplespace import Limits
 from ..trust.settings import TrustSettings
+from ..twins.community_settings import CommunitySettings
 from ..twins.registry import SERVICES
 from ..twins.settings import LearningSettings, TwinSettings
 
@@ -129,6 +130,7 @@ class NodeConfig:
     meters: tuple[MeterSettings, ...]
     relays: tuple[RelaySettings, ...]
     twins: tuple[TwinSettings, ...]
+    community: CommunitySettings | None = None
     trust: TrustSettings | None = None
     tls: TlsSettings | None = None
 

@@ -20,7 +20,7 @@ class Right:
     merged_w: float = 0.0
     priority: Priority = Priority.LOW
     valid: bool = False  # one of these contracts was
-    prices: PriceTable = ()  # of the offer
+    prices: PriceTable = ()  # of the offer, or of the contract that was merged
 
     def add_offer(self, offer: Promise) -> None:
         """An offer that still counts."""
@@ -33,6 +33,7 @@ class Right:
         self.merged_w += promise.max_w
         self.priority = max(self.priority, promise.priority)
         self.valid |= promise.state is State.VALID
+        self.prices = promise.prices or self.prices
 
     def covers(self, more_w: float, new: bool) -> bool:
         """Whether a contract may take `more_w` than before; `new`: it was not there before."""

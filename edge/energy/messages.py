@@ -41,6 +41,7 @@ class Request:
 
     `alert`: it is unserved although its node could serve it; `alert_s`: for how long, when it was published.
     `spare_w` of the power would only restore the margin of the main contract; the need is met without it.
+    `credit_wh` is what its node gives it for what it did for the community.
     """
 
     id: int
@@ -50,6 +51,7 @@ class Request:
     alert_s: float = 0.0
     partial: bool = False  # less than `power_w` is accepted, too
     spare_w: float = 0.0
+    credit_wh: float = 0.0
 
     @property
     def least_w(self) -> float:
@@ -62,6 +64,8 @@ class Request:
             fields["spare"] = self.spare_w
         if self.partial:
             fields["part"] = True
+        if self.credit_wh:
+            fields["credit"] = round(self.credit_wh, 2)
         if self.alert:
             fields["alert_s"] = round(self.alert_s, 1)
         return orjson.dumps(fields)

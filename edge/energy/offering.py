@@ -173,7 +173,7 @@ class OfferMaker:
             return
         requests = self._requests.to_serve(now_s)
         if conditions := self._settings.conditions:
-            requests = conditions.served(requests, now_s)
+            requests = conditions.served(requests, self._book, capacity_w, now_s)
         ordered = self._urgent_first(self._policy.order(requests, now_s))
         parts = self._policy.order_parts(requests, now_s)
         if parts is not None:

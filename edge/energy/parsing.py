@@ -19,6 +19,7 @@ from .rules import MARGIN, MAX_PARTS, MAX_POWER_W, MIN_POWER_W
 S = TypeVar("S")
 T = TypeVar("T")
 _MAX_PRICE = 1e6
+_MAX_CREDIT_WH = 1e9
 _YEAR_S = 86_400 * 366
 
 
@@ -36,6 +37,7 @@ def parse_request(data: bytes) -> Request:
         alert_s,
         fields.get("part", False) is True,
         spare_w,
+        number(fields.get("credit", 0.0), -_MAX_CREDIT_WH, _MAX_CREDIT_WH),
     )
 
 

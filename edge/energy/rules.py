@@ -41,9 +41,9 @@ RESTATE_RATIO = 0.01  # a need that changes by less is not restated
 REQUEST, OFFER, CONFIRM = "REQ", "OFFER", "CONTRACT_CONFIRM"
 CONTRACT, COMPLEMENT = "CONTRACT1", "CONTRACT2"  # the main and the complementary contract
 PLAN, STARTS = "PLAN", "STARTS"  # plans of flexible loads, and the suppliers' answers
-PROD = "PROD"  # what a supplier has left, and its prices
+PROD, AWARDS = "PROD", "AWARDS"  # what a supplier has left, and its prices; the credits of a node
 EVENT, STOP = "EVENT", "STOP"
-LABELS = (REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, PLAN, STARTS, PROD, EVENT, STOP)
+LABELS = (REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, PLAN, STARTS, PROD, AWARDS, EVENT, STOP)
 
 
 def with_margin(power_w: float) -> float:

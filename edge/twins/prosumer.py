@@ -8,6 +8,7 @@ import logging
 import math
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..energy.consumer import Consumer
@@ -406,7 +407,9 @@ class ProsumerTwin(Twin):
         wanted: Properties = {}
         consumer, supplier, writer = self.consumer, self.supplier, self._writer
         if consumer.request:
-            wanted[REQUEST, ""] = consumer.request.encode(), 0
+            credits = self.home.credits
+            credit_wh = credits.of(self.name) if credits else 0.0
+            wanted[REQUEST, ""] = replace(consumer.request, credit_wh=credit_wh).encode(), 0
         if consumer.main:
             wanted[CONTRACT, ""] = writer.contract(CONTRACT, consumer.main), 0
         if consumer.extra:

@@ -42,6 +42,7 @@ RUNNING = ("shiftable", "deferrable")  # kinds that run once a day, when their t
 SERVICES = {  # at most one of each on a node, in the order in which they start
     "learning": ServiceKind("learning:LearningTwin"),
     "recorder": ServiceKind("recorder:RecorderTwin", always=True),
+    "community": ServiceKind("community:CommunityTwin"),
     "identity": ServiceKind("identity:IdentityTwin"),  # there when the node has keys
 }
 

@@ -19,6 +19,7 @@ from .gossip_settings import GossipSettings
 from .registry import DEVICES, RUNNING
 
 NO_MODEL = "none"
+GIVING = ("all", "altruist", "free_rider", "graded", "learning")
 _NO_GOSSIP = GossipSettings()
 _GREEN, _GREY = 2, 3  # environmental impact of sun, wind and water, and of everything else
 _MODEL = OneOf(NO_MODEL, *MODELS)
@@ -84,6 +85,9 @@ class TwinSettings:
     impact: Annotated[
         int, Within(0, 9), "environmental impact of its production; 0: 2 for pv, 3 for other kinds"
     ] = 0
+    giving: Annotated[
+        str, OneOf(*GIVING), "how generous it is to other members; only with a section `[community]`"
+    ] = "all"
     producer_policy: Annotated[str, OneOf(*PRODUCER_POLICIES), "which requests it serves first"] = (
         "prioritisation"
     )
@@ -112,6 +116,11 @@ class TwinSettings:
     def supplies(self) -> bool:
         """Whether it may have power for others."""
         return DEVICES[self.kind].supplies
+
+    @property
+    def is_green(self) -> bool:
+        """Whether its production comes from sun, wind or water."""
+        return self.environmental_impact <= _GREEN
 
     @property
     def schedule(self) -> tuple[tuple[int, float], ...]:

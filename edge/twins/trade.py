@@ -1,5 +1,6 @@
 """How a twin trades: the settings of its consumer and its supplier, from those of the twin."""
 
+import random
 from typing import TYPE_CHECKING
 
 from ..energy.consumer import ConsumerSettings
@@ -41,14 +42,30 @@ def supplier_settings(settings: TwinSettings, home: "Home") -> SupplierSettings:
 
 
 def _conditions(settings: TwinSettings, home: "Home") -> "Conditions | None":
-    """Only twins with a table of prices pay for the module."""
-    if not (settings.supplies and settings.has_tariff):
+    """Only twins with a table of prices, or in a community, pay for the module."""
+    community = home.community
+    if not settings.supplies or not (settings.has_tariff or community):
         return None
-    from ..energy.conditions import Conditions
+    from ..energy.conditions import Conditions, Response
+    from ..energy.giving import GIVING
     from ..energy.tariff import Tariff
 
+    response = giving = None
+    if community:
+        response = Response(
+            kind=community.response, tolerance_wh=community.tolerance_wh, spread_s=community.spread_s
+        )
+    if settings.giving != "all":
+        giving = GIVING[settings.giving](random.Random(f"{home.node}/{settings.name}"))
     wall_s = home.clock.wall_s
-    tariff = Tariff(settings.schedule, settings.pricing == "dynamic")
     return Conditions(
-        tariff, settings.environmental_impact, wall_s, lambda: home.zone.civil_s(wall_s()) - wall_s()
+        Tariff(settings.schedule, settings.pricing == "dynamic"),
+        settings.environmental_impact,
+        wall_s,
+        lambda: home.zone.civil_s(wall_s()) - wall_s(),
+        home.credits,
+        response,
+        giving,
+        f"{home.node}.{settings.name}",
+        settings.promises,
     )

@@ -47,6 +47,7 @@ class BuildingPlan:
     neighbours: list[str] = field(default_factory=list)
     learning: dict[str, Any] = field(default_factory=dict)  # the `[learning]` section, or empty
     gossip: dict[str, Any] = field(default_factory=dict)  # the `[gossip]` section, or empty
+    community: dict[str, Any] = field(default_factory=dict)  # the `[community]` section, or empty
 
     def twins(self, meter_s: float) -> list[dict[str, Any]]:
         """The `[[twin]]` tables; the n-th device has meter m<n>, which is read every `meter_s`."""

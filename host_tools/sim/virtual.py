@@ -42,6 +42,7 @@ class Simulation:
                 plan.learning,
                 meters=(),
                 gossip=plan.gossip,
+                community=plan.community,
                 **limits,
             )
         self.nodes = list(self.world.nodes.values())

@@ -48,6 +48,7 @@ class World:
         learning: Mapping[str, Any] | None = None,
         meters: Iterable[Mapping[str, Any]] = (),
         gossip: Mapping[str, Any] | None = None,
+        community: Mapping[str, Any] | None = None,
         **limits: int,
     ) -> WorldNode:
         """Add a node with these `[[twin]]` tables, and `[[meter]]` tables on the bus "bus".
@@ -71,6 +72,7 @@ class World:
             "limits": limits,
             "learning": dict(learning or {}),
             "gossip": dict(gossip or {}),
+            **({"community": dict(community)} if community else {}),
             "neighbour": [{"name": each, "host": "virtual"} for each in neighbours],
             "bus": [{"name": "bus", "port": "virtual", "baud": 9600, "parity": "N"}]
             if tables or relays

@@ -3,6 +3,7 @@
 from host_tools.sim.scenario import Scenario
 
 from . import (
+    awards,
     commons,
     degraded,
     growing,
@@ -26,5 +27,6 @@ _ALL = (
     growing.SCENARIO,
     shiftable.SCENARIO,
     commons.SCENARIO,
+    awards.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
