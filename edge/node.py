@@ -39,6 +39,8 @@ from .twins.twin import Home, Twin
 from .watch import LOOK_TICKS, note_counters, renew_links
 
 if TYPE_CHECKING:
+    from .energy.credits import Credits
+    from .twins.community import CommunityTwin
     from .twins.learning import LearningTwin
     from .twins.prosumer import ProsumerTwin
     from .twins.recorder import RecorderTwin
@@ -126,12 +128,22 @@ class Node:
             folder=self.config.state_dir,
             neighbours=lambda: self.links.neighbours,
             twins=lambda: self.twins,
+            community=self.config.community,
+            credits=self._credits(),
         )
         population = list(self.config.population())
         if self.trust.authentic:
             population.append(("identity", None))
         for kind, settings in population:
             self.enroll(kind, settings, memories)
+
+    def _credits(self) -> "Credits | None":
+        community = self.config.community
+        if community is None:
+            return None
+        from .energy.credits import Credits
+
+        return Credits(self.config.name, self.config.limits.nodes, community.newcomer_wh)
 
     def enroll(self, kind: str, settings: Any, memories: Mapping[str, Any]) -> None:
         """Add a twin, with what it remembers. Raises TwinError."""
@@ -282,6 +294,12 @@ class Node:
     def regulator(self) -> "RegulatorTwin | None":
         """Its regulator twin, if it has one."""
         found = [cast("RegulatorTwin", twin) for twin in self.twins if twin.kind == "regulator"]
+        return found[0] if found else None
+
+    @property
+    def community(self) -> "CommunityTwin | None":
+        """Its community twin, if it has a section `[community]`."""
+        found = [cast("CommunityTwin", twin) for twin in self.twins if twin.kind == "community"]
         return found[0] if found else None
 
     @property

@@ -16,6 +16,7 @@ from .fuzz import command as fuzz
 from .image import command as image
 from .image import trial_command as image_test
 from .sim import command as sim
+from .statement import command as statement
 from .storm import command as storm
 
 _MAKE_THEIR_OUT = (past.past, provision.run)  # a file; a folder that only the operator may read
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="host_tools", description="Run, simulate, measure, provision and deploy microgrids."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    simulations = (sim, storm, fieldtest, evaluation, shipped, past)
+    simulations = (sim, storm, fieldtest, evaluation, shipped, past, statement)
     for tool in (run, attack, fuzz, bench, memtest, *simulations, image, image_test, deploy, provision):
         tool.add_parser(commands)
     options = parser.parse_args(arguments)

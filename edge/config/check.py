@@ -14,9 +14,10 @@ from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..option import Option, shown, shown_key
 from ..trust.settings import TrustSettings
+from ..twins.community_settings import CommunitySettings
 from ..twins.envelope import longest_value
 from ..twins.gossip_settings import GossipSettings
-from ..twins.registry import SERVICES
+from ..twins.registry import RUNNING, SERVICES
 from ..twins.regulator_settings import INPUTS, RegulatorSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
@@ -108,6 +109,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
             TwinSettings(**row, promises=limits.promises, offers=limits.offers) for row in tables["twin"]
         ),
         regulator=_regulator(tables, learning),
+        community=CommunitySettings(**tables["community"][0]) if tables["community"] else None,
         trust=TrustSettings(**tables["trust"][0]) if tables["trust"] else None,
         tls=tls,
     )
@@ -271,8 +273,13 @@ def _check_twin(where: str, twin: TwinSettings, relays: set[str], complain: Comp
         complain(f"{where}.battery_input", twin.battery_input, "is only for kind `house`")
     if twin.kind in ("load", "pv") and twin.power_w < 0:
         complain(f"{where}.power_w", twin.power_w, f"must not be below 0 for kind `{twin.kind}`")
-    if twin.kind == "shiftable" and twin.power_w <= 0:
-        complain(f"{where}.power_w", twin.power_w, "must be above 0 for kind `shiftable`")
+    if twin.kind in RUNNING and twin.power_w <= 0:
+        complain(f"{where}.power_w", twin.power_w, f"must be above 0 for kind `{twin.kind}`")
+    if twin.prices:
+        try:
+            _ = twin.schedule
+        except ValueError as error:
+            complain(f"{where}.prices", twin.prices, str(error))
     _check_storage(where, twin, complain)
 
 

@@ -11,6 +11,7 @@ from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..option import Option, options_of
 from ..trust.settings import TrustSettings
+from ..twins.community_settings import CommunitySettings
 from ..twins.gossip_settings import GossipSettings
 from ..twins.regulator_settings import RegulatorSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
@@ -86,6 +87,7 @@ SECTIONS = {
     "relay": Section(RelaySettings, repeated=True),
     "twin": Section(TwinSettings, repeated=True),
     "regulator": Section(RegulatorSettings, optional=True),
+    "community": Section(CommunitySettings, optional=True),
     "learning": Section(LearningSettings),
     "boundary": Section(BoundarySettings, repeated=True),
     "gossip": Section(GossipSettings),

@@ -10,6 +10,7 @@ from ..net.settings import BrokerSettings, HostName, NeighbourSettings, Rates, T
 from ..option import NAME_OF_NODE, Matching, OneOf, Within
 from ..space.tuplespace import Limits
 from ..trust.settings import TrustSettings
+from ..twins.community_settings import CommunitySettings
 from ..twins.registry import SERVICES
 from ..twins.regulator_settings import RegulatorSettings
 from ..twins.settings import LearningSettings, TwinSettings
@@ -123,6 +124,7 @@ class NodeConfig:
     relays: tuple[RelaySettings, ...]
     twins: tuple[TwinSettings, ...]
     regulator: RegulatorSettings | None = None
+    community: CommunitySettings | None = None
     trust: TrustSettings | None = None
     tls: TlsSettings | None = None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .messages import Contract, Priority, round_w
+from .prices import PriceTable
 from .rules import OFFER_GRACE_S, VALIDATION_GRACE_S
 
 
@@ -57,6 +58,7 @@ class Promise:
     restored: bool = False  # from before a restart
     used: bool = False  # its consumer has credit for it
     drawn_s: float = 0.0  # until when its use is counted
+    prices: PriceTable = ()  # that were offered
     displaced: tuple[str, ...] = ()  # consumers whose supply was interrupted for it
     planned: bool = False  # for a run that was asked for before its begin
     later: bool = False  # it has not begun

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from .book import Promise, State, crowds
 from .messages import Priority
+from .prices import PriceTable
 from .rules import EPSILON_W
 
 REFUSALS_MAX = 16
@@ -19,17 +20,20 @@ class Right:
     merged_w: float = 0.0
     priority: Priority = Priority.LOW
     valid: bool = False  # one of these contracts was
+    prices: PriceTable = ()  # of the offer, or of the contract that was merged
 
     def add_offer(self, offer: Promise) -> None:
         """An offer that still counts."""
         self.offered_w = offer.max_w + offer.urgent_w
         self.priority = max(self.priority, offer.priority)
+        self.prices = offer.prices
 
     def add_contract(self, promise: Promise) -> None:
         """A contract that is shown no longer."""
         self.merged_w += promise.max_w
         self.priority = max(self.priority, promise.priority)
         self.valid |= promise.state is State.VALID
+        self.prices = promise.prices or self.prices
 
     def covers(self, more_w: float, new: bool) -> bool:
         """Whether a contract may take `more_w` than before; `new`: it was not there before."""

@@ -17,7 +17,14 @@ def compose(offers: Sequence[SeenOffer], power_w: float, least_w: float) -> list
         share_w = round_w(min(missing_w, seen.offer.power_w))
         if share_w < MIN_POWER_W:
             continue
-        parts.append(Part(seen.supplier, share_w, min(seen.offer.max_w, round_w(with_margin(share_w)))))
+        parts.append(
+            Part(
+                seen.supplier,
+                share_w,
+                min(seen.offer.max_w, round_w(with_margin(share_w))),
+                seen.offer.prices,
+            )
+        )
         missing_w -= share_w
         if missing_w <= EPSILON_W or len(parts) == MAX_PARTS:
             break
@@ -43,6 +50,6 @@ def compose_urgently(offers: Sequence[SeenOffer], power_w: float) -> list[Part]:
         own = by_supplier.get(seen.supplier)
         free_w, free_max_w = (own.power_w, own.max_w) if own else (0.0, 0.0)
         max_w = round_w(free_max_w + min(seen.offer.urgent_w, with_margin(share_w)))
-        by_supplier[seen.supplier] = Part(seen.supplier, round_w(free_w + share_w), max_w)
+        by_supplier[seen.supplier] = Part(seen.supplier, round_w(free_w + share_w), max_w, seen.offer.prices)
         missing_w -= share_w
     return list(by_supplier.values()) if missing_w <= EPSILON_W else []

@@ -198,6 +198,17 @@ class Consumer:
         elif supplier in self._offers or len(self._offers) < self.settings.offers:
             self._offers[supplier] = SeenOffer(supplier, offer, hops, now_s + OFFER_VALIDITY_S)
 
+    @property
+    def is_offered_all(self) -> bool:
+        """Whether the offers in hand cover its request."""
+        request = self.request
+        if request is None:
+            return False
+        fitting = (
+            seen.offer.power_w for seen in self._offers.values() if seen.offer.request_id == request.id
+        )
+        return sum(fitting) >= request.least_w - EPSILON_W
+
     def deals_with(self, supplier: str) -> bool:
         """Whether one of its contracts, valid or proposed, has a part of this supplier."""
         return any(holding.contract.part_of(supplier) for holding in self._holdings)

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from msgspec import msgpack
 
+from .prices import PriceTable, averaged, rows_of
 from .rules import MARGIN
 
 
@@ -42,6 +43,7 @@ class Request:
     `spare_w` of the power would only restore the margin of the main contract; the need is met without it.
     With `run_s` it asks for a later span: a run of that length that begins from `begin_in_s` to `latest_in_s`
     after the request was published. (A date would mean nothing while the clock of a node is wrong.)
+    `credit_wh` is what its node gives it for what it did for the community.
     """
 
     id: int
@@ -54,6 +56,7 @@ class Request:
     run_s: float = 0.0
     begin_in_s: float = 0.0
     latest_in_s: float = 0.0
+    credit_wh: float = 0.0
 
     @property
     def least_w(self) -> float:
@@ -66,6 +69,8 @@ class Request:
             fields["spare"] = self.spare_w
         if self.partial:
             fields["part"] = True
+        if self.credit_wh:
+            fields["credit"] = round(self.credit_wh, 2)
         if self.alert:
             fields["alert_s"] = round(self.alert_s, 1)
         if self.run_s:
@@ -78,8 +83,9 @@ class Offer:
     """A supplier's offer to one request.
 
     `max_w` is reserved; `urgent_w` more would be available by interrupting others. `impact` is the
-    environmental impact (low is green); `price` is per kWh, in the currency of the community. The run of a
-    request for a later span can begin in `in_s`.
+    environmental impact (low is green); `price` is per kWh, in the currency of the community,
+    and `prices` the table that it begins, if there is one. The run of a request for a later span can begin in
+    `in_s`.
     """
 
     request_id: int
@@ -89,32 +95,43 @@ class Offer:
     price: float = 0.0
     urgent_w: float = 0.0
     in_s: float = 0.0
+    prices: PriceTable = ()
 
     def encode(self) -> bytes:
-        row: list[float] = [self.request_id, _mw(self.power_w), _mw(self.max_w), self.impact]
-        if self.price or self.urgent_w or self.in_s:
+        row: list[Any] = [self.request_id, _mw(self.power_w), _mw(self.max_w), self.impact]
+        if self.price or self.urgent_w or self.in_s or self.prices:
             row += self.price, _mw(self.urgent_w)
-        if self.in_s:
+        if self.in_s or self.prices:
             row.append(self.in_s)
-        return msgpack.encode(row)
+        return msgpack.encode([*row, rows_of(self.prices)] if self.prices else row)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One supplier's share of a contract: the power in use and the power reserved."""
+    """One supplier's share of a contract: the power in use and the power reserved, and its prices if it has a
+    table."""
 
     supplier: str
     power_w: float
     max_w: float
+    prices: PriceTable = ()
 
-    def row(self) -> list[str | float]:
+    def row(self) -> list[Any]:
         """Its row in the list of shares that its consumer keeps."""
-        return [self.supplier, self.power_w, self.max_w]
+        return self._row(self.power_w, self.max_w)
+
+    def row_mw(self) -> list[Any]:
+        """Its row in what its supplier reads."""
+        return self._row(_mw(self.power_w), _mw(self.max_w))
+
+    def _row(self, power: float, most: float) -> list[Any]:
+        row = [self.supplier, power, most]
+        return [*row, rows_of(self.prices)] if self.prices else row
 
 
 def encode_parts(parts: Iterable[Part]) -> bytes:
     """Shares of a contract, for the node of their suppliers."""
-    return msgpack.encode([[part.supplier, _mw(part.power_w), _mw(part.max_w)] for part in parts])
+    return msgpack.encode([part.row_mw() for part in parts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +195,8 @@ class Contract:
             own = parts.get(part.supplier)
             if own:
                 power_w, max_w = round_w(own.power_w + part.power_w), round_w(own.max_w + part.max_w)
-                part = replace(part, power_w=power_w, max_w=max_w)
+                tables = ((own.prices, own.power_w), (part.prices, part.power_w))
+                part = replace(part, power_w=power_w, max_w=max_w, prices=averaged(tables, 0.0))
             parts[part.supplier] = part
         return self._restated(parts.values())
 

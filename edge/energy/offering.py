@@ -12,6 +12,7 @@ import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .asking import Asking
 from .book import Book, Promise, State, node_of
@@ -30,17 +31,24 @@ from .rules import (
 )
 from .withdrawing import Withdrawals
 
+if TYPE_CHECKING:
+    from .conditions import Conditions
+
 SetAside = Callable[[str, float], float]  # consumer, now_s -> W
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupplierSettings:
-    """The impact and price in a supplier's offers, and the sizes of its tables."""
+    """The impact and price in a supplier's offers, and the sizes of its tables.
+
+    `conditions`: whom it serves, and at which prices of a table; None: everybody at `price`.
+    """
 
     impact: int
     price: float
     promises: int
     offers: int
+    conditions: "Conditions | None" = None
 
 
 class OfferMaker:
@@ -129,7 +137,15 @@ class OfferMaker:
         """The open offers, by consumer."""
         impact, price = self._settings.impact, self._settings.price
         return {
-            each.consumer: Offer(each.key, each.power_w, each.max_w, impact, price, each.urgent_w)
+            each.consumer: Offer(
+                each.key,
+                each.power_w,
+                each.max_w,
+                impact,
+                each.prices[0].price if each.prices else price,
+                each.urgent_w,
+                prices=each.prices,
+            )
             for each in self._book
             if not each.committed
         }
@@ -152,6 +168,8 @@ class OfferMaker:
         if not self._can_offer(capacity_w):
             return
         requests = self._requests.to_serve(now_s)
+        if conditions := self._settings.conditions:
+            requests = conditions.served(requests, self._book, capacity_w, now_s)
         ordered = self._urgent_first(self._policy.order(requests, now_s))
         parts = self._policy.order_parts(requests, now_s)
         if parts is not None:
@@ -190,6 +208,8 @@ class OfferMaker:
     def _urgent_first(self, requests: list[SeenRequest]) -> list[SeenRequest]:
         """Requests whose high priority counts come first, then those that are owed, those in doubt last."""
         now_s = self._stepped_s
+        if conditions := self._settings.conditions:
+            requests = conditions.placed(requests)
         if self._owed:
             requests = sorted(requests, key=lambda seen: seen.consumer not in self._owed)
         if self._members.any_doubted(now_s):
@@ -236,6 +256,8 @@ class OfferMaker:
                 return 0.0
             priority = min(request.priority, Priority.HIGH if urgent else Priority.MEDIUM)
             offer = Promise(seen.consumer, request.id, State.OFFERED, 0.0, 0.0, 0.0, priority, seen.hops)
+            if conditions := self._settings.conditions:
+                offer.prices = conditions.quote(seen, self._book, self._capacity_w, now_s)
             places.add(offer)
             self._members.offer(seen.consumer, now_s)
         elif max_w <= before_w:

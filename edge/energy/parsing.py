@@ -13,11 +13,13 @@ import orjson
 from msgspec import DecodeError, msgpack
 
 from .messages import Answer, Answers, Contract, Offer, Part, Priority, Request
+from .prices import read_rows
 from .rules import MARGIN, MAX_PARTS, MAX_POWER_W, MIN_POWER_W
 
 S = TypeVar("S")
 T = TypeVar("T")
 _MAX_PRICE = 1e6
+_MAX_CREDIT_WH = 1e9
 _YEAR_S = 86_400 * 366
 _TERMS = 2**31 - 1
 _AHEAD_S = 2 * 86_400  # a contract may begin so much later
@@ -39,15 +41,17 @@ def parse_request(data: bytes) -> Request:
         fields.get("part", False) is True,
         spare_w,
         *_span(fields),
+        number(fields.get("credit", 0.0), -_MAX_CREDIT_WH, _MAX_CREDIT_WH),
     )
 
 
 def parse_offer(data: bytes) -> Offer:
     """A supplier's offer. Without free power it must state the power that interruptions would give."""
     row = _unpacked(data)
-    if not isinstance(row, list) or len(row) not in (4, 6, 7):
+    if not isinstance(row, list) or len(row) not in (4, 6, 7, 8):
         raise ValueError("invalid offer")
-    request_id, power_mw, max_mw, impact, price, urgent_mw, in_s = (*row, 0, 0, 0)[:7]
+    row += (0.0, 0, 0.0, [])[len(row) - 4 :]
+    request_id, power_mw, max_mw, impact, price, urgent_mw, in_s, prices = row
     urgent_w = number(_w(urgent_mw), 0.0, MAX_POWER_W)
     least_w = 0.0 if urgent_w >= MIN_POWER_W else MIN_POWER_W
     power_w = number(_w(power_mw), least_w, MAX_POWER_W)
@@ -55,8 +59,8 @@ def parse_offer(data: bytes) -> Offer:
     if not power_w - MIN_POWER_W <= max_w <= power_w * (1 + MARGIN) + MIN_POWER_W:
         raise ValueError("margin is out of range")
     price = number(price, 0.0, _MAX_PRICE)
-    in_s = number(in_s, 0.0, _AHEAD_S)
-    return Offer(whole(request_id), power_w, max_w, whole(impact, most=9), price, urgent_w, in_s)
+    in_s, table = number(in_s, 0.0, _AHEAD_S), read_rows(prices)
+    return Offer(whole(request_id), power_w, max_w, whole(impact, most=9), price, urgent_w, in_s, table)
 
 
 def parse_contract(data: bytes) -> Contract:
@@ -122,9 +126,9 @@ def _parts(rows: Any, power_of: Callable[[Any], float]) -> tuple[Part, ...]:
         raise ValueError("invalid parts of a contract")
     parts = []
     for row in rows:
-        if not isinstance(row, list) or len(row) != 3 or not isinstance(row[0], str):
+        if not isinstance(row, list) or len(row) not in (3, 4) or not isinstance(row[0], str):
             raise ValueError("invalid part of a contract")
-        part = Part(row[0], power_of(row[1]), power_of(row[2]))
+        part = Part(row[0], power_of(row[1]), power_of(row[2]), read_rows(row[3] if len(row) == 4 else []))
         if part.max_w < part.power_w - MIN_POWER_W:
             raise ValueError("a part uses more power than is reserved for it")
         parts.append(part)

@@ -48,11 +48,12 @@ CONTRACT, COMPLEMENT = "CONTRACT1", "CONTRACT2"  # the main and the complementar
 EVENT, STOP = "EVENT", "STOP"
 STORAGE = "STORAGE"  # that a common storage exists and whether it has room
 DONATION, DONATED = "DONATION", "DONATED"  # unused energy given to it, and its receipts
+PROD, AWARDS = "PROD", "AWARDS"  # what a supplier has left, and its prices; the credits of a node
 WARNING, RESCHEDULE = "WARNING", "RESCHEDULE"  # orders of the regulator, and whose activity it moves
 DISABLED = "DISABLED"  # that a twin is off, and why
 LABELS = (
-    *(REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, STORAGE, DONATION, DONATED),
-    *(EVENT, STOP, WARNING, RESCHEDULE, DISABLED),
+    *(REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, STORAGE, DONATION, DONATED, PROD),
+    *(EVENT, STOP, WARNING, RESCHEDULE, DISABLED, AWARDS),
 )
 
 

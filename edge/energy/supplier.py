@@ -16,6 +16,7 @@ from .members import Members
 from .messages import Answer, Answers, Contract, Offer, Priority, Request
 from .offering import OfferMaker, SupplierSettings
 from .policies import ProducerPolicy
+from .prices import averaged
 from .rules import (
     DOUBTED_S,
     EPSILON_W,
@@ -313,8 +314,10 @@ class Supplier:
             wait_s = DOUBTED_S if displaced else self.members.wait_s([consumer], now_s)
             deadline_s = now_s + wait_s + VALIDATION_GRACE_S
             promise = Promise(consumer, contract.id, State.PENDING, 0.0, 0.0, deadline_s, priority, hops)
-            promise.since_s = now_s
+            promise.since_s, promise.prices = now_s, right.prices
             self.book.add(promise)
+        elif more_w > EPSILON_W and right.prices:
+            promise.prices = averaged(((promise.prices, held_w), (right.prices, more_w)), 0.0)
         promise.power_w, promise.max_w = 0.0 if contract.in_s else part.power_w, min(part.max_w, free_w)
         promise.priority, promise.revision = priority, contract.revision
         promise.displaced = (*promise.displaced, *displaced)[:DISPLACED_MAX]

@@ -5,10 +5,10 @@ it is read, the rest is filled with the mean of what is known, and the row says 
 """
 
 from collections.abc import Iterator
-from enum import StrEnum
 from itertools import groupby
 from typing import NamedTuple
 
+from ..terms import Quality
 from .file import HistoryFile, Row
 from .names import OF_NAME, Name
 from .queue import Note
@@ -16,14 +16,6 @@ from .queue import Note
 QUARTER_MIN, HOUR_MIN = 15, 60
 _MEASURED, _FILLED = 0.98, 1 / 3  # shares of the time that must be known
 MOST_ROWS = 100_000  # that one question reads
-
-
-class Quality(StrEnum):
-    """How sure an energy is."""
-
-    MEASURED = "measured"
-    FILLED = "filled"  # a part was not known, and is taken to be like the rest
-    MISSING = "missing"  # too little was known; the energy is that of the known part
 
 
 class Energy(NamedTuple):

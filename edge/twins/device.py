@@ -8,9 +8,10 @@ import math
 
 from ..energy.rules import MAX_POWER_W
 from .derived import DerivedLoad
+from .registry import RUNNING
 from .settings import TwinSettings
 
-_NOT_MEASURED = ("grid", "shiftable", "storage")  # kinds whose power is set, not read
+_NOT_MEASURED = ("grid", "storage", *RUNNING)  # kinds whose power is set, not read
 _ONE_WAY = ("load", "pv", "both")  # kinds of which no input is ever negative
 _AGAINST_W = 30.0  # an inverter draws less at night
 _METER_ERROR = 0.05  # of all meters together
@@ -103,7 +104,7 @@ class Device:
     def powers_w(self, now_s: float) -> tuple[float, float]:
         """(drawn, given) in W, both at least 0."""
         settings = self.settings
-        if settings.kind in ("shiftable", "storage"):
+        if settings.kind in (*RUNNING, "storage"):
             return 0.0, 0.0  # its twin turns it on
         if settings.kind == "grid":
             return 0.0, settings.capacity_w  # its meter shows what flows, not what it could give

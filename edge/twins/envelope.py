@@ -20,6 +20,7 @@ from ..energy.book import node_of
 from ..energy.claims import REFUSALS_MAX
 from ..energy.messages import Answers, Contract, Offer, Part, encode_answers, encode_parts
 from ..energy.parsing import lenient, parse_answers, parse_offer, parse_parts, parse_stub
+from ..energy.prices import SLOTS_MAX
 from ..energy.rules import CONFIRM, MAX_PARTS, OFFER
 from ..space.agent import Bond
 from ..trust.trust import SEAL_BYTES, TAG_BYTES, UNKNOWN, Trust, Untrusted
@@ -28,7 +29,7 @@ _HEAD = struct.Struct(f">{TAG_BYTES}sH")  # of a part: tag, length
 _MISSING = _HEAD.pack(bytes(TAG_BYTES), 0)
 _PART_BYTES = _HEAD.size + SEAL_BYTES + 3  # beside its rows: head of the list
 _ANSWER_BYTES = 95  # a row: the longest name, an id, a truth value, a limit and a term
-_SHARE_BYTES = 84  # a row: the longest name and two powers
+_SHARE_BYTES = 84 + 20 * SLOTS_MAX  # a row: the longest name, two powers and a table of prices
 _STUB_BYTES = 140
 _CHECK_S = 30.0  # a value that did not change is sealed again that soon after a key has changed
 T = TypeVar("T")

@@ -8,6 +8,7 @@ import logging
 import math
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..energy.consumer import Consumer
@@ -19,7 +20,7 @@ from ..energy.messages import Answers, Contract
 from ..energy.orders import Deed, Order
 from ..energy.parsing import parse_request
 from ..energy.policies import consumer_policy, producer_policy
-from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, DISABLED, OFFER, REQUEST, STOP, WARNING
+from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, DISABLED, OFFER, PROD, REQUEST, STOP, WARNING
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Bond
@@ -91,7 +92,9 @@ class ProsumerTwin(Twin):
         )
         policy = producer_policy(settings.producer_policy, self._rng)
         self._writer = Writer(self.name, self.home.trust, self._clock)
-        self.supplier = Supplier(self.name, supplier_settings(settings), policy, self._rng, self.home.members)
+        self.supplier = Supplier(
+            self.name, supplier_settings(settings, self.home), policy, self._rng, self.home.members
+        )
         self._posting = Posting(self)
 
     def left(self) -> None:
@@ -250,7 +253,7 @@ class ProsumerTwin(Twin):
         self.settings = self.device.settings = settings
         self.consumer.adjust(consumer_settings(settings), consumer_policy(settings.consumer_policy))
         policy = producer_policy(settings.producer_policy, self._rng)
-        self.supplier.adjust(supplier_settings(settings), policy)
+        self.supplier.adjust(supplier_settings(settings, self.home), policy)
         self.measured(*self.device.powers_w(self._clock.now_s()))
         self.stir()
 
@@ -322,6 +325,8 @@ class ProsumerTwin(Twin):
             if not self.unknown:
                 self.supplier.note_free(self.home.civil_s() if self.home.date.settled else None)
         self._due_s = min(self.consumer.due_s, self.supplier.due_s, now_s + _NOTE_S)
+        if conditions := self.supplier.settings.conditions:
+            self._due_s = min(self._due_s, conditions.due_s(now_s))
         self._posting.publish(self._wanted())
         if self._writer.incomplete:
             self._due_s = min(self._due_s, now_s + _SEAL_AGAIN_S)
@@ -440,7 +445,9 @@ class ProsumerTwin(Twin):
         wanted: Properties = {}
         consumer, supplier, writer = self.consumer, self.supplier, self._writer
         if consumer.request:
-            wanted[REQUEST, ""] = consumer.request.encode(), 0
+            credits = self.home.credits
+            credit_wh = credits.of(self.name) if credits else 0.0
+            wanted[REQUEST, ""] = replace(consumer.request, credit_wh=credit_wh).encode(), 0
         if consumer.main:
             wanted[CONTRACT, ""] = writer.contract(CONTRACT, consumer.main), 0
         if consumer.extra:
@@ -454,5 +461,8 @@ class ProsumerTwin(Twin):
         answers = supplier.answers()
         if answers:
             wanted[CONFIRM, ""] = writer.answers(answers), 0
+        if (conditions := supplier.settings.conditions) and supplier.capacity_w:
+            production = conditions.production(supplier.book, supplier.capacity_w, self._clock.now_s())
+            wanted[PROD, ""] = production.encode(), 0
         writer.forget_all_but(wanted)
         return wanted

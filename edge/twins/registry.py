@@ -37,11 +37,14 @@ DEVICES = {
     "grid": DeviceKind("prosumer:ProsumerTwin", supplies=True, source=PowerSource.GRID),
     "shiftable": DeviceKind("shiftable:ShiftableTwin", consumes=True),
     "storage": DeviceKind("storage:StorageTwin", supplies=True, source=PowerSource.BATTERY),
+    "deferrable": DeviceKind("deferrable:DeferrableTwin", consumes=True),
 }
+RUNNING = ("shiftable", "deferrable")  # kinds that run once a day, when their twin says so
 SERVICES = {  # at most one of each on a node, in the order in which they start
     "learning": ServiceKind("learning:LearningTwin"),
     "recorder": ServiceKind("recorder:RecorderTwin", always=True),
     "regulator": ServiceKind("regulator:RegulatorTwin"),
+    "community": ServiceKind("community:CommunityTwin"),
     "identity": ServiceKind("identity:IdentityTwin"),  # there when the node has keys
 }
 

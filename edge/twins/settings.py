@@ -17,9 +17,10 @@ from ..learn.registry import MODELS
 from ..option import NAME, Matching, OneOf, Within
 from ..terms import DAY_MIN, SCOPES, VARIABLES
 from .gossip_settings import GossipSettings
-from .registry import DEVICES
+from .registry import DEVICES, RUNNING
 
 NO_MODEL = "none"
+GIVING = ("all", "altruist", "free_rider", "graded", "learning")
 _NO_GOSSIP = GossipSettings()
 _GREEN, _GREY = 2, 3  # environmental impact of sun, wind and water, and of everything else
 _MODEL = OneOf(NO_MODEL, *MODELS)
@@ -37,7 +38,8 @@ class TwinSettings:
         OneOf(*DEVICES),
         "kind of device: load, photovoltaics, battery, a building behind one meter, both (a device with one "
         "meter input for each direction), house (its load is derived from the meters around it), grid "
-        "connection, shiftable load, storage (the common battery of the microgrid, at most one)",
+        "connection, shiftable load (runs when there is power), deferrable load (when power is cheapest), "
+        "storage (the common battery of the microgrid, at most one)",
     ]
     input: Annotated[
         str,
@@ -88,19 +90,30 @@ class TwinSettings:
     price: Annotated[
         float, Within(0, 1e6), "price of its production per kWh, in the currency of the community"
     ] = 0.0
+    prices: Annotated[
+        str, "prices by time of day in place of `price`, by `[node] timezone`: 06:00 0.30; 22:00 0.18"
+    ] = ""
+    pricing: Annotated[
+        str, OneOf("fixed", "dynamic"), "whether its prices rise when little is left: up to ten times"
+    ] = "fixed"
     impact: Annotated[
         int, Within(0, 9), "environmental impact of its production; 0: 2 for pv, 3 for other kinds"
     ] = 0
+    giving: Annotated[
+        str, OneOf(*GIVING), "how generous it is to other members; only with a section `[community]`"
+    ] = "all"
     producer_policy: Annotated[str, OneOf(*PRODUCER_POLICIES), "which requests it serves first"] = (
         "prioritisation"
     )
     consumer_policy: Annotated[str, OneOf(*CONSUMER_POLICIES), "which offers it accepts first"] = (
         "least_distance"
     )
-    run_s: Annotated[float, Within(1, 86400), "how long a `shiftable` load runs, once a day"] = 3600.0
-    within_s: Annotated[float, Within(0, 86400), "how long a `shiftable` load may wait to start"] = 28800.0
+    run_s: Annotated[
+        float, Within(1, 86400), "how long a `shiftable` or `deferrable` load runs, once a day"
+    ] = 3600.0
+    within_s: Annotated[float, Within(0, 86400), "how long it may wait to start"] = 28800.0
     ready_hour: Annotated[
-        float, Within(0, 24), "hour of the day, by `[node] timezone`, from which a `shiftable` load is ready"
+        float, Within(0, 24), "hour of the day, by `[node] timezone`, from which it is ready"
     ] = 0.0
     meter_grace_s: Annotated[float, Within(1, 3600), "how long contracts survive without readings"] = 30.0
     contract_s: Annotated[float, Within(20, 86400), "longest duration of a contract"] = 3600.0
@@ -165,6 +178,23 @@ class TwinSettings:
         return 2 if self.kind == "storage" else int(self.donates > 0)
 
     @property
+    def is_green(self) -> bool:
+        """Whether its production comes from sun, wind or water."""
+        return self.environmental_impact <= _GREEN
+
+    @property
+    def schedule(self) -> tuple[tuple[int, float], ...]:
+        """Its prices by second of the day. Raises ValueError."""
+        from ..energy.tariff import read_schedule
+
+        return read_schedule(self.prices) or ((0, self.price),)
+
+    @property
+    def has_tariff(self) -> bool:
+        """Whether it tells all what it has left, and at which prices."""
+        return bool(self.prices) or self.pricing == "dynamic"
+
+    @property
     def source(self) -> PowerSource:
         """Where its supply comes from."""
         return DEVICES[self.kind].source
@@ -191,8 +221,8 @@ class TwinSettings:
 
     @property
     def run(self) -> RunSettings | None:
-        """The daily run of a shiftable load; None for other kinds."""
-        if self.kind != "shiftable":
+        """The daily run of a shiftable or deferrable load; None for other kinds."""
+        if self.kind not in RUNNING:
             return None
         return RunSettings(
             power_w=self.power_w, run_s=self.run_s, within_s=self.within_s, ready_hour=self.ready_hour

@@ -1,8 +1,15 @@
 """How a twin trades: the settings of its consumer and its supplier, from those of the twin."""
 
+import random
+from typing import TYPE_CHECKING
+
 from ..energy.consumer import ConsumerSettings
 from ..energy.offering import SupplierSettings
 from .settings import TwinSettings
+
+if TYPE_CHECKING:
+    from ..energy.conditions import Conditions
+    from .twin import Home
 
 _PROPERTIES = 10  # of one LSA (thesis 5.1)
 _BESIDE_OFFERS = {
@@ -23,14 +30,47 @@ def consumer_settings(settings: TwinSettings) -> ConsumerSettings:
     )
 
 
-def supplier_settings(settings: TwinSettings) -> SupplierSettings:
+def supplier_settings(settings: TwinSettings, home: "Home") -> SupplierSettings:
     """How it offers power. Offers that find no room in the LSA would block power without being seen."""
     room = _PROPERTIES - _BESIDE_OFFERS["all"] - _BESIDE_OFFERS["supplier"]
     room -= _BESIDE_OFFERS["consumer"] if settings.consumes else 0
     room -= settings.storage_properties
+    conditions = _conditions(settings, home)
+    room -= 0 if conditions is None else 1  # what it has left
     return SupplierSettings(
         impact=settings.environmental_impact,
         price=settings.price,
         promises=settings.promises,
         offers=min(room, settings.offers),
+        conditions=conditions,
+    )
+
+
+def _conditions(settings: TwinSettings, home: "Home") -> "Conditions | None":
+    """Only twins with a table of prices, or in a community, pay for the module."""
+    community = home.community
+    if not settings.supplies or not (settings.has_tariff or community):
+        return None
+    from ..energy.conditions import Conditions, Response
+    from ..energy.giving import GIVING
+    from ..energy.tariff import Tariff
+
+    response = giving = None
+    if community:
+        response = Response(
+            kind=community.response, tolerance_wh=community.tolerance_wh, spread_s=community.spread_s
+        )
+    if settings.giving != "all":
+        giving = GIVING[settings.giving](random.Random(f"{home.node}/{settings.name}"))
+    wall_s = home.clock.wall_s
+    return Conditions(
+        Tariff(settings.schedule, settings.pricing == "dynamic"),
+        settings.environmental_impact,
+        wall_s,
+        lambda: home.zone.civil_s(wall_s()) - wall_s(),
+        home.credits,
+        response,
+        giving,
+        f"{home.node}.{settings.name}",
+        settings.promises,
     )

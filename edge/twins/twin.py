@@ -8,7 +8,7 @@ import math
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..clock import Clock, Date, Zone
 from ..energy.flows import Supply
@@ -18,6 +18,10 @@ from ..space.agent import Agent
 from ..trust.trust import Trust
 from .envelope import Reader
 from .minute import RunningMinute
+
+if TYPE_CHECKING:
+    from ..energy.credits import Credits
+    from .community_settings import CommunitySettings
 
 
 class Keeper(Protocol):
@@ -58,6 +62,8 @@ class Home:
         folder: Path | None = None,
         neighbours: Callable[[], Collection[str]] = tuple,
         twins: "Callable[[], Sequence[Twin]]" = tuple,
+        community: "CommunitySettings | None" = None,
+        credits: "Credits | None" = None,
     ) -> None:
         """`total` gives the six variables of the node, None while one of its devices is unknown;
         `tell_minute` calls `minute_passed`.
@@ -75,6 +81,7 @@ class Home:
         self.members = members  # what the other members did with what was promised
         self._neighbours = neighbours
         self.twins = twins  # all of the node
+        self.community, self.credits = community, credits  # None without a section `[community]`
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node

@@ -5,6 +5,7 @@ from typing import Any
 
 from .job import Job
 from .recorder import Recorder
+from .scenario import Findings
 
 
 @dataclass
@@ -30,3 +31,4 @@ class Outcome:
     gossip: dict[str, Any] | None = None  # sums of all nodes by scope
     batteries: dict[str, dict[str, float]] = field(default_factory=dict)  # the books, by twin
     regulation: dict[str, Any] | None = None  # what the regulators achieved
+    findings: Findings = field(default_factory=list)  # of the scenario

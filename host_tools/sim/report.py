@@ -51,6 +51,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
             **({"batteries": outcome.batteries} if outcome.batteries else {}),
             **({"figures": _figures(outcome)} if job.kind.figures else {}),
             **({"regulation": outcome.regulation} if outcome.regulation else {}),
+            **({"findings": outcome.findings} if outcome.findings else {}),
             "invariants_checked": outcome.checked,
             "invariants_broken": outcome.broken,
             "timeseries_stride_s": recorder.stride,
@@ -135,6 +136,7 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("reactions", f"{_number(s['reactions_per_s'], 1)} /s", "all nodes"),
         *_learning_rows(s),
         *_regulation_rows(s),
+        *((asked, here, f"thesis: {thesis}") for asked, here, thesis in s.get("findings", [])),
         ("invariants", f"{s['invariants_broken']:,} broken", f"{s['invariants_checked']:,} checks"),
         ("wall time", f"{s['wall_s']:,.1f} s", f"{_number(s['sim_s_per_s'], 0)} simulated s per second"),
     ]

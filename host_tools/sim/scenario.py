@@ -1,6 +1,6 @@
 """A scenario: a named, seeded way to fill a microgrid with devices (thesis 4.4.5, 4.5.1)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +10,12 @@ from host_tools.microgrid.plan import BuildingPlan
 from .clock_axis import Begin
 
 if TYPE_CHECKING:
+    from edge.node import Node
+
     from .outcome import Outcome
+
+
+Findings = list[tuple[str, str, str]]  # what was asked, here, and in the thesis
 
 
 class ScenarioError(Exception):
@@ -88,6 +93,7 @@ class Scenario:
     `hours` and `nodes` are defaults. `nodes` is a topology such as "chain:4", or "data": `build` then gets no
     names, and the plans it returns are connected as a chain. `meter_s`: the period at which meters are read.
     `begin`: when a run begins, for the plots. `figures`: of a run, beside the thesis.
+    `findings`: what only this scenario reports of its nodes.
     """
 
     name: str
@@ -99,6 +105,7 @@ class Scenario:
     meter_s: float = 10.0
     figures: Callable[[Setting, "Outcome"], list[Figure]] | None = None
     begin: Callable[[Setting], Begin] = lambda setting: Begin.hour(setting.values.get("start_hour", 0.0))
+    findings: "Callable[[Sequence[Node]], Findings] | None" = None
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters: the given ones (text is parsed) and defaults. Raises ScenarioError."""

@@ -53,6 +53,7 @@ class Simulation:
                 meters=(),
                 gossip=plan.gossip,
                 regulator=plan.regulator,
+                community=plan.community,
                 **limits,
             )
         self.nodes = list(self.world.nodes.values())
@@ -127,6 +128,7 @@ class Simulation:
             learning=scored(nodes) if self.job.learn else None,
             gossip=gossiped(nodes) if self.job.gossip else None,
             batteries={twin.name: _books(twin) for twin in twins if twin.battery},
+            findings=self.job.kind.findings(nodes) if self.job.kind.findings else [],
         )
 
 

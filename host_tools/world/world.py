@@ -49,6 +49,7 @@ class World:
         meters: Iterable[Mapping[str, Any]] = (),
         gossip: Mapping[str, Any] | None = None,
         regulator: Mapping[str, Any] | None = None,
+        community: Mapping[str, Any] | None = None,
         **limits: int,
     ) -> WorldNode:
         """Add a node with these `[[twin]]` tables, and `[[meter]]` tables on the bus "bus".
@@ -73,6 +74,7 @@ class World:
             "limits": limits,
             "learning": dict(learning or {}),
             "gossip": dict(gossip or {}),
+            **({"community": dict(community)} if community else {}),
             "neighbour": [{"name": each, "host": "virtual"} for each in neighbours],
             "bus": [{"name": "bus", "port": "virtual", "baud": 9600, "parity": "N"}]
             if tables or relays

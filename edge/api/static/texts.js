@@ -281,6 +281,7 @@ const en = {
   "kind.both": "Consumer and producer",
   "kind.house": "House",
   "kind.grid": "Grid connection",
+  "kind.deferrable": "Deferrable load",
   "kind.shiftable": "Shiftable load",
 
   "field.name": "Name",

@@ -3,6 +3,8 @@
 from host_tools.sim.scenario import Scenario
 
 from . import (
+    awards,
+    commons,
     degraded,
     forecast,
     growing,
@@ -32,5 +34,7 @@ _ALL = (
     shiftable.SCENARIO,
     storage.SCENARIO,
     six_buildings.SCENARIO,
+    commons.SCENARIO,
+    awards.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

@@ -1,0 +1,51 @@
+"""The section `[community]` of a configuration: what its members agreed on (thesis 7.1, 7.4, 7.6, 7.7)."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from ..option import OneOf, Within
+
+FLEXIBILITY = {"normal": 1.0, "holiday": 1.5, "shortage": 2.0}  # by which a quota is multiplied (thesis 7.7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommunitySettings:
+    """The rules of the community: what credits lead to, how they come about, quotas. Equal at all members."""
+
+    response: Annotated[
+        str,
+        OneOf("none", "exclude", "price", "place"),
+        "what a supplier does with the credit of a consumer: nothing; refuse one whose credit is below "
+        "`tolerance_wh`; give a discount or take a surcharge; serve it after the others",
+    ] = "none"
+    tolerance_wh: Annotated[float, Within(0, 1e6), "a credit is negative below minus so much, in Wh"] = 0.1
+    spread_s: Annotated[
+        float, Within(60, 86400), "a discount or surcharge is spread over the energy of so many seconds"
+    ] = 900.0
+    supply_weight: Annotated[float, Within(0, 100), "weight of the score of supplies"] = 1.0
+    withheld_weight: Annotated[
+        float, Within(0, 100), "weight of what was withheld from others, within the score of supplies"
+    ] = 1.0
+    consumption_weight: Annotated[float, Within(0, 100), "weight of the score of consumption"] = 1.0
+    equity_weight: Annotated[float, Within(0, 100), "weight of the score of equity"] = 1.0
+    green_weight: Annotated[float, Within(0, 100), "weight of the score of green consumption"] = 1.0
+    newcomer_wh: Annotated[float, Within(0, 1e6), "credit of a new member for its first hour, in Wh"] = 0.0
+    threshold_w: Annotated[
+        float, Within(0, 1e9), "most that all members together should draw; 0: what is produced"
+    ] = 0.0
+    flexibility: Annotated[
+        str, OneOf(*FLEXIBILITY), "quotas are raised by half on holidays, doubled in a shortage"
+    ] = "normal"
+    people: Annotated[int, Within(0, 10_000), "people of this household; 0: no quota"] = 0
+    floor_m2: Annotated[float, Within(0, 1e6), "floor area of this household"] = 0.0
+    base_w: Annotated[float, Within(0, 1e6), "part of the quota that every household has"] = 100.0
+    person_w: Annotated[float, Within(0, 1e6), "part of the quota for each person"] = 80.0
+    m2_w: Annotated[float, Within(0, 1e4), "part of the quota for each square metre"] = 1.0
+
+    @property
+    def quota_w(self) -> float | None:
+        """What this household may draw when power is short; None without people."""
+        if not self.people:
+            return None
+        fair_w = self.base_w + self.person_w * self.people + self.m2_w * self.floor_m2
+        return FLEXIBILITY[self.flexibility] * fair_w

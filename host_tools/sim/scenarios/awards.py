@@ -1,0 +1,88 @@
+"""Two altruists and a free rider who asks for power but does not share it (thesis 7.4.3).
+
+Each prosumer produces and needs the same, at different times: 25 + 100 cos(2 pi k / 8) W in eight steps. With
+`response` the altruists exclude whoever has a negative credit, or make it pay more, or serve it last.
+"""
+
+import math
+from collections.abc import Sequence
+
+from edge.node import Node
+from host_tools.microgrid.plan import BuildingPlan, DevicePlan, Series
+from host_tools.sim.scenario import Findings, Parameter, Scenario, Setting
+
+_STEPS = 8
+_OFFSETS = {"rider": 0, "altruist1": 3, "altruist2": 6}
+_THESIS = {
+    "rider": "exclude 7.4 %; price 1.68 (1.23 to 2.08)",
+    "altruist1": "price 0.37",
+    "altruist2": "price 0.10",
+}
+_BASE_W, _SWING_W = 25.0, 100.0
+
+
+def build(setting: Setting) -> list[BuildingPlan]:
+    """One prosumer a node; further nodes have further altruists."""
+    values = setting.values
+    offsets = list(_OFFSETS.values())
+    plans = []
+    for i, node in enumerate(setting.nodes):
+        name = [*_OFFSETS][i] if i < len(_OFFSETS) else f"altruist{i}"
+        power_w = _series(offsets[i % len(offsets)] + i // len(offsets), values["step_s"], setting)
+        twin = {
+            "giving": values["rider" if i == 0 else "others"],
+            "price": 1.0,
+            "contract_s": _STEPS * values["step_s"],
+        }
+        plan = BuildingPlan(node, [DevicePlan(name, "building", power_w, twin=twin)])
+        plan.community = {
+            "response": values["response"],
+            "tolerance_wh": values["tolerance_wh"],
+            "withheld_weight": values["withheld_weight"],
+            "spread_s": max(60.0, 3 * values["step_s"]),  # a need lasts for three steps
+        }
+        plans.append(plan)
+    return plans
+
+
+def _series(offset: int, step_s: float, setting: Setting) -> Series:
+    """What the meter of the prosumer shows: positive is drawn."""
+    count = math.ceil(3600 * setting.hours / step_s) + 1
+    angles = [2 * math.pi * ((offset + i) % _STEPS) / _STEPS for i in range(count)]
+    powers = [-(_BASE_W + _SWING_W * math.cos(angle)) for angle in angles]
+    return Series([i * step_s for i in range(count)], [round(each, 3) for each in powers])
+
+
+def findings(nodes: Sequence[Node]) -> Findings:
+    """What each prosumer was served of its need, and what it paid per kWh."""
+    rows, prices = [], []
+    for node in nodes:
+        for name, each in node.community.accounts.items() if node.community else ():
+            price = 1000 * each.paid / each.received_wh if each.received_wh else math.nan
+            served = each.received_wh / each.needed_wh if each.needed_wh else math.nan
+            short = name.partition(".")[2]
+            rows.append((short, f"{served:.1%} at {price:.3f}", _THESIS.get(short, "")))
+            prices.append(price)
+    if len(prices) > 1:
+        ratio = prices[0] / (sum(prices[1:]) / len(prices[1:]))
+        rows.append(("ratio of prices", f"{ratio:.2f}", "7.10 (3.3 to 7.2)"))
+    return rows
+
+
+SCENARIO = Scenario(
+    name="awards",
+    title="two altruists and a free rider, with credits",
+    hours=0.75,
+    nodes="full:3",
+    parameters=(
+        Parameter("response", "exclude", meaning="none, exclude, price or place"),
+        Parameter("rider", "free_rider", meaning="policy of the first: all, altruist, free_rider, ..."),
+        Parameter("others", "all", meaning="policy of the others"),
+        Parameter("step_s", 18.0, 5.0, 3600.0, "length of a step, s"),
+        Parameter("withheld_weight", 1.0, 0.0, 100.0, "weight of what was withheld"),
+        Parameter("tolerance_wh", 0.1, 0.0, 1e6, "a credit is negative below minus so much, Wh"),
+    ),
+    meter_s=1.0,
+    build=build,
+    findings=findings,
+)
