@@ -5,4 +5,4 @@ MODEL_OPERATORS = ("sampling_nb", "power_loss", "min_loss", "dist_power_hist", "
 PREDICTION_OPERATORS = ("sampling_nb", "dist_power_hist", "dist_power_last", "skill", "equal")
 LEVELS = ("none", "coarse", "minutes")  # of privacy, of the power profile
 GATES = ("better", "harmless", "none")
-LEAST_MESSAGE_BYTES, MOST_MESSAGE_BYTES = 2_000, 16_000
+LEAST_MESSAGE_BYTES, MOST_MESSAGE_BYTES = 9_000, 16_000  # with less, whole weights might never fit
