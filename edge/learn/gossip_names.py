@@ -1,6 +1,6 @@
 """What can be configured of gossip, without numpy, so that a configuration can be read on any node."""
 
-AUTO, EXPERTS = "auto", "experts"
+AUTO, EXPERTS, CONSENSUS = "auto", "experts", "consensus"
 MODEL_OPERATORS = ("sampling_nb", "power_loss", "min_loss", "dist_power_hist", "skill", "equal", "metropolis")
 PREDICTION_OPERATORS = ("sampling_nb", "dist_power_hist", "dist_power_last", "skill", "equal")
 LEVELS = ("none", "coarse", "minutes")  # of privacy, of the power profile

@@ -1,8 +1,8 @@
 """The sending side: which parts are sent when, and what the receivers hold of them.
 
 A message is meant for all direct neighbours, so there is one copy of what they hold. A neighbour that lost a
-message says so (`wants`), and gets whole weights with the next ones. One variable after the other has its turn
-for counts, and one slice after the other for weights; differences are small, so usually all fit.
+message says so (`wants`), and gets whole weights with the next ones. One variable after the other has its
+turn for counts, and one slice after the other for weights; differences are small, so usually all fit.
 """
 
 from collections.abc import Callable, Mapping
