@@ -15,7 +15,7 @@ WORTHS = (0.0, 8.0, 64.0)  # how many observations a row of foreign counts stand
 _KEPT_MIN = 64  # minutes whose predictions wait for the actual states
 _HALF_LIFE_MIN = 6 * 60
 _KEEP = 0.5 ** (1 / _HALF_LIFE_MIN)
-_MARGIN = 0.01  # nats
+_MARGIN = 0.01  # nats, if none is given
 _LEAST_MIN = 60.0  # of evidence
 
 _AGES_MIN = np.array(HORIZONS_MIN)
@@ -33,7 +33,8 @@ def limited(counts: Array, worth: float) -> Array:
 class Choice:
     """The number of the candidate in use, for each variable and horizon: (6, 4)."""
 
-    def __init__(self, candidates: int) -> None:
+    def __init__(self, candidates: int, margin: float = _MARGIN) -> None:
+        self._margin = margin
         self.now = np.zeros(_SHAPE, np.intp)
         self._losses = np.zeros((candidates, *_SHAPE))  # sums, older ones count less
         self._counted = np.zeros(_SHAPE)
@@ -44,6 +45,12 @@ class Choice:
         """Keep the predictions (candidates, 6, 4, 7) after a minute. The choice (6, 4)."""
         self._predicted[minute % _KEPT_MIN], self._minutes[minute % _KEPT_MIN] = candidates, minute
         return self.now
+
+    @property
+    def means(self) -> NDArray[np.float64]:
+        """The recent log losses (candidates, 6, 4); 0 before anything is known."""
+        found: NDArray[np.float64] = self._losses / np.maximum(self._counted, 1.0)
+        return found
 
     def learn(self, minute: int, actual: States) -> None:
         """Compare what was predicted for a minute with its states (6,), -1 where unknown."""
@@ -59,9 +66,9 @@ class Choice:
         self._counted *= _KEEP
         self._losses += np.where(known, losses, 0.0)
         self._counted += known
-        means = self._losses / np.maximum(self._counted, 1.0)
+        means = self.means
         present = means[self.now, _VARIABLES, _HORIZONS]
         best = means.argmin(0)
-        margin = np.where(best > self.now, _MARGIN, 0.0)
+        margin = np.where(best > self.now, self._margin, 0.0)
         change = (means.min(0) < present - margin) & (self._counted >= _LEAST_MIN)
         self.now = np.where(change, best, self.now)

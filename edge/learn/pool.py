@@ -7,6 +7,7 @@ log loss. Steps are scaled by the usual size of the gradient and become smaller 
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,14 @@ _FIRST_SQUARE, _SMOOTH = 0.05, 1e-3
 
 _HORIZONS = np.arange(len(HORIZONS_MIN))
 _ONES = np.eye(STATES, dtype=np.float32)
+_STAYING = 0.85  # probability of the present state in what persistence predicts
+STAY = np.where(np.eye(STATES, dtype=bool), _STAYING, (1 - _STAYING) / (STATES - 1)).astype(np.float32)
+
+
+def staying(states: NDArray[Any]) -> Array:
+    """What persistence predicts after the states (6,), as probabilities (6, 4, 7). Its weight in a pool tells
+    how sure of it one may be."""
+    return np.repeat(STAY[states][:, None], len(HORIZONS_MIN), axis=1)
 
 
 class Pool:
@@ -61,6 +70,18 @@ class Pool:
         self.weights -= rate * gradients / np.sqrt(self._squares + _SMOOTH)
         self._steps += 1
 
+    @property
+    def days(self) -> float:
+        """How many days it has learnt from."""
+        return self._steps / DAY_MIN
+
+    def set_weights(self, given: Mapping[int, float]) -> None:
+        """Set the first weights of some experts; the others share what is left to 1 equally."""
+        rest = self.weights.shape[-1] - len(given)
+        self.weights[:] = (1.0 - sum(given.values())) / max(rest, 1)
+        for expert, weight in given.items():
+            self.weights[:, :, expert] = weight
+
     def add_expert(self, expert: int, share: float) -> None:
         """Give an expert without a weight so far a share of all weights."""
         self.weights *= 1.0 - share
@@ -73,6 +94,20 @@ class Pool:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What was learnt, by name."""
         return {"pool": self.weights, "squares": self._squares, "steps": np.array([self._steps], np.int64)}
+
+    @staticmethod
+    def widened(arrays: Mapping[str, NDArray[Any]], experts: int) -> dict[str, NDArray[Any]]:
+        """The arrays of a pool that was saved with one expert fewer: the last one is new, without weight."""
+        weights, squares = arrays.get("pool"), arrays.get("squares")
+        if weights is None or squares is None or weights.shape != squares.shape:
+            return {}
+        if weights.shape != (len(VARIABLES), len(HORIZONS_MIN), experts - 1):
+            return {}
+        new = np.zeros((*weights.shape[:2], 1), np.float32)
+        return {
+            "pool": np.concatenate((weights, new), -1),
+            "squares": np.concatenate((squares, new + np.float32(_FIRST_SQUARE)), -1),
+        }
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Restore what `arrays` returned; the shapes must be the same."""

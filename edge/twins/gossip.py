@@ -36,7 +36,7 @@ def exchange_for(
         models=settings.models == "on",
         predictions=settings.predictions == "on",
         operator=settings.operator_by_variable,
-        prediction_operator=settings.prediction_operator_by_variable,
+        prediction_operator=settings.prediction_operator_in(scope.scope),
         model_every_min=settings.every_min_of(scope.model),
         level=settings.profile,
         private=settings.outputs == "private",

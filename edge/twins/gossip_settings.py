@@ -5,6 +5,7 @@ from typing import Annotated
 
 from ..learn.gossip_names import (
     AUTO,
+    CONSENSUS,
     EXPERTS,
     GATES,
     LEAST_MESSAGE_BYTES,
@@ -22,6 +23,7 @@ GOSSIP_LABELS = (*MODEL.values(), *PRED_SHARE.values())
 _SWITCH = OneOf("on", "off")
 _MODEL_OPERATOR = OneOf(AUTO, *MODEL_OPERATORS)
 _PREDICTION_OPERATOR = OneOf(EXPERTS, AUTO, *PREDICTION_OPERATORS)
+_CLUSTER_OPERATOR = OneOf(CONSENSUS, EXPERTS, AUTO, *PREDICTION_OPERATORS)
 _EVERY_MIN, _COUNTED_EVERY_MIN = 20, 5  # thesis 6.3.4.2: networks, and chains, which cost little
 
 
@@ -38,6 +40,11 @@ class GossipSettings:
     prediction_operator: Annotated[
         str, _PREDICTION_OPERATOR, "how predictions are weighed; `experts`: with weights learnt every minute"
     ] = EXPERTS
+    cluster_operator: Annotated[
+        str,
+        _CLUSTER_OPERATOR,
+        "how predictions of the microgrid are weighed; `consensus`: all nodes come to agree on one",
+    ] = CONSENSUS
     prediction_operators: Annotated[str, "the same for some variables: variable = operator; ..."] = ""
     every_min: Annotated[
         int, Within(0, DAY_MIN), "minutes between two messages with a model; 0: 20, with `markov` 5"
@@ -89,9 +96,14 @@ class GossipSettings:
 
     @property
     def prediction_operator_by_variable(self) -> dict[str, str]:
-        """The operator of predictions for each variable. Raises ValueError."""
+        """The operator of predictions of a node for each variable. Raises ValueError."""
+        return self.prediction_operator_in("node")
+
+    def prediction_operator_in(self, scope: str) -> dict[str, str]:
+        """The operator of predictions in a scope for each variable. Raises ValueError."""
+        operator = self.cluster_operator if scope == "cluster" else self.prediction_operator
         known = (EXPERTS, AUTO, *PREDICTION_OPERATORS)
-        return _by_variable(self.prediction_operator, self.prediction_operators, known)
+        return _by_variable(operator, self.prediction_operators, known)
 
 
 def _by_variable(operator: str, others: str, known: tuple[str, ...]) -> dict[str, str]:

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from ...terms import VARIABLES
 from ..choice import Choice
-from ..pool import Pool
+from ..pool import Pool, staying
 from ..terms import HORIZONS_MIN, STATES, Array, States
 
 _KEPT_MIN = 64  # minutes whose predictions wait for the actual states
 _AGES_MIN = np.array(HORIZONS_MIN)
 _OWN = 0
+_FIRST_STAY = 0.3  # weight of persistence at first
 _MOST_WEIGHT = 0.5  # of a neighbour
+_UNKNOWN: States = np.full(len(VARIABLES), -1, np.int8)
 
 
 def combined(predictions: Array, weights: NDArray[np.float64]) -> Array:
@@ -33,39 +35,74 @@ def valid(prediction: Array) -> bool:
     return bool(np.abs(prediction.sum(-1) - 1.0).max() < 0.01)
 
 
+class Pooled:
+    """Some predictions and persistence, pooled with weights (6, 4) that are learnt minute by minute. At first
+    the first prediction has most of the weight, persistence the rest, and the others have none."""
+
+    def __init__(self, predictions: int) -> None:
+        self.pool = Pool(predictions + 1)
+        self.pool.set_weights(dict.fromkeys(range(1, predictions), 0.0) | {0: 1.0 - _FIRST_STAY})
+        shape = (_KEPT_MIN, predictions + 1, len(VARIABLES), len(HORIZONS_MIN), STATES)
+        self._logs = np.full(shape, np.nan, np.float16)
+        self._minutes = np.full(_KEPT_MIN, -1, np.int64)
+
+    def predict(self, minute: int, logs: Array, states: States) -> Array:
+        """The pooled prediction (6, 4, 7) of logs (predictions, 6, 4, 7) after a minute with states (6,), -1
+        where unknown."""
+        stay = Pool.logs(staying(np.maximum(states, 0)))
+        stay[states < 0] = logs[0, states < 0]
+        both = np.concatenate([logs, stay[None]])
+        self._logs[minute % _KEPT_MIN], self._minutes[minute % _KEPT_MIN] = both, minute
+        return self.pool.predict(both)
+
+    def learn(self, minute: int, actual: States) -> None:
+        """Learn from the states (6,) of a minute, -1 where unknown."""
+        origins = (minute - _AGES_MIN) % _KEPT_MIN
+        there = self._minutes[origins] == minute - _AGES_MIN
+        if not there.any():
+            return
+        logs = self._logs[origins, :, :, np.arange(len(origins))].transpose(1, 2, 0, 3).astype(np.float32)
+        self.pool.learn(np.where(there[:, None], logs, np.float32(np.nan)), actual)
+        np.maximum(self.pool.weights, 0.0, out=self.pool.weights)
+
+    def clear(self, prediction: int) -> None:
+        """Forget a prediction other than the first, which gets its weight."""
+        self.pool.weights[:, :, 0] += self.pool.weights[:, :, prediction]
+        self.pool.clear(prediction)
+        self._logs[:, prediction] = self._logs[:, 0]
+
+
 class Ensemble:
-    """The own prediction and those of up to `most` neighbours, each with weights (6, 4) that are learnt
-    minute by minute, from 0 for a neighbour. Where the own prediction did better of late, it serves alone."""
+    """The own prediction, those of up to `most` neighbours and persistence, pooled. Where the own prediction
+    did better of late, it serves alone."""
 
     def __init__(self, most: int) -> None:
         self._places: dict[str, int] = {}
         self._most = most
         self._choice = Choice(2)  # the own prediction alone, or all of them
-        self._pool = Pool(1 + most)
-        self._pool.weights[:] = 0.0
-        self._pool.weights[:, :, _OWN] = 1.0
-        shape = (_KEPT_MIN, 1 + most, len(VARIABLES), len(HORIZONS_MIN), STATES)
-        self._logs = np.full(shape, np.nan, np.float16)
-        self._minutes = np.full(_KEPT_MIN, -1, np.int64)
+        self._pooled = Pooled(1 + most)
 
     @property
     def weights(self) -> dict[str, Array]:
         """The weights (6, 4) by source; the own one is ""."""
-        found: dict[str, Array] = {"": self._pool.weights[:, :, _OWN].copy()}
+        weights = self._pooled.pool.weights
+        found: dict[str, Array] = {"": weights[:, :, _OWN].copy()}
         for source, place in self._places.items():
-            found[source] = self._pool.weights[:, :, place].copy()
+            found[source] = weights[:, :, place].copy()
         return found
 
-    def predict(self, minute: int, own: Array, foreign: Mapping[str, Array]) -> Array:
-        """The combined prediction (6, 4, 7) after a minute. A neighbour without a valid prediction is counted
-        as if it agreed with the own one, and so is one beyond the greatest number."""
+    def predict(
+        self, minute: int, own: Array, foreign: Mapping[str, Array], states: States = _UNKNOWN
+    ) -> Array:
+        """The combined prediction (6, 4, 7) after a minute with these states (6,). A neighbour without a
+        valid prediction is counted as if it agreed with the own one, and so is one beyond the greatest
+        number."""
         self._seat(foreign)
         logs = np.repeat(Pool.logs(own)[None], 1 + self._most, axis=0)
         for source, place in self._places.items():
             if source in foreign and valid(foreign[source]):
                 logs[place] = Pool.logs(foreign[source])
-        self._logs[minute % _KEPT_MIN], self._minutes[minute % _KEPT_MIN] = logs, minute
-        both = np.stack([own, self._pool.predict(logs)])
+        both = np.stack([own, self._pooled.predict(minute, logs, states)])
         found: Array = both[self._choice.predicted(minute, both), *np.indices(own.shape[:2])]
         return found
 
@@ -78,23 +115,16 @@ class Ensemble:
     def learn(self, minute: int, actual: States) -> None:
         """Learn from the states (6,) of a minute, -1 where unknown."""
         self._choice.learn(minute, actual)
-        origins = (minute - _AGES_MIN) % _KEPT_MIN
-        there = self._minutes[origins] == minute - _AGES_MIN
-        if not there.any():
-            return
-        logs = self._logs[origins, :, :, np.arange(len(origins))].transpose(1, 2, 0, 3).astype(np.float32)
-        self._pool.learn(np.where(there[:, None], logs, np.float32(np.nan)), actual)
-        foreign = self._pool.weights[:, :, 1:]
-        np.clip(foreign, 0.0, _MOST_WEIGHT, out=foreign)
+        self._pooled.learn(minute, actual)
+        foreign = self._pooled.pool.weights[:, :, 1 : 1 + self._most]
+        np.minimum(foreign, _MOST_WEIGHT, out=foreign)
         foreign[:, :, [place - 1 for place in self._free()]] = 0.0
 
     def forget(self, source: str) -> None:
         """A neighbour has left: its weight goes back to the own prediction, and its place is free."""
         place = self._places.pop(source, None)
         if place is not None:
-            self._pool.weights[:, :, _OWN] += self._pool.weights[:, :, place]
-            self._pool.clear(place)
-            self._logs[:, place] = self._logs[:, _OWN]
+            self._pooled.clear(place)
 
     def _seat(self, sources: Mapping[str, Array]) -> None:
         for source in sources:

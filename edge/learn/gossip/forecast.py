@@ -1,7 +1,8 @@
 """The prediction of a neighbour on its way: at most 300 bytes, once a minute.
 
     "MGP", version; CRC-32 of all that follows
-    minute, observations, maximum power, level of the power profile, whether the newest powers follow
+    minute, observations, maximum power, level of the power profile, whether the newest powers follow,
+    how many neighbours are heard
     states after that minute, recent log losses, name of the model, power profile, newest powers
     probabilities of six variables, four horizons and seven states, each as one byte
 
@@ -26,7 +27,7 @@ VERSION = 1
 MOST_BYTES = 300
 _MAGIC = b"MGP"
 _MOST_PROFILE = 1024
-_FACTS = struct.Struct("<IIfBB6b6HBB")  # ... states, losses, length of the name, length of the profile
+_FACTS = struct.Struct("<IIfBBB6b6HBB")  # ... states, losses, length of the name, length of the profile
 _SHAPE = len(VARIABLES), len(HORIZONS_MIN), STATES
 _PER_NAT, _UNKNOWN_LOSS = 1000, 0xFFFF
 _MOST_NAME = 16
@@ -47,6 +48,7 @@ class ForecastMessage:
     probabilities: Array
     profile: Profile = NO_PROFILE
     newest: Profile = field(default=NO_PROFILE)
+    neighbours: int = 1
 
     def packed(self) -> bytes:
         """The message as bytes."""
@@ -62,6 +64,7 @@ class ForecastMessage:
             self.max_power_w,
             (_MINUTES if newest else _COARSE) if told or newest else 0,
             bool(newest),
+            min(self.neighbours, 255),
             *(int(each) for each in self.states),
             *(int(each) for each in losses),
             len(name),
@@ -83,7 +86,9 @@ class ForecastMessage:
 
     @classmethod
     def _read(cls, data: bytes) -> "ForecastMessage":
-        minute, samples, max_power_w, level, has_newest, *rest = _FACTS.unpack_from(data, HEAD_BYTES)
+        minute, samples, max_power_w, level, has_newest, neighbours, *rest = _FACTS.unpack_from(
+            data, HEAD_BYTES
+        )
         states, losses = np.array(rest[:6], np.int8), np.array(rest[6:12], float)
         name_bytes, told_bytes = rest[12:]
         newest_bytes = len(VARIABLES) if has_newest else 0
@@ -110,6 +115,7 @@ class ForecastMessage:
             if told
             else NO_PROFILE,
             newest=Profile.line(newest, minute, max_power_w) if newest else NO_PROFILE,
+            neighbours=neighbours,
         )
 
 
@@ -128,5 +134,6 @@ def _decoded(data: bytes) -> Array:
     return result
 
 
-def _profile(told: bytes, end_minute: int, max_power_w: float) -> Profile:
-    return Profile.unpacked(_COARSE, inflated(told, _MOST_PROFILE), end_minute, max_power_w)
+def rounded(probabilities: Array) -> Array:
+    """The probabilities (6, 4, 7) as a neighbour reads them."""
+    return _decoded(_coded(probabilities))

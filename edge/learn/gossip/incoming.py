@@ -17,6 +17,7 @@ from .message import COUNTED, DOES_NOT_FIT, Message, Missing, Piece, address_of
 from .operators import Contribution
 from .outgoing import Parts
 from .packet import Refused
+from .slices import Place, joined, keys
 
 
 @dataclass(slots=True)
@@ -25,9 +26,14 @@ class Share:
 
     message: Message  # the newest one
     minute: int  # when it came
-    weights: dict[tuple[int, bytes], Array] = field(default_factory=dict)
-    counts: dict[tuple[int, bytes], Piece] = field(default_factory=dict)
-    missing: int = 0  # bit mask of the variables whose weights are not here
+    weights: dict[Place, Array] = field(default_factory=dict)
+    counts: dict[Place, Piece] = field(default_factory=dict)
+    lost: set[Place] = field(default_factory=set)  # slices whose differences could not be used
+
+    @property
+    def missing(self) -> int:
+        """A bit mask of the variables of which something is lost."""
+        return sum({1 << variable for variable, _ in self.lost})
 
     def age_min(self, minute: int) -> float:
         """The age of the model, with the time since it came."""
@@ -38,10 +44,12 @@ class Share:
         found = {}
         for name, part in own.items():
             place = variable, part.key
-            if place in self.weights:
-                found[name] = self.weights[place]
-            elif place in self.counts:
+            if place in self.counts:
                 found[name] = counts_from(self.counts[place], part.values.size)
+            elif place in self.weights:
+                values = joined(variable, part, self.weights.get)
+                if values is not None:
+                    found[name] = values
         return found
 
     def contribution(self, source: str, minute: int, local_loss: NDArray[np.float64]) -> Contribution:
@@ -66,13 +74,14 @@ class Incoming:
         self._most, self._private = most, private
         self.shares: dict[str, Share] = {}
 
-    def common_start(self, parts: Parts) -> dict[tuple[int, bytes], Array]:
+    def common_start(self, parts: Parts) -> dict[Place, Array]:
         """What every neighbour that begins with the same weights holds at first (`receive`)."""
         return {
-            (variable, part.key): part.values
+            (variable, key): part.values[where]
             for variable in range(len(VARIABLES))
             for part in parts(variable).values()
             if part.rule == WEIGHTS and (self._private or not part.private)
+            for key, where in keys(part)
         }
 
     def receive(
@@ -81,21 +90,16 @@ class Incoming:
         data: bytes,
         parts: Parts,
         minute: int,
-        start: Mapping[tuple[int, bytes], Array] | None = None,
+        start: Mapping[Place, Array] | None = None,
     ) -> Share:
         """Take a message of a neighbour. Raises Refused, and changes nothing then. Differences to what is not
         here are left out, and asked for (`wants`)."""
         message = Message.unpacked(data)
         share = self.shares.get(source) or Share(message, minute, dict(start or {}))
-        own = {
-            (variable, part.key): part
-            for variable in {piece.variable for piece in message.pieces}
-            for part in parts(variable).values()
-            if self._private or not part.private
-        }
-        weights: dict[tuple[int, bytes], Array] = {}
-        counts: dict[tuple[int, bytes], Piece] = {}
-        missing = share.missing
+        own = self._own(parts, {piece.variable for piece in message.pieces})
+        weights: dict[Place, Array] = {}
+        counts: dict[Place, Piece] = {}
+        lost = set(share.lost)
         for piece in message.pieces:
             place = piece.variable, piece.key
             if place not in own:
@@ -104,8 +108,8 @@ class Incoming:
                     f"model, other layers, or other limits of states",
                     DOES_NOT_FIT,
                 )
-            count = own[place].values.size
-            if (piece.kind == COUNTED) != (own[place].rule == COUNTS):
+            rule, count = own[place]
+            if (piece.kind == COUNTED) != (rule == COUNTS):
                 raise Refused(f"{VARIABLES[piece.variable]}: the part has another rule", DOES_NOT_FIT)
             if piece.kind == COUNTED:
                 counts_from(piece, count)
@@ -114,14 +118,28 @@ class Incoming:
             held = weights.get(place, share.weights.get(place))
             try:
                 weights[place] = weights_from(piece, count, held)
-                missing &= ~(1 << piece.variable)
+                lost.discard(place)
             except Missing:
-                missing |= 1 << piece.variable
-        share.message, share.minute, share.missing = message, minute, missing
+                lost.add(place)
+        share.message, share.minute, share.lost = message, minute, lost
         share.weights |= weights
         share.counts |= counts
         self._keep(source, share)
         return share
+
+    def _own(self, parts: Parts, variables: set[int]) -> dict[Place, tuple[str, int]]:
+        """What fits: the rule and the number of values of each slice, and of each part that is counted."""
+        found: dict[Place, tuple[str, int]] = {}
+        for variable in variables:
+            for part in parts(variable).values():
+                if part.private and not self._private:
+                    continue
+                if part.rule == COUNTS:
+                    found[variable, part.key] = COUNTS, part.values.size
+                    continue
+                for key, where in keys(part):
+                    found[variable, key] = WEIGHTS, where.stop - where.start
+        return found
 
     def wants(self) -> dict[int, int]:
         """For the next own message: of which neighbour which variables are missing."""

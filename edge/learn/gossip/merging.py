@@ -25,6 +25,7 @@ from .gate import Gate, harmless
 from .incoming import Share
 from .operators import Contribution, Weights
 from .settings import ExchangeSettings
+from .slices import Place
 from .weighing import AUTO_OPERATORS, Losses, Own, Passed, Shares, Weighing, mean
 
 _STALE_MIN = 2 * DAY_MIN  # the age of a model that is not merged any more
@@ -47,9 +48,7 @@ class Outcome:
 class Merger:
     """Merges, and remembers what it needs for that: usual norms, operators, previous weights."""
 
-    def __init__(
-        self, learner: Learner, settings: ExchangeSettings, start: Mapping[tuple[int, bytes], Array]
-    ) -> None:
+    def __init__(self, learner: Learner, settings: ExchangeSettings, start: Mapping[Place, Array]) -> None:
         self._learner, self._settings = learner, settings
         self.weighing = Weighing(learner, settings, start)
         self.weights: dict[str, NDArray[np.float64]] = {}  # (6,) by source, as last used

@@ -32,6 +32,7 @@ _MAGIC = b"MGG"
 _FACTS = struct.Struct("<HB6I6HBfIHBB")  # ... level, maximum power, minute, profile bytes, wants, pieces
 _WANT = struct.Struct("<IB")
 _PIECE = struct.Struct(f"<BB{KEY_BYTES}sIIfH")
+PIECE_HEAD_BYTES = _PIECE.size
 _MOST_AGE_MIN = 0xFFFF
 _PER_NAT, _UNKNOWN_LOSS = 1000, 0xFFFF
 _MOST_POWER_W = 1e9

@@ -1,8 +1,9 @@
 """The predictions of neighbours, and how they are combined with the own one.
 
-The operator `experts` learns weights minute by minute (`Ensemble`); the others weigh by what neighbours tell
-of themselves. `auto` serves, for each variable and horizon, what did best of late: the own prediction alone
-or the result of one of the operators.
+The operator `experts` learns weights minute by minute (`Ensemble`), `consensus` makes all nodes agree
+(`Consensus`), the others weigh by what neighbours tell of themselves. `auto` serves, for each variable and
+horizon, what did best of late: the own prediction alone, or the result of one of the operators but
+`consensus`.
 """
 
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 
 from ...terms import VARIABLES
 from ..choice import Choice
-from ..gossip_names import AUTO, EXPERTS, PREDICTION_OPERATORS
+from ..gossip_names import AUTO, CONSENSUS, EXPERTS, PREDICTION_OPERATORS
 from ..learner import Learner
 from ..terms import HORIZONS_MIN, Array, States
+from .consensus import Consensus, View
 from .ensemble import Ensemble, combined
 from .forecast import ForecastMessage
 from .gain import Gain
@@ -48,9 +50,12 @@ class Predictions:
         learns = bool(asked & {EXPERTS, AUTO})
         self.ensemble = Ensemble(settings.most_neighbours) if learns else None
         self.choice = Choice(len(_AUTO)) if AUTO in asked else None
+        self.consensus = Consensus(settings.most_neighbours) if CONSENSUS in asked else None
 
     def told(self, minute: int, prediction: Array) -> bytes:
-        """The message with the own prediction."""
+        """The message with the own prediction, or with the common view where nodes agree on one."""
+        if self.consensus is not None and self.consensus.told is not None:
+            prediction = np.where(self._asked(CONSENSUS), self.consensus.told, prediction)
         series, level = self._learner.series, self._settings.level
         scale = self._learner.settings.scale
         message = ForecastMessage(
@@ -63,6 +68,7 @@ class Predictions:
             probabilities=prediction,
             profile=NO_PROFILE if level == "none" else Profile.of(series, "coarse"),
             newest=Profile.newest(series) if level == "minutes" else NO_PROFILE,
+            neighbours=len(self._fresh(minute)),
         )
         return message.packed()
 
@@ -76,30 +82,45 @@ class Predictions:
     def forget(self, source: str) -> None:
         """A neighbour makes room for another one."""
         self.foreign.pop(source, None)
-        if self.ensemble is not None:
-            self.ensemble.forget(source)
+        for each in (self.ensemble, self.consensus):
+            if each is not None:
+                each.forget(source)
 
     def combine(self, minute: int, own: Array) -> Array:
         """The combined prediction (6, 4, 7) after a minute."""
-        fresh = {
-            source: each.message
-            for source, each in self.foreign.items()
-            if abs(minute - each.message.minute) <= FRESH_MIN
-        }
+        fresh = self._fresh(minute)
         found = self._combined(minute, own, fresh) if fresh else own
         self.gain.predicted(minute, own, found)
         return found
 
+    def _fresh(self, minute: int) -> dict[str, ForecastMessage]:
+        """The messages of neighbours that are not too old."""
+        return {
+            source: each.message
+            for source, each in self.foreign.items()
+            if abs(minute - each.message.minute) <= FRESH_MIN
+        }
+
+    def _asked(self, operator: str) -> NDArray[np.bool_]:
+        """Where this operator is asked for: (6, 1, 1)."""
+        asked = [self._settings.prediction_operator_of(each) == operator for each in VARIABLES]
+        return np.array(asked)[:, None, None]
+
     def _combined(self, minute: int, own: Array, fresh: dict[str, ForecastMessage]) -> Array:
         results = {"own": own}
+        states = self._learner.settings.scale.of(self._learner.series.last(1)[0])
+        if self.consensus is not None:
+            views = {s: View(each.minute, each.probabilities, each.neighbours) for s, each in fresh.items()}
+            results[CONSENSUS] = self.consensus.predict(minute, own, states, views)
+            self.weights = dict(self.consensus.weights)
         if self.ensemble is not None:
             foreign = {source: each.probabilities for source, each in fresh.items()}
-            results[EXPERTS] = self.ensemble.predict(minute, own, foreign)
+            results[EXPERTS] = self.ensemble.predict(minute, own, foreign, states)
             self.weights = {
                 source: each.mean(-1).astype(float) for source, each in self.ensemble.weights.items()
             }
         asked = [self._settings.prediction_operator_of(each) for each in VARIABLES]
-        wanted = PREDICTION_OPERATORS if AUTO in asked else set(asked) - {EXPERTS}
+        wanted = PREDICTION_OPERATORS if AUTO in asked else set(asked) - {EXPERTS, CONSENSUS}
         for operator in wanted:
             results[operator] = self._weighed(operator, minute, own, fresh)
         found: Array = np.stack([results.get(each, own)[v] for v, each in enumerate(asked)])
@@ -134,15 +155,16 @@ class Predictions:
                 )
             )
         given = weights(operator, told, learner.settings.scale.max_power_w)
-        if self.ensemble is None:
+        if self.ensemble is None and self.consensus is None:
             self.weights = {each.source: row for each, row in zip(told, given, strict=True)}
         return combined(np.stack([own, *(each.probabilities for each in fresh.values())]), given)
 
     def learn(self, minute: int, actual: States) -> None:
         """Learn from the states (6,) of a minute, -1 where unknown."""
         self.gain.learn(minute, actual)
-        if self.ensemble is not None:
-            self.ensemble.learn(minute, actual)
+        for each in (self.ensemble, self.consensus):
+            if each is not None:
+                each.learn(minute, actual)
         if self.choice is not None:
             self.choice.learn(minute, actual)
 

@@ -11,11 +11,10 @@ from ..learner import Learner
 from ..parts import WEIGHTS, Part
 from .account import ByteAccount
 from .clipping import NormLimits
-from .message import Message
+from .message import PIECE_HEAD_BYTES, Message
 from .outgoing import Outgoing, Parts
 from .settings import ExchangeSettings
 
-_PIECES_BYTES = 13 * 24  # of the heads of all pieces of a message
 _LEAST_BYTES = 1_000  # of a message: with less left, it waits for the next minutes
 _SOON_MIN = 6  # at most, from a start to the first message
 
@@ -57,12 +56,12 @@ class Sender:
 
     def message(self, budget: int, facts: dict[str, Any]) -> bytes | None:
         """A message of at most so many bytes; None if there is nothing to say."""
-        budget -= len(Message(**facts).packed()) + _PIECES_BYTES
+        budget -= len(Message(**facts).packed())
         parts = _remembered(self._noisy() if self._settings.noise else self._learner.model.parts)
         self._with_counts = not self._with_counts or not self.parts.whole_due(parts)
         alone = self._settings.noise or not self._with_counts  # whole weights and counts take turns
         counts = () if alone else self.parts.counts(parts)
-        size = sum(len(piece.data) for piece in counts)
+        size = sum(len(piece.data) + PIECE_HEAD_BYTES for piece in counts)
         if size > budget:
             counts, size = (), 0
         pieces = counts + self.parts.weights(parts, budget - size)

@@ -17,6 +17,7 @@ from .gate import harmless
 from .incoming import Share
 from .operators import Contribution, Weights, weights
 from .settings import ExchangeSettings
+from .slices import Place, joined
 
 AUTO_OPERATORS = ("skill", "sampling_nb", "min_loss", "dist_power_hist")
 
@@ -29,9 +30,7 @@ Passed: TypeAlias = Mapping[str, NDArray[np.bool_]]  # by source: the variables 
 class Weighing:
     """Remembers usual norms, and which operator did best of late."""
 
-    def __init__(
-        self, learner: Learner, settings: ExchangeSettings, start: Mapping[tuple[int, bytes], Array]
-    ) -> None:
+    def __init__(self, learner: Learner, settings: ExchangeSettings, start: Mapping[Place, Array]) -> None:
         self._learner, self._settings, self._start = learner, settings, start
         self.defended = settings.gate != "none"
         self.limits = NormLimits(settings.most_neighbours)
@@ -77,7 +76,7 @@ class Weighing:
         for variable, parts in own.items():
             given = {source: share.values(variable, parts) for source, share in shares.items()}
             for name, part in parts.items():
-                begun = self._start.get((variable, part.key))
+                begun = joined(variable, part, self._start.get)
                 moved = 0.0 if begun is None else float(np.linalg.norm(part.values - begun))
                 if moved > 0.0:
                     self.limits.start((variable, name), moved)

@@ -59,6 +59,8 @@ class Networks:
         self._weights: Real = shape.random_weights(models, rng)
         self._recent = Series(_WINDOW_MIN + inputs.lead_min)
         self._running: _Running | None = None  # None while untrained
+        self._fitted = False  # whether the first training is over; weights of others need one, too
+        self._foreign = bool(start)
         self._run(self._weights)  # fail at the start if there is no runtime
         if start:
             self._weights = read_weights(interpreter(read_model(start)), shape, models)
@@ -88,7 +90,8 @@ class Networks:
 
     def train(self, history: Series) -> Training:
         """See `Model`."""
-        weights, report = yield from self._trainer.run(self._weights, history, first=not self.trained)
+        weights, report = yield from self._trainer.run(self._weights, history, first=not self._fitted)
+        self._fitted = True
         if report.accepted:
             runner = yield from self._kind(self._shape, weights)
             yield
@@ -151,7 +154,8 @@ class Networks:
         return finish(model_file(self._shape, self._weights, " ".join(self._inputs.blocks)))
 
     def _facts(self) -> dict[str, Any]:
-        return {"inputs": " ".join(self._inputs.blocks), "trained": self.trained}
+        inputs = " ".join(self._inputs.blocks)
+        return {"inputs": inputs, "trained": self.trained, "fitted": self._fitted}
 
     def save(self) -> bytes:
         """See `Model`."""
@@ -167,6 +171,7 @@ class Networks:
             raise ValueError(f"{self.name}: it was learnt with inputs {facts.get('inputs')!r}")
         running = self._run(arrays["weights"]) if facts.get("trained") else None
         self._weights, self._running = arrays["weights"], running
+        self._fitted = facts.get("fitted", self.trained and not self._foreign) is True
 
 
 class _Running:

@@ -14,21 +14,18 @@ from numpy.typing import NDArray
 from ...terms import DAY_MIN, VARIABLES
 from ..choice import WORTHS, Choice, limited
 from ..log_codes import coded, decoded
+from ..pool import STAY
 from ..terms import HORIZONS_MIN, STATES, Array, States
 from .contexts import CONTEXTS, ROWS, Rows
 
 _HALF_LIFE_MIN = 10 * DAY_MIN
 _GENERAL, _STAY = 5.0, 0.5  # the number of observations that a completion counts for
-_STAYING = 0.85  # probability that a state never observed before stays
 _MOST_SCALE = 1e30  # a year and more
 _GROW = 256  # rows of counts, 28 kB
 
 _VARIABLES, _HORIZONS = np.arange(len(VARIABLES)), np.arange(len(HORIZONS_MIN))
 _EACH = len(HORIZONS_MIN), STATES
 _SHAPE = ROWS, len(VARIABLES), *_EACH
-_FIRST = (np.eye(STATES) * (_STAYING - (1 - _STAYING) / (STATES - 1)) + (1 - _STAYING) / (STATES - 1)).astype(
-    np.float32
-)
 
 
 class Counts:
@@ -81,7 +78,7 @@ class Counts:
     @staticmethod
     def _completed(seen: Array, states: NDArray[Any]) -> Array:
         """Probabilities from counts (contexts, 6, 4, 7), which may be overwritten."""
-        general = seen[0] + _STAY * _FIRST[states][:, None]
+        general = seen[0] + _STAY * STAY[states][:, None]
         general /= general.sum(-1, keepdims=True)
         seen += _GENERAL * general
         seen[0] = general

@@ -1,9 +1,11 @@
-"""The model `mixture`: LSTM networks, Markov chains, counting models and linear regressions, pooled.
+"""The model `mixture`: LSTM networks, Markov chains, counts, linear regressions and persistence, pooled.
 
 Networks know the course of an hour and of a day but change slowly; chains and counts are simple and follow a
-new week at once; regressions see how far a power is from a limit. The predictions of these experts are pooled
-with weights that are learnt every minute, separately for each variable and horizon (`pool`). While the
-networks are untrained, only the others count.
+new week at once; regressions see how far a power is from a limit; persistence is what a node knows without
+any data. The predictions of these experts are pooled with weights that are learnt every minute, separately
+for each variable and horizon (`pool`). At first half of all weight is that of persistence. Networks begin
+with a share that grows with the days that they could learn from: after one day they know little, and are sure
+of it. While they are untrained, only the others count.
 """
 
 import random
@@ -22,7 +24,7 @@ from ..lstm import Lstm
 from ..markov import Markov
 from ..model import Training
 from ..parts import COUNTS, Adoption, Losses, Part, Values, checked_parts, key_of
-from ..pool import Pool
+from ..pool import Pool, staying
 from ..series import Series
 from ..states import StateScale
 from ..terms import HORIZONS_MIN, STATES, Array
@@ -34,12 +36,15 @@ from .regressions import Regressions
 _KEPT_MIN = 64  # minutes whose predictions wait for the actual states
 _AGES_MIN = np.array(HORIZONS_MIN)
 _CHAINS = len(CONTEXTS)  # places among the experts: the counts are first
-_REGRESSIONS, _NETWORKS, _EXPERTS = _CHAINS + 1, _CHAINS + 2, _CHAINS + 3
+_REGRESSIONS, _NETWORKS, _STAY, _EXPERTS = _CHAINS + 1, _CHAINS + 2, _CHAINS + 3, _CHAINS + 4
+_FIRST_STAY = 0.5  # weight of persistence before anything is learnt
+_SHARE_A_DAY = 0.1  # of networks when they join the pool
 _WINDOW_DAYS = 60  # of the chains
 
 
 class Mixture:
-    """See the module. The options are the first `share` of the trained networks, and those of `Lstm`."""
+    """See the module. The options are the greatest first `share` of the trained networks, and those of
+    `Lstm`."""
 
     name = "mixture"
 
@@ -59,6 +64,7 @@ class Mixture:
         self._networks = Lstm(scale, rng, weather, calendar, **options)
         self._chains = Markov(scale, rng, weather, calendar, window_days=_WINDOW_DAYS)
         self._contexts, self._counts, self._pool = Contexts(scale, calendar), Counts(), Pool(_EXPERTS)
+        self._pool.set_weights({_STAY: _FIRST_STAY})
         self._regressions = Regressions(calendar)
         self._networks_joined = False  # whether the networks have a weight in the pool
         self._minute = self._learnt_minute = -1
@@ -117,6 +123,7 @@ class Mixture:
         chains = self._chains.predict()
         logs[_CHAINS] = logs[:_CHAINS].mean(0) if chains is None else Pool.logs(chains)
         self._logs[at, _NETWORKS] = logs.mean(0)
+        self._logs[at, _STAY] = Pool.logs(staying(self._states))
 
     def predict(self) -> Array | None:
         """See `Model`."""
@@ -133,7 +140,7 @@ class Mixture:
         if networks is not None:
             if not self._networks_joined:
                 self._networks_joined = True
-                self._pool.add_expert(_NETWORKS, self._share)
+                self._pool.add_expert(_NETWORKS, min(self._share, _SHARE_A_DAY * self._pool.days))
             logs[_NETWORKS] = Pool.logs(networks)
             self._logs[at, _NETWORKS, ~unknown] = logs[_NETWORKS, ~unknown]
         return self._pool.predict(logs)
@@ -207,6 +214,7 @@ class Mixture:
         """See `Model`."""
         facts, arrays = unpack(self.name, data, self._calendar, now)
         loose = {name: arrays.pop(name, np.zeros(0)) for name in ("places", "weights", "networks", "chains")}
+        arrays |= Pool.widened(arrays, _EXPERTS)  # earlier releases had no persistence among the experts
         checked(self.name, arrays, self._fixed())
         self._scale.check(arrays["limits"])
         if facts.get("contexts") != list(CONTEXTS):

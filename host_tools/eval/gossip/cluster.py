@@ -9,7 +9,7 @@ from edge.terms import DAY_MIN
 
 from .buildings import Named, building, total
 from .links import Links, neighbours
-from .members import judged, member_of, named, span_of, told
+from .members import judged, member_of, named, span_of, told, with_persistence
 from .microgrid import run
 from .plan import Made, Plan, Work
 from .spy import Spy
@@ -22,7 +22,8 @@ _KINDS = {"markov": ("markov",), "lstm": ("lstm",), "mixture": ("mixture",), "ha
 def cluster(plan: Plan, seed: int) -> Made:
     """Chains, networks, the mixture, and half of each of the first two."""
     for kind in _KINDS:
-        yield f"{kind}/predictions", _cluster_job(plan, kind, "predictions", seed)
+        for variant in ("consensus", "predictions"):
+            yield f"{kind}/{variant}", _cluster_job(plan, kind, variant, seed)
         if kind in ("markov", "lstm"):
             for operator in (*plan.operators, "metropolis"):
                 yield f"{kind}/{operator}", _cluster_job(plan, kind, operator, seed)
@@ -38,12 +39,12 @@ def _cluster_job(plan: Plan, kind: str, variant: str, seed: int) -> Work:
             whole = building(plan.data, plan.reading, _LAB, plan.past_days, plan.cache)
         else:
             whole = total([plan.building(each) for each in named(plan)], plan.past_days * DAY_MIN)
-        models = variant != "predictions"
+        models = variant not in ("predictions", "consensus")
         settings = plan.settings(
             models=models,
             operator=variant if models else "auto",
             predictions=not models,
-            prediction_operator="auto",
+            prediction_operator="consensus" if variant == "consensus" else "auto",
             level="minutes",
         )
         members, spies = [], []
@@ -60,11 +61,12 @@ def _cluster_job(plan: Plan, kind: str, variant: str, seed: int) -> Work:
         found: dict[str, Any] = {}
         by_variant: dict[str, list[Any]] = {}
         for member, spy in zip(members, spies, strict=True):
-            each = (
-                {variant: member.own}
-                if models
-                else {"local": member.own, "auto_predictions": member.combined}
-            )
+            each = {variant: member.own}
+            if not models:
+                name = "auto_predictions" if variant == "predictions" else variant
+                each = {"local": member.own, name: member.combined}
+            if variant == "consensus":
+                each["persistence_added"] = with_persistence(member, span_of(plan, member.of)[0])
             each |= spy.heard(span_of(plan, member.of)[0], member.own)
             found[member.name] = {key: judged(plan, member, plan.past_days, p) for key, p in each.items()}
             for key, p in each.items():

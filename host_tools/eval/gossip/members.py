@@ -3,7 +3,10 @@
 import random
 from typing import Any
 
-from edge.learn.gossip import Exchange, ExchangeSettings
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.learn.gossip import Ensemble, Exchange, ExchangeSettings
 from edge.learn.learner import Learner
 from edge.learn.terms import Array
 from edge.terms import DAY_MIN
@@ -99,6 +102,19 @@ def frozen(plan: Plan, of: Building, seed: int) -> Recording:
         plan, of, plan.begins(plan.model, plan.shipped, plan.updates), seed, plan.neighbour_days
     )
     found.snapshot(start - 1, member.learner.model)
+    return found
+
+
+def with_persistence(member: Member, start: int) -> NDArray[np.float16]:
+    """What gossip would make of the own predictions from minute `start` on without any neighbour: they are
+    pooled with persistence. So one sees what neighbours add to that."""
+    ensemble, scale = Ensemble(1), member.of.scale
+    found = np.empty_like(member.own)
+    line = start - member.of.record.first_minute
+    states = scale.of(member.of.record.powers_w[line : line + len(found)])
+    for at, own in enumerate(member.own):
+        ensemble.learn(start + at, states[at])
+        found[at] = ensemble.predict(start + at, own.astype(np.float32), {}, states[at])
     return found
 
 

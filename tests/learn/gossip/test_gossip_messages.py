@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from edge.learn.gossip import MOST_BYTES, Incoming, Message, Outgoing, Profile, Refused
 from edge.learn.gossip.deltas import counts_from, counts_piece, delta_piece, weights_from, whole_piece
 from edge.learn.gossip.message import Missing, Piece, address_of
+from edge.learn.gossip_names import LEAST_MESSAGE_BYTES
 from edge.learn.log_codes import coded, decoded
 from edge.learn.lstm import Lstm
 from edge.learn.model import finish
@@ -252,6 +253,37 @@ def test_a_small_budget_gives_each_variable_its_turn():
     order = [variable for turn in turns for variable in turn]
     assert order == [number % 6 for number in range(len(order))]
     assert max(link.error(variable) for variable in range(6)) < 0.1
+
+
+def test_weights_that_are_too_long_for_a_message_travel_in_slices():
+    """The size of one network of `lstm_thesis`, to a neighbour that holds nothing."""
+    rng = np.random.default_rng(7)
+    weights = rng.standard_normal(30_600).astype(np.float32)
+    link = Link(weights)
+    link.outgoing.restart()
+    link.start = {}
+    for period in range(40):
+        weights = weights + np.float32(0.001) * rng.standard_normal(30_600).astype(np.float32)
+        pieces = link.period(weights, budget=LEAST_MESSAGE_BYTES - 600)
+        assert pieces
+        assert sum(len(piece.data) for piece in pieces) <= LEAST_MESSAGE_BYTES - 600
+        if period == 22:  # one slice of 24 has not come yet
+            assert len(link.incoming.shares["a"].values(4, node(weights)(4))) == 1
+            assert link.incoming.shares["a"].values(5, node(weights)(5)) == {}
+    for variable in range(6):
+        assert link.error(variable) < 0.05
+    assert link.incoming.wants() == {}
+
+
+def test_a_lost_slice_is_asked_for_and_repaired():
+    rng = np.random.default_rng(8)
+    weights = rng.standard_normal(20_000).astype(np.float32)
+    link = Link(weights)
+    for period in range(40):
+        weights = weights + np.float32(0.01) * rng.standard_normal(20_000).astype(np.float32)
+        link.period(weights, lost=period in (3, 4))
+    assert link.incoming.shares["a"].missing == 0
+    assert max(link.error(variable) for variable in range(6)) < 0.2
 
 
 def test_counts_have_their_turn_and_stay_small_in_memory():

@@ -233,3 +233,22 @@ def test_the_lstm_of_the_thesis_predicts_powers(days):
     assert prediction.shape == (6, 4, 7)
     assert (prediction.max(-1) == 1).all()
     assert (model.predict() == prediction).all()  # predicting ahead did not change the state
+
+
+def test_weights_of_another_building_get_a_first_training_once(days, trained, tmp_path):
+    """Some short updates would leave them as good as untrained."""
+    (tmp_path / "start.tflite").write_bytes(revived(trained).file)
+    begun = lstm(start=str(tmp_path / "start.tflite"))
+    assert finish(begun.train(days)).steps == 60
+    kept = begun.save()
+    assert finish(begun.train(days)).steps == 5
+    again = lstm(start=str(tmp_path / "start.tflite"))
+    again.load(kept)
+    assert finish(again.train(days)).steps == 5
+
+
+def test_weights_of_neighbours_get_a_first_training_too(days, trained):
+    other, untrained = revived(trained), lstm()
+    finish(untrained.adopt({v: {n: p.values for n, p in other.parts(v).items()} for v in range(6)}))
+    assert untrained.trained
+    assert finish(untrained.train(days)).steps == 60

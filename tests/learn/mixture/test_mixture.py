@@ -201,3 +201,27 @@ def test_a_history_in_a_series_is_the_same_as_minute_by_minute():
         two.observe(MONDAY + minute, powers(4000.0 + 30 * (minute % 50)))
     one.initialise(series)
     np.testing.assert_array_equal(one.predict(), two.predict())
+
+
+def test_before_anything_is_learnt_states_stay():
+    one = Mixture(SCALE, random.Random(1), **SMALL)
+    one.observe(MONDAY, powers(500.0))
+    assert one.predict().argmax(-1).tolist() == np.full((6, 4), 3).tolist()
+
+
+def test_networks_of_a_short_past_begin_with_a_small_share():
+    short, longer = grown(400), grown(1200)
+    for one in (short, longer):
+        one.predict()
+    small, larger = (one.model._pool.weights[..., -2].mean() for one in (short, longer))
+    assert 0.0 < small < larger < 0.15
+
+
+def test_what_was_saved_without_persistence_among_the_experts_is_restored():
+    first = grown(600)
+    pool = first.model._pool
+    pool.weights, pool._squares = pool.weights[..., :-1].copy(), pool._squares[..., :-1].copy()
+    second = learner().model
+    second.load(first.model.save())
+    np.testing.assert_array_equal(second._pool.weights[..., :-1], pool.weights)
+    assert (second._pool.weights[..., -1] == 0.0).all()

@@ -1,0 +1,136 @@
+"""Nodes that forecast the same sum come to one prediction, without trusting each other blindly."""
+
+import numpy as np
+import pytest
+
+from edge.learn.gossip.consensus import Consensus, View
+from edge.learn.gossip.ensemble import Ensemble
+from edge.learn.gossip.forecast import rounded
+from edge.learn.probabilities import log_losses
+from edge.learn.terms import HORIZONS_MIN
+
+FIRST, MINUTES = 1000, 240
+CHAIN = [[1], [0, 2], [1, 3], [2]]
+
+
+def actual(minute):
+    """The states of a minute: they change every hour."""
+    rng = np.random.default_rng(minute // 60)
+    return rng.integers(0, 7, 6).astype(np.int8)
+
+
+def guess(minute, skill):
+    """A prediction that is right with about the probability `skill`."""
+    rng = np.random.default_rng(0)
+    found = rng.dirichlet(np.ones(7), (6, 4)).astype(np.float32) * (1 - skill)
+    for horizon, ahead in enumerate(HORIZONS_MIN):
+        found[np.arange(6), horizon, actual(minute + ahead)] += skill
+    return found
+
+
+def play(nodes, neighbours, minutes=MINUTES, lost=0.0, lies=None, skills=(0.5, 0.47, 0.44, 0.41)):
+    """Own and served predictions (nodes, minutes, 6, 4, 7); `lies` (node) tells something else."""
+    rng, told, chance = np.random.default_rng(1), [None] * len(nodes), np.random.default_rng(2)
+    own, served = [], []
+    habits = [
+        np.random.default_rng(10 + number).dirichlet(np.ones(7), (6, 4)) for number in range(len(nodes))
+    ]
+    for minute in range(FIRST, FIRST + minutes):
+        views = []
+        own.append([])
+        served.append([])
+        for number, node in enumerate(nodes):
+            mine = 0.7 * guess(minute, skills[number]) + 0.3 * habits[number].astype(np.float32)
+            node.learn(minute, actual(minute))
+            heard = {
+                str(other): View(minute - 1, told[other], len(neighbours[other]))
+                for other in neighbours[number]
+                if told[other] is not None and chance.random() >= lost
+            }
+            own[-1].append(mine)
+            served[-1].append(node.predict(minute, mine, actual(minute), heard))
+            view = rounded(node.told)
+            views.append(lies(view, rng) if lies is not None and number == len(nodes) - 1 else view)
+        told = views
+    return np.array(own).swapaxes(0, 1), np.array(served).swapaxes(0, 1)
+
+
+def apart(each):
+    """How far predictions are from their mean over the nodes, in the last hour."""
+    return 0.5 * np.abs(each - each.mean(0))[:, -60:].sum(-1).mean()
+
+
+def loss(each, count=60):
+    """The mean log loss of predictions for the last minutes whose states are known."""
+    found = []
+    for at in range(MINUTES - count - 60, MINUTES - 60):
+        wanted = np.stack([actual(FIRST + at + ahead) for ahead in HORIZONS_MIN], -1)
+        found.append(log_losses(each[at], wanted))
+    return float(np.mean(found))
+
+
+@pytest.fixture(scope="module")
+def agreed():
+    return play([Consensus(4) for _ in CHAIN], CHAIN)
+
+
+def test_a_chain_of_four_agrees(agreed):
+    own, served = agreed
+    assert apart(served) < 0.2 * apart(own)
+
+
+def test_what_they_agree_on_is_better_than_what_they_think_alone(agreed):
+    own, served = agreed
+    for alone, together in zip(own, served, strict=True):
+        assert loss(together) < loss(alone)
+
+
+def test_lost_messages_do_not_drive_them_apart():
+    own, served = play([Consensus(4) for _ in CHAIN], CHAIN, lost=0.3)
+    assert apart(served) < 0.2 * apart(own)
+
+
+def wrong(view, rng):
+    return rng.permuted(np.where(view == view.max(-1, keepdims=True), 0.94, 0.01).astype(np.float32), axis=-1)
+
+
+@pytest.mark.parametrize("lie", [wrong, lambda view, rng: np.full_like(view, np.nan)])
+def test_a_liar_is_left_out(lie):
+    full = [[other for other in range(4) if other != number] for number in range(4)]
+    nodes = [Consensus(4) for _ in full]
+    _, honest = play([Consensus(4) for _ in full], full)
+    _, served = play(nodes, full, lies=lie)
+    for number in range(3):
+        assert loss(served[number]) < loss(honest[number]) + 0.1
+        assert nodes[number].weights.get("3", np.zeros(6)).max() == 0.0
+
+
+def test_a_neighbour_takes_part_after_an_hour():
+    nodes = [Consensus(4) for _ in range(2)]
+    play(nodes, [[1], [0]], minutes=60)
+    assert nodes[0].weights["1"].max() == 0.0
+    play(nodes := [Consensus(4) for _ in range(2)], [[1], [0]], minutes=90)
+    assert nodes[0].weights["1"].min() > 0.3
+    nodes[0].forget("1")
+    assert not nodes[0]._places
+
+
+def test_after_a_gap_a_view_begins_with_the_own_prediction():
+    node = Consensus(2)
+    node.predict(FIRST, guess(FIRST, 0.5), actual(FIRST), {})
+    later = guess(FIRST + 100, 0.5)
+    node.predict(FIRST + 100, later, actual(FIRST + 100), {})
+    np.testing.assert_allclose(node.told, later, atol=2e-3)
+
+
+def test_an_ensemble_knows_persistence():
+    """A model that knows nothing is as good as persistence within hours, without any neighbour."""
+    ensemble, nothing = Ensemble(2), np.full((6, 4, 7), 1 / 7, np.float32)
+    states = np.arange(6).astype(np.int8)
+    for minute in range(FIRST, FIRST + 300):
+        ensemble.learn(minute, states)
+        found = ensemble.predict(minute, nothing, {}, states)
+    assert (found.argmax(-1) == states[:, None]).all()
+    assert found.max(-1).min() > 0.5
+    found = ensemble.predict(minute + 1, nothing, {}, np.full(6, -1, np.int8))
+    np.testing.assert_allclose(found, nothing, atol=1e-6)
