@@ -13,7 +13,14 @@ from ..option import Option, options_of
 from ..trust.settings import TrustSettings
 from ..twins.gossip_settings import GossipSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
-from .settings import ApiSettings, HistorySettings, LimitSettings, NodeSettings
+from .settings import (
+    ApiSettings,
+    HistorySettings,
+    HomeAssistantSettings,
+    LimitSettings,
+    NodeSettings,
+    PushSettings,
+)
 
 _WIDTH = 100
 _EXAMPLE = """\
@@ -77,6 +84,8 @@ SECTIONS = {
     "mqtt": Section(BrokerSettings),
     "api": Section(ApiSettings),
     "history": Section(HistorySettings),
+    "home_assistant": Section(HomeAssistantSettings),
+    "push": Section(PushSettings),
     "tls": Section(TlsSettings, optional=True),
     "trust": Section(TrustSettings, optional=True),
     "neighbour": Section(NeighbourSettings, repeated=True),

@@ -167,9 +167,9 @@ class Store:
         """The master data of a twin, as JSON, from now on."""
         self._queue.add(records.agent_note(round(1000 * at_s), name, data))
 
-    def keep(self, name: str, data: bytes) -> None:
-        """Something that is replaced as a whole."""
-        self._queue.keep(name, data)
+    def keep(self, name: str, data: bytes, wake: bool = True) -> None:
+        """Something that is replaced as a whole; without `wake` it is written with the next minute."""
+        self._queue.keep(name, data, wake)
 
     # ---- the file -----------------------------------------------------------------------------
 
@@ -330,6 +330,10 @@ class Store:
         rows = self.file.read("SELECT data FROM kept WHERE name = ?", (name,))
         good = self.file.good(rows, lambda row: isinstance(row[0], bytes))
         return good[0][0] if good else None
+
+    def is_written(self, name: str) -> bool:
+        """Whether what was kept last under a name is in the file."""
+        return self._queue.kept(name) is None
 
     # ---- how it is ----------------------------------------------------------------------------
 

@@ -143,7 +143,7 @@ class Connection:
         client.on_connect_fail = self._unreachable
         client.on_disconnect = self._disconnected
         if self._broker.username is not None:
-            client.username_pw_set(self._broker.username)
+            client.username_pw_set(self._broker.username, self._broker.password)
         if self._broker.tls is not None:
             client.tls_set_context(_tls_context(self._broker.tls))
         return client
@@ -318,8 +318,9 @@ def _tls_context(files: TlsSettings, *, strict: bool = False) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     with _naming(files.ca):
         context.load_verify_locations(files.ca)
-    with _naming(f"{files.certificate} with {files.key}"):
-        context.load_cert_chain(files.certificate, files.key, password="")  # or it would ask the terminal
+    if files.certificate:  # a broker that knows its clients by a password wants none
+        with _naming(f"{files.certificate} with {files.key}"):
+            context.load_cert_chain(files.certificate, files.key, password="")  # or it would ask the terminal
     if files.crl:
         try:
             context.load_verify_locations(files.crl)
