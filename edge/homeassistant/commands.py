@@ -13,6 +13,9 @@ def commands_of(api: Api) -> Callable[[str, bool], str]:
 
     def command(twin: str, on: bool) -> str:
         answer = api.answer("POST", f"{V1}/twins/{twin}/{'restart' if on else 'stop'}", asked)
-        return "" if answer.status < 300 else f"{twin}: {answer.content}"
+        if answer.status < 300:
+            return ""
+        why = answer.content.get("detail") if isinstance(answer.content, dict) else None
+        return f"{twin}: {why or answer.status}"
 
     return command

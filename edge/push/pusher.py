@@ -13,6 +13,7 @@ import random
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ _TIMEOUT_S = 15.0
 _FIRST_WAIT_S = 2.0
 _AHEAD_MIN = 30  # a place so far in the future was reached while the date was wrong
 _BACK_MIN = DAY_MIN
+_WINDOW_MIN = 4 * 60  # of quarter-hours that are read at a time
 _PAUSE_S = 0.2  # between two batches of a backlog, so that the node has time for the rest
 _TOO_LARGE = 413
 _TOKEN_BYTES = 4096
@@ -197,10 +199,12 @@ class Pusher:
         """Of whole quarter-hours that are over, and were written: a later minute is there."""
         first = first or self._history.first_minute("node") or 0
         first -= first % QUARTER_MIN
-        last = newest - newest % QUARTER_MIN
-        for quarter in range(first, min(last, first + DAY_MIN), QUARTER_MIN):
-            if batch.lines and len(batch.lines) >= self._lines_max:
-                return
-            found = self._history.energies(quarter, quarter + QUARTER_MIN)
-            batch.lines.extend(energy_line(self._node, each) for each in found)
-            batch.places[_ENERGY] = quarter + QUARTER_MIN
+        last = min(newest - newest % QUARTER_MIN, first + DAY_MIN)
+        for begin in range(first, last, _WINDOW_MIN):
+            end = min(begin + _WINDOW_MIN, last)
+            for minute, group in groupby(self._history.energies(begin, end), key=lambda each: each.minute):
+                if len(batch.lines) >= self._lines_max:
+                    return
+                batch.lines.extend(energy_line(self._node, each) for each in group)
+                batch.places[_ENERGY] = minute + QUARTER_MIN
+            batch.places[_ENERGY] = end
