@@ -27,9 +27,11 @@ MAY_IMPORT = {
     "twins": {"clock", "csv_file", "energy", "learn", "option", "space", "terms", "trust"},
     "config": {"clock", "files", "meter", "net", "option", "space", "terms", "trust", "twins"},
     "journal": {"clock", "energy", "history", "meter", "twins"},
+    "counters": {"clock", "energy", "history", "journal", "twins"},
     "node": {
         "clock",
         "config",
+        "counters",
         "energy",
         "history",
         "journal",
@@ -54,8 +56,24 @@ MAY_IMPORT = {
         "terms",
         "twins",
     },
+    "homeassistant": {
+        "api",
+        "clock",
+        "config",
+        "counters",
+        "energy",
+        "files",
+        "journal",
+        "net",
+        "node",
+        "option",
+        "twins",
+    },
+    "push": {"clock", "config", "files", "history", "node", "terms"},
     "service": {
         "space",
+        "homeassistant",
+        "push",
         "api",
         "clock",
         "config",
@@ -71,7 +89,11 @@ MAY_IMPORT = {
     "probe": {"clock", "meter", "option"},
     "__main__": {"api", "clock", "config", "history", "probe", "service", "trust"},
 }
-TYPING_ONLY = {"api": {"meter", "node", "recent", "space", "twins"}, "journal": {"meter", "twins"}}
+TYPING_ONLY = {
+    "api": {"meter", "node", "recent", "space", "twins"},
+    "journal": {"meter", "twins"},
+    "counters": {"twins"},
+}
 MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "hashlib", "math"}
 
 

@@ -57,7 +57,7 @@ CODES = {
     "past_not_used": "Past minutes, weather or a forecast of others cannot be used; the text says why.",
     "model_damaged": "The file of a shipped model is damaged, so a model began to learn without it.",
     "learning_off": "The node crashed several times soon after its start and runs without learning.",
-    "home_assistant_unreachable": "The broker for Home Assistant is not connected, or refuses its topics.",
+    "home_assistant_away": "The broker for Home Assistant is not connected, or refuses its topics.",
     "push_failing": "The history cannot be sent to its database; it is kept and sent later.",
     "learning_failed": "A model raised an error; the text names it. Training is tried again later.",
     "gossip_refused": "A message of a neighbour with its model or prediction is damaged, stale or too much.",

@@ -101,10 +101,10 @@ class HomeAssistant:
         since_s = self._down_since_s
         if since_s is not None and self._clock.now_s() - since_s > UNREACHABLE_S:
             why = self._connection.trouble or "no answer"
-            yield "home_assistant_unreachable", "home assistant", f"the broker for Home Assistant: {why}"
+            yield "home_assistant_away", "home assistant", f"the broker for Home Assistant: {why}"
         elif self._refusal:
             text = f"the broker refuses the topics of Home Assistant: {self._refusal}"
-            yield "home_assistant_unreachable", "home assistant", text
+            yield "home_assistant_away", "home assistant", text
 
     # ---- in the main thread ---------------------------------------------------------------------
 

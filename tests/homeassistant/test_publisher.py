@@ -289,9 +289,7 @@ def test_a_broker_that_is_away_is_a_trouble(site, monkeypatch):
     monkeypatch.setattr(publisher, "UNREACHABLE_S", 0.2)
     site.broker.stop()
     node = site.node()
-    wait_until(
-        lambda: "home_assistant_unreachable" in site.runtime.ask(lambda _: [e.code for e in troubles(node)])
-    )
+    wait_until(lambda: "home_assistant_away" in site.runtime.ask(lambda _: [e.code for e in troubles(node)]))
     site.broker.start()
     wait_until(lambda: site.runtime.ask(lambda _: not list(site.outlet.troubles())))
 
