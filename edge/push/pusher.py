@@ -25,9 +25,11 @@ from ..history.file import HistoryLocked
 from ..history.store import Store
 from ..terms import DAY_MIN, SCOPES
 from .lines import energy_line, minute_line
-from .post import Answer, post
+from .post import Answer, post, trusting
 
 if TYPE_CHECKING:
+    import ssl
+
     from ..node import Node
 
 log = logging.getLogger("edge.push")
@@ -69,6 +71,7 @@ class Pusher:
         self._history, self._clock, self._date, self._rng = history, clock, date, rng
         self._places: dict[str, int] | None = None  # the first minute that was not acknowledged, by table
         self._lines_max = settings.batch
+        self._context: ssl.SSLContext | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="push", daemon=True)
         self._trouble = ""
@@ -125,7 +128,8 @@ class Pusher:
             token = token if " " in token else f"Token {token}"
             if not (token.isascii() and token.isprintable()):
                 raise ValueError("the token is not printable ASCII")
-        return post(settings.url, "\n".join([*lines, ""]).encode(), token, settings.ca, _TIMEOUT_S)
+        self._context = self._context or trusting(settings.url, settings.ca)
+        return post(settings.url, "\n".join([*lines, ""]).encode(), token, self._context, _TIMEOUT_S)
 
     def _refused(self, answer: Answer, lines: int) -> float:
         if answer.status == _TOO_LARGE and self._lines_max > 1:
@@ -136,6 +140,7 @@ class Pusher:
 
     def _failed(self, why: str, retry_s: int) -> float:
         self.failures += 1
+        self._context = None  # the file of the authority may be another one by now
         if why != self._trouble:
             log.warning("the history cannot be sent, will retry: %s", why)
         self._trouble = why

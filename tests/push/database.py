@@ -11,7 +11,7 @@ LINE = re.compile(r"(?P<series>[^ ]+(?:\\ [^ ]+)*) (?P<fields>[^ ]+) (?P<at>\d+)
 class Database:
     """`faults`: of the next requests, in turn; `points`: values by series and time."""
 
-    def __init__(self, token=""):
+    def __init__(self, token="", tls=None):
         self.points, self.copies, self.faults, self.requests = {}, 0, [], []
         self._token = token
         database = self
@@ -27,7 +27,11 @@ class Database:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/api/v2/write?org=o&bucket=b"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = (
+            f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}/api/v2/write?org=o&bucket=b"
+        )
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def take(self, request):

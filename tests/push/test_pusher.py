@@ -2,6 +2,8 @@
 
 import random
 import sqlite3
+import ssl
+from datetime import UTC, datetime
 
 import pytest
 from database import Database
@@ -12,6 +14,7 @@ from edge.clock import Date
 from edge.config.settings import PushSettings
 from edge.history.store import Store
 from edge.push.pusher import KEPT, Pusher
+from host_tools.fleet.authority import Authority
 from host_tools.world.clock import VirtualClock
 
 MINUTE = 28_332_000  # the virtual clock's midnight
@@ -200,6 +203,32 @@ def test_a_server_that_is_not_there_is_waited_for(tmp_path):
     assert node.pusher.step() > 0
     assert node.pusher.failures == 1
     assert "refused" in next(iter(node.pusher._trouble.splitlines()))
+
+
+def test_a_server_with_tls_is_believed_if_its_authority_is_the_one_that_is_named(tmp_path):
+    own, other = (Authority(tmp_path / each, each, datetime.now(UTC)) for each in ("own", "other"))
+    own.identity("db", ("127.0.0.1",), 10)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    files = tmp_path / "own/nodes/db"
+    tls.load_cert_chain(files / "node.crt", files / "node.key")
+    database = Database(tls=tls)
+    try:
+        ca = tmp_path / "ca.crt"
+        ca.write_bytes(other.certificate)
+        node = Node(tmp_path, database.url, ca=str(ca))
+        node.live(5)
+        node.pusher.step()
+        assert "certificate" in node.pusher._trouble
+        ca.write_bytes(own.certificate)
+        node.drain()
+        assert set(database.points) == node.expected()
+        ca.unlink()
+        node.restart()
+        node.live(1)
+        node.pusher.step()
+        assert "No such file" in node.pusher._trouble
+    finally:
+        database.close()
 
 
 @pytest.mark.parametrize(
