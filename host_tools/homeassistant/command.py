@@ -8,66 +8,26 @@ Exit codes: 0 success, 1 a check failed, 2 Home Assistant cannot be installed he
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edge.config.check import load
 from edge.homeassistant.discovery import NODE_VALUES, twin_values
-from host_tools.broker import Broker, die_with_parent, free_port
 
 from .install import NotInstalled, install, newest_python
+from .sites import Core, Failure, ProvisionedSite, Site
 
 OK, FAILED, NOT_INSTALLED = 0, 1, 2
-_CORE = Path(__file__).with_name("core.py")
 _APPEAR_S, _COUNT_S = 60.0, 330.0  # counters are shown every five minutes
 _STATISTICS_S = 330.0  # Home Assistant makes them every five minutes
 _NO_STATISTICS = "statistics_not_defined"
 _LOST = "The connection was lost."  # said when the broker is started again
 _UNKNOWN = (None, "unknown", "unavailable")
-_GYM = """
-[[twin]]
-name = "plant"
-kind = "pv"
-power_w = 2500.0
-
-[[twin]]
-name = "lamps"
-kind = "load"
-power_w = 100.0
-
-[[twin]]
-name = "mains"
-kind = "grid"
-capacity_w = 5000.0
-price = 0.3
-"""
-_SCHOOL = """
-[[twin]]
-name = "roof"
-kind = "pv"
-power_w = 300.0
-
-[[twin]]
-name = "heater"
-kind = "load"
-power_w = 1500.0
-
-[[twin]]
-name = "accu"
-kind = "battery"
-power_w = -20.0
-"""
-
-
-class Failure(Exception):
-    """A check failed."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -93,121 +53,17 @@ def run(options: argparse.Namespace) -> int:
     place = options.out.absolute() / "trial"
     shutil.rmtree(place, ignore_errors=True)
     try:
-        with Site(place, program) as site:
+        print("A node with the broker, the access list and the keys of `provision`:")
+        with ProvisionedSite(place / "provisioned", program) as provisioned:
+            _try_provisioned(provisioned)
+        print("Two nodes that trade, at one broker:")
+        with Site(place / "two", program) as site:
             _try(site)
     except Failure as error:
         print(f"FAILED: {error}; logs are in {place}")
         return FAILED
     print("all checks passed")
     return OK
-
-
-class Site:
-    """The processes: a broker, to which both nodes publish, and Home Assistant."""
-
-    def __init__(self, place: Path, program: Path) -> None:
-        self.place = place
-        place.mkdir(parents=True)
-        ports = {name: free_port() for name in ("gym", "school")}
-        self.brokers = {name: Broker(name, port, place) for name, port in ports.items()}
-        self.nodes = {
-            name: Node(place, name, other, ports, twins)
-            for name, other, twins in (("gym", "school", _GYM), ("school", "gym", _SCHOOL))
-        }
-        self.core = Core(place, program, ports["gym"])
-
-    def __enter__(self) -> "Site":
-        parts: tuple[Any, ...] = (*self.brokers.values(), *self.nodes.values(), self.core)
-        for each in parts:
-            each.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        parts: tuple[Any, ...] = (self.core, *self.nodes.values(), *self.brokers.values())
-        for each in parts:
-            with suppress(OSError, ValueError, Failure):
-                each.stop()
-
-
-class Node:
-    """One node; it publishes to the broker of the gym."""
-
-    def __init__(self, place: Path, name: str, other: str, ports: dict[str, int], twins: str) -> None:
-        self.config = place / f"{name}.toml"
-        broker = "" if name == "gym" else f'host = "127.0.0.1"\nport = {ports["gym"]}\n'
-        self.config.write_text(
-            f'[node]\nname = "{name}"\nstate_dir = "{place / name}"\n'
-            f"[mqtt]\nport = {ports[name]}\n[api]\nport = 0\n"
-            f'[home_assistant]\nscope = "operate"\nevery_s = 2\n{broker}'
-            f'[[neighbour]]\nname = "{other}"\nhost = "127.0.0.1"\nport = {ports[other]}\n{twins}'
-        )
-        self._log = (place / f"{name}.log").open("ab")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "edge", "run", "--config", str(self.config)],
-            stdout=self._log,
-            stderr=self._log,
-            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
-        )
-
-    def stop(self, kill: bool = False) -> None:
-        """Stop it, as a power cut would with `kill`."""
-        if self._process:
-            (self._process.kill if kill else self._process.terminate)()
-            self._process.wait(20)
-
-
-class Core:
-    """Home Assistant in a process of its own."""
-
-    def __init__(self, place: Path, program: Path, broker: int) -> None:
-        folder = place / "homeassistant"
-        folder.mkdir()
-        (folder / "configuration.yaml").write_text("# nothing: MQTT is set up as a user does it\n")
-        self._command = [str(program), str(_CORE), str(folder), str(broker), str(free_port())]
-        self._log = (place / "homeassistant.log").open("ab")
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it is up."""
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
-        )
-        self._answer()
-
-    def ask(self, *command: Any) -> Any:
-        """Its answer to a command. Raises Failure when it has ended."""
-        assert self._process
-        assert self._process.stdin
-        with suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(command) + "\n")
-            self._process.stdin.flush()
-        return self._answer()
-
-    def stop(self) -> None:
-        """Stop it regularly."""
-        if self._process:
-            self.ask("stop")
-            self._process.wait(30)
-            self._process = None
-
-    def _answer(self) -> Any:
-        assert self._process
-        assert self._process.stdout
-        for line in self._process.stdout:
-            if line.startswith("answer "):
-                return json.loads(line.removeprefix("answer "))
-        raise Failure("Home Assistant has ended")
 
 
 class Watch:
@@ -249,6 +105,30 @@ def expected(config: Path) -> dict[str, bool]:
     return found
 
 
+def _try_provisioned(site: ProvisionedSite) -> None:
+    wanted, watch = expected(site.node.config), Watch(site.core)
+    default = {name for name, on in wanted.items() if on}
+    watch.until(
+        "all entities have a state",
+        _COUNT_S,
+        lambda found: default <= found.keys() and _known(found, default),
+    )
+    name = watch.entities()["edge.gym.lamps.switch"]["entity"]
+    for service, state in (("turn_off", "off"), ("turn_on", "on")):
+        site.core.ask("call", "switch", service, name)
+        watch.until(f"a switch is turned {state}", _APPEAR_S, partial(_is, "edge.gym.lamps.switch", state))
+    site.broker.stop()
+    site.broker.start()
+    watch.until(
+        "all is there again after a restart of the broker", _COUNT_S, lambda found: _known(found, default)
+    )
+    _check_said(site.core)
+
+
+def _is(name: str, state: str, found: dict[str, dict[str, Any]]) -> bool:
+    return bool(found[name]["state"] == state)
+
+
 def _try(site: Site) -> None:
     core, watch = site.core, Watch(site.core)
     wanted = {name: on for node in site.nodes.values() for name, on in expected(node.config).items()}
@@ -262,7 +142,7 @@ def _try(site: Site) -> None:
     _check_devices(watch.entities())
     watch.until("all counters have a state", _COUNT_S, lambda found: _known(found, default))
     core.ask("enable")
-    watch.until("every entity, enabled by hand, has a state", _COUNT_S, lambda found: _known(found, wanted))
+    watch.until("every entity, enabled, has a state", _COUNT_S, lambda found: _known(found, set(wanted)))
     watch.until("the community delivers", _COUNT_S, _community_delivers)
     _check_sums(watch.entities())
     _check_energy(core, watch.entities())
@@ -271,7 +151,7 @@ def _try(site: Site) -> None:
     for what, again in _restarts(site):
         with again():
             pass
-        watch.until(f"all is there again after {what}", _COUNT_S, lambda found: _known(found, wanted))
+        watch.until(f"all is there again after {what}", _COUNT_S, lambda found: _known(found, set(wanted)))
         _check_sums(watch.entities())
         _check_said(core)
 
@@ -282,8 +162,10 @@ def _check_said(core: Core) -> None:
         raise Failure("Home Assistant complains:\n  " + "\n  ".join(said))
 
 
-def _known(found: dict[str, dict[str, Any]], names: "set[str] | dict[str, bool]", but: str = "-") -> bool:
-    return all(found[name]["state"] not in _UNKNOWN for name in names if not name.endswith(but))
+def _known(found: dict[str, dict[str, Any]], names: set[str], but: str = "-") -> bool:
+    return names <= found.keys() and all(
+        found[name]["state"] not in _UNKNOWN for name in names if not name.endswith(but)
+    )
 
 
 def _check_devices(found: dict[str, dict[str, Any]]) -> None:

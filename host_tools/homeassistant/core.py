@@ -1,8 +1,9 @@
 """A Home Assistant core in this process, driven by lines of JSON on standard input.
 
 It runs in a virtual environment of its own, with nothing of this project, as `python core.py FOLDER BROKER
-PAGES`: the folder of its configuration, the port of the broker, and a port for its own pages. Each line is a
-list, a command and its arguments; each answer is a line that begins with `answer `.
+PAGES [SECURE KEYS]`: the folder of its configuration, the port of the broker, a port for its own pages, and
+to connect with TLS that port and a folder with `ca.crt`, `client.crt` and `client.key`. Each line is a list,
+a command and its arguments; each answer is a line that begins with `answer `.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ class _Listener(logging.Handler):
             SAID.append(f"{record.name}: {record.getMessage()}"[:500])
 
 
-async def start(folder: Path, broker: int, pages: int) -> Any:
+async def start(folder: Path, broker: int, pages: int, secure: int = 0, keys: str = "") -> Any:
     """A running core, connected to the broker."""
     hass = core.HomeAssistant(str(folder))
     loader.async_setup(hass)
@@ -48,7 +49,18 @@ async def start(folder: Path, broker: int, pages: int) -> Any:
         )
         if found["type"] != "create_entry":
             raise SystemExit(f"the broker is not accepted: {found}")
+        if keys:
+            (entry,) = hass.config_entries.async_entries("mqtt")
+            await hass.config_entries.async_unload(entry.entry_id)
+            hass.config_entries.async_update_entry(entry, data={**entry.data, **_secured(secure, Path(keys))})
+            await hass.config_entries.async_setup(entry.entry_id)
     return hass
+
+
+def _secured(port: int, keys: Path) -> dict[str, Any]:
+    """What the dialog stores of the files that a user uploads."""
+    names = {"certificate": "ca.crt", "client_cert": "client.crt", "client_key": "client.key"}
+    return {"port": port} | {option: (keys / name).read_text() for option, name in names.items()}
 
 
 def entities(hass: Any) -> list[dict[str, Any]]:
@@ -111,7 +123,9 @@ async def main() -> None:
     """Serve commands until `stop`."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     logging.getLogger().addHandler(_Listener(logging.WARNING))
-    hass = await start(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    folder, broker, pages, *secure = sys.argv[1:]
+    more = (int(secure[0]), secure[1]) if secure else ()
+    hass = await start(Path(folder), int(broker), int(pages), *more)
     asked = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(asked), sys.stdin)
     _say(__version__)
