@@ -37,7 +37,7 @@ fieldtest: SEEDS ?= 1000
 provision: NODE ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim eval storm fieldtest attack fuzz test deploy-test lint format package package-test deb constraints bench screens memtest image \
+.PHONY: help setup run sim eval storm fieldtest attack fuzz ha-test test deploy-test lint format package package-test deb constraints bench screens memtest image \
 	image-test deploy provision micropython clean
 
 help: ## print this list
@@ -72,6 +72,10 @@ attack: $(READY) ## let one member of a real microgrid attack the others (ONLY= 
 fuzz: $(READY) ## try damaged inputs on everything that reads bytes of others, an hour in all (TARGET= SECONDS= OUT=)
 	$(call only,TARGET SECONDS OUT ARGS)
 	$(PYTHON) -m host_tools fuzz $(strip $(fuzz_options)) $(ARGS)
+
+ha-test: $(READY) ## try two nodes with a real Home Assistant, which is installed into build/ha (ARGS=--python=...)
+	$(call only,ARGS)
+	$(PYTHON) -m host_tools ha-test $(ARGS)
 
 test: $(READY) ## run all tests, JOBS=4 at a time; ARGS= for pytest runs some of them, one by one
 	$(call only,JOBS ARGS)

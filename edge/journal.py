@@ -146,7 +146,7 @@ class _Ledger:
     def look(self, now_s: float, wall_s: float) -> None:
         """Note what has changed."""
         found = dict(_deals(self.twin))
-        powers_w = _device_w(self.twin)
+        powers_w = device_w(self.twin)
         if found != self.deals or powers_w != self._powers_w:
             self._count(now_s)
             self._powers_w = powers_w
@@ -278,7 +278,7 @@ def _deals(twin: "ProsumerTwin") -> Iterator[tuple[_Key, Parts]]:
             yield (promise.consumer, promise.key, SUPPLIED), (Deal(name, promise.consumer, *what, *powers_w),)
 
 
-def _device_w(twin: "ProsumerTwin") -> tuple[float, float] | None:
+def device_w(twin: "ProsumerTwin") -> tuple[float, float] | None:
     """What the device draws and gives now, in W; None if it is unknown.
 
     Of a grid connection without a meter only the contracts are known.

@@ -7,12 +7,13 @@ It is handed its clock, links, meters and random generator, and driven by calls:
 import math
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from . import __version__
 from .clock import Clock, Date, Zone
 from .config.settings import NodeConfig
+from .counters import Counters
 from .energy.flows import Flows, node_flows
 from .energy.members import Members
 from .energy.rules import LABELS, MAX_POWER_W
@@ -47,6 +48,22 @@ if TYPE_CHECKING:
     from .twins.regulator import RegulatorTwin
 
 _CHECK_ALL_TICKS = 10
+
+
+class Outlet(Protocol):
+    """What passes on to others what the node knows, such as Home Assistant. The node runs as well without."""
+
+    def start(self) -> None:
+        """Begin to connect, without waiting."""
+
+    def second_passed(self, node: "Node") -> None:
+        """Called by the main thread each second."""
+
+    def troubles(self) -> Iterable[tuple[str, str, str]]:
+        """Code, subject and text of what is wrong."""
+
+    def stop(self) -> None:
+        """End it, soon."""
 
 
 class Node:
@@ -111,6 +128,8 @@ class Node:
         self.journal = Journal(
             self.history, clock, os.environ.get("EDGE_RELEASE") or __version__, config.context()
         )
+        self.counters = Counters(self.history, clock) if config.home_assistant.wanted else None
+        self.outlets: list[Outlet] = []
 
     def _populate(self, memory: Any) -> None:
         memories = memory if isinstance(memory, dict) else {}
@@ -183,6 +202,8 @@ class Node:
         self._tell_free_power()
         self._check_invariants()
         self.journal.second_passed(self.prosumers)
+        if self.counters:
+            self.counters.second_passed(self.prosumers)
         if self.space.tick % LOOK_TICKS == 0:
             note_counters(self.recent, self.gateway, self.links, self.twins, self._clock.now_s())
             renew_links(self.links, self.gateway)
@@ -261,6 +282,8 @@ class Node:
         """Save before the end what was agreed and learnt."""
         self._state.save(self._memory())
         self.journal.end()
+        if self.counters:
+            self.counters.keep()
         self._tell(lambda twin: twin.keep())
 
     def leave(self) -> None:

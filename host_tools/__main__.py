@@ -13,6 +13,7 @@ from .eval import shipped
 from .field import command as fieldtest
 from .fleet import provision
 from .fuzz import command as fuzz
+from .homeassistant import command as ha_test
 from .image import command as image
 from .image import trial_command as image_test
 from .sim import command as sim
@@ -29,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     simulations = (sim, storm, fieldtest, evaluation, shipped, past, statement)
-    for tool in (run, attack, fuzz, bench, memtest, *simulations, image, image_test, deploy, provision):
+    fleet = (image, image_test, deploy, provision)
+    for tool in (run, attack, fuzz, bench, memtest, ha_test, *simulations, *fleet):
         tool.add_parser(commands)
     options = parser.parse_args(arguments)
     out = None if options.command in _MAKE_THEIR_OUT else getattr(options, "out", None)

@@ -29,9 +29,11 @@ MAY_IMPORT = {
     "journal": {"clock", "energy", "history", "meter", "twins"},
     "incarnation": {"space"},
     "watch": {"net", "recent", "twins"},
+    "counters": {"clock", "energy", "history", "journal", "twins"},
     "node": {
         "clock",
         "config",
+        "counters",
         "energy",
         "history",
         "incarnation",
@@ -58,8 +60,24 @@ MAY_IMPORT = {
         "terms",
         "twins",
     },
+    "homeassistant": {
+        "api",
+        "clock",
+        "config",
+        "counters",
+        "energy",
+        "files",
+        "journal",
+        "net",
+        "node",
+        "option",
+        "twins",
+    },
+    "push": {"clock", "config", "files", "history", "node", "terms"},
     "service": {
         "space",
+        "homeassistant",
+        "push",
         "api",
         "clock",
         "config",
@@ -79,6 +97,7 @@ TYPING_ONLY = {
     "api": {"meter", "node", "recent", "space", "twins"},
     "journal": {"meter", "twins"},
     "watch": {"net", "twins"},
+    "counters": {"twins"},
 }
 MICROPYTHON_HAS = {"array", "struct", "json", "sys", "gc", "time", "micropython", "hashlib", "math"}
 

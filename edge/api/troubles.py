@@ -60,6 +60,8 @@ CODES = {
     "limit_in_force": "The operator of the grid limits what is drawn or fed in. A warning: it is obeyed.",
     "failsafe_in_force": "The controller of limits is silent, so the failsafe limits hold. A warning.",
     "learning_off": "The node crashed several times soon after its start and runs without learning.",
+    "home_assistant_away": "The broker for Home Assistant is not connected, or refuses its topics.",
+    "push_failing": "The history cannot be sent to its database; it is kept and sent later.",
     "learning_failed": "A model raised an error; the text names it. Training is tried again later.",
     "gossip_refused": "A message of a neighbour with its model or prediction is damaged, stale or too much.",
     "models_do_not_fit": "A neighbour has another model or limits: a warning, its predictions are used.",
@@ -107,6 +109,9 @@ def troubles(node: "Node") -> Iterator[Trouble]:
         yield Trouble("history_newer", "history", node.history.later)
     if node.learning_off:
         yield Trouble("learning_off", "learning", node.learning_off)
+    for outlet in node.outlets:
+        for code, subject, text in outlet.troubles():
+            yield Trouble(code, subject, text)
     yield from _of_clock(node)
     yield from _of_twins(node)
     if node.engine.faults:

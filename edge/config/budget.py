@@ -19,6 +19,8 @@ from .settings import NodeConfig
 # Measured on x86-64 with CPython 3.11, while a node ran
 THREAD_KB = 30  # used part of the stack and state of an idle thread
 TLS_KB = 1350  # tables of OpenSSL and the contexts of two neighbours
+HOME_ASSISTANT_KB = 130  # its code, a connection, what was sent last
+PUSH_KB, AUTHORITIES_KB = 90, 900  # its code and a batch; with https the authorities of the system
 TWIN_KB = 12  # a prosumer twin with its consumer, its supplier and its LSA
 COUNTS_MB = {"markov": 1.5, "mixture": 2.0}  # of a model, when it has seen all its days
 WEIGHTS_KB = 189  # shared weights of the networks of one scope, in float32
@@ -55,6 +57,7 @@ def budget(config: NodeConfig, measured: Measured) -> list[Line]:
     limits = config.limits
     space = TupleSpace(config.name, limits.space())
     threads = _THREADS + len(config.neighbours) + len(config.buses) + limits.http_requests
+    threads += config.home_assistant.wanted + bool(config.push.url)
     lines = [
         Line("interpreter", f"Python {version()}, libraries, code (measured)", measured.libraries_mb * 1024),
         Line("LSA slots", f"{limits.lsas} LSAs", _sizes(space, "lsa_") / 1024),
@@ -72,6 +75,11 @@ def budget(config: NodeConfig, measured: Measured) -> list[Line]:
     ]
     if any(each.tls for each in config.neighbours):
         lines.append(Line("TLS", "authority, certificate, sessions", TLS_KB))
+    if config.home_assistant.wanted:
+        lines.append(Line("outlet", "Home Assistant", HOME_ASSISTANT_KB))
+    if config.push.url:
+        of_system = config.push.url.startswith("https:") and not config.push.ca
+        lines.append(Line("outlet", "push", PUSH_KB + of_system * AUTHORITIES_KB))
     if config.learning:
         lines += _learning(config.learning.scopes, measured.learning_mb)
         if config.learning.gossip.wanted and config.neighbours:

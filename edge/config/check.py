@@ -23,7 +23,15 @@ from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
 from .learning import Complain, check_learning
 from .options import SECTIONS, Section, title
-from .settings import ApiSettings, HistorySettings, LimitSettings, NodeConfig, NodeSettings
+from .settings import (
+    ApiSettings,
+    HistorySettings,
+    HomeAssistantSettings,
+    LimitSettings,
+    NodeConfig,
+    NodeSettings,
+    PushSettings,
+)
 from .sums import check_sums
 
 _MOVED = {
@@ -112,6 +120,8 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
         community=CommunitySettings(**tables["community"][0]) if tables["community"] else None,
         trust=TrustSettings(**tables["trust"][0]) if tables["trust"] else None,
         tls=tls,
+        home_assistant=HomeAssistantSettings(**tables["home_assistant"][0]),
+        push=PushSettings(**tables["push"][0]),
     )
     _check_names(tables, config, complain)
     _check_buses(config, complain)
@@ -122,6 +132,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
         reason += f" and limits.nodes = {limits.nodes}"
         complain("limits.value_bytes", limits.value_bytes, reason)
     _check_timezone(config.node.timezone, complain)
+    _check_home_assistant(config.home_assistant, complain)
     check_learning(learning, limits, history, len(config.neighbours), complain)
     return config
 
@@ -193,6 +204,16 @@ def _check_timezone(timezone: str, complain: Complain) -> None:
         Zone(timezone)
     except (OSError, ValueError, KeyError):
         complain("node.timezone", timezone, "unknown time zone on this machine")
+
+
+def _check_home_assistant(settings: HomeAssistantSettings, complain: Complain) -> None:
+    for key in ("port", "username", "password_file", "ca"):
+        if getattr(settings, key) and not settings.host:
+            complain(
+                f"home_assistant.{key}", getattr(settings, key), "is for another broker, so it needs `host`"
+            )
+    if settings.password_file and not settings.username:
+        complain("home_assistant.password_file", settings.password_file, "needs `username`")
 
 
 def _check_names(tables: dict[str, list[Row]], config: NodeConfig, complain: Complain) -> None:

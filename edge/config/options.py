@@ -15,7 +15,14 @@ from ..twins.community_settings import CommunitySettings
 from ..twins.gossip_settings import GossipSettings
 from ..twins.regulator_settings import RegulatorSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
-from .settings import ApiSettings, HistorySettings, LimitSettings, NodeSettings
+from .settings import (
+    ApiSettings,
+    HistorySettings,
+    HomeAssistantSettings,
+    LimitSettings,
+    NodeSettings,
+    PushSettings,
+)
 
 _WIDTH = 100
 _EXAMPLE = """\
@@ -79,6 +86,8 @@ SECTIONS = {
     "mqtt": Section(BrokerSettings),
     "api": Section(ApiSettings),
     "history": Section(HistorySettings),
+    "home_assistant": Section(HomeAssistantSettings),
+    "push": Section(PushSettings),
     "tls": Section(TlsSettings, optional=True),
     "trust": Section(TrustSettings, optional=True),
     "neighbour": Section(NeighbourSettings, repeated=True),

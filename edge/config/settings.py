@@ -108,6 +108,61 @@ class HistorySettings:
     ] = 5
 
 
+_ADDRESS = Matching(r"[^\s/@\[\]]*", "a host name or an address, without a port")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAssistantSettings:
+    """What Home Assistant is shown over MQTT, and what it may do. Off by default: the access list of the
+    node's own broker opens only where this is wanted."""
+
+    scope: Annotated[
+        str,
+        OneOf("none", "read", "operate"),
+        "none: nothing is published; read: power and energy; operate: it may also stop and start twins",
+    ] = "none"
+    host: Annotated[str, _ADDRESS, "address of another broker; empty: the node's own"] = ""
+    port: Annotated[int, Within(0, 65535), "its port; 0: 8883 with `ca`, otherwise 1883"] = 0
+    username: Annotated[str, "name of the node at that broker; empty: none"] = ""
+    password_file: Annotated[str, "file with its password"] = ""
+    ca: Annotated[str, "file with the authority of that broker (PEM); empty: no TLS"] = ""
+    prefix: Annotated[
+        str, Matching(r"[A-Za-z0-9_-]{1,32}", "1 to 32 letters, digits, _ and -"), "its discovery prefix"
+    ] = "homeassistant"
+    every_s: Annotated[int, Within(2, 300), "seconds between two looks at the powers; changes are sent"] = 10
+    page: Annotated[
+        str,
+        Matching(r"(?:https?://[^\s]{1,200})?", "an address that begins with http:// or https://"),
+        "address of the dashboard, to which Home Assistant links; empty: none",
+    ] = ""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is published."""
+        return self.scope != "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushSettings:
+    """Where the history is sent as lines of the Influx protocol, and how."""
+
+    url: Annotated[
+        str,
+        Matching(
+            r"(?:https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[!-~]{0,500})?)?",
+            "an address such as http://host:8086/write?db=energy",
+        ),
+        "address that takes the lines, with path and query; empty: nothing is sent",
+    ] = ""
+    token_file: Annotated[
+        str, "file with the token for `Authorization: Token ...`; one with a scheme is sent as it is"
+    ] = ""
+    ca: Annotated[str, "file with the authority of an https server (PEM); empty: those of the system"] = ""
+    batch: Annotated[int, Within(10, 5000), "about how many lines one request has at most"] = 500
+    every_s: Annotated[int, Within(5, 3600), "seconds between two looks for new rows"] = 60
+    longest_wait_s: Annotated[int, Within(5, 86400), "most seconds between two attempts that fail"] = 600
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeConfig:
     """A whole configuration, checked. `learning` is None when no scope has a model."""
@@ -127,6 +182,8 @@ class NodeConfig:
     community: CommunitySettings | None = None
     trust: TrustSettings | None = None
     tls: TlsSettings | None = None
+    home_assistant: HomeAssistantSettings = HomeAssistantSettings()
+    push: PushSettings = PushSettings()
 
     def population(self) -> Iterator[tuple[str, Any]]:
         """Kind and settings of each twin of the node, in the order in which they start."""

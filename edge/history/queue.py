@@ -67,11 +67,12 @@ class Queue:
             self._waiting.journal.extend(notes)
             self._bound()
 
-    def keep(self, name: str, data: bytes) -> None:
+    def keep(self, name: str, data: bytes, wake: bool = True) -> None:
         """Replace what is kept under a name, and wake the writer."""
         with self._lock:
             self._waiting.kept[name] = data
-        self.news.set()
+        if wake:
+            self.news.set()
 
     def kept(self, name: str) -> bytes | None:
         """What waits to be kept under a name."""

@@ -173,9 +173,9 @@ class Store:
         """An order of the regulator begins or is over; see `PastOrder`. It is written at once."""
         self.orders.note(order)
 
-    def keep(self, name: str, data: bytes) -> None:
-        """Something that is replaced as a whole."""
-        self._queue.keep(name, data)
+    def keep(self, name: str, data: bytes, wake: bool = True) -> None:
+        """Something that is replaced as a whole; without `wake` it is written with the next minute."""
+        self._queue.keep(name, data, wake)
 
     # ---- the file -----------------------------------------------------------------------------
 
@@ -336,6 +336,10 @@ class Store:
         rows = self.file.read("SELECT data FROM kept WHERE name = ?", (name,))
         good = self.file.good(rows, lambda row: isinstance(row[0], bytes))
         return good[0][0] if good else None
+
+    def is_written(self, name: str) -> bool:
+        """Whether what was kept last under a name is in the file."""
+        return self._queue.kept(name) is None
 
     # ---- how it is ----------------------------------------------------------------------------
 

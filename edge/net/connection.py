@@ -142,7 +142,7 @@ class Connection:
         client.on_connect_fail = self._unreachable
         client.on_disconnect = self._disconnected
         if self._broker.username is not None:
-            client.username_pw_set(self._broker.username)
+            client.username_pw_set(self._broker.username, self._broker.password)
         if self._context is not None:
             client.tls_set_context(self._context)
         return client

@@ -56,6 +56,7 @@ class BrokerSettings:
     keepalive_s: _Keepalive = _KEEPALIVE_S
     tls: TlsSettings | None = None
     username: str | None = None
+    password: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

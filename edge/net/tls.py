@@ -59,14 +59,15 @@ class TlsFiles:
     def _load(self) -> ssl.SSLContext:
         """Raises OSError, which names the file."""
         files = self._settings
-        for file in (files.ca, files.certificate, files.key):
+        for file in filter(None, (files.ca, files.certificate, files.key)):
             open_file(file).close()  # ssl does not say which file it could not read, and waits for a FIFO
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # only our own authority; the system's cost 1.2 MB
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         with _naming(files.ca):
             context.load_verify_locations(files.ca)
-        with _naming(f"{files.certificate} with {files.key}"):
-            context.load_cert_chain(files.certificate, files.key, password="")  # or it would ask the terminal
+        if files.certificate:  # a broker that knows its clients by a password wants none
+            with _naming(f"{files.certificate} with {files.key}"):
+                context.load_cert_chain(files.certificate, files.key, password="")  # or it asks the terminal
         if files.crl:
             self._load_list(context)
         return context

@@ -5,6 +5,7 @@ import logging
 import os
 import random
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,7 +25,7 @@ from ..files import lock_folder
 from ..meter.bus import MeterBus
 from ..meter.meters import SerialMeters
 from ..net.mqtt import MqttLinks
-from ..node import Node
+from ..node import Node, Outlet
 from ..trust.trust import Trust
 from ..twins.registry import TwinError
 from .adoption import adopt
@@ -65,7 +66,9 @@ def serve(changes: Changes) -> None:
         runtime = stop.runtime = Runtime(node, clock, ticked, changes)
         if node.regulator:
             links.hear_limits(runtime.tell_limit)
-        api = _api(config, runtime)
+        routes = _routes(config, runtime)
+        node.outlets = list(_outlets(node, clock, rng, routes))
+        api = _api(config, routes)
     except CannotStart:  # for a reason that it names: no crash
         crashes.settle()
         raise
@@ -164,17 +167,38 @@ def _node(
     return node
 
 
-def _api(config: NodeConfig, runtime: Runtime) -> ApiServer | None:
-    """The HTTP server, started; None if the configuration wants none."""
-    if not config.api.port:
-        return None
+def _routes(config: NodeConfig, runtime: Runtime) -> Api:
+    """What answers requests, of HTTP and of Home Assistant."""
     try:
         tokens = load_tokens(config.state_dir)
     except OSError as error:
         log.error("nobody can log in: %s: %s", error.filename, error.strerror)
         tokens = {}
     access = Access(tokens, config.name, config.api.reads)
-    routes = Api(runtime, os.environ.get("EDGE_RELEASE", ""), access=access)
+    return Api(runtime, os.environ.get("EDGE_RELEASE", ""), access=access)
+
+
+def _outlets(node: Node, clock: Clock, rng: random.Random, routes: Api) -> Iterator[Outlet]:
+    """Each is imported when a node has it, to save memory. Raises CannotStart."""
+    config = node.config
+    if config.home_assistant.wanted:
+        from ..homeassistant.assembly import home_assistant
+
+        try:
+            yield home_assistant(config, clock, rng, routes)
+        except (OSError, ValueError) as error:
+            raise CannotStart(f"home_assistant: {error}") from error
+    if config.push.url:
+        from ..push.pusher import Pusher
+
+        own = random.Random(rng.getrandbits(64))  # threads must not disturb the node's own draws
+        yield Pusher(config.name, config.push, node.history, clock, node.date, own)
+
+
+def _api(config: NodeConfig, routes: Api) -> ApiServer | None:
+    """The HTTP server, started; None if the configuration wants none."""
+    if not config.api.port:
+        return None
     streams = Streams(partial(look, routes.context))
     names, most = names_of(config.api.names), config.limits.http_requests
     try:

@@ -105,6 +105,8 @@ class Runtime:
             lambda peer, up: self._links.put((peer, up)),
         )
         node.meters.start(self._readings.put)
+        for outlet in node.outlets:
+            outlet.start()
         try:
             while not self._stopping:
                 self._take_mail()
@@ -120,6 +122,7 @@ class Runtime:
         node = self._node
         for what, most_s, step in (
             ("saving", SAVE_S, node.save),
+            *(("leaving others", PART_S, outlet.stop) for outlet in node.outlets),
             ("writing the history", SAVE_S, self._writer.stop),
             ("leaving the neighbours", PART_S, lambda: self._guard(node.leave)),
             ("closing links", PART_S, node.links.stop),
@@ -197,6 +200,8 @@ class Runtime:
         if step is Step.TICK:
             for name, count in (("failures", self.failures), *self.dropped.items()):
                 self.recent.note(name, count, began_s)
+            for outlet in self._node.outlets:
+                self._guard(outlet.second_passed, self._node)
         self._beats.done(step, began_s, self._clock.now_s())
         if step is Step.WORK:
             used_s = time.thread_time() - cpu_s

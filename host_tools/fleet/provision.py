@@ -23,8 +23,8 @@ from host_tools.microgrid.launch import to_toml
 from . import network
 from .errors import FleetError
 from .files import SECRET, folder, write
-from .layout import Layout
-from .mosquitto import configuration, inside_acl, outside_acl
+from .layout import HOME_ASSISTANT, Layout
+from .mosquitto import configuration, inside_acl, outside_acl, shown_to_home_assistant
 from .operator_keys import authorized_keys, signers
 from .read import Fleet, NodePlan, read_fleet
 
@@ -183,6 +183,8 @@ def _provision(
                 changed += _write_trust(place, trust, name)
                 changed += write(place / "signers", releasing)
             done.append(Provisioned(node, identity, changed))
+        if any(map(shown_to_home_assistant, nodes)):
+            _write_home_assistant(options.out / HOME_ASSISTANT, authority, fleet.validity_days)
         _spread_crl(options.out, authority)
         _spread_revoked(options.out, trust)
     return done, revoked
@@ -254,6 +256,16 @@ def _write(place: Path, config: dict[str, str], authority: "Authority", identity
     changed += write(place / "keys" / "ca.crt", authority.certificate)
     changed += write(place / "keys" / "node.key", identity.key, SECRET)
     return changed + write(place / "keys" / "node.crt", identity.certificate)
+
+
+def _write_home_assistant(place: Path, authority: "Authority", days: int) -> None:
+    """What Home Assistant needs to connect; it is written by hand there."""
+    identity = authority.identity(HOME_ASSISTANT, (HOME_ASSISTANT,), days)
+    if identity.revoked:
+        identity = authority.identity(HOME_ASSISTANT, (HOME_ASSISTANT,), days, rotate=True)
+    write(place / "ca.crt", authority.certificate)
+    write(place / "client.key", identity.key, SECRET)
+    write(place / "client.crt", identity.certificate)
 
 
 def _write_trust(place: Path, trust: "TrustAuthority", identity: "NodeIdentity") -> int:

@@ -18,7 +18,7 @@ from edge.config.settings import NodeConfig
 from edge.files import read_text
 
 from .errors import FleetError
-from .layout import Layout
+from .layout import HOME_ASSISTANT, Layout
 from .network import Network
 from .shared import OWN_TABLES, Operator, Shared, check_shared
 
@@ -154,6 +154,8 @@ def _check_place(config: NodeConfig, file: Path, mistakes: list[str]) -> None:
 
     if config.name != file.stem:
         complain("node.name", config.name, f"must be {file.stem}, as in the file name")
+    if config.name == HOME_ASSISTANT:
+        complain("node.name", config.name, "is the name of Home Assistant at the brokers")
     if not _is_loopback(config.inbox.host):
         reason = "must be a loopback address such as 127.0.0.1, as it is not encrypted"
         complain("mqtt.host", config.inbox.host, reason)

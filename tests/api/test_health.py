@@ -28,6 +28,14 @@ from edge.recent import Recent
 from host_tools.world import World
 
 
+class Outlet:
+    """Home Assistant and a database that are away."""
+
+    def troubles(self):
+        yield "home_assistant_away", "home assistant", "no answer"
+        yield "push_failing", "push", "the server answers 401"
+
+
 @pytest.fixture
 def node():
     world = World(seed=3)
@@ -105,6 +113,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     monkeypatch.setattr(node, "last_violation", "I2 n1.pv holds 3 contracts")
     monkeypatch.setattr(node._clock, "wall_error_s", -1.6e9)
     monkeypatch.setenv("EDGE_FALLBACK", "release 2 is damaged")
+    monkeypatch.setattr(node, "outlets", [Outlet()])
     service = AskedNode(node)
     service.recent = Recent()
     service.recent.note("frames", 7, 0.0)
@@ -156,6 +165,8 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         ("past_not_used", "n1.learning"): "past minutes of the node: past.csv: no",
         ("model_damaged", "n1.learning"): "learning of the node began without it: house.tflite is damaged",
         ("learning_off", "learning"): "it crashed",
+        ("home_assistant_away", "home assistant"): "no answer",
+        ("push_failing", "push"): "the server answers 401",
         ("learning_failed", "n1.learning"): "learning of the node failed: ValueError: no",
         ("twin_failed", "n1.pv"): "a twin failed: n1.pv: TypeError: no: way",
         ("change_refused", "added twin lamp"): "a change contradicts the file and is left out: "

@@ -543,6 +543,8 @@ const en = {
   "advice.history_not_written": "Check that the disk is not full and that the state folder can be written.",
   "advice.identity_conflict": "Give each node a name and a certificate of its own. A copied card is the usual cause.",
   "advice.identity_refused": "Make a new identity with `make provision`, and deploy the node. If the date is wrong, correct it.",
+  "advice.home_assistant_away": "Check the section [home_assistant], and the access list of the broker.",
+  "advice.push_failing": "Check the address and the token in the section [push], and whether that server runs.",
   "advice.inbox_refused": "Correct the access list of the broker, then restart it.",
   "advice.invariant_broken": "This is a defect of the software. Please report it with the log.",
   "advice.items_dropped": "The node is too slow for what arrives. Check the load of the machine.",
