@@ -9,13 +9,13 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from .events import NUMBERS
 from .file import HistoryFile, Row
 from .minutes import ROWS
 from .names import OF_NAME, Name
 from .queue import Note
 
 _SHORT_MW = 2**32  # powers below it take four bytes
-NUMBERS = 4096  # the id of a row is its time in ms, and a number within it: rows are only appended
 MAIN, COMPLEMENTARY, SUPPLIED = 0, 1, 2  # roles: a contract of a local consumer, or a promise to another node
 
 

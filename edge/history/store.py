@@ -133,7 +133,7 @@ class Store:
 
     def _deal_notes(self, at_ms: int, parts: Parts, ended: bool = False) -> tuple[Note, Note]:
         before_ms, number = self._deal
-        self._deal = at_ms, (number + 1) % deals.NUMBERS if at_ms == before_ms else 0
+        self._deal = at_ms, (number + 1) % events.NUMBERS if at_ms == before_ms else 0
         return deals.deal_notes(*self._deal, parts, ended)
 
     def note_session(self, began_s: float, seen_s: float, ended: bool, release: str, context: str) -> None:
@@ -199,7 +199,7 @@ class Store:
             return False
 
     def _write(self, connection: sqlite3.Connection, batch: Batch) -> None:
-        add_names(connection, batch.journal)
+        add_names(connection, (*batch.events, *batch.journal))
         for statement, values in batch:
             connection.execute(statement, values)
         connection.executemany(_KEEP, batch.kept.items())

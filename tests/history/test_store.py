@@ -223,7 +223,7 @@ def test_columns_that_a_later_release_has_added_are_left_alone(store):
     assert store.failures == 0
 
 
-TABLES = ("minutes", "events", "predictions", "forecasters", "forecasts", "kept")
+TABLES = ("minutes", "events", "occurrences", "predictions", "forecasters", "forecasts", "kept")
 
 
 def note_all(store, after=0):
@@ -238,7 +238,7 @@ def test_texts_that_are_none_and_lists_without_end_are_wrong_rows(store):
     store.close()
     write_tables(
         store.path,
-        "UPDATE events SET twin = CAST(x'ff' AS TEXT)",
+        "UPDATE names SET name = CAST(x'ff' AS TEXT) WHERE name = 'n1.lamp'",
         "UPDATE forecasters SET model = CAST(x'fe' AS TEXT)",
         "INSERT INTO minutes (minute, scope) VALUES (-4611686018427387904, 'node')",
         "INSERT INTO minutes (minute, scope) VALUES (4611686018427387904, 'node')",
@@ -311,7 +311,7 @@ def test_rows_with_wrong_values_are_skipped_and_counted(store):
         f"UPDATE minutes SET missing_w = 1e999 WHERE minute = {NOW + 2}",
         f"UPDATE minutes SET minute = 'x' WHERE minute = {NOW + 8}",
         f"UPDATE predictions SET probabilities = NULL WHERE minute = {NOW + 3}",
-        f"UPDATE events SET power_w = 'x' WHERE at_ms = {60_000 * (NOW + 4)}",
+        f"UPDATE occurrences SET power_mw = 'x' WHERE number = {NOW + 4}",
         "UPDATE kept SET data = 'text'",
     )
     assert [row[0] - NOW for row in minutes(store)] == [0, 3, 4, 5, 6, 7]
@@ -487,3 +487,34 @@ def test_updates_that_would_wear_out_a_card_are_left_to_the_deals(tmp_path):
     assert 900 + 59 * 15 <= len(updates) <= 900 + 60 * 15
     assert len(updates) + thinned == 3 * 3600
     assert len([each for each in found if each.kind == "stop"]) == 60  # all of them
+
+
+def test_events_of_the_earlier_table_and_of_this_one_come_in_one_order_page_by_page(store):
+    """Also those of one millisecond, and of a clock that was set back."""
+    base = 60_000 * NOW
+    store.note_minute("node", NOW, POWERS)
+    assert store.write()
+    store.disconnect()
+    old = [
+        f"({base + ms}, 'n1.{twin}', {n}, 'start', 'request', 1.0, '', '')"
+        for n, (ms, twin) in enumerate(((1, "b"), (5, "a")))
+    ]
+    write_tables(
+        store.path,
+        f"INSERT INTO events (at_ms, twin, number, kind, role, power_w, cause, partner) VALUES {', '.join(old)}",
+    )
+    store = reopened(store)
+    for number, (ms, twin) in enumerate(((5, "c"), (5, "b"), (7, "a"), (5, "a"), (2, "a"), (9, "c")), 10):
+        store.note_event((base + ms) / 1000, f"n1.{twin}", number, "start", "request", 1.0)
+        store.note_minute("node", NOW + number, POWERS)
+        assert store.write()
+    whole = store.newest_events(0.0, (2**62, "", 0), "", "", 100)
+    assert [each[:3] for each in whole] == sorted((each[:3] for each in whole), reverse=True)
+    assert len(whole) == len(list(store.events(0.0, 2**40))) == 8
+    for limit in (1, 2, 3, 7):
+        found, before = [], (2**62, "", 0)
+        while page := store.newest_events(0.0, before, "", "", limit):
+            found += page
+            before = page[-1][:3]
+        assert found == whole
+    assert [each.twin for each in store.newest_events(0.0, (base + 6, "", 0), "n1.a", "", 9)] == ["n1.a"] * 3
