@@ -8,7 +8,7 @@ import math
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from . import __version__
 from .clock import Clock, Date, Zone
@@ -16,7 +16,7 @@ from .config.settings import NodeConfig
 from .energy.flows import Flows, node_flows
 from .energy.members import Members
 from .energy.rules import LABELS, MAX_POWER_W
-from .energy.totals import SUM_OF_TOTALS, TOTAL, NodeTotal, node_total, sum_of_totals
+from .energy.totals import SUM_OF_TOTALS, TOTAL, NodeTotal, Share, node_total, sum_of_totals
 from .history.retention import Keep
 from .history.store import Store
 from .journal import Journal
@@ -46,6 +46,16 @@ _CHECK_ALL_TICKS = 10
 _LOOK_TICKS = 10  # at counters of what goes wrong
 _FIRST_INCARNATION = 2**20  # at most, of a node without memory
 _INCARNATION_STEP = 2**8  # at most; a restart a minute takes thirty years to the last one
+
+
+class Seen(NamedTuple):
+    """What the twins of a node show at one moment: the share of each by name, their sums, and those whose
+    device has no defined reading."""
+
+    shares: dict[str, Share]
+    total: NodeTotal
+    flows: Flows
+    unknown: list[str]
 
 
 class Node:
@@ -277,6 +287,12 @@ class Node:
         """Its learning twin, if it learns."""
         found = [cast("LearningTwin", twin) for twin in self.twins if twin.kind == "learning"]
         return found[0] if found else None
+
+    def look(self) -> Seen:
+        """What its twins show now, each asked once."""
+        shares = {twin.name: twin.share() for twin in self.twins}
+        flows = node_flows(supply for twin in self.twins if (supply := twin.supply()))
+        return Seen(shares, node_total(shares.values()), flows, self.unknown)
 
     def total(self) -> NodeTotal:
         """The six variables."""

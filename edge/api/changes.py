@@ -49,11 +49,12 @@ def add_twin(context: Context, body: dict[str, Any]) -> Reply[Twin]:
 
 def twin(context: Context, name: str) -> Twin:
     """Answers /twins/NAME. Raises Problem."""
-    return _twin(context, name)
+    return _twin(context, _own(context, name))
 
 
 def change_twin(context: Context, name: str, body: dict[str, Any]) -> Twin:
     """Answers PATCH /twins/NAME. Raises Problem."""
+    name = _own(context, name)
 
     def edit(changes: "Changes") -> Overlay:
         _check_known(changes, name)
@@ -66,6 +67,7 @@ def change_twin(context: Context, name: str, body: dict[str, Any]) -> Twin:
 
 def remove_twin(context: Context, name: str) -> Change:
     """Answers DELETE /twins/NAME. Raises Problem."""
+    name = _own(context, name)
 
     def edit(changes: "Changes") -> Overlay:
         _check_known(changes, name)
@@ -86,6 +88,7 @@ def remove_twin(context: Context, name: str) -> Change:
 
 def stop_twin(context: Context, name: str) -> Twin:
     """Answers POST /twins/NAME/stop. Raises Problem."""
+    name = _own(context, name)
 
     def edit(changes: "Changes") -> Overlay:
         _check_known(changes, name)
@@ -98,6 +101,7 @@ def stop_twin(context: Context, name: str) -> Twin:
 
 def restart_twin(context: Context, name: str) -> Twin:
     """Answers POST /twins/NAME/restart. Raises Problem."""
+    name = _own(context, name)
 
     def edit(changes: "Changes") -> Overlay:
         _check_known(changes, name)
@@ -168,16 +172,31 @@ def _change(
 def _twin(context: Context, name: str) -> Twin:
     def look(node: "Node") -> Twin | None:
         found = node.prosumer(name)
-        return twin_answer(node, found) if found else None
+        return twin_answer(node, found, found.share()) if found else None
 
     if known := context.service.ask(look):
         return known
-    raise Problem(404, f"there is no twin {name}")
+    raise _no_twin(name)
+
+
+def _own(context: Context, name: str) -> str:
+    """The name of a twin of this node without the node, which may stand before it. Raises Problem."""
+    node, dot, short = name.rpartition(".")
+    own = context.node.config.name
+    if dot and node != own:
+        raise Problem(404, f"{name} is a twin of node {node}; this is node {own}")
+    if not context.caller.sees(f"{own}.{short}"):
+        raise _no_twin(short)  # no word about twins of others
+    return short
+
+
+def _no_twin(name: str) -> Problem:
+    return Problem(404, f"there is no twin {name}")
 
 
 def _check_known(changes: "Changes", name: str) -> None:
     if all(each.name != name for each in changes.config.twins):
-        raise Problem(404, f"there is no twin {name}")
+        raise _no_twin(name)
 
 
 def _without(mapping: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from .access import Access, Caller
+from .stream import Counters
 
 if TYPE_CHECKING:
     from ..config.changes import Changes, Overlay
@@ -74,6 +75,7 @@ class Context:
     caller: Caller = field(default_factory=Caller)
     last_event: str = ""  # that a client of the stream has seen
     routes: "Sequence[Route]" = ()
+    streams: Counters = field(default_factory=Counters)
 
     @property
     def node(self) -> "Node":

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 from .context import Context
 
 if TYPE_CHECKING:
-    from ..node import Node
+    from ..energy.totals import Share
+    from ..node import Node, Seen
     from ..twins.prosumer import ProsumerTwin
 
 Used = Annotated[list[int], "in use, size"]
@@ -120,8 +121,13 @@ class Contracts(TypedDict):
 
 def overview(context: Context) -> Overview:
     """Answers /node."""
-    node = context.node
-    total, flows, space = node.total(), node.flows(), node.space
+    return overview_of(context, context.node.look())
+
+
+def overview_of(context: Context, seen: "Seen") -> Overview:
+    """The same, of what its twins show."""
+    node, sees = context.node, context.caller.sees
+    total, flows, space = seen.total, seen.flows, node.space
     unknown = [twin.settings for twin in node.prosumers if twin.unknown]
     no_need = any(each.consumes for each in unknown)
     no_supply = any(each.supplies for each in unknown)
@@ -144,7 +150,7 @@ def overview(context: Context) -> Overview:
             "imported_w": round(flows.imported_w, 3),
             "exported_w": round(flows.exported_w, 3),
         },
-        "unknown": node.unknown,
+        "unknown": [name for name in seen.unknown if sees(f"{node.config.name}.{name}")],
         "neighbours": list(node.links.neighbours),
         "distances": node.distances(),
         "space": {
@@ -160,12 +166,14 @@ def overview(context: Context) -> Overview:
 def twins(context: Context) -> list[Twin]:
     """Answers /twins."""
     node = context.node
-    return [twin_answer(node, twin) for twin in node.prosumers]
+    return [
+        twin_answer(node, twin, twin.share()) for twin in node.prosumers if context.caller.sees(twin.name)
+    ]
 
 
-def twin_answer(node: "Node", twin: "ProsumerTwin") -> Twin:
+def twin_answer(node: "Node", twin: "ProsumerTwin", share: "Share") -> Twin:
     """One twin as it is shown."""
-    share, settings = twin.share(), twin.settings
+    settings = twin.settings
     return {
         "name": twin.name,
         "kind": settings.kind,
@@ -203,6 +211,8 @@ def contracts(context: Context) -> Contracts:
     consumed: list[Contract] = []
     supplied: list[Promise] = []
     for twin in context.node.prosumers:
+        if not context.caller.sees(twin.name):
+            continue
         active = twin.consumer.active
         for contract in twin.consumer.contracts:
             consumed.append(

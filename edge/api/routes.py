@@ -46,7 +46,13 @@ from .stream import stream
 _FORM = Choice("format", "or by the header `Accept`", "json", ("json", "csv"))
 _NAME = Text("cursor", "`next` of the page before", None, r"[A-Za-z0-9_.-]{1,64}", "the name of an LSA")
 
-_TWIN = Text("name", "of the twin, without its node", None, NAME.pattern, NAME.words)
+_TWIN = Text(
+    "name",
+    "of the twin; this node may stand before it",
+    None,
+    rf"(?:{NAME_OF_NODE.pattern}\.)?{NAME.pattern}",
+    f"a name of {NAME.words}, with or without that of this node and a dot before it",
+)
 _NODE = Text("name", "of the other node", None, NAME_OF_NODE.pattern, NAME_OF_NODE.words)
 
 _OF_TWIN = Text("twin", "of this twin", None, r"[A-Za-z0-9_.>-]{1,80}", "the name of a twin with its node")
@@ -54,9 +60,21 @@ _METER = Text("meter", "of this meter; by default of all", None, NAME.pattern, N
 
 _TABLE = versioned(
     Route("GET", "/health", health, "whether the node is well, its troubles, and its counters"),
-    Route("GET", "/node", overview, "the six variables of the node, its neighbours, the use of its space"),
-    Route("GET", "/twins", twins, "every prosumer twin: its powers and the state of its requests"),
-    Route("GET", "/twins/{name}", twin, "one of them", on_node=False, segments=(_TWIN,)),
+    Route(
+        "GET",
+        "/node",
+        overview,
+        "the six variables of the node, its neighbours, the use of its space",
+        for_members=True,
+    ),
+    Route(
+        "GET",
+        "/twins",
+        twins,
+        "every prosumer twin: its powers and the state of its requests",
+        for_members=True,
+    ),
+    Route("GET", "/twins/{name}", twin, "one of them", on_node=False, segments=(_TWIN,), for_members=True),
     Route(
         "POST",
         "/twins",
@@ -76,6 +94,7 @@ _TABLE = versioned(
         body=TWIN_CHANGE,
         patch=True,
         scope=OPERATE,
+        for_members=True,
     ),
     Route(
         "DELETE",
@@ -94,6 +113,7 @@ _TABLE = versioned(
         on_node=False,
         segments=(_TWIN,),
         scope=OPERATE,
+        for_members=True,
     ),
     Route(
         "POST",
@@ -103,6 +123,7 @@ _TABLE = versioned(
         on_node=False,
         segments=(_TWIN,),
         scope=OPERATE,
+        for_members=True,
     ),
     Route(
         "PUT",
@@ -124,14 +145,26 @@ _TABLE = versioned(
         scope=CONFIGURE,
     ),
     Route("GET", "/meters", meters, "every meter: the power of each input, and its newest full record"),
-    Route("GET", "/contracts", contracts, "contracts of local consumers, promises of local suppliers"),
+    Route(
+        "GET",
+        "/contracts",
+        contracts,
+        "contracts of local consumers, promises of local suppliers",
+        for_members=True,
+    ),
     Route(
         "GET",
         "/aggregations",
         aggregations,
         "what is aggregated for twins of this node, and who contributed with what weight, distance and age",
     ),
-    Route("GET", "/learning", learning, "the models of each scope, their trainings, and the history file"),
+    Route(
+        "GET",
+        "/learning",
+        learning,
+        "the models of each scope, their trainings, and the history file",
+        for_members=True,
+    ),
     Route(
         "GET",
         "/gossip",
@@ -154,6 +187,7 @@ _TABLE = versioned(
             Minute("to", "last one; less than a day after `from`"),
         ),
         on_node=False,
+        for_members=True,
     ),
     Route(
         "GET",
@@ -167,6 +201,7 @@ _TABLE = versioned(
             Minute("to", "last one; less than a day after `from`"),
         ),
         on_node=False,
+        for_members=True,
     ),
     Route(
         "GET",
@@ -178,9 +213,22 @@ _TABLE = versioned(
             Number("days", "length of the period that ends now", "7", above=0, most=MOST_SCORED_DAYS),
         ),
         on_node=False,
+        for_members=True,
     ),
-    Route("GET", "/snapshot", snapshot, "the node at this moment: true flows, what waits, what is wrong"),
-    Route("GET", "/microgrid", microgrid, "every node that is known, and the links of this one"),
+    Route(
+        "GET",
+        "/snapshot",
+        snapshot,
+        "the node at this moment: true flows, what waits, what is wrong",
+        for_members=True,
+    ),
+    Route(
+        "GET",
+        "/microgrid",
+        microgrid,
+        "every node that is known, and the links of this one",
+        for_members=True,
+    ),
     Route(
         "GET",
         "/series",
@@ -195,6 +243,7 @@ _TABLE = versioned(
             _FORM,
         ),
         on_node=False,
+        for_members=True,
     ),
     Route(
         "GET",
@@ -211,6 +260,7 @@ _TABLE = versioned(
             _FORM,
         ),
         on_node=False,
+        for_members=True,
     ),
     Route(
         "GET",
@@ -226,6 +276,7 @@ _TABLE = versioned(
             _FORM,
         ),
         on_node=False,
+        for_members=True,
     ),
     Route(
         "GET",
@@ -240,6 +291,7 @@ _TABLE = versioned(
             Text("cursor", "`next` of the page before", None, OFFER, "what `next` says"),
         ),
         on_node=False,
+        for_members=True,
     ),
     Route(
         "GET",
@@ -273,7 +325,14 @@ _TABLE = versioned(
             _NAME,
         ),
     ),
-    Route("GET", "/openapi.json", openapi, "this interface as an OpenAPI document", on_node=False),
+    Route(
+        "GET",
+        "/openapi.json",
+        openapi,
+        "this interface as an OpenAPI document",
+        on_node=False,
+        for_members=True,
+    ),
     Route("GET", "/session", session, "what you may do", on_node=False, scope=ANYBODY),
     Route(
         "POST",
@@ -292,6 +351,7 @@ _TABLE = versioned(
         "server-sent events: `snapshot` and `health` when they change, each `event`",
         on_node=False,
         media="text/event-stream",
+        for_members=True,
     ),
 )
 

@@ -15,7 +15,11 @@ TOKEN = (Option("token", str, "", "a token of this node", Matching(r"[!-~]{1,200
 
 class Session(TypedDict):
     scopes: Annotated[list[str], "what you may do: read, operate, configure"]
-    role: Annotated[str, "operator (may change the node), member (may read), or nobody"]
+    role: Annotated[
+        str,
+        "operator (may change the node), reader, member (sees and changes only its own twins), or nobody",
+    ]
+    twins: Annotated[list[str] | None, "of a member, with their node; null: all"]
     by: Annotated[str, "token, session, or empty: without either"]
     node: str
     version: Annotated[str, "of the software"]
@@ -33,7 +37,7 @@ def log_in(context: "Context", body: dict[str, Any]) -> Reply[Session]:
     access, caller = context.access, context.caller
     scope = access.scope_of(body.get("token", ""), caller.peer)
     value = access.begin(scope)
-    known = _session(context, Caller(caller.peer, scope, "session"))
+    known = _session(context, access.holder(scope, caller.peer, "session"))
     return Reply(known, headers=(_cookie(context, value, int(SESSION_S)),))
 
 
@@ -52,10 +56,11 @@ def _cookie(context: "Context", value: str, seconds: int) -> tuple[str, str]:
 
 
 def _session(context: "Context", caller: Caller) -> Session:
-    roles = {"": "nobody", "read": "member"}
+    roles = {"": "nobody", "read": "reader"}
     return {
         "scopes": caller.scopes,
-        "role": roles.get(caller.scope, "operator"),
+        "role": "member" if caller.member else roles.get(caller.scope, "operator"),
+        "twins": sorted(caller.twins) if caller.member else None,
         "by": caller.by,
         "node": context.node.config.name,
         "version": __version__,

@@ -21,7 +21,14 @@ from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
 from .learning import Complain, check_learning
 from .options import SECTIONS, Section, title
-from .settings import ApiSettings, HistorySettings, LimitSettings, NodeConfig, NodeSettings
+from .settings import (
+    ApiSettings,
+    HistorySettings,
+    LimitSettings,
+    MemberSettings,
+    NodeConfig,
+    NodeSettings,
+)
 from .sums import check_sums
 
 _MOVED = {
@@ -106,6 +113,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
         twins=tuple(
             TwinSettings(**row, promises=limits.promises, offers=limits.offers) for row in tables["twin"]
         ),
+        members=tuple(MemberSettings(**row) for row in tables["member"]),
         trust=TrustSettings(**tables["trust"][0]) if tables["trust"] else None,
         tls=tls,
     )

@@ -13,7 +13,7 @@ from ..option import Option, options_of
 from ..trust.settings import TrustSettings
 from ..twins.gossip_settings import GossipSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
-from .settings import ApiSettings, HistorySettings, LimitSettings, NodeSettings
+from .settings import ApiSettings, HistorySettings, LimitSettings, MemberSettings, NodeSettings
 
 _WIDTH = 100
 _EXAMPLE = """\
@@ -76,6 +76,7 @@ SECTIONS = {
     "limits": Section(LimitSettings),
     "mqtt": Section(BrokerSettings),
     "api": Section(ApiSettings),
+    "member": Section(MemberSettings, repeated=True),
     "history": Section(HistorySettings),
     "tls": Section(TlsSettings, optional=True),
     "trust": Section(TrustSettings, optional=True),

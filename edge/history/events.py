@@ -82,8 +82,8 @@ _OLD_NEWEST = (
 
 def event_note(event: Event) -> Note:
     """The entry for an event."""
-    names = {key: Name(getattr(event, key)) for key in ("twin", "kind", "role", "partner")}
-    return EVENT, tuple(event._replace(**names))
+    names = (Name(event.twin), event.number, Name(event.kind), Name(event.role))
+    return EVENT, (event.at_ms, *names, *event[5:9], Name(event.partner), *event[10:])
 
 
 def events(file: HistoryFile, first_s: float, last_s: float) -> Iterator[Event]:

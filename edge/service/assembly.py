@@ -14,7 +14,7 @@ from ..api.caller import names_of
 from ..api.dispatch import Api
 from ..api.health import status_line
 from ..api.server import ApiError, ApiServer
-from ..api.snapshot import look
+from ..api.snapshot import for_member, look
 from ..api.stream import Streams
 from ..api.tls import Certificate
 from ..clock import Clock, SystemClock
@@ -157,13 +157,14 @@ def _api(config: NodeConfig, runtime: Runtime) -> ApiServer | None:
     if not config.api.port:
         return None
     try:
-        tokens = load_tokens(config.state_dir)
+        tokens = load_tokens(config.state_dir, (each.name for each in config.members))
     except OSError as error:
         log.error("nobody can log in: %s: %s", error.filename, error.strerror)
         tokens = {}
-    access = Access(tokens, config.name, config.api.reads)
+    members = {each.name: each.twins_of(config.name) for each in config.members}
+    access = Access(tokens, config.name, config.api.reads, members=members)
     routes = Api(runtime, os.environ.get("EDGE_RELEASE", ""), access=access)
-    streams = Streams(partial(look, routes.context))
+    streams = Streams(partial(look, routes.context), counters=routes.context.streams, for_member=for_member)
     names, most = names_of(config.api.names), config.limits.http_requests
     try:
         tls = _api_tls(config)

@@ -301,6 +301,8 @@ class Building:
                     "partners": 2 if i % 4 == 1 else 1,
                     "complementary": i % 11 == 3,
                     "origin": None,
+                    "contract": 4711 + i if role == "contract" else None,
+                    "revision": 1 + i % 3 if role == "contract" else None,
                 }
             )
         rows = [

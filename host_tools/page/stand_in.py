@@ -182,7 +182,8 @@ class _Handler(BaseHTTPRequestHandler):
             200,
             {
                 "scopes": owner.scopes,
-                "role": "operator" if by else "member",
+                "role": "operator" if by else "reader",
+                "twins": None,
                 "by": by,
                 "node": owner.world.node,
                 "version": "0.6.0",

@@ -501,7 +501,8 @@ def test_events_of_the_earlier_table_and_of_this_one_come_in_one_order_page_by_p
     ]
     write_tables(
         store.path,
-        f"INSERT INTO events (at_ms, twin, number, kind, role, power_w, cause, partner) VALUES {', '.join(old)}",
+        "INSERT INTO events (at_ms, twin, number, kind, role, power_w, cause, partner) "
+        f"VALUES {', '.join(old)}",
     )
     store = reopened(store)
     for number, (ms, twin) in enumerate(((5, "c"), (5, "b"), (7, "a"), (5, "a"), (2, "a"), (9, "c")), 10):
