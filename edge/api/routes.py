@@ -4,8 +4,9 @@ From this table come the dispatch of requests, the reading of parameters and bod
 `docs/api.md` and the OpenAPI document. The schema of an answer is the type that its view returns.
 """
 
+from ..learn.terms import HORIZONS_MIN
 from ..option import NAME, NAME_OF_NODE
-from ..terms import SCOPES
+from ..terms import SCOPES, VARIABLES
 from .aggregations import aggregations
 from .changes import (
     NEIGHBOUR,
@@ -41,6 +42,7 @@ from .series import series
 from .session import TOKEN, log_in, log_out, session
 from .snapshot import snapshot
 from .space import space
+from .statistics import MERGE, statistics
 from .stream import stream
 
 _FORM = Choice("format", "or by the header `Accept`", "json", ("json", "csv"))
@@ -211,6 +213,29 @@ _TABLE = versioned(
         (
             Choice("scope", "whose predictions are scored", "node", SCOPES),
             Number("days", "length of the period that ends now", "7", above=0, most=MOST_SCORED_DAYS),
+        ),
+        on_node=False,
+        for_members=True,
+    ),
+    Route(
+        "GET",
+        "/statistics",
+        statistics,
+        "how good predictions were by day, variable, horizon and hour of the target, and how much the states "
+        "changed",
+        (
+            Choice("scope", "whose predictions", "node", SCOPES),
+            Minute("from", "first minute after which a prediction was made; a week before `to` by default"),
+            Minute("to", "last one; now by default"),
+            Choice("variable", "only of this one", None, VARIABLES),
+            Choice("horizon", "only of this one, in minutes", None, tuple(map(str, HORIZONS_MIN))),
+            Whole("first_hour", "of the day, of the targets", "0", 0, 23),
+            Whole("last_hour", "of them; an earlier one is that of the next day", "23", 0, 23),
+            MERGE,
+            Whole("least", "predictions that a group needs to be shown", "1", 1, 1_000_000),
+            Choice(
+                "trivial", "whether hours count in which a variable was without power", "no", ("yes", "no")
+            ),
         ),
         on_node=False,
         for_members=True,

@@ -59,7 +59,7 @@ CREATE TABLE IF NOT EXISTS occurrences (
 );
 CREATE TABLE IF NOT EXISTS deals (
     id INTEGER PRIMARY KEY, twin INTEGER, contract INTEGER, role INTEGER, revision INTEGER, partners INTEGER,
-    powers BLOB
+    powers BLOB, later BLOB
 );
 CREATE TABLE IF NOT EXISTS keyframes (at_ms INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS contexts (id INTEGER PRIMARY KEY, data TEXT UNIQUE);
