@@ -65,6 +65,15 @@ def _batch(store: Store, scope: str, model: str, scale: StateScale, forecasts: l
     return Batch(model, scale, minutes, probabilities, now, actual.swapaxes(1, 2))
 
 
+def measured(store: Store, scope: str, first: int, last: int) -> Generator[None, None, Array]:
+    """The powers (n, 6) in W of the minutes `first` to `last`, NaN where unknown; in pieces."""
+    powers_w = np.full((last - first + 1, len(VARIABLES)), np.nan, np.float32)
+    for rows in store.minutes(scope, first, last):
+        powers_w[[row[0] - first for row in rows]] = np.array([row[1:] for row in rows], np.float32)
+        yield
+    return powers_w
+
+
 def scores(
     store: Store, scope: str, first: int, last: int, offset_min: Callable[[int], int] | None = None
 ) -> Generator[None, None, dict[str, Any]]:

@@ -29,6 +29,7 @@ from .health import health
 from .meters import meters
 from .metrics import metrics
 from .microgrid import microgrid
+from .models import SLOTS, models
 from .moment import moment
 from .node import contracts, overview, twins
 from .offers import CURSOR as OFFER
@@ -37,6 +38,7 @@ from .openapi import openapi
 from .pages import PAGES
 from .parameters import Choice, Minute, Number, Text, Whole
 from .records import records
+from .replay import replay
 from .route import ANYBODY, CONFIGURE, OPERATE, Route, versioned
 from .series import series
 from .session import TOKEN, log_in, log_out, session
@@ -44,6 +46,7 @@ from .snapshot import snapshot
 from .space import space
 from .statistics import MERGE, statistics
 from .stream import stream
+from .weights import weights
 
 _FORM = Choice("format", "or by the header `Accept`", "json", ("json", "csv"))
 _NAME = Text("cursor", "`next` of the page before", None, r"[A-Za-z0-9_.-]{1,64}", "the name of an LSA")
@@ -59,6 +62,8 @@ _NODE = Text("name", "of the other node", None, NAME_OF_NODE.pattern, NAME_OF_NO
 
 _OF_TWIN = Text("twin", "of this twin", None, r"[A-Za-z0-9_.>-]{1,80}", "the name of a twin with its node")
 _METER = Text("meter", "of this meter; by default of all", None, NAME.pattern, NAME.words)
+
+_SLOT = Whole("slot", "of the day: 0 from 0 to 6, then one for each hour", None, 0, SLOTS - 1)
 
 _TABLE = versioned(
     Route("GET", "/health", health, "whether the node is well, its troubles, and its counters"),
@@ -216,6 +221,45 @@ _TABLE = versioned(
         ),
         on_node=False,
         for_members=True,
+    ),
+    Route(
+        "GET",
+        "/models",
+        models,
+        "what a model has learnt of a variable: matrices of chains with counts and days, weights of networks",
+        (
+            Choice("scope", "whose", "node", SCOPES),
+            Choice("variable", "of this one", "requested", VARIABLES),
+            _SLOT,
+        ),
+        on_node=False,
+    ),
+    Route(
+        "GET",
+        "/weights",
+        weights,
+        "what each node counted in the last aggregation of models and of predictions",
+        (
+            Choice("scope", "whose", "node", SCOPES),
+            Choice("variable", "of this one", "requested", VARIABLES),
+            _SLOT,
+        ),
+    ),
+    Route(
+        "GET",
+        "/replay",
+        replay,
+        "predictions made anew after past minutes with what the model knows today, beside what was predicted "
+        "then and what was measured later",
+        (
+            Choice("scope", "whose", "node", SCOPES),
+            Minute("at", "the one minute after which it is made"),
+            Minute("from", "in place of `at`: the first of several"),
+            Minute("to", "the last one"),
+            Choice("step", "minutes from one to the next", "15", ("1", "5", "15", "60")),
+            Choice("watts", "whether forecasts in watts are made, too", "no", ("yes", "no")),
+        ),
+        on_node=False,
     ),
     Route(
         "GET",
