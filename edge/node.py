@@ -84,12 +84,7 @@ class Node:
         self.history = Store(
             config.state_dir / "history.sqlite",
             clock,
-            Keep(
-                config.history.days,
-                config.history.predictions_days,
-                config.history.quarters_days,
-                config.history.most_mb,
-            ),
+            _keep(config),
             zone=self.zone,
             date=self.date,
         )
@@ -275,6 +270,11 @@ class Node:
         """The prosumer twin of that name, without its node."""
         return next((twin for twin in self.prosumers if twin.short_name == name), None)
 
+    def adjust(self, config: NodeConfig) -> None:
+        """Go on with another configuration, whose twins and links it has; see `config.changes.RUNNING`."""
+        self.config = config
+        self.history.adjust(_keep(config))
+
     # ---- what it shows -----------------------------------------------------------------------
 
     @property
@@ -402,6 +402,11 @@ class Node:
         memory = {"incarnation": self.space.origins.incarnation[SELF], "twins": memories}
         members = self.members.memory(self._clock.now_s())
         return memory | {"members": members} if members else memory
+
+
+def _keep(config: NodeConfig) -> Keep:
+    history = config.history
+    return Keep(history.days, history.predictions_days, history.quarters_days, history.most_mb)
 
 
 def _laws() -> list[Law]:

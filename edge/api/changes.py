@@ -39,10 +39,10 @@ def add_twin(context: Context, body: dict[str, Any]) -> Reply[Twin]:
 
     def edit(changes: "Changes") -> Overlay:
         if any(twin.name == name for twin in changes.config.twins):
-            raise refused([_mistake("name", name, "there is a twin of this name already")], 409)
+            raise refused([mistake("name", name, "there is a twin of this name already")], 409)
         return replace(changes.overlay, added={**changes.overlay.added, name: body})
 
-    _change(context, edit, name, "added", "twin")
+    carry_out(context, edit, name, "added", "twin")
     answer = _twin(context, name)
     return Reply(answer, 201, headers=(("Location", f"/api/v1/twins/{name}"),))
 
@@ -61,7 +61,7 @@ def change_twin(context: Context, name: str, body: dict[str, Any]) -> Twin:
         changed = changes.overlay.changed
         return replace(changes.overlay, changed={**changed, name: {**changed.get(name, {}), **body}})
 
-    _change(context, edit, name, "changed", "twin", ", ".join(body))
+    carry_out(context, edit, name, "changed", "twin", ", ".join(body))
     return _twin(context, name)
 
 
@@ -73,7 +73,7 @@ def remove_twin(context: Context, name: str) -> Change:
         _check_known(changes, name)
         if changes.in_file("twin", name):
             reason = "is in the configuration file: stop it, or remove it there"
-            raise refused([_mistake("name", name, reason)], 409)
+            raise refused([mistake("name", name, reason)], 409)
         overlay = changes.overlay
         return replace(
             overlay,
@@ -82,7 +82,7 @@ def remove_twin(context: Context, name: str) -> Change:
             stopped=tuple(each for each in overlay.stopped if each != name),
         )
 
-    _change(context, edit, name, "removed", "twin")
+    carry_out(context, edit, name, "removed", "twin")
     return {"name": name, "kept": True}
 
 
@@ -95,7 +95,7 @@ def stop_twin(context: Context, name: str) -> Twin:
         others = (each for each in changes.overlay.stopped if each != name)
         return replace(changes.overlay, stopped=(*others, name))
 
-    _change(context, edit, name, "stopped", "twin")
+    carry_out(context, edit, name, "stopped", "twin")
     return _twin(context, name)
 
 
@@ -112,7 +112,7 @@ def restart_twin(context: Context, name: str) -> Twin:
         if found := node.prosumer(name):
             found.restart()
 
-    _change(context, edit, name, "restarted", "twin", done=restart)
+    carry_out(context, edit, name, "restarted", "twin", done=restart)
     return _twin(context, name)
 
 
@@ -123,7 +123,7 @@ def put_neighbour(context: Context, name: str, body: dict[str, Any]) -> Change:
         table = {"name": name, **body}
         return replace(changes.overlay, neighbours={**changes.overlay.neighbours, name: table})
 
-    _change(context, edit, name, "added", "link")
+    carry_out(context, edit, name, "added", "link")
     return {"name": name, "kept": True}
 
 
@@ -138,14 +138,14 @@ def cut_neighbour(context: Context, name: str) -> Change:
             kept[name] = None
         return replace(changes.overlay, neighbours=kept)
 
-    _change(context, edit, name, "removed", "link")
+    carry_out(context, edit, name, "removed", "link")
     return {"name": name, "kept": True}
 
 
-# ---- inside --------------------------------------------------------------------------------------
+# ---- also for the configuration ------------------------------------------------------------------
 
 
-def _change(
+def carry_out(
     context: Context,
     edit: Edit,
     name: str,
@@ -164,7 +164,7 @@ def _change(
     try:
         context.service.change(edit, note)
     except ConfigError as error:
-        raise refused([_mistake(*each) for each in error.mistakes], 409) from None
+        raise refused([mistake(*each) for each in error.mistakes], 409) from None
     except OSError as error:
         raise Problem(503, f"the change cannot be kept, so it is not made: {error.strerror}") from None
 
@@ -203,5 +203,5 @@ def _without(mapping: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in mapping.items() if key != name}
 
 
-def _mistake(key: str, value: object, reason: str) -> dict[str, Any]:
+def mistake(key: str, value: object, reason: str) -> dict[str, Any]:
     return {"key": key, "value": None if value is None else shown(value), "reason": reason}

@@ -1,6 +1,6 @@
 """Where views read from: the running service, as far as they need it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -55,6 +55,10 @@ class Service(Protocol):
     @property
     def longest_piece_s(self) -> float:
         """CPU time of the longest piece."""
+
+    @property
+    def settings_changed(self) -> "Mapping[str, Mapping[str, object]]":
+        """The keys that were changed while the node ran, by section."""
 
     def change(self, edit: "Callable[[Changes], Overlay]", done: "Callable[[Node], None]") -> "NodeConfig":
         """Change the node, from any thread; see `service.changing`."""

@@ -4,6 +4,7 @@ From this table come the dispatch of requests, the reading of parameters and bod
 `docs/api.md` and the OpenAPI document. The schema of an answer is the type that its view returns.
 """
 
+from ..config.options import SECTIONS
 from ..learn.terms import HORIZONS_MIN
 from ..option import NAME, NAME_OF_NODE
 from ..terms import SCOPES, VARIABLES
@@ -21,6 +22,7 @@ from .changes import (
     stop_twin,
     twin,
 )
+from .configuration import CHECKED, change_section, configuration
 from .energy import energy
 from .events import CURSOR, events
 from .forecasts import MOST_SCORED_DAYS, forecasts, learning, predictions, scores
@@ -393,6 +395,27 @@ _TABLE = versioned(
             Whole("limit", "LSAs of a page", "100", 1, 500),
             _NAME,
         ),
+    ),
+    Route(
+        "GET",
+        "/configuration",
+        configuration,
+        "the configuration key by key, and what may be changed while the node runs",
+        scope=CONFIGURE,
+    ),
+    *(
+        Route(
+            "PATCH",
+            f"/configuration/{section}",
+            change_section(section),
+            f"change keys of `[{section}]`, on top of the file; keys that need a new start are only checked",
+            (Choice("only_check", "whether it is only checked", "no", ("yes", "no")),),
+            on_node=False,
+            body=SECTIONS[section].options,
+            patch=True,
+            scope=CONFIGURE,
+        )
+        for section in CHECKED
     ),
     Route(
         "GET",

@@ -59,6 +59,10 @@ class Store:
         self._quarter = 0  # of the newest minute written
         self._deal = (0, 0)  # time in ms of the last deal noted, and its number
 
+    def adjust(self, keep: Keep) -> None:
+        """Keep entries for another time from now on."""
+        self._retention.keep = keep
+
     # ---- what is noted ------------------------------------------------------------------------
 
     def note_minute(self, scope: str, minute: int, powers_w: Sequence[float | None]) -> None:
