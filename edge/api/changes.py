@@ -172,7 +172,7 @@ def carry_out(
 def _twin(context: Context, name: str) -> Twin:
     def look(node: "Node") -> Twin | None:
         found = node.prosumer(name)
-        return twin_answer(node, found, found.share()) if found else None
+        return twin_answer(node, found) if found else None
 
     if known := context.service.ask(look):
         return known

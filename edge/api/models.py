@@ -80,19 +80,17 @@ def models(context: Context, scope: str, variable: str, slot: int | None) -> Lon
     number = VARIABLES.index(variable)
 
     def look(node: "Node") -> "tuple[dict[str, Any], Contents]":
-        from ..learn.contents import Contents, ShowsContents
-
         found = scope_of(node, scope)
-        model, series = found.learner.model, found.learner.series
+        series = found.learner.series
         fields = {
             "scope": scope,
             "variable": variable,
-            "model": model.name,
+            "model": found.learner.model.name,
             "limits_w": [round(float(each), 3) for each in found.scale.limits_w[number, 1:]],
             "minutes": len(series),
             "last_minute": None if series.last_minute is None else node.zone.text(series.last_minute),
         }
-        return fields, model.contents(number, slot) if isinstance(model, ShowsContents) else Contents()
+        return fields, contents_of(found, number, slot)
 
     fields, contents = context.service.ask(look)
     return Long(_pieces(fields, contents, slot, context.node.zone))
@@ -104,6 +102,14 @@ def scope_of(node: "Node", scope: str) -> "Scope":
     if twin is None or scope not in twin.scopes:
         raise BadRequest(f"scope = {scope}: this node has no model of it", key="scope", value=scope)
     return twin.scopes[scope]
+
+
+def contents_of(scope: "Scope", variable: int, slot: int | None = None) -> "Contents":
+    """What its model has learnt; empty for a model that has nothing to show."""
+    from ..learn.contents import Contents, ShowsContents
+
+    model = scope.learner.model
+    return model.contents(variable, slot) if isinstance(model, ShowsContents) else Contents()
 
 
 def _pieces(fields: dict[str, Any], contents: "Contents", slot: int | None, zone: Zone) -> Iterator[bytes]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 from .context import Context
 
 if TYPE_CHECKING:
-    from ..energy.totals import Share
     from ..node import Node, Seen
     from ..twins.prosumer import ProsumerTwin
 
@@ -166,14 +165,12 @@ def overview_of(context: Context, seen: "Seen") -> Overview:
 def twins(context: Context) -> list[Twin]:
     """Answers /twins."""
     node = context.node
-    return [
-        twin_answer(node, twin, twin.share()) for twin in node.prosumers if context.caller.sees(twin.name)
-    ]
+    return [twin_answer(node, twin) for twin in node.prosumers if context.caller.sees(twin.name)]
 
 
-def twin_answer(node: "Node", twin: "ProsumerTwin", share: "Share") -> Twin:
-    """One twin as it is shown."""
-    settings = twin.settings
+def twin_answer(node: "Node", twin: "ProsumerTwin", seen: "Seen | None" = None) -> Twin:
+    """One twin as it is shown; `seen`: what all twins show, if they have been asked."""
+    share, settings = twin.share() if seen is None else seen.shares[twin.name], twin.settings
     return {
         "name": twin.name,
         "kind": settings.kind,

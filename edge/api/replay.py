@@ -1,4 +1,4 @@
-"""Predictions made anew after past minutes, with what the model knows today (thesis 5.5.6).
+"""Predictions made again after past minutes, with what the model knows today (thesis 5.5.6).
 
 A copy of the model and of what forecasts have learnt is made at each request, and is told the minutes before
 each moment from the history. It has learnt them long ago, so it learns nothing. What neighbours have given is

@@ -251,7 +251,7 @@ _TABLE = versioned(
         "GET",
         "/replay",
         replay,
-        "predictions made anew after past minutes with what the model knows today, beside what was predicted "
+        "predictions made again after past minutes with what the model knows today, beside what it predicted "
         "then and what was measured later",
         (
             Choice("scope", "whose", "node", SCOPES),

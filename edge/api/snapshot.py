@@ -96,7 +96,7 @@ def state(context: Context) -> State:
     }
     for twin in node.prosumers:
         found["flows"] += _flows(node, twin)
-        found["twins"].append(twin_answer(node, twin, looked.shares[twin.name]))
+        found["twins"].append(twin_answer(node, twin, looked))
         if (since_s := twin.consumer.unserved_since_s) is not None:
             found["waiting"].append(_waiting(node, twin, since_s))
     found["waiting"].sort(key=lambda each: each["since_s"] or 0.0)

@@ -25,7 +25,7 @@ MERGE = Text(
     "days, variables, horizons and hours, with commas between them, or none",
 )
 Share = float | None
-States = Annotated[list[float], "by state, from 1 to 7"]
+States = list[float]
 
 
 class Statistic(TypedDict):
@@ -50,8 +50,8 @@ class Statistic(TypedDict):
     ]
     shannon_entropy: Annotated[Share, "of the states that happened in an hour, in bits"]
     gini: Annotated[Share, "of the same"]
-    promised: Annotated[States, "mean of the probabilities"]
-    happened: Annotated[States, "how often they happened"]
+    promised: Annotated[States, "mean of the probabilities of state 1 to 7"]
+    happened: Annotated[States, "how often each state happened"]
 
 
 Statistics = TypedDict(

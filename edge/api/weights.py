@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 from ..learn.terms import HORIZONS_MIN
 from ..terms import VARIABLES
 from .context import Context
-from .models import Matrix, scope_of
+from .models import Matrix, contents_of, scope_of
 from .parameters import BadRequest
 
 if TYPE_CHECKING:
@@ -99,10 +99,7 @@ def weights(context: Context, scope: str, variable: str, slot: int | None) -> We
 
 
 def _chains(node: "Node", scope: str, variable: int, slot: int) -> list[SlotChains]:
-    from ..learn.contents import ShowsContents
-
-    model = scope_of(node, scope).learner.model
-    chains = model.contents(variable).chains if isinstance(model, ShowsContents) else None
+    chains = contents_of(scope_of(node, scope), variable).chains
     if chains is None:
         return []
     foreign = chains.foreign

@@ -28,6 +28,7 @@ from ..node import Node
 from ..trust.trust import Trust
 from ..twins.registry import TwinError
 from .adoption import adopt
+from .broker import offer_lists
 from .crashes import Crashes
 from .notify import Manager
 from .runtime import Runtime
@@ -54,6 +55,7 @@ def serve(changes: Changes) -> None:
         node = _node(config, clock, rng, links, meters, _trust(config, clock), crashes)
         adopt(node, node.config, changes.overlay.stopped)
         node.changes_refused = changes.refused
+        offer_lists(config, changes.overlay)
 
         def ticked() -> None:
             manager.alive(status_line(node))

@@ -1,12 +1,10 @@
 """Configuration of a node's Mosquitto broker: an outer listener for peers and an inner one for the node.
 
-On the outer listener (8883) a peer is identified by its certificate. If it is a sender of this node, it may
-write the two topics with its own name; it may read nothing. On the inner listener (loopback) the node may
-read exactly these topics, and nobody may write. The ACLs contain exact topics: a pattern would admit every
-node of the cluster.
+The access lists of both are those of `edge.net.broker_lists`.
 """
 
-from edge.net.links import LinkLimits, frame_topic, presence_topic
+from edge.net.broker_lists import inside, outside
+from edge.net.links import LinkLimits
 
 from .layout import Layout
 from .read import NodePlan
@@ -63,19 +61,9 @@ use_username_as_clientid true
 
 def outside_acl(node: NodePlan) -> str:
     """The ACL of the outer listener; peers that are not listed have no access."""
-    rules = [f"# The senders of {node.name}: the nodes that list it as a neighbour."]
-    for peer in node.senders:
-        rules += ["", f"user {peer}", *(f"topic write {topic}" for topic in _topics(node.name, peer))]
-    return "\n".join(rules) + "\n"
+    return outside(node.name, node.senders)
 
 
 def inside_acl(node: NodePlan) -> str:
-    """The ACL of the inner listener. The node is anonymous there; rules without a user apply to it."""
-    rules = [f"# The topics that {node.name} reads from its own inbox; writing is not allowed here."]
-    for peer in node.senders:
-        rules += [f"topic read {topic}" for topic in _topics(node.name, peer)]
-    return "\n".join(rules) + "\n"
-
-
-def _topics(receiver: str, sender: str) -> tuple[str, str]:
-    return frame_topic(receiver, sender), presence_topic(receiver, sender)
+    """The ACL of the inner listener."""
+    return inside(node.name, node.senders)
