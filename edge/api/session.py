@@ -6,6 +6,7 @@ from .. import __version__
 from ..option import Matching, Option
 from .access import SESSION_S, Caller
 from .answer import Reply
+from .route import OPERATE, READ
 
 if TYPE_CHECKING:
     from .context import Context
@@ -14,7 +15,7 @@ TOKEN = (Option("token", str, "", "a token of this node", Matching(r"[!-~]{1,200
 
 
 class Session(TypedDict):
-    scopes: Annotated[list[str], "what you may do: read, operate, configure"]
+    scopes: Annotated[list[str], "what you may do: read, operate, configure; a member with its own twins"]
     role: Annotated[
         str,
         "operator (may change the node), reader, member (sees and changes only its own twins), or nobody",
@@ -58,7 +59,7 @@ def _cookie(context: "Context", value: str, seconds: int) -> tuple[str, str]:
 def _session(context: "Context", caller: Caller) -> Session:
     roles = {"": "nobody", "read": "reader"}
     return {
-        "scopes": caller.scopes,
+        "scopes": [READ, OPERATE] if caller.member else caller.scopes,
         "role": "member" if caller.member else roles.get(caller.scope, "operator"),
         "twins": sorted(caller.twins) if caller.member else None,
         "by": caller.by,

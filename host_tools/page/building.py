@@ -35,6 +35,7 @@ class Building:
     stopped: set[str] = field(default_factory=set)
     added: dict[str, dict[str, Any]] = field(default_factory=dict)
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     cut: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
     node: str = "school"

@@ -115,7 +115,7 @@ def test_all_else_is_refused_by_name_of_the_role(gym):
 
 def test_the_session_says_whose_it_is(gym):
     found = say(gym, "GET", "/session")[1]
-    assert (found["role"], found["twins"], found["scopes"]) == ("member", ["gym.heater"], ["read"])
+    assert (found["role"], found["twins"], found["scopes"]) == ("member", ["gym.heater"], ["read", "operate"])
     assert gym.say("GET", "/session", scope="read")[1]["role"] == "reader"
     value = gym.access.begin(f"{MEMBER}anna")
     assert gym.access.caller("10.0.0.7", cookies=f"edge_gym={value}").member == "anna"
