@@ -74,7 +74,7 @@ def _command(arguments: list[str] | None) -> int:
                 parser.error("status: --config or --url is needed")
             return _status(chosen.url) if chosen.url else _status_of(chosen.config)
         case "token":
-            return _token(chosen.config, chosen.scope, chosen.link)
+            return _token(chosen.config, chosen.scope, chosen.member, chosen.link)
         case "backup" | "restore":
             return _copy_history(chosen.config, chosen.file, restored=chosen.command == "restore")
         case "probe":
@@ -109,6 +109,7 @@ def _parser() -> "argparse.ArgumentParser":
     token.add_argument(
         "--scope", choices=("read", "operate", "configure"), default="configure", help="what it may do"
     )
+    token.add_argument("--member", help="of this member, who sees and changes only its own twins")
     token.add_argument("--link", action="store_true", help="as a link that logs a browser in")
     for name, what in (("backup", "copy the history to a file"), ("restore", "put such a copy back")):
         copying = commands.add_parser(name, help=f"{what}; the node may run", description=_COPYING[name])
@@ -250,16 +251,21 @@ def _status_of(path: Path) -> int:
     return _status(f"http://{host}:{config.api.port}")
 
 
-def _token(path: Path, scope: str, as_link: bool) -> int:
+def _token(path: Path, scope: str, member: str | None, as_link: bool) -> int:
     """Print a token; they are made if the node has not started yet."""
     config = _load(path)
     if config is None:
         return WRONG
-    from .api.access import load_tokens
+    from .api.access import MEMBER, load_tokens
 
+    members = [each.name for each in config.members]
+    if member is not None and member not in members:
+        print(f"{path}: there is no [[member]] with the name {member}", file=sys.stderr)
+        return WRONG
     try:
         config.state_dir.mkdir(parents=True, exist_ok=True)
-        token = load_tokens(config.state_dir)[scope]
+        tokens = load_tokens(config.state_dir, members)
+        token = tokens[scope if member is None else f"{MEMBER}{member}"]
     except OSError as error:
         print(f"{path}: tokens cannot be read: {error.filename}: {error.strerror}", file=sys.stderr)
         return CANNOT_START

@@ -8,7 +8,7 @@ import math
 import os
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from . import __version__
 from .clock import Clock, Date, Zone
@@ -17,7 +17,7 @@ from .counters import Counters
 from .energy.flows import Flows, node_flows
 from .energy.members import Members
 from .energy.rules import LABELS, MAX_POWER_W
-from .energy.totals import SUM_OF_TOTALS, TOTAL, NodeTotal, node_total, sum_of_totals
+from .energy.totals import SUM_OF_TOTALS, TOTAL, NodeTotal, Share, node_total, sum_of_totals
 from .history.retention import Keep
 from .history.store import Store
 from .incarnation import next_incarnation
@@ -66,6 +66,16 @@ class Outlet(Protocol):
         """End it, soon."""
 
 
+class Seen(NamedTuple):
+    """What the twins of a node show at one moment: the share of each by name, their sums, and those whose
+    device has no defined reading."""
+
+    shares: dict[str, Share]
+    total: NodeTotal
+    flows: Flows
+    unknown: list[str]
+
+
 class Node:
     """One building of the microgrid."""
 
@@ -92,12 +102,7 @@ class Node:
         self.history = Store(
             config.state_dir / "history.sqlite",
             clock,
-            Keep(
-                config.history.days,
-                config.history.predictions_days,
-                config.history.quarters_days,
-                config.history.most_mb,
-            ),
+            _keep(config),
             zone=self.zone,
             date=self.date,
         )
@@ -306,6 +311,11 @@ class Node:
         """The prosumer twin of that name, without its node."""
         return next((twin for twin in self.prosumers if twin.short_name == name), None)
 
+    def adjust(self, config: NodeConfig) -> None:
+        """Go on with another configuration, whose twins and links it has; see `config.changes.RUNNING`."""
+        self.config = config
+        self.history.adjust(_keep(config))
+
     # ---- what it shows -----------------------------------------------------------------------
 
     @property
@@ -330,6 +340,12 @@ class Node:
         """Its learning twin, if it learns."""
         found = [cast("LearningTwin", twin) for twin in self.twins if twin.kind == "learning"]
         return found[0] if found else None
+
+    def look(self) -> Seen:
+        """What its twins show now, each asked once."""
+        shares = {twin.name: twin.share() for twin in self.twins}
+        flows = node_flows(supply for twin in self.twins if (supply := twin.supply()))
+        return Seen(shares, node_total(shares.values()), flows, self.unknown)
 
     def total(self) -> NodeTotal:
         """The six variables."""
@@ -421,6 +437,11 @@ class Node:
         memory = {"incarnation": self.space.origins.incarnation[SELF], "twins": memories}
         members = self.members.memory(self._clock.now_s())
         return memory | {"members": members} if members else memory
+
+
+def _keep(config: NodeConfig) -> Keep:
+    history = config.history
+    return Keep(history.days, history.predictions_days, history.quarters_days, history.most_mb)
 
 
 def _laws() -> list[Law]:

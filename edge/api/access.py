@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ SESSION_S = 12 * 3600.0
 _MOST_SESSIONS = 32
 _MOST_PEERS = 64
 _TRIES, _TRY_EVERY_S = 10.0, 6.0
+MEMBER = "member:"  # before the name of a member, in place of a scope
 _CHALLENGE = (("WWW-Authenticate", 'Bearer realm="microgrid-edge"'),)
 
 
@@ -39,10 +40,16 @@ class Caller:
     cookies: str = ""
     secure: bool = False  # over TLS
     takes_gzip: bool = False
+    member: str = ""  # who sees and changes only its own twins
+    twins: frozenset[str] = frozenset()  # of this member, with their node
 
     def may(self, scope: str) -> bool:
         """Whether it may do what needs that scope."""
         return scope == ANYBODY or (self.scope in SCOPES[SCOPES.index(scope) :])
+
+    def sees(self, twin: str) -> bool:
+        """Whether it may see a twin, given with its node."""
+        return not self.member or twin in self.twins
 
     @property
     def scopes(self) -> list[str]:
@@ -52,7 +59,8 @@ class Caller:
     @property
     def who(self) -> str:
         """For the record of changes."""
-        return f"{self.by or 'nobody'} ({self.scope}) at {self.peer or 'this node'}"
+        role = f"member {self.member}" if self.member else self.scope
+        return f"{self.by or 'nobody'} ({role}) at {self.peer or 'this node'}"
 
 
 class Access:
@@ -64,12 +72,15 @@ class Access:
         cookie: str = "edge",
         reads: str = "local",
         now_s: Callable[[], float] = time.monotonic,
+        members: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         """`cookie`: its name; cookies of a host are not apart by port, so each node has its own. `reads`:
-        who may read without a token, clients on this machine ("local") or "everybody"."""
+        who may read without a token, clients on this machine ("local") or "everybody". `members`: their
+        twins, with their node, by name."""
         self._tokens = dict(tokens or {})
+        self._members = dict(members or {})
         self.cookie = f"edge_{cookie}"
-        self._reads, self._now_s = reads, now_s
+        self.reads, self._now_s = reads, now_s
         self._sessions: OrderedDict[str, tuple[str, float]] = OrderedDict()  # scope, until when
         self._tries: OrderedDict[str, tuple[float, float]] = OrderedDict()  # left, counted when
         self._lock = threading.Lock()
@@ -81,14 +92,26 @@ class Access:
         if authorization:
             if kind.lower() != "bearer":
                 raise Problem(401, "the header must be Authorization: Bearer TOKEN", _CHALLENGE)
-            return Caller(peer, self.scope_of(token.strip(), peer), "token")
+            return self.holder(self.scope_of(token.strip(), peer), peer, "token")
         if scope := self._session(self._cookie_in(cookies)):
-            return Caller(peer, scope, "session")
-        open_to = self._reads == "everybody" or is_local(peer)
+            return self.holder(scope, peer, "session")
+        open_to = self.reads == "everybody" or is_local(peer)
         return Caller(peer, READ if open_to else ANYBODY)
 
-    def check(self, caller: Caller, scope: str) -> None:
-        """Raises Problem when the caller may not do what needs that scope."""
+    def holder(self, scope: str, peer: str, by: str) -> Caller:
+        """Who has a token with that scope, or that of a member."""
+        if not scope.startswith(MEMBER):
+            return Caller(peer, scope, by)
+        name = scope.removeprefix(MEMBER)
+        return Caller(peer, READ, by, member=name, twins=self._members.get(name, frozenset()))
+
+    def check(self, caller: Caller, scope: str, for_members: bool = False) -> None:
+        """Raises Problem when the caller may not do what needs that scope. `for_members`: the view itself
+        sees to it that a member sees and changes only its own twins."""
+        if caller.member and scope != ANYBODY:
+            if for_members:
+                return
+            raise Problem(403, "this is not open to members, who see and change only their own twins")
         if caller.may(scope):
             return
         if not caller.by:
@@ -156,19 +179,26 @@ def is_local(peer: str) -> bool:
     return not peer or peer == "::1" or peer.removeprefix("::ffff:").startswith("127.")
 
 
-def load_tokens(folder: Path) -> dict[str, str]:
-    """The tokens of a node by scope; they are made where there are none. Raises OSError."""
+def load_tokens(folder: Path, members: Iterable[str] = ()) -> dict[str, str]:
+    """The tokens of a node by scope, and those of its members as `member:NAME`; they are made where there are
+    none. Raises OSError."""
     path = folder / FILE
     try:
         words = (line.split() for line in read_text(path, 4096).splitlines() if not line.startswith("#"))
-        found = {each[0]: each[1] for each in words if len(each) == 2 and each[0] in SCOPES}
+        found = {each[0]: each[1] for each in words if len(each) == 2 and _is_scope(each[0])}
     except (FileNotFoundError, UnicodeDecodeError):
         found = {}
-    if CONFIGURE not in found:
-        found = {scope: secrets.token_urlsafe(32) for scope in SCOPES}
+    wanted = [*(SCOPES if CONFIGURE not in found else ()), *(f"{MEMBER}{each}" for each in members)]
+    if any(each not in found for each in wanted):
+        kept = {} if CONFIGURE not in found else found
+        found = {**kept, **{each: secrets.token_urlsafe(32) for each in wanted if each not in kept}}
         _write(path, "".join(f"{scope} {token}\n" for scope, token in found.items()))
         log.info("tokens for the HTTP interface are in %s", path)
     return found
+
+
+def _is_scope(text: str) -> bool:
+    return text in SCOPES or (text.startswith(MEMBER) and len(text) > len(MEMBER))
 
 
 def _write(path: Path, text: str) -> None:

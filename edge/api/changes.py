@@ -39,39 +39,41 @@ def add_twin(context: Context, body: dict[str, Any]) -> Reply[Twin]:
 
     def edit(changes: "Changes") -> Overlay:
         if any(twin.name == name for twin in changes.config.twins):
-            raise refused([_mistake("name", name, "there is a twin of this name already")], 409)
+            raise refused([mistake("name", name, "there is a twin of this name already")], 409)
         return replace(changes.overlay, added={**changes.overlay.added, name: body})
 
-    _change(context, edit, name, "added", "twin")
+    carry_out(context, edit, name, "added", "twin")
     answer = _twin(context, name)
     return Reply(answer, 201, headers=(("Location", f"/api/v1/twins/{name}"),))
 
 
 def twin(context: Context, name: str) -> Twin:
     """Answers /twins/NAME. Raises Problem."""
-    return _twin(context, name)
+    return _twin(context, _own(context, name))
 
 
 def change_twin(context: Context, name: str, body: dict[str, Any]) -> Twin:
     """Answers PATCH /twins/NAME. Raises Problem."""
+    name = _own(context, name)
 
     def edit(changes: "Changes") -> Overlay:
         _check_known(changes, name)
         changed = changes.overlay.changed
         return replace(changes.overlay, changed={**changed, name: {**changed.get(name, {}), **body}})
 
-    _change(context, edit, name, "changed", "twin", ", ".join(body))
+    carry_out(context, edit, name, "changed", "twin", ", ".join(body))
     return _twin(context, name)
 
 
 def remove_twin(context: Context, name: str) -> Change:
     """Answers DELETE /twins/NAME. Raises Problem."""
+    name = _own(context, name)
 
     def edit(changes: "Changes") -> Overlay:
         _check_known(changes, name)
         if changes.in_file("twin", name):
             reason = "is in the configuration file: stop it, or remove it there"
-            raise refused([_mistake("name", name, reason)], 409)
+            raise refused([mistake("name", name, reason)], 409)
         overlay = changes.overlay
         return replace(
             overlay,
@@ -80,24 +82,26 @@ def remove_twin(context: Context, name: str) -> Change:
             stopped=tuple(each for each in overlay.stopped if each != name),
         )
 
-    _change(context, edit, name, "removed", "twin")
+    carry_out(context, edit, name, "removed", "twin")
     return {"name": name, "kept": True}
 
 
 def stop_twin(context: Context, name: str) -> Twin:
     """Answers POST /twins/NAME/stop. Raises Problem."""
+    name = _own(context, name)
 
     def edit(changes: "Changes") -> Overlay:
         _check_known(changes, name)
         others = (each for each in changes.overlay.stopped if each != name)
         return replace(changes.overlay, stopped=(*others, name))
 
-    _change(context, edit, name, "stopped", "twin")
+    carry_out(context, edit, name, "stopped", "twin")
     return _twin(context, name)
 
 
 def restart_twin(context: Context, name: str) -> Twin:
     """Answers POST /twins/NAME/restart. Raises Problem."""
+    name = _own(context, name)
 
     def edit(changes: "Changes") -> Overlay:
         _check_known(changes, name)
@@ -108,7 +112,7 @@ def restart_twin(context: Context, name: str) -> Twin:
         if found := node.prosumer(name):
             found.restart()
 
-    _change(context, edit, name, "restarted", "twin", done=restart)
+    carry_out(context, edit, name, "restarted", "twin", done=restart)
     return _twin(context, name)
 
 
@@ -156,7 +160,7 @@ def put_neighbour(context: Context, name: str, body: dict[str, Any]) -> Change:
         table = {"name": name, **body}
         return replace(changes.overlay, neighbours={**changes.overlay.neighbours, name: table})
 
-    _change(context, edit, name, "added", "link")
+    carry_out(context, edit, name, "added", "link")
     return {"name": name, "kept": True}
 
 
@@ -171,14 +175,14 @@ def cut_neighbour(context: Context, name: str) -> Change:
             kept[name] = None
         return replace(changes.overlay, neighbours=kept)
 
-    _change(context, edit, name, "removed", "link")
+    carry_out(context, edit, name, "removed", "link")
     return {"name": name, "kept": True}
 
 
-# ---- inside --------------------------------------------------------------------------------------
+# ---- also for the configuration ------------------------------------------------------------------
 
 
-def _change(
+def carry_out(
     context: Context,
     edit: Edit,
     name: str,
@@ -197,7 +201,7 @@ def _change(
     try:
         context.service.change(edit, note)
     except ConfigError as error:
-        raise refused([_mistake(*each) for each in error.mistakes], 409) from None
+        raise refused([mistake(*each) for each in error.mistakes], 409) from None
     except OSError as error:
         raise Problem(503, f"the change cannot be kept, so it is not made: {error.strerror}") from None
 
@@ -221,7 +225,7 @@ def _order(
     kind: str,
     done: Callable[["Node"], None] = lambda _: None,
 ) -> list[Twin]:
-    _change(context, edit, "all" if not _split(body) else body["twins"][:60], kind, "twin", done=done)
+    carry_out(context, edit, "all" if not _split(body) else body["twins"][:60], kind, "twin", done=done)
     return context.service.ask(lambda node: [twin_answer(node, each) for each in node.prosumers])
 
 
@@ -232,17 +236,32 @@ def _twin(context: Context, name: str) -> Twin:
 
     if known := context.service.ask(look):
         return known
-    raise Problem(404, f"there is no twin {name}")
+    raise _no_twin(name)
+
+
+def _own(context: Context, name: str) -> str:
+    """The name of a twin of this node without the node, which may stand before it. Raises Problem."""
+    node, dot, short = name.rpartition(".")
+    own = context.node.config.name
+    if dot and node != own:
+        raise Problem(404, f"{name} is a twin of node {node}; this is node {own}")
+    if not context.caller.sees(f"{own}.{short}"):
+        raise _no_twin(short)  # no word about twins of others
+    return short
+
+
+def _no_twin(name: str) -> Problem:
+    return Problem(404, f"there is no twin {name}")
 
 
 def _check_known(changes: "Changes", name: str) -> None:
     if all(each.name != name for each in changes.config.twins):
-        raise Problem(404, f"there is no twin {name}")
+        raise _no_twin(name)
 
 
 def _without(mapping: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in mapping.items() if key != name}
 
 
-def _mistake(key: str, value: object, reason: str) -> dict[str, Any]:
+def mistake(key: str, value: object, reason: str) -> dict[str, Any]:
     return {"key": key, "value": None if value is None else shown(value), "reason": reason}

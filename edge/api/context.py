@@ -1,10 +1,11 @@
 """Where views read from: the running service, as far as they need it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from .access import Access, Caller
+from .stream import Counters
 
 if TYPE_CHECKING:
     from ..config.changes import Changes, Overlay
@@ -55,6 +56,10 @@ class Service(Protocol):
     def longest_piece_s(self) -> float:
         """CPU time of the longest piece."""
 
+    @property
+    def settings_changed(self) -> "Mapping[str, Mapping[str, object]]":
+        """The keys that were changed while the node ran, by section."""
+
     def change(self, edit: "Callable[[Changes], Overlay]", done: "Callable[[Node], None]") -> "NodeConfig":
         """Change the node, from any thread; see `service.changing`."""
 
@@ -74,6 +79,7 @@ class Context:
     caller: Caller = field(default_factory=Caller)
     last_event: str = ""  # that a client of the stream has seen
     routes: "Sequence[Route]" = ()
+    streams: Counters = field(default_factory=Counters)
 
     @property
     def node(self) -> "Node":

@@ -101,7 +101,7 @@ class Api:
     def _answer(self, route: Route, segments: list[str], query: str, asked: Asked) -> Answer:
         if asked.has_body and route.method == "GET":
             raise Problem(413, "this path takes no body")
-        self.access.check(asked.caller, route.scope)
+        self.access.check(asked.caller, route.scope, route.for_members)
         values = [
             *read_segments(segments, route.segments),
             *read_query(_with_format(query, route, asked.accept), route.parameters),

@@ -70,7 +70,9 @@ def energy(
         raise BadRequest(
             f"{period}: expected `from` before `to`, and at most {MOST_STEPS} steps between them"
         )
-    found = _energies(node.history, first, last, step, twin or "", partner)
+    sees = context.caller.sees
+    rows_found = _energies(node.history, first, last, step, twin or "", partner)
+    found = (each for each in rows_found if sees(each.twin))
     if form == "csv":
         rows = ((f"{_time(each.minute):%Y-%m-%dT%H:%MZ}", *each[1:]) for each in found)
         return Long(csv_lines(_NAMES, rows), CSV)

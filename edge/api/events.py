@@ -28,6 +28,8 @@ class EventAnswer(TypedDict):
     partners: int
     complementary: bool
     origin: Annotated[int | None, "number of the event that started what this one is about"]
+    contract: Annotated[int | None, "id of the contract, unique among those of its consumer"]
+    revision: Annotated[int | None, "of the contract"]
 
 
 class Events(TypedDict):
@@ -56,12 +58,25 @@ def events(
     if cursor is not None:
         at_ms, name, number = cursor.split("~")
         before = min(before, (int(at_ms), name, int(number)))
-    found = node.history.newest_events(first_s, before, twin or "", kind or "", limit + 1)
+    found = [
+        event
+        for each in of_caller(context, twin)
+        for event in node.history.newest_events(first_s, before, each, kind or "", limit + 1)
+    ]
+    found.sort(key=lambda event: event[:3], reverse=True)
     page = [shown_event(each) for each in found[:limit]]
     if form == "csv":
         return Reply("".join(_lines(page)).encode(), media=CSV)
     last = found[limit - 1] if len(found) > limit else None
     return {"events": page, "next": f"{last.at_ms}~{last.twin}~{last.number}" if last else None}
+
+
+def of_caller(context: Context, twin: str | None) -> list[str]:
+    """The twins that a question is about: the one that was named, "" for all, or each one of a member."""
+    caller = context.caller
+    if twin:
+        return [twin] if caller.sees(twin) else []
+    return sorted(caller.twins) if caller.member else [""]
 
 
 def shown_event(event: "Event") -> EventAnswer:
@@ -80,6 +95,8 @@ def shown_event(event: "Event") -> EventAnswer:
         "partners": event.partners,
         "complementary": bool(event.complementary),
         "origin": event.origin,
+        "contract": event.contract,
+        "revision": event.revision,
     }
 
 

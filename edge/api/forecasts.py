@@ -187,12 +187,12 @@ def predictions(
         return context.service.ask(lambda node: _newest(node, scope))
     zone = context.node.zone
     first, last = _span(begin, end, zone)
-    return _period(_history(context), scope or "node", first, last, zone)
+    return _period(history_of(context), scope or "node", first, last, zone)
 
 
 def forecasts(context: Context, scope: str, begin: Moment | None, end: Moment | None) -> Long[WattsPeriod]:
     """Answers /forecasts. Raises BadRequest."""
-    zone, history = context.node.zone, _history(context)
+    zone, history = context.node.zone, history_of(context)
     if begin is None and end is None:
         last = context.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
         first = last - _MOST_MINUTES + 1
@@ -209,7 +209,7 @@ def forecasts(context: Context, scope: str, begin: Moment | None, end: Moment | 
 
 def scores(context: Context, scope: str, days: float) -> Long[Scores]:
     """Answers /scores. Raises BadRequest."""
-    history = _history(context)
+    history = history_of(context)
     from . import reconcile, reconcile_watts
 
     last = context.service.ask(lambda node: node.learning.minute if node.learning else None) or 0
@@ -354,7 +354,7 @@ def _past_watts(history: "Store", scope: str, first: int, last: int, zone: Zone)
             }
 
 
-def _history(context: Context) -> "Store":
+def history_of(context: Context) -> "Store":
     """The history, whose readers need numpy, which is there where the node learns. Raises BadRequest."""
     node = context.node
     if node.learning is None:

@@ -19,6 +19,13 @@ _COUNTERS = {
     "state_failures": "failed writes of the state file",
     "invariants_broken": "rules of contracts that did not hold",
 }
+_STREAMS = {
+    "opened": "clients that began to listen to the stream",
+    "refused": "clients that found too many others listening",
+    "dropped": "clients that did not keep up and were dropped",
+    "events": "events that the stream told",
+    "sent_bytes": "bytes that the stream sent, to all clients together",
+}
 Labels = dict[str, str]
 
 
@@ -57,6 +64,10 @@ def _lines(context: Context) -> Iterator[str]:
     yield from one("trouble", "gauge", "what is wrong now", *codes)
     used = [({"part": key}, value[0]) for key, value in seen["space"].items() if isinstance(value, list)]
     yield from one("space_used", "gauge", "parts of the tuple space in use", *used)
+    streams = context.streams
+    yield from one("stream_clients", "gauge", "clients that listen to the stream now", ({}, streams.clients))
+    for key, meaning in _STREAMS.items():
+        yield from one(f"stream_{key}_total", "counter", meaning, ({}, getattr(streams, key)))
     yield from one(
         "wrong_tokens_total", "counter", "tokens that were not valid", ({}, context.access.refused)
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 from .context import Context
 
 if TYPE_CHECKING:
-    from ..node import Node
+    from ..node import Node, Seen
     from ..twins.prosumer import ProsumerTwin
 
 Used = Annotated[list[int], "in use, size"]
@@ -129,8 +129,13 @@ class Contracts(TypedDict):
 
 def overview(context: Context) -> Overview:
     """Answers /node."""
-    node = context.node
-    total, flows, space = node.total(), node.flows(), node.space
+    return overview_of(context, context.node.look())
+
+
+def overview_of(context: Context, seen: "Seen") -> Overview:
+    """The same, of what its twins show."""
+    node, sees = context.node, context.caller.sees
+    total, flows, space = seen.total, seen.flows, node.space
     unknown = [twin.settings for twin in node.prosumers if twin.unknown]
     no_need = any(each.consumes for each in unknown)
     no_supply = any(each.supplies for each in unknown)
@@ -153,7 +158,7 @@ def overview(context: Context) -> Overview:
             "imported_w": round(flows.imported_w, 3),
             "exported_w": round(flows.exported_w, 3),
         },
-        "unknown": node.unknown,
+        "unknown": [name for name in seen.unknown if sees(f"{node.config.name}.{name}")],
         "neighbours": list(node.links.neighbours),
         "distances": node.distances(),
         "space": {
@@ -169,12 +174,12 @@ def overview(context: Context) -> Overview:
 def twins(context: Context) -> list[Twin]:
     """Answers /twins."""
     node = context.node
-    return [twin_answer(node, twin) for twin in node.prosumers]
+    return [twin_answer(node, twin) for twin in node.prosumers if context.caller.sees(twin.name)]
 
 
-def twin_answer(node: "Node", twin: "ProsumerTwin") -> Twin:
-    """One twin as it is shown."""
-    share, settings = twin.share(), twin.settings
+def twin_answer(node: "Node", twin: "ProsumerTwin", seen: "Seen | None" = None) -> Twin:
+    """One twin as it is shown; `seen`: what all twins show, if they have been asked."""
+    share, settings = twin.share() if seen is None else seen.shares[twin.name], twin.settings
     return {
         "name": twin.name,
         "kind": settings.kind,
@@ -218,6 +223,8 @@ def contracts(context: Context) -> Contracts:
     supplied: list[Promise] = []
     node = context.node
     for twin in node.prosumers:
+        if not context.caller.sees(twin.name):
+            continue
         active = twin.consumer.active
         for contract in twin.consumer.contracts:
             begins_s = twin.consumer.begins_s

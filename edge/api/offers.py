@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from .context import Context
+from .events import of_caller
 from .parameters import BadRequest, Moment
 
 if TYPE_CHECKING:
@@ -52,7 +53,12 @@ def offers(
     if cursor is not None:
         at_ms, name, partner, request, role = cursor.split("~")
         before = (int(at_ms), name, partner, int(request), int(role))
-    found = node.history.offers(first_s, last_s, twin or "", limit + 1, before)
+    found = [
+        offer
+        for each in of_caller(context, twin)
+        for offer in node.history.offers(first_s, last_s, each, limit + 1, before)
+    ]
+    found.sort(key=lambda offer: offer[:5], reverse=True)
     last = found[limit - 1] if len(found) > limit else None
     return {
         "offers": [_shown(each) for each in found[:limit]],

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..history.predictions import Forecast
 from ..history.store import Store
 from ..learn.calendar import Calendar
-from ..learn.scores import Scores
+from ..learn.scores import Hours, Judged, Scores
 from ..learn.states import StateScale
 from ..learn.terms import HORIZONS_MIN, STATES, Array, States
 from ..terms import DAY_MIN, VARIABLES
@@ -65,6 +65,15 @@ def _batch(store: Store, scope: str, model: str, scale: StateScale, forecasts: l
     return Batch(model, scale, minutes, probabilities, now, actual.swapaxes(1, 2))
 
 
+def measured(store: Store, scope: str, first: int, last: int) -> Generator[None, None, Array]:
+    """The powers (n, 6) in W of the minutes `first` to `last`, NaN where unknown; in pieces."""
+    powers_w = np.full((last - first + 1, len(VARIABLES)), np.nan, np.float32)
+    for rows in store.minutes(scope, first, last):
+        powers_w[[row[0] - first for row in rows]] = np.array([row[1:] for row in rows], np.float32)
+        yield
+    return powers_w
+
+
 def scores(
     store: Store, scope: str, first: int, last: int, offset_min: Callable[[int], int] | None = None
 ) -> Generator[None, None, dict[str, Any]]:
@@ -79,8 +88,8 @@ def scores(
         key = batch.model, batch.scale
         if key not in found:
             found[key] = Scores()
-            for rows in store.minutes(scope, first - _BEFORE_MIN, int(batch.minutes[0]) - 1):
-                found[key].seen(_states(batch.scale, rows))
+            for states in _before(store, scope, first, batch):
+                found[key].seen(states)
                 yield
         minutes = calendar.civil_minutes(batch.minutes)
         found[key].add(batch.probabilities, batch.now, batch.actual, minutes)
@@ -88,6 +97,39 @@ def scores(
     return {
         model: {"limits_w": _limits(scale), "scores": each.report()} for (model, scale), each in found.items()
     }
+
+
+def judged(
+    store: Store,
+    scope: str,
+    first: int,
+    last: int,
+    offset_min: Callable[[int], int] | None,
+    count: Callable[[str, Judged], None],
+) -> Iterator[None]:
+    """Give each hour of each model to `count`, in pieces; see `scores`."""
+    calendar = Calendar(offset_min)
+    found: dict[tuple[str, StateScale], Hours] = {}
+    for batch in reconciled(store, scope, first, last):
+        key = batch.model, batch.scale
+        if key not in found:
+            found[key] = Hours()
+            for states in _before(store, scope, first, batch):
+                found[key].seen(states)
+                yield
+        minutes = calendar.civil_minutes(batch.minutes)
+        for each in found[key].add(batch.probabilities, batch.now, batch.actual, minutes):
+            count(batch.model, each)
+        yield
+    for (model, _), hours in found.items():
+        for each in hours.current():
+            count(model, each)
+
+
+def _before(store: Store, scope: str, first: int, batch: Batch) -> Iterator[States]:
+    """The states of the week before, some at a time."""
+    for rows in store.minutes(scope, first - _BEFORE_MIN, int(batch.minutes[0]) - 1):
+        yield _states(batch.scale, rows)
 
 
 def _states(scale: StateScale, rows: list[tuple[Any, ...]]) -> States:

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..history.store import Store
+from ..learn.model import finish
 from ..learn.outlook import mean_min, unpacked
 from ..learn.quantiles import pinball
 from ..learn.terms import LEADS_MIN, Array
 from ..terms import VARIABLES
+from .reconcile import measured
 
 _BANDS = {"coverage_50": (2, 4), "coverage_80": (1, 5), "coverage_90": (0, 6)}  # levels of their ends
 _MEDIAN = 3
@@ -25,6 +27,23 @@ _LONGEST_MIN = mean_min(len(LEADS_MIN) - 1)
 def in_watts(quantiles_w: Array) -> list[int] | None:
     """Quantiles (7,) for JSON: whole watts, None where nothing is known."""
     return None if np.isnan(quantiles_w).any() else quantiles_w.round().astype(int).tolist()
+
+
+def after(
+    powers_w: Array, place: int, quantiles_w: Array | None
+) -> tuple[list[list[list[int] | None]] | None, list[list[int | None]] | None]:
+    """A forecast (6, 9, 7) that was made after the minute at a place of powers (n, 6), and what followed."""
+    if quantiles_w is None:
+        return None, None
+    ends = [
+        powers_w[place + lead_min + 1 - mean_min(lead) : place + lead_min + 1].mean(0)
+        for lead, lead_min in enumerate(LEADS_MIN)
+    ]
+    actual = np.stack(ends, 1).tolist()
+    return (
+        [[in_watts(each) for each in rows] for rows in quantiles_w],
+        [[None if each != each else round(each) for each in row] for row in actual],
+    )
 
 
 class Batch(NamedTuple):
@@ -52,9 +71,7 @@ def reconciled(store: Store, scope: str, first: int, last: int) -> Iterator[Batc
 def _batch(store: Store, scope: str, made: list[tuple[int, Array]]) -> Batch:
     minutes = np.array([minute for minute, _ in made], np.int64)
     first, last = int(minutes[0]) - _LONGEST_MIN, int(minutes[-1]) + LEADS_MIN[-1]
-    powers_w = np.full((last - first + 1, len(VARIABLES)), np.nan, np.float32)
-    for rows in store.minutes(scope, first, last):
-        powers_w[[row[0] - first for row in rows]] = np.array([row[1:] for row in rows], np.float32)
+    powers_w = finish(measured(store, scope, first, last))
     now_w, actual_w = (np.empty((len(made), len(VARIABLES), len(LEADS_MIN)), np.float32) for _ in range(2))
     for lead, lead_min in enumerate(LEADS_MIN):
         span = np.arange(mean_min(lead))

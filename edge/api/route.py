@@ -19,8 +19,8 @@ class Route:
 
     A path has a `{name}` for each of its segments. A view `on_node` reads the node and runs in the main
     thread; any other runs in the thread of the request, where it may take its time, for example to read the
-    history. `body`: the keys of the JSON object that the route takes, None if it takes none; of a `patch`
-    none is required.
+    history. A view `for_members` shows a member only its own twins, and lets it change only these. `body`:
+    the keys of the JSON object that the route takes, None if it takes none; of a `patch` none is required.
     """
 
     method: str
@@ -33,6 +33,7 @@ class Route:
     body: tuple[Option, ...] | None = None
     patch: bool = False
     scope: str = READ
+    for_members: bool = False
     media: str = "application/json"
 
     @property

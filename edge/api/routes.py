@@ -4,8 +4,10 @@ From this table come the dispatch of requests, the reading of parameters and bod
 `docs/api.md` and the OpenAPI document. The schema of an answer is the type that its view returns.
 """
 
+from ..config.options import SECTIONS
+from ..learn.terms import HORIZONS_MIN
 from ..option import NAME, NAME_OF_NODE
-from ..terms import SCOPES
+from ..terms import SCOPES, VARIABLES
 from .aggregations import aggregations
 from .changes import (
     NEIGHBOUR,
@@ -23,6 +25,7 @@ from .changes import (
     stop_twins,
     twin,
 )
+from .configuration import CHECKED, change_section, configuration
 from .energy import energy
 from .events import CURSOR, events
 from .forecasts import MOST_SCORED_DAYS, forecasts, learning, predictions, scores
@@ -32,6 +35,7 @@ from .limits import LIMIT, SOURCE, heartbeat, limits, orders, put_limit, release
 from .meters import meters
 from .metrics import metrics
 from .microgrid import microgrid
+from .models import SLOTS, models
 from .moment import moment
 from .node import contracts, overview, twins
 from .offers import CURSOR as OFFER
@@ -40,28 +44,51 @@ from .openapi import openapi
 from .pages import PAGES
 from .parameters import Choice, Minute, Number, Text, Whole
 from .records import records
+from .replay import replay
 from .route import ANYBODY, CONFIGURE, OPERATE, Route, versioned
 from .series import series
 from .session import TOKEN, log_in, log_out, session
 from .snapshot import snapshot
 from .space import space
+from .statistics import MERGE, statistics
 from .stream import stream
+from .weights import weights
 
 _FORM = Choice("format", "or by the header `Accept`", "json", ("json", "csv"))
 _NAME = Text("cursor", "`next` of the page before", None, r"[A-Za-z0-9_.-]{1,64}", "the name of an LSA")
 
-_TWIN = Text("name", "of the twin, without its node", None, NAME.pattern, NAME.words)
+_TWIN = Text(
+    "name",
+    "of the twin; this node may stand before it",
+    None,
+    rf"(?:{NAME_OF_NODE.pattern}\.)?{NAME.pattern}",
+    f"a name of {NAME.words}, with or without that of this node and a dot before it",
+)
 _NODE = Text("name", "of the other node", None, NAME_OF_NODE.pattern, NAME_OF_NODE.words)
 
 _OF_TWIN = Text("twin", "of this twin", None, r"[A-Za-z0-9_.>-]{1,80}", "the name of a twin with its node")
 _SOURCE = Text("source", "who orders it", None, SOURCE, "1 to 32 of a-z, 0-9, _ and -")
 _METER = Text("meter", "of this meter; by default of all", None, NAME.pattern, NAME.words)
 
+_SLOT = Whole("slot", "of the day: 0 from 0 to 6, then one for each hour", None, 0, SLOTS - 1)
+
 _TABLE = versioned(
     Route("GET", "/health", health, "whether the node is well, its troubles, and its counters"),
-    Route("GET", "/node", overview, "the six variables of the node, its neighbours, the use of its space"),
-    Route("GET", "/twins", twins, "every prosumer twin: its powers and the state of its requests"),
-    Route("GET", "/twins/{name}", twin, "one of them", on_node=False, segments=(_TWIN,)),
+    Route(
+        "GET",
+        "/node",
+        overview,
+        "the six variables of the node, its neighbours, the use of its space",
+        for_members=True,
+    ),
+    Route(
+        "GET",
+        "/twins",
+        twins,
+        "every prosumer twin: its powers and the state of its requests",
+        for_members=True,
+    ),
+    Route("GET", "/twins/{name}", twin, "one of them", on_node=False, segments=(_TWIN,), for_members=True),
     Route(
         "POST",
         "/twins",
@@ -81,6 +108,7 @@ _TABLE = versioned(
         body=TWIN_CHANGE,
         patch=True,
         scope=OPERATE,
+        for_members=True,
     ),
     Route(
         "DELETE",
@@ -99,6 +127,7 @@ _TABLE = versioned(
         on_node=False,
         segments=(_TWIN,),
         scope=OPERATE,
+        for_members=True,
     ),
     Route(
         "POST",
@@ -108,6 +137,7 @@ _TABLE = versioned(
         on_node=False,
         segments=(_TWIN,),
         scope=OPERATE,
+        for_members=True,
     ),
     Route(
         "POST",
@@ -181,14 +211,26 @@ _TABLE = versioned(
         on_node=False,
     ),
     Route("GET", "/meters", meters, "every meter: the power of each input, and its newest full record"),
-    Route("GET", "/contracts", contracts, "contracts of local consumers, promises of local suppliers"),
+    Route(
+        "GET",
+        "/contracts",
+        contracts,
+        "contracts of local consumers, promises of local suppliers",
+        for_members=True,
+    ),
     Route(
         "GET",
         "/aggregations",
         aggregations,
         "what is aggregated for twins of this node, and who contributed with what weight, distance and age",
     ),
-    Route("GET", "/learning", learning, "the models of each scope, their trainings, and the history file"),
+    Route(
+        "GET",
+        "/learning",
+        learning,
+        "the models of each scope, their trainings, and the history file",
+        for_members=True,
+    ),
     Route(
         "GET",
         "/gossip",
@@ -211,6 +253,7 @@ _TABLE = versioned(
             Minute("to", "last one; less than a day after `from`"),
         ),
         on_node=False,
+        for_members=True,
     ),
     Route(
         "GET",
@@ -224,6 +267,7 @@ _TABLE = versioned(
             Minute("to", "last one; less than a day after `from`"),
         ),
         on_node=False,
+        for_members=True,
     ),
     Route(
         "GET",
@@ -235,9 +279,84 @@ _TABLE = versioned(
             Number("days", "length of the period that ends now", "7", above=0, most=MOST_SCORED_DAYS),
         ),
         on_node=False,
+        for_members=True,
     ),
-    Route("GET", "/snapshot", snapshot, "the node at this moment: true flows, what waits, what is wrong"),
-    Route("GET", "/microgrid", microgrid, "every node that is known, and the links of this one"),
+    Route(
+        "GET",
+        "/models",
+        models,
+        "what a model has learnt of a variable: matrices of chains with counts and days, weights of networks",
+        (
+            Choice("scope", "whose", "node", SCOPES),
+            Choice("variable", "of this one", "requested", VARIABLES),
+            _SLOT,
+        ),
+        on_node=False,
+    ),
+    Route(
+        "GET",
+        "/weights",
+        weights,
+        "what each node counted in the last aggregation of models and of predictions",
+        (
+            Choice("scope", "whose", "node", SCOPES),
+            Choice("variable", "of this one", "requested", VARIABLES),
+            _SLOT,
+        ),
+    ),
+    Route(
+        "GET",
+        "/replay",
+        replay,
+        "predictions made again after past minutes with what the model knows today, beside what it predicted "
+        "then and what was measured later",
+        (
+            Choice("scope", "whose", "node", SCOPES),
+            Minute("at", "the one minute after which it is made"),
+            Minute("from", "in place of `at`: the first of several"),
+            Minute("to", "the last one"),
+            Choice("step", "minutes from one to the next", "15", ("1", "5", "15", "60")),
+            Choice("watts", "whether forecasts in watts are made, too", "no", ("yes", "no")),
+        ),
+        on_node=False,
+    ),
+    Route(
+        "GET",
+        "/statistics",
+        statistics,
+        "how good predictions were by day, variable, horizon and hour of the target, and how much the states "
+        "changed",
+        (
+            Choice("scope", "whose predictions", "node", SCOPES),
+            Minute("from", "first minute after which a prediction was made; a week before `to` by default"),
+            Minute("to", "last one; now by default"),
+            Choice("variable", "only of this one", None, VARIABLES),
+            Choice("horizon", "only of this one, in minutes", None, tuple(map(str, HORIZONS_MIN))),
+            Whole("first_hour", "of the day, of the targets", "0", 0, 23),
+            Whole("last_hour", "of them; an earlier one is that of the next day", "23", 0, 23),
+            MERGE,
+            Whole("least", "predictions that a group needs to be shown", "1", 1, 1_000_000),
+            Choice(
+                "trivial", "whether hours count in which a variable was without power", "no", ("yes", "no")
+            ),
+        ),
+        on_node=False,
+        for_members=True,
+    ),
+    Route(
+        "GET",
+        "/snapshot",
+        snapshot,
+        "the node at this moment: true flows, what waits, what is wrong",
+        for_members=True,
+    ),
+    Route(
+        "GET",
+        "/microgrid",
+        microgrid,
+        "every node that is known, and the links of this one",
+        for_members=True,
+    ),
     Route(
         "GET",
         "/series",
@@ -252,6 +371,7 @@ _TABLE = versioned(
             _FORM,
         ),
         on_node=False,
+        for_members=True,
     ),
     Route(
         "GET",
@@ -268,6 +388,7 @@ _TABLE = versioned(
             _FORM,
         ),
         on_node=False,
+        for_members=True,
     ),
     Route(
         "GET",
@@ -283,6 +404,7 @@ _TABLE = versioned(
             _FORM,
         ),
         on_node=False,
+        for_members=True,
     ),
     Route(
         "GET",
@@ -297,6 +419,7 @@ _TABLE = versioned(
             Text("cursor", "`next` of the page before", None, OFFER, "what `next` says"),
         ),
         on_node=False,
+        for_members=True,
     ),
     Route(
         "GET",
@@ -330,7 +453,35 @@ _TABLE = versioned(
             _NAME,
         ),
     ),
-    Route("GET", "/openapi.json", openapi, "this interface as an OpenAPI document", on_node=False),
+    Route(
+        "GET",
+        "/configuration",
+        configuration,
+        "the configuration key by key, and what may be changed while the node runs",
+        scope=CONFIGURE,
+    ),
+    *(
+        Route(
+            "PATCH",
+            f"/configuration/{section}",
+            change_section(section),
+            f"change keys of `[{section}]`, on top of the file; keys that need a new start are only checked",
+            (Choice("only_check", "whether it is only checked", "no", ("yes", "no")),),
+            on_node=False,
+            body=SECTIONS[section].options,
+            patch=True,
+            scope=CONFIGURE,
+        )
+        for section in CHECKED
+    ),
+    Route(
+        "GET",
+        "/openapi.json",
+        openapi,
+        "this interface as an OpenAPI document",
+        on_node=False,
+        for_members=True,
+    ),
     Route("GET", "/session", session, "what you may do", on_node=False, scope=ANYBODY),
     Route(
         "POST",
@@ -349,6 +500,7 @@ _TABLE = versioned(
         "server-sent events: `snapshot` and `health` when they change, each `event`",
         on_node=False,
         media="text/event-stream",
+        for_members=True,
     ),
 )
 

@@ -123,6 +123,8 @@ class ApiServer:
         if isinstance(answer.content, Stream):
             if self._streams and not self._streams.full and method != "HEAD":
                 return self._streams.take(client.connection, answer.content)
+            if self._streams and method != "HEAD":
+                self._streams.counters.refused += 1
             full = problem(503, "too many streams are open, try again later")
             answer = replace(answer, content=b"") if method == "HEAD" else full
         matches = request.values("if-none-match") if request else []

@@ -6,6 +6,7 @@ from .. import __version__
 from ..option import Matching, Option
 from .access import SESSION_S, Caller
 from .answer import Reply
+from .route import OPERATE, READ
 
 if TYPE_CHECKING:
     from .context import Context
@@ -14,8 +15,12 @@ TOKEN = (Option("token", str, "", "a token of this node", Matching(r"[!-~]{1,200
 
 
 class Session(TypedDict):
-    scopes: Annotated[list[str], "what you may do: read, operate, configure"]
-    role: Annotated[str, "operator (may change the node), member (may read), or nobody"]
+    scopes: Annotated[list[str], "what you may do: read, operate, configure; a member with its own twins"]
+    role: Annotated[
+        str,
+        "operator (may change the node), reader, member (sees and changes only its own twins), or nobody",
+    ]
+    twins: Annotated[list[str] | None, "of a member, with their node; null: all"]
     by: Annotated[str, "token, session, or empty: without either"]
     node: str
     version: Annotated[str, "of the software"]
@@ -33,7 +38,7 @@ def log_in(context: "Context", body: dict[str, Any]) -> Reply[Session]:
     access, caller = context.access, context.caller
     scope = access.scope_of(body.get("token", ""), caller.peer)
     value = access.begin(scope)
-    known = _session(context, Caller(caller.peer, scope, "session"))
+    known = _session(context, access.holder(scope, caller.peer, "session"))
     return Reply(known, headers=(_cookie(context, value, int(SESSION_S)),))
 
 
@@ -52,10 +57,11 @@ def _cookie(context: "Context", value: str, seconds: int) -> tuple[str, str]:
 
 
 def _session(context: "Context", caller: Caller) -> Session:
-    roles = {"": "nobody", "read": "member"}
+    roles = {"": "nobody", "read": "reader"}
     return {
-        "scopes": caller.scopes,
-        "role": roles.get(caller.scope, "operator"),
+        "scopes": [READ, OPERATE] if caller.member else caller.scopes,
+        "role": "member" if caller.member else roles.get(caller.scope, "operator"),
+        "twins": sorted(caller.twins) if caller.member else None,
         "by": caller.by,
         "node": context.node.config.name,
         "version": __version__,

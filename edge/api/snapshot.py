@@ -3,16 +3,18 @@
 The flows are those of contracts, so they are true, and not guessed from the powers of meters.
 """
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from ..terms import VARIABLES
 from .context import Context
-from .node import Twin, overview, twins
+from .node import Twin, overview_of, twin_answer
 from .stream import News
 from .troubles import troubles, troubles_of_service, warnings
 
 if TYPE_CHECKING:
     from ..node import Node
+    from ..twins.prosumer import ProsumerTwin
 
 Powers = Annotated[dict[str, float | None], "the six variables in W, null while unknown"]
 Since = Annotated[float | None, "since when, Unix time; null: not known"]
@@ -66,19 +68,25 @@ class Snapshot(State):
 
 def snapshot(context: Context) -> Snapshot:
     """Answers /snapshot."""
-    return {"at_s": round(context.node.wall_s(), 1), **state(context)}
+    found, caller = state(context), context.caller
+    at_s = round(context.node.wall_s(), 1)
+    if not caller.member:
+        return {"at_s": at_s, **found}
+    own: Any = {"at_s": at_s, **for_member(found, caller.sees)}
+    return own  # type: ignore[no-any-return]  # of the same keys
 
 
 def state(context: Context) -> State:
-    """The same without the time."""
+    """The same without the time. Each twin is asked once."""
     node = context.node
-    seen = overview(context)
-    return {
+    looked = node.look()
+    seen = overview_of(context, looked)
+    found: State = {
         "node": seen["node"],
         "powers_w": {each: seen["total"][f"{each}_w"] for each in VARIABLES},  # type: ignore[literal-required]
-        "flows": [*_consumed(node), *_supplied(node)],
-        "twins": twins(context),
-        "waiting": _waiting(node),
+        "flows": [],
+        "twins": [],
+        "waiting": [],
         "alerts": _alerts(context),
         "ready_w": seen["flows"]["ready_w"],
         "imported_w": seen["flows"]["imported_w"],
@@ -86,11 +94,29 @@ def state(context: Context) -> State:
         "microgrid": _microgrid(node, list(seen["distances"])),
         "limits": [],
     }
+    for twin in node.prosumers:
+        found["flows"] += _flows(node, twin)
+        found["twins"].append(twin_answer(node, twin, looked))
+        if (since_s := twin.consumer.unserved_since_s) is not None:
+            found["waiting"].append(_waiting(node, twin, since_s))
+    found["waiting"].sort(key=lambda each: each["since_s"] or 0.0)
+    return found
 
 
 def look(context: Context, seen: int, with_health: bool) -> News:
     """What the stream tells. Raises Unavailable."""
     return context.service.ask(lambda _: _news(context, seen, with_health))
+
+
+def for_member(snapshot: Mapping[str, Any], sees: Callable[[str], bool]) -> dict[str, Any]:
+    """A state of the node as it is shown to a member."""
+    flows = [each for each in snapshot["flows"] if sees(each["supplier"]) or sees(each["consumer"])]
+    own = {
+        "twins": [each for each in snapshot["twins"] if sees(each["name"])],
+        "waiting": [each for each in snapshot["waiting"] if sees(each["twin"])],
+        "alerts": [each for each in snapshot["alerts"] if sees(each["twin"])],
+    }
+    return {**snapshot, "flows": flows, **own}
 
 
 def _news(context: Context, seen: int, with_health: bool) -> News:
@@ -111,27 +137,17 @@ def _news(context: Context, seen: int, with_health: bool) -> News:
     )
 
 
-def _consumed(node: "Node") -> list[PowerFlow]:
-    """By contracts of local consumers."""
-    return [
-        _flow(node, part.supplier, twin.name, part.power_w, twin.consumer.since_s(contract))
-        for twin in node.prosumers
-        for contract in twin.consumer.active
-        for part in contract.parts
-        if part.power_w > 0
-    ]
-
-
-def _supplied(node: "Node") -> list[PowerFlow]:
-    """By promises of local suppliers to consumers of other nodes."""
-    return [
-        _flow(node, twin.name, promise.consumer, promise.power_w, promise.since_s or None)
-        for twin in node.prosumers
-        for promise in twin.supplier.book
-        if promise.state.value == "valid"
-        and promise.power_w > 0
-        and _node_of(promise.consumer) != node.config.name
-    ]
+def _flows(node: "Node", twin: "ProsumerTwin") -> Iterator[PowerFlow]:
+    """By the contracts of a local consumer, and by promises of a local supplier to consumers elsewhere."""
+    for contract in twin.consumer.active:
+        since_s = twin.consumer.since_s(contract)
+        for part in contract.parts:
+            if part.power_w > 0:
+                yield _flow(node, part.supplier, twin.name, part.power_w, since_s)
+    for promise in twin.supplier.book:
+        elsewhere = _node_of(promise.consumer) != node.config.name
+        if elsewhere and promise.state.value == "valid" and promise.power_w > 0:
+            yield _flow(node, twin.name, promise.consumer, promise.power_w, promise.since_s or None)
 
 
 def _flow(node: "Node", supplier: str, consumer: str, power_w: float, since_s: float | None) -> PowerFlow:
@@ -145,20 +161,13 @@ def _flow(node: "Node", supplier: str, consumer: str, power_w: float, since_s: f
     }
 
 
-def _waiting(node: "Node") -> list[WaitingTwin]:
-    found = [
-        (since_s, twin) for twin in node.prosumers if (since_s := twin.consumer.unserved_since_s) is not None
-    ]
-    found.sort(key=lambda each: each[0])
-    return [
-        {
-            "twin": twin.name,
-            "w": round(twin.consumer.missing_w, 3),
-            "since_s": round(node.wall_s(since_s), 1),
-            "priority": twin.settings.priority.name.lower(),
-        }
-        for since_s, twin in found
-    ]
+def _waiting(node: "Node", twin: "ProsumerTwin", since_s: float) -> WaitingTwin:
+    return {
+        "twin": twin.name,
+        "w": round(twin.consumer.missing_w, 3),
+        "since_s": round(node.wall_s(since_s), 1),
+        "priority": twin.settings.priority.name.lower(),
+    }
 
 
 def _alerts(context: Context) -> list[Alert]:

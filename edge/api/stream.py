@@ -25,6 +25,7 @@ from .client import head_of
 if TYPE_CHECKING:
     from .context import Context
 
+Sees = Callable[[str], bool]
 LOOK_S, HEALTH_S, HEARTBEAT_S = 1.0, 5.0, 15.0
 MOST_CLIENTS = 16
 CLIENT_BYTES = 1 << 16  # of events that wait for one client
@@ -39,9 +40,23 @@ _HEAD = head_of(
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What a view returns in place of an answer: `after` is the id of the last event that the client has."""
+    """What a view returns in place of an answer: `after` is the id of the last event that the client has;
+    `sees` tells which twins a member may see, None: all."""
 
     after: str = ""
+    sees: Sees | None = None
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the streams of a node have done since its start."""
+
+    clients: int = 0  # that listen now
+    opened: int = 0
+    refused: int = 0  # as too many listened
+    dropped: int = 0  # as they did not keep up
+    events: int = 0  # that were told
+    sent_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +73,14 @@ class News:
 
 def stream(context: "Context") -> Stream:
     """Answers /stream."""
-    return Stream(context.last_event)
+    return Stream(context.last_event, context.caller.sees if context.caller.member else None)
 
 
 class _Client:
     """One page: what waits for it, and when it last took something."""
 
-    def __init__(self, connection: socket.socket, now_s: float) -> None:
-        self.connection = connection
+    def __init__(self, connection: socket.socket, now_s: float, sees: Sees | None) -> None:
+        self.connection, self.sees = connection, sees
         self.out = bytearray()
         self.newest = b""  # snapshot, in place of an older one
         self.took_s = self.beat_s = now_s
@@ -79,15 +94,25 @@ class Streams:
     """All open streams. `look` asks the node for its news; it is given the count of the events seen and
     whether health is wanted, and raises an exception when the node does not answer."""
 
-    def __init__(self, look: Callable[[int, bool], News], most: int = MOST_CLIENTS) -> None:
-        self._look, self._most = look, most
+    def __init__(
+        self,
+        look: Callable[[int, bool], News],
+        most: int = MOST_CLIENTS,
+        counters: Counters | None = None,
+        for_member: Callable[[dict[str, Any], Sees], dict[str, Any]] = lambda snapshot, _: snapshot,
+    ) -> None:
+        """`for_member`: what a member who sees only some twins may see of a snapshot."""
+        self._look, self._most, self._for_member = look, most, for_member
+        self.counters = counters or Counters()
         self._clients: dict[int, _Client] = {}  # by file number
         self._arriving: deque[tuple[socket.socket, Stream]] = deque()
-        self._ring: deque[tuple[int, bytes]] = deque(maxlen=RING)
+        self._ring: deque[tuple[int, str, bytes]] = deque(maxlen=RING)  # number, twin and message
         self._life = secrets.token_hex(4)  # ids of an earlier start mean nothing
         self._count = self._number = 0
         self._snapshot = self._health = b""  # the last ones, without id and time
         self._shown = b""
+        self._state: dict[str, Any] = {}  # the last snapshot
+        self._at_s = 0.0
         self._health_s = -HEALTH_S
         self._wake, self._woken = socket.socketpair()
         self._selector = selectors.DefaultSelector()
@@ -95,7 +120,6 @@ class Streams:
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
-        self.dropped = 0  # clients that did not keep up
 
     @property
     def full(self) -> bool:
@@ -106,6 +130,11 @@ class Streams:
     def clients(self) -> int:
         """How many listen."""
         return len(self._clients)
+
+    @property
+    def dropped(self) -> int:
+        """Clients that did not keep up."""
+        return self.counters.dropped
 
     def start(self) -> None:
         """Begin to serve."""
@@ -150,16 +179,20 @@ class Streams:
 
     def _welcome(self, connection: socket.socket, wanted: Stream) -> None:
         connection.setblocking(False)
-        client = _Client(connection, time.monotonic())
+        client = _Client(connection, time.monotonic(), wanted.sees)
         client.out += _HEAD + b"retry: 3000\n\n"
         life, _, number = wanted.after.partition("-")
         if life == self._life and number.isascii() and number.isdigit() and len(number) < 16:
-            client.out += b"".join(each for at, each in self._ring if at > int(number))
+            client.out += b"".join(
+                each for at, twin, each in self._ring if at > int(number) and _may_see(client, twin)
+            )
         if self._clients and self._shown:
-            client.newest = self._shown
-        if self._health:
+            client.newest = self._newest_for(client)
+        if self._health and client.sees is None:
             client.out += self._health
         self._clients[connection.fileno()] = client
+        self.counters.opened += 1
+        self.counters.clients = len(self._clients)
         self._selector.register(connection, selectors.EVENT_READ)
         self._send(connection.fileno())
 
@@ -186,6 +219,7 @@ class Streams:
                     client.newest = b""
                 sent = client.connection.send(client.out)
                 del client.out[:sent]
+                self.counters.sent_bytes += sent
                 client.took_s = time.monotonic()
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
@@ -197,7 +231,8 @@ class Streams:
 
     def _drop(self, number: int, counted: bool = True) -> None:
         client = self._clients.pop(number)
-        self.dropped += counted
+        self.counters.dropped += counted
+        self.counters.clients = len(self._clients)
         with suppress(KeyError, ValueError):
             self._selector.unregister(client.connection)
         client.connection.close()
@@ -210,8 +245,10 @@ class Streams:
             self._count = news.count
             for event in news.events:
                 message = self._message("event", orjson.dumps(event))
-                self._ring.append((self._number, message))
-                self._to_all(message)
+                self.counters.events += 1
+                twin = event.get("twin", "")
+                self._ring.append((self._number, twin, message))
+                self._to_all(message, twin)
             if news.health is not None:
                 self._health_s = now_s
                 self._tell_health(orjson.dumps(news.health))
@@ -228,13 +265,21 @@ class Streams:
         data = orjson.dumps(news.snapshot, option=orjson.OPT_NON_STR_KEYS)
         changed = data != self._snapshot
         if changed or not self._shown:
-            self._snapshot = data
+            self._snapshot, self._state, self._at_s = data, news.snapshot, news.at_s
             dated = b'{"at_s":%.1f,' % news.at_s + data[1:]
             self._shown = self._message("snapshot", dated)
         for number, client in list(self._clients.items()):
             if changed:
-                client.newest = self._shown
+                client.newest = self._newest_for(client)
                 self._send(number)
+
+    def _newest_for(self, client: _Client) -> bytes:
+        """The last snapshot as this client may see it."""
+        if client.sees is None:
+            return self._shown
+        own = {"at_s": round(self._at_s, 1), **self._for_member(self._state, client.sees)}
+        data = orjson.dumps(own, option=orjson.OPT_NON_STR_KEYS)
+        return f"id: {self._life}-{self._number}\nevent: snapshot\ndata: ".encode() + data + b"\n\n"
 
     def _tell_health(self, data: bytes) -> None:
         message = b"event: health\ndata: %b\n\n" % data
@@ -246,10 +291,17 @@ class Streams:
         self._number += 1
         return f"id: {self._life}-{self._number}\nevent: {kind}\ndata: ".encode() + data + b"\n\n"
 
-    def _to_all(self, message: bytes) -> None:
+    def _to_all(self, message: bytes, twin: str = "") -> None:
+        """`twin`: whose event it is; without one it is for all but members."""
         for number, client in list(self._clients.items()):
+            if not _may_see(client, twin):
+                continue
             if len(client.out) + len(message) > CLIENT_BYTES:
                 self._drop(number)
                 continue
             client.out += message
             self._send(number)
+
+
+def _may_see(client: _Client, twin: str) -> bool:
+    return client.sees is None or client.sees(twin)

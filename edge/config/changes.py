@@ -19,17 +19,23 @@ from .settings import NodeConfig
 log = logging.getLogger("edge")
 FILE = "changes.json"
 _MOST_BYTES = 1 << 18
+RUNNING = {  # keys that a node can change while it runs, besides twins and links
+    "node": ("log_level",),
+    "history": ("days", "predictions_days", "quarters_days", "most_mb", "records_min"),
+    "api": ("reads",),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
     """Changes by name: tables of twins that were added, keys of twins that were changed, twins that were
-    stopped, and tables of neighbours, None for one that was cut off."""
+    stopped, tables of neighbours, None for one that was cut off, and keys of other sections (`RUNNING`)."""
 
     added: Mapping[str, Row] = field(default_factory=dict)
     changed: Mapping[str, Row] = field(default_factory=dict)
     stopped: tuple[str, ...] = ()
     neighbours: Mapping[str, Row | None] = field(default_factory=dict)
+    settings: Mapping[str, Row] = field(default_factory=dict)
 
     def applied(self, raw: Row) -> Row:
         """The tables of a file with these changes."""
@@ -41,6 +47,9 @@ class Overlay:
             result["twin"] = [each | self.changed.get(str(each.get("name")), {}) for each in twins]
         if kept or new:
             result["neighbour"] = [*kept, *new]
+        for section, keys in self.settings.items():
+            table = result.get(section, {})
+            result[section] = {**table, **keys} if isinstance(table, dict) else table
         return result
 
     def single(self) -> Iterator[tuple[str, "Overlay"]]:
@@ -53,6 +62,9 @@ class Overlay:
                 yield f"changed twin {name}", Overlay(changed={name: keys})
         for name, table in self.neighbours.items():
             yield f"neighbour {name}", Overlay(neighbours={name: table})
+        for section, keys in self.settings.items():
+            for key, value in keys.items():
+                yield f"changed {section}.{key}", Overlay(settings={section: {key: value}})
 
     def joined(self, other: "Overlay") -> "Overlay":
         """Both."""
@@ -61,6 +73,10 @@ class Overlay:
             {**self.changed, **other.changed},
             (*self.stopped, *other.stopped),
             {**self.neighbours, **other.neighbours},
+            {
+                section: {**self.settings.get(section, {}), **other.settings.get(section, {})}
+                for section in {**self.settings, **other.settings}
+            },
         )
 
 
@@ -102,6 +118,7 @@ class Changes:
                 "changed": overlay.changed,
                 "stopped": overlay.stopped,
                 "neighbours": overlay.neighbours,
+                "settings": overlay.settings,
             },
             option=orjson.OPT_INDENT_2,
         )
@@ -149,6 +166,7 @@ def _read(path: Path) -> Overlay:
             changed=dict(found["changed"]),
             stopped=tuple(map(str, found["stopped"])),
             neighbours=dict(found["neighbours"]),
+            settings=_running(found.get("settings", {})),
         )
         cut = (each for each in overlay.neighbours.values() if each is not None)
         if not all(
@@ -161,3 +179,15 @@ def _read(path: Path) -> Overlay:
         log.error("%s: the changes cannot be read and are left out: %s", path, error)
         return Overlay()
     return overlay
+
+
+def _running(settings: object) -> dict[str, Row]:
+    """Those keys of `settings` that may be there. Raises ValueError, TypeError."""
+    if not isinstance(settings, dict) or not all(isinstance(each, dict) for each in settings.values()):
+        raise ValueError("a change is no table")
+    found = {
+        section: {key: each[key] for key in keys if key in each}
+        for section, keys in RUNNING.items()
+        if (each := settings.get(section))
+    }
+    return {section: keys for section, keys in found.items() if keys}

@@ -20,6 +20,7 @@ from .settings import (
     HistorySettings,
     HomeAssistantSettings,
     LimitSettings,
+    MemberSettings,
     NodeSettings,
     PushSettings,
 )
@@ -85,6 +86,7 @@ SECTIONS = {
     "limits": Section(LimitSettings),
     "mqtt": Section(BrokerSettings),
     "api": Section(ApiSettings),
+    "member": Section(MemberSettings, repeated=True),
     "history": Section(HistorySettings),
     "home_assistant": Section(HomeAssistantSettings),
     "push": Section(PushSettings),

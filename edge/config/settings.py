@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from ..meter.settings import BusSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, HostName, NeighbourSettings, Rates, TlsSettings
-from ..option import NAME_OF_NODE, Matching, OneOf, Within
+from ..option import NAME, NAME_OF_NODE, Matching, OneOf, Within
 from ..space.tuplespace import Limits
 from ..trust.settings import TrustSettings
 from ..twins.community_settings import CommunitySettings
@@ -164,6 +164,23 @@ class PushSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemberSettings:
+    """A person who sees and changes only some twins of the node, and the sums of all. The node makes a token
+    for each; `microgrid-edge token --member NAME` prints it."""
+
+    name: Annotated[str, NAME, "name of the member"]
+    twins: Annotated[
+        str,
+        Matching(rf" *{NAME.pattern} *(?:, *{NAME.pattern} *)*", "names of twins, separated by commas"),
+        "names of its twins, separated by commas",
+    ]
+
+    def twins_of(self, node: str) -> frozenset[str]:
+        """Its twins, with their node."""
+        return frozenset(f"{node}.{each.strip()}" for each in self.twins.split(","))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeConfig:
     """A whole configuration, checked. `learning` is None when no scope has a model."""
 
@@ -180,6 +197,7 @@ class NodeConfig:
     twins: tuple[TwinSettings, ...]
     regulator: RegulatorSettings | None = None
     community: CommunitySettings | None = None
+    members: tuple[MemberSettings, ...] = ()
     trust: TrustSettings | None = None
     tls: TlsSettings | None = None
     home_assistant: HomeAssistantSettings = HomeAssistantSettings()

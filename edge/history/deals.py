@@ -3,19 +3,24 @@
 The node of the thesis links each row of its history to the events that were active then, in a table
 `link_history_active_event`. Here a row is written when a deal starts, changes or ends, and each hour all that
 are in force are written again: to rebuild a moment never takes more than the rows of an hour.
+
+What follows within one write, of the same contract with the same suppliers, is added to its row as
+differences (`later`): contracts that follow a restless device change several times a minute.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
+from .events import NUMBERS
 from .file import HistoryFile, Row
 from .minutes import ROWS
 from .names import OF_NAME, Name
 from .queue import Note
 
+_HOUR_MS = 3_600_000
 _SHORT_MW = 2**32  # powers below it take four bytes
-NUMBERS = 4096  # the id of a row is its time in ms, and a number within it: rows are only appended
 MAIN, COMPLEMENTARY, SUPPLIED = 0, 1, 2  # roles: a contract of a local consumer, or a promise to another node
 
 
@@ -38,8 +43,8 @@ class Deal(NamedTuple):
 
 Parts = tuple[Deal, ...]  # all shares of one contract, or the one of a promise
 DEAL = (
-    "INSERT OR REPLACE INTO deals (id, twin, contract, role, revision, partners, powers) "
-    f"VALUES (?, {OF_NAME}, ?, ?, ?, (SELECT id FROM layouts WHERE names = ?), ?)"
+    "INSERT OR REPLACE INTO deals (id, twin, contract, role, revision, partners, powers, later) "
+    f"VALUES (?, {OF_NAME}, ?, ?, ?, (SELECT id FROM layouts WHERE names = ?), ?, ?)"
 )
 _PARTNERS = "INSERT OR IGNORE INTO layouts (names) VALUES (?)"
 _KEYFRAME = "INSERT OR REPLACE INTO keyframes (at_ms) VALUES (?)"
@@ -60,7 +65,7 @@ _SEEN = (
     " ifnull((SELECT seen_ms FROM sessions WHERE began_ms = ?1), 0))"
 )
 _DEALS = (
-    "SELECT deals.id, name, contract, role, revision, layouts.names, powers FROM deals "
+    "SELECT deals.id, name, contract, role, revision, layouts.names, powers, later FROM deals "
     "JOIN names ON names.id = deals.twin JOIN layouts ON layouts.id = deals.partners "
     "WHERE deals.id > ? AND deals.id < ? ORDER BY deals.id LIMIT ?"
 )
@@ -77,7 +82,107 @@ def deal_notes(at_ms: int, number: int, parts: Parts, ended: bool = False) -> tu
     what = (Name(first.twin), first.contract, first.role, first.revision, partners)
     kind = "I" if min(powers_mw) >= 0 and max(powers_mw) < _SHORT_MW else "q"
     powers = None if ended else struct.pack(f"<{len(powers_mw)}{kind}", *powers_mw)
-    return (_PARTNERS, (partners,)), (DEAL, (at_ms * NUMBERS + number, *what, powers))
+    return (_PARTNERS, (partners,)), (DEAL, (at_ms * NUMBERS + number, *what, powers, None))
+
+
+def gathered(notes: Iterable[Note]) -> Iterator[Note]:
+    """The same entries with fewer rows: of each contract as many changes in a row as differ in numbers only.
+
+    Nothing is gathered beyond a keyframe, which comes before its deals, or beyond an end, so rows of one
+    contract stay in their order.
+    """
+    open_: dict[Row, list[Row]] = {}  # by contract
+    for statement, values in notes:
+        if statement is not DEAL:
+            if statement is _KEYFRAME:
+                yield from _closed(open_)
+            yield statement, values
+            continue
+        _, twin, contract, role, _, partners, powers, _ = values
+        key = twin, partners if role == SUPPLIED else "", contract, role
+        rows = open_.get(key)
+        if rows and (powers is None or not _continues(rows[-1], values)):
+            yield _row(open_.pop(key))
+        if powers is None:
+            yield statement, values
+        else:
+            open_.setdefault(key, []).append(values)
+    yield from _closed(open_)
+
+
+def _continues(before: Row, values: Row) -> bool:
+    """Whether only time, revision and powers differ."""
+    return before[5] == values[5] and len(before[6]) == len(values[6]) and values[0] >= before[0]
+
+
+def _closed(open_: dict[Row, list[Row]]) -> Iterator[Note]:
+    yield from sorted((_row(rows) for rows in open_.values()), key=lambda note: note[1][0])
+    open_.clear()
+
+
+def _row(rows: list[Row]) -> Note:
+    """One entry for changes of one contract: the first as it is, each other one as differences."""
+    data = bytearray()
+    for before, values in pairwise(rows):
+        data += _varint(values[0] // NUMBERS - before[0] // NUMBERS)
+        data += _varint(values[0] % NUMBERS)
+        data += _varint(_unsigned(values[4] - before[4]))
+        pair = (_powers_mw(before[6], before[5])[1], _powers_mw(values[6], values[5])[1])
+        for old_mw, new_mw in zip(*pair, strict=True):
+            data += _varint(_unsigned(new_mw - old_mw))
+    return DEAL, (*rows[0][:7], bytes(data) or None)
+
+
+def _powers_mw(data: bytes, names: str) -> tuple[str, tuple[int, ...]]:
+    """Power and reserve of each partner, and how they are packed."""
+    count = 2 * (names.count(",") + 1)
+    kind = f"<{count}{'q' if len(data) == 8 * count else 'I'}"
+    return kind, struct.unpack(kind, data)
+
+
+def _unsigned(number: int) -> int:
+    return 2 * number if number >= 0 else -2 * number - 1
+
+
+def _signed(number: int) -> int:
+    return number // 2 if number % 2 == 0 else -(number + 1) // 2
+
+
+def _varint(number: int) -> bytes:
+    data = bytearray()
+    while number > 127:
+        data.append(number & 127 | 128)
+        number >>= 7
+    return bytes((*data, number))
+
+
+def _numbers(data: bytes) -> Iterator[int]:
+    number = shift = 0
+    for byte in data:
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            yield number
+            number = shift = 0
+
+
+def _expanded(row: Row) -> Iterator[Row]:
+    """The entries that were gathered in a row, as far as they are what `_row` makes."""
+    *first, later = row
+    yield tuple(first)
+    if not later:
+        return
+    number, twin, contract, role, revision, names, powers = first
+    kind, powers_mw = _powers_mw(powers, names)
+    numbers = _numbers(later)
+    for passed_ms in numbers:
+        number = (number // NUMBERS + passed_ms) * NUMBERS + next(numbers, 0) % NUMBERS
+        revision += _signed(next(numbers, 0))
+        powers_mw = tuple(each + _signed(next(numbers, 0)) for each in powers_mw)
+        try:
+            yield number, twin, contract, role, revision, names, struct.pack(kind, *powers_mw)
+        except struct.error:  # somebody else has written it
+            return
 
 
 def keyframe_note(at_ms: int) -> Note:
@@ -127,9 +232,10 @@ def deals_at(file: HistoryFile, at_s: float, waiting: list[Row], began_ms: list[
             return None
     first_ms = max(began, keyframe_ms or 0)
     in_force: dict[tuple[str, ...], Parts] = {}
-    unwritten = sorted((row for row in waiting if _good(row)), key=lambda row: row[0])
-    unwritten = [row for row in unwritten if first_ms <= row[0] // NUMBERS <= at_ms]
-    for row in (*_rows(file, first_ms, at_ms), *unwritten):
+    rows = [*_rows(file, first_ms, at_ms), *(row[:7] for row in waiting if _good(row))]
+    for row in sorted(rows, key=lambda row: row[0]):
+        if not first_ms <= row[0] // NUMBERS <= at_ms:
+            continue
         parts, ended = _parts(row)
         key = _key(parts[0])
         if ended:
@@ -141,16 +247,29 @@ def deals_at(file: HistoryFile, at_s: float, waiting: list[Row], began_ms: list[
 
 def deals(file: HistoryFile, first_s: float, last_s: float, contract: int = 0) -> Iterator[tuple[Deal, bool]]:
     """What started, changed or ended (True), oldest first; of one contract, or of all (0)."""
-    for row in _rows(file, round(1000 * first_s), round(1000 * last_s)):
-        if contract in (0, row[2]):
-            parts, ended = _parts(row)
-            yield from ((part, ended) for part in parts)
+    first_ms, last_ms = round(1000 * first_s), round(1000 * last_s)
+    span = file.read("SELECT min(id), max(id) FROM deals", ())
+    if not span or span[0][0] is None:
+        return
+    first_ms = max(first_ms, span[0][0] // NUMBERS)
+    last_ms = min(last_ms, span[0][1] // NUMBERS + _HOUR_MS)  # and what is in the last rows
+    for hour_ms in range(first_ms, last_ms + 1, _HOUR_MS):
+        end_ms = min(last_ms, hour_ms + _HOUR_MS - 1)
+        begin = file.read("SELECT max(at_ms) FROM keyframes WHERE at_ms <= ?", (hour_ms,))
+        rows = _rows(file, begin[0][0] or 0 if begin else 0, end_ms)
+        within = (row for row in rows if hour_ms <= row[0] // NUMBERS <= end_ms)
+        for row in sorted(within, key=lambda row: row[0]):
+            if contract in (0, row[2]):
+                parts, ended = _parts(row)
+                yield from ((part, ended) for part in parts)
 
 
 def _rows(file: HistoryFile, first_ms: int, last_ms: int) -> Iterator[Row]:
+    """Entries, some later than `last_ms`; those of one contract in their order."""
     last = first_ms * NUMBERS - 1
     while rows := file.read(_DEALS, (last, (last_ms + 1) * NUMBERS, ROWS)):
-        yield from file.good(rows, _good)
+        for row in file.good(rows, _good):
+            yield from _expanded(row)
         last = rows[-1][0]
 
 
@@ -163,8 +282,7 @@ def _parts(row: Row) -> tuple[Parts, bool]:
     """The shares, and whether they have ended."""
     number, twin, contract, role, revision, names, powers = row
     partners = names.split(",")
-    kind = "q" if powers and len(powers) == 16 * len(partners) else "I"
-    powers_mw = struct.unpack(f"<{2 * len(partners)}{kind}", powers) if powers else (0,) * 2 * len(partners)
+    powers_mw = _powers_mw(powers, names)[1] if powers else (0,) * 2 * len(partners)
     return tuple(
         Deal(str(twin), partner, contract, role, revision, power_mw / 1000, max_mw / 1000, number // NUMBERS)
         for partner, power_mw, max_mw in zip(partners, powers_mw[::2], powers_mw[1::2], strict=True)
@@ -172,7 +290,9 @@ def _parts(row: Row) -> tuple[Parts, bool]:
 
 
 def _good(row: Row) -> bool:
-    number, twin, contract, role, revision, names, powers = row
+    number, twin, contract, role, revision, names, powers, later = row
+    if later is not None and not (isinstance(later, bytes) and powers):
+        return False
     if not all(isinstance(each, int) for each in (number, contract, role, revision)):
         return False
     if not (isinstance(twin, str) and isinstance(names, str)):

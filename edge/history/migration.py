@@ -32,6 +32,7 @@ _EVENT_COLUMNS = {  # that events did not have at first
     "contract": "INTEGER",
     "revision": "INTEGER",
 }
+_DEAL_COLUMNS = {"later": "BLOB"}
 _SCHEMA = "schema"  # name of its number among what is kept
 _GUARD = """
 CREATE TRIGGER IF NOT EXISTS {0}_stay BEFORE INSERT ON {0}
@@ -129,7 +130,8 @@ def widen(connection: sqlite3.Connection, tables: str, schema: int) -> None:
     try:
         for statement in tables.split(";"):
             connection.execute(statement)
-        _widen_events(connection)
+        _widen(connection, "events", _EVENT_COLUMNS)
+        _widen(connection, "deals", _DEAL_COLUMNS)
         connection.execute(
             "INSERT OR REPLACE INTO kept (name, data) VALUES (?, ?)", (_SCHEMA, b"%d" % schema)
         )
@@ -140,11 +142,11 @@ def widen(connection: sqlite3.Connection, tables: str, schema: int) -> None:
         raise
 
 
-def _widen_events(connection: sqlite3.Connection) -> None:
-    found = {row[1] for row in connection.execute("PRAGMA table_info(events)")}
-    for name, kind in _EVENT_COLUMNS.items():
+def _widen(connection: sqlite3.Connection, table: str, columns: dict[str, str]) -> None:
+    found = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+    for name, kind in columns.items():
         if found and name not in found:
-            connection.execute(f"ALTER TABLE events ADD COLUMN {name} {kind}")
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
 
 
 def _spans(zone: Zone, first: int, last: int) -> Iterator[tuple[int, int, int]]:

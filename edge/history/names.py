@@ -12,6 +12,11 @@ OF_NAME = "(SELECT id FROM names WHERE name = ?)"
 _ADD = "INSERT OR IGNORE INTO names (name) VALUES (?)"
 
 
+def id_of(number: int) -> str:
+    """`OF_NAME` for the value of that number in a statement with numbered ones."""
+    return f"(SELECT id FROM names WHERE name = ?{number})"
+
+
 class Name(str):
     """A value of an entry that must be among the names before the entry is written."""
 

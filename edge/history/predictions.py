@@ -1,6 +1,7 @@
 """Predictions as they were made, with the limits of states that they refer to (thesis 5.1)."""
 
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from .migration import GOOD_MINUTE
 from .minutes import ROWS
 from .queue import Note
 
+_MOST_BYTES = 4096  # of the probabilities of one prediction
 _FORECASTER = "INSERT OR IGNORE INTO forecasters (scope, model, limits_w) VALUES (?, ?, ?)"
 _PREDICTION = (
     "INSERT OR IGNORE INTO predictions (minute, scope, forecaster, probabilities) "
@@ -40,7 +42,7 @@ def prediction_notes(
     limits = json.dumps([[round(each, 3) for each in row] for row in limits_w], separators=(",", ":"))
     return (
         (_FORECASTER, (scope, model, limits)),
-        (_PREDICTION, (minute, probabilities, scope, model, limits)),
+        (_PREDICTION, (minute, _packed(probabilities), scope, model, limits)),
     )
 
 
@@ -52,8 +54,29 @@ def predictions(file: HistoryFile, scope: str, first: int, last: int) -> Iterato
             limits[text] = _limits_of(text)
         good = file.good(rows, lambda row: bool(limits[row[2]]) and isinstance(row[3], bytes))
         if good:
-            yield [Forecast(minute, model, limits[text], data) for minute, model, text, data in good]
+            yield [
+                Forecast(minute, model, limits[text], _unpacked(data)) for minute, model, text, data in good
+            ]
         first = rows[-1][0] + 1
+
+
+def _packed(data: bytes) -> bytes:
+    """Compressed to an odd number of bytes if that is shorter: probabilities are half floats."""
+    packed = zlib.compress(data, 9)
+    packed += b"\0" * (1 - len(packed) % 2)
+    return packed if len(packed) < len(data) else data
+
+
+def _unpacked(data: bytes) -> bytes:
+    """What `_packed` packed; anything else is as it is."""
+    if len(data) % 2 == 0:
+        return data
+    stream = zlib.decompressobj()
+    try:
+        found = stream.decompress(data, _MOST_BYTES)
+    except zlib.error:
+        return data
+    return found if stream.eof else data
 
 
 def _limits_of(text: Any) -> tuple[tuple[float, ...], ...]:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from ..clock import Clock, Date
 from ..terms import DAY_MIN
-from .deals import NUMBERS
 from .energies import HOUR_MIN, QUARTER_MIN, TO_HOURS
+from .events import NUMBERS
 from .steps import make_hours, make_quarters
 
 _EVERY_MIN = 60
 _MINUTE_MS = 60_000
 _BY_MS = ("events", "keyframes", "offers", "alerts")
+_BY_ID = ("occurrences", "deals")
 _BY_MINUTE = ("waits", "records")
 _PREDICTED = ("predictions", "forecasts")
 _LEAST_DAYS = 2  # that stay however full the file is
@@ -57,7 +58,8 @@ class Retention:
         self._prune_minutes(connection, before)
         for table in _BY_MS:
             _delete_day(connection, table, "at_ms", _MINUTE_MS, before)
-        _delete_day(connection, "deals", "id", _MINUTE_MS * NUMBERS, before)
+        for table in _BY_ID:
+            _delete_day(connection, table, "id", _MINUTE_MS * NUMBERS, before)
         for table in _BY_MINUTE:
             _delete_day(connection, table, "minute", 1, before)
         before = minute - min(days, keep.predictions_days) * DAY_MIN

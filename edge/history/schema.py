@@ -16,7 +16,7 @@ from ..terms import VARIABLES
 from .migration import mark, migrate, schema_of, widen
 
 VERSION = 1  # what a release must know to use the file; more tables and columns do not change it
-SCHEMA = 2  # with those of this release
+SCHEMA = 3  # with those of this release
 _CACHE_KB = 256  # SQLite would take up to 2 MB
 PAGE_BYTES = 512  # a minute changes two or three pages; with 4 kB pages twice as much is written to the card
 _LOG_PAGES = 2048  # 1 MB, after which the log is checkpointed
@@ -52,9 +52,14 @@ CREATE TABLE IF NOT EXISTS forecasts (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS names (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
 INSERT OR IGNORE INTO names (id, name) VALUES (0, '');
+CREATE TABLE IF NOT EXISTS occurrences (
+    id INTEGER PRIMARY KEY, twin INTEGER, number INTEGER, kind INTEGER, role INTEGER, power_mw INTEGER,
+    cause TEXT, began_before_ms INTEGER, ends_after_ms INTEGER, partner INTEGER, partners INTEGER,
+    complementary INTEGER, origin INTEGER, contract INTEGER, revision INTEGER
+);
 CREATE TABLE IF NOT EXISTS deals (
     id INTEGER PRIMARY KEY, twin INTEGER, contract INTEGER, role INTEGER, revision INTEGER, partners INTEGER,
-    powers BLOB
+    powers BLOB, later BLOB
 );
 CREATE TABLE IF NOT EXISTS keyframes (at_ms INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS contexts (id INTEGER PRIMARY KEY, data TEXT UNIQUE);

@@ -29,8 +29,8 @@ from .retention import Keep, Retention
 
 _KEEP = "INSERT OR REPLACE INTO kept (name, data) VALUES (?, ?)"
 _LATEST = 64  # events that are kept at hand
-_UPDATES_A_MIN = 15.0  # of contracts and productions that follow a device; more wear out a card
-_UPDATES_AT_ONCE = 900.0
+_UPDATES_A_MIN = 5.0  # of contracts and productions that follow a device; more wear out a card
+_UPDATES_AT_ONCE = 300.0
 
 
 class Store:
@@ -60,6 +60,10 @@ class Store:
         self._lock = threading.Lock()  # of the latest events
         self._quarter = 0  # of the newest minute written
         self._deal = (0, 0)  # time in ms of the last deal noted, and its number
+
+    def adjust(self, keep: Keep) -> None:
+        """Keep entries for another time from now on."""
+        self._retention.keep = keep
 
     # ---- what is noted ------------------------------------------------------------------------
 
@@ -129,13 +133,12 @@ class Store:
     def note_keyframe(self, at_s: float, in_force: Iterable[Parts]) -> None:
         """All deals that are in force now, contract by contract."""
         at_ms = round(1000 * at_s)
-        for parts in in_force:
-            self._queue.add(*self._deal_notes(at_ms, parts))
-        self._queue.add(deals.keyframe_note(at_ms))
+        notes = [note for parts in in_force for note in self._deal_notes(at_ms, parts)]
+        self._queue.add(deals.keyframe_note(at_ms), *notes)  # in one: they are worth nothing apart
 
     def _deal_notes(self, at_ms: int, parts: Parts, ended: bool = False) -> tuple[Note, Note]:
         before_ms, number = self._deal
-        self._deal = at_ms, (number + 1) % deals.NUMBERS if at_ms == before_ms else 0
+        self._deal = at_ms, (number + 1) % events.NUMBERS if at_ms == before_ms else 0
         return deals.deal_notes(*self._deal, parts, ended)
 
     def note_session(self, began_s: float, seen_s: float, ended: bool, release: str, context: str) -> None:
@@ -205,9 +208,10 @@ class Store:
             return False
 
     def _write(self, connection: sqlite3.Connection, batch: Batch) -> None:
-        add_names(connection, batch.journal)
-        for statement, values in batch:
-            connection.execute(statement, values)
+        add_names(connection, (*batch.events, *batch.journal))
+        for notes in (batch.notes, batch.events, deals.gathered(batch.journal)):
+            for statement, values in notes:
+                connection.execute(statement, values)
         connection.executemany(_KEEP, batch.kept.items())
         if noted := minutes.noted_minutes(batch.notes):
             self._make_quarters(connection, noted)

@@ -74,6 +74,17 @@ class Learner:
         )  # of now, not of later pieces
         return self.outlook.work(minute, self.series, powers_w)
 
+    def forecast_now(self) -> Array | None:
+        """Forecast powers after the last minute at once: quantiles (6, 9, 7) in W. For replays."""
+        minute, model = self.series.last_minute, self.model
+        if minute is None:
+            return None
+        powers_w = model.quantiles_w() if isinstance(model, KnowsPowers) else None
+        for _ in self.outlook.work(minute, self.series, powers_w):
+            pass
+        made = self.outlook.forecast
+        return None if made is None else made.powers_w
+
     def forecasting_past(self, before: int) -> Iterator[None]:
         """The same while the minutes before `before` are loaded: only what something is learnt from."""
         minute = self.series.last_minute

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..terms import VARIABLES
 from .calendar import UTC, Calendar
 from .checkpoint import checked, pack, unpack
+from .contents import Contents
 from .model import Training, no_training
 from .parts import Apart
 from .series import Series
@@ -49,6 +50,10 @@ class Majority(Apart):
             return None
         rows = (self._counts / totals).astype(np.float32)
         return np.repeat(rows[:, None], len(HORIZONS_MIN), axis=1)
+
+    def contents(self, variable: int, slot: int | None = None) -> Contents:
+        """See `ShowsContents`."""
+        return Contents(shares=self._counts[variable] / max(1, self._counts[variable].sum()))
 
     def train(self, history: Series) -> Training:
         """Nothing to do."""

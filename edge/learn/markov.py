@@ -18,6 +18,7 @@ from ..terms import DAY_MIN, VARIABLES
 from .calendar import SLOTS, UTC, Calendar, is_weekend, slot_of
 from .checkpoint import checked, pack, unpack
 from .choice import WORTHS, Choice, limited
+from .contents import Chains, Contents, Day
 from .log_codes import coded, decoded
 from .model import Training, no_training
 from .parts import COUNTS, Adoption, Losses, Part, Values, checked_parts, key_of
@@ -156,6 +157,30 @@ class Markov:
         completed = counts[context, :, slot] + self._prior * overall
         rows: NDArray[np.float64] = completed / completed.sum(-1, keepdims=True)
         return rows
+
+    def contents(self, variable: int, slot: int | None = None) -> Contents:
+        """See `ShowsContents`."""
+        chances = [
+            self.matrices(context, each) for context in range(len(self._counts)) for each in range(SLOTS)
+        ]
+        used = np.flatnonzero(self._days >= 0)
+        used = used[np.argsort(self._days[used])]
+        by_day = []
+        for row in used if slot is not None else ():
+            counts = self._by_day[row, :, variable, slot]
+            if counts.any():
+                by_day.append(Day(int(self._days[row]), counts.copy()))
+        return Contents(
+            Chains(
+                contexts=len(self._counts),
+                window_days=len(self._days),
+                days=self._days[used].tolist(),
+                counts=self._counts[:, variable].copy(),
+                chances=np.stack(chances)[:, variable].reshape(self._counts[:, variable].shape),
+                foreign=None if self._foreign is None else decoded(self._foreign)[:, variable],
+                by_day=by_day,
+            )
+        )
 
     def parts(self, variable: int) -> dict[str, Part]:
         """See `Model`: the own transitions of all days (`chains`)."""

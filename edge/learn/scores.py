@@ -2,12 +2,14 @@
 
 Predictions are collected for the hour of their target, since triviality, entropy and vector difference are
 defined for hours (thesis 4.5.3). The vector difference compares the mean of the probabilities of an hour with
-the shares of the states that happened in it (thesis 5.5.5). Hours are added to sums by variable, horizon,
-hour of the day and triviality. The memory does not depend on the number of predictions.
+the shares of the states that happened in it, the state difference each single prediction with its state
+(thesis 5.5.5). Hours are added to sums by variable, horizon, hour of the day and triviality. The memory does
+not depend on the number of predictions.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ _HOURS = 24
 
 Sums = NDArray[np.float64]
 
-_SUMS = (
+SUMS = (
     "n",
     "accuracy",
     "log_loss",
@@ -32,6 +34,7 @@ _SUMS = (
     "vector_difference",
     "shannon_entropy",
     "gini",
+    "state_difference",
 )
 
 
@@ -50,13 +53,24 @@ class MostFrequentStates:
         return found
 
 
-class Scores:
-    """Running scores of one model in one scope."""
+class Judged(NamedTuple):
+    """What the predictions of a horizon with their target in one hour were worth."""
+
+    horizon: int  # its number
+    hour: int  # of the targets, since 1970 of civil time
+    sums: Sums  # (SUMS, 6)
+    trivial: NDArray[np.bool_]  # (6,): it was without power all the time
+    promised: Sums  # (6, 7): sums of the probabilities
+    happened: NDArray[np.int64]  # (6, 7): how often each state followed
+    probabilities: Array  # (n, 6, 7), valid until the next hour begins
+    actual: States  # (n, 6)
+    known: NDArray[np.bool_]  # (n, 6)
+
+
+class Hours:
+    """Collects predictions for the hour of their target, and judges hours that are over."""
 
     def __init__(self) -> None:
-        self._sums = np.zeros((len(_SUMS), len(VARIABLES), len(HORIZONS_MIN), _HOURS, 2))
-        self._bins = np.zeros((6, len(VARIABLES), len(HORIZONS_MIN), BINS))  # n, promised, happened: of all
-        # states, and of the likeliest ones
         self._most_frequent = MostFrequentStates()
         self._hours = [_Hour() for _ in HORIZONS_MIN]
 
@@ -66,10 +80,10 @@ class Scores:
 
     def add(
         self, probabilities: Array, states_now: States, actual: States, minutes: NDArray[np.int64]
-    ) -> None:
+    ) -> Iterator[Judged]:
         """Add predictions (n, 6, 4, 7) made after civil `minutes` (n,), oldest first, with the states at
         that time (n, 6) and the actual states at the horizons (n, 6, 4). States are -1 where unknown; those
-        do not count."""
+        do not count. The hours that are over."""
         frequent = self._most_frequent.update(states_now)
         for horizon, hour in enumerate(self._hours):
             targets = (minutes + HORIZONS_MIN[horizon]) // _HOUR_MIN
@@ -78,7 +92,8 @@ class Scores:
                 for first in range(start, end, _HOUR_MIN):
                     part = slice(first, min(first + _HOUR_MIN, end))
                     if hour.number != targets[first] or hour.count + part.stop - first > _HOUR_MIN:
-                        self._close(horizon, hour, self._sums, self._bins)
+                        if hour.count:
+                            yield _judged(horizon, hour)
                         hour.begin(int(targets[first]))
                     hour.add(
                         probabilities[part, :, horizon],
@@ -87,40 +102,72 @@ class Scores:
                         frequent[part],
                     )
 
+    def current(self) -> Iterator[Judged]:
+        """The hours that are not over, as far as they are known."""
+        for horizon, hour in enumerate(self._hours):
+            if hour.count:
+                yield _judged(horizon, hour)
+
+
+def _judged(horizon: int, hour: "_Hour") -> Judged:
+    probabilities, now, actual, frequent = hour.lines()
+    known = (actual >= 0) & (now >= 0)
+    counts = known.sum(0)
+    occurred = (actual[..., None] == np.arange(STATES)) & known[..., None]
+    happened, promised = occurred.sum(0), (probabilities * known[..., None]).sum(0)
+    shares = happened / np.maximum(counts, 1)[:, None]
+    means = promised / np.maximum(counts, 1)[:, None]
+    logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
+    each = np.stack(
+        [
+            np.ones(actual.shape),
+            hits(probabilities, actual),
+            log_losses(probabilities, actual),
+            briers(probabilities, actual),
+            now == actual,
+            frequent == actual,
+            np.broadcast_to(0.5 * np.abs(means - shares).sum(-1), actual.shape),
+            np.broadcast_to(-(shares * logs).sum(-1), actual.shape),
+            np.broadcast_to((shares * (1 - shares)).sum(-1), actual.shape),
+            0.5 * np.abs(probabilities - occurred).sum(-1),
+        ]
+    )
+    sums, trivial = (each * known).sum(1), happened[:, 0] == counts
+    return Judged(horizon, hour.number, sums, trivial, promised, happened, probabilities, actual, known)
+
+
+class Scores:
+    """Running scores of one model in one scope."""
+
+    def __init__(self) -> None:
+        self._sums = np.zeros((len(SUMS), len(VARIABLES), len(HORIZONS_MIN), _HOURS, 2))
+        self._bins = np.zeros((6, len(VARIABLES), len(HORIZONS_MIN), BINS))  # n, promised, happened: of all
+        # states, and of the likeliest ones
+        self._hours = Hours()
+
+    def seen(self, states: States) -> None:
+        """See `Hours`."""
+        self._hours.seen(states)
+
+    def add(
+        self, probabilities: Array, states_now: States, actual: States, minutes: NDArray[np.int64]
+    ) -> None:
+        """See `Hours`."""
+        for judged in self._hours.add(probabilities, states_now, actual, minutes):
+            self._count(judged, self._sums, self._bins)
+
     @staticmethod
-    def _close(horizon: int, hour: "_Hour", sums: Sums, bins: Sums) -> None:
+    def _count(judged: Judged, sums: Sums, bins: Sums) -> None:
         """Add an hour to the sums."""
-        if not hour.count:
-            return
-        probabilities, now, actual, frequent = hour.lines()
-        known = (actual >= 0) & (now >= 0)
-        counts = known.sum(0)
-        happened = ((actual[..., None] == np.arange(STATES)) & known[..., None]).sum(0)
-        shares = happened / np.maximum(counts, 1)[:, None]
-        promised = (probabilities * known[..., None]).sum(0) / np.maximum(counts, 1)[:, None]
-        logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
-        each = np.stack(
-            [
-                np.ones(actual.shape),
-                hits(probabilities, actual),
-                log_losses(probabilities, actual),
-                briers(probabilities, actual),
-                now == actual,
-                frequent == actual,
-                np.broadcast_to(0.5 * np.abs(promised - shares).sum(-1), actual.shape),
-                np.broadcast_to(-(shares * logs).sum(-1), actual.shape),
-                np.broadcast_to((shares * (1 - shares)).sum(-1), actual.shape),
-            ]
-        )
-        trivial = (happened[:, 0] == counts).astype(np.intp)
-        variables = np.arange(len(VARIABLES))
-        sums[:, variables, horizon, hour.number % _HOURS, trivial] += (each * known).sum(1)
+        variables, horizon = np.arange(len(VARIABLES)), judged.horizon
+        sums[:, variables, horizon, judged.hour % _HOURS, judged.trivial.astype(np.intp)] += judged.sums
+        probabilities, actual = judged.probabilities, judged.actual
         top, right = probabilities.max(-1, keepdims=True), hits(probabilities, actual)[..., None]
         occurred = actual[..., None] == np.arange(STATES)
         for first, promised_each, happened_each in ((0, probabilities, occurred), (3, top, right)):
             place = np.minimum((promised_each * BINS).astype(np.intp), BINS - 1)
             for variable in variables:
-                which = known[:, variable]
+                which = judged.known[:, variable]
                 at = place[which, variable].ravel()
                 for row, weights in enumerate((None, promised_each, happened_each), first):
                     chosen = None if weights is None else weights[which, variable].ravel()
@@ -130,8 +177,8 @@ class Scores:
         """All scores in JSON types, by variable and horizon, with and without trivial hours; the accuracy by
         hour, and the calibration. None where there are no predictions."""
         sums, bins = self._sums.copy(), self._bins.copy()
-        for horizon, hour in enumerate(self._hours):
-            self._close(horizon, hour, sums, bins)
+        for judged in self._hours.current():
+            self._count(judged, sums, bins)
         return {
             variable: {
                 str(horizon_min): _summary(sums[:, at, number], bins[:, at, number])
@@ -146,12 +193,12 @@ def _summary(sums: Sums, bins: Sums) -> dict[str, Any]:
     is that of the likeliest state: how far its probability is from how often it was right."""
     by_hour = sums.sum(-1)
     return {
-        **_means(sums.sum((1, 2))),
+        **means(sums.sum((1, 2))),
         "calibration_error": _ratio(np.abs(bins[4] - bins[5]).sum(), bins[3].sum()),
-        "not_trivial": _means(sums[..., 0].sum(1)),
+        "not_trivial": means(sums[..., 0].sum(1)),
         "by_hour": [
             {
-                key: _means(by_hour[:, hour])[key]
+                key: means(by_hour[:, hour])[key]
                 for key in ("n", "accuracy", "persistence_accuracy", "majority_accuracy", "log_loss")
             }
             for hour in range(_HOURS)
@@ -163,9 +210,10 @@ def _summary(sums: Sums, bins: Sums) -> dict[str, Any]:
     }
 
 
-def _means(sums: Sums) -> dict[str, Any]:
+def means(sums: Sums) -> dict[str, Any]:
+    """The means of sums (SUMS,), None without predictions, and the skill."""
     found: dict[str, Any] = {"n": int(sums[0])}
-    for name, total in zip(_SUMS[1:], sums[1:], strict=True):
+    for name, total in zip(SUMS[1:], sums[1:], strict=True):
         found[name] = _ratio(total, sums[0])
     found["skill"] = None
     if sums[0] and sums[0] > sums[4]:  # the share of the errors of persistence that is avoided

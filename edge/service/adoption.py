@@ -1,7 +1,7 @@
 """How a running node comes to have the twins and neighbours of another configuration."""
 
+import logging
 from collections.abc import Collection
-from dataclasses import replace
 
 from ..config.settings import NodeConfig
 from ..node import Node
@@ -9,7 +9,8 @@ from ..space.errors import SpaceError
 
 
 def adopt(node: Node, config: NodeConfig, stopped: Collection[str]) -> None:
-    """Have the twins and neighbours of `config`, and stop the twins with these names; in the main thread.
+    """Have the twins, neighbours and the other settings of `config` that can change (`RUNNING`), and stop the
+    twins with these names; in the main thread.
 
     Nothing else of it may differ. Raises TwinError, SpaceError, ValueError, OSError.
     """
@@ -20,7 +21,9 @@ def adopt(node: Node, config: NodeConfig, stopped: Collection[str]) -> None:
             twin.hold()
         elif twin.held and twin.short_name not in stopped:
             twin.restart()
-    node.config = replace(node.config, twins=config.twins, neighbours=config.neighbours)
+    if config.node.log_level != node.config.node.log_level:
+        logging.getLogger().setLevel(config.node.log_level.upper())
+    node.adjust(config)
 
 
 def _adopt_twins(node: Node, config: NodeConfig) -> None:

@@ -15,7 +15,7 @@ from ..api.caller import names_of
 from ..api.dispatch import Api
 from ..api.health import status_line
 from ..api.server import ApiError, ApiServer
-from ..api.snapshot import look
+from ..api.snapshot import for_member, look
 from ..api.stream import Streams
 from ..api.tls import Certificate
 from ..clock import Clock, SystemClock
@@ -29,6 +29,7 @@ from ..node import Node, Outlet
 from ..trust.trust import Trust
 from ..twins.registry import TwinError
 from .adoption import adopt
+from .broker import offer_lists
 from .crashes import Crashes
 from .limits import limits_shown
 from .notify import Manager
@@ -56,6 +57,7 @@ def serve(changes: Changes) -> None:
         node = _node(config, clock, rng, links, meters, _trust(config, clock), crashes)
         adopt(node, node.config, changes.overlay.stopped)
         node.changes_refused = changes.refused
+        offer_lists(config, changes.overlay)
 
         def ticked() -> None:
             manager.alive(status_line(node))
@@ -170,11 +172,12 @@ def _node(
 def _routes(config: NodeConfig, runtime: Runtime) -> Api:
     """What answers requests, of HTTP and of Home Assistant."""
     try:
-        tokens = load_tokens(config.state_dir)
+        tokens = load_tokens(config.state_dir, (each.name for each in config.members))
     except OSError as error:
         log.error("nobody can log in: %s: %s", error.filename, error.strerror)
         tokens = {}
-    access = Access(tokens, config.name, config.api.reads)
+    members = {each.name: each.twins_of(config.name) for each in config.members}
+    access = Access(tokens, config.name, config.api.reads, members=members)
     return Api(runtime, os.environ.get("EDGE_RELEASE", ""), access=access)
 
 
@@ -199,7 +202,7 @@ def _api(config: NodeConfig, routes: Api) -> ApiServer | None:
     """The HTTP server, started; None if the configuration wants none."""
     if not config.api.port:
         return None
-    streams = Streams(partial(look, routes.context))
+    streams = Streams(partial(look, routes.context), counters=routes.context.streams, for_member=for_member)
     names, most = names_of(config.api.names), config.limits.http_requests
     try:
         tls = _api_tls(config)

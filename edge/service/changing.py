@@ -10,6 +10,7 @@ from ..config.changes import Changes, Overlay
 from ..config.settings import NodeConfig
 from ..node import Node
 from .adoption import adopt
+from .broker import offer_lists
 
 Ask = Callable[[Callable[[Node], None]], None]  # have the main thread do something
 
@@ -49,4 +50,6 @@ class Changing:
                     raise
 
             self._ask(carry_out)
+            if overlay.neighbours != before.neighbours:
+                offer_lists(changed, overlay)
             return changed

@@ -7,7 +7,7 @@ thread of `Runtime.run` touches the node. `Beats` decides what is due.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ..api.context import Unavailable
@@ -95,6 +95,11 @@ class Runtime:
         """How many items were dropped because a mailbox was full."""
         boxes = {"frames": self._frames, "links": self._links, "readings": self._readings}
         return {name: box.dropped for name, box in boxes.items()}
+
+    @property
+    def settings_changed(self) -> Mapping[str, Mapping[str, object]]:
+        """The keys that were changed while the node ran, by section."""
+        return self._changing.changes.overlay.settings if self._changing else {}
 
     def run(self) -> None:
         """Start links and meters, run the node until `stop`, then close everything."""

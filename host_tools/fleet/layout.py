@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-HOME_ASSISTANT = "home-assistant"  # its user at the brokers, the name in its certificate, and its folder
-
 
 @dataclass(frozen=True)
 class Layout:

@@ -1,20 +1,13 @@
 """Configuration of a node's Mosquitto broker: an outer listener for peers and an inner one for the node.
 
-On the outer listener (8883) a peer is identified by its certificate. If it is a sender of this node, it may
-write the two topics with its own name; it may read nothing. On the inner listener (loopback) the node may
-read exactly these topics, and nobody may write. The ACLs contain exact topics: a pattern would admit every
-node of the cluster.
-
-With `[home_assistant]`, the node may also write what it shows of itself, and read what it is told; Home
-Assistant may do the opposite, and nothing else. It has a certificate of the cluster like a peer, and connects
-outside: inside, every process of the node could take its place.
+The access lists of both are those of `edge.net.broker_lists`.
 """
 
-from edge.homeassistant.topics import from_node, to_node
-from edge.net.limit_door import limit_topic, limits_topic
-from edge.net.links import LinkLimits, frame_topic, presence_topic
+from edge.net.broker_lists import inside, outside
+from edge.net.links import LinkLimits
+from edge.service.broker import guests
 
-from .layout import HOME_ASSISTANT, Layout
+from .layout import Layout
 from .read import NodePlan
 
 _PACKET_BYTES = LinkLimits().max_frame_bytes + 4096
@@ -69,47 +62,15 @@ use_username_as_clientid true
 
 def outside_acl(node: NodePlan) -> str:
     """The ACL of the outer listener; peers that are not listed have no access."""
-    rules = [f"# The senders of {node.name}: the nodes that list it as a neighbour."]
-    for peer in node.senders:
-        rules += ["", f"user {peer}", *(f"topic write {topic}" for topic in _topics(node.name, peer))]
-    said, told = _home_assistant(node)
-    if said:
-        rules += ["", f"user {HOME_ASSISTANT}", *(f"topic read {topic}" for topic in said)]
-        rules += [f"topic write {topic}" for topic in told]
-    return "\n".join(rules) + "\n"
+    return outside(node.name, node.senders, guests(node.config))
 
 
 def inside_acl(node: NodePlan) -> str:
-    """The ACL of the inner listener. The node is anonymous there; rules without a user apply to it."""
-    rules = [
-        f"# What {node.name} reads from its own inbox, and what it writes for Home Assistant, if it does."
-    ]
-    for peer in node.senders:
-        rules += [f"topic read {topic}" for topic in _topics(node.name, peer)]
-    said, told = _home_assistant(node)
-    rules += [f"topic write {topic}" for topic in said] + [f"topic read {topic}" for topic in told]
-    if node.config.regulator:
-        rules += ["", "# Programs on this machine may order limits, and see what holds."]
-        topics = (limit_topic(node.name, "+"), limits_topic(node.name))
-        rules += [f"topic readwrite {topic}" for topic in topics]
-    return "\n".join(rules) + "\n"
+    """The ACL of the inner listener."""
+    return inside(node.name, node.senders, guests(node.config))
 
 
 def shown_to_home_assistant(node: NodePlan) -> bool:
     """Whether Home Assistant is a client of this broker."""
     settings = node.config.home_assistant
     return settings.wanted and not settings.host
-
-
-def _home_assistant(node: NodePlan) -> tuple[list[str], list[str]]:
-    """What the node writes for it, and what it writes for the node."""
-    if not shown_to_home_assistant(node):
-        return [], []
-    settings = node.config.home_assistant
-    return from_node(settings.prefix, node.name), to_node(
-        settings.prefix, node.name, settings.scope == "operate"
-    )
-
-
-def _topics(receiver: str, sender: str) -> tuple[str, str]:
-    return frame_topic(receiver, sender), presence_topic(receiver, sender)

@@ -18,12 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.net.broker_lists import HOME_ASSISTANT
 from host_tools.microgrid.launch import to_toml
 
 from . import network
 from .errors import FleetError
 from .files import SECRET, folder, write
-from .layout import HOME_ASSISTANT, Layout
+from .layout import Layout
 from .mosquitto import configuration, inside_acl, outside_acl, shown_to_home_assistant
 from .operator_keys import authorized_keys, signers
 from .read import Fleet, NodePlan, read_fleet

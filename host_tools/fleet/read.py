@@ -16,9 +16,10 @@ from edge.config.check import ConfigError, build
 from edge.config.options import SECTIONS
 from edge.config.settings import NodeConfig
 from edge.files import read_text
+from edge.net.broker_lists import HOME_ASSISTANT
 
 from .errors import FleetError
-from .layout import HOME_ASSISTANT, Layout
+from .layout import Layout
 from .network import Network
 from .shared import OWN_TABLES, Operator, Shared, check_shared
 

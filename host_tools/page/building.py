@@ -35,6 +35,7 @@ class Building:
     stopped: set[str] = field(default_factory=set)
     added: dict[str, dict[str, Any]] = field(default_factory=dict)
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     cut: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
     node: str = "school"
@@ -304,6 +305,8 @@ class Building:
                     "partners": 2 if i % 4 == 1 else 1,
                     "complementary": i % 11 == 3,
                     "origin": None,
+                    "contract": 4711 + i if role == "contract" else None,
+                    "revision": 1 + i % 3 if role == "contract" else None,
                 }
             )
         rows = [

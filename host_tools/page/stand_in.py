@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from .pack import lean
 from .world import World
 
 STATIC = Path(__file__).parents[2] / "edge" / "api" / "static"
@@ -125,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "/" in name or not path.is_file():
             self._send(404, {"title": "Not Found"})
         else:
-            self._send(200, path.read_bytes(), TYPES[path.suffix])
+            self._send(200, lean(name, path.read_bytes()), TYPES[path.suffix])
 
     def _api(self, method: str) -> None:
         owner, world = self.owner, self.owner.world
@@ -162,6 +163,10 @@ class _Handler(BaseHTTPRequestHandler):
             "/offers": lambda: world.offers(query),
             "/forecasts": lambda: world.forecasts(query),
             "/gossip": world.gossip,
+            "/models": lambda: world.models(query),
+            "/statistics": lambda: world.statistics(query),
+            "/replay": lambda: world.replay(query),
+            "/configuration": world.configuration,
             "/space": lambda: world.space(query),
         }
         if path not in answers:
@@ -182,7 +187,8 @@ class _Handler(BaseHTTPRequestHandler):
             200,
             {
                 "scopes": owner.scopes,
-                "role": "operator" if by else "member",
+                "role": "operator" if by else "reader",
+                "twins": None,
                 "by": by,
                 "node": owner.world.node,
                 "version": "0.6.0",
@@ -212,6 +218,8 @@ class _Handler(BaseHTTPRequestHandler):
                 world.added.pop(name, None)
             case ("DELETE", "neighbours", []):
                 world.cut.add(words[1])
+            case ("PATCH", "configuration", []):
+                world.settings[words[1]] = {**world.settings.get(words[1], {}), **body}
             case ("PUT", "neighbours", []):
                 world.cut.discard(words[1])
             case _:

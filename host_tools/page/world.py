@@ -5,13 +5,13 @@ import math
 from typing import Any
 
 from .building import VARIABLES, minute_of
-from .past import Past, iso
+from .learnt import LIMITS_W, Learnt
+from .past import iso
 
 HORIZONS_MIN = (5, 10, 30, 60)
-LIMITS_W = [0.001, 2000.0, 4000.0, 6000.0, 8000.0, 10000.0]
 
 
-class World(Past):
+class World(Learnt):
     """Answers of a node."""
 
     def microgrid(self) -> dict[str, Any]:
@@ -258,6 +258,39 @@ class World(Past):
             "predictions": found,
         }
 
+    def replay(self, query: dict[str, str]) -> dict[str, Any]:
+        """As `predictions`, a little surer."""
+        step = int(query.get("step", "15"))
+        if "at" in query:
+            query = {**query, "from": query["at"], "to": iso(minute_of(query["at"]) + 1)}
+        told = self.predictions(query)
+        watts = {each["at"]: each for each in self.forecasts(query)["forecasts"]}
+        rows = []
+        for each in told["predictions"][::step]:
+            p = [[_surer(states) for states in horizons] for horizons in each["p"]]
+            band = watts.get(each["at"], {}) if query.get("watts") == "yes" else {}
+            rows.append(
+                {
+                    "at": each["at"],
+                    "p": p,
+                    "actual": each["actual"],
+                    "made": each["p"],
+                    "quantiles_w": band.get("quantiles_w"),
+                    "actual_w": band.get("actual_w"),
+                }
+            )
+        return {
+            "scope": told["scope"],
+            "model": "markov",
+            "limits_w": [LIMITS_W] * 6,
+            "variables": list(VARIABLES),
+            "horizons_min": list(HORIZONS_MIN),
+            "leads_min": [*HORIZONS_MIN, 120, 240, 480, 960, 1440],
+            "levels": [0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95],
+            "predictions": rows,
+            "scores": {},
+        }
+
     def _chances(self, variable: str, minute: int, horizon: int) -> list[float]:
         w = self.powers_at(minute + horizon // 2)[variable]
         spread = 260 + 22 * horizon
@@ -286,6 +319,7 @@ class World(Past):
                             "shannon_entropy": 0.62,
                             "gini": 0.31,
                             "vector_difference": 0.1,
+                            "state_difference": 0.2,
                         }
                         for h in HORIZONS_MIN
                     }
@@ -351,3 +385,8 @@ class World(Past):
 
 def _state(power_w: float) -> int:
     return 1 + sum(power_w >= each for each in LIMITS_W)
+
+
+def _surer(states: list[int]) -> list[int]:
+    most = max(range(len(states)), key=states.__getitem__)
+    return [round(each * 0.7) + (300 if i == most else 0) for i, each in enumerate(states)]

@@ -12,6 +12,8 @@ class AskedNode:
     recent = Recent()
     dropped = {"frames": 0, "links": 0, "readings": 0}
 
+    settings_changed: dict = {}
+
     def __init__(self, node=None):
         self.node = node
 

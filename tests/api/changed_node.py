@@ -42,6 +42,10 @@ class ChangedNode(AskedNode):
         self.world.run(3)
         return self
 
+    @property
+    def settings_changed(self):
+        return self.changes.overlay.settings
+
     def change(self, edit, done=lambda _: None):
         return self._changing.change(edit, done)
 

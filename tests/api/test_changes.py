@@ -315,6 +315,17 @@ def test_the_room_of_known_nodes_is_right_whatever_links_come_and_go():
     world.close()
 
 
+def test_access_lists_for_the_broker_follow_the_links(two):
+    folder = two.node.config.state_dir / "broker"
+    assert two.say("PUT", "/neighbours/pool", {"host": "virtual"})[0] == 200
+    assert "user pool\ntopic write mg/v1/inbox/gym/pool\n" in (folder / "acl").read_text()
+    assert "topic read mg/v1/inbox/gym/school\n" in (folder / "acl.inside").read_text()
+    assert two.say("DELETE", "/neighbours/school")[0] == 200
+    assert "school" not in (folder / "acl").read_text()
+    assert two.say("DELETE", "/neighbours/pool")[0] == 200
+    assert "pool" not in (folder / "acl").read_text()
+
+
 # ---- several twins, and all -------------------------------------------------------------------------------
 
 

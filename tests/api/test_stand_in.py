@@ -20,6 +20,10 @@ ANSWERS = {
     "/predictions": lambda world: world.predictions({"scope": "node"}),
     "/events": lambda world: world.events({}),
     "/microgrid": lambda world: world.microgrid(),
+    "/models": lambda world: world.models({}),
+    "/statistics": lambda world: world.statistics({}),
+    "/replay": lambda world: world.replay({**PERIOD, "step": "15", "watts": "yes"}),
+    "/configuration": lambda world: world.configuration(),
 }
 
 

@@ -8,10 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from node_stand_in import ROOTFS
 
+from edge.net.broker_lists import INSIDE, OUTSIDE, write_lists
 from host_tools.fleet.authority import Authority
 
 PROGRAM = ROOTFS / "usr/lib/edge/broker-keys"
-CONF = "listener 8883\ncrlfile /data/edge/config/crl.pem\nrequire_certificate true\n"
+CONF = (
+    "listener 1883\nacl_file /data/edge/config/acl.inside\nlistener 8883\nacl_file /data/edge/config/acl\n"
+    "crlfile /data/edge/config/crl.pem\nrequire_certificate true\n"
+)
 
 
 class Board:
@@ -95,3 +99,45 @@ def test_a_change_is_noticed_once(board):
     assert board.prepare("--changed").returncode == 0
     board.prepare()
     assert board.prepare("--changed").returncode == 1
+
+
+def test_access_lists_that_the_node_has_written_take_the_place_of_those_of_its_configuration(board):
+    """When links were changed while it runs; and until then, and afterwards, those of the configuration."""
+    lists = board.root / "data/edge/state/broker"
+    assert board.prepare().returncode == 0
+    assert "acl_file /data/edge/config/acl\n" in board.conf
+    write_lists(lists, "gym", ["school", "pool"])
+    assert board.prepare("--changed").returncode == 0
+    assert board.prepare().returncode == 0
+    for name in (OUTSIDE, INSIDE):
+        assert f"acl_file {board.run / name}\n" in board.conf
+        assert (board.run / name).read_bytes() == (lists / name).read_bytes()
+        assert stat.S_IMODE((board.run / name).stat().st_mode) == 0o400
+    assert board.prepare("--changed").returncode == 1
+    (lists / OUTSIDE).unlink()
+    assert board.prepare().returncode == 0
+    assert "acl_file /data/edge/config/acl\n" in board.conf
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "topic readwrite #",
+        "topic write #",
+        "user school\ntopic write mg/v1/inbox/gym/pool",
+        "user school\ntopic read mg/v1/inbox/gym/school",
+        "user school\ntopic write mg/v1/inbox/+/school",
+        "pattern write mg/v1/inbox/gym/%u",
+        "user school\ntopic write mg/v1/inbox/gym/school\n\ntopic write mg/v1/inbox/gym/school",
+        "\x00",
+    ],
+)
+def test_a_list_that_would_admit_more_is_not_used(board, line):
+    lists = board.root / "data/edge/state/broker"
+    write_lists(lists, "gym", ["school"])
+    with (lists / OUTSIDE).open("a") as file:
+        file.write(f"{line}\n")
+    done = board.prepare()
+    assert done.returncode == 0
+    assert "is not an access list" in done.stderr
+    assert "acl_file /data/edge/config/acl\n" in board.conf

@@ -259,7 +259,7 @@ def test_a_kill_while_tables_are_added_leaves_the_file_as_it_was(tmp_path):
     code = (
         "import os, sys; from pathlib import Path; from edge.history import migration; "
         "from edge.history.store import Store; from edge.clock import SystemClock\n"
-        "migration._widen_events = lambda connection: os._exit(9)\n"
+        "migration._widen = lambda *_: os._exit(9)\n"
         "store = Store(Path(sys.argv[1]), SystemClock())\n"
         "store.note_minute('node', 1, [1.0] * 6); store.write()"
     )

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given, settings
 from repository import REPOSITORY
 
+from edge.history.deals import MAIN, Deal
 from edge.history.retention import Keep
 from edge.history.store import Store
 from edge.history.writer import Writer
@@ -223,7 +226,7 @@ def test_columns_that_a_later_release_has_added_are_left_alone(store):
     assert store.failures == 0
 
 
-TABLES = ("minutes", "events", "predictions", "forecasters", "forecasts", "kept")
+TABLES = ("minutes", "events", "occurrences", "predictions", "forecasters", "forecasts", "kept")
 
 
 def note_all(store, after=0):
@@ -238,7 +241,7 @@ def test_texts_that_are_none_and_lists_without_end_are_wrong_rows(store):
     store.close()
     write_tables(
         store.path,
-        "UPDATE events SET twin = CAST(x'ff' AS TEXT)",
+        "UPDATE names SET name = CAST(x'ff' AS TEXT) WHERE name = 'n1.lamp'",
         "UPDATE forecasters SET model = CAST(x'fe' AS TEXT)",
         "INSERT INTO minutes (minute, scope) VALUES (-4611686018427387904, 'node')",
         "INSERT INTO minutes (minute, scope) VALUES (4611686018427387904, 'node')",
@@ -311,7 +314,7 @@ def test_rows_with_wrong_values_are_skipped_and_counted(store):
         f"UPDATE minutes SET missing_w = 1e999 WHERE minute = {NOW + 2}",
         f"UPDATE minutes SET minute = 'x' WHERE minute = {NOW + 8}",
         f"UPDATE predictions SET probabilities = NULL WHERE minute = {NOW + 3}",
-        f"UPDATE events SET power_w = 'x' WHERE at_ms = {60_000 * (NOW + 4)}",
+        f"UPDATE occurrences SET power_mw = 'x' WHERE number = {NOW + 4}",
         "UPDATE kept SET data = 'text'",
     )
     assert [row[0] - NOW for row in minutes(store)] == [0, 3, 4, 5, 6, 7]
@@ -484,6 +487,92 @@ def test_updates_that_would_wear_out_a_card_are_left_to_the_deals(tmp_path):
     store = reopened(store)
     found = list(store.events(0, 2**40))
     updates = [each for each in found if each.kind == "update"]
-    assert 900 + 59 * 15 <= len(updates) <= 900 + 60 * 15
+    assert 300 + 59 * 5 <= len(updates) <= 300 + 60 * 5
     assert len(updates) + thinned == 3 * 3600
     assert len([each for each in found if each.kind == "stop"]) == 60  # all of them
+
+
+def test_events_of_the_earlier_table_and_of_this_one_come_in_one_order_page_by_page(store):
+    """Also those of one millisecond, and of a clock that was set back."""
+    base = 60_000 * NOW
+    store.note_minute("node", NOW, POWERS)
+    assert store.write()
+    store.disconnect()
+    old = [
+        f"({base + ms}, 'n1.{twin}', {n}, 'start', 'request', 1.0, '', '')"
+        for n, (ms, twin) in enumerate(((1, "b"), (5, "a")))
+    ]
+    write_tables(
+        store.path,
+        "INSERT INTO events (at_ms, twin, number, kind, role, power_w, cause, partner) "
+        f"VALUES {', '.join(old)}",
+    )
+    store = reopened(store)
+    for number, (ms, twin) in enumerate(((5, "c"), (5, "b"), (7, "a"), (5, "a"), (2, "a"), (9, "c")), 10):
+        store.note_event((base + ms) / 1000, f"n1.{twin}", number, "start", "request", 1.0)
+        store.note_minute("node", NOW + number, POWERS)
+        assert store.write()
+    whole = store.newest_events(0.0, (2**62, "", 0), "", "", 100)
+    assert [each[:3] for each in whole] == sorted((each[:3] for each in whole), reverse=True)
+    assert len(whole) == len(list(store.events(0.0, 2**40))) == 8
+    for limit in (1, 2, 3, 7):
+        found, before = [], (2**62, "", 0)
+        while page := store.newest_events(0.0, before, "", "", limit):
+            found += page
+            before = page[-1][:3]
+        assert found == whole
+    assert [each.twin for each in store.newest_events(0.0, (base + 6, "", 0), "n1.a", "", 9)] == ["n1.a"] * 3
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    changes=st.lists(
+        st.tuples(
+            st.integers(0, 70_000),  # ms until it
+            st.sampled_from((("a", ("x",)), ("a", ("x", "y")), ("b", ("x",)))),
+            st.integers(1, 3),  # contract
+            st.integers(0, 2**33),  # mW
+            st.sampled_from(("change", "change", "change", "end", "keyframe", "write")),
+        ),
+        max_size=40,
+    )
+)
+def test_gathered_deals_say_at_every_moment_what_single_ones_would(tmp_path_factory, changes):
+    store = Store(tmp_path_factory.mktemp("deals") / "h.sqlite", VirtualClock())
+    start_ms = at_ms = 60_000 * NOW
+    store.note_session(at_ms / 1000, at_ms / 1000, False, "", "{}")
+    in_force, expected = {}, []
+    for revision, (passed_ms, (twin, partners), contract, power_mw, what) in enumerate(changes):
+        at_ms += passed_ms
+        key = twin, contract
+        parts = tuple(
+            Deal(twin, each, contract, MAIN, revision, (power_mw + n) / 1000, (2 * power_mw) / 1000)
+            for n, each in enumerate(partners)
+        )
+        if what == "end" and key in in_force:
+            store.note_deal(at_ms / 1000, in_force.pop(key), ended=True)
+        elif what == "keyframe":
+            store.note_keyframe(at_ms / 1000, in_force.values())
+        else:
+            in_force[key] = parts
+            store.note_deal(at_ms / 1000, parts)
+        if what == "write":
+            assert store.write()
+        expected.append((at_ms, sorted(each[:7] for parts in in_force.values() for each in parts)))
+    for _ in range(2):  # with entries that wait, and with all of them written
+        for number, (ms, deals) in enumerate(expected):
+            if number + 1 == len(expected) or expected[number + 1][0] > ms:
+                assert [each[:7] for each in store.deals_at(ms / 1000)] == deals
+        assert store.write()
+    told = [(each.at_ms, each.contract, each.revision) for each, _ in store.deals(start_ms / 1000, 2**40)]
+    assert told == sorted(told, key=lambda each: each[0])
+    store.close()
+
+
+def test_a_prediction_comes_back_as_it_was_whether_it_was_compressed_or_not(store):
+    several = [bytes(336), os.urandom(336), b"p", b"", bytes(range(256)) + bytes(80), b"x\x9c" + bytes(3)]
+    for minute, probabilities in enumerate(several, NOW):
+        store.note_prediction("node", minute, "markov", LIMITS, probabilities)
+    assert store.write()
+    found = [each.probabilities for some in store.predictions("node", 0, 2**40) for each in some]
+    assert found == several

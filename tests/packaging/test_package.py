@@ -12,6 +12,7 @@ from repository import REPOSITORY
 
 from edge import __version__
 from host_tools.package.build import PackageError, build, output
+from host_tools.page.pack import lean
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def test_the_wheel_contains_the_whole_firmware_with_its_models_and_nothing_else(
     assert "edge/api/static/index.html" in pages
     models = checked_out("models/*")
     assert {"models/house.tflite", "models/house.md"} <= set(models)
-    packed = {f"{name}.gz": content for name, content in pages.items()}
+    packed = {f"{name}.gz": lean(name, content) for name, content in pages.items()}
     served = {name: gzip.decompress(firmware[name]) for name in packed}
     assert served == packed
     assert firmware == wanted | {f"edge/{name}": content for name, content in models.items()} | {

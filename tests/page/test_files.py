@@ -8,7 +8,8 @@ import re
 import pytest
 
 from edge.api.troubles import CODES
-from host_tools.page.measure import VENDORED, sizes, totals
+from host_tools.page.measure import LANGUAGES, VENDORED, sizes, totals
+from host_tools.page.pack import lean
 from host_tools.page.vendor import BUNDLES, COPIES, LIST, PACKAGES, STATIC
 
 VENDOR_LIST = json.loads(LIST.read_text())
@@ -44,7 +45,20 @@ def test_the_dashboard_stays_light():
 def test_compressed_files_are_those_that_are_served():
     """Where there are packed files, they hold the same as the plain ones."""
     for packed in STATIC.glob("*.gz"):
-        assert gzip.decompress(packed.read_bytes()) == packed.with_suffix("").read_bytes()
+        plain = packed.with_suffix("")
+        assert gzip.decompress(packed.read_bytes()) == lean(plain.name, plain.read_bytes())
+
+
+def test_lean_scripts_are_the_same_scripts():
+    """Only indentation, empty lines and comments are left out."""
+    for name, text in OWN.items():
+        lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("//")]
+        for line, kept in zip(lines, lean(name, text.encode()).decode().splitlines(), strict=True):
+            assert line.startswith(kept)
+            assert kept == line or line.removeprefix(kept).startswith(" // ")
+    for name in VENDORED:
+        data = (STATIC / name).read_bytes()
+        assert lean(name, data) == data
 
 
 def test_the_page_loads_only_its_own_files():
@@ -79,9 +93,35 @@ def test_modules_import_what_they_use_and_the_other_file_exports_it(name):
 
 # ---- texts ---------------------------------------------------------------------------------------
 
-TEXTS = dict(re.findall(r'^  (?:"([\w.]+)"|\w+): (.*),$', OWN["texts.js"], re.MULTILINE))
-KEYS = set(re.findall(r'^  "?([\w.]+)"?: ', OWN["texts.js"].partition("const LANGUAGES")[0], re.MULTILINE))
+LINE = re.compile(r'^  (?:"([\w.]+)"|(\w+)): (.*),$', re.MULTILINE)
+TEXTS = {
+    path: {quoted or plain: value for quoted, plain, value in LINE.findall(OWN[path])} for path in LANGUAGES
+}
+KEYS = set(TEXTS["en.js"])
 GROUPS = {key.partition(".")[0] for key in KEYS if "." in key}
+
+
+def _forms(value):
+    """The names in braces of each form of a text; those of one number may say it in words."""
+    forms = re.findall(r'(\w+): "((?:[^"\\]|\\.)*)"', value) if value.startswith("{") else [("other", value)]
+    return {form: set(re.findall(r"\{(\w+)\}", text)) for form, text in forms}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_the_same_texts_in_the_same_order_with_the_same_names(language):
+    assert list(TEXTS[language]) == list(TEXTS["en.js"])
+    assert len(TEXTS[language]) == OWN[language].count("\n  ") - OWN[language].count("\n    ")
+    for key, value in TEXTS[language].items():
+        english, own = _forms(TEXTS["en.js"][key]), _forms(value)
+        assert own.keys() == english.keys(), key
+        assert own["other"] == english["other"], key
+
+
+def test_every_language_can_be_chosen():
+    offered = re.search(r"LANGUAGES = \{(.*?)\}", OWN["texts.js"])[1]
+    assert [f"{each}.js" for each in re.findall(r"(\w+):", offered)] == list(LANGUAGES)
+    chosen = re.search(r"languages = \[(.*?)\]", OWN["theme.js"])[1]
+    assert [f"{each}.js" for each in re.findall(r"\w+", chosen)] == list(LANGUAGES)
 
 
 def test_every_text_that_is_asked_for_is_there():
@@ -96,7 +136,7 @@ def test_every_text_that_is_asked_for_is_there():
 
 
 def test_every_text_is_used():
-    code = "\n".join(text for name, text in OWN.items() if name != "texts.js")
+    code = "\n".join(text for name, text in OWN.items() if name not in LANGUAGES)
     dynamic = set(re.findall(r"`([\w.]+[._])\$\{", code)) | {"kind.", "priority."}
     unused = {
         key

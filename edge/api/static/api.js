@@ -56,6 +56,7 @@ export function withQuery(path, parameters) {
 }
 
 export const link = (path, parameters) => ROOT + withQuery(path, parameters);
+export const mayAll = () => session.value.role !== "member"; // a member sees only its own twins
 export const may = (scope) => session.value.scopes.includes(scope);
 
 export async function readSession() {

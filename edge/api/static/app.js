@@ -1,13 +1,13 @@
 // The frame around the pages: navigation, the state of the connection, sign-in, theme.
 
 import { html, render, signal, useEffect, useErrorBoundary, useState } from "./preact.js";
-import { mustSignIn, session, signInByLink, signOut } from "./api.js";
+import { mayAll, mustSignIn, session, signInByLink, signOut } from "./api.js";
 import { Notice, SignIn } from "./changes.js";
 import { close, open, shown } from "./dialogs.js";
 import { link, nowMs, restart, seenMs, snapshot, start, health } from "./live.js";
 import Now from "./now.js";
 import { route } from "./route.js";
-import { t } from "./texts.js";
+import { LANGUAGES, chooseLanguage, language, t } from "./texts.js";
 import { Button, Icon, Loading } from "./widgets.js";
 import { clockSeconds, duration } from "./units.js";
 
@@ -20,6 +20,9 @@ const PAGES = {
   space: () => import("./space.js"),
   system: () => import("./system.js"),
 };
+const OF_ALL = ["space", "system"]; // not for members
+const KIOSK = ["now", "day", "microgrid"]; // in turn, on a screen that nobody touches
+const KIOSK_MS = 30_000;
 const FIRST = ["now", "day", "twins", "microgrid"]; // on a phone; the rest is under More
 const loaded = signal({ now: Now });
 const failed = signal("");
@@ -36,7 +39,10 @@ async function load(name) {
 }
 
 function App() {
-  const name = PAGES[route.value.page] === undefined ? "now" : route.value.page;
+  const kiosk = route.value.page === "kiosk";
+  const turn = kiosk ? Math.floor(nowMs.value / KIOSK_MS) % KIOSK.length : 0;
+  const name = kiosk ? KIOSK[turn] : PAGES[route.value.page] === undefined ? "now" : route.value.page;
+  const pages = Object.keys(PAGES).filter((each) => mayAll() || !OF_ALL.includes(each));
   const [more, setMore] = useState(false);
   const Shown = loaded.value[name];
   const place = `${name}/${route.value.arg}`;
@@ -45,24 +51,30 @@ function App() {
     setMore(false);
     scrollTo(0, 0);
     document.title = `${t(`nav.${name}`)} – ${snapshot.value?.node ?? "Microgrid"}`;
-    if (App.before && App.before !== place) document.querySelector("h1")?.focus({ preventScroll: true });
+    if (!kiosk && App.before && App.before !== place) document.querySelector("h1")?.focus({ preventScroll: true });
     App.before = place;
   }, [place]);
   useEffect(() => {
     document.title = `${t(`nav.${name}`)} – ${snapshot.value?.node ?? "Microgrid"}`;
   }, [snapshot.value?.node]);
+  useEffect(() => {
+    document.documentElement.classList.toggle("kiosk", kiosk);
+    const leave = (event) => event.key === "Escape" && (location.hash = "#/now");
+    if (kiosk) addEventListener("keydown", leave);
+    return () => removeEventListener("keydown", leave);
+  }, [kiosk]);
   const stale = !mustSignIn.value && (link.value === "lost" || (link.value === "connecting" && seenMs.value > 0));
   return html`
     <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.querySelector("h1")?.focus())}>${t("skip")}</a>
     <header class="top"><a class="brand" href="#/now"><${Mark} /><span>${snapshot.value?.node ?? "Microgrid"}</span></a><${State} /></header>
     <nav class="side" aria-label=${t("nav")}>
       <a class="brand" href="#/now"><${Mark} /><span>${snapshot.value?.node ?? "Microgrid"}</span></a>
-      <ul>${Object.keys(PAGES).map((each) => html`<li key=${each} class=${FIRST.includes(each) ? "" : "rest"}><${Tab} name=${each} current=${name} /></li>`)}
+      <ul>${pages.map((each) => html`<li key=${each} class=${FIRST.includes(each) ? "" : "rest"}><${Tab} name=${each} current=${name} /></li>`)}
         <li class="more"><button type="button" aria-expanded=${more} aria-controls="more-menu" class=${FIRST.includes(name) ? "" : "current"} onClick=${() => setMore(!more)}><${Icon} name="more" size="22" /><span>${t("nav.more")}</span></button></li>
       </ul>
       <div class="side-end"><${State} /><${Tools} /></div>
     </nav>
-    ${more && html`<div class="more-menu" id="more-menu"><ul>${Object.keys(PAGES).filter((each) => !FIRST.includes(each)).map((each) => html`<li key=${each}><${Tab} name=${each} current=${name} /></li>`)}</ul><${Tools} /></div>`}
+    ${more && html`<div class="more-menu" id="more-menu"><ul>${pages.filter((each) => !FIRST.includes(each)).map((each) => html`<li key=${each}><${Tab} name=${each} current=${name} /></li>`)}</ul><${Tools} /></div>`}
     <${Strip} />
     <main id="main" class=${stale ? "stale" : ""}>
       ${mustSignIn.value ? html`<${Locked} />` : failed.value === name ? html`<p class="notice bad" role="alert">${t("page_failed")} <${Button} onClick=${() => load(name)}>${t("again")}<//></p>` : Shown ? html`<${Guarded} key=${name} Shown=${Shown} />` : html`<${Loading} />`}
@@ -110,6 +122,8 @@ function Tools() {
   const next = { auto: "light", light: "dark", dark: "auto" }[theme];
   const signedIn = session.value.scopes.includes("operate") || session.value.by === "session";
   return html`<div class="tools">
+    <select class="tool" aria-label=${t("language")} value=${language} onChange=${(event) => chooseLanguage(event.target.value)}>${Object.keys(LANGUAGES).map((each) => html`<option key=${each} value=${each} lang=${each} selected=${each === language}>${LANGUAGES[each]}</option>`)}</select>
+    <a class="tool" href="#/kiosk"><${Icon} name="kiosk" size="18" /><span>${t("kiosk")}</span></a>
     <button type="button" class="tool" onClick=${() => (window.chooseTheme(next), setTheme(next))}><${Icon} name="theme" size="18" /><span>${t(`theme.${theme}`)}</span></button>
     ${signedIn
       ? html`<button type="button" class="tool" onClick=${signOut}><${Icon} name="key" size="18" /><span>${t("sign_out")}</span></button>`

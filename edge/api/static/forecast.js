@@ -2,7 +2,7 @@
 // that know nothing: persistence (it stays as it is) and the most frequent state.
 
 import { html, useMemo } from "./preact.js";
-import { get, withQuery } from "./api.js";
+import { get, mayAll, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
 import { columnsOf, seriesPath } from "./day.js";
 import { Heat } from "./heat.js";
@@ -10,6 +10,7 @@ import { VARIABLES, nowMs } from "./live.js";
 import { minuteText } from "./now.js";
 import { Contributors, Gossip, useGossip } from "./gossip.js";
 import { HIGH, LOW, forecastOf, meanOf, optional, position, quantileOf, seconds, stateTexts, statesOf, until } from "./outlook.js";
+import { Contents, Statistics } from "./models.js";
 import { go, route } from "./route.js";
 import { t, textOr } from "./texts.js";
 import { Card, Choice, Chip, Empty, Failed, Loading, Page, Select, useLoaded } from "./widgets.js";
@@ -42,8 +43,10 @@ export default function Forecast() {
       <${Select} label=${t("forecast.horizon")} value=${horizon} options=${HORIZONS.map((each) => [each, leadText(each)])} onChange=${(value) => set({ horizon: value })} />
     </div>
     <${Next} scope=${scope} variable=${variable} range=${query.range ?? HOUR} set=${set} />
-    <${Past} scope=${scope} variable=${variable} horizon=${horizon} moment=${query.at ?? ""} set=${set} />
+    <${Past} scope=${scope} variable=${variable} horizon=${horizon} moment=${query.at ?? ""} today=${query.as === "today"} set=${set} />
     <${Accuracy} scope=${scope} variable=${variable} />
+    <${Statistics} scope=${scope} variable=${variable} query=${query} set=${set} />
+    ${mayAll() && html`<${Contents} scope=${scope} variable=${variable} />`}
     <div class="columns even">
       <${Training} state=${state} learning=${learning.value} />
       <${Gossip} state=${gossip} variable=${variable} horizon=${horizon} />
@@ -113,7 +116,7 @@ const HORIZONS = ["5", "10", "30", "60", "120", "240", "480", "960", "1440"];
 const leadText = (lead) => (lead <= 60 ? t("forecast.minutes", { n: lead }) : t("forecast.hours", { n: lead / 60 }));
 
 // Predictions of the past beside what was measured: from now, or replayed from any moment.
-function Past({ scope, variable, horizon, moment: at, set }) {
+function Past({ scope, variable, horizon, moment: at, today, set }) {
   const minute = Math.floor(nowMs.value / 300_000) * 5;
   const far = Number(horizon) > Number(HOUR); // of which there are only forecasts in watts
   const span = far ? LONG_S : PAST_S;
@@ -121,8 +124,10 @@ function Past({ scope, variable, horizon, moment: at, set }) {
   const begin = end - span;
   const key = `${scope}/${begin}/${span}`;
   const made = { scope, from: minuteText(begin - 60 * horizon), to: minuteText(end - 60 * horizon) };
-  const forecasts = useLoaded(async (abort) => (await optional(withQuery("/forecasts", made), abort)) ?? null, `${key}/${horizon}`);
-  const told = useLoaded((abort) => get(withQuery("/predictions", { scope, from: minuteText(begin), to: minuteText(end) }), { signal: abort }), key);
+  const again = { scope, from: minuteText(begin - 60 * horizon), to: minuteText(Math.min(end, 60 * minute - 120) - 60 * (far ? horizon : 0)), step: far ? 60 : 5, watts: far ? "yes" : "no" };
+  const kept = useLoaded(async (abort) => (today ? null : ((await optional(withQuery("/forecasts", made), abort)) ?? null)), `${key}/${horizon}/${today}`);
+  const told = useLoaded((abort) => get(today ? withQuery("/replay", again) : withQuery("/predictions", { scope, from: minuteText(begin), to: minuteText(end) }), { signal: abort }), `${key}/${today && horizon}`);
+  const forecasts = today ? { value: far && told.value?.leads_min ? { ...told.value, forecasts: told.value.predictions } : null } : kept;
   const limits = useLoaded((abort) => get("/learning", { signal: abort }), scope);
   const truth = useLoaded((abort) => get(seriesPath(scope, begin, end + 3600, 1), { signal: abort }), key);
   const row = position(variable);
@@ -155,12 +160,13 @@ function Past({ scope, variable, horizon, moment: at, set }) {
     const stop = band ? series.times.findIndex((each) => each >= end) : -1;
     const from = (list) => list.slice(first, stop < 0 ? undefined : stop);
     return { times: from(series.times), truth: from(values), mean: from(mean), low: from(low), high: from(high), n, hits, band };
-  }, [told.value, forecasts.value, limits.value, truth.value, variable, horizon]);
+  }, [told.value, kept.value, limits.value, truth.value, variable, horizon, today]);
   const color = `--line-${variable}`;
   const shared = { color, unit: "W", format: watts };
   return html`<${Card} title=${t("forecast.past")} hint=${t("forecast.past_hint", { lead: leadText(horizon) })}
-    aside=${html`<span class="field inline"><label class="label" for="replay">${t("forecast.replay")}</label><input id="replay" type="datetime-local" value=${at} max=${localText(Date.now())} onChange=${(event) => set({ at: event.target.value })} /></span>`}>
+    aside=${html`${mayAll() && html`<${Choice} label=${t("forecast.as")} name="as" value=${today ? "today" : ""} options=${[["", t("forecast.as_then")], ["today", t("forecast.as_today")]]} onChange=${(value) => set({ as: value })} />`}<span class="field inline"><label class="label" for="replay">${t("forecast.replay")}</label><input id="replay" type="datetime-local" value=${at} max=${localText(Date.now())} onChange=${(event) => set({ at: event.target.value })} /></span>`}>
     ${told.error && html`<${Failed} error=${told.error} again=${told.again} />`}
+    ${today && html`<p class="hint">${t("forecast.as_hint")}</p>`}
     ${told.stale && !told.error && html`<div class="chart-wait"><${Loading} /></div>`}
     ${!told.stale && !found && !told.error && html`<${Empty} icon="clock" title=${t("forecast.no_past")} />`}
     ${found && html`

@@ -2,6 +2,7 @@
 
 import { html } from "./preact.js";
 import { get, session } from "./api.js";
+import { Configuration } from "./configuration.js";
 import { health, snapshot } from "./live.js";
 import { t, textOr } from "./texts.js";
 import { Card, Chip, Failed, Icon, Loading, Page, label, rich, sentence, useLoaded } from "./widgets.js";
@@ -30,6 +31,7 @@ export default function System() {
       <${Disk} file=${learning.value?.history} of=${now} />
       <${Identity} of=${now} />
     </div>
+    <${Configuration} />
   <//>`;
 }
 

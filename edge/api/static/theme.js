@@ -1,5 +1,18 @@
-// Sets the theme before anything is drawn: the choice of the user, or that of the system.
+// Sets language and theme before anything is drawn: the choice of the user, or that of the system.
 (() => {
+  const languages = ["en", "de", "fr"];
+  const wanted = navigator.languages.map((each) => each.split("-")[0]);
+  try {
+    wanted.unshift(localStorage.getItem("language"));
+  } catch {
+    // storage is blocked: follow the browser
+  }
+  const language = wanted.find((each) => languages.includes(each)) ?? "en";
+  document.documentElement.lang = language;
+  const texts = document.createElement("link");
+  texts.rel = "modulepreload";
+  texts.href = `/assets/${language}.js`;
+  document.head.append(texts);
   const system = matchMedia("(prefers-color-scheme: dark)");
   const apply = () => {
     let choice = "auto";

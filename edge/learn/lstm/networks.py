@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ...terms import VARIABLES
 from ..checkpoint import checked, pack, unpack
+from ..contents import Contents, Network
 from ..model import Training, finish
 from ..parts import WEIGHTS, Adoption, Losses, Part, Values, checked_parts, key_of
 from ..series import Series
@@ -75,6 +76,11 @@ class Networks:
         """Whether the networks are trained."""
         return self._running is not None
 
+    @property
+    def looks_back_min(self) -> int:
+        """How far its inputs look back."""
+        return self._recent.capacity
+
     def _run(self, weights: Real) -> "_Running":
         """Networks in a state of zero. Raises NoRuntime."""
         return _Running(finish(self._kind(self._shape, weights)), self._inputs, len(weights))
@@ -99,6 +105,13 @@ class Networks:
             yield from running.feed(self._recent)
             self._weights, self._running = weights, running
         return report
+
+    def contents(self, variable: int, slot: int | None = None) -> Contents:
+        """See `ShowsContents`."""
+        rows = self._weights[variable :: len(VARIABLES)]
+        inputs = tuple(self._inputs.blocks)
+        networks = [Network(inputs, self.trained, self._shape.layers_of(row[None])) for row in rows]
+        return Contents(networks=tuple(networks))
 
     def parts(self, variable: int) -> dict[str, Part]:
         """See `Model`: the layers that are shared (`trunk`) and those that give the outputs (`head`)."""

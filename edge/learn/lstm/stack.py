@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contents import Layer
+
 Real = NDArray[np.floating[Any]]
 _PIECE = 8  # time steps between two yields
 
@@ -66,6 +68,18 @@ class Shape:
             count = math.prod(shape)
             found[name] = weights[:, at : at + count].reshape(len(weights), *shape)
             at += count
+        return found
+
+    def layers_of(self, weights: Real) -> list[Layer]:
+        """The layers of one network, with views of its weights (1, size)."""
+        blocks = {name: block[0] for name, block in self.views(weights).items()}
+        found = [
+            Layer(f"lstm {each + 1}", "lstm", blocks[f"x{each}"], blocks[f"h{each}"], blocks[f"b{each}"])
+            for each in range(self.layers)
+        ]
+        found.append(Layer("outputs", "dense", blocks["out"], None, blocks["bias"]))
+        if self.skip:
+            found.append(Layer("inputs to outputs", "dense", blocks["skip"], None, None))
         return found
 
     def random_weights(self, models: int, rng: random.Random) -> Real:

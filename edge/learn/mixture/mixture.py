@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...terms import VARIABLES
+from ...terms import DAY_MIN, VARIABLES
 from ..calendar import UTC, Calendar
 from ..checkpoint import checked, pack, unpack
 from ..choice import WORTHS
+from ..contents import Contents
 from ..lstm import Lstm
 from ..markov import Markov
 from ..model import Training
@@ -79,6 +80,11 @@ class Mixture:
     def file(self) -> bytes:
         """The networks as a .tflite file."""
         return self._networks.file
+
+    @property
+    def looks_back_min(self) -> int:
+        """How far its inputs look back; those of the regressions a little more than a day."""
+        return max(self._networks.looks_back_min, DAY_MIN + _KEPT_MIN)
 
     @property
     def trained(self) -> bool:
@@ -156,6 +162,16 @@ class Mixture:
     def train(self, history: Series) -> Training:
         """See `Model`. Only the networks are trained; the others learn while they observe."""
         return self._networks.train(history)
+
+    def contents(self, variable: int, slot: int | None = None) -> Contents:
+        """See `ShowsContents`: those of the chains and of the networks, and the weights of all experts."""
+        names = [*CONTEXTS, "chains", "regressions", "networks"]
+        weights = self._pool.weights[variable].T.copy()
+        return Contents(
+            chains=self._chains.contents(variable, slot).chains,
+            networks=self._networks.contents(variable).networks,
+            experts=dict(zip(names, weights, strict=True)),
+        )
 
     def parts(self, variable: int) -> dict[str, Part]:
         """See `Model`: those of the networks and of the chains, and `counts`. The pool is personal, and so
