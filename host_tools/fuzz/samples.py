@@ -273,5 +273,8 @@ def messages() -> list[list[bytes]]:
         [encode_starts({"a.b": Start(1, 30.0)})],
         [orjson.dumps({"v": [_CONTRACT.encode().decode()]})],
         [promises],
+        [orjson.dumps({"v": [2, 60, 30]})],
+        [orjson.dumps({"v": {OTHER: [1, 30, 0], FAR: [3, 600, 90]}})],
+        [orjson.dumps({"v": {"stage": "running", "left_s": 60.0, "latest_in_s": 100.0}})],
         [b"\0".join(totals)],
     ]
