@@ -48,7 +48,9 @@ class LimitSettings(Rates):
     promises: Annotated[int, Within(1, 128), "consumers that one twin supplies at the same time"] = 64
     offers: Annotated[int, Within(1, 7), "open offers of one twin; at most 5 if it also consumes"] = 7
     member_w: Annotated[
-        float, Within(1, 1e7), "most power that another node may request and hold, all its twins together"
+        float,
+        Within(1, 1e7),
+        "most power that another node may request at a time and hold of one supplier, all its twins together",
     ] = 50_000.0
     urgent_share: Annotated[
         float,

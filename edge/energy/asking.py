@@ -47,9 +47,9 @@ class Asking:
     def to_serve(self, now_s: float) -> list[SeenRequest]:
         """Those to which an offer may be made or increased now."""
         found = []
-        asked_w: dict[str, float] = {}  # by node
+        within = self._within_means(now_s)
         for seen in self._requests.values():
-            if not self._is_within_means(seen, asked_w, now_s):
+            if seen.consumer not in within:
                 continue
             offer = self._book.offer_to(seen.consumer)
             if seen.rest_until_s <= now_s if offer is None else offer.key == seen.request.id:
@@ -59,6 +59,14 @@ class Asking:
     def _has_room_for(self, consumer: str) -> bool:
         count = len(self._requests)
         return count < self._size and not crowds(consumer, self._requests, count, self._size, self._node)
+
+    def _within_means(self, now_s: float) -> set[str]:
+        """The consumers whose member may claim what it requests. What is offered already counts first: else a
+        member would get more, one twin after the other, by the order in which it changes its requests."""
+        offered = {each.consumer for each in self._book if not each.committed}
+        asked_w: dict[str, float] = {}  # by node
+        first = sorted(self, key=lambda seen: seen.consumer not in offered) if offered else self
+        return {seen.consumer for seen in first if self._is_within_means(seen, asked_w, now_s)}
 
     def _is_within_means(self, seen: SeenRequest, asked_w: dict[str, float], now_s: float) -> bool:
         """Whether all that its member requests, and holds here, stays below what a member may claim."""

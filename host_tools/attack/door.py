@@ -92,6 +92,7 @@ class _Site:
             config.neighbours,
             random.Random(1),
             back_off=BackOff(first_s=0.1, cap_s=1.0),
+            kept_list=self.root(name) / "data/crl.pem",
         )
         links.start(lambda *_: None, lambda *_: None)
         return links
@@ -107,7 +108,7 @@ def idle(folder: Path) -> float:
 
 
 def empty_list(folder: Path) -> float:
-    """An empty list of revoked certificates, before the broker starts."""
+    """The list of revoked certificates is empty when broker and node start again."""
     return _tried(folder, lambda site: [], empty=True)
 
 
@@ -123,6 +124,7 @@ def _tried(folder: Path, attack: Callable[[_Site], list[socket.socket]], empty: 
     idle: list[socket.socket] = []
     try:
         if empty:
+            site.links(_HOST).stop()  # an earlier start
             (site.root(_HOST) / "data/edge/config/crl.pem").write_bytes(b"")
         site.start_broker()
         links.append(site.links(_HOST))

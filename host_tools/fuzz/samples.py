@@ -271,5 +271,8 @@ def messages() -> list[list[bytes]]:
         [encode_answers(_ANSWERS)],
         [orjson.dumps({"v": [_CONTRACT.encode().decode()]})],
         [promises],
+        [orjson.dumps({"v": [2, 60, 30]})],
+        [orjson.dumps({"v": {OTHER: [1, 30, 0], FAR: [3, 600, 90]}})],
+        [orjson.dumps({"v": {"stage": "running", "left_s": 60.0, "latest_in_s": 100.0}})],
         [b"\0".join(totals)],
     ]

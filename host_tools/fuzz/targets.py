@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from edge.energy import memory, parsing, totals
+from edge.energy.members import Members
+from edge.energy.planner import Planner, RunSettings
+from edge.energy.urgency import Urgency
 from edge.net.frame import decode, encode
 from edge.net.schema import FrameError
 from edge.space.agent import Bond
@@ -20,7 +23,7 @@ from edge.trust.revocation import issue as issue_list
 from edge.trust.trust import SealBroken, Untrusted
 from edge.twins.envelope import Reader, context, split
 
-from . import samples
+from . import gossip, negotiation, samples
 from .samples import OTHER, OWN, Village
 
 _REPAIR, _SIGN = 1, 2  # bits of the first byte of an input
@@ -33,7 +36,14 @@ _PARSERS: tuple[Callable[[bytes], Any], ...] = (
     parsing.parse_parts,
     parsing.parse_answers,
 )
-_KEPT = (memory.read_contracts, memory.read_promises)
+_RUN = RunSettings(power_w=100.0, run_s=3600.0, within_s=7200.0, ready_hour=6.0)
+_KEPT: tuple[Callable[[Any], object], ...] = (
+    memory.read_contracts,
+    memory.read_promises,
+    lambda kept: Urgency().recall(kept, 0.0),
+    lambda kept: Members(OWN, size=4).recall(kept, 0.0),
+    lambda kept: Planner(_RUN).recall(kept, 0.0),
+)
 
 
 class Finding(AssertionError):
@@ -274,6 +284,10 @@ def targets() -> dict[str, Target]:
         Target("certificate", "identities of nodes", _Certificates().run, _certificate_seeds, 256),
         Target("revocations", "lists of revoked nodes", _Lists().run, _list_seeds, 1100),
         Target("envelope", "sealed offers, contracts and answers", Envelopes().run, _envelope_seeds, 2048),
-        Target("energy", "messages of twins, plans, totals", _energy, _energy_seeds, 2048),
+        Target("energy", "messages and memory of twins, plans, totals", _energy, _energy_seeds, 2048),
+        Target(
+            "negotiation", "what members claim and use, in any order", negotiation.run, negotiation.seeds, 601
+        ),
+        Target("gossip", "models and predictions of neighbours, forecasts", gossip.run, gossip.seeds, 2048),
     )
     return {each.name: each for each in found}

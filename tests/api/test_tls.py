@@ -178,3 +178,14 @@ def test_a_new_certificate_holds_without_a_restart_and_a_damaged_one_leaves_the_
 def test_files_that_cannot_be_used_are_an_error_at_the_start(tmp_path):
     with pytest.raises(OSError, match=r"gym\.crt"):
         Certificate(str(tmp_path / "gym.crt"), str(tmp_path / "gym.key"))
+
+
+def test_files_that_are_missing_leave_the_old_and_are_named_once(files, caplog):
+    tls = Certificate(str(files / "gym.crt"), str(files / "gym.key"))
+    before = tls.context()
+    data = (files / "gym.key").read_bytes()
+    (files / "gym.key").unlink()
+    assert all(tls.context() is before for _ in range(50))
+    assert len([each for each in caplog.records if "cannot be used" in each.getMessage()]) == 1
+    (files / "gym.key").write_bytes(data)
+    assert tls.context() is not before

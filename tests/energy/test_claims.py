@@ -111,6 +111,20 @@ def test_all_twins_of_a_node_share_what_a_member_may_claim():
     assert dict(records)["x"].refused == 3  # each request is counted once
 
 
+def test_open_offers_count_in_what_a_member_may_claim_whatever_it_requests_next():
+    supplier = supplier_of(members(member_w=60.0), 1000.0)
+    names = [f"x.c{i}" for i in range(5)]
+    for name in names:
+        ask(supplier, name, 1.0, 1)
+    for number, name in enumerate(
+        reversed(names), 2
+    ):  # each is seen before the one that has just got an offer
+        ask(supplier, name, 55.0, number)
+        supplier.step(0.1 * number)
+        assert sum(each.max_w for each in supplier.book) <= 1.05 * 60.0
+    assert supplier.offers()["x.c4"].power_w == 55.0
+
+
 def test_contracts_count_in_what_a_member_may_claim():
     supplier = supplier_of(members(member_w=60.0), 1000.0)
     served(supplier, "x.c", 40.0, 1)

@@ -292,6 +292,33 @@ def test_counters_of_strangers_are_bounded():
     assert old
 
 
+def test_a_flood_of_refused_frames_writes_few_lines_into_the_log(caplog):
+    fleet = line()
+    wrong = [b"nonsense", b"", encode(Frame(lsas=[lsa("a.t", path=["x", "a"])]))]
+    with caplog.at_level("DEBUG"):
+        for i in range(3_000):
+            fleet["b"].gateway.receive("c", wrong[i % 3] + bytes(i % 2))
+            fleet["b"].gateway.receive(f"stranger{i}", wrong[i % 3])
+            if i % 30 == 0:
+                fleet["b"].tick()
+    assert fleet["b"].gateway.refused >= 5_000
+    assert len(caplog.records) <= 14  # the first, second, fourth ...
+
+
+def test_a_neighbour_of_another_version_is_named_for_a_minute_and_its_frames_are_counted():
+    fleet = line()
+    frame = bytearray(encode(Frame(lsas=[lsa("c.t")])))
+    frame[1] = 1
+    gateway = fleet["b"].gateway
+    gateway.receive("c", bytes(frame))
+    assert gateway.other_versions == {"c": "speaks wire version 1, this node version 2"}
+    assert gateway.refusals.by_peer["c"] == {"wire_version": 1}
+    assert not fleet["b"].space.find("c.t")
+    for _ in range(60):
+        fleet["b"].tick()
+    assert gateway.other_versions == {}
+
+
 # ---- numbers near their ends -------------------------------------------------------------------------
 
 

@@ -14,7 +14,19 @@ from host_tools.world.silence import silence
 MOST_BYTES = 1_000_000  # for one input: as a frame may cost
 MOST_GROWTH_BYTES = 64 * 1024  # after the whole corpus a second time
 TARGETS = targets()
-FOUND = {"energy": [b')\t{"v":[["ab",-7,1,1.05,2]]}']}  # inputs that failed once
+NEGOTIATED = (
+    "db08ed000401eb7e00000302650d6a610a13bb6e03091f0100050a62aa00110800001cb853156d04c705610504f98071"
+    "000a67824b0002490b5310070300670c056e0a590506ef09410b02dc005906069600781306270b610804df0243100866"
+    "025e0d06e804690c03de8267060406075c1002eb046909032f084e1304c30258020323056b120a3d06600307b50a5913"
+    "05f9026c0e0480016e010232076100049100440b0520007e120727047c0902db07590404590162100053027d0f01f70a"
+    "6c0f03a50b7f080aa8024905036904620607650b5a0d0849007c0e07ad05560f00a2027f0208f4017e0c02b0076d1009"
+    "24065908098a045d0e05670b64110877006006072e"
+)
+FOUND = {  # inputs that failed once
+    "energy": [b'\x09{"v":[["ab",-7,1,1.05,2]]}'],
+    # a member that held more than it may, by requests of its twins in another order than their offers
+    "negotiation": [bytes.fromhex(NEGOTIATED)],
+}
 
 
 def corpus(target):
