@@ -188,7 +188,7 @@ class Supplier:
                 self._usage.judge(promise, self.capacity_w, now_s)
         self.ahead.step(now_s)
         for promise in self.ahead.near(now_s):
-            if promise.max_w <= self.available_w + EPSILON_W and self.book.has_place_for(promise.consumer):
+            if self._has_room_for(promise):
                 self._enter(promise)
         aside = self.ahead.set_aside_w if len(self.ahead) else None
         self._offer_maker.step(self.capacity_w, now_s, aside)
@@ -226,18 +226,20 @@ class Supplier:
     # ---- contracts ----------------------------------------------------------------------------
 
     def _enter(self, promise: Promise) -> None:
-        """A promise for later moves into the book, as far as there is power; it uses none yet."""
+        """A promise for later moves into the book if there is power for it; it uses none yet."""
         self.ahead.take(promise.consumer, promise.key)
-        free_w = self.available_w
-        if free_w < MIN_POWER_W or not self.book.has_place_for(promise.consumer):
-            return  # its contract is refused
-        if promise.max_w > free_w + EPSILON_W:
-            promise.cut(free_w)
-        promise.power_w = 0.0
-        self.book.add(promise)
+        if self._has_room_for(promise):
+            promise.power_w = 0.0
+            self.book.add(promise)
+
+    def _has_room_for(self, promise: Promise) -> bool:
+        fits = promise.max_w <= self.available_w + EPSILON_W
+        return fits and self.book.has_place_for(promise.consumer)
 
     def _is_ahead(self, consumer: str, contract: Contract, now_s: float) -> bool:
-        """Whether a contract is one for later. One that begins moves into the book."""
+        """Whether a contract is one for later. One that begins moves into the book; it is refused if there is
+        not power for all of it: its run would not begin with a part, but keep that part from others.
+        """
         if self.book.get(consumer, contract.id):
             return False
         if contract.in_s:
@@ -343,14 +345,14 @@ class Supplier:
         return displaced
 
     def _free(self, candidates: list[Promise], short_w: float) -> list[str]:
-        """Free `short_w`, no more: the last contract is only cut. Returns whose contracts gave way."""
+        """Free `short_w`, no more: the last contract is only cut, if it has begun. Returns whose gave way."""
         displaced = []
         for promise in fewest(candidates, short_w):
             if promise.committed:
                 displaced.append(promise.consumer)
             left_w = promise.max_w - short_w
             short_w -= promise.max_w
-            if promise.state is State.VALID and left_w > MIN_POWER_W:
+            if promise.state is State.VALID and left_w > MIN_POWER_W and not promise.later:
                 promise.cut(left_w)
             else:
                 self._break(promise)

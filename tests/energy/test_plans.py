@@ -215,13 +215,15 @@ def test_a_claim_for_later_that_was_not_offered_is_refused(change):
     assert supplier.promise("n.a", number) is None
 
 
-def test_a_begin_that_finds_less_power_is_cut():
+def test_a_begin_that_finds_less_power_is_refused():
+    """A run would not begin with a part of its power, but keep that part from others."""
     supplier = make_supplier(capacity_w=105.0)
     supplier.note_free(MIDNIGHT)
     valid = accept(supplier, "n.a", 1, 100.0, later(supplier, "n.a", 1, 100.0, HOUR, HOUR).in_s)
     supplier.set_capacity(50.0)
     show(supplier, "n.a", valid.begun(), now_s=1.0)
-    assert supplier.answers()["n.a"] == (Answer(1, True, 50.0),)
+    assert supplier.answers()["n.a"] == (Answer(1, False),)
+    assert len(supplier.book) == 0
     assert violations("n", make_consumer(), supplier, 1.0) == []
 
 
