@@ -250,6 +250,13 @@ def _check_twin(where: str, twin: TwinSettings, relays: set[str], complain: Comp
         complain(f"{where}.battery_input", twin.battery_input, "is only for kind `house`")
     if twin.kind in ("load", "pv") and twin.power_w < 0:
         complain(f"{where}.power_w", twin.power_w, f"must not be below 0 for kind `{twin.kind}`")
+    if twin.relay_follows == "contract" and not (twin.kind == "load" and twin.relay and twin.power_w > 0):
+        reason = "needs kind `load`, a relay, and in `power_w` what the device draws when it is on"
+        complain(f"{where}.relay_follows", twin.relay_follows, reason)
+    if twin.begin and twin.end and twin.end <= twin.begin:
+        complain(f"{where}.end", twin.end, "must be after `begin`")
+    if twin.kind == "shiftable" and (twin.begin or twin.end):
+        complain(f"{where}.begin", twin.begin, "kind `shiftable` begins by its `ready_hour`")
     if twin.kind == "shiftable" and twin.power_w <= 0:
         complain(f"{where}.power_w", twin.power_w, "must be above 0 for kind `shiftable`")
 
