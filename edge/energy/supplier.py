@@ -55,7 +55,7 @@ class Supplier:
         self.book = Book(settings.promises, node_of(name))
         self.shed = 0  # contracts ended for lack of power
         self.interrupted = 0  # contracts ended for a high-priority contract
-        self.ahead = Ahead(name, self.members)  # what it has promised for later
+        self.ahead = Ahead(name, self.book, self.members)  # what it has promised for later
         self._offer_maker = OfferMaker(name, self.book, settings, policy, rng, self.members)
         self._shown: dict[str, _Shown] = {}
         self._news: dict[str, None] = {}  # consumers whose contracts changed, in order of arrival

@@ -182,6 +182,16 @@ def test_a_promise_that_is_not_claimed_ends_soon_after_its_begin(begins):
     assert supplier.promise("n.a", 1) is None
 
 
+def test_a_run_that_is_under_way_counts_until_its_end():
+    supplier = make_supplier(capacity_w=105.0)
+    supplier.note_free(MIDNIGHT)
+    valid = accept(supplier, "n.a", 1, 100.0, later(supplier, "n.a", 1, 100.0, HOUR, HOUR).in_s)
+    show(supplier, "n.a", valid.begun(), now_s=30.0)
+    supplier.note_free(MIDNIGHT)  # planned power counts as free in the forecast: it may move tomorrow
+    offer = later(supplier, "n.b", 1, 100.0, HOUR, 3 * HOUR, now_s=60.0)
+    assert HOUR - 30.0 <= offer.in_s < HOUR + SLOT_S
+
+
 def test_a_contract_for_later_that_is_withdrawn_frees_its_span():
     supplier = make_supplier(capacity_w=0.0)
     sunny_day(supplier.ahead)
