@@ -114,12 +114,10 @@ class Ahead:
             del self._promises[consumer]
 
     def step(self, now_s: float) -> None:
-        """Drop what is over. A run that was promised and did not begin was a waste."""
+        """Drop what is over, and what could not begin for lack of power."""
         for promise in self:
             if now_s >= promise.deadline_s:
                 del self._promises[promise.consumer]
-                if promise.state is State.VALID:
-                    self._members.waste(promise.consumer, promise.max_w, now_s)
 
     def near(self, now_s: float) -> list[Promise]:
         """Valid promises that begin soon, the first one first."""

@@ -218,7 +218,8 @@ class Supplier:
                 table[each.consumer] = (*table.get(each.consumer, ()), answer)
         for each in self.ahead:
             if each.committed:
-                table[each.consumer] = (*table.get(each.consumer, ()), Answer(each.key, True))
+                answer = Answer(each.key, True, MIN_POWER_W)  # it cannot begin yet
+                table[each.consumer] = (*table.get(each.consumer, ()), answer)
         for consumer, contract_id in self._refused:
             table[consumer] = (*table.get(consumer, ()), Answer(contract_id, False))
         return table
@@ -245,7 +246,8 @@ class Supplier:
         if contract.in_s:
             return self.ahead.hear(consumer, contract, now_s)
         promise = self.ahead.get(consumer, contract.id)
-        if promise and promise.state is State.VALID:
+        if promise and contract.valid:
+            promise.state = State.VALID
             self._enter(promise)
         return False
 

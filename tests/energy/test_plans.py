@@ -17,7 +17,7 @@ from edge.energy.messages import Answer, Offer, Part, Priority, Request
 from edge.energy.parsing import lenient, parse_contract, parse_offer, parse_request, parse_stub
 from edge.energy.planner import Planner, RunSettings, Stage
 from edge.energy.plans import Plan
-from edge.energy.rules import CLAIM_S, SLOT_S
+from edge.energy.rules import CLAIM_S, MIN_POWER_W, SLOT_S
 
 MIDNIGHT = 1_699_920_000.0
 HOUR = 3600.0
@@ -94,7 +94,7 @@ def accept(supplier, name, number, power_w, in_s, now_s=0.0):
     supplier.see_request(name, None, 0, now_s)
     proposed = replace(contract(number, power_w), in_s=max(1, round(in_s)))
     show(supplier, name, proposed, now_s=now_s)
-    assert supplier.answers()[name] == (Answer(number, True),)
+    assert supplier.answers()[name] == (Answer(number, True, MIN_POWER_W),)  # it cannot begin yet
     valid = replace(proposed, revision=1, valid=True)
     show(supplier, name, valid, now_s=now_s)
     return valid
@@ -327,6 +327,30 @@ def test_a_run_is_supplied_from_the_moment_at_which_its_contract_begins():
         assert violations("n", consumer, supplier, table.now_s) == []
     assert supplier.supplied_w == 50.0
     assert told == [consumer.main.id]
+
+
+def test_a_run_waits_at_its_begin_until_its_supplier_has_the_power():
+    """The run before it takes a bit longer than was planned."""
+    consumer, supplier = planning(), make_supplier(capacity_w=60.0)
+    supplier.note_free(MIDNIGHT)
+    table = Table({"n.c": consumer}, {"n.p": supplier})
+    plain = supplier.step
+    supplier.step = lambda now_s: plain(now_s, MIDNIGHT + now_s)
+    table.talk(1.0)
+    supplier.set_capacity(30.0)
+    for _ in range(5):
+        table.talk(1.0)
+    assert consumer.begins_s is not None
+    consumer.planned = None
+    consumer.set_need(50.0)
+    for _ in range(5):
+        table.talk(1.0)
+    assert (consumer.active, consumer.request) == ([], None)
+    number = consumer.main.id
+    supplier.set_capacity(60.0)
+    table.talk(0.1)
+    table.talk(0.1)
+    assert [each.id for each in consumer.active] == [number]
 
 
 def test_a_run_that_is_no_longer_planned_gives_its_contract_back():
