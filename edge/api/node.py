@@ -60,6 +60,17 @@ class Twin(TypedDict):
     input: Annotated[str, "meter input that it follows; empty: none"]
     power_w: Annotated[float, "constant power of a device without a meter"]
     price: Annotated[float, "of its production per kWh"]
+    begin: Annotated[str, "civil time from which it requests or produces; empty: always"]
+    end: Annotated[str, "civil time until which it requests or produces; empty: always"]
+    relay: str
+    relay_follows: Annotated[str, "orders or contract"]
+    relay_on: Annotated[bool | None, "as last requested; null: not yet"]
+    category: str
+    place: str
+    panel: str
+    sensor: str
+    people: Annotated[int, "in its household; 0: not known"]
+    floor_area_m2: Annotated[float, "of its household; 0: not known"]
     stopped: Annotated[bool, "until it is started again"]
     known: Annotated[bool, "its device has a valid reading, or needs none"]
     requested_w: Annotated[float | None, "null while unknown"]
@@ -187,6 +198,17 @@ def twin_answer(node: "Node", twin: "ProsumerTwin", seen: "Seen | None" = None) 
         "input": settings.input,
         "power_w": settings.power_w,
         "price": settings.price,
+        "begin": settings.begin,
+        "end": settings.end,
+        "relay": settings.relay,
+        "relay_follows": settings.relay_follows,
+        "relay_on": twin.relay_on if settings.relay else None,
+        "category": settings.category,
+        "place": settings.place,
+        "panel": settings.panel,
+        "sensor": settings.sensor,
+        "people": settings.people,
+        "floor_area_m2": settings.floor_area_m2,
         "stopped": twin.held,
         "known": not twin.unknown,
         "requested_w": None if twin.unknown else round(share.requested_w, 3),

@@ -303,6 +303,13 @@ def _check_twin(where: str, twin: TwinSettings, relays: set[str], complain: Comp
             _ = twin.schedule
         except ValueError as error:
             complain(f"{where}.prices", twin.prices, str(error))
+    if twin.relay_follows == "contract" and not (twin.kind == "load" and twin.relay and twin.power_w > 0):
+        reason = "needs kind `load`, a relay, and in `power_w` what the device draws when it is on"
+        complain(f"{where}.relay_follows", twin.relay_follows, reason)
+    if twin.begin and twin.end and twin.end <= twin.begin:
+        complain(f"{where}.end", twin.end, "must be after `begin`")
+    if twin.kind in RUNNING and (twin.begin or twin.end):
+        complain(f"{where}.begin", twin.begin, f"kind `{twin.kind}` begins by its `ready_hour`")
     _check_storage(where, twin, complain)
 
 

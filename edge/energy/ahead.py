@@ -12,7 +12,7 @@ where it counts against the real capacity; what is not free yet is kept from new
 import math
 from collections.abc import Iterator
 
-from .book import Promise, State, crowds, node_of
+from .book import Book, Promise, State, crowds, node_of
 from .forecast import FreePower
 from .members import Members
 from .messages import Contract, Offer, Priority, Request, round_w
@@ -34,8 +34,10 @@ _PLACES = 16
 class Ahead:
     """The promises of one supplier that have not begun: at most one for each consumer."""
 
-    def __init__(self, supplier: str, members: Members) -> None:
+    def __init__(self, supplier: str, book: Book, members: Members) -> None:
+        """`book`: the promises that have begun, or are about to."""
         self._supplier = supplier
+        self._book = book
         self._members = members
         self._requests: dict[str, SeenRequest] = {}
         self._promises: dict[str, Promise] = {}
@@ -112,12 +114,10 @@ class Ahead:
             del self._promises[consumer]
 
     def step(self, now_s: float) -> None:
-        """Drop what is over. A run that was promised and did not begin was a waste."""
+        """Drop what is over, and what could not begin for lack of power."""
         for promise in self:
             if now_s >= promise.deadline_s:
                 del self._promises[promise.consumer]
-                if promise.state is State.VALID:
-                    self._members.waste(promise.consumer, promise.max_w, now_s)
 
     def near(self, now_s: float) -> list[Promise]:
         """Valid promises that begin soon, the first one first."""
@@ -193,11 +193,10 @@ class Ahead:
     def _fits(self, request: Request, in_s: float, now_s: float, civil_s: float) -> bool:
         """Whether the power is expected to be free for the whole run."""
         ends_in_s = in_s + request.run_s
+        planned = [*self._promises.values(), *(each for each in self._book if each.planned)]
         while in_s < ends_in_s:
             at_s = now_s + in_s
-            taken_w = sum(
-                each.max_w for each in self._promises.values() if each.begins_s <= at_s < each.ends_s
-            )
+            taken_w = sum(each.max_w for each in planned if each.begins_s <= at_s < each.ends_s)
             if self._free.expect(civil_s + in_s, in_s) - taken_w < request.power_w:
                 return False
             in_s += SLOT_S

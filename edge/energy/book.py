@@ -75,6 +75,7 @@ class Promise:
     def begin(self, contract: Contract, now_s: float) -> None:
         """The span of the contract begins."""
         self.later, self.since_s, self.drawn_s = False, now_s, now_s
+        self.begins_s, self.ends_s = now_s, now_s + self.ends_s - self.begins_s
         self.extend(contract, now_s)
 
     def extend(self, contract: Contract, now_s: float) -> None:

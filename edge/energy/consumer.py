@@ -279,8 +279,8 @@ class Consumer:
             holdings.tell(EventKind.UPDATE, holding, Cause.RENEWED)
 
     def _begin(self, holding: Holding, now_s: float) -> None:
-        """The begin of a contract for a later span, once its device needs the power."""
-        if self.need_w:
+        """The begin of a contract for a later span, once its device needs the power and it is there."""
+        if self.need_w and holding.ready:
             holding.begin(now_s)
             self._holdings.tell(EventKind.UPDATE, holding, Cause.BEGIN)
         elif now_s >= holding.begins_s + CLAIM_S:

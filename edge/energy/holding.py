@@ -16,6 +16,7 @@ class Holding:
     def __init__(self, contract: Contract, confirm_by_s: float, ends_s: float = math.inf) -> None:
         self.contract = contract
         self.begins_s = -math.inf
+        self.ready = False  # its supplier has the power for its begin
         self.valid_since_s = math.nan
         self.confirm_by_s = confirm_by_s
         self.ends_s = ends_s
@@ -80,7 +81,10 @@ class Holding:
                 if answer.term >= self.contract.term:
                     self._renewed.add(supplier)
                 self._known_as.pop(supplier, None)
-                if answer.limit_w < part.max_w - EPSILON_W:
+                limited = answer.limit_w < part.max_w - EPSILON_W
+                if self.contract.in_s:
+                    self.ready = not limited
+                elif limited:
                     self._limits[supplier] = answer.limit_w
             elif answer.contract_id == other:
                 agreed |= answer.agreed

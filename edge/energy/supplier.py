@@ -56,7 +56,7 @@ class Supplier:
         self.book = Book(settings.promises, node_of(name))
         self.shed = 0  # contracts ended for lack of power
         self.interrupted = 0  # contracts ended for a high-priority contract
-        self.ahead = Ahead(name, self.members)  # what it has promised for later
+        self.ahead = Ahead(name, self.book, self.members)  # what it has promised for later
         self._offer_maker = OfferMaker(name, self.book, settings, policy, rng, self.members)
         self._shown: dict[str, _Shown] = {}
         self._news: dict[str, None] = {}  # consumers whose contracts changed, in order of arrival
@@ -193,7 +193,7 @@ class Supplier:
                 self._usage.judge(promise, self.capacity_w, now_s)
         self.ahead.step(now_s)
         for promise in self.ahead.near(now_s):
-            if promise.max_w <= self.available_w + EPSILON_W and self.book.has_place_for(promise.consumer):
+            if self._has_room_for(promise):
                 self._enter(promise)
         aside = self.ahead.set_aside_w if len(self.ahead) else None
         self._offer_maker.step(self.capacity_w, now_s, aside)
@@ -223,7 +223,8 @@ class Supplier:
                 table[each.consumer] = (*table.get(each.consumer, ()), answer)
         for each in self.ahead:
             if each.committed:
-                table[each.consumer] = (*table.get(each.consumer, ()), Answer(each.key, True))
+                answer = Answer(each.key, True, MIN_POWER_W)  # it cannot begin yet
+                table[each.consumer] = (*table.get(each.consumer, ()), answer)
         for consumer, contract_id in self._refused:
             table[consumer] = (*table.get(consumer, ()), Answer(contract_id, False))
         return table
@@ -231,24 +232,27 @@ class Supplier:
     # ---- contracts ----------------------------------------------------------------------------
 
     def _enter(self, promise: Promise) -> None:
-        """A promise for later moves into the book, as far as there is power; it uses none yet."""
+        """A promise for later moves into the book if there is power for it; it uses none yet."""
         self.ahead.take(promise.consumer, promise.key)
-        free_w = self.available_w
-        if free_w < MIN_POWER_W or not self.book.has_place_for(promise.consumer):
-            return  # its contract is refused
-        if promise.max_w > free_w + EPSILON_W:
-            promise.cut(free_w)
-        promise.power_w = 0.0
-        self.book.add(promise)
+        if self._has_room_for(promise):
+            promise.power_w = 0.0
+            self.book.add(promise)
+
+    def _has_room_for(self, promise: Promise) -> bool:
+        fits = promise.max_w <= self.available_w + EPSILON_W
+        return fits and self.book.has_place_for(promise.consumer)
 
     def _is_ahead(self, consumer: str, contract: Contract, now_s: float) -> bool:
-        """Whether a contract is one for later. One that begins moves into the book."""
+        """Whether a contract is one for later. One that begins moves into the book; it is refused if there is
+        not power for all of it: its run would not begin with a part, but keep that part from others.
+        """
         if self.book.get(consumer, contract.id):
             return False
         if contract.in_s:
             return self.ahead.hear(consumer, contract, now_s)
         promise = self.ahead.get(consumer, contract.id)
-        if promise and promise.state is State.VALID:
+        if promise and contract.valid:
+            promise.state = State.VALID
             self._enter(promise)
         return False
 
@@ -350,14 +354,14 @@ class Supplier:
         return displaced
 
     def _free(self, candidates: list[Promise], short_w: float) -> list[str]:
-        """Free `short_w`, no more: the last contract is only cut. Returns whose contracts gave way."""
+        """Free `short_w`, no more: the last contract is only cut, if it has begun. Returns whose gave way."""
         displaced = []
         for promise in fewest(candidates, short_w):
             if promise.committed:
                 displaced.append(promise.consumer)
             left_w = promise.max_w - short_w
             short_w -= promise.max_w
-            if promise.state is State.VALID and left_w > MIN_POWER_W:
+            if promise.state is State.VALID and left_w > MIN_POWER_W and not promise.later:
                 promise.cut(left_w)
             else:
                 self._break(promise)

@@ -275,6 +275,9 @@ class MeterBus:
                 self._port_failed(PortLost(str(defect)))
                 pause_s = REOPEN_STEP_S
             self._wake.wait(pause_s)
+        for relay in self._relays.values():
+            if relay.pending and self._master:  # what the node requested when it stopped
+                self._poll(relay, self._clock.now_s())
         self._close()
 
 

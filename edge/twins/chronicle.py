@@ -1,5 +1,6 @@
 """The events of a twin: what happened to its request, its production and its contracts (thesis 5.2.2.1)."""
 
+import math
 from typing import TYPE_CHECKING
 
 from ..energy.consumer import Consumer
@@ -34,19 +35,21 @@ class Chronicle:
             self.publish()
         self._role = role
 
-    def request(self, consumer: Consumer, cause: Cause) -> None:
+    def request(self, consumer: Consumer, cause: Cause, ends_s: float = math.inf) -> None:
         """The need may have changed, or may have been given up."""
         if consumer.gave_up:
             if self.events.open_w(Role.REQUEST):
                 self.events.note(EventKind.EXPIRY, Role.REQUEST, 0.0, self._now_s, Cause.TOLERANCE)
                 self.publish()
             return
-        if self.events.follow(Role.REQUEST, consumer.need_w, self._now_s, cause, margin=MARGIN):
+        if self.events.follow(
+            Role.REQUEST, consumer.need_w, self._now_s, cause, ends_s=ends_s, margin=MARGIN
+        ):
             self.publish()
 
-    def production(self, power_w: float, cause: Cause) -> None:
+    def production(self, power_w: float, cause: Cause, ends_s: float = math.inf) -> None:
         """The production may have changed."""
-        if self.events.follow(Role.PRODUCTION, power_w, self._now_s, cause):
+        if self.events.follow(Role.PRODUCTION, power_w, self._now_s, cause, ends_s=ends_s):
             self.publish()
 
     def contract(self, kind: EventKind, contract: Contract, cause: Cause, complementary: bool) -> None:

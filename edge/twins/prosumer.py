@@ -19,14 +19,17 @@ from ..energy.memory import recall_market, written_market
 from ..energy.messages import Answers, Contract
 from ..energy.orders import Deed, Order
 from ..energy.parsing import parse_request
+from ..energy.plans import Plan
 from ..energy.policies import consumer_policy, producer_policy
 from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, DISABLED, OFFER, PROD, REQUEST, STOP, WARNING
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Bond
 from .chronicle import Chronicle
+from .dates import Dates
 from .device import Device
 from .envelope import Later, Writer, public
+from .following import Following
 from .needs import WaitBesideFree
 from .obedience import BY_USER, STOP_ORDER, Obedience
 from .posting import Posting, Properties
@@ -43,6 +46,7 @@ log = logging.getLogger("edge.twins")
 read_request = public(parse_request)
 _NOTE_S = 60.0  # free power is noted once a minute, for the forecast
 _OFF_STEP_S = 30
+_AHEAD_S = 86_400.0  # so long before its begin a run is put under contract, and so long it may be
 _SEAL_AGAIN_S = 1.0  # while the key of a partner is not known
 T = TypeVar("T")
 
@@ -59,6 +63,8 @@ class ProsumerTwin(Twin):
         self.settings = settings
         self.device = Device(settings)
         self.inputs = self.device.inputs
+        self._following: Following | None = None
+        self._follow_settings()
         self._chronicle = Chronicle(self)
         self.events = self._chronicle.events
         self._began_s = self._clock.now_s()
@@ -97,9 +103,18 @@ class ProsumerTwin(Twin):
         )
         self._posting = Posting(self)
 
+    def _follow_settings(self) -> None:
+        settings = self.settings
+        self._dates = Dates(settings.begin, settings.end, self.home.zone, self.home.date)
+        self._in_time = self._dates.hold(self._clock.wall_s())
+        follows = settings.relay_follows == "contract"
+        self._following = Following(settings, self._clock.now_s()) if follows else None
+
     def left(self) -> None:
         """Without an LSA nobody knows its contracts any more, so they end."""
         super().left()
+        if self._following:
+            self.switch(False)
         self.consumer.stop()
         self.supplier.stop()
         self._enter_market()
@@ -108,8 +123,10 @@ class ProsumerTwin(Twin):
 
     def begin(self, memory: Any) -> None:
         self._continue_stop(memory)
+        if self._following:
+            self.switch(False)
         if not (self._restored(memory) and self.inputs):
-            self.measured(*self.device.powers_w(self._clock.now_s()))
+            self.measured(*self._powers_w())
 
     def read(self, name: str, power_w: float | None, at_s: float) -> None:
         self.device.read(name, power_w, at_s)
@@ -119,8 +136,34 @@ class ProsumerTwin(Twin):
     def second_passed(self) -> None:
         if self._overdue != self._said_unknown:
             self._say_unknown()
+        in_time = self._dates.hold(self._clock.wall_s())
         if self._overdue:
             self._measure()
+        if in_time is not self._in_time:
+            self._in_time = in_time
+            self._look_again(Cause.BEGIN if in_time else Cause.END)
+        elif self._following:
+            self._follow_supply(self._following)
+
+    def _look_again(self, cause: Cause) -> None:
+        """What it needs or produces may have changed though its meter shows the same."""
+        before_w = self.consumer.need_w, self.supplier.capacity_w
+        self.measured(*self._powers_w(), cause)
+        if before_w != (self.consumer.need_w, self.supplier.capacity_w):
+            self.stir()
+
+    def _follow_supply(self, following: Following) -> None:
+        consumer = self.consumer
+        supplied = consumer.satisfied or (self.settings.partial and consumer.supplied_w > 0.0)
+        if following.step(supplied and not self.disabled, self._clock.now_s()):
+            self.switch(following.on)
+        self._look_again(Cause.DEVICE)
+
+    def _powers_w(self) -> tuple[float, float]:
+        """What the device draws and gives now, in W."""
+        drawn_w, given_w = self.device.powers_w(self._clock.now_s())
+        is_off = self._following is not None and not self._following.on and not self.inputs
+        return (0.0, 0.0) if is_off else (drawn_w, given_w)
 
     @property
     def unknown(self) -> bool:
@@ -145,15 +188,17 @@ class ProsumerTwin(Twin):
         return f"no valid reading of {inputs} for more than {grace_s:g} s"
 
     def _measure(self) -> None:
-        powers_w = self.device.powers_w(self._clock.now_s())
+        powers_w = self._powers_w()
         if powers_w != self.measured_w:
             self.measured(*powers_w)
             self.stir()
 
-    def measured(self, consumed_w: float, produced_w: float) -> None:
+    def measured(self, consumed_w: float, produced_w: float, cause: Cause = Cause.DEVICE) -> None:
         """The device draws and gives that much now, in W."""
         self.measured_w = consumed_w, produced_w
-        if self.disabled:
+        if self._following and not self._following.measures(self._clock.now_s()):
+            consumed_w = self.settings.power_w  # once its relay is closed
+        if self.disabled or not self._in_time:
             consumed_w = produced_w = 0.0
         elif self.settings.consumes:
             consumed_w = min(consumed_w, self.obedience.most_w)
@@ -164,10 +209,24 @@ class ProsumerTwin(Twin):
             self.consumer.set_need(consumed_w)
             # a contract must never give more than is needed, not even for a moment
             self.consumer.step(self._clock.now_s())
-            self._chronicle.request(self.consumer, Cause.DEVICE)
+            self._chronicle.request(self.consumer, cause, self._ends_s)
         if self.settings.supplies:
             self.supplier.set_capacity(produced_w)
-            self._chronicle.production(self.supplier.capacity_w, Cause.DEVICE)
+            self._chronicle.production(self.supplier.capacity_w, cause, self._ends_s)
+
+    @property
+    def _ends_s(self) -> float:
+        """The end of what it requests and produces (monotonic clock); inf without one."""
+        return self._clock.now_s() + self._dates.ends_in_s(self._clock.wall_s())
+
+    def _planned(self) -> Plan | None:
+        """What a device without a meter will need from its date of begin on, if that is near."""
+        in_s, run_s = self._dates.begins_in_s(self._clock.wall_s()), self._dates.length_s
+        power_w = 0.0 if self.disabled else self.settings.power_w
+        if in_s is None or in_s > _AHEAD_S or run_s > _AHEAD_S or power_w <= 0.0:
+            return None
+        begin_s = self._clock.now_s() + in_s
+        return Plan(power_w, run_s, begin_s, begin_s + self.settings.tolerance_s)
 
     @property
     def free_w(self) -> float:
@@ -185,13 +244,15 @@ class ProsumerTwin(Twin):
     def switch(self, on: bool) -> None:
         """Turn the device on or off, if it has a relay. While a stop order is in force it stays off."""
         self.relay_on = on and not self.disabled
+        if self._following and not self.relay_on:
+            self._following.cut_off(self._clock.now_s())
         if self.settings.relay:
             self.home.switch(self.settings.relay, self.relay_on)
 
     @property
     def may_be_on(self) -> bool:
         """Whether its relay may be closed while no stop order is in force."""
-        return True
+        return self._following is None or self._following.on
 
     @property
     def own_w(self) -> float:
@@ -250,11 +311,18 @@ class ProsumerTwin(Twin):
     def adjust(self, settings: TwinSettings) -> None:
         """Other settings hold from now on: of its requests and offers, and the power of a device without a
         meter. Contracts go on."""
+        relay = [(each.relay, each.relay_follows) for each in (self.settings, settings)]
         self.settings = self.device.settings = settings
+        on = self._following is not None and self._following.on
+        self._follow_settings()
+        if self._following and relay[0] == relay[1]:
+            self._following.on = on
+        elif relay[0] != relay[1]:
+            self.switch(self.may_be_on)
         self.consumer.adjust(consumer_settings(settings), consumer_policy(settings.consumer_policy))
         policy = producer_policy(settings.producer_policy, self._rng)
         self.supplier.adjust(supplier_settings(settings, self.home), policy)
-        self.measured(*self.device.powers_w(self._clock.now_s()))
+        self.measured(*self._powers_w())
         self.stir()
 
     def _leave_market(self) -> None:
@@ -318,8 +386,9 @@ class ProsumerTwin(Twin):
         now_s = self._clock.now_s()
         self.acted = True
         if self.settings.consumes:
+            self.consumer.planned = self._planned()
             self.consumer.step(now_s)
-            self._chronicle.request(self.consumer, Cause.DEVICE)
+            self._chronicle.request(self.consumer, Cause.DEVICE, self._ends_s)
         if self.settings.supplies:
             self.supplier.step(now_s, None if self.disabled else self.home.civil_s())
             if not self.unknown:

@@ -55,7 +55,7 @@ class TwinError(Exception):
 
 def create(kind: str, settings: Any, home: Home, rng: random.Random) -> Twin:
     """A twin of that kind. Raises TwinError."""
-    place = settings.place if kind in DEVICES else SERVICES[kind].twin
+    place = settings.twin_class if kind in DEVICES else SERVICES[kind].twin
     module, class_name = place.split(":")
     try:
         factory: Factory = getattr(import_module(f".{module}", __package__), class_name)

@@ -5,6 +5,7 @@ Without numpy, so that a configuration can be read on any node.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,21 @@ _NO_GOSSIP = GossipSettings()
 _GREEN, _GREY = 2, 3  # environmental impact of sun, wind and water, and of everything else
 _MODEL = OneOf(NO_MODEL, *MODELS)
 _NUMBER = r"([0-9]{1,10}\.?[0-9]{0,10}|\.[0-9]{1,10})"
+_TEXT = Matching(r".{0,60}", "at most 60 characters")
 _FIVE_NUMBERS = Matching(rf"\s*({_NUMBER}\s+){{4}}{_NUMBER}\s*", "five numbers with spaces between them")
+
+
+class CivilTime:
+    """A date and time by the clock on the wall, or an empty text."""
+
+    words = "a date and time such as 2026-12-01T08:00"
+
+    def allows(self, value: str) -> bool:
+        """Whether there is such a date."""
+        try:
+            return value == "" or (len(value) == 16 and bool(datetime.fromisoformat(value)))
+        except ValueError:
+            return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +95,25 @@ class TwinSettings:
         "rated power of a flexible device; 0: not known. Above 4200 it is guaranteed power",
     ] = 0.0
     circuit: Annotated[str, "circuit of the building it is connected to, which a limit can name"] = ""
+    relay_follows: Annotated[
+        str,
+        OneOf("orders", "contract"),
+        "`orders`: the relay opens on stop orders only; `contract`: it is closed while a `load` is supplied",
+    ] = "orders"
+    relay_least_on_s: Annotated[
+        float, Within(0, 3600), "how long a relay that follows the contract stays closed at least"
+    ] = 60.0
+    relay_least_off_s: Annotated[float, Within(0, 3600), "how long it stays open at least"] = 60.0
+    begin: Annotated[
+        str, CivilTime(), "date from which it requests or produces, by `[node] timezone`; empty: always"
+    ] = ""
+    end: Annotated[str, CivilTime(), "date until which it requests or produces; empty: always"] = ""
+    category: Annotated[str, _TEXT, "category of the device, such as heating"] = ""
+    place: Annotated[str, _TEXT, "where the device is"] = ""
+    panel: Annotated[str, _TEXT, "electrical panel that it is connected to"] = ""
+    sensor: Annotated[str, _TEXT, "number or name of its sensor"] = ""
+    people: Annotated[int, Within(0, 10000), "people in its household; 0: not known"] = 0
+    floor_area_m2: Annotated[float, Within(0, 1e6), "floor area of its household; 0: not known"] = 0.0
     priority: Annotated[Priority, "priority of its requests"] = Priority.LOW
     accepts: Annotated[
         str, OneOf("whole", "partial"), "whether it accepts a contract for a part of its need"
@@ -164,7 +198,7 @@ class TwinSettings:
         return DEVICES[self.kind].supplies
 
     @property
-    def place(self) -> str:
+    def twin_class(self) -> str:
         """Module and class of its twin."""
         if self.kind == "storage":
             return DEVICES[self.kind].twin if self.storage_plan == "donations" else "planning:PlanningTwin"

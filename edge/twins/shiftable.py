@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 from ..energy.planner import Planner, Stage
+from ..energy.plans import Plan
 from .prosumer import ProsumerTwin
 from .settings import TwinSettings
 from .twin import Home
@@ -35,13 +36,16 @@ class ShiftableTwin(ProsumerTwin):
             self.planner.date_jumped()
         consumer, now_s = self.consumer, self._clock.now_s()
         self.planner.step(now_s, self._clock.wall_s(), consumer.satisfied, consumer.begins_s)
-        consumer.planned = None if self.disabled else self.planner.plan
+        consumer.planned = self._planned()
         if self.planner.need_w != self.measured_w[0]:
             self.measured(self.planner.need_w, 0.0)
         if (before is Stage.RUNNING) != (self.planner.stage is Stage.RUNNING):
             self.switch(self.planner.stage is Stage.RUNNING)
         super().act()
         self._due_s = min(self._due_s, self.planner.due_s(now_s))
+
+    def _planned(self) -> Plan | None:
+        return None if self.disabled else self.planner.plan
 
     def memory(self) -> dict[str, Any]:
         return super().memory() | {"run": self.planner.memory(self._clock.now_s())}

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..energy.battery import Battery
 from ..energy.donations import Donations, Receipt, encode_receipts, parse_donation
+from ..energy.events import Cause
 from ..energy.flows import PowerSource, Supply
 from ..energy.parsing import lenient
 from ..energy.rules import DONATED, DONATION, REQUEST, STORAGE
@@ -65,7 +66,7 @@ class StorageTwin(ProsumerTwin):
                 self.donations.recall(memory.get("donors", {}))
         super().begin(memory)
 
-    def measured(self, consumed_w: float, produced_w: float) -> None:
+    def measured(self, consumed_w: float, produced_w: float, cause: Cause = Cause.DEVICE) -> None:
         """It has no device: what it can give follows from its battery and its promises."""
         self.measured_w = consumed_w, produced_w
         self._update()

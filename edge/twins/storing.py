@@ -9,6 +9,7 @@ import random
 from typing import Any
 
 from ..energy.battery import Battery
+from ..energy.events import Cause
 from ..energy.messages import Priority
 from ..energy.rules import MIN_POWER_W
 from ..energy.storage import OwnStorage
@@ -46,13 +47,13 @@ class StoringTwin(ProsumerTwin):
         self._level.recall(memory)
         super().begin(memory)
 
-    def measured(self, consumed_w: float, produced_w: float) -> None:
-        self._offer(consumed_w, produced_w)
+    def measured(self, consumed_w: float, produced_w: float, cause: Cause = Cause.DEVICE) -> None:
+        self._offer(consumed_w, produced_w, cause)
         self._balance()
 
-    def _offer(self, consumed_w: float, produced_w: float) -> None:
+    def _offer(self, consumed_w: float, produced_w: float, cause: Cause = Cause.DEVICE) -> None:
         """What charges the battery is not offered to others."""
-        super().measured(consumed_w, max(0.0, produced_w - self._own.charging_w))
+        super().measured(consumed_w, max(0.0, produced_w - self._own.charging_w), cause)
         self.measured_w = consumed_w, produced_w
 
     def second_passed(self) -> None:

@@ -17,7 +17,6 @@ from edge.energy.members import Members
 from edge.energy.messages import Answer, Contract, Offer, Part, Priority, Request, encode_parts
 from edge.energy.offering import SupplierSettings
 from edge.energy.parsing import lenient, parse_contract, parse_offer, parse_parts, parse_request
-from edge.energy.plans import Plan, parse_plan
 from edge.energy.policies import consumer_policy, producer_policy
 from edge.energy.rules import EPSILON_W, PARTIAL_OFFER_S
 from edge.energy.supplier import Supplier
@@ -94,8 +93,9 @@ class _Market:
         self.consumer.see_answers(who, (answer,) if kind & 4 else ())
 
     def plan(self, who: str, number: int, power: int, kind: int) -> None:
-        said = Plan(number, _power_w(power), 60.0 * (1 + kind), 3600.0, _SUPPLIER if kind & 1 else "")
-        self.supplier.bookings.see(who, lenient(parse_plan)(said.encode()), self.now_s, self.now_s)
+        run_s = 60.0 * (1 + kind)
+        said = Request(number, _power_w(power), Priority(kind % 3), run_s=run_s, latest_in_s=3600.0)
+        self.supplier.see_request(who, lenient(parse_request)(said.encode()), kind % 5, self.now_s)
 
     # ---- what the node itself does -----------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from edge.option import shown
         ({"limits": {"lsa": 4}}, "limits.lsa = 4: unknown key"),
         (
             {"limits": {"value_bytes": 256}},
-            "limits.value_bytes = 256: must be at least 9207 for limits.promises",
+            "limits.value_bytes = 256: must be at least 9607 for limits.promises",
         ),
         ({"tls": {"ca": "c", "certificate": "n"}}, "tls.key is missing: file with"),
         ({"tls": {"ca": "", "certificate": "n", "key": "k"}}, 'tls.ca = "": must not be empty'),

@@ -17,7 +17,7 @@ from edge.energy.messages import Answer, Offer, Part, Priority, Request
 from edge.energy.parsing import lenient, parse_contract, parse_offer, parse_request, parse_stub
 from edge.energy.planner import Planner, RunSettings, Stage
 from edge.energy.plans import Plan
-from edge.energy.rules import CLAIM_S, SLOT_S
+from edge.energy.rules import CLAIM_S, MIN_POWER_W, SLOT_S
 
 MIDNIGHT = 1_699_920_000.0
 HOUR = 3600.0
@@ -94,7 +94,7 @@ def accept(supplier, name, number, power_w, in_s, now_s=0.0):
     supplier.see_request(name, None, 0, now_s)
     proposed = replace(contract(number, power_w), in_s=max(1, round(in_s)))
     show(supplier, name, proposed, now_s=now_s)
-    assert supplier.answers()[name] == (Answer(number, True),)
+    assert supplier.answers()[name] == (Answer(number, True, MIN_POWER_W),)  # it cannot begin yet
     valid = replace(proposed, revision=1, valid=True)
     show(supplier, name, valid, now_s=now_s)
     return valid
@@ -182,6 +182,16 @@ def test_a_promise_that_is_not_claimed_ends_soon_after_its_begin(begins):
     assert supplier.promise("n.a", 1) is None
 
 
+def test_a_run_that_is_under_way_counts_until_its_end():
+    supplier = make_supplier(capacity_w=105.0)
+    supplier.note_free(MIDNIGHT)
+    valid = accept(supplier, "n.a", 1, 100.0, later(supplier, "n.a", 1, 100.0, HOUR, HOUR).in_s)
+    show(supplier, "n.a", valid.begun(), now_s=30.0)
+    supplier.note_free(MIDNIGHT)  # planned power counts as free in the forecast: it may move tomorrow
+    offer = later(supplier, "n.b", 1, 100.0, HOUR, 3 * HOUR, now_s=60.0)
+    assert HOUR - 30.0 <= offer.in_s < HOUR + SLOT_S
+
+
 def test_a_contract_for_later_that_is_withdrawn_frees_its_span():
     supplier = make_supplier(capacity_w=0.0)
     sunny_day(supplier.ahead)
@@ -215,13 +225,15 @@ def test_a_claim_for_later_that_was_not_offered_is_refused(change):
     assert supplier.promise("n.a", number) is None
 
 
-def test_a_begin_that_finds_less_power_is_cut():
+def test_a_begin_that_finds_less_power_is_refused():
+    """A run would not begin with a part of its power, but keep that part from others."""
     supplier = make_supplier(capacity_w=105.0)
     supplier.note_free(MIDNIGHT)
     valid = accept(supplier, "n.a", 1, 100.0, later(supplier, "n.a", 1, 100.0, HOUR, HOUR).in_s)
     supplier.set_capacity(50.0)
     show(supplier, "n.a", valid.begun(), now_s=1.0)
-    assert supplier.answers()["n.a"] == (Answer(1, True, 50.0),)
+    assert supplier.answers()["n.a"] == (Answer(1, False),)
+    assert len(supplier.book) == 0
     assert violations("n", make_consumer(), supplier, 1.0) == []
 
 
@@ -315,6 +327,30 @@ def test_a_run_is_supplied_from_the_moment_at_which_its_contract_begins():
         assert violations("n", consumer, supplier, table.now_s) == []
     assert supplier.supplied_w == 50.0
     assert told == [consumer.main.id]
+
+
+def test_a_run_waits_at_its_begin_until_its_supplier_has_the_power():
+    """The run before it takes a bit longer than was planned."""
+    consumer, supplier = planning(), make_supplier(capacity_w=60.0)
+    supplier.note_free(MIDNIGHT)
+    table = Table({"n.c": consumer}, {"n.p": supplier})
+    plain = supplier.step
+    supplier.step = lambda now_s: plain(now_s, MIDNIGHT + now_s)
+    table.talk(1.0)
+    supplier.set_capacity(30.0)
+    for _ in range(5):
+        table.talk(1.0)
+    assert consumer.begins_s is not None
+    consumer.planned = None
+    consumer.set_need(50.0)
+    for _ in range(5):
+        table.talk(1.0)
+    assert (consumer.active, consumer.request) == ([], None)
+    number = consumer.main.id
+    supplier.set_capacity(60.0)
+    table.talk(0.1)
+    table.talk(0.1)
+    assert [each.id for each in consumer.active] == [number]
 
 
 def test_a_run_that_is_no_longer_planned_gives_its_contract_back():
