@@ -60,4 +60,4 @@ class SerialMeters:
         self._bus_of[relay].switch(relay, on)
 
     def stats(self) -> list[dict[str, object]]:
-        return [each.stats() for each in (*self._buses, *self._contacts)]
+        return [bus.stats() for bus in self._buses] + [each.stats() for each in self._contacts]
