@@ -579,3 +579,62 @@ def test_regulators_that_see_the_same_forecast_move_their_parts_only(world):
 
 def moved(world, name):
     return sum(each.power_w for _, each in world.nodes[name].node.regulator.rescheduler.moved.values())
+
+
+# ---- faults that were found --------------------------------------------------------------------------------
+
+
+def test_the_begin_of_a_limit_wakes_the_node_once(world):
+    house = limited(world)
+    wall_s = house.node.wall_s()
+    house.order(direction="consume", power_w=4200, from_s=wall_s + 10.3, until_s=wall_s + 20.3)
+    reactions = house.node.engine.reactions
+    house.run(30)
+    assert house.node.engine.reactions - reactions < 200
+    assert not house.node.busy
+
+
+@pytest.mark.parametrize("connection", [True, False])
+def test_sources_that_can_be_dimmed_feed_in_what_is_left_to_them(world, connection):
+    roof = {"name": "roof", "kind": "pv", "wants_w": 2000.0, "flexible": "dimmed", "rated_w": 3000.0}
+    house = House(world, [roof, *loads(kitchen=300.0)], connection=connection, reserve_percent=0.0)
+    house.order(direction="feed_in", power_w=700)
+    house.run(20)
+    assert house.series[-1] == pytest.approx(-700.0)
+    house.run(320, every_s=5)
+    assert min(house.series[-60:]) >= -700.1, "also when it is looked at again"
+    house.order(direction="feed_in", power_w=None)
+    house.run(5)
+    assert house.series[-1] == -1700.0
+
+
+def test_a_twin_that_has_just_returned_can_be_stopped_again(world):
+    house = House(world, sources(**THESIS_W))
+    house.wants_w["source_4"] = 0.0
+    house.run(320, every_s=5)
+    assert house.off() == []
+    house.wants_w["source_4"] = 1000.0
+    house.run(2)
+    assert house.off() == ["source_1"]
+
+
+def test_without_a_date_a_limit_lasts_as_long_as_was_left_of_it(world):
+    house = limited(world)
+    house.order(direction="consume", power_w=4200, lasts_s=200)
+    house.run(20)
+    house.on.stop()
+    house.on.clock.wall_error_s = -house.node.wall_s()  # the clock begins in 1970
+    house.on.boot()
+    house.run(60)
+    assert house.series[-1] <= 4200.0
+    house.run(260, every_s=2)
+    assert list(house.regulator.limits) == []
+
+
+def test_a_stop_that_a_restart_continues_has_a_reason(world):
+    house = House(world, sources(**THESIS_W))
+    house.run(8)
+    house.on.stop()
+    house.on.boot()
+    house.run(2)
+    assert house.twin("source_1").reason == "stop order"
