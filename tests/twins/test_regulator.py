@@ -638,3 +638,24 @@ def test_a_stop_that_a_restart_continues_has_a_reason(world):
     house.on.boot()
     house.run(2)
     assert house.twin("source_1").reason == "stop order"
+
+
+def test_contracts_of_other_nodes_with_the_limited_connection_shrink_low_priority_first(world):
+    grid = {"name": "grid", "kind": "grid", "capacity_w": 20_000.0}
+    settings = {"max_consumed_w": 20_000.0, "guaranteed_w": 0.0}
+    world.add("n1", ["n2"], [grid], regulator=settings)
+    household = {"name": "household", "kind": "load", "power_w": 1000.0, "priority": "medium"}
+    boiler = {"name": "boiler", "kind": "load", "power_w": 3000.0, "accepts": "partial"}
+    world.add("n2", ["n1"], [household, boiler])
+    world.boot()
+    world.run(5)
+    n2 = world.nodes["n2"].node
+    supplied_w = [twin.consumer.supplied_w for twin in n2.prosumers]
+    assert supplied_w == [1000.0, 3000.0]
+    order = {"direction": "consume", "power_w": 2500}
+    world.nodes["n1"].touch(lambda node: node.regulator.tell(order, "grid"))
+    world.run(5)
+    household_w, boiler_w = (twin.consumer.supplied_w for twin in n2.prosumers)
+    assert household_w == 1000.0
+    assert 0.95 * 2500.0 - 1.0 <= household_w + boiler_w <= 2500.0, "its margin is used too"
+    assert sum(node.node.invariants_broken for node in world.nodes.values()) == 0
