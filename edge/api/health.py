@@ -135,7 +135,7 @@ class Health(TypedDict):
     readings_undefined: int
     faults: Annotated[int, "errors raised by twins"]
     failures: Annotated[int, "errors raised in a step of the main loop"]
-    dropped: Annotated[dict[str, int], "what found a queue full, by queue: frames, links, readings"]
+    dropped: Annotated[dict[str, int], "what found a queue full, by queue: frames, links, readings, limits"]
     state_failures: Annotated[int, "failed writes of the state file"]
     invariants_checked: int
     invariants_broken: int

@@ -95,8 +95,8 @@ def _answer(node: "Node", regulator: "RegulatorTwin") -> LimitsAnswer:
         for name, each in regulator.stopped.items()
     ]
     reduced = [
-        Held(twin=name, reason="limit", left_w=round(most_w, 3), review_s=_in(node, review_s))
-        for name, (most_w, review_s) in regulator.reduced.items()
+        Held(twin=name, reason="limit", left_w=round(each.power_w, 3), review_s=_in(node, each.review_s))
+        for name, each in regulator.reduced.items()
     ]
     return {
         "regulated": True,

@@ -10,7 +10,7 @@ from typing import Any
 from ..clock import Zone
 from ..files import InvalidToml, read_toml
 from ..meter.profile import ProfileError, load_profile
-from ..meter.settings import BusSettings, MeterSettings, RelaySettings
+from ..meter.settings import BusSettings, ContactSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..option import Option, shown, shown_key
 from ..trust.settings import TrustSettings
@@ -117,6 +117,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
         twins=tuple(
             TwinSettings(**row, promises=limits.promises, offers=limits.offers) for row in tables["twin"]
         ),
+        contacts=tuple(ContactSettings(**row) for row in tables["contact"]),
         regulator=_regulator(tables, learning),
         community=CommunitySettings(**tables["community"][0]) if tables["community"] else None,
         members=tuple(MemberSettings(**row) for row in tables["member"]),
@@ -231,6 +232,8 @@ def _check_names(tables: dict[str, list[Row]], config: NodeConfig, complain: Com
             complain(f"neighbour[{i}].name", config.name, "a node cannot be its own neighbour")
     for name in sorted({each.name for each in config.meters} & {each.name for each in config.relays}):
         complain("relay.name", name, "a meter has the same name")
+    for name in sorted({each.name for each in config.meters} & {each.name for each in config.contacts}):
+        complain("contact.name", name, "a meter has the same name")
 
 
 def _check_buses(config: NodeConfig, complain: Complain) -> None:
@@ -266,7 +269,7 @@ def _check_twins(config: NodeConfig, complain: Complain) -> None:
 
 def _inputs(config: NodeConfig, complain: Complain) -> tuple[set[str], set[str]]:
     """The inputs of all meters, and the meters whose profile is invalid, so that theirs are unknown."""
-    inputs, unreadable = set(), set()
+    inputs, unreadable = {f"{contact.name}.closed" for contact in config.contacts}, set()
     for i, meter in enumerate(config.meters):
         try:
             profile = load_profile(meter.profile)

@@ -7,7 +7,7 @@ import textwrap
 from dataclasses import dataclass
 from inspect import getdoc
 
-from ..meter.settings import BusSettings, MeterSettings, RelaySettings
+from ..meter.settings import BusSettings, ContactSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, NeighbourSettings, TlsSettings
 from ..option import Option, options_of
 from ..trust.settings import TrustSettings
@@ -96,6 +96,7 @@ SECTIONS = {
     "bus": Section(BusSettings, repeated=True),
     "meter": Section(MeterSettings, repeated=True),
     "relay": Section(RelaySettings, repeated=True),
+    "contact": Section(ContactSettings, repeated=True),
     "twin": Section(TwinSettings, repeated=True),
     "regulator": Section(RegulatorSettings, optional=True),
     "community": Section(CommunitySettings, optional=True),

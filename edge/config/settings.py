@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from ..meter.settings import BusSettings, MeterSettings, RelaySettings
+from ..meter.settings import BusSettings, ContactSettings, MeterSettings, RelaySettings
 from ..net.settings import BrokerSettings, HostName, NeighbourSettings, Rates, TlsSettings
 from ..option import NAME, NAME_OF_NODE, Matching, OneOf, Within
 from ..space.tuplespace import Limits
@@ -197,6 +197,7 @@ class NodeConfig:
     meters: tuple[MeterSettings, ...]
     relays: tuple[RelaySettings, ...]
     twins: tuple[TwinSettings, ...]
+    contacts: tuple[ContactSettings, ...] = ()
     regulator: RegulatorSettings | None = None
     community: CommunitySettings | None = None
     members: tuple[MemberSettings, ...] = ()

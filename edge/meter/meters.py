@@ -1,10 +1,13 @@
 """The meters of a node as the node sees them: it receives readings and switches relays."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from .bus import MeterBus
 from .reading import Deliver
+
+if TYPE_CHECKING:
+    from .contacts import Contacts
 
 
 class Meters(Protocol):
@@ -26,8 +29,9 @@ class Meters(Protocol):
 class SerialMeters:
     """The buses of one node."""
 
-    def __init__(self, buses: Sequence[MeterBus]) -> None:
+    def __init__(self, buses: Sequence[MeterBus], contacts: Sequence["Contacts"] = ()) -> None:
         """Raises ValueError if two devices have the same name; readings and `switch` use names."""
+        self._contacts = contacts
         names = [name for bus in buses for name in bus.devices]
         for name in names:
             if names.count(name) > 1:
@@ -39,11 +43,16 @@ class SerialMeters:
         for bus in self._buses:
             bus.deliver = deliver
             bus.start()
+        for each in self._contacts:
+            each.deliver = deliver
+            each.start()
 
     def stop(self) -> None:
         """Returns within 2 s: the buses stop in parallel."""
         for bus in self._buses:
             bus.stop_soon()
+        for each in self._contacts:
+            each.stop()
         for bus in self._buses:
             bus.stop()
 
@@ -51,4 +60,4 @@ class SerialMeters:
         self._bus_of[relay].switch(relay, on)
 
     def stats(self) -> list[dict[str, object]]:
-        return [bus.stats() for bus in self._buses]
+        return [bus.stats() for bus in self._buses] + [each.stats() for each in self._contacts]

@@ -1,4 +1,4 @@
-"""The sections `[[bus]]`, `[[meter]]` and `[[relay]]` of a configuration."""
+"""The sections `[[bus]]`, `[[meter]]`, `[[relay]]` and `[[contact]]` of a configuration."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -62,3 +62,15 @@ class RelaySettings:
     bus: Annotated[str, NAME, "the bus it is connected to"]
     address: Annotated[int, Within(1, 247), "Modbus address of the relay board"]
     coil: Annotated[int, Within(0, 65535), "number of its coil"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactSettings:
+    """A contact at a GPIO line of the board. Its input is then called "contact.closed": 1 or 0."""
+
+    name: Annotated[str, NAME, "name of the contact"]
+    line: Annotated[int, Within(0, 1023), "number of its line; on a Raspberry Pi that of the GPIO"]
+    chip: Annotated[str, Matching(r"/dev/gpiochip[0-9]{1,3}", "a GPIO chip"), "its chip"] = "/dev/gpiochip0"
+    closed: Annotated[
+        str, OneOf("low", "high"), "level of the line while the contact is closed: to ground, or to 3.3 V"
+    ] = "low"

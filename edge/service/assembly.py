@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..api.access import Access, is_local, load_tokens
 from ..api.caller import names_of
@@ -34,6 +34,9 @@ from .crashes import Crashes
 from .limits import limits_shown
 from .notify import Manager
 from .runtime import Runtime
+
+if TYPE_CHECKING:
+    from ..meter.contacts import Contacts
 
 log = logging.getLogger("edge")
 
@@ -143,7 +146,20 @@ def _meters(config: NodeConfig, clock: Clock) -> SerialMeters:
         meters = [meter for meter in config.meters if meter.bus == bus.name]
         relays = [relay for relay in config.relays if relay.bus == bus.name]
         buses.append(MeterBus(bus, meters, relays, clock))
-    return SerialMeters(buses)
+    return SerialMeters(buses, _contacts(config, clock))
+
+
+def _contacts(config: NodeConfig, clock: Clock) -> list["Contacts"]:
+    """One for each chip, and way in which contacts close."""
+    if not config.contacts:
+        return []
+    from ..meter.contacts import Contacts  # few nodes have some
+
+    kinds = sorted({(each.chip, each.closed) for each in config.contacts})
+    return [
+        Contacts([each for each in config.contacts if (each.chip, each.closed) == kind], clock)
+        for kind in kinds
+    ]
 
 
 def _node(

@@ -35,6 +35,6 @@ def limits_shown(node: Node) -> bytes:
         for limit in regulator.held.values()
     ]
     left_w = dict.fromkeys(regulator.stopped, 0.0) | {
-        name: round(most_w, 3) for name, (most_w, _) in regulator.reduced.items()
+        name: round(each.power_w, 3) for name, each in regulator.reduced.items()
     }
     return orjson.dumps({"in_force": held, "left_w": left_w, "failsafe": regulator.limits.failsafe.holds})

@@ -93,7 +93,12 @@ class Runtime:
     @property
     def dropped(self) -> dict[str, int]:
         """How many items were dropped because a mailbox was full."""
-        boxes = {"frames": self._frames, "links": self._links, "readings": self._readings}
+        boxes = {
+            "frames": self._frames,
+            "links": self._links,
+            "readings": self._readings,
+            "limits": self._limits,
+        }
         return {name: box.dropped for name, box in boxes.items()}
 
     @property

@@ -32,8 +32,8 @@ class OrdersShown:
         self._live.append((order, now_s + LIFE_S[kind]))
 
     def lives(self, kind: OrderKind, twin: str) -> bool:
-        """Whether the twin has such an order now."""
-        return any((order.twin, order.kind) == (twin, kind) for order, _ in self._live)
+        """Whether the twin has an order to stop for that reason now."""
+        return any((o.twin, o.kind, o.deed) == (twin, kind, Deed.STOP) for o, _ in self._live)
 
     def publish(self, now_s: float) -> None:
         """Show what lives."""

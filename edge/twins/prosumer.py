@@ -271,7 +271,9 @@ class ProsumerTwin(Twin):
     @property
     def reason(self) -> str:
         """Why it is off; empty if it is not."""
-        return BY_USER if self.held else self.obedience.reason if self.disabled else ""
+        if self.held:
+            return BY_USER
+        return self.obedience.reason or STOP_ORDER if self.disabled else ""
 
     def disable(self, reason: str = STOP_ORDER, for_s: float = 0.0) -> None:
         """Obey a stop order: end all contracts and switch the device off for a while."""

@@ -9,6 +9,7 @@ import logging
 import math
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..clock import CLOCK_SET_S
@@ -23,7 +24,7 @@ from .orders_shown import OrdersShown
 from .regulator_doors import Doors
 from .regulator_settings import RegulatorSettings
 from .rescheduler import LABELS, Rescheduler
-from .sight import FIELDS, SETTLE_S, Sight, Stopped
+from .sight import FIELDS, SETTLE_S, Reduced, Sight, Stopped
 from .twin import Home, Twin
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("edge.regulator")
 
 _GRACE_S = 60.0  # without a regulator a stopped twin returns so much later by itself
+_MEMORY_STEP_S = 60
+_LEAST_W = 1.0
 _EXCEEDED_S = 5.0  # a limit that is exceeded for longer is a trouble
 _LONGEST_DELAY_S = 3600.0  # of an activity that is moved
 _OF_FORECAST = {
@@ -53,7 +56,8 @@ class RegulatorTwin(Twin):
         self.limits = Limits(home.clock.now_s(), settings.controller, settings.failsafe_w)
         self.held: dict[tuple[Direction, Scope], Limit] = {}  # the limits that hold now
         self.stopped: dict[str, Stopped] = {}
-        self.reduced: dict[str, tuple[float, float]] = {}  # what is left to a twin, and when that is reviewed
+        self.reduced: dict[str, Reduced] = {}
+        self._due_s = math.inf  # when the next limit begins or ends
         self.orders = OrdersShown(self)
         self.rows = OrderRows(home)
         self._sight = Sight(home)
@@ -69,12 +73,17 @@ class RegulatorTwin(Twin):
     # ---- what comes in --------------------------------------------------------------------------
 
     def begin(self, memory: Any) -> None:
-        if isinstance(memory, dict):
-            self.limits.recall(memory.get("limits"), self._clock.wall_s(), self._clock.now_s())
+        """Without a date, now or then, the time in between is not known: it does not count."""
+        if isinstance(memory, dict) and type(kept_s := memory.get("at_s")) is int:
+            wall_s = self._clock.wall_s()
+            dated = min(wall_s, kept_s) >= CLOCK_SET_S
+            self.limits.recall(memory.get("limits"), wall_s if dated else kept_s, self._clock.now_s())
 
     def memory(self) -> dict[str, Any]:
-        limits = self.limits.memory(self._clock.wall_s(), self._clock.now_s())
-        return {"limits": limits} if limits else {}
+        wall_s = self._clock.wall_s()
+        limits = self.limits.memory(wall_s, self._clock.now_s())
+        at_s = _MEMORY_STEP_S * int(wall_s // _MEMORY_STEP_S)  # so that the file is not written each second
+        return {"limits": limits, "at_s": at_s} if limits else {}
 
     def left(self) -> None:
         super().left()
@@ -137,13 +146,14 @@ class RegulatorTwin(Twin):
 
     @property
     def wake_s(self) -> float:
-        return self.limits.due_s(self._clock.now_s())
+        return self._due_s
 
     # ---- what it sees ---------------------------------------------------------------------------
 
     def _look(self) -> None:
         now_s = self._clock.now_s()
         self.limits.step(now_s)
+        self._due_s = self.limits.due_s(now_s)
         self._see(now_s)
         self._obey_limits(now_s)
         self._keep_thresholds(now_s)
@@ -158,7 +168,7 @@ class RegulatorTwin(Twin):
         for name, stopped in list(self.stopped.items()):
             if name not in off and now_s - stopped.since_s > 2 * SETTLE_S:
                 self.rows.close(self.stopped.pop(name).row)
-        self._sight.look(self.stopped, {name: most_w for name, (most_w, _) in self.reduced.items()})
+        self._sight.look(self.stopped, self.reduced)
 
     def imported_w(self) -> float:
         """The imported power at the grid connection, negative for an export."""
@@ -214,7 +224,8 @@ class RegulatorTwin(Twin):
             return
         self._sight.changes(-left.takes_w if limit.direction is Direction.CONSUME else left.takes_w)
         if device.flexible == "dimmed":
-            self.reduced[device.name] = left.power_w, now_s + self.settings.back_s
+            review_s = now_s + self.settings.back_s
+            self.reduced[device.name] = Reduced(left.power_w, limit.direction, review_s)
             self.orders.give(now_s, OrderKind.LIMIT, Deed.REDUCE, device.name, left.power_w)
         else:
             self._stop(device, OrderKind.LIMIT, self.measured_w(limit), limit, now_s)
@@ -234,8 +245,8 @@ class RegulatorTwin(Twin):
         for stopped in self.stopped.values():
             if stopped.kind is OrderKind.LIMIT:
                 stopped.review_s = now_s
-        for name, (most_w, _) in self.reduced.items():
-            self.reduced[name] = most_w, now_s
+        for name, each in self.reduced.items():
+            self.reduced[name] = replace(each, review_s=now_s)
 
     def _aim_w(self, limit: Limit) -> float:
         """The power to which the regulator brings what a limit limits."""
@@ -339,20 +350,20 @@ class RegulatorTwin(Twin):
             else:
                 stopped.review_s = now_s + self.settings.back_s
                 self._stop_for(stopped.kind, name, now_s)
-        for name in [name for name, (_, review_s) in self.reduced.items() if now_s >= review_s]:
+        for name in [name for name, each in self.reduced.items() if now_s >= each.review_s]:
             self._widen(name, now_s)
 
     def _widen(self, name: str, now_s: float) -> None:
         """What is left to a twin may grow by what the limits have room for."""
-        most_w, _ = self.reduced.pop(name)
+        reduced = self.reduced.pop(name)
         device = self._sight.device(name)
         if device is None:
             return
-        most_w += max(0.0, self._room_w(name, Direction.CONSUME))
-        if most_w >= max(device.rated_w, device.drawn_w):
+        most_w = reduced.power_w + max(0.0, self._room_w(name, reduced.direction))
+        if most_w >= max(device.rated_w, device.drawn_w, device.given_w + _LEAST_W):
             self.orders.give(now_s, OrderKind.LIMIT, Deed.RETURN, name)
         else:
-            self.reduced[name] = most_w, now_s + self.settings.back_s
+            self.reduced[name] = Reduced(most_w, reduced.direction, now_s + self.settings.back_s)
             self.orders.give(now_s, OrderKind.LIMIT, Deed.REDUCE, name, most_w)
         self._see(now_s)
 

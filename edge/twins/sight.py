@@ -33,6 +33,15 @@ class Stopped:
     row: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """What is left to a twin, of which direction, and when that is looked at again."""
+
+    power_w: float
+    direction: Direction
+    review_s: float
+
+
 class Sight:
     """The node as it is, with what orders have changed since the meters were read."""
 
@@ -66,18 +75,23 @@ class Sight:
         self.changes(stopped.drawn_w - stopped.given_w)
         self._coming[name] = stopped, now_s + _COMING_S
 
-    def look(self, stopped: Container[str], left_w: Mapping[str, float]) -> None:
-        """At all twins; `left_w`: to which one what is left."""
+    def look(self, stopped: Container[str], reduced: Mapping[str, Reduced]) -> None:
+        """At all twins."""
         now_s = self._home.clock.now_s()
         self._coming = {name: each for name, each in self._coming.items() if now_s < each[1]}
-        self.devices = [self._device(twin, stopped, left_w) for twin in self.prosumers()]
+        self.devices = [self._device(twin, stopped, reduced) for twin in self.prosumers()]
 
-    def _device(self, twin: "ProsumerTwin", stopped: Container[str], left_w: Mapping[str, float]) -> Device:
+    def _device(
+        self, twin: "ProsumerTwin", stopped: Container[str], reduced: Mapping[str, Reduced]
+    ) -> Device:
         settings, name = twin.settings, twin.short_name
         drawn_w, given_w = (0.0 if math.isnan(each) else each for each in twin.measured_w)
         coming = self._coming.get(name)
         if coming and drawn_w <= 0.0 and given_w <= 0.0:
             drawn_w, given_w = coming[0].drawn_w, coming[0].given_w
+        most_w = reduced[name].power_w if name in reduced else math.inf
+        if not settings.consumes:
+            given_w = min(given_w, most_w)  # though its meter may not show that yet
         off = name in stopped or (twin.disabled and coming is None)
         return Device(
             name=name,
@@ -90,7 +104,7 @@ class Sight:
             switchable=bool(settings.relay),
             external=settings.source is PowerSource.GRID,
             stopped=off,
-            most_w=left_w.get(name, math.inf),
+            most_w=most_w,
         )
 
     def sum_w(self, kind: OrderKind) -> float:
@@ -100,10 +114,10 @@ class Sight:
     def imported_w(self) -> float:
         """The imported power, negative for an export: as metered, with what orders have changed since then;
         without a meter the sum over the twins."""
-        now_s = self._home.clock.now_s()
-        if self._reading is None or now_s - self._reading[1] > _READING_S:
+        reading = self._fresh()
+        if reading is None:
             return flow_w(Direction.CONSUME, CONNECTION, self.devices)
-        power_w, at_s = self._reading
+        power_w, at_s = reading
         return power_w + sum(change_w for when_s, change_w in self._effects if when_s > at_s - SETTLE_S)
 
     def flow_w(self, limit: Limit) -> float:
@@ -115,6 +129,11 @@ class Sight:
 
     def metered_w(self, limit: Limit) -> float:
         """The same; at the connection as its meter was read last."""
-        if limit.scope == CONNECTION and self._reading:
-            return self._reading[0] if limit.direction is Direction.CONSUME else -self._reading[0]
+        reading = self._fresh()
+        if limit.scope == CONNECTION and reading:
+            return reading[0] if limit.direction is Direction.CONSUME else -reading[0]
         return self.flow_w(limit)
+
+    def _fresh(self) -> tuple[float, float] | None:
+        reading = self._reading
+        return reading if reading and self._home.clock.now_s() - reading[1] <= _READING_S else None

@@ -62,6 +62,7 @@ def test_a_limit_holds_for_its_whole_life_and_household_load_is_left_alone():
     assert found["invariants_broken"] == 0
 
 
+@pytest.mark.proof
 def test_a_predicted_excess_is_avoided_as_in_the_thesis():
     found = played("forecast", hours=1.15, values={"start_hour": 21.85, "days": 2})
     regulation = found["regulation"]
