@@ -96,6 +96,9 @@ class TwinSettings:
     battery_wh: Annotated[
         float, Within(0, 1e9), "capacity of its own battery, or of kind `storage`; 0: it has none"
     ] = 0.0
+    battery_meter: Annotated[
+        str, "meter of a real battery, which kind `storage` reads and steers; empty: a simulated one"
+    ] = ""
     battery_charge_w: Annotated[float, Within(0, 1e7), "highest power that charges the battery"] = 1e7
     battery_discharge_w: Annotated[float, Within(0, 1e7), "highest power that the battery gives"] = 1e7
     battery_efficiency: Annotated[

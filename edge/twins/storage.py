@@ -5,6 +5,7 @@ There is one in a microgrid: where there are several, those that are not the fir
 """
 
 import contextlib
+import math
 import random
 from typing import Any
 
@@ -23,6 +24,8 @@ from .settings import TwinSettings
 from .twin import Home
 
 _ROOM_WH = 0.5
+_SPREAD_S = 15.0  # in which a real battery takes a donation: until the next one, and a little longer
+_STALE_S = 180.0  # an older record of the meter says nothing
 _OTHERS_MAX = 8
 _BALANCE_WH = 1e-3
 _donation = lenient(parse_donation)
@@ -41,11 +44,34 @@ class StorageTwin(ProsumerTwin):
             self.battery, wait_s=settings.storage_wait_s, retry_s=settings.storage_retry_s
         )
         self.bought_wh = 0.0  # charged by contract
+        self._donated_w, self._donated_until_s = 0.0, -math.inf
+        self._read_s = -math.inf
+        if settings.battery_meter:
+            self.battery.level_wh = self.battery.first_wh = None
         self.donations = Donations(min(home.members.member_w, settings.battery_charge_w))
         self._level = LevelMemory(self.battery)
         self._saved: dict[str, Any] = {}  # the level and the donors of one moment
         self._others: dict[str, None] = {}  # further storages
         self.wants = (*(label for label in self.wants if label != PLAN), STORAGE, DONATION)
+
+    def _follow_meter(self, now_s: float) -> None:
+        """A real battery says what it holds, and is told what to take and give."""
+        meter = self.settings.battery_meter
+        reading, known = self.home.record(meter), self.battery.level_wh is not None
+        if reading is None or now_s - reading.at_s > _STALE_S:
+            self.battery.measured(None)
+        elif reading.at_s != self._read_s:
+            self._read_s = reading.at_s
+            percent = (reading.record or {}).get("state_of_charge_percent")
+            self.battery.measured(None if percent is None else percent / 100 * self.settings.battery_wh)
+        if known != (self.battery.level_wh is not None):
+            self.stir()
+        order_w = self._charging_w(now_s) - self.storage.out_w
+        self.home.steer(meter, 0.0 if self.disabled else round(order_w))
+
+    def _charging_w(self, now_s: float) -> float:
+        """The power that it takes now, in W."""
+        return self._donated_w if now_s < self._donated_until_s else 0.0
 
     @property
     def is_first(self) -> bool:
@@ -58,7 +84,8 @@ class StorageTwin(ProsumerTwin):
         return True
 
     def begin(self, memory: Any) -> None:
-        self._level.recall(memory)
+        if not self.settings.battery_meter:
+            self._level.recall(memory)
         if self.battery.level_wh and isinstance(memory, dict):
             with contextlib.suppress(ValueError, TypeError):
                 self.donations.recall(memory.get("donors", {}))
@@ -99,6 +126,9 @@ class StorageTwin(ProsumerTwin):
         energy_wh = self.donations.credible_wh(bond.name, donation, now_s)
         taken_mwh = int(1000 * min(energy_wh, self.battery.room_wh) + 1e-6)
         self.battery.take(taken_mwh / 1000)
+        left_wh = self._charging_w(now_s) * max(0.0, self._donated_until_s - now_s) / 3600
+        self._donated_w = 3600 * (left_wh + taken_mwh / 1000) / _SPREAD_S
+        self._donated_until_s = now_s + _SPREAD_S
         self.donations.book(bond.name, donation, taken_mwh)
         return True
 
@@ -111,6 +141,8 @@ class StorageTwin(ProsumerTwin):
     def second_passed(self) -> None:
         super().second_passed()
         self.storage.count(self._clock.now_s())
+        if self.settings.battery_meter:
+            self._follow_meter(self._clock.now_s())
         if self.storage.watching or self.storage.out_w:
             self.stir()
 
