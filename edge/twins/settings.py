@@ -113,6 +113,7 @@ class TwinSettings:
     donates: Annotated[
         float, Within(0, 1), "share of its unused energy that it gives to the common storage"
     ] = 0.0
+    donates_to: Annotated[str, "the storage that it gives to, as node.twin; empty: the first by name"] = ""
     storage_wait_s: Annotated[
         float, Within(0, 3600), "how old a request must be before kind `storage` answers it"
     ] = STORAGE_WAIT_S

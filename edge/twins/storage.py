@@ -1,7 +1,7 @@
 """The storage twin: the battery of all members, filled by donations (thesis 7.5.1, 7.5.3.3).
 
 It consumes nothing and supplies like any producer, but only requests that nobody else has served for a while.
-There is one in a microgrid: where there are several, those that are not the first by name take no donations.
+There is one in a microgrid; where there are several, donors decide which of them they give to.
 """
 
 import contextlib
@@ -16,8 +16,7 @@ from ..energy.parsing import lenient
 from ..energy.rules import DONATED, DONATION, PLAN, REQUEST, STORAGE
 from ..energy.storage import CommonStorage
 from ..space.agent import Bond
-from .donor import encode_storage, parse_storage
-from .envelope import public
+from .donor import encode_storage
 from .level_memory import LevelMemory, battery_of
 from .prosumer import Properties, ProsumerTwin, read_request
 from .settings import TwinSettings
@@ -26,10 +25,8 @@ from .twin import Home
 _ROOM_WH = 0.5
 _SPREAD_S = 15.0  # in which a real battery takes a donation: until the next one, and a little longer
 _STALE_S = 180.0  # an older record of the meter says nothing
-_OTHERS_MAX = 8
 _BALANCE_WH = 1e-3
 _donation = lenient(parse_donation)
-_read_storage = public(parse_storage)
 
 
 class StorageTwin(ProsumerTwin):
@@ -51,8 +48,7 @@ class StorageTwin(ProsumerTwin):
         self.donations = Donations(min(home.members.member_w, settings.battery_charge_w))
         self._level = LevelMemory(self.battery)
         self._saved: dict[str, Any] = {}  # the level and the donors of one moment
-        self._others: dict[str, None] = {}  # further storages
-        self.wants = (*(label for label in self.wants if label != PLAN), STORAGE, DONATION)
+        self.wants = (*(label for label in self.wants if label != PLAN), DONATION)
 
     def _follow_meter(self, now_s: float) -> None:
         """A real battery says what it holds, and is told what to take and give."""
@@ -72,11 +68,6 @@ class StorageTwin(ProsumerTwin):
     def _charging_w(self, now_s: float) -> float:
         """The power that it takes now, in W."""
         return self._donated_w if now_s < self._donated_until_s else 0.0
-
-    @property
-    def is_first(self) -> bool:
-        """Whether it is the storage of the microgrid."""
-        return all(self.name < other for other in self._others)
 
     @property
     def may_grant(self) -> bool:
@@ -108,12 +99,6 @@ class StorageTwin(ProsumerTwin):
             if request is None:
                 self.supplier.see_request(bond.name, None, bond.hops, now_s)
             return None
-        if bond.label == STORAGE:
-            if bond.withdrawn or self._message(bond, _read_storage) is None:
-                self._others.pop(bond.name, None)
-            elif bond.name != self.name and len(self._others) < _OTHERS_MAX:
-                self._others[bond.name] = None
-            return None
         if bond.label == DONATION:
             return self._see_donation(bond, now_s)
         return super().bonded(bond)
@@ -121,7 +106,7 @@ class StorageTwin(ProsumerTwin):
     def _see_donation(self, bond: Bond, now_s: float) -> bool:
         plain = self._message(bond, self.home.reader.whole)
         donation = _donation(plain) if plain else None
-        if donation is None or not self.is_first or not self.donations.is_new(bond.name, donation):
+        if donation is None or not self.donations.is_new(bond.name, donation):
             return False
         energy_wh = self.donations.credible_wh(bond.name, donation, now_s)
         taken_mwh = int(1000 * min(energy_wh, self.battery.room_wh) + 1e-6)
@@ -134,7 +119,6 @@ class StorageTwin(ProsumerTwin):
 
     def decayed(self, name: str, life_s: int) -> None:
         if name != self.name:
-            self._others.pop(name, None)
             self.storage.see(name, None, 0, self._clock.now_s())
         super().decayed(name, life_s)
 
@@ -176,7 +160,7 @@ class StorageTwin(ProsumerTwin):
 
     def _wanted(self) -> Properties:
         wanted = super()._wanted()
-        wanted[STORAGE, ""] = encode_storage(self.is_first and self.battery.room_wh > _ROOM_WH), 0
+        wanted[STORAGE, ""] = encode_storage(self.battery.room_wh > _ROOM_WH), 0
         tables: dict[str, dict[str, Receipt]] = {}
         for donor, receipt in self.donations.receipts.items():
             node, _, name = donor.partition(".")
