@@ -75,9 +75,8 @@ class StorageTwin(ProsumerTwin):
         return True
 
     def begin(self, memory: Any) -> None:
-        if not self.settings.battery_meter:
-            self._level.recall(memory)
-        if self.battery.level_wh and isinstance(memory, dict):
+        known = bool(self.settings.battery_meter) or self._level.recall(memory)
+        if known and isinstance(memory, dict):
             with contextlib.suppress(ValueError, TypeError):
                 self.donations.recall(memory.get("donors", {}))
         super().begin(memory)
@@ -111,7 +110,7 @@ class StorageTwin(ProsumerTwin):
         energy_wh = self.donations.credible_wh(bond.name, donation, now_s)
         taken_mwh = int(1000 * min(energy_wh, self.battery.room_wh) + 1e-6)
         self.battery.take(taken_mwh / 1000)
-        left_wh = self._charging_w(now_s) * max(0.0, self._donated_until_s - now_s) / 3600
+        left_wh = self._donated_w * max(0.0, self._donated_until_s - now_s) / 3600
         self._donated_w = 3600 * (left_wh + taken_mwh / 1000) / _SPREAD_S
         self._donated_until_s = now_s + _SPREAD_S
         self.donations.book(bond.name, donation, taken_mwh)

@@ -42,13 +42,14 @@ def summary(data, plan):
         simulation.close()
 
 
-def test_it_needs_data_and_a_known_plan(data):
+def test_it_needs_data_and_a_known_plan(tmp_path):
     with pytest.raises(ScenarioError, match="--data"):
         Job("six_buildings").plans()
     with pytest.raises(ScenarioError, match="plan"):
-        summary(data, "luck")
+        summary(tmp_path, "luck")
 
 
+@pytest.mark.proof
 def test_a_storage_that_buys_before_the_shortage_reaches_most_of_what_is_possible(data):
     found = summary(data, "forecast")
     figures = found["figures"]
