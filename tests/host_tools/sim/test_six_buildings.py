@@ -33,7 +33,7 @@ def data(tmp_path_factory):
 
 
 def summary(data, plan):
-    values = {"plan": plan, "grid_w": 5000.0, "common_wh": 2000.0, "own_wh": 500.0}
+    values = {"plan": plan, "grid_w": 5000.0, "common_wh": 2000.0, "own_wh": 0.0}
     job = Job("six_buildings", hours=2.2, start=f"{START:%Y-%m-%dT%H:%M}", data=data, values=values)
     simulation = Simulation(job)
     try:
