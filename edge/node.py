@@ -143,6 +143,8 @@ class Node:
             clock=self._clock,
             history=self.history,
             switch=self.meters.switch,
+            steer=self.meters.steer,
+            record=self.records.get,
             total=lambda: None if self.unknown else self.total().powers_w,
             tell_minute=self._tell_minute,
             zone=self.zone,

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ..node import Node, Seen
     from ..twins.prosumer import ProsumerTwin
 
+_RECENT_S = 180.0  # an older record of a meter says nothing of now
 Used = Annotated[list[int], "in use, size"]
 
 
@@ -89,7 +90,9 @@ class Twin(TypedDict):
     response_s: Annotated[float | None, "from a need to its supply, for the latest that was met"]
     unserved_w: float
     battery_wh: Annotated[float, "capacity of its own battery or of the common storage; 0: it has none"]
-    state_of_charge: Annotated[float | None, "of that battery, 0 to 1; null while unknown or without one"]
+    state_of_charge: Annotated[
+        float | None, "of that battery, or of kind battery by its meter, 0 to 1; null while unknown"
+    ]
     own_w: Annotated[float, "what its own battery gives to its device"]
     validated: Annotated[int, "contracts validated"]
     validated_across: Annotated[int, "of them with a supplier on another node"]
@@ -227,7 +230,7 @@ def twin_answer(node: "Node", twin: "ProsumerTwin", seen: "Seen | None" = None) 
         "response_s": _rounded(twin.consumer.response_s),
         "unserved_w": round(twin.consumer.unserved_w, 3),
         "battery_wh": twin.battery.limits.capacity_wh if twin.battery else 0.0,
-        "state_of_charge": twin.battery.state_of_charge if twin.battery else None,
+        "state_of_charge": _state_of_charge(node, twin),
         "own_w": round(twin.own_w, 3),
         "validated": twin.validated,
         "validated_across": twin.validated_across,
@@ -282,6 +285,18 @@ def contracts(context: Context) -> Contracts:
                 }
             )
     return {"consumed": consumed, "supplied": supplied}
+
+
+def _state_of_charge(node: "Node", twin: "ProsumerTwin") -> float | None:
+    """Of the battery in the books, otherwise what the meter of a battery last said."""
+    if twin.battery:
+        share = twin.battery.state_of_charge
+        return None if share is None else round(share, 4)
+    reading = node.records.get(twin.settings.input.partition(".")[0])
+    if twin.settings.kind != "battery" or reading is None or node.now_s() - reading.at_s > _RECENT_S:
+        return None
+    percent = (reading.record or {}).get("state_of_charge_percent")
+    return None if percent is None else round(percent / 100, 4)
 
 
 def _rounded(seconds: float) -> float | None:

@@ -252,13 +252,16 @@ def _check_buses(config: NodeConfig, complain: Complain) -> None:
 
 
 def _check_twins(config: NodeConfig, complain: Complain) -> None:
-    inputs, unreadable = _inputs(config, complain)
+    inputs, batteries, unreadable = _inputs(config, complain)
     relays = {relay.name for relay in config.relays}
     for i, twin in enumerate(config.twins):
         for key in ("input", "production_input", "battery_input"):
             name = getattr(twin, key)
             if name and name not in inputs and name.partition(".")[0] not in unreadable:
                 complain(f"twin[{i}].{key}", name, _unknown("meter input", inputs))
+        meter = twin.battery_meter
+        if meter and meter not in batteries and meter not in unreadable:
+            complain(f"twin[{i}].battery_meter", meter, _unknown("meter of a battery", batteries))
         _check_twin(f"twin[{i}]", twin, relays, complain)
     for key in INPUTS if config.regulator else ():
         name = getattr(config.regulator, key)
@@ -267,9 +270,11 @@ def _check_twins(config: NodeConfig, complain: Complain) -> None:
     check_sums(config.twins, complain)
 
 
-def _inputs(config: NodeConfig, complain: Complain) -> tuple[set[str], set[str]]:
-    """The inputs of all meters, and the meters whose profile is invalid, so that theirs are unknown."""
-    inputs, unreadable = {f"{contact.name}.closed" for contact in config.contacts}, set()
+def _inputs(config: NodeConfig, complain: Complain) -> tuple[set[str], set[str], set[str]]:
+    """The inputs of all meters, the meters of batteries that take orders, and the meters whose profile is
+    invalid, so that theirs are unknown."""
+    inputs, batteries = {f"{contact.name}.closed" for contact in config.contacts}, set()
+    unreadable = set()
     for i, meter in enumerate(config.meters):
         try:
             profile = load_profile(meter.profile)
@@ -278,7 +283,9 @@ def _inputs(config: NodeConfig, complain: Complain) -> tuple[set[str], set[str]]
             unreadable.add(meter.name)
         else:
             inputs |= {f"{meter.name}.{name}" for name in profile.inputs}
-    return inputs, unreadable
+            if profile.steering:
+                batteries.add(meter.name)
+    return inputs, batteries, unreadable
 
 
 def _check_twin(where: str, twin: TwinSettings, relays: set[str], complain: Complain) -> None:
@@ -321,6 +328,8 @@ def _check_storage(where: str, twin: TwinSettings, complain: Complain) -> None:
         complain(f"{where}.battery_wh", twin.battery_wh, "is required for kind `storage`")
     if twin.battery_wh and twin.kind in ("grid", "shiftable", "battery"):
         complain(f"{where}.battery_wh", twin.battery_wh, f"is not for kind `{twin.kind}`")
+    if twin.battery_meter and twin.kind != "storage":
+        complain(f"{where}.battery_meter", twin.battery_meter, "is only for kind `storage`")
     if twin.battery_reserve_wh > twin.battery_wh:
         complain(f"{where}.battery_reserve_wh", twin.battery_reserve_wh, "must not exceed battery_wh")
     if twin.donates and (twin.battery_wh or twin.kind not in ("pv", "building", "both")):

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from .battery import Battery
 from .book import Promise, State
 from .messages import Priority, Request
-from .rules import BATTERY_LEAST_WH, MIN_POWER_W, STORAGE_RETRY_S, STORAGE_WAIT_S, with_margin
+from .rules import BATTERY_LEAST_WH, MARGIN, MIN_POWER_W, STORAGE_RETRY_S, STORAGE_WAIT_S, with_margin
 
 UNMET_S = 3.0  # so long contracts are awaited before the own battery steps in
 AGAIN_S = 10.0  # after that long it may step in again
 STEP_S = 1.0  # powers are chosen so that they last at least so long
 RESERVED_S = 15.0  # for so long power is kept for the request it was meant for
 SHORTEST_S = 20.0  # a supply that would not last so long is not begun
+_LEAST_PART = 0.05  # of a request
 _DUST_WH = 1e-6
 REQUESTS_MAX = 256  # that the common storage watches at once
 
@@ -81,6 +82,7 @@ class _Watched:
     hops: int
     since_s: float
     granted_s: float = -math.inf  # power is reserved for it since then
+    granted_w: float = 0.0
 
     def reserved(self, now_s: float) -> bool:
         return now_s < self.granted_s + RESERVED_S
@@ -142,7 +144,8 @@ class CommonStorage:
     def grant(self, promises: Iterable[Promise], now_s: float) -> list[tuple[str, Request, int]]:
         """The requests for which power is reserved from now on: consumer, request, hops.
 
-        High priority comes first, then age. What is promised already counts with the power in use.
+        High priority comes first, then age. What is promised already counts with the power in use. A request
+        that accepts a part may be granted one.
         """
         out_w = sum(each.power_w for each in promises if each.committed)
         kept_w = self._kept_w(now_s)
@@ -150,15 +153,19 @@ class CommonStorage:
         for consumer, seen in sorted(self._requests.items(), key=_rank):
             if seen.reserved(now_s) or now_s < seen.since_s + self._wait_s:
                 continue
-            power_w = seen.request.power_w
             critical = seen.request.priority is Priority.HIGH
-            total_w = out_w + kept_w + power_w
-            fits = with_margin(total_w) <= self.battery.limits.discharge_w
-            if fits and self.lasts_s(total_w, critical) >= SHORTEST_S:
-                seen.granted_s = now_s
+            power_w = min(seen.request.power_w, self._most_w(critical) - out_w - kept_w)
+            whole = power_w >= seen.request.power_w
+            if whole or (seen.request.partial and power_w >= _LEAST_PART * seen.request.power_w):
+                seen.granted_s, seen.granted_w = now_s, power_w
                 kept_w += power_w
                 granted.append((consumer, seen.request, seen.hops))
         return granted
+
+    def _most_w(self, critical: bool) -> float:
+        """What the battery can give for long enough, and with the margins of contracts."""
+        lasting_w = 3600 * self.battery.usable_wh(critical) / SHORTEST_S
+        return min(lasting_w, self.battery.limits.discharge_w / (1 + MARGIN))
 
     def expired(self, now_s: float) -> list[str]:
         """Consumers whose reservation has ended without a contract; they may be granted another one."""
@@ -204,7 +211,7 @@ class CommonStorage:
 
     def _kept_w(self, now_s: float, only_critical: bool = False) -> float:
         return sum(
-            seen.request.power_w
+            seen.granted_w
             for seen in self._requests.values()
             if seen.reserved(now_s) and (seen.request.priority is Priority.HIGH or not only_critical)
         )

@@ -24,6 +24,7 @@ from .reading import Deliver, Reading
 from .relay import SwitchedRelay
 from .rtu import RtuMaster
 from .settings import BusSettings, MeterSettings, RelaySettings
+from .steered import SteeredBattery
 
 logger = logging.getLogger("edge.meter")
 
@@ -64,8 +65,14 @@ class MeterBus:
             PolledMeter(each, now_s + delay_s) for each, delay_s in zip(*_staggered(meters), strict=True)
         ]
         self._relays = {each.name: SwitchedRelay(each, now_s) for each in relays}
+        self._batteries = {
+            each.health.device: SteeredBattery(each.health.device, each.address, each.profile.steering, now_s)
+            for each in self._meters
+            if each.profile.steering
+        }
         self._devices: list[BusDevice] = [
             *self._relays.values(),
+            *self._batteries.values(),
             *self._meters,
         ]  # relays first if both are due
         _check_unique("name", (each.health.device for each in self._devices))
@@ -110,6 +117,16 @@ class MeterBus:
         self._relays[relay].switch(on)
         self._wake.set()
 
+    def steer(self, meter: str, power_w: float | None) -> None:
+        """Ask a battery for a power; returns at once. Raises KeyError."""
+        self._batteries[meter].steer(power_w)
+        self._wake.set()
+
+    @property
+    def batteries(self) -> Sequence[str]:
+        """The meters of batteries that take orders."""
+        return list(self._batteries)
+
     @property
     def devices(self) -> Sequence[str]:
         """The names of all meters and relays on the bus."""
@@ -139,6 +156,11 @@ class MeterBus:
             "delivery_errors": self._delivery_errors,
             "meters": [each.stats(now_s) for each in self._meters],
             "relays": [each.stats(now_s) for each in self._relays.values()],
+            **(
+                {"batteries": [each.stats(now_s) for each in self._batteries.values()]}
+                if self._batteries
+                else {}
+            ),
         }
 
     def step(self) -> float:

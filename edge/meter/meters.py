@@ -22,6 +22,9 @@ class Meters(Protocol):
     def switch(self, relay: str, on: bool) -> None:
         """Request a relay's state without waiting for it. Raises KeyError for an unknown relay."""
 
+    def steer(self, meter: str, power_w: float | None) -> None:
+        """Ask a battery for a power without waiting for it; KeyError for a meter that takes no orders."""
+
     def stats(self) -> list[dict[str, object]]:
         """Counters and relay states, for display and monitoring."""
 
@@ -38,6 +41,7 @@ class SerialMeters:
                 raise ValueError(f"duplicate device name {name!r}")
         self._buses = buses
         self._bus_of = {relay: bus for bus in buses for relay in bus.relays}
+        self._bus_of_battery = {meter: bus for bus in buses for meter in bus.batteries}
 
     def start(self, deliver: Deliver) -> None:
         for bus in self._buses:
@@ -58,6 +62,9 @@ class SerialMeters:
 
     def switch(self, relay: str, on: bool) -> None:
         self._bus_of[relay].switch(relay, on)
+
+    def steer(self, meter: str, power_w: float | None) -> None:
+        self._bus_of_battery[meter].steer(meter, power_w)
 
     def stats(self) -> list[dict[str, object]]:
         return [bus.stats() for bus in self._buses] + [each.stats() for each in self._contacts]

@@ -27,6 +27,8 @@ first register minus that of the second. One with a register for the sign has `p
 sign = 5 }`: 0 is positive, 1 negative, anything else unknown. With `sign_mask = 8` it is negative while a bit
 of the mask is set there.
 
+A battery also has `state_of_charge_percent`, and a table `[steer]` if it takes orders (`steered.py`).
+
 Integers that hold the largest number of their type, or only its highest bit, are not available, like NaN and
 infinity in floats.
 
@@ -55,11 +57,15 @@ from .registers import (
     telling,
 )
 from .rtu import MAX_REGISTERS
+from .steered import POWER, Steering, Writes
 
 _DIRECTORY = os.path.join(os.path.dirname(__file__), "profiles")
 _MAX_FILE_BYTES = 64 * 1024
 _MOST = 1e300  # a whole number beyond it has no float
-_TOP_KEYS = {"name", "phases", "max_power_w", "max_registers", "max_gap", "line", "encoding", TOTAL, *PHASES}
+_TOP_KEYS = {"name", "phases", "max_power_w", "max_registers", "max_gap", "line", "encoding", "steer"}
+_TOP_KEYS |= {TOTAL, *PHASES}
+_ORDERS = ("begin", "charge", "discharge", "rest", "end")
+_MOST_WRITES = 8
 _LINE_KEYS = {"baud", "parity", "stop_bits", "pause_s"}
 _ENCODING_KEYS = {"function", "type", "word_order", "byte_order", "scale"}
 _REGISTER_KEYS = _ENCODING_KEYS | {"register", "minus", "sign", "sign_mask"}
@@ -98,6 +104,7 @@ class Profile:
     power_blocks: tuple[Block, ...]
     record_blocks: tuple[Block, ...]
     line: dict[str, Any]
+    steering: Steering | None = None
 
 
 def load_profile(name_or_path: str) -> Profile:
@@ -112,6 +119,10 @@ def load_profile(name_or_path: str) -> Profile:
 def shipped_profiles() -> list[str]:
     """The names of the built-in profiles."""
     return sorted(each.removesuffix(".toml") for each in os.listdir(_DIRECTORY) if each.endswith(".toml"))
+
+
+def _is_word(value: object) -> bool:
+    return type(value) is int and 0 <= value <= 0xFFFF
 
 
 class _Reader:
@@ -156,8 +167,38 @@ class _Reader:
         )
         read = {each for block in fast for each in block.registers}
         slow = group([each for each in registers if each not in read], max_registers, max_gap)
-        line = self._line()
-        return Profile(name, phases, inputs, max_registers, max_gap, registers, fast, (*fast, *slow), line)
+        return Profile(
+            name,
+            phases,
+            inputs,
+            max_registers,
+            max_gap,
+            registers,
+            fast,
+            (*fast, *slow),
+            self._line(),
+            self._steering(),
+        )
+
+    def _steering(self) -> Steering | None:
+        if "steer" not in self._table:
+            return None
+        table = self._subtable(self._table, "steer", "steer")
+        self._only(table, {"most_w", *_ORDERS}, "steer.")
+        most_w = self._integer(table, "most_w", None, 1, 0xFFFF, "steer")
+        return Steering(most_w, *(self._writes(table, order) for order in _ORDERS))
+
+    def _writes(self, table: dict[str, Any], order: str) -> Writes:
+        rows = table.get(order, [])
+        if not isinstance(rows, list) or len(rows) > _MOST_WRITES:
+            raise self._wrong(f"steer.{order}", rows, f"must be a list of at most {_MOST_WRITES} writes")
+        writes = []
+        for row in rows:
+            right = isinstance(row, list) and len(row) == 2 and all(map(_is_word, row[:1]))
+            if not right or not (_is_word(row[1]) or row[1] == POWER):
+                raise self._wrong(f"steer.{order}", row, f"must be [register, value or {POWER!r}]")
+            writes.append((row[0], row[1]))
+        return tuple(writes)
 
     def _line(self) -> dict[str, Any]:
         if "line" not in self._table:

@@ -31,6 +31,7 @@ PLAUSIBLE = {
     "power_factor": (-1.001, 1.001),
     "phase_angle_deg": (-360.0, 360.0),
     "frequency_hz": (0.0, 100.0),
+    "state_of_charge_percent": (0.0, 100.0),  # of a battery
     "import_energy_wh": (0.0, 1e12),
     "export_energy_wh": (0.0, 1e12),
 }

@@ -63,7 +63,8 @@ __all__ = [
 ]
 
 READ_COILS = 1
-WRITE_COIL = 5
+WRITE_COIL, WRITE_REGISTER = 5, 6
+_CONFIRMED = (WRITE_COIL, WRITE_REGISTER)  # by the same frame
 MAX_REGISTERS = 125
 DISTRUST_S = 600.0  # after the last frame of a second master
 
@@ -126,6 +127,12 @@ class RtuMaster:
         if self._answer_view[:8] != self._request_view:
             raise WrongFunction("the slave confirmed a different coil or state")
 
+    def write_register(self, address: int, register: int, value: int) -> None:
+        """Write one register; the slave confirms it by the same frame."""
+        self._exchange(address, WRITE_REGISTER, register, value, 8)
+        if self._answer_view[:8] != self._request_view:
+            raise WrongFunction("the slave confirmed a different register or value")
+
     def read_coil(self, address: int, coil: int) -> bool:
         """Whether one coil is on."""
         self._exchange(address, READ_COILS, coil, 1, 6)
@@ -186,7 +193,7 @@ class RtuMaster:
     def _accept(self, at: int, function: int) -> None:
         """Move the frame to the beginning of the answer buffer. Raises SlaveException."""
         self._answer[: _FRAME_BYTES - at] = self._answer[at:_FRAME_BYTES]
-        if function != WRITE_COIL:
+        if function not in _CONFIRMED:
             self._echoes = self._dropped
         if self._answer[1] & EXCEPTION:
             raise SlaveException(self._answer[2])
@@ -254,14 +261,14 @@ class RtuMaster:
     def _is_echo(self, at: int, size: int, function: int, wrong_bits: int) -> bool:
         """Whether the request is there, with at most so many wrong bits.
 
-        The confirmation of a written coil looks like it, so there it is an echo only if the adapter is known
-        to echo, or if the frame is there twice.
+        The confirmation of what was written looks like it, so there it is an echo only if the adapter is
+        known to echo, or if the frame is there twice.
         """
         end = at + REQUEST_BYTES
         if end > size or _wrong_bits(self._answer_view[at:end], self._request) > wrong_bits:
             return False
         twice = end + REQUEST_BYTES <= size and self._answer_view[end : end + REQUEST_BYTES] == self._request
-        return function != WRITE_COIL or self._dropped < self._echoes or twice
+        return function not in _CONFIRMED or self._dropped < self._echoes or twice
 
     def _drop_echo(self, end: int, size: int) -> int:
         self._dropped += 1

@@ -38,7 +38,7 @@ _read_storage = public(parse_storage)
 
 
 class DonorTwin(ProsumerTwin):
-    """A producer that donates. With several storages, all members take the first by name."""
+    """A producer that donates, to the storage of its settings, otherwise to the first by name."""
 
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
         super().__init__(settings, home, rng)
@@ -50,6 +50,9 @@ class DonorTwin(ProsumerTwin):
     @property
     def storage(self) -> str:
         """The twin that its donations go to; empty without one."""
+        named = self.settings.donates_to
+        if named:
+            return named if named in self._storages else ""
         return min(self._storages, default="")
 
     def adjust(self, settings: TwinSettings) -> None:
@@ -61,7 +64,9 @@ class DonorTwin(ProsumerTwin):
             room = self._message(bond, _read_storage)
             if room is None:
                 self._storages.pop(bond.name, None)
-            elif bond.name in self._storages or len(self._storages) < _STORAGES_MAX:
+            elif bond.name in (*self._storages, self.settings.donates_to) or (
+                len(self._storages) < _STORAGES_MAX
+            ):
                 self._storages[bond.name] = room
             return None
         if bond.label == DONATED:

@@ -36,9 +36,11 @@ class LevelMemory:
         state = self._battery.state_of_charge
         return {"battery": math.floor(_STEPS * state)} if state else {}
 
-    def recall(self, memory: Any) -> None:
-        """Restore the level; anything else than a result of `memory` leaves it as it is."""
+    def recall(self, memory: Any) -> bool:
+        """Restore the level; False, and it stays as it is, for anything else than a result of `memory`."""
         steps = memory.get("battery") if isinstance(memory, dict) else None
-        if type(steps) is int and 0 < steps <= _STEPS:
-            level_wh = steps / _STEPS * self._battery.limits.capacity_wh
-            self._battery.level_wh = self._battery.first_wh = level_wh
+        if type(steps) is not int or not 0 < steps <= _STEPS:
+            return False
+        level_wh = steps / _STEPS * self._battery.limits.capacity_wh
+        self._battery.level_wh = self._battery.first_wh = level_wh
+        return True

@@ -41,6 +41,9 @@ class PlanningTwin(StorageTwin):
     def _charge_w(self) -> float:
         return min(self.settings.battery_charge_w, self.home.members.member_w)
 
+    def _charging_w(self, now_s: float) -> float:
+        return super()._charging_w(now_s) + self._in_w
+
     @property
     def target_wh(self) -> float:
         """What its battery should hold now."""

@@ -155,6 +155,9 @@ class TwinSettings:
     battery_wh: Annotated[
         float, Within(0, 1e9), "capacity of its own battery, or of kind `storage`; 0: it has none"
     ] = 0.0
+    battery_meter: Annotated[
+        str, "meter of a real battery, which kind `storage` reads and steers; empty: a simulated one"
+    ] = ""
     battery_charge_w: Annotated[float, Within(0, 1e7), "highest power that charges the battery"] = 1e7
     battery_discharge_w: Annotated[float, Within(0, 1e7), "highest power that the battery gives"] = 1e7
     battery_efficiency: Annotated[
@@ -169,6 +172,7 @@ class TwinSettings:
     donates: Annotated[
         float, Within(0, 1), "share of its unused energy that it gives to the common storage"
     ] = 0.0
+    donates_to: Annotated[str, "the storage that it gives to, as node.twin; empty: the first by name"] = ""
     storage_wait_s: Annotated[
         float, Within(0, 3600), "how old a request must be before kind `storage` answers it"
     ] = STORAGE_WAIT_S

@@ -1,10 +1,11 @@
 """The storage twin: the battery of all members, filled by donations (thesis 7.5.1, 7.5.3.3).
 
 It consumes nothing and supplies like any producer, but only requests that nobody else has served for a while.
-There is one in a microgrid: where there are several, those that are not the first by name take no donations.
+There is one in a microgrid; where there are several, donors decide which of them they give to.
 """
 
 import contextlib
+import math
 import random
 from typing import Any
 
@@ -16,8 +17,7 @@ from ..energy.parsing import lenient
 from ..energy.rules import DONATED, DONATION, REQUEST, STORAGE
 from ..energy.storage import CommonStorage
 from ..space.agent import Bond
-from .donor import encode_storage, parse_storage
-from .envelope import public
+from .donor import encode_storage
 from .level_memory import LevelMemory, battery_of
 from .posting import Properties
 from .prosumer import ProsumerTwin, read_request
@@ -25,10 +25,10 @@ from .settings import TwinSettings
 from .twin import Home
 
 _ROOM_WH = 0.5
-_OTHERS_MAX = 8
+_SPREAD_S = 15.0  # in which a real battery takes a donation: until the next one, and a little longer
+_STALE_S = 180.0  # an older record of the meter says nothing
 _BALANCE_WH = 1e-3
 _donation = lenient(parse_donation)
-_read_storage = public(parse_storage)
 
 
 class StorageTwin(ProsumerTwin):
@@ -43,16 +43,33 @@ class StorageTwin(ProsumerTwin):
             self.battery, wait_s=settings.storage_wait_s, retry_s=settings.storage_retry_s
         )
         self.bought_wh = 0.0  # charged by contract
+        self._donated_w, self._donated_until_s = 0.0, -math.inf
+        self._read_s = -math.inf
+        if settings.battery_meter:
+            self.battery.level_wh = self.battery.first_wh = None
         self.donations = Donations(min(home.members.member_w, settings.battery_charge_w))
         self._level = LevelMemory(self.battery)
         self._saved: dict[str, Any] = {}  # the level and the donors of one moment
-        self._others: dict[str, None] = {}  # further storages
-        self.wants = (*self.wants, STORAGE, DONATION)
+        self.wants = (*self.wants, DONATION)
 
-    @property
-    def is_first(self) -> bool:
-        """Whether it is the storage of the microgrid."""
-        return all(self.name < other for other in self._others)
+    def _follow_meter(self, now_s: float) -> None:
+        """A real battery says what it holds, and is told what to take and give."""
+        meter = self.settings.battery_meter
+        reading, known = self.home.record(meter), self.battery.level_wh is not None
+        if reading is None or now_s - reading.at_s > _STALE_S:
+            self.battery.measured(None)
+        elif reading.at_s != self._read_s:
+            self._read_s = reading.at_s
+            percent = (reading.record or {}).get("state_of_charge_percent")
+            self.battery.measured(None if percent is None else percent / 100 * self.settings.battery_wh)
+        if known != (self.battery.level_wh is not None):
+            self.stir()
+        order_w = self._charging_w(now_s) - self.storage.out_w
+        self.home.steer(meter, 0.0 if self.disabled else round(order_w))
+
+    def _charging_w(self, now_s: float) -> float:
+        """The power that it takes now, in W."""
+        return self._donated_w if now_s < self._donated_until_s else 0.0
 
     @property
     def may_grant(self) -> bool:
@@ -60,8 +77,8 @@ class StorageTwin(ProsumerTwin):
         return True
 
     def begin(self, memory: Any) -> None:
-        self._level.recall(memory)
-        if self.battery.level_wh and isinstance(memory, dict):
+        known = bool(self.settings.battery_meter) or self._level.recall(memory)
+        if known and isinstance(memory, dict):
             with contextlib.suppress(ValueError, TypeError):
                 self.donations.recall(memory.get("donors", {}))
         super().begin(memory)
@@ -85,12 +102,6 @@ class StorageTwin(ProsumerTwin):
             if request is None:
                 self.supplier.see_request(bond.name, None, bond.hops, now_s)
             return None
-        if bond.label == STORAGE:
-            if bond.withdrawn or self._message(bond, _read_storage) is None:
-                self._others.pop(bond.name, None)
-            elif bond.name != self.name and len(self._others) < _OTHERS_MAX:
-                self._others[bond.name] = None
-            return None
         if bond.label == DONATION:
             return self._see_donation(bond, now_s)
         return super().bonded(bond)
@@ -98,23 +109,27 @@ class StorageTwin(ProsumerTwin):
     def _see_donation(self, bond: Bond, now_s: float) -> bool:
         plain = self._message(bond, self.home.reader.whole)
         donation = _donation(plain) if plain else None
-        if donation is None or not self.is_first or not self.donations.is_new(bond.name, donation):
+        if donation is None or not self.donations.is_new(bond.name, donation):
             return False
         energy_wh = self.donations.credible_wh(bond.name, donation, now_s)
         taken_mwh = int(1000 * min(energy_wh, self.battery.room_wh) + 1e-6)
         self.battery.take(taken_mwh / 1000)
+        left_wh = self._donated_w * max(0.0, self._donated_until_s - now_s) / 3600
+        self._donated_w = 3600 * (left_wh + taken_mwh / 1000) / _SPREAD_S
+        self._donated_until_s = now_s + _SPREAD_S
         self.donations.book(bond.name, donation, taken_mwh)
         return True
 
     def decayed(self, name: str, life_s: int) -> None:
         if name != self.name:
-            self._others.pop(name, None)
             self.storage.see(name, None, 0, self._clock.now_s())
         super().decayed(name, life_s)
 
     def second_passed(self) -> None:
         super().second_passed()
         self.storage.count(self._clock.now_s())
+        if self.settings.battery_meter:
+            self._follow_meter(self._clock.now_s())
         if self.storage.watching or self.storage.out_w:
             self.stir()
 
@@ -148,7 +163,7 @@ class StorageTwin(ProsumerTwin):
 
     def _wanted(self) -> Properties:
         wanted = super()._wanted()
-        wanted[STORAGE, ""] = encode_storage(self.is_first and self.battery.room_wh > _ROOM_WH), 0
+        wanted[STORAGE, ""] = encode_storage(self.battery.room_wh > _ROOM_WH), 0
         tables: dict[str, dict[str, Receipt]] = {}
         for donor, receipt in self.donations.receipts.items():
             node, _, name = donor.partition(".")

@@ -6,7 +6,7 @@ that concern it, and the node needs to know no more about it.
 
 import math
 import random
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,6 +43,15 @@ class Keeper(Protocol):
     def last_minute(self, scope: str, before: int) -> int | None: ...
 
 
+class Record(Protocol):
+    """All that a meter measured at a time."""
+
+    @property
+    def at_s(self) -> float: ...
+    @property
+    def record(self) -> Mapping[str, float] | None: ...
+
+
 class Home:
     """What a node lends to its twins."""
 
@@ -53,6 +62,8 @@ class Home:
         clock: Clock,
         history: Keeper,
         switch: Callable[[str, bool], None],
+        steer: Callable[[str, float | None], None] = lambda meter, power_w: None,
+        record: Callable[[str], "Record | None"] = lambda meter: None,
         total: Callable[[], Powers | None],
         tell_minute: Callable[[int, int | None, Sequence[float] | None], None],
         zone: Zone,
@@ -72,6 +83,8 @@ class Home:
         self.clock = clock
         self.history = history
         self.switch = switch  # a relay, on or off
+        self.steer = steer  # a battery, by its meter: W that charge it, negative: that it gives
+        self.record = record  # the newest full record of a meter
         self.tell_minute = tell_minute
         self.zone = zone
         self.date = date  # whether it can be believed

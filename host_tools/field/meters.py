@@ -62,6 +62,10 @@ class FieldMeters:
         """There are no relays."""
         raise KeyError(relay)
 
+    def steer(self, meter: str, power_w: float | None) -> None:
+        """There are no batteries."""
+        raise KeyError(meter)
+
     def stats(self) -> list[dict[str, Any]]:
         """As the node sees it."""
         ahead = self.clock.now_s() > self._world.clock.now_s()

@@ -11,6 +11,7 @@ POWER_FACTOR = 0.96
 MAINS_V = 230.0
 MAINS_OHM = 0.1
 MAINS_HZ = 50.0
+CHARGE_PERCENT = 63.0  # of a battery
 MOST_WH = 1e6  # between two measurements
 SHARES = {1: {"l1": 1.0}, 3: {"l1": 0.45, "l2": 0.35, "l3": 0.20}}
 
@@ -59,6 +60,7 @@ class Installation:
             "power_factor": math.copysign(POWER_FACTOR, power_w),
             "phase_angle_deg": math.degrees(math.acos(POWER_FACTOR)),
             "frequency_hz": MAINS_HZ,
+            "state_of_charge_percent": CHARGE_PERCENT,
             "import_energy_wh": self._import_wh * share,
             "export_energy_wh": self._export_wh * share,
         }

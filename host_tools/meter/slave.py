@@ -27,6 +27,7 @@ class Slave:
     ) -> None:
         self.address = address
         self.coils = [False] * COILS
+        self.written: dict[int, int] = {}  # registers, by orders to a battery
         self.stuck = False  # coils accept a write but do not change
         self._profile = profile
         self._installation = Installation(profile.phases, power_w, now_s)
@@ -41,6 +42,9 @@ class Slave:
             code, data = self._read_coils(first, second)
         elif function == 5:
             code, data = self._write_coil(first, second), request[2:6]
+        elif function == 6 and self._profile.steering:
+            code, data = 0, request[2:6]
+            self.written[first] = second
         else:
             code, data = ILLEGAL_FUNCTION, b""
         if code:

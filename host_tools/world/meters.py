@@ -14,6 +14,7 @@ class HandMeters:
         self._clock = clock
         self._deliver: Callable[[Reading], None] | None = None
         self.relays: dict[str, bool] = {}
+        self.orders: dict[str, float | None] = {}  # the power that each battery is asked for
 
     def start(self, deliver: Callable[[Reading], None]) -> None:
         self._deliver = deliver
@@ -23,6 +24,9 @@ class HandMeters:
 
     def switch(self, relay: str, on: bool) -> None:
         self.relays[relay] = on
+
+    def steer(self, meter: str, power_w: float | None) -> None:
+        self.orders[meter] = power_w
 
     def stats(self) -> list[dict[str, Any]]:
         return []

@@ -171,6 +171,13 @@ def test_it_gives_no_more_than_its_battery_can():
     assert granted(storage, 0.0) == ["n.a"]
 
 
+def test_a_request_that_accepts_a_part_is_granted_one():
+    storage = CommonStorage(battery(100.0, discharge_w=210.0), wait_s=0.0)
+    storage.see("n.a", Request(1, 500.0, Priority.LOW, partial=True), 0, 0.0)
+    assert granted(storage, 0.0) == ["n.a"]
+    assert storage.capacity_w((), 0.0) == pytest.approx(210.0)
+
+
 def test_an_offer_stands_though_its_request_has_become_a_contract():
     storage = CommonStorage(battery(50.0), wait_s=0.0)
     storage.see("n.c", request(1, 200.0), 0, 0.0)

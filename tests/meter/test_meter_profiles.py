@@ -29,6 +29,7 @@ MISSING = {
     "countis-e34": {"import_energy_wh"},
     "finder7m38": {"import_energy_wh", "frequency_hz"},
     "dtsu666": {"import_energy_wh"},
+    "marstek-venus": {"voltage_v", "current_a", "import_energy_wh", "frequency_hz"},
     "pac2200": {"frequency_hz"},
     "sdm72d-m": {"voltage_v", "current_a", "frequency_hz"},
 }

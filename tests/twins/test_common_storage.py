@@ -16,11 +16,11 @@ STORAGE = {"name": "cells", "kind": "storage", "battery_wh": 500.0, "storage_wai
 class Community:
     """A producer at one end, a consumer at the other, and the storage between them."""
 
-    def __init__(self, *, keys=True, extra=(), **storage):
+    def __init__(self, *, keys=True, extra=(), sun=(), **storage):
         self.world = World(seed=5)
         if keys:
             self.world.trust = Members(self.world.clock).trust
-        twins = {"a": [SUN, *extra], "b": [STORAGE | storage], "c": [LAMP]}
+        twins = {"a": [SUN | dict(sun), *extra], "b": [STORAGE | storage], "c": [LAMP]}
         for name, neighbours in chain(NAMES).items():
             self.world.add(name, neighbours, twins[name])
         self.world.boot()
@@ -153,7 +153,14 @@ def test_there_is_one_storage_in_a_microgrid(community):
     site.run(60, sun_w=1200.0)
     assert site.twin("a", "aside").battery.level_wh > 0.0
     assert site.cells.battery.level_wh == 0.0
-    assert not site.cells.is_first
+
+
+def test_a_donor_may_name_the_storage_it_gives_to(community):
+    """So a member cannot attract donations by a name."""
+    site = community(extra=[{**STORAGE, "name": "aside"}], sun={"donates_to": "b.cells"})
+    site.run(60, sun_w=1200.0)
+    assert site.twin("a", "aside").battery.level_wh == 0.0
+    assert site.cells.battery.level_wh > 0.0
 
 
 def test_what_is_given_is_sealed(community):

@@ -65,8 +65,12 @@ def build(setting: Setting) -> list[BuildingPlan]:
         powers = _powers(setting.data, _start(setting), setting.hours)
     except DataError as error:
         raise ScenarioError(str(error)) from None
+    if setting.nodes and len(setting.nodes) != len(powers):
+        raise ScenarioError(f"nodes = {len(setting.nodes)}: {setting.data} contains {len(powers)} files")
     owner = _owner(powers)
     plans = [_building(*each, is_owner=i == owner) for i, each in enumerate(powers)]
+    for plan, name in zip(plans, setting.nodes, strict=False):
+        plan.name = name
     batteries = values["plan"] != "off"
     if batteries and owner is not None:
         plans[owner].devices[0].twin.update(
@@ -81,6 +85,7 @@ def build(setting: Setting) -> list[BuildingPlan]:
             {
                 "name": "storage",
                 "kind": "storage",
+                "connection": "own",
                 "battery_wh": values["common_wh"],
                 "battery_charge_w": values["common_wh"] / 2,
                 "battery_discharge_w": values["common_wh"] / 2,
