@@ -20,6 +20,7 @@ from .changes import (
     stop_twin,
     twin,
 )
+from .community import community
 from .energy import energy
 from .events import CURSOR, events
 from .forecasts import MOST_SCORED_DAYS, forecasts, learning, predictions, scores
@@ -132,6 +133,12 @@ _TABLE = versioned(
         "what is aggregated for twins of this node, and who contributed with what weight, distance and age",
     ),
     Route("GET", "/learning", learning, "the models of each scope, their trainings, and the history file"),
+    Route(
+        "GET",
+        "/community",
+        community,
+        "the rules of the community, credits, prices, what is shared now; empty without `[community]`",
+    ),
     Route(
         "GET",
         "/gossip",

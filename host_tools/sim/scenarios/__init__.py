@@ -10,6 +10,7 @@ from . import (
     living_lab,
     overconsumption,
     overproduction,
+    profiles,
     random_twins,
     realistic,
     shiftable,
@@ -28,5 +29,6 @@ _ALL = (
     shiftable.SCENARIO,
     commons.SCENARIO,
     awards.SCENARIO,
+    profiles.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
