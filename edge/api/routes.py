@@ -25,6 +25,7 @@ from .changes import (
     stop_twins,
     twin,
 )
+from .community import community
 from .configuration import CHECKED, change_section, configuration
 from .energy import energy
 from .events import CURSOR, events
@@ -230,6 +231,12 @@ _TABLE = versioned(
         learning,
         "the models of each scope, their trainings, and the history file",
         for_members=True,
+    ),
+    Route(
+        "GET",
+        "/community",
+        community,
+        "the rules of the community, credits, prices, what is shared now; empty without `[community]`",
     ),
     Route(
         "GET",

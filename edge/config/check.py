@@ -21,6 +21,7 @@ from ..twins.registry import RUNNING, SERVICES
 from ..twins.regulator_settings import INPUTS, RegulatorSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
+from .community import with_profile
 from .learning import Complain, check_learning
 from .options import SECTIONS, Section, title
 from .settings import (
@@ -83,6 +84,7 @@ def build(raw: Row, file: str) -> NodeConfig:
         if key not in refused:
             complain(key, value, reason)
 
+    raw = with_profile(raw, Path(file).parent, complain)
     for name in sorted(raw.keys() - SECTIONS.keys()):
         complain(f"[{shown_key(name)}]:", None, f"unknown section; the sections are {', '.join(SECTIONS)}")
     tables = {name: _tables(name, section, raw.get(name), refuse) for name, section in SECTIONS.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 
 from .book import Book, State, node_of
 from .credits import Credits
@@ -11,6 +12,7 @@ from .policies import SeenRequest
 from .prices import PriceTable, Slot, slot_at
 from .tariff import Production, Tariff
 
+_SHOWN_EACH_S = 1.0
 _SURCHARGE_MOST = 10.0  # times the price, that a debt can add
 
 
@@ -62,6 +64,7 @@ class Conditions:
         if giving and giving.tolerance_wh is not None:
             self._response = replace(self._response, tolerance_wh=giving.tolerance_wh)
         self._name = name
+        self._shown, self._shown_s = b"", -inf
         self._decisions = Decisions(giving, places) if giving else None
 
     @property
@@ -112,8 +115,17 @@ class Conditions:
         table = self._tariff.table(book, capacity_w, now_s, self._wall_s(), self._offset_s())
         return Production(capacity_w, left_w, self._impact, table)
 
-    def due_s(self, now_s: float) -> float:
-        """When its prices change though nothing happens."""
+    def shown(self, book: Book, capacity_w: float, now_s: float) -> bytes:
+        """What it tells all, not more often than once a second."""
+        if now_s >= self._shown_s + _SHOWN_EACH_S:
+            self._shown, self._shown_s = self.production(book, capacity_w, now_s).encode(), now_s
+        return self._shown
+
+    def due_s(self, now_s: float, book: Book, capacity_w: float) -> float:
+        """When it next has something else to tell though nothing happens."""
+        late = capacity_w > 0 and self._shown_s < now_s
+        if late and self.production(book, capacity_w, now_s).encode() != self._shown:
+            return self._shown_s + _SHOWN_EACH_S
         return self._tariff.due_s(now_s, self._wall_s(), self._offset_s())
 
     def _serves(self, seen: SeenRequest, book: Book, capacity_w: float, now_s: float) -> bool:

@@ -264,6 +264,22 @@ class CommunityTwin(Twin):
         for member, power_w in members_w.items():
             self.credits.experience(member, power_w / 3600)
 
+    def shared_w(self) -> dict[str, tuple[float, float]]:
+        """What flows now by contract between this node and other members, in W: received and given."""
+        found: dict[str, tuple[float, float]] = {}
+        for twin in self._prosumers():
+            parts = [part for contract in twin.consumer.active for part in contract.parts]
+            flows = [(part.supplier, part.power_w, 0.0) for part in parts]
+            for promise in twin.supplier.book:
+                if promise.state is State.VALID:
+                    flows.append((promise.consumer, 0.0, promise.power_w))
+            for partner, received_w, given_w in flows:
+                member = node_of(partner)
+                if member != self.home.node:
+                    before = found.get(member, (0.0, 0.0))
+                    found[member] = before[0] + received_w, before[1] + given_w
+        return found
+
     def _prosumers(self) -> "list[ProsumerTwin]":
         return [cast("ProsumerTwin", twin) for twin in self.home.twins() if twin.kind == "prosumer"]
 

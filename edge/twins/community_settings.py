@@ -1,10 +1,15 @@
-"""The section `[community]` of a configuration: what its members agreed on (thesis 7.1, 7.4, 7.6, 7.7)."""
+"""The section `[community]` of a configuration: what its members agreed on (thesis 7.1, 7.4, 7.6, 7.7).
 
+Its keys are the salient attributes of a community. They may stand in one file for all members, its profile.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from ..option import OneOf, Within
 
+_COARSE_W = 100.0
 FLEXIBILITY = {"normal": 1.0, "holiday": 1.5, "shortage": 2.0}  # by which a quota is multiplied (thesis 7.7)
 
 
@@ -12,6 +17,44 @@ FLEXIBILITY = {"normal": 1.0, "holiday": 1.5, "shortage": 2.0}  # by which a quo
 class CommunitySettings:
     """The rules of the community: what credits lead to, how they come about, quotas. Equal at all members."""
 
+    profile: Annotated[
+        str, "TOML file with keys of this section that all members share; the section itself comes first"
+    ] = ""
+    name: Annotated[str, "name of the community"] = ""
+    energy_mix: Annotated[
+        str, OneOf("any", "green"), "`green`: consumers take power from sun, wind and water first"
+    ] = "any"
+    connection: Annotated[
+        str,
+        OneOf("grid", "island"),
+        "`island`: consumers accept a part of their need, and suppliers share what there is among all",
+    ] = "grid"
+    pricing: Annotated[
+        str,
+        OneOf("own", "fixed", "dynamic"),
+        "whether prices rise when little is left; `own`: as each twin says",
+    ] = "own"
+    sharing_key: Annotated[
+        str,
+        OneOf("static", "dynamic", "capped", "hourly", "virtual"),
+        "how the community divides what it shares, in its statements",
+    ] = "dynamic"
+    data: Annotated[
+        str,
+        OneOf("exact", "coarse", "none"),
+        "what others see of the total of this node: all, powers to 100 W, or nothing",
+    ] = "exact"
+    comparison: Annotated[
+        str, OneOf("none", "anonymous"), "whether `GET /community` compares a member with the mean of all"
+    ] = "anonymous"
+    emergency: Annotated[
+        str,
+        OneOf("critical", "equal"),
+        "in a shortage: requests of high priority interrupt others, or all are equal",
+    ] = "critical"
+    management: Annotated[
+        str, OneOf("internal", "external"), "who runs it: its members, or a company; shown only"
+    ] = "internal"
     response: Annotated[
         str,
         OneOf("none", "exclude", "price", "place"),
@@ -49,3 +92,14 @@ class CommunitySettings:
             return None
         fair_w = self.base_w + self.person_w * self.people + self.m2_w * self.floor_m2
         return FLEXIBILITY[self.flexibility] * fair_w
+
+
+def shown_total(
+    powers_w: Sequence[float] | None, community: CommunitySettings | None
+) -> tuple[float, ...] | None:
+    """The total of a node as other members may see it, in W."""
+    if powers_w is None or (community and community.data == "none"):
+        return None
+    if community and community.data == "coarse":
+        return tuple(_COARSE_W * round(power_w / _COARSE_W) for power_w in powers_w)
+    return tuple(powers_w)

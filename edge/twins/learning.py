@@ -32,6 +32,7 @@ from ..learn.terms import Array  # noqa: E402
 from ..learn.weather import WeatherTable  # noqa: E402
 from ..space.agent import Bond  # noqa: E402
 from ..space.lsa import EVERYWHERE, HERE, Aggregation  # noqa: E402
+from .community_settings import shown_total  # noqa: E402
 from .minute import RunningMinute  # noqa: E402
 from .past import POWERS, WEATHER, forecast_of, weather_of  # noqa: E402
 from .prediction import PRED, PRED_W, Prediction  # noqa: E402
@@ -159,6 +160,7 @@ class LearningTwin(Twin):
         return powers_w
 
     def _publish(self, powers_w: Powers | None, now_s: float) -> None:
+        powers_w = shown_total(powers_w, self.home.community)
         if powers_w is None:
             if self._published is not None:
                 self._published = None

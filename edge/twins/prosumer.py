@@ -396,9 +396,10 @@ class ProsumerTwin(Twin):
             if not self.unknown:
                 self.supplier.note_free(self.home.civil_s() if self.home.date.settled else None)
         self._due_s = min(self.consumer.due_s, self.supplier.due_s, now_s + _NOTE_S)
-        if conditions := self.supplier.settings.conditions:
-            self._due_s = min(self._due_s, conditions.due_s(now_s))
         self._posting.publish(self._wanted())
+        if conditions := self.supplier.settings.conditions:
+            due_s = conditions.due_s(now_s, self.supplier.book, self.supplier.capacity_w)
+            self._due_s = min(self._due_s, due_s)
         if self._writer.incomplete:
             self._due_s = min(self._due_s, now_s + _SEAL_AGAIN_S)
 
@@ -533,7 +534,6 @@ class ProsumerTwin(Twin):
         if answers:
             wanted[CONFIRM, ""] = writer.answers(answers), 0
         if (conditions := supplier.settings.conditions) and supplier.capacity_w:
-            production = conditions.production(supplier.book, supplier.capacity_w, self._clock.now_s())
-            wanted[PROD, ""] = production.encode(), 0
+            wanted[PROD, ""] = conditions.shown(supplier.book, supplier.capacity_w, self._clock.now_s()), 0
         writer.forget_all_but(wanted)
         return wanted

@@ -133,9 +133,7 @@ class TwinSettings:
     impact: Annotated[
         int, Within(0, 9), "environmental impact of its production; 0: 2 for pv, 3 for other kinds"
     ] = 0
-    giving: Annotated[
-        str, OneOf(*GIVING), "how generous it is to other members; only with a section `[community]`"
-    ] = "all"
+    giving: Annotated[str, OneOf(*GIVING), "how generous it is to other members"] = "all"
     producer_policy: Annotated[str, OneOf(*PRODUCER_POLICIES), "which requests it serves first"] = (
         "prioritisation"
     )

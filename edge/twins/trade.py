@@ -49,7 +49,7 @@ def supplier_settings(settings: TwinSettings, home: "Home") -> SupplierSettings:
 def _conditions(settings: TwinSettings, home: "Home") -> "Conditions | None":
     """Only twins with a table of prices, or in a community, pay for the module."""
     community = home.community
-    if not settings.supplies or not (settings.has_tariff or community):
+    if not settings.supplies or not (settings.has_tariff or community or settings.giving != "all"):
         return None
     from ..energy.conditions import Conditions, Response
     from ..energy.giving import GIVING

@@ -12,6 +12,7 @@ from . import (
     living_lab,
     overconsumption,
     overproduction,
+    profiles,
     random_twins,
     realistic,
     shiftable,
@@ -36,5 +37,6 @@ _ALL = (
     six_buildings.SCENARIO,
     commons.SCENARIO,
     awards.SCENARIO,
+    profiles.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
