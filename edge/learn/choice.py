@@ -9,16 +9,15 @@ from numpy.typing import NDArray
 
 from ..terms import VARIABLES
 from .probabilities import log_losses
-from .terms import HORIZONS_MIN, STATES, Array, States
+from .terms import HORIZONS_MIN, Array, States
+from .waiting import Waiting
 
 WORTHS = (0.0, 8.0, 64.0)  # how many observations a row of foreign counts stands for at most
-_KEPT_MIN = 64  # minutes whose predictions wait for the actual states
 _HALF_LIFE_MIN = 6 * 60
 _KEEP = 0.5 ** (1 / _HALF_LIFE_MIN)
 _MARGIN = 0.01  # nats, if none is given
 _LEAST_MIN = 60.0  # of evidence
 
-_AGES_MIN = np.array(HORIZONS_MIN)
 _SHAPE = len(VARIABLES), len(HORIZONS_MIN)
 _VARIABLES, _HORIZONS = np.indices(_SHAPE)
 
@@ -38,12 +37,11 @@ class Choice:
         self.now = np.zeros(_SHAPE, np.intp)
         self._losses = np.zeros((candidates, *_SHAPE))  # sums, older ones count less
         self._counted = np.zeros(_SHAPE)
-        self._predicted = np.zeros((_KEPT_MIN, candidates, *_SHAPE, STATES), np.float16)
-        self._minutes = np.full(_KEPT_MIN, -1, np.int64)
+        self._waiting = Waiting(candidates)
 
     def predicted(self, minute: int, candidates: Array) -> NDArray[np.intp]:
         """Keep the predictions (candidates, 6, 4, 7) after a minute. The choice (6, 4)."""
-        self._predicted[minute % _KEPT_MIN], self._minutes[minute % _KEPT_MIN] = candidates, minute
+        self._waiting.put(minute, candidates)
         return self.now
 
     @property
@@ -54,12 +52,9 @@ class Choice:
 
     def learn(self, minute: int, actual: States) -> None:
         """Compare what was predicted for a minute with its states (6,), -1 where unknown."""
-        origins = (minute - _AGES_MIN) % _KEPT_MIN
-        there = self._minutes[origins] == minute - _AGES_MIN
+        predicted, there = self._waiting.of(minute)
         if not there.any():
             return
-        predicted = self._predicted[origins, :, :, np.arange(len(origins))].astype(np.float32)
-        predicted = predicted.transpose(1, 2, 0, 3)  # (candidates, 6, 4, 7)
         known = (actual >= 0)[:, None] & there
         losses = log_losses(predicted, np.broadcast_to(actual[:, None], predicted.shape[:-1]))
         self._losses *= _KEEP

@@ -32,7 +32,7 @@ from .forecast import rounded
 from .operators import metropolis
 
 _LEAK = 0.003  # a minute, towards the own prediction
-_GAP_MIN = 3  # after a longer one a view begins again
+_GAP_MIN = 3  # after a longer one a view starts from the own prediction
 _MOST_WORSE = 0.3  # nats: the view of a neighbour that is worse by more is left out
 _PROVED_MIN = 65  # minutes until a neighbour takes part
 _CLEARLY = 0.2  # nats: less is no reason to disagree

@@ -12,9 +12,8 @@ from ...terms import VARIABLES
 from ..choice import Choice
 from ..pool import Pool, staying
 from ..terms import HORIZONS_MIN, STATES, Array, States
+from ..waiting import Waiting
 
-_KEPT_MIN = 64  # minutes whose predictions wait for the actual states
-_AGES_MIN = np.array(HORIZONS_MIN)
 _OWN = 0
 _FIRST_STAY = 0.3  # weight of persistence at first
 _MOST_WEIGHT = 0.5  # of a neighbour
@@ -42,9 +41,7 @@ class Pooled:
     def __init__(self, predictions: int) -> None:
         self.pool = Pool(predictions + 1)
         self.pool.set_weights(dict.fromkeys(range(1, predictions), 0.0) | {0: 1.0 - _FIRST_STAY})
-        shape = (_KEPT_MIN, predictions + 1, len(VARIABLES), len(HORIZONS_MIN), STATES)
-        self._logs = np.full(shape, np.nan, np.float16)
-        self._minutes = np.full(_KEPT_MIN, -1, np.int64)
+        self._waiting = Waiting(predictions + 1)
 
     def predict(self, minute: int, logs: Array, states: States) -> Array:
         """The pooled prediction (6, 4, 7) of logs (predictions, 6, 4, 7) after a minute with states (6,), -1
@@ -52,24 +49,22 @@ class Pooled:
         stay = Pool.logs(staying(np.maximum(states, 0)))
         stay[states < 0] = logs[0, states < 0]
         both = np.concatenate([logs, stay[None]])
-        self._logs[minute % _KEPT_MIN], self._minutes[minute % _KEPT_MIN] = both, minute
+        self._waiting.put(minute, both)
         return self.pool.predict(both)
 
     def learn(self, minute: int, actual: States) -> None:
         """Learn from the states (6,) of a minute, -1 where unknown."""
-        origins = (minute - _AGES_MIN) % _KEPT_MIN
-        there = self._minutes[origins] == minute - _AGES_MIN
+        logs, there = self._waiting.of(minute)
         if not there.any():
             return
-        logs = self._logs[origins, :, :, np.arange(len(origins))].transpose(1, 2, 0, 3).astype(np.float32)
-        self.pool.learn(np.where(there[:, None], logs, np.float32(np.nan)), actual)
+        self.pool.learn(logs, actual)
         np.maximum(self.pool.weights, 0.0, out=self.pool.weights)
 
     def clear(self, prediction: int) -> None:
         """Forget a prediction other than the first, which gets its weight."""
         self.pool.weights[:, :, 0] += self.pool.weights[:, :, prediction]
         self.pool.clear(prediction)
-        self._logs[:, prediction] = self._logs[:, 0]
+        self._waiting.copy(0, prediction)
 
 
 class Ensemble:

@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from ...terms import DAY_MIN, VARIABLES
 from ..probabilities import hits, log_losses
-from ..terms import HORIZONS_MIN, STATES, Array, States
+from ..terms import HORIZONS_MIN, Array, States
+from ..waiting import Waiting
 
-_KEPT_MIN = 64  # minutes whose predictions wait for the actual states
-_AGES_MIN = np.array(HORIZONS_MIN)
 _SHAPE = len(VARIABLES), len(HORIZONS_MIN)
 _KEEP = 0.5 ** (1 / DAY_MIN)  # half of the sums is of the last day
 _LEAST_MIN = 30.0
@@ -20,29 +19,25 @@ class Gain:
     """Sums of the last days: log losses and hits of the own and of the combined predictions."""
 
     def __init__(self) -> None:
-        self._predicted = np.zeros((_KEPT_MIN, 2, *_SHAPE, STATES), np.float16)
-        self._minutes = np.full(_KEPT_MIN, -1, np.int64)
+        self._waiting = Waiting(2)
         self._losses = np.zeros((2, *_SHAPE))
         self._hits = np.zeros((2, *_SHAPE))
         self._counts = np.zeros(_SHAPE)
 
     def predicted(self, minute: int, own: Array, combined: Array) -> None:
         """Keep what was predicted after a minute."""
-        at = minute % _KEPT_MIN
-        self._predicted[at, 0], self._predicted[at, 1], self._minutes[at] = own, combined, minute
+        self._waiting.put(minute, np.stack([own, combined]))
 
     def learn(self, minute: int, actual: States) -> None:
         """Compare with the states (6,) of a minute, -1 where unknown."""
-        origins = (minute - _AGES_MIN) % _KEPT_MIN
-        there = self._minutes[origins] == minute - _AGES_MIN
+        predicted, there = self._waiting.of(minute)
         if not there.any():
             return
-        predicted = self._predicted[origins, :, :, np.arange(len(origins))].transpose(1, 2, 0, 3)
         wanted = np.broadcast_to(actual[:, None], predicted.shape[:-1])
         known = (actual >= 0)[:, None] & there
         for sums, each in ((self._losses, log_losses), (self._hits, hits)):
             sums *= _KEEP
-            sums += np.where(known, each(predicted.astype(np.float32), wanted), 0.0)
+            sums += np.where(known, each(predicted, wanted), 0.0)
         self._counts *= _KEEP
         self._counts += known
 

@@ -28,6 +28,21 @@ _EACH = len(HORIZONS_MIN), STATES
 _SHAPE = ROWS, len(VARIABLES), *_EACH
 
 
+class _Codes:
+    """Counts of one variable as `log_codes`, without the many rows that nobody has observed."""
+
+    def __init__(self, counts: Array) -> None:
+        codes = coded(counts).reshape(ROWS, *_EACH)
+        used = np.flatnonzero(codes.any((1, 2)))
+        self._places = np.zeros(ROWS, np.uint16)  # 0: a row without counts
+        self._places[used] = np.arange(1, len(used) + 1)
+        self._codes = np.concatenate((np.zeros((1, *_EACH), np.uint8), codes[used]))
+
+    def of(self, rows: NDArray[Any]) -> Array:
+        """The counts (rows, 4, 7) of some rows."""
+        return decoded(self._codes[self._places[rows]])
+
+
 class Counts:
     """Weights of the states that followed, by row, variable, horizon, state. Memory is taken for a row of a
     variable when it is first observed: two thirds of them after 30 days of the living lab of the thesis."""
@@ -36,7 +51,7 @@ class Counts:
         self._places = np.zeros((ROWS, len(VARIABLES)), np.uint16)  # among the counts; 0: none yet
         self._counts = np.zeros((_GROW, *_EACH), np.float32)
         self._used = 1  # the first one stays empty
-        self._foreign: NDArray[np.uint8] | None = None  # of neighbours, as `log_codes`
+        self._foreign: dict[int, _Codes] = {}  # of neighbours, by variable
         self.worth: Choice | None = None  # among WORTHS, once there are foreign counts
         self._scale = 1.0  # weight of a new observation: it grows, so that the old ones need not shrink
 
@@ -67,9 +82,11 @@ class Counts:
     def predict(self, rows: Rows, states: NDArray[Any], minute: int = -1) -> Array:
         """Probabilities (contexts, 6, 4, 7) after rows (contexts, 6), with the present `states` (6,)."""
         seen = self._counts[self._places[rows, _VARIABLES]] * np.float32(1 / self._scale)
-        if self._foreign is None or self.worth is None:
+        if self.worth is None:
             return self._completed(seen, states)
-        foreign = decoded(self._foreign[rows, _VARIABLES])
+        foreign = np.zeros_like(seen)
+        for variable, codes in self._foreign.items():
+            foreign[:, variable] = codes.of(rows[:, variable])
         candidates = np.stack([self._completed(seen + limited(foreign, worth), states) for worth in WORTHS])
         choice = self.worth.predicted(minute, candidates.mean(1))
         found: Array = candidates[choice, :, _VARIABLES[:, None], _HORIZONS].transpose(2, 0, 1, 3)
@@ -92,9 +109,8 @@ class Counts:
 
     def adopt(self, variable: int, counts: Array) -> None:
         """Complete the own counts of a variable with these of neighbours, in place of earlier ones."""
-        if self._foreign is None or self.worth is None:
-            self._foreign, self.worth = np.zeros(_SHAPE, np.uint8), Choice(len(WORTHS))
-        self._foreign[:, variable] = coded(counts).reshape(self._foreign[:, variable].shape)
+        self.worth = self.worth or Choice(len(WORTHS))
+        self._foreign[variable] = _Codes(counts)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The counts, without the many places that are empty."""

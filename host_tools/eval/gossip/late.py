@@ -24,6 +24,7 @@ from .members import (
     span_of,
     start_line,
     told,
+    with_persistence,
 )
 from .microgrid import Member, run
 from .past import Start, fresh
@@ -47,6 +48,7 @@ def late(plan: Plan, seed: int) -> Made:
                 "scratch",
                 *(("shipped",) if networks else ()),
                 "predictions",
+                "both",
                 *plan.operators,
                 "pooled",
             ):
@@ -61,16 +63,19 @@ def _late_job(plan: Plan, name: str, others: tuple[str, ...], own_days: int, var
             started = variant == "shipped"
             begins = plan.begins(plan.model, started, updates)
             kept = recorded(plan, of, begins, seed, own_days)
-            member = Member(of, fresh(of, Start("persistence"), seed, DAY_MIN))
-            return {"nodes": {of.name: {variant: judged(plan, member, own_days, kept.predicted)}}}
+            member = Member(of, fresh(of, Start("persistence"), seed, DAY_MIN), own=kept.predicted)
+            found = {variant: member.own}
+            if variant == "scratch":
+                found["persistence_added"] = with_persistence(member, span_of(plan, of)[0])
+            return {"nodes": {of.name: {key: judged(plan, member, own_days, p) for key, p in found.items()}}}
         if variant == "pooled":
             return _pooled(plan, of, [plan.building(each) for each in others], own_days, seed)
-        models = variant != "predictions"
+        models, both = variant != "predictions", variant == "both"
         settings = plan.settings(
             models=models,
-            operator=variant if models else "auto",
-            predictions=not models,
-            prediction_operator="equal" if models else "auto",
+            operator=variant if models and not both else "auto",
+            predictions=both or not models,
+            prediction_operator="experts" if both else "equal" if models else "auto",
             most_neighbours=len(others),
         )
         begins = plan.begins(plan.model, plan.shipped, updates)
@@ -82,16 +87,20 @@ def _late_job(plan: Plan, name: str, others: tuple[str, ...], own_days: int, var
         spy = Spy.on(member.exchange)
         members = [member]
         quiet = plan.settings(
-            models=models, predictions=not models, prediction_operator="equal", operator="equal"
+            models=models, predictions=both or not models, prediction_operator="equal", operator="equal"
         )
         for each in others:
             theirs = plan.building(each)
-            recording = frozen(plan, theirs, seed) if models else established(plan, theirs, seed)
+            alone = models and not both
+            recording = frozen(plan, theirs, seed) if alone else established(plan, theirs, seed)
             members.append(replayed(plan, theirs, recording, seed, quiet, plan.neighbour_days))
         links = Links([set(), *({0} for _ in others)], random.Random(seed))  # they need nothing of a newcomer
         run(members, links, *span_of(plan, of))
         found = spy.heard(span_of(plan, of)[0], member.own)
-        found |= {variant: member.own} if models else {"auto_predictions": member.combined}
+        if both:
+            found |= {"models": member.own, "both": member.combined}
+        else:
+            found |= {variant: member.own} if models else {"auto_predictions": member.combined}
         scores = {key: judged(plan, member, own_days, each) for key, each in found.items()}
         return {"nodes": {of.name: scores}, **told(members, links)}
 
