@@ -131,6 +131,30 @@ def test_counters_go_on_after_a_stop_and_lose_little_by_a_power_cut(world):
     assert settle(world, n1).drawn_wh >= stopped.drawn_wh + 460 * 130 / 3600 - 1
 
 
+def hold(path):
+    """Another process that lets nobody read."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    other.execute("COMMIT")
+    return other
+
+
+def test_a_history_that_cannot_be_read_shows_nothing_and_forgets_nothing(world):
+    n1, _ = build(world)
+    play(world, n1, 300, 460.0)
+    before = settle(world, n1)
+    n1.kill()
+    other = hold(n1.node.history.path)
+    n1.boot()
+    play(world, n1, 100, 460.0)
+    assert n1.node.counters.member is None
+    other.close()
+    play(world, n1, 100, 460.0)
+    after = settle(world, n1)
+    assert after.drawn_wh == pytest.approx(before.drawn_wh + 460 * 200 / 3600, rel=0.05)
+
+
 @settings(max_examples=12)
 @given(
     st.lists(st.tuples(st.integers(1, 100), st.sampled_from(["kill", "stop", "keep", "lock"])), max_size=5)
@@ -153,9 +177,8 @@ def test_no_counter_steps_back(steps):
         for seconds, how in steps:
             locked = None
             if how == "lock" and n1.node.history.path.exists():
-                locked = sqlite3.connect(n1.node.history.path, isolation_level=None)
                 n1.kill()
-                locked.execute("BEGIN EXCLUSIVE")
+                locked = hold(n1.node.history.path)
                 n1.boot()
             play(world, n1, 2, 460.0, look)
             if locked:

@@ -75,6 +75,7 @@ class HomeAssistant:
         client.will_set(alive_topic(node), OFFLINE)
         client.on_message = self._received
         client.on_subscribe = self._subscribed
+        client.on_publish = self._published
         self._greeted = False  # it has come up; set by the network thread
         self._described: set[str] = set()  # twins
         self._waiting: deque[str] = deque()  # twins to be described; "": the node
@@ -85,7 +86,7 @@ class HomeAssistant:
         self._newest: MQTTMessageInfo | None = None
         self._down_since_s: float | None = clock.now_s()
         self._commands_left, self._commands_s = _COMMANDS_AT_ONCE, clock.now_s()
-        self._refusal = ""  # of the subscription
+        self._refusal = ""  # of the subscription, or of a description
         self.messages = self.bytes = 0  # sent
         self.commands = self.refused = 0  # carried out; messages that were not
 
@@ -186,13 +187,21 @@ class HomeAssistant:
         topics = [status_topic(self._settings.prefix)]
         if self._operates:
             topics.append(switch_topic(self._node, "+"))
+        self._refusal = ""
         self._connection.client.subscribe([(topic, options) for topic in topics])
         self._greeted = True
 
     def _subscribed(self, client: Any, userdata: Any, mid: int, reasons: Any, properties: Any) -> None:
-        self._refusal = ", ".join(sorted({str(each) for each in reasons if each.is_failure}))
-        if self._refusal:
-            log.warning("the broker refuses the topics of Home Assistant: %s", self._refusal)
+        self._refuse(", ".join(sorted({str(each) for each in reasons if each.is_failure})))
+
+    def _published(self, client: Any, userdata: Any, mid: int, reason: Any, properties: Any) -> None:
+        self._refuse(str(reason) if reason.is_failure else "")
+
+    def _refuse(self, why: str) -> None:
+        """An access list is read when the broker starts: a refusal holds until the next connection."""
+        if why and not self._refusal:
+            log.warning("the broker refuses the topics of Home Assistant: %s", why)
+        self._refusal = self._refusal or why
 
     def _received(self, client: Any, userdata: Any, message: MQTTMessage) -> None:
         if not self._accepts(message):

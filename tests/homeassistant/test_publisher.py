@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from getpass import getuser
 
 import pytest
 from paho.mqtt import client as paho
@@ -292,6 +293,24 @@ def test_a_broker_that_is_away_is_a_trouble(site, monkeypatch):
     wait_until(lambda: "home_assistant_away" in site.runtime.ask(lambda _: [e.code for e in troubles(node)]))
     site.broker.start()
     wait_until(lambda: site.runtime.ask(lambda _: not list(site.outlet.troubles())))
+
+
+def test_an_access_list_that_lets_nothing_out_is_a_trouble(site):
+    rules = site.folder / "acl"
+    rules.write_text("topic read #\n")
+    text = (
+        f"listener {site.broker.port} 127.0.0.1\nallow_anonymous true\nacl_file {rules}\nuser {getuser()}\n"
+    )
+    site.broker.stop()
+    site.broker.program = replace(site.broker.program, configuration=lambda *_: text)
+    site.broker.start()
+    node = site.node()
+    wait_until(lambda: "home_assistant_away" in codes(site, node))
+    assert "Not authorized" in next(text for _, _, text in site.outlet.troubles())
+    rules.write_text("topic readwrite #\n")
+    site.broker.stop()
+    site.broker.start()
+    wait_until(lambda: site.outlet.bytes and "home_assistant_away" not in codes(site, node))
 
 
 def test_another_broker_is_asked_for_with_name_and_password(site):
