@@ -89,9 +89,10 @@ class _Process:
         return self._process, self._port
 
     def _is_served(self) -> bool:
-        """Whether all of its twins have their contracts."""
+        """Whether nearly all of its loads have a contract."""
         try:
-            return all(each["satisfied"] for each in json.loads(_get(self._port, "/api/v1/twins")))
+            twins = json.loads(_get(self._port, "/api/v1/twins"))
+            return sum(each["consumed_w"] > 0 for each in twins) > 0.9 * (_TWINS - _GRIDS)
         except OSError:
             return False
 
