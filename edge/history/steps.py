@@ -59,6 +59,11 @@ def make_quarters(connection: sqlite3.Connection, first: int, last: int) -> None
     connection.execute(_QUARTERS, (first, last))
 
 
+def make_whole_hours(connection: sqlite3.Connection, first: int, last: int) -> None:
+    """The same for hours with all of their quarter-hours, once they are over: a year is read by hours."""
+    connection.execute(f"{_HOURS} HAVING count(*) = 4", (first, last))
+
+
 def make_hours(connection: sqlite3.Connection, first: int, last: int) -> None:
     """Of the quarter-hours from `first` to before `last`, both at the start of an hour."""
     connection.execute(_HOURS, (first, last))

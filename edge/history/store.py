@@ -16,7 +16,7 @@ from typing import Any
 from ..clock import Clock, Date, Zone
 from . import deals, energies, events, forecasts, minutes, offers, predictions, records, steps
 from .deals import Deal, Parts, Session
-from .energies import QUARTER_MIN, Energy
+from .energies import HOUR_MIN, QUARTER_MIN, Energy
 from .events import Before, Event
 from .file import HistoryFile, Row
 from .names import add_names
@@ -223,6 +223,9 @@ class Store:
         current = max(found)
         for quarter in (found | {self._quarter}) - {current, 0}:
             steps.make_quarters(connection, quarter, quarter + QUARTER_MIN)
+            hour = quarter - quarter % HOUR_MIN
+            if current >= hour + HOUR_MIN:
+                steps.make_whole_hours(connection, hour, hour + HOUR_MIN)
         self._quarter = current
 
     def close(self) -> None:

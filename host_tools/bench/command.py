@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from . import chain, cpu, gossip, learning, propagation, simulation, space, traffic, trust, wear, wire
+from . import chain, cpu, gossip, learning, propagation, simulation, space, traffic, trust, wear, window, wire
 
 _PARTS = (
     "imports",
@@ -30,6 +30,7 @@ _PARTS = (
     "learning",
     "gossip",
     "page",
+    "window",
     "wear",
 )
 _ON_REQUEST = ("cpu",)  # it needs an image
@@ -102,6 +103,7 @@ def bench(options: argparse.Namespace) -> int:
         "learning": lambda: _learning(figures, console),
         "gossip": lambda: _gossip(figures, console),
         "page": lambda: _page(figures, console),
+        "window": lambda: _window(figures, console),
         "wear": lambda: _wear(figures, console),
         "cpu": lambda: _cpu(figures, console, options.node, directory / "cpu"),
     }
@@ -125,6 +127,23 @@ def _page(figures: dict[str, Any], console: Console) -> None:
     table = _table("dashboard (aims: 110 kB, own 75 kB, ready in 1 s, a day in 60 ms)", "figure", "value")
     for name, value in figures["page"].items():
         table.add_row(name, str(value))
+    console.print(table)
+
+
+def _window(figures: dict[str, Any], console: Console) -> None:
+    figures["window"] = {"node": window.node_ms(), "year": window.year()}
+    title = f"/api/v1/node with 100 twins at 50 requests a second (median at most {window.MOST_NODE_MS:g} ms)"
+    table = _table(title, "figure", "value")
+    for name, value in figures["window"]["node"].items():
+        table.add_row(name, str(value))
+    console.print(table)
+    title = (
+        f"a year of quarter-hours of 20 twins (at most {window.MOST_YEAR_MS:g} ms and "
+        f"{window.MOST_YEAR_BYTES / 1e6:g} MB)"
+    )
+    table = _table(title, "question", "ms", "kB")
+    for name, row in figures["window"]["year"].items():
+        table.add_row(name, f"{row['ms']:.0f}", f"{row['bytes'] / 1000:.0f}")
     console.print(table)
 
 

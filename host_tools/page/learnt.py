@@ -64,14 +64,14 @@ class Learnt(Past):
                             "kind": "lstm",
                             "w": matrix(30, 64),
                             "u": matrix(16, 64),
-                            "b": matrix(1, 64)[0],
+                            "b": matrix(2, 64)[1],
                         },
                         {
                             "name": "outputs",
                             "kind": "dense",
                             "w": matrix(16, 28),
                             "u": None,
-                            "b": matrix(1, 28)[0],
+                            "b": matrix(2, 28)[1],
                         },
                     ],
                 }

@@ -52,6 +52,7 @@ class StandIn:
         self.world = world or World()
         self.faults = Faults()
         self.signed_in = False
+        self.member = False
         self.streams = 0
         self._cut = threading.Event()
         self.stopping = threading.Event()
@@ -187,8 +188,8 @@ class _Handler(BaseHTTPRequestHandler):
             200,
             {
                 "scopes": owner.scopes,
-                "role": "operator" if by else "reader",
-                "twins": None,
+                "role": "member" if owner.member else "operator" if by else "reader",
+                "twins": [f"{owner.world.node}.kitchen"] if owner.member else None,
                 "by": by,
                 "node": owner.world.node,
                 "version": "0.6.0",

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.api.changes import TWIN
+from edge.api.configuration import CHECKED
 from edge.api.dispatch import Api, Asked
 from edge.api.route import Route
 from edge.api.routes import ROUTES
@@ -113,5 +114,5 @@ def test_any_object_is_taken_or_refused_by_key(body):
 
 def test_routes_that_change_something_need_more_than_reading():
     changing = [each for each in ROUTES if each.method != "GET" and not each.path.endswith("/session")]
-    assert len(changing) == 12
+    assert len(changing) == 12 + len(CHECKED)
     assert {each.scope for each in changing} == {"operate", "configure"}

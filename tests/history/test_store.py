@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import hypothesis.strategies as st
 import pytest
@@ -576,3 +577,19 @@ def test_a_prediction_comes_back_as_it_was_whether_it_was_compressed_or_not(stor
     assert store.write()
     found = [each.probabilities for some in store.predictions("node", 0, 2**40) for each in some]
     assert found == several
+
+
+def test_hours_are_made_when_they_are_over_and_are_those_of_their_minutes(store):
+    """So a year by hours is read from hours, and not from quarter-hours."""
+    first = NOW - NOW % 60
+    for minute in range(first, first + 150):
+        store.note_minute("node", minute, (float(minute - first),) * 6)
+        if minute % 10 == 0 or minute == first + 149:
+            assert store.write()
+    store.disconnect()
+    with closing(sqlite3.connect(store.path)) as file:
+        made = file.execute(
+            "SELECT minute, requested_w FROM steps WHERE step = 60 ORDER BY minute"
+        ).fetchall()
+    assert made == [(first, 29.5), (first + 60, 89.5)]
+    assert store.series("node", first, 3, 60).mean_w[0] == [29.5, 89.5, 134.5]

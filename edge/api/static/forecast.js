@@ -127,7 +127,7 @@ function Past({ scope, variable, horizon, moment: at, today, set }) {
   const again = { scope, from: minuteText(begin - 60 * horizon), to: minuteText(Math.min(end, 60 * minute - 120) - 60 * (far ? horizon : 0)), step: far ? 60 : 5, watts: far ? "yes" : "no" };
   const kept = useLoaded(async (abort) => (today ? null : ((await optional(withQuery("/forecasts", made), abort)) ?? null)), `${key}/${horizon}/${today}`);
   const told = useLoaded((abort) => get(today ? withQuery("/replay", again) : withQuery("/predictions", { scope, from: minuteText(begin), to: minuteText(end) }), { signal: abort }), `${key}/${today && horizon}`);
-  const forecasts = today ? { value: far && told.value?.leads_min ? { ...told.value, forecasts: told.value.predictions } : null } : kept;
+  const forecasts = today ? { value: far && told.value?.leads_min ? { ...told.value, forecasts: told.value.predictions.filter((each) => each.quantiles_w) } : null } : kept;
   const limits = useLoaded((abort) => get("/learning", { signal: abort }), scope);
   const truth = useLoaded((abort) => get(seriesPath(scope, begin, end + 3600, 1), { signal: abort }), key);
   const row = position(variable);
