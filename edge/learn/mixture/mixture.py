@@ -165,7 +165,7 @@ class Mixture:
 
     def contents(self, variable: int, slot: int | None = None) -> Contents:
         """See `ShowsContents`: those of the chains and of the networks, and the weights of all experts."""
-        names = [*CONTEXTS, "chains", "regressions", "networks"]
+        names = [*CONTEXTS, "chains", "regressions", "networks", "persistence"]
         weights = self._pool.weights[variable].T.copy()
         return Contents(
             chains=self._chains.contents(variable, slot).chains,
