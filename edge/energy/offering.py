@@ -148,7 +148,7 @@ class OfferMaker:
                 impact,
                 each.prices[0].price if each.prices else price,
                 each.urgent_w,
-                each.prices,
+                prices=each.prices,
             )
             for each in self._book
             if not each.committed
