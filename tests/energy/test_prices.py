@@ -133,7 +133,7 @@ def test_production_survives_its_journey_and_lies_are_refused():
 
 def test_offers_and_parts_carry_their_table():
     table = (Slot(5, 0.25, -0.5), Slot(10, 0.5))
-    offer = Offer(7, 100.0, 105.0, 2, 0.75, 0.0, table)
+    offer = Offer(7, 100.0, 105.0, 2, 0.75, prices=table)
     assert parse_offer(offer.encode()) == offer
     part = Part("n.sun", 100.0, 105.0, table)
     assert parse_parts(encode_parts([part])) == (part,)
