@@ -40,6 +40,7 @@ class Weights(TypedDict):
     merged_at: Annotated[str | None, "when that was"]
     prediction_operators: Annotated[list[str], "by horizon"]
     nodes: Annotated[list[NodeWeight], "this one first"]
+    persistence_weights: Annotated[list[float] | None, "what the nodes leave to persistence, by horizon"]
     chains: Annotated[list[SlotChains], "by context, of the slot that was asked for; empty for other models"]
 
 
@@ -60,6 +61,10 @@ def weights(context: Context, scope: str, variable: str, slot: int | None) -> We
         mean = exchange.predictions.weights.get(source)
         return None if mean is None else [round(float(mean[number]), 4)] * len(HORIZONS_MIN)
 
+    left: list[float] | None = None
+    if ensemble is not None:
+        given = zip(*(each[number].tolist() for each in ensemble.weights.values()), strict=True)
+        left = [round(max(0.0, 1.0 - sum(each)), 4) for each in given]
     contributors = told["contributors"]
     own = told["own_weight"]["models"]
     nodes: list[NodeWeight] = [
@@ -94,6 +99,7 @@ def weights(context: Context, scope: str, variable: str, slot: int | None) -> We
         "merged_at": node.zone.text(last["minute"]) if "minute" in last else None,
         "prediction_operators": exchange.predictions.chosen.get(variable, [asked] * len(HORIZONS_MIN)),
         "nodes": nodes,
+        "persistence_weights": left,
         "chains": [] if slot is None else _chains(node, scope, number, slot),
     }
 

@@ -144,7 +144,8 @@ def test_weights_of_each_node_by_variable_horizon_and_slot():
     own, other = found["nodes"]
     assert (own["node"], own["own"], other["node"]) == ("n1", True, "n2")
     told = own["prediction_weights"]
-    assert np.add(told, other["prediction_weights"]) == pytest.approx(1, abs=1e-3)
+    told = np.add(told, other["prediction_weights"])
+    assert np.add(told, found["persistence_weights"]) == pytest.approx(1, abs=1e-3)
     assert own["model_weight"] + other["model_weight"] == pytest.approx(1, abs=1e-3)
     assert found["model_operator"]
     assert len(found["prediction_operators"]) == 4

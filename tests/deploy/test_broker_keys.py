@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from node_stand_in import ROOTFS
 
-from edge.net.broker_lists import INSIDE, OUTSIDE, write_lists
+from edge.homeassistant.topics import from_node, to_node
+from edge.net.broker_lists import INSIDE, OUTSIDE, Guests, write_lists
+from edge.net.limit_door import limit_topic, limits_topic
 from host_tools.fleet.authority import Authority
 
 PROGRAM = ROOTFS / "usr/lib/edge/broker-keys"
@@ -101,12 +103,20 @@ def test_a_change_is_noticed_once(board):
     assert board.prepare("--changed").returncode == 1
 
 
-def test_access_lists_that_the_node_has_written_take_the_place_of_those_of_its_configuration(board):
+GUESTS = Guests(
+    from_node("homeassistant", "gym"),
+    to_node("homeassistant", "gym", operates=True),
+    [limit_topic("gym", "+"), limits_topic("gym")],
+)
+
+
+@pytest.mark.parametrize("guests", [Guests(), GUESTS])
+def test_access_lists_that_the_node_has_written_take_the_place_of_those_of_its_configuration(board, guests):
     """When links were changed while it runs; and until then, and afterwards, those of the configuration."""
     lists = board.root / "data/edge/state/broker"
     assert board.prepare().returncode == 0
     assert "acl_file /data/edge/config/acl\n" in board.conf
-    write_lists(lists, "gym", ["school", "pool"])
+    write_lists(lists, "gym", ["school", "pool"], guests)
     assert board.prepare("--changed").returncode == 0
     assert board.prepare().returncode == 0
     for name in (OUTSIDE, INSIDE):
@@ -128,6 +138,10 @@ def test_access_lists_that_the_node_has_written_take_the_place_of_those_of_its_c
         "user school\ntopic read mg/v1/inbox/gym/school",
         "user school\ntopic write mg/v1/inbox/+/school",
         "pattern write mg/v1/inbox/gym/%u",
+        "user home-assistant\ntopic read mg/v1/inbox/gym/school",
+        "user home-assistant\ntopic write mg/v1/ha/gym/alive",
+        "user school\ntopic write mg/v1/ha/gym/switch/+",
+        "topic readwrite mg/v1/limit/gym/+",
         "user school\ntopic write mg/v1/inbox/gym/school\n\ntopic write mg/v1/inbox/gym/school",
         "\x00",
     ],
