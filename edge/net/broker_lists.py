@@ -3,7 +3,7 @@
 On the outer listener a peer is identified by its certificate. If it is a sender of this node, it may write
 the two topics with its own name; it may read nothing. On the inner listener (loopback) the node may read
 exactly these topics, and nobody may write. The lists contain exact topics: a pattern would admit every node
-of the cluster. `provision` makes them for a fleet; a node makes them anew when its links change.
+of the cluster. `provision` makes them for a fleet; a node makes new ones when its links change.
 """
 
 from collections.abc import Iterable
