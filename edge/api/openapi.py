@@ -104,7 +104,7 @@ def _operation(route: Route, schemas: dict[str, Schema]) -> dict[str, Any]:
         "401",
         "429",
         "503",
-        *(["404"] if route.segments or route.media == "text/html" else []),
+        *(["404"] if route.segments or route.body or route.media == "text/html" else []),
     ]
     operation: dict[str, Any] = {
         "summary": route.meaning,

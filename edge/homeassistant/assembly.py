@@ -11,6 +11,7 @@ from ..config.settings import HomeAssistantSettings, NodeConfig
 from ..files import read_text
 from ..net.connection import BackOff, Connection
 from ..net.settings import PLAIN_PORT, TLS_PORT, BrokerSettings, TlsSettings
+from ..net.tls import KEPT_LIST, TlsFiles
 from .commands import commands_of
 from .publisher import HomeAssistant
 
@@ -27,6 +28,7 @@ def home_assistant(config: NodeConfig, clock: Clock, rng: random.Random, api: Ap
         back_off=BackOff(),
         rng=random.Random(rng.getrandbits(64)),  # threads must not disturb the node's own draws
         clock=clock,
+        tls=partial(TlsFiles, kept=config.state_dir / KEPT_LIST),
     )
     return HomeAssistant(config.name, __version__, settings, connection, clock, commands_of(api))
 

@@ -19,6 +19,7 @@ from .certificates import Certificate, certificates
 from .settings import TlsSettings
 
 REFRESH_S = 30.0  # between two looks
+KEPT_LIST = "crl.pem"  # in the state folder: the last valid list of revoked certificates
 
 log = logging.getLogger("edge.net")
 

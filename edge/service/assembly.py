@@ -25,6 +25,7 @@ from ..files import lock_folder
 from ..meter.bus import MeterBus
 from ..meter.meters import SerialMeters
 from ..net.mqtt import MqttLinks
+from ..net.tls import KEPT_LIST
 from ..node import Node, Outlet
 from ..trust.trust import Trust
 from ..twins.registry import TwinError
@@ -114,7 +115,7 @@ def _links(config: NodeConfig, clock: Clock, rng: random.Random) -> MqttLinks:
             config.neighbours,
             rng,
             clock=clock,
-            kept_list=config.state_dir / "crl.pem",
+            kept_list=config.state_dir / KEPT_LIST,
         )
     except OSError as error:  # TLS files exist only on the node, so `check` does not look at them
         raise CannotStart(f"tls: {error.filename}: {error.strerror}") from error

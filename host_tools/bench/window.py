@@ -93,7 +93,8 @@ class _Process:
         """Whether nearly all of its loads have a contract."""
         try:
             twins = json.loads(_get(self._port, "/api/v1/twins"))
-            return bool(sum(each["consumed_w"] > 0 for each in twins) > 0.9 * (_TWINS - _GRIDS))
+            served: int = sum(each["consumed_w"] > 0 for each in twins)
+            return served > 0.9 * (_TWINS - _GRIDS)
         except OSError:
             return False
 

@@ -60,7 +60,7 @@ def test_a_contract_that_one_side_lost_is_seen(world, supplier, consumer):
     supplier.book.drop(promise)
     assert "n1.p does not" in disagreements(world)[0]
     supplier.book.add(promise)
-    consumer._main = None
+    consumer._holdings.main = None
     assert "does not hold it" in disagreements(world)[0]
 
 

@@ -390,7 +390,7 @@ def test_a_defect_of_one_page_does_not_take_the_others_with_it(visit, server):
 def test_a_forecast_reaches_an_hour_or_a_day(visit):
     page = visit().open("forecast")
     page.wait_for_selector("h2:has-text('The next hour')")
-    page.get_by_text("Day", exact=True).last.click()
+    page.get_by_text("Day", exact=True).locator("visible=true").last.click()
     page.wait_for_selector("h2:has-text('The next day')")
     page.get_by_label("Horizon").select_option("240")
     page.wait_for_selector("text=/The band held \\d+\\s% of \\d+ measured powers/")

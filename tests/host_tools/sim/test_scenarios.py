@@ -11,7 +11,7 @@ from host_tools.world import World
 
 NODES = ("n1", "n2", "n3")
 WITHOUT_DATA = [name for name in SCENARIOS if name != "six_buildings"]  # that one has a test of its own
-FIXED = {"storage"}  # scenarios in which nothing is random
+FIXED = {"storage", "forecast", "awards"}  # scenarios in which nothing is random
 
 
 def setting(name, seed=1, nodes=NODES, hours=None, data=None, start=None, **values):
