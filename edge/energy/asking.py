@@ -61,9 +61,12 @@ class Asking:
         return count < self._size and not crowds(consumer, self._requests, count, self._size, self._node)
 
     def _within_means(self, now_s: float) -> set[str]:
-        """The consumers whose member may claim what it requests. What a supplier of this node has offered already
-        counts first: else a member would get more, one twin after the other, by the order in which it changes its
-        requests, and two suppliers would each serve another twin."""
+        """The consumers whose member may claim what it requests.
+
+        What a supplier of this node has offered already counts first: else a member would get more, one twin
+        after the other, by the order in which it changes its requests, and two suppliers would each serve
+        another twin.
+        """
         if math.isinf(self._members.member_w):
             return set(self._requests)
         offered = set()
