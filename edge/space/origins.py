@@ -15,7 +15,7 @@ LIFE_S = const(13)  # two heartbeats of 5 s may be lost; gone everywhere within 
 MAX_INCARNATION = const(0x7FFFFFFF)
 MAX_SEQUENCE = const(0x7FFFFFFF)  # of versions and changes too; a node begins a new incarnation before that
 CHECKSUM_BYTES = const(16)
-_NEVER = const(0xFFFFFFFF)
+_NEVER = const(0x3FFFFFFF)  # tick
 
 
 class Origins:
@@ -43,20 +43,21 @@ class Origins:
         """How long another node counts as alive without a new heartbeat."""
         return max(0, self.expires[node] - tick)
 
-    def silent(self, tick: int) -> "list[int]":
+    def silent(self, tick: int) -> "tuple[int, ...]":
         """The known nodes that have not been heard for too long.
 
-        It looks at the nodes when one may have expired: at rest twice in three heartbeats, not each second.
+        It looks at the nodes when one may have expired: at rest about each ten seconds.
         """
-        found: list[int] = []
+        found: tuple[int, ...] = ()
         if tick < self._soonest:
             return found
         soonest = _NEVER
-        for node, expires in enumerate(self.expires):
+        for node in range(len(self.expires)):
+            expires = self.expires[node]
             if expires > tick:
                 soonest = min(soonest, expires)
             elif expires:
-                found.append(node)
+                found += (node,)
         self._soonest = soonest
         return found
 
