@@ -23,6 +23,7 @@ from .quota import OfferQuota
 from .rules import DOUBTED_S, EPSILON_W, MIN_POWER_W, VALIDATION_S, with_margin
 from .urgency import Urgency
 
+# No settings: judged for each member alone; all nodes should forget at the same pace.
 DOUBT_S = 20.0  # how long the first waste of a promise is remembered; it doubles with each further one
 DOUBT_MAX_S = 300.0
 FORGET_S = 600.0  # after that time without doubt the next one is a first one again

@@ -26,6 +26,7 @@ from .rules import (
 )
 from .usage import Usage
 
+# No setting: those beyond it are only not served first again if the promise turns out to be for nothing.
 DISPLACED_MAX = 32  # consumers of which a promise remembers that they gave way
 
 
