@@ -50,7 +50,7 @@ class LimitSettings(Rates):
     member_w: Annotated[
         float,
         Within(1, 1e7),
-        "most power that another node may request at a time and hold of one supplier, all its twins together",
+        "most power that another node may request at a time, and hold of all suppliers of this one together",
     ] = 50_000.0
     urgent_share: Annotated[
         float,

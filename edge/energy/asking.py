@@ -61,26 +61,33 @@ class Asking:
         return count < self._size and not crowds(consumer, self._requests, count, self._size, self._node)
 
     def _within_means(self, now_s: float) -> set[str]:
-        """The consumers whose member may claim what it requests. What is offered already counts first: else a
-        member would get more, one twin after the other, by the order in which it changes its requests."""
-        offered = {each.consumer for each in self._book if not each.committed}
-        asked_w: dict[str, float] = {}  # by node
-        first = sorted(self, key=lambda seen: seen.consumer not in offered) if offered else self
-        return {seen.consumer for seen in first if self._is_within_means(seen, asked_w, now_s)}
+        """The consumers whose member may claim what it requests.
 
-    def _is_within_means(self, seen: SeenRequest, asked_w: dict[str, float], now_s: float) -> bool:
+        What a supplier of this node has offered already counts first: else a member would get more, one twin
+        after the other, by the order in which it changes its requests, and two suppliers would each serve
+        another twin.
+        """
+        if math.isinf(self._members.member_w):
+            return set(self._requests)
+        offered = set()
+        held_w: dict[str, float] = {}  # by node: what it requests, and holds of all suppliers of this node
+        for each in self._members.promises():
+            if each.committed:
+                node = node_of(each.consumer)
+                held_w[node] = held_w.get(node, 0.0) + each.max_w
+            else:
+                offered.add(each.consumer)
+        first = sorted(self, key=lambda seen: seen.consumer not in offered) if offered else self
+        return {seen.consumer for seen in first if self._is_within_means(seen, held_w, now_s)}
+
+    def _is_within_means(self, seen: SeenRequest, held_w: dict[str, float], now_s: float) -> bool:
         """Whether all that its member requests, and holds here, stays below what a member may claim."""
         node = node_of(seen.consumer)
-        total_w = asked_w.get(node, 0.0) + seen.request.power_w
-        if node == self._node or total_w <= self._members.member_w - self._committed_w(node):
-            asked_w[node] = total_w
+        total_w = held_w.get(node, 0.0) + seen.request.power_w
+        if node == self._node or total_w <= self._members.member_w:
+            held_w[node] = total_w
             return True
         if seen.refused_id != seen.request.id:
             seen.refused_id = seen.request.id
             self._members.refuse(seen.consumer, now_s)
         return False
-
-    def _committed_w(self, node: str) -> float:
-        if math.isinf(self._members.member_w):
-            return 0.0
-        return sum([each.max_w for each in self._book if each.committed and node_of(each.consumer) == node])

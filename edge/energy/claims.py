@@ -8,6 +8,7 @@ from .messages import Priority
 from .prices import PriceTable
 from .rules import EPSILON_W
 
+# No setting: a refusal that finds no place is not answered, and its contract ends unconfirmed.
 REFUSALS_MAX = 16
 
 

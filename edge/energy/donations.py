@@ -19,7 +19,7 @@ LEAST_WH = 0.5  # less is not worth a message
 EVERY_S = 10.0  # so far apart are two donations of a donor
 WAITS_S = 15.0  # what is unused while a donation waits longer than that is lost to the storage
 GATHERED_S = 60.0  # so much a member may have gathered
-DONORS_MAX = 128  # that a storage remembers
+DONORS_MAX = 128  # that a storage remembers; no setting: who has been silent longest makes room
 _MOST_MWH = 10**9  # a megawatt-hour
 _MOST = 2**53
 

@@ -16,12 +16,14 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import ref
 
-from .book import node_of
+from .book import Book, Promise, node_of
 from .quota import OfferQuota
-from .rules import DOUBTED_S, MIN_POWER_W, VALIDATION_S
+from .rules import DOUBTED_S, EPSILON_W, MIN_POWER_W, VALIDATION_S, with_margin
 from .urgency import Urgency
 
+# No settings: judged for each member alone; all nodes should forget at the same pace.
 DOUBT_S = 20.0  # how long the first waste of a promise is remembered; it doubles with each further one
 DOUBT_MAX_S = 300.0
 FORGET_S = 600.0  # after that time without doubt the next one is a first one again
@@ -59,7 +61,8 @@ class Members:
     def __init__(
         self, own_node: str, *, size: int = 32, member_w: float = math.inf, urgent_share: float = 1.0
     ) -> None:
-        """`member_w`: the most that one member may request and hold. `urgent_share`: the share of a
+        """`member_w`: the most that one member may request, and hold of all suppliers of this node together.
+        `urgent_share`: the share of a
         supplier's capacity up to which one member may interrupt others.
         """
         self.own_node = own_node
@@ -68,11 +71,32 @@ class Members:
         self._size = size
         self._members: dict[str, Member] = {}
         self._quotas: dict[str, OfferQuota] = {}
+        self._books: list[ref[Book]] = []  # of the suppliers of this node; a supplier may be removed
         self._doubt_until_s = -math.inf  # the last moment at which any member is in doubt
         self._wary_until_s = -math.inf
 
     def __iter__(self) -> Iterator[tuple[str, Member]]:
         return iter(self._members.items())
+
+    # ---- what all suppliers of this node have promised --------------------------------------------
+
+    def count(self, book: Book) -> None:
+        """The promises of a supplier count in what a member may hold."""
+        self._books = [each for each in self._books if each() is not None]
+        self._books.append(ref(book))
+
+    def promises(self) -> Iterator[Promise]:
+        """The promises of all suppliers of this node, offers included."""
+        for each in self._books:
+            yield from each() or ()
+
+    def may_hold(self, twin: str, more_w: float) -> bool:
+        """Whether the contracts of the member that hosts a twin may grow by `more_w`, margins included."""
+        node = node_of(twin)
+        if node == self.own_node or more_w <= EPSILON_W or math.isinf(self.member_w):
+            return True
+        held = [each.max_w for each in self.promises() if each.committed and node_of(each.consumer) == node]
+        return sum(held) + more_w <= with_margin(self.member_w) + EPSILON_W
 
     # ---- what follows from the records ------------------------------------------------------------
 

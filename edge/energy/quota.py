@@ -5,6 +5,7 @@ request, so theirs is hardly ever empty. A member in doubt gets few offers, unti
 over.
 """
 
+# No settings: they count for each member alone, so they do not depend on the number of nodes.
 OFFERS, OFFERS_PER_S = 256.0, 2.0  # at once, and lastingly, of all suppliers of a node
 DOUBTED_OFFERS, DOUBTED_OFFERS_PER_S = 8.0, 0.1  # in doubt
 USED = 16.0  # for a contract that was used

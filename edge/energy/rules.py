@@ -40,7 +40,7 @@ REPLAN_S = 60.0  # a request for a later span that got no offer is published aga
 MIN_POWER_W = 0.001
 EPSILON_W = 0.002  # tolerance, as messages are rounded to whole milliwatts
 MAX_POWER_W = 1e7  # larger values from the network are rejected
-MAX_PARTS = 32  # suppliers of one contract
+MAX_PARTS = 32  # suppliers of one contract; no setting: the same at all nodes, or contracts would not be read
 RESTATE_RATIO = 0.01  # a need that changes by less is not restated
 
 REQUEST, OFFER, CONFIRM = "REQ", "OFFER", "CONTRACT_CONFIRM"

@@ -26,6 +26,7 @@ from .rules import (
 )
 from .usage import Usage
 
+# No setting: those beyond it are only not served first again if the promise turns out to be for nothing.
 DISPLACED_MAX = 32  # consumers of which a promise remembers that they gave way
 
 
@@ -54,6 +55,7 @@ class Supplier:
         self.settings = settings
         self.capacity_w = 0.0
         self.book = Book(settings.promises, node_of(name))
+        self.members.count(self.book)
         self.shed = 0  # contracts ended for lack of power
         self.interrupted = 0  # contracts ended for a high-priority contract
         self.ahead = Ahead(name, self.book, self.members)  # what it has promised for later
@@ -240,6 +242,7 @@ class Supplier:
 
     def _has_room_for(self, promise: Promise) -> bool:
         fits = promise.max_w <= self.available_w + EPSILON_W
+        fits = fits and self.members.may_hold(promise.consumer, promise.max_w)
         return fits and self.book.has_place_for(promise.consumer)
 
     def _is_ahead(self, consumer: str, contract: Contract, now_s: float) -> bool:
@@ -296,7 +299,7 @@ class Supplier:
             return  # the consumer does not know yet that its share was reduced
         held_w = promise.max_w if promise else 0.0
         more_w, new = part.max_w - held_w, promise is None
-        covered = right.covers(more_w, new)
+        covered = right.covers(more_w, new) and self.members.may_hold(consumer, more_w)
         if not covered:
             self.members.refuse(consumer, now_s)
             if promise and more_w <= self.available_w:

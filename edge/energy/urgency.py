@@ -13,6 +13,7 @@ a day, and must then have used its share for ten minutes in all.
 import math
 from typing import Any
 
+# No settings: seconds of a member's share, which `urgent_share` sets.
 INTERRUPTION_S = 10.0  # what an interruption costs, beside the power that it takes
 ALLOWANCE_S = 30.0
 FORGIVEN_PER_S = ALLOWANCE_S / 3600.0

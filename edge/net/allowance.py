@@ -19,6 +19,7 @@ _FORGED, _FORGED_S = 20.0, 0.5
 # No setting either: a neighbour that restarts asks for all that the space holds, and perhaps once more. So
 # much may be saved up; it comes back by what the neighbour sends, and by `answers_kb_per_min`.
 _WHOLE = 2.0
+# No setting: what a neighbour needs beyond these comes from `answers_kb_per_min`, and more would amplify.
 RETURN = 3  # bytes of answers for each byte that a neighbour sends
 _RECORD_BYTES = 100  # of an LSA, beside its values
 _USUAL_BYTES = 1024  # of an LSA that is asked for; few are larger

@@ -25,7 +25,7 @@ from .schema import FrameError, Statement
 from .settings import Rates
 from .statements import Outdated, Statements, Unstated, beat_of
 
-_OTHERS = 64  # of another version, that are named
+_OTHERS = 64  # of another version, that are named; no setting: only names for a person to read
 _ROSTER_SHARE = 5  # so many times its size is left when a roster is sent: the rest is for LSAs
 _OLD_S = 60  # so long a neighbour counts as one of another version
 

@@ -19,7 +19,7 @@ SILENT_S = 16  # three heartbeats, and a second for the way
 _AGAIN_S = (
     8  # one heartbeat and a way that is slow: time for a neighbour that was silent before its link was lost
 )
-_STRANGERS = 16
+_STRANGERS = 16  # that are named; no setting: only names for a person to read
 _OVERTAKEN_S = 2  # the last frames of a node may be taken from their queue after its last will
 STALE_S = 120
 STALE_MAX_S = 480

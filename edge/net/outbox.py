@@ -30,7 +30,8 @@ _RECORD_BYTES = 100  # of an LSA without its properties, about
 _STATEMENT_BYTES = 150  # with its pulse
 _ENTRY_BYTES = 12  # of a roster, about
 _PROPERTY_BYTES = 24  # without its value, about
-_MAX_ASKED = MAX_LSAS // 4  # LSAs asked for at a time; the next digest shows what else is missing
+# No setting: more are refused by the receiver. What else is missing is asked for after the next digest.
+_MAX_ASKED = MAX_LSAS // 4  # LSAs asked for at a time
 
 
 class Leaving:

@@ -6,7 +6,7 @@ from .latest import Latest
 from .outbox import Outbox
 
 _AGAIN_S = 2
-_REMEMBERED = 256
+_REMEMBERED = 256  # no setting: what is forgotten may be asked again within 2 s, and costs one question
 
 
 class Questions:

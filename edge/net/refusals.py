@@ -2,7 +2,8 @@
 
 import logging
 
-_PEERS = 64  # that are counted apart; a broker lets nobody in but the members of the microgrid
+# No setting: only senders of this node, which its broker lets in, get so far, and the total counts all.
+_PEERS = 64  # that are counted apart
 
 log = logging.getLogger("edge.net")
 

@@ -15,6 +15,8 @@ from ..space.origins import CHECKSUM_BYTES, MAX_INCARNATION, MAX_SEQUENCE
 from ..terms import NODE_NAME
 from .tree import HASH_BYTES, MAX_LEAVES
 
+# No settings: these are the format of the wire, which must be the same at all nodes. They bound one frame;
+# what does not fit goes into the next one, but no more than MAX_BEATS heartbeats wait for a neighbour.
 MAX_BEATS = 128  # pulses, statements and rosters, and origins asked for
 MAX_FRAME_LSAS = 64  # whole ones; as many deltas and near properties
 MAX_ASKED = 256

@@ -7,6 +7,7 @@ gateway; a microcontroller brings one of its own.
 
 from .shim import const
 
+# No setting: the format of the wire. A node with more LSAs of its own would not be repaired by its roster.
 MAX_LSAS = const(1024)  # named in one roster, or in one request
 
 

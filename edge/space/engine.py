@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .merged import Merged
     from .tuplespace import TupleSpace
 
-MAX_ROUNDS = 32  # of one reaction; the rest waits for the next
+MAX_ROUNDS = 32  # of one reaction, for any number of nodes: the rest waits for the next, 20 ms later
 
 
 class Engine:

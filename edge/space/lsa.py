@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from .aggregators import Operator
 
+# No setting: the format of the wire. 100 nodes fit unless they form a chain of more than 64.
 MAX_PATH = const(64)  # nodes; nothing spreads farther
 
 HERE = const(0)  # the reach of a property that stays on its node

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .aggregators import Result, Source
     from .lsa import Aggregation
 
+# No setting: only for a person to read; all contributors are aggregated.
 MOST_KEPT = const(64)  # contributors; those of further ones are only counted
 
 

@@ -15,6 +15,7 @@ LIFE_S = const(13)  # two heartbeats of 5 s may be lost; gone everywhere within 
 MAX_INCARNATION = const(0x7FFFFFFF)
 MAX_SEQUENCE = const(0x7FFFFFFF)  # of versions and changes too; a node begins a new incarnation before that
 CHECKSUM_BYTES = const(16)
+_NEVER = const(0x3FFFFFFF)  # tick
 
 
 class Origins:
@@ -24,6 +25,7 @@ class Origins:
         self.incarnation = array("I", bytes(4 * capacity))
         self.sequence = array("I", bytes(4 * capacity))  # the newest change known
         self.expires = array("I", bytes(4 * capacity))  # tick, 0: unknown
+        self._soonest = _NEVER  # no node expires before that tick
         self.beat = array("I", bytes(4 * capacity))  # number of the newest heartbeat
         self.hops = array("B", bytes(capacity))
         self.via = array("H", bytes(2 * capacity))  # the neighbour that brought it, 0: nobody or a stranger
@@ -41,9 +43,23 @@ class Origins:
         """How long another node counts as alive without a new heartbeat."""
         return max(0, self.expires[node] - tick)
 
-    def silent(self, node: int, tick: int) -> bool:
-        """Whether a known node has not been heard for too long."""
-        return 0 < self.expires[node] <= tick
+    def silent(self, tick: int) -> "tuple[int, ...]":
+        """The known nodes that have not been heard for too long.
+
+        It looks at the nodes when one may have expired: at rest about each ten seconds.
+        """
+        found: tuple[int, ...] = ()
+        if tick < self._soonest:
+            return found
+        soonest = _NEVER
+        for node in range(len(self.expires)):
+            expires = self.expires[node]
+            if expires > tick:
+                soonest = min(soonest, expires)
+            elif expires:
+                found += (node,)
+        self._soonest = soonest
+        return found
 
     def meet(self, node: int, incarnation: int, hops: int, expires: int) -> None:
         """Know a node from now on."""
@@ -51,6 +67,7 @@ class Origins:
         self.incarnation[node] = incarnation
         self.hops[node] = hops
         self.expires[node] = expires
+        self._soonest = min(self._soonest, expires)
 
     def restart(self, node: int, incarnation: int) -> None:
         """The node has started again and counts its changes from the beginning."""

@@ -8,7 +8,7 @@ from .room import BLOCKS, LSAS, NAMES, NODES, PROPERTIES, SPECS
 from .shim import const
 from .tuplespace import SELF, TupleSpace
 
-_MOST = const(16)  # LSAs or nodes that leave at a time
+_MOST = const(16)  # LSAs or nodes that leave at a time; no setting: it bounds one tick, the next continues
 
 
 def relieve(space: TupleSpace) -> None:

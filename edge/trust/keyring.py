@@ -32,6 +32,7 @@ from .trust import FORGED, REASONS, SealBroken, Trust, TrustStats, Untrusted
 
 log = logging.getLogger("edge.trust")
 
+# No setting: a signature arrives again by another way within seconds; a forgotten one is verified again.
 _VERIFIED = 512  # signatures that are remembered as verified
 _EXPIRES_S = 30 * 86400  # health warns that long before the own certificate expires
 

@@ -16,6 +16,7 @@ MAGIC = b"MR\x01"
 _SIGNATURE = 64
 _HEAD = struct.Struct(">3sI")
 _SERIAL = struct.Struct(">I")
+# No setting: all nodes must take the same list. Entries whose identities have expired leave it.
 MOST_BYTES = 1024  # about 50 nodes; each node of the microgrid holds one of every other node
 _MOST_NUMBER = 2**32 - 1
 

@@ -2,9 +2,10 @@
 
 While it lies, honest nodes that reach each other without it know each other, their contracts last, its room
 in their spaces and all tables are bounded, and so is the work of checking what it says. Over the storm, which
-is played again without it, and if need be with it as an honest member, honest consumers lose at most 2 % of
-the energy that they were served, where there is enough power beside the share of one member. Who had a
-contract with the liar, or over it, needs time for another: that is the loss of a contract with the liar.
+is played again without it, and if need be with it as an honest member, honest consumers lose at most 1 % of
+the energy that they were served, and 5 s of their mean need, where there is enough power beside the share of
+one member. Who had a contract with the liar, or over it, needs time for another: that is the loss of a
+contract with the liar.
 """
 
 from collections import deque
@@ -23,8 +24,10 @@ CHECKS_PER_S = 100.0  # signatures, beyond those of the same storm without lies
 SENT_PER_S = 16_384.0  # bytes, likewise, and what the liar has sent three times over
 TABLE_MAX = 2048
 ROOM_SHARE = 0.5
-LOST_SHARE = 0.02
-FIRST_S = 10.0  # of the mean need: an offer that is never confirmed costs VALIDATION_S, see docs/energy.md
+LOST_SHARE = 0.01
+# Of the mean need: an offer that is never confirmed costs its consumer VALIDATION_S (docs/energy.md), while
+# the others of the group are served. The most that any group lost in 182 storms was 0.7 s in all.
+FIRST_S = 5.0
 _DEPTH = 5
 
 

@@ -79,12 +79,20 @@ def test_a_list_that_is_not_valid_is_replaced_by_the_one_before(board, content):
     assert "crlfile" in board.conf
 
 
-def test_without_any_valid_list_the_broker_starts_without_one(board):
+def test_without_any_valid_list_no_peer_is_let_in_until_there_is_one(board):
+    good = (board.config / "crl.pem").read_bytes()
     (board.config / "crl.pem").write_bytes(b"")
     done = board.prepare()
     assert done.returncode == 0
-    assert "the broker starts without a list" in done.stderr
+    assert "no list is valid, so peers are not let in" in done.stderr
     assert "crlfile" not in board.conf
+    assert "listener 8883" not in board.conf
+    assert board.conf.startswith("listener 1883\n")  # for the node itself
+    (board.config / "crl.pem").write_bytes(good)
+    assert board.prepare("--changed").returncode == 0
+    assert board.prepare().returncode == 0
+    assert f"crlfile {board.place / 'crl.pem'}\n" in board.conf
+    assert "listener 8883\n" in board.conf
 
 
 def test_a_certificate_is_no_list(board):

@@ -133,6 +133,57 @@ def test_contracts_count_in_what_a_member_may_claim():
     assert not supplier.offers()
 
 
+def two_suppliers(records):
+    return [make_supplier(f"own.p{i}", 1000.0, members=records) for i in (1, 2)]
+
+
+def test_what_a_member_holds_of_one_supplier_counts_at_the_others_of_that_node():
+    first, second = two_suppliers(members(member_w=60.0))
+    offered(first, "x.c", 40.0)
+    show(first, "x.c", contract(1, 40.0, supplier="own.p1"))
+    assert answer(first, "x.c") == [True]
+    ask(second, "x.d", 25.0)
+    ask(second, "y.c", 25.0)
+    second.step(1.0)
+    assert sorted(second.offers()) == ["y.c"]
+
+
+def test_one_request_is_not_served_twice_beyond_what_a_member_may_hold():
+    """Each supplier of a node offers all that is requested; a liar takes every offer."""
+    records = members(member_w=60.0)
+    both = two_suppliers(records)
+    for supplier in both:
+        offered(supplier, "x.c", 40.0)
+    for number, supplier in enumerate(both, 1):
+        show(supplier, "x.c", contract(number, 40.0, supplier=supplier.name))
+    assert [answer(each, "x.c") for each in both] == [[True], [False]]
+    assert sum(each.committed_w for each in both) <= 1.05 * 60.0
+    assert dict(records)["x"].refused == 1
+
+
+def test_suppliers_of_a_node_serve_the_same_twin_of_a_member_that_requests_too_much():
+    first, second = two_suppliers(members(member_w=60.0))
+    ask(first, "x.c", 40.0)
+    ask(first, "x.d", 40.0)
+    first.step(0.0)
+    (name,) = first.offers()
+    for each in ("x.d", "x.c") if name == "x.c" else ("x.c", "x.d"):
+        ask(second, each, 40.0)
+    second.step(0.0)
+    assert list(second.offers()) == [name]
+
+
+def test_a_supplier_that_is_gone_does_not_count():
+    records = members(member_w=60.0)
+    first, second = two_suppliers(records)
+    offered(first, "x.c", 40.0)
+    show(first, "x.c", contract(1, 40.0, supplier="own.p1"))
+    first.stop()
+    ask(second, "x.d", 50.0)
+    second.step(1.0)
+    assert sorted(second.offers()) == ["x.d"]
+
+
 def test_high_priority_interrupts_no_more_than_a_members_share():
     supplier = supplier_of(members(urgent_share=0.25))
     served(supplier, "y.c", 90.0, 1)

@@ -2,7 +2,6 @@
 
 from ..names import NIL
 from ..relief import relieve
-from ..tuplespace import SELF
 from . import Law
 
 TYPE_CHECKING = False
@@ -33,7 +32,6 @@ class Decay(Law):
                 space.remove(space.handle(slot))
             else:
                 engine.remove(agent)
-        for node in range(SELF + 1, space.nodes.capacity):
-            if space.origins.silent(node, space.tick):
-                space.part(node)
+        for node in space.origins.silent(space.tick):
+            space.part(node)
         relieve(space)

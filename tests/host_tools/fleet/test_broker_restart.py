@@ -57,14 +57,20 @@ class Board:
             return [sys.executable, str(ROOTFS) + program, *words]
         return [program, *(re.sub("^/run/", f"{self.root}/run/", word) for word in words)]
 
-    def start(self):
-        """As `systemctl restart mosquitto`."""
+    @property
+    def inner_port(self):
+        """Where the node itself connects."""
+        conf = (self.root / "data/edge/config/mosquitto.conf").read_text()
+        return int(re.search(r"^listener (\d+)", conf, re.MULTILINE)[1])
+
+    def start(self, port=None):
+        """As `systemctl restart mosquitto`; `port`: that which it opens, if not to peers."""
         self.stop()
         for command in commands("mosquitto.service.d/edge.conf", "ExecStartPre"):
             assert self.run(command) == 0
         (command,) = commands("mosquitto.service.d/edge.conf", "ExecStart")
         self.process = subprocess.Popen(self._words(command), stderr=subprocess.DEVNULL)
-        wait_until(lambda: is_open(self.port))
+        wait_until(lambda: is_open(port or self.port))
 
     def notice(self):
         """As `broker-keys.path` does when a file has changed; returns whether the broker was restarted."""
@@ -132,6 +138,20 @@ def test_a_list_that_breaks_keeps_neither_the_broker_down_nor_a_revoked_member_i
     (board.root / "data/edge/config/crl.pem").write_bytes(content)
     assert board.notice()
     assert not Stranger(board.port, lost).let_in
+    honest = Stranger(board.port, own)
+    assert honest.let_in
+    honest.stop()
+
+
+def test_without_any_valid_list_no_peer_is_let_in_until_one_arrives(site, board):
+    own = card(site, "afterschool")
+    file = board.root / "data/edge/config/crl.pem"
+    good = file.read_bytes()
+    file.write_bytes(b"")
+    board.start(board.inner_port)
+    assert not is_open(board.port)
+    file.write_bytes(good)
+    assert board.notice()
     honest = Stranger(board.port, own)
     assert honest.let_in
     honest.stop()
