@@ -3,7 +3,8 @@
 import random
 from typing import Any
 
-from ..energy.deferral import Deferral, Stage
+from ..energy.daily_run import Stage
+from ..energy.deferral import Deferral
 from ..energy.rules import PROD
 from ..energy.tariff import parse_production
 from ..space.agent import Bond
@@ -24,6 +25,7 @@ class DeferrableTwin(ProsumerTwin):
             raise ValueError(f"{settings.name} is of kind {settings.kind}, which has no run")
         super().__init__(settings, home, rng)
         self.deferral = Deferral(settings.run, home.zone.civil_s)
+        self._jumps = home.date.jumps
         self.wants = (*self.wants, PROD)
 
     @property
@@ -46,7 +48,7 @@ class DeferrableTwin(ProsumerTwin):
         super().decayed(name, life_s)
 
     def memory(self) -> dict[str, Any]:
-        return super().memory() | {"run": self.deferral.memory(self._clock.wall_s())}
+        return super().memory() | {"run": self.deferral.memory(self._clock.now_s())}
 
     def recall(self, memory: dict[str, Any]) -> None:
         super().recall(memory)
@@ -54,6 +56,9 @@ class DeferrableTwin(ProsumerTwin):
 
     def act(self) -> None:
         before, consumer = self.deferral.stage, self.consumer
+        if self._jumps != self.home.date.jumps:
+            self._jumps = self.home.date.jumps
+            self.deferral.date_jumped()
         offered = bool(consumer.contracts) or consumer.is_offered_all
         now_s, wall_s = self._clock.now_s(), self._clock.wall_s()
         self.deferral.step(now_s, wall_s, consumer.satisfied, offered)

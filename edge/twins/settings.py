@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
+from ..energy.daily_run import RunSettings
 from ..energy.flows import PowerSource
 from ..energy.messages import Priority
-from ..energy.planner import RunSettings
 from ..energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
 from ..energy.rules import BATTERY_LEAST_WH, STORAGE_RETRY_S, STORAGE_WAIT_S
 from ..learn.registry import MODELS

@@ -3,7 +3,8 @@
 import random
 from typing import Any
 
-from ..energy.planner import Planner, Stage
+from ..energy.daily_run import Stage
+from ..energy.planner import Planner
 from ..energy.plans import Plan
 from .prosumer import ProsumerTwin
 from .settings import TwinSettings

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from edge.energy import memory, parsing, totals
+from edge.energy.daily_run import RunSettings
 from edge.energy.members import Members
-from edge.energy.planner import Planner, RunSettings
+from edge.energy.planner import Planner
 from edge.energy.urgency import Urgency
 from edge.net.frame import decode, encode
 from edge.net.schema import FrameError

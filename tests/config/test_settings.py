@@ -7,8 +7,8 @@ from configurations import GYM, raw
 
 from edge.config.check import build, load
 from edge.config.settings import HistorySettings
+from edge.energy.daily_run import RunSettings
 from edge.energy.messages import Priority
-from edge.energy.planner import RunSettings
 from edge.net.settings import TlsSettings
 
 

@@ -11,11 +11,12 @@ from market import Table, ask, contract, make_consumer, make_supplier, offered, 
 from msgspec import msgpack
 
 from edge.clock import Zone
+from edge.energy.daily_run import RunSettings, Stage
 from edge.energy.forecast import FreePower
 from edge.energy.invariants import violations
 from edge.energy.messages import Answer, Offer, Part, Priority, Request
 from edge.energy.parsing import lenient, parse_contract, parse_offer, parse_request, parse_stub
-from edge.energy.planner import Planner, RunSettings, Stage
+from edge.energy.planner import Planner
 from edge.energy.plans import Plan
 from edge.energy.rules import CLAIM_S, MIN_POWER_W, SLOT_S
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.energy.book import Book, Promise, State
-from edge.energy.deferral import Deferral, Stage
+from edge.energy.daily_run import RunSettings, Stage
+from edge.energy.deferral import Deferral
 from edge.energy.messages import Contract, Offer, Part, Priority, encode_parts
 from edge.energy.parsing import parse_contract, parse_offer, parse_parts
-from edge.energy.planner import RunSettings
 from edge.energy.prices import SLOTS_MAX, Slot, averaged, cheapest, price_at, read_rows, rows_of
 from edge.energy.tariff import Production, Tariff, factor, parse_production, read_schedule
 
@@ -196,11 +196,34 @@ def test_a_run_survives_a_restart():
     for second in range(11, 52):
         load.step(float(second), 86_390.0 + second, True, True)
     other = Deferral(load.settings)
-    other.recall(load.memory(86_441.0), 0.0, 86_441.0)
+    other.recall(load.memory(51.0), 0.0, 86_441.0)
     assert other.need_w == 10.0
     for second in range(1, 62):
         other.step(float(second), 86_441.0 + second, True, True)
     assert other.runs == 1
+
+
+def test_a_date_that_was_wrong_makes_no_load_run_twice():
+    load = deferral(within_s=3600.0)
+    load.step(10.0, 86_400.0, False, False)
+    for second in range(11, 112):
+        load.step(float(second), 86_390.0 + second, True, True)
+    assert load.runs == 1
+    load.date_jumped()  # the board started three days behind
+    load.step(200.0, 4 * 86_400.0, False, False)
+    assert (load.stage, load.need_w) == (Stage.IDLE, 0.0)
+
+
+def test_a_load_that_waits_chooses_again_by_the_right_date():
+    load = deferral()
+    load.hear("n.grid", Production(100.0, 100.0, 3, (Slot(0, 9.0), Slot(90_000, 5.0))))
+    load.step(10.0, 86_400.0, False, False)
+    assert load.stage is Stage.WAITING
+    load.date_jumped()
+    load.step(11.0, 3 * 86_400.0 + 8000.0, False, False)
+    assert (load.stage, load.need_w) == (Stage.IDLE, 0.0)  # too late for that day
+    load.step(12.0, 4 * 86_400.0, False, False)
+    assert load.stage is Stage.DUE
 
 
 @given(st.integers(0, 2**32))

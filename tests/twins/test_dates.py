@@ -7,7 +7,7 @@ import pytest
 
 from edge.api.dispatch import Api
 from edge.api.troubles import troubles
-from edge.energy.planner import Stage
+from edge.energy.daily_run import Stage
 from edge.history.retention import Keep
 from edge.history.store import Store
 from edge.terms import DAY_MIN
