@@ -12,13 +12,11 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..progress import Watched
 from ..world.silence import silence
 from .draw import draw
 from .play import Outcome, play
-
-SAY_EVERY_S = 10.0  # into a file or a pipe, where no bar can move
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -51,30 +49,15 @@ def _play_all(options: argparse.Namespace) -> int:
     began_s, spent_s = time.monotonic(), _cpu_s()
     good = undefined = failed = 0
     console = Console()
-    said_s = began_s
-    columns = (
-        TextColumn("hours"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]} failed"),
-    )
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    ) as progress:
-        task = progress.add_task("hours", total=options.seeds, failed=0)
-        outcomes = _outcomes(range(options.first, options.first + options.seeds), options.jobs)
-        for count, outcome in enumerate(outcomes, 1):
-            good += outcome.good
-            undefined += outcome.undefined
-            failed += bool(outcome.violations)
-            progress.update(task, advance=1, failed=failed)
-            if outcome.violations:
-                console.print("\n".join(report(outcome)), markup=False, highlight=False, soft_wrap=True)
-            if not console.is_terminal and time.monotonic() - said_s >= SAY_EVERY_S:
-                said_s = time.monotonic()
-                print(
-                    f"{count} of {options.seeds} hours, {failed} failed, {said_s - began_s:.0f} s", flush=True
-                )
+    watched = Watched("hours", options.seeds, console)
+    outcomes = _outcomes(range(options.first, options.first + options.seeds), options.jobs)
+    for outcome in watched.over(outcomes):
+        good += outcome.good
+        undefined += outcome.undefined
+        failed += bool(outcome.violations)
+        watched.note = f"{failed} failed"
+        if outcome.violations:
+            console.print("\n".join(report(outcome)), markup=False, highlight=False, soft_wrap=True)
     print(
         f"{options.seeds} hours of virtual time in {time.monotonic() - began_s:.0f} s "
         f"({_cpu_s() - spent_s:.0f} s of CPU): {good} good readings, {undefined} undefined, "

@@ -14,9 +14,9 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
+from ..progress import Watched
 from .job import Job
 from .report import figures, summarise
 from .scenario import ScenarioError
@@ -186,15 +186,12 @@ def _varied(job: Job, key: str, value: str) -> Job:
 
 
 def _all(jobs: list[Job], processes: int, console: Console) -> list[dict[str, Any]]:
-    def watched(summaries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-        silent = not console.is_terminal
-        return list(track(summaries, "runs", len(jobs), console=console, transient=True, disable=silent))
-
+    watched = Watched("runs", len(jobs), console)
     if processes == 1:
-        return watched(map(play, jobs))
+        return list(watched.over(map(play, jobs)))
     context = multiprocessing.get_context("spawn")  # a fork would copy the thread of the progress bar
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        return watched(pool.map(play, jobs))
+        return list(watched.over(pool.map(play, jobs)))
 
 
 def _values(compared: Measure, summaries: Iterable[Mapping[str, Any]]) -> list[float]:

@@ -13,8 +13,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..progress import Watched
 from ..world.silence import silence
 from .draw import draw
 from .play import play
@@ -95,15 +95,14 @@ def _play_all(options: argparse.Namespace, console: Console) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     for old in options.out.glob("seed-*.txt"):
         old.unlink()
-    with _progress(console) as progress:
-        task = progress.add_task("storms", total=options.seeds, rate="", broken=0)
-        for result in _results(range(options.first, options.first + options.seeds), options.jobs):
-            summary.add(result.outcome)
-            rate = 60 * summary.seeds / (time.monotonic() - began_s)
-            progress.update(task, advance=1, rate=f"{rate:.0f} seeds/min", broken=len(summary.broken))
-            if result.trace:
-                (options.out / f"seed-{result.outcome.seed}.txt").write_text(result.trace)
-                console.print(result.trace, markup=False, highlight=False, soft_wrap=True)
+    watched = Watched("storms", options.seeds, console)
+    results = _results(range(options.first, options.first + options.seeds), options.jobs)
+    for result in watched.over(results):
+        summary.add(result.outcome)
+        watched.note = f"{len(summary.broken)} failed"
+        if result.trace:
+            (options.out / f"seed-{result.outcome.seed}.txt").write_text(result.trace)
+            console.print(result.trace, markup=False, highlight=False, soft_wrap=True)
     figures = summary.figures(time.monotonic() - began_s)
     (options.out / "storm.json").write_text(json.dumps(figures, indent=2) + "\n")
     faults = ", ".join(f"{count} {kind}" for kind, count in figures["faults"].items())
@@ -114,17 +113,6 @@ def _play_all(options: argparse.Namespace, console: Console) -> int:
         f"details in {options.out / 'storm.json'}"
     )
     return 1 if summary.broken else 0
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}, {task.fields[broken]} failed"),
-        TimeRemainingColumn(),
-        console=console,
-    )
 
 
 def _results(seeds: Iterable[int], jobs: int) -> Iterator[Result]:

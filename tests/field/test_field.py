@@ -79,7 +79,7 @@ def test_a_failed_seed_prints_how_to_play_it_again():
 
 
 def test_the_command(capsys, monkeypatch):
-    monkeypatch.setattr("host_tools.field.command.SAY_EVERY_S", 0.0)
+    monkeypatch.setattr("host_tools.progress.SAY_EVERY_S", 0.0)
     assert main(["fieldtest", "--seeds", "2", "--first", "4", "--jobs", "1"]) == 0
     first, second, total = capsys.readouterr().out.splitlines()
     assert first.startswith("1 of 2 hours, 0 failed, ")
