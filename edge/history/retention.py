@@ -17,7 +17,7 @@ from .steps import make_hours, make_quarters
 _EVERY_MIN = 60
 _MINUTE_MS = 60_000
 _BY_MS = ("events", "keyframes", "offers", "alerts")
-_BY_ID = ("occurrences", "deals")
+_BY_ID = ("occurrences", "deals", "sheets")
 _BY_MINUTE = ("waits", "records")
 _PREDICTED = ("predictions", "forecasts")
 _LEAST_DAYS = 2  # that stay however full the file is
