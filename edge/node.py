@@ -16,6 +16,7 @@ from .config.settings import NodeConfig
 from .counters import Counters
 from .energy.flows import Flows, node_flows
 from .energy.members import Members
+from .energy.memory import is_near
 from .energy.rules import LABELS, MAX_POWER_W
 from .energy.totals import SUM_OF_TOTALS, TOTAL, NodeTotal, Share, node_total, sum_of_totals
 from .history.retention import Keep
@@ -215,7 +216,7 @@ class Node:
             note_counters(self.recent, self.gateway, self.links, self.twins, self._clock.now_s())
             renew_links(self.links, self.gateway)
         if self._state.due:
-            self._state.save(self._memory())
+            self._state.save(self._memory(), _is_near)
 
     def receive(self, peer: str, frame: bytes) -> None:
         """A frame from a neighbour."""
@@ -439,6 +440,16 @@ class Node:
         memory = {"incarnation": self.space.origins.incarnation[SELF], "twins": memories}
         members = self.members.memory(self._clock.now_s())
         return memory | {"members": members} if members else memory
+
+
+def _is_near(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether a restart may continue the old memory of a node in place of the new one."""
+    twins, others = (old.pop("twins"), new.pop("twins")), old == new
+    return (
+        others
+        and twins[0].keys() == twins[1].keys()
+        and all(is_near(twins[0][name], twins[1][name]) for name in twins[0])
+    )
 
 
 def _keep(config: NodeConfig) -> Keep:

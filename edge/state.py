@@ -8,6 +8,7 @@ without memory. If the disk cannot be written, the node goes on, but a restart w
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -21,6 +22,7 @@ log = logging.getLogger("edge.state")
 
 SLOTS = ("state.a", "state.b")
 SAVE_EVERY_S = 5.0  # contracts change far more often, but writes wear an SD card
+NEAR_EVERY_S = 300.0  # what a restart may continue just as well is written less often
 COMPLAIN_EVERY_S = 3600.0
 _VERSION = 3
 _GROWTH_BYTES = 4096  # a file grows in these steps, because each growth costs extra writes
@@ -59,7 +61,7 @@ class StateFile:
         self._clock = clock
         self._number = 0
         self._written = b""
-        self._saved_s = float("-inf")
+        self._saved_s = self._written_s = float("-inf")
         self._complained_s: dict[str, float] = {}  # by what failed
         self.failures = 0
 
@@ -88,11 +90,16 @@ class StateFile:
         """Whether the last save is long enough ago for the next one."""
         return self._clock.now_s() - self._saved_s >= SAVE_EVERY_S
 
-    def save(self, memory: dict[str, Any]) -> None:
-        """Write the memory if it has changed."""
-        self._saved_s = self._clock.now_s()
+    def save(
+        self, memory: dict[str, Any], is_near: Callable[[Any, Any], bool] = lambda old, new: False
+    ) -> None:
+        """Write the memory if it has changed; if what is on disk `is_near`, only every NEAR_EVERY_S."""
+        now_s = self._saved_s = self._clock.now_s()
         data = orjson.dumps(memory)
         if data == self._written:
+            return
+        lately = self._written and now_s < self._written_s + NEAR_EVERY_S
+        if lately and is_near(orjson.loads(self._written), orjson.loads(data)):
             return
         number = self._number + 1
         body = orjson.dumps(
@@ -112,7 +119,7 @@ class StateFile:
             self.failures += 1
             self._complain("cannot be written; contracts would not survive a restart", error)
         else:
-            self._number, self._written = number, data
+            self._number, self._written, self._written_s = number, data, now_s
 
     def _read(self, path: Path) -> bytes:
         """Raises NotAFile."""

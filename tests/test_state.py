@@ -233,3 +233,19 @@ def test_a_read_only_folder_does_not_stop_the_node(clock, caplog):
     state.save({"incarnation": 1})
     assert state.failures == 1
     assert "cannot be written" in caplog.text
+
+
+def test_what_a_restart_can_do_without_is_written_every_5_minutes(tmp_path, clock):
+    state = StateFile(tmp_path, clock)
+
+    def saved(incarnation, is_near):
+        clock.advance_to(clock.now_s() + 60)
+        state.save({"incarnation": incarnation}, lambda old, new: is_near)
+        return StateFile(tmp_path, clock).load()["incarnation"]
+
+    assert saved(1, True) == 1  # there was nothing
+    assert [saved(number, True) for number in range(2, 8)] == [1, 1, 1, 1, 6, 6]
+    assert saved(8, False) == 8
+    assert saved(9, True) == 8
+    state.save({"incarnation": 10})
+    assert StateFile(tmp_path, clock).load()["incarnation"] == 10

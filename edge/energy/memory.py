@@ -4,13 +4,19 @@ Reading raises ValueError, KeyError or TypeError for invalid data.
 """
 
 import math
+from dataclasses import replace
+from itertools import starmap
 from typing import Any
 
 from .book import Book, Promise, State
 from .consumer import Consumer
 from .messages import Contract, Priority
 from .parsing import parse_contract
+from .rules import MARGIN, RESTATED_MAX
 from .supplier import Supplier
+
+_MARKET = ("need_w", "capacity_w", "contracts", "promises")
+_RESTATED_FEW = RESTATED_MAX // 4  # while a restart jumps ahead by more
 
 
 def written_market(consumer: Consumer, supplier: Supplier) -> dict[str, Any]:
@@ -73,3 +79,45 @@ def read_promises(data: Any) -> list[Promise]:
         powers_w = float(power_w), float(max_w)
         promises.append(Promise(consumer, key, State.PENDING, *powers_w, 0.0, Priority(priority), 0))
     return promises
+
+
+def is_near(old: Any, new: Any) -> bool:
+    """Whether a restart may continue the old result of `written_market` in place of the new one: the same
+    contracts and promises, with powers that differ by no more than the margin of a contract.
+
+    The first reading after a restart corrects them. Everything else must be the same.
+    """
+    try:
+        rest = [{key: each for key, each in data.items() if key not in _MARKET} for data in (old, new)]
+        contracts = [read_contracts(data["contracts"]) for data in (old, new)]
+        promises = [data["promises"] for data in (old, new)]
+        powers_w = [[data["need_w"], data["capacity_w"]] for data in (old, new)]
+        alike = zip(*contracts, strict=True)
+        return (
+            rest[0] == rest[1]
+            and _are_close(*powers_w)
+            and all(starmap(_is_contract_near, alike))
+            and all(starmap(_is_promise_near, zip(*promises, strict=True)))
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return bool(old == new)
+
+
+def _is_contract_near(old: Contract, new: Contract) -> bool:
+    terms = replace(new, revision=old.revision, parts=old.parts)
+    restated = new.revision - old.revision
+    names = [[part.supplier for part in each.parts] for each in (old, new)]
+    tables = [[part.prices for part in each.parts] for each in (old, new)]
+    powers_w = [[power for part in each.parts for power in (part.power_w, part.max_w)] for each in (old, new)]
+    same = terms == old and names[0] == names[1] and tables[0] == tables[1]
+    return same and 0 <= restated <= _RESTATED_FEW and _are_close(*powers_w)
+
+
+def _is_promise_near(old: list[Any], new: list[Any]) -> bool:
+    consumer, key, power_w, max_w, priority = old
+    same = new[:2] == [consumer, key] and new[4:] == [priority]
+    return same and _are_close([power_w, max_w], new[2:4])
+
+
+def _are_close(old_w: list[float], new_w: list[float]) -> bool:
+    return all(abs(new - old) <= MARGIN * abs(old) for old, new in zip(old_w, new_w, strict=True))

@@ -5,7 +5,8 @@ The node of the thesis links each row of its history to the events that were act
 are in force are written again: to rebuild a moment never takes more than the rows of an hour.
 
 What follows within one write, of the same contract with the same suppliers, is added to its row as
-differences (`later`): contracts that follow a restless device change several times a minute.
+differences (`later`): contracts that follow a restless device change several times a minute. All rows of one
+write are a sheet; the table `deals` of earlier releases had each in a row of its own, and is still read.
 """
 
 import struct
@@ -16,11 +17,10 @@ from typing import NamedTuple
 from .events import NUMBERS
 from .file import HistoryFile, Row
 from .minutes import ROWS
-from .names import OF_NAME, Name
 from .queue import Note
+from .sheets import numbers, pack_mw, powers_mw, sheet_note, signed, unpacked, unsigned, varint
 
 _HOUR_MS = 3_600_000
-_SHORT_MW = 2**32  # powers below it take four bytes
 MAIN, COMPLEMENTARY, SUPPLIED = 0, 1, 2  # roles: a contract of a local consumer, or a promise to another node
 
 
@@ -42,11 +42,7 @@ class Deal(NamedTuple):
 
 
 Parts = tuple[Deal, ...]  # all shares of one contract, or the one of a promise
-DEAL = (
-    "INSERT OR REPLACE INTO deals (id, twin, contract, role, revision, partners, powers, later) "
-    f"VALUES (?, {OF_NAME}, ?, ?, ?, (SELECT id FROM layouts WHERE names = ?), ?, ?)"
-)
-_PARTNERS = "INSERT OR IGNORE INTO layouts (names) VALUES (?)"
+DEAL = "deals: those of a write become a sheet"
 _KEYFRAME = "INSERT OR REPLACE INTO keyframes (at_ms) VALUES (?)"
 SESSION = (
     "INSERT INTO sessions (began_ms, seen_ms, ended, release, context) VALUES (?, ?, ?, ?, "
@@ -61,6 +57,8 @@ _BASE = (
 )
 _SEEN = (
     f"SELECT max(ifnull((SELECT max(id) / {NUMBERS} FROM deals WHERE id < ?2 * {NUMBERS}), 0), "
+    f"ifnull((SELECT id / {NUMBERS} + lasts_ms FROM sheets WHERE id < ?2 * {NUMBERS} "
+    "ORDER BY id DESC LIMIT 1), 0), "
     "ifnull((SELECT 60000 * (max(minute) + 1) FROM minutes WHERE scope = 'node' AND minute < ?2 / 60000), 0),"
     " ifnull((SELECT seen_ms FROM sessions WHERE began_ms = ?1), 0))"
 )
@@ -69,45 +67,52 @@ _DEALS = (
     "JOIN names ON names.id = deals.twin JOIN layouts ON layouts.id = deals.partners "
     "WHERE deals.id > ? AND deals.id < ? ORDER BY deals.id LIMIT ?"
 )
+_SHEETS = "SELECT id, data FROM sheets WHERE id > ? AND id < ? ORDER BY id LIMIT ?"
+_SPAN = (
+    "SELECT min(id), max(id), ifnull((SELECT lasts_ms FROM sheets ORDER BY id DESC LIMIT 1), 0) FROM "
+    "(SELECT min(id) AS id FROM deals UNION SELECT max(id) FROM deals "
+    "UNION SELECT min(id) FROM sheets UNION SELECT max(id) FROM sheets)"
+)
 _SESSIONS = (
     "SELECT began_ms, seen_ms, ended, release, data FROM sessions "
     "LEFT JOIN contexts ON contexts.id = sessions.context WHERE began_ms <= ? ORDER BY began_ms DESC LIMIT ?"
 )
 
 
-def deal_notes(at_ms: int, number: int, parts: Parts, ended: bool = False) -> tuple[Note, Note]:
-    """The entries for a contract that has started, changed or ended; `number`: within that time."""
+def deal_note(at_ms: int, number: int, parts: Parts, ended: bool = False) -> Note:
+    """The entry for a contract that has started, changed or ended; `number`: within that time."""
     first, partners = parts[0], ",".join(each.partner for each in parts)
-    powers_mw = [round(1000 * each) for part in parts for each in (part.power_w, part.max_w)]
-    what = (Name(first.twin), first.contract, first.role, first.revision, partners)
-    kind = "I" if min(powers_mw) >= 0 and max(powers_mw) < _SHORT_MW else "q"
-    powers = None if ended else struct.pack(f"<{len(powers_mw)}{kind}", *powers_mw)
-    return (_PARTNERS, (partners,)), (DEAL, (at_ms * NUMBERS + number, *what, powers, None))
+    reserved_mw = [round(1000 * each) for part in parts for each in (part.power_w, part.max_w)]
+    what = (first.twin, first.contract, first.role, first.revision, partners)
+    return DEAL, (at_ms * NUMBERS + number, *what, None if ended else pack_mw(reserved_mw), None)
 
 
 def gathered(notes: Iterable[Note]) -> Iterator[Note]:
-    """The same entries with fewer rows: of each contract as many changes in a row as differ in numbers only.
+    """The same entries with a sheet for all deals: of each contract as many changes in a row as differ in
+    numbers only are one row.
 
-    Nothing is gathered beyond a keyframe, which comes before its deals, or beyond an end, so rows of one
-    contract stay in their order.
+    Nothing is gathered beyond an end; nor beyond a keyframe, which comes before its deals, or a session.
     """
     open_: dict[Row, list[Row]] = {}  # by contract
+    done: list[Row] = []
+    last = 0
     for statement, values in notes:
         if statement is not DEAL:
-            if statement is _KEYFRAME:
-                yield from _closed(open_)
+            if statement in (_KEYFRAME, SESSION):
+                yield from _closed(open_, done, last)
             yield statement, values
             continue
+        last = values[0]
         _, twin, contract, role, _, partners, powers, _ = values
         key = twin, partners if role == SUPPLIED else "", contract, role
         rows = open_.get(key)
         if rows and (powers is None or not _continues(rows[-1], values)):
-            yield _row(open_.pop(key))
+            done.append(_row(open_.pop(key)))
         if powers is None:
-            yield statement, values
+            done.append(values)
         else:
             open_.setdefault(key, []).append(values)
-    yield from _closed(open_)
+    yield from _closed(open_, done, last)
 
 
 def _continues(before: Row, values: Row) -> bool:
@@ -115,55 +120,24 @@ def _continues(before: Row, values: Row) -> bool:
     return before[5] == values[5] and len(before[6]) == len(values[6]) and values[0] >= before[0]
 
 
-def _closed(open_: dict[Row, list[Row]]) -> Iterator[Note]:
-    yield from sorted((_row(rows) for rows in open_.values()), key=lambda note: note[1][0])
+def _closed(open_: dict[Row, list[Row]], done: list[Row], last: int) -> Iterator[Note]:
+    if rows := [*done, *map(_row, open_.values())]:
+        yield sheet_note(rows, last // NUMBERS)
     open_.clear()
+    done.clear()
 
 
-def _row(rows: list[Row]) -> Note:
-    """One entry for changes of one contract: the first as it is, each other one as differences."""
+def _row(rows: list[Row]) -> Row:
+    """One row for changes of one contract: the first as it is, each other one as differences."""
     data = bytearray()
     for before, values in pairwise(rows):
-        data += _varint(values[0] // NUMBERS - before[0] // NUMBERS)
-        data += _varint(values[0] % NUMBERS)
-        data += _varint(_unsigned(values[4] - before[4]))
-        pair = (_powers_mw(before[6], before[5])[1], _powers_mw(values[6], values[5])[1])
+        data += varint(values[0] // NUMBERS - before[0] // NUMBERS)
+        data += varint(values[0] % NUMBERS)
+        data += varint(unsigned(values[4] - before[4]))
+        pair = (powers_mw(before[6], before[5])[1], powers_mw(values[6], values[5])[1])
         for old_mw, new_mw in zip(*pair, strict=True):
-            data += _varint(_unsigned(new_mw - old_mw))
-    return DEAL, (*rows[0][:7], bytes(data) or None)
-
-
-def _powers_mw(data: bytes, names: str) -> tuple[str, tuple[int, ...]]:
-    """Power and reserve of each partner, and how they are packed."""
-    count = 2 * (names.count(",") + 1)
-    kind = f"<{count}{'q' if len(data) == 8 * count else 'I'}"
-    return kind, struct.unpack(kind, data)
-
-
-def _unsigned(number: int) -> int:
-    return 2 * number if number >= 0 else -2 * number - 1
-
-
-def _signed(number: int) -> int:
-    return number // 2 if number % 2 == 0 else -(number + 1) // 2
-
-
-def _varint(number: int) -> bytes:
-    data = bytearray()
-    while number > 127:
-        data.append(number & 127 | 128)
-        number >>= 7
-    return bytes((*data, number))
-
-
-def _numbers(data: bytes) -> Iterator[int]:
-    number = shift = 0
-    for byte in data:
-        number |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            yield number
-            number = shift = 0
+            data += varint(unsigned(new_mw - old_mw))
+    return (*rows[0][:7], bytes(data) or None)
 
 
 def _expanded(row: Row) -> Iterator[Row]:
@@ -173,14 +147,14 @@ def _expanded(row: Row) -> Iterator[Row]:
     if not later:
         return
     number, twin, contract, role, revision, names, powers = first
-    kind, powers_mw = _powers_mw(powers, names)
-    numbers = _numbers(later)
-    for passed_ms in numbers:
-        number = (number // NUMBERS + passed_ms) * NUMBERS + next(numbers, 0) % NUMBERS
-        revision += _signed(next(numbers, 0))
-        powers_mw = tuple(each + _signed(next(numbers, 0)) for each in powers_mw)
+    kind, every_mw = powers_mw(powers, names)
+    found = numbers(later)
+    for passed_ms in found:
+        number = (number // NUMBERS + passed_ms) * NUMBERS + next(found, 0) % NUMBERS
+        revision += signed(next(found, 0))
+        every_mw = tuple(each + signed(next(found, 0)) for each in every_mw)
         try:
-            yield number, twin, contract, role, revision, names, struct.pack(kind, *powers_mw)
+            yield number, twin, contract, role, revision, names, struct.pack(kind, *every_mw)
         except struct.error:  # somebody else has written it
             return
 
@@ -248,11 +222,11 @@ def deals_at(file: HistoryFile, at_s: float, waiting: list[Row], began_ms: list[
 def deals(file: HistoryFile, first_s: float, last_s: float, contract: int = 0) -> Iterator[tuple[Deal, bool]]:
     """What started, changed or ended (True), oldest first; of one contract, or of all (0)."""
     first_ms, last_ms = round(1000 * first_s), round(1000 * last_s)
-    span = file.read("SELECT min(id), max(id) FROM deals", ())
+    span = file.read(_SPAN, ())
     if not span or span[0][0] is None:
         return
     first_ms = max(first_ms, span[0][0] // NUMBERS)
-    last_ms = min(last_ms, span[0][1] // NUMBERS + _HOUR_MS)  # and what is in the last rows
+    last_ms = min(last_ms, span[0][1] // NUMBERS + span[0][2] + _HOUR_MS)  # and what is in the last rows
     for hour_ms in range(first_ms, last_ms + 1, _HOUR_MS):
         end_ms = min(last_ms, hour_ms + _HOUR_MS - 1)
         begin = file.read("SELECT max(at_ms) FROM keyframes WHERE at_ms <= ?", (hour_ms,))
@@ -266,11 +240,19 @@ def deals(file: HistoryFile, first_s: float, last_s: float, contract: int = 0) -
 
 def _rows(file: HistoryFile, first_ms: int, last_ms: int) -> Iterator[Row]:
     """Entries, some later than `last_ms`; those of one contract in their order."""
+    end = (last_ms + 1) * NUMBERS
     last = first_ms * NUMBERS - 1
-    while rows := file.read(_DEALS, (last, (last_ms + 1) * NUMBERS, ROWS)):
+    while rows := file.read(_DEALS, (last, end, ROWS)):  # of earlier releases
         for row in file.good(rows, _good):
             yield from _expanded(row)
         last = rows[-1][0]
+    last = first_ms * NUMBERS - 1
+    while sheets := file.read(_SHEETS, (last, end, ROWS)):
+        for _, data in sheets:
+            found = unpacked(data) if isinstance(data, bytes) else None
+            for row in file.good([()] if found is None else found, _good):
+                yield from _expanded(row)
+        last = sheets[-1][0]
 
 
 def _key(part: Deal) -> tuple[str, ...]:
@@ -282,14 +264,16 @@ def _parts(row: Row) -> tuple[Parts, bool]:
     """The shares, and whether they have ended."""
     number, twin, contract, role, revision, names, powers = row
     partners = names.split(",")
-    powers_mw = _powers_mw(powers, names)[1] if powers else (0,) * 2 * len(partners)
+    both_mw = powers_mw(powers, names)[1] if powers else (0,) * 2 * len(partners)
     return tuple(
         Deal(str(twin), partner, contract, role, revision, power_mw / 1000, max_mw / 1000, number // NUMBERS)
-        for partner, power_mw, max_mw in zip(partners, powers_mw[::2], powers_mw[1::2], strict=True)
+        for partner, power_mw, max_mw in zip(partners, both_mw[::2], both_mw[1::2], strict=True)
     ), powers is None
 
 
 def _good(row: Row) -> bool:
+    if not row:
+        return False
     number, twin, contract, role, revision, names, powers, later = row
     if later is not None and not (isinstance(later, bytes) and powers):
         return False

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..terms import VARIABLES
+from ..terms import SCOPES, VARIABLES
 from .file import HistoryFile
 from .migration import GOOD_MINUTE
 from .minutes import ROWS
@@ -14,14 +14,23 @@ from .queue import Note
 
 _MOST_BYTES = 4096  # of the probabilities of one prediction
 _FORECASTER = "INSERT OR IGNORE INTO forecasters (scope, model, limits_w) VALUES (?, ?, ?)"
+_OF = len(SCOPES)  # the id of a row is its minute and scope: rows are only appended
 _PREDICTION = (
-    "INSERT OR IGNORE INTO predictions (minute, scope, forecaster, probabilities) "
-    "SELECT ?, scope, id, ? FROM forecasters WHERE scope = ? AND model = ? AND limits_w = ?"
+    "INSERT OR IGNORE INTO predicted (id, forecaster, probabilities) "
+    "SELECT ?, id, ? FROM forecasters WHERE scope = ? AND model = ? AND limits_w = ?"
+)
+_WRITTEN = (
+    f"SELECT id / {_OF} AS minute, forecaster, probabilities FROM predicted "
+    f"WHERE id >= :first * {_OF} AND id < (:last + 1) * {_OF} AND id % {_OF} = :number"
+)
+_OF_EARLIER_RELEASES = (
+    "SELECT minute, forecaster, probabilities FROM predictions "
+    f"WHERE minute >= :first AND minute <= :last AND scope = :scope AND {GOOD_MINUTE}"
 )
 _PREDICTIONS = (
-    "SELECT minute, model, limits_w, probabilities FROM predictions "
-    "JOIN forecasters ON forecasters.id = predictions.forecaster "
-    f"WHERE minute >= ? AND minute <= ? AND predictions.scope = ? AND {GOOD_MINUTE} ORDER BY minute LIMIT ?"
+    "SELECT minute, model, limits_w, p.probabilities "
+    f"FROM ({_OF_EARLIER_RELEASES} UNION ALL {_WRITTEN} ORDER BY minute LIMIT :most) AS p "
+    "JOIN forecasters ON forecasters.id = p.forecaster ORDER BY minute"
 )
 
 
@@ -42,14 +51,15 @@ def prediction_notes(
     limits = json.dumps([[round(each, 3) for each in row] for row in limits_w], separators=(",", ":"))
     return (
         (_FORECASTER, (scope, model, limits)),
-        (_PREDICTION, (minute, _packed(probabilities), scope, model, limits)),
+        (_PREDICTION, (_OF * minute + SCOPES.index(scope), _packed(probabilities), scope, model, limits)),
     )
 
 
 def predictions(file: HistoryFile, scope: str, first: int, last: int) -> Iterator[list[Forecast]]:
     """What was predicted after the minutes `first` to `last`, oldest first, some at a time."""
     limits: dict[str, tuple[tuple[float, ...], ...]] = {}
-    while rows := file.read(_PREDICTIONS, (first, last, scope, ROWS)):
+    asked = {"last": last, "scope": scope, "number": SCOPES.index(scope), "most": ROWS}
+    while rows := file.read(_PREDICTIONS, asked | {"first": first}):
         for text in {row[2] for row in rows} - limits.keys():
             limits[text] = _limits_of(text)
         good = file.good(rows, lambda row: bool(limits[row[2]]) and isinstance(row[3], bytes))

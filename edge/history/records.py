@@ -6,17 +6,23 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .file import HistoryFile, Row
-from .names import OF_NAME, Name
+from .names import OF_NAME, Name, id_of
 from .queue import Note
 
 _LAYOUT = "INSERT OR IGNORE INTO layouts (names) VALUES (?)"
+METERS = 2**20  # the id of a row is its minute, and the number of the name of the meter
 _RECORD = (
-    f"INSERT OR IGNORE INTO records (minute, meter, layout, data) VALUES (?, {OF_NAME}, "
-    "(SELECT id FROM layouts WHERE names = ?), ?)"
+    f"INSERT OR IGNORE INTO meter_records (id, layout, data) VALUES (?1 * {METERS} + {id_of(2)}, "
+    "(SELECT id FROM layouts WHERE names = ?3), ?4)"
 )
+_METER = "(SELECT id FROM names WHERE name = :meter)"
 _RECORDS = (
-    "SELECT minute, layouts.names, data FROM records JOIN layouts ON layouts.id = records.layout "
-    f"WHERE meter = {OF_NAME} AND minute >= ? AND minute < ? ORDER BY minute LIMIT ?"
+    "SELECT minute, layouts.names, data FROM ("
+    "SELECT minute, layout, data FROM records "
+    f"WHERE meter = {_METER} AND minute >= :first AND minute < :last UNION ALL "
+    f"SELECT id / {METERS} AS minute, layout, data FROM meter_records "
+    f"WHERE id >= :first * {METERS} AND id < :last * {METERS} AND id % {METERS} = {_METER}"
+    ") AS r JOIN layouts ON layouts.id = r.layout ORDER BY minute LIMIT :most"
 )
 _AGENT = f"INSERT OR REPLACE INTO agents (name, at_ms, data) VALUES ({OF_NAME}, ?, ?)"
 _AGENTS = (
@@ -54,7 +60,9 @@ def agent_note(at_ms: int, name: str, data: str) -> Note:
 
 def records(file: HistoryFile, meter: str, first: int, last: int, limit: int) -> list[Record]:
     """Those of the minutes `first` to before `last`, oldest first."""
-    rows = file.good(file.read(_RECORDS, (meter, first, last, limit)), _is_record)
+    rows = file.good(
+        file.read(_RECORDS, {"meter": meter, "first": first, "last": last, "most": limit}), _is_record
+    )
     return [
         Record(minute, dict(zip(layout.split(","), _numbers(data), strict=True)))
         for minute, layout, data in rows

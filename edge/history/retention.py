@@ -9,15 +9,16 @@ import sqlite3
 from dataclasses import dataclass
 
 from ..clock import Clock, Date
-from ..terms import DAY_MIN
+from ..terms import DAY_MIN, SCOPES
 from .energies import HOUR_MIN, QUARTER_MIN, TO_HOURS
 from .events import NUMBERS
+from .records import METERS
 from .steps import make_hours, make_quarters
 
 _EVERY_MIN = 60
 _MINUTE_MS = 60_000
 _BY_MS = ("events", "keyframes", "offers", "alerts")
-_BY_ID = ("occurrences", "deals")
+_BY_ID = ("occurrences", "deals", "sheets", "past_offers")
 _BY_MINUTE = ("waits", "records")
 _PREDICTED = ("predictions", "forecasts")
 _LEAST_DAYS = 2  # that stay however full the file is
@@ -62,7 +63,9 @@ class Retention:
             _delete_day(connection, table, "id", _MINUTE_MS * NUMBERS, before)
         for table in _BY_MINUTE:
             _delete_day(connection, table, "minute", 1, before)
+        _delete_day(connection, "meter_records", "id", METERS, before)
         before = minute - min(days, keep.predictions_days) * DAY_MIN
+        _delete_day(connection, "predicted", "id", len(SCOPES), before)
         for table in _PREDICTED:
             _delete_day(connection, table, "minute", 1, before)
         self._prune_quarters(connection, minute - keep.quarters_days * DAY_MIN)

@@ -16,7 +16,7 @@ from ..terms import VARIABLES
 from .migration import mark, migrate, schema_of, widen
 
 VERSION = 1  # what a release must know to use the file; more tables and columns do not change it
-SCHEMA = 3  # with those of this release
+SCHEMA = 4  # with those of this release
 _CACHE_KB = 256  # SQLite would take up to 2 MB
 PAGE_BYTES = 512  # a minute changes two or three pages; with 4 kB pages twice as much is written to the card
 _LOG_PAGES = 2048  # 1 MB, after which the log is checkpointed
@@ -61,6 +61,13 @@ CREATE TABLE IF NOT EXISTS deals (
     id INTEGER PRIMARY KEY, twin INTEGER, contract INTEGER, role INTEGER, revision INTEGER, partners INTEGER,
     powers BLOB, later BLOB
 );
+CREATE TABLE IF NOT EXISTS sheets (id INTEGER PRIMARY KEY, lasts_ms INTEGER, data BLOB);
+CREATE TABLE IF NOT EXISTS predicted (id INTEGER PRIMARY KEY, forecaster INTEGER, probabilities BLOB);
+CREATE TABLE IF NOT EXISTS past_offers (
+    id INTEGER PRIMARY KEY, twin INTEGER, partner INTEGER, request INTEGER, role INTEGER, max_mw INTEGER,
+    price REAL, fate INTEGER, lasted_ms INTEGER
+);
+CREATE TABLE IF NOT EXISTS meter_records (id INTEGER PRIMARY KEY, layout INTEGER, data BLOB);
 CREATE TABLE IF NOT EXISTS keyframes (at_ms INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS contexts (id INTEGER PRIMARY KEY, data TEXT UNIQUE);
 CREATE TABLE IF NOT EXISTS sessions (

@@ -128,18 +128,18 @@ class Store:
     def note_deal(self, at_s: float, parts: Parts, ended: bool = False) -> None:
         """The shares of a contract are in force with other values, or are over. Written with the next minute,
         like all that follows."""
-        self._queue.add(*self._deal_notes(round(1000 * at_s), parts, ended))
+        self._queue.add(self._deal_note(round(1000 * at_s), parts, ended))
 
     def note_keyframe(self, at_s: float, in_force: Iterable[Parts]) -> None:
         """All deals that are in force now, contract by contract."""
         at_ms = round(1000 * at_s)
-        notes = [note for parts in in_force for note in self._deal_notes(at_ms, parts)]
+        notes = [self._deal_note(at_ms, parts) for parts in in_force]
         self._queue.add(deals.keyframe_note(at_ms), *notes)  # in one: they are worth nothing apart
 
-    def _deal_notes(self, at_ms: int, parts: Parts, ended: bool = False) -> tuple[Note, Note]:
+    def _deal_note(self, at_ms: int, parts: Parts, ended: bool = False) -> Note:
         before_ms, number = self._deal
         self._deal = at_ms, (number + 1) % events.NUMBERS if at_ms == before_ms else 0
-        return deals.deal_notes(*self._deal, parts, ended)
+        return deals.deal_note(*self._deal, parts, ended)
 
     def note_session(self, began_s: float, seen_s: float, ended: bool, release: str, context: str) -> None:
         """This run of the node, its release and configuration; with the same begin it is noted again."""

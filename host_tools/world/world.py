@@ -25,7 +25,8 @@ _RAM = Path("/dev/shm")  # nodes sync their state to disk every few seconds; a s
 class World:
     """Nodes, links and time of one microgrid."""
 
-    def __init__(self, seed: int, latency_s: float = 0.02) -> None:
+    def __init__(self, seed: int, latency_s: float = 0.02, folder: Path | None = None) -> None:
+        """`folder`: for the files of the nodes, in place of memory."""
         self.rng = random.Random(seed)
         self.clock = VirtualClock()
         self.network = MemoryNetwork(
@@ -38,7 +39,8 @@ class World:
         self.events = 0
         self.acted = 0  # how often twins may have changed: beats and readings, not frames that arrive
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
-        self._folder = tempfile.TemporaryDirectory(prefix="world-", dir=_RAM if _RAM.is_dir() else None)
+        folder = folder or (_RAM if _RAM.is_dir() else None)
+        self._folder = tempfile.TemporaryDirectory(prefix="world-", dir=folder)
 
     def add(
         self,

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from edge.clock import Zone
+from edge.history.deals import Deal
+from edge.history.offers import PastOffer
 from edge.history.retention import Keep
 from edge.history.store import Store
 from host_tools.world import VirtualClock
@@ -250,6 +252,38 @@ def test_a_file_of_version_0_2_gets_the_tables_of_this_release_and_loses_nothing
         file.execute("INSERT INTO minutes VALUES (?, 'node', 1, 1, 1, 1, 1, 1)", (AUTUMN + 2881,))
         file.execute("INSERT INTO events (at_ms, twin, number) VALUES (0, 'n1.lamp', 4)")
     assert opened(path).last_minute("node", 2**40) == AUTUMN + 2881
+
+
+def test_a_file_of_schema_3_keeps_its_deals_offers_records_and_predictions(tmp_path):
+    """What the development version before this one wrote: five minutes from FIRST."""
+    path, first = tmp_path / "history.sqlite", 28_000_000
+    with closing(sqlite3.connect(path)) as made:
+        made.executescript((Path(__file__).parent / "version3.sql").read_text())
+    store = opened(path)
+    found = [[store.deals_at(60.0 * (first + n) + k)[0].power_w for k in range(3)] for n in range(5)]
+    assert found == [[100.0 + 10 * n + k for k in range(3)] for n in range(5)]
+    at_s = 60.0 * (first + 4) + 30
+    lamp = "n1.lamp", "n2.grid", 7, 0, 20, 60.0, 63.0
+    new = Deal("n1.lamp", "n1.roof", 7, 0, 20, 70.0, 73.5), Deal(*lamp)
+    store.note_minute("node", first + 5, POWERS)
+    store.note_deal(at_s, new)
+    for scope in ("node", "cluster"):
+        store.note_prediction(scope, first + 5, "markov", [[1.0, 2.0]] * 6, b"p")
+    offer = PastOffer(60_000 * (first + 5), "n1.roof", "n2.tv", 5, 0, 80.0, 0.1, "refused", 60_000 * first)
+    store.note_offer(offer)
+    store.note_record(first + 5, "m1", {"voltage_v": 235.0, "l1.current_a": 1.0})
+    assert store.write()
+    assert [each[:7] for each in store.deals_at(at_s)] == [each[:7] for each in new]
+    assert len(list(store.deals(0, 2**33))) == 2 * 15 + 2
+    for scope in ("node", "cluster"):
+        made_at = [each.minute for rows in store.predictions(scope, first, first + 9) for each in rows]
+        assert made_at == list(range(first, first + 6))
+    assert [each.request for each in store.offers(0, 2**33)] == [5, 4, 3, 2, 1, 0]
+    assert store.offers(0, 2**33, limit=1) == [offer]
+    assert [each.request for each in store.offers(0, 2**33, "n1.roof", 2, offer[:5])] == [4, 3]
+    volts = [each.values["voltage_v"] for each in store.records("m1", first, first + 9)]
+    assert volts == [230.0 + n for n in range(6)]
+    assert (store.failures, store.set_aside, store.wrong_rows) == (0, 0, 0)
 
 
 def test_a_kill_while_tables_are_added_leaves_the_file_as_it_was(tmp_path):

@@ -227,7 +227,7 @@ def test_columns_that_a_later_release_has_added_are_left_alone(store):
     assert store.failures == 0
 
 
-TABLES = ("minutes", "events", "occurrences", "predictions", "forecasters", "forecasts", "kept")
+TABLES = ("minutes", "events", "occurrences", "predictions", "predicted", "forecasters", "forecasts", "kept")
 
 
 def note_all(store, after=0):
@@ -314,7 +314,7 @@ def test_rows_with_wrong_values_are_skipped_and_counted(store):
         f"UPDATE minutes SET missing_w = 'much' WHERE minute = {NOW + 1}",
         f"UPDATE minutes SET missing_w = 1e999 WHERE minute = {NOW + 2}",
         f"UPDATE minutes SET minute = 'x' WHERE minute = {NOW + 8}",
-        f"UPDATE predictions SET probabilities = NULL WHERE minute = {NOW + 3}",
+        f"UPDATE predicted SET probabilities = NULL WHERE id = {2 * (NOW + 3)}",
         f"UPDATE occurrences SET power_mw = 'x' WHERE number = {NOW + 4}",
         "UPDATE kept SET data = 'text'",
     )
