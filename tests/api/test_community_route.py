@@ -6,6 +6,7 @@ import orjson
 from answer_schema import faults
 from asked_node import AskedNode
 
+from edge.api.access import Caller
 from edge.api.community import Community, community
 from edge.api.context import Context
 from host_tools.world import World
@@ -42,4 +43,38 @@ def test_without_a_community_it_is_empty():
     world.add("n1", [], [])
     world.boot()
     assert answer(world.nodes["n1"].node)["rules"] is None
+    world.close()
+
+
+def test_batteries_and_donations_are_shown_also_without_a_community():
+    world = World(seed=1)
+    cells = {"name": "cells", "kind": "storage", "battery_wh": 500.0, "battery_reserve_wh": 20.0}
+    roof = {"name": "roof", "kind": "pv", "power_w": 900.0, "donates": 1.0}
+    home = {"name": "home", "kind": "building", "power_w": -100.0, "battery_wh": 50.0}
+    world.add("n1", [], [cells, roof, home])
+    world.boot()
+    world.run(40)
+    found = answer(world.nodes["n1"].node)
+    assert faults(found, Community) == []
+    common, own = found["storages"]
+    assert (common["twin"], common["common"], common["donors"]) == ("n1.cells", True, 1)
+    assert common["level_wh"] == common["taken_wh"] > 0
+    assert (own["common"], own["capacity_wh"], own["charging_w"]) == (False, 50.0, 100.0)
+    assert found["donations"] == [{"twin": "n1.roof", "storage": "n1.cells", "given_wh": common["taken_wh"]}]
+    world.close()
+
+
+def test_a_member_of_the_node_sees_its_own_credits_and_what_is_common():
+    world = World(seed=1)
+    lamps = [{"name": name, "kind": "load", "power_w": 100.0} for name in ("lamp", "heater")]
+    world.add("home", ["sun"], lamps, community={"name": "ours"})
+    world.add("sun", ["home"], [{"name": "roof", "kind": "pv", "power_w": 300.0}], community={"name": "ours"})
+    world.boot()
+    world.run(70)
+    caller = Caller(member="anna", twins=frozenset({"home.lamp"}))
+    found = community(Context(AskedNode(world.nodes["home"].node), caller=caller))
+    assert [each["twin"] for each in found["prosumers"]] == ["home.lamp"]
+    assert found["experience"] == []
+    assert found["sharing"][0]["received_w"] == 200.0
+    assert found["suppliers"]
     world.close()

@@ -15,6 +15,7 @@ from edge.api.moment import PastMoment
 from edge.api.offers import Offers
 from edge.api.records import PastRecords
 from edge.api.series import Series
+from edge.api.statement import Statement
 from edge.history.offers import MADE, RECEIVED, PastOffer
 from edge.terms import DAY_MIN
 
@@ -228,3 +229,31 @@ def test_a_longer_step_has_the_least_and_the_most_also_when_the_minutes_are_gone
     assert found["columns"]["requested_w"] == [each + (step - 1) / 2 for each in starts]
     rows = list(csv.DictReader(io.StringIO(raw(gym, f"{path}&step={step}&format=csv")[2].decode())))
     assert rows[0]["requested_most_w"] == str(step - 1)
+
+
+def test_the_statement_of_a_month_is_the_sum_of_the_energies(gym):
+    found = ask(gym, "/statement")
+    assert faults(found, Statement) == []
+    assert found["month"] == gym.node.zone.text(minute_now(gym))[:7]
+    heater, roof = found["twins"]
+    assert [heater["twin"], roof["twin"]] == ["gym.heater", "gym.roof"]
+    period = f"from={text(gym, found['from_s'] // 60)}&to={text(gym, found['to_s'] // 60)}&step=60"
+    sums = {(each["twin"], each["partner"]): each for each in ask(gym, f"/energy?{period}")["partners"]}
+    assert heater["drawn_wh"] == pytest.approx(sums["gym.heater", ""]["drawn_wh"], abs=0.01)
+    [partner] = heater["partners"]
+    assert partner["partner"] == "gym.roof"
+    assert partner["drawn_wh"] == pytest.approx(sums["gym.heater", "gym.roof"]["drawn_wh"], abs=0.01)
+    _, media, data = raw(gym, "/statement?format=csv")
+    rows = list(csv.DictReader(io.StringIO(data.decode())))
+    assert media.startswith("text/csv")
+    assert [(each["twin"], each["partner"]) for each in rows][:2] == [
+        ("gym.heater", ""),
+        ("gym.heater", "gym.roof"),
+    ]
+    assert float(rows[0]["drawn_wh"]) == heater["drawn_wh"]
+
+
+def test_a_month_that_has_not_begun_has_no_statement(gym):
+    assert "has not begun" in ask(gym, "/statement?month=2099-01", 400)["detail"]
+    assert ask(gym, "/statement?month=2001-12")["twins"] == []
+    ask(gym, "/statement?month=2026-13", 400)
