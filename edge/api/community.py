@@ -21,7 +21,6 @@ class Rules(TypedDict):
     emergency: str
     flexibility: str
     management: str
-    quota_w: Annotated[float | None, "of this household while power is short; null without people"]
 
 
 class Scored(TypedDict):
@@ -33,6 +32,7 @@ class Scored(TypedDict):
 
 class Prosumer(TypedDict):
     twin: str
+    quota_w: Annotated[float | None, "of its household while power is short; null without people"]
     credit_wh: Annotated[float, "of the last 60 minutes; below 0: a debt"]
     award: Annotated[Scored | None, "of the last minute; null before the first"]
     needed_wh: Annotated[float, "since the node started, as all that follows"]
@@ -115,7 +115,6 @@ def community(context: Context) -> Community:
             "emergency": settings.emergency,
             "flexibility": settings.flexibility,
             "management": settings.management,
-            "quota_w": settings.quota_w,
         },
         "prosumers": [_prosumer(twin, name) for name in sorted(twin.accounts) if caller.sees(name)],
         "experience": [
@@ -147,6 +146,7 @@ def _prosumer(twin: "CommunityTwin", name: str) -> Prosumer:
     received_kwh = account.received_wh / 1000
     return {
         "twin": name,
+        "quota_w": twin.quota_w(name),
         "credit_wh": round(twin.credits.of(name), 3),
         "award": _award(twin, name),
         "needed_wh": round(account.needed_wh, 3),

@@ -10,10 +10,9 @@ from ..terms import DAY_MIN
 from .answer import CSV
 from .context import Context
 from .long import BLANK, Long, csv_lines
-from .parameters import BadRequest
+from .parameters import BadRequest, Zone
 
 if TYPE_CHECKING:
-    from ..clock import Zone
     from ..history.energies import Energy
 
 MONTH = r"20[0-9]{2}-(?:0[1-9]|1[0-2])"
@@ -49,7 +48,7 @@ def statement(context: Context, month: str | None, form: str) -> Long[Statement]
     """Answers /statement. Raises BadRequest."""
     node = context.node
     now = int(node.wall_s() // 60)
-    month = month or f"{datetime.fromtimestamp(60 * node.zone.civil(now), UTC):%Y-%m}"
+    month = month or f"{datetime.fromtimestamp(60 * (now + node.zone.offset_min(now)), UTC):%Y-%m}"
     year, number = int(month[:4]), int(month[5:])
     first = _begin(node.zone, year, number)
     last = min(_begin(node.zone, year + number // 12, number % 12 + 1), now - now % _HOUR_MIN + _HOUR_MIN)

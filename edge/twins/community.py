@@ -77,12 +77,10 @@ class CommunityTwin(Twin):
         self._claimed: dict[str, float] = {}  # credit, by consumer
         self._scores: dict[str, Scores] = {}
         self._seconds = 0
-        self._weights = (
-            settings.supply_weight,
-            settings.consumption_weight,
-            settings.equity_weight,
-            settings.green_weight,
-        )
+
+    def adjust(self, settings: CommunitySettings) -> None:
+        """Other rules hold from now on."""
+        self.settings = settings
 
     # ---- what it hears ------------------------------------------------------------------------
 
@@ -153,7 +151,7 @@ class CommunityTwin(Twin):
             name: scores.close(self.settings.withheld_weight) for name, scores in self._scores.items()
         }
         for twin in prosumers:
-            total_wh = self.awards[twin.name].total_wh(self._weights)
+            total_wh = self.awards[twin.name].total_wh(self.settings.weights)
             self.credits.award(twin.name, total_wh)
             conditions = twin.supplier.settings.conditions
             if conditions and conditions.giving:
@@ -207,7 +205,7 @@ class CommunityTwin(Twin):
             min(consumer.supplied_w, consumer.need_w),
             self._green_w(twin),
             consumer.request is not None,
-            self.settings.quota_w,
+            self.settings.quota_w(twin.settings.people, twin.settings.floor_area_m2),
         )
 
     def _green_w(self, twin: "ProsumerTwin") -> float | None:
@@ -263,6 +261,11 @@ class CommunityTwin(Twin):
                 members_w[member] = members_w.get(member, 0.0) - withheld_w
         for member, power_w in members_w.items():
             self.credits.experience(member, power_w / 3600)
+
+    def quota_w(self, name: str) -> float | None:
+        """What the household of a prosumer of this node may draw when power is short; None without people."""
+        found = (twin.settings for twin in self._prosumers() if twin.name == name)
+        return next((self.settings.quota_w(each.people, each.floor_area_m2) for each in found), None)
 
     def shared_w(self) -> dict[str, tuple[float, float]]:
         """What flows now by contract between this node and other members, in W: received and given."""

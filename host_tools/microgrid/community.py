@@ -19,12 +19,6 @@ from .plan import BuildingPlan, DevicePlan, PowerAt
 
 METER_S = 0.5  # a limit is obeyed within 1 s only where meters are read more often
 _RULES = {"name": "living lab", "pricing": "dynamic", "response": "price", "newcomer_wh": 20.0}
-_HOUSEHOLDS = (
-    (4, 160.0),
-    (2, 80.0),
-    (3, 120.0),
-    (1, 60.0),
-)  # people and floor area, in the order of the nodes
 _GRID_PRICES = "06:00 0.32; 22:00 0.20"  # per kWh
 _SUN_PRICE = 0.12
 _STORAGE = {"name": "storage", "kind": "storage", "battery_wh": 500.0}
@@ -40,9 +34,8 @@ def commune(plans: list[BuildingPlan], hour: float, speed: float, seconds: float
     `seconds`: the duration of the run, None without end.
     """
     order_s, lasts_s = _times(seconds)
-    for place, plan in enumerate(plans):
-        people, floor_m2 = _HOUSEHOLDS[place % len(_HOUSEHOLDS)]
-        plan.community = {**_RULES, "people": people, "floor_m2": floor_m2}
+    for plan in plans:
+        plan.community = dict(_RULES)
         plan.regulator = {"max_produced_w": 50_000.0, "max_consumed_w": 50_000.0}
         plan.devices = [_with_terms(device) for device in plan.devices]
         plan.extra = [
