@@ -168,6 +168,10 @@ class _Handler(BaseHTTPRequestHandler):
             "/statistics": lambda: world.statistics(query),
             "/replay": lambda: world.replay(query),
             "/configuration": world.configuration,
+            "/community": world.community,
+            "/limits": world.limits,
+            "/orders": lambda: world.orders(query),
+            "/statement": lambda: world.statement(query),
             "/space": lambda: world.space(query),
         }
         if path not in answers:
@@ -221,6 +225,10 @@ class _Handler(BaseHTTPRequestHandler):
                 world.cut.add(words[1])
             case ("PATCH", "configuration", []):
                 world.settings[words[1]] = {**world.settings.get(words[1], {}), **body}
+            case ("PUT", "limits", []):
+                world.order(words[1], body)
+            case ("DELETE", "limits", []):
+                world.release(words[1])
             case ("PUT", "neighbours", []):
                 world.cut.discard(words[1])
             case _:

@@ -17,6 +17,7 @@ const PAGES = {
   twins: () => import("./twins.js"),
   microgrid: () => import("./microgrid.js"),
   forecast: () => import("./forecast.js"),
+  community: () => import("./community.js"),
   space: () => import("./space.js"),
   system: () => import("./system.js"),
 };
