@@ -1,6 +1,6 @@
 // The page Community: limits in force and the log of orders, credits, prices, storage, sharing, the statement of a month, the rules.
 
-import { html, useState } from "./preact.js";
+import { html, render, useState } from "./preact.js";
 import { change, get, link, may, mayAll, withQuery } from "./api.js";
 import { done } from "./changes.js";
 import { Edit } from "./configuration.js";
@@ -17,12 +17,16 @@ const RULES = ["response", "pricing", "energy_mix", "connection", "emergency", "
 
 const nameOf = (twin) => twinLabel(twin, snapshot.value?.node ?? "");
 const money = (value) => number(value, Math.abs(value) < 10 ? 4 : 2);
-const wattHours = (wh) => (Math.abs(wh) < 100 ? `${number(wh, 2)}\u00a0Wh` : energy(wh));
+const wattHours = (wh) => (wh && Math.abs(wh) < 100 ? `${number(wh, 2)}\u00a0Wh` : energy(wh));
 const Pairs = ({ of }) => html`<dl class="pairs">${of.filter(Boolean).map(([key, value]) => html`<div key=${key}><dt>${key}</dt><dd>${value}</dd></div>`)}</dl>`;
-const Table = ({ name, head, rows }) => html`<div class="scroll" tabindex="0" role="region" aria-label=${name}><table>
+function Table({ name, head, rows, most: first = ROWS }) {
+  const [most, setMost] = useState(first);
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${name}><table>
   <thead><tr>${head.map((each, i) => html`<th key=${i} class=${each[1]}>${each[0]}</th>`)}</tr></thead>
-  <tbody>${rows.map((cells, i) => html`<tr key=${i}>${cells.map((each, j) => html`<td key=${j} class=${head[j][1]}>${each}</td>`)}</tr>`)}</tbody></table></div>`;
-const Set = ({ text }) => html`<p class="sentence muted">${rich(text)}</p>`;
+  <tbody>${rows.slice(0, most).map((cells, i) => html`<tr key=${i}>${cells.map((each, j) => html`<td key=${j} class=${head[j][1]}>${each}</td>`)}</tr>`)}</tbody></table></div>
+  ${rows.length > most && html`<${Button} onClick=${() => setMost(rows.length)}>${t("community.all", { n: rows.length })}<//>`}`;
+}
+const Hint = ({ text }) => html`<p class="muted">${rich(text)}</p>`;
 
 export default function Community() {
   const found = useLoaded(
@@ -48,8 +52,8 @@ export default function Community() {
     ${(limits.regulated || orders.length > 0) && html`<${Orders} orders=${orders} />`}
     ${rules && html`<${Credits} all=${community.prosumers} rules=${rules} />
       <div class="columns even"><${Prices} all=${community.suppliers} /><${Sharing} community=${community} /></div>`}
-    <${Statement} />
     ${rules && html`<${Rules} rules=${rules} again=${found.again} />`}
+    <${Statement} />
   <//>`;
 }
 
@@ -58,7 +62,7 @@ const sourceOf = (source) => (source === "failsafe" ? t("community.failsafe") : 
 
 function Limits({ limits, again }) {
   const title = t("community.limits");
-  if (!limits.regulated) return html`<${Card} title=${title}><${Set} text=${t("community.no_regulator")} /><//>`;
+  if (!limits.regulated) return html`<${Card} title=${title}><${Hint} text=${t("community.no_regulator")} /><//>`;
   const end = async (source) => {
     await change("DELETE", `/limits/${source.slice(4)}`);
     done(t("community.ended"));
@@ -111,12 +115,12 @@ function Orders({ orders }) {
 
 function Storages({ all, donations }) {
   const title = t("community.storage");
-  if (!all.length && !donations.length) return html`<${Card} title=${title}><${Set} text=${t("community.no_storage")} /><//>`;
+  if (!all.length && !donations.length) return html`<${Card} title=${title}><${Hint} text=${t("community.no_storage")} /><//>`;
   return html`<${Card} title=${title}>
     ${all.map((each) => {
       const share = each.level_wh == null ? null : each.level_wh / each.capacity_wh;
       const flow = each.charging_w ? t("community.charging", { w: watts(each.charging_w) }) : each.giving_w ? t("community.giving", { w: watts(each.giving_w) }) : t("twin.idle");
-      const text = `${percent(share)} · ${energy(each.level_wh)} / ${energy(each.capacity_wh)}`;
+      const text = share == null ? t("unit.unknown") : `${percent(share)} · ${energy(each.level_wh)} / ${energy(each.capacity_wh)}`;
       return html`<div key=${each.twin}><p class="big-line"><b>${nameOf(each.twin)}</b> ${each.common && html`<${Chip} tone="accent">${t("community.common")}<//>`} <span class="muted">${flow}</span></p>
         <div class="gauge-bar" role="img" aria-label=${text}><span style=${{ width: `${100 * (share ?? 0)}%` }}></span></div>
         <${Pairs} of=${[
@@ -146,7 +150,7 @@ function Credits({ all, rules }) {
 function Prices({ all }) {
   const title = t("community.prices");
   return html`<${Card} title=${title} hint=${t("community.prices_hint")}>
-    ${!all.length ? html`<${Set} text=${t("community.no_prices")} />` : html`<${Table} name=${title}
+    ${!all.length ? html`<${Hint} text=${t("community.no_prices")} />` : html`<${Table} name=${title}
       head=${[[t("flow.supplier")], [t("nav.now"), "right"], [t("community.later")], [t("community.free"), "right"]]}
       rows=${all.map((each) => [
         nameOf(each.supplier), each.slots.length ? number(each.slots[0].rate, 3) : "–",
@@ -170,28 +174,33 @@ function Sharing({ community }) {
   <//>`;
 }
 
+const monthOf = (date) => `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, "0")}`;
+
 function Statement() {
-  const today = new Date();
-  const [month, setMonth] = useState(`${today.getFullYear()}-${String(today.getMonth() + 1).padStart(2, "0")}`);
+  const thisMonth = monthOf(new Date(nowMs.value));
+  const [month, setMonth] = useState(thisMonth);
   const found = useLoaded((abort) => get(withQuery("/statement", { month }), { signal: abort }), month);
   const title = t("community.statement");
   const rows = (found.stale ? [] : found.value?.twins ?? []).flatMap((twin) => [
     [html`<b>${nameOf(twin.twin)}</b>`, t("community.meter"), energy(twin.drawn_wh), energy(twin.given_wh), twin.quality === "measured" ? "" : t(`quality.${twin.quality}`)],
     ...twin.partners.map((each) => ["", nameOf(each.partner), energy(each.drawn_wh), energy(each.given_wh), ""]),
   ]);
+  const head = [[t("events.twin")], [t("community.with")], [t("community.drawn"), "right"], [t("community.gave"), "right"], [""]];
   const save = () => {
-    const table = document.querySelector("#statement table").outerHTML;
+    const page = document.createElement("div");
+    render(html`<${Table} name=${title} head=${head} rows=${rows} most=${rows.length} />`, page);
+    const table = page.querySelector("table").outerHTML;
     const text = `<!doctype html><meta charset="utf-8"><title>${title} ${month}</title><style>body{font:15px sans-serif;margin:2em}td,th{padding:4px 12px;text-align:left}.right{text-align:right}</style><h1>${title} ${month}</h1><p>${snapshot.value?.node ?? ""}</p>${table}`;
     const at = URL.createObjectURL(new Blob([text], { type: "text/html" }));
     Object.assign(document.createElement("a"), { href: at, download: `statement-${month}.html` }).click();
     setTimeout(() => URL.revokeObjectURL(at), 1000);
   };
   return html`<${Card} id="statement" title=${title} hint=${t("community.statement_hint")}
-    aside=${html`<label><span class="sr">${t("community.month")}</span><input type="month" value=${month} max=${month} onChange=${(event) => /^20\d\d-\d\d$/.test(event.target.value) && setMonth(event.target.value)} /></label>
+    aside=${html`<label><span class="sr">${t("community.month")}</span><input type="month" value=${month} max=${thisMonth} onChange=${(event) => /^20\d\d-\d\d$/.test(event.target.value) && setMonth(event.target.value)} /></label>
       <a class="button" href=${link("/statement", { month, format: "csv" })} download="statement-${month}.csv"><${Icon} name="download" size="18" /><span>CSV</span></a>
       <${Button} icon="download" disabled=${!rows.length} onClick=${save}>HTML<//>`}>
     ${found.error ? html`<${Failed} error=${found.error} again=${found.again} />` : found.stale ? html`<${Loading} />` : !rows.length ? html`<${Empty} icon="clock" title=${t("community.no_statement")} />` : html`<${Table} name=${title}
-      head=${[[t("events.twin")], [t("community.with")], [t("community.drawn"), "right"], [t("community.gave"), "right"], [""]]} rows=${rows} />`}
+head=${head} rows=${rows} />`}
   <//>`;
 }
 

@@ -596,6 +596,7 @@ export default {
   "community.meter": "laut Zähler",
   "community.with": "Mit",
   "community.drawn": "Bezogen",
+  "community.all": "Alle {n} zeigen",
   "community.rules": "Regeln",
   "community.rules_hint": "Was die Mitglieder vereinbart haben; jeder Knoten hat es in seinem Abschnitt [community].",
   "community.edit": "Ändern",

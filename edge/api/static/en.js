@@ -597,6 +597,7 @@ export default {
   "community.meter": "by meter",
   "community.with": "With",
   "community.drawn": "Drawn",
+  "community.all": "Show all {n}",
   "community.rules": "Rules",
   "community.rules_hint": "What the members agreed on; each node keeps them in its section [community].",
   "community.edit": "Change",

@@ -596,6 +596,7 @@ export default {
   "community.meter": "au compteur",
   "community.with": "Avec",
   "community.drawn": "Soutiré",
+  "community.all": "Afficher les {n}",
   "community.rules": "Règles",
   "community.rules_hint": "Ce dont les membres sont convenus ; chaque nœud le garde dans sa section [community].",
   "community.edit": "Modifier",
