@@ -288,6 +288,8 @@ class Node:
 
     def save(self) -> None:
         """Save before the end what was agreed and learnt."""
+        if self.community:
+            self.community.remember()
         self._state.save(self._memory())
         self.journal.end()
         if self.counters:

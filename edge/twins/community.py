@@ -6,13 +6,16 @@ into awards, and publishes the credits of its own prosumers as AWARDS, to its ow
 state them. It also keeps what the node has experienced with other members.
 """
 
+import logging
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import orjson
 
+from ..clock import CLOCK_SET_S
 from ..energy.book import State, node_of
+from ..energy.credits import SPAN
 from ..energy.messages import Request
 from ..energy.parsing import parse_request
 from ..energy.prices import price_at, slot_at
@@ -27,6 +30,8 @@ from .twin import Home, Twin
 
 if TYPE_CHECKING:
     from .prosumer import ProsumerTwin
+
+log = logging.getLogger("edge.community")
 
 _read_request = public(parse_request)
 _read_production = public(parse_production)
@@ -77,6 +82,31 @@ class CommunityTwin(Twin):
         self._claimed: dict[str, float] = {}  # credit, by consumer
         self._scores: dict[str, Scores] = {}
         self._seconds = 0
+        self._minutes = 0
+        self._remembered: dict[str, Any] = {}
+
+    # ---- over a restart -----------------------------------------------------------------------
+
+    def begin(self, memory: Any) -> None:
+        """Without a date, now or then, the time in between is not known: it does not count."""
+        if not isinstance(memory, dict) or type(kept_s := memory.get("at_s")) is not int:
+            return
+        wall_s = self._clock.wall_s()
+        dated = min(wall_s, kept_s) >= CLOCK_SET_S
+        try:
+            self.credits.recall(memory.get("credits"), wall_s - kept_s if dated else 0.0)
+        except ValueError as error:
+            log.warning("the credits of before are left out: %s", error)
+        else:
+            self._remembered = memory
+
+    def memory(self) -> dict[str, Any]:
+        """The credits as they were at the last full ten minutes: the file is not written each minute."""
+        return self._remembered
+
+    def remember(self) -> None:
+        """Keep the credits as they are now."""
+        self._remembered = {"at_s": int(self._clock.wall_s()), "credits": self.credits.memory()}
 
     def adjust(self, settings: CommunitySettings) -> None:
         """Other rules hold from now on."""
@@ -158,6 +188,9 @@ class CommunityTwin(Twin):
                 conditions.giving.rewarded(total_wh)
             twin.stir()  # its request states its credit
         self.credits.close_minute()
+        self._minutes += 1
+        if self._minutes % SPAN == 0:
+            self.remember()
         own, _ = self.credits.state()
         if self.handle:
             table = {name: round(credit_wh, 2) for name, credit_wh in own.items()}
