@@ -8,6 +8,7 @@ from ..config.options import SECTIONS
 from ..learn.terms import HORIZONS_MIN
 from ..option import NAME, NAME_OF_NODE
 from ..terms import SCOPES, VARIABLES
+from .accounts import accounts
 from .aggregations import aggregations
 from .changes import (
     NEIGHBOUR,
@@ -419,6 +420,18 @@ _TABLE = versioned(
             Minute("to", "end; now by default"),
             Choice("step", "minutes", "15", ("15", "60")),
             _FORM,
+        ),
+        on_node=False,
+        for_members=True,
+    ),
+    Route(
+        "GET",
+        "/accounts",
+        accounts,
+        "the past of the community: credits and money by quarter-hour, prices, levels of batteries",
+        (
+            Minute("from", "begin; a day before `to` by default"),
+            Minute("to", "end, at most 32 days later; now by default"),
         ),
         on_node=False,
         for_members=True,

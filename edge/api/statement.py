@@ -19,7 +19,7 @@ MONTH = r"20[0-9]{2}-(?:0[1-9]|1[0-2])"
 _HOUR_MIN = 60
 _READ_MIN = 24 * _HOUR_MIN  # at a time
 _QUALITIES = ("measured", "filled", "missing")
-_NAMES = ("month", "twin", "partner", "drawn_wh", "given_wh", "quality")
+_NAMES = ("month", "twin", "partner", "drawn_wh", "given_wh", "paid", "earned", "quality")
 
 
 class Exchange(TypedDict):
@@ -32,6 +32,8 @@ class TwinStatement(TypedDict):
     twin: str
     drawn_wh: Annotated[float, "by its meter, with all partners and none"]
     given_wh: float
+    paid: Annotated[float | None, "in the currency of the community; null: no account was kept"]
+    earned: float | None
     quality: Annotated[str, "the worst of its hours: measured, filled, missing"]
     partners: Annotated[list[Exchange], "by contract"]
 
@@ -77,6 +79,9 @@ def _pieces(context: Context, node: str, month: str, first: int, last: int, form
                 _add(twins, row)
         if form != "csv":
             yield BLANK
+    for name, (paid, earned) in history.money(first, last).items():
+        if name in twins:
+            twins[name]["paid"], twins[name]["earned"] = round(paid, 6), round(earned, 6)
     found = [_rounded(twins[name]) for name in sorted(twins)]
     if form == "csv":
         yield from csv_lines(_NAMES, _rows(month, found))
@@ -88,7 +93,15 @@ def _pieces(context: Context, node: str, month: str, first: int, last: int, form
 def _add(twins: dict[str, TwinStatement], row: "Energy") -> None:
     twin = twins.setdefault(
         row.twin,
-        {"twin": row.twin, "drawn_wh": 0.0, "given_wh": 0.0, "quality": _QUALITIES[0], "partners": []},
+        {
+            "twin": row.twin,
+            "drawn_wh": 0.0,
+            "given_wh": 0.0,
+            "paid": None,
+            "earned": None,
+            "quality": _QUALITIES[0],
+            "partners": [],
+        },
     )
     if not row.partner:
         twin["drawn_wh"] += row.drawn_wh
@@ -113,6 +126,7 @@ def _rounded(twin: TwinStatement) -> TwinStatement:
 
 def _rows(month: str, found: list[TwinStatement]) -> Iterator[tuple[object, ...]]:
     for twin in found:
-        yield month, twin["twin"], "", twin["drawn_wh"], twin["given_wh"], twin["quality"]
+        energies, money = (twin["drawn_wh"], twin["given_wh"]), (twin["paid"], twin["earned"])
+        yield month, twin["twin"], "", *energies, *money, twin["quality"]
         for each in twin["partners"]:
-            yield month, twin["twin"], each["partner"], each["drawn_wh"], each["given_wh"], ""
+            yield month, twin["twin"], each["partner"], each["drawn_wh"], each["given_wh"], None, None, ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..clock import Clock, Date
 from ..terms import DAY_MIN
+from .community_tables import NAMES as COMMUNITY
 from .energies import HOUR_MIN, QUARTER_MIN, TO_HOURS
 from .events import NUMBERS
 from .steps import make_hours, make_quarters
@@ -65,7 +66,10 @@ class Retention:
         before = minute - min(days, keep.predictions_days) * DAY_MIN
         for table in _PREDICTED:
             _delete_day(connection, table, "minute", 1, before)
-        self._prune_quarters(connection, minute - keep.quarters_days * DAY_MIN)
+        before = minute - keep.quarters_days * DAY_MIN
+        for table in COMMUNITY:
+            _delete_day(connection, table, "minute", 1, before)
+        self._prune_quarters(connection, before)
 
     def _prune_minutes(self, connection: sqlite3.Connection, before: int) -> None:
         first, last = _oldest_day(connection, "minutes", before)

@@ -8,6 +8,7 @@ state them. It also keeps what the node has experienced with other members.
 
 import logging
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -38,6 +39,8 @@ _read_production = public(parse_production)
 _MOST = 512  # suppliers and waiting consumers that are followed
 _WITHHELD_AFTER_S = 12.0  # an unserved need counts as withheld from then on
 _PENALTY_WH = -0.001
+_QUARTER_MIN = 15
+_MOST_PRICES = 64  # of suppliers, that the history follows
 _AWARDS_LIFE_S = 3 * MINUTE_S
 
 
@@ -83,7 +86,42 @@ class CommunityTwin(Twin):
         self._scores: dict[str, Scores] = {}
         self._seconds = 0
         self._minutes = 0
+        self._noted: dict[str, tuple[float, float, float]] = {}  # paid, earned and credit, by prosumer
+        self._rates: dict[str, float] = {}  # by supplier
         self._remembered: dict[str, Any] = {}
+
+    # ---- for the history ----------------------------------------------------------------------
+
+    def minute_passed(self, minute: int, ended: int | None, powers_w: Sequence[float] | None) -> None:
+        """A quarter-hour is over: what changed in it is noted."""
+        if minute % _QUARTER_MIN == 0:
+            self._note_quarter(minute)
+
+    def _note_quarter(self, minute: int) -> None:
+        history = self.home.history
+        for name, account in self.accounts.items():
+            credit_wh, money = round(self.credits.of(name), 3), (account.paid, account.earned)
+            paid, earned, credit_before_wh = self._noted.get(name, (0.0, 0.0, 0.0))
+            if (*money, credit_wh) != (paid, earned, credit_before_wh):
+                spent = money[0] - paid, money[1] - earned
+                history.note_account(minute - _QUARTER_MIN, name, credit_wh, *spent)
+        self._noted = {
+            name: (each.paid, each.earned, round(self.credits.of(name), 3))
+            for name, each in self.accounts.items()
+        }
+        wall_s = self._clock.wall_s()
+        rates = {
+            name: round(slot_at(each.prices, wall_s).rate, 6)
+            for name, each in list(self.productions.items())[:_MOST_PRICES]
+            if each.prices
+        }
+        for name, rate in rates.items():
+            if rate != self._rates.get(name):
+                history.note_price(minute, name, rate)
+        self._rates = rates
+        for twin in self._prosumers():
+            if twin.battery and twin.battery.level_wh is not None:
+                history.note_level(minute, twin.name, twin.battery.level_wh)
 
     # ---- over a restart -----------------------------------------------------------------------
 

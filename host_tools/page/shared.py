@@ -187,6 +187,8 @@ class Shared(Learnt):
                 "twin": f"{self.node}.{name}",
                 "drawn_wh": round(61.0 * power_w, 1) if kind == "load" else 0.0,
                 "given_wh": round(48.0 * power_w, 1) if kind != "load" else 0.0,
+                "paid": round(0.0128 * power_w, 4) if kind == "load" else 0.0,
+                "earned": round(0.0093 * power_w, 4) if kind != "load" else 0.0,
                 "quality": "filled" if i == 2 else "measured",
                 "partners": [
                     {"partner": f"{place}.pv_roof", "drawn_wh": round(19.0 * power_w, 1), "given_wh": 0.0}

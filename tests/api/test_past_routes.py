@@ -9,6 +9,7 @@ from answer_schema import faults
 from changed_node import ChangedNode
 
 from edge.api.access import Caller
+from edge.api.accounts import Accounts
 from edge.api.dispatch import Asked
 from edge.api.energy import EnergyPeriod
 from edge.api.moment import PastMoment
@@ -18,6 +19,7 @@ from edge.api.series import Series
 from edge.api.statement import Statement
 from edge.history.offers import MADE, RECEIVED, PastOffer
 from edge.terms import DAY_MIN
+from host_tools.world import World
 
 ROOF = {"name": "roof", "kind": "pv", "power_w": 900.0}
 HEATER = {"name": "heater", "kind": "load", "power_w": 400.0}
@@ -257,3 +259,28 @@ def test_a_month_that_has_not_begun_has_no_statement(gym):
     assert "has not begun" in ask(gym, "/statement?month=2099-01", 400)["detail"]
     assert ask(gym, "/statement?month=2001-12")["twins"] == []
     ask(gym, "/statement?month=2026-13", 400)
+
+
+def test_accounts_prices_and_levels_of_the_past_and_the_money_of_a_statement():
+    world = World(seed=1)
+    rules = {"name": "ours"}
+    cells = {"name": "cells", "kind": "storage", "battery_wh": 500.0}
+    world.add("sun", ["gym"], [{**ROOF, "price": 0.2, "donates": 1.0}, cells], community=rules)
+    node = ChangedNode([HEATER], ["sun"], world=world)
+    node.raw["community"] = rules
+    node.boot()
+    world.run(60 * 50)
+    node.node.history.write()
+    found = ask(node, "/accounts")
+    assert faults(found, Accounts) == []
+    rows = [each for each in found["accounts"] if each["twin"] == "gym.heater"]
+    assert len(rows) >= 3
+    assert all(each["start_s"] % 900 == 0 for each in rows)
+    assert rows[1]["paid"] == pytest.approx(0.1 * 0.2, rel=0.05), "a quarter of 400 W at 0.2 per kWh"
+    assert [(each["supplier"], each["rate"]) for each in found["prices"]] == [("sun.roof", 0.2)]
+    heater = ask(node, "/statement")["twins"][0]
+    assert heater["paid"] == pytest.approx(sum(each["paid"] for each in rows), abs=1e-5)
+    far = world.nodes["sun"].node.history
+    far.write()
+    assert [each.twin for each in far.levels(0, 2**40)][:2] == ["sun.cells", "sun.cells"]
+    world.close()

@@ -182,10 +182,10 @@ function Statement() {
   const found = useLoaded((abort) => get(withQuery("/statement", { month }), { signal: abort }), month);
   const title = t("community.statement");
   const rows = (found.stale ? [] : found.value?.twins ?? []).flatMap((twin) => [
-    [html`<b>${nameOf(twin.twin)}</b>`, t("community.meter"), energy(twin.drawn_wh), energy(twin.given_wh), twin.quality === "measured" ? "" : t(`quality.${twin.quality}`)],
-    ...twin.partners.map((each) => ["", nameOf(each.partner), energy(each.drawn_wh), energy(each.given_wh), ""]),
+    [html`<b>${nameOf(twin.twin)}</b>`, t("community.meter"), energy(twin.drawn_wh), energy(twin.given_wh), twin.paid == null ? "–" : money(twin.paid), twin.earned == null ? "–" : money(twin.earned), twin.quality === "measured" ? "" : t(`quality.${twin.quality}`)],
+    ...twin.partners.map((each) => ["", nameOf(each.partner), energy(each.drawn_wh), energy(each.given_wh), "", "", ""]),
   ]);
-  const head = [[t("events.twin")], [t("community.with")], [t("community.drawn"), "right"], [t("community.gave"), "right"], [""]];
+  const head = [[t("events.twin")], [t("community.with")], [t("community.drawn"), "right"], [t("community.gave"), "right"], [t("community.paid"), "right"], [t("community.earned"), "right"], [""]];
   const save = () => {
     const page = document.createElement("div");
     render(html`<${Table} name=${title} head=${head} rows=${rows} most=${rows.length} />`, page);
