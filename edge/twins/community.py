@@ -338,6 +338,13 @@ class CommunityTwin(Twin):
         found = (twin.settings for twin in self._prosumers() if twin.name == name)
         return next((self.settings.quota_w(each.people, each.floor_area_m2) for each in found), None)
 
+    def rate_of(self, name: str) -> float | None:
+        """What a supplier asks per kWh now; None if it does not tell."""
+        production = self.productions.get(name)
+        if production is None or not production.prices:
+            return None
+        return round(slot_at(production.prices, self._clock.wall_s()).rate, 6)
+
     def shared_w(self) -> dict[str, tuple[float, float]]:
         """What flows now by contract between this node and other members, in W: received and given."""
         found: dict[str, tuple[float, float]] = {}
