@@ -43,6 +43,7 @@ from .watch import LOOK_TICKS, note_counters, renew_links
 if TYPE_CHECKING:
     from .energy.credits import Credits
     from .twins.community import CommunityTwin
+    from .twins.community_settings import CommunitySettings
     from .twins.learning import LearningTwin
     from .twins.prosumer import ProsumerTwin
     from .twins.recorder import RecorderTwin
@@ -288,6 +289,8 @@ class Node:
 
     def save(self) -> None:
         """Save before the end what was agreed and learnt."""
+        if self.community:
+            self.community.remember()
         self._state.save(self._memory())
         self.journal.end()
         if self.counters:
@@ -313,6 +316,14 @@ class Node:
     def prosumer(self, name: str) -> "ProsumerTwin | None":
         """The prosumer twin of that name, without its node."""
         return next((twin for twin in self.prosumers if twin.short_name == name), None)
+
+    def adopt_rules(self, rules: "CommunitySettings | None") -> None:
+        """The rules of the community are others from now on; whether there is one does not change."""
+        if rules and self.community:
+            self._home.community = rules
+            self.community.adjust(rules)
+            for twin in self.prosumers:
+                twin.adjust(twin.settings)
 
     def adjust(self, config: NodeConfig) -> None:
         """Go on with another configuration, whose twins and links it has; see `config.changes.RUNNING`."""

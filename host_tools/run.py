@@ -19,6 +19,7 @@ from edge.learn.registry import MODELS
 
 from .arguments import number, whole
 from .broker import BrokerError
+from .microgrid import community
 from .microgrid.generator import generated
 from .microgrid.launch import LaunchError, Microgrid, Pace
 from .microgrid.lessons import ANY_LOAD, SHIPPED, TRAINED, gossip, lessons, write_past
@@ -75,6 +76,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="1: with --learn, nodes exchange models and predictions with their neighbours (default 0)",
     )
     parser.add_argument(
+        "--community",
+        type=whole(0, 1),
+        default=0,
+        help="1: prices, credits, a common storage, and a limit that is ordered during the run (default 0)",
+    )
+    parser.add_argument(
         "--max-power-w",
         type=number(1, 1e9),
         default=10_000.0,
@@ -103,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
     directory = options.out / "run"
     console = Console()
     try:
-        pace = Pace(options.speed, options.seed)
+        pace = Pace(options.speed, options.seed, community.METER_S if options.community else None)
         microgrid = Microgrid(plans, directory, pace, fixed_ports=True, trust=bool(options.trust))
         print(f"{title}; broker: {microgrid.buildings[0].broker.program.name}", flush=True)
         with microgrid:
@@ -115,22 +122,28 @@ def run(options: argparse.Namespace) -> int:
                 print(_learning_notice(options.learn), flush=True)
             if options.gossip:
                 print("gossip: models and predictions, from the next full minute on", flush=True)
+            operator = community.Operator(microgrid)
+            if options.community:
+                print(community.notice(plans), flush=True)
+                operator.start()
             began_s = time.monotonic()
             follow(watch, options.duration, lambda passed_s: f"{title}; now {moment(passed_s)}", console)
             time.sleep(_SETTLE_S)
             watch.look()
             seconds = time.monotonic() - began_s
+            operator.stop()
+            shared = community.findings(microgrid) if options.community else None
             codes = microgrid.stop()
     except (LaunchError, BrokerError) as error:
         print(error, file=sys.stderr)
         return 3
     except KeyboardInterrupt:
         return 0
-    report = summarise(watch, seconds)
+    report = summarise(watch, seconds) | ({"community": shared} if shared else {})
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "run.json").write_text(json.dumps(report, indent=2) + "\n")
     console.print(watch.table(f"{title}; {moment(seconds)}, after {seconds:.0f} s", console.width))
-    for line in watch.gossip:
+    for line in [*watch.gossip, *(community.lines(shared) if shared else [])]:
         print(line)
     validated, across = report["contracts_validated"], report["contracts_across_nodes"]
     print(
@@ -177,6 +190,8 @@ def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str, Callable
             _gossip(plans, options)
     elif options.gossip:
         raise DataError("--gossip needs --learn")
+    if options.community:
+        community.commune(plans, start.hour + start.minute / 60, options.speed, options.duration)
     connect_chain(plans)
 
     def moment(passed_s: float) -> str:

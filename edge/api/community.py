@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from .context import Context
+from .storages import Donation, Storage, donations, storages
 
 if TYPE_CHECKING:
     from ..twins.community import CommunityTwin
@@ -20,7 +21,6 @@ class Rules(TypedDict):
     emergency: str
     flexibility: str
     management: str
-    quota_w: Annotated[float | None, "of this household while power is short; null without people"]
 
 
 class Scored(TypedDict):
@@ -32,6 +32,7 @@ class Scored(TypedDict):
 
 class Prosumer(TypedDict):
     twin: str
+    quota_w: Annotated[float | None, "of its household while power is short; null without people"]
     credit_wh: Annotated[float, "of the last 60 minutes; below 0: a debt"]
     award: Annotated[Scored | None, "of the last minute; null before the first"]
     needed_wh: Annotated[float, "since the node started, as all that follows"]
@@ -75,9 +76,13 @@ class Comparison(TypedDict):
 class Community(TypedDict):
     rules: Annotated[Rules | None, "null without a section `[community]`"]
     prosumers: list[Prosumer]
-    experience: Annotated[list[Experience], "with other members, in the last 60 minutes"]
+    experience: Annotated[
+        list[Experience], "with other members, in the last 60 minutes; not shown to a member of the node"
+    ]
     suppliers: Annotated[list[Supplier], "of all members that tell what they have left"]
     sharing: Annotated[list[Shared], "what flows now between this node and other members, by contract"]
+    storages: Annotated[list[Storage], "batteries of this node"]
+    donations: Annotated[list[Donation], "of producers of this node to the common storage"]
     comparison: Annotated[Comparison | None, "null below three nodes, without learning, or if unwanted"]
 
 
@@ -91,9 +96,12 @@ def community(context: Context) -> Community:
             "experience": [],
             "suppliers": [],
             "sharing": [],
+            "storages": storages(context),
+            "donations": donations(context),
             "comparison": None,
         }
-    settings = twin.settings
+    settings, caller = twin.settings, context.caller
+    experience = {} if caller.member else twin.credits.state()[1]
     return {
         "rules": {
             "name": settings.name,
@@ -107,12 +115,11 @@ def community(context: Context) -> Community:
             "emergency": settings.emergency,
             "flexibility": settings.flexibility,
             "management": settings.management,
-            "quota_w": settings.quota_w,
         },
-        "prosumers": [_prosumer(twin, name) for name in sorted(twin.accounts)],
+        "prosumers": [_prosumer(twin, name) for name in sorted(twin.accounts) if caller.sees(name)],
         "experience": [
             {"member": member, "experienced_wh": round(energy_wh, 3)}
-            for member, energy_wh in sorted(twin.credits.state()[1].items())
+            for member, energy_wh in sorted(experience.items())
         ],
         "suppliers": [
             {
@@ -128,6 +135,8 @@ def community(context: Context) -> Community:
             {"member": member, "received_w": round(received_w, 3), "given_w": round(given_w, 3)}
             for member, (received_w, given_w) in sorted(twin.shared_w().items())
         ],
+        "storages": storages(context),
+        "donations": donations(context),
         "comparison": _comparison(context),
     }
 
@@ -137,6 +146,7 @@ def _prosumer(twin: "CommunityTwin", name: str) -> Prosumer:
     received_kwh = account.received_wh / 1000
     return {
         "twin": name,
+        "quota_w": twin.quota_w(name),
         "credit_wh": round(twin.credits.of(name), 3),
         "award": _award(twin, name),
         "needed_wh": round(account.needed_wh, 3),

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypedDict
 
 from ..config.changes import RUNNING, Overlay
 from ..config.options import SECTIONS
+from .answer import Problem
 from .body import refused
 from .changes import carry_out, mistake
 from .context import Context
@@ -48,7 +49,11 @@ class Checked(TypedDict):
     kept: Annotated[bool, "also after a restart; false: it was only checked"]
 
 
-CHECKED = tuple(name for name, section in SECTIONS.items() if not section.repeated and not section.optional)
+CHECKED = tuple(
+    name
+    for name, section in SECTIONS.items()
+    if not section.repeated and (name in RUNNING or not section.optional)
+)
 _ATTRIBUTES = {"mqtt": "inbox", "neighbour": "neighbours", "bus": "buses"}
 
 
@@ -83,6 +88,9 @@ def change_section(section: str) -> Callable[..., Checked]:
     def change(context: Context, only_check: str, body: dict[str, Any]) -> Checked:
         """Answers PATCH /configuration/SECTION. Raises Problem."""
         checking = only_check == "yes"
+        if SECTIONS[section].optional and not _values_of(context.node.config, section):
+            reason = f"this node has no section [{section}]: write it into the file, and start the node again"
+            raise Problem(409, reason)
         fixed = [key for key in body if key not in RUNNING.get(section, ())]
         if fixed and not checking:
             reason = "is read when the node starts: write it into the file, and start the node again"

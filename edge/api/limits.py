@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from ..option import OneOf, Within, options_of
+from .access import Caller
 from .answer import CSV, Problem, Reply
 from .context import Context
 
@@ -86,10 +88,10 @@ def limits(context: Context) -> LimitsAnswer:
             "imported_w": None,
             "held_back": [],
         }
-    return _answer(node, regulator)
+    return _answer(node, regulator, context.caller)
 
 
-def _answer(node: "Node", regulator: "RegulatorTwin") -> LimitsAnswer:
+def _answer(node: "Node", regulator: "RegulatorTwin", caller: Caller) -> LimitsAnswer:
     stopped = [
         Held(twin=name, reason=each.kind.value, left_w=0.0, review_s=_in(node, each.review_s))
         for name, each in regulator.stopped.items()
@@ -98,6 +100,7 @@ def _answer(node: "Node", regulator: "RegulatorTwin") -> LimitsAnswer:
         Held(twin=name, reason="limit", left_w=round(each.power_w, 3), review_s=_in(node, each.review_s))
         for name, each in regulator.reduced.items()
     ]
+    sees = caller.sees
     return {
         "regulated": True,
         "in_force": [_limit(node, regulator, each) for each in regulator.held.values()],
@@ -105,7 +108,7 @@ def _answer(node: "Node", regulator: "RegulatorTwin") -> LimitsAnswer:
         "failsafe": regulator.limits.failsafe.holds,
         "controller": regulator.settings.controller,
         "imported_w": round(regulator.imported_w(), 3),
-        "held_back": [*stopped, *reduced],
+        "held_back": [each for each in (*stopped, *reduced) if sees(f"{node.config.name}.{each['twin']}")],
     }
 
 
@@ -128,9 +131,12 @@ def heartbeat(context: Context, source: str) -> LimitsAnswer:
     return _tell(context, source, {}, "", "")
 
 
-def orders(context: Context, form: str) -> list[OrderAnswer] | Reply[list[OrderAnswer]]:
-    """Answers /orders."""
-    found = [_order(each) for each in context.node.history.orders.orders()]
+def orders(context: Context, limit: int, form: str) -> list[OrderAnswer] | Reply[list[OrderAnswer]]:
+    """Answers /orders. A member of the node sees the limits, and of the rest what is about its own twins."""
+    node, sees = context.node.config.name, context.caller.sees
+    kept = context.node.history.orders.orders()
+    seen = (each for each in kept if each.kind.startswith("limit_") or sees(f"{node}.{each.subject}"))
+    found = [_order(each) for each in islice(seen, limit)]
     if form == "csv":
         return Reply("".join(_lines(found)).encode(), media=CSV)
     return found
@@ -149,7 +155,7 @@ def _tell(context: Context, source: str, said: dict[str, Any], kind: str, detail
         raise Problem(422, str(error)) from None
     if kind:
         node.note_change(f"{node.config.name}.{source}", kind, "limit", details, context.caller.who)
-    return _answer(node, regulator)
+    return _answer(node, regulator, context.caller)
 
 
 def _limit(node: "Node", regulator: "RegulatorTwin", limit: Any) -> LimitAnswer:

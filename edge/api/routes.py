@@ -8,6 +8,7 @@ from ..config.options import SECTIONS
 from ..learn.terms import HORIZONS_MIN
 from ..option import NAME, NAME_OF_NODE
 from ..terms import SCOPES, VARIABLES
+from .accounts import accounts
 from .aggregations import aggregations
 from .changes import (
     NEIGHBOUR,
@@ -51,6 +52,7 @@ from .series import series
 from .session import TOKEN, log_in, log_out, session
 from .snapshot import snapshot
 from .space import space
+from .statement import MONTH, statement
 from .statistics import MERGE, statistics
 from .stream import stream
 from .weights import weights
@@ -177,7 +179,13 @@ _TABLE = versioned(
         segments=(_NODE,),
         scope=CONFIGURE,
     ),
-    Route("GET", "/limits", limits, "external limits, who ordered them, and what is held back for them"),
+    Route(
+        "GET",
+        "/limits",
+        limits,
+        "external limits, who ordered them, and what is held back for them",
+        for_members=True,
+    ),
     Route(
         "PUT",
         "/limits/{source}",
@@ -208,8 +216,9 @@ _TABLE = versioned(
         "/orders",
         orders,
         "the log of limits, and of twins that were stopped: when, and the power before and after",
-        (_FORM,),
+        (Whole("limit", "at most so many, newest first", "20000", 1, 20_000), _FORM),
         on_node=False,
+        for_members=True,
     ),
     Route("GET", "/meters", meters, "every meter: the power of each input, and its newest full record"),
     Route(
@@ -236,7 +245,9 @@ _TABLE = versioned(
         "GET",
         "/community",
         community,
-        "the rules of the community, credits, prices, what is shared now; empty without `[community]`",
+        "the rules of the community, credits, prices, what is shared now, and the batteries; without "
+        "`[community]` these alone",
+        for_members=True,
     ),
     Route(
         "GET",
@@ -408,6 +419,32 @@ _TABLE = versioned(
             Minute("from", "begin; a day before `to` by default"),
             Minute("to", "end; now by default"),
             Choice("step", "minutes", "15", ("15", "60")),
+            _FORM,
+        ),
+        on_node=False,
+        for_members=True,
+    ),
+    Route(
+        "GET",
+        "/accounts",
+        accounts,
+        "the past of the community: credits and money by quarter-hour, prices, levels of batteries",
+        (
+            Minute("from", "begin; a day before `to` by default"),
+            Minute("to", "end, at most 32 days later; now by default"),
+        ),
+        on_node=False,
+        for_members=True,
+    ),
+    Route(
+        "GET",
+        "/statement",
+        statement,
+        "the statement of a month: energy that each twin drew and gave, by partner",
+        (
+            Text(
+                "month", "by the civil calendar; this one by default", None, MONTH, "a month such as 2026-11"
+            ),
             _FORM,
         ),
         on_node=False,

@@ -48,6 +48,13 @@ class WholeMicrogrid(TypedDict):
     nodes_summed: int
 
 
+class LimitInForce(TypedDict):
+    direction: Annotated[str, "consume or feed_in"]
+    w: float
+    scope: Annotated[str, "connection, or the name of a circuit, or of twins"]
+    source: Annotated[str, "who ordered it"]
+
+
 class State(TypedDict):
     node: str
     powers_w: Powers
@@ -59,7 +66,7 @@ class State(TypedDict):
     imported_w: float
     exported_w: float
     microgrid: WholeMicrogrid
-    limits: Annotated[list[Any], "limits from outside that are in force; none yet"]
+    limits: Annotated[list[LimitInForce], "limits from outside that are in force"]
 
 
 class Snapshot(State):
@@ -92,7 +99,7 @@ def state(context: Context) -> State:
         "imported_w": seen["flows"]["imported_w"],
         "exported_w": seen["flows"]["exported_w"],
         "microgrid": _microgrid(node, list(seen["distances"])),
-        "limits": [],
+        "limits": _limits(node),
     }
     for twin in node.prosumers:
         found["flows"] += _flows(node, twin)
@@ -101,6 +108,19 @@ def state(context: Context) -> State:
             found["waiting"].append(_waiting(node, twin, since_s))
     found["waiting"].sort(key=lambda each: each["since_s"] or 0.0)
     return found
+
+
+def _limits(node: "Node") -> list[LimitInForce]:
+    held = node.regulator.held.values() if node.regulator else ()
+    return [
+        {
+            "direction": each.direction.value,
+            "w": round(each.power_w, 3),
+            "scope": str(each.scope),
+            "source": each.source,
+        }
+        for each in held
+    ]
 
 
 def look(context: Context, seen: int, with_health: bool) -> News:

@@ -23,6 +23,11 @@ RUNNING = {  # keys that a node can change while it runs, besides twins and link
     "node": ("log_level",),
     "history": ("days", "predictions_days", "quarters_days", "most_mb", "records_min"),
     "api": ("reads",),
+    "community": (
+        *("name", "sharing_key", "data", "comparison", "management", "response", "tolerance_wh", "spread_s"),
+        *("supply_weight", "withheld_weight", "consumption_weight", "equity_weight", "green_weight"),
+        *("threshold_w", "flexibility", "base_w", "person_w", "m2_w"),
+    ),
 }
 
 

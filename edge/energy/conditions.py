@@ -60,9 +60,9 @@ class Conditions:
         self._impact = impact
         self._wall_s, self._offset_s = wall_s, offset_s
         self._credits = credits
-        self._response = response or Response()
+        self.response = response or Response()
         if giving and giving.tolerance_wh is not None:
-            self._response = replace(self._response, tolerance_wh=giving.tolerance_wh)
+            self.response = replace(self.response, tolerance_wh=giving.tolerance_wh)
         self._name = name
         self._shown, self._shown_s = b"", -inf
         self._decisions = Decisions(giving, places) if giving else None
@@ -80,15 +80,15 @@ class Conditions:
 
     def placed(self, requests: list[SeenRequest]) -> list[SeenRequest]:
         """The requests in the order in which it serves them, from the order of its policy."""
-        if self._response.kind != "place":
+        if self.response.kind != "place":
             return requests
-        least_wh = -self._response.tolerance_wh
+        least_wh = -self.response.tolerance_wh
         return sorted(requests, key=lambda seen: self.credit_wh(seen.consumer, seen.request) < least_wh)
 
     def quote(self, seen: SeenRequest, book: Book, capacity_w: float, now_s: float) -> PriceTable:
         """The prices of an offer to a request."""
         table = self._tariff.table(book, capacity_w, now_s, self._wall_s(), self._offset_s())
-        share = self._response.discount(self.credit_wh(seen.consumer, seen.request), seen.request.power_w)
+        share = self.response.discount(self.credit_wh(seen.consumer, seen.request), seen.request.power_w)
         if not share:
             return table
         return tuple(Slot(slot.from_s, slot.rate, round(share * slot.rate, 4)) for slot in table)
@@ -130,7 +130,7 @@ class Conditions:
 
     def _serves(self, seen: SeenRequest, book: Book, capacity_w: float, now_s: float) -> bool:
         credit_wh, request = self.credit_wh(seen.consumer, seen.request), seen.request
-        if self._response.excludes(credit_wh):
+        if self.response.excludes(credit_wh):
             return False
         if self._decisions is None:
             return True
@@ -141,9 +141,9 @@ class Conditions:
                 request.power_w,
                 credit_wh,
                 self._credits.of(self._name) if self._credits else 0.0,
-                self._response.spread_wh(request.power_w),
+                self.response.spread_wh(request.power_w),
                 left_w / capacity_w if capacity_w else 0.0,
-                1.0 - self._response.discount(credit_wh, request.power_w),
+                1.0 - self.response.discount(credit_wh, request.power_w),
             )
 
         return self._decisions.serves(seen.consumer, request.id, case, now_s)

@@ -6,12 +6,16 @@ that member. What is experienced is what the member supplied here, less what it 
 needed here, and less the discounts that it got here; it is bounded and as short-lived as the credit.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 from .book import node_of
 
 MINUTES = 60  # that count
+SPAN = 10  # minutes that are one number in the state file
+_MOST_WH = 1e9
 
 
 @dataclass(slots=True)
@@ -34,6 +38,25 @@ class Balance:
         """A minute is over."""
         self._minutes.append(self._open_wh)
         self._open_wh = 0.0
+
+    def memory(self) -> list[float]:
+        """The sums of ten minutes each, oldest first; the current minute is in the last one."""
+        minutes = [*self._minutes, self._open_wh]
+        minutes = [0.0] * (MINUTES - len(minutes)) + minutes
+        return [round(sum(minutes[i : i + SPAN]), 3) for i in range(0, MINUTES, SPAN)]
+
+    @classmethod
+    def recalled(cls, spans: Any, minutes_ago: int) -> "Balance":
+        """Restore the result of `memory`, so many minutes later. Raises ValueError, TypeError."""
+        if not isinstance(spans, list) or len(spans) != MINUTES // SPAN:
+            raise ValueError("invalid balance")
+        if not all(isinstance(each, int | float) and abs(each) <= _MOST_WH for each in spans):  # nan neither
+            raise ValueError("invalid balance")
+        balance = cls()
+        shares = [span / SPAN for span in spans for _ in range(SPAN)]
+        *minutes, balance._open_wh = shares[minutes_ago:] + [0.0] * min(MINUTES, minutes_ago)
+        balance._minutes.extend(minutes)
+        return balance
 
     @property
     def empty(self) -> bool:
@@ -99,6 +122,27 @@ class Credits:
         """Prosumers that are gone have no credit."""
         for name in self._own.keys() - prosumers:
             del self._own[name]
+
+    def memory(self) -> dict[str, dict[str, list[float]]]:
+        """As plain data for the state file: `own` by prosumer, `experienced` by member."""
+        return {
+            "own": {name: balance.memory() for name, balance in self._own.items()},
+            "experienced": {name: balance.memory() for name, balance in self._experienced.items()},
+        }
+
+    def recall(self, memory: Any, seconds_ago: float) -> None:
+        """Restore the result of `memory`; nothing of it if it is not valid. Raises ValueError."""
+        minutes_ago = max(0, math.floor(seconds_ago / 60))
+        try:
+            own, experienced = (
+                {str(name): Balance.recalled(spans, minutes_ago) for name, spans in memory[key].items()}
+                for key in ("own", "experienced")
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"invalid credits: {error}") from None
+        if len(experienced) > self._most or any(node_of(name) != self._node for name in own):
+            raise ValueError("invalid credits")
+        self._own, self._experienced = own, experienced
 
     def state(self) -> tuple[dict[str, float], dict[str, float]]:
         """The credits of own prosumers, and the experience by member, in Wh."""

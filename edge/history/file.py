@@ -14,6 +14,7 @@ from typing import Any
 
 from ..clock import Clock, Zone
 from ..files import NotAFile, set_aside
+from .community_tables import has_tables
 from .migration import is_marked, schema_of
 from .schema import (
     BUSY_S,
@@ -191,7 +192,8 @@ class HistoryFile:
         with contextlib.closing(self._opened(open_to_read)) as connection:
             if not check_version(connection):
                 return
-            self._converted = is_marked(connection) and schema_of(connection) >= SCHEMA
+            numbered = is_marked(connection) and schema_of(connection) >= SCHEMA
+            self._converted = numbered and has_tables(connection)
         if not self._converted:
             self._connect()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..clock import Clock, Date
 from ..terms import DAY_MIN, SCOPES
+from .community_tables import NAMES as COMMUNITY
 from .energies import HOUR_MIN, QUARTER_MIN, TO_HOURS
 from .events import NUMBERS
 from .records import METERS
@@ -68,7 +69,10 @@ class Retention:
         _delete_day(connection, "predicted", "id", len(SCOPES), before)
         for table in _PREDICTED:
             _delete_day(connection, table, "minute", 1, before)
-        self._prune_quarters(connection, minute - keep.quarters_days * DAY_MIN)
+        before = minute - keep.quarters_days * DAY_MIN
+        for table in COMMUNITY:
+            _delete_day(connection, table, "minute", 1, before)
+        self._prune_quarters(connection, before)
 
     def _prune_minutes(self, connection: sqlite3.Connection, before: int) -> None:
         first, last = _oldest_day(connection, "minutes", before)

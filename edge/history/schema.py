@@ -13,6 +13,8 @@ from pathlib import Path
 from ..clock import Zone
 from ..files import NotAFile, check_regular
 from ..terms import VARIABLES
+from .community_tables import TABLES as COMMUNITY_TABLES
+from .community_tables import add_tables
 from .migration import mark, migrate, schema_of, widen
 
 VERSION = 1  # what a release must know to use the file; more tables and columns do not change it
@@ -143,7 +145,8 @@ def open_to_write(path: Path, zone: Zone, busy_s: float = BUSY_S) -> sqlite3.Con
             _fill_log(path.with_name(f"{path.name}-wal"))
         if schema_of(connection) < SCHEMA or _missing(connection, _LATER_TABLES):
             widen(connection, _LATER_TABLES, SCHEMA)
-        _check_tables(connection, _LATER_TABLES)
+        add_tables(connection)
+        _check_tables(connection, _LATER_TABLES + COMMUNITY_TABLES)
         connection.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_S)}")
     except BaseException:
         connection.close()

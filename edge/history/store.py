@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..clock import Clock, Date, Zone
-from . import deals, energies, events, forecasts, minutes, offers, predictions, records, steps
+from . import community, deals, energies, events, forecasts, minutes, offers, predictions, records, steps
 from .deals import Deal, Parts, Session
 from .energies import HOUR_MIN, QUARTER_MIN, Energy
 from .events import Before, Event
@@ -172,6 +172,18 @@ class Store:
         """The master data of a twin, as JSON, from now on."""
         self._queue.add(records.agent_note(round(1000 * at_s), name, data))
 
+    def note_account(self, minute: int, twin: str, credit_wh: float, paid: float, earned: float) -> None:
+        """What a twin paid and earned in the quarter-hour that begins then, and its credit at the end."""
+        self._queue.add(community.account_note(minute, twin, credit_wh, paid, earned))
+
+    def note_price(self, minute: int, supplier: str, rate: float) -> None:
+        """A supplier has another price from that minute on."""
+        self._queue.add(community.price_note(minute, supplier, rate))
+
+    def note_level(self, minute: int, twin: str, level_wh: float) -> None:
+        """What a battery holds at that minute."""
+        self._queue.add(community.level_note(minute, twin, level_wh))
+
     def note_order(self, order: Sequence[Any]) -> None:
         """An order of the regulator begins or is over; see `PastOrder`. It is written at once."""
         self.orders.note(order)
@@ -318,6 +330,22 @@ class Store:
     ) -> list[PastOffer]:
         """The offers that were made in that time, and before another one, and are over, newest first."""
         return offers.offers(self.file, first_s, last_s, twin, limit, before)
+
+    def accounts(self, first: int, last: int) -> list[community.PastAccount]:
+        """What twins paid and earned in the quarter-hours from the minute `first` to before `last`."""
+        return community.accounts(self.file, first, last)
+
+    def prices(self, first: int, last: int) -> list[community.PastPrice]:
+        """The prices that suppliers asked in these minutes, each when it changed."""
+        return community.prices(self.file, first, last)
+
+    def levels(self, first: int, last: int) -> list[community.PastLevel]:
+        """What batteries held."""
+        return community.levels(self.file, first, last)
+
+    def money(self, first: int, last: int) -> dict[str, tuple[float, float]]:
+        """What each twin paid and earned in these minutes."""
+        return community.money(self.file, first, last)
 
     def alerts(self, first_s: float, last_s: float, limit: int = 1000) -> list[Alert]:
         """The requests that were in alert, newest first."""

@@ -21,7 +21,7 @@ class Value(NamedTuple):
 
     key: str
     name: str
-    kind: str  # power or energy
+    kind: str  # power, energy, battery, or of no class: credit, price
     enabled: bool = True
 
 
@@ -51,7 +51,20 @@ NODE_VALUES = (
 )
 
 
-def twin_values(settings: TwinSettings) -> tuple[Value, ...]:
+LIMIT_VALUES = (  # of a node that takes limits; unknown: none is in force
+    _power("limit_consume", "Limit of consumption"),
+    _power("limit_feed_in", "Limit of feed-in", enabled=False),
+)
+_UNITS = {  # unit and state class of what is no power; a sum stays when the node is gone
+    "energy": ("kWh", "total_increasing"),
+    "battery": ("%", "measurement"),
+    "credit": ("Wh", "measurement"),
+    "price": ("", "measurement"),
+}
+_CLASSES = ("power", "energy", "battery")
+
+
+def twin_values(settings: TwinSettings, community: bool = False) -> tuple[Value, ...]:
     """One power and one energy; what else there is for this kind of device is not enabled."""
     values = [_power("power", "Power")]
     if settings.source is PowerSource.GRID:
@@ -67,16 +80,25 @@ def twin_values(settings: TwinSettings) -> tuple[Value, ...]:
         values.append(_power("missing", "Missing", enabled=False))
     if settings.supplies:
         values.append(_power("delivered", "Promised", enabled=False))
+    if settings.battery_wh:
+        values.append(Value("level_percent", "Level", "battery"))
+    if community and settings.supplies:
+        values.append(Value("price", "Price", "price", enabled=False))
+    if community:
+        values.append(Value("credit_wh", "Credit", "credit", enabled=False))
     return tuple(values)
 
 
-def node_message(node: str, version: str, settings: HomeAssistantSettings) -> Message:
-    """The message for the node itself."""
+def node_message(
+    node: str, version: str, settings: HomeAssistantSettings, regulated: bool = False
+) -> Message:
+    """The message for the node itself; `regulated`: it takes limits."""
     device = {"identifiers": [_id(node)], "name": node, "manufacturer": _MAKER, "model": "node"}
     device["sw_version"] = version
     if settings.page:
         device["configuration_url"] = settings.page
-    components = {value.key: _sensor(_id(node), value, settings) for value in NODE_VALUES}
+    values = (*NODE_VALUES, *(LIMIT_VALUES if regulated else ()))
+    components = {value.key: _sensor(_id(node), value, settings) for value in values}
     components["problem"] = {
         "platform": "binary_sensor",
         "unique_id": f"{_id(node)}.problem",
@@ -88,12 +110,14 @@ def node_message(node: str, version: str, settings: HomeAssistantSettings) -> Me
     return config_topic(settings.prefix, node), _payload(node, "", device, version, components)
 
 
-def twin_message(node: str, twin: TwinSettings, version: str, settings: HomeAssistantSettings) -> Message:
+def twin_message(
+    node: str, twin: TwinSettings, version: str, settings: HomeAssistantSettings, community: bool = False
+) -> Message:
     """The message for a twin, which appears below its node; with a switch if it may be switched."""
     own = f"{_id(node)}.{twin.name}"
     device = {"identifiers": [own], "name": f"{node} {twin.name}", "manufacturer": _MAKER}
     device |= {"model": twin.kind, "via_device": _id(node)}
-    components = {value.key: _sensor(own, value, settings) for value in twin_values(twin)}
+    components = {value.key: _sensor(own, value, settings) for value in twin_values(twin, community)}
     if settings.scope == "operate":
         components["switch"] = {
             "platform": "switch",
@@ -126,17 +150,22 @@ def _sensor(device: str, value: Value, settings: HomeAssistantSettings) -> dict[
         "platform": "sensor",
         "unique_id": f"{device}.{value.key}",
         "name": value.name,
-        "device_class": value.kind,
         "value_template": f"{{{{ value_json.{value.key} }}}}",
     }
+    if value.kind in _CLASSES:
+        found["device_class"] = value.kind
     if value.kind == "power":
         found |= {
             "unit_of_measurement": "W",
             "state_class": "measurement",
             "expire_after": expires_s(settings),
         }
-    else:  # it stays when the node is gone: a counter does not become wrong by that
-        found |= {"unit_of_measurement": "kWh", "state_class": "total_increasing"}
+    else:  # a counter stays when the node is gone: it does not become wrong by that
+        unit, found["state_class"] = _UNITS[value.kind]
+        if unit:
+            found["unit_of_measurement"] = unit
+        if value.kind != "energy":
+            found["expire_after"] = expires_s(settings)
     return found if value.enabled else found | {"enabled_by_default": False}
 
 

@@ -148,9 +148,12 @@ class HomeAssistant:
 
     def _description(self, node: "Node", name: str) -> Message | None:
         if not name:
-            return node_message(self._node, self._version, self._settings)
+            return node_message(self._node, self._version, self._settings, node.regulator is not None)
         twin = node.prosumer(name)
-        return twin_message(self._node, twin.settings, self._version, self._settings) if twin else None
+        if twin is None:
+            return None
+        shared = node.community is not None
+        return twin_message(self._node, twin.settings, self._version, self._settings, shared)
 
     def _send(self, node: "Node", now_s: float) -> None:
         """What has changed, and all when it is due."""
@@ -172,7 +175,10 @@ class HomeAssistant:
         yield state_topic(self._node), node_state(node, problem=any(True for _ in troubles(node)))
         for twin in node.prosumers:
             energy = node.counters.twin(twin.short_name) if node.counters else None
-            yield state_topic(self._node, twin.short_name), twin_state(twin, energy, self._operates)
+            yield (
+                state_topic(self._node, twin.short_name),
+                twin_state(twin, energy, self._operates, node.community),
+            )
 
     def _publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
         qos = qos if self._connection.acknowledges else 0

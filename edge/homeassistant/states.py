@@ -10,6 +10,7 @@ from ..journal import device_w
 
 if TYPE_CHECKING:
     from ..node import Node
+    from ..twins.community import CommunityTwin
     from ..twins.prosumer import ProsumerTwin
 
 _WH_PER_KWH = 1000
@@ -37,10 +38,21 @@ def node_state(node: "Node", problem: bool) -> bytes:
         "production_kwh": _kwh(energy and energy.given_wh),
         "problem": "ON" if problem else "OFF",
     }
+    if node.regulator:
+        from ..energy.limits import CONNECTION, Direction  # there already on such a node
+
+        for direction in Direction:
+            held = node.regulator.held.get((direction, CONNECTION))
+            state[f"limit_{direction.value}_w"] = _w(held.power_w if held else None)
     return _json(state)
 
 
-def twin_state(twin: "ProsumerTwin", energy: TwinEnergy | None, switchable: bool) -> bytes:
+def twin_state(
+    twin: "ProsumerTwin",
+    energy: TwinEnergy | None,
+    switchable: bool,
+    community: "CommunityTwin | None" = None,
+) -> bytes:
     """Of one twin. Its power is what it draws less what it gives; what only gives counts the other way."""
     powers_w = device_w(twin)
     power_w = powers_w and powers_w[0] - powers_w[1]
@@ -56,6 +68,13 @@ def twin_state(twin: "ProsumerTwin", energy: TwinEnergy | None, switchable: bool
         state["missing_w"] = _w(None if powers_w is None else twin.consumer.missing_w)
     if twin.settings.supplies:
         state["delivered_w"] = _w(twin.supplier.supplied_w)
+    if twin.battery:
+        share = twin.battery.state_of_charge
+        state["level_percent"] = None if share is None else round(100 * share, 1)
+    if community:
+        state["credit_wh"] = round(community.credits.of(twin.name), 2)
+        if twin.settings.supplies:
+            state["price"] = community.rate_of(twin.name)
     if switchable:
         state["switch"] = "OFF" if twin.disabled else "ON"
     return _json(state)

@@ -21,6 +21,8 @@ def adopt(node: Node, config: NodeConfig, stopped: Collection[str]) -> None:
             twin.hold()
         elif twin.held and twin.short_name not in stopped:
             twin.restart()
+    if config.community != node.config.community:
+        node.adopt_rules(config.community)
     if config.node.log_level != node.config.node.log_level:
         logging.getLogger().setLevel(config.node.log_level.upper())
     node.adjust(config)

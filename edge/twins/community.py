@@ -6,13 +6,17 @@ into awards, and publishes the credits of its own prosumers as AWARDS, to its ow
 state them. It also keeps what the node has experienced with other members.
 """
 
+import logging
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import orjson
 
+from ..clock import CLOCK_SET_S
 from ..energy.book import State, node_of
+from ..energy.credits import SPAN
 from ..energy.messages import Request
 from ..energy.parsing import parse_request
 from ..energy.prices import price_at, slot_at
@@ -28,11 +32,15 @@ from .twin import Home, Twin
 if TYPE_CHECKING:
     from .prosumer import ProsumerTwin
 
+log = logging.getLogger("edge.community")
+
 _read_request = public(parse_request)
 _read_production = public(parse_production)
 _MOST = 512  # suppliers and waiting consumers that are followed
 _WITHHELD_AFTER_S = 12.0  # an unserved need counts as withheld from then on
 _PENALTY_WH = -0.001
+_QUARTER_MIN = 15
+_MOST_PRICES = 64  # of suppliers, that the history follows
 _AWARDS_LIFE_S = 3 * MINUTE_S
 
 
@@ -77,12 +85,70 @@ class CommunityTwin(Twin):
         self._claimed: dict[str, float] = {}  # credit, by consumer
         self._scores: dict[str, Scores] = {}
         self._seconds = 0
-        self._weights = (
-            settings.supply_weight,
-            settings.consumption_weight,
-            settings.equity_weight,
-            settings.green_weight,
-        )
+        self._minutes = 0
+        self._noted: dict[str, tuple[float, float, float]] = {}  # paid, earned and credit, by prosumer
+        self._rates: dict[str, float] = {}  # by supplier
+        self._remembered: dict[str, Any] = {}
+
+    # ---- for the history ----------------------------------------------------------------------
+
+    def minute_passed(self, minute: int, ended: int | None, powers_w: Sequence[float] | None) -> None:
+        """A quarter-hour is over: what changed in it is noted."""
+        if minute % _QUARTER_MIN == 0:
+            self._note_quarter(minute)
+
+    def _note_quarter(self, minute: int) -> None:
+        history = self.home.history
+        for name, account in self.accounts.items():
+            credit_wh, money = round(self.credits.of(name), 3), (account.paid, account.earned)
+            paid, earned, credit_before_wh = self._noted.get(name, (0.0, 0.0, 0.0))
+            if (*money, credit_wh) != (paid, earned, credit_before_wh):
+                spent = money[0] - paid, money[1] - earned
+                history.note_account(minute - _QUARTER_MIN, name, credit_wh, *spent)
+        self._noted = {
+            name: (each.paid, each.earned, round(self.credits.of(name), 3))
+            for name, each in self.accounts.items()
+        }
+        wall_s = self._clock.wall_s()
+        rates = {
+            name: round(slot_at(each.prices, wall_s).rate, 6)
+            for name, each in list(self.productions.items())[:_MOST_PRICES]
+            if each.prices
+        }
+        for name, rate in rates.items():
+            if rate != self._rates.get(name):
+                history.note_price(minute, name, rate)
+        self._rates = rates
+        for twin in self._prosumers():
+            if twin.battery and twin.battery.level_wh is not None:
+                history.note_level(minute, twin.name, twin.battery.level_wh)
+
+    # ---- over a restart -----------------------------------------------------------------------
+
+    def begin(self, memory: Any) -> None:
+        """Without a date, now or then, the time in between is not known: it does not count."""
+        if not isinstance(memory, dict) or type(kept_s := memory.get("at_s")) is not int:
+            return
+        wall_s = self._clock.wall_s()
+        dated = min(wall_s, kept_s) >= CLOCK_SET_S
+        try:
+            self.credits.recall(memory.get("credits"), wall_s - kept_s if dated else 0.0)
+        except ValueError as error:
+            log.warning("the credits of before are left out: %s", error)
+        else:
+            self._remembered = memory
+
+    def memory(self) -> dict[str, Any]:
+        """The credits as they were at the last full ten minutes: the file is not written each minute."""
+        return self._remembered
+
+    def remember(self) -> None:
+        """Keep the credits as they are now."""
+        self._remembered = {"at_s": int(self._clock.wall_s()), "credits": self.credits.memory()}
+
+    def adjust(self, settings: CommunitySettings) -> None:
+        """Other rules hold from now on."""
+        self.settings = settings
 
     # ---- what it hears ------------------------------------------------------------------------
 
@@ -153,13 +219,16 @@ class CommunityTwin(Twin):
             name: scores.close(self.settings.withheld_weight) for name, scores in self._scores.items()
         }
         for twin in prosumers:
-            total_wh = self.awards[twin.name].total_wh(self._weights)
+            total_wh = self.awards[twin.name].total_wh(self.settings.weights)
             self.credits.award(twin.name, total_wh)
             conditions = twin.supplier.settings.conditions
             if conditions and conditions.giving:
                 conditions.giving.rewarded(total_wh)
             twin.stir()  # its request states its credit
         self.credits.close_minute()
+        self._minutes += 1
+        if self._minutes % SPAN == 0:
+            self.remember()
         own, _ = self.credits.state()
         if self.handle:
             table = {name: round(credit_wh, 2) for name, credit_wh in own.items()}
@@ -207,7 +276,7 @@ class CommunityTwin(Twin):
             min(consumer.supplied_w, consumer.need_w),
             self._green_w(twin),
             consumer.request is not None,
-            self.settings.quota_w,
+            self.settings.quota_w(twin.settings.people, twin.settings.floor_area_m2),
         )
 
     def _green_w(self, twin: "ProsumerTwin") -> float | None:
@@ -263,6 +332,18 @@ class CommunityTwin(Twin):
                 members_w[member] = members_w.get(member, 0.0) - withheld_w
         for member, power_w in members_w.items():
             self.credits.experience(member, power_w / 3600)
+
+    def quota_w(self, name: str) -> float | None:
+        """What the household of a prosumer of this node may draw when power is short; None without people."""
+        found = (twin.settings for twin in self._prosumers() if twin.name == name)
+        return next((self.settings.quota_w(each.people, each.floor_area_m2) for each in found), None)
+
+    def rate_of(self, name: str) -> float | None:
+        """What a supplier asks per kWh now; None if it does not tell."""
+        production = self.productions.get(name)
+        if production is None or not production.prices:
+            return None
+        return round(slot_at(production.prices, self._clock.wall_s()).rate, 6)
 
     def shared_w(self) -> dict[str, tuple[float, float]]:
         """What flows now by contract between this node and other members, in W: received and given."""

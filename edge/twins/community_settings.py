@@ -79,18 +79,20 @@ class CommunitySettings:
     flexibility: Annotated[
         str, OneOf(*FLEXIBILITY), "quotas are raised by half on holidays, doubled in a shortage"
     ] = "normal"
-    people: Annotated[int, Within(0, 10_000), "people of this household; 0: no quota"] = 0
-    floor_m2: Annotated[float, Within(0, 1e6), "floor area of this household"] = 0.0
     base_w: Annotated[float, Within(0, 1e6), "part of the quota that every household has"] = 100.0
     person_w: Annotated[float, Within(0, 1e6), "part of the quota for each person"] = 80.0
     m2_w: Annotated[float, Within(0, 1e4), "part of the quota for each square metre"] = 1.0
 
     @property
-    def quota_w(self) -> float | None:
-        """What this household may draw when power is short; None without people."""
-        if not self.people:
+    def weights(self) -> tuple[float, float, float, float]:
+        """Of the scores of supply, consumption, equity and green consumption."""
+        return self.supply_weight, self.consumption_weight, self.equity_weight, self.green_weight
+
+    def quota_w(self, people: int, floor_m2: float) -> float | None:
+        """What a household of so many people may draw when power is short; None without people."""
+        if not people:
             return None
-        fair_w = self.base_w + self.person_w * self.people + self.m2_w * self.floor_m2
+        fair_w = self.base_w + self.person_w * people + self.m2_w * floor_m2
         return FLEXIBILITY[self.flexibility] * fair_w
 
 

@@ -260,6 +260,11 @@ class ProsumerTwin(Twin):
         return 0.0
 
     @property
+    def charging_w(self) -> float:
+        """The power that charges its battery, in W."""
+        return 0.0
+
+    @property
     def wake_s(self) -> float:
         return min(self.consumer.wake_s, self.supplier.wake_s)
 

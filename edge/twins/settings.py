@@ -112,7 +112,9 @@ class TwinSettings:
     place: Annotated[str, _TEXT, "where the device is"] = ""
     panel: Annotated[str, _TEXT, "electrical panel that it is connected to"] = ""
     sensor: Annotated[str, _TEXT, "number or name of its sensor"] = ""
-    people: Annotated[int, Within(0, 10000), "people in its household; 0: not known"] = 0
+    people: Annotated[
+        int, Within(0, 10000), "people in its household, for the quotas of the community; 0: not known"
+    ] = 0
     floor_area_m2: Annotated[float, Within(0, 1e6), "floor area of its household; 0: not known"] = 0.0
     priority: Annotated[Priority, "priority of its requests"] = Priority.LOW
     accepts: Annotated[

@@ -72,6 +72,10 @@ class StorageTwin(ProsumerTwin):
         return self._donated_w if now_s < self._donated_until_s else 0.0
 
     @property
+    def charging_w(self) -> float:
+        return self._charging_w(self._clock.now_s())
+
+    @property
     def may_grant(self) -> bool:
         """Whether it may promise power now."""
         return True

@@ -40,7 +40,6 @@ class StoringTwin(ProsumerTwin):
 
     @property
     def charging_w(self) -> float:
-        """The power that charges its battery, in W."""
         return self._own.charging_w
 
     def begin(self, memory: Any) -> None:

@@ -30,6 +30,7 @@ START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 5.0
 _KEYS = ".keys"  # no node has such a name
 _CLUSTER, _KEY_DAYS = "local", 3650
+_COIL = 0  # of the relay of a device: a coil of its meter
 FIXED_API_PORT, FIXED_BROKER_PORT = 8081, 18831  # of the first node; the next node has the next port
 
 
@@ -86,9 +87,18 @@ class Building:
             powers = [device.power_w for device in self.plan.devices]
             profiles = {i + 1: device.profile for i, device in enumerate(self.plan.devices)}
             pace = self._pace
-            self.meter = SimulatedMeter(
-                profiles, lambda address, now_s: powers[address - 1](pace.elapsed_s(now_s))
-            ).start()
+            switched = {i + 1 for i, device in enumerate(self.plan.devices) if device.twin.get("relay")}
+
+            def power_w(address: int, now_s: float) -> float:
+                """What a relay has switched off draws nothing."""
+                if address in switched and not meter.line.slaves[address].coils[_COIL]:
+                    return 0.0
+                return powers[address - 1](pace.elapsed_s(now_s))
+
+            meter = SimulatedMeter(profiles, power_w)
+            for address in switched:
+                meter.line.slaves[address].coils[_COIL] = True
+            self.meter = meter.start()
 
     def configure(self, ports: dict[str, int], limits: dict[str, int]) -> None:
         """Write the node's configuration; `ports` are the broker ports of all buildings."""
@@ -100,6 +110,8 @@ class Building:
             "mqtt": {"port": self.broker.port},
             "api": {"port": self.api_port},
             **({"trust": self._trust} if self._trust else {}),
+            **({"community": self.plan.community} if self.plan.community else {}),
+            **({"regulator": self.plan.regulator} if self.plan.regulator else {}),
             "neighbour": [
                 {"name": name, "host": "127.0.0.1", "port": ports[name]} for name in self.plan.neighbours
             ],
@@ -114,6 +126,11 @@ class Building:
                     "record_period_s": self._pace.record_period_s,
                 }
                 for i, device in enumerate(self.plan.devices)
+            ],
+            "relay": [
+                {"name": device.twin["relay"], "bus": "rs485", "address": i + 1, "coil": _COIL}
+                for i, device in enumerate(self.plan.devices)
+                if device.twin.get("relay")
             ],
             "twin": self.plan.twins(self._pace.power_period_s),
         }

@@ -8,7 +8,7 @@ from typing import Any
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--force-color-profile=srgb")
 SIZES = {"desktop": {"width": 1360, "height": 860}, "phone": {"width": 390, "height": 844}}
-PAGES = ("now", "day", "twins", "microgrid", "forecast", "space", "system")
+PAGES = ("now", "day", "twins", "microgrid", "forecast", "community", "space", "system")
 
 
 class NoBrowser(RuntimeError):

@@ -125,7 +125,13 @@ class Learnt(Past):
     def configuration(self) -> dict[str, Any]:
         tables = []
         for section, each in SECTIONS.items():
-            if each.optional or section in ("bus", "meter", "relay", "boundary", "member"):
+            if (each.optional and section != "community") or section in (
+                "bus",
+                "meter",
+                "relay",
+                "boundary",
+                "member",
+            ):
                 continue
             values = self.settings.get(section, {})
             keys = [

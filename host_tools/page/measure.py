@@ -4,7 +4,7 @@ from statistics import median
 from typing import Any
 
 from .browser import SIZES, browser, settle
-from .pack import packed
+from .pack import packed, served
 from .stand_in import STATIC, StandIn
 from .vendor import BUNDLES, COPIES, LICENCES
 from .world import World
@@ -24,7 +24,8 @@ _WATCH = """new MutationObserver((_, self) => {
 def sizes() -> dict[str, int]:
     """Bytes of each file as gzip sends it; the licences are not part of a page."""
     files = sorted(path for path in STATIC.iterdir() if path.name != LICENCES and path.suffix != ".gz")
-    return {path.name: len(packed(path.name, path.read_bytes())) for path in files}
+    made = served({path.name: path.read_bytes() for path in files})
+    return {name: len(packed(data)) for name, data in made.items()}
 
 
 def totals() -> dict[str, int]:

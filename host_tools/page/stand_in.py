@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from .pack import lean
+from .pack import served
 from .world import World
 
 STATIC = Path(__file__).parents[2] / "edge" / "api" / "static"
@@ -50,6 +50,8 @@ class StandIn:
 
     def __init__(self, world: World | None = None) -> None:
         self.world = world or World()
+        files = (path for path in STATIC.iterdir() if path.suffix in TYPES)
+        self.files = served({path.name: path.read_bytes() for path in files})
         self.faults = Faults()
         self.signed_in = False
         self.member = False
@@ -123,11 +125,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._api("DELETE")
 
     def _file(self, name: str) -> None:
-        path = STATIC / name
-        if "/" in name or not path.is_file():
+        if name not in self.owner.files:
             self._send(404, {"title": "Not Found"})
         else:
-            self._send(200, lean(name, path.read_bytes()), TYPES[path.suffix])
+            self._send(200, self.owner.files[name], TYPES[Path(name).suffix])
 
     def _api(self, method: str) -> None:
         owner, world = self.owner, self.owner.world
@@ -168,6 +169,10 @@ class _Handler(BaseHTTPRequestHandler):
             "/statistics": lambda: world.statistics(query),
             "/replay": lambda: world.replay(query),
             "/configuration": world.configuration,
+            "/community": world.community,
+            "/limits": world.limits,
+            "/orders": lambda: world.orders(query),
+            "/statement": lambda: world.statement(query),
             "/space": lambda: world.space(query),
         }
         if path not in answers:
@@ -221,6 +226,10 @@ class _Handler(BaseHTTPRequestHandler):
                 world.cut.add(words[1])
             case ("PATCH", "configuration", []):
                 world.settings[words[1]] = {**world.settings.get(words[1], {}), **body}
+            case ("PUT", "limits", []):
+                world.order(words[1], body)
+            case ("DELETE", "limits", []):
+                world.release(words[1])
             case ("PUT", "neighbours", []):
                 world.cut.discard(words[1])
             case _:

@@ -5,13 +5,14 @@ import math
 from typing import Any
 
 from .building import VARIABLES, minute_of
-from .learnt import LIMITS_W, Learnt
+from .learnt import LIMITS_W
 from .past import iso
+from .shared import Shared
 
 HORIZONS_MIN = (5, 10, 30, 60)
 
 
-class World(Learnt):
+class World(Shared):
     """Answers of a node."""
 
     def microgrid(self) -> dict[str, Any]:

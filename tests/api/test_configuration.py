@@ -18,6 +18,7 @@ HEATER = {"name": "heater", "kind": "load", "power_w": 400.0}
 def gym():
     gym = ChangedNode([HEATER], ["school"], lsas=64)
     gym.world.add("school", ["gym"], [])
+    gym.raw["community"] = {"name": "ours"}
     yield gym.boot()
     gym.world.close()
 
@@ -125,3 +126,28 @@ def test_keys_that_nobody_may_change_are_not_taken_from_the_file_of_changes(gym)
     gym.restart()
     assert (gym.node.config.name, gym.node.config.history.days) == ("gym", 7)
     assert any("history.most_mb" in each for each in gym.changes.refused)
+
+
+def test_rules_of_the_community_change_while_it_runs_and_stay():
+    gym = ChangedNode([{"name": "roof", "kind": "pv", "power_w": 300.0}])
+    gym.raw["community"] = {"name": "ours", "response": "none"}
+    gym.boot()
+    status, found = gym.say("PATCH", "/configuration/community", {"response": "exclude", "tolerance_wh": 2.0})
+    assert (status, found["kept"]) == (200, True)
+    assert gym.say("GET", "/community")[1]["rules"]["response"] == "exclude"
+    conditions = gym.node.prosumers[0].supplier.settings.conditions
+    assert conditions.response.excludes(-3.0)
+    assert not conditions.response.excludes(-1.0)
+    assert gym.say("PATCH", "/configuration/community", {"newcomer_wh": 5.0})[0] == 409
+    gym.restart()
+    assert gym.say("GET", "/community")[1]["rules"]["tolerance_wh"] == 2.0
+    gym.world.close()
+
+
+def test_a_node_without_a_community_does_not_get_one_by_a_change():
+    gym = ChangedNode([HEATER]).boot()
+    status, found = gym.say("PATCH", "/configuration/community", {"response": "exclude"})
+    assert status == 409
+    assert "no section [community]" in found["detail"]
+    assert gym.say("GET", "/community")[1]["rules"] is None
+    gym.world.close()

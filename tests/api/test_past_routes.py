@@ -9,14 +9,17 @@ from answer_schema import faults
 from changed_node import ChangedNode
 
 from edge.api.access import Caller
+from edge.api.accounts import Accounts
 from edge.api.dispatch import Asked
 from edge.api.energy import EnergyPeriod
 from edge.api.moment import PastMoment
 from edge.api.offers import Offers
 from edge.api.records import PastRecords
 from edge.api.series import Series
+from edge.api.statement import Statement
 from edge.history.offers import MADE, RECEIVED, PastOffer
 from edge.terms import DAY_MIN
+from host_tools.world import World
 
 ROOF = {"name": "roof", "kind": "pv", "power_w": 900.0}
 HEATER = {"name": "heater", "kind": "load", "power_w": 400.0}
@@ -228,3 +231,56 @@ def test_a_longer_step_has_the_least_and_the_most_also_when_the_minutes_are_gone
     assert found["columns"]["requested_w"] == [each + (step - 1) / 2 for each in starts]
     rows = list(csv.DictReader(io.StringIO(raw(gym, f"{path}&step={step}&format=csv")[2].decode())))
     assert rows[0]["requested_most_w"] == str(step - 1)
+
+
+def test_the_statement_of_a_month_is_the_sum_of_the_energies(gym):
+    found = ask(gym, "/statement")
+    assert faults(found, Statement) == []
+    assert found["month"] == gym.node.zone.text(minute_now(gym))[:7]
+    heater, roof = found["twins"]
+    assert [heater["twin"], roof["twin"]] == ["gym.heater", "gym.roof"]
+    period = f"from={text(gym, found['from_s'] // 60)}&to={text(gym, found['to_s'] // 60)}&step=60"
+    sums = {(each["twin"], each["partner"]): each for each in ask(gym, f"/energy?{period}")["partners"]}
+    assert heater["drawn_wh"] == pytest.approx(sums["gym.heater", ""]["drawn_wh"], abs=0.01)
+    [partner] = heater["partners"]
+    assert partner["partner"] == "gym.roof"
+    assert partner["drawn_wh"] == pytest.approx(sums["gym.heater", "gym.roof"]["drawn_wh"], abs=0.01)
+    _, media, data = raw(gym, "/statement?format=csv")
+    rows = list(csv.DictReader(io.StringIO(data.decode())))
+    assert media.startswith("text/csv")
+    assert [(each["twin"], each["partner"]) for each in rows][:2] == [
+        ("gym.heater", ""),
+        ("gym.heater", "gym.roof"),
+    ]
+    assert float(rows[0]["drawn_wh"]) == heater["drawn_wh"]
+
+
+def test_a_month_that_has_not_begun_has_no_statement(gym):
+    assert "has not begun" in ask(gym, "/statement?month=2099-01", 400)["detail"]
+    assert ask(gym, "/statement?month=2001-12")["twins"] == []
+    ask(gym, "/statement?month=2026-13", 400)
+
+
+def test_accounts_prices_and_levels_of_the_past_and_the_money_of_a_statement():
+    world = World(seed=1)
+    rules = {"name": "ours"}
+    cells = {"name": "cells", "kind": "storage", "battery_wh": 500.0}
+    world.add("sun", ["gym"], [{**ROOF, "price": 0.2, "donates": 1.0}, cells], community=rules)
+    node = ChangedNode([HEATER], ["sun"], world=world)
+    node.raw["community"] = rules
+    node.boot()
+    world.run(60 * 50)
+    node.node.history.write()
+    found = ask(node, "/accounts")
+    assert faults(found, Accounts) == []
+    rows = [each for each in found["accounts"] if each["twin"] == "gym.heater"]
+    assert len(rows) >= 3
+    assert all(each["start_s"] % 900 == 0 for each in rows)
+    assert rows[1]["paid"] == pytest.approx(0.1 * 0.2, rel=0.05), "a quarter of 400 W at 0.2 per kWh"
+    assert [(each["supplier"], each["rate"]) for each in found["prices"]] == [("sun.roof", 0.2)]
+    heater = ask(node, "/statement")["twins"][0]
+    assert heater["paid"] == pytest.approx(sum(each["paid"] for each in rows), abs=1e-5)
+    far = world.nodes["sun"].node.history
+    far.write()
+    assert [each.twin for each in far.levels(0, 2**40)][:2] == ["sun.cells", "sun.cells"]
+    world.close()

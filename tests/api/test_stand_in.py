@@ -23,6 +23,10 @@ ANSWERS = {
     "/models": lambda world: world.models({}),
     "/statistics": lambda world: world.statistics({}),
     "/replay": lambda world: world.replay({**PERIOD, "step": "15", "watts": "yes"}),
+    "/community": lambda world: world.community(),
+    "/limits": lambda world: world.limits(),
+    "/orders": lambda world: world.orders({}),
+    "/statement": lambda world: world.statement({}),
     "/configuration": lambda world: world.configuration(),
 }
 

@@ -72,6 +72,6 @@ def test_others_see_of_a_total_what_the_community_agreed_on():
 
 
 def test_a_quota_follows_household_and_flexibility_and_is_undefined_without_people():
-    assert CommunitySettings().quota_w is None
-    assert CommunitySettings(people=2, floor_m2=60.0).quota_w == 100 + 160 + 60
-    assert CommunitySettings(people=2, floor_m2=60.0, flexibility="shortage").quota_w == 640
+    assert CommunitySettings().quota_w(0, 60.0) is None
+    assert CommunitySettings().quota_w(2, 60.0) == 100 + 160 + 60
+    assert CommunitySettings(flexibility="shortage").quota_w(2, 60.0) == 640

@@ -1,5 +1,6 @@
 """Scores, credits, what a supplier believes of them, and what follows from them."""
 
+import json
 import random
 
 import pytest
@@ -320,3 +321,66 @@ def test_a_decision_holds_for_a_minute_and_decisions_are_bounded():
     for i in range(10):
         decisions.serves(f"m.{i}", 1, weigh, 0.0)
     assert len(decisions._decided) == 3
+
+
+# ---- over a restart ---------------------------------------------------------------------------------
+
+AWARDS = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=90)
+
+
+@given(AWARDS, st.integers(0, 70))
+def test_what_is_kept_of_credits_is_what_they_were_less_what_is_forgotten_meanwhile(awards, minutes):
+    def played():
+        credits = Credits("n", members=4)
+        for award in awards:
+            credits.close_minute()
+            credits.award("n.t", award)
+            credits.experience("other", award)
+        return credits
+
+    before, after = played(), Credits("n", members=4)
+    after.recall(json.loads(json.dumps(before.memory())), 60.0 * minutes)
+    assert after.of("n.t") == pytest.approx(sum(sum_of(before, minutes)), abs=0.01)
+    assert after.experienced("other") == pytest.approx(after.of("n.t"), abs=0.01)
+    for _ in range(MINUTES):
+        after.close_minute()
+    assert after.of("n.t") == pytest.approx(0.0, abs=1e-9)
+
+
+def sum_of(credits, minutes):
+    """The minutes that still count so many minutes later, each a tenth of its ten minutes."""
+    spans = credits.memory()["own"]["n.t"]
+    return [span / 10 for span in spans for _ in range(10)][minutes:]
+
+
+def test_a_restart_does_not_make_a_newcomer_of_a_member():
+    credits = Credits("n", members=4, newcomer_wh=20.0)
+    credits.award("n.t", -30.0)
+    again = Credits("n", members=4, newcomer_wh=20.0)
+    again.recall(credits.memory(), 0.0)
+    assert again.of("n.t") == -10.0
+    again.recall(credits.memory(), 7200.0)
+    assert again.of("n.t") == 0.0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        [],
+        {"own": {}},
+        {"own": [], "experienced": {}},
+        {"own": {"n.t": [1.0]}, "experienced": {}},
+        {"own": {"n.t": [float("nan")] * 6}, "experienced": {}},
+        {"own": {"n.t": [1e12] * 6}, "experienced": {}},
+        {"own": {"n.t": ["1"] * 6}, "experienced": {}},
+        {"own": {"other.t": [1.0] * 6}, "experienced": {}},
+        {"own": {}, "experienced": {f"m{i}": [1.0] * 6 for i in range(5)}},
+    ],
+)
+def test_nothing_is_taken_from_a_memory_that_is_not_valid(wrong):
+    credits = Credits("n", members=4)
+    credits.award("n.t", 3.0)
+    with pytest.raises(ValueError, match="invalid"):
+        credits.recall(wrong, 0.0)
+    assert credits.state() == ({"n.t": 3.0}, {})

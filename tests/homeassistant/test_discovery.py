@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 
 from edge.config.settings import HomeAssistantSettings
 from edge.homeassistant.discovery import NODE_VALUES, node_message, twin_message, twin_values
+from edge.homeassistant.states import node_state, twin_state
 from edge.homeassistant.topics import from_node, to_node
 from edge.twins.registry import DEVICES
 from edge.twins.settings import TwinSettings
 from host_tools.homeassistant.rules import faults, faults_together
+from host_tools.world import World
 
 TOPIC = "homeassistant/device/gym/config"
 POWER = {
@@ -192,3 +195,45 @@ def test_names_of_nodes_and_twins_do_not_run_into_each_other():
     messages = all_of("gym", [settings_of("load", "a_b")], HomeAssistantSettings(scope="read"))
     messages |= all_of("gym_a", [settings_of("load", "b")], HomeAssistantSettings(scope="read"))
     assert faults_together(messages) == []
+
+
+@pytest.mark.parametrize("kind", DEVICES)
+def test_of_a_community_a_level_is_enabled_where_there_is_a_battery_and_prices_and_credits_are_not(kind):
+    settings = HomeAssistantSettings(scope="read")
+    twin = replace(settings_of(kind), battery_wh=500.0)
+    messages = dict(
+        [
+            node_message("gym", "1.0", settings, regulated=True),
+            twin_message("gym", twin, "1.0", settings, community=True),
+        ]
+    )
+    assert faults_together(messages) == []
+    enabled = {value.key for value in twin_values(twin, community=True) if value.enabled}
+    assert "level_percent" in enabled
+    assert not enabled & {"price", "credit_wh"}
+    assert {"limit_consume_w", "limit_feed_in_w"} <= set(json.loads(messages[TOPIC])["components"])
+
+
+def test_what_is_described_of_a_community_is_in_the_states():
+    world = World(seed=1)
+    cells = {"name": "cells", "kind": "storage", "battery_wh": 500.0}
+    roof = {"name": "roof", "kind": "pv", "power_w": 900.0, "price": 0.2, "donates": 1.0}
+    lamp = {"name": "lamp", "kind": "load", "power_w": 100.0}
+    world.add("gym", [], [cells, roof, lamp], community={"name": "ours"}, regulator={"max_produced_w": 1e5})
+    world.boot()
+    node = world.nodes["gym"].node
+    node.regulator.tell({"direction": "consume", "power_w": 4200.0}, "test")
+    world.run(30)
+    settings = HomeAssistantSettings(scope="read")
+    state = json.loads(node_state(node, problem=False))
+    described = json.loads(node_message("gym", "1.0", settings, regulated=True)[1])["components"]
+    assert set(described) == set(state)
+    assert (state["limit_consume_w"], state["limit_feed_in_w"]) == (4200.0, None)
+    for twin in node.prosumers:
+        state = json.loads(twin_state(twin, None, False, node.community))
+        described = json.loads(twin_message("gym", twin.settings, "1.0", settings, community=True)[1])
+        assert set(described["components"]) <= set(state), twin.name
+    roof = json.loads(twin_state(node.prosumer("roof"), None, False, node.community))
+    assert roof["price"] == 0.2
+    assert json.loads(twin_state(node.prosumer("cells"), None, False, node.community))["level_percent"] > 0
+    world.close()

@@ -12,7 +12,7 @@ from repository import REPOSITORY
 
 from edge import __version__
 from host_tools.package.build import PackageError, build, output
-from host_tools.page.pack import lean
+from host_tools.page.pack import served
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +46,9 @@ def test_the_wheel_contains_the_whole_firmware_with_its_models_and_nothing_else(
     assert "edge/api/static/index.html" in pages
     models = checked_out("models/*")
     assert {"models/house.tflite", "models/house.md"} <= set(models)
-    packed = {f"{name}.gz": lean(name, content) for name, content in pages.items()}
-    served = {name: gzip.decompress(firmware[name]) for name in packed}
-    assert served == packed
+    made = served({name.rpartition("/")[2]: content for name, content in pages.items()})
+    packed = {f"edge/api/static/{name}.gz": content for name, content in made.items()}
+    assert {name: gzip.decompress(firmware[name]) for name in packed} == packed
     assert firmware == wanted | {f"edge/{name}": content for name, content in models.items()} | {
         name: firmware[name] for name in packed
     }
@@ -85,6 +85,7 @@ def test_the_sdist_has_what_the_wheel_is_built_from(built):
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {
         "setup.py",
+        "pack_pages.py",
         "pyproject.toml",
         "LICENSE",
         "README.md",

@@ -1,6 +1,7 @@
 """What people do on the dashboard: look, drill down, change, and lose the connection."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -521,3 +522,51 @@ def test_a_member_is_offered_only_pages_of_its_own(visit, server):
     expect(page.locator("nav.side a[href='#/twins']")).to_be_visible()
     expect(page.locator("nav.side a[href='#/space']")).to_have_count(0)
     expect(page.locator("nav.side a[href='#/system']")).to_have_count(0)
+
+
+# ---- community -----------------------------------------------------------------------------------
+
+
+def test_a_limit_that_is_ordered_is_in_force_and_in_the_log_until_it_is_ended(visit, server):
+    server.signed_in = True
+    page = visit().open("community")
+    limits = page.locator("section.card", has=page.get_by_role("heading", name="Limits in force"))
+    log = page.locator("section.card", has=page.get_by_role("heading", name="Log of orders"))
+    expect(limits).to_contain_text("No limit is in force.")
+    rows = log.locator("tbody tr").count()
+    limits.get_by_role("button", name="Order a limit").click()
+    page.get_by_label("Power").fill("4200")
+    page.get_by_label("Duration").fill("30")
+    page.get_by_role("dialog").get_by_role("button", name="Order a limit").click()
+    page.wait_for_selector(".toast:has-text('The limit was ordered')")
+    expect(limits).to_contain_text("Consumption at most 4.20")
+    expect(limits).to_contain_text("by dashboard")
+    expect(log.locator("tbody tr")).to_have_count(rows + 1)
+    expect(log.locator("tbody tr").first).to_contain_text("in force")
+    assert server.world.ordered["dashboard"] == {"direction": "consume", "power_w": 4200, "lasts_s": 1800}
+    limits.get_by_role("button", name="End").click()
+    expect(limits).to_contain_text("No limit is in force.")
+    expect(log.locator("tbody tr").first).not_to_contain_text("in force")
+
+
+def test_the_statement_of_a_month_is_saved_as_a_page(visit):
+    page = visit().open("community")
+    with page.expect_download() as started:
+        page.get_by_role("button", name="HTML").click()
+    text = Path(started.value.path()).read_text()
+    assert started.value.suggested_filename == "statement-2026-06.html"
+    assert text.count("<tr>") > 12, "all rows, also those that the page does not show at first"
+    assert "Heat pump" in text
+
+
+def test_a_rule_is_changed_by_those_who_may_configure(visit, server):
+    page = visit().open("community")
+    expect(page.get_by_role("heading", name="Rules")).to_be_visible()
+    assert not page.get_by_role("button", name="Change").count()
+    server.signed_in = True
+    page = visit().open("community")
+    page.get_by_role("button", name="Change").click()
+    page.get_by_label("response").select_option("exclude")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    page.wait_for_selector(".toast:has-text('The configuration was changed')")
+    assert server.world.settings["community"] == {"response": "exclude"}

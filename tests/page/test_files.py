@@ -9,7 +9,8 @@ import pytest
 
 from edge.api.troubles import CODES
 from host_tools.page.measure import LANGUAGES, VENDORED, sizes, totals
-from host_tools.page.pack import lean
+from host_tools.page.pack import GROUPS as JOINED
+from host_tools.page.pack import lean, served
 from host_tools.page.vendor import BUNDLES, COPIES, LIST, PACKAGES, STATIC
 
 VENDOR_LIST = json.loads(LIST.read_text())
@@ -44,9 +45,35 @@ def test_the_dashboard_stays_light():
 
 def test_compressed_files_are_those_that_are_served():
     """Where there are packed files, they hold the same as the plain ones."""
+    made = served({path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix != ".gz"})
     for packed in STATIC.glob("*.gz"):
-        plain = packed.with_suffix("")
-        assert gzip.decompress(packed.read_bytes()) == lean(plain.name, plain.read_bytes())
+        assert gzip.decompress(packed.read_bytes()) == made[packed.stem]
+
+
+def test_scripts_that_are_joined_keep_every_line_and_every_name_that_others_import():
+    files = {path.name: path.read_bytes() for path in STATIC.iterdir()}
+    made = {name: data.decode() for name, data in served(files).items() if name.endswith(".js")}
+    for target, members in JOINED.items():
+        lines = set(made[target].splitlines())
+        for name in members:
+            assert name == target or name not in made
+            code = lean(name, files[name]).decode().splitlines()
+            bare = (line.removeprefix("export default ").removeprefix("export ") for line in code)
+            kept = {line for line in bare if not line.startswith("import ")}
+            assert {line for line in kept if f"export default {line}" not in lines} <= lines
+        assert not [line for line in lines if any(f'from "./{name}"' in line for name in members)]
+    for name, code in made.items():
+        for names, module in re.findall(r'^import \{ (.*?) \} from "\./(.*?)";', code, re.MULTILINE):
+            if module in JOINED:
+                offered = set(re.findall(r"^export \{ (.*?) \};", made[module], re.MULTILINE)[0].split(", "))
+                assert set(names.split(", ")) <= offered, (name, module)
+    assert set(re.findall(r'/assets/([^"]+)"', served(files)["index.html"].decode())) <= set(served(files))
+
+
+def test_scripts_with_the_same_name_are_not_joined():
+    files = dict.fromkeys(JOINED["microgrid.js"], b"const same = 1;\n")
+    with pytest.raises(ValueError, match=r"same is in topology\.js and in microgrid\.js"):
+        served(files)
 
 
 def test_lean_scripts_are_the_same_scripts():
@@ -221,4 +248,5 @@ def test_variables_that_are_seen_together_differ_by_more_than_colour():
 
 
 def test_sizes_cover_every_file():
-    assert set(sizes()) == {path.name for path in STATIC.iterdir()} - {"licences.txt"}
+    joined = {name for members in JOINED.values() for name in members}
+    assert set(sizes()) | joined == {path.name for path in STATIC.iterdir()} - {"licences.txt"}

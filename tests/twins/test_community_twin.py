@@ -110,3 +110,21 @@ def test_invalid_messages_are_counted_and_change_nothing(trio):
     assert productions.keys() >= {"rider.t"}
     assert community(sun).refused_messages == 0
     assert replace(productions["rider.t"], left_w=0.0).used_w == productions["rider.t"].capacity_w
+
+
+def test_credits_and_experience_survive_a_restart_and_a_crash(world, trio):
+    sun, home, rider = trio
+    before = community(sun).credits.of("sun.t")
+    met = community(home).credits.experienced("sun")
+    assert met > 0
+    for node in (sun, home):
+        node.stop()
+        node.boot()
+    assert community(sun).credits.of("sun.t") == pytest.approx(before, rel=0.15)
+    assert community(home).credits.experienced("sun") == pytest.approx(met, rel=0.15)
+    world.run(700.0)
+    kept = community(rider).credits.of("rider.t")
+    assert kept < 0
+    rider.kill()
+    rider.boot()
+    assert community(rider).credits.of("rider.t") < -0.5, "what ten minutes before was written"

@@ -4,7 +4,7 @@ import { html, render, signal, useEffect, useErrorBoundary, useState } from "./p
 import { mayAll, mustSignIn, session, signInByLink, signOut } from "./api.js";
 import { Notice, SignIn } from "./changes.js";
 import { close, open, shown } from "./dialogs.js";
-import { link, nowMs, restart, seenMs, snapshot, start, health } from "./live.js";
+import { contact, nowMs, restart, seenMs, snapshot, start, health } from "./live.js";
 import Now from "./now.js";
 import { route } from "./route.js";
 import { LANGUAGES, chooseLanguage, language, t } from "./texts.js";
@@ -17,6 +17,7 @@ const PAGES = {
   twins: () => import("./twins.js"),
   microgrid: () => import("./microgrid.js"),
   forecast: () => import("./forecast.js"),
+  community: () => import("./community.js"),
   space: () => import("./space.js"),
   system: () => import("./system.js"),
 };
@@ -63,7 +64,7 @@ function App() {
     if (kiosk) addEventListener("keydown", leave);
     return () => removeEventListener("keydown", leave);
   }, [kiosk]);
-  const stale = !mustSignIn.value && (link.value === "lost" || (link.value === "connecting" && seenMs.value > 0));
+  const stale = !mustSignIn.value && (contact.value === "lost" || (contact.value === "connecting" && seenMs.value > 0));
   return html`
     <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.querySelector("h1")?.focus())}>${t("skip")}</a>
     <header class="top"><a class="brand" href="#/now"><${Mark} /><span>${snapshot.value?.node ?? "Microgrid"}</span></a><${State} /></header>
@@ -100,19 +101,19 @@ const Tab = ({ name, current }) => html`<a href="#/${name}" aria-current=${name 
 // whether what is shown is of now
 function State() {
   const age = (nowMs.value - seenMs.value) / 1000;
-  const state = mustSignIn.value ? "locked" : link.value === "live" ? "live" : link.value === "lost" ? "lost" : "connecting";
+  const state = mustSignIn.value ? "locked" : contact.value === "live" ? "live" : contact.value === "lost" ? "lost" : "connecting";
   const text = state === "live" ? t("link.live") : t(`link.${state}`);
   return html`<p class="state ${state}" title=${seenMs.value ? t("link.seen", { d: duration(age) }) : null}><span class="state-dot" aria-hidden="true"></span>${text}${state === "live" && snapshot.value ? html` <span class="muted">${clockSeconds(seenMs.value / 1000)}</span>` : null}</p>`;
 }
 
 // Old values never pass for new ones: the strip says since when they are old.
 function Strip() {
-  if (mustSignIn.value || link.value === "live" || link.value === "paused" || (!seenMs.value && link.value === "connecting")) return null;
+  if (mustSignIn.value || contact.value === "live" || contact.value === "paused" || (!seenMs.value && contact.value === "connecting")) return null;
   const age = (nowMs.value - seenMs.value) / 1000;
   const text = !seenMs.value
     ? t("strip.never")
-    : link.value === "connecting" ? t("strip.reading") : t("strip.lost", { time: clockSeconds(seenMs.value / 1000) });
-  return html`<div class="strip ${link.value}"><${Icon} name="alert" size="18" />
+    : contact.value === "connecting" ? t("strip.reading") : t("strip.lost", { time: clockSeconds(seenMs.value / 1000) });
+  return html`<div class="strip ${contact.value}"><${Icon} name="alert" size="18" />
     <p><span role="alert">${text}</span> ${seenMs.value > 0 && html`<span aria-hidden="true">${t("strip.age", { d: duration(age) })}</span>`}</p>
     <${Button} onClick=${restart}>${t("again")}<//></div>`;
 }

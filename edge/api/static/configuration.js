@@ -31,7 +31,7 @@ function Tables() {
   <//>`;
 }
 
-function Edit({ section, keys, again }) {
+export function Edit({ section, keys, again }) {
   const values = Object.fromEntries(keys.map((each) => [each.key, String(each.value)]));
   const submit = async (given) => {
     const body = {};

@@ -6,7 +6,7 @@ import { get, ask, mustSignIn } from "./api.js";
 
 export const snapshot = signal(null);
 export const health = signal(null);
-export const link = signal("connecting"); // connecting, live, lost, paused
+export const contact = signal("connecting"); // connecting, live, lost, paused
 export const seenMs = signal(0); // when the node last gave a sign of life, by the clock of this browser
 export const nowMs = signal(Date.now());
 export const happened = signal([]); // newest events of the stream, newest first
@@ -14,13 +14,13 @@ export const happened = signal([]); // newest events of the stream, newest first
 const SILENT_MS = 35_000;
 const LONGEST_WAIT_MS = 8_000;
 const KEPT_EVENTS = 50;
-let open = null; // AbortController of the connection
+let opened = null; // AbortController of the connection
 let lastId = "";
 
 setInterval(() => {
   if (document.hidden) return;
   nowMs.value = Date.now();
-  if (link.value === "live" && nowMs.value - seenMs.value > SILENT_MS) restart();
+  if (contact.value === "live" && nowMs.value - seenMs.value > SILENT_MS) restart();
 }, 1000);
 
 export function start() {
@@ -33,17 +33,17 @@ export function start() {
 }
 
 export function restart() {
-  open?.abort();
-  open = new AbortController();
+  opened?.abort();
+  opened = new AbortController();
   nowMs.value = Date.now();
-  if (link.value === "paused" || nowMs.value - seenMs.value > SILENT_MS) link.value = "connecting";
-  follow(open.signal);
+  if (contact.value === "paused" || nowMs.value - seenMs.value > SILENT_MS) contact.value = "connecting";
+  follow(opened.signal);
 }
 
 function pause() {
-  open?.abort();
-  open = null;
-  link.value = "paused";
+  opened?.abort();
+  opened = null;
+  contact.value = "paused";
 }
 
 async function follow(abort) {
@@ -72,7 +72,7 @@ async function refresh(abort) {
     });
     return true;
   } catch {
-    if (!abort.aborted) link.value = "lost";
+    if (!abort.aborted) contact.value = "lost";
     return false;
   }
 }
@@ -114,7 +114,7 @@ function alive() {
   batch(() => {
     seenMs.value = Date.now();
     nowMs.value = Date.now();
-    link.value = "live";
+    contact.value = "live";
   });
 }
 
