@@ -3,21 +3,22 @@
 While it lies, honest nodes that reach each other without it know each other, their contracts last, its room
 in their spaces and all tables are bounded, and so is the work of checking what it says. Over the storm, which
 is played again without it, and if need be with it as an honest member, honest consumers lose at most 1 % of
-the energy that they were served, and 5 s of their mean need, where there is enough power beside the share of
-one member. Who had a contract with the liar, or over it, needs time for another: that is the loss of a
-contract with the liar.
+the energy that they were served, and once what an offer that is never confirmed costs, where there is enough
+power beside the share of one member. Who had a contract with the liar, or over it, needs time for another:
+that is the loss of a contract with the liar.
 """
 
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+from edge.energy.rules import VALIDATION_S
 from edge.space.names import NIL
 from edge.space.tuplespace import SELF
 
 from ..world import World, WorldNode
 from . import judge
-from .tally import Tally, lost
+from .tally import EVERY_S, Tally, lost
 
 STRANGE_S = 20.0  # so long honest nodes may need to meet
 CHECKS_PER_S = 100.0  # signatures, beyond those of the same storm without lies
@@ -25,9 +26,9 @@ SENT_PER_S = 16_384.0  # bytes, likewise, and what the liar has sent three times
 TABLE_MAX = 2048
 ROOM_SHARE = 0.5
 LOST_SHARE = 0.01
-# Of the mean need: an offer that is never confirmed costs its consumer VALIDATION_S (docs/energy.md), while
-# the others of the group are served. The most that any group lost in 182 storms was 0.7 s in all.
-FIRST_S = 5.0
+# Of the largest need: an offer that is never confirmed costs its consumer that time, whatever it needs then.
+# After that its member is in doubt, and costs less.
+FIRST_S = VALIDATION_S + EVERY_S
 _DEPTH = 5
 
 
@@ -67,8 +68,8 @@ class Harm:
 
     def starved(self, honest: Tally) -> Iterator[str]:
         """Groups that lost more energy than they may, compared with an honest storm."""
-        for group, (lost_wh, served_wh, seconds) in lost(self._tally, honest).items():
-            first_wh = served_wh * FIRST_S / max(seconds, FIRST_S)
+        for group, (lost_wh, served_wh, largest_w) in lost(self._tally, honest).items():
+            first_wh = largest_w * FIRST_S / 3600
             if lost_wh > LOST_SHARE * served_wh + first_wh + 1e-9:
                 names = [name for name, each in self._view.groups.items() if each == group]
                 share = 100 * lost_wh / served_wh

@@ -100,7 +100,10 @@ def strangers(world: World, view: View) -> set[str]:
 
 
 def starving(world: World, view: View = ALL) -> set[str]:
-    """Consumers that are unserved although other twins, which withhold nothing, have enough free power."""
+    """Consumers that are unserved although other twins, which withhold nothing, have enough free power.
+
+    Not those that have restarted and wait for a supplier of before, which may have left meanwhile.
+    """
     twins = [twin for each in view.honest(world) for twin in each.node.prosumers]
     free_w = {
         twin.name: twin.supplier.available_w
@@ -110,7 +113,9 @@ def starving(world: World, view: View = ALL) -> set[str]:
     found = set()
     for twin in twins:
         consumer = twin.consumer
-        if consumer.missing_w and not consumer.satisfied and not consumer.gave_up:
+        active = consumer.active
+        restored = any(each.valid and each not in active for each in consumer.contracts)
+        if consumer.missing_w and not (consumer.satisfied or consumer.gave_up or restored):
             offers_w = [
                 power_w
                 for name, power_w in free_w.items()

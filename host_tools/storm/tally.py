@@ -92,7 +92,7 @@ class Tally:
 
 def lost(lying: Tally, honest: Tally) -> Mapping[int, tuple[float, float, float]]:
     """For each group the energy lost to the liar and that of the honest storm, in Wh, while power suffices,
-    and for how long it does, in s.
+    and the largest need meanwhile, in W.
 
     The liar is entitled to the share of one member. Power suffices when the rest covers all needs, also
     those of the liar's devices.
@@ -103,9 +103,9 @@ def lost(lying: Tally, honest: Tally) -> Mapping[int, tuple[float, float, float]
             rest_w = sample.capacity_w * sample.members / (sample.members + 1)
             if rest_w < _AMPLE * (sample.needed_w + with_liar[group].liar_w):
                 continue
-            lost_wh, served_wh, seconds = sums.get(group, (0.0, 0.0, 0.0))
+            lost_wh, served_wh, largest_w = sums.get(group, (0.0, 0.0, 0.0))
             lost_w = sample.served_w - with_liar[group].served_w
             hour = EVERY_S / 3600
             served_wh += sample.served_w * hour
-            sums[group] = lost_wh + lost_w * hour, served_wh, seconds + EVERY_S
+            sums[group] = lost_wh + lost_w * hour, served_wh, max(largest_w, sample.needed_w)
     return sums
