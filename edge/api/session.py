@@ -66,5 +66,5 @@ def _session(context: "Context", caller: Caller) -> Session:
         "node": context.node.config.name,
         "version": __version__,
         "release": context.release,
-        "demo": context.node.config.api.demo,
+        "demo": context.node.config.api.powers == "played",
     }

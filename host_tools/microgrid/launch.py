@@ -98,7 +98,7 @@ class Building:
             "learning": self.plan.learning,
             "gossip": self.plan.gossip,
             "mqtt": {"port": self.broker.port},
-            "api": {"port": self.api_port, "demo": True},
+            "api": {"port": self.api_port, "powers": "played"},
             **({"trust": self._trust} if self._trust else {}),
             "neighbour": [
                 {"name": name, "host": "127.0.0.1", "port": ports[name]} for name in self.plan.neighbours
