@@ -37,7 +37,7 @@ fieldtest: SEEDS ?= 1000
 provision: NODE ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sim eval storm fieldtest attack fuzz ha-test test deploy-test lint format package package-test deb constraints bench screens memtest image \
+.PHONY: help setup run demo sim eval storm fieldtest attack fuzz ha-test test deploy-test lint format package package-test deb constraints bench screens memtest image \
 	image-test deploy provision micropython clean
 
 help: ## print this list
@@ -48,6 +48,10 @@ setup: $(READY) ## create the virtual environment and install what is missing
 run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= GRID_W= LEARN= GOSSIP= COMMUNITY= TRUST= SEED= OUT=)
 	$(call only,DURATION DATA START SPEED GRID_W LEARN GOSSIP COMMUNITY TRUST SEED OUT)
 	$(PYTHON) -m host_tools run $(strip $(run_options))
+
+demo: $(READY) ## play a made-up recording of four buildings, and show their pages (SPEED= DURATION= OUT=)
+	$(call only,SPEED DURATION OUT)
+	$(PYTHON) -m host_tools demo $(strip $(call option,SPEED,speed) $(call option,DURATION,duration) $(call option,OUT,out))
 
 sim: $(READY) ## simulate a scenario (SCENARIO= NODES= HOURS= POLICY= DATA= LEARN= GOSSIP= SEED= OUT= ARGS=)
 	$(call only,SCENARIO NODES HOURS POLICY DATA START LEARN GOSSIP SEED OUT ARGS)

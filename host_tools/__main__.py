@@ -16,6 +16,7 @@ from .fuzz import command as fuzz
 from .homeassistant import command as ha_test
 from .image import command as image
 from .image import trial_command as image_test
+from .microgrid import demo
 from .sim import command as sim
 from .statement import command as statement
 from .storm import command as storm
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     simulations = (sim, storm, fieldtest, evaluation, shipped, past, statement)
     fleet = (image, image_test, deploy, provision)
-    for tool in (run, attack, fuzz, bench, memtest, ha_test, *simulations, *fleet):
+    for tool in (run, demo, attack, fuzz, bench, memtest, ha_test, *simulations, *fleet):
         tool.add_parser(commands)
     options = parser.parse_args(arguments)
     out = None if options.command in _MAKE_THEIR_OUT else getattr(options, "out", None)

@@ -25,7 +25,7 @@ class Session(TypedDict):
     node: str
     version: Annotated[str, "of the software"]
     release: Annotated[str, "that was deployed; empty when started by hand"]
-    demo: Annotated[bool, "whether the node plays recorded data"]
+    demo: Annotated[bool, "whether the powers are simulated or played from a recording"]
 
 
 def session(context: "Context") -> Session:
@@ -66,5 +66,5 @@ def _session(context: "Context", caller: Caller) -> Session:
         "node": context.node.config.name,
         "version": __version__,
         "release": context.release,
-        "demo": False,
+        "demo": context.node.config.api.powers == "played",
     }

@@ -89,6 +89,11 @@ class ApiSettings:
         Matching(r" *(?:[A-Za-z0-9._-]+ *(?:, *[A-Za-z0-9._-]+ *)*)?", "names of hosts, separated by commas"),
         "names with a dot that requests may have as `Host`; addresses and `.local` are always allowed",
     ] = ""
+    powers: Annotated[
+        str,
+        OneOf("measured", "played"),
+        "played: simulated or from a recording, and the dashboard says so",
+    ] = "measured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

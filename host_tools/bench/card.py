@@ -52,7 +52,7 @@ def mounted() -> Iterator[Card | None]:
         try:
             yield Card(folder, _run("findmnt", "-no", "SOURCE", str(folder)).strip())
         finally:
-            _run("umount", str(folder))
+            _run("umount", "--lazy", str(folder))  # files may still be open
 
 
 def _run(*command: str) -> str:

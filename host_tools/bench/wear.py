@@ -18,7 +18,7 @@ from .card import Card
 
 MOST_MB_A_DAY = 20.0
 TWINS = (4, 20)
-_HOURS = 2.0
+_HOURS = 6.0  # with several checkpoints of the log
 _SYNC_MIN = 60  # vm.dirty_expire_centisecs of a board
 _READ_S = 10.0
 NOISE = {

@@ -108,7 +108,7 @@ class Building:
             "learning": self.plan.learning,
             "gossip": self.plan.gossip,
             "mqtt": {"port": self.broker.port},
-            "api": {"port": self.api_port},
+            "api": {"port": self.api_port, "powers": "played"},
             **({"trust": self._trust} if self._trust else {}),
             **({"community": self.plan.community} if self.plan.community else {}),
             **({"regulator": self.plan.regulator} if self.plan.regulator else {}),

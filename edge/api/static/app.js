@@ -77,6 +77,7 @@ function App() {
     </nav>
     ${more && html`<div class="more-menu" id="more-menu"><ul>${pages.filter((each) => !FIRST.includes(each)).map((each) => html`<li key=${each}><${Tab} name=${each} current=${name} /></li>`)}</ul><${Tools} /></div>`}
     <${Strip} />
+    ${session.value.demo && html`<p class="strip demo"><${Icon} name="kiosk" size="18" />${t("strip.demo")}</p>`}
     <main id="main" class=${stale ? "stale" : ""}>
       ${mustSignIn.value ? html`<${Locked} />` : failed.value === name ? html`<p class="notice bad" role="alert">${t("page_failed")} <${Button} onClick=${() => load(name)}>${t("again")}<//></p>` : Shown ? html`<${Guarded} key=${name} Shown=${Shown} />` : html`<${Loading} />`}
     </main>

@@ -51,6 +51,7 @@ export default {
   "link.lost": "Keine Verbindung",
   "link.locked": "Nicht angemeldet",
   "link.seen": "Vom Knoten wurde zuletzt vor {d} etwas gehört",
+  "strip.demo": "Demo: Diese Leistungen sind simuliert oder aufgezeichnet, nicht jetzt gemessen.",
   "strip.never": "Es besteht keine Verbindung zum Knoten. Sie wird alle paar Sekunden neu versucht.",
   "strip.lost": "Keine Verbindung zum Knoten. Die Werte unten sind von {time}.",
   "strip.age": "Sie sind {d} alt.",
@@ -125,7 +126,7 @@ export default {
   "first.neighbours_text": "Knoten, die einander kennen, handeln mit Strom. Nennen Sie die Nachbarn in der Konfiguration, oder fügen Sie sie hier hinzu.",
   "first.neighbours_code": '[[neighbour]]\nname = "gym"\nhost = "gym.local"',
   "first.demo": "Nur ansehen?",
-  "first.demo_text": "Auf einem PC startet dies ein Mikronetz aus vier Gebäuden mit simulierten Zählern und gibt die Adressen ihrer Seiten aus.",
+  "first.demo_text": "Auf einem PC spielt dies eine erfundene Aufzeichnung von vier Gebäuden ab, eine Minute je Sekunde, und gibt die Adressen ihrer Seiten aus.",
 
   "chart.keys": "Tasten: Plus und Minus vergrößern und verkleinern, Pfeile verschieben, 0 zeigt alles",
   "chart.whole": "Alles zeigen",

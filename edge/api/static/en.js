@@ -52,6 +52,7 @@ export default {
   "link.lost": "No connection",
   "link.locked": "Not signed in",
   "link.seen": "The node was last heard {d} ago",
+  "strip.demo": "Demo: these powers are simulated or recorded, not measured now.",
   "strip.never": "There is no connection to the node. It is tried again every few seconds.",
   "strip.lost": "No connection to the node. The values below are from {time}.",
   "strip.age": "They are {d} old.",
@@ -126,7 +127,7 @@ export default {
   "first.neighbours_text": "Nodes that know each other trade power. Name the neighbours in the configuration, or add them here.",
   "first.neighbours_code": '[[neighbour]]\nname = "gym"\nhost = "gym.local"',
   "first.demo": "Only want to look?",
-  "first.demo_text": "On a PC, this starts a microgrid of four buildings with simulated meters, and prints the addresses of their pages.",
+  "first.demo_text": "On a PC, this plays a made-up recording of four buildings, a minute a second, and prints the addresses of their pages.",
 
   "chart.keys": "Keys: plus and minus zoom, the arrows move, 0 shows all",
   "chart.whole": "Show all",

@@ -51,6 +51,7 @@ export default {
   "link.lost": "Pas de connexion",
   "link.locked": "Non connecté",
   "link.seen": "Dernières nouvelles du nœud il y a {d}",
+  "strip.demo": "Démo : ces puissances sont simulées ou enregistrées, pas mesurées maintenant.",
   "strip.never": "Il n’y a pas de connexion au nœud. Un nouvel essai est fait toutes les quelques secondes.",
   "strip.lost": "Pas de connexion au nœud. Les valeurs ci-dessous datent de {time}.",
   "strip.age": "Elles ont {d}.",
@@ -125,7 +126,7 @@ export default {
   "first.neighbours_text": "Les nœuds qui se connaissent échangent du courant. Nommez les voisins dans la configuration, ou ajoutez-les ici.",
   "first.neighbours_code": '[[neighbour]]\nname = "gym"\nhost = "gym.local"',
   "first.demo": "Seulement regarder ?",
-  "first.demo_text": "Sur un PC, ceci lance un micro-réseau de quatre bâtiments avec des compteurs simulés, et affiche les adresses de leurs pages.",
+  "first.demo_text": "Sur un PC, ceci rejoue un enregistrement inventé de quatre bâtiments, une minute par seconde, et affiche les adresses de leurs pages.",
 
   "chart.keys": "Touches : plus et moins agrandissent et réduisent, les flèches déplacent, 0 montre tout",
   "chart.whole": "Tout montrer",

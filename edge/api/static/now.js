@@ -179,7 +179,7 @@ function FirstRun() {
     <section class="card step demo">
       <h2>${t("first.demo")}</h2>
       <p>${t("first.demo_text")}</p>
-      <pre class="code"><code>make run</code></pre>
+      <pre class="code"><code>make demo</code></pre>
     </section>
   </div>`;
 }
