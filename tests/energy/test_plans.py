@@ -17,7 +17,7 @@ from edge.energy.messages import Answer, Offer, Part, Priority, Request
 from edge.energy.parsing import lenient, parse_contract, parse_offer, parse_request, parse_stub
 from edge.energy.planner import Planner, RunSettings, Stage
 from edge.energy.plans import Plan
-from edge.energy.rules import CLAIM_S, MIN_POWER_W, SLOT_S
+from edge.energy.rules import CLAIM_S, LATE_S, MIN_POWER_W, SLOT_S
 
 MIDNIGHT = 1_699_920_000.0
 HOUR = 3600.0
@@ -351,6 +351,42 @@ def test_a_run_waits_at_its_begin_until_its_supplier_has_the_power():
     table.talk(0.1)
     table.talk(0.1)
     assert [each.id for each in consumer.active] == [number]
+
+
+def test_a_run_whose_power_does_not_come_is_soon_requested_from_all():
+    consumer, supplier = planning(), make_supplier(capacity_w=60.0)
+    supplier.note_free(MIDNIGHT)
+    table = Table({"n.c": consumer}, {"n.p": supplier})
+    plain = supplier.step
+    supplier.step = lambda now_s: plain(now_s, MIDNIGHT + now_s)
+    table.talk(1.0)
+    supplier.set_capacity(30.0)
+    for _ in range(5):
+        table.talk(1.0)
+    assert consumer.begins_s is not None
+    consumer.planned = None
+    consumer.set_need(50.0)
+    for _ in range(int(LATE_S) + 2):
+        table.talk(1.0)
+    assert consumer.main is None
+    assert consumer.request.power_w == 50.0
+    assert consumer.request.run_s == 0.0
+
+
+def test_a_run_is_not_promised_where_its_margin_does_not_fit():
+    supplier = make_supplier(capacity_w=100.0)
+    supplier.note_free(MIDNIGHT)
+    assert later(supplier, "n.whole", 1, 100.0, HOUR, 8 * HOUR) is None
+    assert later(supplier, "n.less", 1, 95.0, HOUR, 8 * HOUR).in_s == 0.0
+
+
+def test_a_load_that_may_wait_takes_the_greenest_offer_and_of_those_the_first():
+    consumer = planning()
+    number = consumer.request.id
+    for name, in_s, impact in (("n.grid", 0.0, 3), ("n.roof", 7200.0, 2), ("n.sun", 3600.0, 2)):
+        consumer.see_offer(name, Offer(number, 50.0, 52.5, impact, in_s=in_s), 0, 0.0)
+    consumer.step(2.0)
+    assert [part.supplier for part in consumer.main.parts] == ["n.sun"]
 
 
 def test_a_run_that_is_no_longer_planned_gives_its_contract_back():
