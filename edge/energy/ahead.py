@@ -197,7 +197,7 @@ class Ahead:
         while in_s < ends_in_s:
             at_s = now_s + in_s
             taken_w = sum(each.max_w for each in planned if each.begins_s <= at_s < each.ends_s)
-            if self._free.expect(civil_s + in_s, in_s) - taken_w < with_margin(request.power_w):
+            if self._free.count_on(civil_s + in_s, in_s) - taken_w < with_margin(request.power_w):
                 return False
             in_s += SLOT_S
         return True

@@ -286,9 +286,8 @@ class Consumer:
             self._holdings.tell(EventKind.UPDATE, holding, Cause.BEGIN)
         elif now_s >= holding.begins_s + CLAIM_S:
             self._holdings.end(holding, EventKind.STOP, Cause.DEVICE)
-        elif (since_s := self._service.unserved_since_s) is not None:
-            if now_s >= max(holding.begins_s, since_s) + LATE_S:
-                self._holdings.end(holding, EventKind.STOP, Cause.UNCONFIRMED)
+        elif self.need_w and now_s >= max(holding.begins_s, self._service.waits_since_s) + LATE_S:
+            self._holdings.end(holding, EventKind.STOP, Cause.UNCONFIRMED)
 
     def _ask(self, now_s: float) -> None:
         if self.planned and not self.need_w:

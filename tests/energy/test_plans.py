@@ -380,6 +380,14 @@ def test_a_run_is_not_promised_where_its_margin_does_not_fit():
     assert later(supplier, "n.less", 1, 95.0, HOUR, 8 * HOUR).in_s == 0.0
 
 
+def test_a_promise_counts_on_a_part_of_what_was_free_on_other_days():
+    supplier = make_supplier(capacity_w=0.0)
+    sunny_day(supplier.ahead)
+    for power_w, found_h in ((800.0, 10), (900.0, None)):
+        offer = later(supplier, f"n.{power_w:g}", 1, power_w, HOUR, 20 * HOUR, civil_s=MIDNIGHT + 24 * HOUR)
+        assert (offer and offer.in_s) == (found_h and found_h * HOUR)
+
+
 def test_a_load_that_may_wait_takes_the_greenest_offer_and_of_those_the_first():
     consumer = planning()
     number = consumer.request.id
