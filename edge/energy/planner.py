@@ -2,7 +2,7 @@
 
 Once a day the load is ready (a washing machine was filled, a car was plugged in). Its consumer asks for a
 contract that begins later, and the load runs when that begins. Without such a contract it requests power like
-any other load at the latest start time.
+any other load at the latest start time. A run whose power did not come at its begin is planned again.
 
 The hour is civil time. A date that jumps (a board without a clock chip gets the right one) starts nothing:
 a run that has not begun is planned again by the right date, and one that has begun counts for the day.
@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from .plans import Plan
+from .rules import REPLAN_S
 
 _DAY_S = 86_400.0
 _NEVER = -1_000_000  # a day before all others
@@ -117,7 +118,7 @@ class Planner:
         if stage is not Stage.IDLE and 0.0 < left_s <= self.settings.run_s:
             asking = stage in (Stage.PLANNING, Stage.BOOKED)
             self.stage = Stage.PLANNING if asking else Stage.DUE
-            self._left_s, self._latest_s = left_s, latest_s
+            self._left_s, self._latest_s, self._starts_s = left_s, latest_s, now_s
             if asking:
                 self._plan(now_s)
         self._stepped_s = now_s
@@ -156,6 +157,10 @@ class Planner:
             self.stage = Stage.DUE  # interrupted: it resumes when it is served again
         done = self._left_s <= 0.0
         begun = self._left_s < self.settings.run_s
+        if not (served or begun) and self._starts_s + REPLAN_S <= now_s < self._latest_s:
+            self.stage = Stage.PLANNING  # the power did not come, and there is time left
+            self._plan(now_s)
+            return
         if done or not (served or begun or now_s < self._latest_s + self.settings.run_s):
             self.runs += done
             self.missed += not done

@@ -17,7 +17,7 @@ from edge.energy.messages import Answer, Offer, Part, Priority, Request
 from edge.energy.parsing import lenient, parse_contract, parse_offer, parse_request, parse_stub
 from edge.energy.planner import Planner, RunSettings, Stage
 from edge.energy.plans import Plan
-from edge.energy.rules import CLAIM_S, LATE_S, MIN_POWER_W, SLOT_S
+from edge.energy.rules import CLAIM_S, LATE_S, MIN_POWER_W, REPLAN_S, SLOT_S
 
 MIDNIGHT = 1_699_920_000.0
 HOUR = 3600.0
@@ -254,6 +254,20 @@ def test_a_run_waits_for_the_begin_of_its_contract():
     assert plan.need_w == 0.0
     plan.step(7 * HOUR, MIDNIGHT, False, 7 * HOUR)
     assert (plan.need_w, plan.plan) == (800.0, None)
+
+
+def test_a_run_whose_power_did_not_come_is_planned_again_while_there_is_time():
+    plan = planner()
+    plan.step(6 * HOUR + 2, MIDNIGHT, False, 7 * HOUR)
+    plan.step(7 * HOUR, MIDNIGHT, False, 7 * HOUR)
+    plan.step(7 * HOUR + REPLAN_S - 1, MIDNIGHT, False, None)
+    assert plan.need_w == 800.0
+    plan.step(7 * HOUR + REPLAN_S, MIDNIGHT, False, None)
+    assert (plan.stage, plan.need_w) == (Stage.PLANNING, 0.0)
+    assert plan.plan.latest_s == 14 * HOUR
+    plan.step(14 * HOUR, MIDNIGHT, False, None)
+    plan.step(14 * HOUR + 2 * REPLAN_S, MIDNIGHT, False, None)
+    assert plan.need_w == 800.0  # no time is left
 
 
 def test_a_run_whose_contract_was_lost_waits_for_another():
