@@ -78,7 +78,7 @@ def _with_regulators(rng: random.Random, storm: Storm) -> Storm:
     """Regulators with low thresholds and flexible loads, and orders of limits."""
     buildings = []
     for building in storm.buildings:
-        settings = {"policy": rng.choice(("largest", "smallest_set", "lowest_priority"))}
+        settings: dict[str, Any] = {"policy": rng.choice(("largest", "smallest_set", "lowest_priority"))}
         twins = [dict(twin) for twin in building.twins]
         if not storm.steady:
             for key in ("max_produced_w", "max_consumed_w"):

@@ -22,7 +22,7 @@ class StormBuilding:
     neighbours: tuple[str, ...]
     twins: tuple[Mapping[str, Any], ...]
     powers_w: Mapping[str, float]
-    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sections: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,14 @@ class Stage:
         self.liar = Liar(self.world, storm.liar, random.Random(storm.seed)) if storm.liar else None
         self._leaves = storm.leaves
         for building in storm.buildings:
-            self.world.add(building.name, building.neighbours, building.twins, **building.sections)
+            regulator, community = map(building.sections.get, ("regulator", "community"))
+            self.world.add(
+                building.name,
+                building.neighbours,
+                building.twins,
+                regulator=regulator,
+                community=community,
+            )
         self.tally = Tally(self.world, storm)
         self.books = Books(self.world, storm.liar)
         self._links = [(each.name, peer) for each in storm.buildings for peer in each.neighbours]
