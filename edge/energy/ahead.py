@@ -192,13 +192,13 @@ class Ahead:
         return True
 
     def _fits(self, request: Request, in_s: float, now_s: float, civil_s: float) -> bool:
-        """Whether the power is expected to be free for the whole run."""
+        """Whether the power, with its margin, is expected to be free for the whole run."""
         ends_in_s = in_s + request.run_s
         planned = [*self._promises.values(), *(each for each in self._book if each.planned)]
         while in_s < ends_in_s:
             at_s = now_s + in_s
             taken_w = sum(each.max_w for each in planned if each.begins_s <= at_s < each.ends_s)
-            if self._free.expect(civil_s + in_s, in_s) - taken_w < request.power_w:
+            if self._free.count_on(civil_s + in_s, in_s) - taken_w < with_margin(request.power_w):
                 return False
             in_s += SLOT_S
         return True

@@ -22,6 +22,7 @@ from .rules import (
     CLAIM_S,
     CRUMB_RATIO,
     EPSILON_W,
+    LATE_S,
     MARGIN,
     MIN_POWER_W,
     OFFER_VALIDITY_S,
@@ -285,6 +286,8 @@ class Consumer:
             self._holdings.tell(EventKind.UPDATE, holding, Cause.BEGIN)
         elif now_s >= holding.begins_s + CLAIM_S:
             self._holdings.end(holding, EventKind.STOP, Cause.DEVICE)
+        elif self.need_w and now_s >= max(holding.begins_s, self._service.waits_since_s) + LATE_S:
+            self._holdings.end(holding, EventKind.STOP, Cause.UNCONFIRMED)
 
     def _ask(self, now_s: float) -> None:
         if self.planned and not self.need_w:
@@ -369,17 +372,16 @@ class Consumer:
     def _choose_begin(
         self, offers: list[SeenOffer], request: Request, now_s: float
     ) -> tuple[Contract | None, float]:
-        """A contract for a later span, with the supplier that can begin first; and when it begins."""
-        begins = [
-            (seen.expires_s - OFFER_VALIDITY_S + seen.offer.in_s, seen.hops, seen.supplier, seen.offer.max_w)
-            for seen in offers
-            if seen.offer.power_w >= request.power_w
-        ]
-        if not begins or now_s < self._asked_s + CHOOSE_S:
+        """A contract for a later span, with the greenest supplier, of equal ones with the one that can begin
+        first; and when it begins. A load that may wait for the sun does.
+        """
+        fitting = [seen for seen in offers if seen.offer.power_w >= request.power_w]
+        if not fitting or now_s < self._asked_s + CHOOSE_S:
             return None, 0.0
-        begins_s, _, supplier, max_w = min(begins)
-        in_s = max(1, math.ceil(begins_s - now_s))
-        return self._contract([Part(supplier, request.power_w, max_w)], in_s), begins_s
+        best = min(fitting, key=lambda seen: (seen.offer.impact, seen.begins_s, seen.hops, seen.supplier))
+        in_s = max(1, math.ceil(best.begins_s - now_s))
+        part = Part(best.supplier, request.power_w, best.offer.max_w)
+        return self._contract([part], in_s), best.begins_s
 
     def _compose(self, offers: list[SeenOffer], request: Request, now_s: float) -> list[Part]:
         if now_s < self._asked_s + self._policy.patience_s:

@@ -11,6 +11,7 @@ from .rules import SLOT_S
 _DAY_S = 86_400
 _SLOTS = int(_DAY_S // SLOT_S)
 _AS_NOW_S = 3600.0
+_TRUSTED = 0.85  # share of the mean of other days that a promise counts on
 _FORGET = 0.5  # weight of the newest day
 
 
@@ -45,6 +46,11 @@ class FreePower:
         """The power expected to be free in `in_s` seconds, at `wall_s` (civil time), in W."""
         mean_w = self._means_w[int(wall_s % _DAY_S // SLOT_S)]
         return self._now_w if mean_w < 0 or in_s < _AS_NOW_S else mean_w
+
+    def count_on(self, wall_s: float, in_s: float) -> float:
+        """The part of that which a promise may count on, in W: clouds differ from day to day."""
+        expected_w = self.expect(wall_s, in_s)
+        return expected_w if expected_w == self._now_w else _TRUSTED * expected_w
 
     def _close(self) -> None:
         if self._count:

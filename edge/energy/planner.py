@@ -2,7 +2,7 @@
 
 Once a day the load is ready (a washing machine was filled, a car was plugged in). Its consumer asks for a
 contract that begins later, and the load runs when that begins. Without such a contract it requests power like
-any other load at the latest start time.
+any other load at the latest start time. A run whose power did not come at its begin is planned again.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from typing import Any
 
 from .daily_run import LOOK_S, DailyRun, RunSettings, Stage
 from .plans import Plan
+from .rules import REPLAN_S
 
 
 class Planner(DailyRun):
@@ -57,7 +58,7 @@ class Planner(DailyRun):
             case Stage.PLANNING | Stage.BOOKED | Stage.WAITING:
                 self._ask(now_s)
             case _:
-                self.stage = Stage.DUE
+                self.stage, self._starts_s = Stage.DUE, now_s
 
     def _ask(self, now_s: float) -> None:
         self.stage = Stage.PLANNING
@@ -71,3 +72,10 @@ class Planner(DailyRun):
             self.stage, self._starts_s = Stage.PLANNING, self._latest_s
         if now_s >= self._starts_s:
             self.stage, self.plan = Stage.DUE, None
+
+    def _run(self, passed_s: float, now_s: float, served: bool) -> None:
+        late = self._starts_s + REPLAN_S <= now_s < self._latest_s
+        if late and not (served or self.begun):
+            self._ask(now_s)  # the power did not come, and there is time left
+        else:
+            super()._run(passed_s, now_s, served)

@@ -35,6 +35,7 @@ STORAGE_RETRY_S = 300.0  # after so long it gives a supply back: perhaps others 
 SLOT_S = 900.0  # resolution of forecasts and of the start times of planned runs
 NEAR_S = 60.0  # this long before a contract for a later span begins its power is set aside
 CLAIM_S = 60.0  # this long after its begin the power is kept for a consumer that has not begun
+LATE_S = 5.0  # a run whose power is not there so long after its begin is requested from all suppliers
 CHOOSE_S = 2.0  # how long a consumer collects offers for a later span before it chooses
 REPLAN_S = 60.0  # a request for a later span that got no offer is published again after this time
 MIN_POWER_W = 0.001

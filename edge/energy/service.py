@@ -18,6 +18,11 @@ class Service:
         self.alert_since_s: float | None = None
         self.given_up_w = 0.0  # a need that was not served within the tolerance
 
+    @property
+    def waits_since_s(self) -> float:
+        """Since when it is unserved; inf while it is not."""
+        return math.inf if self.unserved_since_s is None else self.unserved_since_s
+
     def clear(self) -> None:
         """There is no need any more."""
         self.unserved_since_s = self.alert_since_s = None

@@ -11,6 +11,8 @@ from edge.energy.rules import with_margin
 from edge.space.lsa import EVERYWHERE
 from edge.space.names import NIL
 from edge.space.tuplespace import SELF, TupleSpace
+from edge.twins.prosumer import ProsumerTwin
+from edge.twins.storage import StorageTwin
 
 from ..invariants import broken, disagreements
 from ..world import World, WorldNode
@@ -105,17 +107,14 @@ def starving(world: World, view: View = ALL) -> set[str]:
     Not those that have restarted and wait for a supplier of before, which may have left meanwhile.
     """
     twins = [twin for each in view.honest(world) for twin in each.node.prosumers]
-    free_w = {
-        twin.name: twin.supplier.available_w
-        for twin in twins
-        if twin.settings.producer_policy != "fair_share"  # it limits every consumer to an equal share
-    }
+    free_w = {twin.name: twin.supplier.available_w for twin in twins if _gives_freely(twin)}
     found = set()
     for twin in twins:
         consumer = twin.consumer
         active = consumer.active
         restored = any(each.valid and each not in active for each in consumer.contracts)
-        if consumer.missing_w and not (consumer.satisfied or consumer.gave_up or restored):
+        patient = consumer.satisfied or consumer.gave_up or restored
+        if consumer.missing_w and twin.unserved and not patient:
             offers_w = [
                 power_w
                 for name, power_w in free_w.items()
@@ -125,6 +124,15 @@ def starving(world: World, view: View = ALL) -> set[str]:
             if useful_w >= with_margin(consumer.missing_w):
                 found.add(twin.name)
     return found
+
+
+def _gives_freely(twin: ProsumerTwin) -> bool:
+    """Whether its free power is for everybody: not limited to equal shares, not a battery, whose energy is
+    short, and not kept from those whom a policy or a credit excludes."""
+    if twin.settings.producer_policy == "fair_share" or isinstance(twin, StorageTwin):
+        return False
+    community = twin.home.community
+    return twin.settings.giving == "all" and (community is None or community.response != "exclude")
 
 
 def bonds(world: World, view: View = ALL) -> dict[str, int]:

@@ -1,23 +1,28 @@
 """The data of a storm: buildings, and faults at fixed times. Plain data that can be printed and reduced."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..sim.topology import parts
 
 Argument = str | float
 LIE = "lie"  # the kind of fault that is one
+LIMIT = "limit"  # an order of the operator of the grid
 
 
 @dataclass(frozen=True, slots=True)
 class StormBuilding:
-    """One node: its neighbours, its `[[twin]]` tables, and the initial readings of its meters in W."""
+    """One node: its neighbours, its `[[twin]]` tables, and the initial readings of its meters in W.
+
+    `sections`: its sections `[regulator]` and `[community]`, as far as it has them.
+    """
 
     name: str
     neighbours: tuple[str, ...]
     twins: tuple[Mapping[str, Any], ...]
     powers_w: Mapping[str, float]
+    sections: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,8 @@ class Storm:
             text.append(f"{building.name} -> {' '.join(building.neighbours) or 'nobody'}")
             for twin in building.twins:
                 text.append("    " + " ".join(f"{key}={value}" for key, value in twin.items()))
+            for section, keys in building.sections.items():
+                text.append(f"    [{section}] " + " ".join(f"{key}={value}" for key, value in keys.items()))
             if building.powers_w:
                 text.append("    reads " + " ".join(f"{k}={v:g} W" for k, v in building.powers_w.items()))
         if self.liar:

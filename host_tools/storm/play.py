@@ -137,6 +137,7 @@ class _Run:
         self._acted = self.stage.world.acted
         self.checks += 1
         found = judge.alarms(self.stage.world, self._view) + self._haunted() + self._harmed()
+        found += self.stage.books.broken()
         if self._bonds:
             held = judge.mains(self.stage.world, self._view)
             lost = [name for name, number in self._bonds.items() if held.get(name) != number]

@@ -1,13 +1,15 @@
 """The microgrid of a storm in a virtual world, and the effect of each kind of fault."""
 
 import random
+from typing import Any
 
 from edge.state import SLOTS, read_slot
 from host_tools.world import LinkQuality
 
 from ..world import World, WorldNode
+from .books import Books
 from .liar import Liar, Lie
-from .plan import LIE, Fault, Storm
+from .plan import LIE, LIMIT, Fault, Storm
 from .tally import Tally
 
 LATENCY_S = 0.02
@@ -29,8 +31,16 @@ class Stage:
         self.liar = Liar(self.world, storm.liar, random.Random(storm.seed)) if storm.liar else None
         self._leaves = storm.leaves
         for building in storm.buildings:
-            self.world.add(building.name, building.neighbours, building.twins)
+            regulator, community = map(building.sections.get, ("regulator", "community"))
+            self.world.add(
+                building.name,
+                building.neighbours,
+                building.twins,
+                regulator=regulator,
+                community=community,
+            )
         self.tally = Tally(self.world, storm)
+        self.books = Books(self.world, storm.liar)
         self._links = [(each.name, peer) for each in storm.buildings for peer in each.neighbours]
         self.world.boot()
         for node in self.world.nodes.values():
@@ -90,6 +100,8 @@ class Stage:
                 node.clock.run_at(rate)
             case "wall", (_, float(step_s)):
                 node.clock.wall_error_s += step_s
+            case kind, (_, str(direction), float(power_w), float(lasts_s)) if kind == LIMIT:
+                _order(node, {"direction": direction, "power_w": power_w, "lasts_s": lasts_s})
             case "power", (_, str(device), float(power_w)) if device in self._powers_w[node.name]:
                 self._powers_w[node.name][device] = power_w
                 self._read(node, device)
@@ -124,6 +136,11 @@ class Stage:
             node.meters.say(device, self._powers_w[node.name][device])
         elif how != _SILENT:
             node.meters.say(device, None if how == _UNDEFINED else float(how))
+
+
+def _order(node: WorldNode, order: dict[str, Any]) -> None:
+    """The operator of the grid orders a limit, if the node has somebody who obeys."""
+    node.touch(lambda each: each.regulator.tell(order, "storm") if each.regulator else None)
 
 
 def _treat_disk(node: WorldNode, how: str) -> None:

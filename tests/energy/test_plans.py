@@ -18,7 +18,7 @@ from edge.energy.messages import Answer, Offer, Part, Priority, Request
 from edge.energy.parsing import lenient, parse_contract, parse_offer, parse_request, parse_stub
 from edge.energy.planner import Planner
 from edge.energy.plans import Plan
-from edge.energy.rules import CLAIM_S, MIN_POWER_W, SLOT_S
+from edge.energy.rules import CLAIM_S, LATE_S, MIN_POWER_W, REPLAN_S, SLOT_S
 
 MIDNIGHT = 1_699_920_000.0
 HOUR = 3600.0
@@ -257,6 +257,20 @@ def test_a_run_waits_for_the_begin_of_its_contract():
     assert (plan.need_w, plan.plan) == (800.0, None)
 
 
+def test_a_run_whose_power_did_not_come_is_planned_again_while_there_is_time():
+    plan = planner()
+    plan.step(6 * HOUR + 2, MIDNIGHT, False, 7 * HOUR)
+    plan.step(7 * HOUR, MIDNIGHT, False, 7 * HOUR)
+    plan.step(7 * HOUR + REPLAN_S - 1, MIDNIGHT, False, None)
+    assert plan.need_w == 800.0
+    plan.step(7 * HOUR + REPLAN_S, MIDNIGHT, False, None)
+    assert (plan.stage, plan.need_w) == (Stage.PLANNING, 0.0)
+    assert plan.plan.latest_s == 14 * HOUR
+    plan.step(14 * HOUR, MIDNIGHT, False, None)
+    plan.step(14 * HOUR + 2 * REPLAN_S, MIDNIGHT, False, None)
+    assert plan.need_w == 800.0  # no time is left
+
+
 def test_a_run_whose_contract_was_lost_waits_for_another():
     plan = planner()
     plan.step(6 * HOUR + 2, MIDNIGHT, False, 7 * HOUR)
@@ -352,6 +366,50 @@ def test_a_run_waits_at_its_begin_until_its_supplier_has_the_power():
     table.talk(0.1)
     table.talk(0.1)
     assert [each.id for each in consumer.active] == [number]
+
+
+def test_a_run_whose_power_does_not_come_is_soon_requested_from_all():
+    consumer, supplier = planning(), make_supplier(capacity_w=60.0)
+    supplier.note_free(MIDNIGHT)
+    table = Table({"n.c": consumer}, {"n.p": supplier})
+    plain = supplier.step
+    supplier.step = lambda now_s: plain(now_s, MIDNIGHT + now_s)
+    table.talk(1.0)
+    supplier.set_capacity(30.0)
+    for _ in range(5):
+        table.talk(1.0)
+    assert consumer.begins_s is not None
+    consumer.planned = None
+    consumer.set_need(50.0)
+    for _ in range(int(LATE_S) + 2):
+        table.talk(1.0)
+    assert consumer.main is None
+    assert consumer.request.power_w == 50.0
+    assert consumer.request.run_s == 0.0
+
+
+def test_a_run_is_not_promised_where_its_margin_does_not_fit():
+    supplier = make_supplier(capacity_w=100.0)
+    supplier.note_free(MIDNIGHT)
+    assert later(supplier, "n.whole", 1, 100.0, HOUR, 8 * HOUR) is None
+    assert later(supplier, "n.less", 1, 95.0, HOUR, 8 * HOUR).in_s == 0.0
+
+
+def test_a_promise_counts_on_a_part_of_what_was_free_on_other_days():
+    supplier = make_supplier(capacity_w=0.0)
+    sunny_day(supplier.ahead)
+    for power_w, found_h in ((800.0, 10), (900.0, None)):
+        offer = later(supplier, f"n.{power_w:g}", 1, power_w, HOUR, 20 * HOUR, civil_s=MIDNIGHT + 24 * HOUR)
+        assert (offer and offer.in_s) == (found_h and found_h * HOUR)
+
+
+def test_a_load_that_may_wait_takes_the_greenest_offer_and_of_those_the_first():
+    consumer = planning()
+    number = consumer.request.id
+    for name, in_s, impact in (("n.grid", 0.0, 3), ("n.roof", 7200.0, 2), ("n.sun", 3600.0, 2)):
+        consumer.see_offer(name, Offer(number, 50.0, 52.5, impact, in_s=in_s), 0, 0.0)
+    consumer.step(2.0)
+    assert [part.supplier for part in consumer.main.parts] == ["n.sun"]
 
 
 def test_a_run_that_is_no_longer_planned_gives_its_contract_back():

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Protocol
 
 from ..messages import Offer, Request
+from ..rules import OFFER_VALIDITY_S
 
 
 @dataclass(slots=True)
@@ -37,6 +38,11 @@ class SeenOffer:
     offer: Offer
     hops: int
     expires_s: float
+
+    @property
+    def begins_s(self) -> float:
+        """When a contract over it would begin."""
+        return self.expires_s - OFFER_VALIDITY_S + self.offer.in_s
 
 
 class ProducerPolicy:

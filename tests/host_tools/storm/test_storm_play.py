@@ -61,6 +61,7 @@ def test_storms_differ_in_shape_and_faults():
         "power",
         "meter",
         "lie",
+        "limit",
     }
     assert all(each.connected() for each in storms)
     assert any(each.calm for each in storms)
