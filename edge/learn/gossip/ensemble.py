@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...terms import VARIABLES
+from ..caution import Caution
 from ..choice import Choice
 from ..pool import Pool, staying
 from ..terms import HORIZONS_MIN, STATES, Array, States
@@ -36,12 +37,13 @@ def valid(prediction: Array) -> bool:
 
 class Pooled:
     """Some predictions and persistence, pooled with weights (6, 4) that are learnt minute by minute. At first
-    the first prediction has most of the weight, persistence the rest, and the others have none."""
+    the first prediction has most of the weight, persistence the rest, and the others have none. Where
+    persistence was right more often of late, its state is served."""
 
     def __init__(self, predictions: int) -> None:
         self.pool = Pool(predictions + 1)
         self.pool.set_weights(dict.fromkeys(range(1, predictions), 0.0) | {0: 1.0 - _FIRST_STAY})
-        self._waiting = Waiting(predictions + 1)
+        self._waiting, self._caution = Waiting(predictions + 1), Caution()
 
     def predict(self, minute: int, logs: Array, states: States) -> Array:
         """The pooled prediction (6, 4, 7) of logs (predictions, 6, 4, 7) after a minute with states (6,), -1
@@ -50,10 +52,11 @@ class Pooled:
         stay[states < 0] = logs[0, states < 0]
         both = np.concatenate([logs, stay[None]])
         self._waiting.put(minute, both)
-        return self.pool.predict(both)
+        return self._caution.predicted(minute, self.pool.predict(both), states)
 
     def learn(self, minute: int, actual: States) -> None:
         """Learn from the states (6,) of a minute, -1 where unknown."""
+        self._caution.learn(minute, actual)
         logs, there = self._waiting.of(minute)
         if not there.any():
             return
