@@ -9,7 +9,6 @@ likeliest share their probability.
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..terms import DAY_MIN, VARIABLES
 from .terms import HORIZONS_MIN, Array, States
@@ -32,14 +31,22 @@ class Caution:
         self._states = np.zeros((_KEPT_MIN, len(VARIABLES)), np.int8)  # the present ones, -1 where unknown
         self._minutes = np.full(_KEPT_MIN, _NEVER, np.int64)
 
+    def told(self) -> list[list[float]]:
+        """The lead in JSON types."""
+        return np.round(self.lead, 2).tolist()  # type: ignore[no-any-return]
+
     @classmethod
-    def of(cls, lead: NDArray[Any]) -> "Caution":
-        """With a lead that was saved, or with none. Raises ValueError."""
+    def of(cls, told: Any) -> "Caution":
+        """With a lead that was told; None is none. Raises ValueError."""
         found = cls()
-        if lead.size:
-            if lead.shape != _SHAPE or lead.dtype != np.float32 or not np.isfinite(lead).all():
+        if told is not None:
+            try:
+                lead = np.array(told, np.float32)
+            except (TypeError, ValueError):
+                lead = np.zeros(0, np.float32)
+            if lead.shape != _SHAPE or not np.isfinite(lead).all():
                 raise ValueError("the lead over persistence is damaged")
-            found.lead = lead.copy()
+            found.lead = lead
         return found
 
     def predicted(self, minute: int, probabilities: Array, states: States) -> Array:

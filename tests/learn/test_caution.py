@@ -1,6 +1,7 @@
 """Persistence has the last word where it was right more often."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,3 +62,15 @@ def test_unknown_states_and_gaps_change_nothing_and_what_is_served_stays_a_distr
             np.testing.assert_array_equal(served, sure_of(top))
     if all(state < 0 for state in states):
         assert not caution.lead.any()
+
+
+@pytest.mark.parametrize("told", ["much", [1, 2], {"a": 1}, [[float("nan")] * 4] * 6])
+def test_a_damaged_lead_is_refused_and_a_good_one_is_kept(told):
+    caution = Caution()
+    caution.learn(5, states_of(3))
+    caution.predicted(0, sure_of(2), states_of(3))
+    caution.learn(5, states_of(3))
+    assert Caution.of(caution.told()).lead.tolist() == caution.lead.tolist()
+    assert not Caution.of(None).lead.any()
+    with pytest.raises(ValueError, match="lead over persistence"):
+        Caution.of(told)

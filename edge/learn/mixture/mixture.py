@@ -230,15 +230,14 @@ class Mixture:
             "learnt_minute": self._learnt_minute,
             "welcome": self._networks_joined,
             "contexts": list(CONTEXTS),
+            "lead": self._caution.told(),
         }
-        arrays = {**self._fixed(), **self._counts.arrays(), "lead": self._caution.lead, **packed}
-        return pack(self.name, facts, arrays)
+        return pack(self.name, facts, {**self._fixed(), **self._counts.arrays(), **packed})
 
     def load(self, data: bytes, now: int | None = None) -> None:
         """See `Model`."""
         facts, arrays = unpack(self.name, data, self._calendar, now)
-        names = "places", "weights", "networks", "chains", "lead"  # "lead" is new
-        loose = {name: arrays.pop(name, np.zeros(0)) for name in names}
+        loose = {name: arrays.pop(name, np.zeros(0)) for name in ("places", "weights", "networks", "chains")}
         arrays |= Pool.widened(arrays, _EXPERTS)  # earlier releases had no persistence among the experts
         checked(self.name, arrays, self._fixed())
         self._scale.check(arrays["limits"])
@@ -247,7 +246,7 @@ class Mixture:
         learnt_minute = facts.get("learnt_minute")
         if not isinstance(learnt_minute, int):
             raise ValueError(f"mixture: {learnt_minute!r} is not a minute")
-        counts, caution = Counts.of(loose), Caution.of(loose["lead"])
+        counts, caution = Counts.of(loose), Caution.of(facts.get("lead"))
         try:
             chains = zlib.decompress(loose["chains"].tobytes())
         except zlib.error as error:
