@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ...terms import VARIABLES
+from ...terms import DAY_MIN, VARIABLES
 from ..caution import Caution
 from ..choice import Choice
 from ..pool import Pool, staying
@@ -18,6 +18,7 @@ from ..waiting import Waiting
 _OWN = 0
 _FIRST_STAY = 0.3  # weight of persistence at first
 _MOST_WEIGHT = 0.5  # of a neighbour
+_CLEARLY = 0.03  # nats: by how much all of them must be better, over about a day, to be served
 _UNKNOWN: States = np.full(len(VARIABLES), -1, np.int8)
 
 
@@ -71,13 +72,13 @@ class Pooled:
 
 
 class Ensemble:
-    """The own prediction, those of up to `most` neighbours and persistence, pooled. Where the own prediction
-    did better of late, it serves alone."""
+    """The own prediction, those of up to `most` neighbours and persistence, pooled. They are served where
+    they were clearly better than the own prediction over the last day; otherwise that serves alone."""
 
     def __init__(self, most: int) -> None:
         self._places: dict[str, int] = {}
         self._most = most
-        self._choice = Choice(2)  # the own prediction alone, or all of them
+        self._choice = Choice(2, _CLEARLY, DAY_MIN)  # the own prediction alone, or all of them
         self._pooled = Pooled(1 + most)
 
     @property
