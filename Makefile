@@ -27,7 +27,8 @@ image_test_options = $(call option,MACHINE,machine) $(call option,SEED,seed) $(c
 	$(call option,OUT,out)
 deploy_options = $(call option,HOST,host) $(call option,PORT,port) $(call option,IDENTITY,identity) \
 	$(if $(filter-out 0,$(DRY)),--dry)
-memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb) $(call option,LEARN,learn)
+memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb) $(call option,LEARN,learn) \
+	$(if $(filter-out 0,$(GOSSIP)),--gossip)
 
 SCENARIO ?= realistic
 JOBS ?= 4
@@ -124,8 +125,8 @@ screens: $(READY) ## take screenshots of the dashboard into build/screens, and t
 	$(call only,)
 	$(PYTHON) -m host_tools.page.screens --readme
 
-memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= LEARN=)
-	$(call only,DURATION LIMIT_MB LEARN)
+memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= LEARN= GOSSIP=)
+	$(call only,DURATION LIMIT_MB LEARN GOSSIP)
 	$(PYTHON) -m host_tools memtest $(strip $(memtest_options))
 
 image: $(READY) ## build the SD-card image of a provisioned node (NODE=)

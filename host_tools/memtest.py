@@ -2,7 +2,8 @@
 
 Only the node is limited, not its neighbours, the brokers and the simulated meters. The result is the larger
 of the memory that the kernel charged to the node's control group and the node's peak resident memory (VmHWM).
-Learning is on: the node loads ten past days, is trained from scratch, and then again every minute.
+Learning is on: the node loads ten past days, is trained from scratch, and then again every minute. With
+`--gossip` it also exchanges models and predictions with its two neighbours, and merges theirs.
 
 Exit codes: 0 the node works within the limit, 1 it does not, 2 wrong usage, 3 the test could not be run,
 130 interrupted.
@@ -33,7 +34,7 @@ from .cgroup import (
 )
 from .microgrid.generator import generated
 from .microgrid.launch import START_TIMEOUT_S, Building, LaunchError, Microgrid, Pace
-from .microgrid.lessons import ANY_LOAD, FEW_STEPS, TRAINED, lessons, write_past
+from .microgrid.lessons import ANY_LOAD, FEW_STEPS, TRAINED, gossip, lessons, write_past
 from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 
 _MEASURED = "gym"  # it has devices of all kinds and two neighbours
@@ -44,6 +45,7 @@ _PATIENCE_S = 240.0  # extra time for the trainings on a busy machine
 _LOOK_EVERY_S, _PRINT_EVERY_S = 0.5, 5.0
 _HOG_EXTRA_MB = 64
 _PAST_DAYS, _MAX_POWER_W = 10, 6000.0
+_PAST_DAYS_OF_NEIGHBOURS = 1
 _NONE = "none"
 
 
@@ -55,6 +57,7 @@ class Outcome:
     health: dict[str, Any] | None = None
     twins: list[dict[str, Any]] = field(default_factory=list)
     learning: dict[str, Any] = field(default_factory=dict)
+    gossip: dict[str, Any] = field(default_factory=dict)  # the scopes of `/gossip`
     predicts: bool = False
     seconds: float = 0.0
     failures: list[str] = field(default_factory=list)
@@ -68,6 +71,11 @@ class Outcome:
     def trainings(self) -> int:
         """The number of completed trainings in both scopes."""
         return sum(scope["trainings"] for scope in self.learning.get("scopes", {}).values())
+
+    @property
+    def merges(self) -> int:
+        """How often models of neighbours were merged, in both scopes."""
+        return sum(scope["merged"] for scope in self.gossip.values())
 
     def progress(self) -> str:
         """The progress of the run on one line."""
@@ -87,6 +95,7 @@ class Outcome:
             "contracts_validated": self.validated,
             "trainings": self.trainings,
             "predicts": self.predicts,
+            "merges": self.merges,
             "longest_piece_ms": self.learning.get("work", {}).get("longest_piece_ms"),
             "passed": not self.failures,
             "failures": self.failures,
@@ -115,6 +124,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="model of the node in both scopes, or none (default mixture)",
     )
     parser.add_argument(
+        "--gossip",
+        action="store_true",
+        help="the nodes learn and exchange models and predictions",
+    )
+    parser.add_argument(
         "--require-cgroup",
         action="store_true",
         help="fail with exit code 3 instead of falling back to RLIMIT_DATA",
@@ -134,6 +148,9 @@ def run(options: argparse.Namespace) -> int:
     """Run the test; returns the exit code."""
     if not 0 < options.duration < 1e9 or options.limit_mb < 1 or not 1 <= (options.prosumers or 1) <= 100:
         print("--duration and --limit-mb must be above 0, --prosumers between 1 and 100", file=sys.stderr)
+        return 2
+    if options.gossip and options.learn == _NONE:
+        print("--gossip needs a model: --learn", file=sys.stderr)
         return 2
     try:
         with _limit(options) as limit:
@@ -187,6 +204,8 @@ def _test(limit: MemoryLimit, options: argparse.Namespace) -> int:
     plans = _plans(options.prosumers)
     if options.learn != _NONE:
         _learn(plans, options.learn, options.out / "memtest" / "past.csv")
+    if options.gossip:
+        _gossip(plans, options.learn, options.out / "memtest" / "past_of_neighbours.csv")
     microgrid = Microgrid(plans, options.out / "memtest", Pace(_SPEED, _SEED))
     node = next(building for building in microgrid.buildings if building.name == _MEASURED)
     try:
@@ -194,7 +213,7 @@ def _test(limit: MemoryLimit, options: argparse.Namespace) -> int:
         probe = Probe(limit, options.limit_mb, process.pid)
         outcome = _follow(node, process, probe, options.duration)
         if options.learn != _NONE and outcome.health:
-            outcome.failures += _not_learnt(outcome)
+            outcome.failures += _not_learnt(outcome) + _not_merged(outcome)
         died = process.poll() is not None
     finally:
         codes = microgrid.stop()
@@ -240,6 +259,25 @@ def _learn(plans: list[BuildingPlan], model: str, past: Path) -> None:
             )
 
 
+def _gossip(plans: list[BuildingPlan], model: str, past: Path) -> None:
+    """All nodes exchange with their neighbours each minute. The neighbours have the same model, so that what
+    they have learnt can be merged; their past is short."""
+    write_past(past, _PAST_DAYS_OF_NEIGHBOURS, datetime.now(), _MAX_POWER_W, _SEED + 1)
+    file, steps = str(past.absolute()), FEW_STEPS if model in TRAINED else ""
+    for plan in plans:
+        plan.gossip = gossip(every_min=1)
+        if plan.name != _MEASURED:
+            plan.learning = lessons(
+                model,
+                _MAX_POWER_W,
+                node_history=file,
+                cluster_history=file,
+                node_options=steps,
+                cluster_options=steps,
+                pause_load=ANY_LOAD,
+            )
+
+
 def _start(microgrid: Microgrid, node: Building, wrapper: list[str]) -> "subprocess.Popen[bytes]":
     """Start the neighbours, then the node under the limit. Raises LaunchError, BrokerError."""
     print(
@@ -276,6 +314,7 @@ def _follow(node: Building, process: "subprocess.Popen[bytes]", probe: Probe, du
             outcome.health, outcome.twins = node.ask("/health"), node.ask("/twins")
             outcome.learning = node.ask("/learning")
             outcome.predicts |= any(node.ask("/predictions").values())
+            outcome.gossip = node.ask("/gossip")["scopes"]
         except (OSError, ValueError):
             outcome.health = None
         if outcome.seconds - printed_s >= _PRINT_EVERY_S:
@@ -300,7 +339,8 @@ def _not_well(outcome: Outcome) -> list[str]:
 def _may_learn(outcome: Outcome, duration_s: float) -> bool:
     """Whether a training or prediction is still missing and there is time left for it."""
     scopes = outcome.learning.get("scopes")
-    return bool(scopes and _not_learnt(outcome)) and outcome.seconds < duration_s + _PATIENCE_S
+    missing = scopes and (_not_learnt(outcome) or _not_merged(outcome))
+    return bool(missing) and outcome.seconds < duration_s + _PATIENCE_S
 
 
 def _not_learnt(outcome: Outcome) -> list[str]:
@@ -312,6 +352,14 @@ def _not_learnt(outcome: Outcome) -> list[str]:
     if not outcome.predicts:
         failures.append("there was no prediction")
     return failures
+
+
+def _not_merged(outcome: Outcome) -> list[str]:
+    return [
+        f"no model of a neighbour was merged for the {name}"
+        for name, scope in outcome.gossip.items()
+        if not scope["merged"]
+    ]
 
 
 def _say(line: str) -> None:

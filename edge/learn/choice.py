@@ -13,9 +13,7 @@ from .terms import HORIZONS_MIN, Array, States
 from .waiting import Waiting
 
 WORTHS = (0.0, 8.0, 64.0)  # how many observations a row of foreign counts stands for at most
-_HALF_LIFE_MIN = 6 * 60
-_KEEP = 0.5 ** (1 / _HALF_LIFE_MIN)
-_MARGIN = 0.01  # nats, if none is given
+_HALF_LIFE_MIN, _MARGIN = 6 * 60, 0.01  # of evidence; nats; if none is given
 _LEAST_MIN = 60.0  # of evidence
 
 _SHAPE = len(VARIABLES), len(HORIZONS_MIN)
@@ -32,8 +30,10 @@ def limited(counts: Array, worth: float) -> Array:
 class Choice:
     """The number of the candidate in use, for each variable and horizon: (6, 4)."""
 
-    def __init__(self, candidates: int, margin: float = _MARGIN) -> None:
-        self._margin = margin
+    def __init__(
+        self, candidates: int, margin: float = _MARGIN, half_life_min: float = _HALF_LIFE_MIN
+    ) -> None:
+        self._margin, self._keep = margin, 0.5 ** (1 / half_life_min)
         self.now = np.zeros(_SHAPE, np.intp)
         self._losses = np.zeros((candidates, *_SHAPE))  # sums, older ones count less
         self._counted = np.zeros(_SHAPE)
@@ -57,8 +57,8 @@ class Choice:
             return
         known = (actual >= 0)[:, None] & there
         losses = log_losses(predicted, np.broadcast_to(actual[:, None], predicted.shape[:-1]))
-        self._losses *= _KEEP
-        self._counted *= _KEEP
+        self._losses *= self._keep
+        self._counted *= self._keep
         self._losses += np.where(known, losses, 0.0)
         self._counted += known
         means = self.means

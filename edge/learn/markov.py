@@ -25,7 +25,7 @@ from .parts import COUNTS, Adoption, Losses, Part, Values, checked_parts, key_of
 from .probabilities import log_losses
 from .series import Series
 from .states import StateScale
-from .terms import HORIZONS_MIN, STATES, Array
+from .terms import HORIZONS_MIN, STATES, Array, States
 from .weather import Weather
 
 _IRRADIANCE_W_M2 = (50.0, 250.0, 600.0)  # limits between the classes
@@ -66,6 +66,7 @@ class Markov:
         self._minute = -2
         self._learnt_minute = -1
         self._foreign: NDArray[np.uint8] | None = None  # counts of neighbours, as `log_codes`
+        self._completions: tuple[Array, Array] | None = None  # they, by worth; and over the whole day
         self.worth: Choice | None = None  # among WORTHS, once there are foreign counts
 
     def observe(self, minute: int, powers_w: Array) -> None:
@@ -115,34 +116,30 @@ class Markov:
         """See `Model`."""
         if (self._states < 0).any() or not self._overall.any():
             return None
-        own = self._chained(self._counts, self._minute, self._states)
-        if self._foreign is None or self.worth is None:
-            return own
-        foreign = decoded(self._foreign)
-        completed = [
-            self._chained(self._counts + limited(foreign, worth), self._minute, self._states)
-            for worth in WORTHS[1:]
-        ]
-        candidates = np.stack([own, *completed])
+        if self._completions is None or self.worth is None:
+            return self._chained(self._counts, self._overall, self._minute, self._states)
+        counts, overall = self._completions
+        completed = self._counts + counts, self._overall + overall
+        candidates = self._chained(*completed, self._minute, self._states)
         choice = self.worth.predicted(self._minute, candidates)
         found: Array = candidates[choice, *np.indices(choice.shape)]
         return found
 
-    def _chained(self, counts: NDArray[Any], minute: int, states: NDArray[Any]) -> Array:
-        """Probabilities (6, 4, 7) after a minute with these states, by chains of these counts."""
+    def _chained(self, counts: NDArray[Any], overall: NDArray[Any], minute: int, states: States) -> Array:
+        """Probabilities (..., 6, 4, 7) after a minute with these states, by chains of counts (..., contexts,
+        6, slots, 7, 7), which over the whole day are `overall` (..., 6, 7, 7)."""
         spread = np.eye(STATES)[states][:, None]
-        found = np.empty((len(VARIABLES), len(HORIZONS_MIN), STATES), np.float32)
+        found = np.empty((*overall.shape[:-2], len(HORIZONS_MIN), STATES), np.float32)
         places = [
             (self._context_of(each), slot_of(self._calendar.civil(each)))
             for each in range(minute + 1, minute + 1 + HORIZONS_MIN[-1])
         ]
-        overall = self._overall if counts is self._counts else counts.sum((0, 2))
         matrices = {place: self._matrices(counts, overall, *place) for place in set(places)}
         done = 0
         for horizon, until in enumerate(HORIZONS_MIN):
             for place, steps in groupby(places[done:until]):
                 spread = spread @ np.linalg.matrix_power(matrices[place], len(list(steps)))
-            found[:, horizon], done = spread[:, 0], until
+            found[..., horizon, :], done = spread[..., 0, :], until
         return found
 
     def matrices(self, context: int, slot: int) -> NDArray[np.float64]:
@@ -154,7 +151,7 @@ class Markov:
     ) -> NDArray[np.float64]:
         overall = overall + _KNOWN_STAY * np.eye(STATES)
         overall /= overall.sum(-1, keepdims=True)
-        completed = counts[context, :, slot] + self._prior * overall
+        completed = counts[..., context, :, slot, :, :] + self._prior * overall
         rows: NDArray[np.float64] = completed / completed.sum(-1, keepdims=True)
         return rows
 
@@ -207,6 +204,8 @@ class Markov:
         """See `Model`."""
         foreign = self._with(parts)
         self._foreign, self.worth = coded(foreign), self.worth or Choice(len(WORTHS))
+        completions = np.stack([limited(decoded(self._foreign), worth) for worth in WORTHS])
+        self._completions = completions, completions.sum((1, 3))
         return
         yield
 
@@ -236,10 +235,11 @@ class Markov:
     def _hour_losses(self, counts: Array, hour: int, history: Series) -> NDArray[np.float64]:
         """The mean losses (6,) of origins in an hour; NaN where no state is known."""
         states = self._scale.of(history.at(hour, _HOUR_MIN + HORIZONS_MIN[-1]))
-        found = []
+        found, overall = [], counts.sum((0, 2))
         for at in range(0, _HOUR_MIN, _JUDGE_EVERY_MIN):
             now, actual = states[at], states[at + np.array(HORIZONS_MIN)].T
-            losses = log_losses(self._chained(counts, hour + at, np.maximum(now, 0)), actual)
+            predicted = self._chained(counts, overall, hour + at, np.maximum(now, 0))
+            losses = log_losses(predicted, actual)
             found.append(np.where((actual >= 0) & (now >= 0)[:, None], losses, np.nan))
         sums, known = np.nansum(found, (0, 2)), (~np.isnan(found)).sum((0, 2))
         return np.where(known > 0, sums / np.maximum(known, 1), np.nan)

@@ -20,6 +20,7 @@ class Series:
         self._lines = np.full((capacity + capacity // 32 + 1, len(VARIABLES)), np.nan, np.float32)
         self._start = self._end = 0
         self._next_minute = 0
+        self.known = np.zeros(len(VARIABLES), np.int64)  # how many of the values of each variable are known
 
     def __len__(self) -> int:
         return self._end - self._start
@@ -42,21 +43,30 @@ class Series:
         if not len(self) or abs(minute - self._next_minute) >= self.capacity:
             self._start = self._end = 0
             self._next_minute = minute
+            self.known[:] = 0
         if minute < self._next_minute:
             return False
         gap = minute - self._next_minute
         self._make_room(gap + 1)
         self._lines[self._end : self._end + gap] = np.nan
         self._lines[self._end + gap] = powers_w
+        self.known += ~np.isnan(self._lines[self._end + gap])
         self._end += gap + 1
         self._next_minute = minute + 1
-        self._start = max(self._start, self._end - self.capacity)
+        self._drop(self._end - self.capacity)
         return True
+
+    def _drop(self, start: int) -> None:
+        """The lines before `start` are no longer needed."""
+        if start > self._start:
+            self.known -= (~np.isnan(self._lines[self._start : start])).sum(0)
+            self._start = start
 
     def _make_room(self, count: int) -> None:
         if self._end + count <= len(self._lines):
             return
-        kept = self._lines[max(self._start, self._end - self.capacity + count) : self._end]
+        self._drop(min(self._end - self.capacity + count, self._end))
+        kept = self._lines[self._start : self._end]
         self._lines[: len(kept)] = kept  # numpy handles the overlap
         self._start, self._end = 0, len(kept)
 

@@ -32,6 +32,7 @@ class StateScale:
         ):
             raise ValueError("limits of states must rise from state to state")
         self.limits_w = limits_w
+        self._knots_w = np.concatenate((np.zeros((len(VARIABLES), 1)), limits_w[:, 1:]), -1)
 
     @classmethod
     def of_max_power(cls, max_power_w: float) -> "StateScale":
@@ -77,20 +78,17 @@ class StateScale:
         With the limits of the thesis this is P / (0.2 MAX_POWER). NaN stays NaN.
         """
         powers_w = np.asarray(powers_w, np.float32)
-        found = np.empty_like(powers_w)
-        steps = np.arange(_LIMITS, dtype=np.float32)
-        for variable, limits in enumerate(self.limits_w):
-            knots = np.concatenate(([0.0], limits[1:]))
-            value = powers_w[..., variable]
-            beyond = np.maximum(value - knots[-1], 0.0) / (knots[-1] - knots[-2])
-            found[..., variable] = np.minimum(np.interp(value, knots, steps) + beyond, _FURTHEST)
-        return found
+        each, knots_w = np.arange(len(VARIABLES)), self._knots_w
+        step = (powers_w[..., None] >= knots_w[:, 1:-1]).sum(-1)  # the last one goes on for ever
+        below_w = knots_w[each, step]
+        found = step + (powers_w - below_w) / (knots_w[each, step + 1] - below_w)
+        position: Array = np.clip(found, 0.0, _FURTHEST).astype(np.float32)
+        return position
 
     def power_w(self, positions: Array) -> Array:
         """The powers (6, ...) in W at positions (6, ...), which is the inverse of `position`."""
         found = np.empty(positions.shape, np.float32)
-        for variable, limits in enumerate(self.limits_w):
-            knots = np.concatenate(([0.0], limits[1:]))
+        for variable, knots in enumerate(self._knots_w):
             value = positions[variable]
             beyond = np.maximum(value - (_LIMITS - 1), 0.0) * (knots[-1] - knots[-2])
             found[variable] = np.interp(value, np.arange(_LIMITS), knots) + beyond

@@ -28,6 +28,7 @@ KEYS = {
     "contracts_validated",
     "trainings",
     "predicts",
+    "merges",
     "longest_piece_ms",
     "passed",
     "failures",

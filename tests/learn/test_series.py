@@ -36,6 +36,7 @@ def test_it_holds_the_newest_minutes_in_order(capacity, steps):
         rows = series.last(capacity)
         assert series.last_minute == minute
         assert len(rows) == len(series) <= capacity
+        assert series.known.tolist() == (~np.isnan(rows)).sum(0).tolist()
         for at, row in enumerate(rows):
             known = expected.get(series.first_minute + at)
             assert np.isnan(row).all() if known is None else (row == known).all()

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ...terms import VARIABLES
+from ...terms import DAY_MIN, VARIABLES
+from ..caution import Caution
 from ..choice import Choice
 from ..pool import Pool, staying
 from ..terms import HORIZONS_MIN, STATES, Array, States
@@ -17,6 +18,7 @@ from ..waiting import Waiting
 _OWN = 0
 _FIRST_STAY = 0.3  # weight of persistence at first
 _MOST_WEIGHT = 0.5  # of a neighbour
+_CLEARLY = 0.03  # nats: by how much all of them must be better, over about a day, to be served
 _UNKNOWN: States = np.full(len(VARIABLES), -1, np.int8)
 
 
@@ -36,12 +38,13 @@ def valid(prediction: Array) -> bool:
 
 class Pooled:
     """Some predictions and persistence, pooled with weights (6, 4) that are learnt minute by minute. At first
-    the first prediction has most of the weight, persistence the rest, and the others have none."""
+    the first prediction has most of the weight, persistence the rest, and the others have none. Where
+    persistence was right more often of late, its state is served."""
 
     def __init__(self, predictions: int) -> None:
         self.pool = Pool(predictions + 1)
         self.pool.set_weights(dict.fromkeys(range(1, predictions), 0.0) | {0: 1.0 - _FIRST_STAY})
-        self._waiting = Waiting(predictions + 1)
+        self._waiting, self._caution = Waiting(predictions + 1), Caution()
 
     def predict(self, minute: int, logs: Array, states: States) -> Array:
         """The pooled prediction (6, 4, 7) of logs (predictions, 6, 4, 7) after a minute with states (6,), -1
@@ -50,10 +53,11 @@ class Pooled:
         stay[states < 0] = logs[0, states < 0]
         both = np.concatenate([logs, stay[None]])
         self._waiting.put(minute, both)
-        return self.pool.predict(both)
+        return self._caution.predicted(minute, self.pool.predict(both), states)
 
     def learn(self, minute: int, actual: States) -> None:
         """Learn from the states (6,) of a minute, -1 where unknown."""
+        self._caution.learn(minute, actual)
         logs, there = self._waiting.of(minute)
         if not there.any():
             return
@@ -68,13 +72,13 @@ class Pooled:
 
 
 class Ensemble:
-    """The own prediction, those of up to `most` neighbours and persistence, pooled. Where the own prediction
-    did better of late, it serves alone."""
+    """The own prediction, those of up to `most` neighbours and persistence, pooled. They are served where
+    they were clearly better than the own prediction over the last day; otherwise that serves alone."""
 
     def __init__(self, most: int) -> None:
         self._places: dict[str, int] = {}
         self._most = most
-        self._choice = Choice(2)  # the own prediction alone, or all of them
+        self._choice = Choice(2, _CLEARLY, DAY_MIN)  # the own prediction alone, or all of them
         self._pooled = Pooled(1 + most)
 
     @property

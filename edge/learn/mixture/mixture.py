@@ -5,7 +5,8 @@ new week at once; regressions see how far a power is from a limit; persistence i
 any data. The predictions of these experts are pooled with weights that are learnt every minute, separately
 for each variable and horizon (`pool`). At first half of all weight is that of persistence. Networks begin
 with a share that grows with the days that they could learn from: after one day they know little, and are sure
-of it. While they are untrained, only the others count.
+of it. While they are untrained, only the others count. Where persistence was right more often of late, the
+present state is served as the likeliest one (`caution`).
 """
 
 import random
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from ...terms import DAY_MIN, VARIABLES
 from ..calendar import UTC, Calendar
+from ..caution import Caution
 from ..checkpoint import checked, pack, unpack
 from ..choice import WORTHS
 from ..contents import Contents
@@ -66,6 +68,7 @@ class Mixture:
         self._chains = Markov(scale, rng, weather, calendar, window_days=_WINDOW_DAYS)
         self._contexts, self._counts, self._pool = Contexts(scale, calendar), Counts(), Pool(_EXPERTS)
         self._pool.set_weights({_STAY: _FIRST_STAY})
+        self._caution = Caution()
         self._regressions = Regressions(calendar)
         self._networks_joined = False  # whether the networks have a weight in the pool
         self._minute = self._learnt_minute = -1
@@ -107,6 +110,7 @@ class Mixture:
             self._regressions.learn(minute, (states >= 0)[:, None] & (rows[:, 0] >= 0).T)
             logs = self._logs[origins, :, :, np.arange(len(origins))].transpose(1, 2, 0, 3).astype(np.float32)
             self._pool.learn(np.where(there[:, None], logs, np.nan), states)
+            self._caution.learn(minute, states)
             self._learnt_minute = minute
         known = states >= 0
         self._known |= known
@@ -117,6 +121,8 @@ class Mixture:
         self._rows[at], self._minutes[at], self._minute = np.where(known, rows, -1), minute, minute
         if minute + HORIZONS_MIN[-1] > self._learnt_minute:
             self._predict_others(minute, rows)
+            pooled = self._pool.predict(self._logs[at].astype(np.float32))
+            self._caution.predicted(minute, pooled, states)  # also for minutes of the past
             self._logs[at, :, ~known] = np.nan  # nothing is learnt from unknown states
 
     def _predict_others(self, minute: int, rows: NDArray[np.int32]) -> None:
@@ -149,7 +155,8 @@ class Mixture:
                 self._pool.add_expert(_NETWORKS, min(self._share, _SHARE_A_DAY * self._pool.days))
             logs[_NETWORKS] = Pool.logs(networks)
             self._logs[at, _NETWORKS, ~unknown] = logs[_NETWORKS, ~unknown]
-        return self._pool.predict(logs)
+        states = np.where(unknown, -1, self._states).astype(np.int8)
+        return self._caution.predicted(self._minute, self._pool.predict(logs), states)
 
     def quantiles_w(self) -> Array | None:
         """See `KnowsPowers`: those of the regressions."""
@@ -223,6 +230,7 @@ class Mixture:
             "learnt_minute": self._learnt_minute,
             "welcome": self._networks_joined,
             "contexts": list(CONTEXTS),
+            "lead": self._caution.told(),
         }
         return pack(self.name, facts, {**self._fixed(), **self._counts.arrays(), **packed})
 
@@ -238,7 +246,7 @@ class Mixture:
         learnt_minute = facts.get("learnt_minute")
         if not isinstance(learnt_minute, int):
             raise ValueError(f"mixture: {learnt_minute!r} is not a minute")
-        counts = Counts.of(loose)
+        counts, caution = Counts.of(loose), Caution.of(facts.get("lead"))
         try:
             chains = zlib.decompress(loose["chains"].tobytes())
         except zlib.error as error:
@@ -250,7 +258,7 @@ class Mixture:
         self._chains.load(chains, now)
         self._pool.restore(arrays)
         self._regressions.restore(arrays)
-        self._counts, self._learnt_minute = counts, learnt_minute
+        self._counts, self._caution, self._learnt_minute = counts, caution, learnt_minute
         self._networks_joined = facts.get("welcome") is True
         self._minutes[:] = -1
 

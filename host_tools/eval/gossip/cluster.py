@@ -15,7 +15,7 @@ from .plan import Made, Plan, Work
 from .spy import Spy
 
 _LAB = "vergers_cluster_1min"
-_JOIN_DAYS = (21, 10, 5, 2)  # days of history of the four nodes
+_JOIN_DAYS = (21, 10, 5, 2)  # days of history of the four nodes; another seed gives them to others
 _KINDS = {"markov": ("markov",), "lstm": ("lstm",), "mixture": ("mixture",), "half": ("markov", "lstm")}
 
 
@@ -48,8 +48,8 @@ def _cluster_job(plan: Plan, kind: str, variant: str, seed: int) -> Work:
             level="minutes",
         )
         members, spies = [], []
-        for number, days in enumerate(_JOIN_DAYS):
-            days = min(days, plan.past_days)
+        for number in range(len(_JOIN_DAYS)):
+            days = min(_JOIN_DAYS[(number + seed - 1) % len(_JOIN_DAYS)], plan.past_days)
             of = Named(whole.record, whole.known, f"node{number + 1}")
             model = _KINDS[kind][number % len(_KINDS[kind])]
             begins = plan.begins(model, model == "lstm", 10)

@@ -3,9 +3,12 @@
 import random
 from typing import Any
 
+from edge.terms import DAY_MIN
+
 from .links import Links, neighbours
-from .members import established, judged, member_of, replayed, span_of, told
-from .microgrid import run
+from .members import established, judged, member_of, replayed, span_of, told, with_persistence
+from .microgrid import Member, run
+from .past import Start, fresh
 from .plain import Mean
 from .plan import SETS, Made, Plan, Work
 from .spy import Spy
@@ -15,16 +18,35 @@ def nodes(plan: Plan, seed: int) -> Made:
     """Each data set is a microgrid."""
     for each in plan.sets:
         names = [f"{each}/{name}" for name in SETS[each]]
+        yield f"{each}/{plan.model}/local", _nodes_local(plan, names, seed)
         yield f"{each}/{plan.model}/predictions", _nodes_predictions(plan, names, seed)
-        for variant in (*plan.operators, "local", "oracle"):
+        for variant in ("both", *plan.operators, "oracle"):
             yield f"{each}/{plan.model}/{variant}", _nodes_models(plan, names, variant, seed)
+
+
+def _nodes_local(plan: Plan, names: list[str], seed: int) -> Work:
+    """Each node alone, and what its predictions would be if they were only pooled with persistence."""
+
+    def work() -> dict[str, Any]:
+        found = {}
+        for name in names:
+            of = plan.building(name)
+            kept = established(plan, of, seed).predicted
+            member = Member(of, fresh(of, Start("persistence"), seed, DAY_MIN), own=kept)
+            each = {"local": kept, "persistence_added": with_persistence(member, span_of(plan, of)[0])}
+            found[of.name] = {key: judged(plan, member, plan.past_days, p) for key, p in each.items()}
+        return {"nodes": found}
+
+    return work
 
 
 def _nodes_predictions(plan: Plan, names: list[str], seed: int) -> Work:
     """Every operator of predictions from one run, over recordings of the nodes alone."""
 
     def work() -> dict[str, Any]:
-        settings = plan.settings(models=False, prediction_operator="auto", level="minutes")
+        settings = plan.settings(
+            models=False, prediction_operator="auto", level="minutes", most_neighbours=len(names) - 1
+        )
         members = []
         for name in names:
             of = plan.building(name)
@@ -44,14 +66,19 @@ def _nodes_predictions(plan: Plan, names: list[str], seed: int) -> Work:
 
 
 def _nodes_models(plan: Plan, names: list[str], variant: str, seed: int) -> Work:
-    """Living nodes that exchange models."""
+    """Living nodes that exchange models; with `both` also predictions, as nodes do by default."""
 
     def work() -> dict[str, Any]:
         members = []
         for name in names:
             of = plan.building(name)
-            settings = plan.settings(operator=variant, predictions=False)
-            living = variant not in ("local", "oracle")
+            both = variant == "both"
+            settings = plan.settings(
+                operator="auto" if both else variant,
+                predictions=both,
+                most_neighbours=len(names) - 1,
+            )
+            living = variant != "oracle"
             member = member_of(
                 plan,
                 of,
@@ -65,7 +92,10 @@ def _nodes_models(plan: Plan, names: list[str], variant: str, seed: int) -> Work
             members.append(member)
         links = Links(neighbours("full", len(members), random.Random(seed)), random.Random(seed))
         run(members, links, *span_of(plan, members[0].of))
-        found = {m.name: {variant: judged(plan, m, plan.past_days, m.own)} for m in members}
+        found = {}
+        for m in members:
+            each = {"models": m.own, "both": m.combined} if variant == "both" else {variant: m.own}
+            found[m.name] = {key: judged(plan, m, plan.past_days, p) for key, p in each.items()}
         return {"nodes": found, **told(members, links)}
 
     return work

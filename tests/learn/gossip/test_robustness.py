@@ -244,3 +244,15 @@ def test_neighbours_that_come_and_go_leave_nothing_behind():
     crowd = {f"m{number}": prediction(1, 0.9) for number in range(10)}
     ensemble.predict(2000, prediction(1, 0.6), crowd)
     assert set(ensemble.weights) == {"", "m0", "m1"}
+
+
+@pytest.mark.parametrize(("gain", "served"), [(0.02, False), (0.05, True)])
+def test_neighbours_serve_only_if_they_are_clearly_better(gain, served):
+    """Both predictions are right; that of all nodes is surer of it by so many nats."""
+    ensemble, own, actual = Ensemble(1), prediction(1, 0.5), np.full(6, 1, np.int8)
+    pooled = prediction(1, 0.5 * np.exp(gain))
+    ensemble._pooled.predict = lambda minute, logs, states: pooled.copy()
+    for minute in range(300):
+        ensemble.learn(minute, actual)
+        found = ensemble.predict(minute, own, {"b": own})
+    np.testing.assert_array_equal(found, pooled if served else own)
