@@ -1,7 +1,7 @@
 """Measured buildings as nodes of a microgrid: whole days, civil clock, one scale for each."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -103,6 +103,16 @@ def _from_midnight(record: Record) -> Record:
         record.powers_w[begin:],
         record.step_min,
     )
+
+
+def together(buildings: list[Building]) -> list[Building]:
+    """The buildings from the first midnight on that all of them have: nodes of one microgrid live at the same
+    time."""
+    first = max(each.record.first_minute for each in buildings)
+    return [
+        replace(each, record=each.part(first - each.record.first_minute, len(each.record.powers_w)))
+        for each in buildings
+    ]
 
 
 def total(buildings: list[Building], known: int) -> Building:

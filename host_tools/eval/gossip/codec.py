@@ -82,8 +82,7 @@ def _norm(values: Array) -> float:
 def _codec_job(plan: Plan, data: str, variant: str, seed: int) -> Work:
     def work() -> dict[str, Any]:
         members = []
-        for name in SETS[data][:4]:
-            of = plan.building(f"{data}/{name}")
+        for of in plan.buildings([f"{data}/{name}" for name in SETS[data][:4]]):
             member = member_of(
                 plan, of, plan.begins("lstm", plan.shipped, plan.updates), seed, plan.past_days
             )

@@ -29,8 +29,7 @@ def _nodes_local(plan: Plan, names: list[str], seed: int) -> Work:
 
     def work() -> dict[str, Any]:
         found = {}
-        for name in names:
-            of = plan.building(name)
+        for of in plan.buildings(names):
             kept = established(plan, of, seed).predicted
             member = Member(of, fresh(of, Start("persistence"), seed, DAY_MIN), own=kept)
             each = {"local": kept, "persistence_added": with_persistence(member, span_of(plan, of)[0])}
@@ -48,8 +47,7 @@ def _nodes_predictions(plan: Plan, names: list[str], seed: int) -> Work:
             models=False, prediction_operator="auto", level="minutes", most_neighbours=len(names) - 1
         )
         members = []
-        for name in names:
-            of = plan.building(name)
+        for of in plan.buildings(names):
             recording = established(plan, of, seed)
             members.append(replayed(plan, of, recording, seed, settings, plan.past_days))
         links = Links(neighbours("full", len(members), random.Random(seed)), random.Random(seed))
@@ -70,8 +68,7 @@ def _nodes_models(plan: Plan, names: list[str], variant: str, seed: int) -> Work
 
     def work() -> dict[str, Any]:
         members = []
-        for name in names:
-            of = plan.building(name)
+        for of in plan.buildings(names):
             both = variant == "both"
             settings = plan.settings(
                 operator="auto" if both else variant,

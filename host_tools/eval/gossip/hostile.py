@@ -24,8 +24,7 @@ def _hostile_job(plan: Plan, attack: str, defence: str, seed: int) -> Work:
     def work() -> dict[str, Any]:
         members = []
         names = [f"{plan.sets[0]}/{name}" for name in SETS[plan.sets[0]][:4]]
-        for number, name in enumerate(names):
-            of = plan.building(name)
+        for number, of in enumerate(plan.buildings(names)):
             bad = number == len(names) - 1 and attack != "none"
             if bad and attack == "other_scale":
                 of = Oversized(of.record, of.known)

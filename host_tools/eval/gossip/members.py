@@ -62,7 +62,7 @@ def recorded(plan: Plan, of: Building, begins: Start, seed: int, own_days: int) 
     """The node alone; computed once."""
     key = f"{of.record.data}_{of.name}_{begins.model}_{dict(begins.options).get('start', 'scratch')}"
     key += f"_{begins.updates}_{begins.train_every_min}_{plan.steps}"
-    key += f"_{own_days}of{plan.past_days}_{plan.days}_s{seed}"
+    key += f"_{own_days}of{plan.past_days}_{plan.days}_from{of.record.first_minute}_s{seed}"
     file = plan.cache / "recordings" / f"{key}.npz"
     if not file.exists():
         member = member_of(plan, of, begins, seed, own_days)

@@ -65,6 +65,7 @@ def learner(
     this one, that it has seen before (pooled training). `created` is called before it has learnt anything."""
     memory = len(of.record.powers_w) + sum(map(len, foreign))
     told = f"{of.record.data} {of.name} {of.max_power_w} {start} {seed} {begin} {until}"
+    told += f" from {of.record.first_minute}"
     told += "".join(f" {len(each)} {float(np.nansum(each)):.1f}" for each in foreign)
     kept = cache / f"{hashlib.blake2b(told.encode(), digest_size=10).hexdigest()}.learner"
     found = fresh(of, start, seed, memory)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from edge.learn.gossip import ExchangeSettings
 
 from ..data import Reading
-from .buildings import Building, building
+from .buildings import Building, building, together
 from .past import Start
 
 SETS = {
@@ -79,6 +79,10 @@ class Plan:
     def building(self, name: str) -> Building:
         """One building by "set/node"."""
         return building(self.data, self.reading, name, self.past_days, self.cache)
+
+    def buildings(self, names: list[str]) -> list[Building]:
+        """Buildings of one microgrid, from the same midnight on."""
+        return together([self.building(name) for name in names])
 
     def begins(self, model: str, started: bool, updates: int = 0) -> Start:
         """How a learner begins."""

@@ -15,6 +15,8 @@ from edge.learn.states import StateScale
 from edge.learn.terms import HORIZONS_MIN
 from edge.terms import DAY_MIN, VARIABLES
 from host_tools.__main__ import main
+from host_tools.eval.data import Record
+from host_tools.eval.gossip.buildings import Building, together
 from host_tools.eval.gossip.links import TOPOLOGIES, Links, neighbours
 from host_tools.eval.gossip.plain import ATTACKS, Hostile, Mean
 from host_tools.eval.gossip.plan import SETS
@@ -281,3 +283,15 @@ def test_results_of_other_settings_are_not_mixed(late, folder, capsys):
     options = words("--gossip late --gossip-model markov --newcomers ab_floor5 --only scratch --gate none")
     assert evaluate(folder, late, *options) == 2
     assert "gate better, not none" in capsys.readouterr().err
+
+
+def test_nodes_of_one_microgrid_live_at_the_same_time_though_their_records_begin_on_different_days():
+    def record(name, first_day, days):
+        minutes = np.arange(first_day * DAY_MIN, (first_day + days) * DAY_MIN, dtype=np.float32)
+        return Record("d", name, "node", first_day * DAY_MIN, np.repeat(minutes[:, None], 6, 1))
+
+    early, late = together([Building(record("a", 5, 4), DAY_MIN), Building(record("b", 6, 3), DAY_MIN)])
+    for each in (early, late):
+        assert each.record.first_minute == 6 * DAY_MIN
+        assert len(each.record.powers_w) == 3 * DAY_MIN
+        assert each.record.powers_w[0, 0] == 6 * DAY_MIN  # the lines are those of that day
