@@ -48,8 +48,10 @@ def _with_credits(rng: random.Random, storm: Storm) -> Storm:
         twins = [dict(twin, pricing=rng.choice(("fixed", "dynamic"))) for twin in building.twins]
         for twin in twins if not storm.steady else ():
             twin["giving"] = rng.choice(_GIVING)
-        own = rules | {"people": rng.randint(0, 3)}
-        buildings.append(_outfitted(building, twins, community=own))
+        for twin in twins:
+            if twin["kind"] == "load":
+                twin["people"] = rng.randint(0, 3)
+        buildings.append(_outfitted(building, twins, community=rules))
     return replace(storm, buildings=tuple(buildings))
 
 
