@@ -83,7 +83,9 @@ def lean(name: str, data: bytes) -> bytes:
 def _joined(target: str, members: Mapping[str, str]) -> str:
     """One script of those of a group. Raises ValueError."""
     outside: dict[str, dict[str, None]] = {}  # names by file, in order
-    body, exported, known = [], [], {}
+    body: list[str] = []
+    exported: list[str] = []
+    known: dict[str, str] = {}  # file by name
     for name, text in members.items():
         for line in text.splitlines():
             if found := _IMPORT.match(line):
