@@ -85,7 +85,7 @@ def _joined(target: str, members: Mapping[str, str]) -> str:
     outside: dict[str, dict[str, None]] = {}  # names by file, in order
     body: list[str] = []
     exported: list[str] = []
-    known: dict[str, str] = {}
+    known: dict[str, str] = {}  # file by name
     for name, text in members.items():
         for line in text.splitlines():
             if found := _IMPORT.match(line):
