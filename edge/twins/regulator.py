@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..clock import CLOCK_SET_S
 from ..energy.limit_messages import Heartbeat, Release, parse_limit, read_limit
@@ -26,9 +26,6 @@ from .regulator_settings import RegulatorSettings
 from .rescheduler import LABELS, Rescheduler
 from .sight import FIELDS, SETTLE_S, Reduced, Sight, Stopped
 from .twin import Home, Twin
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger("edge.regulator")
 

@@ -36,6 +36,7 @@ from .grammar import Lie
 _HEADER = struct.Struct("<cBBBI")
 _ZLIB, _LINKS = 1, 2
 _LABELS = (REQUEST, OFFER, CONTRACT)
+_MOST_BYTES = 1_000_000  # several times what a frame may hold
 Body = dict[str, list[Any]]
 
 
@@ -65,9 +66,13 @@ class Mouth:
         maker = self._makers()[lie.what]
         count = values.count(lie.value, 64, self._rng) if lie.field == "count" else 1
         body: Body = {}
+        size = 0
         for _ in range(count):
             key, record = maker(lie)
             body.setdefault(key, []).append(record)
+            size += memoryview(record).nbytes if isinstance(record, Raw) else 0
+            if size > _MOST_BYTES:
+                break  # it is refused for its size anyway
         frame = encode(body, [])
         self._said = [*self._said[-99:], frame]
         return frame
