@@ -26,20 +26,24 @@ def test_without_a_machine_the_trial_ends_and_says_what_was_not_run(steps, runs)
 
 
 class Written:
-    """A guest that writes in bursts, each 15 minutes."""
+    """A guest that writes in bursts, each 15 minutes, and what was held back when it is synced."""
 
     def __init__(self):
-        self.now_s = 0.0
+        self.now_s = self.synced_s = 0.0
+        self.held_sectors = 0
 
     def run(self, command):
-        return f"0 0 0 0 0 0 {int(self.now_s // 900) * 400}"
+        if command == "sync":
+            self.held_sectors += round(self.now_s - self.synced_s)  # one a second
+            self.synced_s = self.now_s
+        return f"0 0 0 0 0 0 {int(self.now_s // 900) * 400 + self.held_sectors}"
 
 
-def test_wear_is_measured_over_whole_intervals_of_the_kernel(monkeypatch):
+def test_wear_is_measured_over_whole_intervals_and_with_what_the_kernel_holds_back(monkeypatch):
     guest = Written()
     monkeypatch.setattr(proofs.time, "sleep", lambda seconds: setattr(guest, "now_s", guest.now_s + seconds))
     trial = type("Trial", (), {"guest": guest, "swing_w": 0.0, "report": {}})()
     proofs.writes_little(trial, None)
-    per_day = 400 * 512 / 1e6 * 96
+    per_day = 400 * 512 / 1e6 * 96 + 86_400 * 512 / 1e6
     assert trial.report["written_mb_a_day"]["at rest"] == pytest.approx(per_day, abs=0.1)
     assert trial.report["samples_mb_a_day"]["at rest"][0] == 0.0, "one short sample would have said nothing"
