@@ -32,7 +32,7 @@ def packed(rows: Iterable[Row]) -> bytes:
     data, before = bytearray(), 0
     for number, twin, contract, role, revision, partners, powers, later in rows:
         every = partners.split(",")
-        data += varint(number - before) + varint(names.setdefault(str(twin), len(names)))
+        data += varint(unsigned(number - before)) + varint(names.setdefault(str(twin), len(names)))
         data += varint(unsigned(contract)) + varint(role) + varint(unsigned(revision)) + varint(len(every))
         data += b"".join(varint(names.setdefault(each, len(names))) for each in every)
         data += bytes([powers is not None])
@@ -78,7 +78,7 @@ def _rows(data: bytes) -> Iterator[Row]:
 
     names, number = read_bytes().decode().split(","), 0
     while place < len(data):
-        number += read()
+        number += signed(read())  # the first is negative for a date before 1970
         twin, contract, role, revision = names[read()], signed(read()), read(), signed(read())
         partners = [names[read()] for _ in range(read())]
         powers = pack_mw([signed(read()) for _ in range(2 * len(partners))]) if read() else None

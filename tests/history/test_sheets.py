@@ -11,7 +11,7 @@ POWERS = st.integers(0, 2**32 - 1) | st.integers(-(2**63), 2**63 - 1)
 
 @st.composite
 def rows(draw):
-    found, number = [], draw(st.integers(0, 2**53))
+    found, number = [], draw(st.integers(-(2**53), 2**53))
     for _ in range(draw(st.integers(1, 6))):
         number += draw(st.integers(0, 2**20))
         partners = draw(st.lists(NAMES, min_size=1, max_size=4))
