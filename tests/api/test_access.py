@@ -13,6 +13,7 @@ from edge.api.access import FILE, SESSION_S, Access, Caller, is_local, load_toke
 from edge.api.answer import Problem
 from edge.api.dispatch import Api, Asked
 from edge.api.route import Route
+from edge.config.settings import ApiSettings
 
 TOKENS = {"read": "r" * 20, "operate": "o" * 20, "configure": "c" * 20}
 
@@ -170,7 +171,7 @@ def test_a_route_is_for_those_who_have_its_scope(api, needed, has):
 
 @pytest.fixture
 def gym():
-    return AskedNode(SimpleNamespace(config=SimpleNamespace(name="gym")))
+    return AskedNode(SimpleNamespace(config=SimpleNamespace(name="gym", api=ApiSettings())))
 
 
 def log_in(api, token, cookies=""):

@@ -87,7 +87,7 @@ def test_the_first_run_is_accessible_and_says_what_to_do(visit, server):
         "microgrid-edge probe",
         "Add a twin",
         "Connect the neighbours",
-        "make run",
+        "make demo",
     ):
         assert words in text
     on.open("forecast")
