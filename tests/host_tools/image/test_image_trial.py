@@ -34,9 +34,9 @@ class Written:
 
     def run(self, command):
         if command == "sync":
-            self.held_sectors += round(self.now_s - self.synced_s)  # one a second
+            self.held_sectors += round((self.now_s - self.synced_s) / 10)
             self.synced_s = self.now_s
-        return f"0 0 0 0 0 0 {int(self.now_s // 900) * 400 + self.held_sectors}"
+        return f"0 0 0 0 0 0 {int(self.now_s // 900) * 300 + self.held_sectors}"
 
 
 def test_wear_is_measured_over_whole_intervals_and_with_what_the_kernel_holds_back(monkeypatch):
@@ -44,6 +44,6 @@ def test_wear_is_measured_over_whole_intervals_and_with_what_the_kernel_holds_ba
     monkeypatch.setattr(proofs.time, "sleep", lambda seconds: setattr(guest, "now_s", guest.now_s + seconds))
     trial = type("Trial", (), {"guest": guest, "swing_w": 0.0, "report": {}})()
     proofs.writes_little(trial, None)
-    per_day = 400 * 512 / 1e6 * 96 + 86_400 * 512 / 1e6
+    per_day = 300 * 512 / 1e6 * 96 + 8_640 * 512 / 1e6
     assert trial.report["written_mb_a_day"]["at rest"] == pytest.approx(per_day, abs=0.1)
     assert trial.report["samples_mb_a_day"]["at rest"][0] == 0.0, "one short sample would have said nothing"
