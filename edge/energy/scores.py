@@ -31,8 +31,8 @@ class Scene(NamedTuple):
 
     @property
     def expected_w(self) -> float:
-        """What suppliers are expected to give together."""
-        given_w = self.supplied_w - (1 - _PENALISED) * self.indulged_w
+        """What suppliers are expected to give together. Others tell the parts, which may not fit together."""
+        given_w = max(0.0, self.supplied_w - (1 - _PENALISED) * self.indulged_w)
         return given_w + self.asked_w + _PENALISED * self.penalised_w
 
     @property

@@ -24,7 +24,7 @@ class Following:
 
     def step(self, supplied: bool, now_s: float) -> bool:
         """Whether the device is supplied now; returns whether the relay has to be switched."""
-        if supplied is self.on or now_s < self._since_s + self._least_s[self.on]:
+        if supplied is self.on or now_s - self._since_s < self._least_s[self.on]:
             return False
         self.on, self._since_s = supplied, now_s
         return True
