@@ -1,9 +1,4 @@
-"""The tables of the community: accounts and prices by quarter-hour, levels of batteries.
-
-They are added to a file that lacks them, in one transaction; nothing else of the file changes.
-"""
-
-import sqlite3
+"""The tables of the community: accounts and prices by quarter-hour, levels of batteries."""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS accounts (
@@ -18,24 +13,3 @@ CREATE TABLE IF NOT EXISTS levels (
 ) WITHOUT ROWID;
 """
 NAMES = ("accounts", "prices", "levels")
-
-
-def has_tables(connection: sqlite3.Connection) -> bool:
-    """Whether none is missing. Raises sqlite3.Error."""
-    found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-    return {row[0] for row in found}.issuperset(NAMES)
-
-
-def add_tables(connection: sqlite3.Connection) -> None:
-    """Add those that are missing. Raises sqlite3.Error, and changes nothing then."""
-    if has_tables(connection):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for statement in TABLES.split(";"):
-            connection.execute(statement)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise

@@ -14,15 +14,14 @@ from typing import Any
 
 from ..clock import Clock, Zone
 from ..files import NotAFile, set_aside
-from .community_tables import has_tables
-from .migration import is_marked, schema_of
+from .migration import is_marked
 from .schema import (
     BUSY_S,
     READ_BUSY_S,
-    SCHEMA,
     VERSION,
     LaterVersion,
     check_version,
+    is_current,
     locked,
     needs_repair,
     open_to_read,
@@ -192,8 +191,7 @@ class HistoryFile:
         with contextlib.closing(self._opened(open_to_read)) as connection:
             if not check_version(connection):
                 return
-            numbered = is_marked(connection) and schema_of(connection) >= SCHEMA
-            self._converted = numbered and has_tables(connection)
+            self._converted = is_marked(connection) and is_current(connection)
         if not self._converted:
             self._connect()
 

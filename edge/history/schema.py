@@ -14,7 +14,6 @@ from ..clock import Zone
 from ..files import NotAFile, check_regular
 from ..terms import VARIABLES
 from .community_tables import TABLES as COMMUNITY_TABLES
-from .community_tables import add_tables
 from .migration import mark, migrate, schema_of, widen
 
 VERSION = 1  # what a release must know to use the file; more tables and columns do not change it
@@ -101,7 +100,7 @@ CREATE TABLE IF NOT EXISTS steps (
     {", ".join(f"{each} REAL" for each in STEP_COLUMNS)},
     PRIMARY KEY (step, minute, scope)
 ) WITHOUT ROWID;
-"""
+{COMMUNITY_TABLES}"""
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _REPAIRS = {sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY}
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -143,10 +142,9 @@ def open_to_write(path: Path, zone: Zone, busy_s: float = BUSY_S) -> sqlite3.Con
         if migrate(connection, zone):  # which took a long log
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             _fill_log(path.with_name(f"{path.name}-wal"))
-        if schema_of(connection) < SCHEMA or _missing(connection, _LATER_TABLES):
+        if not is_current(connection):
             widen(connection, _LATER_TABLES, SCHEMA)
-        add_tables(connection)
-        _check_tables(connection, _LATER_TABLES + COMMUNITY_TABLES)
+        _check_tables(connection, _LATER_TABLES)
         connection.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_S)}")
     except BaseException:
         connection.close()
@@ -215,6 +213,11 @@ def _columns(connection: sqlite3.Connection) -> dict[str, set[str]]:
     return {
         table: {row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')} for (table,) in tables
     }
+
+
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Whether the file has all tables of this release. Raises sqlite3.Error."""
+    return schema_of(connection) >= SCHEMA and not _missing(connection, _LATER_TABLES)
 
 
 def _check_tables(connection: sqlite3.Connection, tables: str) -> None:
