@@ -109,7 +109,7 @@ def test_a_shiftable_load_plans_its_run_again_when_it_is_changed(gym):
     washer = {"name": "washer", "kind": "shiftable", "power_w": 200.0, "run_s": 60.0}
     assert gym.say("POST", "/twins", washer)[0] == 201
     assert gym.say("PATCH", "/twins/washer", {"power_w": 300.0})[1]["power_w"] == 300.0
-    assert gym.node.prosumer("washer").planner is not None
+    assert gym.node.prosumer("washer").daily is not None
     assert gym.node.engine.faults == 0
 
 

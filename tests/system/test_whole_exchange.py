@@ -136,13 +136,13 @@ def test_flexible_loads_run_one_after_the_other_when_the_sun_of_yesterday_allows
         hour = quarter / 4 % 24
         world.nodes["n1"].meters.say("pv.total", 1000.0 if 10 <= hour < 14 else 0.0)
         world.run(900)
-        running.append([t.settings.name for t in twins if t.planner.need_w and t.consumer.satisfied])
+        running.append([t.settings.name for t in twins if t.daily.need_w and t.consumer.satisfied])
         assert broken(world) == []
     second_day = running[96:]
     assert all(len(names) <= 1 for names in second_day)
-    assert [t.planner.runs for t in twins] == [2, 2, 2]
+    assert [t.daily.runs for t in twins] == [2, 2, 2]
     assert all(not names for names in second_day[:39])
-    assert [t.planner.missed for t in twins] == [0, 0, 0]
+    assert [t.daily.missed for t in twins] == [0, 0, 0]
 
 
 def test_a_prosumer_supplies_and_consumes_at_the_same_time(world):

@@ -254,7 +254,7 @@ def washing(world, timezone="UTC", twins=(ROOF,)):
 
 
 def planner_of(node):
-    return next(twin for twin in node.node.prosumers if twin.settings.kind == "shiftable").planner
+    return next(twin for twin in node.node.prosumers if twin.settings.kind == "shiftable").daily
 
 
 def runs(world, node, hours, stage=Stage.RUNNING):

@@ -59,7 +59,7 @@ def _rates(slot_s: float) -> list[str]:
 def findings(nodes: Sequence[Node]) -> Findings:
     """How many loads ran, and in how many slots."""
     twins = (twin for node in nodes for twin in node.prosumers)
-    loads = [twin.deferral for twin in twins if isinstance(twin, DeferrableTwin)]
+    loads = [twin.daily for twin in twins if isinstance(twin, DeferrableTwin)]
     slots = [load.moves for load in loads if load.runs]
     last = max(slots, default=-1) + 1
     return [
