@@ -243,39 +243,34 @@ def _plans(prosumers: int | None) -> list[BuildingPlan]:
 def _learn(plans: list[BuildingPlan], model: str, past: Path) -> None:
     """Give the node the model, and its neighbours the smallest one, so that there is a total to learn."""
     write_past(past, _PAST_DAYS, datetime.now(), _MAX_POWER_W, _SEED)
-    file, steps = str(past.absolute()), FEW_STEPS if model in TRAINED else ""
     for plan in plans:
         plan.learning = lessons("persistence", _MAX_POWER_W)
         if plan.name == _MEASURED:
-            plan.learning = lessons(
-                model,
-                _MAX_POWER_W,
-                node_history=file,
-                cluster_history=file,
-                node_options=steps,
-                cluster_options=steps,
-                train_every_min=1,
-                pause_load=ANY_LOAD,
-            )
+            plan.learning = _lessons_of(model, past) | {"train_every_min": 1}
 
 
 def _gossip(plans: list[BuildingPlan], model: str, past: Path) -> None:
     """All nodes exchange with their neighbours each minute. The neighbours have the same model, so that what
     they have learnt can be merged; their past is short."""
     write_past(past, _PAST_DAYS_OF_NEIGHBOURS, datetime.now(), _MAX_POWER_W, _SEED + 1)
-    file, steps = str(past.absolute()), FEW_STEPS if model in TRAINED else ""
     for plan in plans:
         plan.gossip = gossip(every_min=1)
         if plan.name != _MEASURED:
-            plan.learning = lessons(
-                model,
-                _MAX_POWER_W,
-                node_history=file,
-                cluster_history=file,
-                node_options=steps,
-                cluster_options=steps,
-                pause_load=ANY_LOAD,
-            )
+            plan.learning = _lessons_of(model, past)
+
+
+def _lessons_of(model: str, past: Path) -> dict[str, Any]:
+    """The same past in both scopes, trained in few steps whatever the load."""
+    file, steps = str(past.absolute()), FEW_STEPS if model in TRAINED else ""
+    return lessons(
+        model,
+        _MAX_POWER_W,
+        node_history=file,
+        cluster_history=file,
+        node_options=steps,
+        cluster_options=steps,
+        pause_load=ANY_LOAD,
+    )
 
 
 def _start(microgrid: Microgrid, node: Building, wrapper: list[str]) -> "subprocess.Popen[bytes]":

@@ -344,8 +344,8 @@ def test_a_run_is_supplied_from_the_moment_at_which_its_contract_begins():
     assert told == [consumer.main.id]
 
 
-def test_a_run_waits_at_its_begin_until_its_supplier_has_the_power():
-    """The run before it takes a bit longer than was planned."""
+def begun_without_power():
+    """A run has a contract and begins, but its supplier has too little power by now."""
     consumer, supplier = planning(), make_supplier(capacity_w=60.0)
     supplier.note_free(MIDNIGHT)
     table = Table({"n.c": consumer}, {"n.p": supplier})
@@ -358,6 +358,12 @@ def test_a_run_waits_at_its_begin_until_its_supplier_has_the_power():
     assert consumer.begins_s is not None
     consumer.planned = None
     consumer.set_need(50.0)
+    return consumer, supplier, table
+
+
+def test_a_run_waits_at_its_begin_until_its_supplier_has_the_power():
+    """The run before it takes a bit longer than was planned."""
+    consumer, supplier, table = begun_without_power()
     for _ in range(5):
         table.talk(1.0)
     assert (consumer.active, consumer.request) == ([], None)
@@ -369,18 +375,7 @@ def test_a_run_waits_at_its_begin_until_its_supplier_has_the_power():
 
 
 def test_a_run_whose_power_does_not_come_is_soon_requested_from_all():
-    consumer, supplier = planning(), make_supplier(capacity_w=60.0)
-    supplier.note_free(MIDNIGHT)
-    table = Table({"n.c": consumer}, {"n.p": supplier})
-    plain = supplier.step
-    supplier.step = lambda now_s: plain(now_s, MIDNIGHT + now_s)
-    table.talk(1.0)
-    supplier.set_capacity(30.0)
-    for _ in range(5):
-        table.talk(1.0)
-    assert consumer.begins_s is not None
-    consumer.planned = None
-    consumer.set_need(50.0)
+    consumer, _, table = begun_without_power()
     for _ in range(int(LATE_S) + 2):
         table.talk(1.0)
     assert consumer.main is None
