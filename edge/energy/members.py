@@ -62,8 +62,7 @@ class Members:
         self, own_node: str, *, size: int = 32, member_w: float = math.inf, urgent_share: float = 1.0
     ) -> None:
         """`member_w`: the most that one member may request, and hold of all suppliers of this node together.
-        `urgent_share`: the share of a
-        supplier's capacity up to which one member may interrupt others.
+        `urgent_share`: the share of a supplier's capacity up to which one member may interrupt others.
         """
         self.own_node = own_node
         self.member_w = member_w

@@ -230,7 +230,7 @@ class HomeAssistant:
         if not (self._operates and fits and self._may_command()):
             return False
         why = self._command(name, payload == ON)
-        self._hurried = True  # it shows what came of it
+        self._hurried = True  # it shows the result
         if why:
             log.warning("Home Assistant: %s of a twin: %s", "start" if payload == ON else "stop", why)
         self.commands += not why
