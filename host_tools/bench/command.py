@@ -19,6 +19,7 @@ from . import (
     chain,
     cpu,
     gossip,
+    gossip_memory,
     learning,
     propagation,
     simulation,
@@ -388,6 +389,17 @@ def _gossip(figures: dict[str, Any], console: Console) -> None:
         f"neighbour: {kept['weights']:,} bytes of weights, {kept['counts']:,} of counts",
         "thesis (compact Markov model, sent every second): 52,600 bytes",
     )
+    figures["gossip_memory"] = memory = gossip_memory.measure()
+    table = _table(
+        f"anonymous memory of two scopes, two neighbours, MB (gossip may add {memory['limit_mb']:g})",
+        "",
+        "without",
+        "with gossip",
+        "added",
+    )
+    for step in memory["added"]:
+        table.add_row(step, *(f"{memory[each][step]:.1f}" for each in ("without", "with", "added")))
+    console.print(table)
 
 
 def _wear(figures: dict[str, Any], console: Console) -> None:

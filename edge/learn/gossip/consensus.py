@@ -13,7 +13,7 @@ forgets what lost messages have left behind.
 
 A neighbour takes part once it is known that its view is not much worse than the own one. What is served is a
 pool of the view and persistence, with weights learnt alike on all nodes; where the view alone or the own
-prediction did clearly better of late, it is served instead.
+prediction did much better over about a day, it is served instead. Less evidence is no reason to disagree.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...terms import VARIABLES
+from ...terms import DAY_MIN, VARIABLES
 from ..choice import Choice
 from ..pool import Pool
 from ..probabilities import softmax
@@ -34,8 +34,8 @@ from .operators import metropolis
 _LEAK = 0.003  # a minute, towards the own prediction
 _GAP_MIN = 3  # after a longer one a view starts from the own prediction
 _MOST_WORSE = 0.3  # nats: the view of a neighbour that is worse by more is left out
+_CLEARLY = 0.3  # nats, over about a day: less is no reason to disagree
 _PROVED_MIN = 65  # minutes until a neighbour takes part
-_CLEARLY = 0.2  # nats: less is no reason to disagree
 _OWN = 0
 
 
@@ -61,7 +61,10 @@ class Consensus:
         self._view: Array | None = None  # logs
         self._told: dict[int, Array] = {}  # by minute: the logs of the view as neighbours read it
         self._judged = Choice(1 + most)
-        self._served, self._choice = Pooled(1), Choice(3, _CLEARLY)  # the pool, the view, the own one
+        self._served, self._choice = (
+            Pooled(1),
+            Choice(3, _CLEARLY, DAY_MIN),
+        )  # the pool, the view, the own one
         self.weights: dict[str, NDArray[np.float64]] = {}  # (6,) by source, as last used
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.learn.gossip import GATES, MODEL_OPERATORS
-from host_tools.arguments import whole
+from host_tools.arguments import number, whole
 
 from ..data import Reading
 from . import plots, report
@@ -81,6 +81,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=GATES,
         default="better",
         help="what merged weights must be to serve (default better)",
+    )
+    add(
+        "--noise",
+        type=number(0),
+        default=0.0,
+        metavar="SHARE",
+        help="noise on networks that are sent, in units of the usual difference; counts stay at home "
+        "(default 0: none)",
     )
     add("--images", type=Path, metavar="DIR", help="with report: also draw plots into this folder")
 
@@ -179,6 +187,7 @@ def _selected(options: argparse.Namespace, reading: Reading, out: Path) -> list[
         shipped=not options.from_scratch,
         period_min=options.period,
         gate=options.gate,
+        noise=options.noise,
         seeds=_numbers(options.seeds),
     )
     at, of = _shard(options.shard)

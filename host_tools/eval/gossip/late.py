@@ -57,7 +57,7 @@ def late(plan: Plan, seed: int) -> Made:
 
 def _late_job(plan: Plan, name: str, others: tuple[str, ...], own_days: int, variant: str, seed: int) -> Work:
     def work() -> dict[str, Any]:
-        of = plan.building(name)
+        of, *rest = plan.buildings([name, *others])
         updates = 6 * own_days
         if variant in ("scratch", "shipped"):
             started = variant == "shipped"
@@ -69,7 +69,7 @@ def _late_job(plan: Plan, name: str, others: tuple[str, ...], own_days: int, var
                 found["persistence_added"] = with_persistence(member, span_of(plan, of)[0])
             return {"nodes": {of.name: {key: judged(plan, member, own_days, p) for key, p in found.items()}}}
         if variant == "pooled":
-            return _pooled(plan, of, [plan.building(each) for each in others], own_days, seed)
+            return _pooled(plan, of, rest, own_days, seed)
         models, both = variant != "predictions", variant == "both"
         settings = plan.settings(
             models=models,
@@ -89,8 +89,7 @@ def _late_job(plan: Plan, name: str, others: tuple[str, ...], own_days: int, var
         quiet = plan.settings(
             models=models, predictions=both or not models, prediction_operator="equal", operator="equal"
         )
-        for each in others:
-            theirs = plan.building(each)
+        for theirs in rest:
             alone = models and not both
             recording = frozen(plan, theirs, seed) if alone else established(plan, theirs, seed)
             members.append(replayed(plan, theirs, recording, seed, quiet, plan.neighbour_days))

@@ -41,6 +41,7 @@ _TOLD = (
     "updates",
     "period_min",
     "gate",
+    "noise",
 )
 
 Work: TypeAlias = Callable[[], dict[str, Any]]
@@ -69,6 +70,7 @@ class Plan:
     updates: int = 40  # at the end of the past of established nodes
     period_min: int = 60
     gate: str = "better"
+    noise: float = 0.0  # on weights that are sent, in units of the usual difference
     seeds: tuple[int, ...] = (1,)
 
     @property
@@ -99,6 +101,7 @@ class Plan:
             "model_every_min": self.period_min,
             "message_bytes": _MESSAGE_BYTES,
             "gate": self.gate,
+            "noise": self.noise,
         }
         return ExchangeSettings(**usual | given)
 

@@ -28,8 +28,10 @@ def guess(minute, skill):
     return found
 
 
-def play(nodes, neighbours, minutes=MINUTES, lost=0.0, lies=None, skills=(0.5, 0.47, 0.44, 0.41)):
-    """Own and served predictions (nodes, minutes, 6, 4, 7); `lies` (node) tells something else."""
+def play(nodes, neighbours, minutes=MINUTES, lost=0.0, lies=None, lucky=range(0)):
+    """Own and served predictions (nodes, minutes, 6, 4, 7); `lies` (node) tells something else. The first
+    node knows what will be in the minutes `lucky`."""
+    skills = 0.5, 0.47, 0.44, 0.41
     rng, told, chance = np.random.default_rng(1), [None] * len(nodes), np.random.default_rng(2)
     own, served = [], []
     habits = [
@@ -40,7 +42,8 @@ def play(nodes, neighbours, minutes=MINUTES, lost=0.0, lies=None, skills=(0.5, 0
         own.append([])
         served.append([])
         for number, node in enumerate(nodes):
-            mine = 0.7 * guess(minute, skills[number]) + 0.3 * habits[number].astype(np.float32)
+            skill = 1.0 if minute in lucky and number == 0 else skills[number]
+            mine = 0.7 * guess(minute, skill) + 0.3 * habits[number].astype(np.float32)
             node.learn(minute, actual(minute))
             heard = {
                 str(other): View(minute - 1, told[other], len(neighbours[other]))
@@ -87,6 +90,11 @@ def test_what_they_agree_on_is_better_than_what_they_think_alone(agreed):
 
 def test_lost_messages_do_not_drive_them_apart():
     own, served = play([Consensus(4) for _ in CHAIN], CHAIN, lost=0.3)
+    assert apart(served) < 0.2 * apart(own)
+
+
+def test_lucky_hours_of_one_node_do_not_part_it_from_the_others():
+    own, served = play([Consensus(4) for _ in CHAIN], CHAIN, lucky=range(FIRST + 60, FIRST + 180))
     assert apart(served) < 0.2 * apart(own)
 
 
