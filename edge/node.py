@@ -217,7 +217,7 @@ class Node:
             note_counters(self.recent, self.gateway, self.links, self.twins, self._clock.now_s())
             renew_links(self.links, self.gateway)
         if self._state.due:
-            self._state.save(self._memory(), _is_near)
+            self._state.look(self._memory(), _is_near)
 
     def receive(self, peer: str, frame: bytes) -> None:
         """A frame from a neighbour."""

@@ -3,6 +3,8 @@
 import copy
 import os
 import stat
+import zlib
+from base64 import b85encode
 from pathlib import Path
 from zlib import crc32
 
@@ -29,16 +31,76 @@ def test_memory_is_restored(tmp_path, clock):
     assert StateFile(tmp_path, clock).load()["incarnation"] == 3
 
 
+def never(old, new):
+    return False
+
+
+def looked(state, clock, incarnation, is_near=never):
+    """Look with the next tick at which it is due; returns what a restart would then find."""
+    while not state.due:
+        clock.advance_to(clock.now_s() + 1)
+    state.look({"incarnation": incarnation}, is_near)
+    return StateFile(state._paths[0].parent, clock).load()["incarnation"]
+
+
 def test_the_memory_is_written_only_if_it_has_changed_and_every_5_s_at_most(tmp_path, clock):
     state = StateFile(tmp_path, clock)
     assert state.due
-    state.save({"incarnation": 2})
+    assert looked(state, clock, 2) == 2
     assert not state.due
     clock.advance_to(clock.now_s() + 5)
     assert state.due
     before = files(tmp_path)
-    state.save({"incarnation": 2})  # unchanged
+    assert looked(state, clock, 2) == 2  # unchanged
+    state.save({"incarnation": 2})
     assert files(tmp_path) == before
+
+
+@given(st.lists(st.integers(1, 2), max_size=30))
+def test_a_change_is_written_10_s_after_it_at_most(tmp_path_factory, memories):
+    """Whatever is the memory of each second: what is on disk was in force within the last 10 s."""
+    folder, clock = tmp_path_factory.mktemp("state"), VirtualClock()
+    state, past = StateFile(folder, clock), []
+    for second, incarnation in enumerate([1, *memories]):
+        clock.advance_to(second)
+        past.append(incarnation)
+        if state.due:
+            state.look({"incarnation": incarnation}, never)
+        assert StateFile(folder, clock).load()["incarnation"] in past[-11:]
+
+
+def test_what_lasts_a_few_seconds_is_not_written(tmp_path, clock):
+    state = StateFile(tmp_path, clock)
+    assert looked(state, clock, 1) == 1
+    before = files(tmp_path)
+    assert [looked(state, clock, each) for each in (2, 1, 2, 1, 1)] == [1, 1, 1, 1, 1]
+    assert files(tmp_path) == before
+    assert [looked(state, clock, each) for each in (3, 4, 4, 5, 6)] == [1, 4, 4, 4, 6]
+
+
+def test_the_end_of_a_node_waits_for_no_second_look(tmp_path, clock):
+    state = StateFile(tmp_path, clock)
+    looked(state, clock, 1)
+    state.save({"incarnation": 2})
+    assert StateFile(tmp_path, clock).load() == {"incarnation": 2}
+
+
+@given(st.integers(0, 60), st.integers(0, 200))
+def test_a_memory_of_many_twins_is_restored_from_few_blocks(tmp_path_factory, twins, promises):
+    folder, clock = tmp_path_factory.mktemp("state"), VirtualClock()
+    promised = [[f"school.load_{n}", 1000 * n, 1.5 * n, 2.5 * n, 0] for n in range(promises)]
+    memory = {"twins": {f"pv_{n}": {"promises": promised if n == 1 else []} for n in range(twins)}}
+    StateFile(folder, clock).save(memory)
+    assert StateFile(folder, clock).load() == memory
+    sizes = [len(data) for data in files(folder).values()]
+    assert sizes == [4096] or sum(sizes) < len(orjson.dumps(memory)) / 2
+
+
+@pytest.mark.parametrize("body", [b"z", b"z~", b"zzz", b"z" + b85encode(zlib.compress(bytes(1 << 25)))])
+def test_a_compressed_memory_that_is_not_valid_or_too_large_is_not_used(tmp_path, clock, body):
+    (tmp_path / SLOTS[0]).write_bytes(b"%08x %b\n" % (crc32(body), body))
+    assert StateFile(tmp_path, clock).load() == {}
+    assert [*files(tmp_path)] == ["state.a.unreadable"]
 
 
 def test_two_files_are_overwritten_in_turn(tmp_path, clock):
@@ -58,7 +120,7 @@ def test_the_numbers_of_saves_continue_after_a_restart(tmp_path, clock):
 
 def test_the_rest_of_a_longer_save_is_ignored(tmp_path, clock):
     state = StateFile(tmp_path, clock)
-    for length in (3000, 2000, 10, 20, 0):
+    for length in (30_000, 3000, 2000, 10, 20, 0):
         state.save({"twins": "z" * length})
         assert StateFile(tmp_path, clock).load() == {"twins": "z" * length}
 
@@ -240,8 +302,9 @@ def test_what_a_restart_can_do_without_is_written_every_5_minutes(tmp_path, cloc
 
     def saved(incarnation, is_near):
         clock.advance_to(clock.now_s() + 60)
-        state.save({"incarnation": incarnation}, lambda old, new: is_near)
-        return StateFile(tmp_path, clock).load()["incarnation"]
+        for _ in range(2):
+            found = looked(state, clock, incarnation, lambda old, new: is_near)
+        return found
 
     assert saved(1, True) == 1  # there was nothing
     assert [saved(number, True) for number in range(2, 8)] == [1, 1, 1, 1, 6, 6]

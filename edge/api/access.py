@@ -7,7 +7,6 @@ ends them. Guessing is hopeless at this length; it is slowed down all the same, 
 
 import hmac
 import logging
-import os
 import secrets
 import threading
 import time
@@ -17,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..files import read_text
-from .answer import Problem
+from .answer import CHALLENGE, Problem
 from .route import ANYBODY, CONFIGURE, READ, SCOPES
+from .secret import write_secret
 
 log = logging.getLogger("edge.api")
 FILE = "api.tokens"
@@ -27,7 +27,6 @@ _MOST_SESSIONS = 32
 _MOST_PEERS = 64
 _TRIES, _TRY_EVERY_S = 10.0, 6.0
 MEMBER = "member:"  # before the name of a member, in place of a scope
-_CHALLENGE = (("WWW-Authenticate", 'Bearer realm="microgrid-edge"'),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +72,16 @@ class Access:
         reads: str = "local",
         now_s: Callable[[], float] = time.monotonic,
         members: Mapping[str, frozenset[str]] | None = None,
+        use_link: Callable[[str], str] = lambda code: "",
     ) -> None:
         """`cookie`: its name; cookies of a host are not apart by port, so each node has its own. `reads`:
         who may read without a token, clients on this machine ("local") or "everybody". `members`: their
-        twins, with their node, by name."""
+        twins, with their node, by name. `use_link`: the scope of the code of a login link, "" for an unknown
+        one; it may raise Problem."""
         self._tokens = dict(tokens or {})
         self._members = dict(members or {})
         self.cookie = f"edge_{cookie}"
-        self.reads, self._now_s = reads, now_s
+        self.reads, self._now_s, self._use_link = reads, now_s, use_link
         self._sessions: OrderedDict[str, tuple[str, float]] = OrderedDict()  # scope, until when
         self._tries: OrderedDict[str, tuple[float, float]] = OrderedDict()  # left, counted when
         self._lock = threading.Lock()
@@ -91,7 +92,7 @@ class Access:
         kind, _, token = authorization.partition(" ")
         if authorization:
             if kind.lower() != "bearer":
-                raise Problem(401, "the header must be Authorization: Bearer TOKEN", _CHALLENGE)
+                raise Problem(401, "the header must be Authorization: Bearer TOKEN", CHALLENGE)
             return self.holder(self.scope_of(token.strip(), peer), peer, "token")
         if scope := self._session(self._cookie_in(cookies)):
             return self.holder(scope, peer, "session")
@@ -115,25 +116,39 @@ class Access:
         if caller.may(scope):
             return
         if not caller.by:
-            raise Problem(401, f"this needs a token with the scope {scope}", _CHALLENGE)
+            raise Problem(401, f"this needs a token with the scope {scope}", CHALLENGE)
         raise Problem(403, f"this needs the scope {scope}; yours is {caller.scope}")
 
     def scope_of(self, token: str, peer: str) -> str:
         """The scope of a token. Raises Problem for a wrong one, and after many of them without a look."""
+        return self._found(self._scope_of, token, peer)
+
+    def log_in(self, word: str, peer: str) -> str:
+        """The scope of a token, or of the code of a login link, which works only once. Raises Problem."""
+        return self._found(lambda word: self._scope_of(word) or self._use_link(word), word, peer)
+
+    def _scope_of(self, token: str) -> str:
+        found = ""
+        for scope, known in self._tokens.items():  # all are compared: the time says nothing
+            if hmac.compare_digest(known.encode(), token.encode()):
+                found = scope
+        return found
+
+    def _found(self, look: Callable[[str], str], word: str, peer: str) -> str:
         with self._lock:
             wait_s = self._wait_s(peer)
             if wait_s > 0:
                 header = ("Retry-After", str(int(wait_s) + 1))
                 raise Problem(429, "too many wrong tokens, try again later", (header,))
-            found = ""
-            for scope, known in self._tokens.items():  # all are compared: the time says nothing
-                if hmac.compare_digest(known.encode(), token.encode()):
-                    found = scope
-            if not found:
-                self.refused += 1
-                self._tries[peer] = self._tries[peer][0] - 1.0, self._now_s()
-                raise Problem(401, "the token is not valid", _CHALLENGE)
-            return found
+            try:
+                if found := look(word):
+                    return found
+                raise Problem(401, "the token is not valid", CHALLENGE)
+            except Problem as problem:
+                if problem.status == 401:
+                    self.refused += 1
+                    self._tries[peer] = self._tries[peer][0] - 1.0, self._now_s()
+                raise
 
     def begin(self, scope: str) -> str:
         """Begin a session; returns what its cookie holds."""
@@ -192,23 +207,10 @@ def load_tokens(folder: Path, members: Iterable[str] = ()) -> dict[str, str]:
     if any(each not in found for each in wanted):
         kept = {} if CONFIGURE not in found else found
         found = {**kept, **{each: secrets.token_urlsafe(32) for each in wanted if each not in kept}}
-        _write(path, "".join(f"{scope} {token}\n" for scope, token in found.items()))
+        write_secret(path, "".join(f"{scope} {token}\n" for scope, token in found.items()))
         log.info("tokens for the HTTP interface are in %s", path)
     return found
 
 
 def _is_scope(text: str) -> bool:
     return text in SCOPES or (text.startswith(MEMBER) and len(text) > len(MEMBER))
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace the file as a whole; only its owner may read it."""
-    new = path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)
-    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(file, text.encode())
-        os.fsync(file)
-    finally:
-        os.close(file)
-    new.replace(path)

@@ -14,6 +14,7 @@ import orjson
 
 T = TypeVar("T")
 JSON, PROBLEM, CSV = "application/json", "application/problem+json", "text/csv; charset=utf-8"
+CHALLENGE = (("WWW-Authenticate", 'Bearer realm="microgrid-edge"'),)  # with each 401
 PHRASES = {
     200: "OK",
     201: "Created",

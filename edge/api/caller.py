@@ -33,7 +33,7 @@ def path_of(request: Request, names: Collection[str]) -> str:
     if absolute := _ABSOLUTE.match(target):
         host, target = absolute[2], target[absolute.end() :]
         target = target if target.startswith("/") else f"/{target}"
-    if host and not _is_known(_name_of(host), names):
+    if host and not is_known(_name_of(host), names):
         raise Refused(421, f"{host[:60]} is not known as this node; [api] names can allow it")
     for origin in request.values("origin"):
         if not (found := _ABSOLUTE.fullmatch(origin)) or found[2].lower() != host.lower():
@@ -64,7 +64,8 @@ def _name_of(host: str) -> str:
     return host.partition(":")[0].rstrip(".").lower()
 
 
-def _is_known(name: str, names: Collection[str]) -> bool:
+def is_known(name: str, names: Collection[str]) -> bool:
+    """Whether a request may have this name or address as its `Host`; `names`: those of the configuration."""
     if "." not in name and ":" not in name:
         return bool(name)
     return name in names or name.endswith(_LOCAL) or _is_address(name)

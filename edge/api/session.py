@@ -1,4 +1,4 @@
-"""Logging in with a browser: a token in, a cookie out, and what the holder of the cookie may do."""
+"""Logging in with a browser: a token or the code of a login link in, a cookie out, and its rights."""
 
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
@@ -11,7 +11,8 @@ from .route import OPERATE, READ
 if TYPE_CHECKING:
     from .context import Context
 
-TOKEN = (Option("token", str, "", "a token of this node", Matching(r"[!-~]{1,200}", "1 to 200 characters")),)
+_PRINTABLE = Matching(r"[!-~]{1,200}", "1 to 200 characters")
+TOKEN = (Option("token", str, "", "a token of this node, or the code of a login link", _PRINTABLE),)
 
 
 class Session(TypedDict):
@@ -36,7 +37,7 @@ def session(context: "Context") -> Session:
 def log_in(context: "Context", body: dict[str, Any]) -> Reply[Session]:
     """Answers POST /session. Raises Problem."""
     access, caller = context.access, context.caller
-    scope = access.scope_of(body.get("token", ""), caller.peer)
+    scope = access.log_in(body.get("token", ""), caller.peer)
     value = access.begin(scope)
     known = _session(context, access.holder(scope, caller.peer, "session"))
     return Reply(known, headers=(_cookie(context, value, int(SESSION_S)),))

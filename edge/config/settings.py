@@ -89,6 +89,7 @@ class ApiSettings:
         Matching(r" *(?:[A-Za-z0-9._-]+ *(?:, *[A-Za-z0-9._-]+ *)*)?", "names of hosts, separated by commas"),
         "names with a dot that requests may have as `Host`; addresses and `.local` are always allowed",
     ] = ""
+    logins: Annotated[str, "file with the hashes of login links that work once; `provision` writes it"] = ""
     powers: Annotated[
         str,
         OneOf("measured", "played"),

@@ -83,21 +83,20 @@ def read_promises(data: Any) -> list[Promise]:
 
 def is_near(old: Any, new: Any) -> bool:
     """Whether a restart may continue the old result of `written_market` in place of the new one: the same
-    contracts and promises, with powers that differ by no more than the margin of a contract.
+    contracts and promises, with powers that differ by no more than the margin of the whole: of a contract,
+    and of all that a supplier has promised.
 
     The first reading after a restart corrects them. Everything else must be the same.
     """
     try:
         rest = [{key: each for key, each in data.items() if key not in _MARKET} for data in (old, new)]
         contracts = [read_contracts(data["contracts"]) for data in (old, new)]
-        promises = [data["promises"] for data in (old, new)]
-        powers_w = [[data["need_w"], data["capacity_w"]] for data in (old, new)]
         alike = zip(*contracts, strict=True)
         return (
             rest[0] == rest[1]
-            and _are_close(*powers_w)
+            and all(_are_close([old[name]], [new[name]]) for name in ("need_w", "capacity_w"))
             and all(starmap(_is_contract_near, alike))
-            and all(starmap(_is_promise_near, zip(*promises, strict=True)))
+            and _are_promises_near(old["promises"], new["promises"])
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return bool(old == new)
@@ -108,16 +107,28 @@ def _is_contract_near(old: Contract, new: Contract) -> bool:
     restated = new.revision - old.revision
     names = [[part.supplier for part in each.parts] for each in (old, new)]
     tables = [[part.prices for part in each.parts] for each in (old, new)]
-    powers_w = [[power for part in each.parts for power in (part.power_w, part.max_w)] for each in (old, new)]
     same = terms == old and names[0] == names[1] and tables[0] == tables[1]
-    return same and 0 <= restated <= _RESTATED_FEW and _are_close(*powers_w)
+    return (
+        same
+        and 0 <= restated <= _RESTATED_FEW
+        and _are_close([part.power_w for part in old.parts], [part.power_w for part in new.parts])
+        and _are_close([part.max_w for part in old.parts], [part.max_w for part in new.parts])
+    )
 
 
-def _is_promise_near(old: list[Any], new: list[Any]) -> bool:
-    consumer, key, power_w, max_w, priority = old
-    same = new[:2] == [consumer, key] and new[4:] == [priority]
-    return same and _are_close([power_w, max_w], new[2:4])
+def _are_promises_near(old: list[list[Any]], new: list[list[Any]]) -> bool:
+    terms, powers_w, most_w = zip(_promised(old), _promised(new), strict=True)
+    return terms[0] == terms[1] and _are_close(*powers_w) and _are_close(*most_w)
+
+
+def _promised(rows: list[list[Any]]) -> tuple[list[Any], list[float], list[float]]:
+    """To whom, by which contract and how urgently; powers; powers with the margin."""
+    terms = [(consumer, key, priority) for consumer, key, _, _, priority in rows]
+    return terms, [power_w for _, _, power_w, _, _ in rows], [max_w for _, _, _, max_w, _ in rows]
 
 
 def _are_close(old_w: list[float], new_w: list[float]) -> bool:
-    return all(abs(new - old) <= MARGIN * abs(old) for old, new in zip(old_w, new_w, strict=True))
+    """Whether none differs by more than the margin of the sum, nor the sum itself."""
+    most_w = MARGIN * abs(sum(old_w))
+    changes_w = [new - old for old, new in zip(old_w, new_w, strict=True)]
+    return all(abs(each) <= most_w for each in (*changes_w, sum(changes_w)))

@@ -8,12 +8,14 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..api.access import Access, is_local, load_tokens
 from ..api.caller import names_of
 from ..api.dispatch import Api
 from ..api.health import status_line
+from ..api.logins import Logins
 from ..api.server import ApiError, ApiServer
 from ..api.snapshot import for_member, look
 from ..api.stream import Streams
@@ -72,7 +74,7 @@ def serve(changes: Changes) -> None:
         runtime = stop.runtime = Runtime(node, clock, ticked, changes)
         if node.regulator:
             links.hear_limits(runtime.tell_limit)
-        routes = _routes(config, runtime)
+        routes = _routes(config, runtime, clock)
         node.outlets = list(_outlets(node, clock, rng, routes))
         api = _api(config, routes)
     except CannotStart:  # for a reason that it names: no crash
@@ -186,7 +188,7 @@ def _node(
     return node
 
 
-def _routes(config: NodeConfig, runtime: Runtime) -> Api:
+def _routes(config: NodeConfig, runtime: Runtime, clock: Clock) -> Api:
     """What answers requests, of HTTP and of Home Assistant."""
     try:
         tokens = load_tokens(config.state_dir, (each.name for each in config.members))
@@ -194,7 +196,8 @@ def _routes(config: NodeConfig, runtime: Runtime) -> Api:
         log.error("nobody can log in: %s: %s", error.filename, error.strerror)
         tokens = {}
     members = {each.name: each.twins_of(config.name) for each in config.members}
-    access = Access(tokens, config.name, config.api.reads, members=members)
+    links = Logins(Path(config.api.logins) if config.api.logins else None, config.state_dir, clock.wall_s)
+    access = Access(tokens, config.name, config.api.reads, members=members, use_link=links.use)
     return Api(runtime, os.environ.get("EDGE_RELEASE", ""), access=access)
 
 

@@ -30,6 +30,11 @@ class Layout:
         """The folder of the state: `node.state_dir`."""
         return self.root / "data/edge/state"
 
+    @property
+    def logins(self) -> Path:
+        """The login links of a node that is open to the LAN."""
+        return self.config / "logins"
+
     def tls(self) -> dict[str, str]:
         """The `[tls]` table of the node's configuration."""
         return {

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from edge.net.broker_lists import HOME_ASSISTANT
 from host_tools.microgrid.launch import to_toml
 
-from . import network
+from . import login, network
 from .errors import FleetError
 from .files import SECRET, folder, write
 from .layout import Layout
@@ -44,6 +44,7 @@ class Provisioned:
     node: NodePlan
     identity: "Identity"
     changed: int
+    link: str = ""  # that logs a browser in, if it was made now
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -81,6 +82,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--revoke",
         action="store_true",
         help="revoke all certificates of NODE; with --rotate it gets a new one",
+    )
+    add(
+        "--login",
+        action="store_true",
+        help="make a new login link, which works once, for each node that [api] host opens to the LAN; "
+        "the first run makes one anyway",
     )
     add(
         "--check",
@@ -123,6 +130,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return WRONG
     print(_table(done))
+    _show_links(done)
     if revoked:
         print(
             f"{revoked} certificates of {options.node} revoked; each node rejects them after its next deploy"
@@ -169,7 +177,7 @@ def _provision(
             place = options.out / node.name
             if identity.revoked or name.revoked:
                 shutil.rmtree(place, ignore_errors=True)
-                changed = 0
+                changed, link = 0, ""
             else:
                 config = {
                     "node.toml": to_toml(node.raw),
@@ -183,7 +191,9 @@ def _provision(
                 changed = _write(place, config, authority, identity)
                 changed += _write_trust(place, trust, name)
                 changed += write(place / "signers", releasing)
-            done.append(Provisioned(node, identity, changed))
+                link, written = login.make_link(node, place / "config", again=options.login)
+                changed += written
+            done.append(Provisioned(node, identity, changed, link))
         if any(map(shown_to_home_assistant, nodes)):
             _write_home_assistant(options.out / HOME_ASSISTANT, authority, fleet.validity_days)
         _spread_crl(options.out, authority)
@@ -300,3 +310,22 @@ def _table(done: Sequence[Provisioned]) -> str:
             f"{each.node.name:14} {state:12} {each.identity.ends:%Y-%m-%d}   {each.changed:7}  {senders}"
         )
     return "\n".join(lines)
+
+
+def _show_links(done: Sequence[Provisioned]) -> None:
+    """Print the links that were made, each with its QR code, and the addresses of the other open nodes."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    for each in (each for each in done if login.is_open(each.node) and not each.identity.revoked):
+        if not each.link:
+            print(
+                f"{each.node.name}: dashboard at {login.address(each.node)}; --login makes a new login link"
+            )
+            continue
+        days = login.VALID_S // 86_400
+        print(
+            f"\n{each.node.name}: this link logs one browser in, once and within {days} days, after a deploy:"
+        )
+        print(each.link)
+        console.print(login.qr_code(each.link), style="white on black", end="")

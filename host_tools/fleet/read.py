@@ -123,6 +123,8 @@ def _node(
     raw["node"] = {**raw["node"], "state_dir": str(layout.state)}
     raw["neighbour"] = [{"port": shared.port, **row} for row in raw.get("neighbour", [])]
     raw["tls"], raw["trust"] = layout.tls(), layout.trust()
+    if not is_loopback(checked.api.host):
+        raw["api"] = {**raw["api"], "logins": str(layout.logins)}
     config = _built(raw, file, mistakes)
     if config is None:
         return None
@@ -157,15 +159,17 @@ def _check_place(config: NodeConfig, file: Path, mistakes: list[str]) -> None:
         complain("node.name", config.name, f"must be {file.stem}, as in the file name")
     if config.name == HOME_ASSISTANT:
         complain("node.name", config.name, "is the name of Home Assistant at the brokers")
-    if not _is_loopback(config.inbox.host):
+    if not is_loopback(config.inbox.host):
         reason = "must be a loopback address such as 127.0.0.1, as it is not encrypted"
         complain("mqtt.host", config.inbox.host, reason)
-    if not (_is_loopback(config.api.host) or _is_address(config.api.host)):
+    if not (is_loopback(config.api.host) or _is_address(config.api.host)):
         reason = "must be a loopback address such as 127.0.0.1, or 0.0.0.0 for the LAN, with TLS"
         complain("api.host", config.api.host, reason)
-    elif not _is_loopback(config.api.host) and config.api.reads != "local":
+    elif not is_loopback(config.api.host) and config.api.reads != "local":
         reason = "whoever reaches the LAN could read it; leave it out, and give people tokens"
         complain("api.reads", config.api.reads, reason)
+    if config.api.logins:
+        complain("api.logins", config.api.logins, "this key is written by `provision`")
 
 
 def _is_address(host: str) -> bool:
@@ -175,7 +179,8 @@ def _is_address(host: str) -> bool:
         return False
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only programs on the node itself reach this address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

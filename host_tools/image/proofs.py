@@ -4,7 +4,7 @@ import re
 import time
 from typing import Any
 
-from edge.state import SAVE_EVERY_S
+from edge.state import LOOK_EVERY_S
 from edge.terms import SCOPES
 
 from .disk import CardLayout
@@ -15,7 +15,7 @@ from .trial_fleet import NEIGHBOUR
 
 MOST_MEMORY_MB = 64.0
 MOST_TRAINING_S = 3_600.0  # until each scope has been trained, in the emulator
-SWING_W = 120.0  # change of the meters every 3 s: contracts change, and the state is saved every 5 s
+SWING_W = 120.0  # change of the meters every 3 s: contracts change, and the state is saved every 10 s
 MOST_WRITTEN_MB_A_DAY = 20.0
 SETTLED_S = 120.0  # after this time a start no longer affects the writes
 WATCHED_S, SAMPLES = 1_800.0, 6  # what the kernel would write only within the hour (sysctl.d) is synced
@@ -154,7 +154,9 @@ def writes_little(trial: Trial, machine: Emulator) -> str:
         spread[name] = [round(min(samples), 1), round(max(samples), 1)]
     trial.swing_w = 0.0
     resting, changing = a_day.values()
-    save_mb = (changing - resting) / (86_400 / (SAVE_EVERY_S + 1.0))  # the check is once a second
+    save_mb = (changing - resting) / (
+        86_400 / (2 * (LOOK_EVERY_S + 1.0))
+    )  # every second look, a look with a tick
     ordinary = f"with {SAVES_A_DAY} saves"
     a_day[ordinary] = round(resting + SAVES_A_DAY * save_mb, 1)
     trial.report |= {

@@ -183,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
         owner = self.owner
         if method == "POST":
             if body.get("token") != TOKEN:
-                self._problem(401, "the token is not known")
+                self._problem(401, "the token is not valid")
                 return
             owner.signed_in = True
         elif method == "DELETE":

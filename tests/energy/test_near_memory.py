@@ -37,6 +37,26 @@ def test_powers_within_the_margin_are_near(of_contract, of_promise, of_need):
         assert is_near(memory(), new) == (worst < MARGIN)
 
 
+def shared(*powers_w):
+    parts = [replace(part, power_w=power, max_w=power) for part, power in zip(SHARES, powers_w, strict=True)]
+    return replace(CONTRACT, parts=tuple(parts))
+
+
+def test_a_small_share_may_change_by_the_margin_of_the_whole_contract():
+    assert is_near(memory(shared(1.0, 499.0)), memory(shared(20.0, 480.0)))
+    assert not is_near(memory(shared(1.0, 499.0)), memory(shared(30.0, 470.0)))
+    assert not is_near(memory(shared(1.0, 499.0)), memory(shared(20.0, 510.0)))
+
+
+def test_a_small_promise_may_change_by_the_margin_of_all_that_is_promised():
+    def promised(*powers_w):
+        return memory() | {"promises": [["b.lamp", n, power, power, 1] for n, power in enumerate(powers_w)]}
+
+    assert is_near(promised(1.0, 499.0), promised(20.0, 480.0))
+    assert not is_near(promised(1.0, 499.0), promised(30.0, 470.0))
+    assert not is_near(promised(1.0, 499.0), promised(20.0, 510.0))
+
+
 @pytest.mark.parametrize(
     "new",
     [

@@ -83,7 +83,7 @@ def test_a_wrong_token_is_refused_in_words(visit):
     page.get_by_role("button", name="Add a twin").click()
     page.get_by_label("Token").fill("wrong")
     page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
-    page.wait_for_selector("dialog [role=alert]:has-text('the token is not known')")
+    page.wait_for_selector("dialog [role=alert]:has-text('the token is not valid')")
 
 
 def test_what_the_node_refuses_is_said_at_the_field(visit, server):
@@ -312,6 +312,15 @@ def test_a_link_with_a_token_signs_in_and_leaves_no_trace_of_it(visit, server):
     expect(page.get_by_role("button", name="Sign out")).to_have_count(1)
     page.go_back()
     assert "token" not in page.url
+
+
+def test_a_link_that_does_not_sign_in_says_why(visit, server):
+    server.faults.locked = True
+    page = visit().page
+    page.goto(f"{server.url}/#token=an-older-one")
+    page.wait_for_selector(".toast.seen:has-text('the token is not valid')")
+    assert "token" not in page.url
+    page.wait_for_selector("text=Sign in to see this node")
 
 
 def test_a_node_that_does_not_answer_at_first_is_waited_for(visit, server):

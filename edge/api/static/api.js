@@ -73,7 +73,8 @@ export async function signIn(token) {
   await readSession();
 }
 
-// A link of the node may carry a token behind #, which browsers send to nobody. It leaves the address at once.
+// A link may carry a token behind #, which browsers send to nobody. It leaves the address at once. Returns what the
+// node has against it.
 export async function signInByLink() {
   const token = /^#token=([\w-]+)$/.exec(location.hash)?.[1];
   if (!token) return readSession();
@@ -81,8 +82,9 @@ export async function signInByLink() {
   dispatchEvent(new HashChangeEvent("hashchange"));
   try {
     await signIn(token);
-  } catch {
+  } catch (error) {
     await readSession();
+    return error.message;
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { html, render, signal, useEffect, useErrorBoundary, useState } from "./preact.js";
 import { mayAll, mustSignIn, session, signInByLink, signOut } from "./api.js";
-import { Notice, SignIn } from "./changes.js";
+import { Notice, SignIn, done } from "./changes.js";
 import { close, open, shown } from "./dialogs.js";
 import { contact, nowMs, restart, seenMs, snapshot, start, health } from "./live.js";
 import Now from "./now.js";
@@ -153,5 +153,5 @@ function Dialogs() {
 addEventListener("hashchange", close);
 render(html`<${App} />`, document.getElementById("app"));
 document.querySelector("#app > .boot")?.remove();
-signInByLink().then(restart);
+signInByLink().then((refusal) => (refusal ? done(refusal) : restart()));
 start();
