@@ -5,7 +5,7 @@ became of them, requests in alert, master data. It also adds up the energy of ea
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +51,8 @@ class Journal:
                 ledger = self._ledgers[twin.name] = _Ledger(twin, self._history, now_s)
             ledger.look(now_s, wall_s)
 
-    def second_passed(self, twins: "Iterable[ProsumerTwin]") -> None:
+    def second_passed(self, twins: "Sequence[ProsumerTwin]") -> None:
         """Look at all of them; end the quarter-hour and note a keyframe when it is time."""
-        twins = list(twins)
         self.look(twins)
         if self._began_s is None:
             return
@@ -116,7 +115,7 @@ class Journal:
         for ledger in self._ledgers.values():
             ledger.book(self._quarter, now_s)
 
-    def _forget_all_but(self, twins: "list[ProsumerTwin]") -> None:
+    def _forget_all_but(self, twins: "Sequence[ProsumerTwin]") -> None:
         """A twin that was removed, or replaced by another one."""
         known = {twin.name: twin for twin in twins}
         for name, ledger in list(self._ledgers.items()):
@@ -132,6 +131,7 @@ class _Ledger:
     def __init__(self, twin: "ProsumerTwin", history: Store, now_s: float) -> None:
         self.twin = twin
         self.deals: dict[_Key, Parts] = {}
+        self._grounds: list[object] = []  # what these deals rest on
         self._history = history
         self._since_s = now_s
         self._powers_w: tuple[float, float] | None = None  # drawn and given by the device; None: unknown
@@ -145,12 +145,12 @@ class _Ledger:
 
     def look(self, now_s: float, wall_s: float) -> None:
         """Note what has changed."""
-        found = dict(_deals(self.twin))
+        grounds = list(_grounds(self.twin))
         powers_w = device_w(self.twin)
-        if found != self.deals or powers_w != self._powers_w:
+        if grounds != self._grounds or powers_w != self._powers_w:
             self._count(now_s)
-            self._powers_w = powers_w
-            self._change(found, wall_s)
+            self._powers_w, self._grounds = powers_w, grounds
+            self._change(dict(_deals(self.twin)), wall_s)
         at_ms = round(1000 * wall_s)
         self._follow_offers(at_ms)
         self._follow_alert(at_ms)
@@ -203,6 +203,10 @@ class _Ledger:
 
     def _follow_offers(self, at_ms: int) -> None:
         twin, standing, name = self.twin, {}, self.twin.name
+        unchanged = twin.consumer.choice[0] == self._choice
+        if unchanged and not (self._offers or self._contracts or len(twin.supplier.book)):
+            if not twin.consumer.contracts:
+                return
         contracts = {(part.supplier, each.id) for each in twin.consumer.contracts for part in each.parts}
         elsewhere = set()
         for promise in twin.supplier.book:
@@ -219,7 +223,7 @@ class _Ledger:
                 offer = self._offers.pop(key)
                 fate = "accepted" if key[0] in new else offer.fate
                 self._history.note_offer(offer._replace(ended_ms=at_ms, fate=fate))
-        if twin.consumer.choice[0] != self._choice:
+        if not unchanged:
             self._note_choice(at_ms, contracts)
         self._contracts = contracts
         for key, (max_w, price) in standing.items():
@@ -276,6 +280,21 @@ def _deals(twin: "ProsumerTwin") -> Iterator[tuple[_Key, Parts]]:
             what = promise.key, SUPPLIED, promise.revision
             powers_w = round_w(promise.power_w), round_w(promise.max_w)
             yield (promise.consumer, promise.key, SUPPLIED), (Deal(name, promise.consumer, *what, *powers_w),)
+
+
+def _grounds(twin: "ProsumerTwin") -> Iterator[object]:
+    """What `_deals` makes deals of: equal while they are. A contract is replaced when it changes."""
+    extra = twin.consumer.extra
+    for contract in twin.consumer.active:
+        yield contract
+        yield contract is extra
+    for promise in twin.supplier.book:
+        if promise.state is State.VALID and not promise.later:
+            yield promise.consumer
+            yield promise.key
+            yield promise.revision
+            yield promise.power_w
+            yield promise.max_w
 
 
 def device_w(twin: "ProsumerTwin") -> tuple[float, float] | None:

@@ -114,6 +114,9 @@ class Node:
         self.gateway = Gateway(self.space, links, self.trust, config.limits)
         self.engine = Engine(self.space, self.gateway.outbox, _laws())
         self.twins: list[Twin] = []
+        self._prosumers: list[ProsumerTwin] = []
+        self._workers: list[Twin] = []  # twins that may have work
+        self._wakers: list[Twin] = []  # twins that may want to act though nothing has changed
         self._following: dict[str, list[Twin]] = {}  # by meter input
         self.wake_s = math.inf  # when a twin wants to act though nothing has changed
         self.readings = self.readings_undefined = 0
@@ -177,6 +180,7 @@ class Node:
         """Add a twin, with what it remembers. Raises TwinError."""
         twin = create(kind, settings, self._home, random.Random(self._rng.getrandbits(64)))
         self.twins.append(twin)
+        self._sort_twins()
         for name in twin.inputs:
             self._following.setdefault(name, []).append(twin)
         try:
@@ -194,11 +198,18 @@ class Node:
         """Remove a twin; its contracts end."""
         self.engine.remove(twin)
         self.twins.remove(twin)
+        self._sort_twins()
         for name in twin.inputs:
             self._following[name].remove(twin)
         for other in self.twins:
             if other.kind == "recorder":
                 cast("RecorderTwin", other).forget(twin.name)
+
+    def _sort_twins(self) -> None:
+        """After a twin came or left: lists that are asked for at each event."""
+        self._prosumers = [cast("ProsumerTwin", twin) for twin in self.twins if twin.kind == "prosumer"]
+        self._workers = [twin for twin in self.twins if type(twin).has_work is not Twin.has_work]
+        self._wakers = [twin for twin in self.twins if type(twin).wake_s is not Twin.wake_s]
 
     # ---- the beats and what comes in ---------------------------------------------------------
 
@@ -210,7 +221,7 @@ class Node:
         self._tell(lambda twin: twin.second_passed())
         self._tell_free_power()
         self._check_invariants()
-        self.journal.second_passed(self.prosumers)
+        self.journal.second_passed(self._prosumers)
         if self.counters:
             self.counters.second_passed(self.prosumers)
         if self.space.tick % LOOK_TICKS == 0:
@@ -251,14 +262,13 @@ class Node:
         """Run the laws on what changed, and send what follows."""
         now_s = self._clock.now_s()
         if now_s >= self.wake_s:
-            for twin in self.twins:
+            for twin in self._wakers:
                 if twin.wake_s <= now_s:
                     self.engine.stir(twin)
         if self.engine.stirred:
             self.engine.react()
-            self.journal.look(twin for twin in self.prosumers if twin.acted)
-            waking = (twin.wake_s for twin in self.twins)
-            self.wake_s = min(waking, default=math.inf)
+            self.journal.look([twin for twin in self._prosumers if twin.acted])
+            self.wake_s = min([twin.wake_s for twin in self._wakers], default=math.inf)
         self.gateway.flush()
 
     @property
@@ -283,9 +293,10 @@ class Node:
 
     @property
     def _working(self) -> list[Twin]:
-        """Its twins; none while somebody has stopped all prosumers, and the supervisors with them."""
-        prosumers = self.prosumers
-        return [] if prosumers and all(twin.held for twin in prosumers) else self.twins
+        """Those that may have work; none while somebody has stopped all prosumers, and the supervisors with
+        them."""
+        stopped = self._workers and self._prosumers and all(twin.held for twin in self._prosumers)
+        return [] if stopped else self._workers
 
     def save(self) -> None:
         """Save before the end what was agreed and learnt."""
@@ -335,7 +346,7 @@ class Node:
     @property
     def prosumers(self) -> "list[ProsumerTwin]":
         """Its prosumer twins, in the order of the configuration."""
-        return [cast("ProsumerTwin", twin) for twin in self.twins if twin.kind == "prosumer"]
+        return list(self._prosumers)
 
     @property
     def regulator(self) -> "RegulatorTwin | None":

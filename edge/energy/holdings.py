@@ -31,7 +31,7 @@ class Holdings:
     @property
     def active(self) -> list[Holding]:
         """Those under which power flows."""
-        return [holding for holding in self if holding.active]
+        return [holding for holding in self if holding.active] if self.main else []
 
     @property
     def supplied_w(self) -> float:

@@ -21,6 +21,7 @@ from . import wire
 from .bundle import Record, bundled, bundles
 from .packing import packed, unpacked
 from .parts import (
+    KINDS,
     MOST,
     Kind,
     Part,
@@ -94,23 +95,26 @@ def parts_of(frame: Frame) -> Iterator[Part]:
 
 def encode_parts(parts: Iterable[Part], shared: Sequence[Bundled] = ()) -> bytes:
     """The bytes of one frame, also with signatures that were not taken apart. Raises FrameError."""
-    lists: dict[Kind, list[bytes]] = {kind: [] for kind in Kind}
-    auths: dict[Kind, list[bytes]] = {kind: [] for kind in _PROVED}
-    items = 0
-    for part in parts:
-        lists[part.kind].append(part.data)
-        items += part.items
-        if part.kind in _PROVED:
-            auths[part.kind].append(part.auth)
+    lists: dict[Kind, list[bytes]] = {kind: [] for kind in KINDS}
+    auths: dict[Kind, list[bytes]] = {kind: [] for kind in KINDS}
+    items, proved = 0, False
+    for kind, encoded, its_items, auth in parts:
+        lists[kind].append(encoded)
+        auths[kind].append(auth)
+        items += its_items
+        proved = proved or bool(auth)
     if items > MAX_ITEMS or any(len(each) > MOST[kind] for kind, each in lists.items()):
         raise FrameError("too many parts")
     pulses = lists.pop(Kind.PULSE)
     records: dict[str, list[Raw | str | Bundled]] = {
-        kind.value: [each.decode() if kind in _QUESTIONS else Raw(each) for each in encoded]
-        for kind, encoded in lists.items()
+        kind.value: [each.decode() for each in texts] if kind in _QUESTIONS else [*map(Raw, texts)]
+        for kind, texts in lists.items()
+        if texts
     }
-    records["b"] = [*shared, *bundled(chain.from_iterable(auths.values()))]
-    data = wire.encode_body(records) if any(records.values()) else b""
+    trees = bundled(chain.from_iterable(auths[kind] for kind in _PROVED)) if proved else []
+    if shared or trees:
+        records["b"] = [*shared, *trees]
+    data = wire.encode_body(records) if records else b""
     if len(data) > MAX_BODY_BYTES:
         raise FrameError(f"body of {len(data)} bytes, at most {MAX_BODY_BYTES}")
     flags = 0
@@ -183,7 +187,7 @@ def _decode_body(frame: Frame, data: bytes) -> None:
     left = _decode_all(body.l, wire.decode_lsa, frame.lsas, left)
     left = _decode_all(body.d, wire.decode_delta, frame.deltas, left)
     left = _decode_all(body.n, wire.decode_near, frame.near, left)
-    for _ in bundles(frame.records, body.b):
+    for _ in bundles(frame.records, body.b) if body.b else ():
         pass  # it checks what the trees refer to
     _decode_all(body.r, wire.decode_roster, frame.rosters, left)
 

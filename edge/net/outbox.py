@@ -62,6 +62,11 @@ class Leaving:
         return _RECORD_BYTES + sum(_PROPERTY_BYTES + len(each.value) for each in shown)
 
 
+# What serves several neighbours in one flush: heartbeats by the identity of the beat, frames by their parts.
+Beats = dict[int, tuple[Statement, Part] | None]
+Frames = dict[tuple[Part, ...], bytes]
+
+
 class _Waiting:
     """What waits for one neighbour. A newer message replaces the older one."""
 
@@ -75,7 +80,15 @@ class _Waiting:
         self.ask_lsas: dict[str, None] = {}
 
     def __bool__(self) -> bool:
-        return any(vars(self).values())
+        return bool(
+            self.lsas
+            or self.near
+            or self.beats
+            or self.reminders
+            or self.rosters
+            or self.ask_roster
+            or self.ask_lsas
+        )
 
 
 class Outbox(Courier):
@@ -205,25 +218,31 @@ class Outbox(Courier):
     def flush(self) -> None:
         """Send everything; a frame that the link drops is lost, and the digest repairs that."""
         self._unsigned = sign(self._space, self._trust, self._unsigned)
+        beats: Beats = {}
+        frames: Frames = {}
         for peer, waiting in self._waiting.items():
             if waiting:
                 self._waiting[peer] = _Waiting()
-                for batch in pack(self._parts(peer, waiting)):
-                    self._send(peer, batch)
+                for batch in pack(self._parts(peer, waiting, beats)):
+                    self._send(peer, batch, frames)
 
-    def _parts(self, peer: str, waiting: _Waiting) -> list[Part]:
+    def _parts(self, peer: str, waiting: _Waiting, beats: "Beats") -> list[Part]:
         """In an order in which digests arrive after the LSAs they describe."""
         pulses, statements = [], list(map(part_of_statement, waiting.reminders.values()))
         stated = self._stated[peer]
         for origin, beat in waiting.beats.items():
-            outgoing = self._statements.outgoing(beat)
-            if outgoing is None:
+            if id(beat) not in beats:
+                outgoing = self._statements.outgoing(beat)
+                beats[id(beat)] = outgoing and (outgoing[0], part_of_pulse(outgoing[1]))
+            leaving = beats[id(beat)]
+            if leaving is None:
                 continue
-            statement, pulse = outgoing
-            if stated.get(origin) != statement:
+            statement, pulse = leaving
+            told = stated.get(origin)
+            if told is not statement and told != statement:
                 stated[origin] = statement
                 statements.append(part_of_statement(statement))
-            pulses.append(part_of_pulse(pulse))
+            pulses.append(pulse)
         if len(stated) > self._space.nodes.capacity:
             stated.clear()
         return [
@@ -236,12 +255,15 @@ class Outbox(Courier):
             *(Part(Kind.ASK_LSA, name.encode()) for name in waiting.ask_lsas),
         ]
 
-    def _send(self, peer: str, batch: list[Part]) -> None:
-        try:
-            data = encode_parts(batch)
-        except FrameError:
-            self.too_large += 1
-            return
+    def _send(self, peer: str, batch: list[Part], frames: "Frames") -> None:
+        parts = tuple(batch)
+        data = frames.get(parts)
+        if data is None:
+            try:
+                data = frames[parts] = encode_parts(batch)
+            except FrameError:
+                self.too_large += 1
+                return
         self._links.send(peer, data)
 
 

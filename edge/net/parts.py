@@ -23,6 +23,8 @@ class Kind(Enum):
     ASK_LSA = "w"
     PULSE = ""  # not in the body
 
+    __hash__ = object.__hash__  # members are single objects; the hash of their names would cost much more
+
 
 class Part(NamedTuple):
     """One thing to send: its bytes (of a question: its text), and what it counts in a frame."""
@@ -43,6 +45,7 @@ MOST = {
     Kind.DELTA: MAX_FRAME_LSAS,
     Kind.NEAR: MAX_FRAME_LSAS,
 }
+KINDS = tuple(Kind)
 _FULL_BYTES = 40 * 1024  # so much fits a frame in any case, however badly it compresses
 
 
@@ -79,17 +82,19 @@ def part_of_pulse(pulse: Pulse) -> Part:
 def pack(parts: Iterable[Part]) -> Iterator[list[Part]]:
     """As few frames as the limits allow, each a list of parts; the order is kept."""
     batch: list[Part] = []
-    counts = dict.fromkeys(Kind, 0)
+    counts = dict.fromkeys(KINDS, 0)
     size = items = 0
     for part in parts:
-        full = size + len(part.data) + len(part.auth) > _FULL_BYTES or items + part.items > MAX_ITEMS
-        if batch and (full or counts[part.kind] >= MOST[part.kind]):
+        kind, data, its_items, auth = part
+        its_size = len(data) + len(auth)
+        full = size + its_size > _FULL_BYTES or items + its_items > MAX_ITEMS
+        if batch and (full or counts[kind] >= MOST[kind]):
             yield batch
-            batch, counts = [], dict.fromkeys(Kind, 0)
+            batch, counts = [], dict.fromkeys(KINDS, 0)
             size = items = 0
         batch.append(part)
-        counts[part.kind] += 1
-        size += len(part.data) + len(part.auth) + 4
-        items += part.items
+        counts[kind] += 1
+        size += its_size + 4
+        items += its_items
     if batch:
         yield batch

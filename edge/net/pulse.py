@@ -16,6 +16,7 @@ MAX_PULSE_LIFE_S = 15
 LINK_BYTES = 12
 CHECK_BYTES = 4
 _AHEAD_BITS, _HOPS_BITS, _LIFE_BITS, _ORDINAL_BITS = 8, 6, 4, 6
+_HOPS, _LIVES, _ORDINALS = (1 << _HOPS_BITS) - 1, (1 << _LIFE_BITS) - 1, (1 << _ORDINAL_BITS) - 1  # masks
 
 
 class Pulse(NamedTuple):
@@ -61,11 +62,10 @@ def decode_pulse(content: memoryview, position: int, link_bytes: int) -> tuple[P
     if not is_node_name(origin):
         raise FrameError("bad node name")
     bits = int.from_bytes(content[end : end + 3], "little")
-    numbers = []
-    for width in (_ORDINAL_BITS, _LIFE_BITS, _HOPS_BITS):
-        numbers.append(bits & (1 << width) - 1)
-        bits >>= width
-    ordinal, life_s, hops = numbers
+    ordinal = bits & _ORDINALS
+    life_s = bits >> _ORDINAL_BITS & _LIVES
+    hops = bits >> _ORDINAL_BITS + _LIFE_BITS & _HOPS
+    ahead = bits >> _ORDINAL_BITS + _LIFE_BITS + _HOPS_BITS
     if not life_s:
         raise FrameError("bad pulse")
-    return Pulse(origin, ordinal, bits, hops, life_s, bytes(content[end + 3 : following])), following
+    return Pulse(origin, ordinal, ahead, hops, life_s, bytes(content[end + 3 : following])), following

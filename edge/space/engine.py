@@ -76,12 +76,12 @@ class Engine:
         """Whether a reaction has something to do."""
         space = self.space
         return bool(
-            len(space.changed)
-            or len(space.dirty)
-            or len(space.departed)
-            or len(space.tombstones)
-            or len(space.near)
-            or len(self._stirred)
+            space.changed.count
+            or space.dirty.count
+            or space.departed.count
+            or space.tombstones.count
+            or space.near.count
+            or self._stirred.count
         )
 
     def tick(self) -> None:

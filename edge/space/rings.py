@@ -15,30 +15,30 @@ class DirtyRing:
     """First in, first out queue of slots that holds a slot at most once."""
 
     def __init__(self, capacity: int) -> None:
+        self.count = 0  # of slots that wait; not to be set by others
         self._slots = array("H", bytes(2 * capacity))
         self._waiting = bytearray(capacity)
         self._capacity = capacity
         self._head = 0
-        self._count = 0
 
     def __len__(self) -> int:
-        return self._count
+        return self.count
 
     def push(self, slot: int) -> None:
         """Add a slot unless it waits already; never overflows, since each slot has one place."""
         if self._waiting[slot]:
             return
         self._waiting[slot] = 1
-        self._slots[(self._head + self._count) % self._capacity] = slot
-        self._count += 1
+        self._slots[(self._head + self.count) % self._capacity] = slot
+        self.count += 1
 
     def pop(self) -> int:
         """The slot that waited longest, or NIL."""
-        if not self._count:
+        if not self.count:
             return NIL
         slot = self._slots[self._head]
         self._head = (self._head + 1) % self._capacity
-        self._count -= 1
+        self.count -= 1
         self._waiting[slot] = 0
         return slot
 
