@@ -24,6 +24,7 @@ from . import manifest, tree
 from .allowance import Allowances
 from .bundle import Bundle, Record, bundles
 from .frame import Frame
+from .latest import Latest
 from .questions import Questions
 from .refusals import BAD_PATH, CHANGES, CONTRADICTION, NOT_OWNER, Refusals
 from .tree import BadTree
@@ -46,6 +47,9 @@ class Intake:
         self._refusals = refusals
         self._allowances = allowances
         self.absorbed = 0
+        self._newest: Latest[str, tuple[int, int]] = Latest(
+            space.nodes.capacity
+        )  # by origin: incarnation and version of the newest near property that brought its LSA along
         self.homeless: set[str] = set()  # origins whose LSAs have just found no room
         self.no_room = 0  # what did not fit into the space
         self.without_base = 0  # deltas that did not lead to what their origin has signed
@@ -121,7 +125,8 @@ class Intake:
     def _is_wanted(self, peer: str, record: Lsa | Near) -> bool:
         try:
             if isinstance(record, Near):
-                return is_near_news(self._space, record) and not self._is_too_much(peer, _origin(record))
+                news = is_near_news(self._space, record) and not self._is_replayed(record)
+                return news and not self._is_too_much(peer, _origin(record))
             if not is_news(self._space, record, peer) or self._is_too_much(peer, record.origin):
                 return False
         except BadPath as error:
@@ -135,6 +140,12 @@ class Intake:
             self._refusals.note(peer, CONTRADICTION, text)
             return False
         return True
+
+    def _is_replayed(self, near: Near) -> bool:
+        """Whether an origin that has fallen silent seems to say what it said before."""
+        if not near.alone or self._space.origin_number(_origin(near)) != NIL:
+            return False
+        return (near.incarnation, near.version) <= self._newest.get(_origin(near), (0, 0))
 
     def _proven(
         self, bundle: Bundle, shown: Mapping[int, Lsa | Near | None], wanted: Mapping[int, Lsa | Near]
@@ -198,6 +209,9 @@ class Intake:
         try:
             if isinstance(record, Near):
                 self._count(origin, absorb_near(self._space, record, peer))
+                if record.alone:
+                    newest = self._newest.get(origin, (0, 0))
+                    self._newest.note(origin, max(newest, (record.incarnation, record.version)))
             else:
                 self._count(origin, absorb(self._space, record, peer))
         except SpaceError as error:

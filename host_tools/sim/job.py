@@ -35,6 +35,7 @@ class Job:
     learn: str | None = None  # model of every node in both scopes; None: no learning
     gossip: bool = False  # models and predictions go to neighbours; only with learn
     max_power_w: float = 3000.0  # MAX_POWER of a node's states; the microgrid's is this times the nodes
+    reach: Mapping[str, int] = field(default_factory=dict)  # the section `[reach]` of all nodes
     check_s: int | None = None  # seconds between two checks of all invariants; None: by the number of nodes
 
     @property

@@ -37,6 +37,7 @@ class Simulation:
         self.plans = job.plans()
         self.world = World(job.seed, job.latency_ms / 1000)
         self.world.clock.wall_offset_s += 3600 * job.start_hour()
+        self.world.reach = job.reach
         limits = limits_for([len(plan.devices) + len(plan.extra) for plan in self.plans])
         meter_s = job.kind.meter_s
         for plan in self.plans:

@@ -150,7 +150,7 @@ class Wire(Courier):
         self.handed_over = 0
         self.deltas = False
 
-    def send_near(self, p, nodes):
+    def send_near(self, p, nodes, to=()):
         near = export_near(self.space, p)
         for peer in self.space.neighbours:
             if nodes & self.space.node_bit(peer):
