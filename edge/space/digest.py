@@ -125,6 +125,7 @@ class Digest:
             self.no_room += 1
             return
         origins.heartbeat(number, beat.number, beat.sequence, hops, space.tick + life_s)
+        origins.limit(number, space.tick + LIFE_S)
         if met:
             self._no_room.pop(number, None)  # another node had that number
         self._announced[number] = (peer, beat)

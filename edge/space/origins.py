@@ -89,6 +89,11 @@ class Origins:
         self.hops[node] = hops
         self.expires[node] = max(self.expires[node], expires)
 
+    def limit(self, node: int, expires: int) -> None:
+        """The node does not live longer without a new heartbeat, whatever else of it has arrived."""
+        self.expires[node] = min(self.expires[node], expires)
+        self._soonest = min(self._soonest, self.expires[node])
+
     def came_by(self, node: int, way: int, tick: int) -> None:
         """Something new of the node has come from neighbour number `way`; 0: from none that is sent to."""
         self.way[node] = way
