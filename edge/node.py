@@ -32,6 +32,7 @@ from .space.engine import Engine
 from .space.errors import SpaceError
 from .space.laws import Law, standard_laws
 from .space.laws.aggregation import Aggregating
+from .space.lsa import EVERYWHERE
 from .space.tuplespace import SELF, TupleSpace
 from .state import StateFile
 from .trust.trust import IDENTITY, REVOKED, Trust
@@ -110,6 +111,7 @@ class Node:
         )
         incarnation = next_incarnation(memory, rng, self.trust.first_incarnation)
         self.space = TupleSpace(config.name, config.limits.space(), incarnation)
+        self.space.horizon = config.reach.beats or EVERYWHERE
         self.space.know_labels((*LABELS, TOTAL, IDENTITY, REVOKED, *GOSSIP_LABELS))
         self.gateway = Gateway(self.space, links, self.trust, config.limits)
         self.engine = Engine(self.space, self.gateway.outbox, _laws())
@@ -161,6 +163,7 @@ class Node:
             twins=lambda: self.twins,
             community=self.config.community,
             credits=self._credits(),
+            request_hops=self.config.reach.requests,
         )
         population = list(self.config.population())
         if self.trust.authentic:

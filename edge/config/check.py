@@ -33,6 +33,7 @@ from .settings import (
     NodeConfig,
     NodeSettings,
     PushSettings,
+    ReachSettings,
 )
 from .sums import check_sums
 
@@ -96,6 +97,13 @@ def build(raw: Row, file: str) -> NodeConfig:
     return config
 
 
+def _reach(row: Row, complain: Complain) -> ReachSettings:
+    reach = ReachSettings(**row)
+    if reach.beats and not reach.requests:
+        complain("reach.beats", reach.beats, "needs reach.requests: a request could not go farther")
+    return reach
+
+
 def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
     """The configuration, after the checks that concern more than one key."""
     limits = LimitSettings(**tables["limits"][0])
@@ -108,6 +116,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
     config = NodeConfig(
         node=NodeSettings(**tables["node"][0]),
         limits=limits,
+        reach=_reach(tables["reach"][0], complain),
         inbox=BrokerSettings(**tables["mqtt"][0]),
         api=ApiSettings(**tables["api"][0]),
         history=history,

@@ -23,6 +23,7 @@ from .settings import (
     MemberSettings,
     NodeSettings,
     PushSettings,
+    ReachSettings,
 )
 
 _WIDTH = 100
@@ -84,6 +85,7 @@ class Section:
 SECTIONS = {
     "node": Section(NodeSettings),
     "limits": Section(LimitSettings),
+    "reach": Section(ReachSettings),
     "mqtt": Section(BrokerSettings),
     "api": Section(ApiSettings),
     "member": Section(MemberSettings, repeated=True),

@@ -74,6 +74,23 @@ class LimitSettings(Rates):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReachSettings:
+    """How far messages go; the same at all nodes of a microgrid. See the page scale."""
+
+    requests: Annotated[
+        int,
+        Within(0, 64),
+        "hops that a request goes at first; it goes farther while it is unserved, and offers, contracts and "
+        "answers go only to those whom they concern. 0: everything goes everywhere, at once",
+    ] = 0
+    beats: Annotated[
+        int,
+        Within(0, 64),
+        "hops that heartbeats go, and what each twin shows to all; 0: everywhere. It needs `requests`",
+    ] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
     """The HTTP server of the node."""
 
@@ -194,6 +211,7 @@ class NodeConfig:
 
     node: NodeSettings
     limits: LimitSettings
+    reach: ReachSettings
     inbox: BrokerSettings
     api: ApiSettings
     history: HistorySettings

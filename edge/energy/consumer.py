@@ -32,6 +32,7 @@ from .rules import (
     URGENT_WAIT_S,
 )
 from .service import Service
+from .widening import MOST_HOPS, first_hops, hops_of, next_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class ConsumerSettings:
     tolerance_s: float
     contract_s: float
     offers: int
+    request_hops: int = 0  # how far a request goes at first; 0: everywhere
 
 
 class Consumer:
@@ -102,6 +104,25 @@ class Consumer:
     def active(self) -> list[Contract]:
         """The contracts under which power flows."""
         return [holding.contract for holding in self._holdings.active]
+
+    def concerned(self, contract: Contract) -> set[str]:
+        """The twins that a contract concerns: its suppliers, and until it is valid all that made an offer."""
+        found = {part.supplier for part in contract.parts}
+        if self.choice[0] == contract.id and not contract.valid:
+            found |= {seen.supplier for seen in self.choice[1]}
+        return found
+
+    @property
+    def request_hops(self) -> int:
+        """How far its request goes now."""
+        first = first_hops(self.settings.request_hops, self._policy.patience_s)
+        later = self.request is not None and self.request.run_s > 0
+        return MOST_HOPS if later else hops_of(first, max(0.0, self._stepped_s - self._waits_since_s))
+
+    @property
+    def _waits_since_s(self) -> float:
+        since_s = self._service.unserved_since_s
+        return self._asked_s if since_s is None else since_s
 
     def ends_s(self, contract: Contract) -> float:
         """The end date of a contract that it holds; inf while it is not valid."""
@@ -178,7 +199,8 @@ class Consumer:
         waits += [URGENT_WAIT_S] if self.settings.priority is Priority.HIGH else []
         waits += [PARTIAL_WAIT_S] if self.settings.partial else []
         ahead = (self._asked_s + wait_s for wait_s in waits if self._asked_s + wait_s > self._stepped_s)
-        return min(ahead, default=math.inf)
+        first = first_hops(self.settings.request_hops, self._policy.patience_s)
+        return min(min(ahead, default=math.inf), next_s(first, self._waits_since_s, self._stepped_s))
 
     # ---- input -------------------------------------------------------------------------------
 

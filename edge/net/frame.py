@@ -36,6 +36,9 @@ from .pulse import CHECK_BYTES, LINK_BYTES, Pulse, decode_pulse
 from .schema import MAX_BEATS, MAX_ITEMS, Bundled, FrameError, Statement, WireError
 
 VERSION = 2
+VERSION_ALONE = (
+    3  # of frames with properties that bring their LSA along: nodes without them still understand the rest
+)
 MAX_FRAME_BYTES = 64 * 1024
 MAX_BODY_BYTES = 48 * 1024  # inflated
 _COMPRESS_FROM_BYTES = 64
@@ -65,14 +68,15 @@ class Frame:
     ask_roster: list[str] = field(default_factory=list)  # origins
     ask_lsas: list[str] = field(default_factory=list)  # LSA names
     bundled: list[Bundled] = field(default_factory=list)  # signatures that several records share
+    alone: list[Near] = field(default_factory=list)  # near properties that bring their LSA along
 
     @property
     def records(self) -> list[Record]:
         """What its origin has signed, in the order in which trees count it."""
-        return [*self.lsas, *self.deltas, *self.near]
+        return [*self.lsas, *self.deltas, *self.near, *self.alone]
 
 
-_PROVED = (Kind.LSA, Kind.DELTA, Kind.NEAR)  # in the order in which trees count them
+_PROVED = (Kind.LSA, Kind.DELTA, Kind.NEAR, Kind.ALONE)  # in the order in which trees count them
 _QUESTIONS = (Kind.ASK_ROSTER, Kind.ASK_LSA)
 Decoded = TypeVar("Decoded", Lsa, Delta, Near, Roster)
 
@@ -85,6 +89,7 @@ def parts_of(frame: Frame) -> Iterator[Part]:
     yield from map(part_of_lsa, frame.lsas)
     yield from map(part_of_delta, frame.deltas)
     yield from map(part_of_near, frame.near)
+    yield from map(part_of_near, frame.alone)
     yield from map(part_of_statement, frame.statements)
     yield from map(part_of_pulse, frame.pulses)
     yield from map(part_of_roster, frame.rosters)
@@ -128,7 +133,8 @@ def encode_parts(parts: Iterable[Part], shared: Sequence[Bundled] = ()) -> bytes
     if len(content) + _HEADER.size > MAX_FRAME_BYTES:
         raise FrameError(f"frame of {len(content)} bytes, at most {MAX_FRAME_BYTES}")
     crc = zlib.crc32(content, flags << 8 | len(pulses))
-    return _HEADER.pack(b"M", VERSION, flags, len(pulses), crc) + content
+    version = VERSION_ALONE if lists[Kind.ALONE] else VERSION
+    return _HEADER.pack(b"M", version, flags, len(pulses), crc) + content
 
 
 def encode(frame: Frame) -> bytes:
@@ -149,7 +155,7 @@ def decode(data: bytes) -> Frame:
     content = memoryview(data)[_HEADER.size :]
     if zlib.crc32(content, flags << 8 | pulses) != crc:
         raise FrameError("checksum is wrong")
-    if version != VERSION:
+    if version not in (VERSION, VERSION_ALONE):
         raise WrongVersion(version)
     if flags & ~(_PACKED | _LINKS) or pulses > MAX_BEATS:
         raise FrameError("bad flags")
@@ -161,7 +167,7 @@ def decode(data: bytes) -> Frame:
     body = _inflate(content[position:], flags)
     if body:
         try:
-            _decode_body(frame, body)
+            _decode_body(frame, body, version)
         except WireError as error:
             raise FrameError(str(error)) from None
     return frame
@@ -178,15 +184,18 @@ def _inflate(content: memoryview, flags: int) -> bytes:
         raise FrameError(str(error)) from None
 
 
-def _decode_body(frame: Frame, data: bytes) -> None:
+def _decode_body(frame: Frame, data: bytes, version: int) -> None:
     """Raises WireError."""
     body = wire.decode_body(data)
+    if bool(body.a) != (version == VERSION_ALONE):
+        raise WireError("the body is of another version")
     frame.statements, frame.ask_roster, frame.ask_lsas = body.s, body.o, body.w
     frame.bundled = body.b
     left = MAX_ITEMS - len(body.s) - len(body.o) - len(body.w)
     left = _decode_all(body.l, wire.decode_lsa, frame.lsas, left)
     left = _decode_all(body.d, wire.decode_delta, frame.deltas, left)
     left = _decode_all(body.n, wire.decode_near, frame.near, left)
+    left = _decode_all(body.a, wire.decode_alone, frame.alone, left)
     for _ in bundles(frame.records, body.b) if body.b else ():
         pass  # it checks what the trees refer to
     _decode_all(body.r, wire.decode_roster, frame.rosters, left)

@@ -18,15 +18,19 @@ from ..space.exchange import (
 from ..space.lsa import Delta, Lsa, Near
 from ..space.names import NIL
 from ..space.nearby import absorb_near, is_near_news
+from ..space.nodes import WAY_S
 from ..space.tuplespace import TupleSpace
 from ..trust.trust import FORGED, IDENTITY, OUTDATED, SIGNATURE_BYTES, TWIN, UNKNOWN, Trust, Untrusted
 from . import manifest, tree
 from .allowance import Allowances
 from .bundle import Bundle, Record, bundles
 from .frame import Frame
+from .latest import Latest
 from .questions import Questions
 from .refusals import BAD_PATH, CHANGES, CONTRADICTION, NOT_OWNER, Refusals
 from .tree import BadTree
+
+_OVERTAKEN = 256  # changes of one origin, by which a message on one way may be overtaken by others
 
 
 class Intake:
@@ -46,6 +50,9 @@ class Intake:
         self._refusals = refusals
         self._allowances = allowances
         self.absorbed = 0
+        self._newest: Latest[str, tuple[int, int, int]] = Latest(
+            space.nodes.capacity
+        )  # by origin: incarnation, version and tick of the newest near property that brought its LSA along
         self.homeless: set[str] = set()  # origins whose LSAs have just found no room
         self.no_room = 0  # what did not fit into the space
         self.without_base = 0  # deltas that did not lead to what their origin has signed
@@ -121,7 +128,8 @@ class Intake:
     def _is_wanted(self, peer: str, record: Lsa | Near) -> bool:
         try:
             if isinstance(record, Near):
-                return is_near_news(self._space, record) and not self._is_too_much(peer, _origin(record))
+                news = is_near_news(self._space, record) and not self._is_replayed(record)
+                return news and not self._is_too_much(peer, _origin(record))
             if not is_news(self._space, record, peer) or self._is_too_much(peer, record.origin):
                 return False
         except BadPath as error:
@@ -135,6 +143,20 @@ class Intake:
             self._refusals.note(peer, CONTRADICTION, text)
             return False
         return True
+
+    def _is_replayed(self, near: Near) -> bool:
+        """Whether it is from long before what its origin has said last, though nothing of it is held here."""
+        newest = self._newest.get(_origin(near))
+        slot = self._space.slot_of_name(near.name)
+        if not (near.alone and newest) or (
+            slot != NIL and self._space.property_of(slot, near.label, near.query) != NIL
+        ):
+            return False
+        incarnation, version, tick = newest
+        late = self._space.tick - tick > WAY_S or near.version < version - _OVERTAKEN
+        return near.incarnation < incarnation or (
+            near.incarnation == incarnation and near.version <= version and late
+        )
 
     def _proven(
         self, bundle: Bundle, shown: Mapping[int, Lsa | Near | None], wanted: Mapping[int, Lsa | Near]
@@ -198,6 +220,9 @@ class Intake:
         try:
             if isinstance(record, Near):
                 self._count(origin, absorb_near(self._space, record, peer))
+                if record.alone:
+                    said = record.incarnation, record.version, self._space.tick
+                    self._newest.note(origin, max(self._newest.get(origin, said), said))
             else:
                 self._count(origin, absorb(self._space, record, peer))
         except SpaceError as error:

@@ -1,7 +1,8 @@
 """What an origin signs: for each thing that goes over the wire the one text that stands for it.
 
 A signature over the list of labels, versions and hashes of an LSA holds for a whole LSA and for one that a
-receiver completed from a delta. What relays may change is not in it: the path, and the life that is left.
+receiver completed from a delta. What relays may change is not in it: the path, the life that is left, and
+towards which nodes it is still to be sent.
 """
 
 from hashlib import sha256
@@ -30,7 +31,8 @@ def of_lsa(lsa: Lsa) -> bytes:
 def of_near(near: Near) -> bytes:
     """A version of a near property."""
     value = sha256(near.value).digest()
-    place = [b"near", near.name, near.incarnation, near.label, near.query]
+    kind = b"alone" if near.alone else b"near"
+    place = [kind, near.name, near.incarnation, near.label, near.query]
     return encode([*place, near.version, near.reach, near.life_s, value])
 
 

@@ -6,7 +6,7 @@ from ..space.lsa import Delta, Lsa, Near
 from ..space.names import NIL
 from ..space.nearby import export_near
 from ..space.tuplespace import SELF, TupleSpace
-from ..trust.trust import Trust
+from ..trust.trust import TWIN, Trust
 from .allowance import Allowances
 from .frame import encode_parts
 from .latest import Latest
@@ -37,9 +37,10 @@ _MAX_ASKED = MAX_LSAS // 4  # LSAs asked for at a time
 class Leaving:
     """A record on its way out; one encoding serves all neighbours."""
 
-    def __init__(self, record: Lsa | Near, delta: Delta | None = None) -> None:
+    def __init__(self, record: Lsa | Near, delta: Delta | None = None, to: tuple[str, ...] = ()) -> None:
         self._record = record
         self._delta = delta
+        self.to = to
         self._part: Part | None = None
 
     @property
@@ -52,8 +53,16 @@ class Leaving:
             elif isinstance(self._record, Lsa):
                 self._part = part_of_lsa(self._record)
             else:
-                self._part = part_of_near(self._record)
+                self._part = part_of_near(self._record, self.to)
         return self._part
+
+    def repeats(self, record: Near) -> bool:
+        """Whether it is the same version of a near property."""
+        own = self._record
+        return isinstance(own, Near) and (own.incarnation, own.version) == (
+            record.incarnation,
+            record.version,
+        )
 
     @property
     def size(self) -> int:
@@ -110,6 +119,8 @@ class Outbox(Courier):
         self._waiting: dict[str, _Waiting] = {peer: _Waiting() for peer in links.neighbours}
         self._stated: dict[str, dict[str, Statement]] = {peer: {} for peer in links.neighbours}
         self._unsigned: list[Lsa | Near] = []
+        self._exported: dict[tuple[int, int], Near] = {}  # since the last flush
+        self._introduced: dict[str, Latest[str, tuple[int, int]]] = {}  # identities sent ahead, by neighbour
         self.answering: set[str] = set()  # neighbours that can ask for what a delta builds on
         self.too_large = 0
 
@@ -120,6 +131,7 @@ class Outbox(Courier):
     def exclude(self, peer: str) -> None:
         """It is no neighbour any more; what waited for it is dropped."""
         del self._waiting[peer], self._stated[peer]
+        self._introduced.pop(peer, None)
         self.answering.discard(peer)
 
     @property
@@ -133,6 +145,7 @@ class Outbox(Courier):
 
     def forget_sent(self, peer: str) -> None:
         """A neighbour may have restarted: it needs all statements again."""
+        self._introduced.pop(peer, None)
         if peer in self._stated:
             self._stated[peer].clear()
 
@@ -151,12 +164,43 @@ class Outbox(Courier):
             waiting.pop(lsa.name, None)
             waiting[lsa.name] = whole
 
-    def send_near(self, p: int, nodes: int) -> None:
-        space = self._space
-        near = self._leaving(export_near(space, p), space.lsa_origin[space.p_lsa[p]])
-        leaving = Leaving(near)
+    def send_near(self, p: int, nodes: int, to: tuple[str, ...] = ()) -> None:
+        near = self._near(p)
+        key = near.name, near.label, near.query
+        leaving = Leaving(near, to=to)
         for peer in self._peers(nodes):
-            self._waiting[peer].near[near.name, near.label, near.query] = leaving
+            before = self._waiting[peer].near.pop(key, None)
+            if to and before and before.repeats(near):
+                also = tuple(node for node in before.to if node not in to)
+                self._waiting[peer].near[key] = Leaving(near, to=to + also)
+            else:
+                self._waiting[peer].near[key] = leaving
+            if near.alone and near.hops >= self._space.horizon:
+                self._introduce(peer, near.name.partition(".")[0])
+
+    def _near(self, p: int) -> Near:
+        """The record of a near property: one for each version, so that it is signed once."""
+        space = self._space
+        key = space.p_lsa[p], p
+        near = self._exported.get(key)
+        if near is None or near.version != space.p_version[p]:
+            near = self._leaving(export_near(space, p), space.lsa_origin[space.p_lsa[p]])
+            self._exported[key] = near
+        return near
+
+    def _introduce(self, peer: str, origin: str) -> None:
+        """What is signed goes where the identity of its origin does not: that is sent ahead, once."""
+        slot = self._space.slot_of_name(f"{origin}.{TWIN}") if self._trust.authentic else NIL
+        if slot == NIL or not self._space.lsa_version[slot]:
+            return
+        told = self._introduced.setdefault(peer, Latest(self._space.nodes.capacity))
+        known_as = (
+            self._space.lsa_version[slot],
+            self._space.origins.incarnation[self._space.lsa_origin[slot]],
+        )
+        if told.get(origin) != known_as:
+            told.note(origin, known_as)
+            self.send_lsa(slot, self._space.node_bit(peer))
 
     def _peers(self, nodes: int) -> list[str]:
         return [peer for peer in self._waiting if nodes & self._space.node_bit(peer)]
@@ -220,6 +264,7 @@ class Outbox(Courier):
         self._unsigned = sign(self._space, self._trust, self._unsigned)
         beats: Beats = {}
         frames: Frames = {}
+        self._exported.clear()
         for peer, waiting in self._waiting.items():
             if waiting:
                 self._waiting[peer] = _Waiting()

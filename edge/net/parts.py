@@ -1,6 +1,6 @@
 """What frames carry, part by part: each encoded once, and packed into as few frames as the limits allow."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ class Kind(Enum):
     LSA = "l"
     DELTA = "d"
     NEAR = "n"
+    ALONE = "a"
     ROSTER = "r"
     ASK_ROSTER = "o"
     ASK_LSA = "w"
@@ -44,6 +45,7 @@ MOST = {
     Kind.LSA: MAX_FRAME_LSAS,
     Kind.DELTA: MAX_FRAME_LSAS,
     Kind.NEAR: MAX_FRAME_LSAS,
+    Kind.ALONE: MAX_FRAME_LSAS,
 }
 KINDS = tuple(Kind)
 _FULL_BYTES = 40 * 1024  # so much fits a frame in any case, however badly it compresses
@@ -59,8 +61,10 @@ def part_of_delta(delta: Delta) -> Part:
     return Part(Kind.DELTA, wire.encode_delta(delta), wire.items_of(delta), delta.auth)
 
 
-def part_of_near(near: Near) -> Part:
-    """A near property."""
+def part_of_near(near: Near, to: Sequence[str] = ()) -> Part:
+    """A near property; `to`: those of its nodes towards which it is sent, all unless it is said."""
+    if near.alone:
+        return Part(Kind.ALONE, wire.encode_alone(near, to or near.to), wire.items_of(near), near.auth)
     return Part(Kind.NEAR, wire.encode_near(near), wire.items_of(near), near.auth)
 
 

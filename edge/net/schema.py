@@ -11,6 +11,7 @@ from msgspec import Meta, Raw, Struct
 
 from ..space.courier import MAX_LSAS
 from ..space.lsa import EVERYWHERE, MAX_PATH
+from ..space.nearby import MAX_TO
 from ..space.origins import CHECKSUM_BYTES, MAX_INCARNATION, MAX_SEQUENCE
 from ..terms import NODE_NAME
 from .tree import HASH_BYTES, MAX_LEAVES
@@ -124,6 +125,25 @@ class WireNear(Struct, array_like=True, forbid_unknown_fields=True):
     auth: Auth
 
 
+class WireAlone(Struct, array_like=True, forbid_unknown_fields=True):
+    """A near property that brings its LSA along; `to`: the nodes towards which it goes, empty: all around."""
+
+    origin: Node
+    suffix: Suffix
+    incarnation: Incarnation
+    label: Name
+    query: Text
+    version: Version
+    reach: Annotated[int, Meta(ge=1, lt=EVERYWHERE)]
+    hops: Annotated[int, Meta(ge=0, lt=MAX_PATH)]
+    life_s: Annotated[int, Meta(ge=1, le=MAX_LIFE_S)]
+    left_s: Annotated[int, Meta(ge=1, le=MAX_LIFE_S)]
+    value: Value
+    auth: Auth
+    kept: bool
+    to: Annotated[list[Node], Meta(max_length=MAX_TO)]
+
+
 class WireRoster(Struct, array_like=True, forbid_unknown_fields=True):
     """The LSAs that a node holds of an origin."""
 
@@ -140,7 +160,9 @@ class Bundled(Struct, array_like=True, frozen=True, forbid_unknown_fields=True, 
     signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
     count: Annotated[int, Meta(ge=2, le=MAX_LEAVES)]
     places: Annotated[bytes, Meta(min_length=1, max_length=MAX_LEAVES)]
-    numbers: Annotated[bytes, Meta(min_length=1, max_length=MAX_LEAVES)]  # LSAs, then deltas, near properties
+    numbers: Annotated[
+        bytes, Meta(min_length=1, max_length=MAX_LEAVES)
+    ]  # LSAs, deltas, near properties of both kinds
     beside: Annotated[bytes, Meta(max_length=MAX_LEAVES * HASH_BYTES)]
 
 
@@ -151,7 +173,10 @@ class Body(Struct, omit_defaults=True, forbid_unknown_fields=True):
     l: Annotated[list[Raw], Meta(max_length=MAX_FRAME_LSAS)] = []  # noqa: E741 - a letter a list, on each frame
     d: Annotated[list[Raw], Meta(max_length=MAX_FRAME_LSAS)] = []
     n: Annotated[list[Raw], Meta(max_length=MAX_FRAME_LSAS)] = []
-    b: Annotated[list[Bundled], Meta(max_length=3 * MAX_FRAME_LSAS)] = []
+    a: Annotated[
+        list[Raw], Meta(max_length=MAX_FRAME_LSAS)
+    ] = []  # near properties that bring their LSA along
+    b: Annotated[list[Bundled], Meta(max_length=4 * MAX_FRAME_LSAS)] = []
     r: Annotated[list[Raw], Meta(max_length=MAX_BEATS)] = []
     o: Annotated[list[Node], Meta(max_length=MAX_BEATS)] = []  # origins whose roster is wanted
     w: Annotated[list[Name], Meta(max_length=MAX_ASKED)] = []  # LSAs that are wanted

@@ -7,11 +7,12 @@ from msgspec import DecodeError, Raw
 from msgspec.msgpack import Decoder, Encoder
 
 from ..space.courier import Roster
-from ..space.lsa import EVERYWHERE, HERE, Aggregation, Delta, Lsa, Near, Property
+from ..space.lsa import EVERYWHERE, HERE, TOWARDS, Aggregation, Delta, Lsa, Near, Property
 from .schema import (
     Body,
     Bundled,
     Statement,
+    WireAlone,
     WireDelta,
     WireError,
     WireLsa,
@@ -31,6 +32,7 @@ _decode_body = Decoder(Body).decode
 _decode_lsa = Decoder(WireLsa).decode
 _decode_delta = Decoder(WireDelta).decode
 _decode_near = Decoder(WireNear).decode
+_decode_alone = Decoder(WireAlone).decode
 _decode_roster = Decoder(WireRoster).decode
 
 
@@ -95,6 +97,29 @@ def encode_near(near: Near) -> bytes:
     )
 
 
+def encode_alone(near: Near, to: Sequence[str]) -> bytes:
+    """A near property that brings its LSA along, on its way towards some of its nodes."""
+    origin, _, suffix = near.name.partition(".")
+    return _encode(
+        WireAlone(
+            origin,
+            suffix,
+            near.incarnation,
+            near.label,
+            near.query,
+            near.version,
+            near.reach,
+            near.hops,
+            near.life_s,
+            near.left_s,
+            near.value,
+            _alone(near.auth),
+            near.kept,
+            list(to),
+        )
+    )
+
+
 def encode_roster(roster: Roster) -> bytes:
     """A roster; the names lose what the origin says already."""
     start = len(roster.origin) + 1
@@ -135,7 +160,7 @@ def items_of(record: Lsa | Delta | Near | Roster) -> int:
         return len(record.path) + specs + _PROPERTY_ITEMS * len(record.properties)
     if isinstance(record, Delta):
         return len(record.path) + len(record.kept) + _PROPERTY_ITEMS * len(record.properties)
-    return len(record.entries) if isinstance(record, Roster) else _PROPERTY_ITEMS
+    return len(record.entries) if isinstance(record, Roster) else _PROPERTY_ITEMS + len(record.to)
 
 
 def _wire_properties(properties: list[Property]) -> list[WireProperty]:
@@ -199,6 +224,32 @@ def decode_near(data: Raw) -> Near:
         wire.left_s,
         wire.value,
         wire.auth,
+    )
+
+
+def decode_alone(data: Raw) -> Near:
+    """Raises WireError."""
+    wire: WireAlone = _decoded(_decode_alone, data)
+    if wire.left_s > wire.life_s or wire.hops >= wire.reach:
+        raise WireError("a near property outlives itself, or goes too far")
+    if bool(wire.to) != (wire.reach == TOWARDS) or not (wire.to or wire.kept):
+        raise WireError("a near property that goes nowhere")
+    if len(set(wire.to)) != len(wire.to):
+        raise WireError("a near property goes twice towards a node")
+    return Near(
+        _name(wire.origin, wire.suffix),
+        wire.incarnation,
+        wire.label,
+        wire.query,
+        wire.version,
+        wire.reach,
+        wire.hops,
+        wire.life_s,
+        wire.left_s,
+        wire.value,
+        wire.auth,
+        wire.kept,
+        tuple(wire.to),
     )
 
 

@@ -56,7 +56,7 @@ class Bond:
     @property
     def withdrawn(self) -> bool:
         """The property is gone: withdrawn or expired."""
-        return not self._space.is_live(self.property)
+        return bool(self._space.p_gone[self.property]) or not self._space.is_live(self.property)
 
     @property
     def version(self) -> int:
@@ -96,7 +96,8 @@ class Agent:
     def __init__(self, name: str) -> None:
         self.name = name
         self.handle = 0
-        self.waiting: list[tuple[str, str, bytes, int, int]] = []  # properties without room, oldest first
+        # properties without room, oldest first
+        self.waiting: list[tuple[str, str, bytes, int, int, tuple[str, ...]]] = []
         self.waiting_dropped = 0
         self._in_line = False  # something waits for room that all properties need
         self._engine: Engine | None = None
@@ -160,12 +161,19 @@ class Agent:
         self._publish_waiting()
 
     def submit(
-        self, label: str, value: bytes, query: str = "", life_s: int = 0, reach: int = EVERYWHERE
+        self,
+        label: str,
+        value: bytes,
+        query: str = "",
+        life_s: int = 0,
+        reach: int = EVERYWHERE,
+        to: "tuple[str, ...]" = (),
     ) -> bool:
         """Publish a property; while its LSA has no room it waits, first in, first out.
 
         False when the waiting queue is full too; the property is then dropped and counted. Raises
-        ValueTooLarge, and ValueError for a near property without a life. A value that is aggregated and
+        ValueTooLarge, and ValueError for a near property without a life. With `to` it goes towards those
+        nodes only; with KEPT as its life the space renews it. A value that is aggregated and
         `differs` too little from the one published is not sent; that one is renewed in the second half of
         its life.
         """
@@ -178,17 +186,17 @@ class Agent:
                 value = kept
         position = self._waiting_at(label, query)
         if position >= 0:
-            self.waiting[position] = (label, query, value, life_s, reach)
+            self.waiting[position] = (label, query, value, life_s, reach, to)
             return True
         if self._in_line and self.space.property_of(self.handle & 0xFFFF, label, query) == NIL:
-            return self._wait(label, query, value, life_s, reach)
+            return self._wait(label, query, value, life_s, reach, to)
         try:
-            self.space.put(self.handle, label, query, value, life_s, reach)
+            self.space.put(self.handle, label, query, value, life_s, reach, to)
         except NameFull:
-            return self._wait(label, query, value, life_s, reach)
+            return self._wait(label, query, value, life_s, reach, to)
         except SpaceFull:
             self._in_line = True
-            return self._wait(label, query, value, life_s, reach)
+            return self._wait(label, query, value, life_s, reach, to)
         return True
 
     def aggregate(self, specs: "list[Aggregation]") -> None:
@@ -236,9 +244,9 @@ class Agent:
     def _publish_waiting(self) -> None:
         position = 0
         while position < len(self.waiting):
-            label, query, value, life_s, reach = self.waiting[position]
+            label, query, value, life_s, reach, to = self.waiting[position]
             try:
-                self.space.put(self.handle, label, query, value, life_s, reach)
+                self.space.put(self.handle, label, query, value, life_s, reach, to)
             except NameFull:
                 position += 1  # only its label or query has no place: those behind it may have one
                 continue
@@ -254,9 +262,11 @@ class Agent:
                 return position
         return -1
 
-    def _wait(self, label: str, query: str, value: bytes, life_s: int, reach: int) -> bool:
+    def _wait(
+        self, label: str, query: str, value: bytes, life_s: int, reach: int, to: "tuple[str, ...]"
+    ) -> bool:
         if len(self.waiting) >= self.waiting_max:
             self.waiting_dropped += 1
             return False
-        self.waiting.append((label, query, value, life_s, reach))
+        self.waiting.append((label, query, value, life_s, reach, to))
         return True

@@ -81,8 +81,11 @@ class Courier:
         A slot and not a record, so that nothing is copied unless it is sent; read it before returning.
         """
 
-    def send_near(self, p: int, nodes: int) -> None:
-        """Send the near property `p` to the neighbours in the node set `nodes`."""
+    def send_near(self, p: int, nodes: int, to: "tuple[str, ...]" = ()) -> None:
+        """Send the near property `p` to the neighbours in the node set `nodes`.
+
+        `to`: those of the nodes towards which it goes that are reached through them.
+        """
 
     def send_beat(self, peer: str, beat: Beat) -> None:
         """Send a heartbeat; a newer one of the same origin may replace it."""

@@ -53,9 +53,14 @@ class Digest:
         space = self._space
         if space.changes >= MAX_SEQUENCE - _LAST_CHANGES:
             self._reincarnate(space.origins.incarnation[SELF])
+        if space.tick >= self._due_tick - _EARLY_S:
+            space.renew_kept()  # the beat goes with them
         if space.tick >= self._due_tick:
             self.beat()
-        for number in self._announced:
+        for number in list(self._announced):
+            if space.nodes.text(number) != self._announced[number][1].origin:
+                del self._announced[number]  # another node has that number
+                continue
             if space.tick - self._asked_tick.get(number, 0) < _ASK_AGAIN_S:
                 continue
             if self._differs(number):
@@ -90,7 +95,8 @@ class Digest:
         self._courier.send_beat(peer, self._own_beat())
         for number in range(SELF + 1, space.nodes.capacity):
             life_s = space.origins.life_s(number, space.tick) - 1
-            if life_s > 0 and space.origins.beat[number]:
+            near = space.origins.hops[number] < space.horizon
+            if life_s > 0 and space.origins.beat[number] and near:
                 self._courier.send_beat(peer, self._beat_of(number, life_s))
 
     # ---- in ---------------------------------------------------------------------------------
@@ -119,11 +125,13 @@ class Digest:
             self.no_room += 1
             return
         origins.heartbeat(number, beat.number, beat.sequence, hops, space.tick + life_s)
+        origins.limit(number, space.tick + LIFE_S)
         if met:
             self._no_room.pop(number, None)  # another node had that number
         self._announced[number] = (peer, beat)
         self._check_sequence(number, beat)
-        if hops < MAX_PATH:
+        space.came_from(number, peer)
+        if hops < min(MAX_PATH, space.horizon):
             passed_on = self._beat_of(number, life_s)
             for other in space.neighbours:
                 if other not in (peer, beat.origin):

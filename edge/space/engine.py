@@ -126,7 +126,7 @@ class Engine:
             return
         query = space.p_query[p]
         own = space.lsa_name[agent.handle & 0xFFFF]
-        if space.p_owner[p] == own or (query and query != own):
+        if space.p_owner[p] == own or (query and query != own) or space.passes(p):
             return
         self.bond.property = p
         try:

@@ -165,6 +165,10 @@ def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
     else:
         if not _same_shape(space, slot, lsa):
             space.lsa_shaped[slot] = lsa.version
+        if space.lsa_loose[slot]:
+            space.lsa_loose[slot] = False
+            space.lsa_wheel.clear(slot)
+            space.origins.include(origin)
         space.origins.restate(origin)
         space.rename(slot, lsa.kind)
     _take_properties(space, slot, lsa.properties)

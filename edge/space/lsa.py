@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 MAX_PATH = const(64)  # nodes; nothing spreads farther
 
 HERE = const(0)  # the reach of a property that stays on its node
+TOWARDS = const(254)  # of one that goes towards some nodes only
 EVERYWHERE = const(255)
+KEPT = const(
+    -1
+)  # the life of a near property that its space renews, with the heartbeats, until it is withdrawn
 
 
 class Property:
@@ -38,19 +42,23 @@ class Property:
 class Near:
     """A property that goes only a few hops, on its way: it travels by itself and is not in the digest.
 
-    `reach` is how many hops it may go, `hops` how many it has gone when it is sent.
+    `reach` is how many hops it may go, `hops` how many it has gone when it is sent. With a reach of TOWARDS
+    it goes to the nodes `to` only. One that is `kept`, or goes towards nodes, brings its LSA along: who does
+    not hold that knows it from then on. Without a value it says that it was withdrawn.
     """
 
     __slots__ = (
         "auth",
         "hops",
         "incarnation",
+        "kept",
         "label",
         "left_s",
         "life_s",
         "name",
         "query",
         "reach",
+        "to",
         "value",
         "version",
     )
@@ -68,9 +76,13 @@ class Near:
         left_s: int,
         value: bytes,
         auth: bytes,
+        kept: bool = False,
+        to: "tuple[str, ...]" = (),
     ) -> None:
         self.name = name
         self.incarnation = incarnation
+        self.kept = kept
+        self.to = to
         self.label = label
         self.query = query
         self.version = version
@@ -80,6 +92,11 @@ class Near:
         self.left_s = left_s
         self.value = value
         self.auth = auth
+
+    @property
+    def alone(self) -> bool:
+        """Whether it brings its LSA along."""
+        return self.kept or bool(self.to)
 
 
 class Aggregation:

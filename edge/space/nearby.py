@@ -1,17 +1,25 @@
 """Properties that go only some hops cross the border of a space: by themselves, not with their LSA.
 
-They are in no digest. A lost one comes again when its owner renews it.
+They are in no digest. A lost one comes again when its owner renews it, or its space if it is kept. One that
+is kept, or goes towards some nodes only, brings its LSA along: a node that knows neither that LSA nor its
+origin knows both from then on, for as long as such properties arrive.
 """
 
-from .lsa import EVERYWHERE, Near
+from .lsa import EVERYWHERE, MAX_PATH, Near
 from .names import NIL
-from .room import BLOCKS, NAMES, PROPERTIES
+from .origins import LIFE_S
+from .room import BLOCKS, LSAS, NAMES, PROPERTIES
+from .shim import const
 from .tuplespace import SELF, TupleSpace
+
+# No setting: the format of the wire. A contract has at most 32 suppliers, a supplier at most 128 consumers.
+MAX_TO = const(128)  # nodes towards which one property goes
 
 
 def export_near(space: TupleSpace, p: int) -> Near:
     """The record of a near property as neighbours may see it."""
     slot = space.p_lsa[p]
+    due = space.p_wheel.due(p)
     return Near(
         space.names.text(space.lsa_name[slot]),
         space.origins.incarnation[space.lsa_origin[slot]],
@@ -21,30 +29,41 @@ def export_near(space: TupleSpace, p: int) -> Near:
         space.p_reach[p],
         space.p_hops[p],
         space.p_life[p],
-        max(1, space.p_wheel.due(p) - space.tick),
+        max(1, due - space.tick) if due else space.p_life[p],
         space.value(p),
         space.proof_near(p),
+        bool(space.p_kept[p]),
+        space.p_to[p],
     )
 
 
 def is_near_news(space: TupleSpace, near: Near) -> bool:
-    """Whether a near property is newer than what is held, or came a shorter way.
+    """Whether a near property is newer than what is held, came a shorter way, or goes towards more nodes.
 
     It never takes the place of a property that goes everywhere: the LSA says so first.
     """
     slot = space.slot_of_name(near.name)
-    if slot == NIL or space.lsa_origin[slot] == SELF or near.hops >= near.reach:
+    if near.hops >= near.reach or node_of(near.name) == space.node:
         return False
-    if near.incarnation != space.origins.incarnation[space.lsa_origin[slot]]:
+    if near.alone:
+        number = space.nodes.find(node_of(near.name))
+        held = 0 if number == NIL else space.origins.incarnation[number]
+        if slot == NIL or near.incarnation != held:
+            return near.incarnation >= held
+    elif slot == NIL or near.incarnation != space.origins.incarnation[space.lsa_origin[slot]]:
+        return False
+    if space.lsa_origin[slot] == SELF:
         return False
     p = space.property_of(slot, near.label, near.query)
     if p == NIL:
         return near.version > space.lsa_ended[slot]
     if space.p_reach[p] == EVERYWHERE:
         return False
-    return near.version > space.p_version[p] or (
-        near.version == space.p_version[p] and near.hops + 1 < space.p_hops[p]
-    )
+    if near.version != space.p_version[p]:
+        return near.version > space.p_version[p]
+    if near.to:
+        return len(space.p_to[p]) < MAX_TO and any(node not in space.p_to[p] for node in near.to)
+    return near.hops + 1 < space.p_hops[p]
 
 
 def absorb_near(space: TupleSpace, near: Near, sender: str) -> bool:
@@ -55,22 +74,93 @@ def absorb_near(space: TupleSpace, near: Near, sender: str) -> bool:
     if not is_near_news(space, near):
         return False
     slot = space.slot_of_name(near.name)
-    p = space.property_of(slot, near.label, near.query)
-    if p == NIL or space.p_version[p] != near.version:
-        spare = space.heap.need(len(near.value)) + space.heap.need(len(near.auth))
-        if p != NIL:
-            spare -= space.heap.need(space.p_length[p]) + space.heap.need(space.p_auth_length[p])
-        origin = space.lsa_origin[slot]
-        space.room.claim(BLOCKS, origin, spare, space.heap.free)
-        space.room.claim(PROPERTIES, origin, p == NIL, space.properties_free)
-        space.room.claim(NAMES, origin, space.names.lacking({near.query}), space.names.free)
-        space.claim_labels({near.label}, origin)
-        due = space.tick + max(1, near.left_s)
-        p = space.write(slot, p, near.label, near.query, near.value, due, near.life_s, near.reach)
-        space.prove_near(p, near.auth)
-        space.p_version[p] = near.version
+    p = NIL if slot == NIL else space.property_of(slot, near.label, near.query)
+    known = slot != NIL and near.incarnation == space.origins.incarnation[space.lsa_origin[slot]]
+    again = known and p != NIL and space.p_version[p] == near.version
+    if not again:
+        _check_room(space, near, slot, p, sender)
+        if near.alone:
+            slot = _meet(space, near, slot, sender)
+            p = space.property_of(slot, near.label, near.query)
+        p = _write(space, near, slot, p)
+    space.came_from(space.lsa_origin[slot], sender)
     space.p_hops[p] = near.hops + 1
     space.p_sender[p] = space.nodes.find(sender) if space.is_neighbour(sender) else 0
-    if near.hops + 1 < near.reach:
+    if near.to:
+        _send_on(space, near, p, again)
+    elif near.hops + 1 < near.reach and near.hops + 1 < MAX_PATH:
         space.near.push(p)
     return True
+
+
+def _check_room(space: TupleSpace, near: Near, slot: int, p: int, sender: str) -> None:
+    """Raise SpaceFull, ValueTooLarge unless it finds room, and its LSA and origin if they are new."""
+    space.check_size(near.label, near.value)
+    spare = space.heap.need(len(near.value)) + space.heap.need(len(near.auth))
+    if p != NIL:
+        spare -= space.heap.need(space.p_length[p]) + space.heap.need(space.p_auth_length[p])
+    elif slot != NIL:
+        space.check_place(slot, near.label, near.query)
+    if near.alone:
+        space.claim_node(node_of(near.name), sender)
+    origin = space.origin_number(node_of(near.name))
+    space.room.claim(BLOCKS, origin, spare, space.heap.free)
+    space.room.claim(PROPERTIES, origin, p == NIL, space.properties_free)
+    space.room.claim(NAMES, origin, space.names.lacking({near.query, near.name}), space.names.free)
+    if slot == NIL:
+        space.room.claim(LSAS, origin, 1, space.lsas_free)
+    space.claim_labels({near.label}, origin)
+
+
+def _meet(space: TupleSpace, near: Near, slot: int, sender: str) -> int:
+    """Know the origin and the LSA of a property that brings them along; returns the slot of the LSA."""
+    origin = space.meet(node_of(near.name), near.incarnation, LIFE_S, near.hops + 1, sender)
+    left_s = near.left_s if not space.origins.beat[origin] else min(near.left_s, LIFE_S)
+    space.origins.extend(origin, space.tick + max(1, left_s))
+    if slot == NIL:
+        slot = space.admit(near.name, "", origin)
+        space.lsa_loose[slot] = True
+    space.lsa_wheel.clear(slot)
+    if not space.origins.beat[origin]:
+        space.origins.hops[origin] = near.hops + 1
+    return slot
+
+
+def _write(space: TupleSpace, near: Near, slot: int, p: int) -> int:
+    """Store the property; one that is only renewed concerns nobody but those who pass it on."""
+    due = space.tick + max(1, near.left_s)
+    gone = near.alone and not near.value
+    if near.alone and p != NIL and space.p_reach[p] == near.reach and space.holds(p, near.value):
+        space.p_wheel.set(p, due)
+        space.p_life[p] = near.life_s
+        if space.passes(p) and space.node in near.to:
+            space.changed.push(p)
+    else:
+        p = space.write(slot, p, near.label, near.query, near.value, due, near.life_s, near.reach)
+    space.lsa_count[slot] += space.p_gone[p] - gone
+    space.p_gone[p] = gone
+    space.p_kept[p] = near.kept
+    space.p_to[p] = near.to
+    space.p_pending[p] = ()
+    space.prove_near(p, near.auth)
+    space.p_version[p] = near.version
+    return p
+
+
+def _send_on(space: TupleSpace, near: Near, p: int, again: bool) -> None:
+    """A property that goes towards some nodes is sent on once towards each of them."""
+    fresh = near.to
+    if again:
+        held = space.p_to[p]
+        fresh = tuple([node for node in near.to if node not in held])[: MAX_TO - len(held)]
+        space.p_to[p] = held + fresh
+        if space.node in fresh:
+            space.changed.push(p)
+    space.p_pending[p] += tuple([node for node in fresh if node != space.node])
+    if space.p_pending[p] and near.hops + 1 < MAX_PATH:
+        space.near.push(p)
+
+
+def node_of(name: str) -> str:
+    """The node of an agent."""
+    return name.partition(".")[0]

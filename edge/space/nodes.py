@@ -4,7 +4,10 @@ from .names import NIL
 from .origins import checksum
 from .properties import Properties
 from .room import NODES
+from .shim import const
 from .slots import SELF
+
+WAY_S = const(7)  # so long a way is believed in: a heartbeat, and a little
 
 
 class Nodes(Properties):
@@ -34,6 +37,8 @@ class Nodes(Properties):
         for origin in range(self.nodes.capacity):
             if self.origins.via[origin] == number and self.origins.known(origin):
                 self._brought_by(origin, 0)
+            if self.origins.way[origin] == number:
+                self.origins.way[origin] = 0
         if self.origins.known(number):
             self.origins.via[number] = 0
             self.room.count(NODES, 0, 1)
@@ -44,6 +49,21 @@ class Nodes(Properties):
         self.room.count(NODES, self.origins.via[origin], -1)
         self.room.count(NODES, via, 1)
         self.origins.via[origin] = via
+
+    def hops_towards(self, node: str) -> int:
+        """The neighbours through which a node is reached, as a node set.
+
+        It is the one from which the newest message of that node came; all, if none came lately: what finds
+        its way then, and the answer, make a way known.
+        """
+        number = self.nodes.find(node)
+        if number != NIL and self.origins.way[number] and self.tick - self.origins.heard[number] <= WAY_S:
+            return 1 << self.origins.way[number]
+        return self.neighbours_mask
+
+    def came_from(self, origin: int, sender: str) -> None:
+        """Something new of an origin has come from a neighbour."""
+        self.origins.came_by(origin, self._via(sender), self.tick)
 
     def is_neighbour(self, name: str) -> bool:
         """Whether this node sends to a node of that name."""
@@ -123,7 +143,7 @@ class Nodes(Properties):
         entries = []
         slot = self.origins.first[origin]
         while slot != NIL:
-            if self.lsa_version[slot] or demoted:
+            if self.lsa_version[slot] or (demoted and not self.lsa_loose[slot]):
                 entries.append((self.names.text(self.lsa_name[slot]), self.lsa_version[slot]))
             slot = self.lsa_next[slot]
         return entries

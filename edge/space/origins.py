@@ -15,7 +15,7 @@ LIFE_S = const(13)  # two heartbeats of 5 s may be lost; gone everywhere within 
 MAX_INCARNATION = const(0x7FFFFFFF)
 MAX_SEQUENCE = const(0x7FFFFFFF)  # of versions and changes too; a node begins a new incarnation before that
 CHECKSUM_BYTES = const(16)
-_NEVER = const(0x3FFFFFFF)  # tick
+NEVER = const(0x3FFFFFFF)  # tick
 
 
 class Origins:
@@ -25,11 +25,15 @@ class Origins:
         self.incarnation = array("I", bytes(4 * capacity))
         self.sequence = array("I", bytes(4 * capacity))  # the newest change known
         self.expires = array("I", bytes(4 * capacity))  # tick, 0: unknown
-        self._soonest = _NEVER  # no node expires before that tick
+        self._soonest = NEVER  # no node expires before that tick
         self.beat = array("I", bytes(4 * capacity))  # number of the newest heartbeat
         self.hops = array("B", bytes(capacity))
         self.via = array("H", bytes(2 * capacity))  # the neighbour that brought it, 0: nobody or a stranger
         self.met = array("I", bytes(4 * capacity))  # tick
+        self.way = array(
+            "H", bytes(2 * capacity)
+        )  # the neighbour from which its newest message came, 0: none,
+        self.heard = array("I", bytes(4 * capacity))  # and the tick at which it came
         self.count = array("H", bytes(2 * capacity))
         self.checksums = [b""] * capacity  # each is right unless stale
         self.stale = bytearray(b"\x01" * capacity)
@@ -51,7 +55,7 @@ class Origins:
         found: tuple[int, ...] = ()
         if tick < self._soonest:
             return found
-        soonest = _NEVER
+        soonest = NEVER
         for node in range(len(self.expires)):
             expires = self.expires[node]
             if expires > tick:
@@ -85,6 +89,20 @@ class Origins:
         self.hops[node] = hops
         self.expires[node] = max(self.expires[node], expires)
 
+    def limit(self, node: int, expires: int) -> None:
+        """The node does not live longer without a new heartbeat, whatever else of it has arrived."""
+        self.expires[node] = min(self.expires[node], expires)
+        self._soonest = min(self._soonest, self.expires[node])
+
+    def came_by(self, node: int, way: int, tick: int) -> None:
+        """Something new of the node has come from neighbour number `way`; 0: from none that is sent to."""
+        self.way[node] = way
+        self.heard[node] = tick
+
+    def extend(self, node: int, expires: int) -> None:
+        """The node lives at least until then. Where its heartbeats arrive, those decide sooner."""
+        self.expires[node] = max(self.expires[node], expires)
+
     def shorten(self, node: int, hops: int) -> None:
         """A path of that length leads to the node."""
         self.hops[node] = min(self.hops[node], hops)
@@ -100,7 +118,7 @@ class Origins:
     def forget(self, node: int) -> None:
         """Know nothing of a node any more. Its LSAs must have left."""
         self.incarnation[node] = self.sequence[node] = self.expires[node] = 0
-        self.beat[node] = self.hops[node] = 0
+        self.beat[node] = self.hops[node] = self.way[node] = self.heard[node] = 0
         self.count[node] = 0
         self.restate(node)
         self.first[node] = NIL

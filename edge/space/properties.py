@@ -34,6 +34,11 @@ class Properties(Slots):
         self.p_sender = array("H", bytes(2 * n))  # the neighbour that sent it,
         self.p_auth = array("H", b"\xff\xff" * n)  # and what proves it, in the heap
         self.p_auth_length = bytearray(n)
+        self.p_kept = bytearray(n)  # whether its space renews it,
+        self.p_renew = array("I", bytes(4 * n))  # and the tick from which on the next heartbeat does
+        self.p_gone = bytearray(n)  # withdrawn; it stays for a while to say so, and is not counted
+        self.p_to: list[tuple[str, ...]] = [()] * n  # the nodes towards which it goes,
+        self.p_pending: list[tuple[str, ...]] = [()] * n  # and those towards which it is still to be sent
         self.p_told = bytearray(n)  # the bonding law has notified its observers
         self.p_value = array("H", b"\xff\xff" * n)
         self.p_length = array("H", bytes(2 * n))
@@ -71,6 +76,14 @@ class Properties(Slots):
         """Whether a property goes to other nodes, but not everywhere."""
         return HERE < self.p_reach[p] < EVERYWHERE
 
+    def goes_alone(self, p: int) -> bool:
+        """Whether a property brings its LSA along."""
+        return bool(self.p_kept[p] or self.p_to[p])
+
+    def passes(self, p: int) -> bool:
+        """Whether a property only passes here, on its way to other nodes."""
+        return bool(self.p_to[p]) and self.node not in self.p_to[p]
+
     def write(
         self, slot: int, p: int, label: str, query: str, value: bytes, due: int, life_s: int, reach: int
     ) -> int:
@@ -80,7 +93,7 @@ class Properties(Slots):
         """
         self.check_size(label, value)
         if p == NIL:
-            self._check_room(slot, label, query)
+            self.check_place(slot, label, query)
             head = self._store(self.lsa_origin[slot], NIL, 0, value)
             p = self._link(slot, label, query)
         else:
@@ -113,7 +126,7 @@ class Properties(Slots):
             self.lsa_first[slot] = self.p_next[p]
         else:
             self.p_next[before] = self.p_next[p]
-        self.lsa_count[slot] -= 1
+        self.lsa_count[slot] -= not self.p_gone[p]
         self._unlink(p)
         self.p_state[p] = WITHDRAWN
         self.changed.push(p)
@@ -152,7 +165,8 @@ class Properties(Slots):
             p = self.p_next[p]
         return p
 
-    def _check_room(self, slot: int, label: str, query: str) -> None:
+    def check_place(self, slot: int, label: str, query: str) -> None:
+        """Raise SpaceFull unless an LSA may have one more property, and the tables take its names."""
         if self.lsa_count[slot] >= self.limits.properties_per_lsa:
             raise SpaceFull("an LSA holds at most %d properties" % self.limits.properties_per_lsa)
         if not self.properties_free:
@@ -182,6 +196,8 @@ class Properties(Slots):
         self.room.count(NAMES, origin, self.p_query[p] != 0)
         self.p_aggregate[p] = self.p_auth[p] = NIL
         self.p_auth_length[p] = self.p_hops[p] = self.p_sender[p] = 0
+        self.p_kept[p] = self.p_gone[p] = 0
+        self.p_to[p] = self.p_pending[p] = ()
         self.p_aggregate_length[p] = self.p_aggregated[p] = 0
         self.p_next[p] = self.lsa_first[slot]
         self.lsa_first[slot] = p

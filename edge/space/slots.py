@@ -9,8 +9,9 @@ from array import array
 
 from .errors import NotOwner, SpaceFull, UnknownLsa
 from .heap import ValueHeap
+from .lsa import EVERYWHERE
 from .names import NIL, NameTable
-from .origins import Origins
+from .origins import NEVER, Origins
 from .rings import DirtyRing, ExpiryWheel
 from .room import BLOCKS, LSAS, NAMES, SPECS, Room
 from .shim import const
@@ -31,6 +32,8 @@ class Slots:
         self.node = node
         self.limits = limits
         self.tick = 1
+        self.renew_tick = NEVER  # no kept property has to be renewed before
+        self.horizon = EVERYWHERE  # hops that LSAs and heartbeats go; set before anything arrives
         self.changes = 0  # of this node
         self.names = NameTable(limits.names, "names")
         self.labels = NameTable(limits.labels, "labels")
@@ -58,6 +61,7 @@ class Slots:
         self.lsa_next = array("H", range(1, n + 1))  # chain of its origin, or of free slots
         self.lsa_previous = array("H", bytes(2 * n))
         self.lsa_quiet = bytearray(n)  # leaves without telling other nodes
+        self.lsa_loose = bytearray(n)  # of another node, and only near properties of it are held
         self.lsa_lapsed = bytearray(n)  # a property of that version has expired: it cannot be shown whole
         self.lsa_shaped = array("I", bytes(4 * n))  # version of the last change of type or aggregations
         self.lsa_way: list[tuple[int, ...]] = [()] * n  # nodes it has travelled, the last one first
@@ -96,7 +100,7 @@ class Slots:
         self.room.count(LSAS, origin, 1)
         self.room.count(NAMES, origin, 1)
         self.lsa_version[slot] = self.lsa_base[slot] = self.lsa_shaped[slot] = self.lsa_ended[slot] = 0
-        self.lsa_lapsed[slot] = False
+        self.lsa_lapsed[slot] = self.lsa_loose[slot] = False
         self.lsa_first[slot] = NIL
         self.lsa_count[slot] = 0
         self.lsa_path[slot] = self.lsa_sent[slot] = self.lsa_shows[slot] = self.lsa_based[slot] = 0

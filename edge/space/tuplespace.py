@@ -5,13 +5,14 @@ SpaceError and leaves the space unchanged. Changes are noted as they happen (`ch
 `departed`), so that the laws touch only what changed.
 """
 
-from .errors import NotOwner
+from .errors import NotOwner, SpaceFull
 from .limits import Limits
-from .lsa import EVERYWHERE, HERE
+from .lsa import EVERYWHERE, HERE, KEPT, TOWARDS
 from .names import NIL
 from .nodes import Nodes
-from .origins import LIFE_S
+from .origins import LIFE_S, NEVER
 from .room import NODES, SPECS
+from .shim import const
 from .slots import FREE, LEAVING, LIVE, ORPHAN, SELF, WITHDRAWN
 
 TYPE_CHECKING = False
@@ -19,6 +20,23 @@ if TYPE_CHECKING:
     from .lsa import Aggregation
 
 __all__ = ["FREE", "LEAVING", "LIVE", "ORPHAN", "SELF", "WITHDRAWN", "Limits", "TupleSpace"]
+_AGAIN_S, _TOGETHER_S, _OFTEN_S = const(3), const(2), const(10)
+# Reach in hops, and after how many seconds a kept property is renewed: a flood through the whole microgrid
+# costs more than what it repairs.
+_PERIODS_S = ((2, 5), (4, 10), (8, 20), (TOWARDS - 1, 60), (TOWARDS, 5))
+
+
+def period_s(reach: int) -> int:
+    """How often a kept property of that reach is renewed."""
+    for most, each_s in _PERIODS_S:
+        if reach <= most:
+            return each_s
+    raise ValueError("not the reach of a near property: %d" % reach)
+
+
+def life_of(reach: int) -> int:
+    """How long a kept property lives without being renewed: two renewals of it may be lost."""
+    return 5 * period_s(reach) // 2 + 1
 
 
 class TupleSpace(Nodes):
@@ -35,6 +53,7 @@ class TupleSpace(Nodes):
     def remove(self, handle: int, quiet: bool = False) -> None:
         """Take an LSA out with all its properties; `quiet`: other nodes notice by themselves."""
         slot = self.slot(handle)
+        shown = bool(self.lsa_version[slot]) or self._shows_alone(slot)
         self.lsa_shows[slot] = self._drop_properties(slot)
         self.lsa_wheel.clear(slot)
         self._slot_of_name[self.lsa_name[slot]] = NIL
@@ -46,8 +65,8 @@ class TupleSpace(Nodes):
             self.lsa_next[previous] = following
         if following != NIL:
             self.lsa_previous[following] = previous
-        self.lsa_quiet[slot] = quiet or not self.lsa_version[slot]
-        if self.lsa_version[slot] or origin != SELF:
+        self.lsa_quiet[slot] = quiet or not (shown if origin == SELF else self.lsa_version[slot])
+        if self.lsa_version[slot] or (origin != SELF and not self.lsa_loose[slot]):
             self.origins.exclude(origin)
         if origin == SELF and not self.lsa_quiet[slot]:
             self.lsa_version[slot] = self.next_sequence()
@@ -57,6 +76,12 @@ class TupleSpace(Nodes):
             self.aggregating.remove(slot)
         self.lsa_state[slot] = LEAVING
         self.departed.push(slot)
+
+    def _shows_alone(self, slot: int) -> bool:
+        p = self.lsa_first[slot]
+        while p != NIL and not self.goes_alone(p):
+            p = self.p_next[p]
+        return p != NIL
 
     def find(self, name: str) -> int:
         """The handle of a live LSA, 0 when there is none with that name."""
@@ -144,6 +169,7 @@ class TupleSpace(Nodes):
                 self.p_version[p] = self.next_change()
                 if self.is_near(p):
                     self.prove_near(p, b"")
+                    self.p_pending[p] = self.p_to[p]
                     self.near.push(p)
                 p = self.p_next[p]
             if self.lsa_version[slot]:
@@ -181,25 +207,43 @@ class TupleSpace(Nodes):
         value: bytes,
         life_s: int = 0,
         reach: int = EVERYWHERE,
+        to: "tuple[str, ...]" = (),
     ) -> None:
         """Publish a value, or a new version of it. Raises ValueTooLarge, SpaceFull, UnknownLsa, NotOwner.
 
         `query` names the one agent it is for; `life_s` ends it; `reach` says how many hops it goes, HERE: it
-        stays on this node. Raises ValueError for a near property without a life: no digest repairs it, so its
-        owner has to renew it.
+        stays on this node; with `to` it goes towards those nodes only. Raises ValueError for a near property
+        without a life: no digest repairs it, so its owner has to renew it, or with KEPT this space does; and
+        for one without a value that brings its LSA along: it would seem to be withdrawn.
         """
+        reach = TOWARDS if to else reach
         if HERE < reach < EVERYWHERE and not life_s:
             raise ValueError("%s: a property with a reach of %d hops needs a life" % (label, reach))
+        kept = life_s == KEPT
+        if (kept or to) and not value:
+            raise ValueError("%s: no value" % label)
         slot = self.own_slot(handle)
-        life_s = max(1, life_s) if life_s else 0
-        due = self.tick + life_s if life_s else 0
+        life_s = life_of(reach) if kept else max(1, life_s) if life_s else 0
+        due = self.tick + life_s if life_s and not kept else 0
         p = self.property_of(slot, label, query)
         before = HERE if p == NIL else self.p_reach[p]
-        if p != NIL and before == reach and self.p_wheel.due(p) == due and self.holds(p, value):
+        same = p != NIL and before == reach and self.p_wheel.due(p) == due and self.p_to[p] == to
+        if same and self.holds(p, value):
             return
+        if p != NIL and self.p_gone[p]:
+            if self.lsa_count[slot] >= self.limits.properties_per_lsa:
+                raise SpaceFull("an LSA holds at most %d properties" % self.limits.properties_per_lsa)
+            self.p_gone[p] = False
+            self.lsa_count[slot] += 1
         p = self.write(slot, p, label, query, value, due, life_s, reach)
+        self.p_kept[p] = kept
+        self.p_to[p] = self.p_pending[p] = to
+        if kept:
+            self._renew_soon(p)
         near = self.is_near(p)
-        if before == EVERYWHERE or reach == EVERYWHERE or (near and not self.lsa_version[slot]):
+        loose = kept or bool(to)
+        first = near and not loose and not self.lsa_version[slot]
+        if before == EVERYWHERE or reach == EVERYWHERE or first:
             self.touch(slot)
             self.p_version[p] = self.changes
         else:
@@ -211,12 +255,64 @@ class TupleSpace(Nodes):
         """Withdraw a property; False when there is none. Raises UnknownLsa, NotOwner."""
         slot = self.own_slot(handle)
         p = self.property_of(slot, label, query)
-        if p == NIL:
+        if p == NIL or self.p_gone[p]:
             return False
+        if self.goes_alone(p):
+            self._say_gone(slot, p)
+            return True
         self.retract(p)
         if self.p_reach[p] == EVERYWHERE:
             self.touch(slot)
         return True
+
+    def _say_gone(self, slot: int, p: int) -> None:
+        """A property that brings its LSA along ends with a version without a value.
+
+        One that is kept says so again with the next heartbeats; any other would soon have expired anyway.
+        """
+        life_s = LIFE_S if self.p_kept[p] else 1
+        label, query = self.labels.text(self.p_label[p]), self.names.text(self.p_query[p])
+        self.write(slot, p, label, query, b"", self.tick + life_s, life_s, self.p_reach[p])
+        self.p_gone[p] = True
+        self.lsa_count[slot] -= 1
+        self.p_version[p] = self.next_change()
+        self.p_pending[p] = self.p_to[p]
+        if self.p_kept[p]:
+            self._renew_soon(p)
+        self.near.push(p)
+
+    def renew_kept(self) -> None:
+        """Kept properties whose time has come get a new version, by which others know that they still hold.
+
+        To be called when a heartbeat is due, or may leave early: so they travel together.
+        """
+        if self.tick < self.renew_tick - _TOGETHER_S:
+            return
+        self.renew_tick = NEVER
+        slot = self.origins.first[SELF]
+        while slot != NIL:
+            p = self.lsa_first[slot]
+            while p != NIL:
+                if self.p_kept[p]:
+                    if self.tick >= self.p_renew[p] - _TOGETHER_S:
+                        self._renew(p)
+                    self.renew_tick = min(self.renew_tick, self.p_renew[p])
+                p = self.p_next[p]
+            slot = self.lsa_next[slot]
+
+    def _renew(self, p: int) -> None:
+        self.p_version[p] = self.next_change()
+        self.prove_near(p, b"")
+        self.p_pending[p] = self.p_to[p]
+        once = self.p_gone[p] and not self.p_to[p]  # all around: that it ended is said twice
+        self.p_renew[p] = self.tick + (LIFE_S if once else period_s(self.p_reach[p]))
+        self.near.push(p)
+
+    def _renew_soon(self, p: int) -> None:
+        """A kept property has changed: what was lost on the way is sent again soon, unless it goes far."""
+        wait_s = period_s(self.p_reach[p])
+        self.p_renew[p] = self.tick + (_AGAIN_S if wait_s <= _OFTEN_S else wait_s)
+        self.renew_tick = min(self.renew_tick, self.p_renew[p])
 
     def expire(self, p: int) -> None:
         """The life of a property is over. Other nodes end their copies by themselves.
@@ -232,11 +328,13 @@ class TupleSpace(Nodes):
                 self.lsa_lapsed[slot] = True
         elif self.lsa_origin[slot] != SELF:
             self.lsa_ended[slot] = max(self.lsa_ended[slot], self.p_version[p])
+            if self.lsa_loose[slot] and self.lsa_first[slot] == NIL:
+                self.lsa_wheel.set(slot, self.tick + LIFE_S)
 
     def read(self, handle: int, label: str, query: str = "") -> bytes | None:
         """The value published under a label, None when there is none. Raises UnknownLsa."""
         p = self.property_of(self.slot(handle), label, query)
-        return None if p == NIL else self.value(p)
+        return None if p == NIL or self.p_gone[p] else self.value(p)
 
     def aggregate(self, p: int) -> bytes:
         """What the aggregation law made of a property; empty before it did."""

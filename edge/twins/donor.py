@@ -11,6 +11,7 @@ from ..energy.donations import Donor, parse_receipts
 from ..energy.parsing import lenient, read_object
 from ..energy.rules import DONATED, DONATION, STORAGE
 from ..space.agent import Bond
+from .addressing import towards
 from .envelope import Later, public
 from .posting import Properties
 from .prosumer import ProsumerTwin
@@ -110,5 +111,5 @@ class DonorTwin(ProsumerTwin):
         if pending and storage:
             value = self._writer.whole(DONATION, storage, pending.encode())
             if value is not None:
-                wanted[DONATION, storage] = value, 0
+                wanted[DONATION, storage] = towards(value, self.home.request_hops, [storage])
         return wanted

@@ -25,6 +25,7 @@ from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, DISABLED, OFFER, PROD,
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Bond
+from .addressing import Shown, around, towards
 from .chronicle import Chronicle
 from .dates import Dates
 from .device import Device
@@ -90,7 +91,7 @@ class ProsumerTwin(Twin):
         """Begin without contracts, requests and offers."""
         settings = self.settings
         self.consumer = Consumer(
-            consumer_settings(settings),
+            consumer_settings(settings, self.home),
             consumer_policy(settings.consumer_policy),
             self._id,
             self._chronicle.contract,
@@ -326,7 +327,9 @@ class ProsumerTwin(Twin):
             self._following.on = on
         elif relay[0] != relay[1]:
             self.switch(self.may_be_on)
-        self.consumer.adjust(consumer_settings(settings), consumer_policy(settings.consumer_policy))
+        self.consumer.adjust(
+            consumer_settings(settings, self.home), consumer_policy(settings.consumer_policy)
+        )
         policy = producer_policy(settings.producer_policy, self._rng)
         self.supplier.adjust(supplier_settings(settings, self.home), policy)
         self.measured(*self._powers_w())
@@ -511,7 +514,12 @@ class ProsumerTwin(Twin):
         return message
 
     def _drop_forgotten(self) -> None:
-        """A promise from before a restart ends when its consumer is seen and shows no contract."""
+        """A promise from before a restart ends when its consumer is seen and shows no contract.
+
+        Where contracts go by themselves, what is seen of a consumer says nothing of them.
+        """
+        if self.home.request_hops:
+            return
         for consumer in self.supplier.unshown():
             handle = self.space.find(consumer)
             if handle and not any(self.space.read(handle, label) for label in (CONTRACT, COMPLEMENT)):
@@ -520,25 +528,31 @@ class ProsumerTwin(Twin):
     def _wanted(self) -> Properties:
         """What its LSA should show: the messages of consumer and supplier."""
         wanted: Properties = {}
+        hops = self.home.request_hops
         consumer, supplier, writer = self.consumer, self.supplier, self._writer
         if consumer.request:
             credits = self.home.credits
             credit_wh = credits.of(self.name) if credits else 0.0
-            wanted[REQUEST, ""] = replace(consumer.request, credit_wh=credit_wh).encode(), 0
+            value = replace(consumer.request, credit_wh=credit_wh).encode()
+            wanted[REQUEST, ""] = around(value, hops, consumer.request_hops)
         if consumer.main:
-            wanted[CONTRACT, ""] = writer.contract(CONTRACT, consumer.main), 0
+            parties = consumer.concerned(consumer.main)
+            wanted[CONTRACT, ""] = towards(writer.contract(CONTRACT, consumer.main), hops, parties)
         if consumer.extra:
-            wanted[COMPLEMENT, ""] = writer.contract(COMPLEMENT, consumer.extra), 0
+            parties = consumer.concerned(consumer.extra)
+            wanted[COMPLEMENT, ""] = towards(writer.contract(COMPLEMENT, consumer.extra), hops, parties)
         for name, offer in supplier.offers().items():
             life_s = math.ceil(supplier.offer_until_s(name) - self._clock.now_s())
-            if (value := writer.offer(name, offer)) is not None:
-                wanted[OFFER, name] = value, max(1, life_s)
+            if (sealed := writer.offer(name, offer)) is not None:
+                wanted[OFFER, name] = towards(sealed, hops, [name], max(1, life_s))
         if self.disabled:
-            wanted[DISABLED, ""] = self.reason.encode(), 0
+            wanted[DISABLED, ""] = Shown(self.reason.encode())
         answers = supplier.answers()
         if answers:
-            wanted[CONFIRM, ""] = writer.answers(answers), 0
+            wanted[CONFIRM, ""] = towards(writer.answers(answers), hops, answers)
         if (conditions := supplier.settings.conditions) and supplier.capacity_w:
-            wanted[PROD, ""] = conditions.shown(supplier.book, supplier.capacity_w, self._clock.now_s()), 0
+            wanted[PROD, ""] = Shown(
+                conditions.shown(supplier.book, supplier.capacity_w, self._clock.now_s())
+            )
         writer.forget_all_but(wanted)
         return wanted

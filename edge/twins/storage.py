@@ -17,6 +17,7 @@ from ..energy.parsing import lenient
 from ..energy.rules import DONATED, DONATION, REQUEST, STORAGE
 from ..energy.storage import CommonStorage
 from ..space.agent import Bond
+from .addressing import around, towards
 from .donor import encode_storage
 from .level_memory import LevelMemory, battery_of
 from .posting import Properties
@@ -167,7 +168,8 @@ class StorageTwin(ProsumerTwin):
 
     def _wanted(self) -> Properties:
         wanted = super()._wanted()
-        wanted[STORAGE, ""] = encode_storage(self.battery.room_wh > _ROOM_WH), 0
+        hops = self.home.request_hops
+        wanted[STORAGE, ""] = around(encode_storage(self.battery.room_wh > _ROOM_WH), hops)
         tables: dict[str, dict[str, Receipt]] = {}
         for donor, receipt in self.donations.receipts.items():
             node, _, name = donor.partition(".")
@@ -175,7 +177,7 @@ class StorageTwin(ProsumerTwin):
                 tables.setdefault(node, {})[name] = receipt
         if tables:
             plain = {node: encode_receipts(table) for node, table in tables.items()}
-            wanted[DONATED, ""] = self._writer.parts(DONATED, plain), 0
+            wanted[DONATED, ""] = towards(self._writer.parts(DONATED, plain), hops, tables)
         return wanted
 
     def memory(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _BESIDE_OFFERS = {
 }  # events; confirmations and one more; request, contracts
 
 
-def consumer_settings(settings: TwinSettings) -> ConsumerSettings:
+def consumer_settings(settings: TwinSettings, home: "Home") -> ConsumerSettings:
     """How it requests power."""
     return ConsumerSettings(
         priority=settings.priority,
@@ -27,6 +27,7 @@ def consumer_settings(settings: TwinSettings) -> ConsumerSettings:
         tolerance_s=settings.tolerance_s,
         contract_s=settings.contract_s,
         offers=4 * settings.offers,
+        request_hops=home.request_hops,
     )
 
 

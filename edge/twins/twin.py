@@ -78,6 +78,7 @@ class Home:
         twins: "Callable[[], Sequence[Twin]]" = tuple,
         community: "CommunitySettings | None" = None,
         credits: "Credits | None" = None,
+        request_hops: int = 0,
     ) -> None:
         """`total` gives the six variables of the node, None while one of its devices is unknown;
         `tell_minute` calls `minute_passed`.
@@ -97,6 +98,9 @@ class Home:
         self.members = members  # what the other members did with what was promised
         self._neighbours = neighbours
         self.twins = twins  # all of the node
+        self.request_hops = (
+            request_hops  # how far requests go at first; 0: everywhere, as all that twins show
+        )
         self.community, self.credits = community, credits  # None without a section `[community]`
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf

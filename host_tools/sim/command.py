@@ -47,6 +47,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--policy", help=f"policy of all producers: {', '.join(PRODUCER_POLICIES)}")
     add("--consumer-policy", help=f"policy of all consumers: {', '.join(CONSUMER_POLICIES)}")
     add("--latency-ms", type=float, default=Job.latency_ms, help="latency of every link in ms (default 20)")
+    add(
+        "--reach",
+        default="",
+        metavar="REQUESTS:BEATS",
+        help="hops that requests go at first, and heartbeats, such as 1:2 (default: everywhere)",
+    )
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="set a parameter of the scenario")
     add("--data", type=Path, help="folder of measured data, one file per node (living_lab)")
     add("--start", help="start in the data, as YYYY-MM-DDTHH:MM")

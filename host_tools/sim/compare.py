@@ -23,7 +23,7 @@ from .scenario import ScenarioError
 from .style import CYCLE, INK, figure
 from .virtual import Simulation
 
-_OF_JOB = {"policy": str, "consumer_policy": str, "nodes": str, "latency_ms": float}
+_OF_JOB = {"policy": str, "consumer_policy": str, "nodes": str, "latency_ms": float, "reach": str}
 
 
 @dataclass(frozen=True)

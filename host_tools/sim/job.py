@@ -9,6 +9,7 @@ from edge.energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
 from edge.learn.registry import MODELS
 from host_tools.microgrid.lessons import gossip, lessons
 from host_tools.microgrid.plan import BuildingPlan, connect_chain
+from host_tools.reach import section
 
 from .clock_axis import Begin
 from .scenario import Scenario, ScenarioError, Setting
@@ -35,6 +36,7 @@ class Job:
     learn: str | None = None  # model of every node in both scopes; None: no learning
     gossip: bool = False  # models and predictions go to neighbours; only with learn
     max_power_w: float = 3000.0  # MAX_POWER of a node's states; the microgrid's is this times the nodes
+    reach: str = ""  # REQUESTS:BEATS, how far messages go; empty: everywhere
     check_s: int | None = None  # seconds between two checks of all invariants; None: by the number of nodes
 
     @property
@@ -94,6 +96,10 @@ class Job:
             for name, given in (("data", self.data), ("start", self.start)):
                 if given is not None:
                     raise ScenarioError(f"{name} = {str(given)!r}: is not for scenario {self.scenario}")
+        try:
+            section(self.reach)
+        except ValueError as error:
+            raise ScenarioError(str(error)) from None
         for key, value, known in (
             ("policy", self.policy, PRODUCER_POLICIES),
             ("consumer_policy", self.consumer_policy, CONSUMER_POLICIES),

@@ -14,6 +14,7 @@ from edge.twins.prosumer import ProsumerTwin
 from edge.twins.storage import StorageTwin
 from host_tools.invariants import broken
 from host_tools.microgrid.plan import BuildingPlan
+from host_tools.reach import section
 from host_tools.world import World, WorldNode
 
 from .board import Board
@@ -37,6 +38,7 @@ class Simulation:
         self.plans = job.plans()
         self.world = World(job.seed, job.latency_ms / 1000)
         self.world.clock.wall_offset_s += 3600 * job.start_hour()
+        self.world.reach = section(job.reach)
         limits = limits_for([len(plan.devices) + len(plan.extra) for plan in self.plans])
         meter_s = job.kind.meter_s
         for plan in self.plans:

@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from ..progress import Watched
+from ..reach import section
 from ..world.silence import silence
 from .draw import draw
 from .play import play
@@ -30,6 +32,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--jobs", type=int, default=os.cpu_count() or 1, help="parallel processes (default: all cores)"
     )
     parser.add_argument("--replay", type=int, metavar="SEED", help="run only this seed and print its storm")
+    parser.add_argument(
+        "--reach",
+        default="",
+        metavar="REQUESTS:BEATS",
+        help="hops that requests go at first, and heartbeats, such as 1:2 (default: everywhere)",
+    )
     parser.add_argument("--keep", help="with --replay: keep only these faults, such as 3,7,9, or none")
     parser.add_argument(
         "--without", default="", help="with --replay: omit these nodes or twins, such as n3,n1.t2"
@@ -47,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     try:
         with silence():
+            section(options.reach)
             if options.replay is not None:
                 return _replay(options)
             _check(options)
@@ -69,7 +78,8 @@ def _check(options: argparse.Namespace) -> None:
 
 def _replay(options: argparse.Namespace) -> int:
     keep = None if options.keep is None else _numbers(options.keep)
-    storm = draw(options.replay).reduced(keep, [name for name in options.without.split(",") if name])
+    storm = replace(draw(options.replay), reach=options.reach)
+    storm = storm.reduced(keep, [name for name in options.without.split(",") if name])
     print("\n".join(storm.lines()))
     outcome = play(storm)
     for line in outcome.violations:
@@ -96,7 +106,8 @@ def _play_all(options: argparse.Namespace, console: Console) -> int:
     for old in options.out.glob("seed-*.txt"):
         old.unlink()
     watched = Watched("storms", options.seeds, console)
-    results = _results(range(options.first, options.first + options.seeds), options.jobs)
+    seeds = range(options.first, options.first + options.seeds)
+    results = _results(seeds, options.jobs, options.reach)
     for result in watched.over(results):
         summary.add(result.outcome)
         watched.note = f"{len(summary.broken)} failed"
@@ -115,19 +126,19 @@ def _play_all(options: argparse.Namespace, console: Console) -> int:
     return 1 if summary.broken else 0
 
 
-def _results(seeds: Iterable[int], jobs: int) -> Iterator[Result]:
+def _results(seeds: Iterable[int], jobs: int, reach: str) -> Iterator[Result]:
     """The results in the order in which they are complete."""
     if jobs == 1:
-        yield from map(try_seed, seeds)
+        yield from (try_seed(seed, reach) for seed in seeds)
         return
     with ProcessPoolExecutor(jobs) as pool:
         try:
-            for done in as_completed([pool.submit(_try_seed, seed) for seed in seeds]):
+            for done in as_completed([pool.submit(_try_seed, seed, reach) for seed in seeds]):
                 yield done.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _try_seed(seed: int) -> Result:
+def _try_seed(seed: int, reach: str) -> Result:
     with silence():
-        return try_seed(seed)
+        return try_seed(seed, reach)

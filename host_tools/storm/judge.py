@@ -30,6 +30,7 @@ class View:
 
     liar: str = ""
     groups: Mapping[str, int] = field(default_factory=dict)  # empty: all nodes reach each other
+    beats: int = 0  # hops that heartbeats go, 0: everywhere; farther away nodes may not know each other
 
     def honest(self, world: World) -> list[WorldNode]:
         """The nodes that run and do not lie."""
@@ -55,10 +56,11 @@ def alarms(world: World, view: View = ALL) -> list[str]:
     ]
 
 
-def haunted(world: World, gone: set[str]) -> list[str]:
+def haunted(world: World, gone: set[str], view: View = ALL) -> list[str]:
     """Nodes that still know, or are supplied by, a node that has been off for long."""
-    living = [each.node for each in world.nodes.values() if each.alive]
-    known = [f"gone {a.config.name} knows {name}" for a in living for name in gone & a.distances().keys()]
+    alive = [each for each in world.nodes.values() if each.alive]
+    living = [each.node for each in alive]
+    known = [f"gone {a.name} knows {name}" for a in alive for name in gone & _known(a, view)]
     return known + [
         f"gone {twin.name} is supplied by {part.supplier}"
         for a in living
@@ -85,9 +87,24 @@ def unsettled(world: World, before: Mapping[str, int], view: View = ALL) -> set[
     pairs = [(a, b) for a in nodes for b in nodes if a is not b and view.joined(a.name, b.name)]
     return {
         *disagreements(world, view.liar),
-        *(f"reach {a.name} knows {name}" for a in nodes for name in a.node.distances().keys() - names),
-        *(line for a, b in pairs for line in _differences(a, b, before)),
+        *(f"reach {a.name} knows {name}" for a in nodes for name in _known(a, view) - names),
+        *(line for a, b in pairs for line in _differences(a, b, before) if _counts(line, a, b, view)),
     }
+
+
+def _known(node: WorldNode, view: View) -> set[str]:
+    """The nodes that a node knows by their heartbeats."""
+    found = node.node.distances()
+    return {name for name, hops in found.items() if not view.beats or hops <= view.beats}
+
+
+def _counts(line: str, holder: WorldNode, origin: WorldNode, view: View) -> bool:
+    """Whether a difference is one: what is far away need not be known."""
+    if not view.beats or not ("does not know" in line or "lacks" in line):
+        return True
+    return any(each.name == origin.name for each in holder.config.neighbours) and any(
+        each.name == holder.name for each in origin.config.neighbours
+    )
 
 
 def strangers(world: World, view: View) -> set[str]:
@@ -97,7 +114,10 @@ def strangers(world: World, view: View) -> set[str]:
         f"I7 {a.name} does not know {b.name}"
         for a in nodes
         for b in nodes
-        if a is not b and view.joined(a.name, b.name) and b.name not in a.node.distances()
+        if a is not b
+        and view.joined(a.name, b.name)
+        and b.name not in a.node.distances()
+        and (not view.beats or b.name in [each.name for each in a.config.neighbours])
     }
 
 

@@ -49,6 +49,7 @@ class Storm:
     trouble_s: float
     liar: str = ""  # the node that lies, if any
     leaves: bool = False  # it leaves when the faults are repaired; otherwise it is honest again
+    reach: str = ""  # how far messages go, as REQUESTS:BEATS; empty: everywhere
     steady: bool = False  # but for lies, only powers change: what the others lose, they lose to the liar
 
     def reduced(self, keep: Collection[int] | None = None, without: Collection[str] = ()) -> "Storm":

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from ..reach import section
 from . import judge
 from .harm import Harm
 from .plan import LIE, Storm
@@ -72,7 +73,8 @@ class _Run:
         self._acted = 0
         self._lateness_s = _lateness_s(storm)
         self._bonds: dict[str, int] = {}  # contracts that a liar must not be able to end
-        self._view = judge.View(storm.liar, storm.groups())
+        self._beats = section(storm.reach).get("beats", 0)
+        self._view = judge.View(storm.liar, storm.groups(), self._beats)
         self._harm = Harm(self.stage.world, self.stage.tally, self._view, storm.steady)
         self._judged_s = 0.0
 
@@ -105,7 +107,7 @@ class _Run:
         self._bonds = {}
         self.stage.heal()
         world = self.stage.world
-        view = self._view if self.storm.leaves else judge.View(self.storm.liar)
+        view = self._view if self.storm.leaves else judge.View(self.storm.liar, {}, self._beats)
         hungry: dict[str, float] = {}
         lasting: list[set[str]] = []
         before = judge.shown(world)
@@ -160,7 +162,7 @@ class _Run:
         now_s = self.stage.world.clock.now_s()
         bound_s = judge.GONE_S + self._lateness_s
         gone = {name for name, died_s in self.stage.died_s.items() if now_s - died_s > bound_s}
-        return judge.haunted(self.stage.world, gone) if gone and not self.storm.liar else []
+        return judge.haunted(self.stage.world, gone, self._view) if gone and not self.storm.liar else []
 
 
 def _lateness_s(storm: Storm) -> float:

@@ -1,7 +1,7 @@
 """The results of many storms: a summary, and for each failed seed a trace with its replay command."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .draw import draw
@@ -17,9 +17,9 @@ class Result:
     trace: str = ""
 
 
-def try_seed(seed: int) -> Result:
-    """Play the storm of a seed, and shrink it if it fails."""
-    storm = draw(seed)
+def try_seed(seed: int, reach: str = "") -> Result:
+    """Play the storm of a seed, and shrink it if it fails; `reach`: how far messages go."""
+    storm = replace(draw(seed), reach=reach)
     outcome = play(storm)
     if not outcome.violations:
         return Result(outcome)

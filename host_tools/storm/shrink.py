@@ -33,7 +33,8 @@ class Shrinker:
         """The command that replays it."""
         keep = ",".join(map(str, self.keep)) or "none"
         without = f" --without {','.join(self.without)}" if self.without else ""
-        return f"python -m host_tools storm --replay {self._storm.seed} --keep {keep}{without}"
+        reach = f" --reach {self._storm.reach}" if self._storm.reach else ""
+        return f"python -m host_tools storm --replay {self._storm.seed} --keep {keep}{without}{reach}"
 
     def run(self) -> None:
         """Shrink until nothing more can be removed, or PLAYS_MAX is reached."""

@@ -6,6 +6,7 @@ from typing import Any
 from edge.state import SLOTS, read_slot
 from host_tools.world import LinkQuality
 
+from ..reach import section
 from ..world import World, WorldNode
 from .books import Books
 from .liar import Liar, Lie
@@ -24,6 +25,7 @@ class Stage:
 
     def __init__(self, storm: Storm) -> None:
         self.world = World(storm.seed, LATENCY_S)
+        self.world.reach = section(storm.reach)
         self._rng = random.Random(storm.seed)
         self._powers_w = {each.name: dict(each.powers_w) for each in storm.buildings}
         self._failing: dict[tuple[str, str], tuple[str, float]] = {}  # meter: how, until when

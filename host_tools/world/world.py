@@ -33,6 +33,7 @@ class World:
             self.after, random.Random(self.rng.getrandbits(64)), quality=LinkQuality(latency_s=latency_s)
         )
         self.timezone = "UTC"  # of nodes that are added
+        self.reach: Mapping[str, int] = {}  # the section `[reach]`, likewise
         self.trust: Callable[[str, Clock], Trust] = lambda name, clock: Trust()  # of a node that boots
         self.links: Callable[[str, list[str]], Links] = self.network.links  # of a node that boots
         self.nodes: dict[str, WorldNode] = {}
@@ -74,6 +75,7 @@ class World:
                 "timezone": self.timezone,
             },
             "limits": limits,
+            "reach": dict(self.reach),
             "learning": dict(learning or {}),
             "gossip": dict(gossip or {}),
             **({"community": dict(community)} if community else {}),

@@ -1,8 +1,9 @@
 """Spreading: a changed LSA goes to each direct neighbour that has not seen it (thesis 5.1.3.2).
 
 The path an LSA travelled and the neighbours it was sent to are node sets, so the targets of a version
-are one mask expression and each version crosses each link at most once. A near property goes by itself, and
-only while it has gone fewer hops than its reach.
+are one mask expression and each version crosses each link at most once. LSAs go no farther than the horizon.
+A near property goes by itself, and only while it has gone fewer hops than its reach; one that goes towards
+some nodes is sent to one neighbour for each, by the way their newest message came.
 """
 
 from ..names import NIL
@@ -43,6 +44,8 @@ class Spreading(Law):
         origin = space.lsa_origin[slot]
         seen = space.lsa_sent[slot] | space.lsa_path[slot] | 1 << origin
         targets = space.neighbours_mask & ~seen
+        if space.lsa_state[slot] == LIVE and len(space.lsa_way[slot]) >= space.horizon:
+            targets = 0
         forgotten = origin != SELF and not space.origins.known(origin)
         if forgotten or space.lsa_lapsed[slot]:
             return
@@ -66,6 +69,24 @@ class Spreading(Law):
         if space.p_hops[p] >= space.p_reach[p] or not space.p_version[p]:
             return
         origin = space.lsa_origin[space.p_lsa[p]]
-        targets = space.neighbours_mask & ~(1 << space.p_sender[p] | 1 << origin)
+        others = ~(1 << space.p_sender[p] | 1 << origin)
+        if space.p_to[p]:
+            self._send_towards(engine, p, others)
+            return
+        targets = space.neighbours_mask & others
         if targets:
             engine.courier.send_near(p, targets)
+
+    def _send_towards(self, engine: "Engine", p: int, others: int) -> None:
+        space = engine.space
+        pending, space.p_pending[p] = space.p_pending[p], ()
+        by_way: dict[int, list[str]] = {}
+        for node in pending:
+            if node != space.node:
+                targets = space.hops_towards(node) & others
+                if not targets:  # it came from there
+                    targets = space.neighbours_mask & others
+                by_way.setdefault(targets, []).append(node)
+        for targets, nodes in by_way.items():
+            if targets:
+                engine.courier.send_near(p, targets, tuple(nodes))

@@ -1,0 +1,165 @@
+"""Near properties that bring their LSA along, over frames and with keys: requests, contracts, answers."""
+
+import random
+
+import pytest
+from fleet import Fleet, Watcher
+from shapes import CHAIN, HEAL_S
+from test_signed import Village, refused, send
+
+from edge.net import wire
+from edge.net.frame import VERSION, VERSION_ALONE, Frame, FrameError, WrongVersion, decode, encode
+from edge.net.schema import WireError
+from edge.space.lsa import KEPT, TOWARDS, Near
+from edge.space.nearby import export_near
+from edge.space.origins import LIFE_S
+from edge.trust.trust import FORGED
+
+LINE = {"a": ["b"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c", "e"], "e": ["d"]}
+
+
+def near(to=("d",), **changes):
+    given = {
+        "name": "a.t",
+        "incarnation": 1,
+        "label": "L",
+        "query": "",
+        "version": 3,
+        "reach": TOWARDS if to else 2,
+        "hops": 0,
+        "life_s": 13,
+        "left_s": 13,
+        "value": b"1",
+        "auth": b"",
+        "kept": True,
+        "to": to,
+    }
+    return Near(**(given | changes))
+
+
+def fleet_of(shape=LINE, horizon=2, trust=None):
+    fleet = Fleet(shape, None, trust or Village())
+    for node in fleet.nodes.values():
+        node.space.horizon = horizon
+    fleet.run(7)
+    return fleet
+
+
+def held(fleet, node, name="a.t", label="L"):
+    space = fleet[node].space
+    return space.property_of(space.slot_of_name(name), label)
+
+
+def test_frames_with_them_have_a_version_of_their_own_and_all_others_that_of_before():
+    for record in (near(), near(to=())):
+        frame = encode(Frame(alone=[record]))
+        assert frame[1] == VERSION_ALONE
+        back = decode(frame).alone[0]
+        assert (back.name, back.value, back.to, back.kept) == ("a.t", b"1", record.to, True)
+        with pytest.raises((FrameError, WrongVersion)):
+            decode(frame[:1] + bytes([VERSION]) + frame[2:])
+    assert encode(Frame(ask_lsas=["a.t"]))[1] == VERSION
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reach": 2},
+        {"to": (), "reach": TOWARDS},
+        {"to": (), "kept": False},
+        {"to": ("d", "d")},
+        {"to": ("not a node",)},
+        {"to": tuple(f"x{i}" for i in range(129))},
+        {"left_s": 14},
+        {"life_s": 0, "left_s": 0},
+    ],
+)
+def test_what_contradicts_itself_is_refused(changes):
+    record = near(**changes)
+    with pytest.raises(WireError):
+        wire.decode_alone(wire.encode_alone(record, record.to))
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 255])
+def test_a_call_and_its_answer_find_their_way_among_strangers(horizon):
+    fleet = fleet_of(horizon=horizon)
+    caller, reader = fleet["a"].add(Watcher("a.t")), fleet["e"].add(Watcher("e.t"))
+    caller.submit("CALL", b"?", "", KEPT, 8)
+    fleet.settle()
+    assert fleet["e"].value("a.t", "CALL") == b"?"
+    reader.submit("L", b"!", "a.t", 9, to=("a",))
+    before = len(fleet.carried)
+    fleet.settle()
+    space = fleet["a"].space
+    assert space.value(space.property_of(space.slot_of_name("e.t"), "L", "a.t")) == b"!"
+    assert sum(bool(frame.alone) for _, _, frame in fleet.carried[before:]) == len(LINE) - 1
+    assert not any(node.gateway.refused for node in fleet.nodes.values())
+
+
+def test_it_lives_on_beyond_the_heartbeats_and_ends_with_its_origin():
+    fleet = fleet_of(horizon=1)
+    agent = fleet["a"].add(Watcher("a.t"))
+    agent.submit("L", b"1", "", KEPT, to=("e",))
+    fleet.run(3 * LIFE_S)
+    assert fleet["e"].value("a.t") == b"1"
+    assert fleet["e"].hops() == {"d": 1, "a": 4}
+    fleet.lose = lambda sender, receiver, frame: sender == "a"
+    fleet.run(LIFE_S + 2)
+    assert fleet["e"].value("a.t") is None
+    assert fleet["e"].hops() == {"d": 1}
+
+
+def test_a_relay_cannot_alter_it_nor_invent_one():
+    fleet = fleet_of()
+    agent = fleet["a"].add(Watcher("a.t"))
+    agent.submit("L", b"1", "", KEPT, to=("c",))
+    fleet.settle()
+    record = export_near(fleet["b"].space, held(fleet, "b"))
+    for change in ({"value": b"2"}, {"value": b""}, {"life_s": 300, "left_s": 300}, {"label": "M"}):
+        forged = near(
+            to=("c",), version=record.version + 1, incarnation=record.incarnation, auth=record.auth, **change
+        )
+        send(fleet["c"], "b", alone=[forged])
+    assert refused(fleet["c"], FORGED) == 4
+    assert fleet["c"].value("a.t") == b"1"
+
+
+def test_what_a_silent_node_said_cannot_be_said_again_by_others():
+    fleet = fleet_of(horizon=1)
+    agent = fleet["a"].add(Watcher("a.t"))
+    agent.submit("L", b"1", "", KEPT, to=("d",))
+    fleet.settle()
+    replayed = [frame for sender, receiver, frame in fleet.carried if (sender, receiver) == ("c", "d")]
+    fleet.lose = lambda sender, receiver, frame: sender == "a"
+    fleet.run(LIFE_S + 2)
+    assert fleet["d"].value("a.t") is None
+    fleet.settle()
+    for frame in replayed:
+        fleet["d"].gateway.receive("c", encode(frame))
+        fleet["d"].react()
+    assert fleet["d"].value("a.t") is None
+
+
+def test_whatever_is_lost_readers_hold_what_is_shown_soon_after():
+    rng = random.Random(3)
+    fleet = fleet_of(CHAIN)
+    names = list(CHAIN)
+    agents = [fleet[name].add(Watcher(f"{name}.t")) for name in names]
+    fleet.lose = lambda sender, receiver, frame: rng.random() < 0.3
+    for turn in range(60):
+        agent = rng.choice(agents)
+        if rng.random() < 0.3:
+            agent.withdraw("L")
+        else:
+            to = tuple(sorted(rng.sample(names, 2)))
+            agent.submit("L", b"%d" % turn, "", KEPT, to=to)
+        fleet.run(1)
+    fleet.lose = lambda sender, receiver, frame: False
+    fleet.run(LIFE_S + HEAL_S)
+    for agent in agents:
+        own = fleet[agent.name[0]].space
+        p = own.property_of(agent.handle & 0xFFFF, "L")
+        shown = None if p == 0xFFFF or own.p_gone[p] else own.value(p)
+        for name in names:
+            if shown is None or name in own.p_to[p]:
+                assert fleet[name].value(agent.name) == shown, (agent.name, name)
