@@ -24,6 +24,7 @@ from .rules import (
     EPSILON_W,
     LATE_S,
     MARGIN,
+    MERGE_S,
     MIN_POWER_W,
     OFFER_VALIDITY_S,
     PARTIAL_WAIT_S,
@@ -36,13 +37,17 @@ from .service import Service
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerSettings:
-    """How a consumer requests power. `tolerance_s`: how long it keeps requesting; 0: without limit."""
+    """How a consumer requests power. `tolerance_s`: how long it keeps requesting; 0: without limit.
+
+    `merge_s`: age at which a complementary contract is merged into the main one.
+    """
 
     priority: Priority
     partial: bool  # accepts less than it needs when no more is available
     tolerance_s: float
     contract_s: float
     offers: int
+    merge_s: float = MERGE_S
 
 
 class Consumer:
@@ -70,7 +75,7 @@ class Consumer:
         )  # the last contract, and all offers to choose from
         self._policy = policy
         self._next_id = next_id
-        self._holdings = Holdings(tell)
+        self._holdings = Holdings(tell, settings.merge_s)
         self._service = Service()
         self._offers: dict[str, SeenOffer] = {}
         self._asked_s = self._stepped_s = 0.0

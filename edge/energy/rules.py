@@ -23,6 +23,7 @@ RENEW_LEAST_S = 15.0  # and at least so long, or half of it: lost messages are r
 RECONFIRM_S = 15.0  # a contract restored from disk must be confirmed by the other side within this time
 RESTATED_MAX = 1000  # upper bound of the restatements of a contract between two saves of the state
 MERGE_S = 2.0  # age at which a complementary contract is merged into the main one
+MERGE_SOON_S = 0.7  # the same for a twin that buys for many: all have heard by then that it is valid
 PATIENCE_S = 0.3  # within this time offers arrive from the whole microgrid
 URGENT_WAIT_S = 0.35  # how long free power is awaited before the supply of others is interrupted
 PARTIAL_WAIT_S = 1.0  # how long a consumer that accepts a part waits for the full power

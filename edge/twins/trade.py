@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..energy.consumer import ConsumerSettings
 from ..energy.offering import SupplierSettings
+from ..energy.rules import MERGE_S, MERGE_SOON_S
 from .settings import TwinSettings
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def consumer_settings(settings: TwinSettings) -> ConsumerSettings:
         tolerance_s=settings.tolerance_s,
         contract_s=settings.contract_s,
         offers=4 * settings.offers,
+        merge_s=MERGE_SOON_S if settings.kind == "holon" else MERGE_S,
     )
 
 
