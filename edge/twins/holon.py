@@ -27,6 +27,7 @@ from .twin import Home
 
 _MEET_S = 6.0  # after its start a gateway waits so long for the beats of those that come first
 _HASTE_S = 15.0  # who takes over serves requests at once: those that another gateway served have waited
+_SHORT_WAIT_S = 0.25  # while it supplies its microgrid: the offers of others arrive within that time
 _RETRY_S = 300.0  # after so long a supply is given back: perhaps the own microgrid can serve it again
 _TOLERANCE_W = 10 * EPSILON_W
 _PRICE_STEP = 1e-4
@@ -100,8 +101,7 @@ class HolonTwin(ProsumerTwin):
         committed_w, offered_w, open_w = self.supplier.committed_w, self.supplier.offered_w, 0.0
         if acts:
             self._acts_since_s = min(self._acts_since_s, now_s)
-            took_over = self._before and now_s < self._acts_since_s + _HASTE_S
-            self._unserved.wait_s = 0.0 if took_over else self.settings.holon_wait_s
+            self._unserved.wait_s = self._wait_s(now_s)
             open_w = self._unserved.open_w(now_s)
             spare_w = self.supplier.capacity_w - committed_w - max(offered_w, open_w)
             for consumer, request, hops in self._unserved.due(now_s, max(0.0, spare_w)):
@@ -109,6 +109,13 @@ class HolonTwin(ProsumerTwin):
         else:
             self._acts_since_s = math.inf
         return Demand(committed_w, self.given_w, offered_w, open_w)
+
+    def _wait_s(self, now_s: float) -> float:
+        """How old a request must be now."""
+        if self._before and now_s < self._acts_since_s + _HASTE_S:
+            return 0.0
+        passes = self.supplier.committed_w > 0.0  # its microgrid is short of power already
+        return min(_SHORT_WAIT_S, self.settings.holon_wait_s) if passes else self.settings.holon_wait_s
 
     # ---- what it is told -----------------------------------------------------------------------
 

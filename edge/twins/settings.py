@@ -194,7 +194,7 @@ class TwinSettings:
         float,
         Within(0, 60),
         "how old a request must be before kind `holon` asks for it in the other microgrid",
-    ] = 0.8
+    ] = 0.6
     storage_plan: Annotated[
         str,
         OneOf("donations", "forecast", "always"),

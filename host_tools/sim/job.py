@@ -11,7 +11,7 @@ from host_tools.microgrid.lessons import gossip, lessons
 from host_tools.microgrid.plan import BuildingPlan, connect_chain
 
 from .clock_axis import Begin
-from .scenario import Scenario, ScenarioError, Setting
+from .scenario import Gateways, Scenario, ScenarioError, Setting
 from .scenarios import SCENARIOS
 from .topology import parse
 
@@ -66,7 +66,7 @@ class Job:
         if links:
             for plan in plans:
                 plan.neighbours = list(links[plan.name])
-        else:
+        elif not self.kind.gateways:
             connect_chain(plans)
         for plan in plans:
             self._apply_policies(plan)
@@ -75,6 +75,10 @@ class Job:
                 plan.learning = lessons(self.learn, self.max_power_w, cluster_max_power_w=most_w)
                 plan.gossip = gossip() if self.gossip else {}
         return plans
+
+    def gateways(self) -> Gateways:
+        """Those of each holon; none in a flat microgrid."""
+        return self.kind.gateways(self.setting(())) if self.kind.gateways else ()
 
     def start_hour(self) -> float:
         """The hour of the day at which the run begins; midnight if the scenario has no such parameter."""
