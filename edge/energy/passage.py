@@ -11,13 +11,13 @@ from enum import StrEnum
 from typing import Protocol
 
 from .messages import Request, round_w
-from .rules import EPSILON_W, MARGIN, MIN_POWER_W, with_margin
+from .rules import EPSILON_W, MARGIN, MIN_POWER_W, PASSED_EPSILON_W, with_margin
 
 HOLD_S = 2.0  # a need falls only after it was lower for so long: requests become contracts meanwhile
 TRY_S = 6.0  # so long power is bought for one request; what does not serve it is given back
 REST_S = 20.0  # after that it is tried again
 REQUESTS_MAX = 256  # that are watched at once; no setting: four or more of each of 64 nodes
-_SLACK_W = 0.05  # messages are rounded to milliwatts, part by part
+_SLACK_W = 2 * PASSED_EPSILON_W  # so that what is bought covers what is promised
 
 
 class Way(StrEnum):
@@ -94,10 +94,10 @@ class Waiting:
         tried = (each.request.power_w for each in self._requests.values() if self._is_tried(each, now_s))
         return with_margin(sum(tried))
 
-    def due_s(self, now_s: float) -> float:
-        """When another request is old enough; inf if none is too young."""
+    def due_s(self, after_s: float) -> float:
+        """When another request is old enough, after that moment; inf if all were then."""
         moments = (each.since_s + self.wait_s for each in self._requests.values())
-        return min((each for each in moments if each > now_s), default=math.inf)
+        return min((each for each in moments if each > after_s), default=math.inf)
 
     def _is_old(self, seen: _Watched, now_s: float) -> bool:
         return now_s >= seen.since_s + self.wait_s

@@ -41,6 +41,7 @@ CHOOSE_S = 2.0  # how long a consumer collects offers for a later span before it
 REPLAN_S = 60.0  # a request for a later span that got no offer is published again after this time
 MIN_POWER_W = 0.001
 EPSILON_W = 0.002  # tolerance, as messages are rounded to whole milliwatts
+PASSED_EPSILON_W = 0.05  # the same for contracts of many parts, whose power is promised to others
 MAX_POWER_W = 1e7  # larger values from the network are rejected
 MAX_PARTS = 32  # suppliers of one contract; no setting: the same at all nodes, or contracts would not be read
 RESTATE_RATIO = 0.01  # a need that changes by less is not restated

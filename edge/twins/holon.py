@@ -53,6 +53,7 @@ class HolonTwin(ProsumerTwin):
         self._before: tuple[str, ...] = ()  # the nodes of gateways that come first, here
         self._siblings: frozenset[str] = frozenset()  # the twins of all gateways of this holon, here
         self._joined_s = self._acts_since_s = math.inf
+        self._acted_s = 0.0
         self._rates: dict[str, float] = {}  # what it pays to each supplier, per kWh
         super().__init__(settings, home, rng)
 
@@ -170,11 +171,13 @@ class HolonTwin(ProsumerTwin):
 
     @property
     def wake_s(self) -> float:
-        now_s, passage = self._clock.now_s(), self.passage
-        held_s = passage.due_s if passage and passage.due_s > now_s else math.inf
-        return min(super().wake_s, self._unserved.due_s(now_s), held_s)
+        acted_s, passage = self._acted_s, self.passage
+        moments = (passage.due_s if passage else math.inf, self.consumer.due_s)
+        later = (each for each in moments if each > acted_s)
+        return min(super().wake_s, self._unserved.due_s(acted_s), *later)
 
     def act(self) -> None:
+        self._acted_s = self._clock.now_s()
         self._settle()
         super().act()
         self._settle()

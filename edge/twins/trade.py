@@ -29,6 +29,7 @@ def consumer_settings(settings: TwinSettings) -> ConsumerSettings:
         contract_s=settings.contract_s,
         offers=4 * settings.offers,
         merge_s=MERGE_SOON_S if settings.kind == "holon" else MERGE_S,
+        passes_on=settings.kind == "holon",
     )
 
 

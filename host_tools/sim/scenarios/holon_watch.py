@@ -14,11 +14,12 @@ _MOST_LEVELS = 8
 
 
 class HolonWatch:
-    """Looks once a second."""
+    """Looks once a second. Latency counts from the request on, also while there is not enough power."""
 
     def __init__(self, world: World, setting: Setting) -> None:
         self._world = world
         self._kill_s = setting.values["kill_s"]
+        self._from_s = 60 * setting.values["fill_min"]  # until then supply may not be there yet
         self._responses_s: dict[int, list[float]] = {}  # by level
         self._validated: dict[str, int] = {}
         self._lost: dict[str, float] = {}  # consumers that the failed gateway served: when served again
@@ -30,7 +31,8 @@ class HolonWatch:
             count = twin.validated
             if count != self._validated.get(twin.name, 0) and twin.consumer.satisfied:
                 self._validated[twin.name] = count
-                if not math.isnan(response_s := twin.consumer.response_s):
+                response_s = twin.consumer.response_s
+                if not math.isnan(response_s) and second > self._from_s:
                     self._responses_s.setdefault(self._level(twin), []).append(response_s)
         self._look_at_failure(second)
 
