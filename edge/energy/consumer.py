@@ -24,9 +24,11 @@ from .rules import (
     EPSILON_W,
     LATE_S,
     MARGIN,
+    MERGE_S,
     MIN_POWER_W,
     OFFER_VALIDITY_S,
     PARTIAL_WAIT_S,
+    PASSED_EPSILON_W,
     REPLAN_S,
     RESTATE_RATIO,
     URGENT_WAIT_S,
@@ -37,7 +39,11 @@ from .widening import MOST_HOPS, first_hops, hops_of, next_s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerSettings:
-    """How a consumer requests power. `tolerance_s`: how long it keeps requesting; 0: without limit."""
+    """How a consumer requests power. `tolerance_s`: how long it keeps requesting; 0: without limit.
+
+    `merge_s`: age at which a complementary contract is merged into the main one. `passes_on`: it promises
+    what it gets, with the margins, so only the agreed power covers its need, and it is exact.
+    """
 
     priority: Priority
     partial: bool  # accepts less than it needs when no more is available
@@ -45,6 +51,8 @@ class ConsumerSettings:
     contract_s: float
     offers: int
     request_hops: int = 0  # how far a request goes at first; 0: everywhere
+    merge_s: float = MERGE_S
+    passes_on: bool = False
 
 
 class Consumer:
@@ -72,7 +80,7 @@ class Consumer:
         )  # the last contract, and all offers to choose from
         self._policy = policy
         self._next_id = next_id
-        self._holdings = Holdings(tell)
+        self._holdings = Holdings(tell, settings.merge_s)
         self._service = Service()
         self._offers: dict[str, SeenOffer] = {}
         self._asked_s = self._stepped_s = 0.0
@@ -143,7 +151,15 @@ class Consumer:
     @property
     def satisfied(self) -> bool:
         """Whether active contracts cover the need."""
-        return 0.0 < self.need_w <= sum(contract.max_w for contract in self.active) + EPSILON_W
+        tolerance_w = PASSED_EPSILON_W if self.settings.passes_on else EPSILON_W
+        return 0.0 < self.need_w <= self._usable_w + tolerance_w
+
+    @property
+    def _usable_w(self) -> float:
+        """The power that it may use under active contracts, in W."""
+        if self.settings.passes_on:
+            return sum(contract.agreed_w for contract in self.active)
+        return sum(contract.max_w for contract in self.active)
 
     @property
     def supplied_w(self) -> float:
@@ -153,7 +169,7 @@ class Consumer:
     @property
     def missing_w(self) -> float:
         """The power it needs and does not get, in W."""
-        return max(0.0, self.need_w - self.supplied_w)
+        return max(0.0, self.need_w - min(self.supplied_w, self._usable_w))
 
     @property
     def overdue_s(self) -> float:
@@ -208,7 +224,7 @@ class Consumer:
         """Set the power it needs. A change of less than 1 % is meter noise and is ignored."""
         if power_w < MIN_POWER_W:
             self.need_w = 0.0
-        elif abs(power_w - self.need_w) > RESTATE_RATIO * self.need_w:
+        elif self.settings.passes_on or abs(power_w - self.need_w) > RESTATE_RATIO * self.need_w:
             self.need_w = round_w(power_w)
 
     def see_offer(self, supplier: str, offer: Offer | None, hops: int, now_s: float) -> None:

@@ -19,10 +19,11 @@ Tell = Callable[[EventKind, Contract, Cause, bool], None]  # the last: whether i
 class Holdings:
     """At most two contracts. `tell` is called when one starts, changes or ends."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: Tell, merge_s: float = MERGE_S) -> None:
+        """`merge_s`: age at which the complementary one is merged."""
         self.main: Holding | None = None
         self.extra: Holding | None = None
-        self._tell_contract = tell
+        self._tell_contract, self._merge_s = tell, merge_s
 
     def __iter__(self) -> Iterator[Holding]:
         """Those that exist, the main one first; they may be ended meanwhile."""
@@ -43,7 +44,7 @@ class Holdings:
         """When one of them ends, is abandoned, or joins the other; inf if never."""
         moments = [holding.due_s for holding in self]
         if self.extra:
-            moments.append(self.extra.valid_since_s + MERGE_S)
+            moments.append(self.extra.valid_since_s + self._merge_s)
         return min((each for each in moments if not math.isnan(each)), default=math.inf)
 
     def of(self, contract: Contract) -> Holding | None:
@@ -101,7 +102,7 @@ class Holdings:
         if not (main and extra and main.active and extra.active):
             return
         suppliers = {part.supplier for each in (main, extra) for part in each.contract.parts}
-        if now_s >= extra.valid_since_s + MERGE_S and len(suppliers) <= MAX_PARTS:
+        if now_s >= extra.valid_since_s + self._merge_s and len(suppliers) <= MAX_PARTS:
             main.join(extra)
             self.extra = None
             self.tell(EventKind.MERGE, main, Cause.MERGED)

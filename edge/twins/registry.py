@@ -38,6 +38,7 @@ DEVICES = {
     "shiftable": DeviceKind("shiftable:ShiftableTwin", consumes=True),
     "storage": DeviceKind("storage:StorageTwin", supplies=True, source=PowerSource.BATTERY),
     "deferrable": DeviceKind("deferrable:DeferrableTwin", consumes=True),
+    "holon": DeviceKind("holon:HolonTwin", consumes=True, supplies=True),
 }
 RUNNING = ("shiftable", "deferrable")  # kinds that run once a day, when their twin says so
 SERVICES = {  # at most one of each on a node, in the order in which they start

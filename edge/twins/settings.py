@@ -54,7 +54,8 @@ class TwinSettings:
         "kind of device: load, photovoltaics, battery, a building behind one meter, both (a device with one "
         "meter input for each direction), house (its load is derived from the meters around it), grid "
         "connection, shiftable load (runs when there is power), deferrable load (when power is cheapest), "
-        "storage (the common battery of the microgrid, at most one)",
+        "storage (the common battery of the microgrid, at most one), holon (what passes to and from another "
+        "microgrid at a gateway, see `[holon]`)",
     ]
     input: Annotated[
         str,
@@ -81,7 +82,11 @@ class TwinSettings:
         "meter does not see it",
     ] = "shared"
     power_w: Annotated[float, Within(-1e7, 1e7), "constant power of a device without a meter"] = 0.0
-    capacity_w: Annotated[float, Within(0, 1e7), "most that a grid connection can supply"] = 0.0
+    capacity_w: Annotated[
+        float,
+        Within(0, 1e7),
+        "most that a grid connection can supply; with `holon` most that it passes to its microgrid, 0: all",
+    ] = 0.0
     relay: Annotated[str, "relay that cuts the device off"] = ""
     flexible: Annotated[
         str,
@@ -124,7 +129,10 @@ class TwinSettings:
         float, Within(0, 86400), "how long it repeats a request that nobody serves; 0: no limit"
     ] = 0.0
     price: Annotated[
-        float, Within(0, 1e6), "price of its production per kWh, in the currency of the community"
+        float,
+        Within(0, 1e6),
+        "price of its production per kWh, in the currency of the community; with `holon` a fee beside what "
+        "was paid in the other microgrid",
     ] = 0.0
     prices: Annotated[
         str, "prices by time of day in place of `price`, by `[node] timezone`: 06:00 0.30; 22:00 0.18"
@@ -182,6 +190,11 @@ class TwinSettings:
         "how long kind `storage` supplies before it lets others try again, which may cost the consumer "
         "`storage_wait_s`; 0: as long as the contract lasts",
     ] = STORAGE_RETRY_S
+    holon_wait_s: Annotated[
+        float,
+        Within(0, 60),
+        "how old a request must be before kind `holon` asks for it in the other microgrid",
+    ] = 0.6
     storage_plan: Annotated[
         str,
         OneOf("donations", "forecast", "always"),
@@ -250,7 +263,7 @@ class TwinSettings:
     @property
     def partial(self) -> bool:
         """Whether a part of its need is better than nothing."""
-        return self.accepts == "partial" or self.kind == "storage"
+        return self.accepts == "partial" or self.kind in ("storage", "holon")
 
     @property
     def environmental_impact(self) -> int:

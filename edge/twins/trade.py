@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..energy.consumer import ConsumerSettings
 from ..energy.offering import SupplierSettings
+from ..energy.rules import MERGE_S, MERGE_SOON_S
 from .settings import TwinSettings
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def consumer_settings(settings: TwinSettings, home: "Home") -> ConsumerSettings:
         contract_s=settings.contract_s,
         offers=4 * settings.offers,
         request_hops=home.request_hops,
+        merge_s=MERGE_SOON_S if settings.kind == "holon" else MERGE_S,
+        passes_on=settings.kind == "holon",
     )
 
 

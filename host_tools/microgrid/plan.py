@@ -52,6 +52,7 @@ class BuildingPlan:
     past: Callable[[Path], None] | None = None  # writes the minutes before the run, for `node_history`
     orders: list[tuple[float, dict[str, Any]]] = field(default_factory=list)  # limits: when (s), and what
     community: dict[str, Any] = field(default_factory=dict)  # the `[community]` section, or empty
+    limits: dict[str, int] = field(default_factory=dict)  # of the `[limits]` section
 
     def twins(self, meter_s: float) -> list[dict[str, Any]]:
         """The `[[twin]]` tables; the n-th device has meter m<n>, which is read every `meter_s`."""

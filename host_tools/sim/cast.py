@@ -9,6 +9,7 @@ import numpy.typing as npt
 from edge.config.settings import LimitSettings, NodeConfig
 from edge.twins.envelope import longest_value
 
+from .scenario import Gateways
 from .topology import parts
 
 _MOST_PROMISES = 128
@@ -31,9 +32,14 @@ class Cast:
         return slice(int(low), int(high))
 
 
-def cast_of(configs: Sequence[NodeConfig]) -> Cast:
-    """All twins of these nodes, in the order of nodes and twins."""
-    part_of = parts({config.name: [each.name for each in config.neighbours] for config in configs})
+def cast_of(configs: Sequence[NodeConfig], gateways: Gateways = ()) -> Cast:
+    """All twins of these nodes, in the order of nodes and twins; gateways connect parts."""
+    links = {config.name: [each.name for each in config.neighbours] for config in configs}
+    for pair in (pair for holon in gateways for pair in holon):
+        one, other = (twin.partition(".")[0] for twin in pair)
+        links[one].append(other)
+        links[other].append(one)
+    part_of = parts(links)
     rows = [(i, config.name, twin) for i, config in enumerate(configs) for twin in config.twins]
     return Cast(
         nodes=[config.name for config in configs],

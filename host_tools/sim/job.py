@@ -12,7 +12,7 @@ from host_tools.microgrid.plan import BuildingPlan, connect_chain
 from host_tools.reach import section
 
 from .clock_axis import Begin
-from .scenario import Scenario, ScenarioError, Setting
+from .scenario import Gateways, Scenario, ScenarioError, Setting
 from .scenarios import SCENARIOS
 from .topology import parse
 
@@ -68,7 +68,7 @@ class Job:
         if links:
             for plan in plans:
                 plan.neighbours = list(links[plan.name])
-        else:
+        elif not self.kind.gateways:
             connect_chain(plans)
         for plan in plans:
             self._apply_policies(plan)
@@ -77,6 +77,10 @@ class Job:
                 plan.learning = lessons(self.learn, self.max_power_w, cluster_max_power_w=most_w)
                 plan.gossip = gossip() if self.gossip else {}
         return plans
+
+    def gateways(self) -> Gateways:
+        """Those of each holon; none in a flat microgrid."""
+        return self.kind.gateways(self.setting(())) if self.kind.gateways else ()
 
     def start_hour(self) -> float:
         """The hour of the day at which the run begins; midnight if the scenario has no such parameter."""

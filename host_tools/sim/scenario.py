@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from host_tools.microgrid.plan import BuildingPlan
 
@@ -11,10 +11,12 @@ from .clock_axis import Begin
 
 if TYPE_CHECKING:
     from edge.node import Node
+    from host_tools.world import World
 
     from .outcome import Outcome
 
 
+Gateways = Sequence[Sequence[tuple[str, str]]]  # of each holon, in the order of succession: see `World.join`
 Findings = list[tuple[str, str, str]]  # what was asked, here, and in the thesis
 
 
@@ -76,6 +78,16 @@ class Setting:
     start: str | None = None
 
 
+class Watch(Protocol):
+    """What a scenario looks at while it runs."""
+
+    def look(self, second: int) -> None:
+        """Called each simulated second."""
+
+    def findings(self) -> Findings:
+        """At the end."""
+
+
 class Figure(NamedTuple):
     """A figure of a run beside what is possible at best and what the thesis reports; None: not known."""
 
@@ -93,7 +105,8 @@ class Scenario:
     `hours` and `nodes` are defaults. `nodes` is a topology such as "chain:4", or "data": `build` then gets no
     names, and the plans it returns are connected as a chain. `meter_s`: the period at which meters are read.
     `begin`: when a run begins, for the plots. `figures`: of a run, beside the thesis.
-    `findings`: what only this scenario reports of its nodes.
+    `findings`: what only this scenario reports of its nodes; `watch`: the same, with what it saw meanwhile.
+    `gateways`: of its holons; its plans are connected then, by themselves.
     """
 
     name: str
@@ -106,6 +119,8 @@ class Scenario:
     figures: Callable[[Setting, "Outcome"], list[Figure]] | None = None
     begin: Callable[[Setting], Begin] = lambda setting: Begin.hour(setting.values.get("start_hour", 0.0))
     findings: "Callable[[Sequence[Node]], Findings] | None" = None
+    watch: "Callable[[World, Setting], Watch] | None" = None
+    gateways: Callable[[Setting], Gateways] | None = None
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters: the given ones (text is parsed) and defaults. Raises ScenarioError."""

@@ -24,6 +24,7 @@ from .learning import gossiped, scored
 from .outcome import Outcome
 from .recorder import Recorder
 from .regulation import PhysicalDevices, RegulationWatch
+from .topology import parts
 
 _SMALL = 8  # up to this many nodes all invariants are checked each second
 _CHECK_IDLE_S = 10
@@ -39,7 +40,7 @@ class Simulation:
         self.world = World(job.seed, job.latency_ms / 1000)
         self.world.clock.wall_offset_s += 3600 * job.start_hour()
         self.world.reach = section(job.reach)
-        limits = limits_for([len(plan.devices) + len(plan.extra) for plan in self.plans])
+        limits = _limits(self.plans)
         meter_s = job.kind.meter_s
         for plan in self.plans:
             learning = dict(plan.learning)
@@ -56,10 +57,12 @@ class Simulation:
                 gossip=plan.gossip,
                 regulator=plan.regulator,
                 community=plan.community,
-                **limits,
+                **limits[plan.name],
             )
+        for holon in job.gateways():
+            self.world.join(holon)
         self.nodes = list(self.world.nodes.values())
-        self.cast = cast_of([node.config for node in self.nodes])
+        self.cast = cast_of([node.config for node in self.nodes], job.gateways())
         self.board = Board(self.cast)
         self.recorder = Recorder(self.cast, job.seconds)
         self.check_s = job.check_s or (1 if len(self.plans) <= _SMALL else 10)
@@ -73,17 +76,21 @@ class Simulation:
         self._start_meters()
         watch = RegulationWatch(self.world, self.plans)
         each_event = watch.look if watch.nodes else None
+        own_watch = self.job.kind.watch(self.world, self.job.setting(())) if self.job.kind.watch else None
         observers = [Observer(i, each.node, self.board) for i, each in enumerate(self.nodes)]
         for second in range(1, self.job.seconds + 1):
             self.world.run(1.0, each_event)
             changed = [observer.look() for observer in observers]
             self.recorder.look(self.board, float(second))
             self._check(second, any(changed))
+            if own_watch:
+                own_watch.look(second)
             if each_second:
                 each_second(second)
         self.recorder.close()
         outcome = self._outcome()
         outcome.regulation = watch.summary() if watch.nodes else None
+        outcome.findings += own_watch.findings() if own_watch else []
         outcome.wall_s = time.perf_counter() - began_s
         return outcome
 
@@ -132,6 +139,16 @@ class Simulation:
             batteries={twin.name: _books(twin) for twin in twins if twin.battery},
             findings=self.job.kind.findings(nodes) if self.job.kind.findings else [],
         )
+
+
+def _limits(plans: list[BuildingPlan]) -> dict[str, dict[str, int]]:
+    """The `[limits]` of each node, by the size of its microgrid."""
+    part_of = parts({plan.name: plan.neighbours for plan in plans})
+    twins: dict[int, list[int]] = {}
+    for plan in plans:
+        twins.setdefault(part_of[plan.name], []).append(len(plan.devices) + len(plan.extra))
+    limits = {part: limits_for(counts) for part, counts in twins.items()}
+    return {plan.name: limits[part_of[plan.name]] | plan.limits for plan in plans}
 
 
 def _books(twin: ProsumerTwin) -> dict[str, float]:
@@ -183,7 +200,11 @@ class Observer:
         self._twins = board.cast.slice_of(index)
         self._seen = (-1, -1)
         self._node_of = {name: i for i, name in enumerate(board.cast.nodes)}
-        twins = list(enumerate(node.prosumers, self._twins.start))
+        twins = [
+            (i, twin)
+            for i, twin in enumerate(node.prosumers, self._twins.start)
+            if twin.settings.kind != "holon"  # what passes through a gateway is counted at its members
+        ]
         self._consumers = [(i, twin) for i, twin in twins if twin.settings.consumes]
         self._suppliers = [(i, twin) for i, twin in twins if twin.settings.supplies]
 

@@ -36,6 +36,8 @@ class WorldNode:
         self._life = 0
         self._planned_s: dict[Step, float] = {}
         self._waking_s = math.inf
+        self.machine: tuple[WorldNode, ...] = ()  # other nodes in the same process, at a gateway
+        self.booted: list[Callable[[], None]] = []  # called at the end of each boot
 
     def boot(self) -> None:
         """Start the node, with the memory that its state folder holds."""
@@ -62,9 +64,20 @@ class WorldNode:
             waits_for=lambda: self.waits_for,
         )
         self._plan(life)
+        for other in self.machine:
+            if not other.alive:
+                other.boot()
+        for hook in self.booted:
+            hook()
 
     def kill(self) -> None:
         """Power cut: the node stops between two instructions, nothing is sent or saved."""
+        self._end()
+        for other in self.machine:
+            if other.alive:
+                other.kill()
+
+    def _end(self) -> None:
         self.alive = False
         self._life += 1
         self.node.links.stop()
@@ -75,7 +88,10 @@ class WorldNode:
         self.node.save()
         self.node.history.close()
         self.node.leave()
-        self.kill()
+        self._end()
+        for other in self.machine:
+            if other.alive:
+                other.stop()
 
     def touch(self, change: Callable[[Node], None]) -> None:
         """Change the node from outside, as the main thread of a real node would."""
@@ -90,7 +106,14 @@ class WorldNode:
     def _take(self, life: int, change: Callable[[], None]) -> None:
         if self.alive and life == self._life:
             change()
-            self._plan(life)
+            self._plan_all()
+
+    def _plan_all(self) -> None:
+        """Twins of a gateway stir each other."""
+        self._plan(self._life)
+        for other in self.machine:
+            if other.alive:
+                other._plan(other._life)
 
     def _plan(self, life: int) -> None:
         """Make events of the beats that come next, unless they are there already."""
@@ -119,7 +142,7 @@ class WorldNode:
             self._do(step, now_s)
         if self.node.history.news.is_set():
             self.node.history.write()
-        self._plan(life)
+        self._plan_all()
 
     def _do(self, step: Step | None, now_s: float) -> None:
         if step:

@@ -14,8 +14,10 @@ from typing import Any
 from edge.clock import Clock
 from edge.net.links import Links
 from edge.trust.trust import Trust
+from edge.twins.holon import Gateway
 
 from .clock import VirtualClock
+from .gateways import join_nodes
 from .links import LinkQuality, MemoryNetwork
 from .node import WorldNode
 
@@ -91,6 +93,15 @@ class World:
         } | ({} if regulator is None else {"regulator": dict(regulator)})
         self.nodes[name] = WorldNode(self, raw)
         return self.nodes[name]
+
+    def join(self, gateways: Iterable[tuple[str, str]]) -> None:
+        """Make these the gateways of a holon, in the order of succession: pairs of holon twins (node.twin).
+
+        The first of a pair is in the inner microgrid, the second in its parent; their nodes are one machine.
+        """
+        order = [Gateway(inside, outside) for inside, outside in gateways]
+        for each in order:
+            join_nodes(self.nodes, each, order)
 
     @property
     def folder(self) -> Path:

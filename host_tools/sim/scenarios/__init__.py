@@ -8,6 +8,7 @@ from . import (
     degraded,
     forecast,
     growing,
+    holons,
     limit,
     living_lab,
     overconsumption,
@@ -38,5 +39,6 @@ _ALL = (
     commons.SCENARIO,
     awards.SCENARIO,
     profiles.SCENARIO,
+    holons.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

@@ -97,3 +97,4 @@ SCENARIO = Scenario(
     ),
     build=build,
 )
+PARAMETERS = tuple(each.name for each in SCENARIO.parameters)

@@ -1,0 +1,188 @@
+"""What passes between a microgrid and its parent microgrid at one gateway (thesis 8.2.1, holonic entities).
+
+A passage has a twin in each of the two microgrids. What is asked of the twin on one side, the twin on the
+other side buys there; it sells only what it has bought. So energy is conserved, and it never passes in both
+directions at once, since the members of the inner microgrid come first: what they lack reduces what leaves.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from .messages import Request, round_w
+from .rules import EPSILON_W, MARGIN, MIN_POWER_W, PASSED_EPSILON_W, with_margin
+
+HOLD_S = 2.0  # a need falls only after it was lower for so long: requests become contracts meanwhile
+TRY_S = 6.0  # so long power is bought for one request; what does not serve it is given back
+REST_S = 20.0  # after that it is tried again
+REQUESTS_MAX = 256  # that are watched at once; no setting: four or more of each of 64 nodes
+_SLACK_W = 2 * PASSED_EPSILON_W  # so that what is bought covers what is promised
+
+
+class Way(StrEnum):
+    """The direction in which energy may pass now."""
+
+    NONE = "none"
+    IN = "in"
+    OUT = "out"
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one microgrid asks of its twin, in W. Margins are included, but not in what is used."""
+
+    committed_w: float = 0.0  # under contract
+    used_w: float = 0.0
+    offered_w: float = 0.0
+    open_w: float = 0.0  # requested, and not under contract
+
+    @property
+    def need_w(self) -> float:
+        """The power that a contract with the usual margin must be over."""
+        whole_w = self.committed_w + max(self.offered_w, self.open_w)
+        return max(self.used_w, whole_w / (1 + MARGIN) + _SLACK_W) if whole_w >= MIN_POWER_W else 0.0
+
+
+@dataclass(slots=True)
+class _Watched:
+    request: Request
+    hops: int
+    since_s: float
+    is_served: bool = False  # whether the supplier knows of it
+
+
+class Waiting:
+    """The requests of one microgrid that its own suppliers have not served."""
+
+    def __init__(self, wait_s: float) -> None:
+        """`wait_s`: how old a request must be; until then others may serve it."""
+        self.wait_s = wait_s
+        self._requests: dict[str, _Watched] = {}
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def see(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
+        """A consumer has published a request, or withdrawn it (None)."""
+        if request is None:
+            self._requests.pop(consumer, None)
+            return
+        seen = self._requests.get(consumer)
+        if seen is None and len(self._requests) >= REQUESTS_MAX:
+            return
+        if seen is None or seen.request.id != request.id:
+            seen = self._requests[consumer] = _Watched(request, hops, now_s)
+        seen.request, seen.hops = request, hops
+
+    def due(self, now_s: float, spare_w: float = 0.0) -> list[tuple[str, Request, int]]:
+        """Requests that the supplier should know of from now on: consumer, request, hops.
+
+        `spare_w` was bought, and those for whom it was do not need it: younger requests may have it.
+        """
+        found = []
+        for name, seen in self._requests.items():
+            power_w = 0.0 if self._is_old(seen, now_s) else with_margin(seen.request.power_w)
+            if not seen.is_served and power_w <= spare_w:
+                seen.is_served = True
+                spare_w -= power_w
+                found.append((name, seen.request, seen.hops))
+        return found
+
+    def open_w(self, now_s: float) -> float:
+        """The power that is bought for them now, with margins."""
+        tried = (each.request.power_w for each in self._requests.values() if self._is_tried(each, now_s))
+        return with_margin(sum(tried))
+
+    def due_s(self, after_s: float) -> float:
+        """When another request is old enough, after that moment; inf if all were then."""
+        moments = (each.since_s + self.wait_s for each in self._requests.values())
+        return min((each for each in moments if each > after_s), default=math.inf)
+
+    def _is_old(self, seen: _Watched, now_s: float) -> bool:
+        return now_s >= seen.since_s + self.wait_s
+
+    def _is_tried(self, seen: _Watched, now_s: float) -> bool:
+        tried_s = now_s - seen.since_s - self.wait_s
+        return tried_s >= 0.0 and tried_s % (TRY_S + REST_S) < TRY_S
+
+
+class _Held:
+    """A need that rises at once and falls late."""
+
+    def __init__(self) -> None:
+        self.need_w = 0.0
+        self._low_since_s = math.inf
+
+    def follow(self, need_w: float, now_s: float) -> float:
+        if need_w >= self.need_w - EPSILON_W:
+            self.need_w, self._low_since_s = max(need_w, self.need_w), math.inf
+        elif math.isinf(self._low_since_s):
+            self._low_since_s = now_s
+        elif now_s >= self._low_since_s + HOLD_S:
+            self.need_w, self._low_since_s = need_w, math.inf
+        return self.need_w
+
+    @property
+    def due_s(self) -> float:
+        return self._low_since_s + HOLD_S
+
+
+class Side(Protocol):
+    """One of the two twins, as the passage sees it; all in W."""
+
+    @property
+    def taken_w(self) -> float:
+        """What it draws from its microgrid."""
+
+    @property
+    def given_w(self) -> float:
+        """What it supplies to its microgrid."""
+
+
+class Passage:
+    """Decides what each of two twins buys, and keeps the books of the energy that passed."""
+
+    def __init__(self, inside: Side, outside: Side) -> None:
+        self.inside, self.outside = inside, outside
+        self.way = Way.NONE
+        self.bought_wh = {Way.IN: 0.0, Way.OUT: 0.0}  # by the twin on the side from which it comes
+        self.sold_wh = {Way.IN: 0.0, Way.OUT: 0.0}  # by the other one
+        self._needs = {Way.IN: _Held(), Way.OUT: _Held()}
+        self._powers_w = (0.0, 0.0, 0.0, 0.0)
+        self._counted_s = math.nan
+
+    @property
+    def due_s(self) -> float:
+        """When a need may fall."""
+        return min(each.due_s for each in self._needs.values())
+
+    def needs_w(self, inside: Demand, outside: Demand, now_s: float) -> tuple[float, float]:
+        """What the outer twin and the inner twin should buy now, in W; at most one of them is not 0."""
+        way_in, way_out = self._needs[Way.IN], self._needs[Way.OUT]
+        if self.way is not Way.IN:  # what members lack, they get of what would leave
+            left_w = round_w(max(0.0, outside.need_w - inside.open_w))
+            lacks = inside.open_w >= MIN_POWER_W
+            export_w = left_w if lacks else way_out.follow(left_w, now_s)
+            self.way = Way.OUT if export_w >= MIN_POWER_W else Way.NONE
+        if self.way is not Way.OUT:
+            import_w = round_w(way_in.follow(inside.need_w, now_s))
+            self.way = Way.IN if import_w >= MIN_POWER_W else Way.NONE
+        for way in self._needs:
+            if self.way is not way:
+                self._needs[way] = _Held()
+        if self.way is Way.OUT:
+            return 0.0, export_w
+        return (import_w, 0.0) if self.way is Way.IN else (0.0, 0.0)
+
+    def count(self, now_s: float) -> None:
+        """Book what has passed until now; to be called before and after anything changes."""
+        hours = 0.0 if math.isnan(self._counted_s) else (now_s - self._counted_s) / 3600
+        taken_in_w, given_in_w, taken_out_w, given_out_w = self._powers_w
+        self.bought_wh[Way.IN] += hours * taken_out_w
+        self.sold_wh[Way.IN] += hours * given_in_w
+        self.bought_wh[Way.OUT] += hours * taken_in_w
+        self.sold_wh[Way.OUT] += hours * given_out_w
+        inside, outside = self.inside, self.outside
+        self._powers_w = inside.taken_w, inside.given_w, outside.taken_w, outside.given_w
+        self._counted_s = now_s

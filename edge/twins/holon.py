@@ -1,0 +1,301 @@
+"""The holon twin: a microgrid as one prosumer of its parent microgrid (thesis 8.2.1 and 8.3.2).
+
+There are two at a gateway, a machine that runs a member of each of the two microgrids: one stands in each.
+What its own microgrid asks of a twin, its partner buys in the other one; `Passage` decides how much. So the
+members see one more supplier, and one more consumer, and their policies spread what the parent agrees to.
+
+A microgrid may have several gateways, in a standing order: the first one that lives in both microgrids acts.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..energy.events import Cause
+from ..energy.flows import PowerSource, Supply
+from ..energy.passage import Demand, Passage, Waiting
+from ..energy.policies import producer_policy
+from ..energy.rules import EPSILON_W, MIN_POWER_W, REQUEST
+from ..space.agent import Bond
+from ..space.names import NIL
+from .prosumer import ProsumerTwin, read_request
+from .settings import TwinSettings
+from .trade import supplier_settings
+from .twin import Home
+
+_MEET_S = 6.0  # after its start a gateway waits so long for the beats of those that come first
+_HASTE_S = 15.0  # who takes over serves requests at once: those that another gateway served have waited
+_SHORT_WAIT_S = 0.25  # while it supplies its microgrid: the offers of others arrive within that time
+_RETRY_S = 300.0  # after so long a supply is given back: perhaps the own microgrid can serve it again
+_TOLERANCE_W = 10 * EPSILON_W
+_PRICE_STEP = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The two twins of a gateway by name: in the inner microgrid, and in its parent."""
+
+    inside: str
+    outside: str
+
+
+class HolonTwin(ProsumerTwin):
+    """One side of a gateway. Without a partner it does nothing."""
+
+    invariants = 6  # also that it sells what its partner buys (I6), and passes nothing in both directions
+
+    def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
+        self.partner: HolonTwin | None = None
+        self.passage: Passage | None = None
+        self._unserved = Waiting(settings.holon_wait_s)
+        self._before: tuple[str, ...] = ()  # the nodes of gateways that come first, here
+        self._siblings: frozenset[str] = frozenset()  # the twins of all gateways of this holon, here
+        self._joined_s = self._acts_since_s = math.inf
+        self._acted_s = 0.0
+        self._rates: dict[str, float] = {}  # what it pays to each supplier, per kWh
+        super().__init__(settings, home, rng)
+
+    # ---- its partner ---------------------------------------------------------------------------
+
+    def _meet(
+        self, partner: "HolonTwin", passage: Passage, before: Sequence[str], all_: Sequence[str]
+    ) -> None:
+        self.partner, self.passage = partner, passage
+        self._before = tuple(name.partition(".")[0] for name in before)
+        self._siblings = frozenset(all_)
+        self._joined_s = self._clock.now_s()
+
+    @property
+    def acts(self) -> bool:
+        """Whether its gateway is the first one that lives in both microgrids."""
+        partner = self.partner
+        if partner is None or self.disabled or partner.disabled or not (self.handle and partner.handle):
+            return False
+        if self._before and self._clock.now_s() < self._joined_s + _MEET_S:
+            return False
+        pairs = zip(self._before, partner._before, strict=True)
+        return not any(self._knows(here) and partner._knows(there) for here, there in pairs)
+
+    def _knows(self, node: str) -> bool:
+        return node == self.home.node or self.space.origin_number(node) != NIL
+
+    # ---- what the passage sees -----------------------------------------------------------------
+
+    @property
+    def taken_w(self) -> float:
+        """What it draws from its microgrid, in W."""
+        return self.consumer.supplied_w
+
+    @property
+    def given_w(self) -> float:
+        """What it supplies to its microgrid, in W."""
+        return self.supplier.supplied_w
+
+    @property
+    def bought_w(self) -> float:
+        """What it may draw from its microgrid, in W: its partner may promise that."""
+        return sum(contract.max_w for contract in self.consumer.active)
+
+    def _demand(self, acts: bool, now_s: float) -> Demand:
+        committed_w, offered_w, open_w = self.supplier.committed_w, self.supplier.offered_w, 0.0
+        if acts:
+            self._acts_since_s = min(self._acts_since_s, now_s)
+            self._unserved.wait_s = self._wait_s(now_s)
+            open_w = self._unserved.open_w(now_s)
+            spare_w = self.supplier.capacity_w - committed_w - max(offered_w, open_w)
+            for consumer, request, hops in self._unserved.due(now_s, max(0.0, spare_w)):
+                self.supplier.see_request(consumer, request, hops, now_s)
+        else:
+            self._acts_since_s = math.inf
+        return Demand(committed_w, self.given_w, offered_w, open_w)
+
+    def _wait_s(self, now_s: float) -> float:
+        """How old a request must be now."""
+        if self._before and now_s < self._acts_since_s + _HASTE_S:
+            return 0.0
+        passes = self.supplier.committed_w > 0.0  # its microgrid is short of power already
+        return min(_SHORT_WAIT_S, self.settings.holon_wait_s) if passes else self.settings.holon_wait_s
+
+    # ---- what it is told -----------------------------------------------------------------------
+
+    def begin(self, memory: Any) -> None:
+        """Contracts from before a restart are not continued: another gateway may have them by now."""
+        super().begin({"off_s": memory.get("off_s")} if isinstance(memory, dict) else None)
+
+    def measured(self, consumed_w: float, produced_w: float, cause: Cause = Cause.DEVICE) -> None:
+        """It has no device: what it needs and gives follows from its partner."""
+        self.measured_w = self.taken_w, self.given_w
+        self._settle()
+
+    def bonded(self, bond: Bond) -> bool | None:
+        if bond.label != REQUEST:
+            concerns = super().bonded(bond)
+            self._limit_partner()
+            return concerns
+        now_s, request = self._clock.now_s(), self._message(bond, read_request)
+        if bond.name in self._siblings or (request is not None and request.run_s):
+            request = None
+        self._unserved.see(bond.name, request, bond.hops, now_s)
+        if request is None:
+            self.supplier.see_request(bond.name, None, bond.hops, now_s)
+        return None
+
+    def decayed(self, name: str, life_s: int) -> None:
+        if name != self.name:
+            self._unserved.see(name, None, 0, self._clock.now_s())
+        super().decayed(name, life_s)
+        self._limit_partner()
+
+    def left(self) -> None:
+        super().left()
+        self._limit_partner()
+
+    def second_passed(self) -> None:
+        super().second_passed()
+        if self.partner is None:
+            return
+        now_s = self._clock.now_s()
+        if not self.acts:
+            self._give_back(now_s, 0.0, most=1)
+        elif self.passage and self.passage.inside is self:
+            self._give_back(now_s, _RETRY_S)
+        if len(self._unserved) or self.supplier.capacity_w or self.consumer.need_w:
+            self.stir()
+
+    def _give_back(self, now_s: float, age_s: float, most: int = 1000) -> None:
+        old = [each for each in self.supplier.book if each.committed and now_s >= each.since_s + age_s]
+        for promise in old[:most]:
+            self.supplier.withdraw(promise)
+
+    @property
+    def wake_s(self) -> float:
+        acted_s, passage = self._acted_s, self.passage
+        moments = (passage.due_s if passage else math.inf, self.consumer.due_s)
+        later = (each for each in moments if each > acted_s)
+        return min(super().wake_s, self._unserved.due_s(acted_s), *later)
+
+    def act(self) -> None:
+        self._acted_s = self._clock.now_s()
+        self._settle()
+        super().act()
+        self._settle()
+
+    # ---- inside --------------------------------------------------------------------------------
+
+    def _enter_market(self) -> None:
+        super()._enter_market()
+        self._rates.clear()
+
+    def _leave_market(self) -> None:
+        super()._leave_market()
+        self._settle()
+
+    def _limit_partner(self) -> None:
+        """A supplier may have ended a contract: what is not bought any more is not sold any more."""
+        partner = self.partner
+        if partner and partner.supplier.capacity_w > self.bought_w + EPSILON_W:
+            partner._sell(self.bought_w)
+
+    def _settle(self) -> None:
+        """Both twins buy what is asked of the other one, and may sell what the other one has bought."""
+        passage, partner = self.passage, self.partner
+        if passage is None or partner is None:
+            return
+        now_s, acts = self._clock.now_s(), self.acts
+        passage.count(now_s)
+        inside, outside = (self, partner) if passage.inside is self else (partner, self)
+        import_w, export_w = passage.needs_w(inside._demand(acts, now_s), outside._demand(acts, now_s), now_s)
+        outside._buy(min(import_w, inside._most_w), now_s)
+        inside._buy(min(export_w, outside._most_w), now_s)
+        for seller, buyer in ((inside, outside), (outside, inside)):
+            seller._sell(buyer.bought_w)
+        passage.count(now_s)
+        for twin in (inside, outside):
+            twin.measured_w = twin.taken_w, twin.given_w
+
+    @property
+    def _most_w(self) -> float:
+        """The most that it may pass on to its microgrid, by its settings and by orders at either end."""
+        partner = self.partner
+        most_w = min(self.obedience.most_w, partner.obedience.most_w if partner else math.inf)
+        return min(most_w, self.settings.capacity_w or math.inf)
+
+    def _buy(self, need_w: float, now_s: float) -> None:
+        consumer = self.consumer
+        before_w = consumer.need_w
+        consumer.set_need(need_w if self.handle else 0.0)
+        if consumer.need_w == before_w:
+            return
+        consumer.step(now_s)
+        self._chronicle.request(consumer, Cause.DEVICE, self._ends_s)
+        self.stir()
+
+    def _sell(self, power_w: float) -> None:
+        supplier = self.supplier
+        power_w = power_w if self.handle and power_w >= MIN_POWER_W else 0.0
+        if abs(power_w - supplier.capacity_w) < EPSILON_W and power_w >= supplier.reserved_w:
+            return
+        supplier.set_capacity(power_w)
+        self._chronicle.production(power_w, Cause.DEVICE, self._ends_s)
+        self._follow_price()
+        self.stir()
+
+    def _follow_price(self) -> None:
+        """It sells for what its partner pays on the mean, and a fee (`price`)."""
+        partner = self.partner
+        paid = partner._paid() if partner else None
+        if paid is None:
+            return
+        price = round(self.settings.price + paid, 4)
+        if abs(price - self.supplier.settings.price) >= _PRICE_STEP:
+            policy = producer_policy(self.settings.producer_policy, self._rng)
+            settings = replace(self.settings, price=price)
+            self.supplier.adjust(supplier_settings(settings, self.home), policy)
+
+    def _paid(self) -> float | None:
+        """The mean of what it pays, weighted by power, per kWh; None while it buys nothing."""
+        for seen in self.consumer.choice[1]:
+            self._rates[seen.supplier] = seen.offer.price
+        parts = [part for contract in self.consumer.active for part in contract.parts]
+        suppliers = {part.supplier for part in parts}
+        self._rates = {name: rate for name, rate in self._rates.items() if name in suppliers}
+        whole_w = sum(part.power_w for part in parts)
+        if whole_w < MIN_POWER_W:
+            return None
+        return sum(part.power_w * self._rates.get(part.supplier, 0.0) for part in parts) / whole_w
+
+    # ---- what it shows -------------------------------------------------------------------------
+
+    def supply(self) -> Supply | None:
+        return Supply(PowerSource.OTHER, self.given_w, self.given_w)
+
+    def memory(self) -> dict[str, Any]:
+        return {key: value for key, value in super().memory().items() if key == "off_s"}
+
+    def violations(self) -> list[str]:
+        broken = super().violations()
+        if not (partner := self.partner):
+            return broken
+        if self.given_w > partner.bought_w + _TOLERANCE_W:
+            broken.append(f"I6 {self.name} gives {self.given_w:.3f} W, bought are {partner.bought_w:.3f} W")
+        if min(self.given_w, partner.given_w) > _TOLERANCE_W:
+            broken.append(f"I6 {self.name} and its partner give at the same time")
+        return broken
+
+
+def join(inside: HolonTwin, outside: HolonTwin, gateways: Sequence[Gateway] = ()) -> Passage:
+    """Make two twins the two sides of a gateway; `gateways`: all of this holon, in the order of succession.
+
+    Raises ValueError if this one is not among them.
+    """
+    own = Gateway(inside.name, outside.name)
+    gateways = gateways or (own,)
+    if own not in gateways:
+        raise ValueError(f"{own.inside} and {own.outside} are not among the gateways of their holon")
+    before = gateways[: list(gateways).index(own)]
+    passage = Passage(inside, outside)
+    inside._meet(outside, passage, [each.inside for each in before], [each.inside for each in gateways])
+    outside._meet(inside, passage, [each.outside for each in before], [each.outside for each in gateways])
+    return passage

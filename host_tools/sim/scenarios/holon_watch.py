@@ -1,0 +1,120 @@
+"""What is seen of holons while they run: latency by level, energy through gateways, and one that fails."""
+
+import math
+from collections.abc import Iterator
+
+from edge.energy.passage import Way
+from edge.twins.holon import HolonTwin
+from edge.twins.prosumer import ProsumerTwin
+from host_tools.sim.metrics import spread
+from host_tools.sim.scenario import Findings, Setting
+from host_tools.world import World
+
+_MOST_LEVELS = 8
+
+
+class HolonWatch:
+    """Looks once a second. Latency counts from the request on, also while there is not enough power."""
+
+    def __init__(self, world: World, setting: Setting) -> None:
+        self._world = world
+        self._kill_s = setting.values["kill_s"]
+        self._from_s = 60 * setting.values["fill_min"]  # until then supply may not be there yet
+        self._responses_s: dict[int, list[float]] = {}  # by level
+        self._validated: dict[str, int] = {}
+        self._lost: dict[str, float] = {}  # consumers that the failed gateway served: when served again
+        self._gone = ""
+
+    def look(self, second: int) -> None:
+        """See `Watch`."""
+        for twin in self._consumers():
+            count = twin.validated
+            if count != self._validated.get(twin.name, 0) and twin.consumer.satisfied:
+                self._validated[twin.name] = count
+                response_s = twin.consumer.response_s
+                if not math.isnan(response_s) and second > self._from_s:
+                    self._responses_s.setdefault(self._level(twin), []).append(response_s)
+        self._look_at_failure(second)
+
+    def findings(self) -> Findings:
+        """See `Watch`."""
+        rows = [self._row(level) for level in sorted(self._responses_s)]
+        for twin in sorted(self._doors(), key=lambda twin: twin.name):
+            passage = twin.passage
+            if passage and passage.inside is twin:
+                ways = [
+                    f"{passage.bought_wh[way]:.1f} / {passage.sold_wh[way]:.1f} Wh {way}"
+                    for way in (Way.IN, Way.OUT)
+                ]
+                if sum(passage.bought_wh.values()) > 0.0:
+                    rows.append((f"bought / sold at {twin.name}", ", ".join(ways), "-"))
+        if self._lost:
+            times_s = [each - self._kill_s for each in self._lost.values() if not math.isnan(each)]
+            served = f"{len(times_s)} of {len(self._lost)}"
+            rows.append(
+                (
+                    "served again after a gateway failed",
+                    f"{served}, at most {max(times_s, default=math.nan):.1f} s",
+                    "-",
+                )
+            )
+        return rows
+
+    def _row(self, level: int) -> tuple[str, str, str]:
+        times_s = self._responses_s[level]
+        told = spread(times_s)
+        where = f"supplied {level} levels up" if level else "supplied in the own microgrid"
+        return (
+            f"latency, {where}",
+            f"{len(times_s)}: median {told['median']:.2f}, p95 {told['p95']:.2f} s",
+            "-",
+        )
+
+    # ---- inside --------------------------------------------------------------------------------
+
+    def _look_at_failure(self, second: int) -> None:
+        if not self._kill_s or second < self._kill_s:
+            return
+        if not self._lost:
+            first = next(twin for twin in self._doors() if twin.passage and twin.passage.inside is twin)
+            self._lost = {
+                twin.name: math.nan
+                for twin in self._consumers()
+                if any(part.supplier == first.name for each in twin.consumer.active for part in each.parts)
+            }
+            self._gone = first.name
+            self._world.nodes[first.home.node].kill()
+        for twin in self._consumers():
+            if math.isnan(self._lost.get(twin.name, 0.0)) and self._goes_on(twin):
+                self._lost[twin.name] = second
+
+    def _goes_on(self, twin: ProsumerTwin) -> bool:
+        """Whether it has what it needs without the gateway that failed."""
+        consumer = twin.consumer
+        parts = [part.supplier for each in consumer.active for part in each.parts]
+        return self._gone not in parts and (consumer.satisfied or not consumer.need_w)
+
+    def _prosumers(self) -> Iterator[ProsumerTwin]:
+        for each in self._world.nodes.values():
+            if each.alive:
+                yield from each.node.prosumers
+
+    def _consumers(self) -> Iterator[ProsumerTwin]:
+        return (twin for twin in self._prosumers() if twin.settings.kind == "load")
+
+    def _doors(self) -> Iterator[HolonTwin]:
+        return (twin for twin in self._prosumers() if isinstance(twin, HolonTwin))
+
+    def _level(self, twin: ProsumerTwin) -> int:
+        """How many levels up the farthest of its suppliers is reached."""
+        level, buyers = 0, [twin]
+        while buyers and level < _MOST_LEVELS:
+            names = {part.supplier for each in buyers for deal in each.consumer.active for part in deal.parts}
+            ups = [
+                door
+                for door in self._doors()
+                if door.name in names and door.passage and door.passage.inside is door
+            ]
+            buyers = [door.partner for door in ups if door.partner]
+            level += bool(buyers)
+        return level

@@ -1,0 +1,103 @@
+"""What passes between a microgrid and its parent: at most what was bought, and in one direction at a time."""
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.energy.messages import Priority, Request
+from edge.energy.passage import HOLD_S, REQUESTS_MAX, REST_S, TRY_S, Demand, Passage, Waiting, Way
+from edge.energy.rules import with_margin
+
+NOTHING = Demand()
+W = st.floats(0.0, 1e5)
+DEMANDS = st.builds(Demand, committed_w=W, used_w=st.just(0.0), offered_w=W, open_w=W)
+
+
+def passage():
+    return Passage(SimpleNamespace(taken_w=0.0, given_w=0.0), SimpleNamespace(taken_w=0.0, given_w=0.0))
+
+
+def request(power_w, number=1):
+    return Request(number, power_w, Priority.LOW)
+
+
+def asks(power_w):
+    return Demand(open_w=with_margin(power_w))
+
+
+@given(st.lists(st.tuples(DEMANDS, DEMANDS, st.floats(0.0, 5.0)), max_size=20))
+def test_it_never_buys_on_both_sides(steps):
+    way, now_s = passage(), 0.0
+    for inside, outside, wait_s in steps:
+        now_s += wait_s
+        import_w, export_w = way.needs_w(inside, outside, now_s)
+        assert min(import_w, export_w) == 0.0
+        assert (import_w > 0.0, export_w > 0.0) == (way.way is Way.IN, way.way is Way.OUT)
+
+
+@given(DEMANDS)
+def test_what_it_buys_covers_all_that_is_promised_with_its_margin(inside):
+    import_w, _ = passage().needs_w(inside, NOTHING, 0.0)
+    assert with_margin(import_w) >= inside.committed_w - 0.001
+    assert with_margin(import_w) >= inside.open_w - 0.001 or not import_w
+
+
+def test_members_come_first():
+    way = passage()
+    assert way.needs_w(NOTHING, asks(100.0), 0.0) == (0.0, pytest.approx(100.0, abs=0.25))
+    assert way.needs_w(asks(40.0), asks(100.0), 0.1) == (0.0, pytest.approx(58.0, abs=0.25))
+    assert way.needs_w(asks(140.0), asks(100.0), 0.2) == (pytest.approx(140.0, abs=0.25), 0.0)
+    assert way.way is Way.IN
+
+
+def test_a_need_falls_late_and_rises_at_once():
+    way = passage()
+    way.needs_w(asks(100.0), NOTHING, 0.0)
+    assert way.needs_w(NOTHING, NOTHING, 0.1)[0] == pytest.approx(100.0, abs=0.25)
+    assert way.needs_w(asks(300.0), NOTHING, 0.2)[0] == pytest.approx(300.0, abs=0.25)
+    way.needs_w(NOTHING, NOTHING, 0.3)
+    assert way.needs_w(NOTHING, NOTHING, 0.3 + HOLD_S) == (0.0, 0.0)
+    assert way.way is Way.NONE
+
+
+def test_energy_is_booked_on_both_sides():
+    way = passage()
+    way.count(0.0)
+    way.outside.taken_w, way.inside.given_w = 105.0, 100.0
+    way.count(100.0)  # nothing has flowed until now
+    way.outside.taken_w = way.inside.given_w = 0.0
+    way.count(136.0)
+    way.count(500.0)
+    assert way.bought_wh == {Way.IN: pytest.approx(1.05), Way.OUT: 0.0}
+    assert way.sold_wh == {Way.IN: pytest.approx(1.0), Way.OUT: 0.0}
+
+
+def test_a_request_is_left_to_others_first_and_not_tried_for_ever():
+    waiting = Waiting(1.0)
+    waiting.see("a.lamp", request(100.0), 2, 0.0)
+    assert (waiting.due(0.9), waiting.open_w(0.9), waiting.due_s(0.9)) == ([], 0.0, 1.0)
+    assert waiting.due(1.0) == [("a.lamp", request(100.0), 2)]
+    assert waiting.due(1.1) == []  # once is enough
+    assert waiting.open_w(1.1) == pytest.approx(105.0)
+    assert waiting.open_w(1.0 + TRY_S) == 0.0
+    assert waiting.open_w(1.1 + TRY_S + REST_S) == pytest.approx(105.0)
+    waiting.see("a.lamp", request(200.0, 2), 2, 50.0)
+    assert waiting.open_w(50.5) == 0.0  # another request: it waits again
+    waiting.see("a.lamp", None, 0, 51.0)
+    assert len(waiting) == 0
+
+
+def test_power_that_was_bought_and_has_no_taker_goes_to_younger_requests():
+    waiting = Waiting(1.0)
+    waiting.see("a.lamp", request(100.0), 2, 0.0)
+    waiting.see("a.pump", request(50.0, 2), 2, 0.0)
+    assert waiting.due(0.1, spare_w=110.0) == [("a.lamp", request(100.0), 2)]
+
+
+def test_a_flood_of_requests_takes_no_more_room():
+    waiting = Waiting(0.0)
+    for i in range(2 * REQUESTS_MAX):
+        waiting.see(f"n{i}.lamp", request(1.0), 1, 0.0)
+    assert len(waiting) == REQUESTS_MAX
