@@ -1,42 +1,37 @@
 """`python -m host_tools eval`: how well models predict measured data, compared with persistence.
 
-Exit codes: 0 success, 2 wrong usage or invalid data.
+It is a study: a result file for each model and record, so it continues where it stopped, in shards or on a
+cluster too.
+
+Exit codes: 0 success, 1 a run failed, 2 wrong usage or invalid data, 130 interrupted.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
-from edge.learn.external import PowerTable
 from edge.learn.registry import MODELS
 from edge.learn.states import StateScale
-from edge.learn.terms import Array
-from edge.learn.weather import WeatherTable
 from edge.terms import DAY_MIN
-from edge.twins.past import forecast_of, weather_of
 from host_tools.arguments import whole
-from host_tools.measured import complain
-from host_tools.sim.command import bar
+from host_tools.study import command as study
+from host_tools.study.command import Study
 from host_tools.tables import fitted
 
 from . import plots, report
-from .boosting import boosting
 from .data import DataError, Reading, Record, records
 from .gossip.command import add_options, gossip
-from .replay import MIN_HISTORY_DAYS, Progress, Task, replay, task_of, trained
-from .result import Result, scored
-from .watts import Watts
+from .replay import MIN_HISTORY_DAYS, Task, task_of
+from .result import Result
+from .runs import REFERENCE, name_of, result_of, runs_of
 from .watts import table as in_watts
 
-REFERENCE = "boosting"
 _WINDOW = "%Y-%m-%dT%H:%M"
 
 _DEFAULT = "persistence,markov,lstm,mixture"
@@ -130,6 +125,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--seed", type=whole(0), default=1, help="seed of the random generators (default 1)")
     add("--no-plots", action="store_true", help="do not draw plots")
     add("--out", type=Path, default=Path("build/eval"), help="output folder (default build/eval)")
+    study.add_options(parser.add_argument, jobs=1, other_code=None)
     add_options(parser)
     parser.set_defaults(command=evaluate)
 
@@ -138,36 +134,30 @@ def evaluate(options: argparse.Namespace) -> int:
     """Evaluate the models; returns the exit code."""
     if options.gossip:
         return _gossip(options)
+    options.other_code = options.other_code or study.RUN
     console = Console() if sys.stdout.isatty() else Console(width=report.WIDTH)
-    results: list[Result] = []
-    watts: list[dict[str, Any]] = []
     try:
         models = models_of(options.model, options.set)
-        nodes = options.node.split(",") if options.node else None
-        for record in records(options.data, options.raw, nodes, reading_of(options)):
-            if options.scope not in (None, record.scope):
-                continue
-            task = task_from(record, options)
-            if task is None:
-                print(
-                    f"{record.data} {record.node}: skipped, only {known_days(record):.1f} days are known",
-                    file=sys.stderr,
-                )
-                continue
-            found = [evaluated(task, name, given, options, console, watts) for name, given in models.items()]
+        tasks = tasks_of(options)
+        played = Study(runs_of(tasks, models, options), options.out / "runs", options).play(console)
+        if not played.whole:
+            return played.code
+        results: list[Result] = []
+        watts: list[dict[str, Any]] = []
+        for task in tasks:
+            of_task = {model: played.results["eval", name_of(task, model)] for model in models}
+            found = [result_of(task, model, content) for model, content in of_task.items()]
             title = title_of(task, options)
             console.print(fitted(report.table(found, title), console, report.LEAVING))
             console.print(report.leads(found))
-            for name in models:
-                of_model = [w for w in watts if (w["data"], w["node"], w["model"]) == (*_of(record), name)]
-                if of_model:
-                    console.print(in_watts(of_model, f"{of_model[0]['variable']} in watts, {name}"))
+            for model, content in of_task.items():
+                if scores := content["watts"]:
+                    console.print(in_watts(scores, f"{scores[0]['variable']} in watts, {model}"))
+                    watts += scores
             if not options.no_plots:
                 plots.draw(found, title, options.out)
             results += found
-        if not results:
-            raise DataError(f"{options.data}: no data long enough to train on and to score")
-    except ValueError as error:  # invalid data, models or options
+    except (OSError, ValueError) as error:  # invalid data, models or options
         print(error, file=sys.stderr)
         return 2
     report.write(results, watts, options.out)
@@ -178,7 +168,28 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def tasks_of(options: argparse.Namespace) -> list[Task]:
+    """What is to be predicted, of every record that is long enough. Raises ValueError."""
+    tasks = []
+    nodes = options.node.split(",") if options.node else None
+    for record in records(options.data, options.raw, nodes, reading_of(options)):
+        if options.scope not in (None, record.scope):
+            continue
+        task = task_from(record, options)
+        if task is None:
+            print(
+                f"{record.data} {record.node}: skipped, only {known_days(record):.1f} days are known",
+                file=sys.stderr,
+            )
+            continue
+        tasks.append(task)
+    if not tasks:
+        raise DataError(f"{options.data}: no data long enough to train on and to score")
+    return tasks
+
+
 def _gossip(options: argparse.Namespace) -> int:
+    options.other_code = options.other_code or study.KEEP  # some took hours
     try:
         reading = reading_of(options)
     except ValueError as error:
@@ -269,65 +280,6 @@ def window_of(text: str) -> tuple[int, int]:
     except ValueError as error:
         raise ValueError(f"--window {text!r}: expected FROM/TO, each as YYYY-MM-DDTHH:MM") from error
     return start, end
-
-
-def evaluated(
-    task: Task,
-    model: str,
-    given: dict[str, Any],
-    options: argparse.Namespace,
-    console: Console,
-    watts: list[dict[str, Any]],
-) -> Result:
-    """Replay one task with a model, with a progress bar. The scores of its forecasts join `watts`."""
-    with bar(console) as shown:
-        place = shown.add_task(f"{task.record.node}, {model}", total=task.origins[-1] - task.start)
-
-        def progress(done: int) -> None:
-            shown.update(place, completed=done)
-
-        predicted = _predictions(task, model, given, options, progress, watts)
-    return scored(task, model, predicted)
-
-
-def _predictions(
-    task: Task,
-    model: str,
-    given: dict[str, Any],
-    options: argparse.Namespace,
-    progress: Progress,
-    watts: list[dict[str, Any]],
-) -> Array:
-    if model == REFERENCE:
-        return boosting(task, options.seed, progress)
-    weather = weather_in(options.weather) if options.weather else None
-    others = forecast_in(options.forecast) if options.forecast else None
-    learner = trained(task, model, given, options.seed, options.train_every, weather, options.watts, others)
-    collected = Watts(task.record, task.start, int(task.origins[-1]) + 1) if options.watts else None
-    predicted = replay(task, learner, progress, not options.frozen, collected)
-    if collected:
-        watts += collected.scores(model)
-    return predicted
-
-
-def weather_in(path: Path) -> WeatherTable:
-    """Weather of a file by the minutes of the data, which are civil. Raises ValueError."""
-    return WeatherTable(*_table(*weather_of(path, UTC, complain)))
-
-
-def forecast_in(path: Path) -> PowerTable:
-    """Powers that others forecast, in the same way. Raises ValueError."""
-    return PowerTable(*_table(*forecast_of(path, UTC, complain)))
-
-
-def _table(times_s: Sequence[int], values: Sequence[float]) -> tuple[NDArray[np.int64], Array]:
-    minutes = np.array(times_s, np.int64) // 60
-    rising = np.diff(minutes, prepend=-1) > 0  # else two times in one minute
-    return minutes[rising], np.array(values, np.float32).reshape(len(minutes), -1)[rising]
-
-
-def _of(record: Record) -> tuple[str, str]:
-    return record.data, record.node
 
 
 def title_of(task: Task, options: argparse.Namespace) -> str:

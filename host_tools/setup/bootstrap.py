@@ -20,7 +20,7 @@ from host_tools.setup.debs import SetupError, apt_install, run  # noqa: E402 - n
 
 VENV = REPOSITORY / ".venv"
 OLDEST = (3, 11)
-EXTRAS = "host,learn,dev"
+EXTRAS = "host,learn,dev,cluster"
 CONSTRAINTS = REPOSITORY / "constraints.txt"
 CONSTRAINED = "3.11"  # the Python that constraints.txt is for
 

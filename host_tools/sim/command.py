@@ -1,10 +1,10 @@
 """`python -m host_tools sim SCENARIO`: simulate a scenario, measure and plot it, or compare variants of it.
 
-Exit codes: 0 success, 1 an invariant was broken, 2 wrong usage or data, 3 real nodes did not start.
+Exit codes: 0 success, 1 an invariant was broken or a run of a comparison failed, 2 wrong usage or data, 3 the
+real nodes did not start, 130 a comparison was interrupted.
 """
 
 import argparse
-import os
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -19,6 +19,7 @@ from edge.learn.registry import MODELS
 from edge.twins.registry import TwinError
 from host_tools.broker import BrokerError
 from host_tools.microgrid.launch import LaunchError
+from host_tools.study import command as study
 
 from . import compare, plots, real, report
 from .job import Job
@@ -85,12 +86,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "scenario; values are separated by commas or semicolons; several options: all combinations",
     )
     add("--seeds", type=int, default=1, help="number of seeds for each combination (default 1)")
-    add(
-        "--jobs",
-        type=int,
-        default=os.cpu_count() or 1,
-        help="parallel processes with --compare or --seeds (default: all cores)",
-    )
+    study.add_options(parser.add_argument_group("with --compare or --seeds").add_argument)
     add("--real", action="store_true", help="use real processes, brokers and serial meters in real time")
     add("--no-plots", action="store_true", help="write no plots")
     add("--out", type=Path, help="output folder (default build/sim/SCENARIO)")
@@ -108,6 +104,8 @@ def sim(options: argparse.Namespace) -> int:
         out = options.out or Path("build/sim") / job.scenario
         if options.compare or options.seeds != 1:
             return compare.run(job, options, out, console)
+        if options.shard != "1/1" or options.cluster:
+            raise ScenarioError("--shard and --cluster are for --compare and --seeds")
         outcome = play_real(job, out, console) if options.real else play(job, console)
     except (ScenarioError, TopologyError, ConfigError, TwinError) as error:
         print(error, file=sys.stderr)

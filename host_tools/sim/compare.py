@@ -1,12 +1,14 @@
-"""Compares variants of a scenario, each with several seeds: `--compare KEY=V1,V2,...`."""
+"""Compares variants of a scenario, each with several seeds: `--compare KEY=V1,V2,...`.
+
+It is a study: a result file for each run, so it continues where it stopped, in shards or on a cluster too.
+"""
 
 import argparse
 import csv
 import json
-import multiprocessing
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import mean
@@ -16,7 +18,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from ..progress import Watched
+from ..study.command import Study
+from ..study.run import Run
 from .job import Job
 from .report import figures, summarise
 from .scenario import ScenarioError
@@ -82,15 +85,20 @@ def run(job: Job, options: argparse.Namespace, out: Path, console: Console) -> i
         raise ScenarioError(
             "--real cannot be compared: the runs would compete for the processors of this machine"
         )
-    if options.jobs < 1:
-        raise ScenarioError(f"jobs = {options.jobs}: must be at least 1")
     found = cases(job, options.compare, options.seeds)
     for case in found:
         case.jobs[0].plans()  # raises for invalid values now, not later in another process
-    jobs = [each for case in found for each in case.jobs]
-    summaries = _all(jobs, min(options.jobs, len(jobs)), console)
+    try:
+        played = Study(runs(found), out / "runs", options).play(console)
+    except ValueError as error:
+        raise ScenarioError(str(error)) from None
+    summaries = [each["summary"] for each in played.results.values()]
+    broken = sum(each["invariants_broken"] for each in summaries)
+    if not played.whole:
+        return played.code or (1 if broken else 0)
     results = {
-        case.name: summaries[i * options.seeds : (i + 1) * options.seeds] for i, case in enumerate(found)
+        case.name: [played.results["sim", name_of(case.name, job)]["summary"] for job in case.jobs]
+        for case in found
     }
     out.mkdir(parents=True, exist_ok=True)
     _write(results, out)
@@ -104,17 +112,32 @@ def run(job: Job, options: argparse.Namespace, out: Path, console: Console) -> i
     for name, (first, *_) in results.items():
         if "figures" in first:
             console.print(figures(first, f"{name}, seed {first['seed']}"))
-    checked, broken = (sum(each[f"invariants_{key}"] for each in summaries) for key in ("checked", "broken"))
+    checked = sum(each["invariants_checked"] for each in summaries)
     files = "compare.json, compare.csv" if options.no_plots else "compare.json, compare.csv, compare.png"
     print(f"{checked:,} invariant checks, {broken:,} broken; written to {out}: {files}")
     return 1 if broken else 0
+
+
+def runs(found: Sequence[Case]) -> list[Run]:
+    """The runs of all cases. Raises ScenarioError for data that cannot be read."""
+    made = []
+    for case in found:
+        plan = case.jobs[0].arguments()
+        for job in case.jobs:
+            made.append(Run("sim", name_of(case.name, job), plan | {"seed": job.seed}, partial(play, job)))
+    return made
+
+
+def name_of(case: str, job: Job) -> str:
+    """The name of a run in its study."""
+    return f"{case}/s{job.seed}"
 
 
 def play(job: Job) -> dict[str, Any]:
     """Run one job and return its summary."""
     simulation = Simulation(job)
     try:
-        return summarise(simulation.run())
+        return {"summary": summarise(simulation.run())}
     finally:
         simulation.close()
 
@@ -183,15 +206,6 @@ def _varied(job: Job, key: str, value: str) -> Job:
         return replace(job, **{key: _OF_JOB[key](value)})
     except ValueError:
         raise ScenarioError(f"{key} = {value!r}: must be a number") from None
-
-
-def _all(jobs: list[Job], processes: int, console: Console) -> list[dict[str, Any]]:
-    watched = Watched("runs", len(jobs), console)
-    if processes == 1:
-        return list(watched.over(map(play, jobs)))
-    context = multiprocessing.get_context("spawn")  # a fork would copy the thread of the progress bar
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        return list(watched.over(pool.map(play, jobs)))
 
 
 def _values(compared: Measure, summaries: Iterable[Mapping[str, Any]]) -> list[float]:

@@ -1,7 +1,7 @@
 """The description of one run, and its building plans. It is small and can be sent to other processes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from edge.learn.registry import MODELS
 from host_tools.microgrid.lessons import gossip, lessons
 from host_tools.microgrid.plan import BuildingPlan, connect_chain
 from host_tools.reach import section
+from host_tools.study.run import fingerprint
 
 from .clock_axis import Begin
 from .scenario import Gateways, Scenario, ScenarioError, Setting
@@ -94,6 +95,19 @@ class Job:
         """The input of its scenario, for these nodes."""
         values = self.kind.values(self.values)
         return Setting(nodes, self.seconds / 3600, self.seed, values, self.data, self.start)
+
+    def arguments(self) -> dict[str, Any]:
+        """What its result depends on, as JSON: files by their content, wherever they are. Raises
+        ScenarioError."""
+        found = asdict(self) | {"values": self.kind.values(self.values)}
+        try:
+            if self.data:
+                found["data"] = fingerprint(self.data)
+            if self.nodes and self.nodes.endswith((".toml", ".json")):
+                found["nodes"] = fingerprint(Path(self.nodes))
+        except OSError as error:
+            raise ScenarioError(f"{error.filename}: {error.strerror}") from None
+        return found
 
     def _check(self) -> None:
         if self.kind.nodes != _FROM_DATA:

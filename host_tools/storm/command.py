@@ -1,22 +1,25 @@
 """`python -m host_tools storm`: run many random storms on all cores, or replay one.
 
-Exit codes: 0 no invariant was broken, 1 at least one was, 2 wrong usage, 130 interrupted.
+Each seed has a result file, so the command continues where it stopped, in shards or on a cluster too.
+
+Exit codes: 0 no invariant was broken, 1 at least one was or a run failed, 2 wrong usage, 130 interrupted.
 """
 
 import argparse
 import json
-import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from ..progress import Watched
 from ..reach import section
+from ..study import command as study
+from ..study.command import Study
+from ..study.run import Content, Run
 from ..world.silence import silence
 from .draw import draw
 from .play import play
@@ -28,9 +31,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser("storm", help="run random microgrids with faults and check the invariants")
     parser.add_argument("--seeds", type=int, default=50, help="number of seeds to run (default 50)")
     parser.add_argument("--first", type=int, default=0, help="first seed (default 0)")
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, help="parallel processes (default: all cores)"
-    )
+    study.add_options(parser.add_argument)
     parser.add_argument("--replay", type=int, metavar="SEED", help="run only this seed and print its storm")
     parser.add_argument(
         "--reach",
@@ -63,13 +64,10 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted: no result", file=sys.stderr)
-        return 130
 
 
 def _check(options: argparse.Namespace) -> None:
-    for key, least in (("seeds", 1), ("first", 0), ("jobs", 1)):
+    for key, least in (("seeds", 1), ("first", 0)):
         if getattr(options, key) < least:
             raise ValueError(f"--{key} {getattr(options, key)}: must be at least {least}")
     if options.keep is not None or options.without:
@@ -102,43 +100,40 @@ def _numbers(text: str) -> list[int]:
 def _play_all(options: argparse.Namespace, console: Console) -> int:
     summary = Summary()
     began_s = time.monotonic()
-    options.out.mkdir(parents=True, exist_ok=True)
     for old in options.out.glob("seed-*.txt"):
         old.unlink()
-    watched = Watched("storms", options.seeds, console)
-    seeds = range(options.first, options.first + options.seeds)
-    results = _results(seeds, options.jobs, options.reach)
-    for result in watched.over(results):
+
+    def each(run: Run, content: Content) -> None:
+        result = Result.of(content)
         summary.add(result.outcome)
-        watched.note = f"{len(summary.broken)} failed"
         if result.trace:
             (options.out / f"seed-{result.outcome.seed}.txt").write_text(result.trace)
             console.print(result.trace, markup=False, highlight=False, soft_wrap=True)
-    figures = summary.figures(time.monotonic() - began_s)
+
+    seeds = range(options.first, options.first + options.seeds)
+    reach = options.reach
+    runs = [
+        Run("storm", f"seed-{seed}", {"seed": seed, "reach": reach}, partial(_try_seed, seed, reach))
+        for seed in seeds
+    ]
+    options.out.mkdir(parents=True, exist_ok=True)
+    played = Study(runs, options.out / "runs", options, "storms").play(
+        console, each, lambda: f"{len(summary.broken)} failed"
+    )
+    figures = summary.figures(played.new, time.monotonic() - began_s)
     (options.out / "storm.json").write_text(json.dumps(figures, indent=2) + "\n")
     faults = ", ".join(f"{count} {kind}" for kind, count in figures["faults"].items())
+    speed = figures["seeds_per_minute"]
     print(
         f"{summary.seeds} seeds, {figures['simulated_hours']} simulated hours, faults: {faults};\n"
         f"{summary.checks} checks of all invariants, {len(summary.broken)} failed seeds; all nodes agreed at "
-        f"most {summary.settled_max_s:g} s after repair; {figures['seeds_per_minute']:g} seeds per minute; "
+        f"most {summary.settled_max_s:g} s after repair; "
+        f"{'none was played now' if speed is None else f'{speed:g} seeds per minute'}; "
         f"details in {options.out / 'storm.json'}"
     )
-    return 1 if summary.broken else 0
+    return played.code or (1 if summary.broken else 0)
 
 
-def _results(seeds: Iterable[int], jobs: int, reach: str) -> Iterator[Result]:
-    """The results in the order in which they are complete."""
-    if jobs == 1:
-        yield from (try_seed(seed, reach) for seed in seeds)
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        try:
-            for done in as_completed([pool.submit(_try_seed, seed, reach) for seed in seeds]):
-                yield done.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _try_seed(seed: int, reach: str) -> Result:
+def _try_seed(seed: int, reach: str) -> dict[str, Any]:
     with silence():
-        return try_seed(seed, reach)
+        return try_seed(seed, reach).content()

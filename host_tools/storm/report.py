@@ -1,7 +1,8 @@
 """The results of many storms: a summary, and for each failed seed a trace with its replay command."""
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from .draw import draw
@@ -15,6 +16,18 @@ class Result:
 
     outcome: Outcome
     trace: str = ""
+
+    @staticmethod
+    def of(content: Mapping[str, Any]) -> "Result":
+        """The same from a file."""
+        told = content["outcome"]
+        told = told | {"violations": tuple(told["violations"]), "faults": Counter(told["faults"])}
+        return Result(Outcome(**told), content["trace"])
+
+    def content(self) -> dict[str, Any]:
+        """For a file."""
+        told = {each.name: getattr(self.outcome, each.name) for each in fields(self.outcome)}
+        return {"outcome": told, "trace": self.trace}
 
 
 def try_seed(seed: int, reach: str = "") -> Result:
@@ -58,8 +71,8 @@ class Summary:
         if outcome.violations:
             self.broken.append(outcome.seed)
 
-    def figures(self, wall_s: float) -> dict[str, Any]:
-        """The content of storm.json; `wall_s` is the duration of the run."""
+    def figures(self, played: int, wall_s: float) -> dict[str, Any]:
+        """The content of storm.json; `played` seeds took `wall_s`, the others were played before."""
         return {
             "seeds": self.seeds,
             "simulated_hours": round(self.simulated_s / 3600, 2),
@@ -69,5 +82,5 @@ class Summary:
             "broken_seeds": sorted(self.broken),
             "settled_max_s": self.settled_max_s,
             "faults": dict(sorted(self.faults.items())),
-            "seeds_per_minute": round(60 * self.seeds / wall_s, 1),
+            "seeds_per_minute": round(60 * played / wall_s, 1) if played else None,
         }

@@ -10,7 +10,7 @@ from repository import REPOSITORY
 def make(*words):
     """Run make with `printf` in place of Python, and everything set up: each argument becomes a line."""
     environment = os.environ | {"PYTHON": r"printf '%s\n' ", "READY": "Makefile"}
-    command = ["make", "-e", "-s", *words]
+    command = ["make", "-e", "-s", "-o", "Makefile", *words]  # it is not made, however old it is
     return subprocess.run(
         command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
     )

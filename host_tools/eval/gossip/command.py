@@ -1,19 +1,19 @@
-"""Runs the jobs of `eval --gossip`: resumable, one file each, in one or several processes, on one or several
-machines; then reports what is there."""
+"""Runs the jobs of `eval --gossip`, a study; then reports what is there."""
 
 import argparse
-import json
-import multiprocessing
 import sys
 from pathlib import Path
-from typing import Any
+
+from rich.console import Console
 
 from edge.learn.gossip import GATES, MODEL_OPERATORS
 from host_tools.arguments import number, whole
+from host_tools.study.command import Study
+from host_tools.study.run import Run
 
 from ..data import Reading
 from . import plots, report
-from .plan import OPERATORS, SETS, Job, Plan
+from .plan import OPERATORS, SETS, Plan
 from .studies import STUDIES, jobs
 
 _OUT = Path("build/eval/gossip")
@@ -27,13 +27,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="STUDY,...",
         help=f"run studies of gossip instead: {', '.join(STUDIES)}, all; or report, which renders results",
     )
-    add(
-        "--shard",
-        default="1/1",
-        metavar="I/N",
-        help="of the jobs only each N-th, from the I-th on (default 1/1)",
-    )
-    add("--jobs", type=whole(1), default=1, metavar="N", help="processes (default 1)")
     add("--seeds", default="1", metavar="N,...", help="seeds, one microgrid each (default 1)")
     add("--sets", default="combed_1min", metavar="NAME,...", help=f"data sets: {', '.join(SETS)}")
     add("--only", default="", metavar="TEXT,...", help="only jobs whose name has one of these texts")
@@ -104,63 +97,14 @@ def gossip(options: argparse.Namespace, reading: Reading) -> int:
                 plots.draw(results, options.images)
             return 0
         todo = _selected(options, reading, out)
-        for job in todo:
-            _check(job, _file(out, job))
+        return Study(todo, out / "results", options, "jobs", precious=True).play(Console()).code
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    left = [(job, _file(out, job)) for job in todo if not _file(out, job).exists()]
-    print(f"{len(todo)} jobs, {len(todo) - len(left)} of them done before", flush=True)
-    if options.jobs == 1:
-        for at, (job, file) in enumerate(left, 1):
-            _run(job, file)
-            print(f"{at}/{len(left)} {job.study} {job.name}", flush=True)
-        return 0
-    context = multiprocessing.get_context("fork")  # jobs are closures: they are inherited, not sent
-    _JOBS[:] = left
-    with context.Pool(options.jobs) as pool:
-        for at, name in enumerate(pool.imap_unordered(_run_number, range(len(left))), 1):
-            print(f"{at}/{len(left)} {name}", flush=True)
-    return 0
 
 
-def _check(job: Job, file: Path) -> None:
-    """Raises ValueError if the file of a job was made with other settings."""
-    if not file.exists():
-        return
-    before = json.loads(file.read_text(encoding="ascii"))["plan"]
-    other = [
-        f"{name} {before.get(name)}, not {value}"
-        for name, value in job.plan.items()
-        if before.get(name) != value
-    ]
-    if other:
-        raise ValueError(f"{file}: made with {'; '.join(other)}. Choose another folder with --out")
-
-
-_JOBS: list[tuple[Job, Path]] = []
-
-
-def _run_number(at: int) -> str:
-    job, file = _JOBS[at]
-    _run(job, file)
-    return f"{job.study} {job.name}"
-
-
-def _run(job: Job, file: Path) -> None:
-    found: dict[str, Any] = job.result()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(found) + "\n", encoding="ascii")
-    part.replace(file)
-
-
-def _file(out: Path, job: Job) -> Path:
-    return out / "results" / job.study / f"{job.name.replace('/', '__')}.json"
-
-
-def _selected(options: argparse.Namespace, reading: Reading, out: Path) -> list[Job]:
-    """The jobs of this shard. Raises ValueError."""
+def _selected(options: argparse.Namespace, reading: Reading, out: Path) -> list[Run]:
+    """The jobs that were chosen. Raises ValueError."""
     studies = tuple(STUDIES) if options.gossip == "all" else tuple(options.gossip.split(","))
     unknown = [each for each in studies if each not in STUDIES]
     sets = tuple(options.sets.split(","))
@@ -190,14 +134,12 @@ def _selected(options: argparse.Namespace, reading: Reading, out: Path) -> list[
         noise=options.noise,
         seeds=_numbers(options.seeds),
     )
-    at, of = _shard(options.shard)
     wanted = list(filter(None, options.only.split(",")))
-    found = [
+    return [
         job
         for job in jobs(plan, studies)
         if not wanted or any(text in f"{job.study}/{job.name}" for text in wanted)
     ]
-    return found[at - 1 :: of]
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -205,10 +147,3 @@ def _numbers(text: str) -> tuple[int, ...]:
         return tuple(int(each) for each in text.split(","))
     except ValueError:
         raise ValueError(f"{text!r}: expected whole numbers with commas") from None
-
-
-def _shard(text: str) -> tuple[int, int]:
-    at, _, of = text.partition("/")
-    if not (at.isdigit() and of.isdigit() and 1 <= int(at) <= int(of)):
-        raise ValueError(f"--shard {text!r}: expected I/N, with I from 1 to N")
-    return int(at), int(of)

@@ -1,6 +1,5 @@
-"""What all jobs of an evaluation of gossip share, and what a job is."""
+"""What all jobs of an evaluation of gossip share."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,25 +103,3 @@ class Plan:
             "noise": self.noise,
         }
         return ExchangeSettings(**usual | given)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One microgrid."""
-
-    study: str
-    name: str
-    work: Work
-    plan: dict[str, Any]
-
-    def result(self) -> dict[str, Any]:
-        """Run it."""
-        start = time.process_time()
-        found = self.work()
-        return {
-            "study": self.study,
-            "job": self.name,
-            "plan": self.plan,
-            "cpu_s": round(time.process_time() - start, 1),
-            **found,
-        }

@@ -9,13 +9,17 @@ codec     weights through the codec of the nodes against float32, plain means, s
 """
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from host_tools.study.run import Run
 
 from .cluster import cluster
 from .codec import codec
 from .established import nodes
 from .hostile import hostile
 from .late import late
-from .plan import Job, Plan
+from .plan import Plan
 from .topology import topology
 
 STUDIES = {
@@ -28,9 +32,14 @@ STUDIES = {
 }
 
 
-def jobs(plan: Plan, studies: tuple[str, ...]) -> Iterator[Job]:
+def jobs(plan: Plan, studies: tuple[str, ...]) -> Iterator[Run]:
     """All jobs of some studies, the most valuable first."""
     for study in studies:
         for seed in plan.seeds:
-            for name, work in STUDIES[study](plan, seed):
-                yield Job(study, f"{name}/s{seed}", work, plan.told)
+            for name, _ in STUDIES[study](plan, seed):
+                yield Run(study, f"{name}/s{seed}", plan.told, partial(_play, plan, study, seed, name))
+
+
+def _play(plan: Plan, study: str, seed: int, name: str) -> dict[str, Any]:
+    """A job by its name, as its function is not one that can be sent to other processes."""
+    return dict(STUDIES[study](plan, seed))[name]()

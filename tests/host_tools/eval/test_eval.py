@@ -14,12 +14,13 @@ from edge.learn.terms import HORIZONS_MIN, LEADS_MIN, STATES
 from edge.terms import VARIABLES
 from host_tools.__main__ import main
 from host_tools.eval import shipped
-from host_tools.eval.command import forecast_in, task_from, weather_in
+from host_tools.eval.command import task_from
 from host_tools.eval.data import DataError, records
 from host_tools.eval.intervals import by_days, t_quantile
 from host_tools.eval.replay import replay, task_of, trained
 from host_tools.eval.result import scored
 from host_tools.eval.rivals import RIVALS
+from host_tools.eval.runs import forecast_in, weather_in
 
 KEYS = {
     "data",

@@ -176,6 +176,8 @@ def test_broken_invariants_are_told_with_time_and_seed(tmp_path, monkeypatch, ca
         (["village", "--compare", "pv_w=1,x"], "pv_w = 'x'"),
         (["village", "--compare", "latency_ms=1,x"], "latency_ms = 'x'"),
         (["village", "--seeds", "0"], "seeds = 0"),
+        (["village", "--seeds", "2", "--shard", "3/2"], "--shard '3/2'"),
+        (["village", "--shard", "1/2"], "--shard"),
         (["village", "--data", "/nowhere"], "data = '/nowhere': is not for scenario village"),
         (["village", "--start", "2024-01-01"], "start = '2024-01-01': is not for scenario village"),
     ],
@@ -191,26 +193,15 @@ def test_scenarios_are_listed(capsys):
 
 
 def test_ways_to_run_are_compared_over_seeds(tmp_path, capsys):
-    code = main(
-        [
-            "sim",
-            "village",
-            "--compare",
-            "nodes=chain:2,chain:3",
-            "--compare",
-            "pv_w=90,1000",
-            "--seeds",
-            "2",
-            "--hours",
-            "0.005",
-            "--jobs",
-            "1",
-            "--out",
-            str(tmp_path),
-        ]
-    )
-    assert code == 0
-    assert "chain:3, 1000" in capsys.readouterr().out
+    command = ["sim", "village", "--compare", "nodes=chain:2,chain:3", "--compare", "pv_w=90,1000"]
+    command += ["--seeds", "2", "--hours", "0.005", "--jobs", "1", "--out", str(tmp_path)]
+    assert main([*command, "--shard", "2/3"]) == 0
+    assert "3 of 3 runs of this shard are done" in capsys.readouterr().out
+    assert not (tmp_path / "compare.json").exists()
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert "8 runs, 3 of them done before" in told
+    assert "chain:3, 1000" in told
     results = json.loads((tmp_path / "compare.json").read_text())
     assert list(results) == ["chain:2, 90", "chain:2, 1000", "chain:3, 90", "chain:3, 1000"]
     assert [each["seed"] for each in results["chain:3, 90"]] == [1, 2]

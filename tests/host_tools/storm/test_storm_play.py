@@ -142,6 +142,10 @@ def test_the_command_sums_up(tmp_path, capsys):
     assert figures["invariants_broken"] == 0
     assert figures["invariants_checked"] > 500
     assert "2 seeds" in capsys.readouterr().out
+    assert tools.main(["storm", "--seeds", "2", "--jobs", "1", "--out", str(tmp_path)]) == 0
+    again = json.loads((tmp_path / "storm.json").read_text())
+    assert again == figures | {"seeds_per_minute": None}
+    assert "2 storms, 2 of them done before" in capsys.readouterr().out
 
 
 def test_a_failing_seed_leaves_a_trace_that_replays(greedy, monkeypatch, tmp_path, capsys):
