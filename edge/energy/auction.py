@@ -1,9 +1,9 @@
-"""Clearing at one price: who buys and who sells how much in one step of a market, and what it costs (thesis 8.2.2).
+"""Clearing at one price: who buys and sells how much in one step of a market (thesis 8.2.2).
 
-All orders of a step are cleared together. The energy that is traded is the most for which a buyer can be found
-that pays at least what a seller asks, so no other division of it brings more: the welfare, what buyers were
-ready to pay less what sellers asked, is the highest possible. All pay and get one price, between the dearest
-accepted seller and the cheapest accepted buyer; what those who were not served asked narrows it down.
+All orders of a step are cleared together. The energy that is traded is the most for which a buyer can be
+found that pays at least what a seller asks, so no other division of it brings more: the welfare, what buyers
+were ready to pay less what sellers asked, is the highest possible. All pay and get one price, between the
+dearest accepted seller and the cheapest accepted buyer; what those who were not served asked narrows it down.
 
 Orders can be filled in part. Those whose limit is the price share what is left for them in proportion, so the
 order in which they arrived does not matter. Energies are whole Wh, so what is bought is what is sold.
@@ -17,7 +17,7 @@ from .sharing import apportion
 
 
 class Order(NamedTuple):
-    """A member buys or sells up to `energy_wh`: a buyer at `limit` per kWh or less, a seller at that or more."""
+    """A member buys or sells up to `energy_wh`: a buyer at `limit` per kWh or less, a seller at no less."""
 
     member: str
     sells: bool

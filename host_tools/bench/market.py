@@ -1,7 +1,7 @@
-"""How long one step of a market takes to clear, and what the welfare is, beside two other ways to do it.
+"""How long one step of a market takes to clear, and what its welfare is, beside two other ways to do it.
 
-The others are a linear programme (scipy, HiGHS), which finds the highest welfare, and matching one order after
-the other as it arrives, each at the price of the seller, as on a message board.
+The others are a linear programme (scipy, HiGHS), which finds the highest welfare, and matching one order
+after the other as it arrives, each at the price of who came first, as on a message board.
 """
 
 import random

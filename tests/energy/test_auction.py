@@ -1,4 +1,4 @@
-"""Clearing at one price: nobody is worse off than it asked, what is bought is sold, and no welfare is lost."""
+"""Clearing at one price: nobody is worse off than it asked, and no welfare is lost."""
 
 import random
 
