@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "history": {"clock", "files", "terms"},
     "trust": {"clock", "files", "terms"},
     "net": {"clock", "files", "option", "space", "terms", "trust"},
-    "twins": {"clock", "csv_file", "energy", "learn", "option", "space", "terms", "trust"},
+    "twins": {"clock", "csv_file", "energy", "files", "learn", "option", "space", "terms", "trust"},
     "config": {"clock", "files", "meter", "net", "option", "space", "terms", "trust", "twins"},
     "journal": {"clock", "energy", "history", "meter", "twins"},
     "incarnation": {"space"},

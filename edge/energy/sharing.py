@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..terms import Quality
 
@@ -21,6 +21,7 @@ QUARTER_S, HOUR_S = 900, 3600
 WHOLE = 1_000_000  # coefficients are millionths
 _SURENESS = list(Quality)
 Wh = Mapping[str, int]  # by member
+K = TypeVar("K", bound=str | tuple[str, int])
 
 
 class Entry(NamedTuple):
@@ -61,7 +62,7 @@ def members_at(spans: Mapping[str, Sequence[Span]], at_s: float) -> set[str]:
     }
 
 
-def apportion(whole: int, weights: Mapping[str, int]) -> dict[str, int]:
+def apportion(whole: int, weights: Mapping[K, int]) -> dict[K, int]:
     """Divide `whole` by weights into whole numbers with this sum: the largest remainders get one more.
 
     Nobody gets more than its exact part rounded up, so no more than its weight if `whole` is at most their

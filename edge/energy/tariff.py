@@ -6,12 +6,13 @@ capacity that is neither under contract nor on offer; in a later slot only contr
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import orjson
 
 from .book import Book
+from .day_prices import DayPrices, condensed
 from .parsing import number, read_object, whole
 from .prices import SLOTS_MAX, PriceTable, Slot, averaged, read_rows, rows_of
 from .rules import MAX_POWER_W
@@ -81,6 +82,25 @@ class Tariff:
         """When the next slot begins, in the time of `now_s`."""
         later = [begin_s for begin_s, _ in self._slots(wall_s, offset_s) if begin_s > wall_s]
         return now_s + later[0] - wall_s if later else now_s + _DAY_S
+
+
+@dataclass(frozen=True, slots=True)
+class DayAhead(Tariff):
+    """Rates that follow the prices of the next day: *price* x `factor` + `markup`, for fees and taxes.
+
+    The schedule holds where no price is known. A rate is never below 0, since messages have none: who takes
+    power when the price is negative pays nothing.
+    """
+
+    prices: Callable[[], DayPrices]
+    factor: float = 1.0
+    markup: float = 0.0
+
+    def _slots(self, wall_s: float, offset_s: float) -> list[tuple[int, float]]:
+        steps = condensed(self.prices().following(wall_s), SLOTS_MAX)
+        if not steps:
+            return Tariff._slots(self, wall_s, offset_s)
+        return [(step.from_s, max(0.0, self.factor * step.rate + self.markup)) for step in steps]
 
 
 @dataclass(frozen=True, slots=True)

@@ -495,6 +495,8 @@ class ProsumerTwin(Twin):
             kind = self.settings.kind
             hint = "is the sign right (sign = -1), or was its meter swapped with another?"
             yield "wrong_sign", f"{what} of {self.short_name} is negative, impossible for kind {kind}: {hint}"
+        if (place := self.settings.prices_from) and (trouble := self.home.prices(place).trouble):
+            yield "prices_unknown", f"{self.short_name} sells at its fixed prices: {trouble}"
         if self.unserved and self._waiting.is_long(now_s):
             missing_w, free_w = round(self.consumer.missing_w), round(self._waiting.free_w)
             text = f"{self.short_name} lacks {missing_w} W though {free_w} W are free on this node"

@@ -17,6 +17,7 @@ from ..energy.rules import BATTERY_LEAST_WH, STORAGE_RETRY_S, STORAGE_WAIT_S
 from ..learn.registry import MODELS
 from ..option import NAME, Matching, OneOf, Within
 from ..terms import DAY_MIN, SCOPES, VARIABLES
+from .download import is_address
 from .gossip_settings import GossipSettings
 from .registry import DEVICES, RUNNING
 
@@ -137,6 +138,14 @@ class TwinSettings:
     prices: Annotated[
         str, "prices by time of day in place of `price`, by `[node] timezone`: 06:00 0.30; 22:00 0.18"
     ] = ""
+    prices_from: Annotated[
+        str,
+        "CSV or JSON file, or http address, of day-ahead prices per MWh; `prices` hold where it has none",
+    ] = ""
+    price_factor: Annotated[float, Within(0, 100), "factor of a day-ahead price, as for tax"] = 1.0
+    price_markup: Annotated[
+        float, Within(-1e5, 1e5), "what is added to a day-ahead price, per kWh, as for fees"
+    ] = 0.0
     pricing: Annotated[
         str, OneOf("fixed", "dynamic"), "whether its prices rise when little is left: up to ten times"
     ] = "fixed"
@@ -243,7 +252,7 @@ class TwinSettings:
     @property
     def has_tariff(self) -> bool:
         """Whether it tells all what it has left, and at which prices."""
-        return bool(self.prices) or self.pricing == "dynamic"
+        return bool(self.prices or self.prices_from) or self.pricing == "dynamic"
 
     @property
     def source(self) -> PowerSource:
@@ -415,11 +424,6 @@ def _number(text: str) -> object:
         except ValueError:
             continue
     return {"true": True, "false": False}.get(text.lower(), text)
-
-
-def is_address(place: str) -> bool:
-    """Whether a setting is an HTTP address and not a file."""
-    return place.startswith(("http://", "https://"))
 
 
 def _file(place: str) -> Path | None:

@@ -20,12 +20,10 @@ from numpy.typing import NDArray
 from ..csv_file import CsvError
 from ..learn.terms import Array
 from ..terms import DAY_MIN
-from .settings import is_address
+from .download import download, is_address
 
 log = logging.getLogger("edge.learning")
 _EVERY_S, _AGAIN_S = 3600.0, 600.0
-_TIMEOUT_S, _LONGEST_S = 20.0, 60.0  # of one wait for the network, of a whole answer
-_MOST_BYTES, _CHUNK = 1 << 20, 1 << 14
 _KEPT_DAYS, _MOST_ROWS = 30, 10_000
 _SAVE_EVERY_S = 6 * 3600.0  # a card wears out
 
@@ -123,7 +121,7 @@ class Source:
             self._changed_ns = changed_ns
 
     def _fetch(self) -> None:
-        content = download(self.place)
+        content = download(self.place, "text/csv")
         partial = self._partial()
         try:
             partial.write_bytes(content)
@@ -164,30 +162,3 @@ class Source:
         assert self._cache is not None
         partial.replace(self._cache)
         self._saved_s = time.monotonic()
-
-
-def download(address: str) -> bytes:
-    """The answer to GET. Raises OSError, ValueError, http.client.HTTPException."""
-    from http.client import HTTPConnection, HTTPSConnection  # 1 MB, which only such a node needs
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(address)
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    until_s = time.monotonic() + _LONGEST_S
-    connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
-    try:
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", path, headers={"Accept": "text/csv", "Connection": "close"})
-        answer = connection.getresponse()
-        if answer.status != 200:
-            raise ValueError(f"it answered {answer.status} {answer.reason}")
-        content = bytearray()
-        while chunk := answer.read1(_CHUNK):
-            content += chunk
-            if len(content) > _MOST_BYTES:
-                raise ValueError(f"its answer has more than {_MOST_BYTES} bytes")
-            if time.monotonic() > until_s:
-                raise ValueError(f"its answer took more than {_LONGEST_S:g} s")
-        return bytes(content)
-    finally:
-        connection.close()

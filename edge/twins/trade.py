@@ -57,7 +57,7 @@ def _conditions(settings: TwinSettings, home: "Home") -> "Conditions | None":
         return None
     from ..energy.conditions import Conditions, Response
     from ..energy.giving import GIVING
-    from ..energy.tariff import Tariff
+    from ..energy.tariff import DayAhead, Tariff
 
     response = giving = None
     if community:
@@ -67,8 +67,15 @@ def _conditions(settings: TwinSettings, home: "Home") -> "Conditions | None":
     if settings.giving != "all":
         giving = GIVING[settings.giving](random.Random(f"{home.node}/{settings.name}"))
     wall_s = home.clock.wall_s
+    dynamic = settings.pricing == "dynamic"
+    tariff = Tariff(settings.schedule, dynamic)
+    if settings.prices_from:
+        source = home.prices(settings.prices_from)
+        tariff = DayAhead(
+            settings.schedule, dynamic, lambda: source.prices, settings.price_factor, settings.price_markup
+        )
     return Conditions(
-        Tariff(settings.schedule, settings.pricing == "dynamic"),
+        tariff,
         settings.environmental_impact,
         wall_s,
         lambda: home.zone.civil_s(wall_s()) - wall_s(),

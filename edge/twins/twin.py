@@ -22,6 +22,7 @@ from .minute import RunningMinute
 if TYPE_CHECKING:
     from ..energy.credits import Credits
     from .community_settings import CommunitySettings
+    from .price_source import PriceSource
 
 
 class Keeper(Protocol):
@@ -105,11 +106,22 @@ class Home:
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf
         self.total = total  # the six variables of the node
+        self.price_sources: dict[str, PriceSource] = {}  # by file or address; all twins share them
 
     @property
     def neighbours(self) -> Collection[str]:
         """The names of the nodes that it has links to; links come and go."""
         return self._neighbours()
+
+    def prices(self, place: str) -> "PriceSource":
+        """The day-ahead prices of a file or an address."""
+        from .price_source import PriceSource
+
+        if place not in self.price_sources:
+            found = PriceSource(place, self.folder, self.clock.wall_s, self.zone.tzinfo)
+            found.start()
+            self.price_sources[place] = found
+        return self.price_sources[place]
 
     def civil_s(self) -> float:
         """The civil time now, in seconds since 1970."""

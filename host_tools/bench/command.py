@@ -21,6 +21,7 @@ from . import (
     gossip,
     gossip_memory,
     learning,
+    market,
     propagation,
     simulation,
     space,
@@ -44,6 +45,7 @@ _PARTS = (
     "propagation",
     "learning",
     "gossip",
+    "market",
     "page",
     "window",
     "wear",
@@ -117,6 +119,7 @@ def bench(options: argparse.Namespace) -> int:
         "propagation": lambda: _propagation(figures, console),
         "learning": lambda: _learning(figures, console),
         "gossip": lambda: _gossip(figures, console),
+        "market": lambda: _market(figures, console),
         "page": lambda: _page(figures, console),
         "window": lambda: _window(figures, console),
         "wear": lambda: _wear(figures, console),
@@ -399,6 +402,16 @@ def _gossip(figures: dict[str, Any], console: Console) -> None:
     )
     for step in memory["added"]:
         table.add_row(step, *(f"{memory[each][step]:.1f}" for each in ("without", "with", "added")))
+    console.print(table)
+
+
+def _market(figures: dict[str, Any], console: Console) -> None:
+    figures["market"] = market.measure()
+    title = f"one step of a market (aim: {market.AIM_MS:g} ms for 1000 + 1000 orders; in brackets: Pi 3, x10)"
+    table = _table(title, "orders", "way", "ms", "of the highest welfare")
+    for count, rows in figures["market"].items():
+        for name, row in rows.items():
+            table.add_row(count, name, _with_estimate(row["ms"]), f"{row['welfare']:.2%}")
     console.print(table)
 
 

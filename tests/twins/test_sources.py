@@ -1,7 +1,5 @@
 """Weather and powers that others forecast: from a file or a server, kept, checked, never waited for."""
 
-import http.server
-import threading
 import time
 
 import numpy as np
@@ -21,31 +19,9 @@ MANY = np.datetime64("2023-11-14T00:00") + np.arange(10_001)
 
 
 @pytest.fixture
-def server():
-    """A stand-in for a service: it answers what its attribute `answer` says."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            site.asked.append(self.path)
-            status, body = site.answer
-            self.send_response(status)
-            self.end_headers()
-            for part in body if isinstance(body, list) else [body]:
-                self.wfile.write(part.encode())
-                self.wfile.flush()
-
-        def log_message(self, *_):
-            pass
-
-    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    site.daemon_threads = True
-    site.asked, site.answer = [], (200, HEADER + ROWS)
-    site.address = f"http://127.0.0.1:{site.server_port}/forecast?key=secret"
-    thread = threading.Thread(target=site.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield site
-    site.shutdown()
-    site.server_close()
+def server(server):
+    server.answer = (200, HEADER + ROWS)
+    return server
 
 
 def read(path):
@@ -111,7 +87,7 @@ def test_an_answer_that_is_no_good_changes_nothing(tmp_path, server, answer, why
 
 
 def test_a_server_that_does_not_end_is_left(tmp_path, server, monkeypatch):
-    monkeypatch.setattr("edge.twins.source._LONGEST_S", 0.3)
+    monkeypatch.setattr("edge.twins.download._LONGEST_S", 0.3)
     server.answer = (200, _Slow())
     began_s = time.monotonic()
     with pytest.raises(ValueError, match=r"more than 0\.3 s"):
