@@ -39,8 +39,8 @@ def build(setting: Setting) -> list[BuildingPlan]:
             plan.devices = [_scaled(each, factor) if each.kind == "pv" else each for each in plan.devices]
         _connect(own, values["degree"], f"{setting.seed}/{holon}")
     parents: dict[str, list[BuildingPlan]] = {}
-    for holon in gateways(setting):
-        for inside, outside in holon:
+    for order in gateways(setting):
+        for inside, outside in order:
             own_node, parent_node = (twin.partition(".")[0] for twin in (inside, outside))
             if parent_node not in plans:
                 plan = plans[parent_node] = BuildingPlan(parent_node, [])
