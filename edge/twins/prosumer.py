@@ -524,7 +524,10 @@ class ProsumerTwin(Twin):
         if consumer.request:
             credits = self.home.credits
             credit_wh = credits.of(self.name) if credits else 0.0
-            wanted[REQUEST, ""] = replace(consumer.request, credit_wh=credit_wh).encode(), 0
+            community = self.home.community
+            category = self.settings.category if community and community.data == "open" else ""
+            request = replace(consumer.request, credit_wh=credit_wh, category=category)
+            wanted[REQUEST, ""] = request.encode(), 0
         if consumer.main:
             wanted[CONTRACT, ""] = writer.contract(CONTRACT, consumer.main), 0
         if consumer.extra:

@@ -111,7 +111,7 @@ class Simulation:
         twins = [twin for node in nodes for twin in node.prosumers]
         links = [stats for node in nodes for stats in node.links.stats()["neighbours"].values()]
         own = [f"at the end, seed {self.job.seed}: {n.last_violation}" for n in nodes if n.last_violation]
-        return Outcome(
+        outcome = Outcome(
             self.job,
             self.recorder,
             policies=sorted({twin.settings.producer_policy for twin in twins if twin.settings.supplies}),
@@ -128,8 +128,9 @@ class Simulation:
             learning=scored(nodes) if self.job.learn else None,
             gossip=gossiped(nodes) if self.job.gossip else None,
             batteries={twin.name: _books(twin) for twin in twins if twin.battery},
-            findings=self.job.kind.findings(nodes) if self.job.kind.findings else [],
         )
+        outcome.figures = self.job.kind.figures(self.job.setting(()), outcome, nodes)
+        return outcome
 
 
 def _books(twin: ProsumerTwin) -> dict[str, float]:

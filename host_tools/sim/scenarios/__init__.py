@@ -15,6 +15,7 @@ from . import (
     profiles,
     random_twins,
     realistic,
+    scarcity,
     shiftable,
     six_buildings,
     storage,
@@ -38,5 +39,6 @@ _ALL = (
     commons.SCENARIO,
     awards.SCENARIO,
     profiles.SCENARIO,
+    scarcity.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
