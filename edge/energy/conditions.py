@@ -144,6 +144,7 @@ class Conditions:
                 self.response.spread_wh(request.power_w),
                 left_w / capacity_w if capacity_w else 0.0,
                 1.0 - self.response.discount(credit_wh, request.power_w),
+                request.category,
             )
 
         return self._decisions.serves(seen.consumer, request.id, case, now_s)

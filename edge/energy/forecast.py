@@ -44,13 +44,18 @@ class FreePower:
 
     def expect(self, wall_s: float, in_s: float) -> float:
         """The power expected to be free in `in_s` seconds, at `wall_s` (civil time), in W."""
-        mean_w = self._means_w[int(wall_s % _DAY_S // SLOT_S)]
-        return self._now_w if mean_w < 0 or in_s < _AS_NOW_S else mean_w
+        mean_w = self._of_other_days_w(wall_s, in_s)
+        return self._now_w if mean_w is None else mean_w
 
     def count_on(self, wall_s: float, in_s: float) -> float:
         """The part of that which a promise may count on, in W: clouds differ from day to day."""
-        expected_w = self.expect(wall_s, in_s)
-        return expected_w if expected_w == self._now_w else _TRUSTED * expected_w
+        mean_w = self._of_other_days_w(wall_s, in_s)
+        return self._now_w if mean_w is None else _TRUSTED * mean_w
+
+    def _of_other_days_w(self, wall_s: float, in_s: float) -> float | None:
+        """The mean at that time of day; None if it is near, or not known."""
+        mean_w = self._means_w[int(wall_s % _DAY_S // SLOT_S)]
+        return None if mean_w < 0 or in_s < _AS_NOW_S else mean_w
 
     def _close(self) -> None:
         if self._count:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 _FREE_RIDE_W = 10.0  # larger requests a free rider never serves
+_FREE_RIDE_CATEGORY = "ict"
 _EXPLORE, _LEAST_EXPLORE, _CALMER = 0.3, 0.02, 0.97  # share of trials, and by what it falls each minute
 _RATE = 0.2  # at which a value follows the rewards
 
@@ -22,6 +23,7 @@ class Case(NamedTuple):
     slot_wh: float  # energy over which a credit is spread
     availability: float  # share of the capacity that would be left
     price: float  # relative to its rate
+    category: str = ""  # of the device that needs the power; empty: not known
 
 
 class Giving:
@@ -47,10 +49,13 @@ class Altruist(Giving):
 
 
 class FreeRider(Giving):
-    """Serves small requests only, so that it seems to take part."""
+    """Serves small requests of computers and the like only, so that it seems to take part.
+
+    Where requests do not tell a category, it goes by their power.
+    """
 
     def serves(self, case: Case) -> bool:
-        return case.power_w <= _FREE_RIDE_W
+        return case.power_w <= _FREE_RIDE_W and case.category.casefold() in ("", _FREE_RIDE_CATEGORY)
 
 
 class Graded(Giving):

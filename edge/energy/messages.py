@@ -43,7 +43,8 @@ class Request:
     `spare_w` of the power would only restore the margin of the main contract; the need is met without it.
     With `run_s` it asks for a later span: a run of that length that begins from `begin_in_s` to `latest_in_s`
     after the request was published. (A date would mean nothing while the clock of a node is wrong.)
-    `credit_wh` is what its node gives it for what it did for the community.
+    `credit_wh` is what its node gives it for what it did for the community; `category` is that of its device,
+    if the community lets all know it.
     """
 
     id: int
@@ -57,6 +58,7 @@ class Request:
     begin_in_s: float = 0.0
     latest_in_s: float = 0.0
     credit_wh: float = 0.0
+    category: str = ""
 
     @property
     def least_w(self) -> float:
@@ -71,6 +73,8 @@ class Request:
             fields["part"] = True
         if self.credit_wh:
             fields["credit"] = round(self.credit_wh, 2)
+        if self.category:
+            fields["cat"] = self.category
         if self.alert:
             fields["alert_s"] = round(self.alert_s, 1)
         if self.run_s:

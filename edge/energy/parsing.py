@@ -14,7 +14,7 @@ from msgspec import DecodeError, msgpack
 
 from .messages import Answer, Answers, Contract, Offer, Part, Priority, Request
 from .prices import read_rows
-from .rules import MARGIN, MAX_PARTS, MAX_POWER_W, MIN_POWER_W
+from .rules import CATEGORY_MAX, MARGIN, MAX_PARTS, MAX_POWER_W, MIN_POWER_W
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -42,6 +42,7 @@ def parse_request(data: bytes) -> Request:
         spare_w,
         *_span(fields),
         number(fields.get("credit", 0.0), -_MAX_CREDIT_WH, _MAX_CREDIT_WH),
+        _category(fields.get("cat", "")),
     )
 
 
@@ -97,6 +98,12 @@ def lenient(parse: Callable[[S], T]) -> Callable[[S], T | None]:
             return None
 
     return parse_or_none
+
+
+def _category(given: Any) -> str:
+    if not isinstance(given, str) or len(given) > CATEGORY_MAX:
+        raise ValueError("invalid category")
+    return given
 
 
 def _span(fields: dict[str, Any]) -> tuple[float, float, float]:

@@ -18,7 +18,8 @@ class Device:
     """A twin as the regulator sees it: what its device draws and gives now (W), and what may be done with it.
 
     `flexible`: no, switched (by its relay) or dimmed (it obeys the power it is left). `external`: it stands
-    for the grid. `most_w`: what it is left now, inf without an order.
+    for the grid. `two_way`: it may draw and give; what it is left then is about what it draws. `most_w`: what
+    it is left now, inf without an order.
     """
 
     name: str
@@ -30,8 +31,13 @@ class Device:
     circuit: str = ""
     switchable: bool = True
     external: bool = False
+    two_way: bool = False
     stopped: bool = False
     most_w: float = math.inf
+
+    def dims(self, direction: Direction) -> bool:
+        """Whether it can be left a part of its power in that direction."""
+        return self.flexible == "dimmed" and not (self.two_way and direction is Direction.FEED_IN)
 
     def candidate(self, power_w: float) -> Candidate:
         """As one of those that may be stopped."""
@@ -81,27 +87,38 @@ def obey(limit: Limit, room_w: float, devices: Sequence[Device], choose: Choice)
     """
     inside = [each for each in concerned(limit.scope, devices) if not each.stopped]
     if limit.direction is Direction.FEED_IN:
-        return list(_reduce(inside, [each.given_w for each in inside], -room_w, choose))
+        given_w = [_given_w(each, limit.scope) for each in inside]
+        return list(_reduce(limit.direction, inside, given_w, -room_w, choose))
     flexible = [each for each in inside if each.flexible != "no"]
-    taken = list(_reduce(flexible, [min(each.drawn_w, each.most_w) for each in flexible], -room_w, choose))
+    powers_w = [min(each.drawn_w, each.most_w) for each in flexible]
+    taken = list(_reduce(limit.direction, flexible, powers_w, -room_w, choose))
     room_w = max(0.0, room_w + sum(each.takes_w for each in taken))
     return _with_growth(flexible, taken, room_w)
 
 
+def _given_w(device: Device, scope: Scope) -> float:
+    """What a limited flow of feed-in loses with a device."""
+    return device.given_w if scope.twins else device.given_w - device.drawn_w
+
+
 def _reduce(
-    devices: Sequence[Device], powers_w: Sequence[float], over_w: float, choose: Choice
+    direction: Direction,
+    devices: Sequence[Device],
+    powers_w: Sequence[float],
+    over_w: float,
+    choose: Choice,
 ) -> Iterator[Left]:
     if over_w <= 0.0:
         return
     running = [(each, power_w) for each, power_w in zip(devices, powers_w, strict=True) if power_w > 0.0]
-    dimmed = [pair for pair in running if pair[0].flexible == "dimmed"]
+    dimmed = [pair for pair in running if pair[0].dims(direction)]
     for device, power_w in sorted(dimmed, key=lambda pair: (pair[0].priority, -pair[1], pair[0].name)):
         if over_w <= 0.0:
             return
         cut_w = min(over_w, power_w)
         over_w -= cut_w
         yield Left(device.name, power_w - cut_w, cut_w)
-    switched = [each for each in running if each[0].flexible != "dimmed" and each[0].switchable]
+    switched = [each for each in running if not each[0].dims(direction) and each[0].switchable]
     for found in choose([each.candidate(power_w) for each, power_w in switched], over_w):
         yield Left(found.twin, 0.0, found.power_w)
 

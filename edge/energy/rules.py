@@ -46,6 +46,8 @@ MAX_POWER_W = 1e7  # larger values from the network are rejected
 MAX_PARTS = 32  # suppliers of one contract; no setting: the same at all nodes, or contracts would not be read
 RESTATE_RATIO = 0.01  # a need that changes by less is not restated
 
+CATEGORY_MAX = 60  # characters of the category of a device
+
 REQUEST, OFFER, CONFIRM = "REQ", "OFFER", "CONTRACT_CONFIRM"
 CONTRACT, COMPLEMENT = "CONTRACT1", "CONTRACT2"  # the main and the complementary contract
 EVENT, STOP = "EVENT", "STOP"

@@ -41,8 +41,9 @@ class CommunitySettings:
     ] = "dynamic"
     data: Annotated[
         str,
-        OneOf("exact", "coarse", "none"),
-        "what others see of the total of this node: all, powers to 100 W, or nothing",
+        OneOf("open", "exact", "coarse", "none"),
+        "what others see of the total of this node: all, powers to 100 W, or nothing; `open`: all, and the "
+        "`category` of the devices that request power",
     ] = "exact"
     comparison: Annotated[
         str, OneOf("none", "anonymous"), "whether `GET /community` compares a member with the mean of all"

@@ -535,8 +535,10 @@ class ProsumerTwin(Twin):
         if consumer.request:
             credits = self.home.credits
             credit_wh = credits.of(self.name) if credits else 0.0
-            value = replace(consumer.request, credit_wh=credit_wh).encode()
-            wanted[REQUEST, ""] = around(value, hops, consumer.request_hops)
+            community = self.home.community
+            category = self.settings.category if community and community.data == "open" else ""
+            request = replace(consumer.request, credit_wh=credit_wh, category=category)
+            wanted[REQUEST, ""] = around(request.encode(), hops, consumer.request_hops)
         if consumer.main:
             parties = consumer.concerned(consumer.main)
             wanted[CONTRACT, ""] = towards(writer.contract(CONTRACT, consumer.main), hops, parties)

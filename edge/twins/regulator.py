@@ -219,12 +219,13 @@ class RegulatorTwin(Twin):
         device = self._sight.device(left.twin)
         if device is None:
             return
-        self._sight.changes(-left.takes_w if limit.direction is Direction.CONSUME else left.takes_w)
-        if device.flexible == "dimmed":
+        if device.dims(limit.direction):
+            self._sight.changes(-left.takes_w if limit.direction is Direction.CONSUME else left.takes_w)
             review_s = now_s + self.settings.back_s
             self.reduced[device.name] = Reduced(left.power_w, limit.direction, review_s)
             self.orders.give(now_s, OrderKind.LIMIT, Deed.REDUCE, device.name, left.power_w)
         else:
+            self._sight.changes(device.given_w - device.drawn_w)
             self._stop(device, OrderKind.LIMIT, self.measured_w(limit), limit, now_s)
 
     def _cap_grid(self, now_s: float) -> None:
@@ -357,7 +358,8 @@ class RegulatorTwin(Twin):
         if device is None:
             return
         most_w = reduced.power_w + max(0.0, self._room_w(name, reduced.direction))
-        if most_w >= max(device.rated_w, device.drawn_w, device.given_w + _LEAST_W):
+        full_w = max(device.rated_w or math.inf, device.drawn_w, device.given_w + _LEAST_W)
+        if most_w >= full_w:
             self.orders.give(now_s, OrderKind.LIMIT, Deed.RETURN, name)
         else:
             self.reduced[name] = Reduced(most_w, reduced.direction, now_s + self.settings.back_s)

@@ -13,7 +13,7 @@ from ..energy.daily_run import RunSettings
 from ..energy.flows import PowerSource
 from ..energy.messages import Priority
 from ..energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
-from ..energy.rules import BATTERY_LEAST_WH, STORAGE_RETRY_S, STORAGE_WAIT_S
+from ..energy.rules import BATTERY_LEAST_WH, CATEGORY_MAX, STORAGE_RETRY_S, STORAGE_WAIT_S
 from ..learn.registry import MODELS
 from ..option import NAME, Matching, OneOf, Within
 from ..terms import DAY_MIN, SCOPES, VARIABLES
@@ -27,7 +27,7 @@ _NO_GOSSIP = GossipSettings()
 _GREEN, _GREY = 2, 3  # environmental impact of sun, wind and water, and of everything else
 _MODEL = OneOf(NO_MODEL, *MODELS)
 _NUMBER = r"([0-9]{1,10}\.?[0-9]{0,10}|\.[0-9]{1,10})"
-_TEXT = Matching(r".{0,60}", "at most 60 characters")
+_TEXT = Matching(rf".{{0,{CATEGORY_MAX}}}", f"at most {CATEGORY_MAX} characters")
 _FIVE_NUMBERS = Matching(rf"\s*({_NUMBER}\s+){{4}}{_NUMBER}\s*", "five numbers with spaces between them")
 
 
@@ -114,7 +114,9 @@ class TwinSettings:
         str, CivilTime(), "date from which it requests or produces, by `[node] timezone`; empty: always"
     ] = ""
     end: Annotated[str, CivilTime(), "date until which it requests or produces; empty: always"] = ""
-    category: Annotated[str, _TEXT, "category of the device, such as heating"] = ""
+    category: Annotated[
+        str, _TEXT, 'category of the device, such as heating or ICT; told with `[community] data = "open"`'
+    ] = ""
     place: Annotated[str, _TEXT, "where the device is"] = ""
     panel: Annotated[str, _TEXT, "electrical panel that it is connected to"] = ""
     sensor: Annotated[str, _TEXT, "number or name of its sensor"] = ""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .prosumer import ProsumerTwin
 
 SETTLE_S = 1.0  # a reading so soon after an order may not show its effect yet
+_SHOWN = 0.75  # of the effect of an order, in the change of the meter: then it has happened
 _READING_S = 30.0  # an older reading of the connection says nothing
 _COMING_S = 15.0  # so long a twin that returns is counted with its power before, until its meter shows it
 FIELDS = {OrderKind.OVERPRODUCTION: "given_w", OrderKind.OVERCONSUMPTION: "drawn_w"}
@@ -53,8 +54,18 @@ class Sight:
         self._coming: dict[str, tuple[Stopped, float]] = {}  # twins that return, and until when they may take
 
     def read(self, imported_w: float, at_s: float) -> None:
-        """The meter of the grid connection."""
+        """The meter of the grid connection. What it shows of the effects of orders is not added to it."""
+        if self._reading:
+            self._drop_shown(imported_w - self._reading[0])
         self._reading = imported_w, at_s
+
+    def _drop_shown(self, change_w: float) -> None:
+        """Between two readings the power has changed by so much."""
+        for effect in [*self._effects, *self._effects]:  # one may hide the other
+            effect_w = effect[1]
+            if effect in self._effects and change_w / effect_w >= _SHOWN:
+                self._effects.remove(effect)
+                change_w -= effect_w
 
     def prosumers(self) -> "Iterator[ProsumerTwin]":
         """The twins of the node that have a device."""
@@ -103,6 +114,7 @@ class Sight:
             circuit=settings.circuit,
             switchable=bool(settings.relay),
             external=settings.source is PowerSource.GRID,
+            two_way=settings.consumes and settings.supplies,
             stopped=off,
             most_w=most_w,
         )

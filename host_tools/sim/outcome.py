@@ -5,7 +5,7 @@ from typing import Any
 
 from .job import Job
 from .recorder import Recorder
-from .scenario import Findings
+from .scenario import Figure
 
 
 @dataclass
@@ -31,4 +31,4 @@ class Outcome:
     gossip: dict[str, Any] | None = None  # sums of all nodes by scope
     batteries: dict[str, dict[str, float]] = field(default_factory=dict)  # the books, by twin
     regulation: dict[str, Any] | None = None  # what the regulators achieved
-    findings: Findings = field(default_factory=list)  # of the scenario
+    figures: list[Figure] = field(default_factory=list)  # of the scenario

@@ -88,7 +88,7 @@ def _outcome(
     twins = [twin for sight in watch.sights for twin in sight.twins or []]
     links = [stats for health in healths for stats in health["links"]["neighbours"].values()]
     checked, broken = watch.audit.finish(healths)
-    return Outcome(
+    outcome = Outcome(
         job,
         recorder,
         policies=sorted({each.producer_policy for each in settings if each.supplies}),
@@ -105,3 +105,5 @@ def _outcome(
         violations=watch.audit.broken + failed,
         wall_s=wall_s,
     )
+    outcome.figures = job.kind.figures(job.setting(()), outcome, ())
+    return outcome

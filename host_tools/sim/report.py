@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edge.terms import VARIABLES
 from .metrics import of_energy, of_requests, rounded
 from .outcome import Outcome
 from .recorder import OF_NODES, Recorder
+from .scenario import Figure
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
@@ -49,9 +51,8 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
             **({"learn": job.learn, "learning": outcome.learning} if job.learn else {}),
             **({"gossip": outcome.gossip} if job.gossip else {}),
             **({"batteries": outcome.batteries} if outcome.batteries else {}),
-            **({"figures": _figures(outcome)} if job.kind.figures else {}),
+            **({"figures": _figures(outcome.figures)} if outcome.figures else {}),
             **({"regulation": outcome.regulation} if outcome.regulation else {}),
-            **({"findings": outcome.findings} if outcome.findings else {}),
             "invariants_checked": outcome.checked,
             "invariants_broken": outcome.broken,
             "timeseries_stride_s": recorder.stride,
@@ -62,10 +63,8 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
     return summary
 
 
-def _figures(outcome: Outcome) -> dict[str, dict[str, Any]]:
+def _figures(found: Sequence[Figure]) -> dict[str, dict[str, Any]]:
     """By name, in order; a figure of a part follows that of the whole."""
-    job = outcome.job
-    found = job.kind.figures(job.setting(()), outcome) if job.kind.figures else []
     rows: dict[str, dict[str, Any]] = {}
     whole = ""
     for name, *values in found:
@@ -83,7 +82,7 @@ def figures(summary: dict[str, Any], title: str = "") -> Table:
         shown.add_column(name, justify="right", no_wrap=True)
     for name, row in summary["figures"].items():
         values = (_number(row[key], 2) for key in ("ours", "ideal", "thesis"))
-        shown.add_row(f"{name}, {row['unit']}", *values)
+        shown.add_row(f"{name}, {row['unit']}" if row["unit"] else name, *values)
     return shown
 
 
@@ -136,7 +135,6 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("reactions", f"{_number(s['reactions_per_s'], 1)} /s", "all nodes"),
         *_learning_rows(s),
         *_regulation_rows(s),
-        *((asked, here, f"thesis: {thesis}") for asked, here, thesis in s.get("findings", [])),
         ("invariants", f"{s['invariants_broken']:,} broken", f"{s['invariants_checked']:,} checks"),
         ("wall time", f"{s['wall_s']:,.1f} s", f"{_number(s['sim_s_per_s'], 0)} simulated s per second"),
     ]

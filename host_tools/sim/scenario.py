@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 
 Gateways = Sequence[Sequence[tuple[str, str]]]  # of each holon, in the order of succession: see `World.join`
-Findings = list[tuple[str, str, str]]  # what was asked, here, and in the thesis
 
 
 class ScenarioError(Exception):
@@ -84,16 +83,19 @@ class Watch(Protocol):
     def look(self, second: int) -> None:
         """Called each simulated second."""
 
-    def findings(self) -> Findings:
+    def figures(self) -> "list[Figure]":
         """At the end."""
 
 
 class Figure(NamedTuple):
-    """A figure of a run beside what is possible at best and what the thesis reports; None: not known."""
+    """A figure of a run beside what is possible at best and what the thesis reports; None: not known.
+
+    A name that begins with a space is of a part of the figure before it.
+    """
 
     name: str
     unit: str
-    ours: float
+    ours: float | None
     ideal: float | None = None
     thesis: float | None = None
 
@@ -104,8 +106,8 @@ class Scenario:
 
     `hours` and `nodes` are defaults. `nodes` is a topology such as "chain:4", or "data": `build` then gets no
     names, and the plans it returns are connected as a chain. `meter_s`: the period at which meters are read.
-    `begin`: when a run begins, for the plots. `figures`: of a run, beside the thesis.
-    `findings`: what only this scenario reports of its nodes; `watch`: the same, with what it saw meanwhile.
+    `begin`: when a run begins, for the plots. `figures`: what only this scenario reports of a run and its
+    nodes (none for real processes), beside the thesis; `watch`: the same, of what it saw meanwhile.
     `gateways`: of its holons; its plans are connected then, by themselves.
     """
 
@@ -116,9 +118,8 @@ class Scenario:
     nodes: str = "chain:4"
     parameters: tuple[Parameter, ...] = ()
     meter_s: float = 10.0
-    figures: Callable[[Setting, "Outcome"], list[Figure]] | None = None
+    figures: "Callable[[Setting, Outcome, Sequence[Node]], list[Figure]]" = lambda *given: []
     begin: Callable[[Setting], Begin] = lambda setting: Begin.hour(setting.values.get("start_hour", 0.0))
-    findings: "Callable[[Sequence[Node]], Findings] | None" = None
     watch: "Callable[[World, Setting], Watch] | None" = None
     gateways: Callable[[Setting], Gateways] | None = None
 

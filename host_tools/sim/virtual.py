@@ -90,7 +90,7 @@ class Simulation:
         self.recorder.close()
         outcome = self._outcome()
         outcome.regulation = watch.summary() if watch.nodes else None
-        outcome.findings += own_watch.findings() if own_watch else []
+        outcome.figures += own_watch.figures() if own_watch else []
         outcome.wall_s = time.perf_counter() - began_s
         return outcome
 
@@ -120,7 +120,7 @@ class Simulation:
         twins = [twin for node in nodes for twin in node.prosumers]
         links = [stats for node in nodes for stats in node.links.stats()["neighbours"].values()]
         own = [f"at the end, seed {self.job.seed}: {n.last_violation}" for n in nodes if n.last_violation]
-        return Outcome(
+        outcome = Outcome(
             self.job,
             self.recorder,
             policies=sorted({twin.settings.producer_policy for twin in twins if twin.settings.supplies}),
@@ -137,8 +137,9 @@ class Simulation:
             learning=scored(nodes) if self.job.learn else None,
             gossip=gossiped(nodes) if self.job.gossip else None,
             batteries={twin.name: _books(twin) for twin in twins if twin.battery},
-            findings=self.job.kind.findings(nodes) if self.job.kind.findings else [],
         )
+        outcome.figures = self.job.kind.figures(self.job.setting(()), outcome, nodes)
+        return outcome
 
 
 def _limits(plans: list[BuildingPlan]) -> dict[str, dict[str, int]]:

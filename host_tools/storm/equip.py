@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from .plan import LIMIT, Fault, Storm, StormBuilding
+from .premises import CONNECTION
 
 _SHARE = 0.5  # of the storms that have each of these
 _RESPONSES = ("none", "exclude", "price", "place")
@@ -23,6 +24,7 @@ _LIMITS = (1, 6)  # of one storm
 _BATTERIES_WH = (0.05, 0.5, 5.0)
 _QUIET_S = 8.0
 _SOURCES = ("pv", "building", "both")
+_NO_DEVICE = ("grid", "storage")
 
 
 def equip(storm: Storm) -> Storm:
@@ -77,7 +79,8 @@ def _with_batteries(rng: random.Random, storm: Storm) -> Storm:
 
 
 def _with_regulators(rng: random.Random, storm: Storm) -> Storm:
-    """Regulators with low thresholds and flexible loads, and orders of limits."""
+    """Regulators with low thresholds, devices that can be switched or dimmed, and orders of limits."""
+    devices = random.Random(f"{storm.seed}/devices")
     buildings = []
     for building in storm.buildings:
         settings: dict[str, Any] = {"policy": rng.choice(("largest", "smallest_set", "lowest_priority"))}
@@ -89,9 +92,21 @@ def _with_regulators(rng: random.Random, storm: Storm) -> Storm:
             settings["guaranteed_w"] = 0.0
             for twin in twins:
                 twin["flexible"] = rng.choice(("no", "dimmed"))
+                _with_relay(devices, twin)
+            if devices.random() < _SHARE:
+                settings["connection_input"] = CONNECTION
         buildings.append(_outfitted(building, twins, regulator=settings))
     limits = () if storm.steady else tuple(_limits(rng, storm))
     return replace(storm, buildings=tuple(buildings), faults=(*storm.faults, *limits))
+
+
+def _with_relay(rng: random.Random, twin: dict[str, Any]) -> None:
+    """Whatever stands for a device has a relay; some loads are switched by it when a limit is ordered."""
+    if twin["kind"] in _NO_DEVICE:
+        return
+    twin["relay"] = f"r_{twin['name']}"
+    if twin["flexible"] == "no" and rng.random() < _SHARE:
+        twin["flexible"] = "switched"
 
 
 def _limits(rng: random.Random, storm: Storm) -> Iterator[Fault]:

@@ -134,6 +134,9 @@ class _Run:
         world.run(moment_s - world.clock.now_s(), self._check)
 
     def _check(self) -> None:
+        exceeded = self.stage.limits.broken(self.stage.world.clock.now_s())
+        if exceeded:
+            raise _Broken(*exceeded)
         if self.stage.world.acted == self._acted:
             return  # no twin has changed
         self._acted = self.stage.world.acted

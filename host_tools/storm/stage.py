@@ -10,14 +10,14 @@ from ..reach import section
 from ..world import World, WorldNode
 from .books import Books
 from .liar import Liar, Lie
+from .limit_watch import LimitWatch
 from .plan import LIE, LIMIT, Fault, Storm
+from .premises import Premises
 from .tally import Tally
 
 LATENCY_S = 0.02
 _READ_EVERY_S = 2.0
 _GOOD = LinkQuality(latency_s=LATENCY_S)
-_UNDEFINED = "undefined"
-_SILENT = "silent"
 
 
 class Stage:
@@ -27,22 +27,23 @@ class Stage:
         self.world = World(storm.seed, LATENCY_S)
         self.world.reach = section(storm.reach)
         self._rng = random.Random(storm.seed)
-        self._powers_w = {each.name: dict(each.powers_w) for each in storm.buildings}
-        self._failing: dict[tuple[str, str], tuple[str, float]] = {}  # meter: how, until when
+        self.premises: dict[str, Premises] = {}
         self.died_s: dict[str, float] = {}  # since when each node is off
         self.liar = Liar(self.world, storm.liar, random.Random(storm.seed)) if storm.liar else None
         self._leaves = storm.leaves
         for building in storm.buildings:
             regulator, community = map(building.sections.get, ("regulator", "community"))
-            self.world.add(
+            node = self.world.add(
                 building.name,
                 building.neighbours,
                 building.twins,
                 regulator=regulator,
                 community=community,
             )
+            self.premises[building.name] = Premises(node, building.powers_w)
         self.tally = Tally(self.world, storm)
         self.books = Books(self.world, storm.liar)
+        self.limits = LimitWatch(each for name, each in self.premises.items() if name != storm.liar)
         self._links = [(each.name, peer) for each in storm.buildings for peer in each.neighbours]
         self.world.boot()
         for node in self.world.nodes.values():
@@ -78,7 +79,8 @@ class Stage:
         self._mend()
         for a, b in self._links:
             self.world.network.set_quality(a, b, _GOOD)
-        self._failing.clear()
+        for premises in self.premises.values():
+            premises.mend()
         for node in self.world.nodes.values():
             node.clock.wall_error_s = 0.0  # keys have dates: a node with a wrong one believes nobody
             if node.name in self.died_s:
@@ -104,17 +106,18 @@ class Stage:
                 node.clock.wall_error_s += step_s
             case kind, (_, str(direction), float(power_w), float(lasts_s)) if kind == LIMIT:
                 _order(node, {"direction": direction, "power_w": power_w, "lasts_s": lasts_s})
-            case "power", (_, str(device), float(power_w)) if device in self._powers_w[node.name]:
-                self._powers_w[node.name][device] = power_w
-                self._read(node, device)
+            case "power", (_, str(device), float(power_w)) if device in self.premises[node.name].powers_w:
+                self.premises[node.name].powers_w[device] = power_w
+                self.premises[node.name].read()
             case "meter", (_, str(device), str(how), float(seconds)):
-                self._failing[node.name, device] = how, self.world.clock.now_s() + seconds
+                self.premises[node.name].fail(device, how, self.world.clock.now_s() + seconds)
 
     def _start(self, node: WorldNode) -> None:
         if not node.alive:
             node.clock.restart(self._rng.uniform(0.0, 30.0))  # the machine was off
             del self.died_s[node.name]
             node.boot()
+            self.premises[node.name].booted()
 
     def _mend(self) -> None:
         for a, b in self._links:
@@ -126,18 +129,10 @@ class Stage:
         def read_all() -> None:
             if not node.alive and node.name not in self.died_s:
                 return  # it has left
-            for device in self._powers_w[node.name]:
-                self._read(node, device)
+            self.premises[node.name].read()
             self._read_later(node, _READ_EVERY_S)
 
         self.world.after(delay_s, read_all)
-
-    def _read(self, node: WorldNode, device: str) -> None:
-        how, until_s = self._failing.get((node.name, device), ("", 0.0))
-        if self.world.clock.now_s() >= until_s:
-            node.meters.say(device, self._powers_w[node.name][device])
-        elif how != _SILENT:
-            node.meters.say(device, None if how == _UNDEFINED else float(how))
 
 
 def _order(node: WorldNode, order: dict[str, Any]) -> None:

@@ -272,6 +272,12 @@ def test_a_free_rider_serves_small_requests_only():
     assert policy("free_rider").serves(case(power_w=10.0))
 
 
+def test_a_free_rider_serves_computers_only_where_requests_tell_what_they_are_for():
+    assert policy("free_rider").serves(case(power_w=10.0, category="ICT"))
+    assert not policy("free_rider").serves(case(power_w=10.0, category="heating"))
+    assert not policy("free_rider").serves(case(power_w=10.1, category="ICT"))
+
+
 def test_a_graded_policy_weighs_availability_price_and_credit():
     graded = policy("graded")
     assert graded.serves(case())

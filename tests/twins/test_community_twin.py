@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge.energy.rules import AWARDS, PROD
+from edge.energy.rules import AWARDS, PROD, REQUEST
 
 COMMUNITY = {"response": "exclude", "tolerance_wh": 0.1}
 
@@ -128,3 +128,24 @@ def test_credits_and_experience_survive_a_restart_and_a_crash(world, trio):
     rider.kill()
     rider.boot()
     assert community(rider).credits.of("rider.t") < -0.5, "what ten minutes before was written"
+
+
+@pytest.mark.parametrize(("data", "served"), [("open", {"router"}), ("exact", {"router", "fridge"})])
+def test_an_open_community_tells_what_devices_are_for_and_a_free_rider_looks_at_it(world, data, served):
+    rules = {**COMMUNITY, "response": "none", "data": data}
+    fridge = {"name": "fridge", "kind": "load", "power_w": 8.0, "category": "cooling"}
+    router = {"name": "router", "kind": "load", "power_w": 8.0, "category": "ICT"}
+    world.add("sun", ["home"], [roof(giving="free_rider")], community=rules)
+    world.add("home", ["sun"], [fridge, router], community=rules)
+    world.boot()
+    world.run(20.0)
+    twins = world.nodes["home"].node.prosumers
+    assert {each.short_name for each in twins if each.consumer.satisfied} == served
+
+
+def test_without_an_open_community_a_request_says_nothing_of_its_device(world):
+    world.add("home", [], [load(category="ICT")], community={**COMMUNITY, "data": "exact"})
+    world.boot()
+    world.run(5.0)
+    node = world.nodes["home"].node
+    assert b"ICT" not in node.space.read(node.space.find("home.t"), REQUEST)

@@ -187,6 +187,15 @@ def test_an_addressee_whose_key_is_not_known_yet_keeps_what_it_knew():
     assert site.read("d", "a.load", CONTRACT, value).parts == ()
 
 
+def test_on_its_own_node_no_part_is_missing():
+    """A twin of the node learns at once what its supplier takes back, whatever key is unknown."""
+    site = Site()
+    site.trusts["a"] = site.keyring("a")  # it knows nobody
+    value = site.writer("a.pv").answers({"b.x": (Answer(5, False),)})
+    assert site.read("a", "a.pv", CONFIRM, value) == {}
+    assert isinstance(site.read("c", "a.pv", CONFIRM, value), Later)
+
+
 def test_a_new_key_is_used_within_half_a_minute():
     site = Site()
     writer = site.writer("a.load")

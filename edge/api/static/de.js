@@ -646,6 +646,7 @@ export default {
   "rule.sharing_key.virtual": "virtuell",
   "rule.data": "Andere sehen von den Leistungen",
   "rule.data.exact": "alles",
+  "rule.data.open": "alles, und Kategorien von Geräten",
   "rule.data.coarse": "auf 100 W gerundet",
   "rule.data.none": "nichts",
   "rule.management": "Geführt von",

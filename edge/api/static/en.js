@@ -647,6 +647,7 @@ export default {
   "rule.sharing_key.virtual": "virtual",
   "rule.data": "Others see of the powers",
   "rule.data.exact": "all",
+  "rule.data.open": "all, and categories of devices",
   "rule.data.coarse": "rounded to 100 W",
   "rule.data.none": "nothing",
   "rule.management": "Run by",

@@ -646,6 +646,7 @@ export default {
   "rule.sharing_key.virtual": "virtuelle",
   "rule.data": "Les autres voient des puissances",
   "rule.data.exact": "tout",
+  "rule.data.open": "tout, et les catégories des appareils",
   "rule.data.coarse": "arrondi à 100 W",
   "rule.data.none": "rien",
   "rule.management": "Gérée par",

@@ -16,6 +16,7 @@ from . import (
     profiles,
     random_twins,
     realistic,
+    scarcity,
     shiftable,
     six_buildings,
     storage,
@@ -39,6 +40,7 @@ _ALL = (
     commons.SCENARIO,
     awards.SCENARIO,
     profiles.SCENARIO,
+    scarcity.SCENARIO,
     holons.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

@@ -6,18 +6,20 @@ Each prosumer produces and needs the same, at different times: 25 + 100 cos(2 pi
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from edge.node import Node
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, Series
-from host_tools.sim.scenario import Findings, Parameter, Scenario, Setting
+from host_tools.sim.scenario import Figure, Parameter, Scenario, Setting
+
+if TYPE_CHECKING:
+    from edge.node import Node
+    from host_tools.sim.outcome import Outcome
 
 _STEPS = 8
 _OFFSETS = {"rider": 0, "altruist1": 3, "altruist2": 6}
-_THESIS = {
-    "rider": "exclude 7.4 %; price 1.68 (1.23 to 2.08)",
-    "altruist1": "price 0.37",
-    "altruist2": "price 0.10",
-}
+_THESIS_SERVED = {"exclude": {"rider": 7.4}}  # % of its need, by response
+_THESIS_PRICE = {"price": {"rider": 1.68, "altruist1": 0.37, "altruist2": 0.10}}  # relative to the rate
+_THESIS_RATIO = {"price": 7.1}
 _BASE_W, _SWING_W = 25.0, 100.0
 
 
@@ -53,20 +55,27 @@ def _series(offset: int, step_s: float, setting: Setting) -> Series:
     return Series([i * step_s for i in range(count)], [round(each, 3) for each in powers])
 
 
-def findings(nodes: Sequence[Node]) -> Findings:
-    """What each prosumer was served of its need, and what it paid per kWh."""
-    rows, prices = [], []
+def figures(setting: Setting, outcome: "Outcome", nodes: "Sequence[Node]") -> list[Figure]:
+    """What each prosumer was served of its need, and what it paid per kWh, relative to the rate."""
+    response = setting.values["response"]
+    served, prices = _THESIS_SERVED.get(response, {}), _THESIS_PRICE.get(response, {})
+    found: list[Figure] = []
+    paid: list[float | None] = []
     for node in nodes:
         for name, each in node.community.accounts.items() if node.community else ():
-            price = 1000 * each.paid / each.received_wh if each.received_wh else math.nan
-            served = each.received_wh / each.needed_wh if each.needed_wh else math.nan
             short = name.partition(".")[2]
-            rows.append((short, f"{served:.1%} at {price:.3f}", _THESIS.get(short, "")))
-            prices.append(price)
-    if len(prices) > 1:
-        ratio = prices[0] / (sum(prices[1:]) / len(prices[1:]))
-        rows.append(("ratio of prices", f"{ratio:.2f}", "7.10 (3.3 to 7.2)"))
-    return rows
+            share = 100 * each.received_wh / each.needed_wh if each.needed_wh else None
+            price = 1000 * each.paid / each.received_wh if each.received_wh else None
+            found.append(Figure(f"{short}: served of its need", "%", share, thesis=served.get(short)))
+            found.append(Figure(f"{short}: price", "of the rate", price, thesis=prices.get(short)))
+            paid.append(price)
+    others = [price for price in paid[1:] if price is not None]
+    if paid and paid[0] is not None and sum(others):
+        ratio = paid[0] * len(others) / sum(others)
+        found.append(
+            Figure("price of the first to the others", "", ratio, thesis=_THESIS_RATIO.get(response))
+        )
+    return found
 
 
 SCENARIO = Scenario(
@@ -90,5 +99,5 @@ SCENARIO = Scenario(
     ),
     meter_s=1.0,
     build=build,
-    findings=findings,
+    figures=figures,
 )

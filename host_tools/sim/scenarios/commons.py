@@ -6,11 +6,15 @@ prices the slot that is in demand becomes dear at once, and those who were not s
 
 import random
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from edge.node import Node
 from edge.twins.deferrable import DeferrableTwin
 from host_tools.microgrid.plan import BuildingPlan
-from host_tools.sim.scenario import Findings, Parameter, Scenario, Setting
+from host_tools.sim.scenario import Figure, Parameter, Scenario, Setting
+
+if TYPE_CHECKING:
+    from edge.node import Node
+    from host_tools.sim.outcome import Outcome
 
 _RATES = (6, 7, 8, 9, 10)  # of the slots, the last one lasting; as in the thesis
 _READY_S = (1.0, 5.0)  # after the begin of the first slot
@@ -56,15 +60,17 @@ def _rates(slot_s: float) -> list[str]:
     return [f"00:00 {_RATES[-1]}", *entries]
 
 
-def findings(nodes: Sequence[Node]) -> Findings:
+def figures(setting: Setting, outcome: "Outcome", nodes: "Sequence[Node]") -> list[Figure]:
     """How many loads ran, and in how many slots."""
+    dynamic = setting.values["dynamic"]
     twins = (twin for node in nodes for twin in node.prosumers)
     loads = [twin.daily for twin in twins if isinstance(twin, DeferrableTwin)]
     slots = [load.moves for load in loads if load.runs]
     last = max(slots, default=-1) + 1
     return [
-        ("ran in 1st slot", f"{slots.count(0)} of {len(loads)}", "3 of 10"),
-        ("ran at all", f"{len(slots)} of {len(loads)}, {last} slots", "dynamic: 10 of 10, 4 slots"),
+        Figure("loads that ran in the first slot", "", slots.count(0), thesis=3),
+        Figure("loads that ran at all", "", len(slots), thesis=10 if dynamic else 3),
+        Figure("slots in which any ran", "", last, thesis=4 if dynamic else 1),
     ]
 
 
@@ -82,5 +88,5 @@ SCENARIO = Scenario(
         Parameter("start_hour", _AT_HOUR - _IDLE_S / 3600, 0.0, 24.0, "hour at which the run begins"),
     ),
     build=build,
-    findings=findings,
+    figures=figures,
 )

@@ -7,7 +7,7 @@ from edge.energy.passage import Way
 from edge.twins.holon import HolonTwin
 from edge.twins.prosumer import ProsumerTwin
 from host_tools.sim.metrics import spread
-from host_tools.sim.scenario import Findings, Setting
+from host_tools.sim.scenario import Figure, Setting
 from host_tools.world import World
 
 _MOST_LEVELS = 8
@@ -36,39 +36,35 @@ class HolonWatch:
                     self._responses_s.setdefault(self._level(twin), []).append(response_s)
         self._look_at_failure(second)
 
-    def findings(self) -> Findings:
+    def figures(self) -> list[Figure]:
         """See `Watch`."""
-        rows = [self._row(level) for level in sorted(self._responses_s)]
+        rows = [row for level in sorted(self._responses_s) for row in self._latencies(level)]
         for twin in sorted(self._doors(), key=lambda twin: twin.name):
             passage = twin.passage
-            if passage and passage.inside is twin:
-                ways = [
-                    f"{passage.bought_wh[way]:.1f} / {passage.sold_wh[way]:.1f} Wh {way}"
+            if passage and passage.inside is twin and sum(passage.bought_wh.values()) > 0.0:
+                rows += [
+                    Figure(f"{twin.name}: {what} {way}", "Wh", books[way])
                     for way in (Way.IN, Way.OUT)
+                    for what, books in (("bought", passage.bought_wh), ("sold", passage.sold_wh))
                 ]
-                if sum(passage.bought_wh.values()) > 0.0:
-                    rows.append((f"bought / sold at {twin.name}", ", ".join(ways), "-"))
         if self._lost:
             times_s = [each - self._kill_s for each in self._lost.values() if not math.isnan(each)]
-            served = f"{len(times_s)} of {len(self._lost)}"
-            rows.append(
-                (
-                    "served again after a gateway failed",
-                    f"{served}, at most {max(times_s, default=math.nan):.1f} s",
-                    "-",
-                )
-            )
+            rows += [
+                Figure("consumers that a failed gateway served", "", len(self._lost)),
+                Figure(" of them served again", "", len(times_s)),
+                Figure(" the last after", "s", max(times_s, default=None)),
+            ]
         return rows
 
-    def _row(self, level: int) -> tuple[str, str, str]:
+    def _latencies(self, level: int) -> list[Figure]:
         times_s = self._responses_s[level]
         told = spread(times_s)
-        where = f"supplied {level} levels up" if level else "supplied in the own microgrid"
-        return (
-            f"latency, {where}",
-            f"{len(times_s)}: median {told['median']:.2f}, p95 {told['p95']:.2f} s",
-            "-",
-        )
+        where = f"{level} levels up" if level else "from the own microgrid"
+        return [
+            Figure(f"supplied {where}", "contracts", len(times_s)),
+            Figure(f" median latency, {where}", "s", told["median"]),
+            Figure(f" p95 latency, {where}", "s", told["p95"]),
+        ]
 
     # ---- inside --------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import atexit
 import csv
 import shutil
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,7 @@ from host_tools.sim.scenario import Figure, Parameter, Scenario, ScenarioError, 
 from host_tools.world.clock import VirtualClock
 
 if TYPE_CHECKING:
+    from edge.node import Node
     from host_tools.sim.outcome import Outcome
 
 PLANS = ("off", "donations", "forecast", "always")
@@ -179,7 +181,7 @@ def site_of(setting: Setting) -> Site:
     )
 
 
-def figures(setting: Setting, outcome: "Outcome") -> list[Figure]:
+def figures(setting: Setting, outcome: "Outcome", nodes: "Sequence[Node]") -> list[Figure]:
     """The share of the gain that perfect foresight would have."""
     site = site_of(setting)
     lacks_wh, least_wh = float(site.lacks_w.sum()) / 60, least_missing_wh(site)

@@ -7,12 +7,14 @@ which the first prosumer, of high priority, must get all it needs.
 """
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, Series
 from host_tools.sim.scenario import Figure, Parameter, Scenario, ScenarioError, Setting
 
 if TYPE_CHECKING:
+    from edge.node import Node
     from host_tools.sim.outcome import Outcome
 
 VARIANTS = ("none", "private", "common", "critical")
@@ -100,7 +102,7 @@ def _ideal_private(energy_wh: list[list[float]]) -> tuple[list[float], float]:
     return missing_wh, given_wh
 
 
-def figures(setting: Setting, outcome: "Outcome") -> list[Figure]:
+def figures(setting: Setting, outcome: "Outcome", nodes: "Sequence[Node]") -> list[Figure]:
     """Missing and used energy, beside the ideal and the thesis. Only the first total counts what is missing
     between two seconds, too."""
     variant, recorder = setting.values["variant"], outcome.recorder

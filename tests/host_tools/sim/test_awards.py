@@ -14,10 +14,10 @@ def served(**values):
     finally:
         simulation.close()
     assert outcome.broken == 0
-    rows = {name: here for name, here, _ in outcome.findings if " at " in here}
+    found = {each.name: each.ours for each in outcome.figures}
     return {
-        name: (float(share.rstrip("%")) / 100, float(price))
-        for name, (share, price) in ((name, here.split(" at ")) for name, here in rows.items())
+        name: (found[f"{name}: served of its need"] / 100, found[f"{name}: price"])
+        for name in ("rider", "altruist1", "altruist2")
     }
 
 
