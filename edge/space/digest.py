@@ -170,7 +170,7 @@ class Digest:
         """A neighbour asks which LSAs of an origin are held here."""
         space = self._space
         number = space.origin_number(origin)
-        if number != NIL and space.is_neighbour(peer):
+        if number != NIL and space.is_neighbour(peer) and space.origins.hops[number] < space.horizon:
             incarnation, sequence = space.origins.newest_change(number)
             entries = space.roster(number)[:MAX_LSAS]
             if number == SELF:
