@@ -38,6 +38,8 @@ class Properties(Slots):
         self.p_renew = array("I", bytes(4 * n))  # and the tick from which on the next heartbeat does
         self.p_gone = bytearray(n)  # withdrawn; it stays for a while to say so, and is not counted
         self.p_to: list[tuple[str, ...]] = [()] * n  # the nodes towards which it goes,
+        self.p_former: list[tuple[str, ...]] = [()] * n  # those that it does not concern any more,
+        self.p_former_until = array("I", bytes(4 * n))  # and the tick until which they are told so,
         self.p_pending: list[tuple[str, ...]] = [()] * n  # and those towards which it is still to be sent
         self.p_told = bytearray(n)  # the bonding law has notified its observers
         self.p_value = array("H", b"\xff\xff" * n)
@@ -197,7 +199,7 @@ class Properties(Slots):
         self.p_aggregate[p] = self.p_auth[p] = NIL
         self.p_auth_length[p] = self.p_hops[p] = self.p_sender[p] = 0
         self.p_kept[p] = self.p_gone[p] = 0
-        self.p_to[p] = self.p_pending[p] = ()
+        self.p_to[p] = self.p_former[p] = self.p_pending[p] = ()
         self.p_aggregate_length[p] = self.p_aggregated[p] = 0
         self.p_next[p] = self.lsa_first[slot]
         self.lsa_first[slot] = p
