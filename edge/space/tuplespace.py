@@ -326,9 +326,9 @@ class TupleSpace(Nodes):
         self.near.push(p)
 
     def _renew_soon(self, p: int) -> None:
-        """A kept property has changed: what was lost on the way is sent again soon, unless it goes far."""
-        wait_s = period_s(self.p_reach[p])
-        self.p_renew[p] = self.tick + (_AGAIN_S if wait_s <= _OFTEN_S else wait_s)
+        """A kept property has changed: what was lost on the way is sent again soon."""
+        often = period_s(self.p_reach[p]) <= _OFTEN_S
+        self.p_renew[p] = self.tick + (_AGAIN_S if often else _OFTEN_S)
         self.renew_tick = min(self.renew_tick, self.p_renew[p])
 
     def expire(self, p: int) -> None:
