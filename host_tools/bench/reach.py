@@ -47,8 +47,7 @@ def measure(nodes: int, reach: Mapping[str, Any]) -> dict[str, Any]:
         ]
         if i % 2 == 0:
             twins.append({"name": "p", "kind": "pv", "power_w": _PRODUCER_W})
-        sizes = {"nodes": nodes + 8, "lsas": 3 * nodes + 32}
-        world.add(name, neighbours, twins, **sizes)
+        world.add(name, neighbours, twins, nodes=nodes + 8, lsas=3 * nodes + 32)
     counts: Counter[str] = Counter()
     carry = world.network.carry
 

@@ -49,8 +49,8 @@ class Storm:
     trouble_s: float
     liar: str = ""  # the node that lies, if any
     leaves: bool = False  # it leaves when the faults are repaired; otherwise it is honest again
-    reach: str = ""  # how far messages go, as REQUESTS:BEATS; empty: everywhere
     steady: bool = False  # but for lies, only powers change: what the others lose, they lose to the liar
+    reach: str = ""  # how far messages go, as REQUESTS:BEATS; empty: everywhere
 
     def reduced(self, keep: Collection[int] | None = None, without: Collection[str] = ()) -> "Storm":
         """The storm with only the faults in `keep`, and without some nodes ("n3") or twins ("n1.t2").

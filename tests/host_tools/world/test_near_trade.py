@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge.net.frame import decode
 from host_tools.invariants import broken, disagreements
 from host_tools.world import Members, World, chain
 
@@ -75,6 +76,30 @@ def test_a_contract_survives_a_break_of_its_way():
         world.run(1)
         assert consumer(world).satisfied
         assert consumer(world).main.id == number
+    world.close()
+
+
+def test_a_relay_that_withholds_what_it_should_pass_on_ends_no_contract():
+    world = world_of(RING, "d")
+    world.run(20)
+    number = consumer(world).main.id
+    way = world.nodes["a"].node.space
+    relay = way.nodes.text(way.origins.way[way.nodes.find("d")])
+    carry, withheld = world.network.carry, []
+
+    def withholding(sender, receiver, frame):
+        others = [each for each in decode(frame).alone if each.name.partition(".")[0] != relay]
+        if sender == relay and others:
+            withheld.append(others)
+            return True
+        return carry(sender, receiver, frame)
+
+    world.network.carry = withholding
+    for _ in range(60):
+        world.run(1)
+        assert consumer(world).satisfied
+        assert consumer(world).main.id == number
+    assert withheld
     world.close()
 
 
