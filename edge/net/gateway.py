@@ -163,6 +163,10 @@ class Gateway:
             allowance.answered(size)
 
     def _answer_lsa(self, peer: str, name: str) -> None:
+        origin, _, suffix = name.partition(".")
+        number = self._space.origin_number(origin)
+        if number != NIL and suffix != TWIN and self._space.origins.hops[number] >= self._space.horizon:
+            return  # it would not hear of later versions
         before = self.outbox.lsa_bytes(peer, name)
         self._digest.answer_lsas(peer, [name])
         self.allowances.of(peer).answered(self.outbox.lsa_bytes(peer, name) - before)

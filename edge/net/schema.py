@@ -11,8 +11,8 @@ from msgspec import Meta, Raw, Struct
 
 from ..space.courier import MAX_LSAS
 from ..space.lsa import EVERYWHERE, MAX_PATH
-from ..space.nearby import MAX_TO
 from ..space.origins import CHECKSUM_BYTES, MAX_INCARNATION, MAX_SEQUENCE
+from ..space.tuplespace import MAX_TO
 from ..terms import NODE_NAME
 from .tree import HASH_BYTES, MAX_LEAVES
 

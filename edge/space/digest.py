@@ -82,7 +82,7 @@ class Digest:
             self.beat()
 
     def introduce(self, peer: str) -> None:
-        """A link came up: tell the neighbour about every origin known here.
+        """A link came up: tell the neighbour about every origin known here, and of the requests of all.
 
         Their remaining life is stated one second shorter, so that flapping links cannot keep a dead node
         alive.
@@ -98,6 +98,9 @@ class Digest:
             near = space.origins.hops[number] < space.horizon
             if life_s > 0 and space.origins.beat[number] and near:
                 self._courier.send_beat(peer, self._beat_of(number, life_s))
+        for p in range(space.limits.properties):
+            if space.p_kept[p] and space.is_live(p) and space.goes_on(p):
+                self._courier.send_near(p, space.node_bit(peer))
 
     # ---- in ---------------------------------------------------------------------------------
 
@@ -170,7 +173,7 @@ class Digest:
         """A neighbour asks which LSAs of an origin are held here."""
         space = self._space
         number = space.origin_number(origin)
-        if number != NIL and space.is_neighbour(peer):
+        if number != NIL and space.is_neighbour(peer) and space.origins.hops[number] < space.horizon:
             incarnation, sequence = space.origins.newest_change(number)
             entries = space.roster(number)[:MAX_LSAS]
             if number == SELF:

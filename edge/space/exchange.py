@@ -189,6 +189,9 @@ def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
 def _leave(space: TupleSpace, lsa: Lsa, slot: int, sender: str, path: "list[str]") -> bool:
     _check_tombstone(space, lsa, slot)
     origin = space.meet(lsa.origin, lsa.incarnation, LIFE_S, len(path), sender)
+    if space.lsa_loose[slot]:  # so that it is passed on as its origin has stated it
+        space.rename(slot, lsa.kind)
+        space.set_aggregations(slot, lsa.aggregations)
     space.remove(space.handle(slot))
     space.lsa_quiet[slot] = False
     space.lsa_version[slot] = lsa.version
@@ -309,7 +312,11 @@ def _same_shape(space: TupleSpace, slot: int, lsa: Lsa) -> bool:
 
 
 def _check_tombstone(space: TupleSpace, lsa: Lsa, slot: int) -> None:
-    """Raise SpaceFull unless its proof fits in the place of what leaves."""
+    """Raise SpaceFull unless its proof fits in the place of what leaves, and what is not known of it yet."""
+    if space.lsa_loose[slot]:
+        origin = space.lsa_origin[slot]
+        space.room.claim(NAMES, origin, space.names.lacking({lsa.kind}), space.names.free)
+        space.room.claim(SPECS, origin, len(lsa.aggregations), space.specs_free())
     blocks = space.heap.free + space.heap.need(space.lsa_auth_length[slot])
     p = space.lsa_first[slot]
     while p != NIL and blocks < space.heap.need(len(lsa.auth)):

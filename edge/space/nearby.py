@@ -9,11 +9,7 @@ from .lsa import EVERYWHERE, MAX_PATH, Near
 from .names import NIL
 from .origins import LIFE_S
 from .room import BLOCKS, LSAS, NAMES, PROPERTIES
-from .shim import const
-from .tuplespace import SELF, TupleSpace
-
-# No setting: the format of the wire. A contract has at most 32 suppliers, a supplier at most 128 consumers.
-MAX_TO = const(128)  # nodes towards which one property goes
+from .tuplespace import MAX_TO, SELF, TupleSpace
 
 
 def export_near(space: TupleSpace, p: int) -> Near:

@@ -3,7 +3,7 @@
 from array import array
 
 from .errors import NameFull, SpaceFull, ValueTooLarge
-from .lsa import EVERYWHERE, HERE
+from .lsa import EVERYWHERE, HERE, MAX_PATH
 from .names import NIL
 from .rings import DirtyRing, ExpiryWheel
 from .room import NAMES, PROPERTIES
@@ -38,6 +38,8 @@ class Properties(Slots):
         self.p_renew = array("I", bytes(4 * n))  # and the tick from which on the next heartbeat does
         self.p_gone = bytearray(n)  # withdrawn; it stays for a while to say so, and is not counted
         self.p_to: list[tuple[str, ...]] = [()] * n  # the nodes towards which it goes,
+        self.p_former: list[tuple[str, ...]] = [()] * n  # those that it does not concern any more,
+        self.p_former_until = array("I", bytes(4 * n))  # and the tick until which they are told so,
         self.p_pending: list[tuple[str, ...]] = [()] * n  # and those towards which it is still to be sent
         self.p_told = bytearray(n)  # the bonding law has notified its observers
         self.p_value = array("H", b"\xff\xff" * n)
@@ -79,6 +81,10 @@ class Properties(Slots):
     def goes_alone(self, p: int) -> bool:
         """Whether a property brings its LSA along."""
         return bool(self.p_kept[p] or self.p_to[p])
+
+    def goes_on(self, p: int) -> bool:
+        """Whether a near property may go farther than here, all around."""
+        return not self.p_to[p] and self.p_version[p] > 0 and self.p_hops[p] < min(self.p_reach[p], MAX_PATH)
 
     def passes(self, p: int) -> bool:
         """Whether a property only passes here, on its way to other nodes."""
@@ -196,8 +202,8 @@ class Properties(Slots):
         self.room.count(NAMES, origin, self.p_query[p] != 0)
         self.p_aggregate[p] = self.p_auth[p] = NIL
         self.p_auth_length[p] = self.p_hops[p] = self.p_sender[p] = 0
-        self.p_kept[p] = self.p_gone[p] = 0
-        self.p_to[p] = self.p_pending[p] = ()
+        self.p_kept[p] = self.p_gone[p] = self.p_version[p] = 0
+        self.p_to[p] = self.p_former[p] = self.p_pending[p] = ()
         self.p_aggregate_length[p] = self.p_aggregated[p] = 0
         self.p_next[p] = self.lsa_first[slot]
         self.lsa_first[slot] = p

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FREE", "LEAVING", "LIVE", "ORPHAN", "SELF", "WITHDRAWN", "Limits", "TupleSpace"]
 _AGAIN_S, _TOGETHER_S, _OFTEN_S = const(3), const(2), const(10)
+_FORMER_S = const(6)  # one renewal, and the ways to them are still known
+# No setting: the format of the wire. A contract has at most 32 suppliers, a supplier at most 128 consumers.
+MAX_TO = const(128)  # nodes towards which one property goes
 # Reach in hops, and after how many seconds a kept property is renewed: a flood through the whole microgrid
 # costs more than what it repairs.
 _PERIODS_S = ((2, 5), (4, 10), (8, 20), (TOWARDS - 1, 60), (TOWARDS, 5))
@@ -227,6 +230,8 @@ class TupleSpace(Nodes):
         due = self.tick + life_s if life_s and not kept else 0
         p = self.property_of(slot, label, query)
         before = HERE if p == NIL else self.p_reach[p]
+        if len(to) > MAX_TO:
+            raise ValueError("%s goes towards %d nodes, at most %d" % (label, len(to), MAX_TO))
         same = p != NIL and before == reach and self.p_wheel.due(p) == due and self.p_to[p] == to
         if same and self.holds(p, value):
             return
@@ -237,7 +242,7 @@ class TupleSpace(Nodes):
             self.lsa_count[slot] += 1
         p = self.write(slot, p, label, query, value, due, life_s, reach)
         self.p_kept[p] = kept
-        self.p_to[p] = self.p_pending[p] = to
+        self._turn_to(p, to)
         if kept:
             self._renew_soon(p)
         near = self.is_near(p)
@@ -265,6 +270,18 @@ class TupleSpace(Nodes):
             self.touch(slot)
         return True
 
+    def _turn_to(self, p: int, to: "tuple[str, ...]") -> None:
+        """A version goes towards these nodes, and for a while to those that it does not concern any more."""
+        before = self._all_of(p)
+        former = tuple([node for node in before if node not in to])[: MAX_TO - len(to)]
+        if former != self.p_former[p]:
+            self.p_former[p], self.p_former_until[p] = former, self.tick + _FORMER_S
+        self.p_to[p] = to
+        self.p_pending[p] = to + former
+
+    def _all_of(self, p: int) -> "tuple[str, ...]":
+        return self.p_to[p] + (self.p_former[p] if self.tick <= self.p_former_until[p] else ())
+
     def _say_gone(self, slot: int, p: int) -> None:
         """A property that brings its LSA along ends with a version without a value.
 
@@ -276,13 +293,13 @@ class TupleSpace(Nodes):
         self.p_gone[p] = True
         self.lsa_count[slot] -= 1
         self.p_version[p] = self.next_change()
-        self.p_pending[p] = self.p_to[p]
+        self.p_pending[p] = self._all_of(p)
         if self.p_kept[p]:
             self._renew_soon(p)
         self.near.push(p)
 
     def renew_kept(self) -> None:
-        """Kept properties whose time has come get a new version, by which others know that they still hold.
+        """Kept properties whose time has come get a new version, by which others know that they hold.
 
         To be called when a heartbeat is due, or may leave early: so they travel together.
         """
@@ -303,15 +320,15 @@ class TupleSpace(Nodes):
     def _renew(self, p: int) -> None:
         self.p_version[p] = self.next_change()
         self.prove_near(p, b"")
-        self.p_pending[p] = self.p_to[p]
+        self.p_pending[p] = self._all_of(p)
         once = self.p_gone[p] and not self.p_to[p]  # all around: that it ended is said twice
         self.p_renew[p] = self.tick + (LIFE_S if once else period_s(self.p_reach[p]))
         self.near.push(p)
 
     def _renew_soon(self, p: int) -> None:
-        """A kept property has changed: what was lost on the way is sent again soon, unless it goes far."""
-        wait_s = period_s(self.p_reach[p])
-        self.p_renew[p] = self.tick + (_AGAIN_S if wait_s <= _OFTEN_S else wait_s)
+        """A kept property has changed: what was lost on the way is sent again soon."""
+        often = period_s(self.p_reach[p]) <= _OFTEN_S
+        self.p_renew[p] = self.tick + (_AGAIN_S if often else _OFTEN_S)
         self.renew_tick = min(self.renew_tick, self.p_renew[p])
 
     def expire(self, p: int) -> None:

@@ -1,10 +1,7 @@
 """What the LSA of a twin shows, kept equal to what it should show."""
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..space.lsa import KEPT
-from ..space.origins import LIFE_S
 from .addressing import Shown
 
 if TYPE_CHECKING:
@@ -12,15 +9,7 @@ if TYPE_CHECKING:
 
 _RENEW_S = 2.0  # a property that would expire so soon, but is still wanted, is published again
 Properties = dict[tuple[str, str], Shown]  # by label and addressee
-
-
-@dataclass(slots=True)
-class _Published:
-    shown: Shown
-    until_s: float = 0.0  # for one with a life
-    former: dict[str, float] = field(
-        default_factory=dict
-    )  # nodes that it concerned: until when they are told
+_NOTHING = Shown(b"")
 
 
 class Posting:
@@ -28,7 +17,7 @@ class Posting:
 
     def __init__(self, twin: "Twin") -> None:
         self._twin = twin
-        self._published: dict[tuple[str, str], _Published] = {}
+        self._published: dict[tuple[str, str], tuple[Shown, float]] = {}  # and until when
 
     def publish(self, wanted: Properties) -> None:
         """Submit what differs from the LSA, and what is about to expire there but is still wanted."""
@@ -36,20 +25,10 @@ class Posting:
         for label, query in [key for key in self._published if key not in wanted]:
             self._twin.withdraw(label, query)
             del self._published[label, query]
-        for key, shown in wanted.items():
-            before = self._published.get(key)
-            until_s, life_s = before.until_s if before else 0.0, shown.life_s
+        for (label, query), shown in wanted.items():
+            before, until_s = self._published.get((label, query), (_NOTHING, 0.0))
+            value, life_s, reach, to = shown
             renewed = life_s > 0 and until_s < now_s + _RENEW_S < now_s + life_s
-            former = _former(before, shown, now_s) if before and shown.life_s == KEPT else {}
-            if not (before is None or before.shown != shown or before.former != former or renewed):
-                continue
-            to = tuple(sorted({*shown.to, *former}))
-            if self._twin.submit(key[0], shown.value, key[1], life_s, shown.reach, to):
-                self._published[key] = _Published(shown, now_s + life_s, former)
-
-
-def _former(before: _Published, shown: Shown, now_s: float) -> dict[str, float]:
-    """Those whom a property does not concern any more: they are told so, until they have surely heard."""
-    former = {node: until_s for node, until_s in before.former.items() if until_s > now_s}
-    former |= dict.fromkeys(before.shown.to, now_s + LIFE_S)
-    return {node: until_s for node, until_s in former.items() if node not in shown.to}
+            changed = (value, reach, to) != (before.value, before.reach, before.to)
+            if (changed or renewed) and self._twin.submit(label, value, query, life_s, reach, to):
+                self._published[label, query] = shown, now_s + life_s

@@ -23,6 +23,7 @@ from . import (
     learning,
     market,
     propagation,
+    reach,
     simulation,
     space,
     traffic,
@@ -42,6 +43,7 @@ _PARTS = (
     "chain",
     "hops",
     "sim",
+    "reach",
     "propagation",
     "learning",
     "gossip",
@@ -116,6 +118,7 @@ def bench(options: argparse.Namespace) -> int:
         "chain": lambda: _chain(figures, console, directory),
         "hops": lambda: _hops(figures, console, directory),
         "sim": lambda: _sim(figures, console),
+        "reach": lambda: _reach(figures, console),
         "propagation": lambda: _propagation(figures, console),
         "learning": lambda: _learning(figures, console),
         "gossip": lambda: _gossip(figures, console),
@@ -200,6 +203,25 @@ def _traffic(figures: dict[str, Any], console: Console) -> None:
     for what in found["with keys"]["account"]:
         table.add_row(f"of it {what}", *(f"{each['account'].get(what, 0):,.0f}" for each in found.values()))
     console.print(table)
+
+
+def _reach(figures: dict[str, Any], console: Console) -> None:
+    figures["reach"] = found = {
+        f"{nodes} {mode}": reach.measure(nodes, section)
+        for nodes in reach.NODES
+        for mode, section in reach.MODES.items()
+    }
+    table = _table(
+        "a contract when supply is near, random topology of degree 3", "nodes, how far", *reach.FIGURES
+    )
+    for name, each in found.items():
+        table.add_row(name, *(f"{each[figure]:,.2f}" for figure in reach.FIGURES))
+    console.print(table)
+    for name, each in found.items():
+        parts = sorted(each["parts"].items(), key=lambda part: -part[1])
+        console.print(
+            f"{name}: of a contract, in parts of frames: " + ", ".join(f"{n:.1f} {k}" for k, n in parts)
+        )
 
 
 def _trust(figures: dict[str, Any], console: Console) -> None:

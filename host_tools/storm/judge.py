@@ -100,11 +100,11 @@ def _known(node: WorldNode, view: View) -> set[str]:
 
 def _counts(line: str, holder: WorldNode, origin: WorldNode, view: View) -> bool:
     """Whether a difference is one: what is far away need not be known."""
-    if not view.beats or not ("does not know" in line or "lacks" in line):
+    if not view.beats:
         return True
-    return any(each.name == origin.name for each in holder.config.neighbours) and any(
-        each.name == holder.name for each in origin.config.neighbours
-    )
+    near = holder.node.distances().get(origin.name, view.beats + 1) <= view.beats
+    linked = origin.name in [each.name for each in holder.config.neighbours]
+    return linked or (near and "lacks" not in line)
 
 
 def strangers(world: World, view: View) -> set[str]:

@@ -7,9 +7,9 @@ from edge.space.digest import Digest
 from edge.space.errors import SpaceFull
 from edge.space.lsa import KEPT, TOWARDS, Near
 from edge.space.names import NIL
-from edge.space.nearby import MAX_TO, absorb_near, export_near
+from edge.space.nearby import absorb_near, export_near
 from edge.space.origins import LIFE_S
-from edge.space.tuplespace import life_of, period_s
+from edge.space.tuplespace import MAX_TO, life_of, period_s
 
 CROSS = {"a": ["b", "c"], "b": ["a", "d"], "c": ["a", "d"], "d": ["b", "c"]}
 
@@ -97,6 +97,9 @@ def test_who_is_added_later_is_told_and_who_is_not_concerned_any_more_hears_the_
     agent.submit("L", b"1", "", KEPT, to=("b", "d"))
     grid.settle()
     assert reader.take_told() == [("a.t", b"1")]
+    agent.submit("L", b"2", "", KEPT, to=("d",))
+    grid.settle()
+    assert reader.take_told() == [("a.t", b"2")]
     agent.withdraw("L")
     grid.settle()
     assert reader.take_told() == [("a.t", None)]
