@@ -11,7 +11,7 @@ from host_tools.microgrid.lessons import gossip, lessons
 from host_tools.microgrid.plan import BuildingPlan, connect_chain
 
 from .clock_axis import Begin
-from .scenario import Gateways, Scenario, ScenarioError, Setting
+from .scenario import Gates, Scenario, ScenarioError, Setting
 from .scenarios import SCENARIOS
 from .topology import parse
 
@@ -66,7 +66,7 @@ class Job:
         if links:
             for plan in plans:
                 plan.neighbours = list(links[plan.name])
-        elif not self.kind.gateways:
+        elif not self.kind.gates:
             connect_chain(plans)
         for plan in plans:
             self._apply_policies(plan)
@@ -76,9 +76,9 @@ class Job:
                 plan.gossip = gossip() if self.gossip else {}
         return plans
 
-    def gateways(self) -> Gateways:
+    def gates(self) -> Gates:
         """Those of each holon; none in a flat microgrid."""
-        return self.kind.gateways(self.setting(())) if self.kind.gateways else ()
+        return self.kind.gates(self.setting(())) if self.kind.gates else ()
 
     def start_hour(self) -> float:
         """The hour of the day at which the run begins; midnight if the scenario has no such parameter."""
@@ -98,6 +98,8 @@ class Job:
             for name, given in (("data", self.data), ("start", self.start)):
                 if given is not None:
                     raise ScenarioError(f"{name} = {str(given)!r}: is not for scenario {self.scenario}")
+        if self.kind.gates and self.nodes is not None:
+            raise ScenarioError(f"nodes = {self.nodes!r}: scenario {self.scenario} has its own")
         for key, value, known in (
             ("policy", self.policy, PRODUCER_POLICIES),
             ("consumer_policy", self.consumer_policy, CONSUMER_POLICIES),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .outcome import Outcome
 
 
-Gateways = Sequence[Sequence[tuple[str, str]]]  # of each holon, in the order of succession: see `World.join`
+Gates = Sequence[Sequence[tuple[str, str]]]  # of each holon, in the order of succession: see `World.join`
 Findings = list[tuple[str, str, str]]  # what was asked, here, and in the thesis
 
 
@@ -106,7 +106,7 @@ class Scenario:
     names, and the plans it returns are connected as a chain. `meter_s`: the period at which meters are read.
     `begin`: when a run begins, for the plots. `figures`: of a run, beside the thesis.
     `findings`: what only this scenario reports of its nodes; `watch`: the same, with what it saw meanwhile.
-    `gateways`: of its holons; its plans are connected then, by themselves.
+    `gates`: of its holons; its plans are connected then, by themselves.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Scenario:
     begin: Callable[[Setting], Begin] = lambda setting: Begin.hour(setting.values.get("start_hour", 0.0))
     findings: "Callable[[Sequence[Node]], Findings] | None" = None
     watch: "Callable[[World, Setting], Watch] | None" = None
-    gateways: Callable[[Setting], Gateways] | None = None
+    gates: Callable[[Setting], Gates] | None = None
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters: the given ones (text is parsed) and defaults. Raises ScenarioError."""

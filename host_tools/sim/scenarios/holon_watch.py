@@ -1,4 +1,4 @@
-"""What is seen of holons while they run: latency by level, energy through gateways, and one that fails."""
+"""What is seen of holons while they run: latency by level, energy through gates, and one that fails."""
 
 import math
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class HolonWatch:
         self._from_s = 60 * setting.values["fill_min"]  # until then supply may not be there yet
         self._responses_s: dict[int, list[float]] = {}  # by level
         self._validated: dict[str, int] = {}
-        self._lost: dict[str, float] = {}  # consumers that the failed gateway served: when served again
+        self._lost: dict[str, float] = {}  # consumers that the failed gate served: when served again
         self._gone = ""
 
     def look(self, second: int) -> None:
@@ -53,7 +53,7 @@ class HolonWatch:
             served = f"{len(times_s)} of {len(self._lost)}"
             rows.append(
                 (
-                    "served again after a gateway failed",
+                    "served again after a gate failed",
                     f"{served}, at most {max(times_s, default=math.nan):.1f} s",
                     "-",
                 )
@@ -89,7 +89,7 @@ class HolonWatch:
                 self._lost[twin.name] = second
 
     def _goes_on(self, twin: ProsumerTwin) -> bool:
-        """Whether it has what it needs without the gateway that failed."""
+        """Whether it has what it needs without the gate that failed."""
         consumer = twin.consumer
         parts = [part.supplier for each in consumer.active for part in each.parts]
         return self._gone not in parts and (consumer.satisfied or not consumer.need_w)
