@@ -80,7 +80,8 @@ class HolonWatch:
             self._lost = {
                 twin.name: math.nan
                 for twin in self._consumers()
-                if any(part.supplier == first.name for each in twin.consumer.active for part in each.parts)
+                if twin.home.node != first.home.node
+                and any(part.supplier == first.name for each in twin.consumer.active for part in each.parts)
             }
             self._gone = first.name
             self._world.nodes[first.home.node].kill()

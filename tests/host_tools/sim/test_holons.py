@@ -36,7 +36,7 @@ def test_it_has_its_own_topology_and_no_more_gates_than_members():
 
 
 def test_what_is_missing_in_one_holon_comes_from_another_even_when_a_gate_fails():
-    simulation = Simulation(Job("holons", hours=50 / 3600, values=SMALL | {"kill_s": 25.0}))
+    simulation = Simulation(Job("holons", hours=45 / 3600, values=SMALL | {"kill_s": 25.0}))
     outcome = simulation.run()
     simulation.close()
     assert outcome.broken == 0, outcome.violations
