@@ -9,7 +9,7 @@ A microgrid may have several gates, in a standing order: the first one that live
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from ..energy.policies import producer_policy
 from ..energy.rules import EPSILON_W, MIN_POWER_W, REQUEST
 from ..space.agent import Bond
 from ..space.names import NIL
+from .holon_settings import HolonSettings
 from .prosumer import ProsumerTwin, read_request
 from .settings import TwinSettings
 from .trade import supplier_settings
@@ -283,6 +284,20 @@ class HolonTwin(ProsumerTwin):
         if min(self.given_w, partner.given_w) > _TOLERANCE_W:
             broken.append(f"I6 {self.name} and its partner give at the same time")
         return broken
+
+
+def join_nodes(
+    inside: Iterable[ProsumerTwin], outside: Iterable[ProsumerTwin], settings: HolonSettings
+) -> Passage:
+    """The same for the twins of two nodes. Raises ValueError."""
+    found = []
+    for name, twins in ((settings.twin, inside), (settings.parent_twin, outside)):
+        twin = next((each for each in twins if each.short_name == name), None)
+        if not isinstance(twin, HolonTwin):
+            raise ValueError(f"the twin {name} of kind `holon` is missing")
+        found.append(twin)
+    names = [(f"{low}.{settings.twin}", f"{high}.{settings.parent_twin}") for low, high in settings.pairs]
+    return join(found[0], found[1], [Gate(*pair) for pair in names])
 
 
 def join(inside: HolonTwin, outside: HolonTwin, gates: Sequence[Gate] = ()) -> Passage:
