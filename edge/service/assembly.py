@@ -65,17 +65,19 @@ def serve(changes: Changes) -> None:
         for each in files:
             parts.append(_part(each, clock, crashes, parts, manager if each is changes else None, wake))
         _join(parts)
+        runtime = stop.runtime = parts[-1].runtime
+        apis = [_api(each.node.config, each.routes) for each in parts]
     except CannotStart:  # for a reason that it names: no crash
         crashes.settle()
         raise
+    for part, api in zip(parts, apis, strict=True):
+        log.info("node %s is up, http port %s", part.node.config.name, api.port if api else "none")
     gc.collect()
     gc.freeze()  # what was made by now stays: later collections do not search it
-    runtime = stop.runtime = parts[-1].runtime
     runtime.run()
     crashes.settle()
-    for part in parts:
-        if part.api:
-            part.api.stop()
+    for api in filter(None, apis):
+        api.stop()
     log.info("node %s has stopped", config.name)
 
 
@@ -83,7 +85,7 @@ class _Part(NamedTuple):
     """One of the nodes of this process."""
 
     runtime: Runtime
-    api: ApiServer | None
+    routes: Api
 
     @property
     def node(self) -> Node:
@@ -125,9 +127,7 @@ def _part(
         links.hear_limits(runtime.tell_limit)
     routes = _routes(config, runtime)
     node.outlets = list(_outlets(node, clock, rng, routes))
-    api = _api(config, routes)
-    log.info("node %s is up, http port %s", config.name, api.port if api else "none")
-    return _Part(runtime, api)
+    return _Part(runtime, routes)
 
 
 def _parents(changes: Changes) -> list[Changes]:
