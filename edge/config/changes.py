@@ -107,6 +107,11 @@ class Changes:
         except InvalidToml as error:
             raise ConfigError(f"{path}: {error}") from None
 
+    @property
+    def folder(self) -> Path:
+        """Where the file is."""
+        return Path(self._file).parent
+
     def in_file(self, section: str, name: str) -> bool:
         """Whether the file itself has a table of that name."""
         return any(each.get("name") == name for each in self._raw.get(section, ()))

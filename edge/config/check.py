@@ -17,6 +17,7 @@ from ..trust.settings import TrustSettings
 from ..twins.community_settings import CommunitySettings
 from ..twins.envelope import longest_value
 from ..twins.gossip_settings import GossipSettings
+from ..twins.holon_settings import HolonSettings
 from ..twins.registry import RUNNING, SERVICES
 from ..twins.regulator_settings import INPUTS, RegulatorSettings
 from ..twins.settings import NO_MODEL, BoundarySettings, LearningSettings, TwinSettings
@@ -134,6 +135,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
         contacts=tuple(ContactSettings(**row) for row in tables["contact"]),
         regulator=_regulator(tables, learning),
         community=CommunitySettings(**tables["community"][0]) if tables["community"] else None,
+        holon=HolonSettings(**tables["holon"][0]) if tables["holon"] else None,
         members=tuple(MemberSettings(**row) for row in tables["member"]),
         trust=TrustSettings(**tables["trust"][0]) if tables["trust"] else None,
         tls=tls,
@@ -143,6 +145,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
     _check_names(tables, config, complain)
     _check_buses(config, complain)
     _check_twins(config, complain)
+    _check_holon(config, complain)
     least = longest_value(limits.promises, limits.nodes)
     if limits.value_bytes < least:
         reason = f"must be at least {least} for limits.promises = {limits.promises}"
@@ -282,6 +285,19 @@ def _check_twins(config: NodeConfig, complain: Complain) -> None:
         if name and name not in inputs and name.partition(".")[0] not in unreadable:
             complain(f"regulator.{key}", name, _unknown("meter input", inputs))
     check_sums(config.twins, complain)
+
+
+def _check_holon(config: NodeConfig, complain: Complain) -> None:
+    holon = config.holon
+    if holon is None:
+        return
+    if not any(twin.name == holon.twin and twin.kind == "holon" for twin in config.twins):
+        complain("holon.twin", holon.twin, "there is no [[twin]] of kind `holon` with this name")
+    for nodes in zip(*holon.pairs, strict=True):
+        if len(set(nodes)) < len(nodes):
+            complain("holon.order", holon.order, "a node is there twice")
+    if holon.pairs and config.name not in [inside for inside, _ in holon.pairs]:
+        complain("holon.order", holon.order, f"node {config.name} is not among the gates")
 
 
 def _inputs(config: NodeConfig, complain: Complain) -> tuple[set[str], set[str], set[str]]:

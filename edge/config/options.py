@@ -13,6 +13,7 @@ from ..option import Option, options_of
 from ..trust.settings import TrustSettings
 from ..twins.community_settings import CommunitySettings
 from ..twins.gossip_settings import GossipSettings
+from ..twins.holon_settings import HolonSettings
 from ..twins.regulator_settings import RegulatorSettings
 from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .settings import (
@@ -102,6 +103,7 @@ SECTIONS = {
     "twin": Section(TwinSettings, repeated=True),
     "regulator": Section(RegulatorSettings, optional=True),
     "community": Section(CommunitySettings, optional=True),
+    "holon": Section(HolonSettings, optional=True),
     "learning": Section(LearningSettings),
     "boundary": Section(BoundarySettings, repeated=True),
     "gossip": Section(GossipSettings),

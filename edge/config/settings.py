@@ -11,6 +11,7 @@ from ..option import NAME, NAME_OF_NODE, Matching, OneOf, Within
 from ..space.tuplespace import Limits
 from ..trust.settings import TrustSettings
 from ..twins.community_settings import CommunitySettings
+from ..twins.holon_settings import HolonSettings
 from ..twins.registry import SERVICES
 from ..twins.regulator_settings import RegulatorSettings
 from ..twins.settings import LearningSettings, TwinSettings
@@ -224,6 +225,7 @@ class NodeConfig:
     contacts: tuple[ContactSettings, ...] = ()
     regulator: RegulatorSettings | None = None
     community: CommunitySettings | None = None
+    holon: HolonSettings | None = None
     members: tuple[MemberSettings, ...] = ()
     trust: TrustSettings | None = None
     tls: TlsSettings | None = None

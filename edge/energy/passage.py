@@ -1,4 +1,4 @@
-"""What passes between a microgrid and its parent microgrid at one gateway (thesis 8.2.1, holonic entities).
+"""What passes between a microgrid and its parent microgrid at one gate (thesis 8.2.1, holonic entities).
 
 A passage has a twin in each of the two microgrids. What is asked of the twin on one side, the twin on the
 other side buys there; it sells only what it has bought. So energy is conserved, and it never passes in both

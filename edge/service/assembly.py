@@ -5,11 +5,13 @@ import logging
 import os
 import random
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..api.access import Access, is_local, load_tokens
 from ..api.caller import names_of
@@ -22,6 +24,7 @@ from ..api.stream import Streams
 from ..api.tls import Certificate
 from ..clock import Clock, SystemClock
 from ..config.changes import Changes
+from ..config.check import ConfigError
 from ..config.settings import NodeConfig
 from ..files import lock_folder
 from ..meter.bus import MeterBus
@@ -51,43 +54,115 @@ class CannotStart(Exception):
 def serve(changes: Changes) -> None:
     """Set the node up and run it until a signal of `_Stop`. Raises CannotStart."""
     config = changes.config
-    clock, rng, manager = SystemClock(), random.Random(config.node.seed or None), Manager()
-    _make_state_folder(config)
-    _lock_state_folder(config)
+    clock, manager = SystemClock(), Manager()
+    files = [*reversed(_parents(changes)), changes]  # the node of the lowest microgrid runs the others
+    for each in files:
+        _make_state_folder(each.config)
+        _lock_state_folder(each.config)
     crashes = Crashes(config.state_dir)
     stop = _Stop(manager, crashes)
-    links = _links(config, clock, rng)
-    meters = _meters(config, clock)
-    crashes.begin()
+    parts: list[_Part] = []
+    wake = threading.Event()
     try:
-        node = _node(config, clock, rng, links, meters, _trust(config, clock), crashes)
-        adopt(node, node.config, changes.overlay.stopped)
-        node.changes_refused = changes.refused
-        offer_lists(config, changes.overlay)
-
-        def ticked() -> None:
-            manager.alive(status_line(node))
-            crashes.look(node.uptime_s)
-            if node.regulator:
-                links.show_limits(limits_shown(node))
-
-        runtime = stop.runtime = Runtime(node, clock, ticked, changes)
-        if node.regulator:
-            links.hear_limits(runtime.tell_limit)
-        routes = _routes(config, runtime, clock)
-        node.outlets = list(_outlets(node, clock, rng, routes))
-        api = _api(config, routes)
+        for each in files:
+            parts.append(_part(each, clock, crashes, parts, manager if each is changes else None, wake))
+        _join(parts)
+        runtime = stop.runtime = parts[-1].runtime
+        apis = [_api(each.node.config, each.routes) for each in parts]
     except CannotStart:  # for a reason that it names: no crash
         crashes.settle()
         raise
-    log.info("node %s is up, http port %s", config.name, api.port if api else "none")
+    for part, api in zip(parts, apis, strict=True):
+        log.info("node %s is up, http port %s", part.node.config.name, api.port if api else "none")
     gc.collect()
     gc.freeze()  # what was made by now stays: later collections do not search it
     runtime.run()
     crashes.settle()
-    if api:
+    for api in filter(None, apis):
         api.stop()
     log.info("node %s has stopped", config.name)
+
+
+class _Part(NamedTuple):
+    """One of the nodes of this process."""
+
+    runtime: Runtime
+    routes: Api
+
+    @property
+    def node(self) -> Node:
+        return self.runtime.node
+
+
+def _part(
+    changes: Changes,
+    clock: Clock,
+    crashes: Crashes,
+    before: Sequence[_Part],
+    manager: Manager | None,
+    wake: threading.Event,
+) -> _Part:
+    """A node, ready to run. `before`: the nodes above it; `manager`: told by the lowest one that all live;
+    `wake`: common to all.
+    """
+    config = changes.config
+    rng = random.Random(config.node.seed or None)
+    links = _links(config, clock, rng)
+    meters = _meters(config, clock)
+    if manager:
+        crashes.begin()
+    node = _node(config, clock, rng, links, meters, _trust(config, clock), crashes)
+    adopt(node, node.config, changes.overlay.stopped)
+    node.changes_refused = changes.refused
+    offer_lists(config, changes.overlay)
+
+    def ticked() -> None:
+        if manager:
+            manager.alive(status_line(node))
+            crashes.look(node.uptime_s)
+        if node.regulator:
+            links.show_limits(limits_shown(node))
+
+    others = [each.runtime for each in before] if manager else []
+    runtime = Runtime(node, clock, ticked, changes, others=others, wake=wake)
+    if node.regulator:
+        links.hear_limits(runtime.tell_limit)
+    routes = _routes(config, runtime, clock)
+    node.outlets = list(_outlets(node, clock, rng, routes))
+    return _Part(runtime, routes)
+
+
+def _parents(changes: Changes) -> list[Changes]:
+    """The files of the nodes that this machine has in microgrids above, the next one first. Raises
+    CannotStart."""
+    found: list[Changes] = []
+    below = changes
+    while below.config.holon:
+        path = below.folder / below.config.holon.parent
+        try:
+            below = Changes.load(path)
+        except ConfigError as error:
+            raise CannotStart(f"holon.parent: {error}") from error
+        names = [each.config.name for each in (changes, *found)]
+        if below.config.name in names:
+            raise CannotStart(
+                f"holon.parent = {str(path)!r}: node {below.config.name} is this machine's already"
+            )
+        found.append(below)
+    return found
+
+
+def _join(parts: Sequence[_Part]) -> None:
+    """Make the holon twins of each two levels the sides of a gate. Raises CannotStart."""
+    for above, below in pairwise(parts):
+        settings = below.node.config.holon
+        assert settings is not None
+        from ..twins.holon import join_nodes
+
+        try:
+            join_nodes(below.node.prosumers, above.node.prosumers, settings)
+        except ValueError as error:
+            raise CannotStart(f"holon: {error}") from error
 
 
 def _make_state_folder(config: NodeConfig) -> None:

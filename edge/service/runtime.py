@@ -7,7 +7,7 @@ thread of `Runtime.run` touches the node. `Beats` decides what is due.
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..api.context import Unavailable
@@ -50,12 +50,17 @@ class Runtime:
         clock: Clock,
         ticked: Callable[[], None] = lambda: None,
         changes: Changes | None = None,
+        others: "Sequence[Runtime]" = (),
+        wake: threading.Event | None = None,
     ) -> None:
         """`ticked` is called from the main thread after each tick that succeeded. Without `changes` the node
-        cannot be changed."""
+        cannot be changed. `others`: of further nodes of this process, which the same thread runs; `wake` is
+        common to them.
+        """
         self._node, self._clock = node, clock
         limits, learning = node.config.limits, node.config.learning
-        self._wake = threading.Event()
+        self._others = others
+        self._wake = wake or threading.Event()
         self._frames = Mailbox(limits.inbox_frames, self._wake, limits.inbox_kb * 1024)
         self._links = Mailbox(limits.nodes, self._wake)
         self._readings = Mailbox(limits.lsas, self._wake)
@@ -108,6 +113,19 @@ class Runtime:
 
     def run(self) -> None:
         """Start links and meters, run the node until `stop`, then close everything."""
+        everyone = (self, *self._others)
+        for each in everyone:
+            each._begin()
+        try:
+            while not self._stopping:
+                turned = [each._turn() for each in everyone]
+                if not any(turned):
+                    self._rest(everyone)
+        finally:
+            for each in everyone:
+                each._end()
+
+    def _begin(self) -> None:
         node = self._node
         self._writer.start()
         node.links.start(
@@ -117,12 +135,20 @@ class Runtime:
         node.meters.start(self._readings.put)
         for outlet in node.outlets:
             outlet.start()
-        try:
-            while not self._stopping:
-                self._take_mail()
-                self._step()
-        finally:
-            self._end()
+
+    def _turn(self) -> bool:
+        """Returns whether anything was due."""
+        self._take_mail()
+        return self._step()
+
+    def _rest(self, everyone: "Sequence[Runtime]") -> None:
+        """Wait until something is due, or until there is mail."""
+        now_s = self._clock.now_s()
+        next_s = min(each._beats.next_s(now_s) for each in everyone)
+        if self._wake.wait(max(0.0, next_s - self._clock.now_s())):
+            for each in everyone:
+                each._beats.end_rest()
+        self._wake.clear()
 
     def _end(self) -> None:
         """Save first: the service manager kills a node that takes too long to part from the rest.
@@ -197,15 +223,12 @@ class Runtime:
         for answer in self._questions.drain():
             self._guard(answer)
 
-    def _step(self) -> None:
-        """Do what is due, or wait until something is, or until there is mail. Mail goes before work."""
+    def _step(self) -> bool:
+        """Do what is due; returns whether there was anything. Mail goes before work."""
         began_s, cpu_s = self._clock.now_s(), time.thread_time()
         step = self._beats.due(began_s)
         if step is None or (step is Step.WORK and self._wake.is_set()):
-            if self._wake.wait(max(0.0, self._beats.next_s(began_s) - self._clock.now_s())):
-                self._beats.end_rest()
-            self._wake.clear()
-            return
+            return False
         self._beats.do(step)
         if step is Step.TICK:
             for name, count in (("failures", self.failures), *self.dropped.items()):
@@ -218,6 +241,7 @@ class Runtime:
             self.pieces += 1
             self.work_s += used_s
             self.longest_piece_s = max(self.longest_piece_s, used_s)
+        return True
 
     def _guard(self, step: Callable[..., None], *arguments: Any) -> bool:
         """Run a step, return whether it succeeded: a defect is logged, counted and shown in /health, and the

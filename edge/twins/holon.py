@@ -1,15 +1,15 @@
 """The holon twin: a microgrid as one prosumer of its parent microgrid (thesis 8.2.1 and 8.3.2).
 
-There are two at a gateway, a machine that runs a member of each of the two microgrids: one stands in each.
+There are two at a gate, a machine that runs a member of each of the two microgrids: one stands in each.
 What its own microgrid asks of a twin, its partner buys in the other one; `Passage` decides how much. So the
 members see one more supplier, and one more consumer, and their policies spread what the parent agrees to.
 
-A microgrid may have several gateways, in a standing order: the first one that lives in both microgrids acts.
+A microgrid may have several gates, in a standing order: the first one that lives in both microgrids acts.
 """
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,13 +20,14 @@ from ..energy.policies import producer_policy
 from ..energy.rules import EPSILON_W, MIN_POWER_W, REQUEST
 from ..space.agent import Bond
 from ..space.names import NIL
+from .holon_settings import HolonSettings
 from .prosumer import ProsumerTwin, read_request
 from .settings import TwinSettings
 from .trade import supplier_settings
 from .twin import Home
 
-_MEET_S = 6.0  # after its start a gateway waits so long for the beats of those that come first
-_HASTE_S = 15.0  # who takes over serves requests at once: those that another gateway served have waited
+_MEET_S = 6.0  # after its start a gate waits so long for the beats of those that come first
+_HASTE_S = 15.0  # who takes over serves requests at once: those that another gate served have waited
 _SHORT_WAIT_S = 0.25  # while it supplies its microgrid: the offers of others arrive within that time
 _RETRY_S = 300.0  # after so long a supply is given back: perhaps the own microgrid can serve it again
 _TOLERANCE_W = 10 * EPSILON_W
@@ -34,15 +35,15 @@ _PRICE_STEP = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
-    """The two twins of a gateway by name: in the inner microgrid, and in its parent."""
+class Gate:
+    """The two twins of a gate by name: in the inner microgrid, and in its parent."""
 
     inside: str
     outside: str
 
 
 class HolonTwin(ProsumerTwin):
-    """One side of a gateway. Without a partner it does nothing."""
+    """One side of a gate. Without a partner it does nothing."""
 
     invariants = 6  # also that it sells what its partner buys (I6), and passes nothing in both directions
 
@@ -50,8 +51,8 @@ class HolonTwin(ProsumerTwin):
         self.partner: HolonTwin | None = None
         self.passage: Passage | None = None
         self._unserved = Waiting(settings.holon_wait_s)
-        self._before: tuple[str, ...] = ()  # the nodes of gateways that come first, here
-        self._siblings: frozenset[str] = frozenset()  # the twins of all gateways of this holon, here
+        self._before: tuple[str, ...] = ()  # the nodes of gates that come first, here
+        self._siblings: frozenset[str] = frozenset()  # the twins of all gates of this holon, here
         self._joined_s = self._acts_since_s = math.inf
         self._acted_s = 0.0
         self._rates: dict[str, float] = {}  # what it pays to each supplier, per kWh
@@ -69,7 +70,7 @@ class HolonTwin(ProsumerTwin):
 
     @property
     def acts(self) -> bool:
-        """Whether its gateway is the first one that lives in both microgrids."""
+        """Whether its gate is the first one that lives in both microgrids."""
         partner = self.partner
         if partner is None or self.disabled or partner.disabled or not (self.handle and partner.handle):
             return False
@@ -121,7 +122,7 @@ class HolonTwin(ProsumerTwin):
     # ---- what it is told -----------------------------------------------------------------------
 
     def begin(self, memory: Any) -> None:
-        """Contracts from before a restart are not continued: another gateway may have them by now."""
+        """Contracts from before a restart are not continued: another gate may have them by now."""
         super().begin({"off_s": memory.get("off_s")} if isinstance(memory, dict) else None)
 
     def measured(self, consumed_w: float, produced_w: float, cause: Cause = Cause.DEVICE) -> None:
@@ -285,17 +286,31 @@ class HolonTwin(ProsumerTwin):
         return broken
 
 
-def join(inside: HolonTwin, outside: HolonTwin, gateways: Sequence[Gateway] = ()) -> Passage:
-    """Make two twins the two sides of a gateway; `gateways`: all of this holon, in the order of succession.
+def join_nodes(
+    inside: Iterable[ProsumerTwin], outside: Iterable[ProsumerTwin], settings: HolonSettings
+) -> Passage:
+    """The same for the twins of two nodes. Raises ValueError."""
+    found = []
+    for name, twins in ((settings.twin, inside), (settings.parent_twin, outside)):
+        twin = next((each for each in twins if each.short_name == name), None)
+        if not isinstance(twin, HolonTwin):
+            raise ValueError(f"the twin {name} of kind `holon` is missing")
+        found.append(twin)
+    names = [(f"{low}.{settings.twin}", f"{high}.{settings.parent_twin}") for low, high in settings.pairs]
+    return join(found[0], found[1], [Gate(*pair) for pair in names])
+
+
+def join(inside: HolonTwin, outside: HolonTwin, gates: Sequence[Gate] = ()) -> Passage:
+    """Make two twins the two sides of a gate; `gates`: all of this holon, in the order of succession.
 
     Raises ValueError if this one is not among them.
     """
-    own = Gateway(inside.name, outside.name)
-    gateways = gateways or (own,)
-    if own not in gateways:
-        raise ValueError(f"{own.inside} and {own.outside} are not among the gateways of their holon")
-    before = gateways[: list(gateways).index(own)]
+    own = Gate(inside.name, outside.name)
+    gates = gates or (own,)
+    if own not in gates:
+        raise ValueError(f"{own.inside} and {own.outside} are not among the gates of their holon")
+    before = gates[: list(gates).index(own)]
     passage = Passage(inside, outside)
-    inside._meet(outside, passage, [each.inside for each in before], [each.inside for each in gateways])
-    outside._meet(inside, passage, [each.outside for each in before], [each.outside for each in gateways])
+    inside._meet(outside, passage, [each.inside for each in before], [each.inside for each in gates])
+    outside._meet(inside, passage, [each.outside for each in before], [each.outside for each in gates])
     return passage

@@ -56,7 +56,7 @@ class TwinSettings:
         "meter input for each direction), house (its load is derived from the meters around it), grid "
         "connection, shiftable load (runs when there is power), deferrable load (when power is cheapest), "
         "storage (the common battery of the microgrid, at most one), holon (what passes to and from another "
-        "microgrid at a gateway, see `[holon]`)",
+        "microgrid at a gate, see `[holon]`)",
     ]
     input: Annotated[
         str,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from edge.config.settings import LimitSettings, NodeConfig
 from edge.twins.envelope import longest_value
 
-from .scenario import Gateways
+from .scenario import Gates
 from .topology import parts
 
 _MOST_PROMISES = 128
@@ -32,10 +32,10 @@ class Cast:
         return slice(int(low), int(high))
 
 
-def cast_of(configs: Sequence[NodeConfig], gateways: Gateways = ()) -> Cast:
-    """All twins of these nodes, in the order of nodes and twins; gateways connect parts."""
+def cast_of(configs: Sequence[NodeConfig], gates: Gates = ()) -> Cast:
+    """All twins of these nodes, in the order of nodes and twins; gates connect parts."""
     links = {config.name: [each.name for each in config.neighbours] for config in configs}
-    for pair in (pair for holon in gateways for pair in holon):
+    for pair in (pair for holon in gates for pair in holon):
         one, other = (twin.partition(".")[0] for twin in pair)
         links[one].append(other)
         links[other].append(one)

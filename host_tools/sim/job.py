@@ -13,7 +13,7 @@ from host_tools.reach import section
 from host_tools.study.run import fingerprint
 
 from .clock_axis import Begin
-from .scenario import Gateways, Scenario, ScenarioError, Setting
+from .scenario import Gates, Scenario, ScenarioError, Setting
 from .scenarios import SCENARIOS
 from .topology import parse
 
@@ -69,7 +69,7 @@ class Job:
         if links:
             for plan in plans:
                 plan.neighbours = list(links[plan.name])
-        elif not self.kind.gateways:
+        elif not self.kind.gates:
             connect_chain(plans)
         for plan in plans:
             self._apply_policies(plan)
@@ -79,9 +79,9 @@ class Job:
                 plan.gossip = gossip() if self.gossip else {}
         return plans
 
-    def gateways(self) -> Gateways:
+    def gates(self) -> Gates:
         """Those of each holon; none in a flat microgrid."""
-        return self.kind.gateways(self.setting(())) if self.kind.gateways else ()
+        return self.kind.gates(self.setting(())) if self.kind.gates else ()
 
     def start_hour(self) -> float:
         """The hour of the day at which the run begins; midnight if the scenario has no such parameter."""
@@ -118,6 +118,8 @@ class Job:
             section(self.reach)
         except ValueError as error:
             raise ScenarioError(str(error)) from None
+        if self.kind.gates and self.nodes is not None:
+            raise ScenarioError(f"nodes = {self.nodes!r}: scenario {self.scenario} has its own")
         for key, value, known in (
             ("policy", self.policy, PRODUCER_POLICIES),
             ("consumer_policy", self.consumer_policy, CONSUMER_POLICIES),

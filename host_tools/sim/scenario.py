@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .outcome import Outcome
 
 
-Gateways = Sequence[Sequence[tuple[str, str]]]  # of each holon, in the order of succession: see `World.join`
+Gates = Sequence[Sequence[tuple[str, str]]]  # of each holon, in the order of succession: see `World.join`
 
 
 class ScenarioError(Exception):
@@ -108,7 +108,7 @@ class Scenario:
     names, and the plans it returns are connected as a chain. `meter_s`: the period at which meters are read.
     `begin`: when a run begins, for the plots. `figures`: what only this scenario reports of a run and its
     nodes (none for real processes), beside the thesis; `watch`: the same, of what it saw meanwhile.
-    `gateways`: of its holons; its plans are connected then, by themselves.
+    `gates`: of its holons; its plans are connected then, by themselves.
     """
 
     name: str
@@ -121,7 +121,7 @@ class Scenario:
     figures: "Callable[[Setting, Outcome, Sequence[Node]], list[Figure]]" = lambda *given: []
     begin: Callable[[Setting], Begin] = lambda setting: Begin.hour(setting.values.get("start_hour", 0.0))
     watch: "Callable[[World, Setting], Watch] | None" = None
-    gateways: Callable[[Setting], Gateways] | None = None
+    gates: Callable[[Setting], Gates] | None = None
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters: the given ones (text is parsed) and defaults. Raises ScenarioError."""

@@ -59,10 +59,10 @@ class Simulation:
                 community=plan.community,
                 **limits[plan.name],
             )
-        for holon in job.gateways():
+        for holon in job.gates():
             self.world.join(holon)
         self.nodes = list(self.world.nodes.values())
-        self.cast = cast_of([node.config for node in self.nodes], job.gateways())
+        self.cast = cast_of([node.config for node in self.nodes], job.gates())
         self.board = Board(self.cast)
         self.recorder = Recorder(self.cast, job.seconds)
         self.check_s = job.check_s or (1 if len(self.plans) <= _SMALL else 10)
@@ -204,7 +204,7 @@ class Observer:
         twins = [
             (i, twin)
             for i, twin in enumerate(node.prosumers, self._twins.start)
-            if twin.settings.kind != "holon"  # what passes through a gateway is counted at its members
+            if twin.settings.kind != "holon"  # what passes through a gate is counted at its members
         ]
         self._consumers = [(i, twin) for i, twin in twins if twin.settings.consumes]
         self._suppliers = [(i, twin) for i, twin in twins if twin.settings.supplies]

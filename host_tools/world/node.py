@@ -36,7 +36,7 @@ class WorldNode:
         self._life = 0
         self._planned_s: dict[Step, float] = {}
         self._waking_s = math.inf
-        self.machine: tuple[WorldNode, ...] = ()  # other nodes in the same process, at a gateway
+        self.machine: tuple[WorldNode, ...] = ()  # other nodes in the same process, at a gate
         self.booted: list[Callable[[], None]] = []  # called at the end of each boot
 
     def boot(self) -> None:
@@ -109,7 +109,7 @@ class WorldNode:
             self._plan_all()
 
     def _plan_all(self) -> None:
-        """Twins of a gateway stir each other."""
+        """Twins of a gate stir each other."""
         self._plan(self._life)
         for other in self.machine:
             if other.alive:

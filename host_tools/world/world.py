@@ -14,10 +14,10 @@ from typing import Any
 from edge.clock import Clock
 from edge.net.links import Links
 from edge.trust.trust import Trust
-from edge.twins.holon import Gateway
+from edge.twins.holon import Gate
 
 from .clock import VirtualClock
-from .gateways import join_nodes
+from .gates import join_nodes
 from .links import LinkQuality, MemoryNetwork
 from .node import WorldNode
 
@@ -94,12 +94,12 @@ class World:
         self.nodes[name] = WorldNode(self, raw)
         return self.nodes[name]
 
-    def join(self, gateways: Iterable[tuple[str, str]]) -> None:
-        """Make these the gateways of a holon, in the order of succession: pairs of holon twins (node.twin).
+    def join(self, gates: Iterable[tuple[str, str]]) -> None:
+        """Make these the gates of a holon, in the order of succession: pairs of holon twins (node.twin).
 
         The first of a pair is in the inner microgrid, the second in its parent; their nodes are one machine.
         """
-        order = [Gateway(inside, outside) for inside, outside in gateways]
+        order = [Gate(inside, outside) for inside, outside in gates]
         for each in order:
             join_nodes(self.nodes, each, order)
 

@@ -1,4 +1,4 @@
-"""A microgrid as one prosumer of its parent: gateways, their succession, and energy across levels."""
+"""A microgrid as one prosumer of its parent: gates, their succession, and energy across levels."""
 
 import pytest
 
@@ -6,14 +6,14 @@ from edge.energy.passage import Way
 from edge.energy.rules import with_margin
 from host_tools.invariants import broken
 from host_tools.world import World, chain
-from host_tools.world.gateways import holon_twin
+from host_tools.world.gates import holon_twin
 
 LAMP = {"name": "lamp", "kind": "load", "power_w": 100.0}
 ROOF = {"name": "roof", "kind": "pv", "power_w": 300.0, "price": 0.10}
 
 
 class Holons:
-    """Microgrids of three nodes each, whose first two are gateways, below one parent: a ring of gateways."""
+    """Microgrids of three nodes each, whose first two are gates, below one parent: a ring of gates."""
 
     def __init__(self, seed=1, fee=0.02, inside=None, **areas):
         self.world = World(seed)
@@ -125,7 +125,7 @@ def test_an_order_at_the_parent_reduces_what_members_get():
         assert 0.0 < holons.consumer("a3.lamp").supplied_w <= with_margin(30.0)
 
 
-def test_the_next_gateway_serves_within_15_s_and_gives_way_to_the_first():
+def test_the_next_gate_serves_within_15_s_and_gives_way_to_the_first():
     with Holons(a=[LAMP], b=[ROOF]) as holons:
         lamp = holons.consumer("a3.lamp")
         holons.run_until(lambda: lamp.satisfied, 5.0)
@@ -141,14 +141,14 @@ def test_the_next_gateway_serves_within_15_s_and_gives_way_to_the_first():
         assert all(wh > 0.0 for wh in flowed)
 
 
-def test_a_supplying_gateway_is_replaced_too():
+def test_a_supplying_gate_is_replaced_too():
     with Holons(a=[LAMP], b=[ROOF]) as holons:
         holons.run_until(lambda: holons.consumer("a3.lamp").satisfied, 5.0)
         holons.world.nodes["b1"].kill()
         holons.run_until(lambda: holons.suppliers("qa1.down") == {"qb2.down"}, 15.0)
 
 
-def test_gateways_of_one_holon_do_not_serve_each_other():
+def test_gates_of_one_holon_do_not_serve_each_other():
     with Holons(a=[LAMP], b=[]) as holons:
         holons.run(40.0)
         assert not holons.consumer("a3.lamp").contracts
@@ -156,7 +156,7 @@ def test_gateways_of_one_holon_do_not_serve_each_other():
         assert holons.door("qa2.down").passage.way is Way.NONE
 
 
-def test_a_gateway_that_is_cut_off_from_the_parent_is_replaced():
+def test_a_gate_that_is_cut_off_from_the_parent_is_replaced():
     with Holons(a=[LAMP], b=[ROOF]) as holons:
         holons.run_until(lambda: holons.consumer("a3.lamp").satisfied, 5.0)
         for peer in holons.world.nodes["qa1"].config.neighbours:

@@ -1,4 +1,4 @@
-"""What is seen of holons while they run: latency by level, energy through gateways, and one that fails."""
+"""What is seen of holons while they run: latency by level, energy through gates, and one that fails."""
 
 import math
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class HolonWatch:
         self._from_s = 60 * setting.values["fill_min"]  # until then supply may not be there yet
         self._responses_s: dict[int, list[float]] = {}  # by level
         self._validated: dict[str, int] = {}
-        self._lost: dict[str, float] = {}  # consumers that the failed gateway served: when served again
+        self._lost: dict[str, float] = {}  # consumers that the failed gate served: when served again
         self._gone = ""
 
     def look(self, second: int) -> None:
@@ -50,7 +50,7 @@ class HolonWatch:
         if self._lost:
             times_s = [each - self._kill_s for each in self._lost.values() if not math.isnan(each)]
             rows += [
-                Figure("consumers that a failed gateway served", "", len(self._lost)),
+                Figure("consumers that a failed gate served", "", len(self._lost)),
                 Figure(" of them served again", "", len(times_s)),
                 Figure(" the last after", "s", max(times_s, default=None)),
             ]
@@ -76,7 +76,8 @@ class HolonWatch:
             self._lost = {
                 twin.name: math.nan
                 for twin in self._consumers()
-                if any(part.supplier == first.name for each in twin.consumer.active for part in each.parts)
+                if twin.home.node != first.home.node
+                and any(part.supplier == first.name for each in twin.consumer.active for part in each.parts)
             }
             self._gone = first.name
             self._world.nodes[first.home.node].kill()
@@ -85,7 +86,7 @@ class HolonWatch:
                 self._lost[twin.name] = second
 
     def _goes_on(self, twin: ProsumerTwin) -> bool:
-        """Whether it has what it needs without the gateway that failed."""
+        """Whether it has what it needs without the gate that failed."""
         consumer = twin.consumer
         parts = [part.supplier for each in consumer.active for part in each.parts]
         return self._gone not in parts and (consumer.satisfied or not consumer.need_w)

@@ -1,8 +1,8 @@
-"""Microgrids as prosumers of a parent microgrid (thesis 8.2.1): two or three levels, each with gateways.
+"""Microgrids as prosumers of a parent microgrid (thesis 8.2.1): two or three levels, each with gates.
 
 The members are those of `random`. `uneven` moves production from every second holon to the others, so what
 is missing here is there: with 1 all of it. Parents of three levels are called p1, p2 and so on, the holons of
-each are h1, h2 and so on, and their nodes n1, n2 and so on; the first of them are the gateways.
+each are h1, h2 and so on, and their nodes n1, n2 and so on; the first of them are the gates.
 """
 
 import random
@@ -12,23 +12,23 @@ from itertools import product
 
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, PowerAt
 from host_tools.sim import topology
-from host_tools.sim.scenario import Gateways, Parameter, Scenario, ScenarioError, Setting
+from host_tools.sim.scenario import Gates, Parameter, Scenario, ScenarioError, Setting
 
 from . import random_twins
 from .holon_watch import HolonWatch
 
 _UP, _DOWN = "up", "down"
 _WAIT_S = {_UP: 0.6, _DOWN: 0.1}  # members are served by members first; in the parent there are few
-_MEMBER_W = 10_000_000  # a gateway asks for many
+_MEMBER_W = 10_000_000  # a gate asks for many
 _TOP = "g"
 
 
 def build(setting: Setting) -> list[BuildingPlan]:
-    """The members of all holons, then the nodes of gateways in the parents, from the bottom to the top."""
+    """The members of all holons, then the nodes of gates in the parents, from the bottom to the top."""
     values = setting.values
     holons = _holons(setting)
-    if values["gateways"] > values["members"]:
-        raise ScenarioError(f"gateways = {values['gateways']}: must not exceed members = {values['members']}")
+    if values["gates"] > values["members"]:
+        raise ScenarioError(f"gates = {values['gates']}: must not exceed members = {values['members']}")
     names = tuple(f"{holon}-n{i + 1}" for holon in holons for i in range(values["members"]))
     kept = {key: values[key] for key in random_twins.PARAMETERS}
     plans = {plan.name: plan for plan in random_twins.build(replace(setting, nodes=names, values=kept))}
@@ -39,7 +39,7 @@ def build(setting: Setting) -> list[BuildingPlan]:
             plan.devices = [_scaled(each, factor) if each.kind == "pv" else each for each in plan.devices]
         _connect(own, values["degree"], f"{setting.seed}/{holon}")
     parents: dict[str, list[BuildingPlan]] = {}
-    for order in gateways(setting):
+    for order in gates(setting):
         for inside, outside in order:
             own_node, parent_node = (twin.partition(".")[0] for twin in (inside, outside))
             if parent_node not in plans:
@@ -54,10 +54,10 @@ def build(setting: Setting) -> list[BuildingPlan]:
     return list(plans.values())
 
 
-def gateways(setting: Setting) -> Gateways:
+def gates(setting: Setting) -> Gates:
     """Those of each holon, the lower levels first."""
     values = setting.values
-    count, found = values["gateways"], []
+    count, found = values["gates"], []
     for holon in _holons(setting):
         parent, _, child = holon.rpartition("-")
         pairs = [(f"{holon}-n{i + 1}", f"{parent or _TOP}-{child}g{i + 1}") for i in range(count)]
@@ -105,7 +105,7 @@ def _connect(plans: Sequence[BuildingPlan], degree: int, seed: str) -> None:
 
 SCENARIO = Scenario(
     name="holons",
-    title="microgrids as prosumers of a parent microgrid, with gateways",
+    title="microgrids as prosumers of a parent microgrid, with gates",
     hours=1 / 20,
     nodes="data",
     meter_s=1.0,
@@ -113,10 +113,10 @@ SCENARIO = Scenario(
         Parameter("holons", 4, 1, 64, "microgrids below each parent"),
         Parameter("members", 6, 1, 64, "nodes of each of them"),
         Parameter("parents", 1, 1, 64, "parent microgrids; with more than one, three levels"),
-        Parameter("gateways", 2, 1, 8, "gateways of each holon"),
+        Parameter("gates", 2, 1, 8, "gates of each holon"),
         Parameter("degree", 3, 1, 63, "mean number of neighbours"),
         Parameter("uneven", 0.0, 0.0, 1.0, "share of the production that is in the other holons"),
-        Parameter("kill_s", 0.0, 0.0, 1e6, "when the first gateway of the first holon fails, s; 0: never"),
+        Parameter("kill_s", 0.0, 0.0, 1e6, "when the first gate of the first holon fails, s; 0: never"),
         *(
             replace(each, default=6) if each.name == "twins" else each
             for each in random_twins.SCENARIO.parameters
@@ -124,5 +124,5 @@ SCENARIO = Scenario(
     ),
     build=build,
     watch=HolonWatch,
-    gateways=gateways,
+    gates=gates,
 )

@@ -91,7 +91,7 @@ def test_a_number_out_of_range_is_refused_by_name_and_value(name):
                 SCENARIOS[name].values({parameter.name: parameter.most + 1})
 
 
-@pytest.mark.parametrize("name", [name for name in WITHOUT_DATA if name != "living_lab"])
+@pytest.mark.parametrize("name", [name for name in WITHOUT_DATA if name not in ("living_lab", "holons")])
 def test_each_node_that_is_named_gets_a_plan(name):
     nodes = tuple(f"house{i}" for i in range(5))
     assert tuple(plan.name for plan in plans(name, nodes=nodes)) == nodes
