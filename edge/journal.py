@@ -304,7 +304,7 @@ def device_w(twin: "ProsumerTwin") -> tuple[float, float] | None:
     """
     if twin.unknown:
         return None
-    if twin.settings.kind == "grid":
+    if twin.settings.is_grid:
         metered_w = twin.device.metered_w(twin.home.clock.now_s())
         if metered_w is None:
             return 0.0, twin.supplier.supplied_w

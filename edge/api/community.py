@@ -38,6 +38,7 @@ class Prosumer(TypedDict):
     needed_wh: Annotated[float, "since the node started, as all that follows"]
     received_wh: float
     given_wh: float
+    fed_in_wh: Annotated[float, "without a contract, which the operator of the grid pays"]
     paid: Annotated[float, "in the currency of the community"]
     earned: float
     mean_price: Annotated[float | None, "paid per kWh; null while nothing was received"]
@@ -152,6 +153,7 @@ def _prosumer(twin: "CommunityTwin", name: str) -> Prosumer:
         "needed_wh": round(account.needed_wh, 3),
         "received_wh": round(account.received_wh, 3),
         "given_wh": round(account.given_wh, 3),
+        "fed_in_wh": round(account.fed_in_wh, 3),
         "paid": round(account.paid, 6),
         "earned": round(account.earned, 6),
         "mean_price": round(account.paid / received_kwh, 6) if received_kwh else None,

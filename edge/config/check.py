@@ -18,7 +18,7 @@ from ..twins.community_settings import CommunitySettings
 from ..twins.envelope import longest_value
 from ..twins.gossip_settings import GossipSettings
 from ..twins.holon_settings import HolonSettings
-from ..twins.registry import RUNNING, SERVICES
+from ..twins.registry import GRIDS, RUNNING, SERVICES
 from ..twins.regulator_settings import INPUTS, RegulatorSettings
 from ..twins.settings import NO_MODEL, BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
@@ -160,7 +160,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
 def _regulator(tables: dict[str, list[Row]], learning: LearningSettings) -> RegulatorSettings | None:
     if not tables["regulator"]:
         return None
-    grid = next((row for row in tables["twin"] if row["kind"] == "grid" and row["input"]), None)
+    grid = next((row for row in tables["twin"] if row["kind"] in GRIDS and row["input"]), None)
     return RegulatorSettings(
         **tables["regulator"][0],
         max_power_w=learning.max_power_w,
@@ -323,8 +323,8 @@ def _check_twin(where: str, twin: TwinSettings, relays: set[str], complain: Comp
         complain(f"{where}.relay", twin.relay, _unknown("relay", relays))
     if twin.flexible == "switched" and not twin.relay:
         complain(f"{where}.relay", None, "is required for a flexible load that is `switched`")
-    if twin.kind == "grid" and not twin.capacity_w:
-        complain(f"{where}.capacity_w", twin.capacity_w, "is required for kind `grid`")
+    if twin.is_grid and not twin.capacity_w:
+        complain(f"{where}.capacity_w", twin.capacity_w, f"is required for kind `{twin.kind}`")
     if twin.kind == "both" and not (twin.input and twin.production_input):
         complain(f"{where}.production_input", twin.production_input, "kind `both` needs two inputs")
     if twin.kind == "house" and not (twin.input and (twin.production_input or twin.battery_input)):
@@ -338,11 +338,15 @@ def _check_twin(where: str, twin: TwinSettings, relays: set[str], complain: Comp
         complain(f"{where}.power_w", twin.power_w, f"must not be below 0 for kind `{twin.kind}`")
     if twin.kind in RUNNING and twin.power_w <= 0:
         complain(f"{where}.power_w", twin.power_w, f"must be above 0 for kind `{twin.kind}`")
-    if twin.prices:
-        try:
-            _ = twin.schedule
-        except ValueError as error:
-            complain(f"{where}.prices", twin.prices, str(error))
+    for key, schedule in (("prices", "schedule"), ("feed_in_prices", "feed_in_schedule")):
+        if given := getattr(twin, key):
+            try:
+                getattr(twin, schedule)
+            except ValueError as error:
+                complain(f"{where}.{key}", given, str(error))
+    for key in ("feed_in_prices", "most_import_w", "most_export_w"):
+        if getattr(twin, key) and twin.kind != "dso":
+            complain(f"{where}.{key}", getattr(twin, key), "is only for kind `dso`")
     if twin.relay_follows == "contract" and not (twin.kind == "load" and twin.relay and twin.power_w > 0):
         reason = "needs kind `load`, a relay, and in `power_w` what the device draws when it is on"
         complain(f"{where}.relay_follows", twin.relay_follows, reason)
@@ -356,7 +360,7 @@ def _check_twin(where: str, twin: TwinSettings, relays: set[str], complain: Comp
 def _check_storage(where: str, twin: TwinSettings, complain: Complain) -> None:
     if twin.kind == "storage" and not twin.battery_wh:
         complain(f"{where}.battery_wh", twin.battery_wh, "is required for kind `storage`")
-    if twin.battery_wh and twin.kind in ("grid", "shiftable", "battery"):
+    if twin.battery_wh and twin.kind in (*GRIDS, "shiftable", "battery"):
         complain(f"{where}.battery_wh", twin.battery_wh, f"is not for kind `{twin.kind}`")
     if twin.battery_meter and twin.kind != "storage":
         complain(f"{where}.battery_meter", twin.battery_meter, "is only for kind `storage`")

@@ -43,7 +43,7 @@ def _counted(twin: TwinSettings) -> Iterator[tuple[str, str]]:
 
 def _alike(one: TwinSettings, other: TwinSettings) -> bool:
     """Whether both are connections to the grid, or neither: what flows there is a sum of its own."""
-    return (one.kind == "grid") == (other.kind == "grid")
+    return one.is_grid == other.is_grid
 
 
 def _check_signs(twins: Sequence[TwinSettings], complain: Complain) -> None:
@@ -69,7 +69,7 @@ def _check_behind(twins: Sequence[TwinSettings], complain: Complain) -> None:
     """
     for (i, one), (j, other) in combinations(enumerate(twins), 2):
         for at, whole, part in ((j, one, other), (i, other, one)):
-            if whole.kind not in _WHOLE or not whole.input or part.kind == "grid" or part.connection == "own":
+            if whole.kind not in _WHOLE or not whole.input or part.is_grid or part.connection == "own":
                 continue
             if whole.connection == "own" or (whole.kind == "house" and part.kind in ("pv", "battery")):
                 continue

@@ -135,6 +135,16 @@ def parse_production(data: bytes) -> Production:
     return Production(capacity_w, left_w, whole(fields["impact"], most=9), read_rows(fields["prices"]))
 
 
+def encode_feed_in(table: PriceTable) -> bytes:
+    """What the operator of the grid pays for energy that no contract takes (property FEED_IN)."""
+    return orjson.dumps({"prices": rows_of(table)})
+
+
+def parse_feed_in(data: bytes) -> PriceTable:
+    """Parse a message. Raises ValueError, KeyError or TypeError."""
+    return read_rows(read_object(data)["prices"])
+
+
 def average(productions: Iterable[Production], from_s: float) -> PriceTable:
     """What power costs from whoever has it: the tables of all suppliers, averaged by their capacity."""
     return averaged(((each.prices, each.capacity_w) for each in productions), from_s)

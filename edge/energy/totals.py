@@ -89,7 +89,7 @@ def sum_of_totals(sources: Iterable[NodeValue], spec: object = None) -> tuple[by
     totals: dict[str, Powers] = {}
     weights = []
     for source in sources:
-        powers_w = _parse_total(source.value)
+        powers_w = parse_total(source.value)
         counts = powers_w is not None and source.node not in totals
         weights.append(float(counts))
         if powers_w is not None and counts:
@@ -106,7 +106,8 @@ def read_sum(value: bytes) -> tuple[int, Powers] | None:
     return (told["nodes"], tuple(told["w"])) if told["nodes"] else None
 
 
-def _parse_total(value: bytes) -> Powers | None:
+def parse_total(value: bytes) -> Powers | None:
+    """The six powers of a node, in W; None if they are unknown or invalid."""
     try:
         powers_w = orjson.loads(value)
     except orjson.JSONDecodeError:

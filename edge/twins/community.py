@@ -19,10 +19,10 @@ from ..energy.book import State, node_of
 from ..energy.credits import SPAN
 from ..energy.messages import Request
 from ..energy.parsing import parse_request
-from ..energy.prices import price_at, slot_at
-from ..energy.rules import AWARDS, PROD, REQUEST
+from ..energy.prices import PriceTable, price_at, slot_at
+from ..energy.rules import AWARDS, FEED_IN, PROD, REQUEST
 from ..energy.scores import MINUTE_S, Award, Scene, Scores, Sight
-from ..energy.tariff import Production, parse_production
+from ..energy.tariff import Production, parse_feed_in, parse_production
 from ..space.agent import Bond
 from ..space.lsa import HERE
 from .community_settings import CommunitySettings
@@ -36,6 +36,7 @@ log = logging.getLogger("edge.community")
 
 _read_request = public(parse_request)
 _read_production = public(parse_production)
+_read_feed_in = public(parse_feed_in)
 _MOST = 512  # suppliers and waiting consumers that are followed
 _WITHHELD_AFTER_S = 12.0  # an unserved need counts as withheld from then on
 _PENALTY_WH = -0.001
@@ -54,6 +55,7 @@ class Account:
     needed_wh: float = 0.0
     received_wh: float = 0.0
     given_wh: float = 0.0
+    fed_in_wh: float = 0.0  # without a contract, paid by the operator of the grid
     paid: float = 0.0
     earned: float = 0.0
 
@@ -68,7 +70,7 @@ class CommunityTwin(Twin):
     """Scores, credits and experience of one node."""
 
     kind = "community"
-    wants = (PROD, REQUEST)
+    wants: tuple[str, ...] = (PROD, REQUEST)
 
     def __init__(self, settings: CommunitySettings, home: Home, rng: random.Random) -> None:
         """Raises ValueError for a home without credits."""
@@ -76,11 +78,14 @@ class CommunityTwin(Twin):
         if home.credits is None:
             raise ValueError("a home without credits")
         self.settings = settings
+        if settings.grid_operator:
+            self.wants = (*type(self).wants, FEED_IN)
         self.credits = home.credits
         self.awards: dict[str, Award] = {}  # of the last minute
         self.accounts: dict[str, Account] = {}
         self.refused_messages = 0
         self.productions: dict[str, Production] = {}
+        self.feed_in: PriceTable = ()  # what the operator of the grid pays
         self._waiting: dict[str, _Waiting] = {}
         self._claimed: dict[str, float] = {}  # credit, by consumer
         self._scores: dict[str, Scores] = {}
@@ -159,9 +164,14 @@ class CommunityTwin(Twin):
             self._note(self.productions, bond.name, production)
         elif bond.label == REQUEST:
             self._hear_request(bond)
+        elif bond.label == FEED_IN and bond.name == self.settings.grid_operator:
+            table = bond.read(_read_feed_in)
+            self.feed_in = table or ()
         return False  # it acts each second
 
     def decayed(self, name: str, life_s: int) -> None:
+        if name == self.settings.grid_operator:
+            self.feed_in = ()
         self.productions.pop(name, None)
         self._waiting.pop(name, None)
         self._claimed.pop(name, None)
@@ -306,6 +316,11 @@ class CommunityTwin(Twin):
             if promise.state is State.VALID:
                 account.given_wh += promise.power_w / 3600
                 account.earned += promise.power_w / 3.6e6 * price_at(promise.prices, wall_s)
+        if self.feed_in and not (twin.settings.is_grid or twin.battery or twin.unknown):
+            fed_in_w = max(0.0, twin.supplier.capacity_w - twin.supplier.supplied_w)
+            fed_in_w *= 1.0 - twin.settings.donates
+            account.fed_in_wh += fed_in_w / 3600
+            account.earned += fed_in_w / 3.6e6 * price_at(self.feed_in, wall_s)
 
     def _experience(self, prosumers: "list[ProsumerTwin]") -> None:
         """What other members give to this node, withhold from it, and are given as discounts."""

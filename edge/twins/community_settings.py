@@ -56,6 +56,11 @@ class CommunitySettings:
     management: Annotated[
         str, OneOf("internal", "external"), "who runs it: its members, or a company; shown only"
     ] = "internal"
+    grid_operator: Annotated[
+        str,
+        "twin of kind `dso`, as node.twin, whose tariff pays for what suppliers of this node feed in without "
+        "a contract; empty: nobody pays",
+    ] = ""
     response: Annotated[
         str,
         OneOf("none", "exclude", "price", "place"),

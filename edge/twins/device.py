@@ -8,10 +8,10 @@ import math
 
 from ..energy.rules import MAX_POWER_W
 from .derived import DerivedLoad
-from .registry import RUNNING
+from .registry import GRIDS, RUNNING
 from .settings import TwinSettings
 
-_NOT_MEASURED = ("grid", "storage", *RUNNING)  # kinds whose power is set, not read
+_NOT_MEASURED = (*GRIDS, "storage", *RUNNING)  # kinds whose power is set, not read
 _ONE_WAY = ("load", "pv", "both")  # kinds of which no input is ever negative
 _AGAINST_W = 30.0  # an inverter draws less at night
 _METER_ERROR = 0.05  # of all meters together
@@ -106,7 +106,7 @@ class Device:
         settings = self.settings
         if settings.kind in (*RUNNING, "storage"):
             return 0.0, 0.0  # its twin turns it on
-        if settings.kind == "grid":
+        if settings.is_grid:
             return 0.0, settings.capacity_w  # its meter shows what flows, not what it could give
         if not self.known(now_s):
             return 0.0, 0.0

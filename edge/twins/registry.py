@@ -35,11 +35,13 @@ DEVICES = {
     "both": DeviceKind("prosumer:ProsumerTwin", consumes=True, supplies=True),
     "house": DeviceKind("prosumer:ProsumerTwin", consumes=True),
     "grid": DeviceKind("prosumer:ProsumerTwin", supplies=True, source=PowerSource.GRID),
+    "dso": DeviceKind("dso:DsoTwin", supplies=True, source=PowerSource.GRID),
     "shiftable": DeviceKind("shiftable:ShiftableTwin", consumes=True),
     "storage": DeviceKind("storage:StorageTwin", supplies=True, source=PowerSource.BATTERY),
     "deferrable": DeviceKind("deferrable:DeferrableTwin", consumes=True),
     "holon": DeviceKind("holon:HolonTwin", consumes=True, supplies=True),
 }
+GRIDS = tuple(kind for kind, each in DEVICES.items() if each.source is PowerSource.GRID)
 RUNNING = ("shiftable", "deferrable")  # kinds that run once a day, when their twin says so
 SERVICES = {  # at most one of each on a node, in the order in which they start
     "learning": ServiceKind("learning:LearningTwin"),

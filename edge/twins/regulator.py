@@ -17,8 +17,9 @@ from ..energy.limit_messages import Heartbeat, Release, parse_limit, read_limit
 from ..energy.limits import CONNECTION, Direction, Limit, LimitRefused, Limits, Scope, guaranteed_w, lowest
 from ..energy.orders import CHOICES, Candidate, Deed, OrderKind
 from ..energy.regulation import Device, Left, concerned, controllable, obey
-from ..energy.rules import EVENT, with_margin
+from ..energy.rules import EVENT, LIMITS, with_margin
 from ..space.agent import Bond
+from .dso_orders import DsoOrders
 from .order_rows import OrderRows, Row
 from .orders_shown import OrdersShown
 from .regulator_doors import Doors
@@ -59,8 +60,8 @@ class RegulatorTwin(Twin):
         self.rows = OrderRows(home)
         self._sight = Sight(home)
         self.rescheduler = Rescheduler(settings, home, self)
-        if settings.risk:
-            self.wants = (*type(self).wants, *LABELS)
+        self._dso = DsoOrders(settings.controller, self.limits, home)
+        self.wants = (*type(self).wants, *self._dso.labels, *(LABELS if settings.risk else ()))
         self._doors = Doors(settings, self.limits)
         self._choose = CHOICES[settings.policy]
         self._limit_rows: dict[tuple[Direction, Scope], int] = {}
@@ -123,6 +124,8 @@ class RegulatorTwin(Twin):
             raise LimitRefused(f"there is no circuit {scope.circuit}")
 
     def bonded(self, bond: Bond) -> bool | None:
+        if bond.label == LIMITS:
+            return self._dso.see(bond, self._clock.now_s())
         if bond.hops:
             return False
         if bond.label in LABELS:
@@ -136,6 +139,7 @@ class RegulatorTwin(Twin):
             self.orders.publish(now_s)
 
     def second_passed(self) -> None:
+        self._dso.beat(self.space.find, self._clock.now_s())
         self._look()
 
     def act(self) -> None:

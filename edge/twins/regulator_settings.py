@@ -58,8 +58,9 @@ class RegulatorSettings:
     ] = GUARANTEED_W
     controller: Annotated[
         str,
-        "source of limits that sends heartbeats, such as mqtt:box, contacts or register; without a sign for "
-        "120 s the failsafe limits hold, also from the start to the first order",
+        "source of limits that sends heartbeats, such as mqtt:box, contacts, register, or dso:NODE.TWIN for "
+        "the twin of a grid operator; without a sign for 120 s the failsafe limits hold, also from the start "
+        "to the first order",
     ] = ""
     failsafe_consume_w: Annotated[float, Within(NONE_W, 1e7), "failsafe limit of consumption; -1: none"] = (
         NONE_W

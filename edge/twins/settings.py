@@ -19,7 +19,7 @@ from ..option import NAME, Matching, OneOf, Within
 from ..terms import DAY_MIN, SCOPES, VARIABLES
 from .download import is_address
 from .gossip_settings import GossipSettings
-from .registry import DEVICES, RUNNING
+from .registry import DEVICES, GRIDS, RUNNING
 
 NO_MODEL = "none"
 GIVING = ("all", "altruist", "free_rider", "graded", "learning")
@@ -54,7 +54,8 @@ class TwinSettings:
         OneOf(*DEVICES),
         "kind of device: load, photovoltaics, battery, a building behind one meter, both (a device with one "
         "meter input for each direction), house (its load is derived from the meters around it), grid "
-        "connection, shiftable load (runs when there is power), deferrable load (when power is cheapest), "
+        "connection, dso (the same with its operator, who also limits members and pays for what they feed "
+        "in), shiftable load (runs when there is power), deferrable load (when power is cheapest), "
         "storage (the common battery of the microgrid, at most one), holon (what passes to and from another "
         "microgrid at a gate, see `[holon]`)",
     ]
@@ -151,6 +152,15 @@ class TwinSettings:
     pricing: Annotated[
         str, OneOf("fixed", "dynamic"), "whether its prices rise when little is left: up to ten times"
     ] = "fixed"
+    feed_in_prices: Annotated[
+        str, "of kind `dso`: what it pays for energy that no contract takes, as `prices`; empty: nothing"
+    ] = ""
+    most_import_w: Annotated[
+        float, Within(0, 1e9), "of kind `dso`: most that all members may draw together; 0: no limit"
+    ] = 0.0
+    most_export_w: Annotated[
+        float, Within(0, 1e9), "of kind `dso`: most that all members may feed in together; 0: no limit"
+    ] = 0.0
     impact: Annotated[
         int, Within(0, 9), "environmental impact of its production; 0: 2 for pv, 3 for other kinds"
     ] = 0
@@ -235,9 +245,9 @@ class TwinSettings:
         return "donor:DonorTwin" if self.donates else DEVICES[self.kind].twin
 
     @property
-    def storage_properties(self) -> int:
-        """How many properties of its LSA are about the common storage."""
-        return 2 if self.kind == "storage" else int(self.donates > 0)
+    def other_properties(self) -> int:
+        """How many properties of its LSA are about the common storage, or are those of a grid operator."""
+        return 2 if self.kind in ("storage", "dso") else int(self.donates > 0)
 
     @property
     def is_green(self) -> bool:
@@ -252,9 +262,21 @@ class TwinSettings:
         return read_schedule(self.prices) or ((0, self.price),)
 
     @property
+    def feed_in_schedule(self) -> tuple[tuple[int, float], ...]:
+        """What a grid operator pays by second of the day; empty: nothing. Raises ValueError."""
+        from ..energy.tariff import read_schedule
+
+        return read_schedule(self.feed_in_prices)
+
+    @property
     def has_tariff(self) -> bool:
         """Whether it tells all what it has left, and at which prices."""
         return bool(self.prices or self.prices_from) or self.pricing == "dynamic"
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether it is a connection to the public grid, of which the meter shows what flows."""
+        return self.kind in GRIDS
 
     @property
     def source(self) -> PowerSource:

@@ -38,7 +38,7 @@ def supplier_settings(settings: TwinSettings, home: "Home") -> SupplierSettings:
     """How it offers power. Offers that find no room in the LSA would block power without being seen."""
     room = _PROPERTIES - _BESIDE_OFFERS["all"] - _BESIDE_OFFERS["supplier"]
     room -= _BESIDE_OFFERS["consumer"] if settings.consumes else 0
-    room -= settings.storage_properties
+    room -= settings.other_properties
     conditions = _conditions(settings, home)
     room -= 0 if conditions is None else 1  # what it has left
     return SupplierSettings(

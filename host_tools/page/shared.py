@@ -96,6 +96,7 @@ class Shared(Learnt):
             "needed_wh": received_wh,
             "received_wh": received_wh,
             "given_wh": given_wh,
+            "fed_in_wh": 0.0,
             "paid": round(0.00021 * received_wh, 6),
             "earned": round(0.00018 * given_wh, 6),
             "mean_price": 0.21 if received_wh else None,

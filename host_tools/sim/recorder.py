@@ -7,13 +7,13 @@ import numpy as np
 
 from edge.energy.rules import EPSILON_W
 from edge.terms import VARIABLES
+from edge.twins.registry import GRIDS
 
 from .board import Board, Column
 from .cast import Cast
 from .requests import Mask, RequestLog
 from .sources import Sources
 
-GRID = "grid"
 ROWS_MOST = 20_000  # rows of the time series by node
 STRICT, THESIS = "strict", "thesis"
 FLOWS = ("local", "imported", "exported", "committed", "offered")  # local: what local sources give
@@ -51,7 +51,7 @@ class Recorder:
         self.exported_wh = 0.0
         self.flow_wh = np.zeros((nodes, nodes))  # consumer's node, supplier's node
         self._parts = int(cast.part_of.max()) + 1
-        self.from_grid = np.array([kind == GRID for kind in cast.kinds])
+        self.from_grid = np.array([kind in GRIDS for kind in cast.kinds])
         connected = np.bincount(cast.part_of, self.from_grid, self._parts)[cast.part_of] > 0
         self._exports = connected & ~self.from_grid
 

@@ -7,7 +7,7 @@ from .cast import Cast
 
 SOURCES = ("sun", "other local sources", "grid")
 _SUN, _OTHER, _GRID = range(len(SOURCES))
-_OF_KIND = {"pv": _SUN, "grid": _GRID}
+_OF_KIND = {"pv": _SUN, "grid": _GRID, "dso": _GRID}
 
 
 class Sources:
