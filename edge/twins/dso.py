@@ -18,6 +18,7 @@ from ..energy.rules import FEED_IN, LIMITS
 from ..energy.tariff import Tariff, encode_feed_in
 from ..energy.totals import TOTAL, parse_total
 from ..space.agent import Bond
+from .addressing import Shown
 from .posting import Properties
 from .prosumer import ProsumerTwin
 from .settings import TwinSettings
@@ -93,9 +94,9 @@ class DsoTwin(ProsumerTwin):
 
     def _wanted(self) -> Properties:
         wanted = super()._wanted()
-        wanted[LIMITS, ""] = self._writer.parts(LIMITS, self.operator.orders()), 0
+        wanted[LIMITS, ""] = Shown(self._writer.parts(LIMITS, self.operator.orders()))
         if table := self.feed_in:
-            wanted[FEED_IN, ""] = encode_feed_in(table), 0
+            wanted[FEED_IN, ""] = Shown(encode_feed_in(table))
         return wanted
 
     def memory(self) -> dict[str, Any]:
