@@ -5,6 +5,7 @@ thread of `Runtime.run` touches the node. `Beats` decides what is due.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from ..space.errors import SpaceError
 from ..twins.registry import TwinError
 from .beats import TICK_S, Beats, Step
 from .changing import Changing
+from .lateness import Lateness
 from .limits import tell_limit
 from .mailbox import Mailbox
 from .pressure import Pressure
@@ -56,11 +58,14 @@ class Runtime:
         self._node, self._clock = node, clock
         limits, learning = node.config.limits, node.config.learning
         self._wake = threading.Event()
-        self._frames = Mailbox(limits.inbox_frames, self._wake, limits.inbox_kb * 1024)
-        self._links = Mailbox(limits.nodes, self._wake)
-        self._readings = Mailbox(limits.lsas, self._wake)
-        self._limits = Mailbox(_LIMITS_AT_ONCE, self._wake)
-        self._questions = Mailbox(2 * limits.http_requests, self._wake)
+        now_s = clock.now_s
+        self._frames = Mailbox(limits.inbox_frames, self._wake, limits.inbox_kb * 1024, now_s)
+        self._links = Mailbox(limits.nodes, self._wake, now_s=now_s)
+        self._readings = Mailbox(limits.lsas, self._wake, now_s=now_s)
+        self._limits = Mailbox(_LIMITS_AT_ONCE, self._wake, now_s=now_s)
+        self._questions = Mailbox(2 * limits.http_requests, self._wake, now_s=now_s)
+        self._mail = (self._links, self._readings, self._frames, self._limits, self._questions)
+        self._lateness = Lateness()
         self._pressure = Pressure(learning.pause_load, learning.pause_free_mb, clock) if learning else None
         self._beats = Beats(
             node,
@@ -100,6 +105,11 @@ class Runtime:
             "limits": self._limits,
         }
         return {name: box.dropped for name, box in boxes.items()}
+
+    @property
+    def longest_reaction_s(self) -> float:
+        """How late the latest reaction of the last 10 to 20 s was; for the main thread."""
+        return self._lateness.longest_s(self._clock.now_s())
 
     @property
     def settings_changed(self) -> Mapping[str, Mapping[str, object]]:
@@ -186,6 +196,7 @@ class Runtime:
 
     def _take_mail(self) -> None:
         node = self._node
+        since_s = min(box.since_s for box in self._mail)
         for peer, up in self._links.drain():
             self._guard(node.link_changed, peer, up)
         for reading in self._readings.drain():
@@ -196,6 +207,8 @@ class Runtime:
             self._guard(tell_limit, node, source, message)
         for answer in self._questions.drain():
             self._guard(answer)
+        if since_s < math.inf and node.busy:
+            self._lateness.waits(since_s)
 
     def _step(self) -> None:
         """Do what is due, or wait until something is, or until there is mail. Mail goes before work."""
@@ -206,7 +219,9 @@ class Runtime:
                 self._beats.end_rest()
             self._wake.clear()
             return
+        due_s = self._beats.tick_s if step is Step.TICK else self._node.wake_s
         self._beats.do(step)
+        self._note_lateness(step, due_s)
         if step is Step.TICK:
             for name, count in (("failures", self.failures), *self.dropped.items()):
                 self.recent.note(name, count, began_s)
@@ -218,6 +233,14 @@ class Runtime:
             self.pieces += 1
             self.work_s += used_s
             self.longest_piece_s = max(self.longest_piece_s, used_s)
+
+    def _note_lateness(self, step: Step, due_s: float) -> None:
+        """`due_s`: of the tick that was done, or when a twin wanted to act by itself."""
+        now_s = self._clock.now_s()
+        if step is Step.REACTION:
+            self._lateness.reacted(now_s, due_s)
+        if self._node.busy:
+            self._lateness.waits(due_s if step is Step.TICK else now_s)
 
     def _guard(self, step: Callable[..., None], *arguments: Any) -> bool:
         """Run a step, return whether it succeeded: a defect is logged, counted and shown in /health, and the
