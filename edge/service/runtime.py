@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from ..api.answer import Problem
 from ..api.context import Unavailable
 from ..api.parameters import BadRequest
 from ..clock import Clock
@@ -31,7 +32,7 @@ from .pressure import Pressure
 log = logging.getLogger("edge.runtime")
 
 T = TypeVar("T")
-_REFUSALS = (BadRequest, TwinError, SpaceError)  # of a question, which are no defects
+_REFUSALS = (BadRequest, Problem, TwinError, SpaceError)  # of a question, which are no defects
 ASK_TIMEOUT_S = 2.0
 SAVE_S, PART_S = 4.0, 2.5  # most time for a step of the end; the service manager waits 20 s in all
 _REST_S = 0.001
