@@ -131,6 +131,9 @@ class Health(TypedDict):
     rss_mb: Annotated[float | None, "resident memory now; 1 MB is 2**20 bytes; null: cannot be read"]
     hwm_mb: Annotated[float | None, "resident memory at its peak"]
     reactions: int
+    longest_reaction_ms: Annotated[
+        float, "the latest reaction of the last 10 to 20 s: from its cause, such as a reading, to its end"
+    ]
     readings: int
     readings_undefined: int
     faults: Annotated[int, "errors raised by twins"]
@@ -167,6 +170,7 @@ def health(context: Context) -> Health:
         "rss_mb": rss_mb,
         "hwm_mb": hwm_mb,
         "reactions": node.engine.reactions,
+        "longest_reaction_ms": round(1000 * context.service.longest_reaction_s, 1),
         "readings": node.readings,
         "readings_undefined": node.readings_undefined,
         "faults": node.engine.faults,

@@ -60,15 +60,8 @@ def _rows(data: bytes) -> Iterator[Row]:
 
     def read() -> int:
         nonlocal place
-        number = shift = 0
-        while shift < _MOST_BITS:
-            byte = data[place]
-            place += 1
-            number |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return number
-        raise ValueError("a number is too long")
+        number, place = _number_at(data, place)
+        return number
 
     def read_bytes() -> bytes:
         nonlocal place
@@ -118,11 +111,24 @@ def varint(number: int) -> bytes:
 
 
 def numbers(data: bytes) -> Iterator[int]:
-    """All of those that `varint` wrote."""
+    """All of those that `varint` wrote, up to one that is cut off or too long."""
+    place = 0
+    while place < len(data):
+        try:
+            number, place = _number_at(data, place)
+        except (ValueError, IndexError):
+            return
+        yield number
+
+
+def _number_at(data: bytes, place: int) -> tuple[int, int]:
+    """The number that begins at a place, and the place after it. Raises ValueError, IndexError."""
     number = shift = 0
-    for byte in data:
+    while shift < _MOST_BITS:
+        byte = data[place]
+        place += 1
         number |= (byte & 127) << shift
         shift += 7
         if byte < 128:
-            yield number
-            number = shift = 0
+            return number, place
+    raise ValueError("a number is too long")

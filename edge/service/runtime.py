@@ -5,11 +5,13 @@ thread of `Runtime.run` touches the node. `Beats` decides what is due.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from ..api.answer import Problem
 from ..api.context import Unavailable
 from ..api.parameters import BadRequest
 from ..clock import Clock
@@ -22,6 +24,7 @@ from ..space.errors import SpaceError
 from ..twins.registry import TwinError
 from .beats import TICK_S, Beats, Step
 from .changing import Changing
+from .lateness import Lateness
 from .limits import tell_limit
 from .mailbox import Mailbox
 from .pressure import Pressure
@@ -29,7 +32,7 @@ from .pressure import Pressure
 log = logging.getLogger("edge.runtime")
 
 T = TypeVar("T")
-_REFUSALS = (BadRequest, TwinError, SpaceError)  # of a question, which are no defects
+_REFUSALS = (BadRequest, Problem, TwinError, SpaceError)  # of a question, which are no defects
 ASK_TIMEOUT_S = 2.0
 SAVE_S, PART_S = 4.0, 2.5  # most time for a step of the end; the service manager waits 20 s in all
 _REST_S = 0.001
@@ -61,11 +64,14 @@ class Runtime:
         limits, learning = node.config.limits, node.config.learning
         self._others = others
         self._wake = wake or threading.Event()
-        self._frames = Mailbox(limits.inbox_frames, self._wake, limits.inbox_kb * 1024)
-        self._links = Mailbox(limits.nodes, self._wake)
-        self._readings = Mailbox(limits.lsas, self._wake)
-        self._limits = Mailbox(_LIMITS_AT_ONCE, self._wake)
-        self._questions = Mailbox(2 * limits.http_requests, self._wake)
+        now_s = clock.now_s
+        self._frames = Mailbox(limits.inbox_frames, self._wake, limits.inbox_kb * 1024, now_s)
+        self._links = Mailbox(limits.nodes, self._wake, now_s=now_s)
+        self._readings = Mailbox(limits.lsas, self._wake, now_s=now_s)
+        self._limits = Mailbox(_LIMITS_AT_ONCE, self._wake, now_s=now_s)
+        self._questions = Mailbox(2 * limits.http_requests, self._wake, now_s=now_s)
+        self._mail = (self._links, self._readings, self._frames, self._limits, self._questions)
+        self._lateness = Lateness()
         self._pressure = Pressure(learning.pause_load, learning.pause_free_mb, clock) if learning else None
         self._beats = Beats(
             node,
@@ -105,6 +111,11 @@ class Runtime:
             "limits": self._limits,
         }
         return {name: box.dropped for name, box in boxes.items()}
+
+    @property
+    def longest_reaction_s(self) -> float:
+        """How late the latest reaction of the last 10 to 20 s was; for the main thread."""
+        return self._lateness.longest_s(self._clock.now_s())
 
     @property
     def settings_changed(self) -> Mapping[str, Mapping[str, object]]:
@@ -212,6 +223,7 @@ class Runtime:
 
     def _take_mail(self) -> None:
         node = self._node
+        since_s = min(box.since_s for box in self._mail)
         for peer, up in self._links.drain():
             self._guard(node.link_changed, peer, up)
         for reading in self._readings.drain():
@@ -222,6 +234,8 @@ class Runtime:
             self._guard(tell_limit, node, source, message)
         for answer in self._questions.drain():
             self._guard(answer)
+        if since_s < math.inf and node.busy:
+            self._lateness.waits(since_s)
 
     def _step(self) -> bool:
         """Do what is due; returns whether there was anything. Mail goes before work."""
@@ -229,7 +243,9 @@ class Runtime:
         step = self._beats.due(began_s)
         if step is None or (step is Step.WORK and self._wake.is_set()):
             return False
+        due_s = self._beats.tick_s if step is Step.TICK else self._node.wake_s
         self._beats.do(step)
+        self._note_lateness(step, due_s)
         if step is Step.TICK:
             for name, count in (("failures", self.failures), *self.dropped.items()):
                 self.recent.note(name, count, began_s)
@@ -242,6 +258,14 @@ class Runtime:
             self.work_s += used_s
             self.longest_piece_s = max(self.longest_piece_s, used_s)
         return True
+
+    def _note_lateness(self, step: Step, due_s: float) -> None:
+        """`due_s`: of the tick that was done, or when a twin wanted to act by itself."""
+        now_s = self._clock.now_s()
+        if step is Step.REACTION:
+            self._lateness.reacted(now_s, due_s)
+        if self._node.busy:
+            self._lateness.waits(due_s if step is Step.TICK else now_s)
 
     def _guard(self, step: Callable[..., None], *arguments: Any) -> bool:
         """Run a step, return whether it succeeded: a defect is logged, counted and shown in /health, and the

@@ -25,8 +25,10 @@ from edge.history.store import Store
 
 from ..world import World
 
+MOST_REACTION_MS = 100.0
 MOST_NODE_MS, MOST_YEAR_MS, MOST_YEAR_BYTES = 5.0, 300.0, 2_000_000
 _TWINS, _REQUESTS_A_S = 100, 50.0
+_SETTLED_S = 20.0  # until the node has forgotten the reactions of its start
 _GRIDS = 2  # each supplies at most 64 others
 _YEAR_MIN, _YEAR_TWINS = 365 * 1440, 20
 _YEAR = {
@@ -37,9 +39,12 @@ _YEAR = {
 }
 
 
-def node_ms(seconds: float = 10.0) -> dict[str, float]:
-    """Times of `/api/v1/node` in ms, and the longest reaction meanwhile."""
+def node_ms(seconds: float = 20.0) -> dict[str, float]:
+    """Times of `/api/v1/node` in ms, and the latest reactions meanwhile and before, as the node knows them:
+    of the last 10 to 20 s. `reactions`: how many there were meanwhile."""
     with tempfile.TemporaryDirectory() as folder, _Process(Path(folder)) as (process, port):
+        time.sleep(_SETTLED_S)
+        before = _health(port)
         taken, due_s = [], time.perf_counter()
         cpu_s = _cpu_s(process.pid)
         for _ in range(round(seconds * _REQUESTS_A_S)):
@@ -48,13 +53,21 @@ def node_ms(seconds: float = 10.0) -> dict[str, float]:
             began_s = time.perf_counter()
             _get(port, "/api/v1/node")
             taken.append(1000 * (time.perf_counter() - began_s))
-        cpu_s = _cpu_s(process.pid) - cpu_s
+        cpu_s, after = _cpu_s(process.pid) - cpu_s, _health(port)
         return {
             "median_ms": round(median(taken), 2),
             "p95_ms": round(quantiles(taken, n=20)[-1], 2),
             "longest_ms": round(max(taken), 2),
             "cpu_ms": round(1000 * cpu_s / len(taken), 2),
+            "longest_reaction_ms": after["longest_reaction_ms"],
+            "longest_reaction_before_ms": before["longest_reaction_ms"],
+            "reactions": after["reactions"] - before["reactions"],
         }
+
+
+def _health(port: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_get(port, "/api/v1/health"))
+    return found
 
 
 class _Process:

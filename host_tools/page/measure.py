@@ -3,6 +3,7 @@
 from statistics import median
 from typing import Any
 
+from . import rivals
 from .browser import SIZES, browser, settle
 from .pack import packed, served
 from .stand_in import STATIC, StandIn
@@ -71,6 +72,7 @@ def measure() -> dict[str, Any]:
                 ready.append(ready_s(profile, server.url))
         with started.new_context(viewport=SIZES["desktop"]) as profile:
             days = [day_ms(profile, server.url) for _ in range(_TIMES)]
+            others = rivals.measure(profile)
         before = server.bytes_sent
         with started.new_context(viewport=SIZES["desktop"]) as profile:
             ready_s(profile, server.url)
@@ -80,4 +82,5 @@ def measure() -> dict[str, Any]:
         "first_page_bytes": first_bytes,
         "ready_s": round(median(ready), 3),
         "day_ms": round(median(days), 1),
+        "rivals": others,
     }

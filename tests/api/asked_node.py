@@ -7,7 +7,7 @@ class AskedNode:
     """What views need of the service of a node."""
 
     failures = pieces = 0
-    work_s = longest_piece_s = 0.0
+    work_s = longest_piece_s = longest_reaction_s = 0.0
     waits_for = ""
     recent = Recent()
     dropped = {"frames": 0, "links": 0, "readings": 0}

@@ -170,7 +170,7 @@ links = MqttLinks("n1", config.inbox, [], random.Random(1), clock=clock)
 node = Node(config, clock, random.Random(1), links, SerialMeters([]))
 class Service:
     failures = pieces = 0
-    work_s = longest_piece_s = 0.0
+    work_s = longest_piece_s = longest_reaction_s = 0.0
     waits_for = ""
     dropped = {}
     recent = Recent()

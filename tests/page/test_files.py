@@ -4,10 +4,12 @@ import gzip
 import hashlib
 import json
 import re
+import tomllib
 
 import pytest
 
 from edge.api.troubles import CODES
+from edge.config.check import build
 from host_tools.page.measure import LANGUAGES, VENDORED, sizes, totals
 from host_tools.page.pack import GROUPS as JOINED
 from host_tools.page.pack import lean, served
@@ -35,6 +37,15 @@ def test_the_list_names_versions_licences_and_the_command_that_makes_the_files()
     assert VENDOR_LIST["command"] == "python -m host_tools.page.vendor"
     licences = (STATIC / "licences.txt").read_text()
     assert all(f"{name} {each['version']} ({each['licence']})" in licences for name, each in packages.items())
+
+
+def test_what_a_page_tells_people_to_write_is_a_valid_configuration():
+    literals = re.findall(r"<code>\$\{'(\[.*?)'\}", OWN["forecast.js"])
+    texts = re.findall(r"\"first\.\w+_code\": '(\[.*?)',", OWN["en.js"])
+    assert (len(literals), len(texts)) == (1, 1)
+    for text in (*literals, *texts):
+        tables = tomllib.loads(text.replace("\\n", "\n"))
+        build({"node": {"name": "school", "state_dir": "/tmp/x"}, **tables}, "the page")
 
 
 def test_the_dashboard_stays_light():

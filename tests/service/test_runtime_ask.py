@@ -5,7 +5,9 @@ import threading
 
 import pytest
 
-from edge.api.dispatch import Api
+from edge.api.access import Caller
+from edge.api.answer import Problem
+from edge.api.dispatch import Api, Asked
 from edge.api.parameters import BadRequest
 from edge.api.route import Route
 from edge.clock import SystemClock
@@ -32,6 +34,10 @@ def refuse(context) -> str:
     raise BadRequest("day = x: expected a day")
 
 
+def conflict(context) -> str:
+    raise Problem(409, "there is no such relay")
+
+
 def fail(context) -> str:
     raise KeyError("kW")
 
@@ -45,6 +51,15 @@ def test_a_refusal_of_the_main_thread_is_told_to_the_client_and_is_no_failure(ru
     status, content = answer(runtime, refuse)
     assert (status, content["detail"]) == (400, "day = x: expected a day")
     assert runtime.failures == 0
+
+
+def test_a_conflict_is_told_to_the_client_and_is_no_failure(runtime):
+    status, content = answer(runtime, conflict)
+    assert (status, content["detail"]) == (409, "there is no such relay")
+    asked = Asked(Caller("10.0.0.7", "configure", "token"))
+    released = Api(runtime).answer("DELETE", "/api/v1/limits/box", asked)
+    assert (released.status, "no regulator" in released.content["detail"]) == (409, True)
+    assert runtime.ask(lambda _: runtime.failures) == 0
 
 
 def test_a_defect_in_the_main_thread_is_told_to_the_client_and_counted(runtime):

@@ -22,6 +22,7 @@ class Asked:
     """What the views of learning need of the service of a node."""
 
     pieces, work_s, longest_piece_s, waits_for = 0, 0.0, 0.0, ""
+    longest_reaction_s = 0.0
 
     def __init__(self, node):
         self.node = node

@@ -106,7 +106,7 @@ function optionsOf({ series, bands, height, width, limits, setTip, setZoomed }) 
   return {
     width,
     height,
-    padding: [12, 14, 0, 0],
+    padding: [12, 24, 0, 0], // half of the last date stands there
     legend: { show: false },
     cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false, setScale: true } },
     scales: {

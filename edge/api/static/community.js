@@ -16,7 +16,8 @@ const SLOTS = 4;
 const RULES = ["response", "pricing", "energy_mix", "connection", "emergency", "flexibility", "sharing_key", "data", "management"];
 
 const nameOf = (twin) => twinLabel(twin, snapshot.value?.node ?? "");
-const money = (value) => number(value, Math.abs(value) < 10 ? 4 : 2);
+const money = (value) => (value > 0 && value < 0.005 ? `< ${number(0.01, 2)}` : number(value, 2));
+const price = (value) => (value == null ? "–" : number(value, 3));
 const wattHours = (wh) => (wh && Math.abs(wh) < 100 ? `${number(wh, 2)}\u00a0Wh` : energy(wh));
 const Pairs = ({ of }) => html`<dl class="pairs">${of.filter(Boolean).map(([key, value]) => html`<div key=${key}><dt>${key}</dt><dd>${value}</dd></div>`)}</dl>`;
 function Table({ name, head, rows, most: first = ROWS }) {
@@ -142,7 +143,7 @@ function Credits({ all, rules }) {
       head=${[[t("events.twin")], [t("community.credit"), "right"], [t("community.received"), "right"], [t("community.gave"), "right"], [t("community.paid"), "right"], [t("community.earned"), "right"], [t("community.mean"), "right"]]}
       rows=${all.map((each) => [
         nameOf(each.twin), html`<${Chip} tone=${each.credit_wh < 0 ? "bad" : each.credit_wh > 0 ? "ok" : ""}>${wattHours(each.credit_wh)}<//>`,
-        wattHours(each.received_wh), wattHours(each.given_wh), money(each.paid), money(each.earned), each.mean_price == null ? "–" : money(each.mean_price),
+        wattHours(each.received_wh), wattHours(each.given_wh), money(each.paid), money(each.earned), price(each.mean_price),
       ])} /><p class="hint">${t("community.since_start")}</p>`}
   <//>`;
 }
@@ -153,8 +154,8 @@ function Prices({ all }) {
     ${!all.length ? html`<${Hint} text=${t("community.no_prices")} />` : html`<${Table} name=${title}
       head=${[[t("flow.supplier")], [t("nav.now"), "right"], [t("community.later")], [t("community.free"), "right"]]}
       rows=${all.map((each) => [
-        nameOf(each.supplier), each.slots.length ? number(each.slots[0].rate, 3) : "–",
-        html`<span class="muted small">${each.slots.slice(1, SLOTS).map((slot) => `${clock(slot.from_s)}\u00a0${number(slot.rate, 3)}`).join(", ") || "–"}</span>`,
+        nameOf(each.supplier), price(each.slots[0]?.rate),
+        html`<span class="muted small">${each.slots.slice(1, SLOTS).map((slot) => `${clock(slot.from_s)}\u00a0${price(slot.rate)}`).join(", ") || "–"}</span>`,
         html`${watts(each.left_w)}<br /><span class="muted small">/ ${watts(each.capacity_w)}</span>`,
       ])} />`}
   <//>`;

@@ -347,7 +347,7 @@ export default {
   "microgrid.add_hint": "This node then sends to it. For both directions, add this node there as well.",
   "microgrid.nodes": "All nodes",
 
-  "forecast.lead": "{model}, which has seen {n} minutes",
+  "forecast.lead": "{model}, {n} minutes seen",
   "forecast.as": "Whose predictions",
   "forecast.as_then": "As predicted then",
   "forecast.as_today": "As the model would say today",

@@ -34,7 +34,7 @@ export default function Forecast() {
   if (!learning.value) return html`<${Page} title=${t("nav.forecast")}><${Loading} /><//>`;
   if (!Object.keys(learning.value.scopes ?? {}).length)
     return html`<${Page} title=${t("nav.forecast")}><${Card}><${Empty} icon="forecast" title=${t("forecast.off")}>
-      <p>${t("forecast.off_text")}</p><pre class="code"><code>${'[learning]\nmodel = "markov"'}</code></pre><p>${t("forecast.off_run")}</p><pre class="code"><code>make run LEARN=markov</code></pre>
+      <p>${t("forecast.off_text")}</p><pre class="code"><code>${'[learning]\nnode_model = "markov"'}</code></pre><p>${t("forecast.off_run")}</p><pre class="code"><code>make run LEARN=markov</code></pre>
     <//><//><//>`;
   const aside = html`<${Choice} label=${t("scope")} name="scope" value=${scope} options=${["node", "cluster"].map((each) => [each, t(`scope.${each}`)])} onChange=${(value) => set({ scope: value })} />`;
   return html`<${Page} title=${t("nav.forecast")} lead=${state ? t("forecast.lead", { model: textOr(`model.${state.model}`, state.model), n: number(state.minutes) }) : null} aside=${aside}>
