@@ -204,9 +204,9 @@ class _Ledger:
     def _follow_offers(self, at_ms: int) -> None:
         twin, standing, name = self.twin, {}, self.twin.name
         unchanged = twin.consumer.choice[0] == self._choice
-        if unchanged and not (self._offers or self._contracts or len(twin.supplier.book)):
-            if not twin.consumer.contracts:
-                return
+        held = len(twin.supplier.book) or twin.consumer.contracts
+        if unchanged and not (self._offers or self._contracts or held):
+            return
         contracts = {(part.supplier, each.id) for each in twin.consumer.contracts for part in each.parts}
         elsewhere = set()
         for promise in twin.supplier.book:

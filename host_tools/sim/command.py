@@ -85,6 +85,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         default=os.cpu_count() or 1,
         help="parallel processes with --compare or --seeds (default: all cores)",
     )
+    add(
+        "--processes",
+        type=int,
+        default=Job.processes,
+        help="processes that simulate one area of the microgrid each; the result is the same (default 1)",
+    )
     add("--real", action="store_true", help="use real processes, brokers and serial meters in real time")
     add("--no-plots", action="store_true", help="write no plots")
     add("--out", type=Path, help="output folder (default build/sim/SCENARIO)")
