@@ -4,6 +4,8 @@ Each node checks I1 to I4 for its own twins (edge/energy/invariants.py). Here th
 are compared: I5, both sides hold it, and I6, both have the same power.
 """
 
+from collections.abc import Mapping
+
 from edge.energy.book import Promise, State, node_of
 from edge.energy.messages import Contract, Part
 from edge.twins.prosumer import ProsumerTwin
@@ -11,11 +13,23 @@ from edge.twins.prosumer import ProsumerTwin
 from .microgrid.audit import TOLERANCE_W
 from .world.world import World
 
+Key = tuple[str, str, int]  # supplier, consumer, contract
 
-def broken(world: World, liar: str = "") -> list[str]:
+
+def promises_elsewhere(world: World) -> dict[Key, Promise]:
+    """What the twins of this process have promised to those of others."""
+    return {
+        (twin.name, each.consumer, each.key): each
+        for twin in _twins(world, "").values()
+        for each in (*twin.supplier.ahead, *twin.supplier.book)
+        if each.committed and not world.team.has(node_of(each.consumer))
+    }
+
+
+def broken(world: World, liar: str = "", elsewhere: Mapping[Key, Promise] | None = None) -> list[str]:
     """One line for each violation of I1 to I4 and I6 at this moment; normally empty.
 
-    What concerns the node `liar` does not count.
+    What concerns the node `liar` does not count. `elsewhere`: promises of nodes in other processes.
     """
     twins = _twins(world, liar)
     found = []
@@ -24,6 +38,8 @@ def broken(world: World, liar: str = "") -> list[str]:
         for contract in twin.consumer.active:
             for part in contract.parts:
                 promise = _promise(twins, twin, contract, part)
+                if promise is None and elsewhere:
+                    promise = elsewhere.get((part.supplier, twin.name, contract.id))
                 if promise and promise.revision == contract.revision:
                     found += _differences(twin, part, promise)
     return found

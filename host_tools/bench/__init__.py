@@ -13,7 +13,8 @@ Keys of bench.json (stable; times in s, memory in MB of 2**20 bytes, powers in W
                           {h: median, max}, served, asked, and idle: rss_mb, cpu_percent, bytes_per_s, each
                           by node
     sim.N                 the simulator with N nodes of 10 random twins: sim_s, wall_s, sim_s_per_s (simulated
-                          seconds per second on one core), events_per_s (of the virtual world)
+                          seconds per second on one core), events_per_s (of the virtual world), and in two
+                          processes together_wall_s, together_sim_s_per_s
     propagation.H         by hops from the first node of a simulated chain: told_s until a value is there,
                           merged_s until it is in the mean that each node forms with its neighbours
     learning.M            by model M: steps_mb (RSS after each step, cumulative), added_mb (at the peak, above

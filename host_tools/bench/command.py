@@ -348,14 +348,16 @@ def _hops(figures: dict[str, Any], console: Console, directory: Path) -> None:
 def _sim(figures: dict[str, Any], console: Console) -> None:
     figures["sim"] = simulation.measure()
     table = _table(
-        "simulator with 10 twins per node, meters read every second",
+        f"simulator with {simulation.TWINS} twins per node: simulated s per second",
         "nodes",
         "simulated s",
-        "simulated s per second",
-        "events per second",
+        "one process",
+        f"{simulation.PROCESSES} processes",
+        "events per second, one process",
     )
     for nodes, row in figures["sim"].items():
-        table.add_row(nodes, f"{row['sim_s']}", f"{row['sim_s_per_s']:,.1f}", f"{row['events_per_s']:,.0f}")
+        speeds = (f"{row[key]:,.2f}" for key in ("sim_s_per_s", "together_sim_s_per_s"))
+        table.add_row(nodes, f"{row['sim_s']}", *speeds, f"{row['events_per_s']:,.0f}")
     console.print(table)
 
 

@@ -1,13 +1,14 @@
-"""The speed of the simulator: simulated seconds per second, by the number of nodes."""
+"""The speed of the simulator: simulated seconds per second, by number of nodes, in one process and in two."""
 
 from typing import Any
 
 from host_tools.sim.job import Job
 from host_tools.sim.virtual import Simulation
 
-_TWINS = 10  # per node
+TWINS = 10  # per node
+PROCESSES = 2
 _SPANS_S = {"chain:4": 300, "grid:4x5": 60, "random:100:3": 15}  # simulated time by topology
-_VALUES = {"twins": _TWINS, "scarcity": 0.8, "fill_min": 1.0}  # all devices start within the first minute
+_VALUES = {"twins": TWINS, "scarcity": 0.8, "fill_min": 1.0}  # all devices start within the first minute
 
 
 def measure() -> dict[str, Any]:
@@ -16,14 +17,22 @@ def measure() -> dict[str, Any]:
 
 
 def _run(nodes: str, seconds: int) -> tuple[str, dict[str, float]]:
-    simulation = Simulation(Job("random", nodes=nodes, hours=seconds / 3600, values=_VALUES))
-    try:
-        wall_s = simulation.run().wall_s
-    finally:
-        simulation.close()
+    simulation, wall_s = _timed(nodes, seconds, 1)
+    _, together_s = _timed(nodes, seconds, PROCESSES)
     return str(len(simulation.nodes)), {
         "sim_s": seconds,
         "wall_s": wall_s,
         "sim_s_per_s": seconds / wall_s,
         "events_per_s": simulation.world.events / wall_s,
+        "together_wall_s": together_s,
+        "together_sim_s_per_s": seconds / together_s,
     }
+
+
+def _timed(nodes: str, seconds: int, processes: int) -> tuple[Simulation, float]:
+    job = Job("random", nodes=nodes, hours=seconds / 3600, values=_VALUES, processes=processes)
+    simulation = Simulation(job)
+    try:
+        return simulation, simulation.run().wall_s
+    finally:
+        simulation.close()

@@ -87,6 +87,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     add("--seeds", type=int, default=1, help="number of seeds for each combination (default 1)")
     study.add_options(parser.add_argument_group("with --compare or --seeds").add_argument)
+    add(
+        "--processes",
+        type=int,
+        default=Job.processes,
+        help="processes that simulate one area of the microgrid each; the result is the same (default 1)",
+    )
     add("--real", action="store_true", help="use real processes, brokers and serial meters in real time")
     add("--no-plots", action="store_true", help="write no plots")
     add("--out", type=Path, help="output folder (default build/sim/SCENARIO)")

@@ -38,6 +38,7 @@ class Job:
     gossip: bool = False  # models and predictions go to neighbours; only with learn
     max_power_w: float = 3000.0  # MAX_POWER of a node's states; the microgrid's is this times the nodes
     reach: str = ""  # REQUESTS:BEATS, how far messages go; empty: everywhere
+    processes: int = 1  # that simulate one area of the microgrid each; the result is the same
     check_s: int | None = None  # seconds between two checks of all invariants; None: by the number of nodes
 
     @property
@@ -135,6 +136,13 @@ class Job:
             raise ScenarioError(f"latency_ms = {self.latency_ms:g}: must be between 0 and 10,000")
         if not 0 <= self.seed < 2**53:
             raise ScenarioError(f"seed = {self.seed}: must be between 0 and 2**53")
+        if not 1 <= self.processes <= 64:
+            raise ScenarioError(f"processes = {self.processes}: must be between 1 and 64")
+        if self.processes > 1 and (self.learn or self.kind.looks_at_nodes or not self.latency_ms):
+            raise ScenarioError(
+                f"processes = {self.processes}: learning, scenarios that look at all nodes and links without "
+                "latency need one process"
+            )
         if self.check_s is not None and self.check_s < 1:
             raise ScenarioError(f"check = {self.check_s}: must be at least 1 s")
 

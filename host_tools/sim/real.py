@@ -89,8 +89,8 @@ def _outcome(
     links = [stats for health in healths for stats in health["links"]["neighbours"].values()]
     checked, broken = watch.audit.finish(healths)
     outcome = Outcome(
-        job,
-        recorder,
+        job=job,
+        recorder=recorder,
         policies=sorted({each.producer_policy for each in settings if each.supplies}),
         consumer_policies=sorted({each.consumer_policy for each in settings if each.consumes}),
         real=True,

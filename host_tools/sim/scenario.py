@@ -100,6 +100,11 @@ class Figure(NamedTuple):
     thesis: float | None = None
 
 
+def no_figures(setting: Setting, outcome: "Outcome", nodes: "Sequence[Node]") -> list[Figure]:
+    """Of a scenario that reports nothing of its own."""
+    return []
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A kind of microgrid. `build` returns one unconnected plan for each node; it may raise ScenarioError.
@@ -118,10 +123,15 @@ class Scenario:
     nodes: str = "chain:4"
     parameters: tuple[Parameter, ...] = ()
     meter_s: float = 10.0
-    figures: "Callable[[Setting, Outcome, Sequence[Node]], list[Figure]]" = lambda *given: []
+    figures: "Callable[[Setting, Outcome, Sequence[Node]], list[Figure]]" = no_figures
     begin: Callable[[Setting], Begin] = lambda setting: Begin.hour(setting.values.get("start_hour", 0.0))
     watch: "Callable[[World, Setting], Watch] | None" = None
     gates: Callable[[Setting], Gates] | None = None
+
+    @property
+    def looks_at_nodes(self) -> bool:
+        """Whether it reports something of its own, for which all nodes have to be in one process."""
+        return self.figures is not no_figures or self.watch is not None or self.gates is not None
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters: the given ones (text is parsed) and defaults. Raises ScenarioError."""

@@ -1,5 +1,6 @@
 """Runs a scenario under the virtual clock: nodes, periodic meter readings, and a sample every second."""
 
+import itertools
 import math
 import random
 import time
@@ -7,23 +8,25 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from edge.energy.book import State
+from edge.energy.book import Promise, State
 from edge.energy.supplier import Supplier
 from edge.node import Node
 from edge.twins.prosumer import ProsumerTwin
 from edge.twins.storage import StorageTwin
-from host_tools.invariants import broken
+from host_tools.invariants import Key, broken, promises_elsewhere
 from host_tools.microgrid.plan import BuildingPlan
 from host_tools.reach import section
 from host_tools.world import World, WorldNode
+from host_tools.world.areas import Team, in_areas
 
 from .board import Board
 from .cast import cast_of, limits_for
 from .job import Job
 from .learning import gossiped, scored
-from .outcome import Outcome
+from .outcome import Counts, Outcome, added
 from .recorder import Recorder
 from .regulation import PhysicalDevices, RegulationWatch
+from .scenario import ScenarioError
 from .topology import parts
 
 _SMALL = 8  # up to this many nodes all invariants are checked each second
@@ -37,6 +40,8 @@ class Simulation:
         """Raises ScenarioError, TopologyError, and ConfigError for twins that a node would reject."""
         self.job = job
         self.plans = job.plans()
+        if job.processes > 1 and any(plan.regulator is not None for plan in self.plans):
+            raise ScenarioError(f"processes = {job.processes}: a regulator is watched in one process only")
         self.world = World(job.seed, job.latency_ms / 1000)
         self.world.clock.wall_offset_s += 3600 * job.start_hour()
         self.world.reach = section(job.reach)
@@ -72,26 +77,36 @@ class Simulation:
     def run(self, each_second: Callable[[int], None] | None = None) -> Outcome:
         """Run the job; `each_second` is called with the simulated second."""
         began_s = time.perf_counter()
+        names = [plan.name for plan in self.plans]
+        outcome = in_areas(names, self.job.processes, lambda team: self._play(team, each_second))
+        outcome.wall_s = time.perf_counter() - began_s
+        return outcome
+
+    def _play(self, team: Team, each_second: Callable[[int], None] | None) -> Outcome:
+        """Run the nodes of one process. The first one also records, and has the whole outcome."""
+        first = team.index == 0
+        self.world.keep_to(team)
         self.world.boot()
         self._start_meters()
         watch = RegulationWatch(self.world, self.plans)
         each_event = watch.look if watch.nodes else None
         own_watch = self.job.kind.watch(self.world, self.job.setting(())) if self.job.kind.watch else None
-        observers = [Observer(i, each.node, self.board) for i, each in enumerate(self.nodes)]
+        observers = [Observer(i, each.node, self.board) for i, each in enumerate(self.nodes) if each.alive]
         for second in range(1, self.job.seconds + 1):
             self.world.run(1.0, each_event)
             changed = [observer.look() for observer in observers]
-            self.recorder.look(self.board, float(second))
-            self._check(second, any(changed))
+            anywhere = any(team.gather(any(changed)))
+            if first:
+                self.recorder.look(self.board, float(second))
+            self._check(second, anywhere)
             if own_watch:
                 own_watch.look(second)
-            if each_second:
+            if each_second and first:
                 each_second(second)
         self.recorder.close()
         outcome = self._outcome()
         outcome.regulation = watch.summary() if watch.nodes else None
         outcome.figures += own_watch.figures() if own_watch else []
-        outcome.wall_s = time.perf_counter() - began_s
         return outcome
 
     def close(self) -> None:
@@ -103,43 +118,71 @@ class Simulation:
     def _start_meters(self) -> None:
         rng = random.Random(f"{self.job.seed}/meters")
         for plan, node in zip(self.plans, self.nodes, strict=True):
+            first_s = rng.uniform(0.0, self.job.kind.meter_s)
+            if not node.alive:  # in another process
+                continue
             reader = MeterReader(self.world, node, plan, self.job.kind.meter_s)
-            self.world.after(rng.uniform(0.0, self.job.kind.meter_s), reader.read)
+            self.world.after(first_s, reader.read, node.rank)
             for at_s, order in plan.orders:
-                self.world.after(at_s, partial(_order, node, order))
+                self.world.after(at_s, partial(_order, node, order), node.rank)
 
     def _check(self, second: int, changed: bool) -> None:
         """Check all invariants when due; less often while nothing changes."""
         if second % (self.check_s if changed else max(self.check_s, _CHECK_IDLE_S)):
             return
         self._checked += len(self.cast.names)
-        self._violations += [f"{second} s, seed {self.job.seed}: {line}" for line in broken(self.world)]
+        team = self.world.team
+        elsewhere: dict[Key, Promise] = {}
+        if not team.alone:
+            for promised in team.gather(promises_elsewhere(self.world)):
+                elsewhere |= promised
+        found = itertools.chain.from_iterable(team.gather(broken(self.world, elsewhere=elsewhere)))
+        self._violations += [f"{second} s, seed {self.job.seed}: {line}" for line in found]
 
     def _outcome(self) -> Outcome:
-        nodes = [each.node for each in self.nodes]
+        team = self.world.team
+        nodes = [each.node for each in self.nodes if each.alive]
+        twins = [twin for node in nodes for twin in node.prosumers]
+        batteries = team.gather({twin.name: _books(twin) for twin in twins if twin.battery})
+        counts = added(team.gather(self._counts(nodes)))
+        settings = [twin for config in (each.config for each in self.nodes) for twin in config.twins]
+        outcome = Outcome(
+            **counts
+            | {
+                "checked": counts["checked"] + self._checked,
+                "broken": counts["broken"] + len(self._violations),
+                "violations": self._violations + counts["violations"],
+            },
+            job=self.job,
+            recorder=self.recorder,
+            policies=sorted({each.producer_policy for each in settings if each.supplies}),
+            consumer_policies=sorted({each.consumer_policy for each in settings if each.consumes}),
+            learning=scored(nodes) if self.job.learn else None,
+            gossip=gossiped(nodes) if self.job.gossip else None,
+            batteries={name: books for each in batteries for name, books in each.items()},
+        )
+        outcome.figures = self.job.kind.figures(self.job.setting(()), outcome, nodes)
+        return outcome
+
+    def _counts(self, nodes: list[Node]) -> Counts:
+        """What the nodes of this process have counted."""
         twins = [twin for node in nodes for twin in node.prosumers]
         links = [stats for node in nodes for stats in node.links.stats()["neighbours"].values()]
-        own = [f"at the end, seed {self.job.seed}: {n.last_violation}" for n in nodes if n.last_violation]
-        outcome = Outcome(
-            self.job,
-            self.recorder,
-            policies=sorted({twin.settings.producer_policy for twin in twins if twin.settings.supplies}),
-            consumer_policies=sorted({t.settings.consumer_policy for t in twins if t.settings.consumes}),
+        return Counts(
             contracts=sum(twin.validated for twin in twins),
             shed=sum(twin.supplier.shed for twin in twins),
             interrupted=sum(twin.supplier.interrupted for twin in twins),
             messages=sum(each["sent_frames"] for each in links),
             bytes=sum(each["sent_bytes"] for each in links),
             reactions=sum(node.engine.reactions for node in nodes),
-            checked=self._checked + sum(node.invariants_checked for node in nodes),
-            broken=len(self._violations) + sum(node.invariants_broken for node in nodes),
-            violations=self._violations + own,
-            learning=scored(nodes) if self.job.learn else None,
-            gossip=gossiped(nodes) if self.job.gossip else None,
-            batteries={twin.name: _books(twin) for twin in twins if twin.battery},
+            checked=sum(node.invariants_checked for node in nodes),
+            broken=sum(node.invariants_broken for node in nodes),
+            violations=[
+                f"at the end, seed {self.job.seed}: {node.last_violation}"
+                for node in nodes
+                if node.last_violation
+            ],
         )
-        outcome.figures = self.job.kind.figures(self.job.setting(()), outcome, nodes)
-        return outcome
 
 
 def _limits(plans: list[BuildingPlan]) -> dict[str, dict[str, int]]:
@@ -188,7 +231,7 @@ class MeterReader:
         if self._connection:
             drawn_w, given_w = self._devices.sums_w()
             self._node.meters.say(self._connection, drawn_w - given_w)
-        self._world.after(self._meter_s, self.read)
+        self._world.after(self._meter_s, self.read, self._node.rank)
 
 
 class Observer:
@@ -201,11 +244,7 @@ class Observer:
         self._twins = board.cast.slice_of(index)
         self._seen = (-1, -1)
         self._node_of = {name: i for i, name in enumerate(board.cast.nodes)}
-        twins = [
-            (i, twin)
-            for i, twin in enumerate(node.prosumers, self._twins.start)
-            if twin.settings.kind != "holon"  # what passes through a gate is counted at its members
-        ]
+        twins = list(enumerate(node.prosumers, self._twins.start))
         self._consumers = [(i, twin) for i, twin in twins if twin.settings.consumes]
         self._suppliers = [(i, twin) for i, twin in twins if twin.settings.supplies]
 

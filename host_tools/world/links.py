@@ -1,8 +1,8 @@
 """Simulated links inside one process, with faults as configured; the same seed gives the same faults.
 
-`schedule(delay_s, action)` is the event queue of the virtual world; it must keep the order of actions that
-are due at the same moment. Nodes are notified, and bytes are counted, as with `MqttLinks`, but an error in
-a node is raised in the simulation.
+`schedule(delay_s, action, rank)` is the event queue of the virtual world; actions that are due at the same
+moment are ordered by the rank of the node that caused them, and in its order. Nodes are notified, and bytes
+are counted, as with `MqttLinks`, but an error in a node is raised in the simulation.
 """
 
 import random
@@ -21,7 +21,10 @@ from edge.net.links import (
 )
 from edge.net.settings import NeighbourSettings
 
-Schedule = Callable[[float, Callable[[], None]], object]
+from .areas import Passing
+
+Schedule = Callable[[float, Callable[[], None], int], object]
+PassOn = Callable[[float, int, str, str, bytes | bool], bool]
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class MemoryNetwork:
         limits: LinkLimits | None = None,
     ) -> None:
         self.limits = limits or LinkLimits()
+        self.ranks: dict[str, int] = {}  # of the nodes
+        self.pass_on: PassOn = lambda delay_s, rank, sender, receiver, frame: False  # to another process
         self._schedule = schedule
         self._rng = rng
         self._quality = quality or LinkQuality()
@@ -68,6 +73,11 @@ class MemoryNetwork:
         self._nodes: dict[str, MemoryLinks] = {}
         self._down: set[str] = set()  # nodes whose own broker cannot be reached
         self._unsubscribed: set[str] = set()  # nodes whose broker has forgotten them
+
+    @property
+    def least_s(self) -> float:
+        """The shortest latency."""
+        return min([self._quality.latency_s, *(wire.quality.latency_s for wire in self._wires.values())])
 
     def links(self, node: str, neighbours: Sequence[str]) -> "MemoryLinks":
         """The links of a node that sends to `neighbours`; a node that restarts needs new ones.
@@ -112,7 +122,7 @@ class MemoryNetwork:
         links = self._nodes.get(node)
         for peer in links.neighbours if links else ():
             if self.wire(node, peer).whole:
-                self._tell(peer, node, True)
+                self._tell(peer, node, True, node)
 
     def unsubscribe(self, node: str) -> None:
         """The broker of a node delivers nothing to it before the node connects again, and says nothing."""
@@ -148,7 +158,7 @@ class MemoryNetwork:
         if self._nodes.get(links.node) is links:
             for peer in links.neighbours:
                 if self.wire(links.node, peer).whole:
-                    self._tell(peer, links.node, False)
+                    self._tell(peer, links.node, False, links.node)
             del self._nodes[links.node]
 
     def carry(self, sender: str, receiver: str, frame: bytes) -> bool:
@@ -173,16 +183,32 @@ class MemoryNetwork:
         if damaged:
             frame = _with_bit_flipped(frame, self._rng.randrange(8 * len(frame)))
 
+        rank = self.ranks.get(sender, 0)
+        elsewhere = self.pass_on(delay_s, rank, sender, receiver, frame)
+
         def arrive() -> None:
             wire.in_flight_frames -= 1
             wire.in_flight_bytes -= len(frame)
+            if elsewhere:
+                return
             if wire.breaks == breaks and receiver in self._nodes and self.hears(receiver):
                 wire.arrived += not damaged
                 self._nodes[receiver].received(sender, frame)
 
         wire.in_flight_frames += 1
         wire.in_flight_bytes += len(frame)
-        self._schedule(delay_s, arrive)
+        self._schedule(delay_s, arrive, rank)
+
+    def take(self, passing: Passing) -> None:
+        """Something arrives from another process."""
+        node, sender = self._nodes.get(passing.receiver), passing.sender
+        if node is None:
+            return
+        if isinstance(passing.frame, bool):
+            node.told(sender, passing.frame)
+        elif self.hears(passing.receiver):
+            self.wire(sender, passing.receiver).arrived += 1
+            node.received(sender, passing.frame)
 
     def _happens(self, probability: float) -> bool:
         return probability > 0.0 and self._rng.random() < probability
@@ -190,15 +216,17 @@ class MemoryNetwork:
     def _tell_both(self, sender: str, receiver: str, up: bool) -> None:
         links = self._nodes.get(sender)
         if links is not None and receiver in links.neighbours:
-            self._tell(sender, receiver, up)
-            self._tell(receiver, sender, up)
+            self._tell(sender, receiver, up, sender)
+            self._tell(receiver, sender, up, sender)
 
-    def _tell(self, node: str, peer: str, up: bool) -> None:
+    def _tell(self, node: str, peer: str, up: bool, cause: str) -> None:
         def arrive() -> None:
             if node in self._nodes:
                 self._nodes[node].told(peer, up)
 
-        self._schedule(self.wire(peer, node).quality.latency_s, arrive)
+        delay_s, rank = self.wire(peer, node).quality.latency_s, self.ranks.get(cause, 0)
+        if not self.pass_on(delay_s, rank, peer, node, up):
+            self._schedule(delay_s, arrive, rank)
 
 
 class MemoryLinks:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class WorldNode:
     """One node and the events that drive it."""
 
-    def __init__(self, world: "World", raw: dict[str, Any]) -> None:
-        """`raw` is the configuration of the node, as read from TOML."""
-        self.world = world
+    def __init__(self, world: "World", raw: dict[str, Any], rank: int) -> None:
+        """`raw` is the configuration of the node, as read from TOML; `rank` orders events at equal times."""
+        self.world, self.rank = world, rank
         self.config = build(raw, raw["node"]["name"])
         self.name = self.config.name
         self.clock = LocalClock(world.clock)
@@ -40,13 +40,15 @@ class WorldNode:
         self.booted: list[Callable[[], None]] = []  # called at the end of each boot
 
     def boot(self) -> None:
-        """Start the node, with the memory that its state folder holds."""
+        """Start the node, with the memory that its state folder holds; nothing happens in other processes."""
+        rng, phase_s = random.Random(self.world.rng.getrandbits(64)), self.world.rng.uniform(0.0, 1.0)
+        if not self.world.team.has(self.name):
+            return
         self._life += 1
         self.alive, self._waking_s = True, math.inf
         self._planned_s.clear()
         neighbours = [each.name for each in self.config.neighbours]
         links = self.world.links(self.name, neighbours)
-        rng = random.Random(self.world.rng.getrandbits(64))
         trust = self.world.trust(self.name, self.clock)
         self.node = Node(self.config, self.clock, rng, links, self.meters, trust)
         self.world.acted += 1
@@ -58,7 +60,7 @@ class WorldNode:
         self.meters.start(lambda reading: self._act(life, lambda: self.node.read(reading)))
         self._beats = Beats(
             self.node,
-            self.clock.now_s() + self.world.rng.uniform(0.0, 1.0),
+            self.clock.now_s() + phase_s,
             pause_s=self.config.limits.reaction_ms / 1000,
             rest_s=0.0,
             waits_for=lambda: self.waits_for,
@@ -123,13 +125,14 @@ class WorldNode:
         elif self.node.wake_s not in (math.inf, self._waking_s):
             self._waking_s = self.node.wake_s
             wait_s = self.clock.true_wait_s(self._waking_s) + ROUNDING_S
-            self.world.after(wait_s, lambda: self._take(life, lambda: None))
+            self.world.after(wait_s, lambda: self._take(life, lambda: None), self.rank)
         self._plan_beat(life, Step.TICK, self._beats.tick_s)
 
     def _plan_beat(self, life: int, step: Step, at_s: float) -> None:
         if self._planned_s.get(step) != at_s:
             self._planned_s[step] = at_s
-            self.world.after(self.clock.true_wait_s(at_s), lambda: self._on_beat(life, step, at_s))
+            wait_s = self.clock.true_wait_s(at_s)
+            self.world.after(wait_s, lambda: self._on_beat(life, step, at_s), self.rank)
 
     def _on_beat(self, life: int, planned: Step, at_s: float) -> None:
         if not (self.alive and life == self._life):

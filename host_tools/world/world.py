@@ -1,10 +1,11 @@
 """A whole microgrid in one process under a virtual clock.
 
-Events run in order of time, and in order of submission where times are equal: so the same seed gives the
-same run.
+Events run in order of time; where times are equal, by the node that submitted them and in its order of
+submission: so the same seed gives the same run, in one process or in several (`areas.py`).
 """
 
 import heapq
+import math
 import random
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -16,11 +17,13 @@ from edge.net.links import Links
 from edge.trust.trust import Trust
 from edge.twins.holon import Gate
 
+from .areas import Passing, Team
 from .clock import VirtualClock
 from .gates import join_nodes
 from .links import LinkQuality, MemoryNetwork
 from .node import WorldNode
 
+_WORLD = -1  # the rank of events that no node submitted
 _RAM = Path("/dev/shm")  # nodes sync their state to disk every few seconds; a simulated day would take hours
 
 
@@ -41,7 +44,9 @@ class World:
         self.nodes: dict[str, WorldNode] = {}
         self.events = 0
         self.acted = 0  # how often twins may have changed: beats and readings, not frames that arrive
-        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self.team = Team()  # the processes that run this world together
+        self._ahead_s = 0.0  # so far each of them may run ahead
+        self._queue: list[tuple[float, int, int, Callable[[], None]]] = []
         folder = folder or (_RAM if _RAM.is_dir() else None)
         self._folder = tempfile.TemporaryDirectory(prefix="world-", dir=folder)
 
@@ -91,7 +96,8 @@ class World:
             ],
             "twin": twins,
         } | ({} if regulator is None else {"regulator": dict(regulator)})
-        self.nodes[name] = WorldNode(self, raw)
+        self.network.ranks[name] = len(self.nodes)
+        self.nodes[name] = WorldNode(self, raw, len(self.nodes))
         return self.nodes[name]
 
     def join(self, gates: Iterable[tuple[str, str]]) -> None:
@@ -108,27 +114,58 @@ class World:
         """Of the state of all nodes, and of files for them; deleted at the end."""
         return Path(self._folder.name)
 
-    def after(self, delay_s: float, work: Callable[[], None]) -> None:
-        """Run something later; equal times keep their order."""
+    def after(self, delay_s: float, work: Callable[[], None], rank: int = _WORLD) -> None:
+        """Run something later, for the node of that rank. It keeps its order where times are equal."""
         self.events += 1
-        heapq.heappush(self._queue, (self.clock.now_s() + delay_s, self.events, work))
+        heapq.heappush(self._queue, (self.clock.now_s() + delay_s, rank, self.events, work))
 
     def run(self, seconds: float, each: Callable[[], None] | None = None) -> None:
         """Let that much time pass; `each` is called after every event."""
         until_s = self.clock.now_s() + seconds
-        while self._queue and self._queue[0][0] <= until_s:
-            at_s, _, work = heapq.heappop(self._queue)
-            self.clock.advance_to(at_s)
-            work()
-            if each:
-                each()
+        if self.team.alone:
+            self._run(until_s, math.inf, each)
+        while not self.team.alone and (soonest_s := self._meet()) <= until_s:
+            self._run(until_s, soonest_s + self._ahead_s, each)
         self.clock.advance_to(until_s)
+
+    def keep_to(self, team: Team) -> None:
+        """Run only the nodes of this process. Links must have a latency, which stays, and no faults."""
+        self.team = team
+        if not team.alone:
+            self.network.pass_on = self._pass_on
+            self._ahead_s = self.network.least_s
 
     def boot(self) -> "World":
         """Start all nodes."""
         for node in self.nodes.values():
             node.boot()
         return self
+
+    def _run(self, until_s: float, before_s: float, each: Callable[[], None] | None) -> None:
+        queue, clock = self._queue, self.clock
+        while queue and queue[0][0] <= until_s and queue[0][0] < before_s:
+            at_s, _, _, work = heapq.heappop(queue)
+            clock.advance_to(at_s)
+            work()
+            if each:
+                each()
+
+    def _meet(self) -> float:
+        """Exchange what has left the areas; returns when the next event anywhere is due."""
+        soonest_s, arrived = self.team.exchange(self._queue[0][0] if self._queue else math.inf)
+        for passing in arrived:
+            event = (passing.at_s, passing.rank, passing.number, lambda it=passing: self.network.take(it))
+            heapq.heappush(self._queue, event)
+        return soonest_s
+
+    def _pass_on(self, delay_s: float, rank: int, sender: str, receiver: str, frame: bytes | bool) -> bool:
+        """Pass something on that arrives later in another area; False if it is this one."""
+        if self.team.has(receiver):
+            return False
+        self.events += 1
+        at_s = self.clock.now_s() + delay_s
+        self.team.send(Passing(at_s, rank, self.events, sender, receiver, frame))
+        return True
 
     def close(self) -> None:
         """Delete the state folders."""

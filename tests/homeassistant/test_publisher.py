@@ -58,7 +58,7 @@ class Site:
             "twin": TWINS,
         }
         changes, clock = Changes(raw, "gym.toml"), SystemClock()
-        links = MemoryNetwork(lambda _delay_s, _event: None, random.Random(1)).links("gym", ())
+        links = MemoryNetwork(lambda *_: None, random.Random(1)).links("gym", ())
         node = Node(changes.config, clock, random.Random(1), links, HandMeters(clock))
         self.runtime = Runtime(node, clock, changes=changes)
         self.outlet = home_assistant(changes.config, clock, random.Random(1), Api(self.runtime))

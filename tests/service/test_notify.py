@@ -61,7 +61,7 @@ class RunningNode:
     def __init__(self, directory, address):
         config = build({"node": {"name": "gym", "state_dir": str(directory)}}, "gym")
         clock = SystemClock()
-        links = MemoryNetwork(lambda _delay_s, _event: None, random.Random(1)).links("gym", ())
+        links = MemoryNetwork(lambda *_: None, random.Random(1)).links("gym", ())
         self.node = Node(config, clock, random.Random(1), links, HandMeters(clock))
         manager = Manager(address)
         self._runtime = Runtime(self.node, clock, lambda: manager.alive("well"))

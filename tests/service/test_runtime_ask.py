@@ -20,7 +20,7 @@ from host_tools.world import HandMeters, MemoryNetwork
 @pytest.fixture
 def runtime(tmp_path):
     clock = SystemClock()
-    links = MemoryNetwork(lambda _delay_s, _event: None, random.Random(1)).links("gym", ())
+    links = MemoryNetwork(lambda *_: None, random.Random(1)).links("gym", ())
     config = build({"node": {"name": "gym", "state_dir": str(tmp_path)}}, "gym")
     runtime = Runtime(Node(config, clock, random.Random(1), links, HandMeters(clock)), clock)
     thread = threading.Thread(target=runtime.run)

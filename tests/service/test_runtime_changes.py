@@ -26,7 +26,7 @@ def raw(tmp_path):
 def started(raw):
     """A runtime, and its changes."""
     clock = SystemClock()
-    links = MemoryNetwork(lambda _delay_s, _event: None, random.Random(1)).links("gym", ())
+    links = MemoryNetwork(lambda *_: None, random.Random(1)).links("gym", ())
     changes = Changes(raw, "gym.toml")
     node = Node(changes.config, clock, random.Random(1), links, HandMeters(clock))
     runtime = Runtime(node, clock, changes=changes)
@@ -113,7 +113,7 @@ def test_changes_that_would_not_be_read_at_the_next_start_are_refused(started, r
 
 def test_a_node_without_a_file_cannot_be_changed(raw):
     clock = SystemClock()
-    links = MemoryNetwork(lambda _delay_s, _event: None, random.Random(1)).links("gym", ())
+    links = MemoryNetwork(lambda *_: None, random.Random(1)).links("gym", ())
     node = Node(Changes(raw).config, clock, random.Random(1), links, HandMeters(clock))
     with pytest.raises(Unavailable):
         Runtime(node, clock).change(lambda changes: changes.overlay)

@@ -16,18 +16,18 @@ class World:
 
     def __init__(self, seed: int = 1, **settings) -> None:
         self.now_s = 0.0
-        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._queue: list[tuple[float, int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self.network = MemoryNetwork(self.schedule, random.Random(seed), **settings)
         self.frames: list[tuple[float, str, str, bytes]] = []
         self.news: list[tuple[str, str, bool]] = []
 
-    def schedule(self, delay_s: float, action: Callable[[], None]) -> None:
-        heapq.heappush(self._queue, (self.now_s + delay_s, next(self._order), action))
+    def schedule(self, delay_s: float, action: Callable[[], None], rank: int) -> None:
+        heapq.heappush(self._queue, (self.now_s + delay_s, rank, next(self._order), action))
 
     def run(self) -> None:
         while self._queue:
-            self.now_s, _, action = heapq.heappop(self._queue)
+            self.now_s, _, _, action = heapq.heappop(self._queue)
             action()
 
     def node(self, name: str, *neighbours: str):
