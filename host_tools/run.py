@@ -26,10 +26,12 @@ from .microgrid.lessons import ANY_LOAD, SHIPPED, TRAINED, gossip, lessons, writ
 from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 from .microgrid.replay import DataError, files_of, parse_start, replayed, sunny_morning
 from .microgrid.watch import Watch, follow
+from .netns import command as netns
 
 _LONGEST_S = 366 * 86_400
 _SETTLE_S = 0.5  # the last requests are still negotiated
 _FIRST_TRAINING_MIN = 30  # early, because somebody is watching
+_PUSH_S = 5  # between two looks for rows to send
 _PAST_DAYS = 0.5  # of the learning, with gossip
 _ENDLESS_DATA_S = 6 * 3600.0  # measured data kept for a run without --duration
 
@@ -88,6 +90,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="MAX_POWER of the predicted states in W (default 10000)",
     )
     parser.add_argument(
+        "--push",
+        metavar="URL",
+        help="database that takes lines of the Influx protocol: all nodes send it their history",
+    )
+    parser.add_argument(
+        "--push-token", type=Path, metavar="FILE", help="with --push: file with the token of that database"
+    )
+    parser.add_argument(
         "--trust",
         type=whole(0, 1),
         default=1,
@@ -97,7 +107,19 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--out", type=Path, default=Path("build"), help="folder for run.json and logs (default build)"
     )
-    parser.set_defaults(command=run)
+    netns.add_options(parser)
+    parser.set_defaults(command=command)
+
+
+def command(options: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
+    if options.netns:
+        return netns.run(options)
+    for name in ("nodes", "delay_ms", "loss"):
+        if getattr(options, name) is not None:
+            print(f"--{name.replace('_', '-')} needs --netns 1", file=sys.stderr)
+            return 2
+    return run(options)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -190,6 +212,10 @@ def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str, Callable
             _gossip(plans, options)
     elif options.gossip:
         raise DataError("--gossip needs --learn")
+    if options.push:
+        for each in plans:
+            token = {"token_file": str(options.push_token.absolute())} if options.push_token else {}
+            each.push = {"url": options.push, "every_s": _PUSH_S, **token}
     if options.community:
         community.commune(plans, start.hour + start.minute / 60, options.speed, options.duration)
     connect_chain(plans)

@@ -16,7 +16,15 @@ from .generator import generated
 FIRST = datetime(2026, 6, 20, tzinfo=UTC)
 _DAYS, _BEGIN_H, _SEED = 2, 6, 5
 _SPEED = 60.0
-_PARTS = {"grid_w": 10_000.0, "learn": "markov", "gossip": 0, "max_power_w": 10_000.0, "trust": 1}
+_PARTS = {
+    "grid_w": 10_000.0,
+    "learn": "markov",
+    "gossip": 0,
+    "max_power_w": 10_000.0,
+    "trust": 1,
+    "push": None,
+    "push_token": None,
+}
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,16 @@ from host_tools.fleet.errors import FleetError
 from host_tools.fleet.files import SECRET, write
 from host_tools.fleet.trust_authority import AUTHORITY, IDENTITY, KEY, REVOKED, TrustAuthority
 from host_tools.meter.terminal import SimulatedMeter
+from host_tools.setup.find_broker import BrokerProgram
 
+from .place import Loopback, Place
 from .plan import BuildingPlan
 
 # As in edge.service: one thread for numpy, one heap for all threads of a node (saves 1.5 MB), and tracebacks
 # without columns (0.2 MB).
 NODE_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", "PYTHONNODEBUGRANGES": "1"}
 START_TIMEOUT_S = 30.0
+_EACH_S = 2.0  # more for each node
 _STOP_TIMEOUT_S = 5.0
 _KEYS = ".keys"  # no node has such a name
 _CLUSTER, _KEY_DAYS = "local", 3650
@@ -42,13 +46,23 @@ class Building:
     """The processes of one node."""
 
     def __init__(
-        self, plan: BuildingPlan, directory: Path, pace: "Pace", api_port: int, broker_port: int
+        self,
+        plan: BuildingPlan,
+        directory: Path,
+        pace: "Pace",
+        api_port: int,
+        broker_port: int,
+        place: Place | None = None,
+        program: BrokerProgram | None = None,
     ) -> None:
+        """`place`: where its processes run, on loopback by default; `program`: its broker. Raises
+        BrokerError."""
         self.plan = plan
+        self.place = place or Loopback()
         self.name = plan.name
         self.directory = directory
         self.api_port = api_port
-        self.broker = Broker(plan.name, broker_port, directory)
+        self.broker = Broker(plan.name, broker_port, directory, program=program)
         self.meter: SimulatedMeter | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self._pace = pace
@@ -100,8 +114,13 @@ class Building:
                 meter.line.slaves[address].coils[_COIL] = True
             self.meter = meter.start()
 
-    def configure(self, ports: dict[str, int], limits: dict[str, int]) -> None:
-        """Write the node's configuration; `ports` are the broker ports of all buildings."""
+    def start_broker(self) -> None:
+        """Start the broker. Raises BrokerError."""
+        with self.place.entered():
+            self.broker.start()
+
+    def configure(self, doors: dict[str, tuple[str, int]], limits: dict[str, int]) -> None:
+        """Write the node's configuration; `doors` are the addresses and ports of all brokers."""
         raw: dict[str, Any] = {
             "node": {"name": self.name, "state_dir": str(self.directory / "state"), "seed": self._pace.seed},
             "limits": limits,
@@ -111,9 +130,11 @@ class Building:
             "api": {"port": self.api_port, "powers": "played"},
             **({"trust": self._trust} if self._trust else {}),
             **({"community": self.plan.community} if self.plan.community else {}),
+            **({"push": self.plan.push} if self.plan.push else {}),
             **({"regulator": self.plan.regulator} if self.plan.regulator else {}),
             "neighbour": [
-                {"name": name, "host": "127.0.0.1", "port": ports[name]} for name in self.plan.neighbours
+                {"name": name, "host": doors[name][0], "port": doors[name][1]}
+                for name in self.plan.neighbours
             ],
             "bus": [{"name": "rs485", "port": self.meter.port}] if self.meter else [],
             "meter": [
@@ -138,7 +159,7 @@ class Building:
 
     def start_node(self, command: list[str] | None = None) -> None:
         """Start the node process, with `command` as a wrapper. It ends with this process."""
-        with self._log.open("ab") as log:
+        with self._log.open("ab") as log, self.place.entered():
             self.process = subprocess.Popen(
                 [*(command or []), sys.executable, "-m", "edge", "run", "--config", str(self.config)],
                 stdin=subprocess.DEVNULL,
@@ -151,7 +172,10 @@ class Building:
 
     def ask(self, path: str, timeout_s: float = 3.0) -> Any:
         """GET `path` of the node's HTTP interface. Raises OSError."""
-        with urllib.request.urlopen(f"{self.url}/api/v1{path}", timeout=timeout_s) as response:
+        with (
+            self.place.entered(),
+            urllib.request.urlopen(f"{self.url}/api/v1{path}", timeout=timeout_s) as response,
+        ):
             return json.loads(response.read())
 
     def wait_until_up(self, deadline_s: float) -> None:
@@ -215,9 +239,12 @@ class Microgrid:
         limits: dict[str, int] | None = None,
         fixed_ports: bool = False,
         trust: bool = True,
+        places: Mapping[str, Place] | None = None,
+        program: BrokerProgram | None = None,
     ) -> None:
         """`fixed_ports`: the same ports in every run, where nobody else uses them; `trust`: nodes have keys,
-        which are made in the first run. Raises BrokerError, LaunchError.
+        which are made in the first run; `places`: a network of its own for each node, with the same ports;
+        `program`: of the brokers. Raises BrokerError, LaunchError.
         """
         self.pace = pace
         self._limits = limits or {}
@@ -231,10 +258,14 @@ class Microgrid:
         for i, plan in enumerate(plans):
             shutil.rmtree(directory / plan.name, ignore_errors=True)  # state of an earlier run
             (directory / plan.name).mkdir(parents=True)
-            ports = (free_port(), free_port())
-            if fixed_ports:
+            if places:
+                ports = (FIXED_API_PORT, FIXED_BROKER_PORT)
+            elif fixed_ports:
                 ports = (fixed_port(FIXED_API_PORT + i), fixed_port(FIXED_BROKER_PORT + i))
-            self.buildings.append(Building(plan, directory / plan.name, pace, *ports))
+            else:
+                ports = (free_port(), free_port())
+            place = places[plan.name] if places else None
+            self.buildings.append(Building(plan, directory / plan.name, pace, *ports, place, program))
         if trust:
             self._give_keys(directory / _KEYS)
 
@@ -259,16 +290,16 @@ class Microgrid:
 
     def prepare(self) -> None:
         """Start everything except the nodes: brokers, meters, configurations."""
-        ports = {building.name: building.broker.port for building in self.buildings}
+        doors = {each.name: (each.place.address, each.broker.port) for each in self.buildings}
         for building in self.buildings:
-            building.broker.start()
+            building.start_broker()
             building.start_meter()
-            building.configure(ports, self._limits)
+            building.configure(doors, self._limits)
         self.pace.started_s = time.monotonic()
 
     def wait_until_up(self) -> None:
         """Wait until all nodes answer. Raises LaunchError."""
-        deadline_s = time.monotonic() + START_TIMEOUT_S
+        deadline_s = time.monotonic() + START_TIMEOUT_S + _EACH_S * len(self.buildings)
         for building in self.buildings:
             building.wait_until_up(deadline_s)
 

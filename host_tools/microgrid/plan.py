@@ -48,6 +48,7 @@ class BuildingPlan:
     neighbours: list[str] = field(default_factory=list)
     learning: dict[str, Any] = field(default_factory=dict)  # the `[learning]` section, or empty
     gossip: dict[str, Any] = field(default_factory=dict)  # the `[gossip]` section, or empty
+    push: dict[str, Any] = field(default_factory=dict)  # the `[push]` section, or empty
     regulator: dict[str, Any] | None = None  # the `[regulator]` section, if there is one
     past: Callable[[Path], None] | None = None  # writes the minutes before the run, for `node_history`
     orders: list[tuple[float, dict[str, Any]]] = field(default_factory=list)  # limits: when (s), and what

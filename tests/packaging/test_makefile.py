@@ -33,7 +33,7 @@ def test_any_text_reaches_the_command_as_one_argument(target, name, value):
         (["image-test"], "NODE=name is needed"),
         (["deploy"], "NODE=name or NODE=all is needed"),
         (["eval"], "DATA=file or folder is needed"),
-        (["run", "NODES=5"], "NODES is not a variable of `make run`"),
+        (["run", "HOURS=5"], "HOURS is not a variable of `make run`"),
         (["fieldtest", "HOURS=5"], "HOURS is not a variable of `make fieldtest`"),
         (["attack", "SEEDS=5"], "SEEDS is not a variable of `make attack`"),
         (["lint", "ARGS=edge"], "ARGS is not a variable of `make lint`; it has none"),
