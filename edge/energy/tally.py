@@ -15,11 +15,11 @@ from msgspec import DecodeError, ValidationError, msgpack
 from .totals import Powers, possible_powers
 
 TOTALS = "TOTALS"
-TELL_S = 5.0  # at most so often a message leaves
+TELL_S = 10.0  # at most so often a message leaves
 RESTATE_S = (
     60.0  # a total that stays as it is is stated again so often, or nobody would believe in it any more
 )
-FORGET_S = 150.0  # what has not been stated for so long does not count: its node may be gone
+FORGET_S = 180.0  # what has not been stated for so long does not count: its node may be gone
 _MOST_ROWS = 1024
 _Row = tuple[str, int, int, int, list[int] | None]  # node, incarnation, number, age in s, powers in 0.1 W
 _decode = msgpack.Decoder(list[_Row]).decode
@@ -30,7 +30,7 @@ class _Stated:
     order: tuple[int, int]  # incarnation of the node, and how often it has stated its total since
     at_s: float
     powers_w: Powers | None  # None: it does not know them, or tells them nobody
-    told: int = 0  # in how many messages of this node
+    told: bool = False  # to the neighbours
 
 
 class Tally:
@@ -76,13 +76,13 @@ class Tally:
     def news(self, now_s: float, most: int = _MOST_ROWS) -> bytes | None:
         """What neighbours should be told now, at most so many totals; None: nothing.
 
-        Each total is told twice: a message may be lost.
+        Each total is told once: what is lost with a message comes with the next statement of it.
         """
         self._forget(now_s)
         rows: list[_Row] = []
         for node, each in sorted(self._stated.items()):
-            if each.told < 2 and len(rows) < most:
-                each.told += 1
+            if not each.told and len(rows) < most:
+                each.told = True
                 powers = None if each.powers_w is None else [round(10 * power_w) for power_w in each.powers_w]
                 rows.append((node, *each.order, math.ceil(now_s - each.at_s) + 1, powers))
         return msgpack.encode(rows) if rows else None
@@ -90,7 +90,7 @@ class Tally:
     def tell_again(self) -> None:
         """A neighbour has come, which knows nothing."""
         for each in self._stated.values():
-            each.told = 0
+            each.told = False
 
     def summed(self, now_s: float) -> tuple[int, Powers] | None:
         """The number of nodes whose totals are known, and the sum of these; None without any."""

@@ -44,10 +44,10 @@ class Village:
 @pytest.mark.parametrize("shape", ["chain:12", "ring:9", "random:40:3", "star:6"])
 def test_at_rest_each_node_counts_once_and_the_sum_is_exact(shape):
     village = Village(parse(shape))
-    village.run(90)
+    village.run(150)
     assert village.sums() == village.right()
     village.powers["n1"] = POWERS
-    village.run(90)
+    village.run(150)
     assert village.sums() == village.right()
 
 
@@ -56,22 +56,22 @@ def test_lost_messages_delay_it():
     village = Village(parse("random:20:3"), lambda: rng.random() < 0.3)
     village.run(300)
     village.lose = lambda: False
-    village.run(150)
+    village.run(RESTATE_S + 150)
     assert village.sums() == village.right()
 
 
-def test_at_rest_a_link_carries_each_total_about_twice_a_minute():
+def test_at_rest_a_link_carries_each_total_once_a_minute():
     village = Village(parse("chain:20"))
     village.run(300)
     village.bytes = 0
     village.run(300)
     links, rows = 2 * 19, 20 * 300 / RESTATE_S
-    assert village.bytes / links < 2.2 * rows * 32
+    assert village.bytes / links < 1.1 * rows * 32
 
 
 def test_a_node_that_is_gone_does_not_count_any_more():
     village = Village(parse("chain:5"))
-    village.run(60)
+    village.run(100)
     del village.tallies["n5"]
     village.run(FORGET_S + 60)
     assert village.sums() == village.right()
