@@ -14,7 +14,7 @@ from .community_settings import shown_total
 from .twin import Home, Twin
 
 _ROW_BYTES = 80  # of a total with the longest name and the largest numbers
-_LIFE_S = 4  # a message, not a state: who has not got it by then hears of it with the next one
+_LIFE_S = 4  # a message, not a state: what is lost with it comes with a later one
 
 
 class TallyTwin(Twin):
