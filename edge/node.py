@@ -43,6 +43,7 @@ from .watch import LOOK_TICKS, note_counters, renew_links
 
 if TYPE_CHECKING:
     from .energy.credits import Credits
+    from .energy.tally import Tally
     from .twins.community import CommunityTwin
     from .twins.community_settings import CommunitySettings
     from .twins.learning import LearningTwin
@@ -164,12 +165,21 @@ class Node:
             community=self.config.community,
             credits=self._credits(),
             request_hops=self.config.reach.requests,
+            tally=self._tally(),
         )
         population = list(self.config.population())
         if self.trust.authentic:
             population.append(("identity", None))
         for kind, settings in population:
             self.enroll(kind, settings, memories)
+
+    def _tally(self) -> "Tally | None":
+        if not self.config.tally:
+            return None
+        from .energy.tally import TOTALS, Tally
+
+        self.space.know_labels((TOTALS,))
+        return Tally(self.config.name, self.config.limits.nodes)
 
     def _credits(self) -> "Credits | None":
         community = self.config.community

@@ -11,14 +11,15 @@ from .context import Context
 if TYPE_CHECKING:
     from ..space.tuplespace import TupleSpace
 
-LIVE, NIL, EVERYWHERE = 1, 0xFFFF, 255  # as in the kernel
+LIVE, NIL, TOWARDS, EVERYWHERE = 1, 0xFFFF, 254, 255  # as in the kernel
 MOST_BYTES = 16384  # of a value that is shown
 
 
 class PropertyAnswer(TypedDict):
     label: str
     to: Annotated[str, "the only twin that it is for; empty: for all"]
-    reach: Annotated[int | None, "hops that it spreads; 0: not at all, null: everywhere"]
+    reach: Annotated[int | None, "hops that it spreads; 0: not at all, null: everywhere, or `towards` nodes"]
+    towards: Annotated[list[str], "the only nodes towards which it goes; empty: it goes by `reach`"]
     version: int
     left_s: Annotated[int | None, "until it expires; null: as long as its LSA"]
     bytes: int
@@ -70,7 +71,8 @@ def _lsa(space: "TupleSpace", name: str) -> LsaAnswer:
     properties = []
     p = space.lsa_first[slot]
     while p != NIL:
-        properties.append(_property(space, p))
+        if not space.p_gone[p]:
+            properties.append(_property(space, p))
         p = space.p_next[p]
     return {
         "name": name,
@@ -89,7 +91,8 @@ def _property(space: "TupleSpace", p: int) -> PropertyAnswer:
     return {
         "label": space.labels.text(space.p_label[p]),
         "to": space.names.text(space.p_query[p]),
-        "reach": None if reach == EVERYWHERE else reach,
+        "reach": None if reach in (TOWARDS, EVERYWHERE) else reach,
+        "towards": list(space.p_to[p]),
         "version": space.p_version[p],
         "left_s": max(0, due - space.tick) if due else None,
         "bytes": len(data),

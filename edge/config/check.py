@@ -20,7 +20,7 @@ from ..twins.gossip_settings import GossipSettings
 from ..twins.holon_settings import HolonSettings
 from ..twins.registry import GRIDS, RUNNING, SERVICES
 from ..twins.regulator_settings import INPUTS, RegulatorSettings
-from ..twins.settings import NO_MODEL, BoundarySettings, LearningSettings, TwinSettings
+from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
 from .buses import complete_buses
 from .community import with_profile
 from .learning import Complain, check_learning
@@ -98,11 +98,8 @@ def build(raw: Row, file: str) -> NodeConfig:
     return config
 
 
-def _reach(row: Row, learning: LearningSettings, complain: Complain) -> ReachSettings:
+def _reach(row: Row, complain: Complain) -> ReachSettings:
     reach = ReachSettings(**row)
-    if reach.beats and learning.cluster_model != NO_MODEL:
-        reason = "would make the total of the microgrid one of near nodes, so there can be no cluster_model"
-        complain("reach.beats", reach.beats, reason)
     if reach.beats and not reach.requests:
         complain("reach.beats", reach.beats, "needs reach.requests: a request could not go farther")
     return reach
@@ -120,7 +117,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
     config = NodeConfig(
         node=NodeSettings(**tables["node"][0]),
         limits=limits,
-        reach=_reach(tables["reach"][0], learning, complain),
+        reach=_reach(tables["reach"][0], complain),
         inbox=BrokerSettings(**tables["mqtt"][0]),
         api=ApiSettings(**tables["api"][0]),
         history=history,

@@ -253,6 +253,11 @@ class NodeConfig:
         }
 
     @property
+    def tally(self) -> ReachSettings | None:
+        """Its reach, if totals have to be told from neighbour to neighbour."""
+        return self.reach if self.reach.beats else None
+
+    @property
     def name(self) -> str:
         """The name of the node."""
         return self.node.name

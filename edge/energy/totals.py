@@ -112,9 +112,14 @@ def parse_total(value: bytes) -> Powers | None:
         powers_w = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
+    return possible_powers(powers_w)
+
+
+def possible_powers(powers_w: object) -> Powers | None:
+    """The six powers that somebody states of a node; None if no node can have them."""
     right = (
         isinstance(powers_w, list)
         and len(powers_w) == len(VARIABLES)
         and all(type(each) in (int, float) and 0 <= each <= _MOST_W for each in powers_w)
     )
-    return tuple(powers_w) if right else None
+    return tuple(powers_w) if isinstance(powers_w, list) and right else None

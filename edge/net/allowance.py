@@ -24,6 +24,7 @@ RETURN = 3  # bytes of answers for each byte that a neighbour sends
 _RECORD_BYTES = 100  # of an LSA, beside its values
 _USUAL_BYTES = 1024  # of an LSA that is asked for; few are larger
 _FOR_BEATS = 2  # changes of an origin that are left for its heartbeats, or it would seem to be dead
+_RENEWED = 0.25  # changes that a renewal counts as: no law acts on it, and many have one signature
 _FLOODING_S = 60
 _STRANGERS = ""  # share one allowance
 
@@ -135,10 +136,10 @@ class Allowances:
         """How many LSAs of usual size would be admitted from a neighbour now; at least one."""
         return self.of(peer).takes(self._space.tick)
 
-    def changed(self, origin: str) -> None:
-        """A change of an origin was taken."""
+    def changed(self, origin: str, renewed: bool = False) -> None:
+        """A change of an origin was taken; or what is shown already was only `renewed`, which costs less."""
         left = self._left(origin)
-        self._changes.note(origin, (left - 1, self._space.tick))
+        self._changes.note(origin, (left - (_RENEWED if renewed else 1), self._space.tick))
 
     @property
     def flooding(self) -> list[str]:

@@ -219,7 +219,8 @@ class Intake:
         origin = _origin(record)
         try:
             if isinstance(record, Near):
-                self._count(origin, absorb_near(self._space, record, peer))
+                renewed = self._is_renewal(record)
+                self._count(origin, absorb_near(self._space, record, peer), renewed)
                 if record.alone:
                     said = record.incarnation, record.version, self._space.tick
                     self._newest.note(origin, max(self._newest.get(origin, said), said))
@@ -243,10 +244,15 @@ class Intake:
         self._refusals.note_quietly(peer, CHANGES)
         return True
 
-    def _count(self, origin: str, taken: bool) -> None:
+    def _is_renewal(self, near: Near) -> bool:
+        slot = self._space.slot_of_name(near.name) if near.alone else NIL
+        p = NIL if slot == NIL else self._space.property_of(slot, near.label, near.query)
+        return p != NIL and self._space.holds(p, near.value)
+
+    def _count(self, origin: str, taken: bool, renewed: bool = False) -> None:
         self.absorbed += taken
         if taken:
-            self._allowances.changed(origin)
+            self._allowances.changed(origin, renewed)
 
     def _note_no_room(self, peer: str, error: SpaceError) -> None:
         self.no_room += 1

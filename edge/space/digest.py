@@ -53,8 +53,7 @@ class Digest:
         space = self._space
         if space.changes >= MAX_SEQUENCE - _LAST_CHANGES:
             self._reincarnate(space.origins.incarnation[SELF])
-        if space.tick >= self._due_tick - _EARLY_S:
-            space.renew_kept()  # the beat goes with them
+        space.renew_kept(_EARLY_S if space.tick >= self._due_tick else 0)  # they go with the beat
         if space.tick >= self._due_tick:
             self.beat()
         for number in list(self._announced):

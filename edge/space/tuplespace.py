@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .lsa import Aggregation
 
 __all__ = ["FREE", "LEAVING", "LIVE", "ORPHAN", "SELF", "WITHDRAWN", "Limits", "TupleSpace"]
-_AGAIN_S, _TOGETHER_S, _OFTEN_S = const(3), const(2), const(10)
+_AGAIN_S, _OFTEN_S = const(3), const(10)
 _FORMER_S = const(6)  # one renewal, and the ways to them are still known
 # No setting: the format of the wire. A contract has at most 32 suppliers, a supplier at most 128 consumers.
 MAX_TO = const(128)  # nodes towards which one property goes
@@ -298,12 +298,12 @@ class TupleSpace(Nodes):
             self._renew_soon(p)
         self.near.push(p)
 
-    def renew_kept(self) -> None:
-        """Kept properties whose time has come get a new version, by which others know that they hold.
+    def renew_kept(self, early_s: int = 0) -> None:
+        """Each tick: kept properties whose time has come get a new version, which says that they still hold.
 
-        To be called when a heartbeat is due, or may leave early: so they travel together.
+        With `early_s` also those whose time comes so soon: a heartbeat leaves now, and they go with it.
         """
-        if self.tick < self.renew_tick - _TOGETHER_S:
+        if self.tick < self.renew_tick - early_s:
             return
         self.renew_tick = NEVER
         slot = self.origins.first[SELF]
@@ -311,7 +311,7 @@ class TupleSpace(Nodes):
             p = self.lsa_first[slot]
             while p != NIL:
                 if self.p_kept[p]:
-                    if self.tick >= self.p_renew[p] - _TOGETHER_S:
+                    if self.tick >= self.p_renew[p] - early_s:
                         self._renew(p)
                     self.renew_tick = min(self.renew_tick, self.p_renew[p])
                 p = self.p_next[p]

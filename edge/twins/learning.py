@@ -129,7 +129,8 @@ class LearningTwin(Twin):
 
     def joined(self, engine: "Engine") -> None:
         super().joined(engine)
-        self.aggregate([Aggregation(TOTAL, SUM_OF_TOTALS, EVERYWHERE)])
+        if self.home.tally is None:
+            self.aggregate([Aggregation(TOTAL, SUM_OF_TOTALS, EVERYWHERE)])
 
     def bonded(self, bond: Bond) -> None:
         if self.gossip is not None:
@@ -152,7 +153,8 @@ class LearningTwin(Twin):
 
     def cluster_w(self) -> Powers | None:
         """The six powers of all nodes that know theirs; of this one where there is no other."""
-        summed = read_sum(self.aggregate_of(TOTAL))
+        tally = self.home.tally
+        summed = tally.summed(self._clock.now_s()) if tally else read_sum(self.aggregate_of(TOTAL))
         if summed is None:
             self.nodes_summed = 1
             return self.home.total()
@@ -160,6 +162,8 @@ class LearningTwin(Twin):
         return powers_w
 
     def _publish(self, powers_w: Powers | None, now_s: float) -> None:
+        if self.home.tally:
+            return  # another twin tells them
         powers_w = shown_total(powers_w, self.home.community)
         if powers_w is None:
             if self._published is not None:

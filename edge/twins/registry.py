@@ -45,6 +45,7 @@ GRIDS = tuple(kind for kind, each in DEVICES.items() if each.source is PowerSour
 RUNNING = ("shiftable", "deferrable")  # kinds that run once a day, when their twin says so
 SERVICES = {  # at most one of each on a node, in the order in which they start
     "learning": ServiceKind("learning:LearningTwin"),
+    "tally": ServiceKind("tally:TallyTwin"),  # there when heartbeats do not go everywhere
     "recorder": ServiceKind("recorder:RecorderTwin", always=True),
     "regulator": ServiceKind("regulator:RegulatorTwin"),
     "community": ServiceKind("community:CommunityTwin"),

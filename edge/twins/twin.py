@@ -21,6 +21,7 @@ from .minute import RunningMinute
 
 if TYPE_CHECKING:
     from ..energy.credits import Credits
+    from ..energy.tally import Tally
     from .community_settings import CommunitySettings
     from .price_source import PriceSource
 
@@ -80,6 +81,7 @@ class Home:
         community: "CommunitySettings | None" = None,
         credits: "Credits | None" = None,
         request_hops: int = 0,
+        tally: "Tally | None" = None,
     ) -> None:
         """`total` gives the six variables of the node, None while one of its devices is unknown;
         `tell_minute` calls `minute_passed`.
@@ -99,9 +101,8 @@ class Home:
         self.members = members  # what the other members did with what was promised
         self._neighbours = neighbours
         self.twins = twins  # all of the node
-        self.request_hops = (
-            request_hops  # how far requests go at first; 0: everywhere, as all that twins show
-        )
+        self.request_hops = request_hops  # of a request at first; 0: all that twins show goes everywhere
+        self.tally = tally  # of the totals of all nodes; None: they go everywhere by themselves
         self.community, self.credits = community, credits  # None without a section `[community]`
         self.running = RunningMinute()  # of the node
         self.looked_s = -math.inf

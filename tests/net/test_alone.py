@@ -10,6 +10,7 @@ from test_signed import Village, refused, send
 from edge.net import wire
 from edge.net.frame import VERSION, VERSION_ALONE, Frame, FrameError, WrongVersion, decode, encode
 from edge.net.schema import WireError
+from edge.space.limits import Limits
 from edge.space.lsa import KEPT, TOWARDS, Near
 from edge.space.nearby import export_near
 from edge.space.origins import LIFE_S
@@ -122,6 +123,17 @@ def test_a_relay_cannot_alter_it_nor_invent_one():
         send(fleet["c"], "b", alone=[forged])
     assert refused(fleet["c"], FORGED) == 4
     assert fleet["c"].value("a.t") == b"1"
+
+
+def test_renewals_of_many_contracts_are_no_flood():
+    fleet = Fleet({"a": ["b"], "b": ["a"]}, Limits(lsas=128, nodes=8), Village())
+    agents = [fleet["a"].add(Watcher(f"a.t{i}")) for i in range(50)]
+    for agent in agents:
+        for label in "LMN":
+            agent.submit(label, b"1", "", KEPT, to=("b",))
+    fleet.run(60)
+    assert not fleet["b"].gateway.stats()["restless"]
+    assert all(fleet["b"].value(agent.name, label) == b"1" for agent in agents for label in "LMN")
 
 
 def test_what_a_silent_node_said_cannot_be_said_again_by_others():

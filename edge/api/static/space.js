@@ -65,7 +65,7 @@ function Lsa({ lsa }) {
     <ul class="properties">${lsa.properties.map((each, i) => html`<li key=${i}>
       <p><b>${each.label}</b> <span class="muted small">${[
         each.to && t("space.for", { name: label(each.to) }),
-        each.reach === 0 ? t("space.reach_here") : each.reach == null ? t("space.reach_all") : t("space.reach", { n: each.reach }),
+        each.towards?.length ? "→ " + each.towards.join(", ") : each.reach === 0 ? t("space.reach_here") : each.reach == null ? t("space.reach_all") : t("space.reach", { n: each.reach }),
         t("space.version", { n: each.version }),
         bytes(each.bytes),
         each.left_s != null && t("space.left", { d: duration(each.left_s) }),
