@@ -39,6 +39,8 @@ class Stage:
                 regulator=regulator,
                 community=community,
             )
+        for gates in storm.gates:
+            self.world.join(gates)
         self.tally = Tally(self.world, storm)
         self.books = Books(self.world, storm.liar)
         self._links = [(each.name, peer) for each in storm.buildings for peer in each.neighbours]
