@@ -170,10 +170,21 @@ def _run(path: Path) -> int:
     return OK
 
 
-def _check(path: Path) -> int:
+def _check(path: Path, below: tuple[str, ...] = ()) -> int:
+    """Also the files of the nodes that the same machine has in microgrids above; `below`: those before."""
     config = _load(path)
     if config is None:
         return WRONG
+    if config.name in below:
+        print(f"{path}: node.name = {config.name!r}: this machine has such a node already", file=sys.stderr)
+        return WRONG
+    code = _check_one(path, config)
+    if config.holon:
+        code = max(code, _check(path.parent / config.holon.parent, (*below, config.name)))
+    return code
+
+
+def _check_one(path: Path, config: "NodeConfig") -> int:
     from .config.budget import budget, table
     from .config.learning import check_past
     from .service.measure import CannotBuild, CannotMeasure, measured

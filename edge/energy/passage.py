@@ -157,6 +157,11 @@ class Passage:
         """When a need may fall."""
         return min(each.due_s for each in self._needs.values())
 
+    @property
+    def excess_wh(self) -> float:
+        """Energy that was sold and not bought, margins included; not above 0 as it should be."""
+        return max(self.sold_wh[way] - with_margin(self.bought_wh[way]) for way in self._needs)
+
     def needs_w(self, inside: Demand, outside: Demand, now_s: float) -> tuple[float, float]:
         """What the outer twin and the inner twin should buy now, in W; at most one of them is not 0."""
         way_in, way_out = self._needs[Way.IN], self._needs[Way.OUT]

@@ -31,6 +31,7 @@ _HASTE_S = 15.0  # who takes over serves requests at once: those that another ga
 _SHORT_WAIT_S = 0.25  # while it supplies its microgrid: the offers of others arrive within that time
 _RETRY_S = 300.0  # after so long a supply is given back: perhaps the own microgrid can serve it again
 _TOLERANCE_W = 10 * EPSILON_W
+_TOLERANCE_WH = 1e-3
 _PRICE_STEP = 1e-4
 
 
@@ -281,6 +282,8 @@ class HolonTwin(ProsumerTwin):
             return broken
         if self.given_w > partner.bought_w + _TOLERANCE_W:
             broken.append(f"I6 {self.name} gives {self.given_w:.3f} W, bought are {partner.bought_w:.3f} W")
+        if self.passage and self.passage.excess_wh > _TOLERANCE_WH:
+            broken.append(f"I6 {self.name} and its partner sold {self.passage.excess_wh:.3f} Wh too much")
         if min(self.given_w, partner.given_w) > _TOLERANCE_W:
             broken.append(f"I6 {self.name} and its partner give at the same time")
         return broken

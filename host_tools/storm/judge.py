@@ -11,6 +11,7 @@ from edge.energy.rules import with_margin
 from edge.space.lsa import EVERYWHERE
 from edge.space.names import NIL
 from edge.space.tuplespace import SELF, TupleSpace
+from edge.twins.holon import HolonTwin
 from edge.twins.prosumer import ProsumerTwin
 from edge.twins.storage import StorageTwin
 
@@ -147,9 +148,9 @@ def starving(world: World, view: View = ALL) -> set[str]:
 
 
 def _gives_freely(twin: ProsumerTwin) -> bool:
-    """Whether its free power is for everybody: not limited to equal shares, not a battery, whose energy is
-    short, and not kept from those whom a policy or a credit excludes."""
-    if twin.settings.producer_policy == "fair_share" or isinstance(twin, StorageTwin):
+    """Whether its free power is for everybody: not limited to equal shares, not kept from those whom a
+    policy or a credit excludes; not a battery, whose energy is short, and not a gate, which buys for some."""
+    if twin.settings.producer_policy == "fair_share" or isinstance(twin, StorageTwin | HolonTwin):
         return False
     community = twin.home.community
     return twin.settings.giving == "all" and (community is None or community.response != "exclude")

@@ -7,6 +7,7 @@ from typing import Any
 from ..sim.topology import parts
 
 Argument = str | float
+Gates = tuple[tuple[str, str], ...]  # of one holon, in the order of succession: twins, as node.twin
 LIE = "lie"  # the kind of fault that is one
 LIMIT = "limit"  # an order of the operator of the grid
 
@@ -51,6 +52,7 @@ class Storm:
     leaves: bool = False  # it leaves when the faults are repaired; otherwise it is honest again
     steady: bool = False  # but for lies, only powers change: what the others lose, they lose to the liar
     reach: str = ""  # how far messages go, as REQUESTS:BEATS; empty: everywhere
+    gates: tuple[Gates, ...] = ()  # of each holon
 
     def reduced(self, keep: Collection[int] | None = None, without: Collection[str] = ()) -> "Storm":
         """The storm with only the faults in `keep`, and without some nodes ("n3") or twins ("n1.t2").
@@ -68,6 +70,7 @@ class Storm:
             self,
             buildings=tuple(_reduced(each, without) for each in self.buildings if each.name not in without),
             liar="" if self.liar in without else self.liar,
+            gates=tuple(_left(gates, without) for gates in self.gates),
             faults=tuple(fault for fault in self.faults if keep is None or fault.number in keep),
         )
 
@@ -90,6 +93,10 @@ class Storm:
             }
         )
 
+    def truthful_groups(self) -> dict[str, int]:
+        """The same for all nodes once the liar is honest; empty if all reach each other."""
+        return replace(self, liar="").groups() if self.gates else {}
+
     @property
     def calm(self) -> bool:
         """Nothing happens but lies: contracts between the others must last."""
@@ -111,10 +118,21 @@ class Storm:
                 text.append(f"    [{section}] " + " ".join(f"{key}={value}" for key, value in keys.items()))
             if building.powers_w:
                 text.append("    reads " + " ".join(f"{k}={v:g} W" for k, v in building.powers_w.items()))
+        for gates in self.gates:
+            text.append(f"gates {', '.join('='.join(pair) for pair in gates) or 'none'}")
         if self.liar:
             after = "leaves" if self.leaves else "is honest again"
             text.append(f"{self.liar} lies, and {after} after {self.trouble_s:g} s")
         return [*text, *map(str, self.faults), f"all faults are repaired after {self.trouble_s:g} s"]
+
+
+def _left(gates: Gates, without: Collection[str]) -> Gates:
+    """The gates of which both twins are there."""
+    return tuple(
+        pair
+        for pair in gates
+        if not any(each in without or each.partition(".")[0] in without for each in pair)
+    )
 
 
 def _reduced(building: StormBuilding, without: Collection[str]) -> StormBuilding:

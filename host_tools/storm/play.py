@@ -107,7 +107,9 @@ class _Run:
         self._bonds = {}
         self.stage.heal()
         world = self.stage.world
-        view = self._view if self.storm.leaves else judge.View(self.storm.liar, {}, self._beats)
+        view = self._view
+        if not self.storm.leaves:
+            view = judge.View(self.storm.liar, self.storm.truthful_groups(), self._beats)
         hungry: dict[str, float] = {}
         lasting: list[set[str]] = []
         before = judge.shown(world)

@@ -41,6 +41,8 @@ class Stage:
                 community=community,
             )
             self.premises[building.name] = Premises(node, building.powers_w)
+        for gates in storm.gates:
+            self.world.join(gates)
         self.tally = Tally(self.world, storm)
         self.books = Books(self.world, storm.liar)
         self.limits = LimitWatch(each for name, each in self.premises.items() if name != storm.liar)
