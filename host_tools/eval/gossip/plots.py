@@ -29,7 +29,7 @@ def late(results: list[dict[str, Any]], file: Path) -> bool:
             by_model.setdefault(model, {})[int(days[:-1])] = group
     if not by_model:
         return False
-    with figure(file, "a newcomer's week after N days of own data, demand", 4.2, ncols=2) as panels:
+    with figure(file, "a newcomer after N days of own data, demand", 4.2, ncols=2) as panels:
         number = 0
         for model, of_days in sorted(by_model.items()):
             for variant in sorted({name for group in of_days.values() for name in group} - {LOCAL["late"]}):

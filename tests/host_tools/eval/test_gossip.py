@@ -4,6 +4,8 @@ import csv
 import json
 import math
 import random
+import shutil
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -279,10 +281,26 @@ def test_only_nodes_that_both_have_are_compared():
     assert one.gain == pytest.approx(0.1)
 
 
-def test_results_of_other_settings_are_not_mixed(late, folder, capsys):
-    options = words("--gossip late --gossip-model markov --newcomers ab_floor5 --only scratch --gate none")
-    assert evaluate(folder, late, *options) == 2
-    assert "gate better, not none" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("other", "told"), [("--gate none", "gate better, not none"), ("--noise 1", "noise 0.0, not 1.0")]
+)
+def test_results_of_other_settings_are_not_mixed(late, folder, capsys, other, told):
+    options = words("--gossip late --gossip-model markov --newcomers ab_floor5 --only scratch")
+    assert evaluate(folder, late, *options, *words(other)) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_newcomer_lives_on_the_days_of_its_neighbours(folder, tmp_path):
+    data, out = tmp_path / "measured", tmp_path / "out"
+    shutil.copytree(folder, data)
+    other = data / "combed_1min" / "lecture_block.csv"
+    head, *lines = other.read_text().splitlines(keepends=True)
+    other.write_text("".join((head, *lines[DAY_MIN:])))  # its record begins a day later
+    options = words("--gossip late --gossip-model markov --newcomers ab_floor5 --only scratch")
+    assert evaluate(data, out, *options) == 0
+    (recording,) = (out / "cache" / "recordings").iterdir()
+    first_day = datetime(2024, 1, 2, tzinfo=UTC).timestamp() // 60
+    assert f"_from{first_day:.0f}_" in recording.name
 
 
 def test_nodes_of_one_microgrid_live_at_the_same_time_though_their_records_begin_on_different_days():
