@@ -1,7 +1,7 @@
 """The state that a node keeps across restarts: its incarnation, its contracts, and who has hoarded.
 
 A write costs a card whole blocks of 4 kB, so a change is written when it is there at the second look, at most
-10 s after it: what lasts a few seconds is not written at all, and changes that follow closely are one write.
+8 s after it: what lasts a few seconds is not written at all, and changes that follow closely are one write.
 A memory that is longer than a block is compressed.
 
 Two files are written in turn, each in place and synced. A power cut damages only the file that is being
@@ -26,7 +26,7 @@ from .files import NotAFile, open_file, set_aside
 log = logging.getLogger("edge.state")
 
 SLOTS = ("state.a", "state.b")
-LOOK_EVERY_S = 4.0  # a look is made with a tick, so two of them take at most 10 s
+LOOK_EVERY_S = 3.0  # a look comes with a tick, so two of them take at most 8 s
 NEAR_EVERY_S = 300.0  # what a restart may continue just as well is written less often
 COMPLAIN_EVERY_S = 3600.0
 _VERSION = 3

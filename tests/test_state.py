@@ -57,8 +57,8 @@ def test_the_memory_is_written_only_if_it_has_changed_and_every_5_s_at_most(tmp_
 
 
 @given(st.lists(st.integers(1, 2), max_size=30))
-def test_a_change_is_written_10_s_after_it_at_most(tmp_path_factory, memories):
-    """Whatever is the memory of each second: what is on disk was in force within the last 10 s."""
+def test_a_change_is_written_8_s_after_it_at_most(tmp_path_factory, memories):
+    """Whatever is the memory of each second: what is on disk was in force within the last 8 s."""
     folder, clock = tmp_path_factory.mktemp("state"), VirtualClock()
     state, past = StateFile(folder, clock), []
     for second, incarnation in enumerate([1, *memories]):
@@ -66,7 +66,7 @@ def test_a_change_is_written_10_s_after_it_at_most(tmp_path_factory, memories):
         past.append(incarnation)
         if state.due:
             state.look({"incarnation": incarnation}, never)
-        assert StateFile(folder, clock).load()["incarnation"] in past[-11:]
+        assert StateFile(folder, clock).load()["incarnation"] in past[-9:]
 
 
 def test_what_lasts_a_few_seconds_is_not_written(tmp_path, clock):

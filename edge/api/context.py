@@ -57,8 +57,8 @@ class Service(Protocol):
         """CPU time of the longest piece."""
 
     @property
-    def longest_reaction_s(self) -> float:
-        """How late the latest reaction of the last 10 to 20 s was; for the main thread."""
+    def longest_reaction_s(self) -> float | None:
+        """How late the latest reaction of the last 10 to 20 s was, None without one; for the main thread."""
 
     @property
     def settings_changed(self) -> "Mapping[str, Mapping[str, object]]":

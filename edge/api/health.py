@@ -132,7 +132,8 @@ class Health(TypedDict):
     hwm_mb: Annotated[float | None, "resident memory at its peak"]
     reactions: int
     longest_reaction_ms: Annotated[
-        float, "the latest reaction of the last 10 to 20 s: from its cause, such as a reading, to its end"
+        float | None,
+        "the latest reaction of the last 10 to 20 s, from its cause to its end; null: there was none",
     ]
     readings: int
     readings_undefined: int
@@ -159,6 +160,7 @@ def health(context: Context) -> Health:
     links: Any = node.links.stats()
     trust: Any = node.trust.stats()
     meters: Any = node.meters.stats()
+    longest_s = context.service.longest_reaction_s
     return {
         "status": "degraded" if found else "ok",
         "troubles": found,
@@ -170,7 +172,7 @@ def health(context: Context) -> Health:
         "rss_mb": rss_mb,
         "hwm_mb": hwm_mb,
         "reactions": node.engine.reactions,
-        "longest_reaction_ms": round(1000 * context.service.longest_reaction_s, 1),
+        "longest_reaction_ms": None if longest_s is None else round(1000 * longest_s, 1),
         "readings": node.readings,
         "readings_undefined": node.readings_undefined,
         "faults": node.engine.faults,

@@ -47,7 +47,8 @@ def _lines(context: Context) -> Iterator[str]:
     yield from one("uptime_seconds", "gauge", "since the start", ({}, told["uptime_s"]))
     memory = [({"kind": "now"}, told["rss_mb"]), ({"kind": "peak"}, told["hwm_mb"])]
     yield from one("memory_mebibytes", "gauge", "resident memory", *memory)
-    latest_s = round(told["longest_reaction_ms"] / 1000, 4)
+    latest_ms = told["longest_reaction_ms"]
+    latest_s = None if latest_ms is None else round(latest_ms / 1000, 4)
     yield from one("longest_reaction_seconds", "gauge", "the latest of the last 10 to 20 s", ({}, latest_s))
     for key, meaning in _COUNTERS.items():
         yield from one(f"{key}_total", "counter", meaning, ({}, told[key]))  # type: ignore[literal-required]

@@ -12,7 +12,7 @@ class Lateness:
         self._since_s = math.inf  # what waits for a reaction has been there since then
         self._reacted_s = math.inf  # end of the last reaction
         self._ends_s = -math.inf  # of the present period
-        self._now_s = self._before_s = 0.0  # the longest of this period, and of the one before
+        self._now_s = self._before_s = -math.inf  # the longest of this period, and of the one before
 
     def waits(self, since_s: float) -> None:
         """Something that needs a reaction has been there since then."""
@@ -26,13 +26,14 @@ class Lateness:
         self._turn(ended_s)
         self._now_s = max(self._now_s, ended_s - since_s)
 
-    def longest_s(self, now_s: float) -> float:
-        """0 if there was none."""
+    def longest_s(self, now_s: float) -> float | None:
+        """None if there was none."""
         self._turn(now_s)
-        return max(self._now_s, self._before_s)
+        longest_s = max(self._now_s, self._before_s)
+        return None if longest_s < 0 else longest_s
 
     def _turn(self, now_s: float) -> None:
         if now_s < self._ends_s:
             return
-        self._before_s = self._now_s if now_s < self._ends_s + _PERIOD_S else 0.0
-        self._now_s, self._ends_s = 0.0, now_s + _PERIOD_S
+        self._before_s = self._now_s if now_s < self._ends_s + _PERIOD_S else -math.inf
+        self._now_s, self._ends_s = -math.inf, now_s + _PERIOD_S

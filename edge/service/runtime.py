@@ -113,8 +113,8 @@ class Runtime:
         return {name: box.dropped for name, box in boxes.items()}
 
     @property
-    def longest_reaction_s(self) -> float:
-        """How late the latest reaction of the last 10 to 20 s was; for the main thread."""
+    def longest_reaction_s(self) -> float | None:
+        """How late the latest reaction of the last 10 to 20 s was, None without one; for the main thread."""
         return self._lateness.longest_s(self._clock.now_s())
 
     @property

@@ -11,9 +11,10 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -28,6 +29,7 @@ from ..world import World
 MOST_REACTION_MS = 100.0
 MOST_NODE_MS, MOST_YEAR_MS, MOST_YEAR_BYTES = 5.0, 300.0, 2_000_000
 _TWINS, _REQUESTS_A_S = 100, 50.0
+_CHANGE_S = 0.5
 _SETTLED_S = 20.0  # until the node has forgotten the reactions of its start
 _GRIDS = 2  # each supplies at most 64 others
 _YEAR_MIN, _YEAR_TWINS = 365 * 1440, 20
@@ -41,8 +43,12 @@ _YEAR = {
 
 def node_ms(seconds: float = 20.0) -> dict[str, float]:
     """Times of `/api/v1/node` in ms, and the latest reactions meanwhile and before, as the node knows them:
-    of the last 10 to 20 s. `reactions`: how many there were meanwhile."""
-    with tempfile.TemporaryDirectory() as folder, _Process(Path(folder)) as (process, port):
+    of the last 10 to 20 s. A load changes twice a second. `reactions`: how many there were meanwhile."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _Process(Path(folder)) as (process, port),
+        _changing(port, Path(folder)),
+    ):
         time.sleep(_SETTLED_S)
         before = _health(port)
         taken, due_s = [], time.perf_counter()
@@ -63,6 +69,34 @@ def node_ms(seconds: float = 20.0) -> dict[str, float]:
             "longest_reaction_before_ms": before["longest_reaction_ms"],
             "reactions": after["reactions"] - before["reactions"],
         }
+
+
+@contextmanager
+def _changing(port: int, folder: Path) -> Iterator[None]:
+    """Change the power of a load, over HTTP, twice a second."""
+    lines = (folder / "state" / "api.tokens").read_text().splitlines()
+    token = dict(line.split() for line in lines)["operate"]
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    done = threading.Event()
+
+    def change() -> None:
+        power_w = 10
+        while not done.wait(_CHANGE_S):
+            power_w = 210 - power_w
+            body = json.dumps({"power_w": power_w})
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+                connection.request("PATCH", "/api/v1/twins/load_0", body, headers)
+                answer = connection.getresponse()
+                if answer.status != 200:
+                    raise RuntimeError(f"the load cannot be changed: {answer.read()!r}")
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _health(port: int) -> dict[str, Any]:

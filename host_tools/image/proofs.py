@@ -15,7 +15,7 @@ from .trial_fleet import NEIGHBOUR
 
 MOST_MEMORY_MB = 64.0
 MOST_TRAINING_S = 3_600.0  # until each scope has been trained, in the emulator
-SWING_W = 120.0  # change of the meters every 3 s: contracts change, and the state is saved every 10 s
+SWING_W = 120.0  # change of the meters every 3 s: contracts change, and the state is saved every 8 s
 MOST_WRITTEN_MB_A_DAY = 20.0
 SETTLED_S = 120.0  # after this time a start no longer affects the writes
 WATCHED_S, SAMPLES = 1_800.0, 6  # what the kernel would write only within the hour (sysctl.d) is synced

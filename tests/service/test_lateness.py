@@ -46,7 +46,8 @@ def test_what_is_over_is_forgotten_after_20_s_and_not_before_10():
             assert late.longest_s(100.5 + second) > 0.4, second
         if second % 50 >= 21:
             assert late.longest_s(100.5 + second) < 0.1, second
-    assert late.longest_s(1000.0) == 0.0
+    assert late.longest_s(1000.0) is None
+    assert Lateness().longest_s(0.0) is None
 
 
 def test_a_mailbox_knows_how_long_its_oldest_item_has_waited():
