@@ -301,17 +301,13 @@ class Consumer:
         if self.main or now_s > plan.latest_s:
             self.request = None
         elif not open_request or now_s >= self._asked_s + REPLAN_S:
-            times_s = (round(max(0.0, each - now_s), 1) for each in (plan.begin_s, plan.latest_s))
             self.request = Request(
                 self._next_id(),
                 plan.power_w,
                 self.settings.priority,
-                False,
-                0.0,
-                False,
-                0.0,
-                plan.run_s,
-                *times_s,
+                run_s=plan.run_s,
+                begin_in_s=round(max(0.0, plan.begin_s - now_s), 1),
+                latest_in_s=round(max(0.0, plan.latest_s - now_s), 1),
             )
             self._offers.clear()
             self._asked_s = now_s

@@ -66,7 +66,7 @@ class Request:
         return round_w(self.power_w - self.spare_w)
 
     def encode(self) -> bytes:
-        fields = {"id": self.id, "w": self.power_w, "prio": self.priority}
+        fields: dict[str, Any] = {"id": self.id, "w": self.power_w, "prio": self.priority}
         if self.spare_w:
             fields["spare"] = self.spare_w
         if self.partial:
