@@ -339,14 +339,13 @@ class Consumer:
         if self.main or now_s > plan.latest_s:
             self.request = None
         elif not open_request or now_s >= self._asked_s + REPLAN_S:
-            begin_in_s, latest_in_s = (round(max(0.0, at - now_s), 1) for at in (plan.begin_s, plan.latest_s))
             self.request = Request(
                 self._next_id(),
                 plan.power_w,
                 self.settings.priority,
                 run_s=plan.run_s,
-                begin_in_s=begin_in_s,
-                latest_in_s=latest_in_s,
+                begin_in_s=round(max(0.0, plan.begin_s - now_s), 1),
+                latest_in_s=round(max(0.0, plan.latest_s - now_s), 1),
             )
             self._offers.clear()
             self._asked_s = now_s

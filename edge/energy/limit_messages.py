@@ -61,7 +61,9 @@ def parse_limit(
     if not found:
         return Heartbeat()
     direction = _direction(found.get("direction"))
-    if found.get("power_w") is None:
+    if "power_w" not in found:
+        raise LimitRefused("power_w is missing; null ends a limit")
+    if found["power_w"] is None:
         return Release(direction)
     if direction is None:
         raise LimitRefused("direction is missing: consume or feed_in")
@@ -86,15 +88,15 @@ def _direction(value: Any) -> Direction | None:
 
 
 def _scope(found: Mapping[str, Any]) -> Scope:
-    circuit, twins = found.get("circuit") or "", found.get("twins") or []
-    named = [circuit] if circuit else []
-    if not isinstance(twins, list | tuple) or len(twins) > _MOST_TWINS:
-        raise LimitRefused(f"twins must be a list of at most {_MOST_TWINS} names")
-    if not all(isinstance(each, str) and _NAME.fullmatch(each) for each in (*named, *twins)):
+    circuit, twins = found.get("circuit"), found.get("twins")
+    if twins is not None and not (isinstance(twins, list | tuple) and 0 < len(twins) <= _MOST_TWINS):
+        raise LimitRefused(f"twins must be a list of 1 to {_MOST_TWINS} names")
+    named = [*([] if circuit is None else [circuit]), *(twins or ())]
+    if not all(isinstance(each, str) and _NAME.fullmatch(each) for each in named):
         raise LimitRefused("circuit and twins must be names")
     if circuit and twins:
         raise LimitRefused("a limit concerns a circuit or twins, not both")
-    return Scope(circuit=circuit, twins=tuple(sorted(set(twins))))
+    return Scope(circuit=circuit or "", twins=tuple(sorted(set(twins or ()))))
 
 
 def _dates(found: Mapping[str, Any], now_s: float, wall_s: float | None) -> tuple[float, float]:

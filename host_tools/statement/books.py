@@ -29,6 +29,8 @@ from host_tools.measured import COLUMNS, complain
 Books = dict[int, dict[str, Entry]]  # by begin (Unix time, a multiple of a quarter-hour) and member
 _MINUTES = QUARTER_S // 60
 _MOST_WH = 1e9
+_MOST_DAYS = 1100  # from the first to the last entry: a wrong date would make years of missing ones
+_MOST_NAME = 100  # characters
 _MEASURED, _FILLED = 0.98, 1 / 3  # shares of a quarter-hour that must be known, as in the history of a node
 _OURS = ("injected_wh", "withdrawn_wh")
 _OF_NODES = ("given_wh", "drawn_wh")
@@ -84,15 +86,22 @@ def together(books: Iterable[Books]) -> Books:
 
 
 def filled_up(books: Books) -> Books:
-    """In order of time, with a missing entry for each member that has none."""
+    """In order of time, with a missing entry for each member that has none. Raises CsvError."""
     members = {member for step in books.values() for member in step}
     missing = Entry(0, 0, Quality.MISSING)
     if books:
+        _check_span(min(books), max(books))
         for begin_s in range(min(books), max(books) + 1, QUARTER_S):
             step = books.setdefault(begin_s, {})
             for member in members - step.keys():
                 step[member] = missing
     return dict(sorted(books.items()))
+
+
+def _check_span(first_s: int, last_s: int) -> None:
+    if last_s - first_s > _MOST_DAYS * 86_400:
+        dates = f"{time_text(first_s)} to {time_text(last_s)}"
+        raise CsvError(f"the books go from {dates}, more than {_MOST_DAYS} days: is a date wrong?")
 
 
 def write_books(path: Path, books: Mapping[int, Step]) -> None:
@@ -154,6 +163,8 @@ def _entered(path: Path, rows: Iterable["_Row"]) -> Books:
             raise CsvError(f"{where}: {time_text(at_s)} is not the begin of a quarter-hour of UTC")
         if not member:
             raise CsvError(f"{where}: the member has no name")
+        if len(member) > _MOST_NAME:
+            raise CsvError(f"{where}: the name of a member has at most {_MOST_NAME} characters")
         if quality not in list(Quality):
             raise CsvError(f"{where}: quality {quality!r} is not one of {', '.join(Quality)}")
         if member in books.setdefault(at_s, {}):
@@ -226,5 +237,6 @@ def _nets(path: Path, tell: Tell) -> dict[int, _Minute]:
 
 def _quarters(nets: Mapping[int, _Minute]) -> Iterator[tuple[int, list[_Minute]]]:
     if nets:
+        _check_span(60 * min(nets), 60 * max(nets))
         for quarter in range(min(nets) // _MINUTES, max(nets) // _MINUTES + 1):
             yield quarter, [nets.get(quarter * _MINUTES + i) for i in range(_MINUTES)]

@@ -7,6 +7,7 @@ import argparse
 import csv
 import re
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -110,10 +111,22 @@ def write(folder: Path, settlement: Settlement, prices: Prices, period: str, cur
             )
             writer.writerow([member, *energies, *money, *each.steps.values(), each.unsure])
     write_shares(folder / "shares.csv", ((begin_s, shares) for begin_s, _, shares in settlement.steps))
-    for member in settlement.accounts:
-        name = re.sub(r"[^A-Za-z0-9._-]", "_", member)
+    for member, name in _file_names(settlement.accounts).items():
         text = page(member, period, settlement, prices, currency)
         (folder / f"statement-{name}.html").write_text(text, encoding="utf-8")
+
+
+def _file_names(members: Iterable[str]) -> dict[str, str]:
+    """A name for the page of each member; a number is added to those that would be the same."""
+    names: dict[str, str] = {}
+    for member in sorted(members):
+        name = plain = re.sub(r"[^A-Za-z0-9._-]", "_", member)
+        number = 1
+        while name.casefold() in map(str.casefold, names.values()):
+            number += 1
+            name = f"{plain}-{number}"
+        names[member] = name
+    return names
 
 
 def _period(month: str | None) -> tuple[int, int, str]:

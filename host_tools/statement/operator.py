@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.csv_file import Column, Rules, read, time_text
+from edge.csv_file import Column, CsvError, Rules, read, time_text
 from host_tools.measured import complain
 
 from .settlement import Settlement
@@ -36,8 +36,13 @@ class Difference:
 def read_operator(path: Path) -> dict[tuple[int, str], float]:
     """What was received, in Wh, by begin and member. Raises CsvError."""
     rules = Rules(columns=(Column("received_wh", 0.0, 1e9),), keys=("member",), sort=True, tell=complain)
-    rows = read(path, rules)
-    return {(row.time_s, row.key[0]): row.values[0] for row in rows if not math.isnan(row.values[0])}
+    found = {}
+    for row in read(path, rules):
+        if not row.key[0]:
+            raise CsvError(f"{path}, line {row.line}: the member has no name")
+        if not math.isnan(row.values[0]):
+            found[row.time_s, row.key[0]] = row.values[0]
+    return found
 
 
 def differences(

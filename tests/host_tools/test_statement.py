@@ -172,3 +172,48 @@ def test_wrong_months_and_files_are_told(tmp_path, capsys):
     for wrong in (["--month", "1970-13"], ["--month", "1980-01"], ["--key", "hourly"]):
         assert main(["statement", str(books), *wrong, "--out", str(out)]) == 2
     assert "1980-01-01" in capsys.readouterr().err
+
+
+HEAD = "timestamp,member,injected_wh,withdrawn_wh,quality\n"
+
+
+def test_members_with_similar_names_have_a_page_each(tmp_path):
+    rows = [f"2026-01-01T00:00Z,{name},0,5,measured" for name in ("a/b", "a_b", "A b")]
+    (tmp_path / "books.csv").write_text(HEAD + "\n".join(rows) + "\n")
+    assert main(["statement", str(tmp_path / "books.csv"), "--out", str(tmp_path / "out")]) == 0
+    pages = [each.read_text() for each in (tmp_path / "out").glob("statement-*.html")]
+    assert len(pages) == 3
+    for name in ("a/b", "a_b", "A b"):
+        assert sum(name in page for page in pages) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (["1971-01-01T00:00Z,a,1,1,measured", "2026-01-01T00:00Z,a,1,1,measured"], "is a date wrong"),
+        ([f"2026-01-01T00:00Z,{'x' * 300},1,1,measured"], "at most 100 characters"),
+        (["2026-01-01T00:00Z,,1,1,measured"], "has no name"),
+    ],
+)
+def test_damaged_books_are_refused_by_name(tmp_path, capsys, rows, says):
+    (tmp_path / "books.csv").write_text(HEAD + "\n".join(rows) + "\n")
+    assert main(["statement", str(tmp_path / "books.csv"), "--out", str(tmp_path / "out")]) == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"timestamp,member,received_wh\n2026-01-01T00:00Z,,3\n", "no name"),
+        (b"timestamp,member,received_wh\n2026-01-01T00:00Z,a,1e400\n", "must be between"),
+        (b"timestamp,member,received_wh\n2026-01-01T00:00Z,a,-5\n", "must be between"),
+        (b"timestamp;member;received_wh\n2026-01-01T00:00Z;a;3\n", "separated by commas"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"", "is missing"),
+        (b"timestamp,member,received_wh\n2026-01-01T00:00Z,a,3\n2026-01-01T00:00Z,a,4\n", "other values"),
+    ],
+)
+def test_a_damaged_file_of_the_operator_is_refused(tmp_path, content, says):
+    (tmp_path / "operator.csv").write_bytes(content)
+    with pytest.raises(CsvError, match=says):
+        read_operator(tmp_path / "operator.csv")
