@@ -23,7 +23,7 @@ def join_nodes(nodes: "Mapping[str, WorldNode]", gate: Gate, order: Sequence[Gat
 
     for each in pair:
         each.booted.append(booted)
-    pair[1].clock = pair[0].clock
+    pair[1].use_clock(pair[0].clock)
 
 
 def holon_twin(nodes: "Mapping[str, WorldNode]", name: str) -> HolonTwin:

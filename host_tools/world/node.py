@@ -39,6 +39,11 @@ class WorldNode:
         self.machine: tuple[WorldNode, ...] = ()  # other nodes in the same process, at a gate
         self.booted: list[Callable[[], None]] = []  # called at the end of each boot
 
+    def use_clock(self, clock: LocalClock) -> None:
+        """It has that clock from its next boot on."""
+        self.clock = clock
+        self.meters = HandMeters(clock)
+
     def boot(self) -> None:
         """Start the node, with the memory that its state folder holds; nothing happens in other processes."""
         rng, phase_s = random.Random(self.world.rng.getrandbits(64)), self.world.rng.uniform(0.0, 1.0)
