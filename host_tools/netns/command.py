@@ -28,15 +28,14 @@ from .virtual import VirtualSite
 MOST_NODES = 64
 _DEFAULT = "random:8:3"
 _WIDTH = 110  # where there is no terminal
-_OTHERS = (
-    "duration",
-    "data",
-    "start",
-    "learn",
-    "gossip",
-    "community",
-    "push",
-)  # options of runs without namespaces
+_OTHERS = {  # options of runs without namespaces, and their defaults
+    **dict.fromkeys(("duration", "data", "start", "learn", "push", "push_token")),
+    "gossip": 0,
+    "community": 0,
+    "speed": 1.0,
+    "grid_w": 10_000.0,
+    "max_power_w": 10_000.0,
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -105,11 +104,9 @@ def run(options: argparse.Namespace, phases: Phases | None = None) -> int:
 
 
 def _links(options: argparse.Namespace) -> Links:
-    for name in _OTHERS:
-        if getattr(options, name):
-            raise ValueError(f"--netns has steps of its own: --{name} is not for it")
-    if options.speed != 1.0:
-        raise ValueError("--netns has steps of its own: --speed is not for it")
+    for name, default in _OTHERS.items():
+        if getattr(options, name) != default:
+            raise ValueError(f"--netns has steps of its own: --{name.replace('_', '-')} is not for it")
     links = parse(options.nodes or _DEFAULT, options.seed)
     if not 2 <= len(links) <= MOST_NODES:
         raise ValueError(f"--nodes {options.nodes}: --netns allows 2 to {MOST_NODES} nodes")

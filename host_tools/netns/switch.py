@@ -10,6 +10,7 @@ import random
 import selectors
 import sys
 import time
+from contextlib import suppress
 
 from .medium import Medium
 
@@ -37,7 +38,8 @@ def main(arguments: list[str]) -> int:
                 if key.data is None:
                     line = sys.stdin.readline()
                     if not line:
-                        print(json.dumps(_counters(medium, late_s, refused)), flush=True)
+                        with suppress(BrokenPipeError):  # who has started it was killed
+                            os.write(1, json.dumps(_counters(medium, late_s, refused)).encode() + b"\n")
                         return 0
                     medium.separate({int(port): part for port, part in json.loads(line).items()})
                     print("{}", flush=True)

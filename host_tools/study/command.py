@@ -194,7 +194,7 @@ class Study:
         """Say what is missing, and how to go on."""
         count, folder = f"{len(played.results)} of {len(self.runs)} {self._what}", self.results.folder
         played.whole = not self._sharded and len(played.results) == len(self.runs)
-        for key, failure in list(played.failed.items())[:_SHOWN]:
+        for key, failure in list(played.failed.items())[: 0 if played.interrupted else _SHOWN]:
             print(
                 failure.text if failure.invalid else f"{'/'.join(key)} failed: {failure.text}",
                 file=sys.stderr,

@@ -44,7 +44,7 @@ def test_make_takes_each_command(page):
 
 def test_make_refuses_a_variable_that_a_target_does_not_have():
     for words, named in (
-        (["run", "NODES=5"], "NODES"),
+        (["run", "HOURS=5"], "HOURS"),
         (["sim", "SPED=2"], "SPED"),
         (["bench", "SEED=1"], "SEED"),
     ):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tools import run
 from host_tools.__main__ import main
 from host_tools.broker import die_with_parent
 from host_tools.netns import command, fabric
@@ -34,6 +35,7 @@ SHORT = Phases(links=30, settle=1, switching=4, served=6, rest=3, cut=20, healin
         (["--netns", "1", "--nodes", "random:400:3"], "2 to 64 nodes"),
         (["--netns", "1", "--learn", "markov"], "--learn is not for it"),
         (["--netns", "1", "--duration", "5"], "--duration is not for it"),
+        (["--netns", "1", "--grid-w", "5"], "--grid-w is not for it"),
     ],
 )
 def test_what_does_not_fit_is_named(options, named, tmp_path, capsys):
@@ -142,6 +144,12 @@ def test_the_options_of_netem_are_valid():
     assert fabric.has_netem() in (True, False)
 
 
+def as_on_a_terminal():
+    """In a child: Ctrl-C is not ignored, as it is in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    die_with_parent()
+
+
 def children(pid):
     return {
         int(each)
@@ -153,16 +161,9 @@ def children(pid):
 @root
 @pytest.mark.proof
 def test_real_nodes_do_as_the_virtual_clock_says(tmp_path):
-    options = argparse.Namespace(
-        **dict.fromkeys(("duration", "data", "start", "learn", "gossip", "community", "push")),
-        nodes="chain:4",
-        delay_ms=20.0,
-        loss=0.0,
-        speed=1.0,
-        seed=1,
-        trust=1,
-        out=tmp_path,
-    )
+    parser = argparse.ArgumentParser()
+    run.add_parser(parser.add_subparsers())
+    options = parser.parse_args(["run", "--netns", "1", "--nodes", "chain:4", "--out", str(tmp_path)])
     assert command.run(options, SHORT) == 0
     told = json.loads((tmp_path / "netns.json").read_text())
     real, virtual = told["real"], told["virtual"]
@@ -185,7 +186,7 @@ def test_nothing_is_left_however_it_ends(tmp_path, how):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
+        preexec_fn=as_on_a_terminal,  # noqa: PLW1509 - system calls, no lock
     )
     for line in process.stdout:
         if "all nodes answer" in line:

@@ -222,6 +222,12 @@ sys.exit(Study(runs, Path(folder, "results"), parser.parse_args(options)).play(C
 """
 
 
+def as_on_a_terminal():
+    """In a child: Ctrl-C is not ignored, as it is in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    die_with_parent()
+
+
 def waiting_runs(folder):
     return [Run("squares", str(n), {}, partial(wait_for_go, f"{folder}/marks", n)) for n in range(6)]
 
@@ -235,7 +241,7 @@ def start(folder, *options):
         env=environment(),
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
+        preexec_fn=as_on_a_terminal,  # noqa: PLW1509 - system calls, no lock
     )
     return process, lambda: {int(mark.suffix[1:]) for mark in (folder / "marks").iterdir()}
 
