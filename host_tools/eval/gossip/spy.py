@@ -43,10 +43,11 @@ class Spy:
         return found
 
     def heard(self, first_minute: int, own: NDArray[np.float16]) -> dict[str, NDArray[np.float16]]:
-        """The predictions (n, 6, 4, 7) by operator from a minute on; the own ones where none came."""
+        """The predictions (n, 6, 4, 7) by operator from a minute on; the own ones where none came.
+        Operators of models have the same names, so these end in `_predictions`."""
         if not self._lines:
             return {}
-        found = {name: own.copy() for name in self.names[1:]}
+        found = {f"{name}_predictions": own.copy() for name in self.names[1:]}
         for minute, lines in self._lines.items():
             for each, line in zip(found.values(), lines[1:], strict=True):
                 each[minute - first_minute] = line
