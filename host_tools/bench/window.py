@@ -140,6 +140,8 @@ class _Process:
         """Whether nearly all of its loads have a contract."""
         try:
             twins = json.loads(_get(self._port, "/api/v1/twins"))
+            if not isinstance(twins, list):  # it is too busy to answer
+                return False
             served: int = sum(each["consumed_w"] > 0 for each in twins)
             return served > 0.9 * (_TWINS - _GRIDS)
         except OSError:

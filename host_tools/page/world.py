@@ -87,6 +87,7 @@ class World(Shared):
             "rss_mb": 31.4,
             "hwm_mb": 38.2,
             "reactions": 182_331,
+            "longest_reaction_ms": 12.4 if self.twins else None,
             "readings": 259_200,
             "readings_undefined": 12,
             "faults": 0,

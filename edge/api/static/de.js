@@ -678,6 +678,7 @@ export default {
   "system.work": "Arbeit",
   "system.work_hint": "Seit dem Start des Knotens",
   "system.reactions": "Reaktionen",
+  "system.latest": "Längste Reaktion, letzte Sekunden",
   "system.readings": "Messwerte",
   "system.undefined": "Ungültige Messwerte",
   "system.checked": "Geprüfte Invarianten",

@@ -679,6 +679,7 @@ export default {
   "system.work": "Work",
   "system.work_hint": "Since the node was started",
   "system.reactions": "Reactions",
+  "system.latest": "Longest reaction, last seconds",
   "system.readings": "Meter readings",
   "system.undefined": "Undefined readings",
   "system.checked": "Invariants checked",

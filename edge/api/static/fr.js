@@ -678,6 +678,7 @@ export default {
   "system.work": "Travail",
   "system.work_hint": "Depuis le démarrage du nœud",
   "system.reactions": "Réactions",
+  "system.latest": "Plus longue réaction, dernières secondes",
   "system.readings": "Mesures",
   "system.undefined": "Mesures non valables",
   "system.checked": "Invariants vérifiés",

@@ -75,6 +75,7 @@ function Work({ of }) {
   return html`<${Card} title=${t("system.work")} hint=${t("system.work_hint")}>
     <dl class="pairs">
       <div><dt>${t("system.reactions")}</dt><dd>${number(of.reactions)}</dd></div>
+      <div><dt>${t("system.latest")}</dt><dd>${of.longest_reaction_ms == null ? "–" : `${number(of.longest_reaction_ms)}\u00a0ms`}</dd></div>
       <div><dt>${t("system.readings")}</dt><dd>${number(of.readings)}</dd></div>
       <div><dt>${t("system.undefined")}</dt><dd>${number(of.readings_undefined)}</dd></div>
       <div><dt>${t("system.checked")}</dt><dd>${number(of.invariants_checked)} ${of.invariants_broken ? html`<${Chip} tone="bad">${t("system.broken", { n: of.invariants_broken })}<//>` : html`<${Chip} tone="ok">${t("system.none_broken")}<//>`}</dd></div>
