@@ -11,9 +11,10 @@ from ..option import NAME, NAME_OF_NODE, Matching, OneOf, Within
 from ..space.tuplespace import Limits
 from ..trust.settings import TrustSettings
 from ..twins.community_settings import CommunitySettings
+from ..twins.learning_settings import LearningSettings
 from ..twins.registry import SERVICES
 from ..twins.regulator_settings import RegulatorSettings
-from ..twins.settings import LearningSettings, TwinSettings
+from ..twins.settings import TwinSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

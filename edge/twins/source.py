@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..csv_file import CsvError
 from ..learn.terms import Array
 from ..terms import DAY_MIN
-from .settings import is_address
+from .learning_settings import is_address
 
 log = logging.getLogger("edge.learning")
 _EVERY_S, _AGAIN_S = 3600.0, 600.0
