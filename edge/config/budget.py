@@ -13,7 +13,7 @@ from typing import Any
 from ..net.frame import MAX_FRAME_BYTES
 from ..space.tuplespace import TupleSpace
 from ..terms import DAY_MIN, VARIABLES
-from ..twins.settings import LearningSettings, ScopeSettings
+from ..twins.learning_settings import LearningSettings, ScopeSettings
 from .settings import NodeConfig
 
 # Measured on x86-64 with CPython 3.11, while a node ran

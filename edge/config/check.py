@@ -18,9 +18,10 @@ from ..twins.community_settings import CommunitySettings
 from ..twins.envelope import longest_value
 from ..twins.gossip_settings import GossipSettings
 from ..twins.holon_settings import HolonSettings
+from ..twins.learning_settings import BoundarySettings, LearningSettings
 from ..twins.registry import GRIDS, RUNNING, SERVICES
 from ..twins.regulator_settings import INPUTS, RegulatorSettings
-from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
+from ..twins.settings import TwinSettings
 from .buses import complete_buses
 from .community import with_profile
 from .learning import Complain, check_learning

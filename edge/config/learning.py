@@ -6,8 +6,8 @@ from importlib.util import find_spec
 
 from ..clock import zone_of
 from ..terms import SCOPES
+from ..twins.learning_settings import NO_MODEL, LearningSettings
 from ..twins.model_options import mistakes as option_mistakes
-from ..twins.settings import NO_MODEL, LearningSettings
 from .settings import HistorySettings, LimitSettings, NodeConfig
 
 Complain = Callable[[str, object, str], None]  # key, value, reason

@@ -14,8 +14,9 @@ from ..trust.settings import TrustSettings
 from ..twins.community_settings import CommunitySettings
 from ..twins.gossip_settings import GossipSettings
 from ..twins.holon_settings import HolonSettings
+from ..twins.learning_settings import BoundarySettings, LearningSettings
 from ..twins.regulator_settings import RegulatorSettings
-from ..twins.settings import BoundarySettings, LearningSettings, TwinSettings
+from ..twins.settings import TwinSettings
 from .settings import (
     ApiSettings,
     HistorySettings,

@@ -12,9 +12,10 @@ from ..space.tuplespace import Limits
 from ..trust.settings import TrustSettings
 from ..twins.community_settings import CommunitySettings
 from ..twins.holon_settings import HolonSettings
+from ..twins.learning_settings import LearningSettings
 from ..twins.registry import SERVICES
 from ..twins.regulator_settings import RegulatorSettings
-from ..twins.settings import LearningSettings, TwinSettings
+from ..twins.settings import TwinSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

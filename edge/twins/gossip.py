@@ -14,7 +14,7 @@ from ..learn.gossip import DOES_NOT_FIT, Exchange, ExchangeSettings
 from ..learn.learner import Learner
 from ..space.agent import Bond
 from .gossip_settings import MODEL, PRED_SHARE, GossipSettings
-from .settings import ScopeSettings
+from .learning_settings import ScopeSettings
 from .twin import Home
 
 if TYPE_CHECKING:

@@ -33,12 +33,12 @@ from ..learn.weather import WeatherTable  # noqa: E402
 from ..space.agent import Bond  # noqa: E402
 from ..space.lsa import EVERYWHERE, HERE, Aggregation  # noqa: E402
 from .community_settings import shown_total  # noqa: E402
+from .learning_settings import LearningSettings  # noqa: E402
 from .minute import RunningMinute  # noqa: E402
 from .past import POWERS, WEATHER, forecast_of, weather_of  # noqa: E402
 from .prediction import PRED, PRED_W, Prediction  # noqa: E402
 from .recorder import LOOK_EVERY_S  # noqa: E402
 from .scope import Scope  # noqa: E402
-from .settings import LearningSettings  # noqa: E402
 from .source import Source, Table  # noqa: E402
 from .twin import Home, Twin  # noqa: E402
 

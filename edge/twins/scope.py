@@ -26,9 +26,9 @@ from ..learn.outlook import Forecast
 from ..learn.states import StateScale
 from ..learn.weather import Weather
 from ..terms import DAY_MIN, VARIABLES
+from .learning_settings import ScopeSettings
 from .past import PastError, minutes_of
 from .prediction import Prediction
-from .settings import ScopeSettings
 from .twin import Home
 
 if TYPE_CHECKING:

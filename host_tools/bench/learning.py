@@ -79,7 +79,7 @@ class _Probe:
         from edge.learn.learner import Learner, LearnerSettings
         from edge.learn.states import StateScale
         from edge.terms import DAY_MIN
-        from edge.twins.settings import LearningSettings
+        from edge.twins.learning_settings import LearningSettings
 
         scale = StateScale.of_max_power(30_000.0)
         asked = LearningSettings()

@@ -23,7 +23,7 @@ from edge.learn.states import StateScale
 from edge.learn.terms import HORIZONS_MIN, STATES, Array, States
 from edge.learn.weather import Weather
 from edge.terms import DAY_MIN, VARIABLES
-from edge.twins.settings import LearningSettings
+from edge.twins.learning_settings import LearningSettings
 
 from .data import DataError, Record
 from .rivals import Rival, rivals

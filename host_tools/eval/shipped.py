@@ -22,7 +22,7 @@ from edge.learn.lstm import interpreter
 from edge.learn.lstm.shipped import checksum_on
 from edge.learn.terms import HORIZONS_MIN
 from edge.terms import DAY_MIN, VARIABLES
-from edge.twins.settings import LearningSettings
+from edge.twins.learning_settings import LearningSettings
 from host_tools.sim.command import bar
 
 from . import report
