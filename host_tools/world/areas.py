@@ -4,8 +4,8 @@ Each process holds the whole world, and runs the nodes of its area. A frame to a
 after it left, so all processes may run up to a latency beyond the soonest event anywhere without waiting for
 each other. Then they exchange what has left their areas, and agree on the next span.
 
-At equal times events are ordered by the node that caused them and by the order in which it did, which is the
-same in any number of processes; so the result is the same, too.
+At equal times frames arrive first; then events are ordered by the node that caused them and by the order in
+which it did. That is the same in any number of processes; so the result is the same, too.
 """
 
 import math

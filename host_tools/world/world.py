@@ -1,7 +1,8 @@
 """A whole microgrid in one process under a virtual clock.
 
-Events run in order of time; where times are equal, by the node that submitted them and in its order of
-submission: so the same seed gives the same run, in one process or in several (`areas.py`).
+Events run in order of time. Where times are equal, what arrives comes before what happens inside nodes; then
+they are ordered by the node that submitted them, and in its order of submission: so the same seed gives the
+same run, in one process or in several (`areas.py`).
 """
 
 import heapq
@@ -24,6 +25,7 @@ from .links import LinkQuality, MemoryNetwork
 from .node import WorldNode
 
 _WORLD = -1  # the rank of events that no node submitted
+_INSIDE = 1 << 20  # that of events inside a node begins here: what arrives at the same time comes first
 _RAM = Path("/dev/shm")  # nodes sync their state to disk every few seconds; a simulated day would take hours
 
 
@@ -97,7 +99,7 @@ class World:
             "twin": twins,
         } | ({} if regulator is None else {"regulator": dict(regulator)})
         self.network.ranks[name] = len(self.nodes)
-        self.nodes[name] = WorldNode(self, raw, len(self.nodes))
+        self.nodes[name] = WorldNode(self, raw, _INSIDE + len(self.nodes))
         return self.nodes[name]
 
     def join(self, gates: Iterable[tuple[str, str]]) -> None:
@@ -115,7 +117,7 @@ class World:
         return Path(self._folder.name)
 
     def after(self, delay_s: float, work: Callable[[], None], rank: int = _WORLD) -> None:
-        """Run something later, for the node of that rank. It keeps its order where times are equal."""
+        """Run something later. Equal times are ordered by rank, and events of one rank keep their order."""
         self.events += 1
         heapq.heappush(self._queue, (self.clock.now_s() + delay_s, rank, self.events, work))
 
