@@ -571,7 +571,7 @@ def test_wrong_headers():
 
 
 def test_another_version_is_refused_with_both_numbers():
-    for version in (1, 3):
+    for version in (1, 4):
         with pytest.raises(
             WrongVersion, match=f"speaks wire version {version}, this node version 2"
         ) as caught:
