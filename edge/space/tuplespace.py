@@ -242,7 +242,8 @@ class TupleSpace(Nodes):
             self.lsa_count[slot] += 1
         p = self.write(slot, p, label, query, value, due, life_s, reach)
         self.p_kept[p] = kept
-        self._turn_to(p, to)
+        if to or self.p_to[p]:
+            self._turn_to(p, to)
         if kept:
             self._renew_soon(p)
         near = self.is_near(p)
