@@ -287,6 +287,7 @@ export default {
   "kind.grid": "Netzanschluss",
   "kind.shiftable": "Verschiebbarer Verbraucher",
   "kind.deferrable": "Verschiebbarer Verbraucher (Preis)",
+  "kind.holon": "Anderes Mikronetz",
 
   "field.name": "Name",
   "field.name_hint": "Buchstaben, Ziffern, _ und -",

@@ -288,6 +288,7 @@ export default {
   "kind.grid": "Grid connection",
   "kind.shiftable": "Shiftable load",
   "kind.deferrable": "Deferrable load",
+  "kind.holon": "Another microgrid",
 
   "field.name": "Name",
   "field.name_hint": "Letters, digits, _ and -",

@@ -287,6 +287,7 @@ export default {
   "kind.grid": "Raccordement au réseau",
   "kind.shiftable": "Charge décalable",
   "kind.deferrable": "Consommateur différable",
+  "kind.holon": "Autre micro-réseau",
 
   "field.name": "Nom",
   "field.name_hint": "Lettres, chiffres, _ et -",
