@@ -16,6 +16,7 @@ from .fuzz import command as fuzz
 from .homeassistant import command as ha_test
 from .image import command as image
 from .image import trial_command as image_test
+from .market import command as market
 from .microgrid import demo
 from .sim import command as sim
 from .statement import command as statement
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="host_tools", description="Run, simulate, measure, provision and deploy microgrids."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    simulations = (sim, storm, fieldtest, evaluation, shipped, past, statement)
+    simulations = (sim, storm, fieldtest, evaluation, shipped, past, statement, market)
     fleet = (image, image_test, deploy, provision)
     for tool in (run, demo, attack, fuzz, bench, memtest, ha_test, *simulations, *fleet):
         tool.add_parser(commands)

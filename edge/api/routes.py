@@ -32,6 +32,7 @@ from .energy import energy
 from .events import CURSOR, events
 from .forecasts import MOST_SCORED_DAYS, forecasts, learning, predictions, scores
 from .gossip import gossip
+from .grid import MEMBER_LIMIT, grid, limit_member, release_member
 from .health import health
 from .limits import LIMIT, SOURCE, heartbeat, limits, orders, put_limit, release_limits
 from .meters import meters
@@ -70,6 +71,7 @@ _TWIN = Text(
 _NODE = Text("name", "of the other node", None, NAME_OF_NODE.pattern, NAME_OF_NODE.words)
 
 _OF_TWIN = Text("twin", "of this twin", None, r"[A-Za-z0-9_.>-]{1,80}", "the name of a twin with its node")
+_MEMBER = Text("member", "the node of the member", None, NAME_OF_NODE.pattern, NAME_OF_NODE.words)
 _SOURCE = Text("source", "who orders it", None, SOURCE, "1 to 32 of a-z, 0-9, _ and -")
 _METER = Text("meter", "of this meter; by default of all", None, NAME.pattern, NAME.words)
 
@@ -209,6 +211,29 @@ _TABLE = versioned(
         heartbeat,
         "say that a source lives, if the node expects heartbeats of it",
         segments=(_SOURCE,),
+        scope=OPERATE,
+    ),
+    Route(
+        "GET",
+        "/grid",
+        grid,
+        "what the operator of the grid on this node sees of members, and to what it limits them",
+    ),
+    Route(
+        "PUT",
+        "/grid/{member}",
+        limit_member,
+        "the operator of the grid on this node limits a member; it replaces a limit of the same direction",
+        segments=(_MEMBER,),
+        body=MEMBER_LIMIT,
+        scope=OPERATE,
+    ),
+    Route(
+        "DELETE",
+        "/grid/{member}",
+        release_member,
+        "end all limits of a member",
+        segments=(_MEMBER,),
         scope=OPERATE,
     ),
     Route(

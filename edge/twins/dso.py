@@ -66,9 +66,9 @@ class DsoTwin(ProsumerTwin):
         if self.operator.step(self._clock.now_s()):
             self.stir()
 
-    def limit(self, member: str, direction: Direction, power_w: float, lasts_s: float = math.inf) -> None:
+    def limit(self, member: str, direction: str, power_w: float, lasts_s: float = math.inf) -> None:
         """Limit a member by hand. Raises ValueError."""
-        self.operator.order(member, direction, power_w, self._clock.now_s() + lasts_s)
+        self.operator.order(member, Direction(direction), power_w, self._clock.now_s() + lasts_s)
         self.stir()
 
     def release(self, member: str) -> int:

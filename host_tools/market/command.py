@@ -1,0 +1,154 @@
+"""`python -m host_tools market`: the market of the next day, by files or as a study on measured data.
+
+Exit codes: 0 success, 1 the study missed its aim, 2 wrong usage or invalid data.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from edge.csv_file import CsvError
+from host_tools.arguments import number, whole
+from host_tools.statement.books import read_books, together
+
+from .bargains import ROUNDS, pairs
+from .bargains import study as bargains
+from .files import bills, clear_all, read_orders, write
+
+AIM = 0.8  # share of the welfare of perfect foresight
+_FIRST_DAY = 14  # two weeks are known before
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command line of `market`."""
+    parser = commands.add_parser(
+        "market", help="clear the market of the next day, or study it on measured data"
+    )
+    add = parser.add_argument
+    add("--orders", type=Path, metavar="FILE", help="CSV of timestamp,member,side,energy_wh,limit to clear")
+    add("--step-min", type=int, choices=(15, 60), default=15, help="length of a step in FILE (default 15)")
+    add("--books", type=Path, nargs="+", metavar="BOOKS", help="books of the members, to settle deviations")
+    add("--member-w", type=number(1, 1e7), default=50_000.0, help="most power of one member (default 50000)")
+    add("--data", type=Path, help="folder of measured data, for a study")
+    add("--bargain", type=whole(1, 1_000_000), metavar="PAIRS", help="let so many pairs negotiate a price")
+    add("--members", type=whole(2, 64), default=64, help="members of the study (default 64)")
+    add("--seed", type=whole(0, 2**53), default=1, help="which members are drawn (default 1)")
+    add("--import-price", type=number(0, 1e4), default=0.30, help="tariff of the grid per kWh (default 0.30)")
+    add("--feed-in-price", type=number(0, 1e4), default=0.08, help="what it pays per kWh (default 0.08)")
+    add("--out", type=Path, default=Path("build/market"), help="output folder (default build/market)")
+    parser.set_defaults(command=market)
+
+
+def market(options: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
+    console = Console()
+    ways = {"orders": _by_files, "data": _study, "bargain": _bargain}
+    given = [name for name in ways if getattr(options, name) is not None]
+    if len(given) != 1:
+        print("market: needs one of --orders, --data and --bargain", file=sys.stderr)
+        return 2
+    try:
+        return ways[given[0]](options, console)
+    except (ValueError, OSError) as error:
+        print(f"market: {error}", file=sys.stderr)
+        return 2
+
+
+def _by_files(options: argparse.Namespace, console: Console) -> int:
+    step_s = 60 * options.step_min
+    steps, refused = clear_all(read_orders(options.orders, step_s), options.member_w * step_s / 3600)
+    if not steps:
+        raise CsvError(f"{options.orders}: has no orders")
+    found = {}
+    if options.books:
+        books = together([read_books(path) for path in options.books])
+        found = bills(steps, books, step_s, options.import_price, options.feed_in_price)
+    write(options.out, steps, found)
+    table = Table(title=f"{len(steps)} steps of {options.step_min} min", title_justify="left")
+    for heading in ("member", "bought Wh", "sold Wh", "needed more", "less", "market", "balancing", "paid"):
+        table.add_column(heading, justify="left" if heading == "member" else "right")
+    for member, each in sorted(found.items()):
+        energies = (each.bought_wh, each.sold_wh, each.more_wh, each.less_wh)
+        money = (each.paid_market, each.paid_balancing, each.paid)
+        table.add_row(member, *(f"{wh:,}" for wh in energies), *(f"{value:.2f}" for value in money))
+    if found:
+        console.print(table)
+    for member, count in sorted(refused.items()):
+        print(f"{member}: {count} orders refused: without meaning, or beyond its means", file=sys.stderr)
+    traded_wh = sum(step.outcome.energy_wh for step in steps.values())
+    print(
+        f"{traded_wh:,} Wh traded; written to {options.out}: prices.csv, positions.csv"
+        + (", bills.csv" * bool(found))
+    )
+    return 0
+
+
+def _bargain(options: argparse.Namespace, console: Console) -> int:
+    short, long = options.import_price, options.feed_in_price
+    if short < long:
+        raise ValueError("--import-price must not be below --feed-in-price")
+    table = Table(title=f"{options.bargain:,} pairs, at most {ROUNDS} rounds", title_justify="left")
+    for heading in ("price", "pairs that agree", "mean price per kWh", "mean rounds"):
+        table.add_column(heading, justify="left" if heading == "price" else "right")
+    fixed = (("import tariff", short), ("feed-in tariff", long), ("fixed in the middle", (short + long) / 2))
+    for name, price in fixed:
+        sides = pairs(options.bargain, short, long, options.seed)
+        agreed = sum(seller.reservation <= price <= buyer.reservation for seller, buyer in sides)
+        table.add_row(name, f"{agreed / options.bargain:.1%}", f"{price:.4f}", "-")
+    for each in bargains(options.bargain, short, long, options.seed):
+        means = ("-" if mean is None else f"{mean:.4f}" for mean in (each.price, each.rounds))
+        table.add_row(each.way, f"{each.agreed:.1%}", *means)
+    console.print(table)
+    return 0
+
+
+def _study(options: argparse.Namespace, console: Console) -> int:
+    from .members import members
+    from .study import Foresight, PastDays, Tariffs, Yesterday, run
+
+    if options.import_price <= options.feed_in_price:
+        raise ValueError("--import-price must be above --feed-in-price: else nothing is won by a market")
+    found = members(options.data, options.members, options.seed, options.out / "quarters")
+    tariffs = Tariffs(options.import_price, options.feed_in_price)
+    ways = {"quantiles of past days": PastDays, "the day before": Yesterday, "perfect foresight": Foresight}
+    title = (
+        f"{len(found)} members, days {_FIRST_DAY + 1} to 21, 96 steps a day (aim: {AIM:.0%} with quantiles)"
+    )
+    table = Table(title=title, title_justify="left")
+    for heading in (
+        "orders from",
+        "welfare",
+        "share",
+        "traded kWh",
+        "deviations",
+        "orders",
+        "clearing a day, ms",
+    ):
+        table.add_column(heading, justify="left" if heading == "orders from" else "right")
+    results = {}
+    for name, way in ways.items():
+        study = run(found, _FIRST_DAY, tariffs, way(found))
+        share = study.welfare / study.programme
+        results[name] = {
+            "share": share,
+            "welfare": study.welfare,
+            "highest_welfare": study.programme,
+            "traded_wh": study.traded_wh,
+            "deviations_wh": study.deviations_wh,
+            "orders": study.orders,
+            "clearing_ms_a_day": 1000 * study.clearing_s / study.days,
+            "bills": study.settled,
+            "to_grid": study.to_grid,
+            "gains": study.gains,
+        }
+        energies = f"{study.traded_wh / 1000:,.0f}", f"{study.deviations_wh / 1000:,.0f}"
+        clearing = f"{1000 * study.clearing_s / study.days:.1f}"
+        table.add_row(name, f"{study.welfare:.2f}", f"{share:.1%}", *energies, f"{study.orders:,}", clearing)
+    (options.out / "study.json").write_text(json.dumps(results, indent=2) + "\n")
+    console.print(table)
+    print(f"written to {options.out}: study.json")
+    return 0 if results["quantiles of past days"]["share"] >= AIM else 1
