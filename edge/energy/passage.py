@@ -14,8 +14,8 @@ from .messages import Request, round_w
 from .rules import EPSILON_W, MARGIN, MIN_POWER_W, PASSED_EPSILON_W, with_margin
 
 HOLD_S = 2.0  # a need falls only after it was lower for so long: requests become contracts meanwhile
-TRY_S = 6.0  # so long power is bought for one request; what does not serve it is given back
-REST_S = 20.0  # after that it is tried again
+TRY_S = 5.0  # so long power is bought for one request; what does not serve it is given back
+REST_S = 5.0  # after that it is tried again
 REQUESTS_MAX = 256  # that are watched at once; no setting: four or more of each of 64 nodes
 _SLACK_W = 2 * PASSED_EPSILON_W  # so that what is bought covers what is promised
 
