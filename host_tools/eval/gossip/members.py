@@ -11,6 +11,7 @@ from edge.learn.learner import Learner
 from edge.learn.terms import Array
 from edge.terms import DAY_MIN
 
+from ..data import DataError
 from . import judge
 from .buildings import Building
 from .links import Links
@@ -26,7 +27,13 @@ def named(plan: Plan) -> list[str]:
 
 
 def start_line(of: Building, plan: Plan) -> int:
-    """The first judged line."""
+    """The first judged line. Raises DataError if the record is too short for the days to be judged."""
+    days = len(of.record.powers_w) / DAY_MIN
+    if days < plan.past_days + plan.days:
+        raise DataError(
+            f"{of.name}: its record has {days:.1f} days; {plan.past_days} of past and {plan.days} to be "
+            "judged are needed"
+        )
     return plan.past_days * DAY_MIN
 
 

@@ -128,6 +128,13 @@ def test_a_wrong_option_is_named(folder, tmp_path, options, capsys):
     assert options.split()[-1] in capsys.readouterr().err
 
 
+def test_a_record_that_is_too_short_is_named(folder, tmp_path, capsys):
+    options = words("--gossip late --gossip-model markov --only ab_floor5/1d/scratch --past-days 14")
+    assert evaluate(folder, tmp_path, *options) == 2
+    told = capsys.readouterr()
+    assert "ab_floor5: its record has 4.0 days; 14 of past and 1 to be judged" in told.out + told.err
+
+
 def test_a_report_without_results_says_so(folder, tmp_path, capsys):
     assert evaluate(folder, tmp_path, "--gossip", "report") == 2
     assert "no results" in capsys.readouterr().err
