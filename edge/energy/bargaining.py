@@ -25,7 +25,8 @@ class Side:
         """What it states in a round, from 0 on: the reservation price in the last one."""
         if turn >= rounds - 1:
             return self.reservation
-        return self.opening + (self.reservation - self.opening) * (turn / (rounds - 1)) ** self.pace
+        conceded: float = (turn / (rounds - 1)) ** self.pace
+        return self.opening + (self.reservation - self.opening) * conceded
 
 
 class Deal(NamedTuple):

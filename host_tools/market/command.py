@@ -6,7 +6,9 @@ Exit codes: 0 success, 1 the study missed its aim, 2 wrong usage or invalid data
 import argparse
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -107,13 +109,14 @@ def _bargain(options: argparse.Namespace, console: Console) -> int:
 
 
 def _study(options: argparse.Namespace, console: Console) -> int:
-    from .members import members
-    from .study import Foresight, PastDays, Tariffs, Yesterday, run
+    from .members import Member, members
+    from .study import Forecast, Foresight, PastDays, Tariffs, Yesterday, run
 
     if options.import_price <= options.feed_in_price:
         raise ValueError("--import-price must be above --feed-in-price: else nothing is won by a market")
     found = members(options.data, options.members, options.seed, options.out / "quarters")
     tariffs = Tariffs(options.import_price, options.feed_in_price)
+    ways: dict[str, Callable[[Sequence[Member]], Forecast]]
     ways = {"quantiles of past days": PastDays, "the day before": Yesterday, "perfect foresight": Foresight}
     title = (
         f"{len(found)} members, days {_FIRST_DAY + 1} to 21, 96 steps a day (aim: {AIM:.0%} with quantiles)"
@@ -129,7 +132,7 @@ def _study(options: argparse.Namespace, console: Console) -> int:
         "clearing a day, ms",
     ):
         table.add_column(heading, justify="left" if heading == "orders from" else "right")
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     for name, way in ways.items():
         study = run(found, _FIRST_DAY, tariffs, way(found))
         share = study.welfare / study.programme
@@ -151,4 +154,4 @@ def _study(options: argparse.Namespace, console: Console) -> int:
     (options.out / "study.json").write_text(json.dumps(results, indent=2) + "\n")
     console.print(table)
     print(f"written to {options.out}: study.json")
-    return 0 if results["quantiles of past days"]["share"] >= AIM else 1
+    return 0 if float(results["quantiles of past days"]["share"]) >= AIM else 1

@@ -62,7 +62,8 @@ def read_orders(path: Path, step_s: int) -> dict[int, list[Order]]:
         most_rows=_MOST_ROWS,
         sort=True,
     )
-    limit, found = Column("limit", -MOST_LIMIT, MOST_LIMIT), {}
+    limit = Column("limit", -MOST_LIMIT, MOST_LIMIT)
+    found: dict[int, list[Order]] = {}
     for row in read(path, rules):
         member, side, text = row.key
         where = f"{path}, line {row.line}"
