@@ -151,7 +151,7 @@ def test_a_run_leaves_its_summary_tables_and_plots(tmp_path, capsys):
 
 
 def test_broken_invariants_are_told_with_time_and_seed(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(virtual, "broken", lambda world: ["I1 somebody promised too much"])
+    monkeypatch.setattr(virtual, "broken", lambda world, **_: ["I1 somebody promised too much"])
     code = main(["sim", "village", "--seed", "5", "--hours", "0.01", "--no-plots", "--out", str(tmp_path)])
     lines = capsys.readouterr().err.splitlines()
     assert code == 1
