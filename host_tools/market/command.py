@@ -110,14 +110,18 @@ def _bargain(options: argparse.Namespace, console: Console) -> int:
 
 def _study(options: argparse.Namespace, console: Console) -> int:
     from .members import Member, members
-    from .study import Forecast, Foresight, PastDays, Tariffs, Yesterday, run
+    from .study import Forecast, Foresight, Medians, PastDays, Tariffs, Yesterday, run
 
     if options.import_price <= options.feed_in_price:
         raise ValueError("--import-price must be above --feed-in-price: else nothing is won by a market")
     found = members(options.data, options.members, options.seed, options.out / "quarters")
     tariffs = Tariffs(options.import_price, options.feed_in_price)
-    ways: dict[str, Callable[[Sequence[Member]], Forecast]]
-    ways = {"quantiles of past days": PastDays, "the day before": Yesterday, "perfect foresight": Foresight}
+    ways: dict[str, Callable[[Sequence[Member]], Forecast]] = {
+        "quantiles of past days": PastDays,
+        "their medians": Medians,
+        "the day before": Yesterday,
+        "perfect foresight": Foresight,
+    }
     title = (
         f"{len(found)} members, days {_FIRST_DAY + 1} to 21, 96 steps a day (aim: {AIM:.0%} with quantiles)"
     )
@@ -126,10 +130,11 @@ def _study(options: argparse.Namespace, console: Console) -> int:
         "orders from",
         "welfare",
         "share",
-        "traded kWh",
-        "deviations",
+        "kWh traded",
+        "deviating",
         "orders",
-        "clearing a day, ms",
+        "ms a day",
+        "worst gain",
     ):
         table.add_column(heading, justify="left" if heading == "orders from" else "right")
     results: dict[str, dict[str, Any]] = {}
@@ -150,7 +155,8 @@ def _study(options: argparse.Namespace, console: Console) -> int:
         }
         energies = f"{study.traded_wh / 1000:,.0f}", f"{study.deviations_wh / 1000:,.0f}"
         clearing = f"{1000 * study.clearing_s / study.days:.1f}"
-        table.add_row(name, f"{study.welfare:.2f}", f"{share:.1%}", *energies, f"{study.orders:,}", clearing)
+        more = f"{study.orders:,}", clearing, f"{min(study.gains.values()):+.2f}"
+        table.add_row(name, f"{study.welfare:.2f}", f"{share:.1%}", *energies, *more)
     (options.out / "study.json").write_text(json.dumps(results, indent=2) + "\n")
     console.print(table)
     print(f"written to {options.out}: study.json")

@@ -160,6 +160,13 @@ class PastDays:
         return ahead.needs_w
 
 
+class Medians(PastDays):
+    """The same without its doubt: the middle of it as if it were certain."""
+
+    def __call__(self, member: int, day: int) -> npt.NDArray[np.float32]:
+        return np.repeat(super().__call__(member, day)[:, [len(LEVELS) // 2]], len(LEVELS), axis=1)
+
+
 def _series_of(member: Member) -> Series:
     """All its minutes. A forecast looks at none after that in which it is made."""
     series = Series(DAYS * DAY_MIN)
