@@ -9,6 +9,8 @@ from itertools import pairwise
 from math import inf
 from typing import Any, NamedTuple
 
+from .rules import EPSILON_W
+
 SLOTS_MAX = 6
 _UNIT = 10_000  # prices travel as whole ten-thousandths
 _MOST = 10**5  # of a rate, and ten times that of a surcharge
@@ -43,8 +45,11 @@ def price_at(table: Sequence[Slot], at_s: float, default: float = 0.0) -> float:
 
 
 def averaged(tables: Iterable[tuple[PriceTable, float]], from_s: float) -> PriceTable:
-    """One table of several, averaged by weight (W), from a moment on; empty without any weight."""
-    weighed = [(table, weight) for table, weight in tables if table and weight > 0]
+    """One table of several, averaged by weight (W), from a moment on; empty without any weight.
+
+    A weight below EPSILON_W is none.
+    """
+    weighed = [(table, weight) for table, weight in tables if table and weight >= EPSILON_W]
     total = sum(weight for _, weight in weighed)
     if not total:
         return ()

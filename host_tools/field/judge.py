@@ -49,6 +49,7 @@ class _Service:
     """A process around a node in which nothing is wrong."""
 
     failures, dropped, recent = 0, dict[str, int](), Recent()
+    longest_reaction_s = 0.0
 
     def __init__(self, node: Node) -> None:
         self.node = node

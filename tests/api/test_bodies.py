@@ -114,5 +114,5 @@ def test_any_object_is_taken_or_refused_by_key(body):
 
 def test_routes_that_change_something_need_more_than_reading():
     changing = [each for each in ROUTES if each.method != "GET" and not each.path.endswith("/session")]
-    assert len(changing) == 12 + len(CHECKED)
+    assert len(changing) == 14 + len(CHECKED)
     assert {each.scope for each in changing} == {"operate", "configure"}

@@ -13,6 +13,7 @@ from edge.energy.deferral import Deferral
 from edge.energy.messages import Contract, Offer, Part, Priority, encode_parts
 from edge.energy.parsing import parse_contract, parse_offer, parse_parts
 from edge.energy.prices import SLOTS_MAX, Slot, averaged, cheapest, price_at, read_rows, rows_of
+from edge.energy.rules import EPSILON_W
 from edge.energy.tariff import Production, Tariff, factor, parse_production, read_schedule
 
 HOUR = 3600
@@ -60,12 +61,15 @@ def test_tables_are_averaged_by_weight():
     one, other = (Slot(0, 10.0), Slot(100, 20.0)), (Slot(0, 40.0),)
     assert averaged([(one, 300.0), (other, 100.0)], 50) == (Slot(50, 17.5), Slot(100, 25.0))
     assert averaged([((), 5.0), (one, 0.0)], 0) == ()
+    assert averaged([(one, 5e-324)], 0) == ()
 
 
 @given(st.lists(st.tuples(TABLE, st.floats(0, 1e6)), max_size=4), st.integers(0, 10**9))
 def test_an_average_lies_between_its_tables(tables, at_s):
     table = averaged(tables, at_s)
-    rates = [price_at([Slot(s, r) for s, r, _ in each], at_s) for each, weight in tables if each and weight]
+    rates = [
+        price_at([Slot(s, r) for s, r, _ in each], at_s) for each, w in tables if each and w >= EPSILON_W
+    ]
     if table:
         assert min(rates) - 1e-6 <= table[0].rate <= max(rates) + 1e-6
 

@@ -73,7 +73,7 @@ def test_the_wheel_describes_itself(metadata):
     assert metadata["Author"]
     assert metadata["Keywords"]
     assert "Typing :: Typed" in metadata.get_all("Classifier")
-    assert {"learn", "host", "dev"} == set(metadata.get_all("Provides-Extra"))
+    assert {"learn", "host", "dev", "cluster"} == set(metadata.get_all("Provides-Extra"))
     header = "\n".join(f"{key}: {value}" for key, value in metadata.items())
     assert str(REPOSITORY) not in header
     assert socket.gethostname() not in header

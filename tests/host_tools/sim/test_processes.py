@@ -50,7 +50,7 @@ def test_an_error_in_another_area_ends_the_run():
         world.add(name, neighbours, [])
 
     def play(team):
-        world.join(team)
+        world.keep_to(team)
         world.boot()
         if team.index:
             raise SystemExit(3)
