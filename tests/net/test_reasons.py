@@ -217,6 +217,7 @@ def test_what_a_broker_answers_is_said(grid, log, answer, said):
     grid.start_brokers("a")
     a = grid.node("a", b=answering(grid, answer)).start()
     grid.wait_until(lambda: said in a.neighbour("b")["trouble"])
+    grid.wait_until(lambda: any(said in line for line in log("link to b")))
     assert len([line for line in log("link to b") if said in line]) == 1
 
 
