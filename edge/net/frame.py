@@ -36,9 +36,7 @@ from .pulse import CHECK_BYTES, LINK_BYTES, Pulse, decode_pulse
 from .schema import MAX_BEATS, MAX_ITEMS, Bundled, FrameError, Statement, WireError
 
 VERSION = 2
-VERSION_ALONE = (
-    3  # of frames with properties that bring their LSA along: nodes without them still understand the rest
-)
+VERSION_ALONE = 3  # with properties that bring their LSA along; older nodes understand all other frames
 MAX_FRAME_BYTES = 64 * 1024
 MAX_BODY_BYTES = 48 * 1024  # inflated
 _COMPRESS_FROM_BYTES = 64
@@ -51,7 +49,7 @@ class WrongVersion(FrameError):
     """A frame of another version of the wire."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"speaks wire version {version}, this node version {VERSION}")
+        super().__init__(f"speaks wire version {version}, this node versions {VERSION} and {VERSION_ALONE}")
         self.version = version
 
 

@@ -50,9 +50,8 @@ class Intake:
         self._refusals = refusals
         self._allowances = allowances
         self.absorbed = 0
-        self._newest: Latest[str, tuple[int, int, int]] = Latest(
-            space.nodes.capacity
-        )  # by origin: incarnation, version and tick of the newest near property that brought its LSA along
+        # By origin: incarnation, version and tick of the newest near property that brought its LSA along.
+        self._newest: Latest[str, tuple[int, int, int]] = Latest(space.nodes.capacity)
         self.homeless: set[str] = set()  # origins whose LSAs have just found no room
         self.no_room = 0  # what did not fit into the space
         self.without_base = 0  # deltas that did not lead to what their origin has signed

@@ -30,10 +30,8 @@ class Origins:
         self.hops = array("B", bytes(capacity))
         self.via = array("H", bytes(2 * capacity))  # the neighbour that brought it, 0: nobody or a stranger
         self.met = array("I", bytes(4 * capacity))  # tick
-        self.way = array(
-            "H", bytes(2 * capacity)
-        )  # the neighbour from which its newest message came, 0: none,
-        self.heard = array("I", bytes(4 * capacity))  # and the tick at which it came
+        self.way = array("H", bytes(2 * capacity))  # the neighbour of its newest message, 0: none,
+        self.heard = array("I", bytes(4 * capacity))  # and the tick at which that came
         self.count = array("H", bytes(2 * capacity))
         self.checksums = [b""] * capacity  # each is right unless stale
         self.stale = bytearray(b"\x01" * capacity)

@@ -72,7 +72,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     node.recent.note("refused", 2, 0.0)
     node.gateway.refusals.last = "n2: full"
     monkeypatch.setattr(type(node.gateway.allowances), "flooding", ["n4"])
-    version = "speaks wire version 1, this node version 2"
+    version = "speaks wire version 1, this node versions 2 and 3"
     monkeypatch.setattr(type(node.gateway), "other_versions", {"n4": version})
     monkeypatch.setattr(node.links, "stats", lambda: stats)
     buses = [

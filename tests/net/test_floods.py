@@ -311,7 +311,7 @@ def test_a_neighbour_of_another_version_is_named_for_a_minute_and_its_frames_are
     frame[1] = 1
     gateway = fleet["b"].gateway
     gateway.receive("c", bytes(frame))
-    assert gateway.other_versions == {"c": "speaks wire version 1, this node version 2"}
+    assert gateway.other_versions == {"c": "speaks wire version 1, this node versions 2 and 3"}
     assert gateway.refusals.by_peer["c"] == {"wire_version": 1}
     assert not fleet["b"].space.find("c.t")
     for _ in range(60):

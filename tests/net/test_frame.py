@@ -573,7 +573,7 @@ def test_wrong_headers():
 def test_another_version_is_refused_with_both_numbers():
     for version in (1, 4):
         with pytest.raises(
-            WrongVersion, match=f"speaks wire version {version}, this node version 2"
+            WrongVersion, match=f"speaks wire version {version}, this node versions 2 and 3"
         ) as caught:
             decode(sealed(b'{"l?":["a.t"]}', version=version))
         assert caught.value.version == version
