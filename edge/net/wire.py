@@ -78,45 +78,32 @@ def encode_delta(delta: Delta) -> bytes:
 
 def encode_near(near: Near) -> bytes:
     """A near property."""
-    origin, _, suffix = near.name.partition(".")
-    return _encode(
-        WireNear(
-            origin,
-            suffix,
-            near.incarnation,
-            near.label,
-            near.query,
-            near.version,
-            near.reach,
-            near.hops,
-            near.life_s,
-            near.left_s,
-            near.value,
-            _alone(near.auth),
-        )
-    )
+    return _encode(WireNear(*_near_fields(near)))
 
 
 def encode_alone(near: Near, to: Sequence[str]) -> bytes:
     """A near property that brings its LSA along, on its way towards some of its nodes."""
+    return _encode(WireAlone(*_near_fields(near), near.kept, list(to)))
+
+
+def _near_fields(
+    near: Near,
+) -> tuple[str, str, int, str, str, int, int, int, int, int, bytes, bytes]:
+    """What both kinds of near properties have on the wire, in its order."""
     origin, _, suffix = near.name.partition(".")
-    return _encode(
-        WireAlone(
-            origin,
-            suffix,
-            near.incarnation,
-            near.label,
-            near.query,
-            near.version,
-            near.reach,
-            near.hops,
-            near.life_s,
-            near.left_s,
-            near.value,
-            _alone(near.auth),
-            near.kept,
-            list(to),
-        )
+    return (
+        origin,
+        suffix,
+        near.incarnation,
+        near.label,
+        near.query,
+        near.version,
+        near.reach,
+        near.hops,
+        near.life_s,
+        near.left_s,
+        near.value,
+        _alone(near.auth),
     )
 
 
@@ -209,33 +196,24 @@ def decode_delta(data: Raw) -> Delta:
 
 def decode_near(data: Raw) -> Near:
     """Raises WireError."""
-    wire: WireNear = _decoded(_decode_near, data)
-    if wire.left_s > wire.life_s or wire.hops >= wire.reach:
-        raise WireError("a near property outlives itself, or goes too far")
-    return Near(
-        _name(wire.origin, wire.suffix),
-        wire.incarnation,
-        wire.label,
-        wire.query,
-        wire.version,
-        wire.reach,
-        wire.hops,
-        wire.life_s,
-        wire.left_s,
-        wire.value,
-        wire.auth,
-    )
+    return _near(_decoded(_decode_near, data))
 
 
 def decode_alone(data: Raw) -> Near:
     """Raises WireError."""
     wire: WireAlone = _decoded(_decode_alone, data)
-    if wire.left_s > wire.life_s or wire.hops >= wire.reach:
-        raise WireError("a near property outlives itself, or goes too far")
+    near = _near(wire, wire.kept, tuple(wire.to))
     if bool(wire.to) != (wire.reach == TOWARDS) or not (wire.to or wire.kept):
         raise WireError("a near property that goes nowhere")
     if len(set(wire.to)) != len(wire.to):
         raise WireError("a near property goes twice towards a node")
+    return near
+
+
+def _near(wire: WireNear | WireAlone, kept: bool = False, to: tuple[str, ...] = ()) -> Near:
+    """Raises WireError."""
+    if wire.left_s > wire.life_s or wire.hops >= wire.reach:
+        raise WireError("a near property outlives itself, or goes too far")
     return Near(
         _name(wire.origin, wire.suffix),
         wire.incarnation,
@@ -248,8 +226,8 @@ def decode_alone(data: Raw) -> Near:
         wire.left_s,
         wire.value,
         wire.auth,
-        wire.kept,
-        tuple(wire.to),
+        kept,
+        to,
     )
 
 
