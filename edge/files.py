@@ -88,6 +88,15 @@ def set_aside(path: Path, aside: Path) -> Path:
     raise OSError(0, "too many folders are in the way", str(aside))
 
 
+def sync_folder(folder: Path) -> None:
+    """Wait until the names of the files in a folder are on the disk. Raises OSError."""
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
 def lock_folder(folder: Path) -> int:
     """Lock a folder until the number that is returned is closed, or the process ends.
 

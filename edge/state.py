@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from .clock import Clock
-from .files import NotAFile, open_file, set_aside
+from .files import NotAFile, open_file, set_aside, sync_folder
 
 log = logging.getLogger("edge.state")
 
@@ -198,8 +198,4 @@ def _write(path: Path, data: bytes) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_folder(path.parent)

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from ..files import sync_folder
+
 
 def write_secret(path: Path, text: str) -> None:
     """Replace the file as a whole; it is on the disk afterwards. Raises OSError."""
@@ -15,8 +17,4 @@ def write_secret(path: Path, text: str) -> None:
     finally:
         os.close(file)
     new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..clock import Zone
-from ..files import NotAFile, check_regular, set_aside
+from ..files import NotAFile, check_regular, set_aside, sync_folder
 from .schema import PAGE_BYTES, VERSION, LaterVersion, check_version, open_to_read, open_to_write, parts_of
 
 _PAGES = 4096  # copied at a time
@@ -59,7 +59,7 @@ def backup(history: Path, target: Path) -> Copied:
                 _copy(connection, part)
                 copied = _checked(part)
                 part.replace(target)
-                _sync(target.parent)
+                sync_folder(target.parent)
             except BaseException:
                 _remove(part)
                 raise
@@ -185,14 +185,6 @@ def _checked(path: Path) -> Copied:
 def _remove(path: Path) -> None:
     for part in parts_of(path):
         part.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 @contextlib.contextmanager
