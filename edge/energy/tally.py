@@ -16,9 +16,7 @@ from .totals import Powers, possible_powers
 
 TOTALS = "TOTALS"
 TELL_S = 10.0  # at most so often a message leaves
-RESTATE_S = (
-    60.0  # a total that stays as it is is stated again so often, or nobody would believe in it any more
-)
+RESTATE_S = 60.0  # a total that does not change is stated again so often; otherwise it would be forgotten
 FORGET_S = 180.0  # what has not been stated for so long does not count: its node may be gone
 _MOST_ROWS = 1024
 _Row = tuple[str, int, int, int, list[int] | None]  # node, incarnation, number, age in s, powers in 0.1 W

@@ -176,7 +176,7 @@ class Outbox(Courier):
             else:
                 self._waiting[peer].near[key] = leaving
             if near.alone and near.hops >= self._space.horizon:
-                self._introduce(peer, near.name.partition(".")[0])
+                self._introduce(peer, _origin(near.name))
 
     def _near(self, p: int) -> Near:
         """The record of a near property: one for each version, so that it is signed once."""

@@ -10,8 +10,7 @@ from typing import NamedTuple
 from ..energy.book import node_of
 from ..energy.widening import MOST_HOPS
 from ..space.lsa import EVERYWHERE, KEPT, TOWARDS
-
-_MOST_NODES = 128  # towards which one property goes; more would be refused
+from ..space.tuplespace import MAX_TO
 
 
 class Shown(NamedTuple):
@@ -32,5 +31,5 @@ def towards(value: bytes, first_hops: int, twins: Iterable[str], life_s: int = 0
     """To the nodes of these twins; everywhere with the LSA if `first_hops` is 0."""
     if not first_hops:
         return Shown(value, life_s)
-    nodes = tuple(sorted({node_of(each) for each in twins}))[:_MOST_NODES]
+    nodes = tuple(sorted({node_of(each) for each in twins}))[:MAX_TO]
     return Shown(value, life_s or KEPT, TOWARDS, nodes)

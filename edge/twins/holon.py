@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..energy.book import node_of
 from ..energy.events import Cause
 from ..energy.flows import PowerSource, Supply
 from ..energy.passage import Demand, Passage, Waiting
@@ -65,7 +66,7 @@ class HolonTwin(ProsumerTwin):
         self, partner: "HolonTwin", passage: Passage, before: Sequence[str], all_: Sequence[str]
     ) -> None:
         self.partner, self.passage = partner, passage
-        self._before = tuple(name.partition(".")[0] for name in before)
+        self._before = tuple(map(node_of, before))
         self._siblings = frozenset(all_)
         self._joined_s = self._clock.now_s()
 

@@ -7,6 +7,7 @@ import math
 import random
 from typing import Any
 
+from ..energy.book import node_of
 from ..energy.tally import TELL_S, TOTALS
 from ..space.agent import Bond
 from ..space.tuplespace import SELF
@@ -46,7 +47,7 @@ class TallyTwin(Twin):
 
     def decayed(self, name: str, life_s: int) -> None:
         if not life_s:
-            self._met -= {name.partition(".")[0]}
+            self._met -= {node_of(name)}
 
     def second_passed(self) -> None:
         now_s = self._clock.now_s()
