@@ -39,7 +39,7 @@ fieldtest: SEEDS ?= 1000
 provision: NODE ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo sim eval storm fieldtest attack fuzz ha-test test deploy-test lint format package package-test deb constraints bench screens memtest image \
+.PHONY: help setup run demo sim eval storm fieldtest attack fuzz ha-test test long-test lint format package package-test deb constraints bench screens memtest image \
 	image-test deploy provision micropython clean
 
 help: ## print this list
@@ -87,7 +87,7 @@ test: $(READY) ## run all tests, JOBS=4 at a time; ARGS= for pytest runs some of
 	$(call only,JOBS ARGS)
 	$(PYTHON) -m pytest $(or $(ARGS),-n $(JOBS) --dist worksteal)
 
-deploy-test: $(READY) ## run the long tests of deployment, which make test skips (ARGS= for pytest)
+long-test: $(READY) ## run the long tests, which make test skips (ARGS= for pytest)
 	$(call only,ARGS)
 	$(PYTHON) -m pytest -m proof $(ARGS)
 

@@ -88,6 +88,24 @@ def set_aside(path: Path, aside: Path) -> Path:
     raise OSError(0, "too many folders are in the way", str(aside))
 
 
+def replace_file(path: Path, data: bytes, *, mode: int = 0o644, synced: bool = True) -> None:
+    """Write a file as a whole or not at all, in place of an earlier one. Raises OSError.
+
+    `synced`: it is on the disk afterwards. Others never see it with more rights than `mode`.
+    """
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)  # of a process that ended; or a pipe, to which writing would never end
+    number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(number, "wb") as file:
+        file.write(data)
+        if synced:
+            file.flush()
+            os.fsync(number)
+    part.replace(path)
+    if synced:
+        sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until the names of the files in a folder are on the disk. Raises OSError."""
     number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

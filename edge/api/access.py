@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files import read_text
+from ..files import read_text, replace_file
 from .answer import CHALLENGE, Problem
 from .route import ANYBODY, CONFIGURE, READ, SCOPES
-from .secret import write_secret
 
 log = logging.getLogger("edge.api")
 FILE = "api.tokens"
@@ -207,7 +206,8 @@ def load_tokens(folder: Path, members: Iterable[str] = ()) -> dict[str, str]:
     if any(each not in found for each in wanted):
         kept = {} if CONFIGURE not in found else found
         found = {**kept, **{each: secrets.token_urlsafe(32) for each in wanted if each not in kept}}
-        write_secret(path, "".join(f"{scope} {token}\n" for scope, token in found.items()))
+        lines = "".join(f"{scope} {token}\n" for scope, token in found.items())
+        replace_file(path, lines.encode(), mode=0o600)
         log.info("tokens for the HTTP interface are in %s", path)
     return found
 

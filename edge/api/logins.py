@@ -9,10 +9,9 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from ..files import read_text
+from ..files import read_text, replace_file
 from .answer import CHALLENGE, Problem
 from .route import SCOPES
-from .secret import write_secret
 
 log = logging.getLogger("edge.api")
 USED = "api.logins.used"
@@ -51,7 +50,7 @@ class Logins:
             raise Problem(401, f"this login link has expired{_MAKE_ANOTHER}", CHALLENGE)
         used = self._used | {name}
         try:
-            write_secret(self._used_file, "".join(f"{each}\n" for each in sorted(used)))
+            replace_file(self._used_file, "".join(f"{each}\n" for each in sorted(used)).encode(), mode=0o600)
         except OSError as error:
             raise Problem(503, f"the login cannot be noted, so it is refused: {error.strerror}") from None
         self._used = used

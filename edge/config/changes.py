@@ -5,14 +5,13 @@ same checks and words hold for both. At a start, a change that contradicts the f
 """
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
 
-from ..files import InvalidToml, read_bytes, read_toml
+from ..files import InvalidToml, read_bytes, read_toml, replace_file
 from .check import ConfigError, Row, build
 from .settings import NodeConfig
 
@@ -135,12 +134,7 @@ class Changes:
         if len(data) > _MOST_BYTES:  # it would not be read at the next start
             reason = f"takes {len(data):,} bytes with this change; all changes may take {_MOST_BYTES:,}"
             raise ConfigError(f"{self._path}: {reason}", [(FILE, None, reason)])
-        new = self._path.with_name(f"{FILE}.new")
-        with open(new, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._path)
+        replace_file(self._path, data)
         self.overlay, self.config = overlay, config
 
     def _restore(self, wanted: Overlay) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..files import replace_file
 from .links import frame_topic, presence_topic
 
 OUTSIDE, INSIDE = "acl", "acl.inside"
@@ -58,9 +59,8 @@ def write_lists(folder: Path, node: str, senders: Iterable[str], guests: Guests 
     folder.mkdir(parents=True, exist_ok=True)
     names = tuple(senders)
     for name, text in ((INSIDE, inside(node, names, guests)), (OUTSIDE, outside(node, names, guests))):
-        new = folder / f"{name}.new"
-        new.write_text(text)
-        new.replace(folder / name)  # the outer one last: it is the one that is watched
+        # The outer one last: it is the one that is watched.
+        replace_file(folder / name, text.encode(), synced=False)
     return [folder / OUTSIDE, folder / INSIDE]
 
 

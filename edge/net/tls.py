@@ -7,14 +7,13 @@ that a power cut has damaged.
 """
 
 import logging
-import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
 
-from ..files import TEXT_BYTES, open_file, read_bytes
+from ..files import TEXT_BYTES, open_file, read_bytes, replace_file
 from .certificates import Certificate, certificates
 from .settings import TlsSettings
 
@@ -96,17 +95,12 @@ class TlsFiles:
         """Remember the list that is in force."""
         if self._kept is None:
             return
-        part = self._kept.with_name(f".{self._kept.name}.part")
         try:
             data = read_bytes(self._settings.crl, TEXT_BYTES)
             with suppress(OSError):
                 if read_bytes(self._kept, TEXT_BYTES) == data:
                     return
-            with open(part, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._kept)
+            replace_file(self._kept, data)
         except OSError as error:
             log.warning("%s: the list of revoked certificates is not kept: %s", self._kept, error.strerror)
 

@@ -9,7 +9,7 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
-from ..files import read_text
+from ..files import read_text, replace_file
 
 log = logging.getLogger("edge.crashes")
 NAME = "starts"
@@ -51,11 +51,8 @@ class Crashes:
             self.settle()
 
     def _write(self, count: int) -> None:
-        partial = self._path.with_name(f".{NAME}")
-        try:  # a rename also replaces a pipe, to which writing would never end
-            partial.unlink(missing_ok=True)
-            partial.write_text(f"{count} {self._boot}\n")
-            partial.replace(self._path)
+        try:
+            replace_file(self._path, f"{count} {self._boot}\n".encode(), synced=False)
         except OSError as error:
             log.warning("%s cannot be written: %s", self._path, error.strerror)
 

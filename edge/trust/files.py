@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ..files import open_file
+from ..files import open_file, replace_file
 from .certificate import Certificate
 from .keys import Authority, AuthorityKey, NodeKeys
 from .revocation import Revocations
@@ -68,16 +68,8 @@ def text_of(title: str, data: bytes) -> str:
 
 def write(path: Path, title: str, data: bytes) -> None:
     """Replace a file as a whole. Raises KeyFileError."""
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.unlink(missing_ok=True)
-        mode = 0o600 if title in _PRIVATE else 0o644
-        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with os.fdopen(number, "w") as file:
-            file.write(text_of(title, data))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        replace_file(path, text_of(title, data).encode(), mode=0o600 if title in _PRIVATE else 0o644)
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}") from error
 

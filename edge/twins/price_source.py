@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..csv_file import Column, CsvError, Rules, read
 from ..energy.day_prices import MOST_BYTES, MOST_STEPS, DayPrices, PricesRefused, checked, read_json
-from ..files import read_bytes
+from ..files import read_bytes, replace_file
 from .download import download, is_address
 
 log = logging.getLogger("edge.prices")
@@ -110,11 +110,9 @@ class PriceSource:
         prices = read_json(content, self._wall_s())
         self.fetched += 1
         if self._cache is not None and prices != self.prices:
-            partial = self._cache.with_suffix(".partial")
             with contextlib.suppress(OSError):  # a full card; the prices are known all the same
-                partial.parent.mkdir(parents=True, exist_ok=True)
-                partial.write_bytes(content)
-                partial.replace(self._cache)
+                self._cache.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(self._cache, content, synced=False)
         return prices
 
     def _of_file(self, path: Path) -> DayPrices:

@@ -1,6 +1,6 @@
 """Deployments to a node on this machine, over a real sshd: successful, broken, interrupted, rejected.
 
-What takes long is marked as a proof and runs in `make deploy-test`.
+What takes long is marked as a proof and runs in `make long-test`.
 """
 
 import getpass
@@ -216,6 +216,7 @@ def test_a_damaged_release_is_repaired_by_the_next_deployment(node, before, oper
     assert (node.runs(), node.status()["damaged"]) == (before, [])
 
 
+@pytest.mark.proof
 def test_an_older_version_is_only_taken_back_on_purpose(node, before, operator, capsys):
     (node.base / "number").write_text(f"{2**40}\n")  # a version of the far future was confirmed
     changed = operator.version("older", append("__init__.py", "# an older version\n"))

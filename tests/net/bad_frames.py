@@ -60,6 +60,11 @@ def sealed(body: bytes, pulses: bytes = b"", count: int = 0, flags: int = 0, ver
     return HEADER.pack(b"M", version, flags, count, zlib.crc32(content, flags << 8 | count)) + content
 
 
+def squeezed(body: bytes) -> bytes:
+    """A frame whose body is compressed."""
+    return sealed(packed(body), flags=1)
+
+
 def statement(origin: str = "a", incarnation: int = 1, sequence: int = 1, number: int = 1, **fields: Any):
     """A statement of an open node."""
     said = Statement(origin, incarnation, sequence, 4, b"c" * 16, 0, number, b"", b"")

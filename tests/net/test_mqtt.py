@@ -189,6 +189,7 @@ def test_a_link_is_added_and_ended_while_the_node_runs(grid):
     a.links.include(NeighbourSettings(name="b", host="127.0.0.1", port=grid.brokers["b"].port))
     assert a.links.neighbours == ("b",)
     grid.wait_until(lambda: a.links.stats()["neighbours"]["b"]["connected"])
+    b.wait_connected()  # a frame reaches nobody before its receiver listens
     assert a.links.send("b", b"hello")
     grid.wait_until(lambda: b.frames == [("a", b"hello")])
     b.news.clear()
