@@ -6,9 +6,9 @@ cover.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from .composing import compose, compose_urgently
+from .choosing import OffersInHand, choose_begin
 from .events import Cause, EventKind
 from .holding import Holding
 from .holdings import Holdings, Tell
@@ -16,25 +16,15 @@ from .members import Members
 from .messages import Answer, Contract, Offer, Part, Priority, Request, round_w
 from .plans import Plan
 from .policies import ConsumerPolicy, SeenOffer
+from .requesting import OpenRequest
 from .rules import (
-    ALERT_SAID_S,
-    CHOOSE_S,
-    CLAIM_S,
-    CRUMB_RATIO,
     EPSILON_W,
-    LATE_S,
-    MARGIN,
     MERGE_S,
     MIN_POWER_W,
-    OFFER_VALIDITY_S,
-    PARTIAL_WAIT_S,
     PASSED_EPSILON_W,
-    REPLAN_S,
     RESTATE_RATIO,
-    URGENT_WAIT_S,
 )
 from .service import Service
-from .widening import MOST_HOPS, first_hops, hops_of, next_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,23 +63,21 @@ class Consumer:
         self.settings = settings
         self.need_w = 0.0
         self.planned: Plan | None = None  # what it will need later, while it needs nothing now
-        self.request: Request | None = None
-        self.choice: tuple[int, tuple[SeenOffer, ...]] = (
-            0,
-            (),
-        )  # the last contract, and all offers to choose from
+        # the last contract, and all offers to choose from
+        self.choice: tuple[int, tuple[SeenOffer, ...]] = (0, ())
         self._policy = policy
         self._next_id = next_id
-        self._holdings = Holdings(tell, settings.merge_s)
+        self._open = OpenRequest(next_id)
+        self._holdings = Holdings(tell, settings.merge_s, self._members)
         self._service = Service()
-        self._offers: dict[str, SeenOffer] = {}
-        self._asked_s = self._stepped_s = 0.0
+        self._offers = OffersInHand(self._members)
+        self._stepped_s = 0.0
 
     def adjust(self, settings: ConsumerSettings, policy: ConsumerPolicy) -> None:
         """Other settings hold from now on; contracts go on."""
         self.settings, self._policy = settings, policy
         self._service.given_up_w = 0.0
-        self.request = None  # it is stated again
+        self._open.withdraw()  # it is stated again
 
     # ---- contracts held -----------------------------------------------------------------------
 
@@ -120,17 +108,29 @@ class Consumer:
             found |= {seen.supplier for seen in self.choice[1]}
         return found
 
+    # ---- its request --------------------------------------------------------------------------
+
+    @property
+    def request(self) -> Request | None:
+        """What it requests now."""
+        return self._open.request
+
     @property
     def request_hops(self) -> int:
         """How far its request goes now."""
-        first = first_hops(self.settings.request_hops, self._policy.patience_s)
-        later = self.request is not None and self.request.run_s > 0
-        return MOST_HOPS if later else hops_of(first, max(0.0, self._stepped_s - self._waits_since_s))
+        return self._open.hops(*self._reach)
 
     @property
-    def _waits_since_s(self) -> float:
+    def wake_s(self) -> float:
+        """When it next decides something even if it receives nothing; inf if never."""
+        return self._open.wake_s(*self._reach)
+
+    @property
+    def _reach(self) -> tuple[int, float, float, float]:
+        """Its first hops, the patience of its policy, since when it waits, and the time."""
         since_s = self._service.unserved_since_s
-        return self._asked_s if since_s is None else since_s
+        waits_since_s = self._open.since_s if since_s is None else since_s
+        return self.settings.request_hops, self._policy.patience_s, waits_since_s, self._stepped_s
 
     def ends_s(self, contract: Contract) -> float:
         """The end date of a contract that it holds; inf while it is not valid."""
@@ -204,20 +204,6 @@ class Consumer:
         """When it must step at the latest, even if it receives nothing."""
         return 0.0 if self.request else self._holdings.due_s
 
-    @property
-    def wake_s(self) -> float:
-        """When it next decides something even if it receives nothing; inf if never."""
-        if self.request is None:
-            return math.inf
-        if self.request.run_s:
-            return math.inf
-        waits = [self._policy.patience_s]
-        waits += [URGENT_WAIT_S] if self.settings.priority is Priority.HIGH else []
-        waits += [PARTIAL_WAIT_S] if self.settings.partial else []
-        ahead = (self._asked_s + wait_s for wait_s in waits if self._asked_s + wait_s > self._stepped_s)
-        first = first_hops(self.settings.request_hops, self._policy.patience_s)
-        return min(min(ahead, default=math.inf), next_s(first, self._waits_since_s, self._stepped_s))
-
     # ---- input -------------------------------------------------------------------------------
 
     def set_need(self, power_w: float) -> None:
@@ -229,24 +215,12 @@ class Consumer:
 
     def see_offer(self, supplier: str, offer: Offer | None, hops: int, now_s: float) -> None:
         """A supplier has published an offer to this consumer, or withdrawn it (None)."""
-        seen = self._offers.get(supplier)
-        if offer is None:
-            self._offers.pop(supplier, None)
-        elif offer.in_s and seen and seen.offer == offer:
-            return  # its begin counts from the first time it was made
-        elif supplier in self._offers or len(self._offers) < self.settings.offers:
-            self._offers[supplier] = SeenOffer(supplier, offer, hops, now_s + OFFER_VALIDITY_S)
+        self._offers.see(supplier, offer, hops, self.settings.offers, now_s)
 
     @property
     def is_offered_all(self) -> bool:
         """Whether the offers in hand cover its request."""
-        request = self.request
-        if request is None:
-            return False
-        fitting = (
-            seen.offer.power_w for seen in self._offers.values() if seen.offer.request_id == request.id
-        )
-        return sum(fitting) >= request.least_w - EPSILON_W
+        return self.request is not None and self._offers.cover(self.request)
 
     def deals_with(self, supplier: str) -> bool:
         """Whether one of its contracts, valid or proposed, has a part of this supplier."""
@@ -256,7 +230,7 @@ class Consumer:
         """A supplier's answers to this consumer; empty if its confirmation table has none."""
         for holding in self._holdings:
             if not holding.hear(supplier, answers):
-                self._offers.pop(supplier, None)
+                self._offers.drop(supplier)
                 if not holding.contract.valid:
                     self._members.break_word(supplier, self._stepped_s, small=True)
                 self._holdings.lose(holding, supplier, Cause.WITHDRAWN)
@@ -267,7 +241,7 @@ class Consumer:
 
     def lost(self, supplier: str) -> None:
         """A supplier has left the microgrid."""
-        self._offers.pop(supplier, None)
+        self._offers.drop(supplier)
         for holding in self._holdings:
             if holding.contract.part_of(supplier):
                 self._holdings.lose(holding, supplier, Cause.LOST)
@@ -281,8 +255,13 @@ class Consumer:
     def step(self, now_s: float) -> None:
         """Update the request and the contracts from the need and the suppliers' answers."""
         self._stepped_s = now_s
-        for holding in self._holdings:
-            self._follow(holding, now_s)
+        self._holdings.follow(
+            self.need_w,
+            self.planned is not None,
+            self.settings.contract_s,
+            self._service.waits_since_s,
+            now_s,
+        )
         self._holdings.use(self.need_w)
         self._holdings.merge(now_s)
         self._service.note(self.need_w, self.missing_w, self.satisfied, now_s)
@@ -294,78 +273,30 @@ class Consumer:
         self.need_w, self.planned = 0.0, None
         for holding in self._holdings:
             self._holdings.end(holding, EventKind.STOP, Cause.STOP_ORDER)
-        self.request = None
+        self._open.withdraw()
         self._service.clear()
 
     # ---- inside -------------------------------------------------------------------------------
 
-    def _follow(self, holding: Holding, now_s: float) -> None:
-        holdings, later = self._holdings, holding.contract.in_s > 0
-        if now_s >= holding.ends_s:
-            holdings.expire(holding)
-        elif not (self.need_w or (later and self.planned)):
-            holdings.end(holding, EventKind.STOP, Cause.DEVICE)
-        elif now_s >= holding.confirm_by_s and not holding.confirmed:
-            for supplier in [] if holding.contract.valid else holding.silent:
-                self._members.break_word(supplier, now_s)
-            holdings.end(holding, EventKind.STOP, Cause.UNCONFIRMED)
-        elif holding.confirmed and not holding.contract.valid:
-            holding.validate(now_s)
-            holdings.tell(EventKind.START, holding, Cause.CONFIRMED)
-        elif later and now_s >= holding.begins_s:
-            self._begin(holding, now_s)
-        elif holding.active and holding.renew(round(self.settings.contract_s), now_s):
-            holdings.tell(EventKind.UPDATE, holding, Cause.RENEWED)
-
-    def _begin(self, holding: Holding, now_s: float) -> None:
-        """The begin of a contract for a later span, once its device needs the power and it is there."""
-        if self.need_w and holding.ready:
-            holding.begin(now_s)
-            self._holdings.tell(EventKind.UPDATE, holding, Cause.BEGIN)
-        elif now_s >= holding.begins_s + CLAIM_S:
-            self._holdings.end(holding, EventKind.STOP, Cause.DEVICE)
-        elif self.need_w and now_s >= max(holding.begins_s, self._service.waits_since_s) + LATE_S:
-            self._holdings.end(holding, EventKind.STOP, Cause.UNCONFIRMED)
-
     def _ask(self, now_s: float) -> None:
-        if self.planned and not self.need_w:
-            self._ask_ahead(self.planned, now_s)
-        else:
+        plan, priority = self.planned, self.settings.priority
+        if plan is None or self.need_w:
             self._ask_now(now_s)
-
-    def _ask_ahead(self, plan: Plan, now_s: float) -> None:
-        """Request a run for later, again and again until it is under contract."""
-        open_request = self.request is not None and self.request.run_s > 0
-        if self.main or now_s > plan.latest_s:
-            self.request = None
-        elif not open_request or now_s >= self._asked_s + REPLAN_S:
-            self.request = Request(
-                self._next_id(),
-                plan.power_w,
-                self.settings.priority,
-                run_s=plan.run_s,
-                begin_in_s=round(max(0.0, plan.begin_s - now_s), 1),
-                latest_in_s=round(max(0.0, plan.latest_s - now_s), 1),
-            )
+        elif self.main or now_s > plan.latest_s:
+            self._open.withdraw()
+        elif self._open.ask_ahead(plan, priority, now_s):
             self._offers.clear()
-            self._asked_s = now_s
 
     def _ask_now(self, now_s: float) -> None:
-        want_w, alert_since_s = self._wanted_w(now_s), self._service.alert_since_s
-        old = self.request
+        want_w, settings = self._wanted_w(now_s), self.settings
         if not want_w:
-            self.request = None
-        elif old is None or old.run_s or abs(old.power_w - want_w) > MARGIN * old.power_w:
-            settings, spare_w = self.settings, round_w(max(0.0, want_w - self.missing_w))
-            self.request = Request(
-                self._next_id(), want_w, settings.priority, partial=settings.partial, spare_w=spare_w
-            )
+            self._open.withdraw()
+        elif self._open.is_for(want_w):
+            self._open.alert(self._service.alert_since_s, now_s)
+        else:
+            spare_w = round_w(max(0.0, want_w - self.missing_w))
+            self._open.ask(want_w, spare_w, settings.priority, settings.partial, now_s)
             self._offers.clear()
-            self._asked_s = now_s
-        elif alert_since_s is None:
-            self.request = replace(old, alert=False, alert_s=0.0) if old.alert else old
-        elif not old.alert and now_s - alert_since_s >= ALERT_SAID_S:
-            self.request = replace(old, alert=True, alert_s=round(now_s - alert_since_s, 1))
 
     def _wanted_w(self, now_s: float) -> float:
         """The power to request: the whole need, or the part without a contract; 0: no request now."""
@@ -383,54 +314,41 @@ class Consumer:
         request = self.request
         if request is None or not self._offers:
             return
-        self._offers = {name: seen for name, seen in self._offers.items() if seen.expires_s > now_s}
-        fitting = [seen for seen in self._offers.values() if seen.offer.request_id == request.id]
+        fitting = self._offers.fitting(request, now_s)
         if request.run_s:
-            contract, begins_s = self._choose_begin(fitting, request, now_s)
+            contract, begins_s = self._contract_ahead(fitting, request, now_s)
         else:
-            contract, begins_s = self._contract(self._compose(fitting, request, now_s)), -math.inf
+            contract, begins_s = self._contract_now(fitting, request, now_s), -math.inf
         if contract is None:
             return
         wait_s = self._members.wait_s([part.supplier for part in contract.parts], now_s)
         self._holdings.add(Holding.proposed(contract, now_s, wait_s, begins_s))
         self.choice = contract.id, tuple(fitting)
-        self.request = None
+        self._open.withdraw()
         self._offers.clear()
+
+    def _contract_now(self, offers: list[SeenOffer], request: Request, now_s: float) -> Contract | None:
+        want_w = min(request.power_w, self._uncovered_w())
+        least_w = min(want_w, self.missing_w)  # the margin of the main contract may stay uncovered
+        powers_w = want_w, least_w
+        parts = self._offers.choose(offers, request, self._policy, powers_w, self._open.since_s, now_s)
+        return self._contract(parts)
+
+    def _contract_ahead(
+        self, offers: list[SeenOffer], request: Request, now_s: float
+    ) -> tuple[Contract | None, float]:
+        """A contract for a later span, and when it begins."""
+        chosen = choose_begin(offers, request, self._open.since_s, now_s)
+        if chosen is None:
+            return None, 0.0
+        part, begins_s = chosen
+        return self._contract([part], max(1, math.ceil(begins_s - now_s))), begins_s
 
     def _contract(self, parts: list[Part], in_s: int = 0) -> Contract | None:
         ttl_s = round(self.settings.contract_s)
         if not parts:
             return None
         return Contract(self._next_id(), 0, False, ttl_s, self.settings.priority, tuple(parts), 0, in_s)
-
-    def _choose_begin(
-        self, offers: list[SeenOffer], request: Request, now_s: float
-    ) -> tuple[Contract | None, float]:
-        """A contract for a later span, with the greenest supplier, of equal ones with the one that can begin
-        first; and when it begins. A load that may wait for the sun does.
-        """
-        fitting = [seen for seen in offers if seen.offer.power_w >= request.power_w]
-        if not fitting or now_s < self._asked_s + CHOOSE_S:
-            return None, 0.0
-        best = min(fitting, key=lambda seen: (seen.offer.impact, seen.begins_s, seen.hops, seen.supplier))
-        in_s = max(1, math.ceil(best.begins_s - now_s))
-        part = Part(best.supplier, request.power_w, best.offer.max_w)
-        return self._contract([part], in_s), best.begins_s
-
-    def _compose(self, offers: list[SeenOffer], request: Request, now_s: float) -> list[Part]:
-        if now_s < self._asked_s + self._policy.patience_s:
-            return []
-        want_w = min(request.power_w, self._uncovered_w())
-        least_w = min(want_w, self.missing_w)  # the margin of the main contract may stay uncovered
-        ordered = self._policy.order(offers, want_w)
-        if self._members.any_doubted(now_s):
-            ordered.sort(key=lambda seen: self._members.is_doubted(seen.supplier, now_s))
-        parts = compose(ordered, want_w, least_w)
-        if not parts and request.priority is Priority.HIGH and now_s >= self._asked_s + URGENT_WAIT_S:
-            parts = compose_urgently(ordered, want_w)
-        if not parts and self.settings.partial and now_s >= self._asked_s + PARTIAL_WAIT_S:
-            parts = compose(ordered, want_w, CRUMB_RATIO * want_w)
-        return parts
 
     def _uncovered_w(self) -> float:
         covered_w = self.main.agreed_w if self.main else 0.0

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from .events import Cause, EventKind
 from .holding import Holding
+from .members import Members
 from .messages import Contract, round_w
-from .rules import MARGIN, MAX_PARTS, MERGE_S, RECONFIRM_S, RESTATED_MAX
+from .rules import CLAIM_S, LATE_S, MARGIN, MAX_PARTS, RECONFIRM_S, RESTATED_MAX
 
 Tell = Callable[[EventKind, Contract, Cause, bool], None]  # the last: whether it is the complementary one
 
@@ -19,11 +20,11 @@ Tell = Callable[[EventKind, Contract, Cause, bool], None]  # the last: whether i
 class Holdings:
     """At most two contracts. `tell` is called when one starts, changes or ends."""
 
-    def __init__(self, tell: Tell, merge_s: float = MERGE_S) -> None:
-        """`merge_s`: age at which the complementary one is merged."""
+    def __init__(self, tell: Tell, merge_s: float, members: Members) -> None:
+        """`merge_s`: age at which the complementary one is merged; `members`: the records of the node."""
         self.main: Holding | None = None
         self.extra: Holding | None = None
-        self._tell_contract, self._merge_s = tell, merge_s
+        self._tell_contract, self._merge_s, self._members = tell, merge_s, members
 
     def __iter__(self) -> Iterator[Holding]:
         """Those that exist, the main one first; they may be ended meanwhile."""
@@ -71,6 +72,41 @@ class Holdings:
         for holding in self:  # when their suppliers would end them is not known any more
             holding.valid_since_s = now_s
             holding.ask_again(holding.contract.ttl_s, now_s)
+
+    def follow(
+        self, need_w: float, planned: bool, contract_s: float, waits_since_s: float, now_s: float
+    ) -> None:
+        """What time, answers and need make of each of them: it begins, is renewed, or ends.
+
+        `planned`: power is needed later; `waits_since_s`: since when the need is unserved, otherwise inf.
+        """
+        for holding in self:
+            later = holding.contract.in_s > 0
+            if now_s >= holding.ends_s:
+                self.expire(holding)
+            elif not (need_w or (later and planned)):
+                self.end(holding, EventKind.STOP, Cause.DEVICE)
+            elif now_s >= holding.confirm_by_s and not holding.confirmed:
+                for supplier in [] if holding.contract.valid else holding.silent:
+                    self._members.break_word(supplier, now_s)
+                self.end(holding, EventKind.STOP, Cause.UNCONFIRMED)
+            elif holding.confirmed and not holding.contract.valid:
+                holding.validate(now_s)
+                self.tell(EventKind.START, holding, Cause.CONFIRMED)
+            elif later and now_s >= holding.begins_s:
+                self._begin(holding, need_w, waits_since_s, now_s)
+            elif holding.active and holding.renew(round(contract_s), now_s):
+                self.tell(EventKind.UPDATE, holding, Cause.RENEWED)
+
+    def _begin(self, holding: Holding, need_w: float, waits_since_s: float, now_s: float) -> None:
+        """The begin of a contract for a later span, once its device needs the power and it is there."""
+        if need_w and holding.ready:
+            holding.begin(now_s)
+            self.tell(EventKind.UPDATE, holding, Cause.BEGIN)
+        elif now_s >= holding.begins_s + CLAIM_S:
+            self.end(holding, EventKind.STOP, Cause.DEVICE)
+        elif need_w and now_s >= max(holding.begins_s, waits_since_s) + LATE_S:
+            self.end(holding, EventKind.STOP, Cause.UNCONFIRMED)
 
     def expire(self, holding: Holding) -> None:
         """The end of a contract: it goes on with the suppliers that have renewed it."""

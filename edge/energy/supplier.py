@@ -6,17 +6,16 @@ exceeds the capacity. No other part of the system and nothing on the network can
 
 import math
 import random
-from dataclasses import dataclass, field
 
 from .ahead import Ahead
-from .book import Book, Promise, State, crowds, node_of
-from .claims import REFUSALS_MAX, Refusals, Right
-from .interruption import fewest
+from .book import Book, Promise, State, node_of
+from .claims import Refusals, Right
 from .members import Members
 from .messages import Answer, Answers, Contract, Offer, Priority, Request
 from .offering import OfferMaker, SupplierSettings
 from .policies import ProducerPolicy
 from .prices import averaged
+from .published import Published, Shown
 from .rules import (
     DOUBTED_S,
     EPSILON_W,
@@ -25,17 +24,10 @@ from .rules import (
     VALIDATION_GRACE_S,
 )
 from .usage import Usage
+from .yielding import Yielding
 
 # No setting: those beyond it are only not served first again if the promise turns out to be for nothing.
 DISPLACED_MAX = 32  # consumers of which a promise remembers that they gave way
-
-
-@dataclass(slots=True)
-class _Shown:
-    """The published contracts of one consumer that name this supplier: main and complementary."""
-
-    contracts: list[Contract | None] = field(default_factory=lambda: [None, None])
-    hops: int = 0
 
 
 class Supplier:
@@ -56,14 +48,12 @@ class Supplier:
         self.capacity_w = 0.0
         self.book = Book(settings.promises, node_of(name))
         self.members.count(self.book)
-        self.shed = 0  # contracts ended for lack of power
-        self.interrupted = 0  # contracts ended for a high-priority contract
         self.ahead = Ahead(name, self.book, self.members)  # what it has promised for later
         self._offer_maker = OfferMaker(name, self.book, settings, policy, rng, self.members)
-        self._shown: dict[str, _Shown] = {}
-        self._news: dict[str, None] = {}  # consumers whose contracts changed, in order of arrival
+        self._published = Published(name, self.book)
         self._restored: list[str] = []  # consumers with promises from before a restart
         self._refused = Refusals(node_of(name))
+        self._yielding = Yielding(self.book, self._refused, self.members)
         self._usage = Usage(self.book, self.members, self._offer_maker.owe)
 
     def adjust(self, settings: SupplierSettings, policy: ProducerPolicy) -> None:
@@ -92,6 +82,16 @@ class Supplier:
         return self.book.supplied_w
 
     @property
+    def shed(self) -> int:
+        """The number of contracts that it ended for lack of power."""
+        return self._yielding.shed
+
+    @property
+    def interrupted(self) -> int:
+        """The number of those that it ended for contracts of high priority."""
+        return self._yielding.interrupted
+
+    @property
     def due_s(self) -> float:
         """When it must step at the latest, even if it receives nothing."""
         if self._offer_maker.busy:
@@ -114,7 +114,7 @@ class Supplier:
     def set_capacity(self, power_w: float) -> None:
         """Set the available power. Promises that no longer fit are ended at once, as few as possible."""
         self.capacity_w = max(0.0, power_w)
-        self.shed += len(self._free(list(self.book), self.book.reserved_w - self.capacity_w))
+        self._yielding.shrink(self.capacity_w)
 
     def see_request(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
         """A consumer has published a request, or withdrawn it (None)."""
@@ -131,25 +131,14 @@ class Supplier:
         concerned = contract is not None and contract.part_of(self.name) is not None
         if contract and not concerned:
             self._offer_maker.note_elsewhere(consumer)
-        shown = self._shown.get(consumer)
-        if shown is None:
-            if not concerned and not self.book.of(consumer):
-                return False  # a promise for later is dropped when it is not claimed
-            size, count = self.settings.promises + REFUSALS_MAX, len(self._shown)
-            if count >= size or crowds(consumer, self._shown, count, size, node_of(self.name)):
-                return False  # the contract stays unconfirmed and becomes void
-            shown = self._shown[consumer] = _Shown()
-        shown.contracts[complement] = contract if concerned else None
-        shown.hops = hops
-        self._news[consumer] = None
-        return True
+        named = contract if concerned else None
+        return self._published.see(consumer, complement, named, hops, self.settings.promises)
 
     def lost(self, consumer: str) -> None:
         """A consumer has left the microgrid."""
         self._offer_maker.forget(consumer)
         self.ahead.forget(consumer)
-        self._shown.pop(consumer, None)
-        self._news.pop(consumer, None)
+        self._published.forget(consumer)
         for promise in self.book.of(consumer):
             self.book.drop(promise)
         self._refused.keep(consumer, set())
@@ -165,11 +154,13 @@ class Supplier:
 
     def withdraw(self, promise: Promise) -> None:
         """End one promise; its consumer requests the power again."""
-        self._break(promise)
+        self._yielding.end(promise)
 
     def unshown(self) -> list[str]:
         """Consumers with a promise from before a restart whose contract has not been seen since."""
-        self._restored = [each for each in self._restored if each not in self._shown and self.book.of(each)]
+        self._restored = [
+            each for each in self._restored if each not in self._published and self.book.of(each)
+        ]
         return self._restored
 
     def restore(self, promises: list[Promise], now_s: float) -> None:
@@ -187,9 +178,8 @@ class Supplier:
 
         `civil_s`: the civil time, for offers of later spans; None: there are none.
         """
-        for consumer in self._news:
-            self._reconcile(consumer, now_s)
-        self._news.clear()
+        for consumer, shown in self._published.news():
+            self._reconcile(consumer, shown, now_s)
         for promise in list(self.book):
             if promise.committed:
                 self._usage.judge(promise, self.capacity_w, now_s)
@@ -259,9 +249,8 @@ class Supplier:
             self._enter(promise)
         return False
 
-    def _reconcile(self, consumer: str, now_s: float) -> None:
+    def _reconcile(self, consumer: str, shown: Shown, now_s: float) -> None:
         """Update the book from the contracts that a consumer has published."""
-        shown = self._shown[consumer]
         contracts = [contract for contract in shown.contracts if contract]
         ids = {contract.id for contract in contracts}
         self._refused.keep(consumer, ids)
@@ -282,8 +271,6 @@ class Supplier:
                     right.add_contract(promise)
         for contract in contracts:
             self._hear(consumer, contract, shown.hops, right, now_s)
-        if not any(shown.contracts):
-            del self._shown[consumer]
 
     def _hear(self, consumer: str, contract: Contract, hops: int, right: Right, now_s: float) -> None:
         """Confirm, update or refuse one contract. What no offer preceded is refused.
@@ -308,7 +295,9 @@ class Supplier:
         priority = min(contract.priority, promise.priority if promise else right.priority)
         displaced: list[str] = []
         if covered and priority is Priority.HIGH:
-            displaced = self._interrupt(more_w - self.available_w, consumer, more_w, now_s)
+            short_w = more_w - self.available_w
+            within = more_w <= self._offer_maker.urgent_room_w(consumer, now_s) + EPSILON_W
+            displaced = self._yielding.interrupt(short_w, consumer, within, self.capacity_w, now_s)
         free_w = self.available_w + held_w
         fits = part.max_w <= free_w + EPSILON_W and (not new or self.book.has_place_for(consumer))
         if not (covered and fits):
@@ -340,38 +329,3 @@ class Supplier:
             promise.extend(contract, now_s)
         if not promise.later:
             self._usage.note(promise, now_s)
-
-    def _interrupt(self, short_w: float, consumer: str, more_w: float, now_s: float) -> list[str]:
-        """Free power for a high-priority contract that grows by `more_w`, within its member's share.
-
-        Returns the consumers whose contracts gave way.
-        """
-        candidates = self.book.interruptible(consumer)
-        if short_w <= EPSILON_W or sum(each.max_w for each in candidates) < short_w - EPSILON_W:
-            return []
-        if more_w > self._offer_maker.urgent_room_w(consumer, now_s) + EPSILON_W:
-            return []
-        displaced = self._free(candidates, short_w)
-        self.interrupted += len(displaced)
-        self.members.interrupt(consumer, short_w, self.capacity_w, now_s)
-        return displaced
-
-    def _free(self, candidates: list[Promise], short_w: float) -> list[str]:
-        """Free `short_w`, no more: the last contract is only cut, if it has begun. Returns whose gave way."""
-        displaced = []
-        for promise in fewest(candidates, short_w):
-            if promise.committed:
-                displaced.append(promise.consumer)
-            left_w = promise.max_w - short_w
-            short_w -= promise.max_w
-            if promise.state is State.VALID and left_w > MIN_POWER_W and not promise.later:
-                promise.cut(left_w)
-            else:
-                self._break(promise)
-        return displaced
-
-    def _break(self, promise: Promise) -> None:
-        """End a promise; refuse the contract if the consumer may not have seen it confirmed."""
-        self.book.drop(promise)
-        if promise.state is State.PENDING:
-            self._refused.add(promise.consumer, promise.key)

@@ -10,7 +10,7 @@ from ..energy.rules import EVENT, MARGIN
 from ..space.lsa import HERE
 
 if TYPE_CHECKING:
-    from .prosumer import ProsumerTwin
+    from .trading import TradingTwin
 
 _EVENT_LIFE_S = 5
 
@@ -18,7 +18,7 @@ _EVENT_LIFE_S = 5
 class Chronicle:
     """Notes events and publishes the last few."""
 
-    def __init__(self, twin: "ProsumerTwin") -> None:
+    def __init__(self, twin: "TradingTwin") -> None:
         self.events = EventLog()
         self.validated = 0  # contracts
         self.validated_across = 0  # those with a supplier on another node

@@ -22,9 +22,10 @@ from ..energy.rules import EPSILON_W, MIN_POWER_W, REQUEST
 from ..space.agent import Bond
 from ..space.names import NIL
 from .holon_settings import HolonSettings
-from .prosumer import ProsumerTwin, read_request
+from .prosumer import ProsumerTwin
 from .settings import TwinSettings
 from .trade import supplier_settings
+from .trading import read_request
 from .twin import Home
 
 _MEET_S = 6.0  # after its start a gate waits so long for the beats of those that come first

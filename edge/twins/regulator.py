@@ -1,44 +1,37 @@
 """The regulator twin: it keeps its node below its thresholds and obeys external limits (thesis 3.2.5, 4.3.6).
 
 It looks whenever a twin of its node reports an event, one of its meter inputs is read, and each second. What
-it decides goes to the twins as orders under WARNING. Twins that it has stopped come back when the limit has
-ended, or when their time is over and they fit.
+it decides goes to the twins as orders under WARNING: `Limiter` keeps external limits, the twin itself the
+thresholds and what is predicted, and `Stops` says when twins come back.
 """
 
 import logging
 import math
 import random
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..clock import CLOCK_SET_S
 from ..energy.limit_messages import Heartbeat, Release, parse_limit, read_limit
-from ..energy.limits import CONNECTION, Direction, Limit, LimitRefused, Limits, Scope, guaranteed_w, lowest
+from ..energy.limits import Direction, Limit, LimitRefused, Limits, Scope
 from ..energy.orders import CHOICES, Candidate, Deed, OrderKind
-from ..energy.regulation import Device, Left, concerned, controllable, obey
-from ..energy.rules import EVENT, LIMITS, with_margin
+from ..energy.rules import EVENT, LIMITS
 from ..space.agent import Bond
 from .dso_orders import DsoOrders
+from .limiter import Limiter
 from .order_rows import OrderRows, Row
 from .orders_shown import OrdersShown
 from .regulator_doors import Doors
 from .regulator_settings import RegulatorSettings
 from .rescheduler import LABELS, Rescheduler
-from .sight import FIELDS, SETTLE_S, Reduced, Sight, Stopped
+from .sight import FIELDS, Reduced, Sight, Stopped
+from .stops import Stops, excess_of
 from .twin import Home, Twin
 
 log = logging.getLogger("edge.regulator")
 
-_GRACE_S = 60.0  # without a regulator a stopped twin returns so much later by itself
 _MEMORY_STEP_S = 60
-_LEAST_W = 1.0
-_EXCEEDED_S = 5.0  # a limit that is exceeded for longer is a trouble
 _LONGEST_DELAY_S = 3600.0  # of an activity that is moved
-_OF_FORECAST = {
-    OrderKind.FORECAST_PRODUCTION: OrderKind.OVERPRODUCTION,
-    OrderKind.FORECAST_CONSUMPTION: OrderKind.OVERCONSUMPTION,
-}
 
 
 class RegulatorTwin(Twin):
@@ -52,9 +45,6 @@ class RegulatorTwin(Twin):
         self.settings = settings
         self.inputs = settings.inputs
         self.limits = Limits(home.clock.now_s(), settings.controller, settings.failsafe_w)
-        self.held: dict[tuple[Direction, Scope], Limit] = {}  # the limits that hold now
-        self.stopped: dict[str, Stopped] = {}
-        self.reduced: dict[str, Reduced] = {}
         self._due_s = math.inf  # when the next limit begins or ends
         self.orders = OrdersShown(self)
         self.rows = OrderRows(home)
@@ -64,9 +54,10 @@ class RegulatorTwin(Twin):
         self.wants = (*type(self).wants, *self._dso.labels, *(LABELS if settings.risk else ()))
         self._doors = Doors(settings, self.limits)
         self._choose = CHOICES[settings.policy]
-        self._limit_rows: dict[tuple[Direction, Scope], int] = {}
-        self._grid_w: dict[str, float] = {}  # what is left to the twins that stand for the grid
-        self._exceeded, self._exceeded_s = "", math.nan
+        self._stops = Stops(settings, self.short_name, self._sight, self.orders, self.rows)
+        self._limiter = Limiter(
+            settings, self.limits, self._sight, self._stops, self.orders, self.rows, self._choose
+        )
 
     # ---- what comes in --------------------------------------------------------------------------
 
@@ -155,21 +146,28 @@ class RegulatorTwin(Twin):
         now_s = self._clock.now_s()
         self.limits.step(now_s)
         self._due_s = self.limits.due_s(now_s)
-        self._see(now_s)
-        self._obey_limits(now_s)
+        self._stops.see(now_s)
+        self._limiter.look(now_s)
         self._keep_thresholds(now_s)
         self._reschedule(now_s)
-        self._review(now_s)
+        self._stops.review(self._limiter.room_w, now_s)
         self.rows.look(self._power_of)
         self.orders.publish(now_s)
 
-    def _see(self, now_s: float) -> None:
-        """Look at the twins; forget those that somebody has started again, or removed."""
-        off = {twin.short_name for twin in self._sight.prosumers() if twin.disabled}
-        for name, stopped in list(self.stopped.items()):
-            if name not in off and now_s - stopped.since_s > 2 * SETTLE_S:
-                self.rows.close(self.stopped.pop(name).row)
-        self._sight.look(self.stopped, self.reduced)
+    @property
+    def held(self) -> Mapping[tuple[Direction, Scope], Limit]:
+        """The limits that hold now."""
+        return self._limiter.held
+
+    @property
+    def stopped(self) -> Mapping[str, Stopped]:
+        """The twins that are off by its orders."""
+        return self._stops.stopped
+
+    @property
+    def reduced(self) -> Mapping[str, Reduced]:
+        """The twins that may draw, or give, only so much."""
+        return self._stops.reduced
 
     def imported_w(self) -> float:
         """The imported power at the grid connection, negative for an export."""
@@ -180,101 +178,13 @@ class RegulatorTwin(Twin):
         return self._sight.metered_w(limit)
 
     def _power_of(self, row: Row) -> float:
-        return self.measured_w(row.limit) if row.limit else self._sight.sum_w(_base(row.kind))
-
-    # ---- external limits ------------------------------------------------------------------------
-
-    def _guaranteed_w(self, limit: Limit) -> float:
-        if limit.direction is Direction.FEED_IN:
-            return 0.0
-        each_w = self.settings.guaranteed_w
-        return guaranteed_w(controllable(concerned(limit.scope, self._sight.devices), each_w), each_w)
-
-    def _obey_limits(self, now_s: float) -> None:
-        before, self.held = self.held, lowest(self.limits.in_force(now_s), self._guaranteed_w)
-        if self.held != before:
-            self._note_changes(before)
-            self._cap_grid(now_s)
-            self._release(now_s)
-        for limit in self.held.values():
-            room_w = self._aim_w(limit) - self._sight.flow_w(limit)
-            for left in obey(limit, room_w, self._sight.devices, self._choose):
-                self._leave(left, limit, now_s)
-            self._see(now_s)
-        self._look_for_excess(now_s)
-
-    def _note_changes(self, before: dict[tuple[Direction, Scope], Limit]) -> None:
-        for key in before.keys() | self.held.keys():
-            limit = self.held.get(key)
-            if before.get(key) == limit:
-                continue
-            self.rows.close(self._limit_rows.pop(key, 0))
-            what = f"{key[0].value} of the {key[1]}"
-            if limit is None:
-                log.info("the limit of %s is over", what)
-                continue
-            log.info("limit of %s: %.0f W, by %s", what, limit.power_w, limit.source)
-            subject = str(limit.scope)
-            kind, power_w = f"limit_{key[0].value}", self.measured_w(limit)
-            self._limit_rows[key] = self.rows.open(kind, subject, limit.source, power_w, limit.power_w, limit)
-
-    def _leave(self, left: Left, limit: Limit, now_s: float) -> None:
-        """A twin keeps only so much."""
-        device = self._sight.device(left.twin)
-        if device is None:
-            return
-        if device.dims(limit.direction):
-            self._sight.changes(-left.takes_w if limit.direction is Direction.CONSUME else left.takes_w)
-            review_s = now_s + self.settings.back_s
-            self.reduced[device.name] = Reduced(left.power_w, limit.direction, review_s)
-            self.orders.give(now_s, OrderKind.LIMIT, Deed.REDUCE, device.name, left.power_w)
-        else:
-            self._sight.changes(device.given_w - device.drawn_w)
-            self._stop(device, OrderKind.LIMIT, self.measured_w(limit), limit, now_s)
-
-    def _cap_grid(self, now_s: float) -> None:
-        """Twins that stand for the grid promise no more than may be drawn: their contracts shrink, or end."""
-        limit = self.held.get((Direction.CONSUME, CONNECTION))
-        most_w = with_margin(self._aim_w(limit)) if limit else math.inf
-        for name in [each.name for each in self._sight.devices if each.external]:
-            if self._grid_w.get(name, math.inf) != most_w:
-                self._grid_w[name] = most_w
-                deed = Deed.REDUCE if limit else Deed.RETURN
-                self.orders.give(now_s, OrderKind.LIMIT, deed, name, most_w if limit else 0.0)
-
-    def _release(self, now_s: float) -> None:
-        """A limit has changed or ended: what it held back returns, as far as those that hold allow it."""
-        for stopped in self.stopped.values():
-            if stopped.kind is OrderKind.LIMIT:
-                stopped.review_s = now_s
-        for name, each in self.reduced.items():
-            self.reduced[name] = replace(each, review_s=now_s)
-
-    def _aim_w(self, limit: Limit) -> float:
-        """The power to which the regulator brings what a limit limits."""
-        return limit.power_w * (1 - self.settings.reserve_percent / 100)
-
-    def _look_for_excess(self, now_s: float) -> None:
-        self._exceeded = ""
-        for limit in self.held.values():
-            power_w = self.measured_w(limit)
-            if power_w > limit.power_w:
-                what = f"{limit.direction.value} of the {limit.scope}"
-                self._exceeded = f"{what} is limited to {limit.power_w:.0f} W and is {power_w:.0f} W"
-        if not self._exceeded:
-            self._exceeded_s = math.nan
-        elif math.isnan(self._exceeded_s):
-            self._exceeded_s = now_s
+        return self.measured_w(row.limit) if row.limit else self._sight.sum_w(excess_of(row.kind))
 
     # ---- thresholds -----------------------------------------------------------------------------
 
-    def threshold_w(self, kind: OrderKind) -> float:
-        """What must not be exceeded."""
-        return self.settings.produced_w if kind is OrderKind.OVERPRODUCTION else self.settings.consumed_w
-
     def _keep_thresholds(self, now_s: float) -> None:
         for kind, field in FIELDS.items():
-            over_w = self._sight.sum_w(kind) - self.threshold_w(kind)
+            over_w = self._sight.sum_w(kind) - self._stops.threshold_w(kind)
             if over_w <= 0.0:
                 continue
             running = {
@@ -288,8 +198,8 @@ class RegulatorTwin(Twin):
                 log.info("%s by %.0f W: %s is stopped", kind.value, over_w, ", ".join(chosen))
             power_w = self._sight.sum_w(kind)
             for name in chosen:
-                self._stop(running[name], kind, power_w, None, now_s)
-            self._see(now_s)
+                self._stops.stop(running[name], kind, power_w, now_s)
+            self._stops.see(now_s)
 
     # ---- what is predicted ----------------------------------------------------------------------
 
@@ -300,14 +210,13 @@ class RegulatorTwin(Twin):
                 continue
             device = self._sight.device(name)
             if device:
-                self._stop(device, kind, self._sight.sum_w(_base(kind)), None, now_s)
-                self.stopped[name].review_s = moved.until_s
-                self._stop_for(kind, name, now_s)
-                self._see(now_s)
+                power_w = self._sight.sum_w(excess_of(kind))
+                self._stops.stop(device, kind, power_w, now_s, until_s=moved.until_s)
+                self._stops.see(now_s)
 
     def _movable(self, kind: OrderKind) -> list[Candidate]:
         """Whose activity may be moved: a request that would be given up before it may go on is left alone."""
-        field = FIELDS[_base(kind)]
+        field = FIELDS[excess_of(kind)]
         hurried = {
             twin.short_name
             for twin in self._sight.prosumers()
@@ -319,102 +228,13 @@ class RegulatorTwin(Twin):
             if getattr(each, field) > 0.0 and not (each.external or each.stopped or each.name in hurried)
         ]
 
-    # ---- stopping and returning -----------------------------------------------------------------
-
-    def _stop(
-        self, device: Device, kind: OrderKind, power_w: float, limit: Limit | None, now_s: float
-    ) -> None:
-        most_w = limit.power_w if limit else self.threshold_w(_base(kind))
-        source = limit.source if limit else self.short_name
-        row = self.rows.open(kind, device.name, source, power_w, most_w, limit)
-        drawn_w = max(device.drawn_w, device.rated_w if limit else 0.0)
-        review_s = now_s + self.settings.back_s
-        self.stopped[device.name] = Stopped(kind, drawn_w, device.given_w, now_s, review_s, row)
-        self._stop_for(kind, device.name, now_s)
-
-    def _stop_for(self, kind: OrderKind, name: str, now_s: float) -> None:
-        for_s = self.stopped[name].review_s - now_s + _GRACE_S
-        self.orders.give(now_s, kind, Deed.STOP, name, for_s=for_s)
-
-    def _return(self, name: str, now_s: float) -> None:
-        stopped = self.stopped.pop(name)
-        self._sight.returns(name, stopped)
-        self.orders.give(now_s, stopped.kind, Deed.RETURN, name)
-        self.rows.close(stopped.row)
-        self._see(now_s)
-
-    def _review(self, now_s: float) -> None:
-        """Those whose time is over return if they fit; the others stay off for as long again."""
-        for name in [name for name, each in self.stopped.items() if now_s >= each.review_s]:
-            stopped = self.stopped[name]
-            if self._fits(name, stopped):
-                self._return(name, now_s)
-            else:
-                stopped.review_s = now_s + self.settings.back_s
-                self._stop_for(stopped.kind, name, now_s)
-        for name in [name for name, each in self.reduced.items() if now_s >= each.review_s]:
-            self._widen(name, now_s)
-
-    def _widen(self, name: str, now_s: float) -> None:
-        """What is left to a twin may grow by what the limits have room for."""
-        reduced = self.reduced.pop(name)
-        device = self._sight.device(name)
-        if device is None:
-            return
-        most_w = reduced.power_w + max(0.0, self._room_w(name, reduced.direction))
-        full_w = max(device.rated_w or math.inf, device.drawn_w, device.given_w + _LEAST_W)
-        if most_w >= full_w:
-            self.orders.give(now_s, OrderKind.LIMIT, Deed.RETURN, name)
-        else:
-            self.reduced[name] = Reduced(most_w, reduced.direction, now_s + self.settings.back_s)
-            self.orders.give(now_s, OrderKind.LIMIT, Deed.REDUCE, name, most_w)
-        self._see(now_s)
-
-    def _room_w(self, name: str, direction: Direction) -> float:
-        """By how much a twin may draw, or give, more under all limits; inf without any."""
-        return min(
-            (
-                self._aim_w(limit) - self._sight.flow_w(limit)
-                for limit in self.held.values()
-                if limit.direction is direction
-                and any(each.name == name for each in concerned(limit.scope, self._sight.devices))
-            ),
-            default=math.inf,
-        )
-
-    def _fits(self, name: str, stopped: Stopped) -> bool:
-        """Whether nothing would be exceeded if it came back. What a limit has stopped need not wait for the
-        thresholds, which are kept anyway."""
-        for kind, field in FIELDS.items():
-            own_w = getattr(stopped, field)
-            if (
-                own_w
-                and _base(stopped.kind) is kind
-                and self._sight.sum_w(kind) + own_w > self.threshold_w(kind)
-            ):
-                return False
-        draws = stopped.drawn_w <= self._room_w(name, Direction.CONSUME)
-        return draws and stopped.given_w <= self._room_w(name, Direction.FEED_IN)
-
     # ---- what it shows --------------------------------------------------------------------------
 
     def keep(self) -> None:
         self.rows.keep()
 
     def troubles(self) -> Iterable[tuple[str, str]]:
-        if self._clock.now_s() - self._exceeded_s > _EXCEEDED_S:
-            yield "limit_exceeded", f"{self._exceeded}: nothing is left that it may switch off"
+        return self._limiter.troubles(self._clock.now_s())
 
     def warnings(self) -> Iterable[tuple[str, str]]:
-        for limit in self.held.values():
-            what = f"{limit.direction.value} of the {limit.scope} is limited to {limit.power_w:.0f} W"
-            if limit.failsafe:
-                yield "failsafe_in_force", f"{what}, as {self.settings.controller} is silent"
-            else:
-                yield "limit_in_force", f"{what} by {limit.source}"
-
-
-def _base(kind: str) -> OrderKind:
-    """The excess that an order is about, happening or predicted."""
-    found = OrderKind(kind)
-    return _OF_FORECAST.get(found, found)
+        return self._limiter.warnings()

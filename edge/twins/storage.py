@@ -21,8 +21,9 @@ from .addressing import around, towards
 from .donor import encode_storage
 from .level_memory import LevelMemory, battery_of
 from .posting import Properties
-from .prosumer import ProsumerTwin, read_request
+from .prosumer import ProsumerTwin
 from .settings import TwinSettings
+from .trading import read_request
 from .twin import Home
 
 _ROOM_WH = 0.5

@@ -32,6 +32,14 @@ class LyingConsumer(Consumer):
         self.set_need(1.0)
 
     @property
+    def request(self) -> Request | None:
+        return self._open.request
+
+    @request.setter
+    def request(self, request: Request | None) -> None:
+        self._open.request = request
+
+    @property
     def main(self) -> Contract | None:
         return self.shown_main
 
