@@ -353,7 +353,8 @@ class ProsumerTwin(Twin):
     def bonded(self, bond: Bond) -> bool | None:
         label, now_s = bond.label, self._clock.now_s()
         if label == REQUEST:
-            self.supplier.see_request(bond.name, self._message(bond, read_request), bond.hops, now_s)
+            request = self._message(bond, read_request)
+            return self.supplier.see_request(bond.name, request, bond.hops, now_s)
         elif label in (CONTRACT, COMPLEMENT):
             contract: Contract | Later | None = self._message(bond, self.home.reader.contract)
             if not isinstance(contract, Later):
