@@ -142,11 +142,15 @@ class _Ledger:
         self._choice = 0  # the contract that the consumer made last
         self._alert: Alert | None = None
         self._settings: Any = None  # as last noted
+        self._acts = -1  # of the twin, when its market was last looked at
 
     def look(self, now_s: float, wall_s: float) -> None:
-        """Note what has changed."""
-        grounds = list(_grounds(self.twin))
+        """Note what has changed; deals, offers and requests change only when the twin acts."""
         powers_w = device_w(self.twin)
+        if self.twin.acts == self._acts and powers_w == self._powers_w:
+            return
+        self._acts = self.twin.acts
+        grounds = list(_grounds(self.twin))
         if grounds != self._grounds or powers_w != self._powers_w:
             self._count(now_s)
             self._powers_w, self._grounds = powers_w, grounds

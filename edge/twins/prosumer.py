@@ -81,6 +81,7 @@ class ProsumerTwin(Twin):
         self.obedience = Obedience(settings.name)
         self.refused_messages = 0
         self.acted = True
+        self.acts = 0  # counts up when what it shows of its market may have changed
         self._due_s = 0.0
         self.measured_w = (math.nan, math.nan)  # drawn and given, as last measured
         self._said_unknown = False
@@ -119,6 +120,7 @@ class ProsumerTwin(Twin):
         self.consumer.stop()
         self.supplier.stop()
         self._enter_market()
+        self.acts += 1
 
     # ---- its device -----------------------------------------------------------------
 
@@ -396,6 +398,7 @@ class ProsumerTwin(Twin):
     def act(self) -> None:
         now_s = self._clock.now_s()
         self.acted = True
+        self.acts += 1
         if self.settings.consumes:
             self.consumer.planned = self._planned()
             self.consumer.step(now_s)
