@@ -44,12 +44,12 @@ class Journal:
         """These twins may have changed."""
         if self._began_s is None and not self._begin():
             return
-        now_s, wall_s = self._clock.now_s(), self._clock.wall_s()
         for twin in twins:
             ledger = self._ledgers.get(twin.name)
             if ledger is None:
-                ledger = self._ledgers[twin.name] = _Ledger(twin, self._history, now_s)
-            ledger.look(now_s, wall_s)
+                ledger = self._ledgers[twin.name] = _Ledger(twin, self._history, self._clock.now_s())
+            if twin.changes != ledger.changes:
+                ledger.look(self._clock.now_s(), self._clock.wall_s())
 
     def second_passed(self, twins: "Sequence[ProsumerTwin]") -> None:
         """Look at all of them; end the quarter-hour and note a keyframe when it is time."""
@@ -142,11 +142,13 @@ class _Ledger:
         self._choice = 0  # the contract that the consumer made last
         self._alert: Alert | None = None
         self._settings: Any = None  # as last noted
+        self.changes = -1  # of the twin, when it was last looked at
 
     def look(self, now_s: float, wall_s: float) -> None:
         """Note what has changed."""
-        grounds = list(_grounds(self.twin))
+        self.changes = self.twin.changes
         powers_w = device_w(self.twin)
+        grounds = list(_grounds(self.twin))
         if grounds != self._grounds or powers_w != self._powers_w:
             self._count(now_s)
             self._powers_w, self._grounds = powers_w, grounds

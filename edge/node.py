@@ -278,8 +278,7 @@ class Node:
             for twin in self._wakers:
                 if twin.wake_s <= now_s:
                     self.engine.stir(twin)
-        if self.engine.stirred:
-            self.engine.react()
+        if self.engine.stirred and self.engine.react():
             self.journal.look([twin for twin in self._prosumers if twin.acted])
             self.wake_s = min([twin.wake_s for twin in self._wakers], default=math.inf)
         self.gateway.flush()

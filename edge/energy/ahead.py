@@ -72,6 +72,10 @@ class Ahead:
         elif consumer in self._requests or self._has_place(consumer, self._requests):
             self._requests[consumer] = SeenRequest(consumer, request, hops, now_s)
 
+    def holds(self, consumer: str) -> bool:
+        """Whether something is offered or promised to a consumer."""
+        return consumer in self._promises
+
     def get(self, consumer: str, contract_id: int) -> Promise | None:
         """The promise for a contract, or None."""
         promise = self._promises.get(consumer)

@@ -81,10 +81,16 @@ class OfferMaker:
         """Other settings hold for offers from now on."""
         self._settings, self._policy = settings, policy
 
-    @property
-    def busy(self) -> bool:
-        """Whether there are open requests."""
-        return bool(self._requests)
+    def may_offer(self, capacity_w: float) -> bool:
+        """Whether a step may do something though nothing was received since the last: there are open
+        requests, and power that is free, offered to others, or may be taken from them."""
+        if not self._requests or capacity_w < MIN_POWER_W:
+            return False
+        if self._policy.shares_power or capacity_w - self._book.reserved_w >= MIN_POWER_W:
+            return True
+        return bool(self._book.offer_count) or any(
+            seen.request.priority is Priority.HIGH for seen in self._requests
+        )
 
     @property
     def wake_s(self) -> float:

@@ -94,7 +94,7 @@ class Supplier:
     @property
     def due_s(self) -> float:
         """When it must step at the latest, even if it receives nothing."""
-        if self._offer_maker.busy:
+        if self._offer_maker.may_offer(self.capacity_w):
             return 0.0
         moments = (min(each.deadline_s, each.limit_by_s) for each in self.book)
         return min(min(moments, default=math.inf), self.ahead.due_s)
@@ -116,11 +116,14 @@ class Supplier:
         self.capacity_w = max(0.0, power_w)
         self._yielding.shrink(self.capacity_w)
 
-    def see_request(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
-        """A consumer has published a request, or withdrawn it (None)."""
+    def see_request(self, consumer: str, request: Request | None, hops: int, now_s: float) -> bool:
+        """A consumer has published a request, or withdrawn it (None). Returns whether a step may do
+        something about that."""
         later = request if request and request.run_s else None
+        offered = self.book.offer_to(consumer) is not None or self.ahead.holds(consumer)
         self.ahead.see(consumer, later, hops, now_s)
         self._offer_maker.see(consumer, None if later else request, hops, now_s)
+        return offered or later is not None or self._offer_maker.may_offer(self.capacity_w)
 
     def see_contract(self, consumer: str, complement: bool, contract: Contract | None, hops: int) -> bool:
         """A consumer has published its main or complementary contract, or withdrawn it (None). Returns

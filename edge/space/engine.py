@@ -96,16 +96,20 @@ class Engine:
                 self.age(agent, slot)
             slot = following
 
-    def react(self) -> None:
-        """Run the laws on what changed until nothing more follows here, then spread the result."""
+    def react(self) -> bool:
+        """Run the laws on what changed until nothing more follows here, then spread the result. Returns
+        whether an agent acted."""
         self.reactions += 1
+        acted = False
         for _ in range(MAX_ROUNDS):
             for law in self.laws:
                 law.react(self)
             if not self._act():
                 break
+            acted = True
         for law in self.laws:
             law.settle(self)
+        return acted
 
     @property
     def has_work(self) -> bool:

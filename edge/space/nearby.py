@@ -123,12 +123,14 @@ def _meet(space: TupleSpace, near: Near, slot: int, sender: str) -> int:
 
 
 def _write(space: TupleSpace, near: Near, slot: int, p: int) -> int:
-    """Store the property; one that is only renewed concerns nobody but those who pass it on."""
+    """Store the property; one that is only renewed, or goes farther, concerns nobody but those who pass it
+    on."""
     due = space.tick + max(1, near.left_s)
     gone = near.alone and not near.value
-    if near.alone and p != NIL and space.p_reach[p] == near.reach and space.holds(p, near.value):
+    if near.alone and p != NIL and space.holds(p, near.value):
         space.p_wheel.set(p, due)
         space.p_life[p] = near.life_s
+        space.p_reach[p] = near.reach
         if space.passes(p) and space.node in near.to:
             space.changed.push(p)
     else:

@@ -76,14 +76,16 @@ class ProsumerTwin(TradingTwin):
 
     def read(self, name: str, power_w: float | None, at_s: float) -> None:
         self.device.read(name, power_w, at_s)
+        self.changes += self.settings.is_grid  # what flows there is what its meter shows
         if self.device.known(at_s):
             self._measure()
 
     def second_passed(self) -> None:
-        if self._overdue != self._said_unknown:
+        overdue = self._overdue
+        if overdue != self._said_unknown:
             self._say_unknown()
         in_time = self._dates.hold(self._clock.wall_s())
-        if self._overdue:
+        if overdue:
             self._measure()
         if in_time is not self._in_time:
             self._in_time = in_time
@@ -122,6 +124,7 @@ class ProsumerTwin(TradingTwin):
         return not self.device.known(now_s) and now_s - self._began_s > self.settings.meter_grace_s
 
     def _say_unknown(self) -> None:
+        self.changes += 1
         self._said_unknown = not self._said_unknown
         if self._said_unknown:
             log.warning("%s: its power is unknown: %s", self.name, self._undefined())
@@ -141,6 +144,7 @@ class ProsumerTwin(TradingTwin):
 
     def measured(self, consumed_w: float, produced_w: float, cause: Cause = Cause.DEVICE) -> None:
         """The device draws and gives that much now, in W."""
+        self.changes += 1
         self.measured_w = consumed_w, produced_w
         if self._following and not self._following.measures(self._clock.now_s()):
             consumed_w = self.settings.power_w  # once its relay is closed
@@ -278,6 +282,7 @@ class ProsumerTwin(TradingTwin):
         self.stir()
 
     def _leave_market(self) -> None:
+        self.changes += 1
         self.consumer.stop()
         self.supplier.stop()
         self.supplier.set_capacity(0.0)

@@ -56,6 +56,7 @@ class TradingTwin(Twin):
         self.wants = tuple(wants)
         self.refused_messages = 0
         self.acted = True
+        self.changes = 0  # counts up when what it draws, gives, requests, offers or has agreed may be another
         self._due_s = 0.0
         self._waiting = WaitBesideFree()
 
@@ -100,13 +101,15 @@ class TradingTwin(Twin):
         self.consumer.stop()
         self.supplier.stop()
         self._enter_market()
+        self.changes += 1
 
     # ---- what it is told ----------------------------------------------------------------------
 
     def bonded(self, bond: Bond) -> bool | None:
         label, now_s = bond.label, self._clock.now_s()
         if label == REQUEST:
-            self.supplier.see_request(bond.name, self._message(bond, read_request), bond.hops, now_s)
+            request = self._message(bond, read_request)
+            return self.supplier.see_request(bond.name, request, bond.hops, now_s)
         elif label in (CONTRACT, COMPLEMENT):
             contract: Contract | Later | None = self._message(bond, self.home.reader.contract)
             if not isinstance(contract, Later):
@@ -174,6 +177,7 @@ class TradingTwin(Twin):
     def act(self) -> None:
         now_s = self._clock.now_s()
         self.acted = True
+        self.changes += 1
         if self.settings.consumes:
             self.consumer.planned = self._planned()
             self.consumer.step(now_s)

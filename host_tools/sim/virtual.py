@@ -226,12 +226,15 @@ class MeterReader:
 
     def read(self) -> None:
         """Read all meters now, and schedule the next reading."""
+        self._node.together(self._say)
+        self._world.after(self._meter_s, self.read, self._node.rank)
+
+    def _say(self) -> None:
         for name, power_w in zip(self._inputs, self._devices.powers_w(), strict=True):
             self._node.meters.say(name, None if math.isnan(power_w) else power_w)
         if self._connection:
             drawn_w, given_w = self._devices.sums_w()
             self._node.meters.say(self._connection, drawn_w - given_w)
-        self._world.after(self._meter_s, self.read, self._node.rank)
 
 
 class Observer:
@@ -242,15 +245,16 @@ class Observer:
         self._node = node
         self._board = board
         self._twins = board.cast.slice_of(index)
-        self._seen = (-1, -1)
+        self._seen = (-1, -1)  # reactions of the node, changes of its twins
         self._node_of = {name: i for i, name in enumerate(board.cast.nodes)}
-        twins = list(enumerate(node.prosumers, self._twins.start))
+        self._prosumers = node.prosumers
+        twins = list(enumerate(self._prosumers, self._twins.start))
         self._consumers = [(i, twin) for i, twin in twins if twin.settings.consumes]
         self._suppliers = [(i, twin) for i, twin in twins if twin.settings.supplies]
 
     def look(self) -> bool:
         """Update the board; returns whether anything may have changed."""
-        news = self._node.engine.reactions, self._node.readings
+        news = self._node.engine.reactions, sum([twin.changes for twin in self._prosumers])
         if news == self._seen:
             return False
         self._seen = news

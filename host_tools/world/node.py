@@ -36,6 +36,7 @@ class WorldNode:
         self._life = 0
         self._planned_s: dict[Step, float] = {}
         self._waking_s = math.inf
+        self._gathers = False  # what comes next is planned later
         self.machine: tuple[WorldNode, ...] = ()  # other nodes in the same process, at a gate
         self.booted: list[Callable[[], None]] = []  # called at the end of each boot
 
@@ -104,6 +105,16 @@ class WorldNode:
         """Change the node from outside, as the main thread of a real node would."""
         self._act(self._life, lambda: change(self.node))
 
+    def together(self, happen: Callable[[], None]) -> None:
+        """Several things happen at this moment, such as readings: what comes next is planned once."""
+        self._gathers = True
+        try:
+            happen()
+        finally:
+            self._gathers = False
+        if self.alive:
+            self._plan_all()
+
     # ---- events -------------------------------------------------------------------------------
 
     def _act(self, life: int, change: Callable[[], None]) -> None:
@@ -113,7 +124,8 @@ class WorldNode:
     def _take(self, life: int, change: Callable[[], None]) -> None:
         if self.alive and life == self._life:
             change()
-            self._plan_all()
+            if not self._gathers:
+                self._plan_all()
 
     def _plan_all(self) -> None:
         """Twins of a gate stir each other."""
