@@ -400,6 +400,7 @@ class ProsumerTwin(Twin):
             self.consumer.step(now_s)
             self._chronicle.request(self.consumer, Cause.DEVICE, self._ends_s)
         if self.settings.supplies:
+            self.supplier.sold = self.home.sold.aside_of(self.supplier) if self.home.sold else None
             self.supplier.step(now_s, None if self.disabled else self.home.civil_s())
             if not self.unknown:
                 self.supplier.note_free(self.home.civil_s() if self.home.date.settled else None)
