@@ -46,10 +46,10 @@ class MarketTwin(Twin):
         self._asked: dict[str, bytes] = {}  # questions by member, in order of arrival
         self._answers: dict[str, tuple[bytes, float]] = {}  # and until when they are shown
         self._due = False
-        self._call: Call | None = None
+        self.call: Call | None = None  # what it says now
 
     def _price_at(self, at_s: float) -> float | None:
-        """The operator's price, which may be read anew at any time."""
+        """The operator's price, which is read again from time to time."""
         place = self.settings.prices_from
         return self.home.prices(place).prices.at(at_s) if place else None
 
@@ -120,7 +120,7 @@ class MarketTwin(Twin):
         over = [each for each, (_, until_s) in self._answers.items() if until_s <= now_s]
         for member in over:
             del self._answers[member]
-        if over or self._asked or self._call_now(wall_s) != self._call:
+        if over or self._asked or self._call_now(wall_s) != self.call:
             self.stir()
 
     def act(self) -> None:
@@ -141,8 +141,8 @@ class MarketTwin(Twin):
         self._posting.publish(self._wanted(wall_s))
 
     def _wanted(self, wall_s: float) -> Properties:
-        self._call = self._call_now(wall_s)
-        wanted: Properties = {(MARKET, ""): around(self._call.encode(), self.home.request_hops)}
+        self.call = self._call_now(wall_s)
+        wanted: Properties = {(MARKET, ""): around(self.call.encode(), self.home.request_hops)}
         for member, (answer, _) in self._answers.items():
             reader = f"{member}.{TRADER}"
             if (sealed := self._writer.whole(MARKET_ANSWER, reader, answer)) is not None:
