@@ -7,6 +7,7 @@ cover.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from .composing import compose, compose_urgently
 from .events import Cause, EventKind
@@ -35,6 +36,9 @@ from .rules import (
 )
 from .service import Service
 from .widening import MOST_HOPS, first_hops, hops_of, next_s
+
+if TYPE_CHECKING:
+    from .haggling import Buying
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,7 @@ class Consumer:
         self._service = Service()
         self._offers: dict[str, SeenOffer] = {}
         self._asked_s = self._stepped_s = 0.0
+        self.buying: Buying | None = None  # if it negotiates prices
 
     def adjust(self, settings: ConsumerSettings, policy: ConsumerPolicy) -> None:
         """Other settings hold from now on; contracts go on."""
@@ -385,6 +390,10 @@ class Consumer:
             return
         self._offers = {name: seen for name, seen in self._offers.items() if seen.expires_s > now_s}
         fitting = [seen for seen in self._offers.values() if seen.offer.request_id == request.id]
+        if self.buying and not request.run_s:
+            ordered, waited_s = self._policy.order(fitting, request.power_w), now_s - self._asked_s
+            if self.buying.holds(ordered, request, waited_s, now_s):
+                return
         if request.run_s:
             contract, begins_s = self._choose_begin(fitting, request, now_s)
         else:

@@ -21,7 +21,18 @@ from ..energy.orders import Deed, Order
 from ..energy.parsing import parse_request
 from ..energy.plans import Plan
 from ..energy.policies import consumer_policy, producer_policy
-from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, DISABLED, OFFER, PROD, REQUEST, STOP, WARNING
+from ..energy.rules import (
+    COMPLEMENT,
+    CONFIRM,
+    CONTRACT,
+    COUNTER,
+    DISABLED,
+    OFFER,
+    PROD,
+    REQUEST,
+    STOP,
+    WARNING,
+)
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Bond
@@ -35,7 +46,7 @@ from .needs import WaitBesideFree
 from .obedience import BY_USER, STOP_ORDER, Obedience
 from .posting import Posting, Properties
 from .settings import TwinSettings
-from .trade import consumer_settings, supplier_settings
+from .trade import consumer_settings, haggling_of, supplier_settings
 from .twin import Home, Twin
 
 if TYPE_CHECKING:
@@ -75,6 +86,7 @@ class ProsumerTwin(Twin):
         wants = [STOP, WARNING]
         wants += [REQUEST, CONTRACT, COMPLEMENT] if settings.supplies else []
         wants += [OFFER, CONFIRM] if settings.consumes else []
+        wants += [COUNTER] if self._haggling else []
         self.wants = tuple(wants)
         self.disabled_until_s = 0.0
         self.held = False  # stopped until it is started again
@@ -103,6 +115,7 @@ class ProsumerTwin(Twin):
             self.name, supplier_settings(settings, self.home), policy, self._rng, self.home.members
         )
         self._posting = Posting(self)
+        self._haggling = haggling_of(self)
 
     def _follow_settings(self) -> None:
         settings = self.settings
@@ -332,6 +345,8 @@ class ProsumerTwin(Twin):
         )
         policy = producer_policy(settings.producer_policy, self._rng)
         self.supplier.adjust(supplier_settings(settings, self.home), policy)
+        if self._haggling:
+            self._haggling.follow()
         self.measured(*self._powers_w())
         self.stir()
 
@@ -367,6 +382,8 @@ class ProsumerTwin(Twin):
             answers: Answers | Later = self._message(bond, self.home.reader.answers) or {}
             if not isinstance(answers, Later):
                 self.consumer.see_answers(bond.name, answers.get(self.name, ()))
+        elif label == COUNTER and self._haggling:
+            return self._haggling.hear(bond)
         elif label == STOP and bond.hops == 0 and not bond.withdrawn:
             self.disable()  # only a twin of this node may give the order
         elif label == WARNING:
@@ -559,5 +576,7 @@ class ProsumerTwin(Twin):
             wanted[PROD, ""] = Shown(
                 conditions.shown(supplier.book, supplier.capacity_w, self._clock.now_s())
             )
+        if self._haggling:
+            self._haggling.show(wanted, writer)
         writer.forget_all_but(wanted)
         return wanted

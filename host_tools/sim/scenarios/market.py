@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +20,14 @@ import numpy.typing as npt
 from edge.energy.day_market import STEPS
 from edge.node import Node
 from edge.terms import VARIABLES
-from edge.twins.trader import TRADER
+from edge.twins.market import TRADER, MarketTwin
 from host_tools.microgrid.generator import sun
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, Series, grid_connection
-from host_tools.sim.outcome import Outcome
 from host_tools.sim.scenario import Figure, Parameter, Scenario, Setting
 from host_tools.world.clock import VirtualClock
+
+if TYPE_CHECKING:
+    from host_tools.sim.outcome import Outcome
 
 _QUARTER_S, _DAY_S = 900, 86_400
 _PAST_DAYS, _ALL_DAYS = 14, 17
@@ -33,9 +36,9 @@ Powers = npt.NDArray[np.float64]  # by quarter-hour, in W
 
 def build(setting: Setting) -> list[BuildingPlan]:
     """The market and the connection to the grid at the first node, a member at each other one."""
-    values = setting.values
+    values, names = setting.values, _names(setting)
     utility = BuildingPlan(
-        setting.nodes[0],
+        names[0],
         [],
         extra=[grid_connection(values["grid_w"])],
         sections={
@@ -48,19 +51,26 @@ def build(setting: Setting) -> list[BuildingPlan]:
         },
     )
     members = _members(setting)
-    return [utility, *(_member(setting, i, *each) for i, each in enumerate(members, 1))]
+    own = zip(names[1:], members, strict=True)
+    return [utility, *(_member(name, names[0], *powers_w) for name, powers_w in own)]
+
+
+def _names(setting: Setting) -> tuple[str, ...]:
+    """Those of the topology that was asked for; without one the nodes form a chain."""
+    count = setting.values["members"]
+    return setting.nodes or ("utility", *(f"member_{i:02}" for i in range(1, count + 1)))
 
 
 def _members(setting: Setting) -> list[tuple[Powers, Powers]]:
     """What each member draws and gives in 17 days; the last three are played."""
-    count = len(setting.nodes) - 1
+    count = len(_names(setting)) - 1
     if setting.data is None:
         return [_made_up(f"{setting.seed}/market/{i}", i % 2 == 1) for i in range(count)]
     from host_tools.market.members import members
 
     found = members(setting.data, count, setting.seed, Path("build/market/quarters"))
     span = slice(0, _ALL_DAYS * STEPS)
-    return [tuple(np.nan_to_num(each[span]) for each in (one.drawn_w, one.given_w)) for one in found]
+    return [(np.nan_to_num(one.drawn_w[span]), np.nan_to_num(one.given_w[span])) for one in found]
 
 
 def _made_up(seed: str, has_roof: bool) -> tuple[Powers, Powers]:
@@ -77,18 +87,18 @@ def _made_up(seed: str, has_roof: bool) -> tuple[Powers, Powers]:
     return np.array(drawn), np.array(given)
 
 
-def _member(setting: Setting, place: int, drawn_w: Powers, given_w: Powers) -> BuildingPlan:
+def _member(name: str, market: str, drawn_w: Powers, given_w: Powers) -> BuildingPlan:
     first = _PAST_DAYS * STEPS
     times_s = [float(_QUARTER_S * i) for i in range((_ALL_DAYS - _PAST_DAYS) * STEPS)]
     devices = [DevicePlan("load", "load", Series(times_s, drawn_w[first:].round(1).tolist()))]
     if given_w.any():
         devices.append(DevicePlan("roof", "pv", Series(times_s, given_w[first:].round(1).tolist())))
     return BuildingPlan(
-        setting.nodes[place],
+        name,
         devices,
         learning={"node_model": "persistence", "train_every_min": 1440},
         past=_past(drawn_w[:first], given_w[:first]),
-        sections={"trader": {"market": setting.nodes[0]}},
+        sections={"trader": {"market": market}},
     )
 
 
@@ -108,13 +118,13 @@ def _past(drawn_w: Powers, given_w: Powers) -> Callable[[Path], None]:
     return write
 
 
-def figures(setting: Setting, outcome: Outcome, nodes: Sequence[Node]) -> list[Figure]:
+def figures(setting: Setting, outcome: "Outcome", nodes: Sequence[Node]) -> list[Figure]:
     """What the market of the second day brought, beside perfect foresight: each deviation at the tariffs of
     the grid, one by one."""
     values, place = setting.values, None
     short, long = values["import_price"] / 1000, values["feed_in_price"] / 1000
-    for node in nodes:
-        place = next((twin.place for twin in node.twins if twin.kind == "market"), place)  # type: ignore[attr-defined]
+    for twin in (twin for node in nodes for twin in node.twins):
+        place = twin.place if isinstance(twin, MarketTwin) else place
     settled = sorted(number for number, day in place.days.items() if day.balancing) if place else []
     if not settled or place is None:
         return [Figure("days settled", "", 0)]
@@ -123,9 +133,9 @@ def figures(setting: Setting, outcome: Outcome, nodes: Sequence[Node]) -> list[F
     traded_wh = deviations_wh = unknown = 0
     for step in range(STEPS):
         rows = [
-            (sheet.position_wh[step], sheet.needs_wh[step])
+            (sheet.position_wh[step], need)
             for sheet in day.sheets.values()
-            if sheet.needs_wh and sheet.needs_wh[step] is not None
+            if sheet.needs_wh and (need := sheet.needs_wh[step]) is not None
         ]
         unknown += len(day.sheets) - len(rows)
         needs = [need for _, need in rows]
@@ -161,9 +171,10 @@ SCENARIO = Scenario(
     name="market",
     title="members trade on a market of the next day by their forecasts",
     hours=49.0,
-    nodes="star:9",
+    nodes="data",
     meter_s=60.0,
     parameters=(
+        Parameter("members", 8, 2, 16, "members, unless --nodes gives a topology"),
         Parameter("gate_hour", 11.0, 0.0, 24.0, "hour at which orders for the next day close"),
         Parameter("import_price", 0.30, 0.0, 1e4, "tariff of the grid per kWh"),
         Parameter("feed_in_price", 0.08, 0.0, 1e4, "what it pays per kWh"),
