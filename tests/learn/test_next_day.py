@@ -34,21 +34,21 @@ def forecast(series, day, hour=12):
 
 
 def test_days_that_repeat_are_forecast_exactly_and_without_doubt():
-    found = forecast(series_of(9, lambda day, minute: (100.0 + minute // 15, 40.0)), 8)
+    found = forecast(series_of(4, lambda day, minute: (100.0 + minute // 15, 40.0)), 4)
     expected = 60.0 + np.arange(STEPS)
-    middle = np.abs(found - expected[:, None])
-    assert middle.max() <= 3.0  # origins shifted by up to half an hour are samples, too
+    off_w = np.abs(found - expected[:, None])[2:-2]
+    assert off_w.max() <= 3.0  # origins shifted by up to half an hour are samples, too
     assert np.abs(found[:, len(LEVELS) // 2] - expected).max() <= 0.5
 
 
 def test_what_is_drawn_and_given_at_the_same_time_is_subtracted_day_by_day():
     """Each is uncertain, but their difference is not."""
-    found = forecast(series_of(9, lambda day, minute: (1000.0 * (day % 2) + 300.0, 1000.0 * (day % 2))), 8)
+    found = forecast(series_of(5, lambda day, minute: (1000.0 * (day % 2) + 300.0, 1000.0 * (day % 2))), 5)
     assert found == pytest.approx(300.0)
 
 
 def test_the_doubt_is_that_of_past_days():
-    found = forecast(series_of(15, lambda day, minute: (100.0 * (1 + day % 2), 0.0)), 14)
+    found = forecast(series_of(7, lambda day, minute: (100.0 * (1 + day % 2), 0.0)), 7)
     assert np.all(np.diff(found, axis=1) >= 0.0)
     assert found[:, 0] == pytest.approx(100.0)
     assert found[:, -1] == pytest.approx(200.0)
@@ -56,27 +56,27 @@ def test_the_doubt_is_that_of_past_days():
 
 def test_nothing_after_the_present_minute_is_looked_at():
     def powers_w(day, minute):
-        known = day < 7 or (day == 7 and minute < 720)
+        known = day < 3 or (day == 3 and minute < 720)
         return (200.0, 0.0) if known else (9999.0, 0.0)
 
-    assert forecast(series_of(9, powers_w), 8) == pytest.approx(200.0)
+    assert forecast(series_of(5, powers_w), 4) == pytest.approx(200.0)
 
 
 def test_days_of_the_same_kind_count_more():
-    found = forecast(
-        series_of(14, lambda day, minute: (100.0 if day % 7 < 5 else 900.0, 0.0)), 12
-    )  # a Saturday
+    saturday, friday = 12, 11
+    series = series_of(14, lambda day, minute: (100.0 if day % 7 < 5 else 900.0, 0.0))
+    found = forecast(series, saturday)
     assert np.median(found[:, -1]) == pytest.approx(900.0)
-    friday = forecast(series_of(13, lambda day, minute: (100.0 if day % 7 < 5 else 900.0, 0.0)), 11)
-    assert np.median(friday[:, len(LEVELS) // 2]) == pytest.approx(100.0)
+    found = forecast(series, friday)
+    assert np.median(found[:, len(LEVELS) // 2]) == pytest.approx(100.0)
 
 
 def test_what_is_not_known_is_not_zero():
     one_day = series_of(1, lambda day, minute: (100.0, 0.0))
     assert np.isnan(forecast(one_day, 1)).all()
-    night = series_of(9, lambda day, minute: (100.0 if minute >= 360 else np.nan, 0.0))
-    found = forecast(night, 8)
-    assert np.isnan(found[:18]).all()
+    night = series_of(4, lambda day, minute: (100.0 if minute >= 360 else np.nan, 0.0))
+    found = forecast(night, 4)
+    assert np.isnan(found[2:22]).all()
     assert found[30:] == pytest.approx(100.0)
 
 
