@@ -219,6 +219,7 @@ def test_only_the_learning_twin_brings_numpy_into_a_node():
     cheap = {"edge.learn.terms", "edge.learn.registry", "edge.learn.gossip_names"}
     learned = {
         "scope.py",
+        "day_forecast.py",
         "learning.py",
         "past.py",
         "source.py",

@@ -35,6 +35,7 @@ from .gossip import gossip
 from .grid import MEMBER_LIMIT, grid, limit_member, release_member
 from .health import health
 from .limits import LIMIT, SOURCE, heartbeat, limits, orders, put_limit, release_limits
+from .market import market
 from .meters import meters
 from .metrics import metrics
 from .microgrid import microgrid
@@ -218,6 +219,13 @@ _TABLE = versioned(
         "/grid",
         grid,
         "what the operator of the grid on this node sees of members, and to what it limits them",
+    ),
+    Route(
+        "GET",
+        "/market",
+        market,
+        "the market of the next day: what this node trades there, and the market if it is held here",
+        scope=OPERATE,
     ),
     Route(
         "PUT",

@@ -1,7 +1,8 @@
 """The statement of a month: what each twin of the node drew and gave, from whom and to whom."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import orjson
@@ -14,8 +15,10 @@ from .parameters import BadRequest, Zone
 
 if TYPE_CHECKING:
     from ..history.energies import Energy
+    from ..history.market import PastMarketDay
 
 MONTH = r"20[0-9]{2}-(?:0[1-9]|1[0-2])"
+MARKET, DEVIATIONS = "market of the next day", "deviations"  # partners in the CSV
 _HOUR_MIN = 60
 _READ_MIN = 24 * _HOUR_MIN  # at a time
 _QUALITIES = ("measured", "filled", "missing")
@@ -38,12 +41,25 @@ class TwinStatement(TypedDict):
     partners: Annotated[list[Exchange], "by contract"]
 
 
+class MarketLine(TypedDict):
+    member: Annotated[str, "this node; on the node of the market also all others"]
+    days: Annotated[int, "that are settled"]
+    bought_wh: int
+    sold_wh: int
+    paid: Annotated[float, "on the market, below 0: was paid"]
+    more_wh: Annotated[int, "deviations: needed beyond what was bought"]
+    less_wh: int
+    paid_balancing: Annotated[float, "for deviations, below 0: was paid"]
+    unknown_steps: Annotated[int, "quarter-hours that were not measured, so their deviation is not known"]
+
+
 class Statement(TypedDict):
     node: str
     month: str
     from_s: Annotated[int, "Unix time"]
     to_s: Annotated[int, "its end, or now"]
     twins: list[TwinStatement]
+    market: Annotated[list[MarketLine], "the market of the next day, by member; empty without one"]
 
 
 def statement(context: Context, month: str | None, form: str) -> Long[Statement]:
@@ -83,11 +99,60 @@ def _pieces(context: Context, node: str, month: str, first: int, last: int, form
         if name in twins:
             twins[name]["paid"], twins[name]["earned"] = round(paid, 6), round(earned, 6)
     found = [_rounded(twins[name]) for name in sorted(twins)]
+    lines = _market(history.market_days(first, last), node, sees)
     if form == "csv":
-        yield from csv_lines(_NAMES, _rows(month, found))
+        yield from csv_lines(_NAMES, chain(_rows(month, found), _market_rows(month, lines)))
         return
-    whole: Statement = {"node": node, "month": month, "from_s": 60 * first, "to_s": 60 * last, "twins": found}
+    whole: Statement = {
+        "node": node,
+        "month": month,
+        "from_s": 60 * first,
+        "to_s": 60 * last,
+        "twins": found,
+        "market": lines,
+    }
     yield orjson.dumps(whole)
+
+
+def _market(days: "list[PastMarketDay]", node: str, sees: Callable[[str], bool]) -> list[MarketLine]:
+    """The sums of a month, by member. Whoever sees only some twins of the node sees none of it."""
+    lines: dict[str, MarketLine] = {}
+    for day in days if sees(f"{node}.trader") else ():
+        line = lines.setdefault(
+            day.member,
+            {
+                "member": day.member,
+                "days": 0,
+                "bought_wh": 0,
+                "sold_wh": 0,
+                "paid": 0.0,
+                "more_wh": 0,
+                "less_wh": 0,
+                "paid_balancing": 0.0,
+                "unknown_steps": 0,
+            },
+        )
+        line["days"] += 1
+        line["bought_wh"] += day.bought_wh
+        line["sold_wh"] += day.sold_wh
+        line["paid"] = round(line["paid"] + day.paid_market, 6)
+        line["more_wh"] += day.more_wh
+        line["less_wh"] += day.less_wh
+        line["paid_balancing"] = round(line["paid_balancing"] + day.paid_balancing, 6)
+        line["unknown_steps"] += day.unknown_steps
+    return [lines[name] for name in sorted(lines)]
+
+
+def _market_rows(month: str, lines: list[MarketLine]) -> Iterator[tuple[object, ...]]:
+    """Two rows a member: what it traded, and its deviations. What is below 0 was earned."""
+    for line in lines:
+        for partner, drawn_wh, given_wh, paid in (
+            (MARKET, line["bought_wh"], line["sold_wh"], line["paid"]),
+            (DEVIATIONS, line["more_wh"], line["less_wh"], line["paid_balancing"]),
+        ):
+            quality = _QUALITIES[-1] if line["unknown_steps"] and partner == DEVIATIONS else _QUALITIES[0]
+            money = max(0.0, paid), max(0.0, -paid)
+            yield month, line["member"], partner, float(drawn_wh), float(given_wh), *money, quality
 
 
 def _add(twins: dict[str, TwinStatement], row: "Energy") -> None:

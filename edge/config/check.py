@@ -18,7 +18,8 @@ from ..twins.community_settings import CommunitySettings
 from ..twins.envelope import longest_value
 from ..twins.gossip_settings import GossipSettings
 from ..twins.holon_settings import HolonSettings
-from ..twins.learning_settings import BoundarySettings, LearningSettings
+from ..twins.learning_settings import NO_MODEL, BoundarySettings, LearningSettings
+from ..twins.market_settings import MarketSettings, TraderSettings
 from ..twins.registry import GRIDS, RUNNING, SERVICES
 from ..twins.regulator_settings import INPUTS, RegulatorSettings
 from ..twins.settings import TwinSettings
@@ -134,6 +135,8 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
         regulator=_regulator(tables, learning),
         community=CommunitySettings(**tables["community"][0]) if tables["community"] else None,
         holon=HolonSettings(**tables["holon"][0]) if tables["holon"] else None,
+        market=MarketSettings(**tables["market"][0]) if tables["market"] else None,
+        trader=TraderSettings(**tables["trader"][0]) if tables["trader"] else None,
         members=tuple(MemberSettings(**row) for row in tables["member"]),
         trust=TrustSettings(**tables["trust"][0]) if tables["trust"] else None,
         tls=tls,
@@ -144,6 +147,7 @@ def _assembled(tables: dict[str, list[Row]], complain: Complain) -> NodeConfig:
     _check_buses(config, complain)
     _check_twins(config, complain)
     _check_holon(config, complain)
+    _check_market(config, complain)
     least = longest_value(limits.promises, limits.nodes)
     if limits.value_bytes < least:
         reason = f"must be at least {least} for limits.promises = {limits.promises}"
@@ -283,6 +287,20 @@ def _check_twins(config: NodeConfig, complain: Complain) -> None:
         if name and name not in inputs and name.partition(".")[0] not in unreadable:
             complain(f"regulator.{key}", name, _unknown("meter input", inputs))
     check_sums(config.twins, complain)
+
+
+def _check_market(config: NodeConfig, complain: Complain) -> None:
+    market = config.market
+    if market and market.feed_in_price >= market.import_price:
+        complain("market.feed_in_price", market.feed_in_price, "must be below market.import_price")
+    if config.trader is None:
+        return
+    if config.learning is None or config.learning.model_of("node") == NO_MODEL:
+        complain("trader.market", config.trader.market, "needs [learning] node_model for its orders")
+    for i, twin in enumerate(config.twins):
+        if twin.is_grid:
+            reason = "a node that trades has no grid connection: what that could give would be sold"
+            complain(f"twin[{i}].kind", twin.kind, reason)
 
 
 def _check_holon(config: NodeConfig, complain: Complain) -> None:

@@ -15,6 +15,7 @@ from ..twins.community_settings import CommunitySettings
 from ..twins.gossip_settings import GossipSettings
 from ..twins.holon_settings import HolonSettings
 from ..twins.learning_settings import BoundarySettings, LearningSettings
+from ..twins.market_settings import MarketSettings, TraderSettings
 from ..twins.regulator_settings import RegulatorSettings
 from ..twins.settings import TwinSettings
 from .settings import (
@@ -105,6 +106,8 @@ SECTIONS = {
     "regulator": Section(RegulatorSettings, optional=True),
     "community": Section(CommunitySettings, optional=True),
     "holon": Section(HolonSettings, optional=True),
+    "market": Section(MarketSettings, optional=True),
+    "trader": Section(TraderSettings, optional=True),
     "learning": Section(LearningSettings),
     "boundary": Section(BoundarySettings, repeated=True),
     "gossip": Section(GossipSettings),

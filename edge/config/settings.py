@@ -13,6 +13,7 @@ from ..trust.settings import TrustSettings
 from ..twins.community_settings import CommunitySettings
 from ..twins.holon_settings import HolonSettings
 from ..twins.learning_settings import LearningSettings
+from ..twins.market_settings import MarketSettings, TraderSettings
 from ..twins.registry import SERVICES
 from ..twins.regulator_settings import RegulatorSettings
 from ..twins.settings import TwinSettings
@@ -227,6 +228,8 @@ class NodeConfig:
     regulator: RegulatorSettings | None = None
     community: CommunitySettings | None = None
     holon: HolonSettings | None = None
+    market: MarketSettings | None = None
+    trader: TraderSettings | None = None
     members: tuple[MemberSettings, ...] = ()
     trust: TrustSettings | None = None
     tls: TlsSettings | None = None

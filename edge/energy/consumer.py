@@ -7,6 +7,7 @@ cover.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .choosing import OffersInHand, choose_begin
 from .events import Cause, EventKind
@@ -25,6 +26,9 @@ from .rules import (
     RESTATE_RATIO,
 )
 from .service import Service
+
+if TYPE_CHECKING:
+    from .haggling import Buying
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ class Consumer:
         self._service = Service()
         self._offers = OffersInHand(self._members)
         self._stepped_s = 0.0
+        self.buying: Buying | None = None  # if it negotiates prices
 
     def adjust(self, settings: ConsumerSettings, policy: ConsumerPolicy) -> None:
         """Other settings hold from now on; contracts go on."""
@@ -315,6 +320,10 @@ class Consumer:
         if request is None or not self._offers:
             return
         fitting = self._offers.fitting(request, now_s)
+        if self.buying and not request.run_s:
+            ordered, waited_s = self._policy.order(fitting, request.power_w), now_s - self._open.since_s
+            if self.buying.holds(ordered, request, waited_s, now_s):
+                return
         if request.run_s:
             contract, begins_s = self._contract_ahead(fitting, request, now_s)
         else:

@@ -9,6 +9,7 @@ books balance.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from .auction import Order, clear
@@ -90,3 +91,41 @@ def settle(position_wh: int, price: float | None, need_wh: int | None, balancing
     return Settled(
         position_wh, deviation_wh, (price or 0.0) * position_wh / 1000, balancing * deviation_wh / 1000
     )
+
+
+@dataclass(slots=True)
+class Bill:
+    """The sums of one member, in Wh and in the currency; a step without a measurement counts only as that."""
+
+    bought_wh: int = 0
+    sold_wh: int = 0
+    more_wh: int = 0  # needed beyond its positions
+    less_wh: int = 0
+    paid_market: float = 0.0
+    paid_balancing: float = 0.0
+    unknown_steps: int = 0
+
+    @property
+    def paid(self) -> float:
+        """In all; below 0 it was paid."""
+        return self.paid_market + self.paid_balancing
+
+    def row(self) -> tuple[int, int, int, int, float, float, int]:
+        """Its fields, in their order."""
+        energies = self.bought_wh, self.sold_wh, self.more_wh, self.less_wh
+        return *energies, self.paid_market, self.paid_balancing, self.unknown_steps
+
+    def add(
+        self, position_wh: int, price: float | None, need_wh: int | None, balancing: float | None
+    ) -> None:
+        """Add a step; see `settle`."""
+        self.bought_wh += max(0, position_wh)
+        self.sold_wh += max(0, -position_wh)
+        self.paid_market += (price or 0.0) * position_wh / 1000
+        row = None if balancing is None else settle(position_wh, price, need_wh, balancing)
+        if row is None:
+            self.unknown_steps += 1
+            return
+        self.more_wh += max(0, row.deviation_wh)
+        self.less_wh += max(0, -row.deviation_wh)
+        self.paid_balancing += row.paid_balancing

@@ -12,7 +12,7 @@ from .book import Book, Promise, State, node_of
 from .claims import Refusals, Right
 from .members import Members
 from .messages import Answer, Answers, Contract, Offer, Priority, Request
-from .offering import OfferMaker, SupplierSettings
+from .offering import OfferMaker, SetAside, SupplierSettings
 from .policies import ProducerPolicy
 from .prices import averaged
 from .published import Published, Shown
@@ -49,6 +49,7 @@ class Supplier:
         self.book = Book(settings.promises, node_of(name))
         self.members.count(self.book)
         self.ahead = Ahead(name, self.book, self.members)  # what it has promised for later
+        self.sold: SetAside | None = None  # what it keeps for those who bought it the day before
         self._offer_maker = OfferMaker(name, self.book, settings, policy, rng, self.members)
         self._published = Published(name, self.book)
         self._restored: list[str] = []  # consumers with promises from before a restart
@@ -190,10 +191,15 @@ class Supplier:
         for promise in self.ahead.near(now_s):
             if self._has_room_for(promise):
                 self._enter(promise)
-        aside = self.ahead.set_aside_w if len(self.ahead) else None
-        self._offer_maker.step(self.capacity_w, now_s, aside)
+        self._offer_maker.step(self.capacity_w, now_s, self._aside())
         if civil_s is not None:
             self.ahead.offer(self.settings.offers - self.book.offer_count, now_s, civil_s)
+
+    def _aside(self) -> SetAside | None:
+        later, sold = self.ahead.set_aside_w if len(self.ahead) else None, self.sold
+        if later and sold:
+            return lambda consumer, now_s: later(consumer, now_s) + sold(consumer, now_s)
+        return later or sold
 
     def note_free(self, wall_s: float | None) -> None:
         """Record the free power for the forecast. Planned runs count as free: they may move tomorrow."""

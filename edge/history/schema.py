@@ -17,7 +17,7 @@ from .community_tables import TABLES as COMMUNITY_TABLES
 from .migration import mark, migrate, schema_of, widen
 
 VERSION = 1  # what a release must know to use the file; more tables and columns do not change it
-SCHEMA = 4  # with those of this release
+SCHEMA = 5  # with those of this release
 _CACHE_KB = 256  # SQLite would take up to 2 MB
 PAGE_BYTES = 512  # a minute changes two or three pages; with 4 kB pages twice as much is written to the card
 _LOG_PAGES = 2048  # 1 MB, after which the log is checkpointed

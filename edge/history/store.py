@@ -14,7 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from ..clock import Clock, Date, Zone
-from . import community, deals, energies, events, forecasts, minutes, offers, predictions, records, steps
+from . import (
+    community,
+    deals,
+    energies,
+    events,
+    forecasts,
+    market,
+    minutes,
+    offers,
+    predictions,
+    records,
+    steps,
+)
 from .deals import Deal, Parts, Session
 from .energies import HOUR_MIN, QUARTER_MIN, Energy
 from .events import Before, Event
@@ -184,6 +196,13 @@ class Store:
         """What a battery holds at that minute."""
         self._queue.add(community.level_note(minute, twin, level_wh))
 
+    def note_market_day(
+        self, minute: int, member: str, bought_wh: int, sold_wh: int, more_wh: int, less_wh: int, *rest: Any
+    ) -> None:
+        """A member's bill for the day that begins with a minute; see `PastMarketDay`. A later one replaces
+        it."""
+        self._queue.add(market.day_note(minute, member, bought_wh, sold_wh, more_wh, less_wh, *rest))
+
     def note_order(self, order: Sequence[Any]) -> None:
         """An order of the regulator begins or is over; see `PastOrder`. It is written at once."""
         self.orders.note(order)
@@ -346,6 +365,10 @@ class Store:
     def money(self, first: int, last: int) -> dict[str, tuple[float, float]]:
         """What each twin paid and earned in these minutes."""
         return community.money(self.file, first, last)
+
+    def market_days(self, first: int, last: int) -> list[market.PastMarketDay]:
+        """The bills of days of a market that begin in these minutes."""
+        return market.days(self.file, first, last)
 
     def alerts(self, first_s: float, last_s: float, limit: int = 1000) -> list[Alert]:
         """The requests that were in alert, newest first."""

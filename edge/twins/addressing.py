@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..energy.book import node_of
 from ..energy.widening import MOST_HOPS
-from ..space.lsa import EVERYWHERE, KEPT, TOWARDS
+from ..space.lsa import EVERYWHERE, HERE, KEPT, TOWARDS
 from ..space.tuplespace import MAX_TO
 
 
@@ -33,3 +33,8 @@ def towards(value: bytes, first_hops: int, twins: Iterable[str], life_s: int = 0
         return Shown(value, life_s)
     nodes = tuple(sorted({node_of(each) for each in twins}))[:MAX_TO]
     return Shown(value, life_s or KEPT, TOWARDS, nodes)
+
+
+def directed(value: bytes, here: str, node: str) -> Shown:
+    """To one node alone, however large the microgrid is; `here` is the own one."""
+    return Shown(value, 0, HERE) if node == here else Shown(value, KEPT, TOWARDS, (node,))

@@ -49,6 +49,8 @@ SERVICES = {  # at most one of each on a node, in the order in which they start
     "recorder": ServiceKind("recorder:RecorderTwin", always=True),
     "regulator": ServiceKind("regulator:RegulatorTwin"),
     "community": ServiceKind("community:CommunityTwin"),
+    "market": ServiceKind("market:MarketTwin"),
+    "trader": ServiceKind("trader:TraderTwin"),
     "identity": ServiceKind("identity:IdentityTwin"),  # there when the node has keys
 }
 

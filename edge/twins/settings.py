@@ -138,6 +138,18 @@ class TwinSettings:
     pricing: Annotated[
         str, OneOf("fixed", "dynamic"), "whether its prices rise when little is left: up to ten times"
     ] = "fixed"
+    bargain_rounds: Annotated[
+        int,
+        Within(0, 16),
+        "rounds at most in which it negotiates the price of a contract; 0: it does not. A supplier begins "
+        "with what it asks anyway",
+    ] = 0
+    bargain_price: Annotated[
+        float,
+        Within(0, 1e5),
+        "price per kWh beyond which it agrees to nothing: below it as a supplier, above it as a consumer",
+    ] = 0.0
+    bargain_first: Annotated[float, Within(0, 1e5), "first price per kWh that it bids as a consumer"] = 0.0
     feed_in_prices: Annotated[
         str, "of kind `dso`: what it pays for energy that no contract takes, as `prices`; empty: nothing"
     ] = ""
@@ -232,8 +244,9 @@ class TwinSettings:
 
     @property
     def other_properties(self) -> int:
-        """How many properties of its LSA are about the common storage, or are those of a grid operator."""
-        return 2 if self.kind in ("storage", "dso") else int(self.donates > 0)
+        """How many properties of its LSA are about the common storage, bids, or are of a grid operator."""
+        bids = int(self.bargain_rounds > 0 and self.consumes)
+        return bids + (2 if self.kind in ("storage", "dso") else int(self.donates > 0))
 
     @property
     def is_green(self) -> bool:

@@ -10,6 +10,8 @@ from .settings import TwinSettings
 
 if TYPE_CHECKING:
     from ..energy.conditions import Conditions
+    from .haggling import Haggling
+    from .trading import TradingTwin
     from .twin import Home
 
 _PROPERTIES = 10  # of one LSA (thesis 5.1)
@@ -48,6 +50,15 @@ def supplier_settings(settings: TwinSettings, home: "Home") -> SupplierSettings:
         offers=min(room, settings.offers),
         conditions=conditions,
     )
+
+
+def haggling_of(twin: "TradingTwin") -> "Haggling | None":
+    """Only twins that negotiate prices pay for the module."""
+    if not twin.settings.bargain_rounds:
+        return None
+    from .haggling import Haggling
+
+    return Haggling(twin)
 
 
 def _conditions(settings: TwinSettings, home: "Home") -> "Conditions | None":

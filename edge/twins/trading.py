@@ -18,7 +18,7 @@ from ..energy.messages import Answers, Contract
 from ..energy.parsing import parse_request
 from ..energy.plans import Plan
 from ..energy.policies import consumer_policy, producer_policy
-from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, OFFER, PROD, REQUEST
+from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, COUNTER, OFFER, PROD, REQUEST
 from ..energy.supplier import Supplier
 from ..energy.totals import Share
 from ..space.agent import Bond
@@ -28,7 +28,7 @@ from .envelope import Later, Writer, public
 from .needs import WaitBesideFree
 from .posting import Posting, Properties
 from .settings import TwinSettings
-from .trade import consumer_settings, supplier_settings
+from .trade import consumer_settings, haggling_of, supplier_settings
 from .twin import Home, Twin
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class TradingTwin(Twin):
         self._enter_market()
         wants = [REQUEST, CONTRACT, COMPLEMENT] if settings.supplies else []
         wants += [OFFER, CONFIRM] if settings.consumes else []
+        wants += [COUNTER] if self._haggling else []
         self.wants = tuple(wants)
         self.refused_messages = 0
         self.acted = True
@@ -76,6 +77,7 @@ class TradingTwin(Twin):
             self.name, supplier_settings(settings, self.home), policy, self._rng, self.home.members
         )
         self._posting = Posting(self)
+        self._haggling = haggling_of(self)
 
     def _id(self) -> int:
         self._next_id += 1
@@ -89,6 +91,8 @@ class TradingTwin(Twin):
         )
         policy = producer_policy(settings.producer_policy, self._rng)
         self.supplier.adjust(supplier_settings(settings, self.home), policy)
+        if self._haggling:
+            self._haggling.follow()
 
     def joined(self, engine: "Engine") -> None:
         super().joined(engine)
@@ -110,7 +114,7 @@ class TradingTwin(Twin):
         if label == REQUEST:
             request = self._message(bond, read_request)
             return self.supplier.see_request(bond.name, request, bond.hops, now_s)
-        elif label in (CONTRACT, COMPLEMENT):
+        if label in (CONTRACT, COMPLEMENT):
             contract: Contract | Later | None = self._message(bond, self.home.reader.contract)
             if not isinstance(contract, Later):
                 return self.supplier.see_contract(bond.name, label == COMPLEMENT, contract, bond.hops)
@@ -123,6 +127,8 @@ class TradingTwin(Twin):
             answers: Answers | Later = self._message(bond, self.home.reader.answers) or {}
             if not isinstance(answers, Later):
                 self.consumer.see_answers(bond.name, answers.get(self.name, ()))
+        elif label == COUNTER and self._haggling:
+            return self._haggling.hear(bond)
         return None
 
     def _message(self, bond: Bond, parse: Callable[[Bond], T]) -> T | None:
@@ -183,6 +189,7 @@ class TradingTwin(Twin):
             self.consumer.step(now_s)
             self._chronicle.request(self.consumer, Cause.DEVICE, self._ends_s)
         if self.settings.supplies:
+            self.supplier.sold = self.home.sold.aside_of(self.supplier) if self.home.sold else None
             self.supplier.step(now_s, None if self.disabled else self.home.civil_s())
             if not self.unknown:
                 self.supplier.note_free(self.home.civil_s() if self.home.date.settled else None)
@@ -227,6 +234,8 @@ class TradingTwin(Twin):
             wanted[PROD, ""] = Shown(
                 conditions.shown(supplier.book, supplier.capacity_w, self._clock.now_s())
             )
+        if self._haggling:
+            self._haggling.show(wanted, writer)
         writer.forget_all_but(wanted)
         return wanted
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge.csv_file import Column, CsvError, Rules, read, time_text
 from edge.energy.auction import Clearing, Order, clear
-from edge.energy.day_market import MOST_LIMIT, admitted, balancing_price, settle
+from edge.energy.day_market import MOST_LIMIT, Bill, admitted, balancing_price
 from edge.terms import Quality
 from host_tools.statement.books import Books
 
@@ -34,24 +34,6 @@ class Step:
         for order, filled_wh in zip(self.orders, self.outcome.filled_wh, strict=True):
             found[order.member] = found.get(order.member, 0) + (-filled_wh if order.sells else filled_wh)
         return found
-
-
-@dataclass
-class Bill:
-    """The sums of one member, in Wh and in the currency; a step without a measurement counts only as that."""
-
-    bought_wh: int = 0
-    sold_wh: int = 0
-    more_wh: int = 0  # needed beyond its positions
-    less_wh: int = 0
-    paid_market: float = 0.0
-    paid_balancing: float = 0.0
-    unknown_steps: int = 0
-
-    @property
-    def paid(self) -> float:
-        """In all; below 0 it was paid."""
-        return self.paid_market + self.paid_balancing
 
 
 def read_orders(path: Path, step_s: int) -> dict[int, list[Order]]:
@@ -104,16 +86,7 @@ def bills(steps: Mapping[int, Step], books: Books, step_s: int, short: float, lo
         positions = step.positions_wh()
         for member in sorted(needs.keys() | positions.keys()):
             bill, position_wh = found.setdefault(member, Bill()), positions.get(member, 0)
-            row = settle(position_wh, step.outcome.price, needs.get(member), balancing)
-            bill.bought_wh += max(0, position_wh)
-            bill.sold_wh += max(0, -position_wh)
-            bill.paid_market += (step.outcome.price or 0.0) * position_wh / 1000
-            if row is None:
-                bill.unknown_steps += 1
-                continue
-            bill.more_wh += max(0, row.deviation_wh)
-            bill.less_wh += max(0, -row.deviation_wh)
-            bill.paid_balancing += row.paid_balancing
+            bill.add(position_wh, step.outcome.price, needs.get(member), balancing)
     return found
 
 

@@ -130,6 +130,7 @@ class Building:
             "api": {"port": self.api_port, "powers": "played"},
             **({"trust": self._trust} if self._trust else {}),
             **({"community": self.plan.community} if self.plan.community else {}),
+            **self.plan.sections,
             **({"push": self.plan.push} if self.plan.push else {}),
             **({"regulator": self.plan.regulator} if self.plan.regulator else {}),
             "neighbour": [

@@ -53,6 +53,7 @@ class BuildingPlan:
     past: Callable[[Path], None] | None = None  # writes the minutes before the run, for `node_history`
     orders: list[tuple[float, dict[str, Any]]] = field(default_factory=list)  # limits: when (s), and what
     community: dict[str, Any] = field(default_factory=dict)  # the `[community]` section, or empty
+    sections: dict[str, dict[str, Any]] = field(default_factory=dict)  # further sections, by name
     limits: dict[str, int] = field(default_factory=dict)  # of the `[limits]` section
 
     def twins(self, meter_s: float) -> list[dict[str, Any]]:

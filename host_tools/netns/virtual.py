@@ -28,7 +28,7 @@ class VirtualSite:
         limits = limits_of(plans)
         for plan in plans:
             twins = plan.twins(METER_S)
-            node = self._world.add(plan.name, plan.neighbours, twins, {}, (), {}, None, None, **limits)
+            node = self._world.add(plan.name, plan.neighbours, twins, {}, (), {}, None, None, None, **limits)
             reader = MeterReader(self._world, node, plan, METER_S)
             self._world.after(self._world.rng.uniform(0.0, METER_S), reader.read)
         self._world.boot()

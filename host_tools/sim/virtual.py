@@ -62,6 +62,7 @@ class Simulation:
                 gossip=plan.gossip,
                 regulator=plan.regulator,
                 community=plan.community,
+                sections=plan.sections,
                 **limits[plan.name],
             )
         for holon in job.gates():

@@ -62,12 +62,13 @@ class World:
         gossip: Mapping[str, Any] | None = None,
         regulator: Mapping[str, Any] | None = None,
         community: Mapping[str, Any] | None = None,
+        sections: Mapping[str, Mapping[str, Any]] | None = None,
         **limits: int,
     ) -> WorldNode:
         """Add a node with these `[[twin]]` tables, and `[[meter]]` tables on the bus "bus".
 
         Without `meters` they are made up for the inputs of the twins, such as `m.total`; relays for their
-        names.
+        names. `sections`: further ones of the configuration.
         """
         twins = [dict(twin) for twin in twins]
         inputs = [twin[key] for twin in twins for key in ("input", "production_input") if twin.get(key)]
@@ -98,6 +99,7 @@ class World:
             ],
             "twin": twins,
         } | ({} if regulator is None else {"regulator": dict(regulator)})
+        raw |= {name: dict(section) for name, section in (sections or {}).items()}
         self.network.ranks[name] = len(self.nodes)
         self.nodes[name] = WorldNode(self, raw, _INSIDE + len(self.nodes))
         return self.nodes[name]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
 from answer_schema import faults
@@ -253,6 +254,21 @@ def test_the_statement_of_a_month_is_the_sum_of_the_energies(gym):
         ("gym.heater", "gym.roof"),
     ]
     assert float(rows[0]["drawn_wh"]) == heater["drawn_wh"]
+
+
+def test_the_statement_has_lines_of_the_market_of_the_next_day_for_who_may_see_them(gym):
+    month_min = int(datetime(2001, 12, 1, tzinfo=UTC).timestamp() // 60)
+    for day, known in ((0, 0), (1, 4)):
+        gym.node.history.note_market_day(month_min + 1440 * day, "gym", 400, 100, 30, 20, 0.05, -0.01, known)
+    gym.node.history.write()
+    line = ask(gym, "/statement?month=2001-12")["market"][0]
+    assert (line["member"], line["days"], line["bought_wh"], line["more_wh"]) == ("gym", 2, 800, 60)
+    assert (line["paid"], line["paid_balancing"], line["unknown_steps"]) == (0.1, -0.02, 4)
+    _, _, data = raw(gym, "/statement?month=2001-12&format=csv")
+    assert data.decode().splitlines()[-2:] == [
+        "2001-12,gym,market of the next day,800.0,200.0,0.1,0.0,measured",
+        "2001-12,gym,deviations,60.0,40.0,0.0,0.02,missing",
+    ]
 
 
 def test_a_month_that_has_not_begun_has_no_statement(gym):

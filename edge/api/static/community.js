@@ -186,6 +186,11 @@ function Statement() {
     [html`<b>${nameOf(twin.twin)}</b>`, t("community.meter"), energy(twin.drawn_wh), energy(twin.given_wh), twin.paid == null ? "–" : money(twin.paid), twin.earned == null ? "–" : money(twin.earned), twin.quality === "measured" ? "" : t(`quality.${twin.quality}`)],
     ...twin.partners.map((each) => ["", nameOf(each.partner), energy(each.drawn_wh), energy(each.given_wh), "", "", ""]),
   ]);
+  const line = (name, what, more, less, paid, quality) => rows.push([name && html`<b>${label(name)}</b>`, t(what), energy(more), energy(less), money(Math.max(0, paid)), money(Math.max(0, -paid)), quality]);
+  for (const each of found.stale ? [] : found.value?.market ?? []) {
+    line(each.member, "community.day_market", each.bought_wh, each.sold_wh, each.paid, "");
+    line("", "community.deviations", each.more_wh, each.less_wh, each.paid_balancing, each.unknown_steps ? t("quality.missing") : "");
+  }
   const head = [[t("events.twin")], [t("community.with")], [t("community.drawn"), "right"], [t("community.gave"), "right"], [t("community.paid"), "right"], [t("community.earned"), "right"], [""]];
   const save = () => {
     const page = document.createElement("div");

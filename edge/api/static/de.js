@@ -593,6 +593,8 @@ export default {
   "community.compared": "Dieser Knoten fordert {own} an; das Mittel von {n} Knoten ist {mean}.",
   "community.statement": "Abrechnung des Monats",
   "community.statement_hint": "Energie nach Verträgen und nach Zählern, in ganzen Stunden. Maßgeblich sind die Zähler des Netzbetreibers.",
+  "community.day_market": "Markt des Folgetags",
+  "community.deviations": "Abweichungen",
   "community.no_statement": "In diesem Monat gibt es nichts.",
   "community.month": "Monat",
   "community.meter": "laut Zähler",
@@ -774,6 +776,7 @@ export default {
   "advice.push_failing": "Prüfen Sie Adresse und Token im Abschnitt [push], und ob jener Server läuft.",
   "advice.limit_exceeded": "Schalten Sie aus, was warten kann, oder lassen Sie den Knoten mehr Geräte schalten (flexible).",
   "advice.limit_in_force": "Es ist nichts zu tun. Flexible Geräte laufen danach wieder.",
+  "advice.market_absent": "Läuft der Knoten aus `[trader] market`? Die Zwillinge handeln solange wie sonst.",
   "advice.prices_unknown": "Prüfen Sie Adresse oder Datei in `prices_from`; es wird von selbst wieder versucht.",
   "advice.failsafe_in_force": "Prüfen Sie die Steuerbox des Netzbetreibers; er endet mit ihrem Lebenszeichen und der nächsten Anordnung.",
 };

@@ -594,6 +594,8 @@ export default {
   "community.compared": "This node requests {own}; the mean of {n} nodes is {mean}.",
   "community.statement": "Statement of the month",
   "community.statement_hint": "Energy by contract and by meter, of whole hours. The meters of the grid operator settle.",
+  "community.day_market": "market of the next day",
+  "community.deviations": "deviations",
   "community.no_statement": "There is nothing in this month.",
   "community.month": "Month",
   "community.meter": "by meter",
@@ -775,6 +777,7 @@ export default {
   "advice.push_failing": "Check the address and the token in the section [push], and whether that server runs.",
   "advice.limit_exceeded": "Switch off what can wait, or let more devices be switched by the node (flexible).",
   "advice.limit_in_force": "Nothing has to be done. Flexible devices run again when it is over.",
+  "advice.market_absent": "Is the node of `[trader] market` running? Twins trade as always meanwhile.",
   "advice.prices_unknown": "Check address or file in `prices_from`; it is tried again by itself.",
   "advice.failsafe_in_force": "Check the controller of the grid operator; it ends with its heartbeat and next order.",
 };

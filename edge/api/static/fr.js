@@ -593,6 +593,8 @@ export default {
   "community.compared": "Ce nœud demande {own} ; la moyenne de {n} nœuds est de {mean}.",
   "community.statement": "Relevé du mois",
   "community.statement_hint": "Énergie par contrat et par compteur, en heures entières. Les compteurs du gestionnaire du réseau font foi.",
+  "community.day_market": "marché du lendemain",
+  "community.deviations": "écarts",
   "community.no_statement": "Il n’y a rien pour ce mois.",
   "community.month": "Mois",
   "community.meter": "au compteur",
@@ -774,6 +776,7 @@ export default {
   "advice.push_failing": "Vérifiez l’adresse et le jeton dans la section [push], et si ce serveur fonctionne.",
   "advice.limit_exceeded": "Éteignez ce qui peut attendre, ou laissez le nœud commuter davantage d’appareils (flexible).",
   "advice.limit_in_force": "Il n’y a rien à faire. Les appareils flexibles reprendront ensuite.",
+  "advice.market_absent": "Le nœud de `[trader] market` fonctionne-t-il ? Les jumeaux négocient comme d’habitude.",
   "advice.prices_unknown": "Vérifiez l’adresse ou le fichier dans `prices_from` ; un nouvel essai est automatique.",
   "advice.failsafe_in_force": "Vérifiez le boîtier du gestionnaire de réseau; elle prend fin avec son signe de vie et l’ordre suivant.",
 };

@@ -11,6 +11,7 @@ from . import (
     holons,
     limit,
     living_lab,
+    market,
     overconsumption,
     overproduction,
     profiles,
@@ -42,5 +43,6 @@ _ALL = (
     profiles.SCENARIO,
     scarcity.SCENARIO,
     holons.SCENARIO,
+    market.SCENARIO,
 )
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
