@@ -29,7 +29,7 @@ image_test_options = $(call option,MACHINE,machine) $(call option,SEED,seed) $(c
 deploy_options = $(call option,HOST,host) $(call option,PORT,port) $(call option,IDENTITY,identity) \
 	$(if $(filter-out 0,$(DRY)),--dry)
 memtest_options = $(call option,DURATION,duration) $(call option,LIMIT_MB,limit-mb) $(call option,LEARN,learn) \
-	$(if $(filter-out 0,$(GOSSIP)),--gossip)
+	$(if $(filter-out 0,$(GOSSIP)),--gossip) $(call option,BROWSERS,browsers)
 
 SCENARIO ?= realistic
 JOBS ?= 4
@@ -126,8 +126,8 @@ screens: $(READY) ## take screenshots of the dashboard into build/screens, and t
 	$(call only,)
 	$(PYTHON) -m host_tools.page.screens --readme
 
-memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= LEARN= GOSSIP=)
-	$(call only,DURATION LIMIT_MB LEARN GOSSIP)
+memtest: $(READY) ## run a full node under a memory limit (DURATION= LIMIT_MB= LEARN= GOSSIP= BROWSERS=)
+	$(call only,DURATION LIMIT_MB LEARN GOSSIP BROWSERS)
 	$(PYTHON) -m host_tools memtest $(strip $(memtest_options))
 
 image: $(READY) ## build the SD-card image of a provisioned node (NODE=)

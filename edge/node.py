@@ -109,6 +109,7 @@ class Node:
             _keep(config),
             zone=self.zone,
             date=self.date,
+            write_min=config.history.write_min,
         )
         incarnation = next_incarnation(memory, rng, self.trust.first_incarnation)
         self.space = TupleSpace(config.name, config.limits.space(), incarnation)

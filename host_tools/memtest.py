@@ -3,7 +3,8 @@
 Only the node is limited, not its neighbours, the brokers and the simulated meters. The result is the larger
 of the memory that the kernel charged to the node's control group and the node's peak resident memory (VmHWM).
 Learning is on: the node loads ten past days, is trained from scratch, and then again every minute. With
-`--gossip` it also exchanges models and predictions with its two neighbours, and merges theirs.
+`--gossip` it also exchanges models and predictions with its two neighbours, and merges theirs. With
+`--browsers` real ones look at its dashboard, after five minutes without any.
 
 Exit codes: 0 the node works within the limit, 1 it does not, 2 wrong usage, 3 the test could not be run,
 130 interrupted.
@@ -14,6 +15,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ from typing import Any
 
 from edge.learn.registry import MODELS
 
+from .arguments import whole
 from .broker import BrokerError, die_with_parent
 from .cgroup import (
     BACKENDS,
@@ -36,13 +39,17 @@ from .microgrid.generator import generated
 from .microgrid.launch import START_TIMEOUT_S, Building, LaunchError, Microgrid, Pace
 from .microgrid.lessons import ANY_LOAD, FEW_STEPS, TRAINED, gossip, lessons, write_past
 from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
+from .page.browser import NoBrowser
+from .page.viewers import BEFORE_S, Viewers
 
 _MEASURED = "gym"  # it has devices of all kinds and two neighbours
 _START_HOUR, _SEED, _GRID_W = 10.0, 1, 10_000.0
 _SPEED = 10.0  # powers change every 3 s, meters are read every second: contracts change often
 
 _PATIENCE_S = 240.0  # extra time for the trainings on a busy machine
+_TRAINED_S = 1800.0  # by then, if browsers wait for it
 _LOOK_EVERY_S, _PRINT_EVERY_S = 0.5, 5.0
+_LOOK_AT_BROWSERS_S, _PRINT_BROWSERS_S = 1.0, 60.0
 _HOG_EXTRA_MB = 64
 _PAST_DAYS, _MAX_POWER_W = 10, 6000.0
 _PAST_DAYS_OF_NEIGHBOURS = 1
@@ -60,6 +67,7 @@ class Outcome:
     gossip: dict[str, Any] = field(default_factory=dict)  # the scopes of `/gossip`
     predicts: bool = False
     seconds: float = 0.0
+    browsers: dict[str, float] = field(default_factory=dict)  # MB, see `Viewers`
     failures: list[str] = field(default_factory=list)
 
     @property
@@ -89,6 +97,7 @@ class Outcome:
     def report(self) -> dict[str, Any]:
         """The content of memtest.json."""
         figures = asdict(self.figures)
+        browsers = {key: round(mb, 1) for key, mb in self.browsers.items()}
         return {key: round(v, 2) if isinstance(v, float) else v for key, v in figures.items()} | {
             "seconds": round(self.seconds, 1),
             "twins": len(self.twins),
@@ -97,6 +106,7 @@ class Outcome:
             "predicts": self.predicts,
             "merges": self.merges,
             "longest_piece_ms": self.learning.get("work", {}).get("longest_piece_ms"),
+            **({"browsers": browsers} if browsers else {}),
             "passed": not self.failures,
             "failures": self.failures,
         }
@@ -129,6 +139,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="the nodes learn and exchange models and predictions",
     )
     parser.add_argument(
+        "--browsers",
+        type=whole(0, 16),
+        default=0,
+        help="browsers that look at the dashboard, after five minutes without any (default 0)",
+    )
+    parser.add_argument(
         "--require-cgroup",
         action="store_true",
         help="fail with exit code 3 instead of falling back to RLIMIT_DATA",
@@ -155,7 +171,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         with _limit(options) as limit:
             return _prove(limit, options.limit_mb) if options.prove else _test(limit, options)
-    except (LimitError, LaunchError, BrokerError) as error:
+    except (LimitError, LaunchError, BrokerError, NoBrowser) as error:
         print(error, file=sys.stderr)
         return 3
     except KeyboardInterrupt:
@@ -211,7 +227,8 @@ def _test(limit: MemoryLimit, options: argparse.Namespace) -> int:
     try:
         process = _start(microgrid, node, limit.wrapper)
         probe = Probe(limit, options.limit_mb, process.pid)
-        outcome = _follow(node, process, probe, options.duration)
+        with Viewers(node, options.browsers, process.pid) if options.browsers else nullcontext() as viewers:
+            outcome = _follow(node, process, probe, options.duration, viewers)
         if options.learn != _NONE and outcome.health:
             outcome.failures += _not_learnt(outcome) + _not_merged(outcome)
         died = process.poll() is not None
@@ -290,8 +307,14 @@ def _start(microgrid: Microgrid, node: Building, wrapper: list[str]) -> "subproc
     return node.process
 
 
-def _follow(node: Building, process: "subprocess.Popen[bytes]", probe: Probe, duration_s: float) -> Outcome:
-    """Watch the node until the time is over or it has ended."""
+def _follow(
+    node: Building,
+    process: "subprocess.Popen[bytes]",
+    probe: Probe,
+    duration_s: float,
+    viewers: Viewers | None = None,
+) -> Outcome:
+    """Watch the node until the time is over or it has ended. Raises NoBrowser."""
     outcome, printed_s = Outcome(probe.figures), float("-inf")
     try:
         node.wait_until_up(time.monotonic() + START_TIMEOUT_S)
@@ -299,24 +322,44 @@ def _follow(node: Building, process: "subprocess.Popen[bytes]", probe: Probe, du
         outcome.failures.append(str(error))
         return outcome
     began_s = time.monotonic()
-    while process.poll() is None and (outcome.seconds < duration_s or _may_learn(outcome, duration_s)):
-        time.sleep(min(_LOOK_EVERY_S, max(0.1, duration_s - outcome.seconds)))
+    print_every_s = _PRINT_BROWSERS_S if viewers else _PRINT_EVERY_S
+    while process.poll() is None and _goes_on(outcome, duration_s, viewers):
+        if viewers:
+            viewers.pause(_LOOK_AT_BROWSERS_S)
+        else:
+            time.sleep(min(_LOOK_EVERY_S, max(0.1, duration_s - outcome.seconds)))
         outcome.seconds = time.monotonic() - began_s
-        probe.look_at_process()
-        probe.look_at_group()
-        outcome.figures = probe.figures
-        try:
-            outcome.health, outcome.twins = node.ask("/health"), node.ask("/twins")
-            outcome.learning = node.ask("/learning")
-            outcome.predicts |= any(node.ask("/predictions").values())
-            outcome.gossip = node.ask("/gossip")["scopes"]
-        except (OSError, ValueError):
-            outcome.health = None
-        if outcome.seconds - printed_s >= _PRINT_EVERY_S:
+        _look(node, probe, outcome)
+        if outcome.seconds - printed_s >= print_every_s:
             printed_s = outcome.seconds
             _say(outcome.progress())
+        if viewers and process.poll() is None:
+            viewers.tend(ready=not _is_learning(outcome))
     outcome.failures += _not_well(outcome)
+    if viewers:
+        outcome.browsers = viewers.report()
+        outcome.failures += viewers.verdict()
     return outcome
+
+
+def _goes_on(outcome: Outcome, duration_s: float, viewers: Viewers | None) -> bool:
+    if viewers:
+        return viewers.seconds < duration_s and outcome.seconds - viewers.seconds < BEFORE_S + _TRAINED_S
+    return outcome.seconds < duration_s or _may_learn(outcome, duration_s)
+
+
+def _look(node: Building, probe: Probe, outcome: Outcome) -> None:
+    """Measure the node, and ask how it is."""
+    probe.look_at_process()
+    probe.look_at_group()
+    outcome.figures = probe.figures
+    try:
+        outcome.health, outcome.twins = node.ask("/health"), node.ask("/twins")
+        outcome.learning = node.ask("/learning")
+        outcome.predicts |= any(node.ask("/predictions").values())
+        outcome.gossip = node.ask("/gossip")["scopes"]
+    except (OSError, ValueError):
+        outcome.health = None
 
 
 def _not_well(outcome: Outcome) -> list[str]:
@@ -333,9 +376,13 @@ def _not_well(outcome: Outcome) -> list[str]:
 
 def _may_learn(outcome: Outcome, duration_s: float) -> bool:
     """Whether a training or prediction is still missing and there is time left for it."""
+    return _is_learning(outcome) and outcome.seconds < duration_s + _PATIENCE_S
+
+
+def _is_learning(outcome: Outcome) -> bool:
+    """Whether something is missing of what the node is to learn."""
     scopes = outcome.learning.get("scopes")
-    missing = scopes and (_not_learnt(outcome) or _not_merged(outcome))
-    return bool(missing) and outcome.seconds < duration_s + _PATIENCE_S
+    return bool(scopes and (_not_learnt(outcome) or _not_merged(outcome)))
 
 
 def _not_learnt(outcome: Outcome) -> list[str]:
@@ -370,9 +417,9 @@ def _print(outcome: Outcome, file: Path) -> None:
     file.write_text(json.dumps(report, indent=2) + "\n")
     if sys.stdout.isatty():
         print()
-    for key, value in report.items():
-        if key != "failures":
-            print(f"  {key:20} {_shown(value):>10}")
+    for key, value in (report | report.get("browsers", {})).items():
+        if key not in ("failures", "browsers"):
+            print(f"  {key:28} {_shown(value):>10}")
     print(f"{'FAILED' if outcome.failures else 'within the limit'}; details in {file}", flush=True)
     for failure in outcome.failures:
         print(f"FAILED: {failure}", file=sys.stderr)

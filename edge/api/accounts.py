@@ -48,7 +48,7 @@ def accounts(context: Context, begin: Moment | None, end: Moment | None) -> Acco
     if not 0 < last - first <= _MOST_MIN:
         period = f"from = {node.zone.text(first)}, to = {node.zone.text(last)}"
         raise BadRequest(f"{period}: expected `from` before `to`, and at most {_MOST_MIN // DAY_MIN} days")
-    return _answer(context, node.history, first, last)
+    return _answer(context, context.history, first, last)
 
 
 def _answer(context: Context, history: "Store", first: int, last: int) -> Accounts:

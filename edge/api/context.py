@@ -10,6 +10,7 @@ from .stream import Counters
 if TYPE_CHECKING:
     from ..config.changes import Changes, Overlay
     from ..config.settings import NodeConfig
+    from ..history.store import Store
     from ..node import Node
     from ..recent import Recent
     from .route import Route
@@ -89,3 +90,10 @@ class Context:
     def node(self) -> "Node":
         """The node; see `Service.node` for who may read it."""
         return self.service.node
+
+    @property
+    def history(self) -> "Store":
+        """Of the node, with every minute that is over; for the thread of a request."""
+        history = self.node.history
+        history.catch_up()
+        return history

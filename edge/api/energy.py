@@ -71,7 +71,7 @@ def energy(
             f"{period}: expected `from` before `to`, and at most {MOST_STEPS} steps between them"
         )
     sees = context.caller.sees
-    rows_found = _energies(node.history, first, last, step, twin or "", partner)
+    rows_found = _energies(context.history, first, last, step, twin or "", partner)
     found = (each for each in rows_found if sees(each.twin))
     if form == "csv":
         rows = ((f"{_time(each.minute):%Y-%m-%dT%H:%MZ}", *each[1:]) for each in found)

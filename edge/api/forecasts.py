@@ -356,10 +356,9 @@ def _past_watts(history: "Store", scope: str, first: int, last: int, zone: Zone)
 
 def history_of(context: Context) -> "Store":
     """The history, whose readers need numpy, which is there where the node learns. Raises BadRequest."""
-    node = context.node
-    if node.learning is None:
+    if context.node.learning is None:
         raise BadRequest("this node does not learn: [learning] names no model")
-    return node.history
+    return context.history
 
 
 def _limits(scope: "Scope") -> list[list[float]]:

@@ -42,7 +42,7 @@ def moment(context: Context, at: Moment | None) -> PastMoment:
     """Answers /moment. Raises BadRequest."""
     node = context.node
     minute = int(node.wall_s() // 60) if at is None else at.utc(node.zone)
-    history = node.history
+    history = context.history
     at_s = 60 * minute
     deals = history.deals_at(at_s) if at_s <= node.wall_s() else None
     rows = [row for rows in history.minutes("node", minute, minute) for row in rows]

@@ -56,7 +56,7 @@ def offers(
     found = [
         offer
         for each in of_caller(context, twin)
-        for offer in node.history.offers(first_s, last_s, each, limit + 1, before)
+        for offer in context.history.offers(first_s, last_s, each, limit + 1, before)
     ]
     found.sort(key=lambda offer: offer[:5], reverse=True)
     last = found[limit - 1] if len(found) > limit else None

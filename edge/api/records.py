@@ -38,7 +38,7 @@ def records(
     if not 0 < last - first <= MOST_DAYS * DAY_MIN:
         period = f"from = {node.zone.text(first)}, to = {node.zone.text(last)}"
         raise BadRequest(f"{period}: expected `from` before `to`, and at most {MOST_DAYS} days between them")
-    return Long(rows_in({}, "records", _records(node.history, meters, first, last)))
+    return Long(rows_in({}, "records", _records(context.history, meters, first, last)))
 
 
 def _records(history: "Store", meters: list[str], first: int, last: int) -> Iterator[PastRecord]:

@@ -50,9 +50,9 @@ def series(
         reason = f"expected `from` before `to`, and at most {MOST_VALUES} steps between them"
         raise BadRequest(f"from = {node.zone.text(first)}, to = {node.zone.text(last)}: {reason}")
     if step == 1:
-        kinds = {"": _minutes(node.history, scope, first, count)}
+        kinds = {"": _minutes(context.history, scope, first, count)}
     else:  # of quarter-hours and hours, which stay when the minutes are gone
-        found = node.history.series(scope, first, count, step)
+        found = context.history.series(scope, first, count, step)
         kinds = {"": found.mean_w, "_least": found.least_w, "_most": found.most_w}
     if form == "csv":
         return Reply("".join(_lines(kinds, first, step)).encode(), media=CSV)

@@ -87,7 +87,7 @@ def _begin(zone: "Zone", year: int, month: int) -> int:
 
 
 def _pieces(context: Context, node: str, month: str, first: int, last: int, form: str) -> Iterator[bytes]:
-    sees, history = context.caller.sees, context.node.history
+    sees, history = context.caller.sees, context.history
     twins: dict[str, TwinStatement] = {}
     for start in range(first, last, _READ_MIN):
         for row in history.energies(start, min(last, start + _READ_MIN), _HOUR_MIN):

@@ -129,6 +129,12 @@ class HistorySettings:
     most_mb: Annotated[
         int, Within(16, 65536), "size of the history, above which the oldest days are deleted early"
     ] = 512
+    write_min: Annotated[
+        int,
+        Within(1, 15),
+        "minutes that are written at once, which a power cut may lose; with 1 a card of a busy node is "
+        "written twice as much",
+    ] = 5
     records_min: Annotated[
         int,
         Within(0, 1440),

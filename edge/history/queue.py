@@ -1,7 +1,8 @@
 """Entries that wait to be written: in memory, bounded, oldest first. Any thread may add to them.
 
 Most entries are a statement and its values. Some are worth a write of their own and wake the writer; others
-are written together with them, since a card should be written once a minute, however much happens.
+are written together with them, since a card should be written every few minutes only, however much happens.
+When half of the room is taken, the writer is woken, too.
 """
 
 import threading
@@ -40,6 +41,7 @@ class Queue:
     def __init__(self) -> None:
         self.news = threading.Event()  # there is something to write
         self.lost = 0  # entries for which there was no room
+        self.behind = False  # entries wait that readers miss, and the writer was not woken
         self._lock = threading.Lock()
         self._waiting = _empty()
         self._taken = _empty()  # while it is being written
@@ -48,12 +50,15 @@ class Queue:
         """The notes that wait."""
         return len(self._waiting.notes)
 
-    def note(self, *notes: Note) -> None:
+    def note(self, *notes: Note, wake: bool = True) -> None:
         """Add entries, and wake the writer."""
         with self._lock:
             self._waiting.notes.extend(notes)
             self._bound()
-        self.news.set()
+        if wake:
+            self.news.set()
+        else:
+            self.behind = True
 
     def add_event(self, note: Note) -> None:
         """Add an entry that is written with the next ones."""
@@ -88,6 +93,7 @@ class Queue:
     def take(self) -> Batch:
         """Everything that waits, to be written; then call `done` or `put_back`."""
         self.news.clear()
+        self.behind = False
         with self._lock:
             self._taken, self._waiting = self._waiting, _empty()
         return self._taken
@@ -107,6 +113,7 @@ class Queue:
             kept = batch.kept | waiting.kept
             self._waiting = Batch(waiting.notes, waiting.events, waiting.journal, kept)
             self._bound()
+        self.news.set()
 
     def _bound(self) -> None:
         waiting = self._waiting
@@ -114,6 +121,8 @@ class Queue:
             while len(notes) > most:
                 notes.popleft()
                 self.lost += 1
+            if 2 * len(notes) >= most:
+                self.news.set()
 
 
 def _empty() -> Batch:

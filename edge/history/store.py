@@ -55,14 +55,16 @@ class Store:
         keep: Keep | None = None,
         zone: Zone | None = None,
         date: Date | None = None,
+        write_min: int = 1,
     ) -> None:
         """`zone`: of the civil minutes in a file of an earlier release. Without a `date` to ask, minutes that
-        are noted are believed."""
+        are noted are believed. `write_min`: so many minutes are written at once."""
         self.file = HistoryFile(path, clock, zone or Zone())
         self.orders = OrderFile(path.with_name("orders.csv"))
         self.written = 0
         self.failing = False  # since the last write
         self._queue = Queue()
+        self._write_min = write_min
         self._retention = Retention(keep or Keep(), clock, date)
         self._latest: deque[Event] = deque(maxlen=_LATEST)
         self._noted = 0  # events in all
@@ -81,7 +83,12 @@ class Store:
 
     def note_minute(self, scope: str, minute: int, powers_w: Sequence[float | None]) -> None:
         """Six mean powers of a minute; None or NaN where unknown."""
-        self._queue.note(minutes.minute_note(scope, minute, powers_w))
+        self._queue.note(minutes.minute_note(scope, minute, powers_w), wake=self._ends_batch(minute))
+
+    def _ends_batch(self, minute: int) -> bool:
+        """Whether it is time to write. A quarter-hour that is over is always written: its energies are
+        noted with its last minute."""
+        return (minute + 1) % self._write_min == 0 or (minute + 1) % QUARTER_MIN == 0
 
     def note_event(
         self,
@@ -101,7 +108,7 @@ class Store:
         contract: int | None = None,
         revision: int | None = None,
     ) -> None:
-        """Something happened to a twin; times are Unix time. It is written with the next minute.
+        """Something happened to a twin; times are Unix time. It is written with the next minutes.
 
         Of contracts and productions that only follow the power of a device, no more are written than a card
         bears. Deals tell the contracts exactly, and the minutes and energies what was produced.
@@ -131,15 +138,16 @@ class Store:
         self, scope: str, minute: int, model: str, limits_w: Sequence[Sequence[float]], probabilities: bytes
     ) -> None:
         """What a model predicted after a minute."""
-        self._queue.note(*predictions.prediction_notes(scope, minute, model, limits_w, probabilities))
+        notes = predictions.prediction_notes(scope, minute, model, limits_w, probabilities)
+        self._queue.note(*notes, wake=self._ends_batch(minute))
 
     def note_forecast(self, scope: str, minute: int, powers: bytes) -> None:
         """A forecast in watts that was made after a minute, packed."""
-        self._queue.note(forecasts.forecast_note(scope, minute, powers))
+        self._queue.note(forecasts.forecast_note(scope, minute, powers), wake=self._ends_batch(minute))
 
     def note_deal(self, at_s: float, parts: Parts, ended: bool = False) -> None:
-        """The shares of a contract are in force with other values, or are over. Written with the next minute,
-        like all that follows."""
+        """The shares of a contract are in force with other values, or are over. Written with the next
+        minutes, like all that follows."""
         self._queue.add(self._deal_note(round(1000 * at_s), parts, ended))
 
     def note_keyframe(self, at_s: float, in_force: Iterable[Parts]) -> None:
@@ -208,7 +216,7 @@ class Store:
         self.orders.note(order)
 
     def keep(self, name: str, data: bytes, wake: bool = True) -> None:
-        """Something that is replaced as a whole; without `wake` it is written with the next minute."""
+        """Something that is replaced as a whole; without `wake` it is written with the next minutes."""
         self._queue.keep(name, data, wake)
 
     # ---- the file -----------------------------------------------------------------------------
@@ -217,6 +225,12 @@ class Store:
     def news(self) -> threading.Event:
         """Set when there is something to write."""
         return self._queue.news
+
+    def catch_up(self) -> None:
+        """Write all whole minutes for somebody who reads. Not for the thread of the node: a card can take
+        seconds."""
+        if self._queue.behind and not self.failing:
+            self.write()
 
     def write(self) -> bool:
         """Put what was noted into the file, in one transaction. False when it has to wait."""

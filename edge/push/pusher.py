@@ -162,6 +162,7 @@ class Pusher:
         """None if there is nothing. Raises HistoryLocked, ValueError."""
         places = self._places if self._places is not None else self._read_places()
         self._places = places
+        self._history.catch_up()
         now = int(self._clock.wall_s() // 60)
         newest = self._history.last_minute("node", now)
         if newest is None:

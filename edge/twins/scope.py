@@ -38,7 +38,7 @@ log = logging.getLogger("edge.learning")
 
 _WEEK_MIN = 7 * DAY_MIN
 _FIT_FROM_MIN = DAY_MIN  # quantiles of less than a day would miss half of what happens
-_KEEP_EVERY_MIN = 720  # writes wear out a card, and half a day of learning is soon repeated
+_KEEP_EVERY_MIN = DAY_MIN  # writes wear out a card; what follows is learnt again from the history
 _PIECE_S = 0.003  # of loading the past
 _LEAP_MIN = DAY_MIN  # a minute that is further ahead of the last one waits until the date has held
 _PATIENCE_MIN = 60  # if the clock was set back by less, its minutes are new again after that time

@@ -460,7 +460,7 @@ def _wear(figures: dict[str, Any], console: Console) -> None:
         "twins, load",
         "history, MB a day",
         "to a card, MB a day",
-        "largest minute, kB",
+        "largest write, kB",
         "events a day",
         "the file grows, MB a day",
     )

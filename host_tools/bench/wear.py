@@ -1,10 +1,10 @@
 """How much a node writes in a day: bytes that the history hands to the file system, and what reaches a card.
 
 One node with swinging loads, photovoltaics and a connection to the grid, a model for both scopes, and records
-of three phases of every meter runs under the virtual clock; what was noted is written once a minute, as on a
-board. The card is ext4 with the options of a board, where it can be mounted: it gets whole blocks of 4 kB,
-the saves of the state, the checkpoints of the log, and each hour what the kernel kept back. What is learnt is
-saved twice a day and comes on top.
+of three phases of every meter runs for a day under the virtual clock; what was noted is written when a node
+would write it, at the end of a minute. The card is ext4 with the options of a board, where it can be mounted:
+it gets whole blocks of 4 kB, the saves of the state, the checkpoints of the log, and each hour what the
+kernel kept back. What is learnt is saved once a day and comes on top.
 """
 
 import math
@@ -18,8 +18,9 @@ from .card import Card
 
 MOST_MB_A_DAY = 20.0
 TWINS = (4, 20)
-_HOURS = 6.0  # with several checkpoints of the log
+_HOURS = 24.0  # with several checkpoints of the log
 _SYNC_MIN = 60  # vm.dirty_expire_centisecs of a board
+_FIRST_MIN = 15  # until it is at work, and the first write
 _READ_S = 10.0
 NOISE = {
     "at rest": 0.0,
@@ -33,12 +34,12 @@ _PHASES = {f"{phase}.{name}": value for phase in ("l1", "l2", "l3") for name, va
 
 
 def measure(twins: int, noise: float, card: Card | None = None, hours: float = _HOURS) -> dict[str, float]:
-    """MB a day of the history and to the card, the largest minute in kB, events a day, growth of the file."""
+    """MB a day of the history and to the card, the largest write in kB, events a day, growth of the file."""
     world, rng = World(seed=2, folder=card.folder if card else None), random.Random(3)
     try:
         node = _build(world, twins)
         base_w: dict[str, float] = {}
-        for _ in range(5):
+        for _ in range(_FIRST_MIN):
             _minute(world, node, base_w, rng, noise)
         if card:
             card.sync()
@@ -72,7 +73,8 @@ def _build(world: World, twins: int) -> WorldNode:
 
 
 def _minute(world: World, node: WorldNode, base_w: dict[str, float], rng: random.Random, noise: float) -> int:
-    """Play a minute and write it once, as the thread of a node does; returns the bytes."""
+    """Play a minute, and write at its end if a write is due, as the thread of a node does; returns the
+    bytes."""
     history: Any = node.node.history
     history.write = lambda: True  # the world would write at every note
     inputs = sorted({name for twin in node.node.prosumers for name in twin.inputs})
@@ -84,6 +86,8 @@ def _minute(world: World, node: WorldNode, base_w: dict[str, float], rng: random
             node.meters.say(name, power_w, _PHASES)
         world.run(_READ_S)
     del history.write
+    if not history.news.is_set():
+        return 0
     before = _written()
     if not history.write():
         raise RuntimeError("the history cannot be written")

@@ -300,3 +300,16 @@ def test_accounts_prices_and_levels_of_the_past_and_the_money_of_a_statement():
     far.write()
     assert [each.twin for each in far.levels(0, 2**40)][:2] == ["sun.cells", "sun.cells"]
     world.close()
+
+
+def test_the_last_minutes_are_shown_before_they_are_written_by_themselves():
+    gym = ChangedNode([ROOF, HEATER]).boot()
+    try:
+        gym.node.history.write()
+        gym.world.run(60 * 2.5)
+        now = minute_now(gym)
+        assert now % 5 not in (0, 1)  # the node itself writes at the end of five minutes
+        found = ask(gym, f"/series?{span(gym, 2)}")
+        assert None not in found["columns"]["requested_w"]
+    finally:
+        gym.world.close()

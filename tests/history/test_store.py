@@ -337,6 +337,7 @@ def test_a_full_disk_loses_nothing_at_first_and_is_bounded(tmp_path, caplog):
         if minute % 10 == 0:
             clock.advance_to(minute * 60.0)
             assert not store.write()
+            assert store.news.is_set()  # it is tried again, whether or not more is noted
     assert store.failures == 500
     assert store.stats()["waiting"] <= 800
     assert store.lost == 5000 - store.stats()["waiting"]
@@ -400,6 +401,59 @@ def test_the_writer_writes_soon_and_at_its_end(store):
     store.note_minute("node", NOW + 1, POWERS)
     writer.stop()
     assert len(minutes(store)) == 2
+
+
+@settings(max_examples=25, deadline=None)
+@given(write_min=st.integers(1, 15), first=st.integers(NOW, NOW + 60), count=st.integers(1, 80))
+def test_a_kill_costs_at_most_the_minutes_of_a_batch(tmp_path_factory, write_min, first, count):
+    store = Store(tmp_path_factory.mktemp("n") / "history.sqlite", VirtualClock(), write_min=write_min)
+    writes = 0
+    for minute in range(first, first + count):
+        store.note_event(60.0 * minute, "n1.lamp", minute, "start", "request", 1.0)
+        store.note_minute("node", minute, POWERS)
+        store.note_prediction("node", minute, "markov", LIMITS, b"p")
+        if store.news.is_set():
+            assert store.write()
+            writes += 1
+    store.disconnect()  # what waits is lost, as in a process that is killed
+    found = [row[0] for row in minutes(Store(store.path, VirtualClock()))]
+    assert found == list(range(first, first + len(found)))
+    assert count - len(found) < write_min
+    assert writes <= count / write_min + count / 15 + 2
+
+
+def test_quarter_hours_that_are_over_are_written_at_once(tmp_path):
+    store = Store(tmp_path / "history.sqlite", VirtualClock(), write_min=7)
+    due = []
+    for minute in range(NOW - NOW % 60, NOW - NOW % 60 + 60):
+        store.note_minute("node", minute, POWERS)
+        if store.news.is_set():
+            due.append((minute + 1) % 60)
+            assert store.write()
+    assert {0, 15, 30, 45} <= set(due)
+    assert len(due) < 15
+
+
+def test_the_writer_is_woken_before_there_is_no_room(tmp_path):
+    store = Store(tmp_path / "history.sqlite", VirtualClock(), write_min=15)
+    store.note_minute("node", NOW - NOW % 15, POWERS)
+    noted = 0
+    while not store.news.is_set():
+        store.note_event(60.0 * NOW, "n1.lamp", noted, "start", "request", 1.0)
+        noted += 1
+    assert noted >= 400
+    assert store.lost == 0
+
+
+def test_who_reads_has_every_minute_that_is_over(tmp_path):
+    store = Store(tmp_path / "history.sqlite", VirtualClock(), write_min=15)
+    store.note_minute("node", NOW - NOW % 15, POWERS)
+    store.catch_up()
+    assert [row[0] for row in minutes(store)] == [NOW - NOW % 15]
+    store.note_event(60.0 * NOW, "n1.lamp", 1, "start", "request", 1.0)
+    written = store.written
+    store.catch_up()  # what belongs to the running minute is not worth a write
+    assert store.written == written
 
 
 def test_events_are_written_with_the_next_minute_and_come_back_in_order(store):
