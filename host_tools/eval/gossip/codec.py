@@ -1,6 +1,7 @@
 """Weights through the codec of the nodes against float32.
 
-Of one node, after each training: the loss of its networks with what a neighbour holds of them. Of four
+Of one node, after each training: the loss of its networks with what a neighbour holds of them, and their
+accuracy on the next day. Of four
 nodes: plain means of weights, with the same seeds; small differences grow there by chance with each training.
 """
 
@@ -15,10 +16,12 @@ from edge.learn.model import finish
 from edge.learn.terms import Array
 from edge.terms import DAY_MIN, VARIABLES
 
+from .buildings import Building
+from .judge import result
 from .links import Links, neighbours
 from .members import judged, member_of, named, span_of, told
 from .microgrid import run
-from .past import fresh
+from .past import fresh, restore
 from .plain import Mean
 from .plan import SETS, Made, Plan, Work
 
@@ -51,12 +54,15 @@ def _rounding_job(plan: Plan, name: str, started: bool, seed: int) -> Work:
             pieces = [delta_piece(v, b"", exact[v], held[v]) for v in range(len(VARIABLES))]
             held = [after for _, after in pieces]
             losses = [_losses(made, weights) for weights in (exact, held)]
+            accuracies = [_accuracy(of, plan, seed, made, weights) for weights in (exact, held)]
             rows.append(
                 {
                     "bytes": sum(len(piece.data) for piece, _ in pieces),
                     "distance": [_norm(h - e) / _norm(e) for h, e in zip(held, exact, strict=True)],
                     "exact": losses[0],
                     "received": losses[1],
+                    "exact_accuracy": accuracies[0],
+                    "received_accuracy": accuracies[1],
                 }
             )
         return {"nodes": {}, "rounding": {of.name: rows}}
@@ -73,6 +79,20 @@ def _losses(made: Learner, trunks: list[Array]) -> list[float]:
     given = {variable: {"trunk": values} for variable, values in enumerate(trunks)}
     found: list[float] = np.nanmean(finish(made.model.losses_with(given, made.series)), 0).tolist()
     return found
+
+
+def _accuracy(of: Building, plan: Plan, seed: int, made: Learner, trunks: list[Array]) -> float:
+    """The accuracy of the demand on the day after the last that was learnt, with these trunks."""
+    learnt = _DAYS * DAY_MIN
+    copy = fresh(of, plan.begins("lstm", False), seed, len(of.record.powers_w))
+    restore(copy, of, 0, learnt, made.save())
+    finish(copy.model.adopt({variable: {"trunk": values} for variable, values in enumerate(trunks)}))
+    predicted: list[Any] = []
+    for line in range(learnt, learnt + DAY_MIN):
+        copy.observe(of.record.first_minute + line, of.record.powers_w[line])
+        predicted.append(copy.predict())
+    scores = result(of, 0, learnt, learnt + DAY_MIN, np.stack(predicted), "lstm")
+    return scores.means(0, scores.horizons)["accuracy"]
 
 
 def _norm(values: Array) -> float:

@@ -51,6 +51,7 @@ def late(plan: Plan, seed: int) -> Made:
                 "both",
                 *plan.operators,
                 "pooled",
+                *(("pooled_shipped",) if networks else ()),
             ):
                 yield f"{place}/{variant}", _late_job(plan, name, others, own_days, variant, seed)
 
@@ -68,8 +69,8 @@ def _late_job(plan: Plan, name: str, others: tuple[str, ...], own_days: int, var
             if variant == "scratch":
                 found["persistence_added"] = with_persistence(member, span_of(plan, of)[0])
             return {"nodes": {of.name: {key: judged(plan, member, own_days, p) for key, p in found.items()}}}
-        if variant == "pooled":
-            return _pooled(plan, of, rest, own_days, seed)
+        if variant in ("pooled", "pooled_shipped"):
+            return _pooled(plan, of, rest, own_days, variant, seed)
         models, both = variant != "predictions", variant == "both"
         settings = plan.settings(
             models=models,
@@ -106,13 +107,17 @@ def _late_job(plan: Plan, name: str, others: tuple[str, ...], own_days: int, var
     return work
 
 
-def _pooled(plan: Plan, of: Building, others: list[Building], own_days: int, seed: int) -> dict[str, Any]:
-    """All data in one place: the newcomer begins with networks and counts of everybody's last week."""
+def _pooled(
+    plan: Plan, of: Building, others: list[Building], own_days: int, variant: str, seed: int
+) -> dict[str, Any]:
+    """All data in one place: the newcomer begins with networks and counts of everybody's last week. With
+    `pooled_shipped` these networks began with shipped ones."""
     until = start_line(of, plan)
     foreign = []
     for each in others:
         lines = each.record.powers_w[until - 7 * DAY_MIN : until]
         foreign.append((lines * np.float32(of.max_power_w / each.max_power_w)).astype(np.float32))
-    member = member_of(plan, of, plan.begins(plan.model, False), seed, own_days, None, tuple(foreign))
+    begins = plan.begins(plan.model, variant == "pooled_shipped", 6 * own_days)
+    member = member_of(plan, of, begins, seed, own_days, None, tuple(foreign))
     run([member], Links([set()], random.Random(0)), *span_of(plan, of))
-    return {"nodes": {of.name: {"pooled": judged(plan, member, own_days, member.own)}}}
+    return {"nodes": {of.name: {variant: judged(plan, member, own_days, member.own)}}}

@@ -70,16 +70,13 @@ def learner(
     kept = cache / f"{hashlib.blake2b(told.encode(), digest_size=10).hexdigest()}.learner"
     found = fresh(of, start, seed, memory)
     created(found)
-    minute = of.record.first_minute
     if kept.exists():
-        found.load(kept.read_bytes())
-        for line in range(begin, max(begin, until - _LEAD_MIN)):
-            found.series.append(minute + line, of.record.powers_w[line])
-        for line in range(max(begin, until - _LEAD_MIN), until):
-            found.observe(minute + line, of.record.powers_w[line])
+        restore(found, of, begin, until, kept.read_bytes())
         return found
     lines = [*foreign, of.record.powers_w[begin:until]]
-    at = minute + until - sum(map(len, lines))  # foreign pasts are whole weeks, so their days keep their kind
+    at = (
+        of.record.first_minute + until - sum(map(len, lines))
+    )  # foreign pasts are whole weeks, so their days keep their kind
     for each in lines:
         for line in each:
             found.observe(at, line)
@@ -91,3 +88,13 @@ def learner(
     part.write_bytes(found.save())
     part.replace(kept)
     return found
+
+
+def restore(found: Learner, of: Building, begin: int, until: int, saved: bytes) -> None:
+    """Give a learner what it has learnt of lines `begin` to `until`."""
+    found.load(saved)
+    minute = of.record.first_minute
+    for line in range(begin, max(begin, until - _LEAD_MIN)):
+        found.series.append(minute + line, of.record.powers_w[line])
+    for line in range(max(begin, until - _LEAD_MIN), until):
+        found.observe(minute + line, of.record.powers_w[line])

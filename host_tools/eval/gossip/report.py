@@ -258,8 +258,8 @@ def codec(results: list[dict[str, Any]]) -> str:
     """What the codec changes: in the weights of one node, and at each merge."""
     rows = [
         "| node, start | training | bytes | distance of what a neighbour holds, in shares of the weights | "
-        "loss of demand: float32, codec | difference |",
-        "|---|---|---|---|---|---|",
+        "loss of demand: float32, codec | difference | accuracy on the next day, % | difference |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     of_codec = [each for each in results if each["study"] == "codec"]
     for job in of_codec:
@@ -269,7 +269,7 @@ def codec(results: list[dict[str, Any]]) -> str:
                 start, apart = job["job"].split("/")[-2], max(one["distance"])
                 rows.append(
                     f"| {node}, {start} | {at} | {one['bytes']:,} | {100 * apart:.1f} % | "
-                    f"{exact:.4f}, {received:.4f} | {received - exact:+.4f} |"
+                    f"{exact:.4f}, {received:.4f} | {received - exact:+.4f} | {_accuracies(one)} |"
                 )
     rows += [
         "",
@@ -291,6 +291,14 @@ def codec(results: list[dict[str, Any]]) -> str:
                 f"{exact.mean():.4f}, {received.mean():.4f} | {difference.mean():+.4f} +- {error:.4f} |"
             )
     return "\n".join(rows)
+
+
+def _accuracies(rounding: dict[str, Any]) -> str:
+    """Results of older versions have none."""
+    if "exact_accuracy" not in rounding:
+        return " | "
+    exact, received = 100 * rounding["exact_accuracy"], 100 * rounding["received_accuracy"]
+    return f"{exact:.2f}, {received:.2f} | {received - exact:+.2f}"
 
 
 def effort(results: list[dict[str, Any]]) -> str:
