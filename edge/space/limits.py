@@ -26,7 +26,7 @@ class Limits:
         properties: int = 0,
         heap_bytes: int = 0,
         names: int = 0,
-        labels: int = 32,
+        labels: int = 48,
         nodes: int = 32,
         value_bytes: int = 4096,
         properties_per_lsa: int = 10,
