@@ -4,8 +4,8 @@
 
 The site is that of the scenario `six_buildings`, minute by minute, without contracts, margins and delays. The
 battery takes what would be exported, and draws from the grid what is free until it is filled to a share of
-its capacity; it gives whenever power lacks, after the own battery of the building that lacks it. With the share
-1 no rule that only knows the past can miss less, since charging sooner never hurts where prices do not count.
+its capacity; it gives whenever power lacks, after the own battery of the building that lacks it. With share
+1 no rule that only knows the past can miss less: charging sooner never hurts where prices do not count.
 """
 
 import argparse
