@@ -33,7 +33,7 @@ _FILLS = (0.0, 0.6, 1.0)
 
 class Played(NamedTuple):
     """What became of the energy of a site, in Wh: missing, drawn from the grid for the common battery, and
-    exported though the battery would have had room."""
+    produced without anybody to take it."""
 
     missing_wh: float
     bought_wh: float
