@@ -352,6 +352,7 @@ class Node:
     def adjust(self, config: NodeConfig) -> None:
         """Go on with another configuration, whose twins and links it has; see `config.changes.RUNNING`."""
         self.config = config
+        self.members.urgent_share = config.limits.urgent_share
         self.history.adjust(_keep(config))
 
     # ---- what it shows -----------------------------------------------------------------------

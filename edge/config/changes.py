@@ -23,7 +23,8 @@ RUNNING = {  # keys that a node can change while it runs, besides twins and link
     "history": ("days", "predictions_days", "quarters_days", "most_mb", "records_min"),
     "api": ("reads",),
     "community": (
-        *("name", "sharing_key", "data", "comparison", "management", "response", "tolerance_wh", "spread_s"),
+        *("name", "energy_mix", "connection", "pricing", "sharing_key", "data", "comparison", "emergency"),
+        *("management", "grid_operator", "response", "tolerance_wh", "spread_s", "newcomer_wh"),
         *("supply_weight", "withheld_weight", "consumption_weight", "equity_weight", "green_weight"),
         *("threshold_w", "flexibility", "base_w", "person_w", "m2_w"),
     ),

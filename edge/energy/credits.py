@@ -68,24 +68,24 @@ class Credits:
     """The credits of the prosumers of one node, and its experience with other members."""
 
     def __init__(self, node: str, members: int, newcomer_wh: float = 0.0) -> None:
-        """`members`: the most that are remembered."""
+        """`members`: the most that are remembered; `newcomer_wh`: what a new prosumer begins with."""
         self._node = node
         self._most = members
-        self._newcomer_wh = newcomer_wh
+        self.newcomer_wh = newcomer_wh
         self._own: dict[str, Balance] = {}  # by prosumer
         self._experienced: dict[str, Balance] = {}  # by node
 
     def of(self, prosumer: str) -> float:
         """The credit of a prosumer of this node, in Wh."""
         balance = self._own.get(prosumer)
-        return balance.credit_wh if balance else self._newcomer_wh
+        return balance.credit_wh if balance else self.newcomer_wh
 
     def award(self, prosumer: str, energy_wh: float) -> None:
         """A prosumer of this node has earned an award, or used credit (with a minus)."""
         balance = self._own.get(prosumer)
         if balance is None:
             balance = self._own[prosumer] = Balance()
-            balance.add(self._newcomer_wh)
+            balance.add(self.newcomer_wh)
         balance.add(energy_wh)
 
     def experience(self, member: str, energy_wh: float) -> None:

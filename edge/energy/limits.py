@@ -16,7 +16,7 @@ from typing import Any
 HEARTBEAT_S = 120.0  # without a sign of the controller for so long, the failsafe limits hold
 GUARANTEED_W = 4200.0  # of one controllable load
 _SHARES = (0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45)  # of each further one, for 2, 3 .. 9 and more loads
-MOST_LIMITS = 32
+MOST_LIMITS = 32  # of those that find room only while there is some
 FAILSAFE = "failsafe"  # the source of the failsafe limits
 
 
@@ -115,7 +115,9 @@ class Failsafe:
 
 
 class Limits:
-    """The limits of one node, at most `MOST_LIMITS`."""
+    """The limits of one node. Beyond `MOST_LIMITS` only those find room that concern the whole connection and
+    come by wire or from the expected controller: nobody can crowd out the operator of the grid.
+    """
 
     def __init__(
         self, now_s: float, controller: str = "", failsafe_w: "dict[Direction, float] | None" = None
@@ -131,12 +133,13 @@ class Limits:
         """All that were ordered and have not ended, also those that begin later."""
         return iter(self._limits.values())
 
-    def order(self, limit: Limit, now_s: float) -> None:
-        """Obey a limit from now on. Raises LimitRefused."""
+    def order(self, limit: Limit, now_s: float, *, wired: bool = False) -> None:
+        """Obey a limit from now on; `wired`: from an input of the node. Raises LimitRefused."""
         self._forget(now_s)
         if not (0.0 <= limit.power_w < math.inf) or limit.until_s <= max(now_s, limit.from_s):
             raise LimitRefused("its power must be at least 0 W, and its end after its begin and after now")
-        if limit.key not in self._limits and len(self._limits) >= MOST_LIMITS:
+        first = limit.scope == CONNECTION and (wired or limit.source == self._controller)
+        if not first and limit.key not in self._limits and len(self._limits) >= MOST_LIMITS:
             raise LimitRefused(f"{MOST_LIMITS} limits are in force already")
         self._limits[limit.key] = limit
         self._heard(limit.source, now_s)

@@ -38,6 +38,7 @@ _read_request = public(parse_request)
 _read_production = public(parse_production)
 _read_feed_in = public(parse_feed_in)
 _MOST = 512  # suppliers and waiting consumers that are followed
+_MOST_OPERATORS = 8
 _WITHHELD_AFTER_S = 12.0  # an unserved need counts as withheld from then on
 _PENALTY_WH = -0.001
 _QUARTER_MIN = 15
@@ -70,7 +71,7 @@ class CommunityTwin(Twin):
     """Scores, credits and experience of one node."""
 
     kind = "community"
-    wants: tuple[str, ...] = (PROD, REQUEST)
+    wants: tuple[str, ...] = (PROD, REQUEST, FEED_IN)
 
     def __init__(self, settings: CommunitySettings, home: Home, rng: random.Random) -> None:
         """Raises ValueError for a home without credits."""
@@ -78,14 +79,12 @@ class CommunityTwin(Twin):
         if home.credits is None:
             raise ValueError("a home without credits")
         self.settings = settings
-        if settings.grid_operator:
-            self.wants = (*type(self).wants, FEED_IN)
         self.credits = home.credits
         self.awards: dict[str, Award] = {}  # of the last minute
         self.accounts: dict[str, Account] = {}
         self.refused_messages = 0
         self.productions: dict[str, Production] = {}
-        self.feed_in: PriceTable = ()  # what the operator of the grid pays
+        self._feed_in: dict[str, PriceTable] = {}  # what operators of the grid pay
         self._waiting: dict[str, _Waiting] = {}
         self._claimed: dict[str, float] = {}  # credit, by consumer
         self._scores: dict[str, Scores] = {}
@@ -154,6 +153,12 @@ class CommunityTwin(Twin):
     def adjust(self, settings: CommunitySettings) -> None:
         """Other rules hold from now on."""
         self.settings = settings
+        self.credits.newcomer_wh = settings.newcomer_wh
+
+    @property
+    def feed_in(self) -> PriceTable:
+        """What the operator of the grid pays for what no contract takes; empty: nothing."""
+        return self._feed_in.get(self.settings.grid_operator, ())
 
     # ---- what it hears ------------------------------------------------------------------------
 
@@ -164,17 +169,23 @@ class CommunityTwin(Twin):
             self._note(self.productions, bond.name, production)
         elif bond.label == REQUEST:
             self._hear_request(bond)
-        elif bond.label == FEED_IN and bond.name == self.settings.grid_operator:
-            table = bond.read(_read_feed_in)
-            self.feed_in = table or ()
+        elif bond.label == FEED_IN:
+            self._hear_operator(bond)
         return False  # it acts each second
 
     def decayed(self, name: str, life_s: int) -> None:
-        if name == self.settings.grid_operator:
-            self.feed_in = ()
+        self._feed_in.pop(name, None)
         self.productions.pop(name, None)
         self._waiting.pop(name, None)
         self._claimed.pop(name, None)
+
+    def _hear_operator(self, bond: Bond) -> None:
+        """Another one than the own is remembered, too: the rules may come to name it."""
+        self._feed_in.pop(bond.name, None)
+        table = None if bond.withdrawn else bond.read(_read_feed_in)
+        own = bond.name == self.settings.grid_operator
+        if table and (own or len(self._feed_in) < _MOST_OPERATORS):
+            self._feed_in[bond.name] = table
 
     def _hear_request(self, bond: Bond) -> None:
         request = None if bond.withdrawn else bond.read(_read_request)

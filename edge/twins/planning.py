@@ -48,7 +48,7 @@ class PlanningTwin(StorageTwin):
     def target_wh(self) -> float:
         """What its battery should hold now."""
         if self.settings.storage_plan == "always":
-            return self.settings.battery_wh
+            return self.settings.storage_fill * self.settings.battery_wh
         return self.plan.target_wh(int(self._clock.wall_s() // 60)) if self.home.date.settled else 0.0
 
     @property

@@ -28,8 +28,8 @@ class Doors:
         self._registers.pop("", None)
 
     def read(self, name: str, value: float | None, now_s: float) -> None:
-        """A reading of any input of the regulator; None is undefined."""
-        if value is None:
+        """A reading of any input of the regulator; None, or what is no number, is undefined."""
+        if value is None or not math.isfinite(value):
             return
         if name in self._registers:
             self._order(self._registers[name], value if value >= 0 else math.inf, BY_REGISTER, now_s)
@@ -54,6 +54,7 @@ class Doors:
     def _order(self, direction: Direction, power_w: float, source: str, now_s: float) -> None:
         """An infinite power: no limit."""
         if power_w < math.inf:
-            self._limits.order(Limit(direction=direction, power_w=power_w, source=source), now_s)
+            limit = Limit(direction=direction, power_w=power_w, source=source)
+            self._limits.order(limit, now_s, wired=True)
         else:
             self._limits.release(source, now_s, direction)

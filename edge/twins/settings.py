@@ -220,6 +220,12 @@ class TwinSettings:
         "how kind `storage` is charged: by donations alone; also from free power, before a shortage that the "
         "learning twin of its node predicts for the microgrid; or from free power whenever there is some",
     ] = "donations"
+    storage_fill: Annotated[
+        float,
+        Within(0, 1),
+        "how much of its capacity kind `storage` fills from free power with `always`; the rest is left to "
+        "donations",
+    ] = 1.0
     promises: int  # limits.promises of the node
     offers: int  # limits.offers of the node
 

@@ -31,6 +31,7 @@ _MINUTES = QUARTER_S // 60
 _MOST_WH = 1e9
 _MOST_DAYS = 1100  # from the first to the last entry: a wrong date would make years of missing ones
 _MOST_NAME = 100  # characters
+_FORMULA = "=+-@"  # with these a cell of a spreadsheet is no text
 _MEASURED, _FILLED = 0.98, 1 / 3  # shares of a quarter-hour that must be known, as in the history of a node
 _OURS = ("injected_wh", "withdrawn_wh")
 _OF_NODES = ("given_wh", "drawn_wh")
@@ -165,6 +166,8 @@ def _entered(path: Path, rows: Iterable["_Row"]) -> Books:
             raise CsvError(f"{where}: the member has no name")
         if len(member) > _MOST_NAME:
             raise CsvError(f"{where}: the name of a member has at most {_MOST_NAME} characters")
+        if member[0] in _FORMULA or not member.isprintable():
+            raise CsvError(f"{where}: {member!r} is no name of a member: a spreadsheet would run it")
         if quality not in list(Quality):
             raise CsvError(f"{where}: quality {quality!r} is not one of {', '.join(Quality)}")
         if member in books.setdefault(at_s, {}):

@@ -51,7 +51,7 @@ def _money(account: Account, prices: Prices, currency: str) -> str:
     lines = (
         ("paid for what was drawn", account.cost(prices)),
         ("earned by what was fed in", account.earned(prices)),
-        ("gained by the community", account.gain(prices)),
+        ("gained by being a member", account.gain(prices)),
     )
     rows = "".join(f"<tr><td>{name}</td><td>{amount:,.2f}</td></tr>" for name, amount in lines)
     return (

@@ -138,7 +138,7 @@ def test_rules_of_the_community_change_while_it_runs_and_stay():
     conditions = gym.node.prosumers[0].supplier.settings.conditions
     assert conditions.response.excludes(-3.0)
     assert not conditions.response.excludes(-1.0)
-    assert gym.say("PATCH", "/configuration/community", {"newcomer_wh": 5.0})[0] == 409
+    assert gym.say("PATCH", "/configuration/community", {"profile": "other.toml"})[0] == 409
     gym.restart()
     assert gym.say("GET", "/community")[1]["rules"]["tolerance_wh"] == 2.0
     gym.world.close()
@@ -151,3 +151,22 @@ def test_a_node_without_a_community_does_not_get_one_by_a_change():
     assert "no section [community]" in found["detail"]
     assert gym.say("GET", "/community")[1]["rules"] is None
     gym.world.close()
+
+
+def test_attributes_of_a_community_set_the_policies_of_its_twins_while_it_runs():
+    gym = ChangedNode([{"name": "roof", "kind": "pv", "power_w": 300.0}, {"name": "lamp", "kind": "load"}])
+    gym.raw["community"] = {"name": "ours"}
+    gym.boot()
+    roof, lamp = gym.node.prosumers
+    assert (roof.settings.pricing, lamp.settings.consumer_policy) != ("dynamic", "green_first")
+    assert gym.node.members.urgent_share > 0.0
+    body = {"energy_mix": "green", "connection": "island", "pricing": "dynamic", "emergency": "equal"}
+    status, _ = gym.say("PATCH", "/configuration/community", body | {"newcomer_wh": 5.0})
+    assert status == 200
+    for _ in range(2):
+        roof, lamp = gym.node.prosumers
+        assert (roof.settings.pricing, roof.settings.producer_policy) == ("dynamic", "fair_share")
+        assert (lamp.settings.consumer_policy, lamp.settings.partial) == ("green_first", True)
+        assert gym.node.members.urgent_share == 0.0
+        assert gym.node.community.credits.of("gym.lamp") == 5.0
+        gym.restart()

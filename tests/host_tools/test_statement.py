@@ -193,6 +193,7 @@ def test_members_with_similar_names_have_a_page_each(tmp_path):
         (["1971-01-01T00:00Z,a,1,1,measured", "2026-01-01T00:00Z,a,1,1,measured"], "is a date wrong"),
         ([f"2026-01-01T00:00Z,{'x' * 300},1,1,measured"], "at most 100 characters"),
         (["2026-01-01T00:00Z,,1,1,measured"], "has no name"),
+        (["2026-01-01T00:00Z,=cmd|x,1,1,measured"], "no name of a member"),
     ],
 )
 def test_damaged_books_are_refused_by_name(tmp_path, capsys, rows, says):

@@ -1,11 +1,12 @@
 """The regulator obeys external limits with the fewest flexible loads, and leaves household load alone."""
 
 import csv
+import math
 
 import pytest
 from regulated import House, flexible, limited, limited_by_box, loads, sources
 
-from edge.energy.limits import Direction, Limit, LimitRefused
+from edge.energy.limits import MOST_LIMITS, Direction, Limit, LimitRefused
 from edge.energy.orders import largest_first
 from edge.energy.regulation import Device, Left, obey
 
@@ -287,6 +288,38 @@ def test_each_order_is_a_row_of_the_log(world):
 
 
 # ---- faults that were found --------------------------------------------------------------------------------
+
+
+def test_many_orders_of_others_do_not_crowd_out_contacts_and_controller(world):
+    house = limited(world, w4_input="box.total", w4_w=4200.0, controller="mqtt:operator")
+
+    def crowd(node):
+        for number in range(100):
+            try:
+                message = {"direction": "consume", "power_w": 9000, "lasts_s": 3600 + number}
+                node.regulator.tell(message, f"api:{number}")
+            except LimitRefused:
+                return
+
+    house.on.touch(crowd)
+    assert len(list(house.regulator.limits)) == MOST_LIMITS
+    house.on.meters.say("box.total", 1.0)
+    house.run(3)
+    assert {limit.source for limit in house.regulator.held.values()} == {"contacts"}
+    assert house.series[-1] <= 4200.0
+    order = {"direction": "consume", "power_w": 4000}
+    house.on.touch(lambda node: node.regulator.tell(order, "mqtt:operator"))
+    assert "mqtt:operator" in {limit.source for limit in house.regulator.limits}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_register_that_is_no_number_releases_nothing(world, value):
+    house = limited(world, consume_input="box.total")
+    house.on.meters.say("box.total", 4200.0)
+    house.run(3)
+    house.on.meters.say("box.total", value)
+    house.run(3)
+    assert [limit.power_w for limit in house.regulator.held.values()] == [4200.0]
 
 
 def test_the_begin_of_a_limit_wakes_the_node_once(world):

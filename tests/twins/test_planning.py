@@ -78,6 +78,13 @@ def test_it_buys_what_is_free_until_it_is_full(site):
     assert cells.bought_wh == pytest.approx(cells.battery.taken_wh)
 
 
+def test_it_leaves_the_rest_of_its_room_to_donations(site):
+    here = site(storage_fill=0.4)
+    cells = here.run(600)
+    assert cells.battery.level_wh == pytest.approx(200.0, rel=0.02)
+    assert cells.consumer.supplied_w == 0.0
+
+
 def test_a_member_that_needs_the_power_gets_it_at_once(site):
     here = site()
     here.run(60)

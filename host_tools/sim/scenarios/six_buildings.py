@@ -94,6 +94,7 @@ def build(setting: Setting) -> list[BuildingPlan]:
                 "battery_efficiency": _EFFICIENCY,
                 "storage_wait_s": values["wait_s"],
                 "storage_plan": values["plan"],
+                "storage_fill": values["fill"],
             }
         )
     if values["plan"] == "forecast":
@@ -208,6 +209,7 @@ SCENARIO = Scenario(
     meter_s=60.0,
     parameters=(
         Parameter("plan", "forecast", meaning=f"one of {', '.join(PLANS)}"),
+        Parameter("fill", 1.0, 0.0, 1.0, "with always: how much of the common battery free power fills"),
         Parameter("grid_w", 12_000.0, 0.0, 1e7, "capacity of the grid connection at the first node, W"),
         Parameter("common_wh", 30_000.0, 0.0, 1e7, "capacity of the common battery, Wh"),
         Parameter("own_wh", 5_000.0, 0.0, 1e7, "that of the first building with photovoltaics, Wh"),
