@@ -370,7 +370,7 @@ class ProsumerTwin(Twin):
             offer = self._message(bond, self.home.reader.offer)
             self.consumer.see_offer(bond.name, offer, bond.hops, now_s)
         elif label == CONFIRM:
-            if not self.consumer.deals_with(bond.name):
+            if self.consumer.main is None or not self.consumer.deals_with(bond.name):
                 return False  # every consumer sees the answers to all
             answers: Answers | Later = self._message(bond, self.home.reader.answers) or {}
             if not isinstance(answers, Later):
