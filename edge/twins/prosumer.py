@@ -362,7 +362,7 @@ class ProsumerTwin(Twin):
         if label == REQUEST:
             request = self._message(bond, read_request)
             return self.supplier.see_request(bond.name, request, bond.hops, now_s)
-        elif label in (CONTRACT, COMPLEMENT):
+        if label in (CONTRACT, COMPLEMENT):
             contract: Contract | Later | None = self._message(bond, self.home.reader.contract)
             if not isinstance(contract, Later):
                 return self.supplier.see_contract(bond.name, label == COMPLEMENT, contract, bond.hops)
