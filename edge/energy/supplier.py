@@ -162,9 +162,10 @@ class Supplier:
 
     def unshown(self) -> list[str]:
         """Consumers with a promise from before a restart whose contract has not been seen since."""
-        self._restored = [
-            each for each in self._restored if each not in self._published and self.book.of(each)
-        ]
+        if self._restored:
+            self._restored = [
+                each for each in self._restored if each not in self._published and self.book.of(each)
+            ]
         return self._restored
 
     def restore(self, promises: list[Promise], now_s: float) -> None:

@@ -17,7 +17,7 @@ from ..space.exchange import (
 )
 from ..space.lsa import Delta, Lsa, Near
 from ..space.names import NIL
-from ..space.nearby import absorb_near, is_near_news
+from ..space.nearby import RENEWED, absorb_near, is_near_news
 from ..space.nodes import WAY_S
 from ..space.tuplespace import TupleSpace
 from ..trust.trust import FORGED, IDENTITY, OUTDATED, SIGNATURE_BYTES, TWIN, UNKNOWN, Trust, Untrusted
@@ -97,7 +97,9 @@ class Intake:
             return
         try:
             text = self._proven(bundle, shown, wanted)
-            fit = [each for each in wanted.values() if self._fits(peer, each)]
+            # Without keys nothing follows that costs much, and the space checks the room itself.
+            checks = self._trust.authentic
+            fit = [each for each in wanted.values() if not checks or self._fits(peer, each)]
             if fit:
                 latest = max(each.incarnation for each in fit)
                 self.verify(_origin(fit[0]), text, fit[0].auth[:SIGNATURE_BYTES], latest)
@@ -111,7 +113,7 @@ class Intake:
                 self.distrust(peer, error)
         else:
             for each in fit:
-                self._absorb(peer, each)
+                self._absorb(peer, each, checks and len(fit) == 1)
 
     def _completed(self, peer: str, record: Record) -> Lsa | Near | None:
         """A delta becomes a whole LSA; None if it cannot, or is no news."""
@@ -146,16 +148,16 @@ class Intake:
     def _is_replayed(self, near: Near) -> bool:
         """Whether it is from long before what its origin has said last, though nothing of it is held here."""
         newest = self._newest.get(_origin(near))
-        slot = self._space.slot_of_name(near.name)
-        if not (near.alone and newest) or (
-            slot != NIL and self._space.property_of(slot, near.label, near.query) != NIL
-        ):
+        if not (near.alone and newest):
             return False
         incarnation, version, tick = newest
+        if (near.incarnation, near.version) > (incarnation, version):
+            return False
         late = self._space.tick - tick > WAY_S or near.version < version - _OVERTAKEN
-        return near.incarnation < incarnation or (
-            near.incarnation == incarnation and near.version <= version and late
-        )
+        if near.incarnation == incarnation and not late:
+            return False
+        slot = self._space.slot_of_name(near.name)
+        return slot == NIL or self._space.property_of(slot, near.label, near.query) == NIL
 
     def _proven(
         self, bundle: Bundle, shown: Mapping[int, Lsa | Near | None], wanted: Mapping[int, Lsa | Near]
@@ -214,17 +216,18 @@ class Intake:
             return False
         return True
 
-    def _absorb(self, peer: str, record: Lsa | Near) -> None:
+    def _absorb(self, peer: str, record: Lsa | Near, checked: bool) -> None:
+        """`checked`: nothing has been absorbed since it was found to be news, and to fit."""
         origin = _origin(record)
         try:
             if isinstance(record, Near):
-                renewed = self._is_renewal(record)
-                self._count(origin, absorb_near(self._space, record, peer), renewed)
+                taken = absorb_near(self._space, record, peer, checked)
+                self._count(origin, bool(taken), taken == RENEWED)
                 if record.alone:
                     said = record.incarnation, record.version, self._space.tick
                     self._newest.note(origin, max(self._newest.get(origin, said), said))
             else:
-                self._count(origin, absorb(self._space, record, peer))
+                self._count(origin, absorb(self._space, record, peer, checked))
         except SpaceError as error:
             if isinstance(record, Lsa):
                 self.homeless.add(origin)
@@ -243,11 +246,6 @@ class Intake:
         self._refusals.note_quietly(peer, CHANGES)
         return True
 
-    def _is_renewal(self, near: Near) -> bool:
-        slot = self._space.slot_of_name(near.name) if near.alone else NIL
-        p = NIL if slot == NIL else self._space.property_of(slot, near.label, near.query)
-        return p != NIL and self._space.holds(p, near.value)
-
     def _count(self, origin: str, taken: bool, renewed: bool = False) -> None:
         self.absorbed += taken
         if taken:
@@ -260,10 +258,13 @@ class Intake:
 
 def _order(bundle: Bundle) -> int:
     """Identities come first, near properties after their LSAs."""
-    records = bundle.records.values()
-    if any(_is_identity(each.name) for each in records):
-        return 0
-    return 2 if any(isinstance(each, Near) for each in records) else 1
+    order = 1
+    for each in bundle.records.values():
+        if _is_identity(each.name):
+            return 0
+        if isinstance(each, Near):
+            order = 2
+    return order
 
 
 def _origin(record: Record) -> str:

@@ -35,9 +35,12 @@ _MAX_ASKED = MAX_LSAS // 4  # LSAs asked for at a time
 
 
 class Leaving:
-    """A record on its way out; one encoding serves all neighbours."""
+    """A record on its way out; one encoding serves all neighbours. A delta that has its signature goes
+    without a record."""
 
-    def __init__(self, record: Lsa | Near, delta: Delta | None = None, to: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, record: Lsa | Near | None, delta: Delta | None = None, to: tuple[str, ...] = ()
+    ) -> None:
         self._record = record
         self._delta = delta
         self.to = to
@@ -48,11 +51,12 @@ class Leaving:
         """What is sent, with the signature that the record has now."""
         if self._part is None:
             if self._delta:
-                self._delta.auth = self._record.auth
+                if self._record:
+                    self._delta.auth = self._record.auth
                 self._part = part_of_delta(self._delta)
             elif isinstance(self._record, Lsa):
                 self._part = part_of_lsa(self._record)
-            else:
+            elif self._record:
                 self._part = part_of_near(self._record, self.to)
         return self._part
 
@@ -67,7 +71,8 @@ class Leaving:
     @property
     def size(self) -> int:
         """How many bytes it will have, about."""
-        shown = (self._delta or self._record).properties if not isinstance(self._record, Near) else []
+        record = self._delta or self._record
+        shown = [] if record is None or isinstance(record, Near) else record.properties
         return _RECORD_BYTES + sum(_PROPERTY_BYTES + len(each.value) for each in shown)
 
 
@@ -152,17 +157,21 @@ class Outbox(Courier):
     # ---- the courier --------------------------------------------------------------------------
 
     def send_lsa(self, slot: int, nodes: int, base: int = 0) -> None:
-        lsa = self._leaving(export(self._space, slot), self._space.lsa_origin[slot])
-        delta = export_delta(self._space, slot, base) if base else None
-        whole = Leaving(lsa)
-        change = Leaving(lsa, delta) if delta else None
-        for peer in self._peers(nodes):
+        space, peers = self._space, self._peers(nodes)
+        name, origin = space.names.text(space.lsa_name[slot]), space.lsa_origin[slot]
+        delta = export_delta(space, slot, base) if base else None
+        to_delta = {peer for peer in peers if peer in self.answering and name not in self._waiting[peer].lsas}
+        lsa = None
+        if not delta or len(to_delta) < len(peers) or self._is_unsigned(delta, origin):
+            lsa = self._leaving(export(space, slot), origin)
+        change, whole = Leaving(lsa, delta), Leaving(lsa)
+        for peer in peers:
             waiting = self._waiting[peer].lsas
-            if change and peer in self.answering and lsa.name not in waiting:
-                waiting[lsa.name] = change
+            if delta and peer in to_delta:
+                waiting[name] = change
                 continue
-            waiting.pop(lsa.name, None)
-            waiting[lsa.name] = whole
+            waiting.pop(name, None)
+            waiting[name] = whole
 
     def send_near(self, p: int, nodes: int, to: tuple[str, ...] = ()) -> None:
         near = self._near(p)
@@ -207,9 +216,12 @@ class Outbox(Courier):
 
     def _leaving(self, record: Signed, origin: int) -> Signed:
         """What this node has not signed yet is signed when the reaction is over."""
-        if origin == SELF and self._trust.authentic and not record.auth:
+        if self._is_unsigned(record, origin):
             self._unsigned.append(record)
         return record
+
+    def _is_unsigned(self, record: Lsa | Delta | Near, origin: int) -> bool:
+        return origin == SELF and self._trust.authentic and not record.auth
 
     def send_beat(self, peer: str, beat: Beat) -> None:
         if beat.origin == peer:

@@ -146,18 +146,20 @@ def contradicts(space: TupleSpace, lsa: Lsa) -> bool:
     return False
 
 
-def absorb(space: TupleSpace, lsa: Lsa, sender: str) -> bool:
+def absorb(space: TupleSpace, lsa: Lsa, sender: str, checked: bool = False) -> bool:
     """Take in a record that a neighbour sent; True when it was news.
 
-    Raises BadPath, NotOwner, and SpaceFull when it does not fit; nothing has changed then.
+    Raises BadPath, NotOwner, and SpaceFull when it does not fit; nothing has changed then. `checked`: it is
+    news, and fits, as `is_news` and `check_room` have just said.
     """
-    if not is_news(space, lsa, sender):
+    if not checked and not is_news(space, lsa, sender):
         return False
     slot = space.slot_of_name(lsa.name)
     path = [node for node in lsa.path if node != space.node]  # it was here, and was asked for again
     if not lsa.life_s:
         return _leave(space, lsa, slot, sender, path)
-    check_room(space, lsa)
+    if not checked:
+        check_room(space, lsa)
     origin = space.meet(lsa.origin, lsa.incarnation, lsa.life_s, len(path), sender)
     if slot == NIL:
         slot = space.admit(lsa.name, lsa.kind, origin)
@@ -203,12 +205,12 @@ def _leave(space: TupleSpace, lsa: Lsa, slot: int, sender: str, path: "list[str]
 
 
 def _take_properties(space: TupleSpace, slot: int, properties: "list[Property]") -> None:
+    shown = {(each.label, each.query) for each in properties}
     p = space.lsa_first[slot]
     while p != NIL:
         following = space.p_next[p]
-        label, query = space.labels.text(space.p_label[p]), space.names.text(space.p_query[p])
-        stays = any(each.label == label and each.query == query for each in properties)
-        if space.p_reach[p] == EVERYWHERE and not stays:
+        key = space.labels.text(space.p_label[p]), space.names.text(space.p_query[p])
+        if space.p_reach[p] == EVERYWHERE and key not in shown:
             space.retract(p)
         p = following
     for each in properties:
@@ -224,23 +226,9 @@ def _take_properties(space: TupleSpace, slot: int, properties: "list[Property]")
 def check_room(space: TupleSpace, lsa: Lsa) -> None:
     """Raise SpaceFull unless the whole record fits, counting what it replaces as free."""
     slot = space.slot_of_name(lsa.name)
-    blocks, slots = space.heap.free, space.properties_free
-    blocks -= space.heap.need(len(lsa.auth))
-    if slot != NIL:
-        blocks += space.heap.need(space.lsa_auth_length[slot])
-    names = {lsa.name, lsa.kind}
-    labels = set()
     for each in lsa.properties:
         if len(each.value) > space.limits.value_bytes:
             raise SpaceFull("%s: value of %d bytes" % (each.label, len(each.value)))
-        p = NIL if slot == NIL else space.property_of(slot, each.label, each.query)
-        blocks -= space.heap.need(len(each.value))
-        if p == NIL:
-            slots -= 1
-        else:
-            blocks += min(space.heap.need(space.p_length[p]), space.heap.need(len(each.value)))
-        names.add(each.query)
-        labels.add(each.label)
     if len(lsa.properties) + _near_beside(space, slot, lsa) > space.limits.properties_per_lsa:
         raise SpaceFull("an LSA holds at most %d properties" % space.limits.properties_per_lsa)
     if len(lsa.aggregations) > space.limits.properties_per_lsa:
@@ -250,17 +238,50 @@ def check_room(space: TupleSpace, lsa: Lsa) -> None:
         raise SpaceFull("all %d LSA slots are taken" % space.limits.lsas)
     space.claim_node(lsa.origin, lsa.path[0])
     origin = space.origin_number(lsa.origin)
-    room, specs = space.room, 0 if slot == NIL else len(space.lsa_aggregations[slot])
     try:
-        space.claim_labels(labels, origin)
+        space.claim_labels({each.label for each in lsa.properties}, origin)
         if slot == NIL:
-            room.claim(LSAS, origin, 1, space.lsas_free)
-        room.claim(PROPERTIES, origin, space.properties_free - slots, space.properties_free)
-        room.claim(BLOCKS, origin, space.heap.free - blocks, space.heap.free)
-        room.claim(NAMES, origin, space.names.lacking(names), space.names.free)
-        room.claim(SPECS, origin, len(lsa.aggregations) - specs, space.specs_free())
+            space.room.claim(LSAS, origin, 1, space.lsas_free)
+        if not _is_plenty(space, lsa):
+            _claim(space, lsa, slot, origin)
+        specs = 0 if slot == NIL else len(space.lsa_aggregations[slot])
+        if len(lsa.aggregations) > specs:
+            space.room.claim(SPECS, origin, len(lsa.aggregations) - specs, space.specs_free())
     except SpaceFull as error:
         raise SpaceFull("%s: %s" % (lsa.name, error)) from None
+
+
+def _is_plenty(space: TupleSpace, lsa: Lsa) -> bool:
+    """Whether there is room to spare for all of a record, even if it replaced nothing."""
+    room, count = space.room, len(lsa.properties)
+    if not room.plenty(PROPERTIES, count, space.properties_free):
+        return False
+    if not room.plenty(NAMES, count + 2, space.names.free):
+        return False
+    blocks = space.heap.need(len(lsa.auth))
+    for each in lsa.properties:
+        blocks += space.heap.need(len(each.value))
+    return room.plenty(BLOCKS, blocks, space.heap.free)
+
+
+def _claim(space: TupleSpace, lsa: Lsa, slot: int, origin: int) -> None:
+    """Claim what a record needs beyond what it replaces. Raises SpaceFull."""
+    need, slots = space.heap.need, 0
+    blocks = need(len(lsa.auth))
+    if slot != NIL:
+        blocks -= need(space.lsa_auth_length[slot])
+    names = {lsa.name, lsa.kind}
+    for each in lsa.properties:
+        p = NIL if slot == NIL else space.property_of(slot, each.label, each.query)
+        blocks += need(len(each.value))
+        if p == NIL:
+            slots += 1
+        else:
+            blocks -= min(need(space.p_length[p]), need(len(each.value)))
+        names.add(each.query)
+    space.room.claim(PROPERTIES, origin, slots, space.properties_free)
+    space.room.claim(BLOCKS, origin, blocks, space.heap.free)
+    space.room.claim(NAMES, origin, space.names.lacking(names), space.names.free)
 
 
 def _near_beside(space: TupleSpace, slot: int, lsa: Lsa) -> int:

@@ -35,7 +35,11 @@ class NameTable:
 
     def lacking(self, texts: "set[str]") -> int:
         """How many of these strings are new."""
-        return sum(text not in self._numbers for text in texts)
+        count = 0
+        for text in texts:
+            if text not in self._numbers:
+                count += 1
+        return count
 
     def find(self, text: str) -> int:
         """The number of `text`, or NIL when nothing refers to it."""

@@ -9,7 +9,10 @@ from .lsa import EVERYWHERE, MAX_PATH, Near
 from .names import NIL
 from .origins import LIFE_S
 from .room import BLOCKS, LSAS, NAMES, PROPERTIES
+from .shim import const
 from .tuplespace import MAX_TO, SELF, TupleSpace
+
+NEW, RENEWED = const(1), const(2)  # what a near property was that came in
 
 
 def export_near(space: TupleSpace, p: int) -> Near:
@@ -62,23 +65,25 @@ def is_near_news(space: TupleSpace, near: Near) -> bool:
     return near.hops + 1 < space.p_hops[p]
 
 
-def absorb_near(space: TupleSpace, near: Near, sender: str) -> bool:
-    """Take in a near property that a neighbour sent; True when it was news. Raises SpaceFull, ValueTooLarge.
+def absorb_near(space: TupleSpace, near: Near, sender: str, checked: bool = False) -> int:
+    """Take in a near property that a neighbour sent. Raises SpaceFull, ValueTooLarge; nothing has changed
+    then.
 
-    Nothing has changed then.
+    NEW, RENEWED if only what is held already is stated again, or 0 when it was no news. `checked`: it is, as
+    `is_near_news` has just said.
     """
-    if not is_near_news(space, near):
-        return False
+    if not checked and not is_near_news(space, near):
+        return 0
     slot = space.slot_of_name(near.name)
     p = NIL if slot == NIL else space.property_of(slot, near.label, near.query)
     known = slot != NIL and near.incarnation == space.origins.incarnation[space.lsa_origin[slot]]
     again = known and p != NIL and space.p_version[p] == near.version
+    renewed = p != NIL and near.alone and space.holds(p, near.value)
     if not again:
         _check_room(space, near, slot, p, sender)
         if near.alone:
             slot = _meet(space, near, slot, sender)
-            p = space.property_of(slot, near.label, near.query)
-        p = _write(space, near, slot, p)
+        p = _write(space, near, slot, p, renewed)
     space.came_from(space.lsa_origin[slot], sender)
     space.p_hops[p] = near.hops + 1
     space.p_sender[p] = space.nodes.find(sender) if space.is_neighbour(sender) else 0
@@ -86,7 +91,7 @@ def absorb_near(space: TupleSpace, near: Near, sender: str) -> bool:
         _send_on(space, near, p, again)
     elif near.hops + 1 < near.reach and near.hops + 1 < MAX_PATH:
         space.near.push(p)
-    return True
+    return RENEWED if renewed else NEW
 
 
 def _check_room(space: TupleSpace, near: Near, slot: int, p: int, sender: str) -> None:
@@ -101,11 +106,12 @@ def _check_room(space: TupleSpace, near: Near, slot: int, p: int, sender: str) -
         space.claim_node(node_of(near.name), sender)
     origin = space.origin_number(node_of(near.name))
     space.room.claim(BLOCKS, origin, spare, space.heap.free)
-    space.room.claim(PROPERTIES, origin, p == NIL, space.properties_free)
-    space.room.claim(NAMES, origin, space.names.lacking({near.query, near.name}), space.names.free)
+    if p == NIL:  # else all that follows is there already
+        space.room.claim(PROPERTIES, origin, 1, space.properties_free)
+        space.room.claim(NAMES, origin, space.names.lacking({near.query, near.name}), space.names.free)
+        space.claim_labels({near.label}, origin)
     if slot == NIL:
         space.room.claim(LSAS, origin, 1, space.lsas_free)
-    space.claim_labels({near.label}, origin)
 
 
 def _meet(space: TupleSpace, near: Near, slot: int, sender: str) -> int:
@@ -122,12 +128,12 @@ def _meet(space: TupleSpace, near: Near, slot: int, sender: str) -> int:
     return slot
 
 
-def _write(space: TupleSpace, near: Near, slot: int, p: int) -> int:
+def _write(space: TupleSpace, near: Near, slot: int, p: int, renewed: bool) -> int:
     """Store the property; one that is only renewed, or goes farther, concerns nobody but those who pass it
     on."""
     due = space.tick + max(1, near.left_s)
     gone = near.alone and not near.value
-    if near.alone and p != NIL and space.holds(p, near.value):
+    if renewed:
         space.p_wheel.set(p, due)
         space.p_life[p] = near.life_s
         space.p_reach[p] = near.reach

@@ -61,6 +61,10 @@ class Room:
         if not fair:
             raise SpaceFull("%s are short, and it holds more than its share of them" % WHAT[kind])
 
+    def plenty(self, kind: int, need: int, free: int) -> bool:
+        """Whether so much is free that nobody has to `claim` it."""
+        return free - need - self._kept(kind) >= self.capacity[kind] >> 3
+
     def share(self, kind: int) -> int:
         """How much each other node may hold when all, and one more, want as much as they can get."""
         parts = max(1, self.neighbours) if kind == NODES else self.members + 1

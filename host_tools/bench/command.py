@@ -22,6 +22,7 @@ from . import (
     gossip_memory,
     learning,
     market,
+    node_cpu,
     propagation,
     reach,
     simulation,
@@ -43,6 +44,7 @@ _PARTS = (
     "chain",
     "hops",
     "sim",
+    "node_cpu",
     "reach",
     "propagation",
     "learning",
@@ -118,6 +120,7 @@ def bench(options: argparse.Namespace) -> int:
         "chain": lambda: _chain(figures, console, directory),
         "hops": lambda: _hops(figures, console, directory),
         "sim": lambda: _sim(figures, console),
+        "node_cpu": lambda: _node_cpu(figures, console),
         "reach": lambda: _reach(figures, console),
         "propagation": lambda: _propagation(figures, console),
         "learning": lambda: _learning(figures, console),
@@ -353,11 +356,31 @@ def _sim(figures: dict[str, Any], console: Console) -> None:
         "simulated s",
         "one process",
         f"{simulation.PROCESSES} processes",
+        "simulated s per s of processor time, one process",
         "events per second, one process",
     )
     for nodes, row in figures["sim"].items():
-        speeds = (f"{row[key]:,.2f}" for key in ("sim_s_per_s", "together_sim_s_per_s"))
-        table.add_row(nodes, f"{row['sim_s']}", *speeds, f"{row['events_per_s']:,.0f}")
+        speeds = (row["sim_s_per_s"], row["together_sim_s_per_s"], row["sim_s"] / row["cpu_s"])
+        table.add_row(
+            nodes, f"{row['sim_s']}", *(f"{each:,.2f}" for each in speeds), f"{row['events_per_s']:,.0f}"
+        )
+    console.print(table)
+
+
+def _node_cpu(figures: dict[str, Any], console: Console) -> None:
+    figures["node_cpu"] = found = {str(nodes): node_cpu.measure(nodes) for nodes in node_cpu.NODES}
+    table = _table(
+        f"processor time of a node with {simulation.TWINS} twins, simulated; a Pi 3 is taken to be "
+        f"{node_cpu.PI_FACTOR:g} times slower",
+        "nodes",
+        "what it does",
+        "s per hour",
+        "% of a core here",
+        "% of a core of a Pi 3",
+    )
+    for nodes, rows in found.items():
+        for what, row in rows.items():
+            table.add_row(nodes, what, *(f"{value:,.2f}" for value in row.values()))
     console.print(table)
 
 

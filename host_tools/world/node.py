@@ -136,6 +136,8 @@ class WorldNode:
 
     def _plan(self, life: int) -> None:
         """Make events of the beats that come next, unless they are there already."""
+        if Step.REACTION in self._planned_s and Step.TICK in self._planned_s:
+            return
         reaction_s = self._beats.reaction_s(self.clock.now_s())
         if reaction_s < math.inf:
             self._plan_beat(life, Step.REACTION, reaction_s)
