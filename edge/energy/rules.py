@@ -55,11 +55,12 @@ STORAGE = "STORAGE"  # that a common storage exists and whether it has room
 DONATION, DONATED = "DONATION", "DONATED"  # unused energy given to it, and its receipts
 PROD, AWARDS = "PROD", "AWARDS"  # what a supplier has left, and its prices; the credits of a node
 FEED_IN, LIMITS = "FEED_IN", "LIMITS"  # of a grid operator: what it pays, and what members may do
+HOLON, LEFT = "HOLON", "LEFT"  # what stands behind a gate; what a supplier has left, told to gates
 WARNING, RESCHEDULE = "WARNING", "RESCHEDULE"  # orders of the regulator, and whose activity it moves
 DISABLED = "DISABLED"  # that a twin is off, and why
 LABELS = (
     *(REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, STORAGE, DONATION, DONATED, PROD),
-    *(EVENT, STOP, WARNING, RESCHEDULE, DISABLED, AWARDS, FEED_IN, LIMITS),
+    *(EVENT, STOP, WARNING, RESCHEDULE, DISABLED, AWARDS, FEED_IN, LIMITS, HOLON, LEFT),
 )
 
 

@@ -21,8 +21,21 @@ from ..energy.orders import Deed, Order
 from ..energy.parsing import parse_request
 from ..energy.plans import Plan
 from ..energy.policies import consumer_policy, producer_policy
-from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, DISABLED, OFFER, PROD, REQUEST, STOP, WARNING
+from ..energy.rules import (
+    COMPLEMENT,
+    CONFIRM,
+    CONTRACT,
+    DISABLED,
+    HOLON,
+    LEFT,
+    OFFER,
+    PROD,
+    REQUEST,
+    STOP,
+    WARNING,
+)
 from ..energy.supplier import Supplier
+from ..energy.surplus import encode_left, near
 from ..energy.totals import Share
 from ..space.agent import Bond
 from .addressing import Shown, around, towards
@@ -49,6 +62,7 @@ _NOTE_S = 60.0  # free power is noted once a minute, for the forecast
 _OFF_STEP_S = 30
 _AHEAD_S = 86_400.0  # so long before its begin a run is put under contract, and so long it may be
 _SEAL_AGAIN_S = 1.0  # while the key of a partner is not known
+_GATES_MAX = 64  # no setting: as many as a microgrid should have nodes
 T = TypeVar("T")
 
 
@@ -57,6 +71,7 @@ class ProsumerTwin(Twin):
 
     kind = "prosumer"
     battery: "Battery | None" = None  # its own, or that of the common storage
+    tells_left = True  # what it has left is for whoever asks first
     invariants = 4  # I1 to I4 of docs/energy.md; I8 and I9, about itself, are not counted
 
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
@@ -73,7 +88,7 @@ class ProsumerTwin(Twin):
         self._rng = rng
         self._enter_market()
         wants = [STOP, WARNING]
-        wants += [REQUEST, CONTRACT, COMPLEMENT] if settings.supplies else []
+        wants += [REQUEST, CONTRACT, COMPLEMENT, HOLON] if settings.supplies else []
         wants += [OFFER, CONFIRM] if settings.consumes else []
         self.wants = tuple(wants)
         self.disabled_until_s = 0.0
@@ -86,6 +101,8 @@ class ProsumerTwin(Twin):
         self._said_unknown = False
         self.relay_on: bool | None = None  # as last requested
         self._waiting = WaitBesideFree()
+        self._gates: dict[str, None] = {}  # that want to know what it has left
+        self._left_w = 0.0  # as last told
 
     def _enter_market(self) -> None:
         """Begin without contracts, requests and offers."""
@@ -367,6 +384,8 @@ class ProsumerTwin(Twin):
             answers: Answers | Later = self._message(bond, self.home.reader.answers) or {}
             if not isinstance(answers, Later):
                 self.consumer.see_answers(bond.name, answers.get(self.name, ()))
+        elif label == HOLON:
+            return self._hear_of_gate(bond.name, bond.withdrawn)
         elif label == STOP and bond.hops == 0 and not bond.withdrawn:
             self.disable()  # only a twin of this node may give the order
         elif label == WARNING:
@@ -378,8 +397,17 @@ class ProsumerTwin(Twin):
             return bool(orders)
         return None
 
+    def _hear_of_gate(self, name: str, is_gone: bool) -> bool:
+        known = name in self._gates
+        if is_gone:
+            self._gates.pop(name, None)
+        elif len(self._gates) < _GATES_MAX:
+            self._gates[name] = None
+        return known == is_gone
+
     def decayed(self, name: str, life_s: int) -> None:
         if name != self.name:
+            self._gates.pop(name, None)
             self.consumer.lost(name)
             self.supplier.lost(name)
             return
@@ -558,5 +586,11 @@ class ProsumerTwin(Twin):
             wanted[PROD, ""] = Shown(
                 conditions.shown(supplier.book, supplier.capacity_w, self._clock.now_s())
             )
+        if self._gates and self.tells_left:
+            left_w = max(0.0, supplier.capacity_w - supplier.committed_w)
+            if not near(left_w, self._left_w):
+                self._left_w = left_w
+            if self._left_w:
+                wanted[LEFT, ""] = towards(encode_left(self._left_w), hops, self._gates)
         writer.forget_all_but(wanted)
         return wanted

@@ -232,8 +232,9 @@ class TwinSettings:
 
     @property
     def other_properties(self) -> int:
-        """How many properties of its LSA are about the common storage, or are those of a grid operator."""
-        return 2 if self.kind in ("storage", "dso") else int(self.donates > 0)
+        """Properties of its LSA about the common storage, or those of a grid operator or gate."""
+        own = {"storage": 2, "dso": 2, "holon": 1}
+        return own.get(self.kind, int(self.donates > 0))
 
     @property
     def is_green(self) -> bool:
