@@ -1,27 +1,30 @@
 """What passes between a microgrid and its parent microgrid at one gate (thesis 8.2.1, holonic entities).
 
 A passage has a twin in each of the two microgrids. What is asked of the twin on one side, the twin on the
-other side buys there; it sells only what it has bought. So energy is conserved, and it never passes in both
-directions at once, since the members of the inner microgrid come first: what they lack reduces what leaves.
+other side buys there; it sells only what it has bought. So energy is conserved. The members of the inner
+microgrid come first: what leaves is reduced by what they lack, as far as that serves them.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from .messages import Request, round_w
 from .rules import EPSILON_W, MARGIN, MIN_POWER_W, PASSED_EPSILON_W, with_margin
+from .surplus import Wanted
 
 HOLD_S = 2.0  # a need falls only after it was lower for so long: requests become contracts meanwhile
 TRY_S = 5.0  # so long power is bought for one request; what does not serve it is given back
 REST_S = 5.0  # after that it is tried again
+LATE_S = 1.5  # that much later others have had their time, and any gate that can serves it
 REQUESTS_MAX = 256  # that are watched at once; no setting: four or more of each of 64 nodes
 _SLACK_W = 2 * PASSED_EPSILON_W  # so that what is bought covers what is promised
 
 
 class Way(StrEnum):
-    """The direction in which energy may pass now."""
+    """The direction in which more energy may pass now."""
 
     NONE = "none"
     IN = "in"
@@ -34,13 +37,12 @@ class Demand:
 
     committed_w: float = 0.0  # under contract
     used_w: float = 0.0
-    offered_w: float = 0.0
-    open_w: float = 0.0  # requested, and not under contract
+    open_w: float = 0.0  # requested, and not under contract, as far as it is to be bought
 
     @property
     def need_w(self) -> float:
         """The power that a contract with the usual margin must be over."""
-        whole_w = self.committed_w + max(self.offered_w, self.open_w)
+        whole_w = self.committed_w + self.open_w
         return max(self.used_w, whole_w / (1 + MARGIN) + _SLACK_W) if whole_w >= MIN_POWER_W else 0.0
 
 
@@ -50,6 +52,11 @@ class _Watched:
     hops: int
     since_s: float
     is_served: bool = False  # whether the supplier knows of it
+    tried_s: float = math.nan  # since when there is power for it; nan: there is none
+
+    def is_awake(self, now_s: float) -> bool:
+        """Whether it is not at rest, after power was there and did not serve it."""
+        return math.isnan(self.tried_s) or (now_s - self.tried_s) % (TRY_S + REST_S) < TRY_S
 
 
 class Waiting:
@@ -89,10 +96,35 @@ class Waiting:
                 found.append((name, seen.request, seen.hops))
         return found
 
-    def open_w(self, now_s: float) -> float:
-        """The power that is bought for them now, with margins."""
-        tried = (each.request.power_w for each in self._requests.values() if self._is_tried(each, now_s))
-        return with_margin(sum(tried))
+    def wanted(self, now_s: float) -> list[Wanted]:
+        """All requests but those that rest, for which power is to be found."""
+        late_s = now_s - self.wait_s - LATE_S
+        rows = self._requests.items()
+        return [
+            Wanted(name, each.request, each.since_s <= late_s) for name, each in rows if each.is_awake(now_s)
+        ]
+
+    def lacks_w(self, now_s: float) -> float:
+        """The power of all requests that are old enough, in W."""
+        return sum(each.request.power_w for each in self._requests.values() if self._is_old(each, now_s))
+
+    def open_w(self, now_s: float, shares_w: Mapping[str, float] | None = None) -> float:
+        """The power that is bought for them now, with margins: for those that are old enough.
+
+        `shares_w`: as much as there is for each of them; None: all that they request.
+        """
+        sum_w = 0.0
+        for name, seen in self._requests.items():
+            whole_w = with_margin(seen.request.power_w)
+            share_w = whole_w if shares_w is None else min(whole_w, shares_w.get(name, 0.0))
+            if not self._is_old(seen, now_s):
+                continue
+            if not share_w and seen.is_awake(now_s):
+                seen.tried_s = math.nan
+            elif share_w and math.isnan(seen.tried_s):
+                seen.tried_s = seen.since_s + self.wait_s if shares_w is None else now_s
+            sum_w += share_w if seen.is_awake(now_s) else 0.0
+        return sum_w
 
     def due_s(self, after_s: float) -> float:
         """When another request is old enough, after that moment; inf if all were then."""
@@ -102,26 +134,30 @@ class Waiting:
     def _is_old(self, seen: _Watched, now_s: float) -> bool:
         return now_s >= seen.since_s + self.wait_s
 
-    def _is_tried(self, seen: _Watched, now_s: float) -> bool:
-        tried_s = now_s - seen.since_s - self.wait_s
-        return tried_s >= 0.0 and tried_s % (TRY_S + REST_S) < TRY_S
-
 
 class _Held:
-    """A need that rises at once and falls late."""
+    """A need that falls late, and rises only for requests: for contracts the power is bought already."""
 
     def __init__(self) -> None:
         self.need_w = 0.0
         self._low_since_s = math.inf
 
-    def follow(self, need_w: float, now_s: float) -> float:
+    def follow(self, demand: Demand, now_s: float) -> float:
+        need_w = round_w(demand.need_w)
         if need_w >= self.need_w - EPSILON_W:
-            self.need_w, self._low_since_s = max(need_w, self.need_w), math.inf
+            if demand.open_w or not self.need_w:
+                self.need_w = max(need_w, self.need_w)
+            self._low_since_s = math.inf
         elif math.isinf(self._low_since_s):
             self._low_since_s = now_s
         elif now_s >= self._low_since_s + HOLD_S:
             self.need_w, self._low_since_s = need_w, math.inf
-        return self.need_w
+        return self.need_w if self.need_w >= MIN_POWER_W else 0.0
+
+    def fall(self, need_w: float) -> float:
+        """At once."""
+        self.need_w, self._low_since_s = need_w, math.inf
+        return need_w
 
     @property
     def due_s(self) -> float:
@@ -145,7 +181,6 @@ class Passage:
 
     def __init__(self, inside: Side, outside: Side) -> None:
         self.inside, self.outside = inside, outside
-        self.way = Way.NONE
         self.bought_wh = {Way.IN: 0.0, Way.OUT: 0.0}  # by the twin on the side from which it comes
         self.sold_wh = {Way.IN: 0.0, Way.OUT: 0.0}  # by the other one
         self._needs = {Way.IN: _Held(), Way.OUT: _Held()}
@@ -162,23 +197,28 @@ class Passage:
         """Energy that was sold and not bought, margins included; not above 0 as it should be."""
         return max(self.sold_wh[way] - with_margin(self.bought_wh[way]) for way in self._needs)
 
-    def needs_w(self, inside: Demand, outside: Demand, now_s: float) -> tuple[float, float]:
-        """What the outer twin and the inner twin should buy now, in W; at most one of them is not 0."""
-        way_in, way_out = self._needs[Way.IN], self._needs[Way.OUT]
-        if self.way is not Way.IN:  # what members lack, they get of what would leave
-            left_w = round_w(max(0.0, outside.need_w - inside.open_w))
-            lacks = inside.open_w >= MIN_POWER_W
-            export_w = left_w if lacks else way_out.follow(left_w, now_s)
-            self.way = Way.OUT if export_w >= MIN_POWER_W else Way.NONE
-        if self.way is not Way.OUT:
-            import_w = round_w(way_in.follow(inside.need_w, now_s))
-            self.way = Way.IN if import_w >= MIN_POWER_W else Way.NONE
-        for way in self._needs:
-            if self.way is not way:
-                self._needs[way] = _Held()
-        if self.way is Way.OUT:
-            return 0.0, export_w
-        return (import_w, 0.0) if self.way is Way.IN else (0.0, 0.0)
+    @property
+    def way(self) -> Way:
+        """In which direction more may pass."""
+        import_w, export_w = (self._needs[way].need_w for way in (Way.IN, Way.OUT))
+        if max(import_w, export_w) < MIN_POWER_W:
+            return Way.NONE
+        return Way.IN if import_w >= export_w else Way.OUT
+
+    def needs_w(
+        self, inside: Demand, outside: Demand, now_s: float, lacks_w: float = 0.0
+    ) -> tuple[float, float]:
+        """What the outer twin and the inner twin should buy now, in W.
+
+        `lacks_w`: what members need, margins included, and could have of what leaves.
+        """
+        import_w, export_w = (
+            self._needs[way].follow(demand, now_s) for way, demand in ((Way.IN, inside), (Way.OUT, outside))
+        )
+        if lacks_w:
+            left_w = round_w(max(0.0, outside.need_w - lacks_w))
+            export_w = self._needs[Way.OUT].fall(left_w if left_w >= MIN_POWER_W else 0.0)
+        return import_w, export_w
 
     def count(self, now_s: float) -> None:
         """Book what has passed until now; to be called before and after anything changes."""

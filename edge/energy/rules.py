@@ -57,12 +57,13 @@ PROD, AWARDS = "PROD", "AWARDS"  # what a supplier has left, and its prices; the
 FEED_IN, LIMITS = "FEED_IN", "LIMITS"  # of a grid operator: what it pays, and what members may do
 MARKET, MARKET_ASK, MARKET_ANSWER = "MARKET", "MARKET_ASK", "MARKET_ANSWER"  # of the next day
 COUNTER = "COUNTER"  # the price that a consumer bids for an offer
+HOLON, LEFT = "HOLON", "LEFT"  # what stands behind a gate; what a supplier has left, told to gates
 WARNING, RESCHEDULE = "WARNING", "RESCHEDULE"  # orders of the regulator, and whose activity it moves
 DISABLED = "DISABLED"  # that a twin is off, and why
 LABELS = (
     *(REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, STORAGE, DONATION, DONATED, PROD),
     *(EVENT, STOP, WARNING, RESCHEDULE, DISABLED, AWARDS, FEED_IN, LIMITS),
-    *(MARKET, MARKET_ASK, MARKET_ANSWER, COUNTER),
+    *(MARKET, MARKET_ASK, MARKET_ANSWER, COUNTER, HOLON, LEFT),
 )
 
 

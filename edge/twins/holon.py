@@ -16,12 +16,17 @@ from typing import Any
 from ..energy.book import node_of
 from ..energy.events import Cause
 from ..energy.flows import PowerSource, Supply
+from ..energy.forecast import FreePower
 from ..energy.passage import Demand, Passage, Waiting
 from ..energy.policies import producer_policy
-from ..energy.rules import EPSILON_W, MIN_POWER_W, REQUEST
+from ..energy.rules import EPSILON_W, HOLON, LEFT, MIN_POWER_W, REQUEST, SLOT_S
+from ..energy.surplus import AHEAD_STEPS, Shares, Sources, Surplus, assign, parse_left, parse_surplus
 from ..space.agent import Bond
 from ..space.names import NIL
+from .addressing import around
+from .envelope import public
 from .holon_settings import HolonSettings
+from .posting import Properties
 from .prosumer import ProsumerTwin
 from .settings import TwinSettings
 from .trade import supplier_settings
@@ -35,6 +40,7 @@ _RETRY_S = 300.0  # after so long a supply is given back: perhaps the own microg
 _TOLERANCE_W = 10 * EPSILON_W
 _TOLERANCE_WH = 1e-3
 _PRICE_STEP = 1e-4
+_read_left, _read_surplus = public(parse_left), public(parse_surplus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,8 @@ class Gate:
 class HolonTwin(ProsumerTwin):
     """One side of a gate. Without a partner it does nothing."""
 
-    invariants = 6  # also that it sells what its partner buys (I6), and passes nothing in both directions
+    tells_left = False
+    invariants = 5  # also that it sells what its partner buys (I6)
 
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
         self.partner: HolonTwin | None = None
@@ -59,7 +66,11 @@ class HolonTwin(ProsumerTwin):
         self._joined_s = self._acts_since_s = math.inf
         self._acted_s = 0.0
         self._rates: dict[str, float] = {}  # what it pays to each supplier, per kWh
+        self.sources = Sources(home.members.member_w)  # of its microgrid, without those of its holon
+        self.told: Surplus | None = None  # what stands behind it, as it tells its microgrid
+        self._usual = FreePower(), FreePower()  # what its microgrid has left and lacks, by time of day
         super().__init__(settings, home, rng)
+        self.wants = (*self.wants, LEFT)
 
     # ---- its partner ---------------------------------------------------------------------------
 
@@ -102,18 +113,41 @@ class HolonTwin(ProsumerTwin):
         """What it may draw from its microgrid, in W: its partner may promise that."""
         return sum(contract.max_w for contract in self.consumer.active)
 
-    def _demand(self, acts: bool, now_s: float) -> Demand:
-        committed_w, offered_w, open_w = self.supplier.committed_w, self.supplier.offered_w, 0.0
+    @property
+    def surplus(self) -> Surplus:
+        """What its microgrid has left and lacks now, and is expected to have."""
+        now_s, civil_s = self._clock.now_s(), self.home.civil_s()
+        steps = [SLOT_S * (i + 1) for i in range(AHEAD_STEPS)] if self.home.date.settled else []
+        left, lacks = self._usual
+        ahead_w = [left.expect(civil_s, in_s) - lacks.expect(civil_s, in_s) for in_s in steps]
+        return Surplus(self.sources.left_w, self._unserved.lacks_w(now_s), ahead_w=tuple(ahead_w))
+
+    def _able_w(self, left_w: float) -> float:
+        """What it can give in its microgrid, beside its contracts, if so much is left in the other one."""
+        committed_w = self.supplier.committed_w
+        bought_w = max(0.0, self.supplier.capacity_w - committed_w)
+        return max(0.0, min(left_w + bought_w, self._most_w - committed_w))
+
+    def _shares(self, able_w: float, up: bool, now_s: float) -> Shares:
+        """What it should give to each request."""
+        sources = self.sources
+        gates = {name: (each.up, min(each.left_w, each.most_w)) for name, each in sources.gates.items()}
+        return assign(
+            self._unserved.wanted(now_s), sources.own_w, gates | {self.name: (up, able_w)}, self.name
+        )
+
+    def _demand(self, acts: bool, shares_w: dict[str, float], now_s: float) -> Demand:
+        committed_w, open_w = self.supplier.committed_w, 0.0
         if acts:
             self._acts_since_s = min(self._acts_since_s, now_s)
             self._unserved.wait_s = self._wait_s(now_s)
-            open_w = self._unserved.open_w(now_s)
-            spare_w = self.supplier.capacity_w - committed_w - max(offered_w, open_w)
+            open_w = self._unserved.open_w(now_s, shares_w)
+            spare_w = self.supplier.capacity_w - committed_w - max(self.supplier.offered_w, open_w)
             for consumer, request, hops in self._unserved.due(now_s, max(0.0, spare_w)):
                 self.supplier.see_request(consumer, request, hops, now_s)
         else:
             self._acts_since_s = math.inf
-        return Demand(committed_w, self.given_w, offered_w, open_w)
+        return Demand(committed_w, self.given_w, open_w)
 
     def _wait_s(self, now_s: float) -> float:
         """How old a request must be now."""
@@ -134,6 +168,13 @@ class HolonTwin(ProsumerTwin):
         self._settle()
 
     def bonded(self, bond: Bond) -> bool | None:
+        if bond.label == LEFT:
+            self.sources.see_left(bond.name, self._message(bond, _read_left))
+            return None
+        if bond.label == HOLON:
+            if bond.name not in self._siblings:
+                self.sources.see_gate(bond.name, self._message(bond, _read_surplus))
+            return None
         if bond.label != REQUEST:
             concerns = super().bonded(bond)
             self._limit_partner()
@@ -149,6 +190,7 @@ class HolonTwin(ProsumerTwin):
     def decayed(self, name: str, life_s: int) -> None:
         if name != self.name:
             self._unserved.see(name, None, 0, self._clock.now_s())
+            self.sources.forget(name)
         super().decayed(name, life_s)
         self._limit_partner()
 
@@ -161,17 +203,25 @@ class HolonTwin(ProsumerTwin):
         if self.partner is None:
             return
         now_s = self._clock.now_s()
+        civil_s = self.home.civil_s() if self.home.date.settled else None
+        for usual, power_w in zip(
+            self._usual, (self.sources.left_w, self._unserved.lacks_w(now_s)), strict=True
+        ):
+            usual.note(power_w, civil_s)
         if not self.acts:
             self._give_back(now_s, 0.0, most=1)
         elif self.passage and self.passage.inside is self:
-            self._give_back(now_s, _RETRY_S)
+            self._give_back(now_s, _RETRY_S, within_w=self.sources.own_w)
         if len(self._unserved) or self.supplier.capacity_w or self.consumer.need_w:
             self.stir()
 
-    def _give_back(self, now_s: float, age_s: float, most: int = 1000) -> None:
+    def _give_back(self, now_s: float, age_s: float, most: int = 1000, within_w: float = math.inf) -> None:
+        """End supplies that are so old, as far as others have so much left."""
         old = [each for each in self.supplier.book if each.committed and now_s >= each.since_s + age_s]
         for promise in old[:most]:
-            self.supplier.withdraw(promise)
+            if promise.max_w <= within_w:
+                within_w -= promise.max_w
+                self.supplier.withdraw(promise)
 
     @property
     def wake_s(self) -> float:
@@ -210,7 +260,19 @@ class HolonTwin(ProsumerTwin):
         now_s, acts = self._clock.now_s(), self.acts
         passage.count(now_s)
         inside, outside = (self, partner) if passage.inside is self else (partner, self)
-        import_w, export_w = passage.needs_w(inside._demand(acts, now_s), outside._demand(acts, now_s), now_s)
+        up_w = inside._able_w(outside.sources.left_w)
+        members = inside._shares(up_w, True, now_s)
+        down_w = outside._able_w(members.left_w)
+        others = outside._shares(down_w, False, now_s)
+        lacks_w = members.lacks_w if members.lacks_w <= outside.supplier.committed_w else 0.0
+        import_w, export_w = passage.needs_w(
+            inside._demand(acts, members.by_consumer, now_s),
+            outside._demand(acts, others.by_consumer, now_s),
+            now_s,
+            lacks_w,
+        )
+        inside._tell(replace(outside.surplus, left_w=up_w, up=True) if acts else None)
+        outside._tell(replace(inside.surplus, left_w=down_w) if acts else None)
         outside._buy(min(import_w, inside._most_w), now_s)
         inside._buy(min(export_w, outside._most_w), now_s)
         for seller, buyer in ((inside, outside), (outside, inside)):
@@ -218,6 +280,17 @@ class HolonTwin(ProsumerTwin):
         passage.count(now_s)
         for twin in (inside, outside):
             twin.measured_w = twin.taken_w, twin.given_w
+
+    def _tell(self, surplus: Surplus | None) -> None:
+        """What stands behind it now; None: it does not act."""
+        if surplus:
+            price = max(0.0, self.supplier.settings.price)
+            surplus = replace(surplus, price=price, most_w=self._most_w)
+        if surplus and self.told and surplus.is_near(self.told):
+            return
+        if surplus != self.told:
+            self.told = surplus
+            self.stir()
 
     @property
     def _most_w(self) -> float:
@@ -239,7 +312,7 @@ class HolonTwin(ProsumerTwin):
     def _sell(self, power_w: float) -> None:
         supplier = self.supplier
         power_w = power_w if self.handle and power_w >= MIN_POWER_W else 0.0
-        if abs(power_w - supplier.capacity_w) < EPSILON_W and power_w >= supplier.reserved_w:
+        if abs(power_w - supplier.capacity_w) < EPSILON_W and power_w > supplier.reserved_w - EPSILON_W:
             return
         supplier.set_capacity(power_w)
         self._chronicle.production(power_w, Cause.DEVICE, self._ends_s)
@@ -272,6 +345,12 @@ class HolonTwin(ProsumerTwin):
 
     # ---- what it shows -------------------------------------------------------------------------
 
+    def _wanted(self) -> Properties:
+        wanted = super()._wanted()
+        if self.told and not self.disabled:
+            wanted[HOLON, ""] = around(self.told.encode(), self.home.request_hops)
+        return wanted
+
     def supply(self) -> Supply | None:
         return Supply(PowerSource.OTHER, self.given_w, self.given_w)
 
@@ -286,8 +365,6 @@ class HolonTwin(ProsumerTwin):
             broken.append(f"I6 {self.name} gives {self.given_w:.3f} W, bought are {partner.bought_w:.3f} W")
         if self.passage and self.passage.excess_wh > _TOLERANCE_WH:
             broken.append(f"I6 {self.name} and its partner sold {self.passage.excess_wh:.3f} Wh too much")
-        if min(self.given_w, partner.given_w) > _TOLERANCE_W:
-            broken.append(f"I6 {self.name} and its partner give at the same time")
         return broken
 
 

@@ -250,9 +250,10 @@ class TwinSettings:
 
     @property
     def other_properties(self) -> int:
-        """How many properties of its LSA are about the common storage, bids, or are of a grid operator."""
+        """How many properties of its LSA are bids, about the common storage, or of a grid operator or gate."""
         bids = int(self.bargain_rounds > 0 and self.consumes)
-        return bids + (2 if self.kind in ("storage", "dso") else int(self.donates > 0))
+        own = {"storage": 2, "dso": 2, "holon": 1}
+        return bids + own.get(self.kind, int(self.donates > 0))
 
     @property
     def is_green(self) -> bool:

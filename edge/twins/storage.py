@@ -36,6 +36,7 @@ _donation = lenient(parse_donation)
 class StorageTwin(ProsumerTwin):
     """The common storage of a microgrid."""
 
+    tells_left = False  # it is for requests that nobody else serves
     invariants = 5  # also the books of its battery (I6)
 
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:

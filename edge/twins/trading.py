@@ -18,8 +18,9 @@ from ..energy.messages import Answers, Contract
 from ..energy.parsing import parse_request
 from ..energy.plans import Plan
 from ..energy.policies import consumer_policy, producer_policy
-from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, COUNTER, OFFER, PROD, REQUEST
+from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, COUNTER, HOLON, LEFT, OFFER, PROD, REQUEST
 from ..energy.supplier import Supplier
+from ..energy.surplus import encode_left, near
 from ..energy.totals import Share
 from ..space.agent import Bond
 from .addressing import Shown, around, towards
@@ -37,11 +38,14 @@ if TYPE_CHECKING:
 read_request = public(parse_request)
 _NOTE_S = 60.0  # free power is noted once a minute, for the forecast
 _SEAL_AGAIN_S = 1.0  # while the key of a partner is not known
+_GATES_MAX = 64  # no setting: as many as a microgrid should have nodes
 T = TypeVar("T")
 
 
 class TradingTwin(Twin):
     """One member of the market of its microgrid."""
+
+    tells_left = True  # what it has left is for whoever asks first
 
     def __init__(self, settings: TwinSettings, home: Home, rng: random.Random) -> None:
         super().__init__(settings.name, home)
@@ -51,7 +55,7 @@ class TradingTwin(Twin):
         self._next_id = rng.getrandbits(40) >> 8  # short ones, since each offer and answer names one
         self._rng = rng
         self._enter_market()
-        wants = [REQUEST, CONTRACT, COMPLEMENT] if settings.supplies else []
+        wants = [REQUEST, CONTRACT, COMPLEMENT, HOLON] if settings.supplies else []
         wants += [OFFER, CONFIRM] if settings.consumes else []
         wants += [COUNTER] if self._haggling else []
         self.wants = tuple(wants)
@@ -60,6 +64,8 @@ class TradingTwin(Twin):
         self.changes = 0  # counts up when what it draws, gives, requests, offers or has agreed may be another
         self._due_s = 0.0
         self._waiting = WaitBesideFree()
+        self._gates: dict[str, None] = {}  # that want to know what it has left
+        self._left_w = 0.0  # as last told
 
     def _enter_market(self) -> None:
         """Begin without contracts, requests and offers."""
@@ -127,9 +133,19 @@ class TradingTwin(Twin):
             answers: Answers | Later = self._message(bond, self.home.reader.answers) or {}
             if not isinstance(answers, Later):
                 self.consumer.see_answers(bond.name, answers.get(self.name, ()))
+        elif label == HOLON:
+            return self._hear_of_gate(bond.name, bond.withdrawn)
         elif label == COUNTER and self._haggling:
             return self._haggling.hear(bond)
         return None
+
+    def _hear_of_gate(self, name: str, is_gone: bool) -> bool:
+        known = name in self._gates
+        if is_gone:
+            self._gates.pop(name, None)
+        elif len(self._gates) < _GATES_MAX:
+            self._gates[name] = None
+        return known == is_gone
 
     def _message(self, bond: Bond, parse: Callable[[Bond], T]) -> T | None:
         if bond.withdrawn:
@@ -140,6 +156,7 @@ class TradingTwin(Twin):
 
     def decayed(self, name: str, life_s: int) -> None:
         if name != self.name:
+            self._gates.pop(name, None)
             self.consumer.lost(name)
             self.supplier.lost(name)
             return
@@ -234,6 +251,12 @@ class TradingTwin(Twin):
             wanted[PROD, ""] = Shown(
                 conditions.shown(supplier.book, supplier.capacity_w, self._clock.now_s())
             )
+        if self._gates and self.tells_left:
+            left_w = max(0.0, supplier.capacity_w - supplier.committed_w)
+            if not near(left_w, self._left_w):
+                self._left_w = left_w
+            if self._left_w:
+                wanted[LEFT, ""] = towards(encode_left(self._left_w), hops, self._gates)
         if self._haggling:
             self._haggling.show(wanted, writer)
         writer.forget_all_but(wanted)

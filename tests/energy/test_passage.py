@@ -12,7 +12,7 @@ from edge.energy.rules import with_margin
 
 NOTHING = Demand()
 W = st.floats(0.0, 1e5)
-DEMANDS = st.builds(Demand, committed_w=W, used_w=st.just(0.0), offered_w=W, open_w=W)
+DEMANDS = st.builds(Demand, committed_w=W, used_w=st.just(0.0), open_w=W)
 
 
 def passage():
@@ -27,14 +27,21 @@ def asks(power_w):
     return Demand(open_w=with_margin(power_w))
 
 
-@given(st.lists(st.tuples(DEMANDS, DEMANDS, st.floats(0.0, 5.0)), max_size=20))
-def test_it_never_buys_on_both_sides(steps):
+@given(st.lists(st.tuples(DEMANDS, DEMANDS, W, st.floats(0.0, 5.0)), max_size=20))
+def test_what_leaves_is_reduced_at_once_by_what_members_lack(steps):
     way, now_s = passage(), 0.0
-    for inside, outside, wait_s in steps:
+    for inside, outside, lacks_w, wait_s in steps:
         now_s += wait_s
-        import_w, export_w = way.needs_w(inside, outside, now_s)
-        assert min(import_w, export_w) == 0.0
-        assert (import_w > 0.0, export_w > 0.0) == (way.way is Way.IN, way.way is Way.OUT)
+        import_w, export_w = way.needs_w(inside, outside, now_s, lacks_w)
+        if lacks_w:
+            assert export_w <= max(0.0, outside.need_w - lacks_w) + 0.001
+        bought_w = max(import_w, export_w)
+        assert (way.way is Way.NONE) == (bought_w == 0.0)
+        assert (
+            way.way is not (Way.OUT if import_w > export_w else Way.IN)
+            or not bought_w
+            or import_w == export_w
+        )
 
 
 @given(DEMANDS)
@@ -47,9 +54,16 @@ def test_what_it_buys_covers_all_that_is_promised_with_its_margin(inside):
 def test_members_come_first():
     way = passage()
     assert way.needs_w(NOTHING, asks(100.0), 0.0) == (0.0, pytest.approx(100.0, abs=0.25))
-    assert way.needs_w(asks(40.0), asks(100.0), 0.1) == (0.0, pytest.approx(58.0, abs=0.25))
-    assert way.needs_w(asks(140.0), asks(100.0), 0.2) == (pytest.approx(140.0, abs=0.25), 0.0)
+    assert way.needs_w(NOTHING, asks(100.0), 0.1, lacks_w=42.0) == (0.0, pytest.approx(58.0, abs=0.25))
+    assert way.needs_w(asks(140.0), asks(100.0), 0.2, lacks_w=147.0) == (pytest.approx(140.0, abs=0.25), 0.0)
     assert way.way is Way.IN
+
+
+def test_what_is_under_contract_is_bought_already():
+    way = passage()
+    way.needs_w(asks(100.0), NOTHING, 0.0)
+    held_w, _ = way.needs_w(Demand(committed_w=105.0), NOTHING, 0.1)
+    assert way.needs_w(Demand(committed_w=106.0), NOTHING, 0.2)[0] == held_w
 
 
 def test_a_need_falls_late_and_rises_at_once():

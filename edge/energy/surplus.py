@@ -1,0 +1,201 @@
+"""What a microgrid has left and what it lacks, as its gates tell it next door (thesis 8.2.1, 8.3.2).
+
+Suppliers of a microgrid with gates say what they have left. A gate adds that up and says on its other side
+what its microgrid could give there, what is missing in it, at which price, up to which limit, and what is to
+be expected. So a gate buys only what is there, and all gates know which of them serves which request.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import orjson
+
+from .messages import Priority, Request
+from .parsing import number, read_object
+from .rules import EPSILON_W, MAX_POWER_W, MIN_POWER_W, with_margin
+
+AHEAD_STEPS = 8  # quarter-hours of a forecast
+SOURCES_MAX = 1024  # twins whose surplus is known at once; no setting: sixteen of each of 64 nodes
+_MOVED, _MOVED_W = 0.05, 2.0  # what changes by less than both is not told again
+_PRICE_MOST = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Surplus:
+    """What stands behind one gate, in W. `left_w`: what could be had there; `lacks_w`: what is missing there.
+
+    `most_w`: limit of what may come through the gate; `up`: the gate leads to the parent, which is asked
+    last. `ahead_w`: what will be left in each of the next quarter-hours, negative: lacking; as far as known.
+    """
+
+    left_w: float
+    lacks_w: float = 0.0
+    price: float = 0.0
+    most_w: float = math.inf
+    up: bool = False
+    ahead_w: tuple[float, ...] = ()
+
+    def encode(self) -> bytes:
+        fields: dict[str, object] = {"w": round(self.left_w, 1), "lacks": round(self.lacks_w, 1)}
+        if self.price:
+            fields["price"] = self.price
+        if self.most_w < math.inf:
+            fields["most"] = round(self.most_w, 1)
+        if self.up:
+            fields["up"] = True
+        if self.ahead_w:
+            fields["ahead"] = [round(each) for each in self.ahead_w]
+        return orjson.dumps(fields)
+
+    def is_near(self, other: "Surplus") -> bool:
+        """Whether it says nothing new to those who know the other one."""
+        same = (self.price, self.most_w, self.up) == (other.price, other.most_w, other.up)
+        pairs = zip(self.ahead_w, other.ahead_w, strict=False)
+        same = same and len(self.ahead_w) == len(other.ahead_w) and all(near(*pair) for pair in pairs)
+        return same and near(self.left_w, other.left_w) and near(self.lacks_w, other.lacks_w)
+
+
+def near(one_w: float, other_w: float) -> bool:
+    """Whether two powers differ by too little to be told again."""
+    if (one_w < MIN_POWER_W) != (other_w < MIN_POWER_W):
+        return False
+    return abs(one_w - other_w) <= max(_MOVED * max(abs(one_w), abs(other_w)), _MOVED_W)
+
+
+def parse_surplus(data: bytes) -> Surplus:
+    """What a gate tells. Raises ValueError, KeyError or TypeError."""
+    fields = read_object(data)
+    ahead = fields.get("ahead", [])
+    if not isinstance(ahead, list) or len(ahead) > AHEAD_STEPS:
+        raise ValueError("invalid forecast")
+    most_w = number(fields["most"], 0.0, MAX_POWER_W) if "most" in fields else math.inf
+    return Surplus(
+        number(fields["w"], 0.0, MAX_POWER_W),
+        number(fields["lacks"], 0.0, MAX_POWER_W),
+        number(fields.get("price", 0.0), 0.0, _PRICE_MOST),
+        most_w,
+        fields.get("up", False) is True,
+        tuple(number(each, -MAX_POWER_W, MAX_POWER_W) for each in ahead),
+    )
+
+
+def encode_left(left_w: float) -> bytes:
+    """What a supplier has left."""
+    return orjson.dumps(round(left_w, 1))
+
+
+def parse_left(data: bytes) -> float:
+    """What a supplier has left, in W. Raises ValueError or TypeError."""
+    return number(orjson.loads(data), 0.0, MAX_POWER_W)
+
+
+class Wanted(NamedTuple):
+    """A request that is not served; `late`: those who should serve it have had their time."""
+
+    consumer: str
+    request: Request
+    late: bool
+
+    @property
+    def power_w(self) -> float:
+        """With its margin."""
+        return with_margin(self.request.power_w)
+
+
+def in_order(wanted: Iterable[Wanted]) -> list[Wanted]:
+    """In the order in which remainders gather at requests, the same for all (see prioritisation)."""
+    return sorted(wanted, key=lambda each: _urgency(each.request, each.consumer))
+
+
+def _urgency(request: Request, consumer: str) -> tuple[bool, Priority, float, str]:
+    return not request.partial, Priority(Priority.HIGH - request.priority), request.least_w, consumer
+
+
+class Sources:
+    """What is left in one microgrid: by its own suppliers, and behind its gates."""
+
+    def __init__(self, most_w: float) -> None:
+        """`most_w`: the most that is believed of one supplier."""
+        self._most_w = most_w
+        self._left_w: dict[str, float] = {}
+        self.gates: dict[str, Surplus] = {}
+
+    def see_left(self, supplier: str, left_w: float | None) -> None:
+        """A supplier has told what it has left, or nothing any more (None)."""
+        if left_w is None:
+            self._left_w.pop(supplier, None)
+        elif supplier in self._left_w or len(self._left_w) < SOURCES_MAX:
+            self._left_w[supplier] = min(left_w, self._most_w)
+
+    def see_gate(self, gate: str, surplus: Surplus | None) -> None:
+        """Another gate has told what stands behind it, or leads nowhere any more (None)."""
+        if surplus is None:
+            self.gates.pop(gate, None)
+        elif gate in self.gates or len(self.gates) < SOURCES_MAX:
+            self.gates[gate] = surplus
+
+    def forget(self, twin: str) -> None:
+        """A twin has left."""
+        self._left_w.pop(twin, None)
+        self.gates.pop(twin, None)
+
+    @property
+    def own_w(self) -> float:
+        """What its own suppliers have left."""
+        return sum(self._left_w.values())
+
+    @property
+    def left_w(self) -> float:
+        """All that can be had in it."""
+        return self.own_w + sum(min(each.left_w, each.most_w) for each in self.gates.values())
+
+
+class Shares(NamedTuple):
+    """What one gate should give; in W, with margins."""
+
+    by_consumer: dict[str, float]
+    left_w: float  # of all others, after all requests
+    lacks_w: float  # what the first request that gets nothing lacks beside that; 0: none does
+
+
+def assign(
+    wanted: Iterable[Wanted], own_w: float, gates: Mapping[str, tuple[bool, float]], gate: str
+) -> Shares:
+    """What one gate should give to each request.
+
+    `gates`: whether it leads up, and what it could give, by name; `gate` is one of them. Suppliers of the
+    microgrid come first, then the gate that fits best. A request that no single one can serve is shared, if
+    all together can serve it. So all gates that know the same come to the same result.
+    """
+    left_w = {name: power_w for name, (_, power_w) in gates.items()}
+    mine: dict[str, float] = {}
+    lacking_w: list[float] = []
+    for each in in_order(wanted):
+        need_w = each.power_w
+        if need_w <= own_w + EPSILON_W and not each.late:
+            own_w -= need_w
+            continue
+        whole = [name for name in left_w if left_w[name] >= need_w - EPSILON_W]
+        if each.late and gate in whole:
+            best = gate
+        else:
+            best = min(whole, key=lambda name: (gates[name][0], left_w[name], name), default="")
+        if best:
+            left_w[best] -= need_w
+            if best == gate:
+                mine[each.consumer] = need_w
+            continue
+        if not each.request.partial and own_w + sum(left_w.values()) < need_w - EPSILON_W:
+            lacking_w.append(need_w)
+            continue
+        taken_w = min(own_w, need_w)
+        own_w, need_w = own_w - taken_w, need_w - taken_w
+        for name in sorted(left_w, key=lambda name: (gates[name][0], -left_w[name], name)):
+            taken_w = min(left_w[name], need_w)
+            left_w[name], need_w = left_w[name] - taken_w, need_w - taken_w
+            if name == gate and taken_w >= MIN_POWER_W:
+                mine[each.consumer] = taken_w
+    left = max(0.0, own_w) + sum(each for name, each in left_w.items() if name != gate)
+    return Shares(mine, left, max(0.0, lacking_w[0] - left) if lacking_w else 0.0)
