@@ -10,6 +10,7 @@ from .equip import equip
 from .levels import with_holons
 from .liar import draw_lie
 from .plan import LIE, Argument, Fault, Storm, StormBuilding
+from .trade import with_trade
 
 _SHAPES = ("chain:{}", "ring:{}", "star:{}", "full:{}", "random:{}:2", "random:{}:3")
 _KINDS, _KIND_WEIGHTS = ("load", "pv", "building", "both", "grid", "shiftable"), (8, 5, 2, 2, 1, 1)
@@ -30,8 +31,8 @@ def draw(seed: int) -> Storm:
     """The storm of a seed; it stays the same as long as this file and the grammar of lies are not changed.
 
     Calm: nothing but lies. Trade: powers change too. Rough: lies among all faults. Honest: only faults.
-    What a community has is drawn by itself (`equip`), and so are holons (`with_holons`), so that all else
-    stays as it was without.
+    What a community has is drawn by itself (`equip`), and so are trade (`with_trade`) and holons
+    (`with_holons`), so that all else stays as it was without.
     """
     rng = random.Random(seed)
     links = parse(rng.choice(_SHAPES).format(rng.randint(2, 6)), rng.getrandbits(32))
@@ -47,7 +48,7 @@ def draw(seed: int) -> Storm:
     kinds = rng.sample(list(_DRAWERS), rng.randint(2, len(_DRAWERS)))  # few kinds, but many of each
     kinds = {"calm": [], "trade": ["power"]}.get(mood, kinds)
     faults = [*_faults(rng, storm, kinds), *(_lies(rng, storm) if liar else ())]
-    storm = with_holons(equip(replace(storm, faults=tuple(faults))), _building)
+    storm = with_holons(with_trade(equip(replace(storm, faults=tuple(faults)))), _building)
     faults = sorted(storm.faults, key=lambda fault: fault.at_s)
     return replace(storm, faults=tuple(replace(each, number=i) for i, each in enumerate(faults)))
 

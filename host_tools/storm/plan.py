@@ -16,7 +16,7 @@ LIMIT = "limit"  # an order of the operator of the grid
 class StormBuilding:
     """One node: its neighbours, its `[[twin]]` tables, and the initial readings of its meters in W.
 
-    `sections`: its sections `[regulator]` and `[community]`, as far as it has them.
+    `sections`: its other sections, such as `[regulator]` and `[community]`, as far as it has them.
     """
 
     name: str

@@ -17,6 +17,7 @@ from .tally import Tally
 
 LATENCY_S = 0.02
 _READ_EVERY_S = 2.0
+_OWN = ("regulator", "community")  # sections that are handed over by themselves
 _GOOD = LinkQuality(latency_s=LATENCY_S)
 
 
@@ -32,13 +33,14 @@ class Stage:
         self.liar = Liar(self.world, storm.liar, random.Random(storm.seed)) if storm.liar else None
         self._leaves = storm.leaves
         for building in storm.buildings:
-            regulator, community = map(building.sections.get, ("regulator", "community"))
+            regulator, community = map(building.sections.get, _OWN)
             node = self.world.add(
                 building.name,
                 building.neighbours,
                 building.twins,
                 regulator=regulator,
                 community=community,
+                sections={name: each for name, each in building.sections.items() if name not in _OWN},
             )
             self.premises[building.name] = Premises(node, building.powers_w)
         for gates in storm.gates:

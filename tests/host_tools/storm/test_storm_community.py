@@ -25,10 +25,13 @@ def test_all_of_a_community_is_drawn_and_costs_nobody_where_only_lies_happen():
     assert any(twin.get("donates") for twin in twins)
     assert any(twin.get("battery_wh") for twin in twins if twin["kind"] == "load")
     sections = [building.sections for each in storms for building in each.buildings]
-    assert {key for each in sections for key in each} == {"regulator", "community"}
+    traded = {"market", "trader", "learning"}
+    assert {key for each in sections for key in each} == {"regulator", "community", *traded}
+    assert any(twin.get("bargain_rounds") for twin in twins)
     for storm in storms:
         limits = [fault for fault in storm.faults if fault.kind == "limit"]
         assert not (storm.steady and limits)
+        assert not (storm.steady and traded & {key for each in storm.buildings for key in each.sections})
         assert [fault.number for fault in storm.faults] == list(range(len(storm.faults)))
 
 
