@@ -54,10 +54,11 @@ class Leaving:
                 if self._record:
                     self._delta.auth = self._record.auth
                 self._part = part_of_delta(self._delta)
-            elif isinstance(self._record, Lsa):
-                self._part = part_of_lsa(self._record)
-            elif self._record:
+            elif isinstance(self._record, Near):
                 self._part = part_of_near(self._record, self.to)
+            else:
+                assert self._record is not None
+                self._part = part_of_lsa(self._record)
         return self._part
 
     def repeats(self, record: Near) -> bool:

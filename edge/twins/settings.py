@@ -250,7 +250,7 @@ class TwinSettings:
 
     @property
     def other_properties(self) -> int:
-        """How many properties of its LSA are bids, about the common storage, or of a grid operator or gate."""
+        """How many properties of its LSA are bids, of the common storage, a grid operator or a gate."""
         bids = int(self.bargain_rounds > 0 and self.consumes)
         own = {"storage": 2, "dso": 2, "holon": 1}
         return bids + own.get(self.kind, int(self.donates > 0))

@@ -6,6 +6,7 @@ simulator, and without the threads, brokers, pages and files of the real service
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from host_tools.reach import section
@@ -13,6 +14,7 @@ from host_tools.sim.job import Job
 from host_tools.sim.topology import parse
 from host_tools.sim.virtual import Simulation
 from host_tools.world import World
+from host_tools.world.meters import HandMeters
 
 from .simulation import NEAR, TWINS, VALUES
 
@@ -64,8 +66,12 @@ def _at_rest(spec: str, reach: Mapping[str, int]) -> float:
 
 
 def _read(world: World) -> None:
+    def say(meters: HandMeters) -> None:
+        for i in range(TWINS):
+            meters.say(f"m{i}.total", 0.0)
+
     for node in world.nodes.values():
-        node.together(lambda node=node: [node.meters.say(f"m{i}.total", 0.0) for i in range(TWINS)])  # type: ignore[misc]
+        node.together(partial(say, node.meters))
     world.after(_METER_S, lambda: _read(world))
 
 
