@@ -14,10 +14,11 @@ class Dates:
         self._date = date
         self._begin_s = _unix_s(begin, zone) if begin else -math.inf
         self._end_s = _unix_s(end, zone) if end else math.inf
+        self.always = not begin and not end
 
     def hold(self, wall_s: float) -> bool:
         """Whether it is between them. While the clock of the node is not set, it is not."""
-        if self._begin_s == -math.inf and self._end_s == math.inf:
+        if self.always:
             return True
         return self._date.is_set and self._begin_s <= wall_s < self._end_s
 

@@ -60,10 +60,10 @@ class WorldNode:
         self.world.acted += 1
         life = self._life
         links.start(
-            lambda peer, frame: self._take(life, lambda: self.node.receive(peer, frame)),
-            lambda peer, up: self._take(life, lambda: self.node.link_changed(peer, up)),
+            lambda peer, frame: self._take(life, self.node.receive, peer, frame),
+            lambda peer, up: self._take(life, self.node.link_changed, peer, up),
         )
-        self.meters.start(lambda reading: self._act(life, lambda: self.node.read(reading)))
+        self.meters.start(lambda reading: self._act(life, self.node.read, reading))
         self._beats = Beats(
             self.node,
             self.clock.now_s() + phase_s,
@@ -103,7 +103,7 @@ class WorldNode:
 
     def touch(self, change: Callable[[Node], None]) -> None:
         """Change the node from outside, as the main thread of a real node would."""
-        self._act(self._life, lambda: change(self.node))
+        self._act(self._life, change, self.node)
 
     def together(self, happen: Callable[[], None]) -> None:
         """Several things happen at this moment, such as readings: what comes next is planned once."""
@@ -117,13 +117,13 @@ class WorldNode:
 
     # ---- events -------------------------------------------------------------------------------
 
-    def _act(self, life: int, change: Callable[[], None]) -> None:
+    def _act(self, life: int, change: Callable[..., None], *of: Any) -> None:
         self.world.acted += 1
-        self._take(life, change)
+        self._take(life, change, *of)
 
-    def _take(self, life: int, change: Callable[[], None]) -> None:
+    def _take(self, life: int, change: Callable[..., None], *of: Any) -> None:
         if self.alive and life == self._life:
-            change()
+            change(*of)
             if not self._gathers:
                 self._plan_all()
 

@@ -183,6 +183,23 @@ def test_an_open_offer_is_increased_when_power_becomes_free():
     assert [offer.power_w for offer in supplier.offers().values()] == [31.0]
 
 
+def test_a_supplier_without_power_need_not_act_on_requests_until_it_has_some():
+    supplier = make_supplier(capacity_w=40.0)
+    assert supplier.see_request("n.a", Request(1, 40.0, Priority.LOW), 1, 0.0)
+    supplier.step(0.0)
+    show(supplier, "n.a", contract(7, 40.0, 40.0))
+    show(supplier, "n.a", contract(7, 40.0, 40.0, valid=True))
+    assert not supplier.see_request("n.a", None, 1, 0.0)
+    assert not supplier.see_request("n.b", Request(2, 30.0, Priority.LOW), 1, 0.0)
+    assert supplier.due_s > 0.0
+    assert supplier.see_request("n.c", Request(3, 30.0, Priority.HIGH), 1, 0.0)
+    assert supplier.see_request("n.c", None, 1, 0.0) is False
+    show(supplier, "n.a", None)
+    assert supplier.due_s == 0.0
+    supplier.step(0.1)
+    assert set(supplier.offers()) == {"n.b"}
+
+
 def test_without_an_order_for_partial_offers_they_expire_soon_and_others_come_first():
     supplier = make_supplier(capacity_w=40.0, policy="random")
     ask(supplier, "n.a", 300.0, 1)

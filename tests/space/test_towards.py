@@ -7,7 +7,7 @@ from edge.space.digest import Digest
 from edge.space.errors import SpaceFull
 from edge.space.lsa import KEPT, TOWARDS, Near
 from edge.space.names import NIL
-from edge.space.nearby import absorb_near, export_near
+from edge.space.nearby import RENEWED, absorb_near, export_near
 from edge.space.origins import LIFE_S
 from edge.space.tuplespace import MAX_TO, life_of, period_s
 
@@ -201,6 +201,19 @@ def test_an_lsa_of_which_nothing_is_left_leaves_later():
     node.engine.react()
     assert watcher.told == [("a.t", b"1"), ("a.u", b"1"), ("a.t", None), ("a.t", b"2")]
     assert not watcher.departed
+
+
+def test_one_that_only_goes_farther_is_passed_on_and_tells_nobody_again():
+    node = Node("b", ["a", "c"])
+    node.add(watcher := Watcher("b.w", "L"))
+    absorb_near(node.space, Near("a.t", 1, "L", "", 5, 2, 0, 13, 13, b"1", b"", True), "a")
+    node.engine.react()
+    assert absorb_near(node.space, Near("a.t", 1, "L", "", 6, 4, 0, 13, 13, b"1", b"", True), "a") == RENEWED
+    p = node.space.property_of(node.space.slot_of_name("a.t"), "L")
+    assert (node.space.p_reach[p], node.space.p_version[p]) == (4, 6)
+    assert node.space.near.waits(p)
+    node.engine.react()
+    assert watcher.told == [("a.t", b"1")]
 
 
 def test_older_ones_and_those_of_an_earlier_life_are_no_news():
