@@ -1,6 +1,6 @@
 """The open request of a consumer: when it is stated, and how far it goes (thesis 4.1.2).
 
-It is stated anew when the wanted power has changed beyond the margin, for a later span again and again until
+It is stated again when the wanted power has changed beyond the margin; for a later span, time after time until
 that is under contract.
 """
 
