@@ -47,7 +47,7 @@ def rows_in(
 
 
 def csv_line(row: Iterable[Any]) -> str:
-    """The fields of a line; None is an empty one. A text with a comma, a quote or an end of line is quoted."""
+    """The fields of a line; None is an empty one, and a text with a comma or a quote is quoted."""
     return ",".join("" if each is None else _field(str(each)) for each in row)
 
 
