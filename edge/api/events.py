@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from .answer import CSV, Reply
 from .context import Context
+from .long import csv_line
 from .parameters import BadRequest, Moment
 
 if TYPE_CHECKING:
@@ -105,4 +106,4 @@ def _lines(rows: list[EventAnswer]) -> Iterator[str]:
     yield ",".join(names) + "\r\n"
     for row in rows:
         values: dict[str, Any] = dict(row)
-        yield ",".join("" if values[name] is None else str(values[name]) for name in names) + "\r\n"
+        yield csv_line(values[name] for name in names) + "\r\n"

@@ -10,6 +10,7 @@ from ..option import OneOf, Within, options_of
 from .access import Caller
 from .answer import CSV, Problem, Reply
 from .context import Context
+from .long import csv_line
 
 if TYPE_CHECKING:
     from ..history.orders import PastOrder
@@ -189,4 +190,4 @@ def _lines(rows: list[OrderAnswer]) -> Iterator[str]:
     yield ",".join(names) + "\r\n"
     for row in rows:
         values: dict[str, Any] = dict(row)
-        yield ",".join("" if values[name] is None else str(values[name]) for name in names) + "\r\n"
+        yield csv_line(values[name] for name in names) + "\r\n"

@@ -1,7 +1,7 @@
 """The open request of a consumer: when it is stated, and how far it goes (thesis 4.1.2).
 
-It is stated again when the wanted power has changed beyond the margin, for a later span again and again until
-that is under contract.
+It is stated again when the wanted power has changed beyond the margin; for a later span, again and again
+until that is under contract.
 """
 
 import math

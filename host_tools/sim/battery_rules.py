@@ -4,8 +4,9 @@
 
 The site is that of the scenario `six_buildings`, minute by minute, without contracts, margins and delays. The
 battery takes what would be exported, and draws from the grid what is free until it is filled to a share of
-its capacity; it gives whenever power lacks, after the own battery of the building that lacks it. With share
-1 no rule that only knows the past can miss less: charging sooner never hurts where prices do not count.
+its capacity; it gives whenever power lacks, after the own battery of the building that lacks it, which takes
+the surplus of its building as far as nobody lacks it. With share 1 no rule that only knows the past can miss
+less: charging sooner never hurts where prices do not count.
 """
 
 import argparse
@@ -47,8 +48,8 @@ def play(site: Site, fill: float) -> Played:
     missing_wh = bought_wh = exported_wh = 0.0
     for others_w, own_w in zip(site.others_w.tolist(), site.own_w.tolist(), strict=True):
         net_w = others_w + own_w
-        if own and own_w < 0.0:
-            net_w += own.charge(-own_w, _MINUTE_S) * 60.0
+        if own:
+            net_w += own.charge(min(max(0.0, -own_w), max(0.0, site.grid_w - net_w)), _MINUTE_S) * 60.0
         lacks_w, surplus_w = max(0.0, net_w - site.grid_w), max(0.0, -net_w)
         short = lacks_w > 0.0
         if own:

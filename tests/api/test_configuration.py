@@ -1,5 +1,7 @@
 """The configuration over HTTP: read, checked, and changed where the node need not start again."""
 
+import csv
+import io
 import json
 import logging
 
@@ -62,6 +64,8 @@ def test_a_change_holds_at_once_and_after_a_restart(gym):
         gym.restart()
     event = gym.say("GET", "/events?kind=changed")[1]["events"][0]
     assert (event["twin"], event["role"], event["cause"]) == ("gym.history", "setting", "days, most_mb")
+    rows = list(csv.DictReader(io.StringIO(gym.say("GET", "/events?kind=changed&format=csv")[1].decode())))
+    assert (rows[0]["cause"], rows[0]["partner"]) == (event["cause"], event["partner"])
 
 
 def test_who_may_read_changes_at_once(gym):
