@@ -80,10 +80,18 @@ class Journal:
         if waiting:
             since_s, name = min(waiting)
             self._history.note_wait(minute - 1, name, now_s - since_s)
+        if minute % QUARTER_MIN == 0:
+            self._note_levels(minute)
         if every_min and minute % every_min == 0:
             for meter, reading in records.items():
                 if reading.record and now_s - reading.at_s <= _FRESH_S:
                     self._history.note_record(minute, meter, reading.record)
+
+    def _note_levels(self, minute: int) -> None:
+        """What the batteries hold."""
+        for twin in (ledger.twin for ledger in self._ledgers.values()):
+            if twin.battery and twin.battery.level_wh is not None:
+                self._history.note_level(minute, twin.name, twin.battery.level_wh)
 
     def end(self) -> None:
         """The node is about to stop."""

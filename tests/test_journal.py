@@ -169,3 +169,14 @@ def test_a_contract_event_names_its_contract_whose_shares_are_its_deals(world):
     assert shares[0].revision == start.revision
     requests = [each for each in history.events(START_S, START_S + 200) if each.role == "request"]
     assert {each.contract for each in requests} == {None}
+
+
+def test_the_level_of_a_battery_is_noted_each_quarter_hour_also_without_a_community(world):
+    world.add("n1", [], [{"name": "cells", "kind": "storage", "battery_wh": 500.0}])
+    world.boot()
+    world.run(60 * 31)
+    history = world.nodes["n1"].node.history
+    history.write()
+    found = history.levels(0, 2**40)
+    assert [each.twin for each in found] == ["n1.cells", "n1.cells"]
+    assert all(each.minute % 15 == 0 for each in found)

@@ -123,9 +123,6 @@ class CommunityTwin(Twin):
             if rate != self._rates.get(name):
                 history.note_price(minute, name, rate)
         self._rates = rates
-        for twin in self._prosumers():
-            if twin.battery and twin.battery.level_wh is not None:
-                history.note_level(minute, twin.name, twin.battery.level_wh)
 
     # ---- over a restart -----------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 _FEW = 10
 _COMMENT = re.compile(r"(?<=[;,{}()\]]) // [^`\"]*$")
+_BREAK = re.compile(r"(?<=[{};,])\n")  # of a line in a style sheet
 _IMPORT = re.compile(r'^import (?:(\w+)(?:, | ))?(?:\{ (.*?) \} )?from "\./(.*?)";$')
 _TOP = re.compile(r"^(?:async )?(?:const|let|function|class) (\w+)")
 # The scripts that become one, by its name; each comes after those that it needs. The same scripts are loaded
@@ -71,6 +72,7 @@ def lean(name: str, data: bytes) -> bytes:
         )
         for long, short in ((": ", ":"), ("; ", ";"), (" {", "{"), ("{ ", "{"), (" }", "}"), (", ", ",")):
             text = text.replace(long, short)
+        text = _BREAK.sub("", text).replace(";}", "}")
     else:
         kept = (line for line in lines if line and not line.startswith("//"))
         text = "\n".join(_COMMENT.sub("", line) for line in kept)

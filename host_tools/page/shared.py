@@ -1,5 +1,6 @@
 """What the played building says of its community: credits, prices, storage, limits, orders, statement."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +84,38 @@ class Shared(Learnt):
                 if kind == "pv"
             ],
             "comparison": {"nodes": self.nodes, "own_requested_w": 5_210.0, "mean_requested_w": 4_333.0},
+        }
+
+    def accounts(self) -> dict[str, Any]:
+        """A day of credits, prices and levels; quarter-hours in which nothing changed are left out."""
+        begin_s, count = int(self.time_s) - 86_400, 96 if self.twins else 0
+        quarters = [(i, begin_s + 900 * i) for i in range(count) if i % 24 > 3]
+        return {
+            "from_s": begin_s,
+            "to_s": int(self.time_s),
+            "accounts": [
+                {
+                    "start_s": at_s,
+                    "twin": f"{self.node}.{name}",
+                    "credit_wh": round(6.0 * math.sin(0.13 * i + place) - 1.5 * (place % 5), 2),
+                    "paid": 0.01,
+                    "earned": 0.0,
+                }
+                for i, at_s in quarters
+                for place, (name, _, _) in enumerate(self.names())
+            ],
+            "prices": [
+                {"start_s": at_s, "supplier": f"{self.node}.grid", "rate": 0.12 + 0.05 * (i // 24)}
+                for i, at_s in quarters[::20]
+            ],
+            "levels": [
+                {
+                    "at_s": at_s,
+                    "twin": f"{self.node}.storage",
+                    "level_wh": round(5_000 - 3_000 * math.cos(i / 9)),
+                }
+                for i, at_s in quarters
+            ],
         }
 
     def _prosumer(self, place: int, name: str, kind: str, power_w: float) -> dict[str, Any]:

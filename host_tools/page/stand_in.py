@@ -170,6 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
             "/replay": lambda: world.replay(query),
             "/configuration": world.configuration,
             "/community": world.community,
+            "/accounts": world.accounts,
             "/limits": world.limits,
             "/orders": lambda: world.orders(query),
             "/statement": lambda: world.statement(query),

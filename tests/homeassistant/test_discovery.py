@@ -235,5 +235,7 @@ def test_what_is_described_of_a_community_is_in_the_states():
         assert set(described["components"]) <= set(state), twin.name
     roof = json.loads(twin_state(node.prosumer("roof"), None, False, node.community))
     assert roof["price"] == 0.2
-    assert json.loads(twin_state(node.prosumer("cells"), None, False, node.community))["level_percent"] > 0
+    for community in (node.community, None):
+        cells = json.loads(twin_state(node.prosumer("cells"), None, False, community))
+        assert cells["level_percent"] > 0, "also on a node without a community"
     world.close()

@@ -7,10 +7,13 @@ import { Edit } from "./configuration.js";
 import { close, open } from "./dialogs.js";
 import { nowMs, snapshot } from "./live.js";
 import { t, textOr } from "./texts.js";
-import { Button, Card, Chip, Dialog, Empty, Failed, Form, Icon, Loading, Page, label, rich, twinLabel, useLoaded } from "./widgets.js";
+import { Button, Card, Chip, Dialog, Empty, Failed, Form, Icon, Loading, Page, Sparkline, label, rich, twinLabel, useLoaded } from "./widgets.js";
 import { clock, duration, energy, moment, number, percent, spoken, watts } from "./units.js";
 
 const EVERY_MS = 5000;
+const PAST_MS = 300_000;
+const QUARTER_S = 900;
+const DAY = 96; // quarter-hours
 const ROWS = 12;
 const SLOTS = 4;
 const RULES = ["response", "pricing", "energy_mix", "connection", "emergency", "flexibility", "sharing_key", "data", "management"];
@@ -27,6 +30,14 @@ function Table({ name, head, rows, most: first = ROWS }) {
   <tbody>${rows.slice(0, most).map((cells, i) => html`<tr key=${i}>${cells.map((each, j) => html`<td key=${j} class=${head[j][1]}>${each}</td>`)}</tr>`)}</tbody></table></div>
   ${rows.length > most && html`<${Button} onClick=${() => setMost(rows.length)}>${t("community.all", { n: rows.length })}<//>`}`;
 }
+// The last day of one: what did not change in a quarter-hour is in no row. `by` names it, `value` its figure.
+function Trend({ rows = [], from, by, of, value, show }) {
+  const values = Array(DAY).fill(null);
+  rows.forEach((row) => row[by] === of && values.fill(row[value], Math.max(0, Math.floor(((row.at_s ?? row.start_s) - from) / QUARTER_S))));
+  const known = values.filter((each) => each != null);
+  if (!known.length) return "–";
+  return html`<${Sparkline} values=${values} least=${1e-9} /><span class="muted small">${[...new Set([Math.min(...known), Math.max(...known)].map(show))].join(" … ")}</span>`;
+}
 const Hint = ({ text }) => html`<p class="muted">${rich(text)}</p>`;
 
 export default function Community() {
@@ -38,6 +49,7 @@ export default function Community() {
     "community",
     EVERY_MS,
   );
+  const past = useLoaded((abort) => get("/accounts", { signal: abort }), "accounts", PAST_MS).value ?? {};
   const title = t("nav.community");
   if (found.error && !found.value) return html`<${Page} title=${title}><${Failed} error=${found.error} again=${found.again} /><//>`;
   if (!found.value) return html`<${Page} title=${title}><${Loading} /><//>`;
@@ -48,11 +60,11 @@ export default function Community() {
     ${!rules && html`<${Card}><${Empty} icon="community" title=${t("community.none")}><p>${rich(t("community.none_text"))}</p><//><//>`}
     <div class="columns even">
       <${Limits} limits=${limits} again=${found.again} />
-      <${Storages} all=${community.storages} donations=${community.donations} />
+      <${Storages} all=${community.storages} donations=${community.donations} past=${past} />
     </div>
     ${(limits.regulated || orders.length > 0) && html`<${Orders} orders=${orders} />`}
-    ${rules && html`<${Credits} all=${community.prosumers} rules=${rules} />
-      <div class="columns even"><${Prices} all=${community.suppliers} /><${Sharing} community=${community} /></div>`}
+    ${rules && html`<${Credits} all=${community.prosumers} rules=${rules} past=${past} />
+      <div class="columns even"><${Prices} all=${community.suppliers} past=${past} /><${Sharing} community=${community} /></div>`}
     ${rules && html`<${Rules} rules=${rules} again=${found.again} />`}
     <${Statement} />
   <//>`;
@@ -114,7 +126,7 @@ function Orders({ orders }) {
   <//>`;
 }
 
-function Storages({ all, donations }) {
+function Storages({ all, donations, past }) {
   const title = t("community.storage");
   if (!all.length && !donations.length) return html`<${Card} title=${title}><${Hint} text=${t("community.no_storage")} /><//>`;
   return html`<${Card} title=${title}>
@@ -126,6 +138,7 @@ function Storages({ all, donations }) {
         <div class="gauge-bar" role="img" aria-label=${text}><span style=${{ width: `${100 * (share ?? 0)}%` }}></span></div>
         <${Pairs} of=${[
           [t("community.level"), text],
+          [t("community.day"), html`<${Trend} rows=${past.levels} from=${past.from_s} by="twin" of=${each.twin} value="level_wh" show=${energy} />`],
           each.reserve_wh > 0 && [t("community.reserve"), energy(each.reserve_wh)],
           [t("community.taken"), wattHours(each.taken_wh)],
           [t("community.gave"), wattHours(each.given_wh)],
@@ -136,25 +149,27 @@ function Storages({ all, donations }) {
   <//>`;
 }
 
-function Credits({ all, rules }) {
+function Credits({ all, rules, past }) {
   const title = t("community.credits");
   return html`<${Card} title=${title} hint=${t(`response.${rules.response}`, { wh: number(rules.tolerance_wh, 1) })}>
     ${!all.length ? html`<${Empty} icon="twins" title=${t("twins.none")} />` : html`<${Table} name=${title}
-      head=${[[t("events.twin")], [t("community.credit"), "right"], [t("community.received"), "right"], [t("community.gave"), "right"], [t("community.paid"), "right"], [t("community.earned"), "right"], [t("community.mean"), "right"]]}
+      head=${[[t("events.twin")], [t("community.credit"), "right"], [t("community.day")], [t("community.received"), "right"], [t("community.gave"), "right"], [t("community.paid"), "right"], [t("community.earned"), "right"], [t("community.mean"), "right"]]}
       rows=${all.map((each) => [
         nameOf(each.twin), html`<${Chip} tone=${each.credit_wh < 0 ? "bad" : each.credit_wh > 0 ? "ok" : ""}>${wattHours(each.credit_wh)}<//>`,
+        html`<${Trend} rows=${past.accounts} from=${past.from_s} by="twin" of=${each.twin} value="credit_wh" show=${wattHours} />`,
         wattHours(each.received_wh), wattHours(each.given_wh), money(each.paid), money(each.earned), price(each.mean_price),
       ])} /><p class="hint">${t("community.since_start")}</p>`}
   <//>`;
 }
 
-function Prices({ all }) {
+function Prices({ all, past }) {
   const title = t("community.prices");
   return html`<${Card} title=${title} hint=${t("community.prices_hint")}>
     ${!all.length ? html`<${Hint} text=${t("community.no_prices")} />` : html`<${Table} name=${title}
-      head=${[[t("flow.supplier")], [t("nav.now"), "right"], [t("community.later")], [t("community.free"), "right"]]}
+      head=${[[t("flow.supplier")], [t("nav.now"), "right"], [t("community.day")], [t("community.later")], [t("community.free"), "right"]]}
       rows=${all.map((each) => [
         nameOf(each.supplier), price(each.slots[0]?.rate),
+        html`<${Trend} rows=${past.prices} from=${past.from_s} by="supplier" of=${each.supplier} value="rate" show=${price} />`,
         html`<span class="muted small">${each.slots.slice(1, SLOTS).map((slot) => `${clock(slot.from_s)}\u00a0${price(slot.rate)}`).join(", ") || "–"}</span>`,
         html`${watts(each.left_w)}<br /><span class="muted small">/ ${watts(each.capacity_w)}</span>`,
       ])} />`}

@@ -577,6 +577,7 @@ export default {
   "community.received": "Erhalten",
   "community.paid": "Bezahlt",
   "community.earned": "Verdient",
+  "community.day": "Letzter Tag",
   "community.mean": "Mittlerer Preis",
   "community.since_start": "Guthaben: der letzten 60 Minuten. Alles andere: seit dem Start des Knotens, in der Währung der Gemeinschaft; Preise je kWh.",
   "community.prices": "Preise",

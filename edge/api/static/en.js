@@ -578,6 +578,7 @@ export default {
   "community.received": "Received",
   "community.paid": "Paid",
   "community.earned": "Earned",
+  "community.day": "Last day",
   "community.mean": "Mean price",
   "community.since_start": "Credit: of the last 60 minutes. All else: since the node started, in the currency of the community; prices per kWh.",
   "community.prices": "Prices",

@@ -577,6 +577,7 @@ export default {
   "community.received": "Reçu",
   "community.paid": "Payé",
   "community.earned": "Gagné",
+  "community.day": "Dernier jour",
   "community.mean": "Prix moyen",
   "community.since_start": "Crédit : des 60 dernières minutes. Le reste : depuis le démarrage du nœud, dans la monnaie de la communauté ; prix par kWh.",
   "community.prices": "Prix",

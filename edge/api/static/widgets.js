@@ -244,17 +244,19 @@ export function useWidth(fallback = 800) {
   return [self, width];
 }
 
-export const Sparkline = ({ values, tone }) => {
+export const Sparkline = ({ values, tone = "", least = 1 }) => {
   const known = values.filter((each) => each != null);
   if (known.length < 2) return html`<svg class="spark" viewBox="0 0 100 28" aria-hidden="true"></svg>`;
-  const most = Math.max(1, ...known);
+  const low = Math.min(0, ...known);
+  const most = Math.max(least, ...known) - low;
   const x = (i) => ((100 * i) / (values.length - 1)).toFixed(1);
-  const y = (w) => (26 - (24 * w) / most).toFixed(1);
+  const y = (w) => (26 - (24 * (w - low)) / most).toFixed(1);
   let path = "";
   values.forEach((w, i) => {
     if (w != null) path += `${i === 0 || values[i - 1] == null ? "M" : "L"}${x(i)} ${y(w)}`;
   });
   return html`<svg class="spark ${tone}" viewBox="0 0 100 28" preserveAspectRatio="none" aria-hidden="true">
+    ${low < 0 && html`<path class="zero" d=${`M0 ${y(0)}H100`} vector-effect="non-scaling-stroke" />`}
     <path d=${path} vector-effect="non-scaling-stroke" />
   </svg>`;
 };
