@@ -7,9 +7,10 @@ view towards theirs, and by as much as its own prediction has changed since the 
 
 So the views of all nodes, however many hops apart, stay near the mean of all own predictions (dynamic average
 consensus), with one message a minute to direct neighbours. Nodes see the same microgrid, so their predictions
-change alike, and the views stay together while they follow. Weights are those of Metropolis; both nodes use
-the rounded views that were told, so what one gains the other gives. A small leak towards the own prediction
-forgets what lost messages have left behind.
+change alike, and the views stay together while they follow. The mean is weighted by how many days a node
+knows, as `sampling_nb` of the thesis (6.1.1): weights are those of Metropolis, less towards a neighbour that
+knows less in the same ratio. Both nodes use the rounded views that were told, so what one gains the other
+gives. A small leak towards the own prediction forgets what lost messages have left behind.
 
 A neighbour takes part once it is known that its view is not much worse than the own one. What is served is a
 pool of the view and persistence, with weights learnt alike on all nodes; where the view alone or the own
@@ -36,16 +37,19 @@ _GAP_MIN = 3  # after a longer one a view starts from the own prediction
 _MOST_WORSE = 0.3  # nats: the view of a neighbour that is worse by more is left out
 _CLEARLY = 0.3  # nats, over about a day: less is no reason to disagree
 _PROVED_MIN = 65  # minutes until a neighbour takes part
+_LEAST_SAMPLES, _MOST_SAMPLES = 60.0, 30.0 * DAY_MIN  # what a node knows counts as no less and no more
 _OWN = 0
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a neighbour has told: its view (6, 4, 7) after a minute, and how many neighbours it hears."""
+    """What a neighbour has told: its view (6, 4, 7) after a minute, how many neighbours it hears, and how
+    many minutes of measurements it knows."""
 
     minute: int
     probabilities: Array
     neighbours: int
+    samples: float
 
 
 class Consensus:
@@ -72,8 +76,11 @@ class Consensus:
         """The view to tell, as probabilities (6, 4, 7)."""
         return None if self._view is None else softmax(self._view.copy())
 
-    def predict(self, minute: int, own: Array, states: States, foreign: Mapping[str, View]) -> Array:
-        """The prediction (6, 4, 7) that is served after a minute with these states."""
+    def predict(
+        self, minute: int, own: Array, states: States, foreign: Mapping[str, View], samples: float
+    ) -> Array:
+        """The prediction (6, 4, 7) that is served after a minute with these states, by a node that knows so
+        many minutes."""
         logs = Pool.logs(own)
         view, own_before = self._view, self._own
         if view is None or own_before is None or not 0 < minute - self._minute <= _GAP_MIN:
@@ -81,7 +88,7 @@ class Consensus:
             self._told.clear()
         for source in foreign:
             self._seat(source, minute)
-        view = view + self._pull(minute, foreign) + (logs - own_before) + _LEAK * (logs - view)
+        view = view + self._pull(minute, foreign, samples) + (logs - own_before) + _LEAK * (logs - view)
         view = Pool.logs(softmax(view))
         self._minute, self._own, self._view = minute, logs, view
         self._told = {at: each for at, each in self._told.items() if at >= minute - _GAP_MIN}
@@ -95,7 +102,7 @@ class Consensus:
         found: Array = each[self._choice.predicted(minute, each), *np.indices(own.shape[:2])]
         return found
 
-    def _pull(self, minute: int, foreign: Mapping[str, View]) -> Array | np.float32:
+    def _pull(self, minute: int, foreign: Mapping[str, View], samples: float) -> Array | np.float32:
         """What neighbours add to the view."""
         used = {
             source: each
@@ -110,7 +117,8 @@ class Consensus:
         total: Array | np.float32 = np.float32(0.0)
         self.weights = {"": np.ones(len(VARIABLES))}
         for (source, each), weight in zip(used.items(), weights, strict=True):
-            share = weight * self._admitted(source, minute)
+            known = min(1.0, _limited(each.samples) / _limited(samples))
+            share = weight * known * self._admitted(source, minute)
             self.weights[source] = share
             self.weights[""] = self.weights[""] - share
             apart = Pool.logs(each.probabilities) - self._told[each.minute]
@@ -145,3 +153,7 @@ class Consensus:
         free = set(range(1, 1 + self._most)) - set(self._places.values())
         if source not in self._places and free:
             self._places[source], self._since[source] = min(free), minute
+
+
+def _limited(samples: float) -> float:
+    return min(max(samples, _LEAST_SAMPLES), _MOST_SAMPLES)

@@ -110,8 +110,12 @@ class Predictions:
         results = {"own": own}
         states = self._learner.settings.scale.of(self._learner.series.last(1)[0])
         if self.consensus is not None:
-            views = {s: View(each.minute, each.probabilities, each.neighbours) for s, each in fresh.items()}
-            results[CONSENSUS] = self.consensus.predict(minute, own, states, views)
+            views = {
+                source: View(each.minute, each.probabilities, each.neighbours, each.samples)
+                for source, each in fresh.items()
+            }
+            samples = float(samples_of(self._learner).max())
+            results[CONSENSUS] = self.consensus.predict(minute, own, states, views, samples)
             self.weights = dict(self.consensus.weights)
         if self.ensemble is not None:
             foreign = {source: each.probabilities for source, each in fresh.items()}

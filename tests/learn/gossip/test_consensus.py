@@ -8,6 +8,7 @@ from edge.learn.gossip.ensemble import Ensemble
 from edge.learn.gossip.forecast import rounded
 from edge.learn.probabilities import log_losses
 from edge.learn.terms import HORIZONS_MIN
+from edge.terms import DAY_MIN
 
 FIRST, MINUTES = 1000, 240
 CHAIN = [[1], [0, 2], [1, 3], [2]]
@@ -28,9 +29,9 @@ def guess(minute, skill):
     return found
 
 
-def play(nodes, neighbours, minutes=MINUTES, lost=0.0, lies=None, lucky=range(0)):
+def play(nodes, neighbours, minutes=MINUTES, lost=0.0, lies=None, lucky=range(0), days=(1, 1, 1, 1)):
     """Own and served predictions (nodes, minutes, 6, 4, 7); `lies` (node) tells something else. The first
-    node knows what will be in the minutes `lucky`."""
+    node knows what will be in the minutes `lucky`. Nodes know so many `days`."""
     skills = 0.5, 0.47, 0.44, 0.41
     rng, told, chance = np.random.default_rng(1), [None] * len(nodes), np.random.default_rng(2)
     own, served = [], []
@@ -46,12 +47,12 @@ def play(nodes, neighbours, minutes=MINUTES, lost=0.0, lies=None, lucky=range(0)
             mine = 0.7 * guess(minute, skill) + 0.3 * habits[number].astype(np.float32)
             node.learn(minute, actual(minute))
             heard = {
-                str(other): View(minute - 1, told[other], len(neighbours[other]))
+                str(other): View(minute - 1, told[other], len(neighbours[other]), days[other] * DAY_MIN)
                 for other in neighbours[number]
                 if told[other] is not None and chance.random() >= lost
             }
             own[-1].append(mine)
-            served[-1].append(node.predict(minute, mine, actual(minute), heard))
+            served[-1].append(node.predict(minute, mine, actual(minute), heard, days[number] * DAY_MIN))
             view = rounded(node.told)
             views.append(lies(view, rng) if lies is not None and number == len(nodes) - 1 else view)
         told = views
@@ -86,6 +87,23 @@ def test_what_they_agree_on_is_better_than_what_they_think_alone(agreed):
     own, served = agreed
     for alone, together in zip(own, served, strict=True):
         assert loss(together) < loss(alone)
+
+
+def weighted(own, days):
+    """The mean of the logs of own predictions with these weights, as probabilities."""
+    logs = np.average(np.log(own), axis=0, weights=days)
+    found = np.exp(logs)
+    return found / found.sum(-1, keepdims=True)
+
+
+@pytest.mark.parametrize("days", [(20, 10, 5, 2), (2, 5, 10, 20), (400, 60, 3, 3)])
+def test_who_knows_more_has_more_weight(days):
+    nodes = [Consensus(4) for _ in CHAIN]
+    own, _ = play(nodes, CHAIN, days=days)
+    views = np.stack([node.told for node in nodes])
+    meant = weighted(own[:, -1], np.minimum(days, 30))
+    equal = weighted(own[:, -1], (1, 1, 1, 1))
+    assert np.abs(views - meant).mean() < 0.5 * np.abs(views - equal).mean()
 
 
 def test_lost_messages_do_not_drive_them_apart():
@@ -125,9 +143,9 @@ def test_a_neighbour_takes_part_after_an_hour():
 
 def test_after_a_gap_a_view_begins_with_the_own_prediction():
     node = Consensus(2)
-    node.predict(FIRST, guess(FIRST, 0.5), actual(FIRST), {})
+    node.predict(FIRST, guess(FIRST, 0.5), actual(FIRST), {}, DAY_MIN)
     later = guess(FIRST + 100, 0.5)
-    node.predict(FIRST + 100, later, actual(FIRST + 100), {})
+    node.predict(FIRST + 100, later, actual(FIRST + 100), {}, DAY_MIN)
     np.testing.assert_allclose(node.told, later, atol=2e-3)
 
 
