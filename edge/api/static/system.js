@@ -90,7 +90,7 @@ function Meters({ meters, buses }) {
   const states = new Map(buses.flatMap((bus) => (bus.meters ?? []).map((each) => [each.device, { ...each, bus }])));
   return html`<${Card} title=${t("system.meters")} hint=${t("system.meters_hint")}>
     ${meters.error && !list && html`<${Failed} error=${meters.error} again=${meters.again} />`}
-    ${list && !list.length && html`<p class="quiet-line">${rich(t("system.no_meters"))}</p>`}
+    ${list && !list.length && html`<p class="muted">${rich(t("system.no_meters"))}</p>`}
     ${list?.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label=${t("system.meters")}><table>
       <thead><tr><th>${t("system.meter")}</th><th>${t("state")}</th><th class="right">${t("power")}</th><th class="right">${t("system.age")}</th><th class="right">${t("system.voltage")}</th><th class="right">${t("system.good")}</th></tr></thead>
       <tbody>${list.map((each) => {
