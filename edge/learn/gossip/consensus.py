@@ -7,16 +7,17 @@ view towards theirs, and by as much as its own prediction has changed since the 
 
 So the views of all nodes, however many hops apart, stay near the mean of all own predictions (dynamic average
 consensus), with one message a minute to direct neighbours. Nodes see the same microgrid, so their predictions
-change alike, and the views stay together while they follow. The mean is weighted by how many days a node
-knows, as `sampling_nb` of the thesis (6.1.1): weights are those of Metropolis, less towards a neighbour that
-knows less in the same ratio. Both nodes use the rounded views that were told, so what one gains the other
-gives. A small leak towards the own prediction forgets what lost messages have left behind.
+change alike, and the views stay together while they follow. The mean is weighted by the square root of how
+many days a node knows (compare `sampling_nb`, thesis 6.1.1): weights are those of Metropolis, less towards a
+neighbour that knows less in the same ratio. Both nodes use the rounded views that were told, so what one
+gains the other gives. A small leak towards the own prediction forgets what lost messages have left behind.
 
 A neighbour takes part once it is known that its view is not much worse than the own one. What is served is a
 pool of the view and persistence, with weights learnt alike on all nodes; where the view alone or the own
 prediction did much better over about a day, it is served instead. Less evidence is no reason to disagree.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -117,7 +118,7 @@ class Consensus:
         total: Array | np.float32 = np.float32(0.0)
         self.weights = {"": np.ones(len(VARIABLES))}
         for (source, each), weight in zip(used.items(), weights, strict=True):
-            known = min(1.0, _limited(each.samples) / _limited(samples))
+            known = min(1.0, math.sqrt(_limited(each.samples) / _limited(samples)))
             share = weight * known * self._admitted(source, minute)
             self.weights[source] = share
             self.weights[""] = self.weights[""] - share

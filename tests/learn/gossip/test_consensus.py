@@ -101,7 +101,7 @@ def test_who_knows_more_has_more_weight(days):
     nodes = [Consensus(4) for _ in CHAIN]
     own, _ = play(nodes, CHAIN, days=days)
     views = np.stack([node.told for node in nodes])
-    meant = weighted(own[:, -1], np.minimum(days, 30))
+    meant = weighted(own[:, -1], np.sqrt(np.minimum(days, 30)))
     equal = weighted(own[:, -1], (1, 1, 1, 1))
     assert np.abs(views - meant).mean() < 0.5 * np.abs(views - equal).mean()
 
