@@ -774,6 +774,7 @@ export default {
   "advice.push_failing": "Prüfen Sie Adresse und Token im Abschnitt [push], und ob jener Server läuft.",
   "advice.limit_exceeded": "Schalten Sie aus, was warten kann, oder lassen Sie den Knoten mehr Geräte schalten (flexible).",
   "advice.limit_in_force": "Es ist nichts zu tun. Flexible Geräte laufen danach wieder.",
+  "advice.gate_closed": "Richten Sie den Zwilling auf der anderen Seite ein und starten Sie ihn, siehe [holon].",
   "advice.prices_unknown": "Prüfen Sie Adresse oder Datei in `prices_from`; es wird von selbst wieder versucht.",
   "advice.failsafe_in_force": "Prüfen Sie die Steuerbox des Netzbetreibers; er endet mit ihrem Lebenszeichen und der nächsten Anordnung.",
 };

@@ -774,6 +774,7 @@ export default {
   "advice.push_failing": "Vérifiez l’adresse et le jeton dans la section [push], et si ce serveur fonctionne.",
   "advice.limit_exceeded": "Éteignez ce qui peut attendre, ou laissez le nœud commuter davantage d’appareils (flexible).",
   "advice.limit_in_force": "Il n’y a rien à faire. Les appareils flexibles reprendront ensuite.",
+  "advice.gate_closed": "Configurez et démarrez le jumeau de l’autre côté, voir [holon].",
   "advice.prices_unknown": "Vérifiez l’adresse ou le fichier dans `prices_from` ; un nouvel essai est automatique.",
   "advice.failsafe_in_force": "Vérifiez le boîtier du gestionnaire de réseau; elle prend fin avec son signe de vie et l’ordre suivant.",
 };
