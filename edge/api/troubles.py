@@ -57,6 +57,7 @@ CODES = {
     "past_not_used": "Past minutes, weather or a forecast of others cannot be used; the text says why.",
     "model_damaged": "The file of a shipped model is damaged, so a model began to learn without it.",
     "market_absent": "The market of the next day has not been there for ten minutes; nothing is ordered.",
+    "gate_closed": "The other side of a gate between two microgrids does not work, so nothing passes.",
     "prices_unknown": "Day-ahead prices cannot be read, or have ended, so fixed prices hold meanwhile.",
     "limit_exceeded": "An external limit is exceeded, and nothing is left that may be switched off for it.",
     "limit_in_force": "The operator of the grid limits what is drawn or fed in. A warning: it is obeyed.",

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from .rules import MARGIN, MAX_POWER_W
 
+FORECAST = "PRED_W_CLUSTER"  # what the learning twin of a node predicts for the microgrid
 QUARTER_MIN = 15
 AHEAD = 24 * 60 // QUARTER_MIN  # quarters of an hour
 LEADS_MIN = (5, 10, 30, 60, 120, 240, 480, 960, 1440)  # of a forecast, as the learning twin publishes it

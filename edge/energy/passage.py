@@ -15,10 +15,11 @@ from .messages import Request, round_w
 from .rules import EPSILON_W, MARGIN, MIN_POWER_W, PASSED_EPSILON_W, with_margin
 from .surplus import Wanted
 
-HOLD_S = 2.0  # a need falls only after it was lower for so long: requests become contracts meanwhile
+HOLD_S = 0.4
 TRY_S = 5.0  # so long power is bought for one request; what does not serve it is given back
 REST_S = 5.0  # after that it is tried again
-LATE_S = 1.5  # that much later others have had their time, and any gate that can serves it
+SOON_S = 0.1  # so old a request must be that nobody else can serve: what is left arrives with it
+LATE_S = 1.0  # that much later others have had their time, and any gate that can serves it
 REQUESTS_MAX = 256  # that are watched at once; no setting: four or more of each of 64 nodes
 _SLACK_W = 2 * PASSED_EPSILON_W  # so that what is bought covers what is promised
 
@@ -51,7 +52,8 @@ class _Watched:
     request: Request
     hops: int
     since_s: float
-    is_served: bool = False  # whether the supplier knows of it
+    is_due: bool = False  # whether the supplier should know of it
+    is_served: bool = False  # whether it does
     tried_s: float = math.nan  # since when there is power for it; nan: there is none
 
     def is_awake(self, now_s: float) -> bool:
@@ -89,7 +91,7 @@ class Waiting:
         """
         found = []
         for name, seen in self._requests.items():
-            power_w = 0.0 if self._is_old(seen, now_s) else with_margin(seen.request.power_w)
+            power_w = 0.0 if seen.is_due or self._is_old(seen, now_s) else with_margin(seen.request.power_w)
             if not seen.is_served and power_w <= spare_w:
                 seen.is_served = True
                 spare_w -= power_w
@@ -109,7 +111,7 @@ class Waiting:
         return sum(each.request.power_w for each in self._requests.values() if self._is_old(each, now_s))
 
     def open_w(self, now_s: float, shares_w: Mapping[str, float] | None = None) -> float:
-        """The power that is bought for them now, with margins: for those that are old enough.
+        """The power that is bought for them now, with margins.
 
         `shares_w`: as much as there is for each of them; None: all that they request.
         """
@@ -117,8 +119,10 @@ class Waiting:
         for name, seen in self._requests.items():
             whole_w = with_margin(seen.request.power_w)
             share_w = whole_w if shares_w is None else min(whole_w, shares_w.get(name, 0.0))
-            if not self._is_old(seen, now_s):
+            soon_s = min(SOON_S, self.wait_s) if shares_w is not None else self.wait_s
+            if now_s < seen.since_s + soon_s:
                 continue
+            seen.is_due |= share_w > 0.0
             if not share_w and seen.is_awake(now_s):
                 seen.tried_s = math.nan
             elif share_w and math.isnan(seen.tried_s):
@@ -128,7 +132,8 @@ class Waiting:
 
     def due_s(self, after_s: float) -> float:
         """When another request is old enough, after that moment; inf if all were then."""
-        moments = (each.since_s + self.wait_s for each in self._requests.values())
+        ages_s = (min(SOON_S, self.wait_s), self.wait_s, self.wait_s + LATE_S)
+        moments = (each.since_s + age_s for each in self._requests.values() for age_s in ages_s)
         return min((each for each in moments if each > after_s), default=math.inf)
 
     def _is_old(self, seen: _Watched, now_s: float) -> bool:

@@ -12,11 +12,13 @@ from typing import NamedTuple
 
 import orjson
 
+from .charging import LEADS_MIN
 from .messages import Priority, Request
 from .parsing import number, read_object
 from .rules import EPSILON_W, MAX_POWER_W, MIN_POWER_W, with_margin
 
 AHEAD_STEPS = 8  # quarter-hours of a forecast
+_STALE_MIN = 60  # an older forecast says nothing
 SOURCES_MAX = 1024  # twins whose surplus is known at once; no setting: sixteen of each of 64 nodes
 _MOVED, _MOVED_W = 0.05, 2.0  # what changes by less than both is not told again
 _PRICE_MOST = 1e6
@@ -79,6 +81,30 @@ def parse_surplus(data: bytes) -> Surplus:
         fields.get("up", False) is True,
         tuple(number(each, -MAX_POWER_W, MAX_POWER_W) for each in ahead),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the learning twin of a node predicts for its microgrid: `minute` (UTC), and what is produced less
+    what is requested at each of its leads, in W; nan where it is not known."""
+
+    minute: int
+    net_w: tuple[float, ...]
+
+    def ahead_w(self, minute: int) -> tuple[float, ...]:
+        """The same for each quarter-hour from a minute on; empty if it is too old, or not all known."""
+        passed = minute - self.minute
+        if not 0 <= passed <= _STALE_MIN or any(math.isnan(each) for each in self.net_w):
+            return ()
+        return tuple(self._at_w(passed + 15 * (i + 1)) for i in range(AHEAD_STEPS))
+
+    def _at_w(self, lead_min: int) -> float:
+        later = next(i for i, each in enumerate(LEADS_MIN) if each >= lead_min)
+        if later == 0:
+            return self.net_w[0]
+        begin, end = LEADS_MIN[later - 1], LEADS_MIN[later]
+        share = (lead_min - begin) / (end - begin)
+        return self.net_w[later - 1] + share * (self.net_w[later] - self.net_w[later - 1])
 
 
 def encode_left(left_w: float) -> bytes:

@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..energy.book import node_of
+from ..energy.charging import FORECAST, parse_forecast
 from ..energy.events import Cause
 from ..energy.flows import PowerSource, Supply
 from ..energy.forecast import FreePower
 from ..energy.passage import Demand, Passage, Waiting
 from ..energy.policies import producer_policy
 from ..energy.rules import EPSILON_W, HOLON, LEFT, MIN_POWER_W, REQUEST, SLOT_S
-from ..energy.surplus import AHEAD_STEPS, Shares, Sources, Surplus, assign, parse_left, parse_surplus
+from ..energy.surplus import AHEAD_STEPS, Outlook, Shares, Sources, Surplus, assign, parse_left, parse_surplus
 from ..space.agent import Bond
 from ..space.names import NIL
 from .addressing import around
@@ -40,7 +41,7 @@ _RETRY_S = 300.0  # after so long a supply is given back: perhaps the own microg
 _TOLERANCE_W = 10 * EPSILON_W
 _TOLERANCE_WH = 1e-3
 _PRICE_STEP = 1e-4
-_read_left, _read_surplus = public(parse_left), public(parse_surplus)
+_read_left, _read_surplus, _read_forecast = public(parse_left), public(parse_surplus), public(parse_forecast)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,9 @@ class HolonTwin(ProsumerTwin):
         self.sources = Sources(home.members.member_w)  # of its microgrid, without those of its holon
         self.told: Surplus | None = None  # what stands behind it, as it tells its microgrid
         self._usual = FreePower(), FreePower()  # what its microgrid has left and lacks, by time of day
+        self._outlook: Outlook | None = None  # for its microgrid, by the learning twin of its node
         super().__init__(settings, home, rng)
-        self.wants = (*self.wants, LEFT)
+        self.wants = (*self.wants, LEFT, FORECAST)
 
     # ---- its partner ---------------------------------------------------------------------------
 
@@ -117,10 +119,14 @@ class HolonTwin(ProsumerTwin):
     def surplus(self) -> Surplus:
         """What its microgrid has left and lacks now, and is expected to have."""
         now_s, civil_s = self._clock.now_s(), self.home.civil_s()
-        steps = [SLOT_S * (i + 1) for i in range(AHEAD_STEPS)] if self.home.date.settled else []
-        left, lacks = self._usual
-        ahead_w = [left.expect(civil_s, in_s) - lacks.expect(civil_s, in_s) for in_s in steps]
-        return Surplus(self.sources.left_w, self._unserved.lacks_w(now_s), ahead_w=tuple(ahead_w))
+        ahead_w: tuple[float, ...] = ()
+        if self.home.date.settled:
+            left, lacks = self._usual
+            steps = [SLOT_S * (i + 1) for i in range(AHEAD_STEPS)]
+            ahead_w = tuple(left.expect(civil_s, in_s) - lacks.expect(civil_s, in_s) for in_s in steps)
+            if self._outlook:
+                ahead_w = self._outlook.ahead_w(int(self._clock.wall_s() // 60)) or ahead_w
+        return Surplus(self.sources.left_w, self._unserved.lacks_w(now_s), ahead_w=ahead_w)
 
     def _able_w(self, left_w: float) -> float:
         """What it can give in its microgrid, beside its contracts, if so much is left in the other one."""
@@ -168,6 +174,12 @@ class HolonTwin(ProsumerTwin):
         self._settle()
 
     def bonded(self, bond: Bond) -> bool | None:
+        if bond.label == FORECAST:
+            forecast = self._message(bond, _read_forecast) if bond.hops == 0 else None
+            if forecast:
+                minute, powers_w = forecast
+                self._outlook = Outlook(minute, tuple(made_w - asked_w for asked_w, made_w in powers_w))
+            return False
         if bond.label == LEFT:
             self.sources.see_left(bond.name, self._message(bond, _read_left))
             return None
@@ -356,6 +368,14 @@ class HolonTwin(ProsumerTwin):
 
     def memory(self) -> dict[str, Any]:
         return {key: value for key, value in super().memory().items() if key == "off_s"}
+
+    def troubles(self) -> Iterable[tuple[str, str]]:
+        yield from super().troubles()
+        partner = self.partner
+        if partner is None:
+            yield "gate_closed", f"{self.short_name} has no other side: no section [holon] leads to it"
+        elif self.handle and (partner.disabled or not partner.handle):
+            yield "gate_closed", f"the other side of {self.short_name}, {partner.name}, is off or absent"
 
     def violations(self) -> list[str]:
         broken = super().violations()

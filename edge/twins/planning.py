@@ -7,7 +7,7 @@ never buys and supplies at once, and what it bought it gives to members only, ne
 import math
 import random
 
-from ..energy.charging import ChargePlan, parse_forecast
+from ..energy.charging import FORECAST, ChargePlan, parse_forecast
 from ..energy.rules import MIN_POWER_W
 from ..energy.totals import Share
 from ..space.agent import Bond
@@ -16,7 +16,6 @@ from .settings import TwinSettings
 from .storage import StorageTwin
 from .twin import Home
 
-FORECAST = "PRED_W_CLUSTER"  # what the learning twin of this node predicts for the microgrid
 _WAITS_S = 0.6  # a request that waits so long comes first
 _REST_S = 10.0  # so long it buys nothing then
 _SLOWER, _FASTER = 0.5, 0.05  # afterwards it asks for half, and for more again each minute

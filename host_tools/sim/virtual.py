@@ -270,10 +270,12 @@ class Observer:
         flow_w[:] = 0.0
         for i, twin in self._consumers:
             consumer = twin.consumer
-            board.need_w[i] = max(0.0, consumer.need_w - twin.own_w)
-            asked_s = consumer.unserved_since_s
+            passes_on = twin.settings.kind == "holon"  # what others need, and is counted there
+            board.need_w[i] = 0.0 if passes_on else max(0.0, consumer.need_w - twin.own_w)
+            asked_s = None if passes_on else consumer.unserved_since_s
             board.asked_s[i] = math.nan if asked_s is None or not twin.unserved else asked_s
-            board.response_s[i], board.unserved_w[i] = consumer.response_s, consumer.unserved_w
+            board.response_s[i] = math.nan if passes_on else consumer.response_s
+            board.unserved_w[i] = consumer.unserved_w
             board.validated[i] = twin.validated
             taken_w = 0.0
             for contract in consumer.active:

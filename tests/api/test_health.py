@@ -184,6 +184,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
         "limit_in_force",
         "failsafe_in_force",
         "market_absent",  # tests/twins/test_next_day_market.py
+        "gate_closed",  # tests/twins/test_holon.py
         "prices_unknown",  # tests/twins/test_prices_from.py
         "gossip_refused",  # tests/twins/test_gossip.py
         "models_do_not_fit",

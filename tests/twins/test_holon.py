@@ -197,3 +197,45 @@ def test_a_holon_twin_without_a_partner_does_nothing(world):
     twin = holon_twin(world.nodes, "a.up")
     assert (twin.partner, twin.supplier.capacity_w, twin.consumer.need_w) == (None, 0.0, 0.0)
     assert twin.violations() == []
+    assert [code for code, _ in twin.troubles()] == ["gate_closed"]
+
+
+def test_a_gate_whose_other_side_is_off_says_so():
+    with Holons(a=[LAMP], b=[]) as holons:
+        holons.run(3.0)
+        door = holons.door("a1.up")
+        assert list(door.troubles()) == []
+        holons.world.nodes["qa1"].touch(lambda node: node.prosumer("down").hold())
+        assert [code for code, _ in door.troubles()] == ["gate_closed"]
+
+
+def test_a_gate_tells_what_its_microgrid_has_left_and_lacks():
+    """In the parent it is one prosumer: surplus, need, price, and what is expected of it."""
+    with Holons(a=[{**LAMP, "power_w": 500.0}], b=[ROOF], fee=0.02) as holons:
+        holons.run(8.0)
+        told = holons.door("qb1.down").told
+        assert told.left_w == pytest.approx(300.0, abs=20.0)
+        assert told.ahead_w == () or told.ahead_w[0] == pytest.approx(300.0, abs=20.0)
+        assert holons.door("qa1.down").told.lacks_w == 500.0
+        assert holons.door("qa2.down").told is None  # it does not act
+        assert holons.door("a1.up").told.left_w == pytest.approx(300.0, abs=20.0)
+        assert not holons.consumer("qa1.down").contracts  # it buys nothing that would not be enough
+        bought_wh = holons.door("a1.up").passage.bought_wh
+        assert sum(bought_wh.values()) == 0.0
+
+
+def test_what_members_cannot_use_leaves_though_a_member_lacks_more():
+    with Holons(a=[LAMP], b=[ROOF, {**LAMP, "name": "oven", "power_w": 900.0}]) as holons:
+        holons.run_until(lambda: holons.consumer("a3.lamp").satisfied, 5.0)
+        holons.run(20.0)
+        assert holons.consumer("a3.lamp").satisfied
+
+
+def test_a_gate_with_a_little_too_much_promised_does_not_act_for_ever():
+    with Holons(a=[LAMP], b=[ROOF]) as holons:
+        holons.run_until(lambda: holons.consumer("a3.lamp").satisfied, 5.0)
+        node, supplier = holons.world.nodes["a1"].node, holons.door("a1.up").supplier
+        supplier.capacity_w = supplier.reserved_w - 1e-4
+        before = node.engine.reactions
+        holons.run(2.0)
+        assert node.engine.reactions - before < 40

@@ -4,8 +4,7 @@ import struct
 
 import pytest
 
-from edge.energy.charging import LEADS_MIN
-from edge.twins.planning import FORECAST
+from edge.energy.charging import FORECAST, LEADS_MIN
 from host_tools.invariants import broken
 from host_tools.world import World
 

@@ -778,6 +778,7 @@ export default {
   "advice.limit_exceeded": "Schalten Sie aus, was warten kann, oder lassen Sie den Knoten mehr Geräte schalten (flexible).",
   "advice.limit_in_force": "Es ist nichts zu tun. Flexible Geräte laufen danach wieder.",
   "advice.market_absent": "Läuft der Knoten aus `[trader] market`? Die Zwillinge handeln solange wie sonst.",
+  "advice.gate_closed": "Richten Sie den Zwilling auf der anderen Seite ein und starten Sie ihn, siehe [holon].",
   "advice.prices_unknown": "Prüfen Sie Adresse oder Datei in `prices_from`; es wird von selbst wieder versucht.",
   "advice.failsafe_in_force": "Prüfen Sie die Steuerbox des Netzbetreibers; er endet mit ihrem Lebenszeichen und der nächsten Anordnung.",
 };

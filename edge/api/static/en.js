@@ -779,6 +779,7 @@ export default {
   "advice.limit_exceeded": "Switch off what can wait, or let more devices be switched by the node (flexible).",
   "advice.limit_in_force": "Nothing has to be done. Flexible devices run again when it is over.",
   "advice.market_absent": "Is the node of `[trader] market` running? Twins trade as always meanwhile.",
+  "advice.gate_closed": "Configure and start the twin on its other side, see [holon].",
   "advice.prices_unknown": "Check address or file in `prices_from`; it is tried again by itself.",
   "advice.failsafe_in_force": "Check the controller of the grid operator; it ends with its heartbeat and next order.",
 };

@@ -778,6 +778,7 @@ export default {
   "advice.limit_exceeded": "Éteignez ce qui peut attendre, ou laissez le nœud commuter davantage d’appareils (flexible).",
   "advice.limit_in_force": "Il n’y a rien à faire. Les appareils flexibles reprendront ensuite.",
   "advice.market_absent": "Le nœud de `[trader] market` fonctionne-t-il ? Les jumeaux négocient comme d’habitude.",
+  "advice.gate_closed": "Configurez et démarrez le jumeau de l’autre côté, voir [holon].",
   "advice.prices_unknown": "Vérifiez l’adresse ou le fichier dans `prices_from` ; un nouvel essai est automatique.",
   "advice.failsafe_in_force": "Vérifiez le boîtier du gestionnaire de réseau; elle prend fin avec son signe de vie et l’ordre suivant.",
 };
