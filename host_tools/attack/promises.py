@@ -75,8 +75,9 @@ class LyingSupplier(Supplier):
         self.contracts: dict[str, Contract | None] = {}
         self.now_s = 0.0
 
-    def see_request(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
+    def see_request(self, consumer: str, request: Request | None, hops: int, now_s: float) -> bool:
         self.requests[consumer] = request
+        return True
 
     def see_contract(self, consumer: str, complement: bool, contract: Contract | None, hops: int) -> bool:
         self.contracts[consumer] = contract
