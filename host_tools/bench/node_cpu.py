@@ -6,13 +6,14 @@ simulator, and without the threads, brokers, pages and files of the real service
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from host_tools.reach import section
 from host_tools.sim.job import Job
 from host_tools.sim.topology import parse
 from host_tools.sim.virtual import Simulation
-from host_tools.world import World
+from host_tools.world import World, WorldNode
 
 from .simulation import NEAR, TWINS, VALUES
 
@@ -65,8 +66,13 @@ def _at_rest(spec: str, reach: Mapping[str, int]) -> float:
 
 def _read(world: World) -> None:
     for node in world.nodes.values():
-        node.together(lambda node=node: [node.meters.say(f"m{i}.total", 0.0) for i in range(TWINS)])  # type: ignore[misc]
-    world.after(_METER_S, lambda: _read(world))
+        node.together(partial(_say_zero, node))
+    world.after(_METER_S, partial(_read, world))
+
+
+def _say_zero(node: WorldNode) -> None:
+    for i in range(TWINS):
+        node.meters.say(f"m{i}.total", 0.0)
 
 
 def _trading(spec: str, reach: str) -> float:
