@@ -35,11 +35,11 @@ _MAX_ASKED = MAX_LSAS // 4  # LSAs asked for at a time
 
 
 class Leaving:
-    """A record on its way out; one encoding serves all neighbours. A delta that has its signature goes
-    without a record."""
+    """A record on its way out; one encoding serves all neighbours. `delta` goes in its place, with the
+    signature that the record gets."""
 
     def __init__(
-        self, record: Lsa | Near | None, delta: Delta | None = None, to: tuple[str, ...] = ()
+        self, record: Lsa | Delta | Near, delta: Delta | None = None, to: tuple[str, ...] = ()
     ) -> None:
         self._record = record
         self._delta = delta
@@ -50,15 +50,14 @@ class Leaving:
     def part(self) -> Part:
         """What is sent, with the signature that the record has now."""
         if self._part is None:
+            record = self._record
             if self._delta:
-                if self._record:
-                    self._delta.auth = self._record.auth
+                self._delta.auth = record.auth
                 self._part = part_of_delta(self._delta)
-            elif isinstance(self._record, Near):
-                self._part = part_of_near(self._record, self.to)
+            elif isinstance(record, Near):
+                self._part = part_of_near(record, self.to)
             else:
-                assert self._record is not None
-                self._part = part_of_lsa(self._record)
+                self._part = part_of_lsa(record) if isinstance(record, Lsa) else part_of_delta(record)
         return self._part
 
     def repeats(self, record: Near) -> bool:
@@ -72,8 +71,7 @@ class Leaving:
     @property
     def size(self) -> int:
         """How many bytes it will have, about."""
-        record = self._delta or self._record
-        shown = [] if record is None or isinstance(record, Near) else record.properties
+        shown = [] if isinstance(self._record, Near) else (self._delta or self._record).properties
         return _RECORD_BYTES + sum(_PROPERTY_BYTES + len(each.value) for each in shown)
 
 
@@ -162,10 +160,12 @@ class Outbox(Courier):
         name, origin = space.names.text(space.lsa_name[slot]), space.lsa_origin[slot]
         delta = export_delta(space, slot, base) if base else None
         to_delta = {peer for peer in peers if peer in self.answering and name not in self._waiting[peer].lsas}
-        lsa = None
-        if not delta or len(to_delta) < len(peers) or self._is_unsigned(delta, origin):
-            lsa = self._leaving(export(space, slot), origin)
-        change, whole = Leaving(lsa, delta), Leaving(lsa)
+        record: Lsa | Delta
+        if delta is None or len(to_delta) < len(peers) or self._is_unsigned(delta, origin):
+            record = self._leaving(export(space, slot), origin)
+        else:  # all take the delta, and it has its signature
+            record = delta
+        change, whole = Leaving(record, delta), Leaving(record)
         for peer in peers:
             waiting = self._waiting[peer].lsas
             if delta and peer in to_delta:

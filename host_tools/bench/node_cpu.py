@@ -13,8 +13,7 @@ from host_tools.reach import section
 from host_tools.sim.job import Job
 from host_tools.sim.topology import parse
 from host_tools.sim.virtual import Simulation
-from host_tools.world import World
-from host_tools.world.meters import HandMeters
+from host_tools.world import World, WorldNode
 
 from .simulation import NEAR, TWINS, VALUES
 
@@ -66,13 +65,14 @@ def _at_rest(spec: str, reach: Mapping[str, int]) -> float:
 
 
 def _read(world: World) -> None:
-    def say(meters: HandMeters) -> None:
-        for i in range(TWINS):
-            meters.say(f"m{i}.total", 0.0)
-
     for node in world.nodes.values():
-        node.together(partial(say, node.meters))
-    world.after(_METER_S, lambda: _read(world))
+        node.together(partial(_say_zero, node))
+    world.after(_METER_S, partial(_read, world))
+
+
+def _say_zero(node: WorldNode) -> None:
+    for i in range(TWINS):
+        node.meters.say(f"m{i}.total", 0.0)
 
 
 def _trading(spec: str, reach: str) -> float:
