@@ -139,6 +139,7 @@ def test_what_comes_late_early_or_from_another_twin_is_refused_and_counted(town)
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(1800)
 def test_members_and_market_come_to_the_same_bills_after_a_whole_day(town):
     """What is fed in beyond its position is paid; the member computes that from its own books."""
     until(town, lambda: all_awarded(town))
