@@ -5,9 +5,11 @@ One on the node of the market. It knows no clock, space or file: it is told the 
 member and a step; four days are held, from the one that takes orders to the one that is being settled.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple
 
 from .auction import Order, clear
@@ -57,9 +59,10 @@ class Rules:
 
 @dataclass(slots=True)
 class Sheet:
-    """What one member said of a day, and what it has bought (above 0) or sold, in Wh by step."""
+    """What one member said of a day, and what it has bought (above 0) or sold, in Wh by step. Orders, of which
+    there are many, are packed."""
 
-    orders: list[Pieces | None] = field(default_factory=lambda: [None] * STEPS)
+    orders: list[bytes | None] = field(default_factory=lambda: [None] * STEPS)
     position_wh: list[int] = field(default_factory=list)
     needs_wh: list[int | None] = field(default_factory=list)
 
@@ -163,15 +166,15 @@ class MarketPlace:
             sheet = day.sheets[member] = Sheet()
         news = False
         for step, pieces in enumerate(question.rows, question.first):
-            held = sheet.orders[step]
+            held, packed = sheet.orders[step], _packed(pieces)
             bought = sum(wh for _, wh in pieces if wh > 0)
             sold = sum(wh for _, wh in pieces if wh < 0)
             if held is not None:
-                self.refused[_TWICE] += held not in (pieces, ())
+                self.refused[_TWICE] += held not in (packed, b"")
             elif self._has_means(bought) and self._has_means(sold):
-                sheet.orders[step], news = pieces, True
+                sheet.orders[step], news = packed, True
             else:
-                sheet.orders[step], news = (), True
+                sheet.orders[step], news = b"", True
                 self.refused[_MEANS] += 1
         lacking = next((step for step, each in enumerate(sheet.orders) if each is None), STEPS)
         return Reply(number=question.number, next=lacking), question.day if news else 0
@@ -208,7 +211,7 @@ class MarketPlace:
         book = [
             Order(name, wh < 0, abs(wh), limit / UNIT)
             for name, sheet in sorted(day.sheets.items())
-            for limit, wh in sheet.orders[step] or ()
+            for limit, wh in _pieces(sheet.orders[step] or b"")
         ]
         if self.rules.priced:
             price = self._price_at(number * DAY_S + step * STEP_S)
@@ -261,7 +264,8 @@ class MarketPlace:
     def sheet_row(self, number: int, member: str) -> dict[str, Any]:
         """A sheet as it is kept."""
         sheet = self.days[number].sheets[member]
-        what = {"orders": sheet.orders, "position": sheet.position_wh, "needs": sheet.needs_wh}
+        orders = [None if each is None else _pieces(each) for each in sheet.orders]
+        what = {"orders": orders, "position": sheet.position_wh, "needs": sheet.needs_wh}
         return {"day": number, "member": member, **what}
 
     def restore(self, row: Any, sheets: Callable[[int], Any]) -> None:
@@ -275,13 +279,22 @@ class MarketPlace:
                 if day.prices:
                     raise ValueError("a sheet is missing")
                 continue
-            orders = [None if each is None else tuple(map(tuple, each)) for each in kept["orders"]]
+            orders = [None if each is None else _packed(each) for each in kept["orders"]]
             day.sheets[name] = Sheet(orders, kept["position"], kept["needs"])
         if day.prices and not day.cleared:  # it was interrupted: it is cleared from the begin
             day.prices = []
             for sheet in day.sheets.values():
                 sheet.position_wh = []
         self.days[int(row["day"])] = day
+
+
+def _packed(pieces: Sequence[Sequence[int]]) -> bytes:
+    return array("i", chain.from_iterable(pieces)).tobytes()
+
+
+def _pieces(packed: bytes) -> Pieces:
+    numbers = array("i", packed)
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def bill_of(day: Day, sheet: Sheet) -> Bill:

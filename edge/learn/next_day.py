@@ -1,8 +1,10 @@
 """A forecast of the next day for its market: what a node will draw less what it will give, with quantiles.
 
-Past days are samples, as in `outlook`, but of the difference of two powers: their quantiles cannot be
-subtracted. Days count by their kind and their age, and more if the weather then was like that of the day
-ahead, where a forecast of it is known. One quarter-hour is a piece of work of less than a millisecond.
+Past days are samples, as in `outlook`. What is drawn and what the sun gives have little to do with each
+other, so the load of each past day is taken with the production of each: of few days that makes many samples
+of the difference, whose quantiles are smoother. Days count by their age, those of loads by their kind, too,
+and more if the weather then was like that of the day ahead, where a forecast of it is known. One quarter-hour
+is a piece of work of about a millisecond.
 """
 
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ import numpy as np
 
 from ..terms import VARIABLES
 from .calendar import QUARTER_MIN, UTC, Calendar
-from .past_days import PastDays
+from .past_days import PastDays, Samples
 from .quantiles import weighted
 from .series import Series
 from .terms import LEVELS, Array
@@ -38,8 +40,20 @@ class NextDay:
             lead = begin + (step + 1) * QUARTER_MIN - 1 - minute
             samples = days.samples(lead, QUARTER_MIN, _SHIFTS_MIN)
             if samples.ahead_w.shape[1]:
-                needs_w = samples.ahead_w[_DRAWN] - samples.ahead_w[_GIVEN]
-                weights = samples.weights if samples.weather is None else samples.weather
-                found[step] = weighted(needs_w, weights)[0]
+                found[step] = _needs_w(samples)
             yield
         self.needs_w, self.begin = found, begin
+
+
+def _needs_w(samples: Samples) -> Array:
+    """The quantiles (levels,) of what is drawn less what is given. The sun knows no days of the week."""
+    drawn_w, given_w = samples.ahead_w[_DRAWN], samples.ahead_w[_GIVEN]
+    weights = samples.weights if samples.weather is None else samples.weather
+    if not np.nanmax(given_w, initial=0.0) > 0.0:
+        return weighted(drawn_w - given_w, weights)[0]
+    ages = samples.ages
+    if samples.weather is not None:
+        ages = ages * samples.weather / np.where(samples.weights > 0, samples.weights, 1.0)
+    some = slice(None, None, 2)  # of the production, shifts of half an hour are enough
+    needs_w = drawn_w[:, None] - given_w[some]
+    return weighted(needs_w.ravel(), (weights[:, None] * ages[some]).ravel())[0]

@@ -34,6 +34,7 @@ class Samples(NamedTuple):
     weights: Floats  # (n,): by the day
     alike: Floats  # (6, n): by the day and the hours before
     weather: Floats | None  # (n,): by the day and the weather after the lead; None where that is unknown
+    ages: Floats  # (n,): by the age of the day alone, not by its kind
 
 
 class PastDays:
@@ -55,14 +56,15 @@ class PastDays:
             self._origins[shifts_min] = every, self._alike(every)
         origins, alike = self._origins[shifts_min]
         ahead = origins + lead_min
-        weights = 0.5 ** (self._days / _HALF_LIFE_DAYS) * self._kinds(self._days, lead_min)
-        weights = weights.repeat(len(shifts_min)) * (ahead <= self._minute)
+        ages = (0.5 ** (self._days / _HALF_LIFE_DAYS)).repeat(len(shifts_min)) * (ahead <= self._minute)
+        weights = ages * self._kinds(self._days, lead_min).repeat(len(shifts_min))
         return Samples(
             self._means(origins, mean_min),
             self._means(ahead, mean_min),
             weights,
             weights * alike,
             self._same_weather(ahead - mean_min // 2, self._minute + lead_min - mean_min // 2, weights),
+            ages,
         )
 
     def changes(self, lead_min: int, mean_min: int) -> Floats:

@@ -26,7 +26,7 @@ class MarketSettings:
         "hours after a day at which it is settled, though not all members have said what they measured",
     ] = 6.0
     members: Annotated[
-        int, Within(2, 256), "members at most; each takes about 60 kB while it has orders, 5 kB later"
+        int, Within(2, 256), "members at most; each takes about 10 kB a day, for four days"
     ] = 64
     member_w: Annotated[float, Within(1, 1e7), "most power of one member in an order"] = 50_000.0
     prices_from: Annotated[

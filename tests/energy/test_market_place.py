@@ -76,7 +76,7 @@ def test_one_order_a_member_and_a_step():
     place = place_of()
     order_all(place, {"home": [[2800, 400]]})
     assert ask(place, "home", ORDERS, [[[3000, 500]]]).next == STEPS
-    assert place.days[DAY].sheets["home"].orders[0] == ((2800, 400),)
+    assert place.sheet_row(DAY, "home")["orders"][0] == ((2800, 400),)
     assert place.refused == {"twice": 1}
     ask(place, "home", ORDERS, [[[2800, 400]]])
     assert place.refused["twice"] == 1  # the same again is no other one
@@ -87,7 +87,7 @@ def test_orders_are_refused_late_early_beyond_means_and_beyond_the_number_of_mem
     assert ask(place, "home", ORDERS, [[]], AFTER_S).refused == "late"
     assert ask(place, "home", ORDERS, [[]], BEFORE_S, day=DAY + 1).refused == "early"
     ask(place, "home", ORDERS, [[[2800, 2501]], [[2800, 2500]]])
-    assert place.days[DAY].sheets["home"].orders[:3] == [(), ((2800, 2500),), None]
+    assert place.sheet_row(DAY, "home")["orders"][:3] == [(), ((2800, 2500),), None]
     assert place.refused["means"] == 1
     ask(place, "roof", ORDERS, [[]])
     ask(place, "hall", ORDERS, [[]])

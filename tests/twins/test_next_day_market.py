@@ -136,3 +136,30 @@ def test_what_comes_late_early_or_from_another_twin_is_refused_and_counted(town)
     ask(METER, [1] * STEPS)
     assert market.place.refused["early"] == 1
     assert market.refused_messages == 0
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(1800)
+def test_members_and_market_come_to_the_same_bills_after_a_whole_day(town):
+    """What is fed in beyond its position is paid; the member computes that from its own books."""
+    until(town, lambda: all_awarded(town))
+    day = tomorrow(town)
+    place = twin(town, "utility", "market").place
+    until(town, lambda: day in place.days and place.days[day].balancing, 50 * 3600, 60)
+    until(town, lambda: not any(day in twin(town, name, "trader").days for name in POWERS_W))
+    books = {}
+    for name in ("utility", *POWERS_W):
+        history = town.nodes[name].node.history
+        history.write()
+        first = day * DAY_MIN
+        books[name] = {row.member: row for row in history.market_days(first, first + 1)}
+    assert set(books["utility"]) == set(POWERS_W)
+    for name in POWERS_W:
+        assert books[name] == {name: books["utility"][name]}
+        assert books[name][name].unknown_steps == 0
+    assert (books["roof"]["roof"].sold_wh, books["roof"]["roof"].less_wh) == (96 * 125, 96 * 75)
+    assert books["home"]["home"].more_wh == books["home"]["home"].less_wh == 0
+    paid = sum(
+        book[name].paid_market + book[name].paid_balancing for name, book in books.items() if name in book
+    )
+    assert paid == pytest.approx(-96 * 0.075 * 0.08)  # as the grid pays for what both have left
