@@ -59,8 +59,8 @@ class Rules:
 
 @dataclass(slots=True)
 class Sheet:
-    """What one member said of a day, and what it has bought (above 0) or sold, in Wh by step. Orders, of
-    which there are many, are packed."""
+    """What one member said of a day, and what it has bought (above 0) or sold, in Wh by step. Orders are
+    packed, as there are many of them."""
 
     orders: list[bytes | None] = field(default_factory=lambda: [None] * STEPS)
     position_wh: list[int] = field(default_factory=list)
