@@ -118,8 +118,8 @@ def test_the_state_of_learning_counts_minutes_and_failures(api):
     assert ask(api, "/health")["troubles"] == []
 
 
-# These need gossip, a moment or a token; test_models.py and test_configuration.py ask them.
-ELSEWHERE = {"/api/v1/weights", "/api/v1/replay", "/api/v1/configuration"}
+# These need gossip, a moment or a token; tests of their own ask them.
+ELSEWHERE = {"/api/v1/weights", "/api/v1/replay", "/api/v1/configuration", "/api/v1/market"}
 SHOWN = [
     each
     for each in ROUTES
