@@ -70,8 +70,17 @@ class Allowance:
         self._work_s -= seconds
 
     def forged(self) -> None:
-        """A signature was not that of its origin."""
-        self._forged -= 1
+        """A signature was not that of its origin.
+
+        Those that one frame has too many of are no debt, since the rest of it is left out (`believed`):
+        otherwise a frame of a relay would silence all behind it for minutes.
+        """
+        self._forged = max(0.0, self._forged - 1)
+
+    @property
+    def believed(self) -> bool:
+        """Whether signatures that it sends are verified now."""
+        return self._forged >= 1
 
     def may_ask(self, size: int = 0) -> bool:
         """Whether its questions are answered, and so much is left for the answers, in bytes."""

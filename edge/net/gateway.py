@@ -132,8 +132,10 @@ class Gateway:
         self.intake.take(peer, frame)
         while self.intake.homeless:
             self._digest.postpone(self.intake.homeless.pop())
+        allowance = self.allowances.of(peer)
         for statement in frame.statements:
-            self._state(peer, statement)
+            if allowance.believed:
+                self._state(peer, statement)
         for pulse in frame.pulses:
             self._pulse(peer, pulse)
         for roster in frame.rosters:

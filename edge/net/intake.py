@@ -57,9 +57,11 @@ class Intake:
         self.without_base = 0  # deltas that did not lead to what their origin has signed
 
     def take(self, peer: str, frame: Frame) -> None:
-        """The LSAs, deltas and near properties of a frame, signature by signature."""
+        """The LSAs, deltas and near properties of a frame, signature by signature, while it is believed."""
+        allowance = self._allowances.of(peer)
         for bundle in sorted(bundles(frame.records, frame.bundled), key=_order):
-            self._take(peer, bundle)
+            if allowance.believed:
+                self._take(peer, bundle)
 
     def distrust(self, peer: str, error: Untrusted) -> None:
         """Something that a neighbour sent is not believed. Who is unknown is asked for."""

@@ -53,7 +53,7 @@ def parts(links: Links) -> dict[str, int]:
         if name not in found:
             number = len(set(found.values()))
             both_ways = _reached(links, name) & _reached(backwards, name)
-            found.update(dict.fromkeys(both_ways, number))
+            found.update((each, number) for each in links if each in both_ways)  # a set has no order
     return found
 
 

@@ -224,6 +224,23 @@ def test_forged_signatures_slow_their_sender_before_they_cost_time(monkeypatch):
     assert consistent(fleet)
 
 
+def test_one_frame_of_forged_signatures_silences_its_sender_for_seconds_only(monkeypatch):
+    fleet = signed()
+    node = fleet["c"]
+    verified = []
+    verify = node.trust.verify
+    monkeypatch.setattr(node.trust, "verify", lambda *args: verified.append(args) or verify(*args))
+    lies = [record(fleet, "a.t") for _ in range(60)]
+    for i, lie in enumerate(lies):
+        lie.name = f"a.x{i}"
+    send(node, "b", lsas=lies)
+    assert 0 < len(verified) <= 25
+    fleet["a"].engine.agent_at(fleet["a"].space.slot_of_name("a.t")).submit("L", b"2")
+    fleet.run(8)
+    assert node.value("a.t") == b"2"
+    assert consistent(fleet)
+
+
 def test_a_flood_of_frames_is_dropped_and_the_others_are_heard():
     fleet = Fleet({"a": ["b"], "b": ["a", "c"], "c": ["b"]})
     for name in "ac":

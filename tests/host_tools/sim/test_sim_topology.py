@@ -31,6 +31,11 @@ def test_a_shape_has_its_links_both_ways_and_hangs_together(spec, nodes, count):
     assert set(parts(links).values()) == {0}
 
 
+def test_nodes_of_a_part_are_in_the_order_of_the_links():
+    links = {f"node{number}": [f"node{(number + step) % 30}" for step in (1, 29)] for number in range(30)}
+    assert list(parts(links)) == list(links), "else a storm would not be that of its seed"
+
+
 def test_a_random_shape_is_that_of_its_seed():
     assert parse("random:20:3", 7) == parse("random:20:3", 7)
     assert parse("random:20:3", 7) != parse("random:20:3", 8)
