@@ -64,7 +64,7 @@ def test_a_node_that_missed_frames_greets_its_neighbours_again(grid):
     b.news.clear()
     grid.brokers["a"].start()
     grid.wait_until(lambda: ("a", True) in b.news)
-    assert a.inbox()["connected"]
+    grid.wait_until(lambda: a.inbox()["connected"])
 
 
 def test_nothing_accumulates_while_the_broker_is_unreachable(grid):

@@ -94,8 +94,8 @@ def test_an_invalid_change_touches_nothing(started, raw):
 
 def test_a_change_that_cannot_be_kept_is_not_made(started, raw, tmp_path):
     runtime, _ = started
-    (tmp_path / "changes.json.new").mkdir()
-    with pytest.raises(OSError, match=r"changes\.json\.new"):
+    (tmp_path / ".changes.json.part").mkdir()
+    with pytest.raises(OSError, match=r"changes\.json\.part"):
         runtime.change(adding(LAMP))
     assert names(runtime) == []
 

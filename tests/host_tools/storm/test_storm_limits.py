@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge.twins.regulator import RegulatorTwin
+from edge.twins.limiter import Limiter
 from host_tools.storm.draw import draw
 from host_tools.storm.plan import LIMIT, Fault, Storm, StormBuilding
 from host_tools.storm.play import play
@@ -50,7 +50,7 @@ def test_devices_obey_and_meters_show_it():
     ("direction", "power_w"), [("consume", 60.0), ("feed_in", 0.0)], ids=["consume", "feed_in"]
 )
 def test_a_regulator_that_obeys_no_limit_is_found_within_a_second(monkeypatch, direction, power_w):
-    monkeypatch.setattr(RegulatorTwin, "_leave", lambda *given: None)
+    monkeypatch.setattr(Limiter, "_leave", lambda *given: None)
     storm = limited(direction, power_w)
     if direction == "feed_in":
         house = replace(storm.buildings[0], powers_w={"m0.total": 0.0, "m1.total": 0.0, "m2.total": 40.0})
@@ -62,7 +62,7 @@ def test_a_regulator_that_obeys_no_limit_is_found_within_a_second(monkeypatch, d
 
 
 def test_a_meter_that_fails_excuses_its_node(monkeypatch):
-    monkeypatch.setattr(RegulatorTwin, "_leave", lambda *given: None)
+    monkeypatch.setattr(Limiter, "_leave", lambda *given: None)
     storm = limited("consume", 60.0)
     silent = Fault(1, 9.9, "meter", ("n1", "m0.total", "silent", 29.0))
     assert play(replace(storm, faults=(silent, *storm.faults))).violations == ()

@@ -36,7 +36,7 @@ def stage(request):
 @pytest.fixture
 def greedy(monkeypatch):
     """Suppliers that keep their promises although their production drops."""
-    monkeypatch.setattr("edge.energy.supplier.fewest", lambda candidates, short_w: [])
+    monkeypatch.setattr("edge.energy.yielding.fewest", lambda candidates, short_w: [])
 
 
 def test_a_seed_is_always_the_same_storm_with_the_same_outcome():
