@@ -184,6 +184,8 @@ class Supplier:
         `civil_s`: the civil time, for offers of later spans; None: there are none.
         """
         for consumer, shown in self._published.news():
+            for promise in self.book.of(consumer):  # it may end now
+                self._usage.credit(promise, self.capacity_w, now_s)
             self._reconcile(consumer, shown, now_s)
         for promise in list(self.book):
             if promise.committed:

@@ -36,8 +36,8 @@ class Usage:
             self.ended(promise, now_s)
             if promise.later:  # it was not claimed
                 self._members.waste(promise.consumer, promise.max_w, now_s)
-        elif promise.state is State.VALID:
-            self._credit(promise, capacity_w, now_s)
+        else:
+            self.credit(promise, capacity_w, now_s)
 
     def ended(self, promise: Promise, now_s: float) -> None:
         """A contract is over. One that its consumer never validated was a waste, soon ended or not."""
@@ -46,7 +46,10 @@ class Usage:
             self._give_back(promise, now_s)
             self._members.waste(promise.consumer, promise.max_w, now_s, small=small)
 
-    def _credit(self, promise: Promise, capacity_w: float, now_s: float) -> None:
+    def credit(self, promise: Promise, capacity_w: float, now_s: float) -> None:
+        """Count what was used under a contract since the last time."""
+        if promise.state is not State.VALID:
+            return
         consumer = promise.consumer
         self._members.draw(consumer, promise.power_w, now_s - promise.drawn_s, capacity_w, now_s)
         promise.drawn_s = now_s
