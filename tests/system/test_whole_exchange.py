@@ -123,6 +123,7 @@ def test_a_short_supply_is_shared_by_all_or_given_to_some(world, policy, served)
     assert disagreements(world) == []
 
 
+@pytest.mark.proof  # 38 simulated hours
 def test_flexible_loads_run_one_after_the_other_when_the_sun_of_yesterday_allows(world):
     runs = {"run_s": HOUR, "within_s": 10 * HOUR, "ready_hour": 6.0}
     flexible = [{"name": f"f{i}", "kind": "shiftable", "power_w": 900.0, **runs} for i in range(3)]
