@@ -10,21 +10,13 @@ from pathlib import Path
 
 from ..arguments import number
 from ..measured import COLUMNS
+from ..run import add_parser as add_run
 from ..run import run
 from .generator import generated
 
 FIRST = datetime(2026, 6, 20, tzinfo=UTC)
 _DAYS, _BEGIN_H, _SEED = 2, 6, 5
 _SPEED = 60.0
-_PARTS = {
-    "grid_w": 10_000.0,
-    "learn": "markov",
-    "gossip": 0,
-    "max_power_w": 10_000.0,
-    "trust": 1,
-    "push": None,
-    "push_token": None,
-}
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -58,7 +50,15 @@ def demo(options: argparse.Namespace) -> int:
         f"A made-up recording, {_DAYS} days from 6 o'clock, {options.speed:g} times as fast; Ctrl-C ends it."
     )
     told = {"data": folder, "start": start, "speed": options.speed, "seed": _SEED, "out": options.out}
-    return run(argparse.Namespace(duration=options.duration or whole_s - 60, **told, **_PARTS))
+    told |= {"duration": options.duration or whole_s - 60, "learn": "markov"}
+    return run(argparse.Namespace(**vars(_run_options()) | told))
+
+
+def _run_options() -> argparse.Namespace:
+    """All options of `run` with their defaults."""
+    parser = argparse.ArgumentParser()
+    add_run(parser.add_subparsers())
+    return parser.parse_args(["run"])
 
 
 def write_days(folder: Path, days: int = _DAYS) -> None:

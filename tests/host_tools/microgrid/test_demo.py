@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 
+from host_tools.__main__ import main
+from host_tools.microgrid import demo
 from host_tools.microgrid.demo import FIRST, write_days
 from host_tools.microgrid.replay import files_of, replayed
+from host_tools.run import plan
 
 
 def test_the_recording_can_be_played_and_is_the_same_each_time(tmp_path):
@@ -17,3 +20,13 @@ def test_the_recording_can_be_played_and_is_the_same_each_time(tmp_path):
     assert {device.kind for plan in plans for device in plan.devices} == {"pv", "load"}
     noon_w = sum(device.power_w(6 * 60.0) for plan in plans for device in plan.devices if device.kind == "pv")
     assert noon_w > 1000.0
+
+
+def test_the_demo_has_all_options_of_a_run(tmp_path, monkeypatch):
+    planned = []
+    monkeypatch.setattr(demo, "run", lambda options: planned.append(plan(options)) or 0)
+    assert main(["demo", "--duration", "5", "--out", str(tmp_path)]) == 0
+    ((plans, title, _),) = planned
+    assert len(plans) == 4
+    assert "speed 60" in title
+    assert plans[0].learning["node_model"] == "markov"
