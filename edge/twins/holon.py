@@ -170,7 +170,7 @@ class HolonTwin(ProsumerTwin):
 
     def measured(self, consumed_w: float, produced_w: float, cause: Cause = Cause.DEVICE) -> None:
         """It has no device: what it needs and gives follows from its partner."""
-        self.measured_w = self.taken_w, self.given_w
+        self._note_flow()
         self._settle()
 
     def bonded(self, bond: Bond) -> bool | None:
@@ -291,7 +291,14 @@ class HolonTwin(ProsumerTwin):
             seller._sell(buyer.bought_w)
         passage.count(now_s)
         for twin in (inside, outside):
-            twin.measured_w = twin.taken_w, twin.given_w
+            twin._note_flow()
+
+    def _note_flow(self) -> None:
+        """What flows between it and its microgrid is what its device would show."""
+        flow_w = self.taken_w, self.given_w
+        if flow_w != self.measured_w:
+            self.changes += 1
+            self.measured_w = flow_w
 
     def _tell(self, surplus: Surplus | None) -> None:
         """What stands behind it now; None: it does not act."""

@@ -92,6 +92,7 @@ class StorageTwin(ProsumerTwin):
 
     def measured(self, consumed_w: float, produced_w: float, cause: Cause = Cause.DEVICE) -> None:
         """It has no device: what it can give follows from its battery and its promises."""
+        self.changes += 1
         self.measured_w = consumed_w, produced_w
         self._update()
 

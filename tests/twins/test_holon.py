@@ -76,6 +76,13 @@ def test_a_member_is_served_by_another_holon_and_energy_is_conserved():
             sold_wh, bought_wh = passage.sold_wh[way], passage.bought_wh[way]
             assert 0.9 * bought_wh < sold_wh <= bought_wh
             assert passage.sold_wh[Way.IN if way is Way.OUT else Way.OUT] == 0.0
+        gate = holons.world.nodes["qb1"].node  # its twin sells what its partner, at the other node, buys
+        gate.save()
+        gate.history.write()
+        minute = int(gate.wall_s() // 60)
+        booked = list(gate.history.energies(0, minute + 60, twin="qb1.down", partner=""))
+        given_wh = holons.door("b1.up").passage.sold_wh[Way.OUT]
+        assert sum(each.given_wh for each in booked) == pytest.approx(given_wh, rel=0.05)
 
 
 def test_what_nobody_needs_any_more_is_returned_on_all_levels():
