@@ -12,6 +12,8 @@ import random
 from pathlib import Path
 from typing import Any
 
+from edge.config.settings import HistorySettings
+
 from ..world import World
 from ..world.node import WorldNode
 from .card import Card
@@ -63,6 +65,7 @@ def measure(twins: int, noise: float, card: Card | None = None, hours: float = _
 
 
 def _build(world: World, twins: int) -> WorldNode:
+    world.write_min = HistorySettings().write_min
     tables: list[dict[str, Any]] = [{"name": "grid", "kind": "grid", "capacity_w": 30_000.0}]
     for number in range(1, twins):
         kind = "pv" if number % 4 == 1 else "load"

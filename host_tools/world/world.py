@@ -40,6 +40,7 @@ class World:
             self.after, random.Random(self.rng.getrandbits(64)), quality=LinkQuality(latency_s=latency_s)
         )
         self.timezone = "UTC"  # of nodes that are added
+        self.write_min = 1  # minutes of the history that they write at once: it can be read at any moment
         self.reach: Mapping[str, int] = {}  # the section `[reach]`, likewise
         self.trust: Callable[[str, Clock], Trust] = lambda name, clock: Trust()  # of a node that boots
         self.links: Callable[[str, list[str]], Links] = self.network.links  # of a node that boots
@@ -85,6 +86,7 @@ class World:
                 "timezone": self.timezone,
             },
             "limits": limits,
+            "history": {"write_min": self.write_min},
             "reach": dict(self.reach),
             "learning": dict(learning or {}),
             "gossip": dict(gossip or {}),
