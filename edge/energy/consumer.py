@@ -21,8 +21,10 @@ from .rules import (
     EPSILON_W,
     MERGE_S,
     MIN_POWER_W,
+    PARTIAL_WAIT_S,
     PASSED_EPSILON_W,
     RESTATE_RATIO,
+    URGENT_WAIT_S,
 )
 from .service import Service
 
@@ -123,7 +125,10 @@ class Consumer:
     @property
     def wake_s(self) -> float:
         """When it next decides something even if it receives nothing; inf if never."""
-        return self._open.wake_s(*self._reach)
+        waits = [self._policy.patience_s]
+        waits += [URGENT_WAIT_S] if self.settings.priority is Priority.HIGH else []
+        waits += [PARTIAL_WAIT_S] if self.settings.partial else []
+        return self._open.wake_s(waits, *self._reach)
 
     @property
     def _reach(self) -> tuple[int, float, float, float]:

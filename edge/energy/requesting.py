@@ -5,12 +5,12 @@ until that is under contract.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .messages import Priority, Request
 from .plans import Plan
-from .rules import ALERT_SAID_S, MARGIN, PARTIAL_WAIT_S, REPLAN_S, URGENT_WAIT_S
+from .rules import ALERT_SAID_S, MARGIN, REPLAN_S
 from .widening import MOST_HOPS, first_hops, hops_of, next_s
 
 
@@ -67,13 +67,15 @@ class OpenRequest:
             return MOST_HOPS
         return hops_of(first_hops(first, patience_s), max(0.0, now_s - waits_since_s))
 
-    def wake_s(self, first: int, patience_s: float, waits_since_s: float, now_s: float) -> float:
-        """When something is decided though no offer arrives; inf if never. The same arguments."""
+    def wake_s(
+        self, waits: Sequence[float], first: int, patience_s: float, waits_since_s: float, now_s: float
+    ) -> float:
+        """When something is decided though no offer arrives; inf if never.
+
+        `waits`: ages at which more offers will do; then the arguments of `hops`.
+        """
         request = self.request
         if request is None or request.run_s:
             return math.inf
-        waits = [patience_s]
-        waits += [URGENT_WAIT_S] if request.priority is Priority.HIGH else []
-        waits += [PARTIAL_WAIT_S] if request.partial else []
         ahead = (self.since_s + wait_s for wait_s in waits if self.since_s + wait_s > now_s)
         return min(min(ahead, default=math.inf), next_s(first_hops(first, patience_s), waits_since_s, now_s))
