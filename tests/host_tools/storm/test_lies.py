@@ -110,6 +110,7 @@ def test_work_without_end_is_noticed_without_budgets(monkeypatch):
     lying = storm((10.0, FORGES), trouble_s=40.0)
     assert play(lying).violations == ()
     monkeypatch.setattr(Allowance, "admits", lambda self, size, tick: True)
+    monkeypatch.setattr(Allowance, "believed", True)
     assert rules(play(lying)) == {"I7-work"}
 
 
