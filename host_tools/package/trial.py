@@ -21,7 +21,7 @@ from edge import __version__
 
 from .build import PackageError, output, step
 
-_START_TIMEOUT_S, _STOP_TIMEOUT_S = 60.0, 20.0
+_START_TIMEOUT_S, _READY_S, _STOP_TIMEOUT_S = 60.0, 60.0, 20.0
 _NODE = """\
 [node]
 name = "attic"
@@ -60,10 +60,19 @@ def trial(wheel: Path) -> None:
             user.configure(_NODE + _LEARNING)
             user.run("microgrid-edge", "check", "--config", "node.toml")
         with step("start a learning node with start = house"), user.node(_NODE + _LEARNING) as url:
-            node = json_of(f"{url}/api/v1/learning")["scopes"][
-                "node"
-            ]  # without its model it would not have started
-            _expect("model", (node["model"], node["ready"]), ("lstm", True))
+            _expect("model", _ready_model(url), "lstm")  # without its model it would not have started
+
+
+def _ready_model(url: str) -> str:
+    """The model of the node, once it has loaded its past. Raises PackageError."""
+    deadline_s = time.monotonic() + _READY_S
+    while True:
+        node = json_of(f"{url}/api/v1/learning")["scopes"]["node"]
+        if node["ready"]:
+            return str(node["model"])
+        if time.monotonic() > deadline_s:
+            raise PackageError(f"the model {node['model']} is not ready after {_READY_S:g} s")
+        time.sleep(0.2)
 
 
 def _check_commands(user: "_User") -> None:
