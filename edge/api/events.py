@@ -1,11 +1,10 @@
 """What happened on a node: the events of its twins and of changes, newest first, as JSON or CSV."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from .answer import CSV, Reply
 from .context import Context
-from .long import csv_line
+from .long import csv_of
 from .parameters import BadRequest, Moment
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def events(
     found.sort(key=lambda event: event[:3], reverse=True)
     page = [shown_event(each) for each in found[:limit]]
     if form == "csv":
-        return Reply("".join(_lines(page)).encode(), media=CSV)
+        return Reply(csv_of(EventAnswer, page), media=CSV)
     last = found[limit - 1] if len(found) > limit else None
     return {"events": page, "next": f"{last.at_ms}~{last.twin}~{last.number}" if last else None}
 
@@ -99,11 +98,3 @@ def shown_event(event: "Event") -> EventAnswer:
         "contract": event.contract,
         "revision": event.revision,
     }
-
-
-def _lines(rows: list[EventAnswer]) -> Iterator[str]:
-    names = list(EventAnswer.__annotations__)
-    yield ",".join(names) + "\r\n"
-    for row in rows:
-        values: dict[str, Any] = dict(row)
-        yield csv_line(values[name] for name in names) + "\r\n"

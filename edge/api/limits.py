@@ -1,7 +1,6 @@
 """External limits over HTTP: what holds, who ordered it, what is held back, and the log of all orders."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
@@ -10,7 +9,7 @@ from ..option import OneOf, Within, options_of
 from .access import Caller
 from .answer import CSV, Problem, Reply
 from .context import Context
-from .long import csv_line
+from .long import csv_of
 
 if TYPE_CHECKING:
     from ..history.orders import PastOrder
@@ -139,7 +138,7 @@ def orders(context: Context, limit: int, form: str) -> list[OrderAnswer] | Reply
     seen = (each for each in kept if each.kind.startswith("limit_") or sees(f"{node}.{each.subject}"))
     found = [_order(each) for each in islice(seen, limit)]
     if form == "csv":
-        return Reply("".join(_lines(found)).encode(), media=CSV)
+        return Reply(csv_of(OrderAnswer, found), media=CSV)
     return found
 
 
@@ -183,11 +182,3 @@ def _order(order: "PastOrder") -> OrderAnswer:
     found: Any = order._asdict()
     answer: OrderAnswer = found
     return answer
-
-
-def _lines(rows: list[OrderAnswer]) -> Iterator[str]:
-    names = list(OrderAnswer.__annotations__)
-    yield ",".join(names) + "\r\n"
-    for row in rows:
-        values: dict[str, Any] = dict(row)
-        yield csv_line(values[name] for name in names) + "\r\n"

@@ -46,23 +46,24 @@ def rows_in(
         yield (b"" if start == b"," else start) + end
 
 
-def csv_line(row: Iterable[Any]) -> str:
-    """The fields of a line; None is an empty one, and a text with a comma or a quote is quoted."""
-    return ",".join("" if each is None else _field(str(each)) for each in row)
+def csv_lines(names: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[bytes]:
+    """A head and lines, some at a time. None is an empty field; texts with a comma or a quote are quoted."""
+    some = [",".join(names)]
+    for row in rows:
+        some.append(",".join("" if each is None else _field(str(each)) for each in row))
+        if len(some) == _PIECE_ROWS:
+            yield "\r\n".join([*some, ""]).encode()
+            some.clear()
+    yield "\r\n".join([*some, ""] if some else []).encode()
+
+
+def csv_of(kind: type, rows: Iterable[Mapping[str, object]]) -> bytes:
+    """Objects of a typed dictionary; the head are the names of its fields."""
+    names = list(kind.__annotations__)
+    return b"".join(csv_lines(names, ([row[name] for name in names] for row in rows)))
 
 
 def _field(text: str) -> str:
     if not any(each in text for each in ',"\r\n'):
         return text
     return '"' + text.replace('"', '""') + '"'
-
-
-def csv_lines(names: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[bytes]:
-    """A head and lines, some at a time."""
-    some = [",".join(names)]
-    for row in rows:
-        some.append(csv_line(row))
-        if len(some) == _PIECE_ROWS:
-            yield "\r\n".join([*some, ""]).encode()
-            some.clear()
-    yield "\r\n".join([*some, ""] if some else []).encode()
