@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, TypedDict, cast
 
+from ..history.energies import QUARTER_MIN
+from ..terms import DAY_MIN
 from .context import Context
 
 if TYPE_CHECKING:
@@ -10,8 +12,7 @@ if TYPE_CHECKING:
     from ..twins.market import MarketTwin
     from ..twins.trader import TraderTwin
 
-_DAY_S, _SHOWN_DAYS = 86_400, 31
-_MOST_CONTRACTS = 1000
+_SHOWN_DAYS, _MOST_CONTRACTS = 31, 1000
 
 
 class HeldDay(TypedDict):
@@ -65,8 +66,10 @@ def market(context: Context) -> MarketAnswer:
     wall_s = node.wall_s()
     call = trader.call if trader else place.call if place else None
     last = int(wall_s // 60) + 1
-    bills = node.history.market_days(last - _SHOWN_DAYS * _DAY_S // 60, last)
-    contracts = [each for each in trader.contracts if each.begins_s + 900 > wall_s] if trader else []
+    bills = node.history.market_days(last - _SHOWN_DAYS * DAY_MIN, last)
+    contracts = (
+        [each for each in trader.contracts if each.begins_s + 60 * QUARTER_MIN > wall_s] if trader else []
+    )
     return {
         "market": trader.market if trader else "",
         "present": call is not None,
@@ -86,7 +89,7 @@ def market(context: Context) -> MarketAnswer:
             )
             for each in contracts[:_MOST_CONTRACTS]
         ],
-        "bills": [bill_of(each) for each in bills],
+        "bills": [_bill(each) for each in bills],
     }
 
 
@@ -103,10 +106,10 @@ def _day(place: "MarketTwin", number: int) -> HeldDay:
     }
 
 
-def bill_of(row: "PastMarketDay") -> DayBill:
+def _bill(row: "PastMarketDay") -> DayBill:
     """The bill of a day as it is shown."""
     return DayBill(
-        day=_date(row.minute * 60 // _DAY_S),
+        day=_date(row.minute // DAY_MIN),
         member=row.member,
         bought_wh=row.bought_wh,
         sold_wh=row.sold_wh,
@@ -119,4 +122,4 @@ def bill_of(row: "PastMarketDay") -> DayBill:
 
 
 def _date(day: int) -> str:
-    return f"{datetime.fromtimestamp(day * _DAY_S, UTC):%Y-%m-%d}"
+    return f"{datetime.fromtimestamp(60 * DAY_MIN * day, UTC):%Y-%m-%d}"

@@ -12,7 +12,7 @@ import random
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -33,6 +33,7 @@ from ..energy.day_messages import (
     parse_reply,
 )
 from ..energy.market_place import DAY_S, DAYS
+from ..energy.parsing import lenient
 from ..energy.rules import MARKET, MARKET_ANSWER, MARKET_ASK
 from ..space.agent import Bond
 from ..terms import Quality
@@ -44,8 +45,12 @@ from .market_settings import TraderSettings
 from .posting import Posting, Properties
 from .twin import Home, Twin
 
+if TYPE_CHECKING:
+    from .prosumer import ProsumerTwin
+
 log = logging.getLogger("edge.trader")
 _read_call = public(parse_call)
+_parse_reply = lenient(parse_reply)
 _METER_AFTER_S, _SPREAD_S = 600, 1200  # after the end of a day; members do not all speak at once
 _AGAIN_S = 60.0  # after a refusal that may pass
 _ABSENT_S = 600.0
@@ -106,9 +111,7 @@ class TraderTwin(Twin):
         self._posting = Posting(self)
 
     def _suppliers(self) -> list[Any]:
-        from .prosumer import ProsumerTwin
-
-        twins = (cast(ProsumerTwin, twin) for twin in self.home.twins() if twin.kind == "prosumer")
+        twins = (cast("ProsumerTwin", twin) for twin in self.home.twins() if twin.kind == "prosumer")
         return [twin.supplier for twin in twins if twin.settings.supplies]
 
     # ---- over a restart -----------------------------------------------------------------------
@@ -142,10 +145,7 @@ class TraderTwin(Twin):
             self.call = call
         elif not bond.withdrawn:
             data = bond.read(self.home.reader.whole)
-            try:
-                reply = None if data is None else parse_reply(data)
-            except (ValueError, KeyError, TypeError):
-                reply = None
+            reply = None if data is None else _parse_reply(data)
             self.refused_messages += reply is None
             if reply and self._question and reply.number == self._question.number:
                 question, self._question = self._question, None
