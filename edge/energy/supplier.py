@@ -308,8 +308,8 @@ class Supplier:
         displaced: list[str] = []
         if covered and priority is Priority.HIGH:
             short_w = more_w - self.available_w
-            within = more_w <= self._offer_maker.urgent_room_w(consumer, now_s) + EPSILON_W
-            displaced = self._yielding.interrupt(short_w, consumer, within, self.capacity_w, now_s)
+            if short_w > EPSILON_W and more_w <= self._offer_maker.urgent_room_w(consumer, now_s) + EPSILON_W:
+                displaced = self._yielding.interrupt(short_w, consumer, self.capacity_w, now_s)
         free_w = self.available_w + held_w
         fits = part.max_w <= free_w + EPSILON_W and (not new or self.book.has_place_for(consumer))
         if not (covered and fits):

@@ -19,18 +19,13 @@ class Yielding:
         """Promises that do not fit any more end at once."""
         self.shed += len(self._free(list(self._book), self._book.reserved_w - capacity_w))
 
-    def interrupt(
-        self, short_w: float, consumer: str, within_share: bool, capacity_w: float, now_s: float
-    ) -> list[str]:
-        """Free `short_w` for a high-priority contract, if others can give all of it and its member may have
-        so much (`within_share`).
+    def interrupt(self, short_w: float, consumer: str, capacity_w: float, now_s: float) -> list[str]:
+        """Free `short_w` for a high-priority contract, if others can give all of it.
 
         Returns the consumers whose contracts gave way.
         """
         candidates = self._book.interruptible(consumer)
-        if short_w <= EPSILON_W or sum(each.max_w for each in candidates) < short_w - EPSILON_W:
-            return []
-        if not within_share:
+        if sum(each.max_w for each in candidates) < short_w - EPSILON_W:
             return []
         displaced = self._free(candidates, short_w)
         self.interrupted += len(displaced)

@@ -60,7 +60,6 @@ def write_past(node, days, end):
 
 
 def minutes(node):
-    node.node.history.catch_up()
     return [row[0] for rows in node.node.history.minutes("node", 0, 2**40) for row in rows]
 
 

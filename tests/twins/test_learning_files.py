@@ -162,7 +162,7 @@ def test_a_history_of_a_later_release_is_kept_and_the_node_learns_on(world):
     for _ in range(2):
         world.nodes["n1"].boot()
         draw(world, "n1", 100.0)
-        world.run(310)  # five minutes are written at a time
+        world.run(300)
         assert "history.sqlite is kept and not used" in codes(world)["history_newer"]
         assert scope(world, "node").prediction is not None
         world.nodes["n1"].kill()

@@ -24,18 +24,12 @@ def build(world):
     return world.nodes["n1"]
 
 
-def written(node):
-    """Its history, with every minute that is over; a few minutes are written at a time."""
-    node.history.catch_up()
-    return node.history
-
-
 def minutes(node):
-    return [row for rows in written(node).minutes("node", 0, 2**40) for row in rows]
+    return [row for rows in node.history.minutes("node", 0, 2**40) for row in rows]
 
 
 def events(node, twin):
-    return [(e.kind, e.role, e.power_w) for e in written(node).events(0, 2**40) if e.twin == f"n1.{twin}"]
+    return [(e.kind, e.role, e.power_w) for e in node.history.events(0, 2**40) if e.twin == f"n1.{twin}"]
 
 
 def test_a_node_without_learning_keeps_the_means_of_its_minutes(world):
@@ -65,7 +59,7 @@ def test_events_of_both_sides_are_kept_in_order(world):
         ("stop", "request", 0.0),
     ]
     assert events(n1.node, "roof") == [("start", "production", 900.0)]
-    found = list(written(n1.node).events(0, 2**40))
+    found = list(n1.node.history.events(0, 2**40))
     assert [each.at_ms for each in found] == sorted(each.at_ms for each in found)
     assert all(START_S <= each.at_ms / 1000 <= START_S + 120 for each in found)
 
@@ -78,7 +72,7 @@ def test_a_contract_is_told_with_cause_dates_partner_and_origin(world):
     world.run(10)
     n1.meters.say("m.total", 0.0)
     world.run(90)
-    told = [each for each in written(n1.node).events(0, 2**40) if each.twin == "n1.lamp"]
+    told = [each for each in n1.node.history.events(0, 2**40) if each.twin == "n1.lamp"]
     assert [(each.role, each.kind, each.cause) for each in told] == [
         ("request", "start", "device"),
         ("contract", "start", "confirmed"),
@@ -103,7 +97,7 @@ def test_a_second_contract_is_told_as_complementary_until_it_has_merged(world):
     world.run(10)
     n1.meters.say("m.total", 200.0)
     world.run(70)
-    told = [each for each in written(n1.node).events(0, 2**40) if each.twin == "n1.lamp"]
+    told = [each for each in n1.node.history.events(0, 2**40) if each.twin == "n1.lamp"]
     shown = [(each.role, each.kind, bool(each.complementary)) for each in told]
     assert ("contract", "start", True) in shown
     assert ("request", "update", False) in shown
@@ -118,9 +112,7 @@ def test_a_stop_order_is_the_cause_of_all_that_it_ends(world):
     n1.touch(lambda node: [twin.disable() for twin in node.prosumers])
     world.run(60)
     causes = {
-        (each.twin, each.role): each.cause
-        for each in written(n1.node).events(0, 2**40)
-        if each.kind == "stop"
+        (each.twin, each.role): each.cause for each in n1.node.history.events(0, 2**40) if each.kind == "stop"
     }
     assert causes == {
         ("n1.lamp", "contract"): "stop_order",
@@ -135,7 +127,7 @@ def test_a_request_that_nobody_serves_in_time_expires(world):
     world.boot()
     world.run(70)
     n1 = world.nodes["n1"]
-    told = [(each.kind, each.role, each.cause) for each in written(n1.node).events(0, 2**40)]
+    told = [(each.kind, each.role, each.cause) for each in n1.node.history.events(0, 2**40)]
     assert told == [("start", "request", "device"), ("expiry", "request", "tolerance")]
 
 
@@ -165,7 +157,7 @@ def test_a_clock_that_is_set_by_an_hour_ends_no_minute(world):
 def test_a_restart_goes_on_with_the_same_history(world):
     n1 = build(world)
     n1.meters.say("m.total", 100.0)
-    world.run(310)  # five minutes are written at a time
+    world.run(70)
     n1.kill()
     n1.boot()
     n1.meters.say("m.total", 100.0)
@@ -188,7 +180,7 @@ def test_no_other_node_writes_events_into_the_history_or_stops_the_recorder(worl
         liar.engine.add(agent)
         agent.submit(EVENT, lie)
     world.run(95)
-    assert {e.twin for e in written(n1).events(0, 2**40)} == {"n1.roof"}
+    assert {e.twin for e in n1.history.events(0, 2**40)} == {"n1.roof"}
     assert n1.engine.faults == 0
     (recorder,) = [each for each in n1.twins if each.kind == "recorder"]
     assert recorder.events == 1
