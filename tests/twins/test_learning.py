@@ -116,7 +116,6 @@ def test_forecasts_in_watts_are_published_on_their_own_node_and_kept(world):
 def test_minutes_and_predictions_are_on_disk(world):
     build(world, "persistence")
     world.run(600)
-    world.nodes["n1"].node.history.catch_up()
     with sqlite3.connect(world.nodes["n1"].node.history.path) as file:
         for which in ("node", "cluster"):
             minutes = file.execute(
