@@ -3,7 +3,7 @@
 Keys of bench.json (stable; times in s, memory in MB of 2**20 bytes, powers in W):
 
     machine               python, processor count
-    imports_mb            RSS of the interpreter after each library of the node, cumulative
+    imports               RSS of the interpreter after each library of the node, cumulative
     space.N               put_per_s, read_per_s, inject_remove_per_s, bytes_per_lsa; the same with the
                           prefix dict_ for a plain dictionary of objects
     reaction.N            ten_changed_s: one reaction after 10 of N LSAs changed; pairwise_s: the bonding of

@@ -3,13 +3,16 @@
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from host_tools.microgrid.launch import Building, Microgrid, Pace
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, connect_chain
+
+from . import java
+from .sheet import Part, Sheet
 
 _NAMES = ("n1", "n2", "n3", "n4")
 _PRODUCER_W = 40.0
@@ -142,3 +145,72 @@ def _usage(building: Building) -> dict[str, float]:
     fields = Path(f"/proc/{building.process.pid}/stat").read_text().rpartition(")")[2].split()
     cpu_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return {"rss_mb": health["rss_mb"], "hwm_mb": health["hwm_mb"], "cpu_s": cpu_s, "bytes": sent}
+
+
+def _chain(folder: Path) -> dict[str, Any]:
+    found = {}
+    for prosumers in (0, *java.CHAIN_S):
+        load = even(prosumers)
+        result = latency(load, folder) if prosumers else {}
+        found[str(prosumers)] = result | {"idle": idle(load, folder)}
+    return found
+
+
+def _one_node_sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    yield Sheet(
+        "contract latency, one node, 40 prosumers",
+        ("median / p90 / max s", "served", "Java"),
+        [(_shown(found["40"]["latency_s"]), _served(found["40"]), java.ONE_NODE_S[40])],
+    )
+
+
+def _chain_sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    yield Sheet(
+        "four nodes in a chain over MQTT",
+        ("prosumers per node", "latency: median / p90 / max s", "served", "Java"),
+        [
+            (each, _shown(result["latency_s"]), _served(result), java.CHAIN_S[int(each)])
+            for each, result in found.items()
+            if "latency_s" in result
+        ],
+    )
+    rows = []
+    for each, result in found.items():
+        figures, prosumers = result["idle"], int(each)
+        rows.append(
+            (
+                each,
+                f"{max(figures['rss_mb'].values()):.1f}",
+                java.RSS_MB[prosumers],
+                f"{max(figures['bytes_per_s'].values()):.0f}",
+                java.BYTES_PER_S[prosumers],
+                f"{max(figures['cpu_percent'].values()):.1f}",
+                java.CPU_PERCENT[prosumers],
+            )
+        )
+    yield Sheet(
+        "the same chain while idle (largest value of the four nodes)",
+        ("prosumers per node", "RSS MB", "Java", "B/s sent", "Java", "CPU %", "Java"),
+        rows,
+    )
+
+
+def _hops_sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    yield Sheet(
+        f"producers on the first node only ({_served(found)} served)",
+        ("hops", "median / p90 / max s", "Java s"),
+        [(hops, _shown(times), java.HOPS_S[int(hops)]) for hops, times in found["by_hops"].items()],
+    )
+
+
+def _shown(times: dict[str, float]) -> str:
+    return f"{times['median']:.3f} / {times['p90']:.3f} / {times['max']:.3f}" if times else "-"
+
+
+def _served(result: dict[str, Any]) -> str:
+    return f"{result['served']}/{result['asked']}"
+
+
+ONE_NODE = Part("one_node", lambda folder: {"40": latency(even(40, nodes=1), folder)}, _one_node_sheets)
+CHAIN = Part("chain", _chain, _chain_sheets)
+HOPS = Part("hops", lambda folder: latency(Load((12, 0, 0, 0), (3, 3, 3, 3)), folder), _hops_sheets)

@@ -9,6 +9,7 @@ node is idle: it reads its meters, sends heartbeats, observes and predicts, and 
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from ..image.emulate import MACHINES, Machine
 from ..image.guest import SERVICE_GROUP, Guest, GuestError
 from ..image.tools import need_tools
 from ..image.trial import Trial
+from .sheet import Part, Sheet
 
 CLOCK_HZ = 1.2e9  # of a Pi 3
 IPC = 0.5  # instructions per cycle; assumed for an in-order core running an interpreter
@@ -75,3 +77,22 @@ def figures(instructions: float, guest_s: float, host_s: float) -> dict[str, Any
         "guest_s": round(guest_s, 1),
         "host_s": round(host_s, 1),  # if longer than guest_s, the emulator was late and the count is too high
     }
+
+
+def _sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    row = (
+        f"{found['instructions_per_s']:,}",
+        str(found["assumed_instructions_per_cycle"]),
+        str(found["percent_of_a_core"]),
+    )
+    yield Sheet(
+        "the idle service in the emulated machine",
+        ("instructions per second", "assumed instructions per cycle", "% of a Pi 3 core"),
+        [row],
+        (found["method"],),
+    )
+
+
+def part(node: str) -> Part:
+    """The benchmark with the image of a node."""
+    return Part("cpu", lambda folder: measure(node, Path("build/image"), folder / "cpu"), _sheets)

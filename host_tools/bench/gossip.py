@@ -11,12 +11,13 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from edge.terms import DAY_MIN, VARIABLES
 
-from .learning import invented_minute
+from .learning import invented_minute, with_estimate
+from .sheet import Part, Sheet
 
 LIMITS_BYTES = {"networks": 13_000, "counts": 12_000}  # of a period
 _START = "house"
@@ -120,6 +121,27 @@ class _Probe:
         receive = self._incoming.receive
         _, read_s = _timed(lambda: receive("sender", data, self._parts, self._minute, self._start))
         self._rows.setdefault(name, []).append((len(data), write_s, read_s))
+
+
+def _sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    rows = []
+    for name, row in found["rows"].items():
+        times = [with_estimate(1000 * row[key]) for key in ("write_s", "read_s")]
+        rows.append((name, f"{row['bytes']:,.0f}", *times))
+    kept, limits = found["kept_bytes"], found["limits_bytes"]
+    yield Sheet(
+        "gossip of the default model, all variables: one period (in brackets: estimate for a Pi 3, x10)",
+        ("what is sent, and how", "bytes", "write ms", "read ms"),
+        rows,
+        (
+            f"limits: {limits['networks']:,} bytes for networks, {limits['counts']:,} for counts; kept for "
+            f"each neighbour: {kept['weights']:,} bytes of weights, {kept['counts']:,} of counts",
+            "thesis (compact Markov model, sent every second): 52,600 bytes",
+        ),
+    )
+
+
+PART = Part("gossip", lambda folder: measure(), _sheets)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import Any
 from edge.terms import DAY_MIN
 
 from .learning import invented_minute
+from .sheet import Part, Sheet
 
 MOST_ADDED_MB = 3.0
 _HOUR_MIN, _TRAIN_AT_MIN = 60, 50
@@ -147,6 +148,18 @@ def _main(what: str, file: Path) -> None:
         file.write_text("".join(json.dumps(line) + "\n" for line in _said()))
     else:
         print(json.dumps(_measured(what == "with", file)))
+
+
+def _sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    columns = ("without", "with", "added")
+    yield Sheet(
+        f"anonymous memory of two scopes, two neighbours, MB (gossip may add {found['limit_mb']:g})",
+        ("", "without", "with gossip", "added"),
+        [(step, *(f"{found[each][step]:.1f}" for each in columns)) for step in found["added"]],
+    )
+
+
+PART = Part("gossip_memory", lambda folder: measure(), _sheets)
 
 
 if __name__ == "__main__":

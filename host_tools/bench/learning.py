@@ -12,9 +12,12 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from edge.terms import DAY_MIN
+
+from .sheet import Part, Sheet
 
 MODELS: dict[str, dict[str, Any]] = {
     "mixture": {"model": "mixture"},
@@ -144,6 +147,48 @@ class _Probe:
                 learner.predict()
             found.append(time.process_time() - start)
         return found[1:]
+
+
+def with_estimate(ms: float) -> str:
+    """A time, and in brackets what it may be on a Pi 3."""
+    return f"{ms:,.2f} ({ms * PI3:,.1f})" if ms < 100 else f"{ms:,.0f} ({ms * PI3:,.0f})"
+
+
+def _sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    steps = found["lstm"]["steps_mb"]
+    rows = [(step, *(f"{row['steps_mb'][step]:.1f}" for row in found.values())) for step in steps]
+    rows.append(("added", *(f"{row['added_mb']:.1f}" for row in found.values())))
+    yield Sheet(
+        "memory of a learning node, both scopes (RSS in MB, cumulative)",
+        ("step", *found),
+        rows,
+        (f"for comparison, in MB: {OTHERS_MB}",),
+    )
+    rows = []
+    for model, row in found.items():
+        times_s = (
+            row["predict_s"]["median"],
+            2 * row["first_cpu_s"],
+            2 * row["update_cpu_s"],
+            row["slice_cpu_s"],
+        )
+        rows.append((model, *(with_estimate(1000 * each) for each in times_s), str(row["slices"])))
+    yield Sheet(
+        "learning, both scopes: CPU time in ms (in brackets: estimate for a Pi 3, x10)",
+        (
+            "model",
+            "predictions per minute",
+            "first training, 4 days",
+            "update",
+            "longest slice of an update",
+            "slices",
+        ),
+        rows,
+        ("thesis (Keras on a PC): the first training of a node takes more than a minute",),
+    )
+
+
+PART = Part("learning", lambda folder: measure(), _sheets)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ simulator, and without the threads, brokers, pages and files of the real service
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from host_tools.sim.topology import parse
 from host_tools.sim.virtual import Simulation
 from host_tools.world import World, WorldNode
 
+from .sheet import Part, Sheet
 from .simulation import NEAR, TWINS, VALUES
 
 NODES = 4, 100
@@ -90,3 +91,19 @@ def _trading(spec: str, reach: str) -> float:
     finally:
         simulation.close()
     return times_s[1] - times_s[0]
+
+
+def _sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    yield Sheet(
+        f"processor time of a node with {TWINS} twins, simulated; a Pi 3 is taken to be "
+        f"{PI_FACTOR:g} times slower",
+        ("nodes", "what it does", "s per hour", "% of a core here", "% of a core of a Pi 3"),
+        [
+            (nodes, what, *(f"{value:,.2f}" for value in row.values()))
+            for nodes, rows in found.items()
+            for what, row in rows.items()
+        ],
+    )
+
+
+PART = Part("node_cpu", lambda folder: {str(nodes): measure(nodes) for nodes in NODES}, _sheets)

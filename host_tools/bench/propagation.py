@@ -1,12 +1,15 @@
 """How long a value needs to nodes farther and farther away (thesis 6.2.2), in a simulated chain."""
 
 import json
+from collections.abc import Iterator
 from statistics import median
 
 from edge.space.agent import Agent, Bond
 from edge.space.engine import Engine
 from edge.space.lsa import Aggregation
 from host_tools.world import World, chain
+
+from .sheet import Part, Sheet
 
 NODES = 8
 LATENCY_S = 0.02
@@ -86,3 +89,14 @@ def measure() -> dict[str, dict[str, float]]:
         }
         for hops, times in found.items()
     }
+
+
+def _sheets(found: dict[str, dict[str, float]]) -> Iterator[Sheet]:
+    yield Sheet(
+        f"from the first node of a simulated chain, {1000 * LATENCY_S:.0f} ms a link",
+        ("hops", "a value is there after s", "it is in the mean of neighbours after s"),
+        [(hops, f"{row['told_s']:.2f}", f"{row['merged_s']:.2f}") for hops, row in found.items()],
+    )
+
+
+PART = Part("propagation", lambda folder: measure(), _sheets)

@@ -7,13 +7,15 @@ contracts made before, is subtracted. Frames carry several things: the parts by 
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edge.net.frame import decode
 from edge.net.links import frame_topic, packet_bytes
 from host_tools.sim.topology import parse
 from host_tools.world import World
+
+from .sheet import Part, Sheet
 
 NODES = 10, 40, 100
 _SETTLE_S, _REST_S, _EACH_S, _CONTRACTS = 20, 30, 3, 12
@@ -126,3 +128,27 @@ def _parts(data: bytes) -> Counter[str]:
     for near in (*frame.near, *frame.alone):
         found[("near " if near.value else "end of ") + near.label] += 1
     return found
+
+
+def _sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    below = []
+    for name, each in found.items():
+        parts = sorted(each["parts"].items(), key=lambda part: -part[1])
+        below.append(
+            f"{name}: of a contract, in parts of frames: " + ", ".join(f"{n:.1f} {k}" for k, n in parts)
+        )
+    yield Sheet(
+        "a contract when supply is near, random topology of degree 3",
+        ("nodes, how far", *FIGURES),
+        [(name, *(f"{each[figure]:,.2f}" for figure in FIGURES)) for name, each in found.items()],
+        tuple(below),
+    )
+
+
+PART = Part(
+    "reach",
+    lambda folder: {
+        f"{nodes} {mode}": measure(nodes, section) for nodes in NODES for mode, section in MODES.items()
+    },
+    _sheets,
+)

@@ -1,10 +1,13 @@
 """The speed of the simulator: simulated seconds per second, by number of nodes, in one process and in two."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from host_tools.sim.job import Job
 from host_tools.sim.virtual import Simulation
+
+from .sheet import Part, Sheet
 
 TWINS = 10  # per node
 PROCESSES = 2
@@ -46,3 +49,26 @@ def _timed(nodes: str, reach: str, seconds: int, processes: int) -> tuple[Simula
         return simulation, simulation.run().wall_s
     finally:
         simulation.close()
+
+
+def _sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    rows = []
+    for nodes, row in found.items():
+        speeds = (row["sim_s_per_s"], row["together_sim_s_per_s"], row["sim_s"] / row["cpu_s"])
+        shown = (f"{each:,.2f}" for each in speeds)
+        rows.append((nodes, str(row["sim_s"]), *shown, f"{row['events_per_s']:,.0f}"))
+    yield Sheet(
+        f"simulator with {TWINS} twins per node: simulated s per second",
+        (
+            "nodes",
+            "simulated s",
+            "one process",
+            f"{PROCESSES} processes",
+            "simulated s per s of processor time, one process",
+            "events per second, one process",
+        ),
+        rows,
+    )
+
+
+PART = Part("sim", lambda folder: measure(), _sheets)

@@ -3,12 +3,15 @@
 import json
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from edge.space.agent import Agent, Bond
 from edge.space.engine import Engine
 from edge.space.tuplespace import Limits, TupleSpace
+
+from . import java
+from .sheet import Part, Sheet
 
 SIZES = (100, 1_000, 10_000)
 _CHANGED = 10
@@ -35,14 +38,6 @@ class _DictLsa:
         self.name = name
         self.version = 0
         self.properties: dict[tuple[str, str], bytes] = {}
-
-
-def measure() -> dict[str, Any]:
-    """The figures `space` and `reaction`."""
-    return {
-        "space": {str(n): _operations(n) for n in SIZES},
-        "reaction": {str(n): _reaction(n) for n in SIZES},
-    }
 
 
 def _limits(n: int) -> Limits:
@@ -139,3 +134,38 @@ def _median_s(work: Callable[[int], None], times: int) -> float:
         work(k)
         taken.append(time.perf_counter() - began_s)
     return sorted(taken)[len(taken) // 2]
+
+
+_SHOWN = (
+    ("put_per_s", "put"),
+    ("read_per_s", "read"),
+    ("inject_remove_per_s", "inject"),
+    ("bytes_per_lsa", "B/LSA"),
+    ("dict_put_per_s", "dict put"),
+    ("dict_bytes_per_lsa", "dict B"),
+)
+
+
+def _space_sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    yield Sheet(
+        "tuple space and a dictionary of objects (operations per second of CPU time)",
+        ("LSAs", *(heading for _, heading in _SHOWN)),
+        [(n, *(f"{row[key]:,.0f}" for key, _ in _SHOWN)) for n, row in found.items()],
+    )
+
+
+def _reaction_sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    rows = []
+    for n, row in found.items():
+        pairwise = f"{1000 * row['pairwise_s']:,.1f}" if "pairwise_s" in row else "-"
+        rows.append((n, f"{1000 * row['ten_changed_s']:.2f}", pairwise))
+    yield Sheet(
+        f"one reaction after {_CHANGED} LSAs changed, with {_WATCHERS} observing agents",
+        ("LSAs", "ms", "all pairs, ms"),
+        rows,
+        (f"Java node: all laws take {java.LAWS[100]}, once a second",),
+    )
+
+
+SPACE = Part("space", lambda folder: {str(n): _operations(n) for n in SIZES}, _space_sheets)
+REACTION = Part("reaction", lambda folder: {str(n): _reaction(n) for n in SIZES}, _reaction_sheets)

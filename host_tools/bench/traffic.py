@@ -1,7 +1,7 @@
 """What goes over the links of four virtual nodes in a chain: at rest, with learning, and for a contract."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec.msgpack import encode
@@ -12,6 +12,8 @@ from edge.net.links import frame_topic, packet_bytes
 from edge.net.packing import unpacked
 from edge.space.lsa import Near
 from host_tools.world import Members, World, chain
+
+from .sheet import Part, Sheet
 
 _NAMES = ("n1", "n2", "n3", "n4")
 _SETTLE_S, _REST_S = 30, 300
@@ -111,3 +113,19 @@ def _run(
     finally:
         world.close()
     return settled, Counter({name: counts[name] - settled[name] for name in counts})
+
+
+def _sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    rows = []
+    for what, title in (
+        ("rest_bytes_per_s", "middle node at rest, B/s"),
+        ("learning_bytes_per_s", "the same with learning, B/s"),
+        ("contract_bytes", "a contract, up to 3 hops, all links, B"),
+    ):
+        rows.append((title, *(f"{each[what]:,.1f}" for each in found.values())))
+    for what in found["with keys"]["account"]:
+        rows.append((f"of it {what}", *(f"{each['account'].get(what, 0):,.0f}" for each in found.values())))
+    yield Sheet("four virtual nodes in a chain", ("", *found), rows)
+
+
+PART = Part("traffic", lambda folder: {"with keys": measure(True), "without keys": measure(False)}, _sheets)

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from edge.clock import SystemClock
@@ -12,6 +12,8 @@ from edge.trust.keyring import Keyring
 from edge.trust.keys import AuthorityKey, NodeKeys
 from edge.trust.source import Own
 from host_tools.fleet.identities import issue_identity
+
+from .sheet import Part, Sheet
 
 _REPEATS = 500
 _MESSAGE, _VALUE = bytes(400), bytes(120)
@@ -102,3 +104,19 @@ def _us(step: Callable[[int], Any]) -> float:
     for i in range(_REPEATS):
         step(i)
     return 1e6 * (time.process_time() - began_s) / _REPEATS
+
+
+def _sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    yield Sheet(
+        "signatures and seals (a Pi 3 takes about ten times as long)",
+        ("step", "us"),
+        [(name, f"{us:.1f}") for name, us in found["us"].items()],
+    )
+    yield Sheet(
+        "libraries for them, in a process like that of a node",
+        ("library", "RSS MB", "anonymous MB"),
+        [(name, *(f"{mb:.2f}" for mb in sizes)) for name, sizes in found["libraries_mb"].items()],
+    )
+
+
+PART = Part("trust", lambda folder: {"us": costs_us(), "libraries_mb": libraries_mb()}, _sheets)

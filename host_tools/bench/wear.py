@@ -9,6 +9,7 @@ kernel kept back. What is learnt is saved once a day and comes on top.
 
 import math
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from edge.config.settings import HistorySettings
 
 from ..world import World
 from ..world.node import WorldNode
-from .card import Card
+from .card import Card, mounted
+from .sheet import Part, Sheet
 
 MOST_MB_A_DAY = 20.0
 TWINS = (4, 20)
@@ -101,3 +103,38 @@ def _written() -> int:
     """Bytes that this process has written so far."""
     lines = Path("/proc/self/io").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("wchar"))
+
+
+def _all(folder: Path) -> dict[str, Any]:
+    with mounted() as card:
+        return {
+            f"{twins}, {load}": measure(twins, noise, card)
+            for load, noise in NOISE.items()
+            for twins in TWINS
+        }
+
+
+def _sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    rows, below = [], list[str]()
+    for twins, row in found.items():
+        sizes = f"{row['largest_kb']:.0f}", f"{row['events_a_day']:,.0f}"
+        a_day = [f"{row[name]:.1f}" for name in ("mb_a_day", "card_mb_a_day", "grows_mb_a_day")]
+        rows.append((twins, *a_day[:2], *sizes, a_day[2]))
+        if math.isnan(row["card_mb_a_day"]) and not below:
+            below.append("no card can be mounted here (root, loop device, e2fsprogs): it is not measured")
+    yield Sheet(
+        f"written by a learning node (at most {MOST_MB_A_DAY:g} MB a day)",
+        (
+            "twins, load",
+            "history, MB a day",
+            "to a card, MB a day",
+            "largest write, kB",
+            "events a day",
+            "the file grows, MB a day",
+        ),
+        rows,
+        tuple(below),
+    )
+
+
+PART = Part("wear", _all, _sheets)

@@ -25,6 +25,7 @@ from edge.history.steps import make_whole_hours
 from edge.history.store import Store
 
 from ..world import World
+from .sheet import Part, Sheet
 
 MOST_REACTION_MS = 100.0
 MOST_NODE_MS, MOST_YEAR_MS, MOST_YEAR_BYTES = 5.0, 300.0, 2_000_000
@@ -245,3 +246,21 @@ def _energies(first: int, now: int, ids: list[int]) -> Iterator[tuple[int, ...]]
         for each in ids[1:]:
             yield minute, each, 0, 100_000 + minute % 997, 0
             yield minute, each, ids[0], 100_000 + minute % 997, 0
+
+
+def _sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    yield Sheet(
+        f"/api/v1/node with {_TWINS} twins at {_REQUESTS_A_S:g} requests a second (median at most "
+        f"{MOST_NODE_MS:g} ms, no reaction later than {MOST_REACTION_MS:g} ms)",
+        ("figure", "value"),
+        [(name, str(value)) for name, value in found["node"].items()],
+    )
+    yield Sheet(
+        f"a year of quarter-hours of {_YEAR_TWINS} twins (at most {MOST_YEAR_MS:g} ms and "
+        f"{MOST_YEAR_BYTES / 1e6:g} MB)",
+        ("question", "ms", "kB"),
+        [(name, f"{row['ms']:.0f}", f"{row['bytes'] / 1000:.0f}") for name, row in found["year"].items()],
+    )
+
+
+PART = Part("window", lambda folder: {"node": node_ms(), "year": year()}, _sheets)

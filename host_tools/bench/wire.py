@@ -16,6 +16,8 @@ from edge.net.packing import packed
 from edge.net.schema import FrameError, Statement
 from edge.space.lsa import MAX_PATH
 
+from .sheet import Part, Sheet
+
 _HEADER = struct.Struct("<cBBBI")
 _REPEATS = 5
 pack = msgspec.msgpack.encode
@@ -128,3 +130,15 @@ def bodies() -> Iterator[tuple[str, dict[str, object]]]:
     yield "questions", {"w": ["a"] * 24_000}
     yield "names asked for", {"w": ["a" * 64] * 256, "o": ["a" * 32] * 128}
     yield "a map of anything", {f"{i}": i for i in range(9_000)}
+
+
+def _sheets(found: dict[str, Any]) -> Iterator[Sheet]:
+    rows = []
+    for name, row in found.items():
+        cost = f"{row['peak_bytes'] / 1000:.0f}", f"{row['ms']:.2f}"
+        rows.append((name, str(row["wire_bytes"]), *cost, str(row["answer"])[:40]))
+    title = "decoding the dearest frames of 64 kB (aim: 1 MB, 5 ms)"
+    yield Sheet(title, ("body", "wire B", "peak kB", "ms", "answer"), rows)
+
+
+PART = Part("wire", lambda folder: measure(), _sheets)
