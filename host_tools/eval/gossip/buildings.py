@@ -11,6 +11,7 @@ from edge.learn.states import StateScale
 from edge.terms import DAY_MIN
 
 from ..data import DataError, Reading, Record, records, six
+from .kept import written
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,10 @@ def _record(folder: Path, reading: Reading, name: str, cache: Path) -> Record:
     kept = cache / f"{name.replace('/', '_')}_{hashlib.blake2b(told.encode(), digest_size=6).hexdigest()}.npz"
     if not kept.exists():
         record = next(records(file, reading=reading))
-        cache.mkdir(parents=True, exist_ok=True)
         facts = np.array([record.first_minute, record.step_min], np.int64)
-        np.savez(
-            kept,
-            facts=facts,
-            powers_w=record.powers_w,
-            told=np.array([record.data, record.node, record.scope]),
-        )
+        names = np.array([record.data, record.node, record.scope])
+        with written(kept) as unfinished:
+            np.savez(unfinished, facts=facts, powers_w=record.powers_w, told=names)
     with np.load(kept) as found:
         first_minute, step_min = found["facts"].tolist()
         data, node, scope = found["told"].tolist()

@@ -19,6 +19,7 @@ from edge.learn.terms import Array
 from edge.terms import DAY_MIN
 
 from .buildings import Building
+from .kept import written
 
 _LEAD_MIN = DAY_MIN + 128  # minutes that are given again: the regressions look back a day
 
@@ -83,10 +84,8 @@ def learner(
             at += 1
     for _ in range(1 + start.updates):
         finish(found.training())
-    cache.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(".part")
-    part.write_bytes(found.save())
-    part.replace(kept)
+    with written(kept) as unfinished:
+        unfinished.write(found.save())
     return found
 
 

@@ -19,6 +19,8 @@ from edge.learn.series import Series
 from edge.learn.terms import HORIZONS_MIN, STATES, Array
 from edge.terms import VARIABLES
 
+from .kept import written
+
 
 @dataclass
 class Recording:
@@ -52,10 +54,8 @@ class Recording:
                 for name, part in given.items():
                     place = (minute, variable, name, part.rule, part.key.hex(), part.private, part.ready)
                     arrays["|".join(map(str, place))] = part.values
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(".part.npz")
-        np.savez_compressed(unfinished, **arrays)
-        unfinished.replace(file)
+        with written(file) as unfinished:
+            np.savez_compressed(unfinished, **arrays)
 
     @classmethod
     def load(cls, file: Path) -> "Recording":
