@@ -20,8 +20,13 @@ def test_two_jobs_that_write_the_same_file_do_not_disturb_each_other(tmp_path):
 def test_a_job_that_fails_leaves_what_was_there(tmp_path):
     file = tmp_path / "one.npz"
     file.write_bytes(b"before")
-    with pytest.raises(ZeroDivisionError), written(file) as unfinished:
-        unfinished.write(b"half")
-        raise ZeroDivisionError
+
+    def fail():
+        with written(file) as unfinished:
+            unfinished.write(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert list(tmp_path.iterdir()) == [file]
     assert file.read_bytes() == b"before"
