@@ -2,13 +2,20 @@
 
 import gc
 import os
+import sys
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # On Debian these folders are not in a user's PATH, but mke2fs, sshd and visudo are in them.
 os.environ["PATH"] = os.pathsep.join(
     [os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"]
 )
+
+# The hundreds of processes that tests start find the sources compiled, also where the environment of a
+# container says that nothing compiled is to be kept: each would compile for a quarter of a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Property-based tests check what is right, not how fast a busy machine draws examples.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -17,6 +24,19 @@ settings.load_profile("unhurried")
 
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=24, help="kills of a process that writes the history")
+
+
+@pytest.hookimpl(trylast=True)  # only what is not deselected
+def pytest_collection_modifyitems(items):
+    """Tests of several processes wait more than they compute, so they come first, and none at the end.
+
+    pytest-xdist gives each of four workers a quarter of the list: two of them begin with the tests that wait,
+    and the other two compute meanwhile.
+    """
+    waiting = [each for each in items if each.get_closest_marker("system")]
+    computing = [each for each in items if not each.get_closest_marker("system")]
+    half, part = len(computing) // 2, len(waiting) // 2
+    items[:] = waiting[:part] + computing[:half] + waiting[part:] + computing[half:]
 
 
 def pytest_collection_finish():

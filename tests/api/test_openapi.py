@@ -101,6 +101,7 @@ def server():
     not importlib.util.find_spec("schemathesis"), reason="needs schemathesis, of the extra dev"
 )
 @pytest.mark.parametrize("examples", ["8", pytest.param("60", marks=pytest.mark.proof)])
+@pytest.mark.system
 @pytest.mark.timeout(600)
 def test_every_route_keeps_to_the_document(server, tmp_path, examples):
     """Streams are left out: they do not end. Sessions are too: wrong tokens make everybody wait."""

@@ -9,8 +9,9 @@ from host_tools.storm.draw import draw
 from host_tools.storm.play import play
 
 FOUND = tomllib.loads(Path(__file__).with_name("storm_seeds.toml").read_text()).get("storm", [])
-SEEDS = sorted({*range(10), *(each["seed"] for each in FOUND)})
-MORE = [pytest.param(seed, marks=pytest.mark.proof) for seed in range(10, 25) if seed not in SEEDS]
+SEEDS = sorted({*range(6), *(each["seed"] for each in FOUND)})
+# Each shows the same of other faults, for some seconds of computing; `make storm` plays hundreds of others.
+MORE = [pytest.param(seed, marks=pytest.mark.proof) for seed in range(6, 25) if seed not in SEEDS]
 
 
 @pytest.mark.parametrize("seed", [*SEEDS, *MORE])

@@ -15,7 +15,6 @@ from host_tools.world import World
 
 START_MIN = 28_332_000  # the virtual clock's midnight
 DAY_S = 86_400.0
-PAST_DAYS = 8
 
 
 class Asked:
@@ -91,7 +90,7 @@ def ask(node, target):
     "days", [120, -3, *(pytest.param(each, marks=pytest.mark.proof) for each in (3400, -120))]
 )
 def test_three_minutes_of_a_wrong_date_cost_nothing(world, days):
-    node = build(world, past_days=PAST_DAYS)
+    node = build(world, past_days=2)
     run(world, node, 4)  # so that pruning is not held back by the start
     assert codes(node) == set()
     before, learnt = set(minutes(node)), scope(node).learner.model._counts.sum()
@@ -112,7 +111,7 @@ def test_three_minutes_of_a_wrong_date_cost_nothing(world, days):
 
 
 def test_a_wrong_date_that_holds_deletes_a_day_an_hour_and_no_more(world):
-    node = build(world, past_days=PAST_DAYS)
+    node = build(world, past_days=6)
     run(world, node, 0.1)
     first = minutes(node)[0]
     node.clock.wall_error_s = 3400 * DAY_S
@@ -124,7 +123,7 @@ def test_a_wrong_date_that_holds_deletes_a_day_an_hour_and_no_more(world):
 
 @pytest.mark.parametrize("days", [120, -1.5, pytest.param(-120, marks=pytest.mark.proof)])
 def test_a_date_that_is_right_after_a_jump_is_learnt_by_when_it_has_held(world, days):
-    node = build(world, past_days=2)
+    node = build(world, past_days=1)
     node.clock.wall_error_s = -days * DAY_S
     run(world, node, 0.1)
     node.kill()
@@ -142,7 +141,7 @@ def test_a_date_that_is_right_after_a_jump_is_learnt_by_when_it_has_held(world, 
 
 
 def test_a_start_by_a_date_that_is_far_ahead_forgets_nothing_that_was_learnt(world):
-    node = build(world, past_days=2)
+    node = build(world, past_days=1)
     run(world, node, 1)
     node.node.save()  # what was learnt is kept
     learnt = scope(node).learner.model._counts.sum()

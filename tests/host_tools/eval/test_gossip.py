@@ -176,7 +176,7 @@ def small_learner(seed=1, minutes=DAY_MIN, node=0):
         memory_min=2 * DAY_MIN,
         train_every_min=240,
         first_training_min=DAY_MIN,
-        options={"start": "house", "steps": 1},
+        options={"start": "house", "first_steps": 6, "steps": 1},
     )
     made = Learner(settings, random.Random(seed))
     for minute in range(minutes):

@@ -1,5 +1,7 @@
 """Nodes that forecast the same sum come to one prediction, without trusting each other blindly."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -12,18 +14,23 @@ from edge.terms import DAY_MIN
 
 FIRST, MINUTES = 1000, 240
 CHAIN = [[1], [0, 2], [1, 3], [2]]
+FULL = [[other for other in range(4) if other != number] for number in range(4)]
+CHANCES = np.random.default_rng(0).dirichlet(np.ones(7), (6, 4)).astype(np.float32)
 
 
 def actual(minute):
     """The states of a minute: they change every hour."""
-    rng = np.random.default_rng(minute // 60)
-    return rng.integers(0, 7, 6).astype(np.int8)
+    return states_of(minute // 60)
+
+
+@cache
+def states_of(hour):
+    return np.random.default_rng(hour).integers(0, 7, 6).astype(np.int8)
 
 
 def guess(minute, skill):
     """A prediction that is right with about the probability `skill`."""
-    rng = np.random.default_rng(0)
-    found = rng.dirichlet(np.ones(7), (6, 4)).astype(np.float32) * (1 - skill)
+    found = CHANCES * (1 - skill)
     for horizon, ahead in enumerate(HORIZONS_MIN):
         found[np.arange(6), horizon, actual(minute + ahead)] += skill
     return found
@@ -120,12 +127,15 @@ def wrong(view, rng):
     return rng.permuted(np.where(view == view.max(-1, keepdims=True), 0.94, 0.01).astype(np.float32), axis=-1)
 
 
+@pytest.fixture(scope="module")
+def honest():
+    return play([Consensus(4) for _ in FULL], FULL)[1]
+
+
 @pytest.mark.parametrize("lie", [wrong, lambda view, rng: np.full_like(view, np.nan)])
-def test_a_liar_is_left_out(lie):
-    full = [[other for other in range(4) if other != number] for number in range(4)]
-    nodes = [Consensus(4) for _ in full]
-    _, honest = play([Consensus(4) for _ in full], full)
-    _, served = play(nodes, full, lies=lie)
+def test_a_liar_is_left_out(lie, honest):
+    nodes = [Consensus(4) for _ in FULL]
+    _, served = play(nodes, FULL, lies=lie)
     for number in range(3):
         assert loss(served[number]) < loss(honest[number]) + 0.1
         assert nodes[number].weights.get("3", np.zeros(6)).max() == 0.0

@@ -180,7 +180,7 @@ def slow(minute, rng):
 
 def test_a_neighbour_that_knows_better_is_used():
     ensemble, (both, alone) = run(
-        8000,
+        4000,
         lambda state, rng: prediction(state, 0.4),
         {"b": lambda state, rng: prediction(state, 0.9)},
         slow,
@@ -209,12 +209,12 @@ def contrary(state, rng):
     ],
 )
 def test_bad_predictions_do_no_harm(bad):
-    _, (both, alone) = run(3000, lambda state, rng: prediction(state, 0.7), {"x": bad}, slow)
+    _, (both, alone) = run(1500, lambda state, rng: prediction(state, 0.7), {"x": bad}, slow)
     assert both <= alone + 0.005
 
 
 def test_a_neighbour_that_turns_bad_is_dropped_within_the_hour():
-    turned = 6000
+    turned = 3000
 
     def foreign(minute):
         return prediction if minute < turned else lambda state, sure: contrary(state, None)

@@ -227,7 +227,7 @@ def test_int8_agrees_with_float():
 
 
 def test_the_lstm_of_the_thesis_predicts_powers(days):
-    model = LstmThesis(SCALE, random.Random(1), cells=10, first_steps=40)
+    model = LstmThesis(SCALE, random.Random(1), cells=10, first_steps=4)
     finish(model.train(days))
     prediction = watch(model, days)
     assert prediction.shape == (6, 4, 7)
@@ -238,17 +238,17 @@ def test_the_lstm_of_the_thesis_predicts_powers(days):
 def test_weights_of_another_building_get_a_first_training_once(days, trained, tmp_path):
     """Some short updates would leave them as good as untrained."""
     (tmp_path / "start.tflite").write_bytes(revived(trained).file)
-    begun = lstm(start=str(tmp_path / "start.tflite"))
-    assert finish(begun.train(days)).steps == 60
+    begun = lstm(start=str(tmp_path / "start.tflite"), first_steps=7)
+    assert finish(begun.train(days)).steps == 7
     kept = begun.save()
     assert finish(begun.train(days)).steps == 5
-    again = lstm(start=str(tmp_path / "start.tflite"))
+    again = lstm(start=str(tmp_path / "start.tflite"), first_steps=7)
     again.load(kept)
     assert finish(again.train(days)).steps == 5
 
 
 def test_weights_of_neighbours_get_a_first_training_too(days, trained):
-    other, untrained = revived(trained), lstm()
+    other, untrained = revived(trained), lstm(first_steps=7)
     finish(untrained.adopt({v: {n: p.values for n, p in other.parts(v).items()} for v in range(6)}))
     assert untrained.trained
-    assert finish(untrained.train(days)).steps == 60
+    assert finish(untrained.train(days)).steps == 7
