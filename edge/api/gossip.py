@@ -47,6 +47,7 @@ class LastMerge(TypedDict, total=False):
 class ScopeGossip(TypedDict):
     sent: Kinds
     received: Kinds
+    settled: Annotated[int, "minutes whose prediction was agreed on with neighbours, with `consensus`"]
     merged: Annotated[int, "merges"]
     adopted: Annotated[int, "merges after which merged networks serve for at least one variable"]
     refused: Annotated[dict[str, int], "messages, by reason"]

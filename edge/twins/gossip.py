@@ -3,7 +3,8 @@
 Each scope has four near properties: the model and the prediction of the node, and the same of the microgrid.
 They go one hop and do not live long: a neighbour keeps what it needs of them in its exchange
 (`edge.learn.gossip`). A reaction only notes what has come. Reading it, and making messages, is work in small
-pieces.
+pieces. Where nodes agree on a prediction, it settles in the first seconds of a minute, one round a second at
+most: what was told has left by then.
 """
 
 import random
@@ -58,6 +59,7 @@ class Gossip:
         self._home, self._scopes = home, scopes
         self._waiting: dict[tuple[str, str], bytes] = {}  # by label and neighbour: the newest value
         self._to_send: dict[str, None] = {}  # labels, in the order in which they are sent
+        self._to_settle: set[str] = set()  # scopes whose prediction may settle
 
     # ---- in a reaction ----------------------------------------------------------------------------
 
@@ -86,6 +88,11 @@ class Gossip:
         self._to_send |= dict.fromkeys(PRED_SHARE[scope] for scope in predicted)
         self._to_send |= dict.fromkeys(MODEL[name] for name, scope in self._scopes.items() if scope.ready)
 
+    def second_passed(self) -> None:
+        """What has been told has left."""
+        if not self._to_send:
+            self._to_settle = {name for name, scope in self._scopes.items() if not scope.settled}
+
     def ready(self, scope: str) -> None:
         """A scope has loaded its past: its model need not wait for the next minute."""
         self._to_send[MODEL[scope]] = None
@@ -94,8 +101,8 @@ class Gossip:
 
     @property
     def has_work(self) -> bool:
-        """Whether something is to be read or sent."""
-        return bool(self._to_send or self._readable)
+        """Whether something is to be read, settled or sent."""
+        return bool(self._to_send or self._readable or self._to_settle)
 
     @property
     def _readable(self) -> tuple[str, str] | None:
@@ -106,14 +113,25 @@ class Gossip:
                 return place
         return None
 
-    def work(self, submit: Submit) -> None:
-        """One piece: make one message, or read one."""
+    def work(self, submit: Submit) -> str | None:
+        """One piece: make one message, read one, or settle a prediction; the scope whose prediction has."""
         if self._to_send:
             label = next(iter(self._to_send))
             del self._to_send[label]
             self._send(label, submit)
         elif (place := self._readable) is not None:
             self._read(*place, self._waiting.pop(place))
+        elif self._to_settle:
+            return self._settle(self._to_settle.pop())
+        return None
+
+    def _settle(self, name: str) -> str | None:
+        scope = self._scopes[name]
+        if not scope.settle():
+            return None
+        if not scope.settled:
+            self._to_send[PRED_SHARE[name]] = None
+        return name
 
     def _send(self, label: str, submit: Submit) -> None:
         name = _SCOPE_OF[label]

@@ -199,10 +199,18 @@ class LearningTwin(Twin):
         """Whether the scope has predicted."""
         if powers_w is None or not scope.observe(minute, powers_w) or scope.prediction is None:
             return False
+        self._show(scope)
+        return True
+
+    def _show(self, scope: Scope) -> None:
+        assert scope.prediction is not None
         value = encode_prediction(scope.settings.model, scope.prediction)
         reach = HERE if scope.name == "node" else EVERYWHERE
         self.submit(PRED[scope.name], value, life_s=_PRED_LIFE_S, reach=reach)
-        return True
+
+    def second_passed(self) -> None:
+        if self.gossip is not None:
+            self.gossip.second_passed()
 
     # ---- the work ------------------------------------------------------------------------------
 
@@ -232,7 +240,9 @@ class LearningTwin(Twin):
             [s for s in scopes if s.merge_due],
         )
         if self._gossips and self.gossip is not None and not unready and not due:
-            self.gossip.work(self._share)
+            settled = self.gossip.work(self._share)
+            if settled and self.scopes[settled].settled:
+                self._show(self.scopes[settled])
             return
         for scope in (*unready, *due, *busy, *merging, *scopes):
             if scope.has_work:

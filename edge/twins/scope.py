@@ -147,11 +147,28 @@ class Scope:
             self.prediction = None
             return False
         probabilities = own if self.exchange is None else self.exchange.predict(minute, own)
-        self.prediction = Prediction(minute, probabilities, own)
-        packed = probabilities.astype("<f2").tobytes()
-        limits_w = self.scale.limits_w.tolist()
-        self._keeper.note_prediction(self.name, minute, self.settings.model, limits_w, packed)
+        self._predict(Prediction(minute, probabilities, own))
         return True
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing that neighbours say will change the prediction of this minute."""
+        return self.prediction is None or self.exchange is None or self.exchange.settled
+
+    def settle(self) -> bool:
+        """Take what neighbours have told of this minute into its prediction; whether that has changed it."""
+        made = self.prediction
+        found = None if made is None or self.exchange is None else self.exchange.settle(made.minute)
+        if made is None or found is None:
+            return False
+        self._predict(Prediction(made.minute, found, made.own))
+        return True
+
+    def _predict(self, made: Prediction) -> None:
+        self.prediction = made
+        packed = made.probabilities.astype("<f2").tobytes()
+        limits_w = self.scale.limits_w.tolist()
+        self._keeper.note_prediction(self.name, made.minute, self.settings.model, limits_w, packed)
 
     # ---- work ---------------------------------------------------------------------------------
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from learners import NAMES, build, codes, draw, scope, twin
+from learners import NAMES, build, codes, draw, published, scope, twin
 
 from edge.api.troubles import warnings
 from edge.twins.gossip_settings import MODEL, PRED_SHARE
+from edge.twins.prediction import PRED
 from host_tools.world import LinkQuality, World
 
 ON = {"models": "on", "predictions": "on", "every_min": 2}
@@ -59,6 +60,18 @@ def test_what_is_published_is_the_combined_prediction(chained):
     made = scope(chained, "node", "n2").prediction
     assert made.probabilities.shape == made.own.shape
     assert made.probabilities.sum(-1) == pytest.approx(np.ones((6, 4)), abs=1e-3)
+
+
+def test_nodes_settle_on_a_prediction_of_the_microgrid_in_the_first_seconds_of_a_minute(chained):
+    for name in NAMES:
+        assert stats(chained, name, "cluster")["settled"] >= 8
+        assert stats(chained, name, "node")["settled"] == 0
+        made = scope(chained, "cluster", name).prediction
+        shown = published(chained, PRED["cluster"], name)
+        assert shown["minute"] == made.minute
+        assert shown["p"] == (1000 * made.probabilities).round().astype(int).tolist()
+        ((kept,),) = chained.nodes[name].node.history.predictions("cluster", made.minute, made.minute)
+        assert kept.probabilities == made.probabilities.astype("<f2").tobytes()
 
 
 def test_a_neighbour_that_dies_and_comes_back_is_heard_again(world):

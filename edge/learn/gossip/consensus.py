@@ -1,12 +1,15 @@
 """One prediction of the microgrid: nodes that forecast the same come to agree on it.
 
-Each node keeps a common view as log probabilities and tells it to its neighbours each minute. It moves its
-view towards theirs, and by as much as its own prediction has changed since the minute before:
+Each node keeps a common view as log probabilities. After each minute it moves its view by as much as its own
+prediction has changed since the minute before, and tells it to its neighbours. As soon as theirs have come it
+moves towards them, and tells it again, in so many rounds:
 
-    view += sum over neighbours of weight * (their view - view)  +  (own now - own before)
+    each minute: view += own now - own before
+    each round:  view += sum over neighbours of weight * (their view - view)
 
 So the views of all nodes, however many hops apart, stay near the mean of all own predictions (dynamic average
-consensus), with one message a minute to direct neighbours. Nodes see the same microgrid, so their predictions
+consensus), with one message a round to direct neighbours. A round for which a view is missing waits, at most
+until the next minute, and then goes without it. Nodes see the same microgrid, so their predictions
 change alike, and the views stay together while they follow. The mean is weighted by the square root of how
 many days a node knows (compare `sampling_nb`, thesis 6.1.1): weights are those of Metropolis, less towards a
 neighbour that knows less in the same ratio. Both nodes use the rounded views that were told, so what one
@@ -18,8 +21,9 @@ prediction did much better over about a day, it is served instead. Less evidence
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,17 +44,27 @@ _CLEARLY = 0.3  # nats, over about a day: less is no reason to disagree
 _PROVED_MIN = 65  # minutes until a neighbour takes part
 _LEAST_SAMPLES, _MOST_SAMPLES = 60.0, 30.0 * DAY_MIN  # what a node knows counts as no less and no more
 _OWN = 0
+ROUNDS = 2  # in which views are exchanged after each minute
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a neighbour has told: its view (6, 4, 7) after a minute, how many neighbours it hears, and how
-    many minutes of measurements it knows."""
+    """What a neighbour has told: its view (6, 4, 7) after a minute and so many rounds, how many neighbours it
+    hears, and how many minutes of measurements it knows."""
 
     minute: int
+    round: int
     probabilities: Array
     neighbours: int
     samples: float
+
+    @property
+    def at(self) -> tuple[int, int]:
+        """Its minute and round."""
+        return self.minute, self.round
+
+
+Heard: TypeAlias = Mapping[str, Sequence[View]]  # the last views of each neighbour, the newest at the end
 
 
 class Consensus:
@@ -60,11 +74,11 @@ class Consensus:
         self._most = most
         self._places: dict[str, int] = {}
         self._since: dict[str, int] = {}  # of each neighbour: its first minute
-        self._used: dict[str, int] = {}  # and the minute of its view that was used last
         self._minute = -1
-        self._own: Array | None = None  # the logs of the own prediction of that minute
+        self.round = 0  # of that minute, so many are over
+        self._own: Array = np.zeros(0, np.float32)  # the own prediction of that minute
+        self._states: States = np.zeros(0, np.int8)  # and its states
         self._view: Array | None = None  # logs
-        self._told: dict[int, Array] = {}  # by minute: the logs of the view as neighbours read it
         self._judged = Choice(1 + most)
         self._served, self._choice = (
             Pooled(1),
@@ -77,58 +91,79 @@ class Consensus:
         """The view to tell, as probabilities (6, 4, 7)."""
         return None if self._view is None else softmax(self._view.copy())
 
-    def predict(
-        self, minute: int, own: Array, states: States, foreign: Mapping[str, View], samples: float
-    ) -> Array:
-        """The prediction (6, 4, 7) that is served after a minute with these states, by a node that knows so
-        many minutes."""
-        logs = Pool.logs(own)
-        view, own_before = self._view, self._own
-        if view is None or own_before is None or not 0 < minute - self._minute <= _GAP_MIN:
-            view, own_before = logs, logs
-            self._told.clear()
-        for source in foreign:
-            self._seat(source, minute)
-        view = view + self._pull(minute, foreign, samples) + (logs - own_before) + _LEAK * (logs - view)
-        view = Pool.logs(softmax(view))
-        self._minute, self._own, self._view = minute, logs, view
-        self._told = {at: each for at, each in self._told.items() if at >= minute - _GAP_MIN}
-        self._told[minute] = Pool.logs(rounded(softmax(view.copy())))
-        candidates = np.repeat(np.exp(view)[None], 1 + self._most, axis=0)
-        for source, place in self._places.items():
-            if source in foreign and valid(foreign[source].probabilities):
-                candidates[place] = foreign[source].probabilities
-        self._judged.predicted(minute, candidates)
-        each = np.stack([self._served.predict(minute, view[None], states), np.exp(view), own])
-        found: Array = each[self._choice.predicted(minute, each), *np.indices(own.shape[:2])]
-        return found
+    @property
+    def settled(self) -> bool:
+        """Whether the rounds of the minute are over."""
+        return self.round == ROUNDS
 
-    def _pull(self, minute: int, foreign: Mapping[str, View], samples: float) -> Array | np.float32:
-        """What neighbours add to the view."""
+    def predict(self, minute: int, own: Array, states: States, heard: Heard, samples: float) -> Array:
+        """The prediction (6, 4, 7) that is served after a minute with these states (6,), by a node that knows
+        so many minutes."""
+        logs = Pool.logs(own)
+        for source in heard:
+            self._seat(source, minute)
+        view = self._view
+        if view is None or not 0 < minute - self._minute <= _GAP_MIN:
+            view = logs
+        else:
+            if not self.settled:
+                view = self._mixed(view, heard, samples)
+            view = view + (logs - Pool.logs(self._own))
+            view = Pool.logs(softmax(view + _LEAK * (logs - view)))
+        self._minute, self.round, self._own, self._states = minute, 0, own, states
+        return self._serve(view, heard)
+
+    def settle(self, minute: int, heard: Heard, samples: float) -> Array | None:
+        """The prediction that is served after the same minute and another round; None if the rounds are over,
+        or the view of a neighbour that takes part is missing."""
+        now = minute, self.round
+        awaited = [told for source, told in heard.items() if self._admitted(source).any()]
+        if self._view is None or minute != self._minute or self.settled or not heard:
+            return None
+        if any(max(each.at for each in told) < now for told in awaited):
+            return None
+        view = self._mixed(self._view, heard, samples)
+        self.round += 1
+        return self._serve(view, heard)
+
+    def _mixed(self, view: Array, heard: Heard, samples: float) -> Array:
+        """The view moved towards those of neighbours in the same round. Both sides compare rounded views, so
+        what one gains the other gives."""
+        now = self._minute, self.round
         used = {
             source: each
-            for source, each in foreign.items()
-            if source in self._places
-            and each.minute in self._told
-            and self._used.get(source) != each.minute
-            and valid(each.probabilities)
+            for source, told in heard.items()
+            for each in told
+            if each.at == now and source in self._places and valid(each.probabilities)
         }
-        self._used |= {source: each.minute for source, each in used.items()}
-        weights = metropolis([len(foreign), *(each.neighbours for each in used.values())])[1:]
-        total: Array | np.float32 = np.float32(0.0)
+        own = Pool.logs(rounded(softmax(view.copy())))
+        weights = metropolis([len(heard), *(each.neighbours for each in used.values())])[1:]
         self.weights = {"": np.ones(len(VARIABLES))}
         for (source, each), weight in zip(used.items(), weights, strict=True):
             known = min(1.0, math.sqrt(_limited(each.samples) / _limited(samples)))
-            share = weight * known * self._admitted(source, minute)
+            share = weight * known * self._admitted(source)
             self.weights[source] = share
             self.weights[""] = self.weights[""] - share
-            apart = Pool.logs(each.probabilities) - self._told[each.minute]
-            total = total + share[:, None, None].astype(np.float32) * apart
-        return total
+            apart = Pool.logs(each.probabilities) - own
+            view = view + share[:, None, None].astype(np.float32) * apart
+        return Pool.logs(softmax(view))
 
-    def _admitted(self, source: str, minute: int) -> NDArray[np.bool_]:
+    def _serve(self, view: Array, heard: Heard) -> Array:
+        self._view, bare = view, np.exp(view)
+        candidates = np.repeat(bare[None], 1 + self._most, axis=0)
+        for source, told in heard.items():
+            if source in self._places and valid(told[-1].probabilities):
+                candidates[self._places[source]] = told[-1].probabilities
+        self._judged.predicted(self._minute, candidates)
+        pooled = self._served.predict(self._minute, view[None], self._states)
+        each_way = np.stack([pooled, bare, self._own])
+        chosen = self._choice.predicted(self._minute, each_way)
+        found: Array = each_way[chosen, *np.indices(bare.shape[:2])]
+        return found
+
+    def _admitted(self, source: str) -> NDArray[np.bool_]:
         """The variables (6,) for which the view of a neighbour is not much worse than the own one."""
-        if minute - self._since[source] < _PROVED_MIN:
+        if self._minute - self._since.get(source, self._minute) < _PROVED_MIN:
             return np.zeros(len(VARIABLES), bool)
         means = self._judged.means.mean(-1)
         found: NDArray[np.bool_] = means[self._places[source]] - means[_OWN] <= _MOST_WORSE
@@ -147,7 +182,7 @@ class Consensus:
 
     def forget(self, source: str) -> None:
         """A neighbour has left."""
-        for kept in (self._places, self._since, self._used):
+        for kept in (self._places, self._since):
             kept.pop(source, None)
 
     def _seat(self, source: str, minute: int) -> None:

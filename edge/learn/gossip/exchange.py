@@ -167,6 +167,18 @@ class Exchange:
         self._minute = minute
         return self.predictions.combine(minute, own) if self.settings.predictions else own
 
+    def settle(self, minute: int) -> Array | None:
+        """The combined prediction of the same minute after neighbours have told theirs; None if it has not
+        changed. It is to be told again unless `settled`."""
+        found = self.predictions.settle(minute) if self.settings.predictions else None
+        self._counts["settled"] += found is not None and self.settled
+        return found
+
+    @property
+    def settled(self) -> bool:
+        """Whether the prediction of the minute will not change any more."""
+        return self.predictions.settled
+
     def observe(self, minute: int, powers_w: Array) -> None:
         """Learn the weights of experts from the powers (6,) in W of a minute."""
         self._minute = minute
@@ -218,6 +230,7 @@ class Exchange:
         return {
             "sent": {"models": self.sender.counts["sent"], "predictions": counts["predictions_sent"]},
             "received": {"models": counts["models_received"], "predictions": counts["predictions_received"]},
+            "settled": counts["settled"],
             "merged": counts["merged"],
             "adopted": counts["adopted"],
             "refused": dict(self.refused),

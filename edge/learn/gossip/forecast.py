@@ -1,8 +1,8 @@
-"""The prediction of a neighbour on its way: at most 300 bytes, once a minute.
+"""The prediction of a neighbour on its way: at most 300 bytes, after each minute.
 
     "MGP", version; CRC-32 of all that follows
     minute, observations, maximum power, level of the power profile, whether the newest powers follow,
-    how many neighbours are heard
+    how many neighbours are heard, in how many rounds the prediction was compared with theirs
     states after that minute, recent log losses, name of the model, power profile, newest powers
     probabilities of six variables, four horizons and seven states, each as one byte
 
@@ -23,11 +23,11 @@ from ..terms import HORIZONS_MIN, STATES, Array, States
 from .packet import HEAD_BYTES, Refused, check_head, headed, inflated
 from .profile import NO_PROFILE, Profile
 
-VERSION = 1
+VERSION = 2
 MOST_BYTES = 300
 _MAGIC = b"MGP"
 _MOST_PROFILE = 1024
-_FACTS = struct.Struct("<IIfBBB6b6HBB")  # ... states, losses, length of the name, length of the profile
+_FACTS = struct.Struct("<IIfBBBB6b6HBB")  # ... states, losses, length of the name, length of the profile
 _SHAPE = len(VARIABLES), len(HORIZONS_MIN), STATES
 _PER_NAT, _UNKNOWN_LOSS = 1000, 0xFFFF
 _MOST_NAME = 16
@@ -49,6 +49,7 @@ class ForecastMessage:
     profile: Profile = NO_PROFILE
     newest: Profile = field(default=NO_PROFILE)
     neighbours: int = 1
+    round: int = 0
 
     def packed(self) -> bytes:
         """The message as bytes."""
@@ -65,6 +66,7 @@ class ForecastMessage:
             (_MINUTES if newest else _COARSE) if told or newest else 0,
             bool(newest),
             min(self.neighbours, 255),
+            self.round,
             *(int(each) for each in self.states),
             *(int(each) for each in losses),
             len(name),
@@ -86,7 +88,7 @@ class ForecastMessage:
 
     @classmethod
     def _read(cls, data: bytes) -> "ForecastMessage":
-        minute, samples, max_power_w, level, has_newest, neighbours, *rest = _FACTS.unpack_from(
+        minute, samples, max_power_w, level, has_newest, neighbours, round_, *rest = _FACTS.unpack_from(
             data, HEAD_BYTES
         )
         states, losses = np.array(rest[:6], np.int8), np.array(rest[6:12], float)
@@ -116,6 +118,7 @@ class ForecastMessage:
             else NO_PROFILE,
             newest=Profile.line(newest, minute, max_power_w) if newest else NO_PROFILE,
             neighbours=neighbours,
+            round=round_,
         )
 
 

@@ -16,7 +16,7 @@ from ..choice import Choice
 from ..gossip_names import AUTO, CONSENSUS, EXPERTS, PREDICTION_OPERATORS
 from ..learner import Learner
 from ..terms import HORIZONS_MIN, Array, States
-from .consensus import Consensus, View
+from .consensus import ROUNDS, Consensus, Heard, View
 from .ensemble import Ensemble, combined
 from .forecast import ForecastMessage
 from .gain import Gain
@@ -26,6 +26,7 @@ from .profile import NO_PROFILE, Profile
 from .settings import ExchangeSettings
 
 FRESH_MIN = 3  # a prediction that was made longer ago is not used
+_NONE: Array = np.zeros(0, np.float32)
 _LAST = "dist_power_last"
 _AUTO = ("own", EXPERTS, *PREDICTION_OPERATORS)  # in order of trust
 
@@ -36,6 +37,7 @@ class Foreign:
 
     message: ForecastMessage
     minute: int  # when it came
+    views: tuple[View, ...]  # what it told in the last rounds, the newest at the end
 
 
 class Predictions:
@@ -51,6 +53,7 @@ class Predictions:
         self.ensemble = Ensemble(settings.most_neighbours) if learns else None
         self.choice = Choice(len(_AUTO)) if AUTO in asked else None
         self.consensus = Consensus(settings.most_neighbours) if CONSENSUS in asked else None
+        self._own = self._found = _NONE  # the own prediction of the minute, and the combined one
 
     def told(self, minute: int, prediction: Array) -> bytes:
         """The message with the own prediction, or with the common view where nodes agree on one."""
@@ -69,6 +72,7 @@ class Predictions:
             profile=NO_PROFILE if level == "none" else Profile.of(series, "coarse"),
             newest=Profile.newest(series) if level == "minutes" else NO_PROFILE,
             neighbours=len(self._fresh(minute)),
+            round=0 if self.consensus is None else self.consensus.round,
         )
         return message.packed()
 
@@ -77,7 +81,17 @@ class Predictions:
         message = ForecastMessage.unpacked(data)
         if abs(message.minute - minute) > FRESH_MIN:
             raise Refused(f"it was made {minute - message.minute} minutes ago", "stale")
-        self.foreign[source] = Foreign(message, minute)
+        if message.round > ROUNDS:
+            raise Refused(f"there is no round {message.round}")
+        view = View(
+            message.minute,
+            message.round,
+            message.probabilities,
+            message.neighbours,
+            message.samples,
+        )
+        before = self.foreign[source].views if source in self.foreign else ()
+        self.foreign[source] = Foreign(message, minute, (*before[-ROUNDS:], view))
 
     def forget(self, source: str) -> None:
         """A neighbour makes room for another one."""
@@ -90,8 +104,35 @@ class Predictions:
         """The combined prediction (6, 4, 7) after a minute."""
         fresh = self._fresh(minute)
         found = self._combined(minute, own, fresh) if fresh else own
+        self._own, self._found = own, found
         self.gain.predicted(minute, own, found)
         return found
+
+    def settle(self, minute: int) -> Array | None:
+        """The combined prediction of the same minute after another round of `consensus`, if it is due."""
+        if self.settled:
+            return None
+        assert self.consensus is not None
+        settled = self.consensus.settle(minute, self._heard(minute), self._samples)
+        if settled is None:
+            return None
+        self._found = np.where(self._asked(CONSENSUS), settled, self._found)
+        self.weights = dict(self.consensus.weights)
+        self.gain.predicted(minute, self._own, self._found)
+        return self._found
+
+    @property
+    def settled(self) -> bool:
+        """Whether the prediction of the minute will not change any more."""
+        return self.consensus is None or self.consensus.settled
+
+    def _heard(self, minute: int) -> Heard:
+        """The views of neighbours that are not too old."""
+        return {source: self.foreign[source].views for source in self._fresh(minute)}
+
+    @property
+    def _samples(self) -> float:
+        return float(samples_of(self._learner).max())
 
     def _fresh(self, minute: int) -> dict[str, ForecastMessage]:
         """The messages of neighbours that are not too old."""
@@ -110,12 +151,9 @@ class Predictions:
         results = {"own": own}
         states = self._learner.settings.scale.of(self._learner.series.last(1)[0])
         if self.consensus is not None:
-            views = {
-                source: View(each.minute, each.probabilities, each.neighbours, each.samples)
-                for source, each in fresh.items()
-            }
-            samples = float(samples_of(self._learner).max())
-            results[CONSENSUS] = self.consensus.predict(minute, own, states, views, samples)
+            results[CONSENSUS] = self.consensus.predict(
+                minute, own, states, self._heard(minute), self._samples
+            )
             self.weights = dict(self.consensus.weights)
         if self.ensemble is not None:
             foreign = {source: each.probabilities for source, each in fresh.items()}

@@ -4,19 +4,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO
+from uuid import uuid4
 
 
 @contextmanager
 def written(file: Path) -> Iterator[IO[bytes]]:
     """A file to write to that takes this name once it is whole. Nobody else writes to it before."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as unfinished:
-        try:
-            yield unfinished
-            unfinished.flush()
-            os.replace(unfinished.name, file)
-        except BaseException:
-            os.unlink(unfinished.name)
-            raise
+    unfinished = file.with_name(f".{file.name}.{uuid4().hex}")
+    try:
+        with unfinished.open("xb") as opened:
+            yield opened
+        os.replace(unfinished, file)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

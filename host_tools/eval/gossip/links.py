@@ -1,4 +1,4 @@
-"""Who hears whom, and what becomes of a message: a delay of a minute, loss, cuts, absent nodes."""
+"""Who hears whom, and what becomes of a message: loss, cuts, absent nodes."""
 
 import random
 from collections import defaultdict
@@ -63,7 +63,8 @@ class Links:
         half = len(self.neighbours) // 2
         return minute in self.cut and (one < half) != (other < half)
 
-    def arrived(self) -> Iterator[tuple[int, int, str, bytes]]:
-        """What was sent in the minute before: source, target, kind, bytes."""
+    def arrived(self, kind: str) -> Iterator[tuple[int, int, bytes]]:
+        """What was sent of that kind and was not asked for yet: source, target, bytes."""
         waiting, self._waiting = self._waiting, []
-        return iter(waiting)
+        self._waiting = [each for each in waiting if each[2] != kind]
+        return ((source, target, data) for source, target, of, data in waiting if of == kind)

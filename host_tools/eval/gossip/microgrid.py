@@ -1,10 +1,10 @@
 """A microgrid of learners over measured minutes: all nodes go through each minute, one after the other.
 
-A node observes a minute, merges or trains if that is due, predicts, and tells its neighbours, who hear it one
-minute later.
+A node observes a minute, merges or trains if that is due, predicts, and tells its neighbours. They hear of
+models one minute later, and of predictions at once; where nodes agree on one, they do so in the same minute.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,11 +88,10 @@ def run(
         member.begin(end - start)
     for minute in range(start, end):
         present = [minute not in member.absent for member in members]
-        for source, target, kind, data in links.arrived():
+        for source, target, data in links.arrived(MODEL):
             if present[target]:
-                exchange = members[target].exchange
-                receive = exchange.receive_model if kind == MODEL else exchange.receive_prediction
-                receive(members[source].name, data, minute + members[target].shift)
+                member = members[target]
+                member.exchange.receive_model(members[source].name, data, minute + member.shift)
         for number, member in enumerate(members):
             own = member.step(minute, minute - start)
             if member.exchange is None or not present[number]:
@@ -103,9 +102,34 @@ def run(
             for kind, message in ((MODEL, model), (PREDICTION, told)):
                 if message is not None:
                     links.send(number, kind, message, minute)
+        living = {number: each for number, each in enumerate(members) if each.exchange and present[number]}
+        while _settle(living, members, links, minute, minute - start):
+            pass
         for number, member in enumerate(members):
             if minute - member.absent.start == _LEFT_AFTER_MIN and minute in member.absent:
                 for other in links.neighbours[number]:
                     members[other].exchange.left(member.name)
         if minute % 60 == 0:
             progress(minute - start)
+
+
+def _settle(
+    living: Mapping[int, Member], members: list[Member], links: Links, minute: int, at: int
+) -> list[int]:
+    """What was told of this minute arrives, and nodes that agree on a prediction go through a round. Those
+    that have told another one."""
+    for source, target, data in links.arrived(PREDICTION):
+        if target in living:
+            member = living[target]
+            member.exchange.receive_prediction(members[source].name, data, minute + member.shift)
+    again = []
+    for number, member in living.items():
+        found = member.exchange.settle(minute + member.shift)
+        if found is None:
+            continue
+        member.combined[at] = found
+        if not member.exchange.settled:
+            again.append(number)
+            told = member.exchange.told(minute + member.shift, member.own[at].astype(np.float32))
+            links.send(number, PREDICTION, told, minute)
+    return again

@@ -116,6 +116,9 @@ class Mean:
         """The own prediction."""
         return own
 
+    def settle(self, minute: int) -> None:
+        """It changes no prediction."""
+
     def observe(self, minute: int, powers_w: Array) -> None:
         """Nothing to learn."""
 

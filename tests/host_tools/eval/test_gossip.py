@@ -152,18 +152,19 @@ def test_every_topology_is_connected_and_mutual(topology, nodes):
     assert len(reached) == nodes
 
 
-def test_links_delay_lose_and_cut():
+def test_links_lose_and_cut():
     links = Links([{1}, {0}], random.Random(1), cut=range(5, 8))
     links.send(0, "model", b"1234", 4)
-    assert list(links.arrived()) == [(0, 1, "model", b"1234")]
-    assert list(links.arrived()) == []
+    assert list(links.arrived("prediction")) == []
+    assert list(links.arrived("model")) == [(0, 1, b"1234")]
+    assert list(links.arrived("model")) == []
     links.send(0, "model", b"1234", 5)
-    assert list(links.arrived()) == []
+    assert list(links.arrived("model")) == []
     assert links.sent_bytes["model"][0] > 8
     lossy = Links([{1}, {0}], random.Random(1), loss=0.5)
     for _ in range(1000):
         lossy.send(0, "model", b"", 0)
-    assert 400 < len(list(lossy.arrived())) < 600
+    assert 400 < len(list(lossy.arrived("model"))) < 600
 
 
 # ---- models -------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from edge.learn.gossip.consensus import Consensus, View
+from edge.learn.gossip.consensus import ROUNDS, Consensus, View
 from edge.learn.gossip.ensemble import Ensemble
 from edge.learn.gossip.forecast import rounded
 from edge.learn.probabilities import log_losses
@@ -40,29 +40,41 @@ def play(nodes, neighbours, minutes=MINUTES, lost=0.0, lies=None, lucky=range(0)
     """Own and served predictions (nodes, minutes, 6, 4, 7); `lies` (node) tells something else. The first
     node knows what will be in the minutes `lucky`. Nodes know so many `days`."""
     skills = 0.5, 0.47, 0.44, 0.41
-    rng, told, chance = np.random.default_rng(1), [None] * len(nodes), np.random.default_rng(2)
-    own, served = [], []
+    rng, chance = np.random.default_rng(1), np.random.default_rng(2)
+    own, served, heard = [], [], [{} for _ in nodes]
+
+    def tell(minute):
+        """All nodes tell their views, which may be lost."""
+        for number, node in enumerate(nodes):
+            view = rounded(node.told)
+            if lies is not None and number == len(nodes) - 1:
+                view = lies(view, rng)
+            for other in neighbours[number]:
+                if chance.random() >= lost:
+                    before = heard[other].get(str(number), ())
+                    known = len(neighbours[number]), days[number] * DAY_MIN
+                    said = View(minute, node.round, view, *known)
+                    heard[other][str(number)] = (*before[-ROUNDS:], said)
+
     habits = [
         np.random.default_rng(10 + number).dirichlet(np.ones(7), (6, 4)) for number in range(len(nodes))
     ]
     for minute in range(FIRST, FIRST + minutes):
-        views = []
         own.append([])
         served.append([])
         for number, node in enumerate(nodes):
             skill = 1.0 if minute in lucky and number == 0 else skills[number]
             mine = 0.7 * guess(minute, skill) + 0.3 * habits[number].astype(np.float32)
             node.learn(minute, actual(minute))
-            heard = {
-                str(other): View(minute - 1, told[other], len(neighbours[other]), days[other] * DAY_MIN)
-                for other in neighbours[number]
-                if told[other] is not None and chance.random() >= lost
-            }
             own[-1].append(mine)
-            served[-1].append(node.predict(minute, mine, actual(minute), heard, days[number] * DAY_MIN))
-            view = rounded(node.told)
-            views.append(lies(view, rng) if lies is not None and number == len(nodes) - 1 else view)
-        told = views
+            samples = days[number] * DAY_MIN
+            served[-1].append(node.predict(minute, mine, actual(minute), heard[number], samples))
+        for _ in range(ROUNDS):
+            tell(minute)
+            for number, node in enumerate(nodes):
+                settled = node.settle(minute, heard[number], days[number] * DAY_MIN)
+                if settled is not None:
+                    served[-1][number] = settled
     return np.array(own).swapaxes(0, 1), np.array(served).swapaxes(0, 1)
 
 
