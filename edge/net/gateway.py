@@ -39,6 +39,7 @@ class Gateway:
         """Without `trust` it believes everybody. `rates` bound what a neighbour may cost."""
         self.timer: Callable[[], float] = float  # of processor time in s; time stands still without one
         self._space, self._links = space, links
+        space.set_neighbours(list(links.neighbours))
         self._trust = trust or Trust()
         self._generation = self._trust.generation
         self._statements = Statements(space, self._trust)
@@ -48,7 +49,6 @@ class Gateway:
         self._questions = Questions(space, self.outbox)
         self.intake = Intake(space, self._trust, self._questions, self.refusals, self.allowances)
         self._digest = Digest(space, self.outbox)
-        space.set_neighbours(list(links.neighbours))
         self.hearing = Hearing(space, self.outbox)
         self._cut: set[str] = set()  # neighbours that were cut off while the node runs
         self._puzzling: set[str] = set()  # neighbours that referred to a statement that they have not sent
@@ -91,15 +91,14 @@ class Gateway:
     @property
     def waiting(self) -> bool:
         """Whether something is to leave at the end of the next reaction."""
-        return self.outbox.waiting
+        return bool(self.outbox.waiting)
 
     def flush(self) -> None:
         """A reaction is over: send one frame to each neighbour."""
         if self.outbox.waiting:
             self._digest.beat_early()
-            for peer in self._links.neighbours:
-                if self.outbox.waits_for(peer):
-                    self.hearing.tell(peer)
+            for peer in self.outbox.waiting:
+                self.hearing.tell(peer)
             self.outbox.flush()
 
     # ---- what comes in ------------------------------------------------------------------------
