@@ -56,6 +56,7 @@ class Near:
         "left_s",
         "life_s",
         "name",
+        "origin",
         "query",
         "reach",
         "to",
@@ -80,6 +81,7 @@ class Near:
         to: "tuple[str, ...]" = (),
     ) -> None:
         self.name = name
+        self.origin = name.partition(".")[0]
         self.incarnation = incarnation
         self.kept = kept
         self.to = to
