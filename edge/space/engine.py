@@ -45,9 +45,9 @@ class Engine:
             p = space.label_first[space.labels.find(label)] if new else NIL
             while p != NIL:
                 following = space.p_label_next[p]
-                if not space.changed.waits(p):  # else the bonding law will tell it
-                    self.bond.forget()
-                    self.notify(agent, p)
+                if not space.changed.waits(p) and not space.passes(p):  # else the bonding law will tell it
+                    self.bond.turn_to(p)
+                    self.notify(agent)
                 p = following
 
     def remove(self, agent: Agent) -> None:
@@ -123,16 +123,15 @@ class Engine:
                 law.work(self)
                 return
 
-    def notify(self, agent: Agent, p: int) -> None:
-        """Bond an agent with a property, unless it is its own or addressed to another."""
-        space = self.space
+    def notify(self, agent: Agent) -> None:
+        """Tell an agent of the property at which `bond` is, unless it is its own or addressed to another."""
         if not agent.handle:
             return
+        space, p = self.space, self.bond.property
         query = space.p_query[p]
         own = space.lsa_name[agent.handle & 0xFFFF]
-        if space.p_owner[p] == own or (query and query != own) or space.passes(p):
+        if space.p_owner[p] == own or (query and query != own):
             return
-        self.bond.property = p
         try:
             if agent.bonded(self.bond) is False:
                 return

@@ -31,17 +31,19 @@ class Bonding(Law):
 
     def _tell(self, engine: "Engine", p: int) -> None:
         space = engine.space
-        engine.bond.forget()
         observers = space.observers[space.p_label[p]]
+        if not observers or space.passes(p):
+            return
+        engine.bond.turn_to(p)
         query = space.p_query[p]
         if not query:
             for agent in observers:
-                engine.notify(agent, p)
+                engine.notify(agent)
             return
         slot = space.slot_of(query)
         addressee = None if slot == NIL else engine.agent_at(slot)
         if addressee is not None and addressee in observers:
-            engine.notify(addressee, p)
+            engine.notify(addressee)
 
     def _tell_departure(self, engine: "Engine", slot: int) -> None:
         space = engine.space
