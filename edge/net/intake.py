@@ -22,7 +22,7 @@ from ..space.nodes import WAY_S
 from ..space.tuplespace import TupleSpace
 from ..trust.trust import FORGED, IDENTITY, OUTDATED, SIGNATURE_BYTES, TWIN, UNKNOWN, Trust, Untrusted
 from . import manifest, tree
-from .allowance import Allowances
+from .allowance import Allowance, Allowances
 from .bundle import Bundle, Record, bundles
 from .frame import Frame
 from .latest import Latest
@@ -56,9 +56,8 @@ class Intake:
         self.no_room = 0  # what did not fit into the space
         self.without_base = 0  # deltas that did not lead to what their origin has signed
 
-    def take(self, peer: str, frame: Frame) -> None:
+    def take(self, peer: str, frame: Frame, allowance: Allowance) -> None:
         """The LSAs, deltas and near properties of a frame, signature by signature, while it is believed."""
-        allowance = self._allowances.of(peer)
         for bundle in sorted(bundles(frame.records, frame.bundled), key=_order):
             if allowance.believed:
                 self._take(peer, bundle)

@@ -48,6 +48,7 @@ class Near:
     """
 
     __slots__ = (
+        "alone",
         "auth",
         "hops",
         "incarnation",
@@ -85,6 +86,7 @@ class Near:
         self.incarnation = incarnation
         self.kept = kept
         self.to = to
+        self.alone = kept or bool(to)  # whether it brings its LSA along
         self.label = label
         self.query = query
         self.version = version
@@ -94,11 +96,6 @@ class Near:
         self.left_s = left_s
         self.value = value
         self.auth = auth
-
-    @property
-    def alone(self) -> bool:
-        """Whether it brings its LSA along."""
-        return self.kept or bool(self.to)
 
 
 class Aggregation:
