@@ -47,7 +47,7 @@ class Engine:
                 following = space.p_label_next[p]
                 if not space.changed.waits(p) and not space.passes(p):  # else the bonding law will tell it
                     self.bond.turn_to(p)
-                    self.notify(agent)
+                    self.notify(agent, p)
                 p = following
 
     def remove(self, agent: Agent) -> None:
@@ -123,15 +123,18 @@ class Engine:
                 law.work(self)
                 return
 
-    def notify(self, agent: Agent) -> None:
-        """Tell an agent of the property at which `bond` is, unless it is its own or addressed to another."""
+    def notify(self, agent: Agent, p: int) -> None:
+        """Bond an agent with a property, to which `bond` was turned, unless it is its own or addressed to
+        another."""
         if not agent.handle:
             return
-        space, p = self.space, self.bond.property
+        space = self.space
         query = space.p_query[p]
         own = space.lsa_name[agent.handle & 0xFFFF]
         if space.p_owner[p] == own or (query and query != own):
             return
+        if self.bond.property != p:  # the agent that was told before has added another one
+            self.bond.turn_to(p)
         try:
             if agent.bonded(self.bond) is False:
                 return

@@ -80,7 +80,8 @@ def absorb_near(space: TupleSpace, near: Near, sender: str, checked: bool = Fals
     again = known and p != NIL and space.p_version[p] == near.version
     renewed = p != NIL and near.alone and space.holds(p, near.value)
     if not again:
-        _check_room(space, near, slot, p, sender)
+        if not (known and renewed and len(near.auth) == space.p_auth_length[p]):  # else it takes no more room
+            _check_room(space, near, slot, p, sender)
         if near.alone:
             slot = _meet(space, near, slot, sender)
         p = _write(space, near, slot, p, renewed)

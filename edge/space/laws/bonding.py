@@ -38,12 +38,12 @@ class Bonding(Law):
         query = space.p_query[p]
         if not query:
             for agent in observers:
-                engine.notify(agent)
+                engine.notify(agent, p)
             return
         slot = space.slot_of(query)
         addressee = None if slot == NIL else engine.agent_at(slot)
         if addressee is not None and addressee in observers:
-            engine.notify(addressee)
+            engine.notify(addressee, p)
 
     def _tell_departure(self, engine: "Engine", slot: int) -> None:
         space = engine.space
