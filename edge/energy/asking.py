@@ -1,11 +1,11 @@
 """The open requests that a supplier has seen, within what each member may claim (thesis 4.1.2)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from .book import Book, crowds, node_of
 from .members import Members
-from .messages import Request
+from .messages import Priority, Request
 from .policies import SeenRequest
 
 
@@ -18,6 +18,7 @@ class Asking:
         self._book = book
         self._members = members
         self._requests: dict[str, SeenRequest] = {}
+        self._high: dict[str, None] = {}  # consumers whose request has high priority
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -27,6 +28,11 @@ class Asking:
 
     def __iter__(self) -> Iterator[SeenRequest]:
         return iter(self._requests.values())
+
+    @property
+    def high(self) -> Collection[str]:
+        """The consumers whose request has high priority."""
+        return self._high
 
     def of(self, consumer: str) -> SeenRequest | None:
         """The request of a consumer."""
@@ -39,10 +45,15 @@ class Asking:
             return
         rest_s = seen.rest_until_s if seen and seen.request.id == request.id else 0.0
         self._requests[consumer] = SeenRequest(consumer, request, hops, now_s, rest_s)
+        if request.priority is Priority.HIGH:
+            self._high[consumer] = None
+        else:
+            self._high.pop(consumer, None)
 
     def forget(self, consumer: str) -> None:
         """Drop the request of a consumer."""
         self._requests.pop(consumer, None)
+        self._high.pop(consumer, None)
 
     def to_serve(self, now_s: float) -> list[SeenRequest]:
         """Those to which an offer may be made or increased now."""

@@ -130,6 +130,8 @@ class Consumer:
     @property
     def wake_s(self) -> float:
         """When it next decides something even if it receives nothing; inf if never."""
+        if self._open.request is None:
+            return math.inf
         waits = [self._policy.patience_s]
         waits += [URGENT_WAIT_S] if self.settings.priority is Priority.HIGH else []
         waits += [PARTIAL_WAIT_S] if self.settings.partial else []

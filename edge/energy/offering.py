@@ -88,9 +88,7 @@ class OfferMaker:
             return False
         if self._policy.shares_power or capacity_w - self._book.reserved_w >= MIN_POWER_W:
             return True
-        return bool(self._book.offer_count) or any(
-            seen.request.priority is Priority.HIGH for seen in self._requests
-        )
+        return bool(self._requests.high or self._book.offer_count)
 
     @property
     def wake_s(self) -> float:
@@ -208,8 +206,7 @@ class OfferMaker:
 
     def _urgent_consumers(self, now_s: float) -> set[str]:
         """The consumers whose request of high priority counts as such: their node is below its share."""
-        high = [seen.consumer for seen in self._requests if seen.request.priority is Priority.HIGH]
-        return {name for name in high if self.urgent_room_w(name, now_s) >= MIN_POWER_W}
+        return {name for name in self._requests.high if self.urgent_room_w(name, now_s) >= MIN_POWER_W}
 
     def _urgent_first(self, requests: list[SeenRequest]) -> list[SeenRequest]:
         """Requests whose high priority counts come first, then those that are owed, those in doubt last."""

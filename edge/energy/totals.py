@@ -5,8 +5,7 @@ Nodes publish them under TOTAL; the aggregation law adds those of all nodes to t
 
 import math
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import orjson
 
@@ -19,8 +18,7 @@ _MOST_W = 1000 * MAX_POWER_W  # a node has many devices
 Powers = tuple[float, ...]  # six, in W, in the order of NodeTotal
 
 
-@dataclass(frozen=True, slots=True)
-class NodeTotal:
+class NodeTotal(NamedTuple):
     """Electrical state of a node, all in W: requested = consumed + missing, produced >= supplied.
 
     Available is what is produced and under no contract, margins included; `offered_w` of it is on offer now.
@@ -37,11 +35,10 @@ class NodeTotal:
     @property
     def powers_w(self) -> Powers:
         """The six variables, in the order of the fields; without what is offered."""
-        return astuple(self)[: len(VARIABLES)]
+        return self[: len(VARIABLES)]
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """The contribution of one twin to the total of its node, all in W."""
 
     requested_w: float = 0.0

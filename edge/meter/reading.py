@@ -1,11 +1,10 @@
 """A reading of a meter: the power of one input, and once a minute everything the meter measures."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The power of one input; None is undefined. It is valid until the next reading.
 
     `device` is "meter.input", such as "m1.total" or "m1.l2"; `at_s` is the time on the node's monotonic

@@ -8,10 +8,9 @@ Pulses (`pulse.py`) are heartbeats. The body (`wire.py`) is msgpack, compressed 
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import TypeVar
+from typing import Any
 
 from msgspec import Raw
 
@@ -76,7 +75,6 @@ class Frame:
 
 _PROVED = (Kind.LSA, Kind.DELTA, Kind.NEAR, Kind.ALONE)  # in the order in which trees count them
 _QUESTIONS = (Kind.ASK_ROSTER, Kind.ASK_LSA)
-Decoded = TypeVar("Decoded", Lsa, Delta, Near, Roster)
 
 
 # ---- encoding -----------------------------------------------------------------------------------
@@ -96,25 +94,23 @@ def parts_of(frame: Frame) -> Iterator[Part]:
             yield Part(kind, text.encode())
 
 
-def encode_parts(parts: Iterable[Part], shared: Sequence[Bundled] = ()) -> bytes:
+def encode_parts(parts: Sequence[Part], shared: Sequence[Bundled] = ()) -> bytes:
     """The bytes of one frame, also with signatures that were not taken apart. Raises FrameError."""
-    lists: dict[Kind, list[bytes]] = {kind: [] for kind in KINDS}
-    auths: dict[Kind, list[bytes]] = {kind: [] for kind in KINDS}
+    lists: dict[Kind, list[bytes]] = {}
     items, proved = 0, False
     for kind, encoded, its_items, auth in parts:
-        lists[kind].append(encoded)
-        auths[kind].append(auth)
+        lists.setdefault(kind, []).append(encoded)
         items += its_items
         proved = proved or bool(auth)
     if items > MAX_ITEMS or any(len(each) > MOST[kind] for kind, each in lists.items()):
         raise FrameError("too many parts")
-    pulses = lists.pop(Kind.PULSE)
+    pulses = lists.pop(Kind.PULSE, [])
     records: dict[str, list[Raw | str | Bundled]] = {
         kind.value: [each.decode() for each in texts] if kind in _QUESTIONS else [*map(Raw, texts)]
-        for kind, texts in lists.items()
-        if texts
+        for kind in KINDS
+        if (texts := lists.get(kind))
     }
-    trees = bundled(chain.from_iterable(auths[kind] for kind in _PROVED)) if proved else []
+    trees = bundled(part.auth for kind in _PROVED for part in parts if part.kind is kind) if proved else []
     if shared or trees:
         records["b"] = [*shared, *trees]
     data = wire.encode_body(records) if records else b""
@@ -131,13 +127,13 @@ def encode_parts(parts: Iterable[Part], shared: Sequence[Bundled] = ()) -> bytes
     if len(content) + _HEADER.size > MAX_FRAME_BYTES:
         raise FrameError(f"frame of {len(content)} bytes, at most {MAX_FRAME_BYTES}")
     crc = zlib.crc32(content, flags << 8 | len(pulses))
-    version = VERSION_ALONE if lists[Kind.ALONE] else VERSION
+    version = VERSION_ALONE if Kind.ALONE in lists else VERSION
     return _HEADER.pack(b"M", version, flags, len(pulses), crc) + content
 
 
 def encode(frame: Frame) -> bytes:
     """The bytes of a frame. Raises FrameError when it is too large for one."""
-    return encode_parts(parts_of(frame), frame.bundled)
+    return encode_parts(list(parts_of(frame)), frame.bundled)
 
 
 # ---- decoding: everything is checked here -------------------------------------------------------
@@ -190,23 +186,19 @@ def _decode_body(frame: Frame, data: bytes, version: int) -> None:
     frame.statements, frame.ask_roster, frame.ask_lsas = body.s, body.o, body.w
     frame.bundled = body.b
     left = MAX_ITEMS - len(body.s) - len(body.o) - len(body.w)
-    left = _decode_all(body.l, wire.decode_lsa, frame.lsas, left)
-    left = _decode_all(body.d, wire.decode_delta, frame.deltas, left)
-    left = _decode_all(body.n, wire.decode_near, frame.near, left)
-    left = _decode_all(body.a, wire.decode_alone, frame.alone, left)
+    kinds: tuple[tuple[list[Raw], Callable[[Raw], Any], list[Any]], ...] = (
+        (body.l, wire.decode_lsa, frame.lsas),
+        (body.d, wire.decode_delta, frame.deltas),
+        (body.n, wire.decode_near, frame.near),
+        (body.a, wire.decode_alone, frame.alone),
+        (body.r, wire.decode_roster, frame.rosters),
+    )
+    for encoded, decode_one, into in kinds:
+        for each in encoded:
+            record = decode_one(each)
+            left -= wire.items_of(record)
+            if left < 0:
+                raise WireError("too many items in one frame")
+            into.append(record)
     for _ in bundles(frame.records, body.b) if body.b else ():
         pass  # it checks what the trees refer to
-    _decode_all(body.r, wire.decode_roster, frame.rosters, left)
-
-
-def _decode_all(
-    encoded: list[Raw], decode_one: Callable[[Raw], Decoded], into: list[Decoded], left: int
-) -> int:
-    """Decode records one after the other as long as the budget of the frame lasts; returns its rest."""
-    for each in encoded:
-        record = decode_one(each)
-        left -= wire.items_of(record)
-        if left < 0:
-            raise WireError("too many items in one frame")
-        into.append(record)
-    return left

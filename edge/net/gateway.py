@@ -11,7 +11,7 @@ from ..space.names import NIL
 from ..space.tuplespace import SELF, TupleSpace
 from ..trust.trust import TWIN, Trust, Untrusted
 from . import manifest
-from .allowance import Allowances
+from .allowance import Allowance, Allowances
 from .frame import Frame, WrongVersion, decode
 from .hearing import Hearing
 from .intake import Intake
@@ -39,6 +39,7 @@ class Gateway:
         """Without `trust` it believes everybody. `rates` bound what a neighbour may cost."""
         self.timer: Callable[[], float] = float  # of processor time in s; time stands still without one
         self._space, self._links = space, links
+        space.set_neighbours(list(links.neighbours))
         self._trust = trust or Trust()
         self._generation = self._trust.generation
         self._statements = Statements(space, self._trust)
@@ -48,7 +49,6 @@ class Gateway:
         self._questions = Questions(space, self.outbox)
         self.intake = Intake(space, self._trust, self._questions, self.refusals, self.allowances)
         self._digest = Digest(space, self.outbox)
-        space.set_neighbours(list(links.neighbours))
         self.hearing = Hearing(space, self.outbox)
         self._cut: set[str] = set()  # neighbours that were cut off while the node runs
         self._puzzling: set[str] = set()  # neighbours that referred to a statement that they have not sent
@@ -91,15 +91,14 @@ class Gateway:
     @property
     def waiting(self) -> bool:
         """Whether something is to leave at the end of the next reaction."""
-        return self.outbox.waiting
+        return bool(self.outbox.waiting)
 
     def flush(self) -> None:
         """A reaction is over: send one frame to each neighbour."""
         if self.outbox.waiting:
             self._digest.beat_early()
-            for peer in self._links.neighbours:
-                if self.outbox.waits_for(peer):
-                    self.hearing.tell(peer)
+            for peer in self.outbox.waiting:
+                self.hearing.tell(peer)
             self.outbox.flush()
 
     # ---- what comes in ------------------------------------------------------------------------
@@ -113,10 +112,10 @@ class Gateway:
             self.refusals.note(peer, FLOOD, "sends more than is good for this node, or forged signatures")
             return
         began_s = self.timer()
-        self._receive(peer, data)
+        self._receive(peer, data, allowance)
         allowance.worked(self.timer() - began_s)
 
-    def _receive(self, peer: str, data: bytes) -> None:
+    def _receive(self, peer: str, data: bytes, allowance: Allowance) -> None:
         try:
             frame = decode(data)
         except WrongVersion as error:
@@ -129,10 +128,9 @@ class Gateway:
         self.hearing.heard(peer)
         if self._space.is_neighbour(peer):
             self.outbox.answering.add(peer)
-        self.intake.take(peer, frame)
+        self.intake.take(peer, frame, allowance)
         while self.intake.homeless:
             self._digest.postpone(self.intake.homeless.pop())
-        allowance = self.allowances.of(peer)
         for statement in frame.statements:
             if allowance.believed:
                 self._state(peer, statement)
@@ -142,15 +140,14 @@ class Gateway:
             if roster.origin == self._space.node:
                 self.hearing.reported(peer, roster)
             self._digest.compare(peer, roster)
-        self._answer(peer, frame)
+        self._answer(peer, frame, allowance)
 
-    def _answer(self, peer: str, frame: Frame) -> None:
+    def _answer(self, peer: str, frame: Frame, allowance: Allowance) -> None:
         """Answer questions, as long as the answers stay in proportion.
 
         A roster leads to questions for LSAs: without room for their answers, too, it would only be asked for
         again and again.
         """
-        allowance = self.allowances.of(peer)
         for name in dict.fromkeys(frame.ask_lsas):
             if not allowance.may_ask():
                 self.refusals.note_quietly(peer, ANSWERS)

@@ -22,7 +22,7 @@ from ..space.nodes import WAY_S
 from ..space.tuplespace import TupleSpace
 from ..trust.trust import FORGED, IDENTITY, OUTDATED, SIGNATURE_BYTES, TWIN, UNKNOWN, Trust, Untrusted
 from . import manifest, tree
-from .allowance import Allowances
+from .allowance import Allowance, Allowances
 from .bundle import Bundle, Record, bundles
 from .frame import Frame
 from .latest import Latest
@@ -56,9 +56,8 @@ class Intake:
         self.no_room = 0  # what did not fit into the space
         self.without_base = 0  # deltas that did not lead to what their origin has signed
 
-    def take(self, peer: str, frame: Frame) -> None:
+    def take(self, peer: str, frame: Frame, allowance: Allowance) -> None:
         """The LSAs, deltas and near properties of a frame, signature by signature, while it is believed."""
-        allowance = self._allowances.of(peer)
         for bundle in sorted(bundles(frame.records, frame.bundled), key=_order):
             if allowance.believed:
                 self._take(peer, bundle)
@@ -98,13 +97,12 @@ class Intake:
         if not wanted:
             return
         try:
-            text = self._proven(bundle, shown, wanted)
-            # Without keys nothing follows that costs much, and the space checks the room itself.
-            checks = self._trust.authentic
-            fit = [each for each in wanted.values() if not checks or self._fits(peer, each)]
-            if fit:
+            signed = self._trust.authentic
+            text = self._proven(bundle, shown, wanted) if signed else b""
+            fit = [each for each in wanted.values() if self._fits(peer, each)]
+            if fit and signed:
                 latest = max(each.incarnation for each in fit)
-                self.verify(_origin(fit[0]), text, fit[0].auth[:SIGNATURE_BYTES], latest)
+                self.verify(fit[0].origin, text, fit[0].auth[:SIGNATURE_BYTES], latest)
         except BadTree:
             self._ask_again(peer, wanted.values())
         except Untrusted as error:
@@ -115,7 +113,7 @@ class Intake:
                 self.distrust(peer, error)
         else:
             for each in fit:
-                self._absorb(peer, each, checks and len(fit) == 1)
+                self._absorb(peer, each, len(fit) == 1)
 
     def _completed(self, peer: str, record: Record) -> Lsa | Near | None:
         """A delta becomes a whole LSA; None if it cannot, or is no news."""
@@ -132,7 +130,7 @@ class Intake:
         try:
             if isinstance(record, Near):
                 news = is_near_news(self._space, record) and not self._is_replayed(record)
-                return news and not self._is_too_much(peer, _origin(record))
+                return news and not self._is_too_much(peer, record.origin)
             if not is_news(self._space, record, peer) or self._is_too_much(peer, record.origin):
                 return False
         except BadPath as error:
@@ -149,7 +147,7 @@ class Intake:
 
     def _is_replayed(self, near: Near) -> bool:
         """Whether it is from long before what its origin has said last, though nothing of it is held here."""
-        newest = self._newest.get(_origin(near))
+        newest = self._newest.get(near.origin)
         if not (near.alone and newest):
             return False
         incarnation, version, tick = newest
@@ -166,11 +164,9 @@ class Intake:
     ) -> bytes:
         """What the origin must have signed; each record gets what proves it alone. Raises BadTree."""
         shared = bundle.shared
-        if not self._trust.authentic:
-            return b""
         if shared is None:
             return manifest.of(wanted[0])
-        if len(set(map(_origin, wanted.values()))) > 1:
+        if len({each.origin for each in wanted.values()}) > 1:
             raise BadTree
         leaves = {
             place: tree.leaf(self._manifest(each, shown[place])) for place, each in bundle.records.items()
@@ -220,7 +216,7 @@ class Intake:
 
     def _absorb(self, peer: str, record: Lsa | Near, checked: bool) -> None:
         """`checked`: nothing has been absorbed since it was found to be news, and to fit."""
-        origin = _origin(record)
+        origin = record.origin
         try:
             if isinstance(record, Near):
                 taken = absorb_near(self._space, record, peer, checked)
@@ -262,15 +258,11 @@ def _order(bundle: Bundle) -> int:
     """Identities come first, near properties after their LSAs."""
     order = 1
     for each in bundle.records.values():
-        if _is_identity(each.name):
-            return 0
         if isinstance(each, Near):
             order = 2
+        elif _is_identity(each.name):
+            return 0
     return order
-
-
-def _origin(record: Record) -> str:
-    return record.name.partition(".")[0]
 
 
 def _is_identity(name: str) -> bool:

@@ -1,5 +1,7 @@
 """What waits to be sent to each neighbour; after the reaction it leaves in as few frames as possible."""
 
+from collections.abc import Collection, Iterator, Mapping
+
 from ..space.courier import MAX_LSAS, Beat, Courier, Roster
 from ..space.exchange import export, export_delta
 from ..space.lsa import Delta, Lsa, Near
@@ -92,17 +94,6 @@ class _Waiting:
         self.ask_roster: dict[str, None] = {}
         self.ask_lsas: dict[str, None] = {}
 
-    def __bool__(self) -> bool:
-        return bool(
-            self.lsas
-            or self.near
-            or self.beats
-            or self.reminders
-            or self.rosters
-            or self.ask_roster
-            or self.ask_lsas
-        )
-
 
 class Outbox(Courier):
     """The courier of a node."""
@@ -120,8 +111,9 @@ class Outbox(Courier):
         self._trust = trust
         self._links = links
         self._statements = statements
-        self._waiting: dict[str, _Waiting] = {peer: _Waiting() for peer in links.neighbours}
-        self._stated: dict[str, dict[str, Statement]] = {peer: {} for peer in links.neighbours}
+        self._waiting: dict[str, _Waiting] = {}  # of neighbours to which something is to be sent
+        self._bits = {peer: space.node_bit(peer) for peer in space.neighbours}  # of neighbours in node sets
+        self._stated: dict[str, dict[str, Statement]] = {peer: {} for peer in space.neighbours}
         self._unsigned: list[Lsa | Near] = []
         self._exported: dict[tuple[int, int], Near] = {}  # since the last flush
         self._introduced: dict[str, Latest[str, tuple[int, int]]] = {}  # identities sent ahead, by neighbour
@@ -130,22 +122,19 @@ class Outbox(Courier):
 
     def include(self, peer: str) -> None:
         """A neighbour was added."""
-        self._waiting[peer], self._stated[peer] = _Waiting(), {}
+        self._bits[peer], self._stated[peer] = self._space.node_bit(peer), {}
 
     def exclude(self, peer: str) -> None:
         """It is no neighbour any more; what waited for it is dropped."""
-        del self._waiting[peer], self._stated[peer]
+        del self._bits[peer], self._stated[peer]
+        self._waiting.pop(peer, None)
         self._introduced.pop(peer, None)
         self.answering.discard(peer)
 
     @property
-    def waiting(self) -> bool:
-        """Whether something waits to be sent."""
-        return any(self._waiting.values())
-
-    def waits_for(self, peer: str) -> bool:
-        """Whether something waits to be sent to a neighbour."""
-        return bool(self._waiting[peer])
+    def waiting(self) -> Collection[str]:
+        """The neighbours to which something is to be sent."""
+        return self._waiting
 
     def forget_sent(self, peer: str) -> None:
         """A neighbour may have restarted: it needs all statements again."""
@@ -159,7 +148,7 @@ class Outbox(Courier):
         space, peers = self._space, self._peers(nodes)
         name, origin = space.names.text(space.lsa_name[slot]), space.lsa_origin[slot]
         delta = export_delta(space, slot, base) if base else None
-        to_delta = {peer for peer in peers if peer in self.answering and name not in self._waiting[peer].lsas}
+        to_delta = {peer for peer in peers if peer in self.answering and not self._waits(peer, name)}
         record: Lsa | Delta
         if delta is None or len(to_delta) < len(peers) or self._is_unsigned(delta, origin):
             record = self._leaving(export(space, slot), origin)
@@ -167,7 +156,7 @@ class Outbox(Courier):
             record = delta
         change, whole = Leaving(record, delta), Leaving(record)
         for peer in peers:
-            waiting = self._waiting[peer].lsas
+            waiting = self._for(peer).lsas
             if delta and peer in to_delta:
                 waiting[name] = change
                 continue
@@ -179,14 +168,15 @@ class Outbox(Courier):
         key = near.name, near.label, near.query
         leaving = Leaving(near, to=to)
         for peer in self._peers(nodes):
-            before = self._waiting[peer].near.pop(key, None)
+            waiting = self._for(peer).near
+            before = waiting.pop(key, None)
             if to and before and before.repeats(near):
                 also = tuple(node for node in before.to if node not in to)
-                self._waiting[peer].near[key] = Leaving(near, to=to + also)
+                waiting[key] = Leaving(near, to=to + also)
             else:
-                self._waiting[peer].near[key] = leaving
+                waiting[key] = leaving
             if near.alone and near.hops >= self._space.horizon:
-                self._introduce(peer, _origin(near.name))
+                self._introduce(peer, near.origin)
 
     def _near(self, p: int) -> Near:
         """The record of a near property: one for each version, so that it is signed once."""
@@ -213,7 +203,17 @@ class Outbox(Courier):
             self.send_lsa(slot, self._space.node_bit(peer))
 
     def _peers(self, nodes: int) -> list[str]:
-        return [peer for peer in self._waiting if nodes & self._space.node_bit(peer)]
+        return [peer for peer, bit in self._bits.items() if nodes & bit]
+
+    def _for(self, peer: str) -> _Waiting:
+        """What waits for a neighbour; there will be something."""
+        waiting = self._waiting.get(peer)
+        if waiting is None:
+            waiting = self._waiting[peer] = _Waiting()
+        return waiting
+
+    def _waits(self, peer: str, name: str) -> bool:
+        return peer in self._waiting and name in self._waiting[peer].lsas
 
     def _leaving(self, record: Signed, origin: int) -> Signed:
         """What this node has not signed yet is signed when the reaction is over."""
@@ -228,12 +228,12 @@ class Outbox(Courier):
         if beat.origin == peer:
             self.remind(peer, self._statements.reminder(beat))
             return
-        self._waiting[peer].beats.note(beat.origin, beat)
+        self._for(peer).beats.note(beat.origin, beat)
 
     def remind(self, peer: str, said: Statement | None) -> None:
         """Tell a neighbour what it, or a node that it passes on, has stated in an earlier life."""
-        if said is not None and peer in self._waiting:
-            self._waiting[peer].reminders[said.origin] = said
+        if said is not None and peer in self._bits:
+            self._for(peer).reminders[said.origin] = said
 
     def lsa_bytes(self, peer: str, name: str) -> int:
         """About how many bytes of an LSA wait for a neighbour."""
@@ -243,21 +243,22 @@ class Outbox(Courier):
     def roster_bytes(self, peer: str, origin: str) -> int:
         """About how many bytes it takes to send a neighbour the roster of an origin, with its statement."""
         number = self._space.origin_number(origin)
-        if number == NIL or peer not in self._waiting or origin in self._waiting[peer].rosters:
+        waiting = self._waiting.get(peer)
+        if number == NIL or peer not in self._bits or (waiting and origin in waiting.rosters):
             return 0
         return _STATEMENT_BYTES + _ENTRY_BYTES * self._space.origins.count[number]
 
     def ask_roster(self, peer: str, origin: str) -> None:
-        asked = self._waiting[peer].ask_roster
+        asked = self._for(peer).ask_roster
         if len(asked) < MAX_BEATS:
             asked[origin] = None
 
     def send_roster(self, peer: str, roster: Roster) -> None:
         self._stated[peer].pop(roster.origin, None)  # it comes with its statement
-        self._waiting[peer].rosters.note(roster.origin, roster)
+        self._for(peer).rosters.note(roster.origin, roster)
 
     def ask_lsas(self, peer: str, names: list[str]) -> None:
-        asked = self._waiting[peer].ask_lsas
+        asked = self._for(peer).ask_lsas
         for origin in dict.fromkeys(map(_origin, names)):
             # More than this node takes would be dropped on arrival, and asked for again.
             others = sum(_origin(name) != origin for name in asked)
@@ -278,17 +279,32 @@ class Outbox(Courier):
         beats: Beats = {}
         frames: Frames = {}
         self._exported.clear()
-        for peer, waiting in self._waiting.items():
-            if waiting:
-                self._waiting[peer] = _Waiting()
-                for batch in pack(self._parts(peer, waiting, beats)):
+        waiting, self._waiting = self._waiting, {}
+        for peer in self._bits:
+            if peer in waiting:
+                for batch in pack(self._parts(peer, waiting[peer], beats)):
                     self._send(peer, batch, frames)
 
-    def _parts(self, peer: str, waiting: _Waiting, beats: "Beats") -> list[Part]:
+    def _parts(self, peer: str, waiting: _Waiting, beats: "Beats") -> Iterator[Part]:
         """In an order in which digests arrive after the LSAs they describe."""
-        pulses, statements = [], list(map(part_of_statement, waiting.reminders.values()))
+        for each in waiting.lsas.values():
+            yield each.part
+        for each in waiting.near.values():
+            yield each.part
+        yield from map(part_of_statement, waiting.reminders.values())
+        if waiting.beats:
+            yield from self._heartbeats(peer, waiting.beats, beats)
+        yield from map(part_of_roster, waiting.rosters.values())
+        for origin in waiting.ask_roster:
+            yield Part(Kind.ASK_ROSTER, origin.encode())
+        for name in waiting.ask_lsas:
+            yield Part(Kind.ASK_LSA, name.encode())
+
+    def _heartbeats(self, peer: str, waiting: Mapping[str, Beat], beats: "Beats") -> Iterator[Part]:
+        """The pulses, after the statements that the neighbour does not know yet."""
+        pulses = []
         stated = self._stated[peer]
-        for origin, beat in waiting.beats.items():
+        for origin, beat in waiting.items():
             if id(beat) not in beats:
                 outgoing = self._statements.outgoing(beat)
                 beats[id(beat)] = outgoing and (outgoing[0], part_of_pulse(outgoing[1]))
@@ -299,19 +315,11 @@ class Outbox(Courier):
             told = stated.get(origin)
             if told is not statement and told != statement:
                 stated[origin] = statement
-                statements.append(part_of_statement(statement))
+                yield part_of_statement(statement)
             pulses.append(pulse)
         if len(stated) > self._space.nodes.capacity:
             stated.clear()
-        return [
-            *(each.part for each in waiting.lsas.values()),
-            *(each.part for each in waiting.near.values()),
-            *statements,
-            *pulses,
-            *map(part_of_roster, waiting.rosters.values()),
-            *(Part(Kind.ASK_ROSTER, origin.encode()) for origin in waiting.ask_roster),
-            *(Part(Kind.ASK_LSA, name.encode()) for name in waiting.ask_lsas),
-        ]
+        yield from pulses
 
     def _send(self, peer: str, batch: list[Part], frames: "Frames") -> None:
         parts = tuple(batch)

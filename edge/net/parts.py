@@ -86,18 +86,18 @@ def part_of_pulse(pulse: Pulse) -> Part:
 def pack(parts: Iterable[Part]) -> Iterator[list[Part]]:
     """As few frames as the limits allow, each a list of parts; the order is kept."""
     batch: list[Part] = []
-    counts = dict.fromkeys(KINDS, 0)
+    counts: dict[Kind, int] = {}
     size = items = 0
     for part in parts:
         kind, data, its_items, auth = part
         its_size = len(data) + len(auth)
         full = size + its_size > _FULL_BYTES or items + its_items > MAX_ITEMS
-        if batch and (full or counts[kind] >= MOST[kind]):
+        if batch and (full or counts.get(kind, 0) >= MOST[kind]):
             yield batch
-            batch, counts = [], dict.fromkeys(KINDS, 0)
+            batch, counts = [], {}
             size = items = 0
         batch.append(part)
-        counts[kind] += 1
+        counts[kind] = counts.get(kind, 0) + 1
         size += its_size + 4
         items += its_items
     if batch:

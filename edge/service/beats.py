@@ -20,6 +20,8 @@ class Step(Enum):
     REACTION = "reaction"
     WORK = "work"  # one piece, of a few milliseconds
 
+    __hash__ = object.__hash__  # that of their names would cost more, at each event of a simulation
+
 
 class Paced(Protocol):
     """What the beats need to know of a node."""

@@ -26,17 +26,17 @@ class Bond:
     def __init__(self, space: "TupleSpace") -> None:
         self._space = space
         self.property = NIL
-        self._read: tuple[int, int, object, Any] | None = None
+        self.name = ""  # of the agent that published it
+        self.label = ""  # what it is about
+        self._read: tuple[object, Any] | None = None
 
-    @property
-    def name(self) -> str:
-        """The agent that published it."""
-        return self._space.names.text(self._space.p_owner[self.property])
-
-    @property
-    def label(self) -> str:
-        """What it is about."""
-        return self._space.labels.text(self._space.p_label[self.property])
+    def turn_to(self, p: int) -> None:
+        """It is this property from now on, as it is now."""
+        space = self._space
+        self.property = p
+        self.name = space.names.text(space.p_owner[p])
+        self.label = space.labels.text(space.p_label[p])
+        self._read = None
 
     @property
     def query(self) -> str:
@@ -67,18 +67,14 @@ class Bond:
         """The published bytes; empty when withdrawn."""
         return b"" if self.withdrawn else self._space.value(self.property)
 
-    def forget(self) -> None:
-        """Discard what `read` has parsed; the property may have changed."""
-        self._read = None
-
     def read(self, parse: "Callable[[Bond], T]") -> "T":
         """What `parse` makes of it; parsed once for all agents that are notified of it."""
         read = self._read
-        if read is None or read[0] != self.property or read[1] != self.version or read[2] is not parse:
+        if read is None or read[0] is not parse:
             result = parse(self)
-            self._read = (self.property, self.version, parse, result)
+            self._read = (parse, result)
             return result
-        return cast("T", read[3]) if TYPE_CHECKING else read[3]
+        return cast("T", read[1]) if TYPE_CHECKING else read[1]
 
 
 class Agent:

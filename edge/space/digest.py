@@ -97,8 +97,8 @@ class Digest:
             near = space.origins.hops[number] < space.horizon
             if life_s > 0 and space.origins.beat[number] and near:
                 self._courier.send_beat(peer, self._beat_of(number, life_s))
-        for p in range(space.limits.properties):
-            if space.p_kept[p] and space.is_live(p) and space.goes_on(p):
+        for p, kept in enumerate(space.p_kept):
+            if kept and space.is_live(p) and space.goes_on(p):
                 self._courier.send_near(p, space.node_bit(peer))
 
     # ---- in ---------------------------------------------------------------------------------

@@ -45,8 +45,8 @@ class Engine:
             p = space.label_first[space.labels.find(label)] if new else NIL
             while p != NIL:
                 following = space.p_label_next[p]
-                if not space.changed.waits(p):  # else the bonding law will tell it
-                    self.bond.forget()
+                if not space.changed.waits(p) and not space.passes(p):  # else the bonding law will tell it
+                    self.bond.turn_to(p)
                     self.notify(agent, p)
                 p = following
 
@@ -124,15 +124,17 @@ class Engine:
                 return
 
     def notify(self, agent: Agent, p: int) -> None:
-        """Bond an agent with a property, unless it is its own or addressed to another."""
-        space = self.space
+        """Bond an agent with a property, to which `bond` was turned, unless it is its own or addressed to
+        another."""
         if not agent.handle:
             return
+        space = self.space
         query = space.p_query[p]
         own = space.lsa_name[agent.handle & 0xFFFF]
-        if space.p_owner[p] == own or (query and query != own) or space.passes(p):
+        if space.p_owner[p] == own or (query and query != own):
             return
-        self.bond.property = p
+        if self.bond.property != p:  # the agent that was told before has added another one
+            self.bond.turn_to(p)
         try:
             if agent.bonded(self.bond) is False:
                 return

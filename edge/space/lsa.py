@@ -48,6 +48,7 @@ class Near:
     """
 
     __slots__ = (
+        "alone",
         "auth",
         "hops",
         "incarnation",
@@ -56,6 +57,7 @@ class Near:
         "left_s",
         "life_s",
         "name",
+        "origin",
         "query",
         "reach",
         "to",
@@ -80,9 +82,11 @@ class Near:
         to: "tuple[str, ...]" = (),
     ) -> None:
         self.name = name
+        self.origin = name.partition(".")[0]
         self.incarnation = incarnation
         self.kept = kept
         self.to = to
+        self.alone = kept or bool(to)  # whether it brings its LSA along
         self.label = label
         self.query = query
         self.version = version
@@ -92,11 +96,6 @@ class Near:
         self.left_s = left_s
         self.value = value
         self.auth = auth
-
-    @property
-    def alone(self) -> bool:
-        """Whether it brings its LSA along."""
-        return self.kept or bool(self.to)
 
 
 class Aggregation:

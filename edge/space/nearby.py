@@ -42,10 +42,10 @@ def is_near_news(space: TupleSpace, near: Near) -> bool:
     It never takes the place of a property that goes everywhere: the LSA says so first.
     """
     slot = space.slot_of_name(near.name)
-    if near.hops >= near.reach or node_of(near.name) == space.node:
+    if near.hops >= near.reach or near.origin == space.node:
         return False
     if near.alone:
-        number = space.nodes.find(node_of(near.name))
+        number = space.nodes.find(near.origin)
         held = 0 if number == NIL else space.origins.incarnation[number]
         if slot == NIL or near.incarnation != held:
             return near.incarnation >= held
@@ -80,7 +80,8 @@ def absorb_near(space: TupleSpace, near: Near, sender: str, checked: bool = Fals
     again = known and p != NIL and space.p_version[p] == near.version
     renewed = p != NIL and near.alone and space.holds(p, near.value)
     if not again:
-        _check_room(space, near, slot, p, sender)
+        if not (known and renewed and len(near.auth) == space.p_auth_length[p]):  # else it takes no more room
+            _check_room(space, near, slot, p, sender)
         if near.alone:
             slot = _meet(space, near, slot, sender)
         p = _write(space, near, slot, p, renewed)
@@ -103,8 +104,8 @@ def _check_room(space: TupleSpace, near: Near, slot: int, p: int, sender: str) -
     elif slot != NIL:
         space.check_place(slot, near.label, near.query)
     if near.alone:
-        space.claim_node(node_of(near.name), sender)
-    origin = space.origin_number(node_of(near.name))
+        space.claim_node(near.origin, sender)
+    origin = space.origin_number(near.origin)
     space.room.claim(BLOCKS, origin, spare, space.heap.free)
     if p == NIL:  # else all that follows is there already
         space.room.claim(PROPERTIES, origin, 1, space.properties_free)
@@ -116,7 +117,7 @@ def _check_room(space: TupleSpace, near: Near, slot: int, p: int, sender: str) -
 
 def _meet(space: TupleSpace, near: Near, slot: int, sender: str) -> int:
     """Know the origin and the LSA of a property that brings them along; returns the slot of the LSA."""
-    origin = space.meet(node_of(near.name), near.incarnation, LIFE_S, near.hops + 1, sender)
+    origin = space.meet(near.origin, near.incarnation, LIFE_S, near.hops + 1, sender)
     left_s = near.left_s if not space.origins.beat[origin] else min(near.left_s, LIFE_S)
     space.origins.extend(origin, space.tick + max(1, left_s))
     if slot == NIL:
@@ -163,8 +164,3 @@ def _send_on(space: TupleSpace, near: Near, p: int, again: bool) -> None:
     space.p_pending[p] += tuple([node for node in fresh if node != space.node])
     if space.p_pending[p] and near.hops + 1 < MAX_PATH:
         space.near.push(p)
-
-
-def node_of(name: str) -> str:
-    """The node of an agent."""
-    return name.partition(".")[0]

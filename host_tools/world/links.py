@@ -144,7 +144,10 @@ class MemoryNetwork:
 
     def wire(self, sender: str, receiver: str) -> Wire:
         """The direction from `sender` to `receiver`."""
-        return self._wires.setdefault((sender, receiver), Wire(self._quality))
+        wire = self._wires.get((sender, receiver))
+        if wire is None:
+            wire = self._wires[sender, receiver] = Wire(self._quality)
+        return wire
 
     def join(self, links: "MemoryLinks") -> None:
         """A node has started: both ends of each of its links that is whole are notified."""

@@ -93,7 +93,7 @@ def test_a_full_lsa_and_a_full_digest_do_not_make_a_frame_too_large():
     outbox = node.gateway.outbox
     giant = Lsa("a.t", "", b"", "a", 1, 1, 13, ["a"], [], [])
     giant.properties = [Property(f"L{i}", "", 1, 0, rng.randbytes(4096)) for i in range(10)]
-    outbox._waiting["b"].lsas["a.t"] = Leaving(giant)
+    outbox._for("b").lsas["a.t"] = Leaving(giant)
     node.space.nodes.capacity = 300  # of the table of statements
     for i in range(200):
         beat = Beat(f"n{i}{name(20).lower()}", 1, 1, 1, 1, 13, 1, rng.randbytes(16))

@@ -108,8 +108,7 @@ def test_a_third_node_cannot_open_what_it_holds(world, third):
     opened = []
     for p in range(len(node.space.p_state)):
         if node.space.is_live(p) and node.space.labels.text(node.space.p_label[p]) in SEALED:
-            bond.forget()
-            bond.property = p
+            bond.turn_to(p)
             if bond.label == OFFER:
                 assert bond.read(reader.offer) is None
             elif bond.label == CONFIRM:

@@ -31,8 +31,10 @@ class Bonding(Law):
 
     def _tell(self, engine: "Engine", p: int) -> None:
         space = engine.space
-        engine.bond.forget()
         observers = space.observers[space.p_label[p]]
+        if not observers or space.passes(p):
+            return
+        engine.bond.turn_to(p)
         query = space.p_query[p]
         if not query:
             for agent in observers:
