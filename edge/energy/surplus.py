@@ -39,6 +39,11 @@ class Surplus:
     up: bool = False
     ahead_w: tuple[float, ...] = ()
 
+    @property
+    def hidden(self) -> "Surplus":
+        """What members need to know where there is no other gate: that this one is there."""
+        return Surplus(0.0, up=self.up)
+
     def encode(self) -> bytes:
         fields: dict[str, object] = {"w": round(self.left_w, 1), "lacks": round(self.lacks_w, 1)}
         if self.price:

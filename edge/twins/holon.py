@@ -22,6 +22,7 @@ from ..energy.passage import Demand, Passage, Waiting
 from ..energy.policies import producer_policy
 from ..energy.rules import EPSILON_W, HOLON, LEFT, MIN_POWER_W, REQUEST, SLOT_S
 from ..energy.surplus import AHEAD_STEPS, Outlook, Shares, Sources, Surplus, assign, parse_left, parse_surplus
+from ..energy.telling import Telling
 from ..space.agent import Bond
 from ..space.names import NIL
 from .addressing import around
@@ -68,7 +69,7 @@ class HolonTwin(ProsumerTwin):
         self._acted_s = 0.0
         self._rates: dict[str, float] = {}  # what it pays to each supplier, per kWh
         self.sources = Sources(home.members.member_w)  # of its microgrid, without those of its holon
-        self.told: Surplus | None = None  # what stands behind it, as it tells its microgrid
+        self._telling = Telling()
         self._usual = FreePower(), FreePower()  # what its microgrid has left and lacks, by time of day
         self._outlook: Outlook | None = None  # for its microgrid, by the learning twin of its node
         super().__init__(settings, home, rng)
@@ -238,7 +239,7 @@ class HolonTwin(ProsumerTwin):
     @property
     def wake_s(self) -> float:
         acted_s, passage = self._acted_s, self.passage
-        moments = (passage.due_s if passage else math.inf, self.consumer.due_s)
+        moments = (passage.due_s if passage else math.inf, self.consumer.due_s, self._telling.due_s)
         later = (each for each in moments if each > acted_s)
         return min(super().wake_s, self._unserved.due_s(acted_s), *later)
 
@@ -283,8 +284,8 @@ class HolonTwin(ProsumerTwin):
             now_s,
             lacks_w,
         )
-        inside._tell(replace(outside.surplus, left_w=up_w, up=True) if acts else None)
-        outside._tell(replace(inside.surplus, left_w=down_w) if acts else None)
+        inside._tell(replace(outside.surplus, left_w=up_w, up=True) if acts else None, now_s)
+        outside._tell(replace(inside.surplus, left_w=down_w) if acts else None, now_s)
         outside._buy(min(import_w, inside._most_w), now_s)
         inside._buy(min(export_w, outside._most_w), now_s)
         for seller, buyer in ((inside, outside), (outside, inside)):
@@ -300,15 +301,16 @@ class HolonTwin(ProsumerTwin):
             self.changes += 1
             self.measured_w = flow_w
 
-    def _tell(self, surplus: Surplus | None) -> None:
-        """What stands behind it now; None: it does not act."""
+    @property
+    def told(self) -> Surplus | None:
+        """What stands behind it, as it tells its microgrid; None: it does not act."""
+        return self._telling.told
+
+    def _tell(self, surplus: Surplus | None, now_s: float) -> None:
         if surplus:
             price = max(0.0, self.supplier.settings.price)
             surplus = replace(surplus, price=price, most_w=self._most_w)
-        if surplus and self.told and surplus.is_near(self.told):
-            return
-        if surplus != self.told:
-            self.told = surplus
+        if self._telling.follow(surplus, now_s):
             self.stir()
 
     @property
@@ -367,7 +369,8 @@ class HolonTwin(ProsumerTwin):
     def _wanted(self) -> Properties:
         wanted = super()._wanted()
         if self.told and not self.disabled:
-            wanted[HOLON, ""] = around(self.told.encode(), self.home.request_hops)
+            told = self.told if self.sources.gates else self.told.hidden
+            wanted[HOLON, ""] = around(told.encode(), self.home.request_hops)
         return wanted
 
     def supply(self) -> Supply | None:
