@@ -25,7 +25,7 @@ from ..energy.surplus import AHEAD_STEPS, Outlook, Shares, Sources, Surplus, ass
 from ..energy.telling import Telling
 from ..space.agent import Bond
 from ..space.names import NIL
-from .addressing import around
+from .addressing import around, towards
 from .envelope import public
 from .holon_settings import HolonSettings
 from .posting import Properties
@@ -182,7 +182,8 @@ class HolonTwin(ProsumerTwin):
                 self._outlook = Outlook(minute, tuple(made_w - asked_w for asked_w, made_w in powers_w))
             return False
         if bond.label == LEFT:
-            self.sources.see_left(bond.name, self._message(bond, _read_left))
+            if bond.name not in self._siblings:
+                self.sources.see_left(bond.name, self._message(bond, _read_left))
             return None
         if bond.label == HOLON:
             if bond.name not in self._siblings:
@@ -369,8 +370,10 @@ class HolonTwin(ProsumerTwin):
     def _wanted(self) -> Properties:
         wanted = super()._wanted()
         if self.told and not self.disabled:
-            told = self.told if self.sources.gates else self.told.hidden
-            wanted[HOLON, ""] = around(told.encode(), self.home.request_hops)
+            hops, others = self.home.request_hops, self.sources.gates
+            wanted[HOLON, ""] = around(self.told.hidden.encode(), hops)
+            if others:
+                wanted[LEFT, ""] = towards(self.told.encode(), hops, others)
         return wanted
 
     def supply(self) -> Supply | None:
