@@ -118,7 +118,7 @@ def encode_left(left_w: float) -> bytes:
 
 
 def parse_left(data: bytes) -> "float | Surplus":
-    """What a supplier has left, in W, or what stands behind a gate. Raises ValueError, KeyError, TypeError."""
+    """What a supplier has left in W, or what stands behind a gate. Raises ValueError, KeyError, TypeError."""
     return parse_surplus(data) if data[:1] == b"{" else number(orjson.loads(data), 0.0, MAX_POWER_W)
 
 
@@ -176,6 +176,11 @@ class Sources:
         """A twin has left."""
         self._left_w.pop(twin, None)
         self.gates.pop(twin, None)
+
+    @property
+    def tellers(self) -> list[str]:
+        """The suppliers that tell what they have left."""
+        return list(self._left_w)
 
     @property
     def own_w(self) -> float:

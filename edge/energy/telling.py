@@ -1,7 +1,7 @@
 """When a gate tells its microgrid what stands behind it.
 
-Each time costs messages to all other gates. What can be had there is told at once, since gates buy by it; what
-no contract depends on is told seldom.
+Each time costs messages to all other gates. What can be had there is told at once, since gates buy by it;
+what no contract depends on is told seldom.
 """
 
 import math

@@ -42,6 +42,8 @@ _RETRY_S = 300.0  # after so long a supply is given back: perhaps the own microg
 _TOLERANCE_W = 10 * EPSILON_W
 _TOLERANCE_WH = 1e-3
 _PRICE_STEP = 1e-4
+_ANSWER = b"1"  # which no twin reads: by it the way to a gate stays known to those who tell it something
+_ANSWER_S = 5.0
 _read_left, _read_surplus, _read_forecast = public(parse_left), public(parse_surplus), public(parse_forecast)
 
 
@@ -70,6 +72,8 @@ class HolonTwin(ProsumerTwin):
         self._rates: dict[str, float] = {}  # what it pays to each supplier, per kWh
         self.sources = Sources(home.members.member_w)  # of its microgrid, without those of its holon
         self._telling = Telling()
+        self._heard: list[str] = []  # those to whom it answers
+        self._answered_s = -math.inf
         self._usual = FreePower(), FreePower()  # what its microgrid has left and lacks, by time of day
         self._outlook: Outlook | None = None  # for its microgrid, by the learning twin of its node
         super().__init__(settings, home, rng)
@@ -222,6 +226,8 @@ class HolonTwin(ProsumerTwin):
             self._usual, (self.sources.left_w, self._unserved.lacks_w(now_s)), strict=True
         ):
             usual.note(power_w, civil_s)
+        if now_s >= self._answered_s + _ANSWER_S:
+            self._answered_s, self._heard = now_s, self.sources.tellers
         if not self.acts:
             self._give_back(now_s, 0.0, most=1)
         elif self.passage and self.passage.inside is self:
@@ -374,6 +380,8 @@ class HolonTwin(ProsumerTwin):
             wanted[HOLON, ""] = around(self.told.hidden.encode(), hops)
             if others:
                 wanted[LEFT, ""] = towards(self.told.encode(), hops, others)
+            if hops and self._heard:
+                wanted[HOLON, self.name] = towards(_ANSWER, hops, self._heard)
         return wanted
 
     def supply(self) -> Supply | None:
