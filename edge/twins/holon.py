@@ -226,8 +226,9 @@ class HolonTwin(ProsumerTwin):
             self._usual, (self.sources.left_w, self._unserved.lacks_w(now_s)), strict=True
         ):
             usual.note(power_w, civil_s)
-        if now_s >= self._answered_s + _ANSWER_S:
+        if now_s >= self._answered_s + _ANSWER_S and self._heard != self.sources.tellers:
             self._answered_s, self._heard = now_s, self.sources.tellers
+            self.stir()
         if not self.acts:
             self._give_back(now_s, 0.0, most=1)
         elif self.passage and self.passage.inside is self:
