@@ -76,6 +76,7 @@ class HolonTwin(ProsumerTwin):
         self._answered_s = -math.inf
         self._usual = FreePower(), FreePower()  # what its microgrid has left and lacks, by time of day
         self._outlook: Outlook | None = None  # for its microgrid, by the learning twin of its node
+        self._ahead_w: tuple[float, ...] = ()  # looked at each second
         super().__init__(settings, home, rng)
         self.wants = (*self.wants, LEFT, FORECAST)
 
@@ -123,15 +124,18 @@ class HolonTwin(ProsumerTwin):
     @property
     def surplus(self) -> Surplus:
         """What its microgrid has left and lacks now, and is expected to have."""
-        now_s, civil_s = self._clock.now_s(), self.home.civil_s()
-        ahead_w: tuple[float, ...] = ()
-        if self.home.date.settled:
-            left, lacks = self._usual
-            steps = [SLOT_S * (i + 1) for i in range(AHEAD_STEPS)]
-            ahead_w = tuple(left.expect(civil_s, in_s) - lacks.expect(civil_s, in_s) for in_s in steps)
-            if self._outlook:
-                ahead_w = self._outlook.ahead_w(int(self._clock.wall_s() // 60)) or ahead_w
-        return Surplus(self.sources.left_w, self._unserved.lacks_w(now_s), ahead_w=ahead_w)
+        lacks_w = self._unserved.lacks_w(self._clock.now_s())
+        return Surplus(self.sources.left_w, lacks_w, ahead_w=self._ahead_w)
+
+    def _look_ahead(self) -> tuple[float, ...]:
+        """What its microgrid is expected to have left in each of the next quarter-hours; below 0: to lack."""
+        if not self.home.date.settled:
+            return ()
+        if self._outlook and (told_w := self._outlook.ahead_w(int(self._clock.wall_s() // 60))):
+            return told_w
+        civil_s, (left, lacks) = self.home.civil_s(), self._usual
+        steps = [SLOT_S * (i + 1) for i in range(AHEAD_STEPS)]
+        return tuple(left.expect(civil_s, in_s) - lacks.expect(civil_s, in_s) for in_s in steps)
 
     def _able_w(self, left_w: float) -> float:
         """What it can give in its microgrid, beside its contracts, if so much is left in the other one."""
@@ -226,6 +230,7 @@ class HolonTwin(ProsumerTwin):
             self._usual, (self.sources.left_w, self._unserved.lacks_w(now_s)), strict=True
         ):
             usual.note(power_w, civil_s)
+        self._ahead_w = self._look_ahead()
         if now_s >= self._answered_s + _ANSWER_S and self._heard != self.sources.tellers:
             self._answered_s, self._heard = now_s, self.sources.tellers
             self.stir()
@@ -281,10 +286,13 @@ class HolonTwin(ProsumerTwin):
         now_s, acts = self._clock.now_s(), self.acts
         passage.count(now_s)
         inside, outside = (self, partner) if passage.inside is self else (partner, self)
-        up_w = inside._able_w(outside.sources.left_w)
-        members = inside._shares(up_w, True, now_s)
-        down_w = outside._able_w(members.left_w)
-        others = outside._shares(down_w, False, now_s)
+        up_w = down_w = 0.0
+        members = others = Shares({}, 0.0, 0.0)
+        if acts or inside.supplier.committed_w or outside.supplier.committed_w:
+            up_w = inside._able_w(outside.sources.left_w)
+            members = inside._shares(up_w, True, now_s)
+            down_w = outside._able_w(members.left_w)
+            others = outside._shares(down_w, False, now_s)
         lacks_w = members.lacks_w if members.lacks_w <= outside.supplier.committed_w else 0.0
         import_w, export_w = passage.needs_w(
             inside._demand(acts, members.by_consumer, now_s),
