@@ -39,6 +39,11 @@ class Surplus:
     up: bool = False
     ahead_w: tuple[float, ...] = ()
 
+    @property
+    def hidden(self) -> "Surplus":
+        """What members need to know of it: that the gate is there."""
+        return Surplus(0.0, up=self.up)
+
     def encode(self) -> bytes:
         fields: dict[str, object] = {"w": round(self.left_w, 1), "lacks": round(self.lacks_w, 1)}
         if self.price:
@@ -112,9 +117,9 @@ def encode_left(left_w: float) -> bytes:
     return orjson.dumps(round(left_w, 1))
 
 
-def parse_left(data: bytes) -> float:
-    """What a supplier has left, in W. Raises ValueError or TypeError."""
-    return number(orjson.loads(data), 0.0, MAX_POWER_W)
+def parse_left(data: bytes) -> "float | Surplus":
+    """What a supplier has left in W, or what stands behind a gate. Raises ValueError, KeyError, TypeError."""
+    return parse_surplus(data) if data[:1] == b"{" else number(orjson.loads(data), 0.0, MAX_POWER_W)
 
 
 class Wanted(NamedTuple):
@@ -148,24 +153,34 @@ class Sources:
         self._left_w: dict[str, float] = {}
         self.gates: dict[str, Surplus] = {}
 
-    def see_left(self, supplier: str, left_w: float | None) -> None:
-        """A supplier has told what it has left, or nothing any more (None)."""
-        if left_w is None:
-            self._left_w.pop(supplier, None)
-        elif supplier in self._left_w or len(self._left_w) < SOURCES_MAX:
-            self._left_w[supplier] = min(left_w, self._most_w)
+    def see_left(self, name: str, left: float | Surplus | None) -> None:
+        """A supplier or another gate has told what can be had of it, or nothing any more (None)."""
+        if left is None:
+            self._left_w.pop(name, None)
+            if name in self.gates:
+                self.gates[name] = self.gates[name].hidden
+        elif isinstance(left, Surplus):
+            if name in self.gates or len(self.gates) < SOURCES_MAX:
+                self.gates[name] = left
+        elif name in self._left_w or len(self._left_w) < SOURCES_MAX:
+            self._left_w[name] = min(left, self._most_w)
 
-    def see_gate(self, gate: str, surplus: Surplus | None) -> None:
-        """Another gate has told what stands behind it, or leads nowhere any more (None)."""
-        if surplus is None:
+    def see_gate(self, gate: str, hidden: Surplus | None) -> None:
+        """Another gate is there, or leads nowhere any more (None); what stands behind it comes as `LEFT`."""
+        if hidden is None:
             self.gates.pop(gate, None)
-        elif gate in self.gates or len(self.gates) < SOURCES_MAX:
-            self.gates[gate] = surplus
+        elif len(self.gates) < SOURCES_MAX:
+            self.gates.setdefault(gate, hidden)
 
     def forget(self, twin: str) -> None:
         """A twin has left."""
         self._left_w.pop(twin, None)
         self.gates.pop(twin, None)
+
+    @property
+    def tellers(self) -> list[str]:
+        """The suppliers that tell what they have left."""
+        return list(self._left_w)
 
     @property
     def own_w(self) -> float:

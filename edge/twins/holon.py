@@ -22,9 +22,10 @@ from ..energy.passage import Demand, Passage, Waiting
 from ..energy.policies import producer_policy
 from ..energy.rules import EPSILON_W, HOLON, LEFT, MIN_POWER_W, REQUEST, SLOT_S
 from ..energy.surplus import AHEAD_STEPS, Outlook, Shares, Sources, Surplus, assign, parse_left, parse_surplus
+from ..energy.telling import Telling
 from ..space.agent import Bond
 from ..space.names import NIL
-from .addressing import around
+from .addressing import around, towards
 from .envelope import public
 from .holon_settings import HolonSettings
 from .posting import Properties
@@ -41,6 +42,8 @@ _RETRY_S = 300.0  # after so long a supply is given back: perhaps the own microg
 _TOLERANCE_W = 10 * EPSILON_W
 _TOLERANCE_WH = 1e-3
 _PRICE_STEP = 1e-4
+_ANSWER = b"1"  # which no twin reads: by it the way to a gate stays known to those who tell it something
+_ANSWER_S = 5.0
 _read_left, _read_surplus, _read_forecast = public(parse_left), public(parse_surplus), public(parse_forecast)
 
 
@@ -68,9 +71,12 @@ class HolonTwin(ProsumerTwin):
         self._acted_s = 0.0
         self._rates: dict[str, float] = {}  # what it pays to each supplier, per kWh
         self.sources = Sources(home.members.member_w)  # of its microgrid, without those of its holon
-        self.told: Surplus | None = None  # what stands behind it, as it tells its microgrid
+        self._telling = Telling()
+        self._heard: list[str] = []  # those to whom it answers
+        self._answered_s = -math.inf
         self._usual = FreePower(), FreePower()  # what its microgrid has left and lacks, by time of day
         self._outlook: Outlook | None = None  # for its microgrid, by the learning twin of its node
+        self._ahead_w: tuple[float, ...] = ()  # looked at each second
         super().__init__(settings, home, rng)
         self.wants = (*self.wants, LEFT, FORECAST)
 
@@ -118,15 +124,18 @@ class HolonTwin(ProsumerTwin):
     @property
     def surplus(self) -> Surplus:
         """What its microgrid has left and lacks now, and is expected to have."""
-        now_s, civil_s = self._clock.now_s(), self.home.civil_s()
-        ahead_w: tuple[float, ...] = ()
-        if self.home.date.settled:
-            left, lacks = self._usual
-            steps = [SLOT_S * (i + 1) for i in range(AHEAD_STEPS)]
-            ahead_w = tuple(left.expect(civil_s, in_s) - lacks.expect(civil_s, in_s) for in_s in steps)
-            if self._outlook:
-                ahead_w = self._outlook.ahead_w(int(self._clock.wall_s() // 60)) or ahead_w
-        return Surplus(self.sources.left_w, self._unserved.lacks_w(now_s), ahead_w=ahead_w)
+        lacks_w = self._unserved.lacks_w(self._clock.now_s())
+        return Surplus(self.sources.left_w, lacks_w, ahead_w=self._ahead_w)
+
+    def _look_ahead(self) -> tuple[float, ...]:
+        """What its microgrid is expected to have left in each of the next quarter-hours; below 0: to lack."""
+        if not self.home.date.settled:
+            return ()
+        if self._outlook and (told_w := self._outlook.ahead_w(int(self._clock.wall_s() // 60))):
+            return told_w
+        civil_s, (left, lacks) = self.home.civil_s(), self._usual
+        steps = [SLOT_S * (i + 1) for i in range(AHEAD_STEPS)]
+        return tuple(left.expect(civil_s, in_s) - lacks.expect(civil_s, in_s) for in_s in steps)
 
     def _able_w(self, left_w: float) -> float:
         """What it can give in its microgrid, beside its contracts, if so much is left in the other one."""
@@ -181,7 +190,8 @@ class HolonTwin(ProsumerTwin):
                 self._outlook = Outlook(minute, tuple(made_w - asked_w for asked_w, made_w in powers_w))
             return False
         if bond.label == LEFT:
-            self.sources.see_left(bond.name, self._message(bond, _read_left))
+            if bond.name not in self._siblings:
+                self.sources.see_left(bond.name, self._message(bond, _read_left))
             return None
         if bond.label == HOLON:
             if bond.name not in self._siblings:
@@ -220,6 +230,10 @@ class HolonTwin(ProsumerTwin):
             self._usual, (self.sources.left_w, self._unserved.lacks_w(now_s)), strict=True
         ):
             usual.note(power_w, civil_s)
+        self._ahead_w = self._look_ahead()
+        if now_s >= self._answered_s + _ANSWER_S and self._heard != self.sources.tellers:
+            self._answered_s, self._heard = now_s, self.sources.tellers
+            self.stir()
         if not self.acts:
             self._give_back(now_s, 0.0, most=1)
         elif self.passage and self.passage.inside is self:
@@ -238,7 +252,7 @@ class HolonTwin(ProsumerTwin):
     @property
     def wake_s(self) -> float:
         acted_s, passage = self._acted_s, self.passage
-        moments = (passage.due_s if passage else math.inf, self.consumer.due_s)
+        moments = (passage.due_s if passage else math.inf, self.consumer.due_s, self._telling.due_s)
         later = (each for each in moments if each > acted_s)
         return min(super().wake_s, self._unserved.due_s(acted_s), *later)
 
@@ -272,10 +286,13 @@ class HolonTwin(ProsumerTwin):
         now_s, acts = self._clock.now_s(), self.acts
         passage.count(now_s)
         inside, outside = (self, partner) if passage.inside is self else (partner, self)
-        up_w = inside._able_w(outside.sources.left_w)
-        members = inside._shares(up_w, True, now_s)
-        down_w = outside._able_w(members.left_w)
-        others = outside._shares(down_w, False, now_s)
+        up_w = down_w = 0.0
+        members = others = Shares({}, 0.0, 0.0)
+        if acts or inside.supplier.committed_w or outside.supplier.committed_w:
+            up_w = inside._able_w(outside.sources.left_w)
+            members = inside._shares(up_w, True, now_s)
+            down_w = outside._able_w(members.left_w)
+            others = outside._shares(down_w, False, now_s)
         lacks_w = members.lacks_w if members.lacks_w <= outside.supplier.committed_w else 0.0
         import_w, export_w = passage.needs_w(
             inside._demand(acts, members.by_consumer, now_s),
@@ -283,8 +300,8 @@ class HolonTwin(ProsumerTwin):
             now_s,
             lacks_w,
         )
-        inside._tell(replace(outside.surplus, left_w=up_w, up=True) if acts else None)
-        outside._tell(replace(inside.surplus, left_w=down_w) if acts else None)
+        inside._tell(replace(outside.surplus, left_w=up_w, up=True) if acts else None, now_s)
+        outside._tell(replace(inside.surplus, left_w=down_w) if acts else None, now_s)
         outside._buy(min(import_w, inside._most_w), now_s)
         inside._buy(min(export_w, outside._most_w), now_s)
         for seller, buyer in ((inside, outside), (outside, inside)):
@@ -300,15 +317,16 @@ class HolonTwin(ProsumerTwin):
             self.changes += 1
             self.measured_w = flow_w
 
-    def _tell(self, surplus: Surplus | None) -> None:
-        """What stands behind it now; None: it does not act."""
+    @property
+    def told(self) -> Surplus | None:
+        """What stands behind it, as it tells its microgrid; None: it does not act."""
+        return self._telling.told
+
+    def _tell(self, surplus: Surplus | None, now_s: float) -> None:
         if surplus:
             price = max(0.0, self.supplier.settings.price)
             surplus = replace(surplus, price=price, most_w=self._most_w)
-        if surplus and self.told and surplus.is_near(self.told):
-            return
-        if surplus != self.told:
-            self.told = surplus
+        if self._telling.follow(surplus, now_s):
             self.stir()
 
     @property
@@ -367,7 +385,12 @@ class HolonTwin(ProsumerTwin):
     def _wanted(self) -> Properties:
         wanted = super()._wanted()
         if self.told and not self.disabled:
-            wanted[HOLON, ""] = around(self.told.encode(), self.home.request_hops)
+            hops, others = self.home.request_hops, self.sources.gates
+            wanted[HOLON, ""] = around(self.told.hidden.encode(), hops)
+            if others:
+                wanted[LEFT, ""] = towards(self.told.encode(), hops, others)
+            if hops and self._heard:
+                wanted[HOLON, self.name] = towards(_ANSWER, hops, self._heard)
         return wanted
 
     def supply(self) -> Supply | None:

@@ -113,7 +113,8 @@ class Scenario:
     names, and the plans it returns are connected as a chain. `meter_s`: the period at which meters are read.
     `begin`: when a run begins, for the plots. `figures`: what only this scenario reports of a run and its
     nodes (none for real processes), beside the thesis; `watch`: the same, of what it saw meanwhile.
-    `gates`: of its holons; its plans are connected then, by themselves.
+    `gates`: of its holons; its plans are connected then, by themselves. `gathers`: its watch works in several
+    processes, each of which sees the nodes of its area.
     """
 
     name: str
@@ -127,11 +128,12 @@ class Scenario:
     begin: Callable[[Setting], Begin] = lambda setting: Begin.hour(setting.values.get("start_hour", 0.0))
     watch: "Callable[[World, Setting], Watch] | None" = None
     gates: Callable[[Setting], Gates] | None = None
+    gathers: bool = False
 
     @property
     def looks_at_nodes(self) -> bool:
         """Whether it reports something of its own, for which all nodes have to be in one process."""
-        return self.figures is not no_figures or self.watch is not None or self.gates is not None
+        return self.figures is not no_figures or (self.watch is not None and not self.gathers)
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters: the given ones (text is parsed) and defaults. Raises ScenarioError."""

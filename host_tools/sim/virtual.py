@@ -78,8 +78,8 @@ class Simulation:
     def run(self, each_second: Callable[[int], None] | None = None) -> Outcome:
         """Run the job; `each_second` is called with the simulated second."""
         began_s = time.perf_counter()
-        names = [plan.name for plan in self.plans]
-        outcome = in_areas(names, self.job.processes, lambda team: self._play(team, each_second))
+        machines = self.world.machines()
+        outcome = in_areas(machines, self.job.processes, lambda team: self._play(team, each_second))
         outcome.wall_s = time.perf_counter() - began_s
         return outcome
 

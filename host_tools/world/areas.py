@@ -12,7 +12,6 @@ import math
 import multiprocessing
 import pickle
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, TypeVar
 
@@ -84,17 +83,21 @@ class Team:
         return told
 
 
-def areas_of(names: Sequence[str], count: int) -> list[list[str]]:
-    """At most `count` areas of about the same size: nodes that follow each other stay together."""
-    count = min(count, len(names))
-    edges = [len(names) * i // count for i in range(count + 1)]
-    return [list(names[low:high]) for low, high in pairwise(edges)]
+def areas_of(machines: Sequence[Sequence[str]], count: int) -> list[list[str]]:
+    """At most `count` areas of about the same number of nodes: those of a machine stay together, and
+    machines that follow each other."""
+    nodes, done = sum(map(len, machines)), 0
+    areas: list[list[str]] = [[] for _ in range(count)]
+    for machine in machines:
+        areas[done * count // nodes] += machine
+        done += len(machine)
+    return [area for area in areas if area]
 
 
-def in_areas(names: Sequence[str], count: int, play: Callable[[Team], T]) -> T:
-    """What `play` returns here, while forked processes play the other areas. Raises what it raises, and
-    EOFError when one of them ended too soon."""
-    areas = areas_of(names, count)
+def in_areas(machines: Sequence[Sequence[str]], count: int, play: Callable[[Team], T]) -> T:
+    """What `play` returns here, while forked processes play the other areas; the nodes of a machine are in
+    one of them. Raises what it raises, and EOFError when one of them ended too soon."""
+    areas = areas_of(machines, count)
     if len(areas) < 2:
         return play(Team())
     fork = multiprocessing.get_context("fork")

@@ -37,6 +37,7 @@ class WorldNode:
         self._planned_s: dict[Step, float] = {}
         self._waking_s = math.inf
         self._gathers = False  # what comes next is planned later
+        self._lot: tuple[random.Random, float] | None = None
         self.machine: tuple[WorldNode, ...] = ()  # other nodes in the same process, at a gate
         self.booted: list[Callable[[], None]] = []  # called at the end of each boot
 
@@ -45,9 +46,15 @@ class WorldNode:
         self.clock = clock
         self.meters = HandMeters(clock)
 
+    def draw(self) -> tuple[random.Random, float]:
+        """Its luck at its next boot, and when in a second it ticks; also of nodes in other processes."""
+        self._lot = random.Random(self.world.rng.getrandbits(64)), self.world.rng.uniform(0.0, 1.0)
+        return self._lot
+
     def boot(self) -> None:
         """Start the node, with the memory that its state folder holds; nothing happens in other processes."""
-        rng, phase_s = random.Random(self.world.rng.getrandbits(64)), self.world.rng.uniform(0.0, 1.0)
+        rng, phase_s = self._lot or self.draw()
+        self._lot = None
         if not self.world.team.has(self.name):
             return
         self._life += 1

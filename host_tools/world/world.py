@@ -115,6 +115,18 @@ class World:
         for each in order:
             join_nodes(self.nodes, each, order)
 
+    def machines(self) -> list[list[str]]:
+        """The nodes by machine: both nodes of a gate, and those of a gate above it, are one."""
+        found: dict[str, list[str]] = {}
+        for name in self.nodes:
+            if name not in found:
+                machine = [name]
+                for each in machine:
+                    mates = (mate.name for mate in self.nodes[each].machine)
+                    machine += [mate for mate in mates if mate not in machine]
+                found |= dict.fromkeys(machine, machine)
+        return [machine for name, machine in found.items() if machine[0] == name]
+
     @property
     def folder(self) -> Path:
         """Of the state of all nodes, and of files for them; deleted at the end."""
@@ -143,8 +155,12 @@ class World:
 
     def boot(self) -> "World":
         """Start all nodes."""
-        for node in self.nodes.values():
-            node.boot()
+        nodes = self.nodes.values()
+        for node in nodes:
+            node.draw()
+        for node in nodes:
+            if not node.alive:  # a gate boots both of its nodes
+                node.boot()
         return self
 
     def _run(self, until_s: float, before_s: float, each: Callable[[], None] | None) -> None:

@@ -64,7 +64,9 @@ def test_what_no_gate_says_is_refused(data):
 def test_what_a_supplier_has_left_is_believed_up_to_a_limit():
     sources = Sources(100.0)
     sources.see_left("a.pv", parse_left(encode_left(5000.0)))
-    sources.see_gate("b.down", Surplus(50.0, most_w=20.0))
+    sources.see_gate("b.down", Surplus(0.0))
+    sources.see_left("b.down", parse_left(Surplus(50.0, most_w=20.0).encode()))
+    sources.see_gate("b.down", Surplus(0.0))
     assert sources.left_w == 120.0
     sources.forget("a.pv")
     sources.see_gate("b.down", None)

@@ -13,6 +13,7 @@ from itertools import product
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, PowerAt
 from host_tools.sim import topology
 from host_tools.sim.scenario import Gates, Parameter, Scenario, ScenarioError, Setting
+from host_tools.world import World
 
 from . import random_twins
 from .holon_watch import HolonWatch
@@ -66,6 +67,11 @@ def gates(setting: Setting) -> Gates:
         pairs = [(f"p{p + 1}-h1g{i + 1}", f"{_TOP}-p{p + 1}g{i + 1}") for i in range(count)]
         found.append([(f"{inside}.{_UP}", f"{outside}.{_DOWN}") for inside, outside in pairs])
     return found
+
+
+def watch(world: World, setting: Setting) -> HolonWatch:
+    """Of one area."""
+    return HolonWatch(world, setting, gates(setting)[0][0][0])
 
 
 def _holons(setting: Setting) -> list[str]:
@@ -123,6 +129,7 @@ SCENARIO = Scenario(
         ),
     ),
     build=build,
-    watch=HolonWatch,
+    watch=watch,
     gates=gates,
+    gathers=True,
 )
