@@ -242,7 +242,7 @@ class Node:
             note_counters(self.recent, self.gateway, self.links, self.twins, self._clock.now_s())
             renew_links(self.links, self.gateway)
         if self._state.due:
-            self._state.look(self._memory(), _is_near)
+            self._state.look(self._memory(), self._is_near)
 
     def receive(self, peer: str, frame: bytes) -> None:
         """A frame from a neighbour."""
@@ -477,15 +477,14 @@ class Node:
         members = self.members.memory(self._clock.now_s())
         return memory | {"members": members} if members else memory
 
-
-def _is_near(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether a restart may continue the old memory of a node in place of the new one."""
-    twins, others = (old.pop("twins"), new.pop("twins")), old == new
-    return (
-        others
-        and twins[0].keys() == twins[1].keys()
-        and all(is_near(twins[0][name], twins[1][name]) for name in twins[0])
-    )
+    def _is_near(self, old: dict[str, Any], new: dict[str, Any]) -> bool:
+        """Whether a restart may continue the old memory in place of the new one."""
+        twins, others = (old.pop("twins"), new.pop("twins")), old == new
+        return (
+            others
+            and twins[0].keys() == twins[1].keys()
+            and all(is_near(twins[0][name], twins[1][name], self.config.name) for name in twins[0])
+        )
 
 
 def _keep(config: NodeConfig) -> Keep:

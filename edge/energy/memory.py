@@ -5,10 +5,9 @@ Reading raises ValueError, KeyError or TypeError for invalid data.
 
 import math
 from dataclasses import replace
-from itertools import starmap
 from typing import Any
 
-from .book import Book, Promise, State
+from .book import Book, Promise, State, node_of
 from .consumer import Consumer
 from .messages import Contract, Priority
 from .parsing import parse_contract
@@ -17,6 +16,7 @@ from .supplier import Supplier
 
 _MARKET = ("need_w", "capacity_w", "contracts", "promises")
 _RESTATED_FEW = RESTATED_MAX // 4  # while a restart jumps ahead by more
+_Powers = dict[Any, float]  # by what they are for
 
 
 def written_market(consumer: Consumer, supplier: Supplier) -> dict[str, Any]:
@@ -81,54 +81,63 @@ def read_promises(data: Any) -> list[Promise]:
     return promises
 
 
-def is_near(old: Any, new: Any) -> bool:
-    """Whether a restart may continue the old result of `written_market` in place of the new one: the same
-    contracts and promises, with powers that differ by no more than the margin of the whole: of a contract,
-    and of all that a supplier has promised.
+def is_near(old: Any, new: Any, node: str) -> bool:
+    """Whether a restart of a node may continue the old result of `written_market` in place of the new one:
+    nothing was agreed since then, beyond powers within the margin of the whole, of a contract, and of all
+    that a supplier has promised.
 
-    The first reading after a restart corrects them. Everything else must be the same.
+    What has ended or shrunk is near, too, as the first reading after a restart corrects it. Not so a contract
+    with suppliers of other nodes: they would refuse what they no longer promise.
     """
     try:
         rest = [{key: each for key, each in data.items() if key not in _MARKET} for data in (old, new)]
-        contracts = [read_contracts(data["contracts"]) for data in (old, new)]
-        alike = zip(*contracts, strict=True)
+        before, after = ({each.id: each for each in read_contracts(data["contracts"])} for data in (old, new))
         return (
             rest[0] == rest[1]
-            and all(_are_close([old[name]], [new[name]]) for name in ("need_w", "capacity_w"))
-            and all(starmap(_is_contract_near, alike))
+            and all(_is_within(before[each], node) for each in before.keys() - after.keys())
+            and all(_is_contract_near(before[each], after[each], node) for each in after)
             and _are_promises_near(old["promises"], new["promises"])
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return bool(old == new)
 
 
-def _is_contract_near(old: Contract, new: Contract) -> bool:
+def _is_within(contract: Contract, node: str) -> bool:
+    return all(node_of(part.supplier) == node for part in contract.parts)
+
+
+def _is_contract_near(old: Contract, new: Contract, node: str) -> bool:
     terms = replace(new, revision=old.revision, parts=old.parts)
     restated = new.revision - old.revision
-    names = [[part.supplier for part in each.parts] for each in (old, new)]
-    tables = [[part.prices for part in each.parts] for each in (old, new)]
-    same = terms == old and names[0] == names[1] and tables[0] == tables[1]
-    return (
-        same
-        and 0 <= restated <= _RESTATED_FEW
-        and _are_close([part.power_w for part in old.parts], [part.power_w for part in new.parts])
-        and _are_close([part.max_w for part in old.parts], [part.max_w for part in new.parts])
-    )
+    if terms != old or not 0 <= restated <= _RESTATED_FEW:
+        return False
+    before, after = ({part.supplier: part for part in each.parts} for each in (old, new))
+    if any(after[each].prices != before[each].prices for each in after):
+        return False
+    powers_w = [{name: part.power_w for name, part in parts.items()} for parts in (before, after)]
+    most_w = [{name: part.max_w for name, part in parts.items()} for parts in (before, after)]
+    if _is_within(old, node):
+        return not (_have_grown(*powers_w) or _have_grown(*most_w))
+    return before.keys() == after.keys() and _are_close(*powers_w) and _are_close(*most_w)
 
 
 def _are_promises_near(old: list[list[Any]], new: list[list[Any]]) -> bool:
-    terms, powers_w, most_w = zip(_promised(old), _promised(new), strict=True)
-    return terms[0] == terms[1] and _are_close(*powers_w) and _are_close(*most_w)
+    powers_w, most_w = zip(_promised(old), _promised(new), strict=True)
+    return not (_have_grown(*powers_w) or _have_grown(*most_w))
 
 
-def _promised(rows: list[list[Any]]) -> tuple[list[Any], list[float], list[float]]:
-    """To whom, by which contract and how urgently; powers; powers with the margin."""
+def _promised(rows: list[list[Any]]) -> tuple[_Powers, _Powers]:
+    """Powers, and powers with the margin, by whom, by which contract and how urgently they are promised."""
     terms = [(consumer, key, priority) for consumer, key, _, _, priority in rows]
-    return terms, [power_w for _, _, power_w, _, _ in rows], [max_w for _, _, _, max_w, _ in rows]
+    powers_w, most_w = ([row[place] for row in rows] for place in (2, 3))
+    return dict(zip(terms, powers_w, strict=True)), dict(zip(terms, most_w, strict=True))
 
 
-def _are_close(old_w: list[float], new_w: list[float]) -> bool:
-    """Whether none differs by more than the margin of the sum, nor the sum itself."""
-    most_w = MARGIN * abs(sum(old_w))
-    changes_w = [new - old for old, new in zip(old_w, new_w, strict=True)]
-    return all(abs(each) <= most_w for each in (*changes_w, sum(changes_w)))
+def _are_close(old_w: _Powers, new_w: _Powers) -> bool:
+    return not (_have_grown(old_w, new_w) or _have_grown(new_w, old_w))
+
+
+def _have_grown(old_w: _Powers, new_w: _Powers) -> bool:
+    """Whether there is a new one, or those that have grown did so by more than the margin of the sum."""
+    grown_w = sum(max(0.0, power_w - old_w[key]) for key, power_w in new_w.items() if key in old_w)
+    return not new_w.keys() <= old_w.keys() or grown_w > MARGIN * abs(sum(old_w.values()))
