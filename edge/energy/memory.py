@@ -4,6 +4,7 @@ Reading raises ValueError, KeyError or TypeError for invalid data.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,6 @@ from .supplier import Supplier
 
 _MARKET = ("need_w", "capacity_w", "contracts", "promises")
 _RESTATED_FEW = RESTATED_MAX // 4  # while a restart jumps ahead by more
-_Powers = dict[Any, float]  # by what they are for
 
 
 def written_market(consumer: Consumer, supplier: Supplier) -> dict[str, Any]:
@@ -83,61 +83,86 @@ def read_promises(data: Any) -> list[Promise]:
 
 def is_near(old: Any, new: Any, node: str) -> bool:
     """Whether a restart of a node may continue the old result of `written_market` in place of the new one:
-    nothing was agreed since then, beyond powers within the margin of the whole, of a contract, and of all
-    that a supplier has promised.
+    since then no consumer has got more, and no other node was promised more, beyond the margin of the whole.
 
-    What has ended or shrunk is near, too, as the first reading after a restart corrects it. Not so a contract
-    with suppliers of other nodes: they would refuse what they no longer promise.
+    What has ended or shrunk is near, and so is a contract within the node that has other suppliers there: the
+    old ones are restored with it, and the first readings correct them. Not so a contract with suppliers of
+    other nodes: they would refuse what they no longer promise.
     """
     try:
         rest = [{key: each for key, each in data.items() if key not in _MARKET} for data in (old, new)]
-        before, after = ({each.id: each for each in read_contracts(data["contracts"])} for data in (old, new))
         return (
-            rest[0] == rest[1]
-            and all(_is_within(before[each], node) for each in before.keys() - after.keys())
-            and all(_is_contract_near(before[each], after[each], node) for each in after)
-            and _are_promises_near(old["promises"], new["promises"])
+            rest[0] == rest[1] and _are_contracts_near(old, new, node) and _are_promises_near(old, new, node)
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return bool(old == new)
+
+
+def _are_contracts_near(old: Any, new: Any, node: str) -> bool:
+    before, after = ({each.id: each for each in read_contracts(data["contracts"])} for data in (old, new))
+    within = {key for key, each in before.items() if _is_within(each, node)}
+    if not before.keys() - within <= after.keys() <= before.keys():
+        return False
+    if not all(_is_contract_near(before[key], each, key in within, node) for key, each in after.items()):
+        return False
+    powers_w, most_w = zip(
+        *(_sums_w(contracts[key] for key in within & contracts.keys()) for contracts in (before, after)),
+        strict=True,
+    )
+    return not (_has_grown(*powers_w) or _has_grown(*most_w))
 
 
 def _is_within(contract: Contract, node: str) -> bool:
     return all(node_of(part.supplier) == node for part in contract.parts)
 
 
-def _is_contract_near(old: Contract, new: Contract, node: str) -> bool:
+def _is_contract_near(old: Contract, new: Contract, within: bool, node: str) -> bool:
+    """Its power apart, if it is `within` the node."""
     terms = replace(new, revision=old.revision, parts=old.parts)
-    restated = new.revision - old.revision
-    if terms != old or not 0 <= restated <= _RESTATED_FEW:
+    if terms != old or not 0 <= new.revision - old.revision <= _RESTATED_FEW:
         return False
-    before, after = ({part.supplier: part for part in each.parts} for each in (old, new))
-    if any(after[each].prices != before[each].prices for each in after):
+    if within:
+        return _is_within(new, node)
+    names = [[part.supplier for part in each.parts] for each in (old, new)]
+    tables = [[part.prices for part in each.parts] for each in (old, new)]
+    return (
+        names[0] == names[1]
+        and tables[0] == tables[1]
+        and _are_close([part.power_w for part in old.parts], [part.power_w for part in new.parts])
+        and _are_close([part.max_w for part in old.parts], [part.max_w for part in new.parts])
+    )
+
+
+def _sums_w(contracts: Iterable[Contract]) -> tuple[float, float]:
+    """Power, and power with the margin."""
+    parts = [part for each in contracts for part in each.parts]
+    return sum(part.power_w for part in parts), sum(part.max_w for part in parts)
+
+
+def _are_promises_near(old: Any, new: Any, node: str) -> bool:
+    """Those to consumers of other nodes; the others are in the contracts."""
+    before, after = (
+        {
+            (consumer, key, priority): (power_w, max_w)
+            for consumer, key, power_w, max_w, priority in data["promises"]
+            if node_of(consumer) != node
+        }
+        for data in (old, new)
+    )
+    if not after.keys() <= before.keys():
         return False
-    powers_w = [{name: part.power_w for name, part in parts.items()} for parts in (before, after)]
-    most_w = [{name: part.max_w for name, part in parts.items()} for parts in (before, after)]
-    if _is_within(old, node):
-        return not (_have_grown(*powers_w) or _have_grown(*most_w))
-    return before.keys() == after.keys() and _are_close(*powers_w) and _are_close(*most_w)
+    grown_w = [sum(max(0.0, after[key][place] - before[key][place]) for key in after) for place in (0, 1)]
+    return all(
+        grown <= MARGIN * sum(row[place] for row in before.values()) for place, grown in enumerate(grown_w)
+    )
 
 
-def _are_promises_near(old: list[list[Any]], new: list[list[Any]]) -> bool:
-    powers_w, most_w = zip(_promised(old), _promised(new), strict=True)
-    return not (_have_grown(*powers_w) or _have_grown(*most_w))
+def _has_grown(old_w: float, new_w: float) -> bool:
+    return new_w > (1 + MARGIN) * old_w
 
 
-def _promised(rows: list[list[Any]]) -> tuple[_Powers, _Powers]:
-    """Powers, and powers with the margin, by whom, by which contract and how urgently they are promised."""
-    terms = [(consumer, key, priority) for consumer, key, _, _, priority in rows]
-    powers_w, most_w = ([row[place] for row in rows] for place in (2, 3))
-    return dict(zip(terms, powers_w, strict=True)), dict(zip(terms, most_w, strict=True))
-
-
-def _are_close(old_w: _Powers, new_w: _Powers) -> bool:
-    return not (_have_grown(old_w, new_w) or _have_grown(new_w, old_w))
-
-
-def _have_grown(old_w: _Powers, new_w: _Powers) -> bool:
-    """Whether there is a new one, or those that have grown did so by more than the margin of the sum."""
-    grown_w = sum(max(0.0, power_w - old_w[key]) for key, power_w in new_w.items() if key in old_w)
-    return not new_w.keys() <= old_w.keys() or grown_w > MARGIN * abs(sum(old_w.values()))
+def _are_close(old_w: list[float], new_w: list[float]) -> bool:
+    """Whether none differs by more than the margin of the sum, nor the sum itself."""
+    most_w = MARGIN * abs(sum(old_w))
+    changes_w = [new - old for old, new in zip(old_w, new_w, strict=True)]
+    return all(abs(each) <= most_w for each in (*changes_w, sum(changes_w)))

@@ -55,6 +55,26 @@ def local(parts):
     )
 
 
+def test_it_may_have_other_suppliers_of_the_node_but_none_of_another():
+    old = memory(local(SHARES))
+    moved = replace(SHARES[0], supplier="a.cells", power_w=500.0, max_w=525.0)
+    assert is_near(old, memory(replace(CONTRACT, parts=(moved,))), HERE)
+    assert not is_near(old, memory(replace(CONTRACT, parts=(replace(moved, supplier="b.cells"),))), HERE)
+
+
+def test_two_contracts_within_the_node_may_become_one():
+    extra = replace(local(SHARES), id=8)
+    old, one = memory(local(SHARES)), local(scaled(2.0).parts)
+    assert not is_near(old, memory(one), HERE)
+    assert is_near(old | {"contracts": [*old["contracts"], extra.encode().decode()]}, memory(one), HERE)
+
+
+def test_promises_within_the_node_are_told_by_its_contracts():
+    promise = [f"{HERE}.tv", 12, 80.0, 84.0, 1]
+    assert is_near(memory(promise=None), memory(promise=promise), HERE)
+    assert not is_near(memory(promise=None), memory(promise=promise))
+
+
 def test_it_may_lose_a_supplier_and_end():
     old = memory(local(SHARES))
     assert is_near(old, memory(local(SHARES[:1])), HERE)
