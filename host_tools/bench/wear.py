@@ -23,7 +23,7 @@ TWINS = (4, 20)
 _HOURS = 24.0  # with several checkpoints of the log
 _SYNC_MIN = 60  # vm.dirty_expire_centisecs of a board
 _FIRST_MIN = 15  # until it is at work, and the first write
-_LEARNT_MIN, _LEARNT_BYTES = 720, 530_000  # when both scopes are saved; the living lab has 0.66 MB, packed
+_LEARNT_MIN, _LEARNT_BYTES = 720, 550_000  # when both scopes are saved; the living lab has 0.66 MB, packed
 _READ_S = 10.0
 NOISE = {
     "at rest": 0.0,
