@@ -1,4 +1,4 @@
-"""Counters of energy for meters that others read, such as those of Home Assistant: they never step back.
+"""Counters of energy that others read, by HTTP or in Home Assistant: they never step back.
 
 For each twin: what its device drew and gave. For the member, which is the node with all its devices: what it
 imported and exported, and how much of that came from and went to other members by contract. At each moment
@@ -33,6 +33,7 @@ log = logging.getLogger("edge.counters")
 
 KEPT = "counters"
 KEPT_MIN = 5  # 0.4 MB a day on the card, 2 MB if it were 1; Home Assistant has statistics of five minutes
+RARELY_KEPT_MIN = 15  # where Home Assistant does not ask
 _LONGEST_S = 10.0  # between two looks; what was in a longer time is not known
 _MOST_MWH = 10**15  # a thousand gigawatt-hours
 _MEMBER = ""  # the counters of the member stand beside those of the twins, under this name
@@ -107,8 +108,9 @@ def powers_of(twins: "Iterable[ProsumerTwin]") -> MemberPowers | None:
 class Counters:
     """Those of one node; its thread counts and reads them."""
 
-    def __init__(self, history: Store, clock: Clock) -> None:
-        self._history, self._clock = history, clock
+    def __init__(self, history: Store, clock: Clock, kept_min: int = KEPT_MIN) -> None:
+        """`kept_min`: after so many minutes they are kept and shown."""
+        self._history, self._clock, self._kept_min = history, clock, kept_min
         self._mwh: dict[str, list[float]] = {}  # counted so far; since the start while it is not `_known`
         self._known = False  # what was counted before the start has been read
         self._kept: dict[str, tuple[int, ...]] | None = None  # on its way into the file
@@ -138,21 +140,22 @@ class Counters:
         if self._kept is not None and self._history.is_written(KEPT):
             self._shown, self._kept = self._kept, None
         minute = int(self._clock.wall_s() // 60)
-        if minute != self._minute and (self._minute < 0 or minute % KEPT_MIN == KEPT_MIN - 1):
-            self._minute = minute
+        if minute != self._minute and (self._minute < 0 or (minute + 1) % self._kept_min == 0):
+            first, self._minute = self._minute < 0, minute
             known = {twin.short_name for twin in twins}
             self._mwh = {name: sums for name, sums in self._mwh.items() if name in known or name == _MEMBER}
-            self.keep()
+            self.keep(wake=first)
 
-    def keep(self) -> None:
-        """Have the history keep what was counted, so that it is shown; also to be called before the end."""
+    def keep(self, wake: bool = True) -> None:
+        """Have the history keep what was counted, so that it is shown; also to be called before the end.
+        Without `wake` it is written with the next minutes."""
         self._count()
-        if self._kept is None and (self._known or self._read()) and self._mwh:
+        if (self._known or self._read()) and self._mwh:
             self._kept = {name: tuple(map(math.floor, sums)) for name, sums in self._mwh.items()}
             if self._kept == self._shown:
                 self._kept = None
                 return
-            self._history.keep(KEPT, json.dumps(self._kept, separators=(",", ":")).encode())
+            self._history.keep(KEPT, json.dumps(self._kept, separators=(",", ":")).encode(), wake)
 
     # ---- inside -------------------------------------------------------------------------------
 

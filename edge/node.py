@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from . import __version__
 from .clock import Clock, Date, Zone
 from .config.settings import NodeConfig
-from .counters import Counters
+from .counters import KEPT_MIN, RARELY_KEPT_MIN, Counters
 from .energy.flows import Flows, node_flows
 from .energy.members import Members
 from .energy.memory import is_near
@@ -142,7 +142,8 @@ class Node:
         self.journal = Journal(
             self.history, clock, os.environ.get("EDGE_RELEASE") or __version__, config.context()
         )
-        self.counters = Counters(self.history, clock) if config.home_assistant.wanted else None
+        often = config.home_assistant.wanted
+        self.counters = Counters(self.history, clock, KEPT_MIN if often else RARELY_KEPT_MIN)
         self.outlets: list[Outlet] = []
 
     def _populate(self, memory: Any) -> None:
@@ -236,13 +237,12 @@ class Node:
         self._tell_free_power()
         self._check_invariants()
         self.journal.second_passed(self._prosumers)
-        if self.counters:
-            self.counters.second_passed(self.prosumers)
+        self.counters.second_passed(self.prosumers)
         if self.space.tick % LOOK_TICKS == 0:
             note_counters(self.recent, self.gateway, self.links, self.twins, self._clock.now_s())
             renew_links(self.links, self.gateway)
         if self._state.due:
-            self._state.look(self._memory(), _is_near)
+            self._state.look(self._memory(), self._is_near)
 
     def receive(self, peer: str, frame: bytes) -> None:
         """A frame from a neighbour."""
@@ -317,8 +317,7 @@ class Node:
             self.community.remember()
         self._state.save(self._memory())
         self.journal.end()
-        if self.counters:
-            self.counters.keep()
+        self.counters.keep()
         self._tell(lambda twin: twin.keep())
 
     def leave(self) -> None:
@@ -477,15 +476,14 @@ class Node:
         members = self.members.memory(self._clock.now_s())
         return memory | {"members": members} if members else memory
 
-
-def _is_near(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether a restart may continue the old memory of a node in place of the new one."""
-    twins, others = (old.pop("twins"), new.pop("twins")), old == new
-    return (
-        others
-        and twins[0].keys() == twins[1].keys()
-        and all(is_near(twins[0][name], twins[1][name]) for name in twins[0])
-    )
+    def _is_near(self, old: dict[str, Any], new: dict[str, Any]) -> bool:
+        """Whether a restart may continue the old memory in place of the new one."""
+        twins, others = (old.pop("twins"), new.pop("twins")), old == new
+        return (
+            others
+            and twins[0].keys() == twins[1].keys()
+            and all(is_near(twins[0][name], twins[1][name], self.config.name) for name in twins[0])
+        )
 
 
 def _keep(config: NodeConfig) -> Keep:

@@ -2,7 +2,9 @@
 
 A write costs a card whole blocks of 4 kB, so a change is written when it is there at the second look, at most
 8 s after it: what lasts a few seconds is not written at all, and changes that follow closely are one write.
-A memory that is longer than a block is compressed.
+What a restart can do without, such as the end of a contract within the node, or which of its suppliers
+serves whom, waits for the next write, at most five minutes (`energy.memory`). A memory that is longer than a
+block is compressed.
 
 Two files are written in turn, each in place and synced. A power cut damages only the file that is being
 written: its checksum is wrong then, and the other file holds the save before. (A new file for each save would

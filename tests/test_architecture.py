@@ -49,6 +49,7 @@ MAY_IMPORT = {
     },
     "api": {
         "config",
+        "counters",
         "files",
         "history",
         "learn",
@@ -94,7 +95,7 @@ MAY_IMPORT = {
     "__main__": {"api", "clock", "config", "history", "probe", "service", "trust"},
 }
 TYPING_ONLY = {
-    "api": {"meter", "node", "recent", "space", "twins"},
+    "api": {"counters", "meter", "node", "recent", "space", "twins"},
     "journal": {"meter", "twins"},
     "watch": {"net", "twins"},
     "counters": {"twins"},

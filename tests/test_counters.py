@@ -240,12 +240,6 @@ def test_counters_of_twins_that_are_gone_are_dropped(world):
     assert set(json.loads(n1.node.history.kept(KEPT))) == {"", "lamp"}
 
 
-def test_a_node_without_home_assistant_counts_nothing(world):
-    world.add("n1", [], [])
-    world.boot()
-    assert world.nodes["n1"].node.counters is None
-
-
 def test_a_long_pause_is_not_counted(tmp_path):
     clock = VirtualClock()
     counters = Counters(Store(tmp_path / "h.sqlite", clock), clock)

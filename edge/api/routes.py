@@ -28,6 +28,7 @@ from .changes import (
 )
 from .community import community
 from .configuration import CHECKED, change_section, configuration
+from .counters import counters
 from .energy import energy
 from .events import CURSOR, events
 from .forecasts import MOST_SCORED_DAYS, forecasts, learning, predictions, scores
@@ -455,6 +456,14 @@ _TABLE = versioned(
             _FORM,
         ),
         on_node=False,
+        for_members=True,
+    ),
+    Route(
+        "GET",
+        "/counters",
+        counters,
+        "counters of energy that never step back: what the member imported and exported, from and to the "
+        "community and beyond it, and what each twin drew and gave",
         for_members=True,
     ),
     Route(

@@ -4,11 +4,11 @@ Reading raises ValueError, KeyError or TypeError for invalid data.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
-from itertools import starmap
 from typing import Any
 
-from .book import Book, Promise, State
+from .book import Book, Promise, State, node_of
 from .consumer import Consumer
 from .messages import Contract, Priority
 from .parsing import parse_contract
@@ -81,50 +81,84 @@ def read_promises(data: Any) -> list[Promise]:
     return promises
 
 
-def is_near(old: Any, new: Any) -> bool:
-    """Whether a restart may continue the old result of `written_market` in place of the new one: the same
-    contracts and promises, with powers that differ by no more than the margin of the whole: of a contract,
-    and of all that a supplier has promised.
+def is_near(old: Any, new: Any, node: str) -> bool:
+    """Whether a restart of a node may continue the old result of `written_market` in place of the new one:
+    since then no consumer has got more, and no other node was promised more, beyond the margin of the whole.
 
-    The first reading after a restart corrects them. Everything else must be the same.
+    What has ended or shrunk is near, and so is a contract within the node that has other suppliers there: the
+    old ones are restored with it, and the first readings correct them. Not so a contract with suppliers of
+    other nodes: they would refuse what they no longer promise.
     """
     try:
         rest = [{key: each for key, each in data.items() if key not in _MARKET} for data in (old, new)]
-        contracts = [read_contracts(data["contracts"]) for data in (old, new)]
-        alike = zip(*contracts, strict=True)
         return (
-            rest[0] == rest[1]
-            and all(_are_close([old[name]], [new[name]]) for name in ("need_w", "capacity_w"))
-            and all(starmap(_is_contract_near, alike))
-            and _are_promises_near(old["promises"], new["promises"])
+            rest[0] == rest[1] and _are_contracts_near(old, new, node) and _are_promises_near(old, new, node)
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return bool(old == new)
 
 
-def _is_contract_near(old: Contract, new: Contract) -> bool:
+def _are_contracts_near(old: Any, new: Any, node: str) -> bool:
+    before, after = ({each.id: each for each in read_contracts(data["contracts"])} for data in (old, new))
+    within = {key for key, each in before.items() if _is_within(each, node)}
+    if not before.keys() - within <= after.keys() <= before.keys():
+        return False
+    if not all(_is_contract_near(before[key], each, key in within, node) for key, each in after.items()):
+        return False
+    powers_w, most_w = zip(
+        *(_sums_w(contracts[key] for key in within & contracts.keys()) for contracts in (before, after)),
+        strict=True,
+    )
+    return not (_has_grown(*powers_w) or _has_grown(*most_w))
+
+
+def _is_within(contract: Contract, node: str) -> bool:
+    return all(node_of(part.supplier) == node for part in contract.parts)
+
+
+def _is_contract_near(old: Contract, new: Contract, within: bool, node: str) -> bool:
+    """Its power apart, if it is `within` the node."""
     terms = replace(new, revision=old.revision, parts=old.parts)
-    restated = new.revision - old.revision
+    if terms != old or not 0 <= new.revision - old.revision <= _RESTATED_FEW:
+        return False
+    if within:
+        return _is_within(new, node)
     names = [[part.supplier for part in each.parts] for each in (old, new)]
     tables = [[part.prices for part in each.parts] for each in (old, new)]
-    same = terms == old and names[0] == names[1] and tables[0] == tables[1]
     return (
-        same
-        and 0 <= restated <= _RESTATED_FEW
+        names[0] == names[1]
+        and tables[0] == tables[1]
         and _are_close([part.power_w for part in old.parts], [part.power_w for part in new.parts])
         and _are_close([part.max_w for part in old.parts], [part.max_w for part in new.parts])
     )
 
 
-def _are_promises_near(old: list[list[Any]], new: list[list[Any]]) -> bool:
-    terms, powers_w, most_w = zip(_promised(old), _promised(new), strict=True)
-    return terms[0] == terms[1] and _are_close(*powers_w) and _are_close(*most_w)
+def _sums_w(contracts: Iterable[Contract]) -> tuple[float, float]:
+    """Power, and power with the margin."""
+    parts = [part for each in contracts for part in each.parts]
+    return sum(part.power_w for part in parts), sum(part.max_w for part in parts)
 
 
-def _promised(rows: list[list[Any]]) -> tuple[list[Any], list[float], list[float]]:
-    """To whom, by which contract and how urgently; powers; powers with the margin."""
-    terms = [(consumer, key, priority) for consumer, key, _, _, priority in rows]
-    return terms, [power_w for _, _, power_w, _, _ in rows], [max_w for _, _, _, max_w, _ in rows]
+def _are_promises_near(old: Any, new: Any, node: str) -> bool:
+    """Those to consumers of other nodes; the others are in the contracts."""
+    before, after = (
+        {
+            (consumer, key, priority): (power_w, max_w)
+            for consumer, key, power_w, max_w, priority in data["promises"]
+            if node_of(consumer) != node
+        }
+        for data in (old, new)
+    )
+    if not after.keys() <= before.keys():
+        return False
+    grown_w = [sum(max(0.0, after[key][place] - before[key][place]) for key in after) for place in (0, 1)]
+    return all(
+        grown <= MARGIN * sum(row[place] for row in before.values()) for place, grown in enumerate(grown_w)
+    )
+
+
+def _has_grown(old_w: float, new_w: float) -> bool:
+    return new_w > (1 + MARGIN) * old_w
 
 
 def _are_close(old_w: list[float], new_w: list[float]) -> bool:

@@ -41,7 +41,7 @@ from .retention import Keep, Retention
 
 _KEEP = "INSERT OR REPLACE INTO kept (name, data) VALUES (?, ?)"
 _LATEST = 64  # events that are kept at hand
-_UPDATES_A_MIN = 5.0  # of contracts and productions that follow a device; more wear out a card
+_UPDATES_A_MIN = 1.0  # of contracts and productions that follow a device; more wear out a card
 _UPDATES_AT_ONCE = 300.0
 
 

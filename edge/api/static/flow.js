@@ -217,7 +217,7 @@ function Block({ block, side, x, width, ribbons, name, over, setOver, expand, na
     <rect class="mark ${supplies ? tone(block) : lost ? "source-missing" : "source-use"}" x=${supplies ? x + width - 5 : x} y=${block.y + 10} width="5" height=${block.height - 20} rx="2.5" />
     ${!narrow && html`<svg class="block-icon" x=${x + 14} y=${block.y + middle - 10} width="20" height="20" viewBox="0 0 24 24"><path d=${iconPath(block.others ? "more" : block.local ? iconOf(block.twin) : "building")} /></svg>`}
     <text class="block-name" x=${x + inset} y=${block.y + middle - 3}>${shown}</text>
-    <text class="block-power ${lost ? "lost" : ""}" x=${x + inset} y=${block.y + middle + 15}>${lost ? lost : watts(block.w)}</text>
+    <text class="block-power ${lost ? "lost" : ""}" x=${x + inset} y=${block.y + middle + 15}>${lost || watts(block.w)}</text>
     <title>${title}</title>`;
   const text = lost ? `${what}. ${lost}` : what;
   const shared = { class: `block-link ${dim ? "dim" : ""}`, "aria-label": text, ...on };

@@ -232,7 +232,8 @@ class Mixture:
             "contexts": list(CONTEXTS),
             "lead": self._caution.told(),
         }
-        return pack(self.name, facts, {**self._fixed(), **self._counts.arrays(), **packed})
+        arrays = {**self._fixed(), **self._counts.arrays(), **packed}
+        return pack(self.name, facts, arrays, level=1, strategy=zlib.Z_RLE)
 
     def load(self, data: bytes, now: int | None = None) -> None:
         """See `Model`."""
