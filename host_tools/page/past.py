@@ -164,6 +164,7 @@ class Past(Building):
         scope = {
             "sent": {"models": 84, "predictions": 12_960},
             "received": {"models": 231, "predictions": 38_411},
+            "settled": 0,
             "merged": 77,
             "adopted": 31,
             "refused": {"damaged": 2, "too old": 1} if self.troubles else {},
