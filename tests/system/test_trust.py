@@ -69,7 +69,7 @@ def test_a_node_whose_identity_is_revoked_is_believed_by_nobody_within_a_minute(
     primary = site.nodes["primary"]
     promised = "underground.pumps"
     wait_for(lambda: promised not in str(primary.ask("/contracts")["supplied"]), 30, "its contract has ended")
-    assert site.all_served("underground")
+    wait_for(lambda: site.all_served("underground"), 10, "the others are served")
     assert "underground" not in primary.ask("/node")["distances"]
     codes = {each["code"] for each in site.nodes["underground"].ask("/health")["troubles"]}
     assert "identity_refused" in codes
