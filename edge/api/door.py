@@ -1,7 +1,8 @@
 """The door of the HTTP server: one thread reads the heads of all requests, however slowly they arrive.
 
 So a client that says nothing, or one byte a second, takes no place of those who ask: it is sent away when its
-time is over, or when newer clients need the room. Only a whole head, of bounded size, is handed on.
+time is over, or when newer clients need the room. Only a whole head, of bounded size, is handed on. While all
+places are taken it waits for a while: a browser asks for six things at a time.
 """
 
 import logging
@@ -18,7 +19,9 @@ from .tls import Certificate
 log = logging.getLogger("edge.api")
 HEAD_S = 5.0  # for the head of a request
 HEAD_BYTES = 8192
-_MOST_WAITING = 16  # heads that may be under way at a time
+PLACE_S = 1.0  # that a whole head waits for a place
+_MOST_WAITING = 16  # heads that may be under way at a time, and whole ones that may wait
+_TRY_S = 0.01  # between two looks for a free place
 _READ_BYTES = 4096
 _NO_SOCKET_S = 0.1  # wait when the system has none to give
 _TLS_BEGINS = b"\x16"  # the first byte of a handshake; no method begins with it
@@ -26,15 +29,16 @@ _TLS_BEGINS = b"\x16"  # the first byte of a handshake; no method begins with it
 
 class Door:
     """Listens on an address. `take` is given each connection with the head of its request and what follows,
-    `refuse` each connection whose head is too large; both close it, and must not wait. With `tls` a client
-    may begin with a handshake."""
+    and says whether it had a place for it; `refuse` each connection whose head is too large (431), or that
+    has waited too long for a place (503). Both close it, and must not wait. With `tls` a client may begin
+    with a handshake."""
 
     def __init__(
         self,
         host: str,
         port: int,
-        take: Callable[[socket.socket, bytes], None],
-        refuse: Callable[[socket.socket], None],
+        take: Callable[[socket.socket, bytes], bool],
+        refuse: Callable[[socket.socket, int], None],
         tls: Certificate | None = None,
     ) -> None:
         """Raises OSError."""
@@ -44,6 +48,7 @@ class Door:
         self._take, self._refuse, self._tls = take, refuse, tls
         self._stop, self._stopped = socket.socketpair()
         self._heads: dict[socket.socket, tuple[bytearray, float]] = {}  # with deadlines, oldest first
+        self._whole: dict[socket.socket, tuple[bytes, float]] = {}  # heads that wait for a place, alike
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listening, selectors.EVENT_READ)
         self._selector.register(self._stopped, selectors.EVENT_READ)
@@ -65,15 +70,15 @@ class Door:
             self._thread.join()
         for client in list(self._heads):
             self._forget(client).close()
+        for client in self._whole:
+            client.close()
         self._selector.close()
         self._listening.close()
         self._stopped.close()
 
     def _run(self) -> None:
         while True:
-            oldest_s = next(iter(self._heads.values()))[1] if self._heads else None
-            wait_s = None if oldest_s is None else max(0.0, oldest_s - time.monotonic())
-            for key, _ in self._selector.select(wait_s):
+            for key, _ in self._selector.select(self._wait_s()):
                 if key.fileobj is self._stopped:
                     return
                 if key.fileobj is self._listening:
@@ -81,6 +86,24 @@ class Door:
                 elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._heads:
                     self._read(key.fileobj)
             self._close_late()
+            self._hand_on()
+
+    def _wait_s(self) -> float | None:
+        if self._whole:
+            return _TRY_S
+        if not self._heads:
+            return None
+        return max(0.0, next(iter(self._heads.values()))[1] - time.monotonic())
+
+    def _hand_on(self) -> None:
+        """Whole heads, oldest first, as far as there are places."""
+        now_s = time.monotonic()
+        for client, (head, until_s) in list(self._whole.items()):
+            if self._take(client, head):
+                del self._whole[client]
+            elif until_s <= now_s:
+                del self._whole[client]
+                self._refuse(client, 503)
 
     def _accept(self) -> None:
         try:
@@ -123,9 +146,11 @@ class Door:
             del head[: len(head) - len(head.lstrip(b"\r\n"))]
         ends = [end for end in (head.find(b"\n\r\n"), head.find(b"\n\n")) if end >= 0]
         if min(ends, default=len(head)) > HEAD_BYTES:
-            self._refuse(self._forget(client))
+            self._refuse(self._forget(client), 431)
+        elif ends and len(self._whole) < _MOST_WAITING:
+            self._whole[self._forget(client)] = bytes(head), time.monotonic() + PLACE_S
         elif ends:
-            self._take(self._forget(client), bytes(head))
+            self._refuse(self._forget(client), 503)
 
     def _wrapped(self, client: socket.socket, until_s: float) -> ssl.SSLSocket:
         """The same connection with TLS. Raises OSError."""

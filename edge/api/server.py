@@ -34,7 +34,8 @@ class ApiError(OSError):
 
 
 class ApiServer:
-    """Answers at most `most` requests at a time, and one more for /health; others are told to come again."""
+    """Answers at most `most` requests at a time, and one more for /health; others wait for a second, and are
+    told to come again then."""
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class ApiServer:
         self._places = threading.BoundedSemaphore(most)
         self._place_of_health = threading.BoundedSemaphore(1)
         try:
-            self._door = Door(host, port, self._take, lambda client: _refuse(client, 431), tls)
+            self._door = Door(host, port, self._take, _refuse, tls)
         except OSError as error:
             raise ApiError(f"api: cannot listen on {host} port {port}: {error.strerror}") from None
 
@@ -74,17 +75,17 @@ class ApiServer:
         if self._streams:
             self._streams.stop()
 
-    def _take(self, client: socket, head: bytes) -> None:
+    def _take(self, client: socket, head: bytes) -> bool:
         place = self._place_for(head)
         if place is None:
-            _refuse(client, 503)
-            return
+            return False
         try:
             threading.Thread(target=self._serve, args=(client, head, place), daemon=True).start()
         except RuntimeError as error:  # the system has no thread to give
             place.release()
             _refuse(client, 503)
             log.warning("a request was turned away: %s", error)
+        return True
 
     def _place_for(self, head: bytes) -> threading.BoundedSemaphore | None:
         words = head.split(None, 2)

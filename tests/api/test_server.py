@@ -175,7 +175,7 @@ def test_a_request_that_is_invalid_changes_nothing(server, text):
     assert get(server, "/health") == {"status": "ok"}
 
 
-def test_more_requests_than_allowed_are_turned_away(server, gate, inside):
+def test_more_requests_than_allowed_are_turned_away_after_a_second(server, gate, inside):
     slow = [threading.Thread(target=get, args=(server, "/slow")) for _ in range(2)]
     for each in slow:
         each.start()
@@ -185,11 +185,21 @@ def test_more_requests_than_allowed_are_turned_away(server, gate, inside):
     gate.set()
     for each in slow:
         each.join()
-    for _ in range(100):  # their places are free a moment after their answers are out
-        with contextlib.suppress(OSError):
-            assert get(server, "/said") == [None, None]
-            return
-    pytest.fail("no place was given back")
+    assert get(server, "/said") == [None, None]
+
+
+def test_requests_of_a_browser_wait_for_a_place(server, gate, inside):
+    """It asks for six things at a time, and there are two places."""
+    answers = []
+    asking = [threading.Thread(target=lambda: answers.append(get(server, "/slow"))) for _ in range(6)]
+    for each in asking:
+        each.start()
+    for _ in range(2):
+        assert inside.acquire(timeout=5)
+    gate.set()
+    for each in asking:
+        each.join()
+    assert answers == ["done"] * 6
 
 
 def test_a_place_is_not_lost_when_a_thread_cannot_be_started(server, monkeypatch):
