@@ -6,12 +6,11 @@ A file is `STUDY/NAME.json` with the keys `study`, `job` (the name of the run), 
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.files import read_bytes
+from edge.files import read_bytes, replace_file
 
 from .run import Content, Run, as_json, code_version
 
@@ -71,12 +70,7 @@ class Results:
         """Keep a result. Raises OSError."""
         file = self.file(run)
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(f"{file.name}.part")
-        with part.open("w", encoding="ascii") as opened:
-            opened.write(json.dumps({**content, "sum": _sum(content)}) + "\n")
-            opened.flush()
-            os.fsync(opened.fileno())
-        part.replace(file)
+        replace_file(file, (json.dumps({**content, "sum": _sum(content)}) + "\n").encode())
 
 
 def _sum(content: Content) -> str:

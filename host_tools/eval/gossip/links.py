@@ -46,7 +46,7 @@ class Links:
     loss: float = 0.0
     cut: range = range(0)  # minutes
     sent_bytes: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    _waiting: list[tuple[int, int, str, bytes]] = field(default_factory=list)
+    _waiting: dict[str, list[tuple[int, int, bytes]]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
         for kind in (MODEL, PREDICTION):
@@ -57,7 +57,7 @@ class Links:
         for other in sorted(self.neighbours[node]):
             self.sent_bytes[kind][node] += len(data) + _FRAME_BYTES
             if self.rng.random() >= self.loss and not self._separate(node, other, minute):
-                self._waiting.append((node, other, kind, data))
+                self._waiting[kind].append((node, other, data))
 
     def _separate(self, one: int, other: int, minute: int) -> bool:
         half = len(self.neighbours) // 2
@@ -65,6 +65,4 @@ class Links:
 
     def arrived(self, kind: str) -> Iterator[tuple[int, int, bytes]]:
         """What was sent of that kind and was not asked for yet: source, target, bytes."""
-        waiting, self._waiting = self._waiting, []
-        self._waiting = [each for each in waiting if each[2] != kind]
-        return ((source, target, data) for source, target, of, data in waiting if of == kind)
+        return iter(self._waiting.pop(kind, []))
