@@ -237,7 +237,7 @@ class Node:
         self._tell_free_power()
         self._check_invariants()
         self.journal.second_passed(self._prosumers)
-        self.counters.second_passed(self.prosumers)
+        self.counters.second_passed(self._prosumers)
         if self.space.tick % LOOK_TICKS == 0:
             note_counters(self.recent, self.gateway, self.links, self.twins, self._clock.now_s())
             renew_links(self.links, self.gateway)

@@ -57,10 +57,8 @@ PROD, AWARDS = "PROD", "AWARDS"  # what a supplier has left, and its prices; the
 FEED_IN, LIMITS = "FEED_IN", "LIMITS"  # of a grid operator: what it pays, and what members may do
 MARKET, MARKET_ASK, MARKET_ANSWER = "MARKET", "MARKET_ASK", "MARKET_ANSWER"  # of the next day
 COUNTER = "COUNTER"  # the price that a consumer bids for an offer
-HOLON, LEFT = (
-    "HOLON",
-    "LEFT",
-)  # a gate is there; what a supplier has left or stands behind a gate, told to gates
+HOLON = "HOLON"  # a gate is there
+LEFT = "LEFT"  # what a supplier has left, or what stands behind a gate; told to gates
 WARNING, RESCHEDULE = "WARNING", "RESCHEDULE"  # orders of the regulator, and whose activity it moves
 DISABLED = "DISABLED"  # that a twin is off, and why
 LABELS = (

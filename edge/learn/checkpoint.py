@@ -34,8 +34,7 @@ def pack(
     strategy: int = zlib.Z_DEFAULT_STRATEGY,
 ) -> bytes:
     """One block of bytes; `facts` hold JSON types. `level` and `strategy` are those of zlib: counts shrink
-    much at level 1, weights by a fifth, with Z_RLE by a sixth, which takes half the
-    time."""
+    much at level 1, weights by a fifth, with Z_RLE by a sixth, which takes half the time."""
     index = {name: [str(array.dtype), list(array.shape)] for name, array in arrays.items()}
     header = json.dumps({"kind": kind, "utc": True, "facts": facts, "arrays": index}).encode()
     parts = [np.frombuffer(header, np.uint8)]
