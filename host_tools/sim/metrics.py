@@ -3,6 +3,7 @@
     response_s            longest time a request was unserved while servable: median, p95, max over all
                           requests that were servable at any time
     failure_rate          energy of requests unserved while servable / energy requested
+    together              the same, where free power counts for as many requests as it could serve at once
     thesis                maximum response and failure rate with servable judged by the node alone
     energy_wh             requested, consumed, missing, in_warning; what flowed: produced by local sources,
                           supplied, imported, exported, from_pv, from_battery, from_other; and ready: what
@@ -27,7 +28,7 @@ from edge.energy.flows import PowerSource
 from edge.twins.registry import DEVICES
 
 from .board import Column
-from .recorder import FLOWS, STRICT, THESIS, Recorder
+from .recorder import FLOWS, STRICT, THESIS, TOGETHER, Recorder
 
 LOCAL_SOURCES = (PowerSource.PV, PowerSource.BATTERY, PowerSource.OTHER)
 
@@ -97,6 +98,7 @@ def of_energy(recorder: Recorder) -> dict[str, Any]:
             "offered": _share(offered_wh, ready_wh),
             "free": _share(max(0.0, ready_wh - committed_wh - offered_wh), ready_wh),
         },
+        "together": {"failure_rate": _share(log.stretches[TOGETHER].energy_wh, requested_wh)},
         "fairness": jain(recorder.consumed_wh[asking] / recorder.requested_wh[asking]),
         "thesis": {
             "response_max_s": log.worst_s[THESIS],

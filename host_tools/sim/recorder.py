@@ -15,7 +15,7 @@ from .requests import Mask, RequestLog
 from .sources import Sources
 
 ROWS_MOST = 20_000  # rows of the time series by node
-STRICT, THESIS = "strict", "thesis"
+STRICT, TOGETHER, THESIS = "strict", "together", "thesis"  # when a request is servable
 FLOWS = ("local", "imported", "exported", "committed", "offered")  # local: what local sources give
 LATE_S = (1, 5)  # energy missing later than that after a need was last met; thesis 7.5.4 tolerates 5 s
 OF_NODES = ("imported", "exported", "offered")  # of these in the time series by node
@@ -24,9 +24,10 @@ OF_NODES = ("imported", "exported", "offered")  # of these in the time series by
 class Recorder:
     """The recorded data of a run.
 
-    There are two definitions of a servable request. `strict`: its missing power is at most the capacity
-    without a contract in its connected part of the microgrid, even if that is offered to others. `thesis`: it
-    is at most the available power of its own node, produced and under no contract (thesis 4.4.1).
+    There are three definitions of a servable request. `strict`: its missing power is at most the capacity
+    without a contract in its connected part of the microgrid, even if that is offered to others. `together`:
+    also all that lack less, so that capacity counts for one of them only. `thesis`: it is at most the
+    available power of its own node, produced and under no contract (thesis 4.4.1).
 
     `flows_w` has a column for each of FLOWS. By the books all that local sources give and no contract uses
     leaves through the grid connection; where there is none, it is curtailed and not counted as exported.
@@ -35,7 +36,7 @@ class Recorder:
     def __init__(self, cast: Cast, seconds: int) -> None:
         nodes, twins = len(cast.nodes), len(cast.names)
         self.cast = cast
-        self.log = RequestLog(cast, (STRICT, THESIS))
+        self.log = RequestLog(cast, (STRICT, TOGETHER, THESIS))
         self.sources = Sources(cast, seconds)
         self.seconds = 0
         self.stride = max(1, -(-seconds * nodes // ROWS_MOST))  # seconds between two rows of a node
@@ -123,4 +124,17 @@ class Recorder:
         uncommitted_w = np.maximum(0.0, board.capacity_w - board.committed_w)
         in_part_w = np.bincount(cast.part_of, uncommitted_w, self._parts)[cast.part_of]
         of_node_w = self._by_node(uncommitted_w)[cast.node_of]
-        return {STRICT: missing_w <= in_part_w, THESIS: missing_w <= of_node_w}
+        return {
+            STRICT: missing_w <= in_part_w,
+            TOGETHER: self._with_smaller(missing_w) <= in_part_w,
+            THESIS: missing_w <= of_node_w,
+        }
+
+    def _with_smaller(self, missing_w: Column) -> Column:
+        """What each twin lacks and all in its part that lack less."""
+        order = np.argsort(missing_w, kind="stable")
+        sums_w = np.zeros_like(missing_w)
+        for part in range(self._parts):
+            own = order[self.cast.part_of[order] == part]
+            sums_w[own] = np.cumsum(missing_w[own])
+        return sums_w

@@ -115,7 +115,8 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [
         ("requests", f"{s['requests']:,}", f"{s['satisfied']:,} satisfied, {s['unservable']:,} unservable"),
         ("response time", f"{times} s", "median / p95 / max"),
-        ("failure rate", _percent(s["failure_rate"]), "unserved while servable"),
+        ("failure rate", _percent(s["failure_rate"]), "unserved while servable, each alone"),
+        ("", _percent(s["together"]["failure_rate"]), "as many as could be served together"),
         ("energy served", _percent(s["served"]), f"of {energy['requested']:,.1f} Wh requested"),
         (
             "production used",

@@ -105,7 +105,27 @@ def test_the_thesis_looks_at_the_node_alone():
     stage = Stage()
     stage.need(asked_s=0.0)
     stage.requests()
-    assert stage.recorder.log.worst_s == {"strict": 1.0, THESIS: 0.0}
+    assert stage.recorder.log.worst_s == {"strict": 1.0, "together": 1.0, THESIS: 0.0}
+
+
+def test_free_power_counts_for_as_many_requests_as_it_serves_together():
+    stage = Stage()
+    stage.board.need_w[GRID], stage.board.asked_s[GRID] = 130.0, 0.0
+    stage.need(asked_s=0.0)
+    strict, together = (stage.recorder.log.stretches[each] for each in ("strict", "together"))
+    assert strict.servable[[LOAD, GRID]].all()
+    assert together.servable[LOAD] and not together.servable[GRID]
+    assert of_energy(stage.recorder)["together"]["failure_rate"] == pytest.approx(100 / 230)
+    stage.second(capacity_w=(PV, 230.0))
+    assert together.servable[[LOAD, GRID]].all()
+
+
+def test_in_parts_that_are_not_connected_free_power_is_shared_by_each_part():
+    stage = Stage(part_of=(0, 0, 1))
+    stage.board.need_w[GRID], stage.board.asked_s[GRID] = 50.0, 0.0
+    stage.need(asked_s=0.0)
+    together = stage.recorder.log.stretches["together"]
+    assert together.servable[LOAD] and not together.servable[GRID]
 
 
 def test_power_that_cannot_be_reached_is_not_free():
@@ -198,7 +218,7 @@ def test_what_is_offered_is_available_to_the_own_node_too():
     stage.board.reserved_w[PV] = 200.0
     stage.need(asked_s=0.0)
     stage.requests()
-    assert stage.recorder.log.worst_s == {"strict": 1.0, THESIS: 1.0}
+    assert stage.recorder.log.worst_s == {"strict": 1.0, "together": 1.0, THESIS: 1.0}
     assert stage.recorder.whole_w[-1, VARIABLES.index("available")] == 200.0
 
 
