@@ -123,11 +123,13 @@ def parse_left(data: bytes) -> "float | Surplus":
 
 
 class Wanted(NamedTuple):
-    """A request that is not served; `late`: those who should serve it have had their time."""
+    """A request that is not served. `late`: those who should serve it have had their time; `first`: it has
+    waited for so long that it comes before other microgrids."""
 
     consumer: str
     request: Request
     late: bool
+    first: bool = False
 
     @property
     def power_w(self) -> float:
@@ -182,6 +184,11 @@ class Sources:
         """The suppliers that tell what they have left."""
         return list(self._left_w)
 
+    def able(self) -> list[str]:
+        """All who have something left."""
+        gates = [name for name, each in self.gates.items() if each.left_w]
+        return [name for name, left_w in self._left_w.items() if left_w] + gates
+
     @property
     def own_w(self) -> float:
         """What its own suppliers have left."""
@@ -198,7 +205,7 @@ class Shares(NamedTuple):
 
     by_consumer: dict[str, float]
     left_w: float  # of all others, after all requests
-    lacks_w: float  # what the first request that gets nothing lacks beside that; 0: none does
+    lacks_w: float  # what a request that comes first and gets nothing lacks beside that; 0: none does
 
 
 def assign(
@@ -229,7 +236,7 @@ def assign(
                 mine[each.consumer] = need_w
             continue
         if not each.request.partial and own_w + sum(left_w.values()) < need_w - EPSILON_W:
-            lacking_w.append(need_w)
+            lacking_w += [need_w] if each.first else []
             continue
         taken_w = min(own_w, need_w)
         own_w, need_w = own_w - taken_w, need_w - taken_w

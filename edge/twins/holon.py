@@ -18,11 +18,12 @@ from ..energy.charging import FORECAST, parse_forecast
 from ..energy.events import Cause
 from ..energy.flows import PowerSource, Supply
 from ..energy.forecast import FreePower
-from ..energy.passage import Demand, Passage, Waiting
+from ..energy.passage import Demand, Passage
 from ..energy.policies import producer_policy
 from ..energy.rules import EPSILON_W, HOLON, LEFT, MIN_POWER_W, REQUEST, SLOT_S
 from ..energy.surplus import AHEAD_STEPS, Outlook, Shares, Sources, Surplus, assign, parse_left, parse_surplus
 from ..energy.telling import Telling
+from ..energy.waiting import Waiting
 from ..space.agent import Bond
 from ..space.names import NIL
 from .addressing import around, towards
@@ -142,6 +143,12 @@ class HolonTwin(ProsumerTwin):
         committed_w = self.supplier.committed_w
         bought_w = max(0.0, self.supplier.capacity_w - committed_w)
         return max(0.0, min(left_w + bought_w, self._most_w - committed_w))
+
+    def _unclaimed_w(self, now_s: float) -> float:
+        """What its microgrid has left for it, after those who have asked for it first."""
+        since_s = self.consumer.unserved_since_s
+        claimed_w = self._unserved.claimed_w(math.inf if since_s is None else since_s, now_s)
+        return max(0.0, self.sources.left_w - claimed_w)
 
     def _shares(self, able_w: float, up: bool, now_s: float) -> Shares:
         """What it should give to each request."""
@@ -289,7 +296,7 @@ class HolonTwin(ProsumerTwin):
         up_w = down_w = 0.0
         members = others = Shares({}, 0.0, 0.0)
         if acts or inside.supplier.committed_w or outside.supplier.committed_w:
-            up_w = inside._able_w(outside.sources.left_w)
+            up_w = inside._able_w(outside._unclaimed_w(now_s))
             members = inside._shares(up_w, True, now_s)
             down_w = outside._able_w(members.left_w)
             others = outside._shares(down_w, False, now_s)
@@ -389,6 +396,8 @@ class HolonTwin(ProsumerTwin):
             wanted[HOLON, ""] = around(self.told.hidden.encode(), hops)
             if others:
                 wanted[LEFT, ""] = towards(self.told.encode(), hops, others)
+            if (request := wanted.get((REQUEST, ""))) and (able := self.sources.able()):
+                wanted[REQUEST, ""] = towards(request.value, hops, able)
             if hops and self._heard:
                 wanted[HOLON, self.name] = towards(_ANSWER, hops, self._heard)
         return wanted

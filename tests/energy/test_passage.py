@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.energy.messages import Priority, Request
-from edge.energy.passage import HOLD_S, REQUESTS_MAX, REST_S, TRY_S, Demand, Passage, Waiting, Way
+from edge.energy.passage import HOLD_S, Demand, Passage, Way
 from edge.energy.rules import with_margin
 
 NOTHING = Demand()
@@ -17,10 +16,6 @@ DEMANDS = st.builds(Demand, committed_w=W, used_w=st.just(0.0), open_w=W)
 
 def passage():
     return Passage(SimpleNamespace(taken_w=0.0, given_w=0.0), SimpleNamespace(taken_w=0.0, given_w=0.0))
-
-
-def request(power_w, number=1):
-    return Request(number, power_w, Priority.LOW)
 
 
 def asks(power_w):
@@ -86,32 +81,3 @@ def test_energy_is_booked_on_both_sides():
     way.count(500.0)
     assert way.bought_wh == {Way.IN: pytest.approx(1.05), Way.OUT: 0.0}
     assert way.sold_wh == {Way.IN: pytest.approx(1.0), Way.OUT: 0.0}
-
-
-def test_a_request_is_left_to_others_first_and_not_tried_for_ever():
-    waiting = Waiting(1.0)
-    waiting.see("a.lamp", request(100.0), 2, 0.0)
-    assert (waiting.due(0.9), waiting.open_w(0.9), waiting.due_s(0.9)) == ([], 0.0, 1.0)
-    assert waiting.due(1.0) == [("a.lamp", request(100.0), 2)]
-    assert waiting.due(1.1) == []  # once is enough
-    assert waiting.open_w(1.1) == pytest.approx(105.0)
-    assert waiting.open_w(1.0 + TRY_S) == 0.0
-    assert waiting.open_w(1.1 + TRY_S + REST_S) == pytest.approx(105.0)
-    waiting.see("a.lamp", request(200.0, 2), 2, 50.0)
-    assert waiting.open_w(50.5) == 0.0  # another request: it waits again
-    waiting.see("a.lamp", None, 0, 51.0)
-    assert len(waiting) == 0
-
-
-def test_power_that_was_bought_and_has_no_taker_goes_to_younger_requests():
-    waiting = Waiting(1.0)
-    waiting.see("a.lamp", request(100.0), 2, 0.0)
-    waiting.see("a.pump", request(50.0, 2), 2, 0.0)
-    assert waiting.due(0.1, spare_w=110.0) == [("a.lamp", request(100.0), 2)]
-
-
-def test_a_flood_of_requests_takes_no_more_room():
-    waiting = Waiting(0.0)
-    for i in range(2 * REQUESTS_MAX):
-        waiting.see(f"n{i}.lamp", request(1.0), 1, 0.0)
-    assert len(waiting) == REQUESTS_MAX

@@ -30,8 +30,8 @@ GATES = st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.booleans(), W), 
 POWERS = st.lists(st.floats(0.1, 1e4), max_size=12)
 
 
-def wanted(power_w, name="h.lamp", late=False, partial=False):
-    return Wanted(name, Request(1, power_w, Priority.LOW, partial=partial), late)
+def wanted(power_w, name="h.lamp", late=False, partial=False, first=False):
+    return Wanted(name, Request(1, power_w, Priority.LOW, partial=partial), late, first)
 
 
 @given(SURPLUS)
@@ -110,7 +110,8 @@ def test_a_request_is_shared_if_all_together_can_serve_it():
     shares = assign([wanted(110.0)], 10.0, gates, "b")
     assert shares.by_consumer == {}
     assert shares.left_w == 70.0
-    assert shares.lacks_w == pytest.approx(45.5)
+    assert shares.lacks_w == 0.0
+    assert assign([wanted(110.0, first=True)], 10.0, gates, "b").lacks_w == pytest.approx(45.5)
     assert assign([wanted(200.0, partial=True)], 0.0, gates, "b").by_consumer == {"h.lamp": 40.0}
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from edge.energy.passage import Way
 from edge.energy.rules import with_margin
+from edge.energy.waiting import FIRST_S
 from host_tools.invariants import broken
 from host_tools.world import World, chain
 from host_tools.world.gates import holon_twin
@@ -95,13 +96,15 @@ def test_what_nobody_needs_any_more_is_returned_on_all_levels():
         assert all(holons.door(name).passage.way is Way.NONE for name in ("a1.up", "b1.up"))
 
 
-def test_members_come_before_the_parent():
+def test_members_come_before_the_parent_when_they_have_waited():
     pump = {"name": "pump", "kind": "load", "power_w": 0.0, "input": "m.total", "meter_grace_s": 3600.0}
     with Holons(a=[LAMP], b=[{**ROOF, "power_w": 110.0}, pump]) as holons:
         holons.world.nodes["b3"].meters.say("m.total", 0.0)
         holons.run_until(lambda: holons.consumer("a3.lamp").satisfied, 5.0)
         holons.world.nodes["b3"].meters.say("m.total", 60.0)
-        holons.run_until(lambda: holons.consumer("b3.pump").satisfied, 8.0)
+        holons.run(FIRST_S - 10.0)
+        assert holons.consumer("a3.lamp").satisfied  # what was sold is not taken back in haste
+        holons.run_until(lambda: holons.consumer("b3.pump").satisfied, 18.0)
         holons.run(10.0)
         assert holons.consumer("b3.pump").satisfied
         assert not holons.consumer("a3.lamp").satisfied
