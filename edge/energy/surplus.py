@@ -215,27 +215,29 @@ def assign(
 
     `gates`: whether it leads up, and what it could give, by name; `gate` is one of them. Suppliers of the
     microgrid come first, then the gate that fits best. A request that no single one can serve is shared, if
-    all together can serve it. So all gates that know the same come to the same result.
+    all together can serve it. As suppliers do, a gate gives less than the whole margin if there is not more.
+    So all gates that know the same come to the same result.
     """
     left_w = {name: power_w for name, (_, power_w) in gates.items()}
     mine: dict[str, float] = {}
     lacking_w: list[float] = []
     for each in in_order(wanted):
-        need_w = each.power_w
-        if need_w <= own_w + EPSILON_W and not each.late:
-            own_w -= need_w
+        need_w, least_w = each.power_w, each.request.power_w - EPSILON_W
+        if least_w <= own_w and not each.late:
+            own_w = max(0.0, own_w - need_w)
             continue
-        whole = [name for name in left_w if left_w[name] >= need_w - EPSILON_W]
+        whole = [name for name in left_w if left_w[name] >= least_w]
         if each.late and gate in whole:
             best = gate
         else:
             best = min(whole, key=lambda name: (gates[name][0], left_w[name], name), default="")
         if best:
-            left_w[best] -= need_w
+            taken_w = min(left_w[best], need_w)
+            left_w[best] -= taken_w
             if best == gate:
-                mine[each.consumer] = need_w
+                mine[each.consumer] = taken_w
             continue
-        if not each.request.partial and own_w + sum(left_w.values()) < need_w - EPSILON_W:
+        if not each.request.partial and own_w + sum(left_w.values()) < least_w:
             lacking_w += [need_w] if each.first else []
             continue
         taken_w = min(own_w, need_w)

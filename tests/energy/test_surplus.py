@@ -107,11 +107,12 @@ def test_a_request_is_shared_if_all_together_can_serve_it():
     gates = {"a": (False, 60.0), "b": (False, 40.0)}
     assert assign([wanted(100.0)], 10.0, gates, "a").by_consumer == {"h.lamp": 60.0}
     assert assign([wanted(100.0)], 10.0, gates, "b").by_consumer == {"h.lamp": pytest.approx(35.0)}
-    shares = assign([wanted(110.0)], 10.0, gates, "b")
+    assert assign([wanted(110.0)], 10.0, gates, "b").by_consumer == {"h.lamp": 40.0}  # with less margin
+    shares = assign([wanted(120.0)], 10.0, gates, "b")
     assert shares.by_consumer == {}
     assert shares.left_w == 70.0
     assert shares.lacks_w == 0.0
-    assert assign([wanted(110.0, first=True)], 10.0, gates, "b").lacks_w == pytest.approx(45.5)
+    assert assign([wanted(120.0, first=True)], 10.0, gates, "b").lacks_w == pytest.approx(56.0)
     assert assign([wanted(200.0, partial=True)], 0.0, gates, "b").by_consumer == {"h.lamp": 40.0}
 
 
