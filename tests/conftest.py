@@ -43,6 +43,16 @@ def pytest_collection_modifyitems(items):
     items[:] = waiting[:part] + computing[:half] + waiting[part:] + computing[half:]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Nothing of what is collected is garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_finish():
     """Garbage is collected in what a test makes, not in a million objects of the libraries each time."""
     gc.collect()
