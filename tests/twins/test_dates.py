@@ -89,7 +89,7 @@ def ask(node, target):
 
 @pytest.fixture
 def soon_held(monkeypatch):
-    """A date is believed sooner, so that less time has to pass. One test below waits for the whole three hours."""
+    """A date is believed sooner, so that less time has to pass. One test below waits for all three hours."""
     monkeypatch.setattr("edge.clock.HOLD_S", HOLD_H * 3600.0)
     monkeypatch.setattr("edge.twins.scope._PATIENCE_MIN", round(HOLD_H * 60))
 
