@@ -1,5 +1,6 @@
 """Small releases that start at once: their program reports ready and answers /health, or does not."""
 
+import functools
 import hashlib
 import json
 import platform
@@ -34,6 +35,7 @@ server.serve_forever()
 """
 
 
+@functools.cache
 def node_python():
     """The version of Python that a node stand-in runs on."""
     code = "import sys; print('%d.%d' % sys.version_info[:2])"

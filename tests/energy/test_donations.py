@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.energy.donations import (
@@ -25,6 +25,7 @@ def take(donations, donor, donation, room_wh=1e9, now_s=0.0):
         donations.book(donor, donation, int(1000 * wh + 1e-6))
 
 
+@settings(max_examples=30)  # each of a minute with hundreds of messages
 @given(st.data())
 def test_lost_repeated_and_late_messages_change_no_book(data):
     donors = {name: Donor(number, 1.0) for number, name in enumerate(("a.x", "b.y"))}

@@ -46,10 +46,10 @@ def published(world, label, name="n1"):
     return None if value is None else json.loads(value)
 
 
-def write_past(path, first="2020-03-02T00:00", days=3):
+def write_past(path, first="2020-03-02T00:00", hours=72):
     lines = ["timestamp," + ",".join(f"{each}_w" for each in VARIABLES)]
     begin = np.datetime64(first)
-    for minute in range(days * 1440):
+    for minute in range(60 * hours):
         power_w = 1000.0 if minute // 60 % 2 else 100.0
         lines.append(f"{begin + np.timedelta64(minute, 'm')},{power_w},900,,{power_w},0,0")
     path.write_text("\n".join(lines) + "\n")

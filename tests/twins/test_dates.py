@@ -13,6 +13,7 @@ from edge.history.store import Store
 from edge.terms import DAY_MIN
 from host_tools.world import World
 
+HOLD_H = 0.25  # instead of 3: how long a new date must hold
 START_MIN = 28_332_000  # the virtual clock's midnight
 DAY_S = 86_400.0
 
@@ -86,12 +87,19 @@ def ask(node, target):
 # ---- a date that jumps ---------------------------------------------------------------------------
 
 
+@pytest.fixture
+def soon_held(monkeypatch):
+    """A date is believed sooner, so that less time has to pass. One test below waits for all three hours."""
+    monkeypatch.setattr("edge.clock.HOLD_S", HOLD_H * 3600.0)
+    monkeypatch.setattr("edge.twins.scope._PATIENCE_MIN", round(HOLD_H * 60))
+
+
 @pytest.mark.parametrize(
     "days", [120, -3, *(pytest.param(each, marks=pytest.mark.proof) for each in (3400, -120))]
 )
-def test_three_minutes_of_a_wrong_date_cost_nothing(world, days):
+def test_three_minutes_of_a_wrong_date_cost_nothing(world, soon_held, days):
     node = build(world, past_days=2)
-    run(world, node, 4)  # so that pruning is not held back by the start
+    run(world, node, 1)  # so that the start does not hold back pruning, which is due each hour
     assert codes(node) == set()
     before, learnt = set(minutes(node)), scope(node).learner.model._counts.sum()
     lines = len(scope(node).learner.series)
@@ -105,7 +113,8 @@ def test_three_minutes_of_a_wrong_date_cost_nothing(world, days):
     assert len(scope(node).learner.series) == lines + (9 if lines < 30 * DAY_MIN else 0)
     assert scope(node).learner.model._counts.sum() >= learnt
     assert scope(node).prediction.minute >= int(world.clock.wall_s() // 60) - 2
-    run(world, node, 3)
+    assert codes(node) == {"clock_jumped"}
+    run(world, node, HOLD_H)
     assert codes(node) == set()
     assert scope(node).learner.model._counts.sum() > learnt  # it goes on learning
 
@@ -122,20 +131,20 @@ def test_a_wrong_date_that_holds_deletes_a_day_an_hour_and_no_more(world):
 
 
 @pytest.mark.parametrize("days", [120, -1.5, pytest.param(-120, marks=pytest.mark.proof)])
-def test_a_date_that_is_right_after_a_jump_is_learnt_by_when_it_has_held(world, days):
+def test_a_date_that_is_right_after_a_jump_is_learnt_by_when_it_has_held(world, soon_held, days):
     node = build(world, past_days=1)
     node.clock.wall_error_s = -days * DAY_S
     run(world, node, 0.1)
     node.kill()
     node.boot()  # by a date that is wrong
-    run(world, node, 1)
+    run(world, node, 0.2)
     node.clock.wall_error_s = 0.0
-    run(world, node, 3.2)
+    run(world, node, HOLD_H + 0.2)
     now = int(world.clock.wall_s() // 60)
     learner = scope(node).learner
     assert scope(node).prediction.minute >= now - 2
     counts = learner.model._counts.sum()
-    run(world, node, 1)
+    run(world, node, 0.2)
     assert learner.model._counts.sum() > counts
     assert codes(node) == set()
 

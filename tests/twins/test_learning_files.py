@@ -27,7 +27,7 @@ def spoil(world, *statements, name="n1"):
 
 def test_a_past_with_a_byte_order_mark_offsets_and_empty_last_lines_is_used(world, tmp_path):
     past = tmp_path / "past.csv"
-    write_past(past, days=1)
+    write_past(past, hours=24)
     text = re.sub(r"^(....-..-..T..:..)", r"\1+00:00", past.read_text(), flags=re.MULTILINE)
     past.write_text("\ufeff" + text + "\n\n", encoding="utf-8")
     build(world, "markov", names=["n1"], node_history=str(past))
@@ -70,8 +70,9 @@ def test_weather_of_too_many_rows_is_refused(world, tmp_path):
     assert "line 50002: the file has more than 50,000 rows" in codes(world)["past_not_used"]
 
 
-def test_limits_of_states_that_were_kept_and_cannot_be_used_are_fitted_anew(world, tmp_path):
-    past = write_past(tmp_path / "past.csv", days=1)
+def test_limits_of_states_that_were_kept_and_cannot_be_used_are_fitted_anew(world, tmp_path, monkeypatch):
+    monkeypatch.setattr("edge.twins.scope._FIT_FROM_MIN", 240)  # each start learns the past once more
+    past = write_past(tmp_path / "past.csv", "2020-03-02T20:00", hours=4)  # ends where the history begins
     build(world, "persistence", names=["n1"], node_history=past, boundaries="fitted")
     world.run(130)
     for garbage in (b"x", b"[]", b"[[1,2,3]]", b'{"a": 1}', b"[[5,4,3,2,1]]", b"null", b"[[1e999]]", b"\xff"):
@@ -127,7 +128,7 @@ def test_a_damaged_model_in_the_history_is_learnt_anew(world):
 
 
 def test_a_history_that_is_locked_delays_nothing_and_is_read_when_it_can_be(world, tmp_path):
-    past = write_past(tmp_path / "past.csv", days=1)
+    past = write_past(tmp_path / "past.csv", hours=24)
     build(world, "markov", names=["n1"], node_history=past, boundaries="fitted")
     world.run(60 * 20)
     limits_w = scope(world, "node").scale.limits_w.copy()

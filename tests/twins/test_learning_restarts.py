@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_used_is_named_and_the_node_learns_on(world, tmp_p
 
 
 def test_fitted_states_follow_what_was_seen_and_survive_a_restart(world, tmp_path):
-    past = write_past(tmp_path / "past.csv", days=1)
+    past = write_past(tmp_path / "past.csv", hours=24)
     build(world, "markov", names=["n1"], node_history=past, boundaries="fitted")
     world.run(130)
     limits_w = scope(world, "node").scale.limits_w

@@ -114,7 +114,8 @@ def test_free_power_counts_for_as_many_requests_as_it_serves_together():
     stage.need(asked_s=0.0)
     strict, together = (stage.recorder.log.stretches[each] for each in ("strict", "together"))
     assert strict.servable[[LOAD, GRID]].all()
-    assert together.servable[LOAD] and not together.servable[GRID]
+    assert together.servable[LOAD]
+    assert not together.servable[GRID]
     assert of_energy(stage.recorder)["together"]["failure_rate"] == pytest.approx(100 / 230)
     stage.second(capacity_w=(PV, 230.0))
     assert together.servable[[LOAD, GRID]].all()
@@ -125,7 +126,8 @@ def test_in_parts_that_are_not_connected_free_power_is_shared_by_each_part():
     stage.board.need_w[GRID], stage.board.asked_s[GRID] = 50.0, 0.0
     stage.need(asked_s=0.0)
     together = stage.recorder.log.stretches["together"]
-    assert together.servable[LOAD] and not together.servable[GRID]
+    assert together.servable[LOAD]
+    assert not together.servable[GRID]
 
 
 def test_power_that_cannot_be_reached_is_not_free():

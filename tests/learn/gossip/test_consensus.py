@@ -118,7 +118,7 @@ def weighted(own, days):
 @pytest.mark.parametrize("days", [(20, 10, 5, 2), (2, 5, 10, 20), (400, 60, 3, 3)])
 def test_who_knows_more_has_more_weight(days):
     nodes = [Consensus(4) for _ in CHAIN]
-    own, _ = play(nodes, CHAIN, days=days)
+    own, _ = play(nodes, CHAIN, 120, days=days)
     views = np.stack([node.told for node in nodes])
     meant = weighted(own[:, -1], np.sqrt(np.minimum(days, 30)))
     equal = weighted(own[:, -1], (1, 1, 1, 1))

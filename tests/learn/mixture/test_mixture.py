@@ -1,6 +1,7 @@
 """The mixture of networks, chains, counts and regressions, and its parts."""
 
 import random
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -133,14 +134,18 @@ def test_it_beats_persistence_with_and_without_networks():
     series, start = made_up(2), 1620
     lines, first = series.last(len(series)), series.first_minute
     states = StateScale.of_max_power(30_000.0).of(lines)
-    for trained in (False, True):
-        one, hits, kept, count = learner(), 0, 0, 0
-        for at in range(len(lines) - 60):
-            one.observe(first + at, lines[at])
-            if trained and at == start:
-                for _ in one.training():
-                    pass
-            if at >= start and at % 5 == 0:
+    played = learner()
+    for at in range(start + 1):
+        played.observe(first + at, lines[at])
+    for one, trained in ((deepcopy(played), False), (played, True)):
+        hits, kept, count = 0, 0, 0
+        if trained:
+            for _ in one.training():
+                pass
+        for at in range(start, len(lines) - 60):
+            if at > start:
+                one.observe(first + at, lines[at])
+            if at % 5 == 0:
                 actual = np.stack([states[at + horizon_min] for horizon_min in HORIZONS_MIN], -1)
                 predicted = one.predict()
                 assert predicted.shape == (6, 4, 7)
@@ -148,6 +153,7 @@ def test_it_beats_persistence_with_and_without_networks():
                 hits += (predicted.argmax(-1) == actual).sum()
                 kept += (states[at][:, None] == actual).sum()
                 count += actual.size
+        assert one.model.trained == trained
         assert hits > kept + 0.02 * count
 
 
@@ -166,10 +172,15 @@ def test_a_restored_mixture_continues_like_the_original():
     assert len(saved) < 500_000
 
 
+@pytest.fixture(scope="module")
+def saved():
+    one = grown(200).model
+    assert one.trained
+    return one.save()
+
+
 @pytest.mark.parametrize("harm", ["cut", "other limits", "other cells", "other contexts"])
-def test_data_that_do_not_fit_are_rejected_and_change_nothing(harm, monkeypatch):
-    first = grown(200)
-    one, data = first.model, first.model.save()
+def test_data_that_do_not_fit_are_rejected_and_change_nothing(saved, harm, monkeypatch):
     other = {"cells": 5} if harm == "other cells" else SMALL
     if harm == "other contexts":
         monkeypatch.setattr("edge.learn.mixture.mixture.CONTEXTS", ("plain", "slot", *CONTEXTS[2:]))
@@ -177,9 +188,8 @@ def test_data_that_do_not_fit_are_rejected_and_change_nothing(harm, monkeypatch)
     second = Mixture(scale, random.Random(1), **other)
     before = second.save()
     with pytest.raises(ValueError, match=r"limits|damaged|is float32|contexts"):
-        second.load(data[:-20] if harm == "cut" else data)
+        second.load(saved[:-20] if harm == "cut" else saved)
     assert second.save() == before
-    assert one.trained
 
 
 def test_unknown_minutes_change_no_weights():
