@@ -267,7 +267,7 @@ class Scope:
         self._newest = None if self._believed else self._keeper.last_minute(self.name, before)
         self._restore_limits()
         kept = self._keeper.kept(f"{self.name}/learnt")
-        loaded = kept is not None and self._load_model(kept, before)
+        loaded = self._load_model(kept, before) if kept else False
         self._load_outlook(before)
         first = before - self.settings.memory_days * DAY_MIN if loaded else 0
         until_s = self._clock.now_s() + _PIECE_S
@@ -367,6 +367,7 @@ class Scope:
             return False
         scale = StateScale.fitted(series.last(len(series)))
         self._keeper.keep(f"{self.name}/limits", json.dumps(scale.limits_w[:, 1:].tolist()).encode())
+        self._keeper.keep(f"{self.name}/learnt", b"")  # with other limits it is of no use any more
         self._fitted = True
         self._start_with(scale)
         self.ready = False

@@ -126,6 +126,20 @@ def test_fitted_states_follow_what_was_seen_and_survive_a_restart(world, tmp_pat
     assert scope(world, "node").trouble == ""
 
 
+def test_states_that_are_fitted_while_a_node_runs_begin_without_the_model_that_was_kept(world, tmp_path):
+    past = write_past(tmp_path / "past.csv", "2023-11-13T01:00", hours=23)
+    build(world, "markov", names=["n1"], node_history=past, boundaries="fitted")
+    world.run(130)
+    before_w = scope(world, "node").scale.limits_w
+    world.nodes["n1"].stop()  # keeps its model
+    world.nodes["n1"].boot()
+    for _ in range(2):
+        draw(world, "n1", 100.0)
+        world.run(33 * 60)
+    assert (scope(world, "node").scale.limits_w != before_w).any()
+    assert scope(world, "node").trouble == ""
+
+
 def test_given_boundaries_and_options_reach_the_model(world):
     world.add("n1", [], [], {"node_model": "markov", "node_options": "window_days = 9; context = weekday"})
     world.nodes["n1"].boot()
