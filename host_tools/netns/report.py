@@ -89,7 +89,7 @@ def _spread(times_s: list[float]) -> dict[str, float]:
 def table(title: str, real: Findings, virtual: Findings, measured: dict[str, Any]) -> Table:
     """One row for each figure."""
     shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    shown.add_column("", no_wrap=True)
+    shown.add_column("")
     for name in ("real", "virtual clock"):
         shown.add_column(name, justify="right", no_wrap=True)
 

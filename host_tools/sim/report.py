@@ -77,7 +77,7 @@ def _figures(found: Sequence[Figure]) -> dict[str, dict[str, Any]]:
 def figures(summary: dict[str, Any], title: str = "") -> Table:
     """The figures of a scenario beside the thesis."""
     shown = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left")
-    shown.add_column("", no_wrap=True)
+    shown.add_column("")  # on a narrow terminal names are wrapped, and no value is cut off
     for name in ("here", "at best", "thesis"):
         shown.add_column(name, justify="right", no_wrap=True)
     for name, row in summary["figures"].items():
@@ -103,7 +103,7 @@ def table(summary: dict[str, Any]) -> Table:
     shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=False)
     shown.add_column(no_wrap=True, min_width=16)
     shown.add_column(justify="right", no_wrap=True)
-    shown.add_column(style="dim", no_wrap=True)
+    shown.add_column(style="dim")
     for row in _rows(summary):
         shown.add_row(*row)
     return shown
@@ -115,8 +115,8 @@ def _rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [
         ("requests", f"{s['requests']:,}", f"{s['satisfied']:,} satisfied, {s['unservable']:,} unservable"),
         ("response time", f"{times} s", "median / p95 / max"),
-        ("failure rate", _percent(s["failure_rate"]), "unserved while servable, each alone"),
-        ("", _percent(s["together"]["failure_rate"]), "as many as could be served together"),
+        ("failure rate", _percent(s["failure_rate"]), "unserved while servable alone"),
+        ("", _percent(s["together"]["failure_rate"]), "while servable together"),
         ("energy served", _percent(s["served"]), f"of {energy['requested']:,.1f} Wh requested"),
         (
             "production used",

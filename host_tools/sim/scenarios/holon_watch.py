@@ -126,8 +126,8 @@ def _latencies(level: int, times_s: list[float]) -> list[Figure]:
     where = f"{level} levels up" if level else "from the own microgrid"
     return [
         Figure(f"supplied {where}", "contracts", len(times_s)),
-        Figure(f" median latency, {where}", "s", told["median"]),
-        Figure(f" p95 latency, {where}", "s", told["p95"]),
+        Figure(" median latency", "s", told["median"]),
+        Figure(" p95 latency", "s", told["p95"]),
     ]
 
 
