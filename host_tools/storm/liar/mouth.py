@@ -281,6 +281,7 @@ class Mouth:
             case "size":
                 size = values.count(value, 64, rng)
                 text = values.text(value, 3000, rng)
+                size = min(size, 1 + _MOST_BYTES // max(1, len(text)))  # it is refused for its size anyway
                 lsa.properties += [Property(f"L{i}", "", lsa.version, 0, text) for i in range(size)]
             case "power" | "priority":
                 power_w = values.power(value, rng) if lie.field == "power" else 40.0
