@@ -138,7 +138,7 @@ def _write(space: TupleSpace, near: Near, slot: int, p: int, renewed: bool) -> i
         space.p_wheel.set(p, due)
         space.p_life[p] = near.life_s
         space.p_reach[p] = near.reach
-        if space.passes(p) and space.node in near.to:
+        if space.passes(p) != (bool(near.to) and space.node not in near.to):
             space.changed.push(p)
     else:
         p = space.write(slot, p, near.label, near.query, near.value, due, near.life_s, near.reach)

@@ -41,7 +41,7 @@ class Properties(Slots):
         self.p_former: list[tuple[str, ...]] = [()] * n  # those that it does not concern any more,
         self.p_former_until = array("I", bytes(4 * n))  # and the tick until which they are told so,
         self.p_pending: list[tuple[str, ...]] = [()] * n  # and those towards which it is still to be sent
-        self.p_told = bytearray(n)  # the bonding law has notified its observers
+        self.p_told = bytearray(n)  # observers know a version that the bonding law will say is gone
         self.p_value = array("H", b"\xff\xff" * n)
         self.p_length = array("H", bytes(2 * n))
         self.p_aggregate = array("H", b"\xff\xff" * n)

@@ -44,6 +44,16 @@ def test_a_kept_property_brings_its_lsa_along_and_no_more_than_its_reach():
         assert node.space.digest(1)[0] == 0
 
 
+def test_what_is_for_others_now_is_gone_for_those_who_knew_it():
+    """As after a restart of its origin, which does not know any more to whom it said what."""
+    node = Node("b", ["a"])
+    reader = node.add(Watcher("b.r", "L"))
+    for version, to in ((1, ("b",)), (2, ("c",)), (3, ("c",)), (4, ("b", "c")), (5, ("c",))):
+        absorb_near(node.space, near("a.t", version, b"%d" % (version - version // 5), to), "a")
+        node.engine.react()
+    assert reader.told == [("a.t", b"1"), ("a.t", None), ("a.t", b"4"), ("a.t", None)]
+
+
 def test_what_goes_towards_a_node_takes_the_way_its_message_came():
     grid = Grid(CROSS)
     meet(grid, "d.t")

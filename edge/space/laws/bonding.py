@@ -5,7 +5,7 @@ every LSA with every other.
 """
 
 from ..names import NIL
-from ..tuplespace import LIVE, WITHDRAWN
+from ..tuplespace import LIVE
 from . import Law
 
 TYPE_CHECKING = False
@@ -23,8 +23,9 @@ class Bonding(Law):
             self._tell_departure(engine, space.departed.pop())
         for _ in range(changed):
             p = space.changed.pop()
-            if space.p_state[p] == LIVE or (space.p_state[p] == WITHDRAWN and space.p_told[p]):
-                space.p_told[p] = True
+            concerns = space.p_state[p] == LIVE and not space.passes(p)
+            if concerns or space.p_told[p]:  # those who know an earlier version hear that it is gone
+                space.p_told[p] = concerns
                 self._tell(engine, p)
             if space.p_state[p] != LIVE:
                 space.reclaim(p)
@@ -32,7 +33,7 @@ class Bonding(Law):
     def _tell(self, engine: "Engine", p: int) -> None:
         space = engine.space
         observers = space.observers[space.p_label[p]]
-        if not observers or space.passes(p):
+        if not observers:
             return
         engine.bond.turn_to(p)
         query = space.p_query[p]
