@@ -20,6 +20,7 @@ from .rules import EPSILON_W, MAX_POWER_W, MIN_POWER_W, with_margin
 AHEAD_STEPS = 8  # quarter-hours of a forecast
 _STALE_MIN = 60  # an older forecast says nothing
 SOURCES_MAX = 1024  # twins whose surplus is known at once; no setting: sixteen of each of 64 nodes
+_AMPLE = 2.0  # who has so many times what is asked serves it from few of its members, and soon
 _MOVED, _MOVED_W = 0.05, 2.0  # what changes by less than both is not told again
 _PRICE_MOST = 1e6
 
@@ -214,9 +215,10 @@ def assign(
     """What one gate should give to each request.
 
     `gates`: whether it leads up, and what it could give, by name; `gate` is one of them. Suppliers of the
-    microgrid come first, then the gate that fits best. A request that no single one can serve is shared, if
-    all together can serve it. As suppliers do, a gate gives less than the whole margin if there is not more.
-    So all gates that know the same come to the same result.
+    microgrid come first, then the gate that fits best of those with ample power. A request that is large for
+    each of them is divided in proportion if all together have ample power; else one serves it if it can, and
+    all together if no single one can. The parent is asked last. As suppliers do, a gate gives less than the
+    whole margin if there is not more. So all gates that know the same come to the same result.
     """
     left_w = {name: power_w for name, (_, power_w) in gates.items()}
     mine: dict[str, float] = {}
@@ -226,26 +228,36 @@ def assign(
         if least_w <= own_w and not each.late:
             own_w = max(0.0, own_w - need_w)
             continue
-        whole = [name for name in left_w if left_w[name] >= least_w]
-        if each.late and gate in whole:
-            best = gate
-        else:
-            best = min(whole, key=lambda name: (gates[name][0], left_w[name], name), default="")
-        if best:
-            taken_w = min(left_w[best], need_w)
-            left_w[best] -= taken_w
-            if best == gate:
-                mine[each.consumer] = taken_w
-            continue
-        if not each.request.partial and own_w + sum(left_w.values()) < least_w:
+        parts_w = _parts(each, own_w, {name: (gates[name][0], left_w[name]) for name in gates}, gate)
+        if not parts_w:
             lacking_w += [need_w] if each.first else []
             continue
-        taken_w = min(own_w, need_w)
-        own_w, need_w = own_w - taken_w, need_w - taken_w
-        for name in sorted(left_w, key=lambda name: (gates[name][0], -left_w[name], name)):
-            taken_w = min(left_w[name], need_w)
-            left_w[name], need_w = left_w[name] - taken_w, need_w - taken_w
-            if name == gate and taken_w >= MIN_POWER_W:
-                mine[each.consumer] = taken_w
+        own_w -= parts_w.pop("", 0.0)
+        for name, power_w in parts_w.items():
+            left_w[name] -= power_w
+        if parts_w.get(gate, 0.0) >= MIN_POWER_W:
+            mine[each.consumer] = parts_w[gate]
     left = max(0.0, own_w) + sum(each for name, each in left_w.items() if name != gate)
     return Shares(mine, left, max(0.0, lacking_w[0] - left) if lacking_w else 0.0)
+
+
+def _parts(
+    each: Wanted, own_w: float, gates: Mapping[str, tuple[bool, float]], gate: str
+) -> dict[str, float]:
+    """Which gate gives how much to one request, and "" what its own suppliers do; empty: it is not served."""
+    need_w, least_w = each.power_w, each.request.power_w - EPSILON_W
+    beside_w = {name: left_w for name, (up, left_w) in gates.items() if not up}
+    whole = [name for name, (_, left_w) in gates.items() if left_w >= least_w]
+    ample = [name for name, left_w in beside_w.items() if left_w >= _AMPLE * need_w]
+    all_w = sum(beside_w.values())
+    if not ample and all_w >= _AMPLE * need_w:
+        return {name: need_w * left_w / all_w for name, left_w in beside_w.items()}
+    if able := ample or whole:
+        best = gate if each.late and gate in able else min(able, key=lambda name: (*gates[name], name))
+        return {best: min(gates[best][1], need_w)}
+    if not each.request.partial and own_w + sum(left_w for _, left_w in gates.values()) < least_w:
+        return {}
+    parts_w = {"": min(own_w, need_w)}
+    for name in sorted(gates, key=lambda name: (gates[name][0], -gates[name][1], name)):
+        parts_w[name] = min(gates[name][1], need_w - sum(parts_w.values()))
+    return parts_w

@@ -95,12 +95,29 @@ def test_gates_that_know_the_same_give_together_what_each_request_needs(powers_w
 
 
 def test_own_suppliers_come_first_then_the_gate_that_fits_best_and_the_parent_last():
-    gates = {"a": (False, 500.0), "b": (False, 120.0), "up": (True, 110.0)}
-    assert assign([wanted(100.0)], 110.0, gates, "b").by_consumer == {}
-    assert assign([wanted(100.0)], 0.0, gates, "b").by_consumer == {"h.lamp": 105.0}
-    assert assign([wanted(100.0)], 0.0, gates, "up").by_consumer == {}
-    late = [wanted(100.0, late=True)]
-    assert assign(late, 110.0, gates, "a").by_consumer == {"h.lamp": 105.0}
+    gates = {"a": (False, 150.0), "b": (False, 120.0), "up": (True, 110.0)}
+    served = [wanted(130.0)]
+    assert assign(served, 140.0, gates, "a").by_consumer == {}
+    assert assign(served, 0.0, gates, "a").by_consumer == {"h.lamp": 136.5}
+    both = [wanted(130.0), wanted(131.0, "h.pump")]
+    assert assign(both, 140.0, gates, "a").by_consumer == {"h.pump": 137.55}
+    late = [wanted(130.0, late=True)]
+    assert assign(late, 140.0, gates, "a").by_consumer == {"h.lamp": 136.5}
+    assert assign([wanted(100.0)], 0.0, {"up": (True, 500.0)}, "up").by_consumer == {"h.lamp": 105.0}
+
+
+def test_of_gates_with_ample_power_the_one_that_fits_best_serves():
+    gates = {"a": (False, 500.0), "b": (False, 250.0), "c": (False, 120.0), "up": (True, 900.0)}
+    found = {name: assign([wanted(100.0)], 0.0, gates, name).by_consumer for name in gates}
+    assert found == {"a": {}, "b": {"h.lamp": 105.0}, "c": {}, "up": {}}
+
+
+def test_a_large_request_is_divided_among_gates_that_together_have_ample_power():
+    gates = {"a": (False, 300.0), "b": (False, 100.0), "up": (True, 900.0)}
+    found = {name: assign([wanted(160.0)], 0.0, gates, name) for name in gates}
+    powers_w = [found[name].by_consumer.get("h.lamp", 0.0) for name in gates]
+    assert powers_w == pytest.approx([126.0, 42.0, 0.0])
+    assert found["a"].left_w == pytest.approx(58.0 + 900.0)
 
 
 def test_a_request_is_shared_if_all_together_can_serve_it():
