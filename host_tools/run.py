@@ -223,7 +223,8 @@ def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str, Callable
     def moment(passed_s: float) -> str:
         return f"{start + timedelta(seconds=passed_s * options.speed):{shape}}"
 
-    return plans, f"{title}, chain of {len(plans)} nodes, speed {options.speed:g}", moment
+    pace = "" if options.speed == 1 else f", speed {options.speed:g}"  # else the title breaks at 80 columns
+    return plans, f"{title}, chain of {len(plans)} nodes{pace}", moment
 
 
 def _gossip(plans: list[BuildingPlan], options: argparse.Namespace) -> None:

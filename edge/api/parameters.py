@@ -13,6 +13,7 @@ from ..terms import DAY_MIN
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
+_LONGEST_MIN = 400 * DAY_MIN  # a view may begin or end so far from what it is asked for
 _SHOWN = 60  # characters of a refused value
 
 
@@ -185,9 +186,10 @@ class Moment(int):
 
     def utc(self, zone: Zone) -> int:
         """The minute of UTC: the first if there are two, and the one an hour on if it is skipped. Raises
-        BadRequest for a year without a calendar."""
+        BadRequest where the calendar has no room for the longest period before or after it."""
         try:
-            zone.text(int(self))
+            for away in (-_LONGEST_MIN, _LONGEST_MIN):
+                zone.text(int(self) + away)
             if not self.civil:
                 return int(self)
             found = zone.utc(int(self))

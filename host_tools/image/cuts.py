@@ -20,6 +20,7 @@ def survives_cuts(trial: Trial, machine: Emulator) -> str:
     """Cut the power several times. After each cut the file system, the state and the history must be intact.
 
     The minutes that were to be written 10 s before the cut must be in the history, and all older ones, too.
+    The first cut waits until there are some.
     """
     identity, trial.swing_w = _host_key(trial), SWING_W
     lost_s: list[float] = []
@@ -29,6 +30,8 @@ def survives_cuts(trial: Trial, machine: Emulator) -> str:
     for number in range(1, trial.cuts + 1):
         ahead_s = _guest_time(trial) - time.time()
         time.sleep(trial.rng.uniform(6.0, 60.0))
+        if number == 1:
+            time.sleep(until_minutes_are_owed_s(up_s, time.time() + ahead_s))
         cut_at_s = time.time() + ahead_s
         machine.cut_power()
         found = remains(trial.card, trial.folder)
@@ -59,6 +62,16 @@ def survives_cuts(trial: Trial, machine: Emulator) -> str:
         f"{trial.cuts} power cuts; nothing to repair, contracts restored, at most {max(lost_s)} s lost; "
         f"the history has all {owed} minutes that were written 10 s before a cut, and all older ones"
     )
+
+
+def until_minutes_are_owed_s(up_s: float, now_s: float) -> float:
+    """How long until a cut would show whether two minutes or more, that passed since `up_s`, were written.
+
+    The minutes are written so many at a time that few cuts show it otherwise.
+    """
+    step_s = 60.0 * _WRITE_MIN
+    write_s = -(-(up_s + _SEEN_S + 120.0) // step_s) * step_s
+    return max(0.0, write_s + MOST_LOST_S + 1.0 - now_s)
 
 
 def _guest_time(trial: Trial) -> float:

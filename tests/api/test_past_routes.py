@@ -122,6 +122,8 @@ def test_energy_is_also_csv(gym):
         ("/energy?from=2026-01-01T00:00Z&to=2026-02-15T00:00Z", "at most 3000 steps"),
         ("/energy?from=2026-01-02T00:00Z&to=2026-01-01T00:00Z", "`from` before `to`"),
         ("/energy?step=1", "15 or 60"),
+        ("/energy?from=2026-01-01T00:00Z&to=9999-12-31T23:59Z", "out of range"),
+        ("/moment?at=0001-01-02T00:00Z", "out of range"),
         ("/offers?from=2026-01-02T00:00Z&to=2026-01-01T00:00Z", "`from` before `to`"),
         ("/offers?cursor=1~a", "cursor"),
         ("/records?meter=a.b", "meter = a.b"),

@@ -8,7 +8,7 @@ import { close, open } from "./dialogs.js";
 import { nowMs, snapshot } from "./live.js";
 import { t, textOr } from "./texts.js";
 import { Button, Card, Chip, Dialog, Empty, Failed, Form, Icon, Loading, Page, Sparkline, label, rich, twinLabel, useLoaded } from "./widgets.js";
-import { clock, duration, energy, moment, number, percent, spoken, watts } from "./units.js";
+import { clock, dotted, duration, energy, moment, number, percent, spoken, watts } from "./units.js";
 
 const EVERY_MS = 5000;
 const PAST_MS = 300_000;
@@ -86,7 +86,7 @@ function Limits({ limits, again }) {
     ${!limits.in_force.length && html`<p class="quiet-line"><${Icon} name="check" size="18" />${t("community.no_limit")}</p>`}
     <ul class="rows">${limits.in_force.map((each) => html`<li class="row" key=${each.direction + each.scope}>
       <span class="row-main"><b>${t(`limit.${each.direction}`, { w: watts(each.power_w) })}</b>
-        <span class="muted">${[scopeOf(each.scope), t("community.by", { name: sourceOf(each.source) }), t("community.measured", { w: watts(each.measured_w) }), each.until_s != null && t("community.left", { d: duration(each.until_s - nowMs.value / 1000) })].filter(Boolean).join(" · ")}</span></span>
+        <span class="muted">${dotted([scopeOf(each.scope), t("community.by", { name: sourceOf(each.source) }), t("community.measured", { w: watts(each.measured_w) }), each.until_s != null && t("community.left", { d: duration(each.until_s - nowMs.value / 1000) })])}</span></span>
       <${Chip} tone=${each.measured_w > each.power_w ? "bad" : "ok"}>${t(each.measured_w > each.power_w ? "community.exceeded" : "community.kept")}<//>
       ${each.source.startsWith("api:") && may("operate") && html`<${Button} onClick=${() => end(each.source)}>${t("community.end")}<//>`}
     </li>`)}</ul>

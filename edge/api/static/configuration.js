@@ -5,7 +5,7 @@ import { change, get, may } from "./api.js";
 import { SignIn, done } from "./changes.js";
 import { close, open } from "./dialogs.js";
 import { t } from "./texts.js";
-import { Button, Card, Chip, Dialog, Failed, Form, Loading, label, useLoaded } from "./widgets.js";
+import { Button, Card, Chip, Dialog, Failed, Form, Loading, useLoaded } from "./widgets.js";
 
 export function Configuration() {
   if (!may("configure")) return html`<${Card} title=${t("configuration.title")} hint=${t("configuration.locked")}
@@ -23,7 +23,7 @@ function Tables() {
     ${found.value.tables.map((table, i) => {
       const running = table.keys.filter((each) => each.running);
       return html`<details class="settings" key=${i}>
-        <summary><code>${table.repeated ? `[[${table.section}]]` : `[${table.section}]`}</code> ${label(table.name)}</summary>
+        <summary><code>${table.repeated ? `[[${table.section}]]` : `[${table.section}]`}</code> ${table.name}</summary>
         <dl class="pairs">${table.keys.map((each) => html`<div key=${each.key}><dt><code>${each.key}</code><span class="small muted">${each.meaning}</span></dt>
           <dd>${each.value === null || each.value === "" ? "–" : String(each.value)}${each.changed && html` <${Chip} tone="warn">${t("configuration.changed")}<//>`}</dd></div>`)}</dl>
         ${running.length > 0 && html`<${Button} icon="edit" onClick=${() => open(Edit, { section: table.section, keys: running, again: found.again }, "configure")}>${t("configuration.edit", { section: table.section })}<//>`}

@@ -237,7 +237,7 @@ export default {
   "twins.none_text": "Fügen Sie hier einen hinzu, oder nennen Sie die Geräte dieses Knotens in seiner Konfiguration.",
   "twins.nothing_found": "Kein Zwilling ist jetzt so",
   "twin.stopped": "Angehalten",
-  "twin.unknown": "Kein gültiger Messwert",
+  "twin.unknown": "Kein Messwert",
   "twin.gave_up": "Aufgegeben: niemand hat rechtzeitig geliefert",
   "twin.waits": "Wartet seit {d}",
   "twin.supplied": "Beliefert",

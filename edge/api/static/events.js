@@ -6,7 +6,7 @@ import { happened, snapshot } from "./live.js";
 import { minuteText } from "./now.js";
 import { t, textOr } from "./texts.js";
 import { Button, Card, Chip, Empty, Failed, Icon, Loading, Select, twinLabel } from "./widgets.js";
-import { clockSeconds, duration, spoken, watts } from "./units.js";
+import { clockSeconds, dotted, duration, spoken, watts } from "./units.js";
 
 const PAGE = 15;
 const KINDS = ["start", "update", "stop", "expiry", "switch", "merge"];
@@ -87,11 +87,11 @@ function Event({ event, node }) {
     <div class="timeline-body">
       <p><b>${twinLabel(event.twin, node)}</b> ${t("events.line", { role, kind: kind.toLowerCase() })}
         ${event.complementary ? html` <${Chip}>${t("events.complementary")}<//>` : null}</p>
-      <p class="muted small">${[
+      <p class="muted small">${dotted([
         partner && (event.partners > 1 ? t("events.partners", { name: partner, n: event.partners - 1 }) : t("events.partner", { name: partner })),
         cause,
-        lasts && event.kind !== "start" && event.kind !== "update" ? t("events.lasted", { d: lasts }) : "",
-      ].filter(Boolean).join(" · ")}</p>
+        lasts && event.kind !== "start" && event.kind !== "update" && t("events.lasted", { d: lasts }),
+      ])}</p>
     </div>
     <span class="timeline-power">${watts(event.power_w)}</span>
   </li>`;

@@ -5,7 +5,7 @@ import { get, withQuery } from "./api.js";
 import { snapshot } from "./live.js";
 import { t, textOr } from "./texts.js";
 import { Button, Card, Chip, Empty, Failed, Icon, Loading, Page, label } from "./widgets.js";
-import { bytes, duration } from "./units.js";
+import { bytes, dotted, duration } from "./units.js";
 
 const PAGE = 40;
 const LABELS = ["", "REQUEST", "PROD", "OFFER", "CONTRACT", "CONFIRM", "TOTAL", "PRED", "EVENT"];
@@ -58,18 +58,18 @@ function Lsa({ lsa }) {
   const away = lsa.hops ?? (lsa.node === own ? 0 : null);
   return html`<li class="card lsa"><details>
     <summary>
-      <span class="lsa-name"><b>${lsa.name}</b><span class="muted small">${textOr(`lsa.${lsa.kind}`, lsa.kind ?? "")}${away ? ` · ${t("microgrid.hops", { n: away })}` : away === 0 ? ` · ${t("space.own")}` : ""} · ${t("space.version", { n: lsa.version })}${lsa.left_s != null ? ` · ${t("space.left", { d: duration(lsa.left_s) })}` : ""}</span></span>
+      <span class="lsa-name"><b>${lsa.name}</b><span class="muted small">${dotted([textOr(`lsa.${lsa.kind}`, lsa.kind), away ? t("microgrid.hops", { n: away }) : away === 0 && t("space.own"), t("space.version", { n: lsa.version }), lsa.left_s != null && t("space.left", { d: duration(lsa.left_s) })])}</span></span>
       <span class="lsa-labels">${lsa.properties.map((each, i) => html`<${Chip} key=${i} icon=${each.sealed ? "lock" : null}>${each.label}<//>`)}</span>
     </summary>
     ${!lsa.properties.length && html`<p class="quiet-line">${t("space.no_properties")}</p>`}
     <ul class="properties">${lsa.properties.map((each, i) => html`<li key=${i}>
-      <p><b>${each.label}</b> <span class="muted small">${[
+      <p><b>${each.label}</b> <span class="muted small">${dotted([
         each.to && t("space.for", { name: label(each.to) }),
         each.towards?.length ? "→ " + each.towards.join(", ") : each.reach === 0 ? t("space.reach_here") : each.reach == null ? t("space.reach_all") : t("space.reach", { n: each.reach }),
         t("space.version", { n: each.version }),
         bytes(each.bytes),
         each.left_s != null && t("space.left", { d: duration(each.left_s) }),
-      ].filter(Boolean).join(" · ")}</span></p>
+      ])}</span></p>
       ${each.sealed && html`<p class="sealed"><${Icon} name="lock" size="16" />${t(each.value == null ? "space.sealed" : "space.sealed_part")}</p>`}
       ${each.value != null && html`<pre class="code" tabindex="0" aria-label=${each.label}><code>${JSON.stringify(each.value)}</code></pre>`}
       ${each.value == null && !each.sealed && html`<p class="muted small">${t("space.not_shown")}</p>`}

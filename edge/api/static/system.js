@@ -6,7 +6,7 @@ import { Configuration } from "./configuration.js";
 import { health, snapshot } from "./live.js";
 import { t, textOr } from "./texts.js";
 import { Card, Chip, Failed, Icon, Loading, Page, label, rich, sentence, useLoaded } from "./widgets.js";
-import { bytes, duration, moment, number, percent, watts } from "./units.js";
+import { bytes, duration, moment, number, percent, shortDate, watts } from "./units.js";
 
 const BUDGET_MB = 64;
 
@@ -144,7 +144,7 @@ function Identity({ of }) {
     <dl class="pairs">
       <div><dt>${t("system.keys")}</dt><dd>${trust?.authentic ? html`<${Chip} tone="ok" icon="lock">${t("system.signed")}<//>` : html`<${Chip} tone="warn">${t("system.unsigned")}<//>`}</dd></div>
       ${trust?.cluster && html`<div><dt>${t("nav.microgrid")}</dt><dd>${trust.cluster}</dd></div>`}
-      ${trust?.ends_s > 0 && html`<div><dt>${t("system.ends")}</dt><dd>${moment(trust.ends_s)} ${new Date(1000 * trust.ends_s).getFullYear()}</dd></div>`}
+      ${trust?.ends_s > 0 && html`<div><dt>${t("system.ends")}</dt><dd>${shortDate(trust.ends_s)} ${new Date(1000 * trust.ends_s).getFullYear()}</dd></div>`}
       ${trust && html`<div><dt>${t("system.members")}</dt><dd>${number(trust.members?.length ?? 0)}</dd></div>`}
       <div><dt>${t("system.you")}</dt><dd>${t(session.value.scopes.includes("configure") ? "system.may_configure" : session.value.scopes.includes("operate") ? "system.may_operate" : "system.may_read")}</dd></div>
       ${snapshot.value && html`<div><dt>${t("system.clock")}</dt><dd>${moment(snapshot.value.at_s)}</dd></div>`}

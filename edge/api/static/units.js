@@ -80,3 +80,5 @@ export const titled = (name) => {
   const words = spoken(name).replace(/^pv\b/, "PV");
   return words ? words[0].toUpperCase() + words.slice(1) : words;
 };
+// parts of a line that may break after a dot
+export const dotted = (parts) => parts.filter(Boolean).join("\u00a0· ");

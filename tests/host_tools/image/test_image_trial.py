@@ -3,6 +3,7 @@
 import pytest
 
 from host_tools.image import proofs
+from host_tools.image.cuts import until_minutes_are_owed_s
 from host_tools.image.guest import GuestError
 from host_tools.image.trial_command import run_all
 
@@ -47,3 +48,11 @@ def test_wear_is_measured_over_whole_intervals_and_with_what_the_kernel_holds_ba
     per_day = 300 * 512 / 1e6 * 96 + 8_640 * 512 / 1e6
     assert trial.report["written_mb_a_day"]["at rest"] == pytest.approx(per_day, abs=0.1)
     assert trial.report["samples_mb_a_day"]["at rest"][0] == 0.0, "one short sample would have said nothing"
+
+
+@pytest.mark.parametrize(
+    ("up_s", "now_s", "waits_s"), [(0.0, 20.0, 291.0), (139.0, 150.0, 161.0), (0.0, 400.0, 0.0)]
+)
+def test_the_first_power_cut_waits_until_minutes_are_owed(up_s, now_s, waits_s):
+    """They are written five at a time, and are owed 10 s later."""
+    assert until_minutes_are_owed_s(up_s, now_s) == waits_s
