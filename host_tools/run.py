@@ -141,7 +141,7 @@ def run(options: argparse.Namespace) -> int:
             if not options.trust:
                 print("without keys: any node can lie in the name of any other", flush=True)
             if options.learn:
-                print(_learning_notice(options.learn), flush=True)
+                print(_learning_notice(options.learn, bool(options.gossip)), flush=True)
             if options.gossip:
                 print("gossip: models and predictions, from the next full minute on", flush=True)
             operator = community.Operator(microgrid)
@@ -240,9 +240,11 @@ def _gossip(plans: list[BuildingPlan], options: argparse.Namespace) -> None:
         each.gossip = gossip(every_min=1)
 
 
-def _learning_notice(model: str) -> str:
+def _learning_notice(model: str, with_past: bool) -> str:
     if model not in TRAINED:
         return f"{model} is not trained: it predicts from the first minutes of history"
+    if with_past:
+        return f"{model}: the first training begins as soon as half a day of made-up past is loaded"
     first = f"{datetime.now() + timedelta(minutes=_FIRST_TRAINING_MIN):%H:%M}"
     return f"{model}: the first training needs {_FIRST_TRAINING_MIN} minutes of history, so it is at {first}"
 

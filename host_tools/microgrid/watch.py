@@ -143,7 +143,8 @@ class Watch:
         self.prediction = f"{model}: {minutes} minutes of history"
         if model in TRAINED and not known["trainings"]:
             first_min = learning.plan.learning.get("first_training_min", 0)
-            self.prediction += f", first training in {max(0, first_min - minutes)} min"
+            left = first_min - minutes
+            self.prediction += f", first training {f'in {left} min' if left > 0 else 'under way'}"
         if not cluster:
             self.prediction += "; no prediction yet"
             return

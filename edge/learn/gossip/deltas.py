@@ -28,6 +28,7 @@ _MOST_BYTE, _MOST_NIBBLE = 127, 7  # the greatest codes
 _PER_SPREAD = 1.2  # a unit, in root mean squares of the differences
 _LEAST_UNIT = 1e-7
 _MOST_WEIGHT = 1e3
+_MOST_COUNT = 2.0**24  # minutes: 32 years
 
 
 def checksum(values: Array) -> int:
@@ -103,4 +104,7 @@ def weights_from(piece: Piece, count: int, held: Array | None) -> Array:
 
 def counts_from(piece: Piece, count: int) -> Array:
     """The counts (count,) of a piece. Raises Refused."""
-    return decoded(np.frombuffer(inflated_codes(piece.data, count), np.uint8))
+    found = decoded(np.frombuffer(inflated_codes(piece.data, count), np.uint8))
+    if not found.max(initial=0.0) <= _MOST_COUNT:
+        raise Refused("a count is out of range")  # sums of such counts would not be finite
+    return found

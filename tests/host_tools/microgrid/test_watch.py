@@ -127,8 +127,8 @@ def test_a_state_is_shown_as_a_range_of_powers(state, text):
     assert power_range([0.001, 600.0, 1200.0, 1800.0, 2400.0, 3000.0], state) == text
 
 
-def learning_watch(trainings, cluster, model="lstm"):
-    known = {"model": model, "minutes": 12, "trainings": trainings}
+def learning_watch(trainings, cluster, model="lstm", minutes=12):
+    known = {"model": model, "minutes": minutes, "trainings": trainings}
     return Watch(
         Microgrid(building("gym", learning={"scopes": {"cluster": known}}, predictions={"cluster": cluster}))
     )
@@ -138,6 +138,9 @@ def test_the_time_to_the_first_training_is_shown():
     watch = learning_watch(0, None)
     watch.look()
     assert watch.prediction == ("lstm: 12 minutes of history, first training in 18 min; no prediction yet")
+    watch = learning_watch(0, None, minutes=721)
+    watch.look()
+    assert watch.prediction == ("lstm: 721 minutes of history, first training under way; no prediction yet")
 
 
 def test_a_prediction_is_shown_in_watts():
