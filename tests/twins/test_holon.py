@@ -103,7 +103,7 @@ def test_members_come_before_the_parent_when_they_have_waited():
         holons.run_until(lambda: holons.consumer("a3.lamp").satisfied, 5.0)
         holons.world.nodes["b3"].meters.say("m.total", 60.0)
         holons.run(FIRST_S - 10.0)
-        assert holons.consumer("a3.lamp").satisfied  # what was sold is not taken back in haste
+        assert holons.consumer("a3.lamp").satisfied  # what was sold is not ended in haste
         holons.run_until(lambda: holons.consumer("b3.pump").satisfied, 18.0)
         holons.run(10.0)
         assert holons.consumer("b3.pump").satisfied

@@ -23,7 +23,7 @@ UNITS = ROOTFS / "usr/lib/systemd/system"
 
 
 def commands(unit, key):
-    """The values of a key of a unit, without those that an empty one has taken back."""
+    """The values of a key of a unit, without those that an empty one has cleared."""
     lines = (UNITS / unit).read_text().splitlines()
     values = [line.partition("=")[2] for line in lines if line.startswith(f"{key}=")]
     return values[values.index("") + 1 :] if "" in values else values
