@@ -216,9 +216,9 @@ def assign(
 
     `gates`: whether it leads up, and what it could give, by name; `gate` is one of them. Suppliers of the
     microgrid come first, then the gate that fits best of those with ample power. A request that is large for
-    each of them is divided in proportion if all together have ample power; else one serves it if it can, and
-    all together if no single one can. The parent is asked last. As suppliers do, a gate gives less than the
-    whole margin if there is not more. So all gates that know the same come to the same result.
+    each of them is divided, each giving half of what it has, if all together have ample power; else one
+    serves it if it can, and all together if no single one can. The parent is asked last. As suppliers do, a
+    gate gives less than the whole margin if there is not more. All that know the same come to the same.
     """
     left_w = {name: power_w for name, (_, power_w) in gates.items()}
     mine: dict[str, float] = {}
@@ -249,15 +249,21 @@ def _parts(
     beside_w = {name: left_w for name, (up, left_w) in gates.items() if not up}
     whole = [name for name, (_, left_w) in gates.items() if left_w >= least_w]
     ample = [name for name, left_w in beside_w.items() if left_w >= _AMPLE * need_w]
-    all_w = sum(beside_w.values())
-    if not ample and all_w >= _AMPLE * need_w:
-        return {name: need_w * left_w / all_w for name, left_w in beside_w.items()}
+    largest = sorted(gates, key=lambda name: (gates[name][0], -gates[name][1], name))
+    if not ample and sum(beside_w.values()) >= _AMPLE * need_w:
+        return _filled(need_w, {name: gates[name][1] / _AMPLE for name in largest})
     if able := ample or whole:
         best = gate if each.late and gate in able else min(able, key=lambda name: (*gates[name], name))
         return {best: min(gates[best][1], need_w)}
     if not each.request.partial and own_w + sum(left_w for _, left_w in gates.values()) < least_w:
         return {}
-    parts_w = {"": min(own_w, need_w)}
-    for name in sorted(gates, key=lambda name: (gates[name][0], -gates[name][1], name)):
-        parts_w[name] = min(gates[name][1], need_w - sum(parts_w.values()))
+    return _filled(need_w, {"": own_w} | {name: gates[name][1] for name in largest})
+
+
+def _filled(need_w: float, most_w: Mapping[str, float]) -> dict[str, float]:
+    """What each of them gives of a need, the first ones as much as they may."""
+    parts_w = {}
+    for name, power_w in most_w.items():
+        parts_w[name] = min(power_w, need_w)
+        need_w -= parts_w[name]
     return parts_w

@@ -116,8 +116,8 @@ def test_a_large_request_is_divided_among_gates_that_together_have_ample_power()
     gates = {"a": (False, 300.0), "b": (False, 100.0), "up": (True, 900.0)}
     found = {name: assign([wanted(160.0)], 0.0, gates, name) for name in gates}
     powers_w = [found[name].by_consumer.get("h.lamp", 0.0) for name in gates]
-    assert powers_w == pytest.approx([126.0, 42.0, 0.0])
-    assert found["a"].left_w == pytest.approx(58.0 + 900.0)
+    assert powers_w == pytest.approx([150.0, 18.0, 0.0])
+    assert found["a"].left_w == pytest.approx(82.0 + 900.0)
 
 
 def test_a_request_is_shared_if_all_together_can_serve_it():
