@@ -52,10 +52,9 @@ async function kept(scope, from, to, step, abort) {
 // {times in seconds, columns} of an answer
 export function columnsOf(answer) {
   if (!answer) return { times: [], columns: {} };
-  const step = 60 * (answer.step ?? 1);
-  const start = answer.start < 1e9 ? 60 * answer.start : answer.start;
+  const step = 60 * answer.step;
   const length = Math.max(0, ...Object.values(answer.columns).map((each) => each.length));
-  return { times: Array.from({ length }, (_, i) => start + i * step), columns: answer.columns };
+  return { times: Array.from({ length }, (_, i) => 60 * answer.start + i * step), columns: answer.columns };
 }
 
 export default function Day() {
@@ -100,7 +99,7 @@ function DayChart({ past, other, ahead, from, to, isToday, step, set, compare, s
     if (!next.delete(key)) next.add(key);
     setHidden(next);
   };
-  const found = useMemo(() => joined(past.value, other, ahead, from, step), [past.value, other, ahead, from]);
+  const found = useMemo(() => joined(past.value, other, ahead, from), [past.value, other, ahead, from]);
   if (past.error && !past.value) return html`<${Failed} error=${past.error} again=${past.again} />`;
   if (past.stale) return html`<div class="chart-wait"><${Loading} /></div>`;
   const lines = VARIABLES.map((name) => ({
@@ -150,13 +149,13 @@ function seenOf(found, from, to) {
 }
 
 // Everything on one axis: the day, the day that it is compared with, and what is expected.
-function joined(past, other, ahead, from, step) {
+function joined(past, other, ahead, from) {
   const now = columnsOf(past);
   const byTime = new Map(now.times.map((each, i) => [each, i]));
   const times = [...now.times];
   for (const each of ahead?.times ?? []) if (!byTime.has(each)) times.push(each);
   const old = columnsOf(other);
-  const shifted = old.times.map((_, i) => from + i * 60 * (other.step ?? step));
+  const shifted = old.times.map((_, i) => from + i * 60 * other.step);
   if (other) for (const each of shifted) if (!byTime.has(each)) times.push(each);
   const all = [...new Set(times)].sort((a, b) => a - b);
   const index = new Map(all.map((each, i) => [each, i]));
@@ -179,7 +178,7 @@ export function energyOf(answer, name, as = answer) {
   const column = `${name}_w`;
   const other = as?.columns?.[column] ?? [];
   const known = (answer?.columns?.[column] ?? []).filter((each, i) => each != null && other[i] != null);
-  return known.length ? (known.reduce((sum, each) => sum + each, 0) * (answer.step ?? 1)) / 60 : null;
+  return known.length ? (known.reduce((sum, each) => sum + each, 0) * answer.step) / 60 : null;
 }
 
 function Totals({ past, other, compare, isToday }) {

@@ -13,7 +13,7 @@ import { duration, watts } from "./units.js";
 const EVERY_MS = 5000;
 
 export default function Microgrid() {
-  const found = useLoaded(async (abort) => normal(await get("/microgrid", { signal: abort })), "microgrid", EVERY_MS);
+  const found = useLoaded((abort) => get("/microgrid", { signal: abort }), "microgrid", EVERY_MS);
   const [sorted, setSorted] = useState("distance");
   const aside = html`<${AddButton} Part=${AddNeighbour} scope="configure">${t("microgrid.add")}<//>`;
   if (found.error && !found.value) return html`<${Page} title=${t("nav.microgrid")}><${Failed} error=${found.error} again=${found.again} /><//>`;
@@ -38,14 +38,12 @@ export default function Microgrid() {
   <//>`;
 }
 
-const normal = (grid) => ({ ...grid, links: grid.links.map((each) => ({ ...each, from: each.from ?? each.source })) });
-
 function NodeDetail({ node, grid }) {
   const own = node.name === grid.node;
   const pairs = [
     [t("microgrid.distance"), own ? t("microgrid.here") : node.distance == null ? t("unit.unknown") : t("microgrid.hops", { n: node.distance })],
     !own && node.via && node.via !== node.name && [t("microgrid.via"), label(node.via)],
-    !own && node.heard_s != null && [t("microgrid.heard"), t("ago", { d: duration(ageOf(node)) })],
+    !own && node.heard_s != null && [t("microgrid.heard"), t("ago", { d: duration(node.heard_s) })],
     ...VARIABLES.map((name) => [t(`variable.${name}`), node.powers_w ? html`<${Power} w=${powerOf(node.powers_w, name)} />` : null]),
   ].filter((each) => each && each[1] != null);
   return html`<${Card} title=${label(node.name)} class="node-detail"
@@ -58,9 +56,6 @@ function NodeDetail({ node, grid }) {
     </div>`}
   <//>`;
 }
-
-// heard_s is a moment, or the seconds since it
-const ageOf = (node) => (node.heard_s > 1e9 ? Math.max(0, Date.now() / 1000 - node.heard_s) : node.heard_s);
 
 // The dashboard of another node, where its address is known and is one of a page.
 function pageOf(node) {
