@@ -50,12 +50,21 @@ function Headline({ of }) {
       <div class="mix-bar" aria-hidden="true">
         ${parts.map((each) => html`<span key=${each.key} class="mix-part ${each.tone}" style=${{ flexGrow: each.w }}></span>`)}
       </div>
-      <div class="mix-foot"><ul class="mix-list" aria-label=${t("now.comes_from")}>
+      <div class="mix-foot"><ul class="mix-list"><li>${t("now.comes_from")}</li>
         ${parts.map((each) => html`<li key=${each.key}><span class="dot ${each.tone}"></span>${each.label} <b>${percent(each.w / sum)}</b></li>`)}
       </ul>
-      ${(of.imported_w > 1 || of.exported_w > 1) && html`<p class="grid-line"><${Icon} name="grid" size="18" />${t("now.grid", { from: watts(of.imported_w), to: watts(of.exported_w) })}</p>`}</div>
+      ${(of.imported_w > 1 || of.exported_w > 1) && html`<p class="grid-line"><${Icon} name="grid" size="18" />${gridOf(of)}</p>`}</div>
     </div>`}
   </section>`;
+}
+
+// A meter tells what passes the connection. Without one, contracts do, and other nodes may take power from it, too.
+function gridOf({ twins, flows, node, imported_w, exported_w }) {
+  const grids = twins.filter((each) => each.source === "grid");
+  const names = grids.map((each) => each.name);
+  const onward = flows.reduce((sum, each) => sum + (names.includes(each.supplier) && each.consumer_node !== node && each.w), 0);
+  const text = t(grids.some((each) => each.input) ? "now.grid" : "now.contracts", { from: watts(imported_w), to: watts(exported_w) });
+  return onward > 1 ? `${text} ${t("now.onward", { w: watts(onward) })}` : text;
 }
 
 function sourcesOf(of) {
