@@ -59,6 +59,15 @@ def _plain(text):
     return re.sub(r"[\s\u00a0]+", " ", text)
 
 
+def test_powers_that_other_nodes_do_not_tell_are_explained(visit, world):
+    found = world.microgrid()
+    for each in found["nodes"]:
+        each["powers_w"] = each["powers_w"] if each["name"] == world.node else None
+    world.microgrid = lambda: found
+    page = visit().open("microgrid")
+    page.wait_for_selector("p:has-text('Nodes tell their powers only while they learn')")
+
+
 def test_a_device_opens_its_twin_with_mouse_and_keyboard(visit):
     page = visit().open()
     page.locator(".block-link", has_text="Kitchen").click()

@@ -340,7 +340,7 @@ export default {
   "microgrid.this": "Dieser Knoten",
   "microgrid.connected": "Verbunden",
   "microgrid.unreachable": "Nicht erreichbar",
-  "microgrid.no_powers": "Er nennt diesem Knoten seine Leistungen nicht.",
+  "microgrid.no_powers": "Knoten nennen ihre Leistungen nur, solange sie lernen, sie kennen und teilen dürfen.",
   "microgrid.open": "Seine Seite öffnen",
   "microgrid.cut": "Verbindung trennen",
   "microgrid.cut_one": "Verbindung zu {name} trennen?",

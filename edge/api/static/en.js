@@ -341,7 +341,7 @@ export default {
   "microgrid.this": "This node",
   "microgrid.connected": "Connected",
   "microgrid.unreachable": "Not reachable",
-  "microgrid.no_powers": "It does not tell its powers to this node.",
+  "microgrid.no_powers": "Nodes tell their powers only while they learn, know them and may share them.",
   "microgrid.open": "Open its page",
   "microgrid.cut": "Cut the link",
   "microgrid.cut_one": "Cut the link to {name}?",

@@ -340,7 +340,7 @@ export default {
   "microgrid.this": "Ce nœud",
   "microgrid.connected": "Connecté",
   "microgrid.unreachable": "Injoignable",
-  "microgrid.no_powers": "Il ne dit pas ses puissances à ce nœud.",
+  "microgrid.no_powers": "Les nœuds ne disent leurs puissances que s’ils apprennent, les connaissent et peuvent les partager.",
   "microgrid.open": "Ouvrir sa page",
   "microgrid.cut": "Couper le lien",
   "microgrid.cut_one": "Couper le lien avec {name} ?",

@@ -49,7 +49,7 @@ function NodeDetail({ node, grid }) {
   return html`<${Card} title=${label(node.name)} class="node-detail"
     aside=${own ? html`<${Chip} tone="accent">${t("microgrid.this")}<//>` : node.neighbour ? html`<${Chip} tone=${node.connected ? "ok" : "bad"}>${t(node.connected ? "microgrid.connected" : "microgrid.unreachable")}<//>` : null}>
     <dl class="pairs">${pairs.map(([key, value]) => html`<div key=${key}><dt>${key}</dt><dd>${value}</dd></div>`)}</dl>
-    ${!node.powers_w && html`<p class="muted small">${t("microgrid.no_powers")}</p>`}
+    ${!node.powers_w && html`<p class="muted small">${t(own ? "twin.unknown" : "microgrid.no_powers")}</p>`}
     ${!own && html`<div class="actions">
       ${pageOf(node) && html`<a class="button" href=${pageOf(node)} rel="noreferrer"><${Icon} name="right" size="18" /><span>${t("microgrid.open")}</span></a>`}
       ${node.neighbour && html`<${Button} icon="cut" tone="danger-text" onClick=${() => cutNeighbour(node.name)}>${t("microgrid.cut")}<//>`}
@@ -83,5 +83,6 @@ function NodeList({ grid, sorted, setSorted }) {
         ${["consumed", "produced", "missing"].map((name) => html`<td class="right" key=${name}>${each.powers_w ? watts(powerOf(each.powers_w, name)) : "–"}</td>`)}
       </tr>`)}</tbody>
     </table></div>
+    ${nodes.some((each) => !each.powers_w && each.name !== grid.node) && html`<p class="muted small">${t("microgrid.no_powers")}</p>`}
   <//>`;
 }
