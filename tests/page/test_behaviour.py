@@ -68,6 +68,28 @@ def test_powers_that_other_nodes_do_not_tell_are_explained(visit, world):
     page.wait_for_selector("p:has-text('Nodes tell their powers only while they learn')")
 
 
+def test_the_day_says_when_its_lines_begin(visit, world):
+    whole = world.series
+
+    def young(query):  # one value is no line
+        found = whole(query)
+        for values in found["columns"].values():
+            values[:] = [*[None] * (len(values) - 1), 200.0]
+        return found
+
+    world.series, world.learns = young, False
+    on = visit()
+    page = on.open("day")
+    page.wait_for_selector("text=Lines begin after 2 minutes of recording.")
+    page.get_by_label("Mean of").select_option("15")
+    page.wait_for_selector("text=Lines begin after 30 minutes of recording.")
+    snapshot = world.snapshot()
+    world.snapshot = lambda: {**snapshot, "microgrid": {**snapshot["microgrid"], "powers_w": None}}
+    page.goto(f"{on.url}/#/day?scope=cluster")
+    page.reload()
+    page.wait_for_selector(".chart-wait:has-text('This node does not learn')")
+
+
 def test_a_device_opens_its_twin_with_mouse_and_keyboard(visit):
     page = visit().open()
     page.locator(".block-link", has_text="Kitchen").click()

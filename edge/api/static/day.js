@@ -4,7 +4,7 @@ import { html, useMemo, useState } from "./preact.js";
 import { get, link, withQuery } from "./api.js";
 import { Chart, DASHES, Legend } from "./chart.js";
 import { Events } from "./events.js";
-import { VARIABLES, nowMs } from "./live.js";
+import { VARIABLES, nowMs, snapshot } from "./live.js";
 import { minuteText } from "./now.js";
 import { forecastOf } from "./outlook.js";
 import { go, route } from "./route.js";
@@ -128,11 +128,13 @@ function DayChart({ past, other, ahead, from, to, isToday, step, set, compare, s
     }
   }
   const [begin, end] = isToday ? seenOf(found, from, to) : [from, to];
-  const empty = !lines.some((each) => each.values.some((value) => value != null));
+  const count = Math.max(...lines.map((each) => each.values.filter((value) => value != null).length));
+  const few = count < (isToday && !other ? 2 : 1) && !found.ahead; // one value makes no line
+  const unsummed = scope === "cluster" && !snapshot.value?.microgrid.powers_w;
+  const why = unsummed ? t("forecast.off") : isToday && t("day.soon", { d: t("day.minutes", { n: 2 * step }) });
   return html`
     <${Legend} series=${lines} toggle=${toggle} />
-    ${empty && !found.ahead && html`<div class="chart-wait"><${Empty} icon="clock" title=${t("day.nothing")} /></div>`}
-    ${!(empty && !found.ahead) && html`<${Chart} label=${t("day.chart")} times=${found.times} series=${[...lines, ...extra]} bands=${bands} from=${begin} to=${end} now=${isToday ? nowMs.value / 1000 : null} />`}
+    ${few ? html`<div class="chart-wait"><${Empty} icon="clock" title=${why || t("day.nothing")} /></div>` : html`<${Chart} label=${t("day.chart")} times=${found.times} series=${[...lines, ...extra]} bands=${bands} from=${begin} to=${end} now=${isToday ? nowMs.value / 1000 : null} />`}
     <div class="toolbar">
       <${Select} label=${t("day.step")} value=${String(step)} options=${[["1", t("day.minutes", { n: 1 })], ["15", t("day.minutes", { n: 15 })], ["60", t("day.hour")]]} onChange=${(value) => set({ step: value === "1" ? "" : value })} />
       <${Select} label=${t("day.compare")} value=${compare} options=${["none", "before", "week"].map((each) => [each, t(`day.compare_${each}`)])} onChange=${(value) => set({ compare: value === "none" ? "" : value })} />

@@ -144,6 +144,7 @@ export default {
   "day.hint_forecast": "Bis jetzt gemessen, danach die Prognose für eine Stunde. Ziehen vergrößert.",
   "day.chart": "Leistung über den Tag",
   "day.nothing": "In dieser Zeit wurde nichts aufgezeichnet.",
+  "day.soon": "Linien beginnen nach {d} Aufzeichnung.",
   "day.step": "Mittel über",
   "day.minutes": { one: "{n} Minute", other: "{n} Minuten" },
   "day.hour": "1 Stunde",

@@ -145,6 +145,7 @@ export default {
   "day.hint_forecast": "Measured up to now, then the forecast for an hour. Drag to zoom in.",
   "day.chart": "Power over the day",
   "day.nothing": "Nothing was recorded in this time.",
+  "day.soon": "Lines begin after {d} of recording.",
   "day.step": "Mean of",
   "day.minutes": { one: "{n} minute", other: "{n} minutes" },
   "day.hour": "1 hour",

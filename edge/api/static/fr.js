@@ -144,6 +144,7 @@ export default {
   "day.hint_forecast": "Mesuré jusqu’à maintenant, puis la prévision d’une heure. Glissez pour agrandir.",
   "day.chart": "Puissance au fil du jour",
   "day.nothing": "Rien n’a été enregistré pendant ce temps.",
+  "day.soon": "Les lignes commencent après {d} d’enregistrement.",
   "day.step": "Moyenne de",
   "day.minutes": { one: "{n} minute", other: "{n} minutes" },
   "day.hour": "1 heure",
