@@ -2,7 +2,8 @@
 added. Each is kept over a restart, and is an event with who did it.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
@@ -24,6 +25,8 @@ TWIN = SECTIONS["twin"].options
 TWIN_CHANGE = tuple(option for option in TWIN if option.key not in _FIXED)
 NEIGHBOUR = tuple(option for option in SECTIONS["neighbour"].options if option.key != "name")
 Edit = Callable[["Changes"], Overlay]
+_SECTIONS = {"twin": "twin", "link": "neighbour"}  # of the configuration, by role
+_PLACE = re.compile(r"(twin|neighbour)\[(\d+)\]\.(.+)")  # of a key in the configuration
 
 
 class Change(TypedDict):
@@ -198,12 +201,34 @@ def carry_out(
         subject = f"{node.config.name}{'>' if role == 'link' else '.'}{name}"
         node.note_change(subject, kind, role, details, context.caller.who)
 
+    section = _SECTIONS.get(role, "")
+    names: list[str] = []
+
+    def edit_and_name(changes: "Changes") -> Overlay:
+        overlay = edit(changes)
+        names[:] = changes.names(overlay, section) if section else ()
+        return overlay
+
     try:
-        context.service.change(edit, note)
+        context.service.change(edit_and_name, note)
     except ConfigError as error:
-        raise refused([mistake(*each) for each in error.mistakes], 409) from None
+        found = [
+            mistake(_sent_key(key, section, names, name), value, reason)
+            for key, value, reason in error.mistakes
+        ]
+        raise refused(found, 409) from None
     except OSError as error:
         raise Problem(503, f"the change cannot be kept, so it is not made: {error.strerror}") from None
+
+
+def _sent_key(key: str, section: str, names: Sequence[str], name: str) -> str:
+    """A key of the configuration as somebody knows it who sent one table of it: of that table the key
+    alone, of another one its name in place of its number."""
+    place = _PLACE.fullmatch(key)
+    if place is None or place[1] != section or int(place[2]) >= len(names):
+        return key
+    other = names[int(place[2])]
+    return place[3] if other == name else f"{section} {other}: {place[3]}"
 
 
 def _split(body: dict[str, Any]) -> list[str]:

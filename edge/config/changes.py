@@ -116,6 +116,10 @@ class Changes:
         """Whether the file itself has a table of that name."""
         return any(each.get("name") == name for each in self._raw.get(section, ()))
 
+    def names(self, overlay: Overlay, section: str) -> list[str]:
+        """The names of the tables of a section with other changes, in the order in which they are checked."""
+        return [str(each.get("name")) for each in overlay.applied(self._raw).get(section, ())]
+
     def checked(self, overlay: Overlay) -> NodeConfig:
         """The configuration with other changes. Raises ConfigError."""
         return build(overlay.applied(self._raw), self._file)

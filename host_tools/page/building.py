@@ -227,7 +227,7 @@ class Building:
             "offered_w": 0.0,
             "source": "" if kind == "load" else kind,
             "kind": kind or "load",
-            "input": "m1.total",
+            "input": "" if kind == "grid" else "m1.total",
             "power_w": 0.0,
             "price": 0.0,
             "stopped": off,

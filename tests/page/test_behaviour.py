@@ -40,6 +40,56 @@ def test_now_says_what_it_knows_of_a_microgrid_whose_sum_no_node_makes(visit, wo
     assert "0 nodes" not in text
 
 
+def test_now_tells_what_this_building_uses_apart_from_what_its_grid_gives_to_others(visit, world):
+    text = _plain(visit().open().locator(".mix").inner_text())
+    assert text.startswith("For this building:")
+    power = r"[\d.]+ k?W"
+    exchanged = rf"By contract {power} from the grid, {power} of local power left over\."
+    assert re.search(rf"{exchanged} Of the grid.s contracts, {power} go to other nodes\.", text)
+    snapshot = world.snapshot()
+    own = [each for each in snapshot["flows"] if each["consumer_node"] == world.node]
+    metered = [each | ({"input": "m9.total"} if each["kind"] == "grid" else {}) for each in snapshot["twins"]]
+    flows = {"imported_w": 407.0, "exported_w": 0.0}
+    world.snapshot = lambda: {**snapshot, **flows, "flows": own, "twins": metered}
+    line = visit().open().locator(".grid-line").inner_text()
+    assert _plain(line) == "407 W from the grid, 0 W to the grid."
+
+
+def _plain(text):
+    return re.sub(r"[\s\u00a0]+", " ", text)
+
+
+def test_powers_that_other_nodes_do_not_tell_are_explained(visit, world):
+    found = world.microgrid()
+    for each in found["nodes"]:
+        each["powers_w"] = each["powers_w"] if each["name"] == world.node else None
+    world.microgrid = lambda: found
+    page = visit().open("microgrid")
+    page.wait_for_selector("p:has-text('Nodes tell their powers only while they learn')")
+
+
+def test_the_day_says_when_its_lines_begin(visit, world):
+    whole = world.series
+
+    def young(query):  # one value is no line
+        found = whole(query)
+        for values in found["columns"].values():
+            values[:] = [*[None] * (len(values) - 1), 200.0]
+        return found
+
+    world.series, world.learns = young, False
+    on = visit()
+    page = on.open("day")
+    page.wait_for_selector("text=Lines begin after 2 minutes of recording.")
+    page.get_by_label("Mean of").select_option("15")
+    page.wait_for_selector("text=Lines begin after 30 minutes of recording.")
+    snapshot = world.snapshot()
+    world.snapshot = lambda: {**snapshot, "microgrid": {**snapshot["microgrid"], "powers_w": None}}
+    page.goto(f"{on.url}/#/day?scope=cluster")
+    page.reload()
+    page.wait_for_selector(".chart-wait:has-text('This node does not learn')")
+
+
 def test_a_device_opens_its_twin_with_mouse_and_keyboard(visit):
     page = visit().open()
     page.locator(".block-link", has_text="Kitchen").click()

@@ -4,7 +4,7 @@ import { html, useMemo, useState } from "./preact.js";
 import { get, link, withQuery } from "./api.js";
 import { Chart, DASHES, Legend } from "./chart.js";
 import { Events } from "./events.js";
-import { VARIABLES, nowMs } from "./live.js";
+import { VARIABLES, nowMs, snapshot } from "./live.js";
 import { minuteText } from "./now.js";
 import { forecastOf } from "./outlook.js";
 import { go, route } from "./route.js";
@@ -52,10 +52,9 @@ async function kept(scope, from, to, step, abort) {
 // {times in seconds, columns} of an answer
 export function columnsOf(answer) {
   if (!answer) return { times: [], columns: {} };
-  const step = 60 * (answer.step ?? 1);
-  const start = answer.start < 1e9 ? 60 * answer.start : answer.start;
+  const step = 60 * answer.step;
   const length = Math.max(0, ...Object.values(answer.columns).map((each) => each.length));
-  return { times: Array.from({ length }, (_, i) => start + i * step), columns: answer.columns };
+  return { times: Array.from({ length }, (_, i) => 60 * answer.start + i * step), columns: answer.columns };
 }
 
 export default function Day() {
@@ -100,7 +99,7 @@ function DayChart({ past, other, ahead, from, to, isToday, step, set, compare, s
     if (!next.delete(key)) next.add(key);
     setHidden(next);
   };
-  const found = useMemo(() => joined(past.value, other, ahead, from, step), [past.value, other, ahead, from]);
+  const found = useMemo(() => joined(past.value, other, ahead, from), [past.value, other, ahead, from]);
   if (past.error && !past.value) return html`<${Failed} error=${past.error} again=${past.again} />`;
   if (past.stale) return html`<div class="chart-wait"><${Loading} /></div>`;
   const lines = VARIABLES.map((name) => ({
@@ -129,11 +128,13 @@ function DayChart({ past, other, ahead, from, to, isToday, step, set, compare, s
     }
   }
   const [begin, end] = isToday ? seenOf(found, from, to) : [from, to];
-  const empty = !lines.some((each) => each.values.some((value) => value != null));
+  const count = Math.max(...lines.map((each) => each.values.filter((value) => value != null).length));
+  const few = count < (isToday && !other ? 2 : 1) && !found.ahead; // one value makes no line
+  const unsummed = scope === "cluster" && !snapshot.value?.microgrid.powers_w;
+  const why = unsummed ? t("forecast.off") : isToday && t("day.soon", { d: t("day.minutes", { n: 2 * step }) });
   return html`
     <${Legend} series=${lines} toggle=${toggle} />
-    ${empty && !found.ahead && html`<div class="chart-wait"><${Empty} icon="clock" title=${t("day.nothing")} /></div>`}
-    ${!(empty && !found.ahead) && html`<${Chart} label=${t("day.chart")} times=${found.times} series=${[...lines, ...extra]} bands=${bands} from=${begin} to=${end} now=${isToday ? nowMs.value / 1000 : null} />`}
+    ${few ? html`<div class="chart-wait"><${Empty} icon="clock" title=${why || t("day.nothing")} /></div>` : html`<${Chart} label=${t("day.chart")} times=${found.times} series=${[...lines, ...extra]} bands=${bands} from=${begin} to=${end} now=${isToday ? nowMs.value / 1000 : null} />`}
     <div class="toolbar">
       <${Select} label=${t("day.step")} value=${String(step)} options=${[["1", t("day.minutes", { n: 1 })], ["15", t("day.minutes", { n: 15 })], ["60", t("day.hour")]]} onChange=${(value) => set({ step: value === "1" ? "" : value })} />
       <${Select} label=${t("day.compare")} value=${compare} options=${["none", "before", "week"].map((each) => [each, t(`day.compare_${each}`)])} onChange=${(value) => set({ compare: value === "none" ? "" : value })} />
@@ -150,13 +151,13 @@ function seenOf(found, from, to) {
 }
 
 // Everything on one axis: the day, the day that it is compared with, and what is expected.
-function joined(past, other, ahead, from, step) {
+function joined(past, other, ahead, from) {
   const now = columnsOf(past);
   const byTime = new Map(now.times.map((each, i) => [each, i]));
   const times = [...now.times];
   for (const each of ahead?.times ?? []) if (!byTime.has(each)) times.push(each);
   const old = columnsOf(other);
-  const shifted = old.times.map((_, i) => from + i * 60 * (other.step ?? step));
+  const shifted = old.times.map((_, i) => from + i * 60 * other.step);
   if (other) for (const each of shifted) if (!byTime.has(each)) times.push(each);
   const all = [...new Set(times)].sort((a, b) => a - b);
   const index = new Map(all.map((each, i) => [each, i]));
@@ -179,7 +180,7 @@ export function energyOf(answer, name, as = answer) {
   const column = `${name}_w`;
   const other = as?.columns?.[column] ?? [];
   const known = (answer?.columns?.[column] ?? []).filter((each, i) => each != null && other[i] != null);
-  return known.length ? (known.reduce((sum, each) => sum + each, 0) * (answer.step ?? 1)) / 60 : null;
+  return known.length ? (known.reduce((sum, each) => sum + each, 0) * answer.step) / 60 : null;
 }
 
 function Totals({ past, other, compare, isToday }) {

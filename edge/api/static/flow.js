@@ -4,7 +4,7 @@
 import { html, useState } from "./preact.js";
 import { iconOf, iconPath, label, useWidth } from "./widgets.js";
 import { t } from "./texts.js";
-import { nodeOf, shortName, watts } from "./units.js";
+import { shortName, watts } from "./units.js";
 
 const ZERO_W = 0.5;
 const GAP = 12;
@@ -34,8 +34,8 @@ export function sides(flows, twins, node, { expanded, most }) {
   };
   for (const flow of flows) {
     if (!(flow.w > ZERO_W)) continue;
-    const from = place(flow.supplier, flow.supplier_node ?? nodeOf(flow.supplier));
-    const to = place(flow.consumer, flow.consumer_node ?? nodeOf(flow.consumer));
+    const from = place(flow.supplier, flow.supplier_node);
+    const to = place(flow.consumer, flow.consumer_node);
     add(left, from, flow.w).names.add(flow.supplier);
     add(right, to, flow.w).names.add(flow.consumer);
     const key = `${from.key}>${to.key}`;
@@ -44,7 +44,7 @@ export function sides(flows, twins, node, { expanded, most }) {
     ribbons.set(key, ribbon);
   }
   for (const twin of twins) {
-    const missing = (twin.requested_w ?? 0) - (twin.consumed_w ?? 0);
+    const missing = twin.requested_w - twin.consumed_w;
     if (missing > 5 && !twin.disabled && !twin.stopped) add(right, place(twin.name, node), 0).missing = missing;
   }
   const rename = new Map();

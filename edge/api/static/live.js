@@ -127,6 +127,5 @@ export function ageS(sinceS) {
   return at == null || sinceS == null ? null : Math.max(0, at - sinceS);
 }
 
-// Powers may come as `requested` or `requested_w`.
-export const powerOf = (powers, name) => powers?.[name] ?? powers?.[`${name}_w`] ?? null;
+export const powerOf = (powers, name) => powers?.[name] ?? null;
 export const VARIABLES = ["requested", "consumed", "missing", "produced", "supplied", "available"];

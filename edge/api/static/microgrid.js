@@ -13,7 +13,7 @@ import { duration, watts } from "./units.js";
 const EVERY_MS = 5000;
 
 export default function Microgrid() {
-  const found = useLoaded(async (abort) => normal(await get("/microgrid", { signal: abort })), "microgrid", EVERY_MS);
+  const found = useLoaded((abort) => get("/microgrid", { signal: abort }), "microgrid", EVERY_MS);
   const [sorted, setSorted] = useState("distance");
   const aside = html`<${AddButton} Part=${AddNeighbour} scope="configure">${t("microgrid.add")}<//>`;
   if (found.error && !found.value) return html`<${Page} title=${t("nav.microgrid")}><${Failed} error=${found.error} again=${found.again} /><//>`;
@@ -38,29 +38,24 @@ export default function Microgrid() {
   <//>`;
 }
 
-const normal = (grid) => ({ ...grid, links: grid.links.map((each) => ({ ...each, from: each.from ?? each.source })) });
-
 function NodeDetail({ node, grid }) {
   const own = node.name === grid.node;
   const pairs = [
     [t("microgrid.distance"), own ? t("microgrid.here") : node.distance == null ? t("unit.unknown") : t("microgrid.hops", { n: node.distance })],
     !own && node.via && node.via !== node.name && [t("microgrid.via"), label(node.via)],
-    !own && node.heard_s != null && [t("microgrid.heard"), t("ago", { d: duration(ageOf(node)) })],
+    !own && node.heard_s != null && [t("microgrid.heard"), t("ago", { d: duration(node.heard_s) })],
     ...VARIABLES.map((name) => [t(`variable.${name}`), node.powers_w ? html`<${Power} w=${powerOf(node.powers_w, name)} />` : null]),
   ].filter((each) => each && each[1] != null);
   return html`<${Card} title=${label(node.name)} class="node-detail"
     aside=${own ? html`<${Chip} tone="accent">${t("microgrid.this")}<//>` : node.neighbour ? html`<${Chip} tone=${node.connected ? "ok" : "bad"}>${t(node.connected ? "microgrid.connected" : "microgrid.unreachable")}<//>` : null}>
     <dl class="pairs">${pairs.map(([key, value]) => html`<div key=${key}><dt>${key}</dt><dd>${value}</dd></div>`)}</dl>
-    ${!node.powers_w && html`<p class="muted small">${t("microgrid.no_powers")}</p>`}
+    ${!node.powers_w && html`<p class="muted small">${t(own ? "twin.unknown" : "microgrid.no_powers")}</p>`}
     ${!own && html`<div class="actions">
       ${pageOf(node) && html`<a class="button" href=${pageOf(node)} rel="noreferrer"><${Icon} name="right" size="18" /><span>${t("microgrid.open")}</span></a>`}
       ${node.neighbour && html`<${Button} icon="cut" tone="danger-text" onClick=${() => cutNeighbour(node.name)}>${t("microgrid.cut")}<//>`}
     </div>`}
   <//>`;
 }
-
-// heard_s is a moment, or the seconds since it
-const ageOf = (node) => (node.heard_s > 1e9 ? Math.max(0, Date.now() / 1000 - node.heard_s) : node.heard_s);
 
 // The dashboard of another node, where its address is known and is one of a page.
 function pageOf(node) {
@@ -88,5 +83,6 @@ function NodeList({ grid, sorted, setSorted }) {
         ${["consumed", "produced", "missing"].map((name) => html`<td class="right" key=${name}>${each.powers_w ? watts(powerOf(each.powers_w, name)) : "–"}</td>`)}
       </tr>`)}</tbody>
     </table></div>
+    ${nodes.some((each) => !each.powers_w && each.name !== grid.node) && html`<p class="muted small">${t("microgrid.no_powers")}</p>`}
   <//>`;
 }

@@ -6,7 +6,7 @@ import { Flow } from "./flow.js";
 import { VARIABLES, ageS, nowMs, powerOf, snapshot } from "./live.js";
 import { t } from "./texts.js";
 import { Button, Card, Chip, Icon, Loading, Page, Power, Sparkline, label, sentence, twinLabel, useLoaded } from "./widgets.js";
-import { duration, longDate, nodeOf, percent, watts } from "./units.js";
+import { duration, longDate, percent, watts } from "./units.js";
 import { AddTwin } from "./changes.js";
 import { open } from "./dialogs.js";
 
@@ -50,12 +50,21 @@ function Headline({ of }) {
       <div class="mix-bar" aria-hidden="true">
         ${parts.map((each) => html`<span key=${each.key} class="mix-part ${each.tone}" style=${{ flexGrow: each.w }}></span>`)}
       </div>
-      <div class="mix-foot"><ul class="mix-list" aria-label=${t("now.comes_from")}>
+      <div class="mix-foot"><ul class="mix-list"><li>${t("now.comes_from")}</li>
         ${parts.map((each) => html`<li key=${each.key}><span class="dot ${each.tone}"></span>${each.label} <b>${percent(each.w / sum)}</b></li>`)}
       </ul>
-      ${(of.imported_w > 1 || of.exported_w > 1) && html`<p class="grid-line"><${Icon} name="grid" size="18" />${t("now.grid", { from: watts(of.imported_w), to: watts(of.exported_w) })}</p>`}</div>
+      ${(of.imported_w > 1 || of.exported_w > 1) && html`<p class="grid-line"><${Icon} name="grid" size="18" />${gridOf(of)}</p>`}</div>
     </div>`}
   </section>`;
+}
+
+// A meter tells what passes the connection. Without one, contracts do, and other nodes may take power from it, too.
+function gridOf({ twins, flows, node, imported_w, exported_w }) {
+  const grids = twins.filter((each) => each.source === "grid");
+  const names = grids.map((each) => each.name);
+  const onward = flows.reduce((sum, each) => sum + (names.includes(each.supplier) && each.consumer_node !== node && each.w), 0);
+  const text = t(grids.some((each) => each.input) ? "now.grid" : "now.contracts", { from: watts(imported_w), to: watts(exported_w) });
+  return onward > 1 ? `${text} ${t("now.onward", { w: watts(onward) })}` : text;
 }
 
 function sourcesOf(of) {
@@ -67,8 +76,8 @@ function sourcesOf(of) {
     found.set(key, part);
   };
   for (const flow of of.flows) {
-    if ((flow.consumer_node ?? nodeOf(flow.consumer)) !== of.node) continue;
-    const home = flow.supplier_node ?? nodeOf(flow.supplier);
+    if (flow.consumer_node !== of.node) continue;
+    const home = flow.supplier_node;
     if (home === of.node) {
       const kind = source.get(flow.supplier) || "other";
       add(kind, t(`source.${kind}`), `source-${kind}`, flow.w);
@@ -112,7 +121,7 @@ function Waiting({ of }) {
         (each) => html`<li key=${each.twin}>
           <a class="row" href="#/twins/${encodeURIComponent(each.twin)}">
             <span class="row-main"><b>${twinLabel(each.twin, of.node)}</b>
-              <span class="muted">${t("waiting.since", { d: duration(ageS(each.since_s)) })}${priority(each.priority)}</span></span>
+              <span class="muted">${t("waiting.since", { d: duration(ageS(each.since_s)) })}${each.priority === "high" && html` <${Chip} tone="warn">${t("priority.high")}<//>`}</span></span>
             <${Power} w=${each.w} />
           </a>
         </li>`,
@@ -122,14 +131,9 @@ function Waiting({ of }) {
   <//>`;
 }
 
-function priority(value) {
-  const high = value === 2 || String(value).toLowerCase() === "high";
-  return high ? html` <${Chip} tone="warn">${t("priority.high")}<//>` : null;
-}
-
 function Alerts({ of }) {
   const all = of.alerts;
-  const limits = of.limits ?? [];
+  const { limits } = of;
   return html`<${Card} title=${t("alerts.title")}>
     ${!all.length && !limits.length && html`<p class="quiet-line"><${Icon} name="check" size="18" />${t("alerts.nothing")}</p>`}
     <ul class="rows">
@@ -137,21 +141,20 @@ function Alerts({ of }) {
         (each, i) => html`<li key=${i} class="alert-row"><${Icon} name="alert" size="18" />
           <span>${sentence(each.text)}</span></li>`,
       )}
-      ${limits.map((each, i) => html`<li key=${`l${i}`} class="alert-row"><${Icon} name="stop" size="18" /><span>${each.text ?? t("alerts.limit", { w: watts(each.w ?? each.limit_w) })}</span></li>`)}
+      ${limits.map((each, i) => html`<li key=${`l${i}`} class="alert-row"><${Icon} name="stop" size="18" /><span>${t("alerts.limit", { w: watts(each.w) })}</span></li>`)}
     </ul>
     ${all.length > 0 && html`<a class="link" href="#/system">${t("alerts.what_to_do")}</a>`}
   <//>`;
 }
 
 function Microgrid({ of }) {
-  const grid = of.microgrid ?? { nodes: [], powers_w: null };
-  const others = grid.nodes.filter((each) => (each.name ?? each) !== of.node);
+  const grid = of.microgrid;
   return html`<${Card} title=${t("nav.microgrid")} aside=${html`<a class="link" href="#/microgrid">${t("open")}</a>`}>
-    ${!others.length
+    ${grid.nodes.length < 2
       ? html`<p class="quiet-line">${t("microgrid.alone")}</p>`
       : !grid.powers_w
       ? html`<p class="quiet-line">${t("microgrid.lead", { n: grid.nodes.length, node: label(of.node) })}</p>`
-      : html`<p class="muted">${t("microgrid.sum", { n: grid.nodes_summed ?? grid.nodes.length })}</p>
+      : html`<p class="muted">${t("microgrid.sum", { n: grid.nodes_summed })}</p>
           <dl class="pairs">
             ${["consumed", "produced", "missing"].map(
               (name) => html`<div key=${name}><dt>${t(`variable.${name}`)}</dt><dd><${Power} w=${powerOf(grid.powers_w, name)} /></dd></div>`,

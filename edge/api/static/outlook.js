@@ -33,7 +33,7 @@ export function quantileOf(p, states, q) {
 export const stateTexts = (limits) =>
   statesOf(limits).map(([low, high], i) => (i === 0 ? t("state.zero") : i === 6 ? t("state.above", { w: watts(low) }) : t("state.up_to", { w: watts(high) })));
 
-export const seconds = (text) => (typeof text === "number" ? (text < 1e9 ? 60 * text : text) : new Date(text).getTime() / 1000);
+export const seconds = (text) => Date.parse(text) / 1000;
 
 // `undefined` where a node does not have it, or does not learn
 export const optional = (path, abort) =>

@@ -2,7 +2,6 @@
 
 import { html, useEffect, useState } from "./preact.js";
 import { get, withQuery } from "./api.js";
-import { snapshot } from "./live.js";
 import { t, textOr } from "./texts.js";
 import { Button, Card, Chip, Empty, Failed, Icon, Loading, Page, label } from "./widgets.js";
 import { bytes, dotted, duration } from "./units.js";
@@ -54,11 +53,9 @@ export default function Space() {
 }
 
 function Lsa({ lsa }) {
-  const own = snapshot.value?.node;
-  const away = lsa.hops ?? (lsa.node === own ? 0 : null);
   return html`<li class="card lsa"><details>
     <summary>
-      <span class="lsa-name"><b>${lsa.name}</b><span class="muted small">${dotted([textOr(`lsa.${lsa.kind}`, lsa.kind), away ? t("microgrid.hops", { n: away }) : away === 0 && t("space.own"), t("space.version", { n: lsa.version }), lsa.left_s != null && t("space.left", { d: duration(lsa.left_s) })])}</span></span>
+      <span class="lsa-name"><b>${lsa.name}</b><span class="muted small">${dotted([textOr(`lsa.${lsa.kind}`, lsa.kind), lsa.hops ? t("microgrid.hops", { n: lsa.hops }) : t("space.own"), t("space.version", { n: lsa.version }), t("space.left", { d: duration(lsa.left_s) })])}</span></span>
       <span class="lsa-labels">${lsa.properties.map((each, i) => html`<${Chip} key=${i} icon=${each.sealed ? "lock" : null}>${each.label}<//>`)}</span>
     </summary>
     ${!lsa.properties.length && html`<p class="quiet-line">${t("space.no_properties")}</p>`}

@@ -79,7 +79,7 @@ function Work({ of }) {
       <div><dt>${t("system.readings")}</dt><dd>${number(of.readings)}</dd></div>
       <div><dt>${t("system.undefined")}</dt><dd>${number(of.readings_undefined)}</dd></div>
       <div><dt>${t("system.checked")}</dt><dd>${number(of.invariants_checked)} ${of.invariants_broken ? html`<${Chip} tone="bad">${t("system.broken", { n: of.invariants_broken })}<//>` : html`<${Chip} tone="ok">${t("system.none_broken")}<//>`}</dd></div>
-      <div><dt>${t("system.failures")}</dt><dd>${number((of.failures ?? 0) + (of.faults ?? 0))}</dd></div>
+      <div><dt>${t("system.failures")}</dt><dd>${number(of.failures + of.faults)}</dd></div>
       <div><dt>${t("system.dropped")}</dt><dd>${number(Object.values(of.dropped ?? {}).reduce((sum, each) => sum + each, 0))}</dd></div>
     </dl>
   <//>`;

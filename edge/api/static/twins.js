@@ -129,9 +129,9 @@ function Device({ twin, newest }) {
     [t("twin.kind"), textOr(`kind.${twin.kind}`, twin.source ? t(`source.${twin.source}`) : t("kind.load"))],
     [t("twin.node"), label(newest.node)],
     twin.category && [t("twin.category"), label(twin.category)],
-    (twin.input || twin.sensor || twin.meter) && [t("twin.input"), twin.input ?? twin.sensor ?? twin.meter],
-    twin.priority != null && [t("field.priority"), textOr(`priority.${["low", "medium", "high"][twin.priority] ?? twin.priority}`, String(twin.priority))],
-    [t("twin.validated"), `${twin.validated ?? 0} (${t("twin.across", { n: twin.validated_across ?? 0 })})`],
+    (twin.input || twin.sensor) && [t("twin.input"), twin.input || twin.sensor],
+    [t("field.priority"), t(`priority.${twin.priority}`)],
+    [t("twin.validated"), `${twin.validated} (${t("twin.across", { n: twin.validated_across })})`],
     twin.shed > 0 && [t("twin.shed"), twin.shed],
     twin.interrupted > 0 && [t("twin.interrupted"), twin.interrupted],
   ].filter(Boolean);

@@ -182,12 +182,8 @@ function Field({ name, label, hint, unit, type = "text", options, value, wrong, 
   </div>`;
 }
 
-export const SOURCE_ICONS = { pv: "sun", battery: "battery", grid: "grid", other: "both", "": "plug" };
-
-export function iconOf(twin) {
-  if (!twin) return "building";
-  return SOURCE_ICONS[twin.source ?? ""] ?? "plug";
-}
+const SOURCE_ICONS = { pv: "sun", battery: "battery", grid: "grid", other: "both" };
+export const iconOf = (twin) => (twin ? (SOURCE_ICONS[twin.source] ?? "plug") : "building");
 
 // `words` between such marks are set as code
 export const rich = (text) => text.split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part));
