@@ -35,7 +35,8 @@ class Properties(Slots):
         self.p_auth = array("H", b"\xff\xff" * n)  # and what proves it, in the heap
         self.p_auth_length = bytearray(n)
         self.p_kept = bytearray(n)  # whether its space renews it,
-        self.p_renew = array("I", bytes(4 * n))  # and the tick from which on the next heartbeat does
+        self.p_renew = array("I", bytes(4 * n))  # and the tick from which on the next heartbeat does,
+        self.p_wait = bytearray(n)  # so many seconds after it was stated last
         self.p_gone = bytearray(n)  # withdrawn; it stays for a while to say so, and is not counted
         self.p_to: list[tuple[str, ...]] = [()] * n  # the nodes towards which it goes,
         self.p_former: list[tuple[str, ...]] = [()] * n  # those that it does not concern any more,

@@ -323,13 +323,15 @@ class TupleSpace(Nodes):
         self.prove_near(p, b"")
         self.p_pending[p] = self._all_of(p)
         once = self.p_gone[p] and not self.p_to[p]  # all around: that it ended is said twice
-        self.p_renew[p] = self.tick + (LIFE_S if once else period_s(self.p_reach[p]))
+        self.p_wait[p] = min(2 * self.p_wait[p], period_s(self.p_reach[p]))
+        self.p_renew[p] = self.tick + (LIFE_S if once else self.p_wait[p])
         self.near.push(p)
 
     def _renew_soon(self, p: int) -> None:
-        """A kept property has changed: what was lost on the way is sent again soon."""
+        """A kept property has changed: it is sent again soon, as it may have been lost, and then less often."""
         often = period_s(self.p_reach[p]) <= _OFTEN_S
-        self.p_renew[p] = self.tick + (_AGAIN_S if often else _OFTEN_S)
+        self.p_wait[p] = _AGAIN_S if often else _OFTEN_S
+        self.p_renew[p] = self.tick + self.p_wait[p]
         self.renew_tick = min(self.renew_tick, self.p_renew[p])
 
     def expire(self, p: int) -> None:

@@ -303,6 +303,24 @@ def test_what_goes_far_is_renewed_less_often_and_lives_longer():
     assert life_of(TOWARDS) == LIFE_S
 
 
+def test_what_goes_far_is_renewed_after_10_20_40_and_then_each_60_s():
+    node = Node("a", ["b"])
+    agent = node.add(Watcher("a.t"))
+    agent.submit("L", b"1", "", KEPT, 64)
+    node.engine.react()
+    slot = node.space.slot_of_name("a.t")
+    p = node.space.property_of(slot, "L")
+    renewed_s, version = [], node.space.p_version[p]
+    for second in range(1, 200):
+        node.engine.tick()
+        node.engine.react()
+        node.space.renew_kept()
+        if node.space.p_version[p] != version:
+            renewed_s.append(second)
+            version = node.space.p_version[p]
+    assert renewed_s == [10, 30, 70, 130, 190]
+
+
 def test_lsas_and_heartbeats_go_no_farther_than_the_horizon():
     grid = Grid(CHAIN)
     for node in grid.nodes.values():
