@@ -100,6 +100,7 @@ class Digest:
         for p, kept in enumerate(space.p_kept):
             if kept and space.is_live(p) and space.goes_on(p):
                 self._courier.send_near(p, space.node_bit(peer))
+                space.renew_again(p)
 
     # ---- in ---------------------------------------------------------------------------------
 

@@ -328,11 +328,19 @@ class TupleSpace(Nodes):
         self.near.push(p)
 
     def _renew_soon(self, p: int) -> None:
-        """A kept property has changed: it is sent again soon, as it may have been lost, and then less often."""
+        """A kept property has changed: it is sent again soon, as it may have been lost, then less often."""
         often = period_s(self.p_reach[p]) <= _OFTEN_S
         self.p_wait[p] = _AGAIN_S if often else _OFTEN_S
         self.p_renew[p] = self.tick + self.p_wait[p]
         self.renew_tick = min(self.renew_tick, self.p_renew[p])
+
+    def renew_again(self, p: int) -> None:
+        """A kept property of this node is stated again in some seconds, as a link came up. To one that
+        missed it, its present version looks like a replay if others have been stated since."""
+        soon = self.tick + _OFTEN_S
+        if self.lsa_origin[self.p_lsa[p]] == SELF and self.p_renew[p] > soon:
+            self.p_wait[p], self.p_renew[p] = _OFTEN_S, soon
+            self.renew_tick = min(self.renew_tick, soon)
 
     def expire(self, p: int) -> None:
         """The life of a property is over. Other nodes end their copies by themselves.
