@@ -134,18 +134,19 @@ def _write(space: TupleSpace, near: Near, slot: int, p: int, renewed: bool) -> i
     on."""
     due = space.tick + max(1, near.left_s)
     gone = near.alone and not near.value
+    passed = renewed and space.passes(p)
     if renewed:
         space.p_wheel.set(p, due)
         space.p_life[p] = near.life_s
         space.p_reach[p] = near.reach
-        if space.passes(p) != (bool(near.to) and space.node not in near.to):
-            space.changed.push(p)
     else:
         p = space.write(slot, p, near.label, near.query, near.value, due, near.life_s, near.reach)
     space.lsa_count[slot] += space.p_gone[p] - gone
     space.p_gone[p] = gone
     space.p_kept[p] = near.kept
     space.p_to[p] = near.to
+    if renewed and space.passes(p) != passed:
+        space.changed.push(p)
     space.p_pending[p] = ()
     space.prove_near(p, near.auth)
     space.p_version[p] = near.version

@@ -337,10 +337,8 @@ class TupleSpace(Nodes):
     def renew_again(self, p: int) -> None:
         """A kept property of this node is stated again in some seconds, as a link came up. To one that
         missed it, its present version looks like a replay if others have been stated since."""
-        soon = self.tick + _OFTEN_S
-        if self.lsa_origin[self.p_lsa[p]] == SELF and self.p_renew[p] > soon:
-            self.p_wait[p], self.p_renew[p] = _OFTEN_S, soon
-            self.renew_tick = min(self.renew_tick, soon)
+        if self.lsa_origin[self.p_lsa[p]] == SELF and self.p_renew[p] > self.tick + _OFTEN_S:
+            self._renew_soon(p)
 
     def expire(self, p: int) -> None:
         """The life of a property is over. Other nodes end their copies by themselves.

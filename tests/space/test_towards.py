@@ -303,42 +303,34 @@ def test_what_goes_far_is_renewed_less_often_and_lives_longer():
     assert life_of(TOWARDS) == LIFE_S
 
 
-def test_what_goes_far_is_renewed_soon_when_a_link_comes_up_however_often_that_is():
+def renewals_s(seconds, link_up=lambda node, second: None):
+    """When a property that goes far is renewed; `link_up` is called each second."""
     node = Node("a", ["b"])
-    digest = Digest(node.space, node.wire)
-    agent = node.add(Watcher("a.t"))
-    agent.submit("L", b"1", "", KEPT, 64)
+    node.add(Watcher("a.t")).submit("L", b"1", "", KEPT, 64)
     node.engine.react()
     p = node.space.property_of(node.space.slot_of_name("a.t"), "L")
     version, renewed_s = node.space.p_version[p], []
-    for second in range(1, 100):
+    for second in range(1, seconds):
         node.engine.tick()
         node.engine.react()
-        if second >= 75:
-            digest.introduce("b")
+        link_up(node, second)
         node.space.renew_kept()
         if node.space.p_version[p] != version:
             renewed_s.append(second)
             version = node.space.p_version[p]
-    assert renewed_s == [10, 30, 70, 85, 96]
+    return renewed_s
 
 
 def test_what_goes_far_is_renewed_after_10_20_40_and_then_each_60_s():
-    node = Node("a", ["b"])
-    agent = node.add(Watcher("a.t"))
-    agent.submit("L", b"1", "", KEPT, 64)
-    node.engine.react()
-    slot = node.space.slot_of_name("a.t")
-    p = node.space.property_of(slot, "L")
-    renewed_s, version = [], node.space.p_version[p]
-    for second in range(1, 200):
-        node.engine.tick()
-        node.engine.react()
-        node.space.renew_kept()
-        if node.space.p_version[p] != version:
-            renewed_s.append(second)
-            version = node.space.p_version[p]
-    assert renewed_s == [10, 30, 70, 130, 190]
+    assert renewals_s(200) == [10, 30, 70, 130, 190]
+
+
+def test_what_goes_far_is_renewed_soon_when_a_link_comes_up_however_often_that_is():
+    def link_up(node, second):
+        if second >= 75:
+            Digest(node.space, node.wire).introduce("b")
+
+    assert renewals_s(100, link_up) == [10, 30, 70, 85, 96]
 
 
 def test_lsas_and_heartbeats_go_no_farther_than_the_horizon():
