@@ -137,6 +137,11 @@ class Wanted(NamedTuple):
         """With its margin."""
         return with_margin(self.request.power_w)
 
+    @property
+    def least_w(self) -> float:
+        """What serves it, if there is not more."""
+        return self.request.power_w - EPSILON_W
+
 
 def in_order(wanted: Iterable[Wanted]) -> list[Wanted]:
     """In the order in which remainders gather at requests, the same for all (see prioritisation)."""
@@ -185,6 +190,7 @@ class Sources:
         """The suppliers that tell what they have left."""
         return list(self._left_w)
 
+    @property
     def able(self) -> list[str]:
         """All who have something left."""
         gates = [name for name, each in self.gates.items() if each.left_w]
@@ -224,13 +230,12 @@ def assign(
     mine: dict[str, float] = {}
     lacking_w: list[float] = []
     for each in in_order(wanted):
-        need_w, least_w = each.power_w, each.request.power_w - EPSILON_W
-        if least_w <= own_w and not each.late:
-            own_w = max(0.0, own_w - need_w)
+        if each.least_w <= own_w and not each.late:
+            own_w = max(0.0, own_w - each.power_w)
             continue
         parts_w = _parts(each, own_w, {name: (gates[name][0], left_w[name]) for name in gates}, gate)
         if not parts_w:
-            lacking_w += [need_w] if each.first else []
+            lacking_w += [each.power_w] if each.first else []
             continue
         own_w -= parts_w.pop("", 0.0)
         for name, power_w in parts_w.items():
@@ -245,25 +250,28 @@ def _parts(
     each: Wanted, own_w: float, gates: Mapping[str, tuple[bool, float]], gate: str
 ) -> dict[str, float]:
     """Which gate gives how much to one request, and "" what its own suppliers do; empty: it is not served."""
-    need_w, least_w = each.power_w, each.request.power_w - EPSILON_W
+    need_w, least_w = each.power_w, each.least_w
     beside_w = {name: left_w for name, (up, left_w) in gates.items() if not up}
     whole = [name for name, (_, left_w) in gates.items() if left_w >= least_w]
     ample = [name for name, left_w in beside_w.items() if left_w >= _AMPLE * need_w]
-    largest = sorted(gates, key=lambda name: (gates[name][0], -gates[name][1], name))
     if not ample and sum(beside_w.values()) >= _AMPLE * need_w:
-        return _filled(need_w, {name: gates[name][1] / _AMPLE for name in largest})
+        return _filled(need_w, gates, share=1.0 / _AMPLE)
     if able := ample or whole:
         best = gate if each.late and gate in able else min(able, key=lambda name: (*gates[name], name))
         return {best: min(gates[best][1], need_w)}
     if not each.request.partial and own_w + sum(left_w for _, left_w in gates.values()) < least_w:
         return {}
-    return _filled(need_w, {"": own_w} | {name: gates[name][1] for name in largest})
+    return _filled(need_w, gates, own_w)
 
 
-def _filled(need_w: float, most_w: Mapping[str, float]) -> dict[str, float]:
-    """What each of them gives of a need, the first ones as much as they may."""
-    parts_w = {}
-    for name, power_w in most_w.items():
-        parts_w[name] = min(power_w, need_w)
+def _filled(
+    need_w: float, gates: Mapping[str, tuple[bool, float]], own_w: float = 0.0, share: float = 1.0
+) -> dict[str, float]:
+    """A need from own suppliers, then from the gates, the one with most first; each gives no more than that
+    share of what it has."""
+    parts_w = {"": min(own_w, need_w)}
+    need_w -= parts_w[""]
+    for name in sorted(gates, key=lambda name: (gates[name][0], -gates[name][1], name)):
+        parts_w[name] = min(share * gates[name][1], need_w)
         need_w -= parts_w[name]
     return parts_w

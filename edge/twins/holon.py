@@ -396,7 +396,7 @@ class HolonTwin(ProsumerTwin):
             wanted[HOLON, ""] = around(self.told.hidden.encode(), hops)
             if others:
                 wanted[LEFT, ""] = towards(self.told.encode(), hops, others)
-            if (request := wanted.get((REQUEST, ""))) and (able := self.sources.able()):
+            if (request := wanted.get((REQUEST, ""))) and (able := self.sources.able):
                 wanted[REQUEST, ""] = towards(request.value, hops, able)
             if hops and self._heard:
                 wanted[HOLON, self.name] = towards(_ANSWER, hops, self._heard)
