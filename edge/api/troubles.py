@@ -235,9 +235,8 @@ def _of_counters(node: "Node") -> Iterator[Trouble]:
     if count := node.recent.growth("properties", now_s):
         text = f"{count} properties of its own twins found no room; are the [limits] too small?"
         yield Trouble("no_room", node.config.name, text)
-    for peer in gateway.allowances.flooding:
-        text = f"frames of {peer} are dropped: it sends too many, or forged signatures"
-        yield Trouble("neighbour_flooding", peer, text)
+    for peer, lacking in gateway.allowances.flooding.items():
+        yield Trouble("neighbour_flooding", peer, f"frames of {peer} are dropped: it sends {lacking}")
     for origin in gateway.allowances.restless:
         text = f"{origin} changes what it shows too often: its changes are taken more slowly"
         yield Trouble("neighbour_flooding", origin, text)

@@ -42,6 +42,7 @@ class Allowance:
         "_tick",
         "_work_s",
         "flooded_tick",
+        "lacking",
     )
 
     def __init__(self, rates: Rates, tick: int, answers_bytes: float) -> None:
@@ -52,18 +53,28 @@ class Allowance:
         self._work_s = BURST_S * _work_of(rates)
         self._forged, self._answers = _FORGED, answers_bytes
         self.flooded_tick = -_FLOODING_S  # when a frame was last dropped
+        self.lacking = ""  # what it had spent then, in words, with the key that bounds it
 
     def admits(self, size: int, tick: int) -> bool:
         """Whether a frame of that size may be decoded; it is paid for then."""
         if tick != self._tick:
             self._refill(tick)
-        if self._frames < 1 or self._bytes < size or self._work_s <= 0 or self._forged < 1:
-            self.flooded_tick = tick
+        if lacking := self._lacks(size):
+            self.flooded_tick, self.lacking = tick, lacking
             return False
         self._frames -= 1
         self._bytes -= size
         self._answers = min(self._answers_most, self._answers + RETURN * size)
         return True
+
+    def _lacks(self, size: int) -> str:
+        if self._frames < 1:
+            return "more frames than frames_per_s"
+        if self._bytes < size:
+            return "more bytes than frames_kb_per_s"
+        if self._work_s <= 0:
+            return "frames that cost more time than work_percent"
+        return "forged signatures" if self._forged < 1 else ""
 
     def worked(self, seconds: float) -> None:
         """A frame of it took so much processor time."""
@@ -151,10 +162,11 @@ class Allowances:
         self._changes.note(origin, (left - (_RENEWED if renewed else 1), self._space.tick))
 
     @property
-    def flooding(self) -> list[str]:
-        """Neighbours of which frames were dropped in the last minute."""
+    def flooding(self) -> dict[str, str]:
+        """Neighbours of which frames were dropped in the last minute, and what they send."""
         since = self._space.tick - _FLOODING_S
-        return [peer or "strangers" for peer, each in self._peers.items() if each.flooded_tick > since]
+        found = ((peer or "strangers", each) for peer, each in self._peers.items())
+        return {peer: each.lacking for peer, each in found if each.flooded_tick > since}
 
     @property
     def restless(self) -> list[str]:

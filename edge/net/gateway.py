@@ -109,7 +109,7 @@ class Gateway:
             return
         allowance = self.allowances.of(peer)
         if not allowance.admits(len(data), self._space.tick):
-            self.refusals.note(peer, FLOOD, "sends more than is good for this node, or forged signatures")
+            self.refusals.note(peer, FLOOD, f"sends {allowance.lacking}")
             return
         began_s = self.timer()
         self._receive(peer, data, allowance)
@@ -285,7 +285,7 @@ class Gateway:
             "silent": self.hearing.silent,
             "deaf": self.hearing.deaf,
             "strangers": self.hearing.strangers,
-            "flooding": self.allowances.flooding,
+            "flooding": list(self.allowances.flooding),
             "restless": self.allowances.restless,
             "other_versions": self.other_versions,
         }

@@ -71,7 +71,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
     node.recent.note("no_room", 3, 0.0)
     node.recent.note("refused", 2, 0.0)
     node.gateway.refusals.last = "n2: full"
-    monkeypatch.setattr(type(node.gateway.allowances), "flooding", ["n4"])
+    monkeypatch.setattr(type(node.gateway.allowances), "flooding", {"n4": "forged signatures"})
     version = "speaks wire version 1, this node versions 2 and 3"
     monkeypatch.setattr(type(node.gateway), "other_versions", {"n4": version})
     monkeypatch.setattr(node.links, "stats", lambda: stats)
@@ -132,7 +132,7 @@ def test_each_trouble_has_a_code_a_subject_and_a_text(node, monkeypatch):
             "another release runs in place of the current one: release 2 is damaged"
         ),
         ("broker_unreachable", "broker"): "its own broker cannot be reached",
-        ("neighbour_flooding", "n4"): "frames of n4 are dropped: it sends too many, or forged signatures",
+        ("neighbour_flooding", "n4"): "frames of n4 are dropped: it sends forged signatures",
         ("wire_version", "n4"): f"n4 {version}: give both the same release",
         ("neighbour_unreachable", "n2"): "neighbour n2 cannot be reached: no answer in time",
         ("neighbour_silent", "n3"): "nothing arrives from neighbour n3: does its node run, "

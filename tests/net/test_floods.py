@@ -156,6 +156,7 @@ def test_frames_of_a_flood_are_dropped_before_they_are_decoded(monkeypatch):
         fleet["b"].tick()
     assert len(decoded) <= RATES.frames_per_s * (60 + BURST_S)
     assert fleet["b"].gateway.stats()["flooding"] == ["c"]
+    assert fleet["b"].gateway.last_refusal == "c: sends more frames than frames_per_s"
     fleet["a"].add(Watcher("a.new")).submit("L", b"1")
     fleet.run(7)
     assert fleet["b"].value("a.new") == b"1"

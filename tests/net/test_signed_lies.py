@@ -218,6 +218,7 @@ def test_forged_signatures_slow_their_sender_before_they_cost_time(monkeypatch):
         send(node, "b", lsas=[lie])
     assert len(verified) <= 25
     assert node.gateway.stats()["flooding"] == ["b"]
+    assert node.gateway.last_refusal == "b: sends forged signatures"
     assert refused(node, "flood") >= 470
     fleet.run(70)
     assert node.gateway.stats()["flooding"] == []
