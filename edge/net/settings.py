@@ -33,6 +33,7 @@ def _is_ipv4(value: str) -> bool:
         return False
 
 
+_OWN_SHARE = 0.75  # of the frames that a neighbour takes
 _Keepalive = Annotated[int, Within(5, 3600), "seconds of silence after which the link counts as dead"]
 _KEEPALIVE_S = 10
 
@@ -98,3 +99,12 @@ class Rates:
     changes_per_s: Annotated[
         int, Within(1, 10_000), "changes of any one node that are taken lastingly; 20 times as many at once"
     ] = 10
+
+    @property
+    def react_every_s(self) -> float:
+        """The time between two reactions of a node that is busy for long.
+
+        Each sends at most one frame to a neighbour, as does each tick; so an honest node stays below what its
+        neighbours take of it, if they have the same limit.
+        """
+        return 1 / (_OWN_SHARE * self.frames_per_s)

@@ -10,6 +10,8 @@ from enum import Enum
 from typing import Protocol
 
 TICK_S = 1.0
+# No setting: half of what neighbours take at once (`allowance.BURST_S`), so that they never lack it.
+_BURST_S = 10.0  # by so much reactions may be ahead of their lasting rate
 ROUNDING_S = 1e-9  # a clock that is computed from another one may be early by a rounding error
 
 
@@ -54,11 +56,15 @@ class Beats:
         *,
         pause_s: float,
         rest_s: float,
+        lasting_s: float = 0.0,
         guard: Callable[[Callable[[], None]], bool] = _unguarded,
         ticked: Callable[[], None] = lambda: None,
         waits_for: Callable[[], str] = lambda: "",
     ) -> None:
         """`pause_s` is the least time between two reactions, `rest_s` after a piece of work.
+
+        `lasting_s` is the time between two reactions of a node that is busy for long: what comes meanwhile is
+        answered together, in fewer and larger frames.
 
         `guard` runs a step and returns whether it succeeded; by default errors are raised. `ticked` is called
         after each tick that succeeded. `waits_for` says why training has to wait, "" if it does not.
@@ -67,6 +73,8 @@ class Beats:
         self._node = node
         self._pause_s, self._rest_s = pause_s, rest_s
         self._guard, self._ticked, self._waits_for = guard, ticked, waits_for
+        self._lasting_s = lasting_s
+        self._paid_s = -math.inf  # until then reactions are used up at the lasting rate
         self._reaction_from_s = self._work_from_s = -math.inf
 
     def due(self, now_s: float) -> Step | None:
@@ -98,7 +106,8 @@ class Beats:
             case Step.TICK:
                 self.tick_s = max(self.tick_s + TICK_S, began_s)  # late ticks are not made up for
             case Step.REACTION:
-                self._reaction_from_s = ended_s + self._pause_s
+                self._paid_s = max(self._paid_s, began_s) + self._lasting_s
+                self._reaction_from_s = max(ended_s + self._pause_s, self._paid_s - _BURST_S)
             case Step.WORK:  # a training leaves half of the time to others
                 took_s = ended_s - began_s if self._node.only_training else 0.0
                 self._work_from_s = ended_s + max(self._rest_s, took_s)

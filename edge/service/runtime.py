@@ -78,6 +78,7 @@ class Runtime:
             clock.now_s() + TICK_S,
             pause_s=limits.reaction_ms / 1000,
             rest_s=_REST_S,
+            lasting_s=limits.react_every_s,
             guard=self._guard,
             ticked=ticked,
             waits_for=lambda: self.waits_for,

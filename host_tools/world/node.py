@@ -76,6 +76,7 @@ class WorldNode:
             self.clock.now_s() + phase_s,
             pause_s=self.config.limits.reaction_ms / 1000,
             rest_s=0.0,
+            lasting_s=self.config.limits.react_every_s,
             waits_for=lambda: self.waits_for,
         )
         self._plan(life)

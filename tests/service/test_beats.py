@@ -179,3 +179,22 @@ def test_without_a_guard_a_defect_is_raised(beats, node):
     node.tick = fail
     with pytest.raises(RuntimeError, match="law"):
         step(beats, 1.0)
+
+
+def test_a_node_that_is_busy_for_long_reacts_less_often_and_at_once_again_after_a_rest(node):
+    beats = Beats(node, math.inf, pause_s=PAUSE_S, rest_s=REST_S, lasting_s=0.1)
+
+    def reactions(from_s, to_s):
+        now_s, count = from_s, 0
+        while now_s < to_s:
+            node.busy = True
+            if step(beats, now_s):
+                count += 1
+            node.busy = True
+            now_s = max(beats.next_s(now_s), now_s + 1e-6)
+        return count
+
+    assert reactions(0.0, 2.0) == 100, "a burst is answered as fast as it may be"
+    reactions(2.0, 60.0)
+    assert reactions(60.0, 70.0) == pytest.approx(100, abs=1)
+    assert reactions(80.0, 82.0) == pytest.approx(100, abs=1), "the burst is there again"
