@@ -73,6 +73,8 @@ class Gateway:
         """The link to a neighbour is lost, or its last will has arrived."""
         self.hearing.went(peer)
         self.outbox.answering.discard(peer)
+        if self._space.is_neighbour(peer):
+            self._space.lose_ways(peer)
 
     def include(self, peer: str) -> None:
         """Send to another node from now on, which `links` reach already. Raises SpaceFull."""

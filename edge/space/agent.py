@@ -55,9 +55,8 @@ class Bond:
 
     @property
     def withdrawn(self) -> bool:
-        """The property is gone: withdrawn, expired, or it is for other nodes now."""
-        space, p = self._space, self.property
-        return bool(space.p_gone[p]) or not space.is_live(p) or space.passes(p)
+        """The property is gone: withdrawn or expired."""
+        return bool(self._space.p_gone[self.property]) or not self._space.is_live(self.property)
 
     @property
     def version(self) -> int:

@@ -37,8 +37,7 @@ class Nodes(Properties):
         for origin in range(self.nodes.capacity):
             if self.origins.via[origin] == number and self.origins.known(origin):
                 self._brought_by(origin, 0)
-            if self.origins.way[origin] == number:
-                self.origins.way[origin] = 0
+        self.origins.lose_ways(number)
         if self.origins.known(number):
             self.origins.via[number] = 0
             self.room.count(NODES, 0, 1)
@@ -50,16 +49,21 @@ class Nodes(Properties):
         self.room.count(NODES, via, 1)
         self.origins.via[origin] = via
 
-    def hops_towards(self, node: str) -> int:
+    def hops_towards(self, node: str, kept: bool) -> int:
         """The neighbours through which a node is reached, as a node set.
 
         It is the one from which the newest message of that node came; all, if none came lately: what finds
-        its way then, and the answer, make a way known.
+        its way then, and the answer, make a way known. What is not `kept` lives for some seconds only, such
+        as an offer to somebody who waits and says so each minute: it goes by the last way that is known.
         """
         number = self.nodes.find(node)
-        if number != NIL and self.origins.way[number] and self.tick - self.origins.heard[number] <= WAY_S:
-            return 1 << self.origins.way[number]
-        return self.neighbours_mask
+        way = 0 if number == NIL else self.origins.way[number]
+        late = way != 0 and kept and self.tick - self.origins.heard[number] > WAY_S
+        return 1 << way if way and not late else self.neighbours_mask
+
+    def lose_ways(self, neighbour: str) -> None:
+        """The link to a neighbour is lost: other ways are found."""
+        self.origins.lose_ways(self.nodes.find(neighbour))
 
     def came_from(self, origin: int, sender: str) -> None:
         """Something new of an origin has come from a neighbour."""

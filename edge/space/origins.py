@@ -97,6 +97,12 @@ class Origins:
         self.way[node] = way
         self.heard[node] = tick
 
+    def lose_ways(self, way: int) -> None:
+        """Nothing goes by a neighbour any more."""
+        for node, each in enumerate(self.way):
+            if each == way:
+                self.way[node] = 0
+
     def extend(self, node: int, expires: int) -> None:
         """The node lives at least until then. Where its heartbeats arrive, those decide sooner."""
         self.expires[node] = max(self.expires[node], expires)

@@ -8,6 +8,7 @@ from edge.space.errors import SpaceFull
 from edge.space.lsa import KEPT, TOWARDS, Near
 from edge.space.names import NIL
 from edge.space.nearby import RENEWED, absorb_near, export_near
+from edge.space.nodes import WAY_S
 from edge.space.origins import LIFE_S
 from edge.space.tuplespace import MAX_TO, life_of, period_s
 
@@ -44,14 +45,18 @@ def test_a_kept_property_brings_its_lsa_along_and_no_more_than_its_reach():
         assert node.space.digest(1)[0] == 0
 
 
-def test_what_is_for_others_now_is_gone_for_those_who_knew_it():
-    """As after a restart of its origin, which does not know any more to whom it said what."""
+def test_who_knew_a_version_hears_of_the_next_though_it_came_on_its_way_to_others():
+    """Its value says whether it still concerns them: the copy that is for them may come by another way."""
     node = Node("b", ["a"])
-    reader = node.add(Watcher("b.r", "L"))
-    for version, to in ((1, ("b",)), (2, ("c",)), (3, ("c",)), (4, ("b", "c")), (5, ("c",))):
-        absorb_near(node.space, near("a.t", version, b"%d" % (version - version // 5), to), "a")
-        node.engine.react()
-    assert reader.told == [("a.t", b"1"), ("a.t", None), ("a.t", b"4"), ("a.t", None)]
+    reader, stranger = node.add(Watcher("b.r", "L")), Node("d", ["a"])
+    passing = stranger.add(Watcher("d.r", "L"))
+    for version, to in ((1, ("b",)), (2, ("c",)), (3, ("c",)), (3, ("b",))):
+        for each in (node, stranger):
+            absorb_near(each.space, near("a.t", version, b"%d" % version, to), "a")
+            each.engine.react()
+    assert reader.told[:3] == [("a.t", b"1"), ("a.t", b"2"), ("a.t", b"3")]
+    assert {value for _, value in reader.told} == {b"1", b"2", b"3"}, "it was never gone"
+    assert passing.told == []
 
 
 def test_what_goes_towards_a_node_takes_the_way_its_message_came():
@@ -186,6 +191,37 @@ def test_a_way_that_broke_is_replaced_before_what_used_it_expires():
         second()
         assert grid["d"].value("a.t", "L") == b"1"
         assert grid["a"].value("d.t", "M") == b"2"
+
+
+def test_what_lives_for_seconds_goes_by_the_last_known_way_and_what_is_kept_everywhere():
+    """An offer to somebody who has waited for long must not cost a message on each link."""
+    grid = Grid(CROSS)
+    meet(grid, "d.t")
+    agent = grid["a"].add(Watcher("a.t"))
+    for _ in range(WAY_S + 1):
+        grid.tick()
+    sent = []
+    grid.lose = lambda sender, to, _: sent.append((sender, to))
+    agent.submit("L", b"1", "d.t", 9, to=("d",))
+    grid.settle()
+    assert [sender for sender, _ in sent].count("a") == 1
+    assert grid["d"].value("a.t", "L", "d.t") == b"1"
+    sent.clear()
+    agent.submit("M", b"1", "", KEPT, to=("d",))
+    grid.settle()
+    assert [sender for sender, _ in sent].count("a") == 2
+
+
+def test_a_way_through_a_neighbour_that_is_lost_is_not_used():
+    grid = Grid(CROSS)
+    meet(grid, "d.t")
+    space = grid["a"].space
+    used = space.nodes.text(space.origins.way[space.nodes.find("d")])
+    space.lose_ways(used)
+    grid.lose = lambda sender, to, _: used in (sender, to)
+    grid["a"].add(Watcher("a.t")).submit("L", b"1", "d.t", 9, to=("d",))
+    grid.settle()
+    assert grid["d"].value("a.t", "L", "d.t") == b"1"
 
 
 def test_its_origin_lives_as_long_as_it_arrives_and_is_forgotten_afterwards():

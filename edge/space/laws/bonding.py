@@ -23,9 +23,10 @@ class Bonding(Law):
             self._tell_departure(engine, space.departed.pop())
         for _ in range(changed):
             p = space.changed.pop()
-            concerns = space.p_state[p] == LIVE and not space.passes(p)
-            if concerns or space.p_told[p]:  # those who know an earlier version hear that it is gone
-                space.p_told[p] = concerns
+            # Those who know an earlier version hear of each later one, also of one that goes towards others:
+            # it may have come on their way, and its value says what has become of what they know.
+            if space.p_told[p] or (space.p_state[p] == LIVE and not space.passes(p)):
+                space.p_told[p] = True
                 self._tell(engine, p)
             if space.p_state[p] != LIVE:
                 space.reclaim(p)

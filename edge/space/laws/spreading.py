@@ -81,9 +81,10 @@ class Spreading(Law):
         space = engine.space
         pending, space.p_pending[p] = space.p_pending[p], ()
         by_way: dict[int, list[str]] = {}
+        kept = bool(space.p_kept[p])
         for node in pending:
             if node != space.node:
-                targets = space.hops_towards(node) & others
+                targets = space.hops_towards(node, kept) & others
                 if not targets:  # it came from there
                     targets = space.neighbours_mask & others
                 by_way.setdefault(targets, []).append(node)
