@@ -82,7 +82,10 @@ class Rates:
     """What a neighbour, or an origin, may do lastingly: a part of the section `[limits]`."""
 
     frames_per_s: Annotated[
-        int, Within(5, 10_000), "frames of a neighbour that are taken lastingly; 20 times as many at once"
+        int,
+        Within(5, 10_000),
+        "frames of a neighbour that are taken lastingly; 20 times as many at once. This node sends three "
+        "quarters of that at most, so the key must be the same at all nodes",
     ] = 30
     frames_kb_per_s: Annotated[
         int, Within(4, 10_000), "the same in kB: beyond it, frames are dropped before they are decoded"
