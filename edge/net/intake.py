@@ -18,7 +18,7 @@ from ..space.exchange import (
 from ..space.lsa import Delta, Lsa, Near
 from ..space.names import NIL
 from ..space.nearby import RENEWED, absorb_near, is_near_news
-from ..space.nodes import WAY_S
+from ..space.origins import WAY_S
 from ..space.tuplespace import TupleSpace
 from ..trust.trust import FORGED, IDENTITY, OUTDATED, SIGNATURE_BYTES, TWIN, UNKNOWN, Trust, Untrusted
 from . import manifest, tree

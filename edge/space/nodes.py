@@ -4,10 +4,7 @@ from .names import NIL
 from .origins import checksum
 from .properties import Properties
 from .room import NODES
-from .shim import const
 from .slots import SELF
-
-WAY_S = const(7)  # so long a way is believed in: a heartbeat, and a little
 
 
 class Nodes(Properties):
@@ -52,14 +49,16 @@ class Nodes(Properties):
     def hops_towards(self, node: str, kept: bool) -> int:
         """The neighbours through which a node is reached, as a node set.
 
-        It is the one from which the newest message of that node came; all, if none came lately: what finds
-        its way then, and the answer, make a way known. What is not `kept` lives for some seconds only, such
-        as an offer to somebody who waits and says so each minute: it goes by the last way that is known.
+        It is the one from which the newest message of that node came. If none came lately, nor an answer to
+        what was sent, it is all of them: what finds its way then, and the answer, make a way known. What is
+        not `kept` lives for some seconds only, such as an offer to somebody who waits and says so each
+        minute: that goes by the last way that is known.
         """
         number = self.nodes.find(node)
         way = 0 if number == NIL else self.origins.way[number]
-        late = way != 0 and kept and self.tick - self.origins.heard[number] > WAY_S
-        return 1 << way if way and not late else self.neighbours_mask
+        if not way or (kept and not self.origins.trusts_way(number, self.tick)):
+            return self.neighbours_mask
+        return 1 << way
 
     def lose_ways(self, neighbour: str) -> None:
         """The link to a neighbour is lost: other ways are found."""

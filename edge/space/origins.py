@@ -11,6 +11,8 @@ from array import array
 from .names import NIL
 from .shim import const, sha256
 
+WAY_S = const(7)  # so long a way is believed in: a heartbeat, and a little
+ANSWER_S = const(2)  # an answer comes sooner
 LIFE_S = const(13)  # two heartbeats of 5 s may be lost; gone everywhere within 15 s
 MAX_INCARNATION = const(0x7FFFFFFF)
 MAX_SEQUENCE = const(0x7FFFFFFF)  # of versions and changes too; a node begins a new incarnation before that
@@ -31,7 +33,8 @@ class Origins:
         self.via = array("H", bytes(2 * capacity))  # the neighbour that brought it, 0: nobody or a stranger
         self.met = array("I", bytes(4 * capacity))  # tick
         self.way = array("H", bytes(2 * capacity))  # the neighbour of its newest message, 0: none,
-        self.heard = array("I", bytes(4 * capacity))  # and the tick at which that came
+        self.heard = array("I", bytes(4 * capacity))  # the tick at which that came,
+        self.asked = array("I", bytes(4 * capacity))  # and that at which something went there since then
         self.count = array("H", bytes(2 * capacity))
         self.checksums = [b""] * capacity  # each is right unless stale
         self.stale = bytearray(b"\x01" * capacity)
@@ -97,6 +100,12 @@ class Origins:
         self.way[node] = way
         self.heard[node] = tick
 
+    def trusts_way(self, node: int, tick: int) -> bool:
+        """Whether something came from the node lately, or it has had no time to answer what is sent now."""
+        if self.asked[node] < self.heard[node]:
+            self.asked[node] = tick
+        return tick - self.heard[node] <= WAY_S or tick - self.asked[node] < ANSWER_S
+
     def lose_ways(self, way: int) -> None:
         """Nothing goes by a neighbour any more."""
         for node, each in enumerate(self.way):
@@ -122,7 +131,7 @@ class Origins:
     def forget(self, node: int) -> None:
         """Know nothing of a node any more. Its LSAs must have left."""
         self.incarnation[node] = self.sequence[node] = self.expires[node] = 0
-        self.beat[node] = self.hops[node] = self.way[node] = self.heard[node] = 0
+        self.beat[node] = self.hops[node] = self.way[node] = self.heard[node] = self.asked[node] = 0
         self.count[node] = 0
         self.restate(node)
         self.first[node] = NIL
