@@ -201,6 +201,21 @@ def test_networks_that_begin_alike_are_merged_and_lost_messages_are_made_up_for(
             assert apart < 0.1
 
 
+@pytest.mark.parametrize("gate", ["better", "harmless"])
+@pytest.mark.parametrize("model", ["lstm", "mixture"])
+def test_before_its_first_training_a_node_uses_no_networks_of_neighbours(model, gate):
+    settings = {"private": False, "gate": gate, "operator": "sampling_nb"}
+    (established,) = run([Node("b", "lstm", SMALL, **settings)], 240)
+    node = Node("c", model, SMALL, **settings)
+    run([established, node], 100, first=FIRST + 240)
+    stats = node.exchange.stats()
+    assert stats["merged"] > 2
+    came = node.exchange._incoming.shares["b"].values(0, node.learner.model.parts(0))
+    assert came.keys() == {"trunk", "head"}
+    assert stats["adopted"] == 0
+    assert not node.learner.model.trained
+
+
 def test_a_node_that_starts_again_sends_whole_weights():
     nodes = [Node(name, "lstm", SMALL) for name in "ab"]
     run(nodes, 240)
