@@ -226,7 +226,8 @@ class _Link:
 
     def _held(self, receiver: Incoming) -> list[Array]:
         share = receiver.shares.get("sender")
-        return [self._start[v] if share is None else share.weights[v, _KEY] for v in _ALL]
+        came = {} if share is None else share.weights
+        return [came.get((v, _KEY), self._start[v]) for v in _ALL]
 
     @property
     def state_bytes(self) -> int:
