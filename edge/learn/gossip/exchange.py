@@ -68,7 +68,7 @@ class Exchange:
 
     def outgoing(self, minute: int, neighbours: int) -> bytes | None:
         """The model message that is due, for so many neighbours; None if there is none, or no budget."""
-        self._neighbours = neighbours
+        self._neighbours, self._minute = neighbours, minute
         if not self.settings.models or not neighbours:
             return None
         return self.sender.due(minute, neighbours, self._facts)
