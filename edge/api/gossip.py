@@ -25,7 +25,7 @@ class Exchanged(TypedDict):
     heard_min_ago: int
     model_age_min: Annotated[float | None, "since its last training; null without a model of it"]
     model: Annotated[str | None, "the name of its model"]
-    missing: Annotated[list[str], "variables whose weights are asked for again"]
+    missing: Annotated[list[str], "variables whose weights are lost, and are asked for"]
     distance_w: Annotated[ByVariable | None, "of the power profiles, mean of two hours"]
     model_weight: Annotated[ByVariable | None, "at the last merge"]
     prediction_weight: Annotated[ByVariable | None, "now, mean of the horizons"]

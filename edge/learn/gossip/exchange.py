@@ -19,6 +19,7 @@ import numpy as np
 from ...terms import DAY_MIN, VARIABLES
 from ..learner import Learner
 from ..terms import Array
+from .asking import Asking
 from .incoming import Incoming
 from .merging import Merger
 from .operators import Contribution
@@ -40,6 +41,7 @@ class Exchange:
         model = learner.model
         first = {variable: model.parts(variable) for variable in range(len(VARIABLES))}
         self._incoming = Incoming(settings.most_neighbours, private=not settings.private)
+        self._asking = Asking(settings.model_every_min)
         self._start = self._incoming.common_start(first.__getitem__) if settings.models else {}
         self.merger = Merger(learner, settings, self._start)
         self.sender = Sender(node, learner, settings, self.merger.weighing.limits, rng)
@@ -66,7 +68,7 @@ class Exchange:
 
     def outgoing(self, minute: int, neighbours: int) -> bytes | None:
         """The model message that is due, for so many neighbours; None if there is none, or no budget."""
-        self._neighbours = neighbours
+        self._neighbours, self._minute = neighbours, minute
         if not self.settings.models or not neighbours:
             return None
         return self.sender.due(minute, neighbours, self._facts)
@@ -82,7 +84,7 @@ class Exchange:
             "max_power_w": learner.settings.scale.max_power_w,
             "level": level,
             "profile": Profile.of(learner.series, level),
-            "wants": self._incoming.wants(),
+            "wants": self._incoming.wants(self._asking.chosen(self._incoming.shares, self._minute)),
         }
 
     def told(self, minute: int, prediction: Array) -> bytes | None:

@@ -3,7 +3,7 @@
 Counts stay packed until they are merged: a table of 67 kB takes about 6 kB.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +29,11 @@ class Share:
     weights: dict[Place, Array] = field(default_factory=dict)
     counts: dict[Place, Piece] = field(default_factory=dict)
     lost: set[Place] = field(default_factory=set)  # slices whose differences could not be used
+
+    @property
+    def unknown(self) -> bool:
+        """Whether something is lost of which nothing has ever come."""
+        return not self.lost <= self.weights.keys()
 
     @property
     def missing(self) -> int:
@@ -93,9 +98,9 @@ class Incoming:
         start: Mapping[Place, Array] | None = None,
     ) -> Share:
         """Take a message of a neighbour. Raises Refused, and changes nothing then. Differences to what is not
-        here are left out, and asked for (`wants`)."""
+        here are left out, and asked for (`wants`). The first ones may belong to a common `start`."""
         message = Message.unpacked(data)
-        share = self.shares.get(source) or Share(message, minute, dict(start or {}))
+        share = self.shares.get(source) or Share(message, minute)
         own = self._own(parts, {piece.variable for piece in message.pieces})
         weights: dict[Place, Array] = {}
         counts: dict[Place, Piece] = {}
@@ -115,7 +120,7 @@ class Incoming:
                 counts_from(piece, count)
                 counts[place] = piece
                 continue
-            held = weights.get(place, share.weights.get(place))
+            held = weights.get(place, share.weights.get(place, (start or {}).get(place)))
             try:
                 weights[place] = weights_from(piece, count, held)
                 lost.discard(place)
@@ -141,9 +146,10 @@ class Incoming:
                     found[variable, key] = WEIGHTS, where.stop - where.start
         return found
 
-    def wants(self) -> dict[int, int]:
-        """For the next own message: of which neighbour which variables are missing."""
-        return {address_of(name): share.missing for name, share in self.shares.items() if share.missing}
+    def wants(self, asked: Iterable[str] | None = None) -> dict[int, int]:
+        """For the next own message: the variables that are missing of those who are asked, or of all."""
+        shares = {name: self.shares[name] for name in (self.shares if asked is None else asked)}
+        return {address_of(name): share.missing for name, share in shares.items() if share.missing}
 
     def forget(self, source: str) -> None:
         """A neighbour has left for good."""

@@ -3,7 +3,8 @@
     judge      each share on local data: what is clearly worse than the own model is left out
     weigh      by the operator of each variable; with `auto` several operators are tried
     shorten    differences that are longer than usual (`clipping`)
-    gate       merged weights, and those that served before the last merge, against the own ones
+    gate       merged weights, and those that served before the last merge, against the own ones; before the
+               first training there are none, and a few hours cannot tell what weights of others are worth
     adopt      what won; counts of neighbours stand apart from the own ones and are judged minute by minute
 
 Shares that came are kept: the next merge uses them again, until they are too old.
@@ -81,6 +82,8 @@ class Merger:
         self.ages_min = {source: share.age_min(minute) for source, share in shares.items()}
         judged = WEIGHTS if self._own(WEIGHTS) else COUNTS
         own = self._own(judged)
+        if judged == WEIGHTS and self.weighing.defended and not _ready(own):
+            own = {}
         yield
         present, losses = yield from self._judge(own, shares, judged, history)
         told, passed = self.weighing.contributions(shares, losses, present, own_contribution, minute)
@@ -124,7 +127,7 @@ class Merger:
         self, own: Own, shares: Shares, judged: str, history: Series
     ) -> Generator[None, None, tuple[Losses, dict[str, Losses]]]:
         """The losses (hours, 6) of the own parts, and of each share in their place. A share that cannot be
-        put in their place has none: an untrained network needs all parts."""
+        put in their place has none: without a gate, an untrained network needs all parts."""
         alone: Mapping[int, Values] = {}
         if judged == COUNTS:  # own counts without those of neighbours
             alone = {
@@ -216,8 +219,7 @@ class Merger:
         self._learner.train_soon()
 
     def _winners(self, own: Own, chosen: Mapping[int, Values], losses: Mapping[str, Losses]) -> list[str]:
-        ready = all(part.ready for parts in own.values() for part in parts.values())
-        if not self.weighing.defended or not ready:  # an untrained network has nothing to lose
+        if not self.weighing.defended:
             return [_MERGED if v in chosen else _OWN for v in range(len(VARIABLES))]
         candidates = {name: each for name, each in losses.items() if each.shape == losses[_OWN].shape}
         winners = Gate((_OWN, _MERGED, _PREVIOUS)).judge(candidates)
@@ -269,6 +271,10 @@ class Merger:
     def nbytes(self) -> int:
         """The memory of previous weights."""
         return sum(each.nbytes for kept in self._previous.values() for each in kept.values())
+
+
+def _ready(own: Own) -> bool:
+    return all(part.ready for parts in own.values() for part in parts.values())
 
 
 def _given(share: Share, own: Own) -> dict[int, Values]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..intervals import Interval, by_days
+from . import rival_tables
 from .judge import SUMS
 
 Floats = NDArray[np.float64]
@@ -290,7 +291,7 @@ def codec(results: list[dict[str, Any]]) -> str:
                 f"| {node} | {len(apart)} | {apart.mean():.3f}, at most {apart.max():.3f} | "
                 f"{exact.mean():.4f}, {received.mean():.4f} | {difference.mean():+.4f} +- {error:.4f} |"
             )
-    return "\n".join(rows)
+    return "\n".join(rows + rival_tables.tables(of_codec))
 
 
 def _accuracies(rounding: dict[str, Any]) -> str:

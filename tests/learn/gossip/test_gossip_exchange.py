@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.learn.gossip import Exchange, ExchangeSettings, Message, weighing
-from edge.learn.gossip.message import COUNTED, WHOLE
+from edge.learn.gossip.message import COUNTED, WHOLE, address_of
 from edge.learn.learner import Learner, LearnerSettings
 from edge.learn.log_codes import decoded
 from edge.learn.lstm.training import held_back
@@ -201,6 +201,21 @@ def test_networks_that_begin_alike_are_merged_and_lost_messages_are_made_up_for(
             assert apart < 0.1
 
 
+@pytest.mark.parametrize("gate", ["better", "harmless"])
+@pytest.mark.parametrize("model", ["lstm", "mixture"])
+def test_before_its_first_training_a_node_uses_no_networks_of_neighbours(model, gate):
+    settings = {"private": False, "gate": gate, "operator": "sampling_nb"}
+    (established,) = run([Node("b", "lstm", SMALL, **settings)], 240)
+    node = Node("c", model, SMALL, **settings)
+    run([established, node], 100, first=FIRST + 240)
+    stats = node.exchange.stats()
+    assert stats["merged"] > 2
+    came = node.exchange._incoming.shares["b"].values(0, node.learner.model.parts(0))
+    assert came.keys() == {"trunk", "head"}
+    assert stats["adopted"] == 0
+    assert not node.learner.model.trained
+
+
 def test_a_node_that_starts_again_sends_whole_weights():
     nodes = [Node(name, "lstm", SMALL) for name in "ab"]
     run(nodes, 240)
@@ -214,6 +229,60 @@ def test_a_node_that_starts_again_sends_whole_weights():
     assert share.missing == 0
     parts = again.learner.model.parts(0)
     assert np.abs(share.values(0, parts)["trunk"] - parts["trunk"].values).max() < 0.1
+
+
+class Crowd:
+    """A newcomer beside five neighbours that have told each other what they know; the `deaf` hear nobody."""
+
+    def __init__(self, deaf=()):
+        self.deaf, self.asked, self.complete = deaf, [], {}
+        self.settings = {"model_every_min": 5, "most_neighbours": 5}
+        (first,) = run([Node("a", "lstm", SMALL, **self.settings)], 240)
+        self.first, self.newcomer = first, Node("new", "lstm", SMALL, **self.settings)
+        self.exchanges = {}
+        for name in "abcde":
+            settings = ExchangeSettings(**self.settings)
+            exchange = Exchange(name, first.learner, settings, random.Random(name))
+            exchange.sender.parts.common_start(first.learner.model.parts)
+            self.exchanges[name] = exchange
+
+    def live(self, minutes):
+        """The first learner goes on for all of them; what the newcomer asks for, and whom it holds when."""
+        for minute in range(FIRST + 240, FIRST + 240 + minutes):
+            for node in (self.first, self.newcomer):
+                node.live(minute)
+            for name, exchange in self.exchanges.items():
+                self._tell(name, exchange.outgoing(minute, 5), minute)
+            told = self.newcomer.exchange.outgoing(minute, 5)
+            if told is None:
+                continue
+            wants = Message.unpacked(told).wants
+            self.asked.append({name for name in self.exchanges if address_of(name) in wants})
+            for name, exchange in self.exchanges.items():
+                if name not in self.deaf:
+                    exchange.receive_model("new", told, minute)
+        return self
+
+    def _tell(self, name, data, minute):
+        if data is None:
+            return
+        self.newcomer.exchange.receive_model(name, data, minute)
+        if {piece.kind for piece in Message.unpacked(data).pieces} == {WHOLE}:
+            self.complete.setdefault(name, minute)
+
+
+def test_a_newcomer_asks_two_neighbours_for_whole_weights_and_then_the_next_ones():
+    crowd = Crowd().live(60)
+    assert [len(each) for each in crowd.asked] == [2, 2, 1]
+    assert set().union(*crowd.asked) == set("abcde") == crowd.complete.keys()
+    assert not any(each["missing"] for each in crowd.newcomer.exchange.stats()["contributors"].values())
+
+
+def test_neighbours_that_are_asked_and_tell_nothing_do_not_block_the_others():
+    crowd = Crowd(deaf="ab").live(120)
+    assert crowd.complete.keys() == set("cde")
+    assert max(map(len, crowd.asked)) == 2
+    assert crowd.asked[-1] == {"a", "b"}
 
 
 @pytest.mark.parametrize("operator", ["sampling_nb", "power_loss", "min_loss", "dist_power_hist", "skill"])

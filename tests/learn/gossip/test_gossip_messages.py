@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge.learn.gossip import MOST_BYTES, Incoming, Message, Outgoing, Profile, Refused
+from edge.learn.gossip.asking import Asking
 from edge.learn.gossip.deltas import counts_from, counts_piece, delta_piece, weights_from, whole_piece
 from edge.learn.gossip.message import Missing, Piece, address_of
 from edge.learn.gossip_names import LEAST_MESSAGE_BYTES
@@ -286,6 +287,22 @@ def test_a_lost_slice_is_asked_for_and_repaired():
         link.period(weights, lost=period in (3, 4))
     assert link.incoming.shares["a"].missing == 0
     assert max(link.error(variable) for variable in range(6)) < 0.2
+
+
+def test_those_with_the_longest_history_are_asked_first_and_the_silent_ones_last():
+    incoming, own, asking = Incoming(5), node(np.zeros(4)), Asking(period_min=20)
+    delta = delta_piece(0, KEY, np.ones(4, np.float32), np.full(4, 0.5, np.float32))[0]
+    for name, samples in {"a": 10, "b": 500, "c": 90, "d": 30}.items():
+        incoming.receive(name, told(delta, samples=np.full(6, samples)).packed(), own, 0)
+    assert set(asking.chosen(incoming.shares, 0)) == {"b", "c"}
+    assert set(asking.chosen(incoming.shares, 60)) == {"b", "c"}
+    assert set(asking.chosen(incoming.shares, 61)) == {"a", "d"}  # the first two told nothing
+    whole = whole_piece(0, KEY, np.ones(4, np.float32))[0]
+    incoming.receive("d", told(whole).packed(), own, 70)
+    assert set(asking.chosen(incoming.shares, 80)) == {"a", "b"}
+    lost = delta_piece(0, KEY, np.ones(4, np.float32), np.zeros(4, np.float32))[0]
+    incoming.receive("d", told(lost).packed(), own, 90)  # a gap of one that is known is no newcomer's
+    assert set(asking.chosen(incoming.shares, 90)) == {"a", "b", "d"}
 
 
 def test_counts_have_their_turn_and_stay_small_in_memory():
