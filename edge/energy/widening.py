@@ -8,7 +8,7 @@ import math
 
 MOST_HOPS = 64  # everywhere: no message goes farther
 WIDEN_S = 0.5  # after that without a contract it goes twice as far; offers arrive sooner
-_FAR_HOPS = 8  # after these it goes everywhere
+_FAR_HOPS = 4  # after these it goes everywhere
 _COMPARES = 4  # so many times as far goes the first step for a policy that compares offers
 
 

@@ -12,8 +12,8 @@ WAITED_S = st.floats(0.0, 1e6)
 
 
 def test_it_goes_twice_as_far_each_time_and_then_everywhere():
-    assert [hops_of(1, WIDEN_S * step) for step in range(6)] == [1, 2, 4, 8, MOST_HOPS, MOST_HOPS]
-    assert [hops_of(3, WIDEN_S * step) for step in range(4)] == [3, 6, MOST_HOPS, MOST_HOPS]
+    assert [hops_of(1, WIDEN_S * step) for step in range(6)] == [1, 2, 4, MOST_HOPS, MOST_HOPS, MOST_HOPS]
+    assert [hops_of(3, WIDEN_S * step) for step in range(4)] == [3, MOST_HOPS, MOST_HOPS, MOST_HOPS]
     assert hops_of(20, 0.0) == 20
 
 
