@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from .day_market import MOST_LIMIT, STEPS
+from .day_market import MOST_LIMIT, STEP_S, STEPS
 from .parsing import number, read_object, whole
 
 UNIT = 10_000  # limits and prices travel as whole parts of that
 MOST_PIECES = 12  # of one order
 MOST_WH = 10**8
 _MOST_DAY = 10**6
+_DAY_S = STEPS * STEP_S
 _ROOM = 3000  # bytes of the rows of one message
 ORDERS, RESULT, METER, BILL = "orders", "result", "meter", "bill"
 Pieces = tuple[tuple[int, int], ...]  # limit in ten-thousandths, Wh
@@ -149,7 +150,11 @@ def _awarded(row: Any, names: list[str]) -> Awarded:
     if not isinstance(partners, list) or len(partners) > len(names):
         raise ValueError("invalid partners")
     found = tuple((names[whole(place, most=len(names) - 1)], _wh(wh)) for place, wh in partners)
-    return Awarded(_price(price), _wh(position), found)
+    if len({name for name, _ in found}) < len(found) or any(wh < 1 for _, wh in found):
+        raise ValueError("invalid partners")
+    if sum(wh for _, wh in found) != abs(_wh(position)):
+        raise ValueError("a position is not that with all partners")
+    return Awarded(_price(price), position, found)
 
 
 def _unit(price: float | None) -> int | None:
@@ -188,4 +193,5 @@ def parse_call(data: bytes) -> Call:
     days = (whole(fields[each], most=_MOST_DAY) for each in ("open", "cleared", "settled"))
     open_day, cleared, settled = days
     rates = (number(fields[each], -MOST_LIMIT, MOST_LIMIT) for each in ("short", "long"))
-    return Call(open_day, whole(fields["until"], most=2**40), cleared, settled, *rates)
+    closes_s = whole(fields["until"], max(0, open_day - 1) * _DAY_S, open_day * _DAY_S)
+    return Call(open_day, closes_s, cleared, settled, *rates)

@@ -155,7 +155,7 @@ class Selling:
         asks = round(self.terms.seller(talk.price).at(talk.turn, rounds), _DIGITS)
         if counter.price >= asks and talk.turn < rounds:
             self.agreed += 1
-            asks, talk.turn = counter.price, rounds
+            asks, talk.turn = min(counter.price, talk.price), rounds  # nobody bids more than what was asked
         elif talk.turn >= rounds:  # it ends: the offer stands as it was
             self.failed += 1
             asks = talk.price

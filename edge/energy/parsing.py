@@ -18,7 +18,7 @@ from .rules import CATEGORY_MAX, MARGIN, MAX_PARTS, MAX_POWER_W, MIN_POWER_W
 
 S = TypeVar("S")
 T = TypeVar("T")
-_MAX_PRICE = 1e6
+MAX_PRICE = 1e6  # per kWh
 _MAX_CREDIT_WH = 1e9
 _YEAR_S = 86_400 * 366
 _TERMS = 2**31 - 1
@@ -59,7 +59,7 @@ def parse_offer(data: bytes) -> Offer:
     max_w = number(_w(max_mw), least_w, MAX_POWER_W)
     if not power_w - MIN_POWER_W <= max_w <= power_w * (1 + MARGIN) + MIN_POWER_W:
         raise ValueError("margin is out of range")
-    price = number(price, 0.0, _MAX_PRICE)
+    price = number(price, 0.0, MAX_PRICE)
     in_s, table = number(in_s, 0.0, _AHEAD_S), read_rows(prices)
     return Offer(whole(request_id), power_w, max_w, whole(impact, most=9), price, urgent_w, in_s, table)
 

@@ -14,7 +14,7 @@ import orjson
 
 from .charging import LEADS_MIN
 from .messages import Priority, Request
-from .parsing import number, read_object
+from .parsing import MAX_PRICE, number, read_object
 from .rules import EPSILON_W, MAX_POWER_W, MIN_POWER_W, with_margin
 
 AHEAD_STEPS = 8  # quarter-hours of a forecast
@@ -22,7 +22,6 @@ _STALE_MIN = 60  # an older forecast says nothing
 SOURCES_MAX = 1024  # twins whose surplus is known at once; no setting: sixteen of each of 64 nodes
 _AMPLE = 2.0  # who has so many times what is asked serves it from few of its members, and soon
 _MOVED, _MOVED_W = 0.05, 2.0  # what changes by less than both is not told again
-_PRICE_MOST = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +45,10 @@ class Surplus:
         return Surplus(0.0, up=self.up)
 
     def encode(self) -> bytes:
-        fields: dict[str, object] = {"w": round(self.left_w, 1), "lacks": round(self.lacks_w, 1)}
+        left_w, lacks_w = min(self.left_w, MAX_POWER_W), min(self.lacks_w, MAX_POWER_W)
+        fields: dict[str, object] = {"w": round(left_w, 1), "lacks": round(lacks_w, 1)}
         if self.price:
-            fields["price"] = self.price
+            fields["price"] = min(self.price, MAX_PRICE)
         if self.most_w < math.inf:
             fields["most"] = round(self.most_w, 1)
         if self.up:
@@ -82,7 +82,7 @@ def parse_surplus(data: bytes) -> Surplus:
     return Surplus(
         number(fields["w"], 0.0, MAX_POWER_W),
         number(fields["lacks"], 0.0, MAX_POWER_W),
-        number(fields.get("price", 0.0), 0.0, _PRICE_MOST),
+        number(fields.get("price", 0.0), 0.0, MAX_PRICE),
         most_w,
         fields.get("up", False) is True,
         tuple(number(each, -MAX_POWER_W, MAX_POWER_W) for each in ahead),
@@ -203,8 +203,9 @@ class Sources:
 
     @property
     def left_w(self) -> float:
-        """All that can be had in it."""
-        return self.own_w + sum(min(each.left_w, each.most_w) for each in self.gates.values())
+        """All that can be had in it, as far as that can be told."""
+        behind_w = sum(min(each.left_w, each.most_w) for each in self.gates.values())
+        return min(self.own_w + behind_w, MAX_POWER_W)
 
 
 class Shares(NamedTuple):
@@ -225,6 +226,9 @@ def assign(
     each of them is divided, each giving half of what it has, if all together have ample power; else one
     serves it if it can, and all together if no single one can. The parent is asked last. As suppliers do, a
     gate gives less than the whole margin if there is not more. All that know the same come to the same.
+
+    What other gates say may be false. So when a request is late the gate serves it if it can, whatever the
+    others say, and counts no longer on those that could have served it.
     """
     left_w = {name: power_w for name, (_, power_w) in gates.items()}
     mine: dict[str, float] = {}
@@ -251,13 +255,18 @@ def _parts(
 ) -> dict[str, float]:
     """Which gate gives how much to one request, and "" what its own suppliers do; empty: it is not served."""
     need_w, least_w = each.power_w, each.least_w
+    if each.late:
+        own_left_w = gates[gate][1]
+        if own_left_w >= least_w or (each.first and own_left_w >= MIN_POWER_W):
+            return {gate: min(own_left_w, need_w)}
+        gates = {name: gates[name] for name in gates if gates[name][1] < least_w}
     beside_w = {name: left_w for name, (up, left_w) in gates.items() if not up}
     whole = [name for name, (_, left_w) in gates.items() if left_w >= least_w]
     ample = [name for name, left_w in beside_w.items() if left_w >= _AMPLE * need_w]
     if not ample and sum(beside_w.values()) >= _AMPLE * need_w:
         return _filled(need_w, gates, share=1.0 / _AMPLE)
     if able := ample or whole:
-        best = gate if each.late and gate in able else min(able, key=lambda name: (*gates[name], name))
+        best = min(able, key=lambda name: (*gates[name], name))
         return {best: min(gates[best][1], need_w)}
     if not each.request.partial and own_w + sum(left_w for _, left_w in gates.values()) < least_w:
         return {}

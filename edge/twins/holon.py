@@ -18,6 +18,7 @@ from ..energy.charging import FORECAST, parse_forecast
 from ..energy.events import Cause
 from ..energy.flows import PowerSource, Supply
 from ..energy.forecast import FreePower
+from ..energy.parsing import MAX_PRICE
 from ..energy.passage import Demand, Passage
 from ..energy.policies import producer_policy
 from ..energy.rules import EPSILON_W, HOLON, LEFT, MIN_POWER_W, REQUEST, SLOT_S
@@ -369,7 +370,7 @@ class HolonTwin(ProsumerTwin):
         paid = partner._paid() if partner else None
         if paid is None:
             return
-        price = round(self.settings.price + paid, 4)
+        price = min(round(self.settings.price + paid, 4), MAX_PRICE)
         if abs(price - self.supplier.settings.price) >= _PRICE_STEP:
             policy = producer_policy(self.settings.producer_policy, self._rng)
             settings = replace(self.settings, price=price)

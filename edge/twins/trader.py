@@ -11,7 +11,6 @@ import logging
 import random
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -43,6 +42,7 @@ from .market import NAME as MARKET_NAME
 from .market import TRADER
 from .market_settings import TraderSettings
 from .posting import Posting, Properties
+from .traded_day import TradedDay, is_ahead, read_day
 from .twin import Home, Twin
 
 if TYPE_CHECKING:
@@ -55,33 +55,6 @@ _METER_AFTER_S, _SPREAD_S = 600, 1200  # after the end of a day; members do not 
 _AGAIN_S = 60.0  # after a refusal that may pass
 _ABSENT_S = 600.0
 _LOST_S = 45.0  # without an answer the question gets another number
-
-
-@dataclass(slots=True)
-class TradedDay:
-    """One day of this node; all lists have a place for each step, or are empty."""
-
-    ordered: bool = False
-    prices: list[float | None] = field(default_factory=list)
-    position_wh: list[int] = field(default_factory=list)
-    partners: list[list[tuple[str, int]]] = field(default_factory=list)
-    needs_wh: list[int | None] = field(default_factory=list)
-    told: bool = False  # what it measured
-    refused: str = ""
-
-    @property
-    def awarded(self) -> bool:
-        """Whether the whole result is known."""
-        return len(self.position_wh) == STEPS
-
-
-def read_day(row: dict[str, Any]) -> TradedDay:
-    """A day as it was kept. Raises ValueError, TypeError."""
-    day = TradedDay(**row)
-    if len({len(day.prices), len(day.position_wh), len(day.partners)}) > 1:
-        raise ValueError("lists of different lengths")
-    day.partners = [[(str(name), int(wh)) for name, wh in step] for step in day.partners]
-    return day
 
 
 class TraderTwin(Twin):
@@ -98,6 +71,7 @@ class TraderTwin(Twin):
         self.days: dict[int, TradedDay] = {}
         self.unsettled = 0  # days that were dropped before they were settled
         self.refused_messages = 0
+        self.refused_awards = 0  # steps of results that do not follow from its orders
         self.sold = home.sold = Sold(home.node, self._clock.wall_s, self._suppliers)
         self._number = rng.getrandbits(32)
         self._next_step = 0  # of the orders that are being sent
@@ -131,7 +105,7 @@ class TraderTwin(Twin):
     def _keep(self, number: int) -> None:
         """A few times a day, so not with the state of the node, which is written all few seconds."""
         day = self.days.get(number)
-        data = orjson.dumps({"day": number, **asdict(day)} if day else {})
+        data = orjson.dumps({"day": number, **day.row()} if day else {})
         self.home.history.keep(f"trader/{number % DAYS}", data)
 
     # ---- what it hears ------------------------------------------------------------------------
@@ -174,10 +148,10 @@ class TraderTwin(Twin):
                 self._rows = None
                 self._keep(question.day)
         elif question.deed == RESULT and question.first == len(day.position_wh):
-            for step in reply.steps[: STEPS - question.first]:
-                day.prices.append(step.price)
-                day.position_wh.append(step.position_wh)
-                day.partners.append(list(step.partners))
+            refused = day.take(reply.steps[: STEPS - question.first])
+            if refused:
+                log.warning("%s awards %d steps that were not ordered: they are none", self.market, refused)
+            self.refused_awards += refused
             if day.awarded:
                 self._hold()
                 self._keep(question.day)
@@ -285,13 +259,12 @@ class TraderTwin(Twin):
         number, left_s = call.open_day, call.closes_s - wall_s
         lead_s = 60 * self.settings.lead_min * (1.0 - self._offset / 2)
         day = self.days.get(number)
-        if left_s > lead_s or (day and day.ordered):
+        if left_s > lead_s or (day and day.ordered) or not is_ahead(number, int(wall_s // DAY_S)):
             return None
-        if self._rows is None or self._rows[0] != number:
+        if self._rows is None or self._rows[0] != number or day is None:
             if self._job is None:
                 self._job = self._make(number, call)
             return None
-        self.days.setdefault(number, TradedDay())
         return self._rows[1]
 
     def _drop_old(self, wall_s: float) -> None:
@@ -329,6 +302,8 @@ class TraderTwin(Twin):
                 rows.append(row)
             yield
         self._rows, self._next_step = (number, rows), 0
+        self.days.setdefault(number, TradedDay()).order(rows)
+        self._keep(number)  # before anything of it is sent
 
     def troubles(self) -> Iterator[tuple[str, str]]:
         if self.call is None and self._clock.now_s() >= self._heard_s + _ABSENT_S:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..sim.topology import parse
 from .equip import equip
+from .false_words import with_false_words
 from .levels import with_holons
 from .liar import draw_lie
 from .plan import LIE, Argument, Fault, Storm, StormBuilding
@@ -31,8 +32,8 @@ def draw(seed: int) -> Storm:
     """The storm of a seed; it stays the same as long as this file and the grammar of lies are not changed.
 
     Calm: nothing but lies. Trade: powers change too. Rough: lies among all faults. Honest: only faults.
-    What a community has is drawn by itself (`equip`), and so are trade (`with_trade`) and holons
-    (`with_holons`), so that all else stays as it was without.
+    What a community has is drawn by itself (`equip`), and so are trade (`with_trade`), holons
+    (`with_holons`) and lies about these (`with_false_words`), so that all else stays as it was without.
     """
     rng = random.Random(seed)
     links = parse(rng.choice(_SHAPES).format(rng.randint(2, 6)), rng.getrandbits(32))
@@ -49,6 +50,7 @@ def draw(seed: int) -> Storm:
     kinds = {"calm": [], "trade": ["power"]}.get(mood, kinds)
     faults = [*_faults(rng, storm, kinds), *(_lies(rng, storm) if liar else ())]
     storm = with_holons(with_trade(equip(replace(storm, faults=tuple(faults)))), _building)
+    storm = with_false_words(storm)
     faults = sorted(storm.faults, key=lambda fault: fault.at_s)
     return replace(storm, faults=tuple(replace(each, number=i) for i, each in enumerate(faults)))
 

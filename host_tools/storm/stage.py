@@ -11,11 +11,13 @@ from ..world import World, WorldNode
 from .books import Books
 from .liar import Liar, Lie
 from .limit_watch import LimitWatch
+from .past import remember
 from .plan import LIE, LIMIT, Fault, Storm
 from .premises import Premises
 from .tally import Tally
 
 LATENCY_S = 0.02
+BEGIN_S = 80_000.0  # time of day (UTC), 22:13:20: daily runs and the gate of the market fall into the storm
 _READ_EVERY_S = 2.0
 _OWN = ("regulator", "community")  # sections that are handed over by themselves
 _GOOD = LinkQuality(latency_s=LATENCY_S)
@@ -26,12 +28,14 @@ class Stage:
 
     def __init__(self, storm: Storm) -> None:
         self.world = World(storm.seed, LATENCY_S)
+        self.world.clock.wall_offset_s += BEGIN_S
         self.world.reach = section(storm.reach)
         self._rng = random.Random(storm.seed)
         self.premises: dict[str, Premises] = {}
         self.died_s: dict[str, float] = {}  # since when each node is off
         self.liar = Liar(self.world, storm.liar, random.Random(storm.seed)) if storm.liar else None
         self._leaves = storm.leaves
+        traders = [building.name for building in storm.buildings if "trader" in building.sections]
         for building in storm.buildings:
             regulator, community = map(building.sections.get, _OWN)
             node = self.world.add(
@@ -43,6 +47,8 @@ class Stage:
                 sections={name: each for name, each in building.sections.items() if name not in _OWN},
             )
             self.premises[building.name] = Premises(node, building.powers_w)
+            if building.name in traders:
+                remember(self.world, node, traders.index(building.name))
         for gates in storm.gates:
             self.world.join(gates)
         self.tally = Tally(self.world, storm)

@@ -2,7 +2,7 @@
 
 All of it comes from a generator of its own, so the rest of a storm is the same without. A steady storm has
 none of it: what is lost there counts as the liar's deed, and who negotiates waits a moment longer. Members
-know no past days, so their orders are empty; what is played is who says what to whom, over all faults.
+know two past days (`past`), so they order; the gate closes soon after the begin, and the day is cleared.
 """
 
 import random

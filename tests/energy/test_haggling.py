@@ -99,3 +99,12 @@ def test_with_no_rounds_nobody_waits_and_nothing_changes():
     offer = promise()
     assert not Buying().holds(seen(offer, 0.30), REQUEST, 0.4, 0.4)
     assert not Selling().hear(offer, 0.30, Counter(9, 0.2, 0), 0.0)
+
+
+@pytest.mark.parametrize("asked", [0.0, 0.30])
+def test_a_bid_above_what_was_asked_does_not_raise_the_price(asked):
+    table = (Slot(100, asked), Slot(900, 0.20))
+    selling, offer = Selling(), promise(table)
+    selling.terms = Terms(3, 0.10)
+    assert not selling.hear(offer, asked, Counter(9, 1e5, 0), 500.0)
+    assert offer.prices == table

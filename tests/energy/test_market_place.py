@@ -225,7 +225,7 @@ def test_messages_survive_the_wire():
         balancing=(0.3, None),
     )
     assert parse_reply(reply.encode()) == reply
-    call = Call(5, 100, 3, 2, 0.3, -0.1)
+    call = Call(5, 4 * DAY_S + 100, 3, 2, 0.3, -0.1)
     assert parse_call(call.encode()) == call
     question = parse_question(Question(1, ORDERS, 5, 90, [[[10, -3]], []]).encode())
     assert question.rows == (((10, -3),), ())
@@ -243,3 +243,19 @@ def test_a_bill_counts_what_was_not_measured():
     bill.add(100, 0.2, None, 0.3)
     bill.add(100, 0.2, 150, None)
     assert (bill.bought_wh, bill.unknown_steps, bill.paid) == (200, 2, pytest.approx(0.04))
+
+
+@pytest.mark.parametrize(
+    ("position_wh", "partners"),
+    [(-5, []), (-5, [[0, 4]]), (-5, [[0, -5]]), (-5, [[0, 3], [0, 2]]), (0, [[0, 1]]), (5, [[0, 5], [1, 0]])],
+)
+def test_a_result_that_contradicts_itself_is_refused(position_wh, partners):
+    row = [1000, position_wh, partners]
+    with pytest.raises(ValueError, match="partners"):
+        parse_reply(orjson.dumps({"n": 1, "next": 1, "who": ["a", "b"], "rows": [row]}))
+
+
+@pytest.mark.parametrize("until_s", [0, 3 * DAY_S, 6 * DAY_S])
+def test_a_market_that_closes_on_another_day_than_the_one_before_is_refused(until_s):
+    with pytest.raises(ValueError, match="range"):
+        parse_call(Call(5, until_s, 3, 2, 0.3, -0.1).encode())

@@ -106,6 +106,37 @@ def test_own_suppliers_come_first_then_the_gate_that_fits_best_and_the_parent_la
     assert assign([wanted(100.0)], 0.0, {"up": (True, 500.0)}, "up").by_consumer == {"h.lamp": 105.0}
 
 
+@pytest.mark.parametrize("claimed_w", [[1e7], [500.0], [120.0] * 4], ids=["huge", "ample", "divided"])
+def test_when_a_request_is_late_a_gate_serves_it_whatever_others_claim(claimed_w):
+    false = {f"x{i}": (False, power_w) for i, power_w in enumerate(claimed_w)}
+    gates = {"up": (True, 110.0), **false}
+    assert assign([wanted(100.0)], 0.0, gates, "up").by_consumer == {}
+    assert assign([wanted(100.0, late=True)], 0.0, gates, "up").by_consumer == {"h.lamp": 105.0}
+
+
+def test_when_a_request_is_late_those_who_could_have_served_it_alone_do_not_count():
+    gates = {"a": (False, 60.0), "b": (False, 50.0), "x": (False, 1e7)}
+    late = [wanted(100.0, late=True)]
+    assert assign(late, 0.0, gates, "a").by_consumer == {"h.lamp": 60.0}
+    assert assign(late, 0.0, gates, "b").by_consumer == {"h.lamp": pytest.approx(45.0)}
+
+
+def test_who_waits_long_is_given_what_a_gate_has_beside_any_claims():
+    gates = {"a": (False, 60.0), **{f"x{i}": (False, 90.0) for i in range(3)}}
+    assert assign([wanted(100.0, late=True)], 0.0, gates, "a").by_consumer == {}
+    first = [wanted(100.0, late=True, first=True)]
+    assert assign(first, 0.0, gates, "a").by_consumer == {"h.lamp": 60.0}
+
+
+def test_what_a_gate_tells_can_be_read_whatever_it_was_told():
+    sources = Sources(50_000.0)
+    for i in range(3):
+        sources.see_gate(f"x{i}.up", Surplus(0.0))
+        sources.see_left(f"x{i}.up", Surplus(1e7))
+    told = Surplus(sources.left_w, 3e7, 2e6)
+    assert parse_surplus(told.encode()) == Surplus(1e7, 1e7, 1e6)
+
+
 def test_of_gates_with_ample_power_the_one_that_fits_best_serves():
     gates = {"a": (False, 500.0), "b": (False, 250.0), "c": (False, 120.0), "up": (True, 900.0)}
     found = {name: assign([wanted(100.0)], 0.0, gates, name).by_consumer for name in gates}

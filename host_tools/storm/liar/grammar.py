@@ -3,12 +3,17 @@
     wire    kind of message, field, value, about whom
     relay   what is done to what the member passes on
     energy  trick of the market, power, number of twins that play it
+    market  message of the market of the next day, part, false value, by whom
+    price   message of a negotiation, likewise
+    gate    what a gate of a holon tells, likewise
 
-Each has a rate per second and a duration. A combination without a meaning, such as the priority of a
-question, is a true message at that rate, which is a flood.
+The last three are said where the microgrid has such a thing, and drawn by themselves (`false_words`). Each
+has a rate per second and a duration. A combination without a meaning, such as the priority of a question, is
+a true message at that rate, which is a flood.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 KINDS = (
@@ -50,6 +55,24 @@ TRICKS = ("covet", "hoard", "renege", "offer", "confirm", "deny", "confuse", "se
 POWERS = ("zero", "little", "share", "all", "huge")
 PRIORITIES = ("low", "medium", "high")
 FAMILIES = {"wire": 6, "relay": 2, "energy": 4}  # and how often each is drawn
+_SURPLUS = ("power", "lack", "price", "limit", "way", "forecast", "length", "type")
+WORDS = {  # the messages of each family that is drawn by itself, and their parts that can be false
+    "market": {
+        "call": ("day", "time", "number", "price", "type"),
+        "orders": ("number", "day", "step", "length", "energy", "limit", "type"),
+        "result": ("number", "day", "step", "type"),
+        "meter": ("number", "day", "length", "energy", "type"),
+        "bill": ("number", "day", "type"),
+        "answer": ("number", "step", "length", "energy", "price", "partner", "type"),
+    },
+    "price": {
+        "counter": ("number", "round", "price", "type"),
+        "offer": ("number", "power", "price", "limit", "length", "time"),
+    },
+    "gate": {"gate": _SURPLUS, "behind": _SURPLUS, "left": ("power",)},
+}
+OF_MARKET = ("call", "answer")  # said by who holds the market; all else of it by a trader
+SPEAKERS = ("own", "other", "invented")  # who may say it; in another's name; a twin that may not
 _RATES_HZ = (0.2, 1.0, 5.0, 20.0, 60.0)
 _SECONDS = (2.0, 40.0)
 
@@ -93,4 +116,12 @@ def draw_lie(rng: random.Random) -> Lie:
     else:
         twins = rng.choice(("1", "1", "3", "20"))
         words = rng.choice(TRICKS), rng.choice(POWERS), rng.choice(PRIORITIES), twins
+    return Lie(family, *words, rate_hz, seconds)
+
+
+def draw_words(rng: random.Random, family: str, messages: Sequence[str]) -> Lie:
+    """Any sentence about one of these messages of a family."""
+    rate_hz, seconds = rng.choice(_RATES_HZ), round(rng.uniform(*_SECONDS), 1)
+    what = rng.choice(messages)
+    words = what, rng.choice(WORDS[family][what]), rng.choice(VALUES), rng.choice(SPEAKERS)
     return Lie(family, *words, rate_hz, seconds)

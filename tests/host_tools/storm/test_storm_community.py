@@ -8,6 +8,7 @@ from edge.energy.donations import Donor
 from host_tools.storm.draw import draw
 from host_tools.storm.plan import Storm, StormBuilding
 from host_tools.storm.play import play
+from host_tools.storm.stage import Stage
 
 SUN = {"name": "sun", "kind": "pv", "power_w": 400.0, "donates": 1.0}
 STORE = {"name": "store", "kind": "storage", "battery_wh": 50.0}
@@ -61,3 +62,23 @@ def test_a_donor_that_books_another_energy_is_found(monkeypatch, factor, line):
     outcome = play(replace(donating(), seed=8))
     assert outcome.violations
     assert outcome.violations[0].startswith(line)
+
+
+def test_the_gate_of_a_market_closes_in_a_storm_and_its_members_have_traded():
+    role = {"trader": {"market": "n2"}, "learning": {"node_model": "persistence"}}
+    place = {"market": {"import_price": 0.30, "feed_in_price": 0.08, "gate_hour": 22.2334}}
+    buildings = (
+        StormBuilding("n1", ("n2",), (SUN,), {}, role),
+        StormBuilding("n2", ("n1", "n3"), (), {}, place),
+        StormBuilding("n3", ("n2",), (), {}, role),
+    )
+    stage = Stage(Storm(7, buildings, (), 60.0))
+    stage.world.run(60.0)
+    twins = [twin for node in stage.world.nodes.values() for twin in node.node.twins]
+    traders = [twin for twin in twins if twin.kind == "trader"]
+    stage.world.close()
+    assert len(traders) == 2
+    for trader in traders:
+        (day,) = trader.days.values()
+        assert day.awarded
+        assert any(day.position_wh)
