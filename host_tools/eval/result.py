@@ -23,6 +23,7 @@ from .rivals import RIVALS
 
 _OURS = ("accuracy", "log_loss", "brier")
 MEASURES = (*_OURS, *(f"{rival}_{each}" for rival in RIVALS for each in ("accuracy", "log_loss")))
+_HOUR_MIN = 60
 Which = slice | int | list[int]  # variables, or horizons
 
 
@@ -86,10 +87,27 @@ def _means(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def scored(task: Task, model: str, predicted: Array) -> Result:
-    """Compare predictions (n, 6, 4, 7) with the actual states."""
-    now, actual = task.now[..., None], task.actual
-    known = (actual >= 0) & (now >= 0)
+def _known(task: Task) -> NDArray[np.bool_]:
+    """Which predictions (n, 6, 4) can be judged."""
+    found: NDArray[np.bool_] = (task.actual >= 0) & (task.now[..., None] >= 0)
+    return found
+
+
+def not_trivial(task: Task) -> NDArray[np.bool_]:
+    """Which predictions (n, 6, 4) have their target in an hour in which the variable had power at all, as a
+    node tells them apart (edge/learn/scores.py)."""
+    power = _known(task) & (task.actual > 0)
+    for number, horizon_min in enumerate(HORIZONS_MIN):
+        hours = (task.minutes + horizon_min) // _HOUR_MIN
+        starts = np.flatnonzero(np.diff(hours, prepend=hours[0] - 1))
+        of_hour = np.logical_or.reduceat(power[:, :, number], starts)
+        power[:, :, number] = np.repeat(of_hour, np.diff(starts, append=len(hours)), axis=0)
+    return power
+
+
+def scored(task: Task, model: str, predicted: Array, counted: NDArray[np.bool_] | None = None) -> Result:
+    """Compare predictions (n, 6, 4, 7) with the actual states; only those `counted` (n, 6, 4), if given."""
+    actual, known = task.actual, _known(task)
     each: NDArray[np.float64] = np.stack(
         [
             np.ones(actual.shape),
@@ -100,7 +118,7 @@ def scored(task: Task, model: str, predicted: Array) -> Result:
         ]
     )
     days = (task.origins - task.start) // DAY_MIN
-    each *= known
+    each *= known if counted is None else known & counted
     starts = np.flatnonzero(np.diff(days, prepend=-1))
     return Result(task, model, predicted, np.add.reduceat(each, starts, axis=1))
 

@@ -1,6 +1,7 @@
 """All nodes forecast the same sum (thesis 6.4): that of the living lab, else the sum of the buildings."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,12 @@ from .buildings import Named, building, total
 from .links import Links, neighbours
 from .members import judged, member_of, named, span_of, told, with_persistence
 from .microgrid import run
-from .plan import Made, Plan, Work
+from .plan import HALF, Made, Plan, Work
 from .spy import Spy
 
 _LAB = "vergers_cluster_1min"
 _JOIN_DAYS = (21, 10, 5, 2)  # days of history of the four nodes; another seed gives them to others
-_KINDS = {"markov": ("markov",), "lstm": ("lstm",), "mixture": ("mixture",), "half": ("markov", "lstm")}
+_KINDS = ("markov", "lstm", "mixture", HALF)
 
 
 def cluster(plan: Plan, seed: int) -> Made:
@@ -51,9 +52,9 @@ def _cluster_job(plan: Plan, kind: str, variant: str, seed: int) -> Work:
         for number in range(len(_JOIN_DAYS)):
             days = min(_JOIN_DAYS[(number + seed - 1) % len(_JOIN_DAYS)], plan.past_days)
             of = Named(whole.record, whole.known, f"node{number + 1}")
-            model = _KINDS[kind][number % len(_KINDS[kind])]
-            begins = plan.begins(model, model == "lstm", 10)
-            member = member_of(plan, of, begins, seed * 100 + number, days, settings)
+            mine = replace(plan, model=kind).of_node(number)
+            begins = mine.begins(mine.model, mine.model == "lstm", 10)
+            member = member_of(mine, of, begins, seed * 100 + number, days, settings)
             members.append(member)
             spies.append(Spy.on(member.exchange))
         links = Links(neighbours("chain", len(members), random.Random(seed)), random.Random(seed))

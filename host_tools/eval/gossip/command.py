@@ -12,7 +12,7 @@ from host_tools.study.command import Study
 from host_tools.study.run import Run
 
 from ..data import Reading
-from . import plots, report
+from . import lines, plots, report
 from .plan import OPERATORS, SETS, Plan
 from .studies import STUDIES, jobs
 
@@ -41,7 +41,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--own-days", default="1,2,4,7", metavar="N,...", help="days of data of a newcomer (default 1,2,4,7)")
     add("--newcomers", default="", metavar="NODE,...", help="nodes that join late (default: each in turn)")
     add("--operators", default=",".join(OPERATORS), metavar="NAME,...", help="operators of models")
-    add("--gossip-model", default="mixture", metavar="NAME", help="model of the nodes (default mixture)")
+    add(
+        "--gossip-model",
+        default="mixture",
+        metavar="NAME",
+        help="model of the nodes (default mixture); half: Markov chains and LSTM in turns (study nodes)",
+    )
     add(
         "--update-every",
         type=whole(1),
@@ -91,7 +96,7 @@ def gossip(options: argparse.Namespace, reading: Reading) -> int:
     out = options.out if options.out != Path("build/eval") else _OUT
     try:
         if options.gossip == "report":
-            results = report.read(out)
+            results = lines.read(out)
             print(report.render(results))
             if options.images:
                 plots.draw(results, options.images)

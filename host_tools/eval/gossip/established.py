@@ -6,11 +6,12 @@ from typing import Any
 from edge.terms import DAY_MIN
 
 from .links import Links, neighbours
-from .members import established, judged, member_of, replayed, span_of, told, with_persistence
+from .members import established, judged, member_of, recorded, replayed, span_of, told, with_persistence
 from .microgrid import Member, run
 from .past import Start, fresh
 from .plain import Mean
-from .plan import SETS, Made, Plan, Work
+from .plan import HALF, NETWORKS, SETS, Made, Plan, Work
+from .pooled import pooled
 from .spy import Spy
 
 
@@ -18,10 +19,17 @@ def nodes(plan: Plan, seed: int) -> Made:
     """Each data set is a microgrid."""
     for each in plan.sets:
         names = [f"{each}/{name}" for name in SETS[each]]
-        yield f"{each}/{plan.model}/local", _nodes_local(plan, names, seed)
-        yield f"{each}/{plan.model}/predictions", _nodes_predictions(plan, names, seed)
+        place = f"{each}/{plan.model}"
+        yield f"{place}/local", _nodes_local(plan, names, seed)
+        yield f"{place}/predictions", _nodes_predictions(plan, names, seed)
+        if plan.model == HALF:  # a node merges only with models of its own kind, so operators say little
+            yield f"{place}/both", _nodes_models(plan, names, "both", seed)
+            continue
         for variant in ("both", *plan.operators, "oracle"):
-            yield f"{each}/{plan.model}/{variant}", _nodes_models(plan, names, variant, seed)
+            yield f"{place}/{variant}", _nodes_models(plan, names, variant, seed)
+        if plan.model in NETWORKS and not plan.shipped:  # else `local` is the same
+            yield f"{place}/finetune", _nodes_finetune(plan, names, seed)
+        yield f"{place}/pooled", _nodes_pooled(plan, names, seed)
 
 
 def _nodes_local(plan: Plan, names: list[str], seed: int) -> Work:
@@ -29,11 +37,42 @@ def _nodes_local(plan: Plan, names: list[str], seed: int) -> Work:
 
     def work() -> dict[str, Any]:
         found = {}
-        for of in plan.buildings(names):
-            kept = established(plan, of, seed).predicted
+        for number, of in enumerate(plan.buildings(names)):
+            kept = established(plan.of_node(number), of, seed).predicted
             member = Member(of, fresh(of, Start("persistence"), seed, DAY_MIN), own=kept)
             each = {"local": kept, "persistence_added": with_persistence(member, span_of(plan, of)[0])}
             found[of.name] = {key: judged(plan, member, plan.past_days, p) for key, p in each.items()}
+        return {"nodes": found}
+
+    return work
+
+
+def _nodes_finetune(plan: Plan, names: list[str], seed: int) -> Work:
+    """Each node alone, with shipped networks that are only fitted further."""
+
+    def work() -> dict[str, Any]:
+        found = {}
+        begins = plan.begins(plan.model, True, plan.updates)
+        for of in plan.buildings(names):
+            kept = recorded(plan, of, begins, seed, plan.past_days).predicted
+            member = Member(of, fresh(of, Start("persistence"), seed, DAY_MIN), own=kept)
+            found[of.name] = {"finetune": judged(plan, member, plan.past_days, kept)}
+        return {"nodes": found}
+
+    return work
+
+
+def _nodes_pooled(plan: Plan, names: list[str], seed: int) -> Work:
+    """Each node alone, after a training with the last week of all others, too."""
+
+    def work() -> dict[str, Any]:
+        found = {}
+        begins = plan.begins(plan.model, plan.shipped, plan.updates)
+        buildings = plan.buildings(names)
+        for of in buildings:
+            others = [each for each in buildings if each is not of]
+            member = pooled(plan, of, others, begins, plan.past_days, seed)
+            found[of.name] = {"pooled": judged(plan, member, plan.past_days, member.own)}
         return {"nodes": found}
 
     return work
@@ -47,9 +86,10 @@ def _nodes_predictions(plan: Plan, names: list[str], seed: int) -> Work:
             models=False, prediction_operator="auto", level="minutes", most_neighbours=len(names) - 1
         )
         members = []
-        for of in plan.buildings(names):
-            recording = established(plan, of, seed)
-            members.append(replayed(plan, of, recording, seed, settings, plan.past_days))
+        for number, of in enumerate(plan.buildings(names)):
+            mine = plan.of_node(number)
+            recording = established(mine, of, seed)
+            members.append(replayed(mine, of, recording, seed, settings, plan.past_days))
         links = Links(neighbours("full", len(members), random.Random(seed)), random.Random(seed))
         spies = [Spy.on(member.exchange) for member in members]
         run(members, links, *span_of(plan, members[0].of))
@@ -68,22 +108,16 @@ def _nodes_models(plan: Plan, names: list[str], variant: str, seed: int) -> Work
 
     def work() -> dict[str, Any]:
         members = []
-        for of in plan.buildings(names):
-            both = variant == "both"
+        for number, of in enumerate(plan.buildings(names)):
+            mine, both = plan.of_node(number), variant == "both"
             settings = plan.settings(
                 operator="auto" if both else variant,
                 predictions=both,
                 most_neighbours=len(names) - 1,
             )
             living = variant != "oracle"
-            member = member_of(
-                plan,
-                of,
-                plan.begins(plan.model, plan.shipped, plan.updates),
-                seed,
-                plan.past_days,
-                settings if living else None,
-            )
+            begins = mine.begins(mine.model, mine.shipped, mine.updates)
+            member = member_of(mine, of, begins, seed, plan.past_days, settings if living else None)
             if variant == "oracle":
                 member.exchange = Mean(of.name, member.learner, plan.train_every_min, private=True)
             members.append(member)

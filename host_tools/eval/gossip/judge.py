@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from edge.terms import DAY_MIN
 
-from ..replay import task_of
-from ..result import MEASURES, Result, scored
+from ..replay import Task, task_of
+from ..result import MEASURES, Result, not_trivial, scored
 from .buildings import Building
 
 SUMS = ("n", *MEASURES)
@@ -17,16 +17,30 @@ Floats = NDArray[np.float64]
 
 def result(of: Building, begin: int, start: int, end: int, predicted: NDArray[Any], model: str) -> Result:
     """The result of predictions (end - start, 6, 4, 7) from line `start` on; the past is from `begin` on."""
-    task = task_of(of.part(begin, end), start - begin, end - begin, of.scale)
-    return scored(task, model, predicted[task.origins - (start - begin)].astype(np.float32))
+    task = _task(of, begin, start, end)
+    return scored(task, model, _made(task, predicted))
 
 
 def summary(of: Building, begin: int, start: int, end: int, predicted: NDArray[Any]) -> dict[str, Any]:
-    """What a job file keeps of one node: sums (measures, days, 6, 4), the variables that change, horizons."""
-    found = result(of, begin, start, end, predicted, "")
+    """What a job file keeps of one node: sums (measures, days, 6, 4), those without trivial hours, the
+    variables that change, horizons."""
+    task = _task(of, begin, start, end)
+    made = _made(task, predicted)
+    found = scored(task, "", made)
     return {
         "sums": np.round(found.sums, 4).tolist(),
+        "not_trivial": np.round(scored(task, "", made, not_trivial(task)).sums, 4).tolist(),
         "varying": found.varying,
         "horizons": found.horizons,
         "days": (end - start) // DAY_MIN,
     }
+
+
+def _task(of: Building, begin: int, start: int, end: int) -> Task:
+    return task_of(of.part(begin, end), start - begin, end - begin, of.scale)
+
+
+def _made(task: Task, predicted: NDArray[Any]) -> NDArray[np.float32]:
+    """Of the predictions for each minute, those of the origins."""
+    found: NDArray[np.float32] = predicted[task.origins - task.start].astype(np.float32)
+    return found

@@ -7,11 +7,8 @@ send what they have then; those that send predictions are recorded.
 import random
 from typing import Any
 
-import numpy as np
-
 from edge.terms import DAY_MIN
 
-from .buildings import Building
 from .links import Links
 from .members import (
     established,
@@ -22,13 +19,13 @@ from .members import (
     recorded,
     replayed,
     span_of,
-    start_line,
     told,
     with_persistence,
 )
 from .microgrid import Member, run
 from .past import Start, fresh
 from .plan import NETWORKS, Made, Plan, Work
+from .pooled import pooled
 from .spy import Spy
 
 
@@ -70,7 +67,9 @@ def _late_job(plan: Plan, name: str, others: tuple[str, ...], own_days: int, var
                 found["persistence_added"] = with_persistence(member, span_of(plan, of)[0])
             return {"nodes": {of.name: {key: judged(plan, member, own_days, p) for key, p in found.items()}}}
         if variant in ("pooled", "pooled_shipped"):
-            return _pooled(plan, of, rest, own_days, variant, seed)
+            begins = plan.begins(plan.model, variant == "pooled_shipped", updates)
+            member = pooled(plan, of, rest, begins, own_days, seed)
+            return {"nodes": {of.name: {variant: judged(plan, member, own_days, member.own)}}}
         models, both = variant != "predictions", variant == "both"
         settings = plan.settings(
             models=models,
@@ -105,19 +104,3 @@ def _late_job(plan: Plan, name: str, others: tuple[str, ...], own_days: int, var
         return {"nodes": {of.name: scores}, **told(members, links)}
 
     return work
-
-
-def _pooled(
-    plan: Plan, of: Building, others: list[Building], own_days: int, variant: str, seed: int
-) -> dict[str, Any]:
-    """All data in one place: the newcomer begins with networks and counts of everybody's last week. With
-    `pooled_shipped` these networks began with shipped ones."""
-    until = start_line(of, plan)
-    foreign = []
-    for each in others:
-        lines = each.record.powers_w[until - 7 * DAY_MIN : until]
-        foreign.append((lines * np.float32(of.max_power_w / each.max_power_w)).astype(np.float32))
-    begins = plan.begins(plan.model, variant == "pooled_shipped", 6 * own_days)
-    member = member_of(plan, of, begins, seed, own_days, None, tuple(foreign))
-    run([member], Links([set()], random.Random(0)), *span_of(plan, of))
-    return {"nodes": {of.name: {variant: judged(plan, member, own_days, member.own)}}}

@@ -1,7 +1,7 @@
 """What all jobs of an evaluation of gossip share."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,6 +26,9 @@ SETS = {
 }
 OPERATORS = ("sampling_nb", "power_loss", "min_loss", "dist_power_hist", "skill", "auto")
 NETWORKS = ("lstm", "mixture")
+HALF = "half"  # a microgrid whose nodes have Markov chains and LSTM in turns (GEL of the thesis)
+_IN_TURNS = {HALF: ("markov", "lstm")}
+FORMAT = 2  # of what a job file keeps of a node; 1 had no scores without trivial hours
 _MESSAGE_BYTES = 13_000
 
 _TOLD = (
@@ -75,7 +78,12 @@ class Plan:
     @property
     def told(self) -> dict[str, Any]:
         """What a result depends on, for its file."""
-        return {name: getattr(self, name) for name in _TOLD}
+        return {"format": FORMAT, **{name: getattr(self, name) for name in _TOLD}}
+
+    def of_node(self, number: int) -> "Plan":
+        """The plan of one node of a microgrid: with the model that it has by its number, from 0."""
+        models = _IN_TURNS.get(self.model, (self.model,))
+        return replace(self, model=models[number % len(models)])
 
     def building(self, name: str) -> Building:
         """One building by "set/node"."""

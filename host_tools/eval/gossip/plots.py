@@ -6,7 +6,7 @@ from typing import Any
 from host_tools.sim.style import CYCLE, FAINT, figure
 
 from ..intervals import Interval
-from .report import LOCAL, groups, line
+from .lines import LOCAL, groups, line
 
 
 def draw(results: list[dict[str, Any]], images: Path) -> list[str]:

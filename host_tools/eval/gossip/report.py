@@ -1,142 +1,40 @@
-"""Tables of the results that are there, as Markdown.
+"""Tables of the results that are there, as Markdown."""
 
-Differences are paired: the same nodes, days, variables and horizons. A day is one block over all nodes, and
-the intervals are those of t over days. A node is harmed if it is worse than alone, and surely harmed if its
-own interval lies below 0.
-"""
-
-import json
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..intervals import Interval, by_days
+from ..intervals import Interval
 from . import rival_tables
-from .judge import SUMS
+from .lines import LOCAL, Group, Means, Score, groups, line, means
 
-Floats = NDArray[np.float64]
-_N, _ACCURACY, _LOSS = SUMS.index("n"), SUMS.index("accuracy"), SUMS.index("log_loss")
-_PERSISTENCE, _MAJORITY = SUMS.index("persistence_accuracy"), SUMS.index("majority_accuracy")
-_PERSISTENCE_LOSS = SUMS.index("persistence_log_loss")
-LOCAL = {"late": "scratch", "nodes": "local", "cluster": "local", "codec": "float32"}
-
-
-@dataclass(frozen=True)
-class Score:
-    """One node with one variant: sums (measures, days, 6, 4)."""
-
-    node: str
-    sums: Floats
-    varying: list[int]
-    horizons: list[int]
-
-    def part(self, demand: bool) -> Floats:
-        """The sums (measures, days, cells) of the demand, or of all variables that change."""
-        variables = [0] if demand else self.varying
-        found = self.sums[:, :, variables][..., self.horizons]
-        return found.reshape(*found.shape[:2], -1)
-
-
-Group = dict[str, list[Score]]  # by variant
-
-
-def read(out: Path) -> list[dict[str, Any]]:
-    """All result files, in order of names. Raises ValueError if there are none."""
-    files = sorted((out / "results").rglob("*.json"))
-    if not files:
-        raise ValueError(f"{out}: there are no results")
-    return [json.loads(file.read_text(encoding="ascii")) for file in files]
-
-
-def groups(results: Iterable[dict[str, Any]], study: str) -> dict[str, Group]:
-    """The scores of a study by group (all but node, variant and seed) and variant."""
-    found: dict[str, Group] = defaultdict(lambda: defaultdict(list))
-    for one in results:
-        if one["study"] != study:
-            continue
-        *place, _, seed = one["job"].split("/")
-        for node, variants in one["nodes"].items():
-            for variant, told in variants.items():
-                name, key = f"{node} {seed}", "/".join(place)
-                if study == "late":
-                    model, data, node_name, own_days = place
-                    name, key = f"{data}/{node_name} {seed}", f"{model}, {own_days}"
-                sums = np.array(told["sums"])
-                if all(each.node != name for each in found[key][variant]):
-                    found[key][variant].append(Score(name, sums, told["varying"], told["horizons"]))
-    return {key: dict(each) for key, each in found.items()}
-
-
-@dataclass(frozen=True)
-class Line:
-    """A variant beside another one, over the nodes that both have."""
-
-    nodes: int
-    accuracy: float
-    persistence: float
-    majority: float
-    log_loss: float
-    gain: float
-    gain_limits: Interval
-    saved: float  # log loss
-    saved_limits: Interval
-    median: float
-    worst: float
-    harmed: int
-    surely_harmed: int
-
-
-def line(scores: Sequence[Score], others: Sequence[Score], demand: bool) -> Line:
-    """The scores of a variant, and paired with those of another one."""
-    other = {each.node: each for each in others}
-    both = [(each.part(demand), other[each.node].part(demand)) for each in scores if each.node in other]
-    ours, theirs = (_joined([pair[at] for pair in both]) for at in (0, 1))
-    gain, gain_limits = by_days(ours[_ACCURACY] - theirs[_ACCURACY], ours[_N])
-    saved, saved_limits = by_days(theirs[_LOSS] - ours[_LOSS], ours[_N])
-    each = [by_days(one[_ACCURACY] - two[_ACCURACY], one[_N]) for one, two in both]
-    gains = [mean for mean, _ in each]
-    return Line(
-        len(both),
-        by_days(ours[_ACCURACY], ours[_N])[0],
-        by_days(ours[_PERSISTENCE], ours[_N])[0],
-        by_days(ours[_MAJORITY], ours[_N])[0],
-        by_days(ours[_LOSS], ours[_N])[0],
-        gain,
-        gain_limits,
-        saved,
-        saved_limits,
-        float(np.median(gains)),
-        min(gains),
-        sum(mean < -0.0005 for mean in gains),  # less than 0.05 points is no harm
-        sum(limits is not None and limits[1] < 0 for _, limits in each),
-    )
-
-
-def _joined(parts: list[Floats]) -> Floats:
-    days = min(each.shape[1] for each in parts)
-    return np.concatenate([each[:, :days] for each in parts], -1)
+_RIVALS = {"persistence": "persistence", "majority": "most frequent state"}
 
 
 def table(group: Group, local: str, demand: bool) -> str:
-    """A Markdown table: a row for each variant, compared with `local`."""
+    """A Markdown table: a row for each simple rival, and for each variant, compared with `local`."""
     rows = [
-        "| variant | nodes | accuracy | over persistence | log loss | against alone | log loss saved | "
-        "median, worst node | harmed, surely |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| variant | nodes | accuracy | over persistence | log loss | not trivial | against alone | "
+        "log loss saved | median, worst node | harmed, surely |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
+    if local not in group:
+        return "\n".join(rows)
+    for rival, name in _RIVALS.items():
+        found, apart = (means(group[local], demand, trivial, rival) for trivial in (True, False))
+        rows.append(
+            f"| {name} | {len(group[local])} | {100 * found.accuracy:.2f} |  | {found.log_loss:.4f} | "
+            f"{_both(apart)} |  | | | |"
+        )
     for variant in sorted(group, key=lambda name: (name != local, name)):
-        if local not in group:
-            break
         one = line(group[variant], group[local], demand)
         alone = variant == local
         rows.append(
-            f"| {variant} | {one.nodes} | {100 * one.accuracy:.2f} | "
-            f"{100 * (one.accuracy - one.persistence):+.2f} | {one.log_loss:.4f} | "
+            f"| {variant} | {one.nodes} | {100 * one.ours.accuracy:.2f} | "
+            f"{100 * (one.ours.accuracy - one.persistence.accuracy):+.2f} | {one.ours.log_loss:.4f} | "
+            f"{_both(one.not_trivial)} | "
             + (
                 " | | | |"
                 if alone
@@ -146,6 +44,11 @@ def table(group: Group, local: str, demand: bool) -> str:
             )
         )
     return "\n".join(rows)
+
+
+def _both(found: Means) -> str:
+    """Accuracy and log loss, if there are predictions."""
+    return "" if isnan(found.accuracy) else f"{100 * found.accuracy:.2f}, {found.log_loss:.4f}"
 
 
 def _range(limits: Interval, times: float, digits: int = 2) -> str:
@@ -165,11 +68,10 @@ def by_node(group: Group, variants: Sequence[str], demand: bool) -> str:
             if node not in scores[variant]:
                 cells.append("")
                 continue
-            part = scores[variant][node].part(demand)
-            accuracy, loss = (by_days(part[at], part[_N])[0] for at in (_ACCURACY, _LOSS))
-            still, still_loss = (by_days(part[at], part[_N])[0] for at in (_PERSISTENCE, _PERSISTENCE_LOSS))
-            persistence = f"{100 * still:.1f}, {still_loss:.3f}"
-            cells.append(f"{100 * accuracy:.1f}, {loss:.3f}")
+            score = [scores[variant][node]]
+            own, still = means(score, demand), means(score, demand, rival="persistence")
+            persistence = f"{100 * still.accuracy:.1f}, {still.log_loss:.3f}"
+            cells.append(f"{100 * own.accuracy:.1f}, {own.log_loss:.3f}")
         rows.append(f"| {node.rsplit(' ', 1)[0]} | {persistence} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
@@ -187,13 +89,13 @@ def hostile(results: list[dict[str, Any]]) -> str:
             names = {each.node for each in scores}
             one = line(scores, [each for each in calm.get(defence, []) if each.node in names], demand=False)
             rows.append(
-                f"| {attack} | {defence} | {100 * one.accuracy:.2f} | "
+                f"| {attack} | {defence} | {100 * one.ours.accuracy:.2f} | "
                 + (
                     ""
                     if attack == "none"
                     else f"{-100 * one.gain:.2f} {_range(_negative(one.gain_limits), 100)}"
                 )
-                + f" | {one.log_loss:.4f} | {'' if attack == 'none' else f'{-100 * one.worst:.2f}'} |"
+                + f" | {one.ours.log_loss:.4f} | {'' if attack == 'none' else f'{-100 * one.worst:.2f}'} |"
             )
     return "\n".join(rows)
 
@@ -219,7 +121,7 @@ def topologies(results: list[dict[str, Any]]) -> str:
         days = len(job["nodes"][next(iter(job["nodes"]))]["gossip"]["sums"][0])
         sent = job["sent_bytes"]["model"].values()
         rows.append(
-            f"| {_shape(job['given'])} | {one.nodes} | {100 * one.accuracy:.2f} | "
+            f"| {_shape(job['given'])} | {one.nodes} | {100 * one.ours.accuracy:.2f} | "
             f"{100 * one.gain:+.2f} {_range(one.gain_limits, 100)} | "
             f"{one.saved:+.4f} {_range(one.saved_limits, 1, 4)} | {100 * one.worst:+.2f} | "
             f"{one.harmed}, {one.surely_harmed} | {max(sent) / (86400 * days):.1f} |"
@@ -235,11 +137,7 @@ def _shape(given: dict[str, Any]) -> str:
 
 
 def _scores(job: dict[str, Any], variant: str) -> list[Score]:
-    return [
-        Score(node, np.array(each[variant]["sums"]), each[variant]["varying"], each[variant]["horizons"])
-        for node, each in job["nodes"].items()
-        if variant in each
-    ]
+    return [Score.of(node, each[variant]) for node, each in job["nodes"].items() if variant in each]
 
 
 def disagreements(results: list[dict[str, Any]]) -> str:

@@ -1,7 +1,7 @@
 """The studies by name. A job is one microgrid; its result is one file.
 
 late      a newcomer with 1, 2, 4 or 7 days of own data among established neighbours, its next week
-nodes     established buildings of one data set: local, gossip by operator, federated oracle
+nodes     established buildings of one data set: local, gossip by operator, federated oracle, pooled training
 cluster   all nodes forecast the same sum (thesis 6.4): they joined at different times
 hostile   one node of four sends what does harm
 topology  chain, ring, random; loss, cut, absent nodes; with a cheap model

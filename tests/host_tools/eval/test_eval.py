@@ -18,7 +18,7 @@ from host_tools.eval.command import task_from
 from host_tools.eval.data import DataError, records
 from host_tools.eval.intervals import by_days, t_quantile
 from host_tools.eval.replay import replay, task_of, trained
-from host_tools.eval.result import scored
+from host_tools.eval.result import not_trivial, scored
 from host_tools.eval.rivals import RIVALS
 from host_tools.eval.runs import forecast_in, weather_in
 
@@ -292,6 +292,25 @@ def test_variables_that_never_change_are_marked_and_in_no_mean(tmp_path, capsys)
     assert [VARIABLES[at] for at in one.varying] == ["requested", "missing"]
     assert one.means(one.varying, slice(None))["accuracy"] == pytest.approx((each[0] + each[4]) / 2)
     assert each[1:4] == [1.0] * 3
+
+
+def test_scores_without_trivial_hours_are_those_that_a_node_gives(house):
+    (record,) = records(house)
+    task = task_of(record, 1440, 3 * 1440, StateScale.of_max_power(2000.0))
+    rng = np.random.default_rng(1)
+    predicted = rng.dirichlet(np.ones(7), task.actual.shape).astype(np.float32)
+    whole, part = (scored(task, "m", predicted, which) for which in (None, not_trivial(task)))
+    told = whole.report()
+    for at, variable in enumerate(VARIABLES):
+        for number, horizon_min in enumerate(HORIZONS_MIN):
+            theirs = told[variable][str(horizon_min)]["not_trivial"]
+            assert part.count(at, number) == theirs["n"]
+            ours = part.means([at], [number])
+            for key in ("accuracy", "log_loss", "persistence_accuracy"):
+                assert ours[key] == pytest.approx(theirs[key], abs=1e-5)
+    requested, available = VARIABLES.index("requested"), VARIABLES.index("available")
+    assert part.count(requested, 0) == whole.count(requested, 0)  # it is never zero
+    assert 0 < part.count(available, 0) < whole.count(available, 0)  # nothing is left in most hours
 
 
 def test_t_quantiles_are_those_of_the_distribution():

@@ -5,6 +5,7 @@ import json
 import math
 import random
 import shutil
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -17,13 +18,14 @@ from edge.learn.states import StateScale
 from edge.learn.terms import HORIZONS_MIN
 from edge.terms import DAY_MIN, VARIABLES
 from host_tools.__main__ import main
-from host_tools.eval.data import Record
+from host_tools.eval.data import Reading, Record
 from host_tools.eval.gossip.buildings import Building, together
+from host_tools.eval.gossip.established import nodes
+from host_tools.eval.gossip.lines import Score, line
 from host_tools.eval.gossip.links import TOPOLOGIES, Links, neighbours
 from host_tools.eval.gossip.plain import ATTACKS, Hostile, Mean
-from host_tools.eval.gossip.plan import SETS
+from host_tools.eval.gossip.plan import NETWORKS, SETS, Plan
 from host_tools.eval.gossip.recording import Recorded, Recording
-from host_tools.eval.gossip.report import Score, line
 
 DAYS = 4
 MEASURES = 14
@@ -102,11 +104,28 @@ def test_a_study_is_resumed(late, folder, capsys):
     assert {file: file.stat().st_mtime_ns for file in late.rglob("*.json")} == before
 
 
+def test_results_without_scores_apart_from_trivial_hours_are_refused(late, folder, tmp_path, capsys):
+    out = tmp_path / "older"
+    shutil.copytree(late, out)
+    file = next((out / "results" / "late").glob("*scratch*"))
+    told = json.loads(file.read_text())
+    del told["plan"]["format"], told["code"], told["sum"]
+    file.write_text(json.dumps(told))
+    options = words("--gossip late --gossip-model markov --newcomers ab_floor5 --only scratch")
+    assert evaluate(folder, out, *options) == 2
+    assert "made with format None, not 2" in capsys.readouterr().err
+    assert evaluate(folder, out, "--gossip", "report") == 2
+    assert f"{file}: an older version made it" in capsys.readouterr().err
+
+
 def test_results_are_reported_as_tables_and_plots(late, folder, tmp_path, capsys):
     assert evaluate(folder, late, "--gossip", "report", "--images", str(tmp_path)) == 0
     text = capsys.readouterr().out
-    for each in ("## late: markov, 1d", "| scratch | 1 |", "| sampling_nb | 1 |"):
+    for each in ("## late: markov, 1d", "| persistence | 1 |", "| scratch | 1 |", "| sampling_nb | 1 |"):
         assert each in text
+    (row,) = [row.split("|") for row in text.split("All variables")[0].splitlines() if "| scratch | 1" in row]
+    accuracy, log_loss, not_trivial = (row[at].strip() for at in (3, 5, 6))
+    assert not_trivial == f"{accuracy}, {log_loss}"  # the demand is never zero here
     assert {file.name for file in tmp_path.iterdir()} == {"gossip_late.png", "gossip_nodes.png"}
 
 
@@ -117,6 +136,74 @@ def test_shards_divide_the_jobs(folder, tmp_path, capsys):
     first, second = (set(results(tmp_path / each, "late")) for each in "12")
     assert len(first | second) == 4
     assert not first & second
+
+
+@dataclass(frozen=True)
+class Quick(Plan):
+    """Networks that have hardly been trained."""
+
+    def begins(self, model, started, updates=0):
+        found = super().begins(model, started, updates)
+        few = (("first_steps", 1),) if model in NETWORKS else ()
+        return replace(found, options=(*found.options, *few))
+
+
+@pytest.fixture(scope="module")
+def two(folder, tmp_path_factory):
+    """Plays a job of two established buildings, or others, from random networks."""
+    plan = Quick(
+        folder,
+        Reading({}),
+        tmp_path_factory.mktemp("two"),
+        past_days=2,
+        days=1,
+        updates=0,
+        steps=1,
+        period_min=120,
+        shipped=False,
+    )
+
+    def play(model, variant, names=("ab_floor3", "ab_floor5")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(SETS, "combed_1min", names)
+            return dict(nodes(replace(plan, model=model), 1))[f"combed_1min/{model}/{variant}"]()
+
+    return play
+
+
+def test_in_a_microgrid_of_half_chains_and_half_lstm_nodes_have_them_in_turns(two):
+    half = two("half", "local")["nodes"]
+    for node, model in (("ab_floor3", "markov"), ("ab_floor5", "lstm")):
+        assert half[node] == two(model, "local", (node,))["nodes"][node]
+    both = two("half", "both")
+    for node in ("ab_floor3", "ab_floor5"):
+        assert {"models", "both"} == both["nodes"][node].keys()
+        assert both["stats"][node]["merged"] == 0  # there is no other node of its kind
+        assert both["stats"][node]["received"]["predictions"] > 0
+
+
+def test_a_microgrid_of_halves_has_no_operators_of_models(folder, tmp_path):
+    plan = Plan(folder, Reading({}), tmp_path, model="half")
+    names = [name.split("/")[-1] for name, _ in nodes(plan, 1)]
+    assert names == ["local", "predictions", "both"]
+
+
+def test_established_nodes_are_compared_with_shipped_networks_and_with_the_data_of_all(two):
+    def sums(model, variant, *names):
+        return np.array(two(model, variant, names)["nodes"]["ab_floor5"][variant]["sums"])
+
+    for model, variant, others in (("lstm", "finetune", ()), ("markov", "pooled", ("ab_floor3",))):
+        alone, found = sums(model, "local", "ab_floor5"), sums(model, variant, "ab_floor5", *others)
+        assert (alone[0] == found[0]).all()
+        assert (alone[1:3] != found[1:3]).any()
+
+
+def test_a_node_that_begins_with_shipped_networks_is_not_judged_twice(folder, tmp_path):
+    plan = Plan(folder, Reading({}), tmp_path)
+    names = {name.split("/")[-1] for name, _ in nodes(plan, 1)}
+    assert "pooled" in names
+    assert "finetune" not in names
+    assert "finetune" in {name.split("/")[-1] for name, _ in nodes(replace(plan, shipped=False), 1)}
 
 
 @pytest.mark.parametrize(
@@ -261,7 +348,7 @@ def score(node, accuracies, losses):
     sums[0] = 100
     sums[1] = 100 * np.array(accuracies)[:, None, None]
     sums[2] = 100 * np.array(losses)[:, None, None]
-    return Score(node, sums, [0], [0, 1, 2, 3])
+    return Score(node, sums, sums, [0], [0, 1, 2, 3])
 
 
 def test_a_line_pairs_days_and_counts_the_harmed():
