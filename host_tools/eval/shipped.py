@@ -23,7 +23,7 @@ from edge.learn.lstm.shipped import checksum_on
 from edge.learn.terms import HORIZONS_MIN
 from edge.terms import DAY_MIN, VARIABLES
 from edge.twins.learning_settings import LearningSettings
-from host_tools.sim.command import bar
+from host_tools.progress import bar
 
 from . import report
 from .card import card

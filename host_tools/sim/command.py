@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge.config.check import ConfigError
 from edge.energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
@@ -19,6 +18,7 @@ from edge.learn.registry import MODELS
 from edge.twins.registry import TwinError
 from host_tools.broker import BrokerError
 from host_tools.microgrid.launch import LaunchError
+from host_tools.progress import seconds_of
 from host_tools.study import command as study
 
 from . import compare, plots, real, report
@@ -139,32 +139,19 @@ def job_of(options: argparse.Namespace) -> Job:
 
 
 def play(job: Job, console: Console) -> Outcome:
-    """Run under the virtual clock, with a progress bar on a terminal."""
+    """Run under the virtual clock, and show how far it is."""
     simulation = Simulation(job)
     try:
-        with bar(console) as progress:
-            task = progress.add_task(job.scenario, total=job.seconds)
-            return simulation.run(lambda second: progress.update(task, completed=second))
+        with seconds_of(job.scenario, job.seconds, console) as reached:
+            return simulation.run(reached)
     finally:
         simulation.close()
 
 
 def play_real(job: Job, out: Path, console: Console) -> Outcome:
     """Run real processes, for the same time in real time."""
-    with bar(console) as progress:
-        task = progress.add_task(f"{job.scenario}, real", total=job.seconds)
-        return real.play(job, out / "real", lambda second: progress.update(task, completed=second))
-
-
-def bar(console: Console) -> Progress:
-    """A progress bar, shown only on a terminal."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %"),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with seconds_of(f"{job.scenario}, real", job.seconds, console) as reached:
+        return real.play(job, out / "real", reached)
 
 
 def finish(outcome: Outcome, out: Path, console: Console, draw: bool) -> int:
