@@ -84,9 +84,9 @@ class Spreading(Law):
         kept = bool(space.p_kept[p])
         for node in pending:
             if node != space.node:
+                # Nothing goes back: who sent it here knows no way and asks all its neighbours, or it takes this
+                # node for the way. What is sent to all then would grow with each node that does the same.
                 targets = space.hops_towards(node, kept) & others
-                if not targets:  # it came from there
-                    targets = space.neighbours_mask & others
                 by_way.setdefault(targets, []).append(node)
         for targets, nodes in by_way.items():
             if targets:
