@@ -49,19 +49,11 @@ class Results:
     def read(self, run: Run) -> Kept | None:
         """The result of a run, None if there is none. Raises Damaged, and OSError if it cannot be read."""
         try:
-            data = read_bytes(self.file(run), _MOST_BYTES)
+            content = content_of(self.file(run))
         except FileNotFoundError:
             return None
-        try:
-            content = json.loads(data)
-        except (ValueError, RecursionError):
-            raise Damaged from None
-        if not isinstance(content, dict) or not isinstance(content.get("plan"), dict):
-            raise Damaged
         if (content.get("study"), content.get("job")) != (run.study, run.name):
             raise Damaged
-        if content.keys() & {"code", "sum"} and content.pop("sum", None) != _sum(content):
-            raise Damaged  # files from before there were sums have no code either
         before, now = content["plan"], as_json(dict(run.plan))
         names = [name for name in (now | before) if before.get(name) != now.get(name)]
         return Kept(content, [f"{name} {before.get(name)}, not {now.get(name)}" for name in names])
@@ -71,6 +63,19 @@ class Results:
         file = self.file(run)
         file.parent.mkdir(parents=True, exist_ok=True)
         replace_file(file, (json.dumps({**content, "sum": _sum(content)}) + "\n").encode())
+
+
+def content_of(file: Path) -> Content:
+    """What a result file says. Raises Damaged, and OSError if it cannot be read."""
+    try:
+        content = json.loads(read_bytes(file, _MOST_BYTES))
+    except (ValueError, RecursionError):
+        raise Damaged from None
+    if not isinstance(content, dict) or not isinstance(content.get("plan"), dict):
+        raise Damaged
+    if content.keys() & {"code", "sum"} and content.pop("sum", None) != _sum(content):
+        raise Damaged  # files from before there were sums have no code either
+    return content
 
 
 def _sum(content: Content) -> str:

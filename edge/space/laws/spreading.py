@@ -84,8 +84,8 @@ class Spreading(Law):
         kept = bool(space.p_kept[p])
         for node in pending:
             if node != space.node:
-                # Nothing goes back: who sent it here knows no way and asks all its neighbours, or it takes this
-                # node for the way. What is sent to all then would grow with each node that does the same.
+                # Nothing goes back: who sent it here knows no way and asks all its neighbours, or takes this
+                # node for the way. If it went to all others then, each of them could do the same.
                 targets = space.hops_towards(node, kept) & others
                 by_way.setdefault(targets, []).append(node)
         for targets, nodes in by_way.items():

@@ -1,17 +1,19 @@
 """Measured buildings as nodes of a microgrid: whole days, civil clock, one scale for each."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 
 from edge.learn.states import StateScale
 from edge.terms import DAY_MIN
+from host_tools.study.run import fingerprint
 
 from ..data import DataError, Reading, Record, records, six
-from .kept import written
+from .kept import loaded, written
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,13 @@ class Building:
     def scale(self) -> StateScale:
         """Fifths of the maximum power."""
         return StateScale.of_max_power(self.max_power_w)
+
+    @cached_property
+    def digest(self) -> str:
+        """That of all that is measured: the same data give the same digest wherever they are."""
+        digest = hashlib.blake2b(np.ascontiguousarray(self.record.powers_w).tobytes(), digest_size=10)
+        digest.update(f"{self.record.first_minute} {self.record.step_min}".encode())
+        return digest.hexdigest()
 
     def part(self, start: int, end: int) -> Record:
         """The record from line `start` to `end`."""
@@ -76,18 +85,35 @@ def _record(folder: Path, reading: Reading, name: str, cache: Path) -> Record:
     file = next(iter(sorted(folder.glob(f"{name}.csv*"))), None)
     if file is None:
         raise DataError(f"{folder}: there is no {name}.csv or {name}.csv.gz")
-    told = f"{file.resolve()} {file.stat().st_size} {reading.zones} {reading.sort}"
+    told = f"{_fingerprint(file)} {reading.zones} {reading.sort}"
     kept = cache / f"{name.replace('/', '_')}_{hashlib.blake2b(told.encode(), digest_size=6).hexdigest()}.npz"
-    if not kept.exists():
-        record = next(records(file, reading=reading))
-        facts = np.array([record.first_minute, record.step_min], np.int64)
-        names = np.array([record.data, record.node, record.scope])
-        with written(kept) as unfinished:
-            np.savez(unfinished, facts=facts, powers_w=record.powers_w, told=names)
+    if (found := loaded(kept, _parsed)) is not None:
+        return found
+    record = next(records(file, reading=reading))
+    facts = np.array([record.first_minute, record.step_min], np.int64)
+    names = np.array([record.data, record.node, record.scope])
+    with written(kept) as unfinished:
+        np.savez(unfinished, facts=facts, powers_w=record.powers_w, told=names)
+    return record
+
+
+def _parsed(kept: Path) -> Record:
     with np.load(kept) as found:
         first_minute, step_min = found["facts"].tolist()
         data, node, scope = found["told"].tolist()
         return Record(data, node, scope, first_minute, found["powers_w"], step_min)
+
+
+def measured(folder: Path, reading: Reading, names: Iterable[str]) -> str:
+    """A digest of the files of some buildings, by "set/node", and of how they are read."""
+    digest = hashlib.blake2b(f"{reading.zones} {reading.sort}".encode(), digest_size=10)
+    for name in names:
+        for file in sorted(folder.glob(f"{name}.csv*"))[:1]:
+            digest.update(f"{name} {_fingerprint(file)}\n".encode())
+    return digest.hexdigest()
+
+
+_fingerprint = cache(fingerprint)  # many jobs share their files
 
 
 def _from_midnight(record: Record) -> Record:

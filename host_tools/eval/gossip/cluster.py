@@ -12,10 +12,9 @@ from .buildings import Named, building, total
 from .links import Links, neighbours
 from .members import judged, member_of, named, span_of, told, with_persistence
 from .microgrid import run
-from .plan import HALF, Made, Plan, Work
+from .plan import HALF, LAB, Made, Plan, Work
 from .spy import Spy
 
-_LAB = "vergers_cluster_1min"
 _JOIN_DAYS = (21, 10, 5, 2)  # days of history of the four nodes; another seed gives them to others
 _KINDS = ("markov", "lstm", "mixture", HALF)
 
@@ -35,9 +34,9 @@ def _cluster_job(plan: Plan, kind: str, variant: str, seed: int) -> Work:
     own; so they differ as nodes do that joined one after the other."""
 
     def work() -> dict[str, Any]:
-        lab = plan.data / f"{_LAB}.csv.gz"
+        lab = plan.data / f"{LAB}.csv.gz"
         if lab.exists():
-            whole = building(plan.data, plan.reading, _LAB, plan.past_days, plan.cache)
+            whole = building(plan.data, plan.reading, LAB, plan.past_days, plan.cache)
         else:
             whole = total([plan.building(each) for each in named(plan)], plan.past_days * DAY_MIN)
         models = variant not in ("predictions", "consensus")

@@ -7,13 +7,14 @@ from pathlib import Path
 from rich.console import Console
 
 from edge.learn.gossip import GATES, MODEL_OPERATORS
+from edge.learn.registry import MODELS
 from host_tools.arguments import number, whole
 from host_tools.study.command import Study
 from host_tools.study.run import Run
 
 from ..data import Reading
 from . import lines, plots, report
-from .plan import OPERATORS, SETS, Plan
+from .plan import HALF, OPERATORS, SETS, Plan
 from .studies import STUDIES, jobs
 
 _OUT = Path("build/eval/gossip")
@@ -103,7 +104,7 @@ def gossip(options: argparse.Namespace, reading: Reading) -> int:
             return 0
         todo = _selected(options, reading, out)
         return Study(todo, out / "results", options, "jobs", precious=True).play(Console()).code
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -116,8 +117,18 @@ def _selected(options: argparse.Namespace, reading: Reading, out: Path) -> list[
     unknown += [each for each in sets if each not in SETS]
     operators = tuple(filter(None, options.operators.split(",")))
     unknown += [each for each in operators if each not in (*MODEL_OPERATORS, "auto")]
+    unknown += [options.gossip_model] if options.gossip_model not in (*MODELS, HALF) else []
+    newcomers = tuple(filter(None, options.newcomers.split(",")))
+    unknown += set(newcomers) - {name for each in sets if each in SETS for name in SETS[each]}
     if unknown:
-        raise ValueError(f"unknown study, data set or operator: {', '.join(unknown)}")
+        raise ValueError(f"unknown study, data set, operator, model or node: {', '.join(unknown)}")
+    if options.gossip_model == HALF and studies != ("nodes",):
+        raise ValueError(f"--gossip-model {HALF}: only the study nodes has it; cluster has its own")
+    if not options.data.is_dir():
+        raise ValueError(f"--data {options.data}: no such folder")
+    own_days = _numbers(options.own_days)
+    if "late" in studies and not all(1 <= each <= options.past_days for each in own_days):
+        raise ValueError(f"--own-days {options.own_days}: expected 1 to {options.past_days} (--past-days)")
     plan = Plan(
         data=options.data,
         reading=reading,
@@ -126,8 +137,8 @@ def _selected(options: argparse.Namespace, reading: Reading, out: Path) -> list[
         past_days=options.past_days,
         neighbour_days=options.neighbour_days or options.past_days,
         days=options.judged_days,
-        own_days=_numbers(options.own_days),
-        newcomers=tuple(filter(None, options.newcomers.split(","))),
+        own_days=own_days,
+        newcomers=newcomers,
         operators=operators,
         model=options.gossip_model,
         train_every_min=options.update_every,
@@ -140,11 +151,14 @@ def _selected(options: argparse.Namespace, reading: Reading, out: Path) -> list[
         seeds=_numbers(options.seeds),
     )
     wanted = list(filter(None, options.only.split(",")))
-    return [
+    found = [
         job
         for job in jobs(plan, studies)
         if not wanted or any(text in f"{job.study}/{job.name}" for text in wanted)
     ]
+    if not found:
+        raise ValueError(f"--only {options.only}: no job of these studies has such a name")
+    return found
 
 
 def _numbers(text: str) -> tuple[int, ...]:

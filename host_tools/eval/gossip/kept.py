@@ -1,11 +1,28 @@
-"""Files of a cache that several jobs may compute at the same time: the last one that is ready stays."""
+"""Files of a cache that several jobs may compute at the same time: the last one that is ready stays.
+
+A file that is damaged is computed again.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 from uuid import uuid4
+from zipfile import BadZipFile
+
+T = TypeVar("T")
+
+
+def loaded(file: Path, load: Callable[[Path], T]) -> T | None:
+    """What `load` makes of a file; None if there is none, or if it is damaged."""
+    if not file.exists():
+        return None
+    try:
+        return load(file)
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        file.unlink(missing_ok=True)
+        return None
 
 
 @contextmanager

@@ -5,7 +5,6 @@ the intervals are those of t over days. A node is harmed if it is worse than alo
 own interval lies below 0.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from host_tools.study.results import Damaged, content_of
 
 from ..intervals import Interval, by_days
 from .judge import SUMS
@@ -56,20 +57,39 @@ def read(out: Path) -> list[dict[str, Any]]:
     files = sorted((out / "results").rglob("*.json"))
     if not files:
         raise ValueError(f"{out}: there are no results")
-    found = [json.loads(file.read_text(encoding="ascii")) for file in files]
-    for file, one in zip(files, found, strict=True):
+    found = []
+    for file in files:
+        try:
+            one = content_of(file)
+        except Damaged:
+            raise ValueError(f"{file}: damaged, so its job must run again") from None
         if one["plan"].get("format") != FORMAT:
-            raise ValueError(f"{file}: an older version made it, without scores apart from trivial hours")
+            raise ValueError(f"{file}: another version made it; this one reads format {FORMAT}")
+        found.append({**one, "file": str(file)})
     return found
+
+
+def _same_plan(first: dict[str, Any], one: dict[str, Any]) -> None:
+    """Differences are paired, so one table has one plan. Raises ValueError."""
+    before, now = first["plan"], one["plan"]
+    names = [name for name in sorted(before | now) if before.get(name) != now.get(name)]
+    if names:
+        told = ", ".join(f"{name} {now.get(name)}, not {before.get(name)}" for name in names)
+        raise ValueError(
+            f"{one['file']}: made with {told} as {first['file']} of the same table; "
+            "jobs of other plans need a folder of their own (--out)"
+        )
 
 
 def groups(results: Iterable[dict[str, Any]], study: str) -> dict[str, Group]:
     """The scores of a study by group (all but node, variant and seed) and variant."""
     found: dict[str, Group] = defaultdict(lambda: defaultdict(list))
+    first: dict[str, dict[str, Any]] = {}
     for one in results:
         if one["study"] != study:
             continue
         *place, _, seed = one["job"].split("/")
+        _same_plan(first.setdefault("/".join(place), one), one)
         for node, variants in one["nodes"].items():
             for variant, told in variants.items():
                 name, key = f"{node} {seed}", "/".join(place)

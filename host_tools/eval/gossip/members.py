@@ -14,9 +14,10 @@ from edge.terms import DAY_MIN
 from ..data import DataError
 from . import judge
 from .buildings import Building
+from .kept import loaded
 from .links import Links
 from .microgrid import Member, run
-from .past import Start, fresh, learner
+from .past import Start, fresh, learner, learning_version
 from .plan import SETS, Plan
 from .recording import Recorded, Recording
 
@@ -67,18 +68,20 @@ def member_of(
 
 def recorded(plan: Plan, of: Building, begins: Start, seed: int, own_days: int) -> Recording:
     """The node alone; computed once."""
-    key = f"{of.record.data}_{of.name}_{begins.model}_{dict(begins.options).get('start', 'scratch')}"
-    key += f"_{begins.updates}_{begins.train_every_min}_{plan.steps}"
+    key = f"{learning_version()}_{of.digest}_{of.name}_{begins.model}"
+    key += f"_{dict(begins.options).get('start', 'scratch')}_{begins.updates}"
+    key += f"_{begins.train_every_min}_{plan.steps}"
     key += f"_{own_days}of{plan.past_days}_{plan.days}_from{of.record.first_minute}_s{seed}"
     file = plan.cache / "recordings" / f"{key}.npz"
-    if not file.exists():
-        member = member_of(plan, of, begins, seed, own_days)
-        start = of.record.first_minute + start_line(of, plan)
-        member.recording = Recording.empty(start, plan.days * DAY_MIN)
-        member.recording.snapshot(start - 1, member.learner.model)
-        run([member], Links([set()], random.Random(0)), start, start + plan.days * DAY_MIN)
-        member.recording.predicted[:] = member.own
-        member.recording.save(file)
+    if kept := loaded(file, Recording.load):
+        return kept
+    member = member_of(plan, of, begins, seed, own_days)
+    start = of.record.first_minute + start_line(of, plan)
+    member.recording = Recording.empty(start, plan.days * DAY_MIN)
+    member.recording.snapshot(start - 1, member.learner.model)
+    run([member], Links([set()], random.Random(0)), start, start + plan.days * DAY_MIN)
+    member.recording.predicted[:] = member.own
+    member.recording.save(file)
     return Recording.load(file)
 
 

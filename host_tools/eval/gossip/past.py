@@ -8,18 +8,20 @@ import hashlib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache as once
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import edge.learn
 from edge.learn.learner import Learner, LearnerSettings
 from edge.learn.model import finish
 from edge.learn.terms import Array
 from edge.terms import DAY_MIN
 
 from .buildings import Building
-from .kept import written
+from .kept import loaded, written
 
 _LEAD_MIN = DAY_MIN + 128  # minutes that are given again: the regressions look back a day
 
@@ -65,14 +67,15 @@ def learner(
     """A learner with the past of lines `begin` to `until`; `foreign` are lines of other buildings, in W of
     this one, that it has seen before (pooled training). `created` is called before it has learnt anything."""
     memory = len(of.record.powers_w) + sum(map(len, foreign))
-    told = f"{of.record.data} {of.name} {of.max_power_w} {start} {seed} {begin} {until}"
-    told += f" from {of.record.first_minute}"
-    told += "".join(f" {len(each)} {float(np.nansum(each)):.1f}" for each in foreign)
-    kept = cache / f"{hashlib.blake2b(told.encode(), digest_size=10).hexdigest()}.learner"
+    told = f"{learning_version()} {of.digest} {of.name} {of.max_power_w} {start} {seed} {begin} {until}"
+    digest = hashlib.blake2b(told.encode(), digest_size=10)
+    for each in foreign:
+        digest.update(np.ascontiguousarray(each).tobytes())
+    kept = cache / f"{digest.hexdigest()}.learner"
     found = fresh(of, start, seed, memory)
     created(found)
-    if kept.exists():
-        restore(found, of, begin, until, kept.read_bytes())
+    if saved := loaded(kept, lambda file: _whole(fresh(of, start, seed, memory), file)):
+        restore(found, of, begin, until, saved)
         return found
     lines = [*foreign, of.record.powers_w[begin:until]]
     at = (
@@ -87,6 +90,23 @@ def learner(
     with written(kept) as unfinished:
         unfinished.write(found.save())
     return found
+
+
+def _whole(like: Learner, kept: Path) -> bytes:
+    """What is kept in a file, if a learner can be restored from it. Raises ValueError."""
+    saved = kept.read_bytes()
+    like.load(saved)
+    return saved
+
+
+@once
+def learning_version() -> str:
+    """A digest of the code that learns: what another version has learnt is computed again."""
+    digest = hashlib.blake2b(digest_size=6)
+    folder = Path(edge.learn.__file__).parent
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(f"{file.relative_to(folder)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def restore(found: Learner, of: Building, begin: int, until: int, saved: bytes) -> None:

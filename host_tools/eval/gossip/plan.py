@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from edge.learn.gossip import ExchangeSettings
 
 from ..data import Reading
-from .buildings import Building, building, together
+from .buildings import Building, building, measured, together
 from .past import Start
 
 SETS = {
@@ -24,6 +24,7 @@ SETS = {
         "trade_street",
     ),
 }
+LAB = "vergers_cluster_1min"  # of the cluster study, if it is there
 OPERATORS = ("sampling_nb", "power_loss", "min_loss", "dist_power_hist", "skill", "auto")
 NETWORKS = ("lstm", "mixture")
 HALF = "half"  # a microgrid whose nodes have Markov chains and LSTM in turns (GEL of the thesis)
@@ -84,6 +85,12 @@ class Plan:
         """The plan of one node of a microgrid: with the model that it has by its number, from 0."""
         models = _IN_TURNS.get(self.model, (self.model,))
         return replace(self, model=models[number % len(models)])
+
+    def measured(self, job: str) -> str:
+        """A digest of the data of a job: of the sets that it names, or of all and the living lab."""
+        named = [each for each in job.split("/") if each in SETS]
+        names = [f"{each}/{name}" for each in named or self.sets for name in SETS[each]]
+        return measured(self.data, self.reading, names if named else [*names, LAB])
 
     def building(self, name: str) -> Building:
         """One building by "set/node"."""

@@ -37,7 +37,8 @@ def jobs(plan: Plan, studies: tuple[str, ...]) -> Iterator[Run]:
     for study in studies:
         for seed in plan.seeds:
             for name, _ in STUDIES[study](plan, seed):
-                yield Run(study, f"{name}/s{seed}", plan.told, partial(_play, plan, study, seed, name))
+                told = plan.told | {"measured": plan.measured(name)}
+                yield Run(study, f"{name}/s{seed}", told, partial(_play, plan, study, seed, name))
 
 
 def _play(plan: Plan, study: str, seed: int, name: str) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def test_results_without_scores_apart_from_trivial_hours_are_refused(late, folde
     assert evaluate(folder, out, *options) == 2
     assert "made with format None, not 2" in capsys.readouterr().err
     assert evaluate(folder, out, "--gossip", "report") == 2
-    assert f"{file}: an older version made it" in capsys.readouterr().err
+    assert f"{file}: another version made it" in capsys.readouterr().err
 
 
 def test_results_are_reported_as_tables_and_plots(late, folder, tmp_path, capsys):
@@ -208,7 +208,11 @@ def test_a_node_that_begins_with_shipped_networks_is_not_judged_twice(folder, tm
 
 @pytest.mark.parametrize(
     "options",
-    ["--gossip tea", "--gossip late --sets tea", "--gossip late --shard 3/2", "--gossip late --seeds x"],
+    [
+        *("--gossip tea", "--gossip late --sets tea", "--gossip late --shard 3/2", "--gossip late --seeds x"),
+        *("--gossip late --gossip-model tea", "--gossip late --newcomers tea", "--gossip late --only tea"),
+        *("--gossip late --own-days 3", "--gossip late --gossip-model half"),
+    ],
 )
 def test_a_wrong_option_is_named(folder, tmp_path, options, capsys):
     assert evaluate(folder, tmp_path, *options.split()) == 2
@@ -383,6 +387,53 @@ def test_results_of_other_settings_are_not_mixed(late, folder, capsys, other, to
     options = words("--gossip late --gossip-model markov --newcomers ab_floor5 --only scratch")
     assert evaluate(folder, late, *options, *words(other)) == 2
     assert told in capsys.readouterr().err
+
+
+def test_results_and_pasts_of_other_data_are_not_used(late, folder, tmp_path, capsys):
+    options = words("--gossip late --gossip-model markov --newcomers ab_floor5 --only scratch")
+    out, data = tmp_path / "out", tmp_path / "measured"
+    shutil.copytree(late, out)
+    shutil.copytree(folder, data)
+    shutil.copy(data / "combed_1min" / "ab_floor3.csv", data / "combed_1min" / "ab_floor5.csv")
+    assert evaluate(data, out, *options) == 2
+    assert "measured" in capsys.readouterr().err
+    shutil.rmtree(out / "results")
+    assert evaluate(data, out, *options) == 0
+    assert evaluate(data, tmp_path / "fresh", *options) == 0
+    (kept,), (made) = results(out, "late").values(), results(tmp_path / "fresh", "late").values()
+    assert [kept["nodes"]] == [each["nodes"] for each in made]
+    assert evaluate(tmp_path / "none", out, *options) == 2
+    assert "no such folder" in capsys.readouterr().err
+
+
+def test_a_damaged_past_is_computed_again(late, folder, tmp_path):
+    options = words("--gossip late --gossip-model markov --newcomers ab_floor5 --only scratch")
+    shutil.copytree(late, tmp_path / "out")
+    (before,) = [each for name, each in results(late, "late").items() if "scratch" in name]
+    shutil.rmtree(tmp_path / "out" / "results")
+    for file in (each for each in (tmp_path / "out" / "cache").rglob("*") if each.is_file()):
+        file.write_bytes(file.read_bytes()[:-9])
+    assert evaluate(folder, tmp_path / "out", *options) == 0
+    (after,) = results(tmp_path / "out", "late").values()
+    assert after["nodes"] == before["nodes"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"[1]", b"\x8a\x01", b"{}"])
+def test_a_report_names_a_damaged_file(late, folder, tmp_path, damage, capsys):
+    shutil.copytree(late, tmp_path / "out")
+    file = next((tmp_path / "out" / "results" / "late").glob("*scratch*"))
+    file.write_bytes(damage or file.read_bytes().replace(b"1", b"2"))
+    assert evaluate(folder, tmp_path / "out", "--gossip", "report") == 2
+    assert f"{file}: damaged" in capsys.readouterr().err
+
+
+def test_a_report_does_not_pair_different_plans(late, folder, tmp_path, capsys):
+    shutil.copytree(late, tmp_path / "out")
+    options = words("--gossip late --gossip-model markov --newcomers ab_floor5 --only predictions")
+    assert evaluate(folder, tmp_path / "out", *options, "--judged-days", "2") == 0
+    assert evaluate(folder, tmp_path / "out", "--gossip", "report") == 2
+    assert "days " in (told := capsys.readouterr().err)
+    assert "of the same table" in told
 
 
 def test_a_newcomer_lives_on_the_days_of_its_neighbours(folder, tmp_path):
