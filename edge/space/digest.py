@@ -133,7 +133,7 @@ class Digest:
             self._no_room.pop(number, None)  # another node had that number
         self._announced[number] = (peer, beat)
         self._check_sequence(number, beat)
-        space.came_from(number, peer)
+        space.came_from(number, peer, hops)
         if hops < min(MAX_PATH, space.horizon):
             passed_on = self._beat_of(number, life_s)
             for other in space.neighbours:

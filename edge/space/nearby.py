@@ -85,7 +85,7 @@ def absorb_near(space: TupleSpace, near: Near, sender: str, checked: bool = Fals
         if near.alone:
             slot = _meet(space, near, slot, sender)
         p = _write(space, near, slot, p, renewed)
-    space.came_from(space.lsa_origin[slot], sender)
+    space.came_from(space.lsa_origin[slot], sender, near.hops + 1)
     space.p_hops[p] = near.hops + 1
     space.p_sender[p] = space.nodes.find(sender) if space.is_neighbour(sender) else 0
     if near.to:

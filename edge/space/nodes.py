@@ -64,9 +64,9 @@ class Nodes(Properties):
         """The link to a neighbour is lost: other ways are found."""
         self.origins.lose_ways(self.nodes.find(neighbour))
 
-    def came_from(self, origin: int, sender: str) -> None:
-        """Something new of an origin has come from a neighbour."""
-        self.origins.came_by(origin, self._via(sender), self.tick)
+    def came_from(self, origin: int, sender: str, hops: int) -> None:
+        """Something new of an origin has come from a neighbour, after so many hops."""
+        self.origins.came_by(origin, self._via(sender), hops, self.tick)
 
     def is_neighbour(self, name: str) -> bool:
         """Whether this node sends to a node of that name."""

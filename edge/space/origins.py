@@ -33,7 +33,8 @@ class Origins:
         self.via = array("H", bytes(2 * capacity))  # the neighbour that brought it, 0: nobody or a stranger
         self.met = array("I", bytes(4 * capacity))  # tick
         self.way = array("H", bytes(2 * capacity))  # the neighbour of its newest message, 0: none,
-        self.heard = array("I", bytes(4 * capacity))  # the tick at which that came,
+        self.way_hops = array("B", bytes(capacity))  # how far that went,
+        self.heard = array("I", bytes(4 * capacity))  # the tick at which it came,
         self.asked = array("I", bytes(4 * capacity))  # and that at which something went there since then
         self.count = array("H", bytes(2 * capacity))
         self.checksums = [b""] * capacity  # each is right unless stale
@@ -95,10 +96,16 @@ class Origins:
         self.expires[node] = min(self.expires[node], expires)
         self._soonest = min(self._soonest, self.expires[node])
 
-    def came_by(self, node: int, way: int, tick: int) -> None:
-        """Something new of the node has come from neighbour number `way`; 0: from none that is sent to."""
-        self.way[node] = way
-        self.heard[node] = tick
+    def came_by(self, node: int, way: int, hops: int, tick: int) -> None:
+        """Something new of the node has come from neighbour number `way`; 0: from none that is sent to.
+
+        A longer way does not take the place of one by which something has just come: neighbours between which
+        messages of the node cross would take each other for the way. A moment later it does, or who says that
+        a node is near could keep what goes there.
+        """
+        late = not self.way[node] or tick - self.heard[node] >= ANSWER_S
+        if late or way == self.way[node] or (way and hops <= self.way_hops[node]):
+            self.way[node], self.way_hops[node], self.heard[node] = way, hops, tick
 
     def trusts_way(self, node: int, tick: int) -> bool:
         """Whether something came from the node lately, or it has had no time to answer what is sent now."""
@@ -131,7 +138,8 @@ class Origins:
     def forget(self, node: int) -> None:
         """Know nothing of a node any more. Its LSAs must have left."""
         self.incarnation[node] = self.sequence[node] = self.expires[node] = 0
-        self.beat[node] = self.hops[node] = self.way[node] = self.heard[node] = self.asked[node] = 0
+        self.beat[node] = self.hops[node] = self.way[node] = self.way_hops[node] = 0
+        self.heard[node] = self.asked[node] = 0
         self.count[node] = 0
         self.restate(node)
         self.first[node] = NIL

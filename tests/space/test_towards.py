@@ -217,6 +217,23 @@ def test_what_gets_no_answer_goes_everywhere_unless_it_lives_for_seconds_only():
     assert ways("L", b"2", 9) == 1
 
 
+def test_a_longer_way_takes_the_place_of_a_shorter_one_a_moment_later():
+    """Messages that cross between two neighbours must not make each of them the way of the other."""
+    node = Node("b", ["a", "c"])
+    space = node.space
+
+    def came(version, sender, hops):
+        absorb_near(space, near("d.t", version, hops=hops, to=("b",)), sender)
+        return space.nodes.text(space.origins.way[space.nodes.find("d")])
+
+    assert came(1, "c", 3) == "c"
+    assert came(2, "a", 1) == "a"
+    assert came(3, "c", 3) == "a"
+    for _ in range(ANSWER_S):
+        node.engine.tick()
+    assert came(4, "c", 3) == "c"
+
+
 def test_a_way_through_a_neighbour_that_is_lost_is_not_used():
     grid = Grid(CROSS)
     meet(grid, "d.t")

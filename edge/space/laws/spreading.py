@@ -84,9 +84,9 @@ class Spreading(Law):
         kept = bool(space.p_kept[p])
         for node in pending:
             if node != space.node:
-                # Nothing goes back: who sent it here knows no way and asks all its neighbours, or takes this
-                # node for the way. If it went to all others then, each of them could do the same.
                 targets = space.hops_towards(node, kept) & others
+                if kept and not targets:  # it came from there
+                    targets = space.neighbours_mask & others
                 by_way.setdefault(targets, []).append(node)
         for targets, nodes in by_way.items():
             if targets:
