@@ -20,8 +20,9 @@ Keys of bench.json (stable; times in s, memory in MB of 2**20 bytes, powers in W
     learning.M            by model M: steps_mb (RSS after each step, cumulative), added_mb (at the peak, above
                           a node without learning), predict_s {median, p95} (CPU for a minute of both
                           scopes), first_cpu_s, update_cpu_s, slice_cpu_s (one scope), slices
-    joining               a newcomer beside eight neighbours: hours, of each what came (messages, bytes,
-                          whole_bytes, differences); complete_min: when a neighbour's networks were whole
+    joining               a newcomer beside eight neighbours: hours, each with what it received (messages,
+                          bytes, whole_bytes, differences); complete_min: when the networks of a neighbour
+                          were whole
     page                  the dashboard in Chromium: total_bytes, own_bytes, vendored_bytes (as gzip),
                           first_page_bytes (sent until the page Now is drawn), ready_s, day_ms (a chart of
                           1 440 x 6 until the next frame)

@@ -94,7 +94,7 @@ def _measured() -> dict[str, Any]:
 
 
 class _Came:
-    """What came to the newcomer."""
+    """What the newcomer received."""
 
     def __init__(self) -> None:
         self.hours: list[Counter[str]] = [Counter() for _ in range(_HOURS)]

@@ -70,11 +70,16 @@ def attempt(run: Run) -> Content | Failure:
 @cache
 def code_version() -> str:
     """The version of the software and a digest of its sources, so that every change is another version."""
+    return f"{edge.__version__}+{digest_of(_ROOT, *_SOURCES)}"
+
+
+def digest_of(root: Path, *patterns: str) -> str:
+    """A digest of source files and their names."""
     digest = hashlib.blake2b(digest_size=6)
-    for pattern in _SOURCES:
-        for file in sorted(_ROOT.glob(pattern)):
-            digest.update(f"{file.relative_to(_ROOT)}\n".encode() + file.read_bytes())
-    return f"{edge.__version__}+{digest.hexdigest()}"
+    for pattern in patterns:
+        for file in sorted(root.glob(pattern)):
+            digest.update(f"{file.relative_to(root)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def fingerprint(path: Path) -> str:

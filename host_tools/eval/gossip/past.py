@@ -19,6 +19,7 @@ from edge.learn.learner import Learner, LearnerSettings
 from edge.learn.model import finish
 from edge.learn.terms import Array
 from edge.terms import DAY_MIN
+from host_tools.study.run import digest_of
 
 from .buildings import Building
 from .kept import loaded, written
@@ -102,11 +103,7 @@ def _whole(like: Learner, kept: Path) -> bytes:
 @once
 def learning_version() -> str:
     """A digest of the code that learns: what another version has learnt is computed again."""
-    digest = hashlib.blake2b(digest_size=6)
-    folder = Path(edge.learn.__file__).parent
-    for file in sorted(folder.rglob("*.py")):
-        digest.update(f"{file.relative_to(folder)}\n".encode() + file.read_bytes())
-    return digest.hexdigest()
+    return digest_of(Path(edge.learn.__file__).parent, "**/*.py")
 
 
 def restore(found: Learner, of: Building, begin: int, until: int, saved: bytes) -> None:
