@@ -129,7 +129,7 @@ class Intake:
     def _is_wanted(self, peer: str, record: Lsa | Near) -> bool:
         try:
             if isinstance(record, Near):
-                news = is_near_news(self._space, record) and not self._is_replayed(record)
+                news = is_near_news(self._space, record, peer) and not self._is_replayed(record)
                 return news and not self._is_too_much(peer, record.origin)
             if not is_news(self._space, record, peer) or self._is_too_much(peer, record.origin):
                 return False
