@@ -18,9 +18,9 @@ from ..energy.messages import Answers, Contract
 from ..energy.parsing import parse_request
 from ..energy.plans import Plan
 from ..energy.policies import consumer_policy, producer_policy
-from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, COUNTER, HOLON, LEFT, OFFER, PROD, REQUEST
+from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, COUNTER, HOLON, LEFT, OFFER, PROD, REQUEST, UPWARD
 from ..energy.supplier import Supplier
-from ..energy.surplus import encode_left, near
+from ..energy.surplus import Surplus, encode_left, near, parse_surplus
 from ..energy.totals import Share
 from ..space.agent import Bond
 from .addressing import Shown, around, towards
@@ -35,7 +35,7 @@ from .twin import Home, Twin
 if TYPE_CHECKING:
     from ..space.engine import Engine
 
-read_request = public(parse_request)
+read_request, _read_surplus = public(parse_request), public(parse_surplus)
 _NOTE_S = 60.0  # free power is noted once a minute, for the forecast
 _SEAL_AGAIN_S = 1.0  # while the key of a partner is not known
 _GATES_MAX = 64  # no setting: as many as a microgrid should have nodes
@@ -55,7 +55,8 @@ class TradingTwin(Twin):
         self._next_id = rng.getrandbits(40) >> 8  # short ones, since each offer and answer names one
         self._rng = rng
         self._enter_market()
-        wants = [REQUEST, CONTRACT, COMPLEMENT, HOLON] if settings.supplies else []
+        wants = [REQUEST, CONTRACT, COMPLEMENT] if settings.supplies else []
+        wants += [HOLON]
         wants += [OFFER, CONFIRM] if settings.consumes else []
         wants += [COUNTER] if self._haggling else []
         self.wants = tuple(wants)
@@ -64,7 +65,7 @@ class TradingTwin(Twin):
         self.changes = 0  # counts up when what it draws, gives, requests, offers or has agreed may be another
         self._due_s = 0.0
         self._waiting = WaitBesideFree()
-        self._gates: dict[str, None] = {}  # that want to know what it has left
+        self._gates: dict[str, bool] = {}  # whether they lead to the parent
         self._left_w = 0.0  # as last told
 
     def _enter_market(self) -> None:
@@ -134,18 +135,18 @@ class TradingTwin(Twin):
             if not isinstance(answers, Later):
                 self.consumer.see_answers(bond.name, answers.get(self.name, ()))
         elif label == HOLON:
-            return self._hear_of_gate(bond.name, bond.withdrawn)
+            return self._hear_of_gate(bond.name, self._message(bond, _read_surplus))
         elif label == COUNTER and self._haggling:
             return self._haggling.hear(bond)
         return None
 
-    def _hear_of_gate(self, name: str, is_gone: bool) -> bool:
+    def _hear_of_gate(self, name: str, hidden: Surplus | None) -> bool:
         known = name in self._gates
-        if is_gone:
+        if hidden is None:
             self._gates.pop(name, None)
-        elif len(self._gates) < _GATES_MAX:
-            self._gates[name] = None
-        return known == is_gone
+        elif known or len(self._gates) < _GATES_MAX:
+            self._gates[name] = hidden.up
+        return known == (hidden is None)
 
     def _message(self, bond: Bond, parse: Callable[[Bond], T]) -> T | None:
         if bond.withdrawn:
@@ -234,6 +235,8 @@ class TradingTwin(Twin):
             category = self.settings.category if community and community.data == "open" else ""
             request = replace(consumer.request, credit_wh=credit_wh, category=category)
             wanted[REQUEST, ""] = around(request.encode(), hops, consumer.request_hops)
+            if hops and (up := [gate for gate, is_up in self._gates.items() if is_up]):
+                wanted[UPWARD, ""] = towards(request.encode(), hops, up)
         if consumer.main:
             parties = consumer.concerned(consumer.main)
             wanted[CONTRACT, ""] = towards(writer.contract(CONTRACT, consumer.main), hops, parties)
