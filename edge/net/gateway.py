@@ -242,6 +242,7 @@ class Gateway:
         if number not in (NIL, SELF):
             self._space.part(number)
         self._statements.forget(name)
+        self.intake.forget(name)
 
     def _sign_again(self) -> None:
         """This node has a new key: what it has published gets a new version, with a new signature."""

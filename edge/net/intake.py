@@ -76,6 +76,10 @@ class Intake:
             self._allowances.of(peer).forged()
             self._questions.identity(peer, error.origin)  # it may have new keys
 
+    def forget(self, origin: str) -> None:
+        """A node is no longer believed: nor is what it said last."""
+        self._newest.pop(origin, None)
+
     def verify(self, origin: str, message: bytes, signature: bytes, incarnation: int) -> None:
         """Raises Untrusted. A member that was forgotten is looked for in the space."""
         try:
@@ -153,11 +157,24 @@ class Intake:
         incarnation, version, tick = newest
         if (near.incarnation, near.version) > (incarnation, version):
             return False
+        if near.incarnation < incarnation and self._lives_again(near):
+            return False
         late = self._space.tick - tick > WAY_S or near.version < version - _OVERTAKEN
         if near.incarnation == incarnation and not late:
             return False
         slot = self._space.slot_of_name(near.name)
         return slot == NIL or self._space.property_of(slot, near.label, near.query) == NIL
+
+    def _lives_again(self, near: Near) -> bool:
+        """Whether it is of the present life of its origin, though that is an earlier one than the newest.
+
+        A node that lost its memory is told of its later life by those that can prove it. Where nobody could,
+        its heartbeats are those of this one.
+        """
+        origins, number = self._space.origins, self._space.origin_number(near.origin)
+        if number == NIL:
+            return not self._trust.authentic
+        return bool(origins.beat[number]) and origins.incarnation[number] == near.incarnation
 
     def _proven(
         self, bundle: Bundle, shown: Mapping[int, Lsa | Near | None], wanted: Mapping[int, Lsa | Near]
@@ -221,9 +238,11 @@ class Intake:
             if isinstance(record, Near):
                 taken = absorb_near(self._space, record, peer, checked)
                 self._count(origin, bool(taken), taken == RENEWED)
-                if record.alone:
+                if record.alone and taken:
                     said = record.incarnation, record.version, self._space.tick
-                    self._newest.note(origin, max(self._newest.get(origin, said), said))
+                    before = self._newest.get(origin, said)
+                    same_life = before[0] == record.incarnation
+                    self._newest.note(origin, max(before, said) if same_life else said)
             else:
                 self._count(origin, absorb(self._space, record, peer, checked))
         except SpaceError as error:

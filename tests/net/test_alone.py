@@ -14,7 +14,7 @@ from edge.space.limits import Limits
 from edge.space.lsa import KEPT, TOWARDS, Near
 from edge.space.nearby import export_near
 from edge.space.origins import LIFE_S
-from edge.trust.trust import FORGED
+from edge.trust.trust import FORGED, Trust
 
 LINE = {"a": ["b"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c", "e"], "e": ["d"]}
 
@@ -150,6 +150,46 @@ def test_what_a_silent_node_said_cannot_be_said_again_by_others():
         fleet["d"].gateway.receive("c", encode(frame))
         fleet["d"].react()
     assert fleet["d"].value("a.t") is None
+
+
+def unsigned(name):
+    return Trust()
+
+
+@pytest.mark.parametrize("reader", "be")
+@pytest.mark.parametrize("trust", [unsigned, Village()], ids=["unsigned", "signed"])
+@pytest.mark.parametrize("off_s", [5, LIFE_S + 4])
+def test_a_node_that_lost_its_memory_is_heard_by_those_who_knew_a_later_life(trust, reader, off_s):
+    fleet = fleet_of(horizon=1, trust=trust)
+    for incarnation, value in ((9, b"1"), (3, b"2")):
+        del fleet.nodes["a"]
+        fleet.run(off_s)
+        fleet.restart("a", incarnation).space.horizon = 1
+        fleet.link_up("a", "b")
+        fleet["a"].add(Watcher("a.t")).submit("L", value, "", KEPT, to=(reader,))
+        seconds = fleet.seconds_until(lambda said=value: fleet[reader].value("a.t") == said)
+        assert seconds <= LIFE_S + HEAL_S
+
+
+@pytest.mark.parametrize("reader", "be")
+def test_it_is_heard_again_also_where_it_was_not_believed_for_a_while(reader):
+    """Who forgot what it had signed cannot remind it of its later life."""
+    fleet = fleet_of(horizon=1)
+    fleet.restart("a", 9).space.horizon = 1
+    fleet.link_up("a", "b")
+    fleet["a"].add(Watcher("a.t")).submit("L", b"1", "", KEPT, to=(reader,))
+    assert fleet.seconds_until(lambda: fleet[reader].value("a.t") == b"1") <= HEAL_S
+    del fleet.nodes["a"]
+    clocks = [fleet[name].trust._clock for name in "bcde"]
+    for wall_s in (2_700_000_000.0, 1_700_000_000.0):
+        for each in clocks:
+            each.wall_s = lambda date_s=wall_s: date_s
+        fleet.run(3)
+    assert fleet[reader].value("a.t") is None
+    fleet.restart("a", 3).space.horizon = 1
+    fleet.link_up(*LINE)
+    fleet["a"].add(Watcher("a.t")).submit("L", b"2", "", KEPT, to=(reader,))
+    assert fleet.seconds_until(lambda: fleet[reader].value("a.t") == b"2") <= HEAL_S
 
 
 def test_whatever_is_lost_readers_hold_what_is_shown_soon_after():
