@@ -61,6 +61,7 @@ class Gateway:
         if self._trust.generation != self._generation:
             self._sign_again()
         self._statements.second_passed()
+        self._space.shun(self.allowances.forging)
         self._digest.tick()
 
     def link_up(self, peer: str) -> None:

@@ -16,6 +16,7 @@ from edge.space.nearby import export_near
 from edge.space.origins import LIFE_S
 from edge.trust.trust import FORGED, Trust
 
+CROSS = {"a": ["b", "c"], "b": ["a", "d"], "c": ["a", "d"], "d": ["b", "c"]}
 LINE = {"a": ["b"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c", "e"], "e": ["d"]}
 
 
@@ -123,6 +124,29 @@ def test_a_relay_cannot_alter_it_nor_invent_one():
         send(fleet["c"], "b", alone=[forged])
     assert refused(fleet["c"], FORGED) == 4
     assert fleet["c"].value("a.t") == b"1"
+
+
+@pytest.mark.parametrize("reader", ["a", "d", "ad"])
+@pytest.mark.parametrize("relay", "bc")
+def test_what_a_relay_that_forges_passes_on_is_not_missed_where_there_is_another_way(relay, reader):
+    """Its frames are dropped, true or not; whoever still believes it must not send by it either."""
+    fleet = fleet_of(CROSS, horizon=1)
+    for name, other in ("ad", "da"):
+        fleet[name].add(Watcher(f"{name}.t")).submit("L", b"1", "", KEPT, to=(other,))
+    fleet.settle()
+    for version in range(10_000, 10_000 + 3 * LIFE_S):
+        for name in reader:
+            other = {"a": "d", "d": "a"}[name]
+            forged = near((name,), name=f"{other}.t", version=version, hops=1, auth=bytes(64))
+            for _ in range(30):
+                send(fleet[name], relay, alone=[forged])
+        fleet.run()
+        assert fleet["a"].value("d.t") == b"1"
+        assert fleet["d"].value("a.t") == b"1"
+    assert all(fleet[name].gateway.allowances.forging == [relay] for name in reader)
+    fleet.run(LIFE_S)
+    assert not any(node.gateway.allowances.forging for node in fleet.nodes.values())
+    assert fleet["a"].value("d.t") == fleet["d"].value("a.t") == b"1"
 
 
 def test_renewals_of_many_contracts_are_no_flood():
