@@ -14,6 +14,7 @@ from edge.space.limits import Limits
 from edge.space.lsa import KEPT, TOWARDS, Near
 from edge.space.nearby import export_near
 from edge.space.origins import LIFE_S
+from edge.space.tuplespace import SELF
 from edge.trust.trust import FORGED, Trust
 
 CROSS = {"a": ["b", "c"], "b": ["a", "d"], "c": ["a", "d"], "d": ["b", "c"]}
@@ -193,6 +194,45 @@ def test_a_node_that_lost_its_memory_is_heard_by_those_who_knew_a_later_life(tru
         fleet["a"].add(Watcher("a.t")).submit("L", value, "", KEPT, to=(reader,))
         seconds = fleet.seconds_until(lambda said=value: fleet[reader].value("a.t") == said)
         assert seconds <= LIFE_S + HEAL_S
+
+
+def remembered(memory, off_s):
+    """A fleet in which a call is left of a node that lost its memory, as did some others."""
+    fleet = fleet_of(horizon=1)
+    fleet.restart("a", 9).space.horizon = 1
+    fleet.link_up("a", "b")
+    fleet["a"].add(Watcher("a.t")).submit("L", b"1", "", KEPT, 64)
+    assert fleet.seconds_until(lambda: fleet["e"].value("a.t") == b"1") <= HEAL_S
+    for name in ("a", *memory):
+        del fleet.nodes[name]
+    fleet.run(off_s)
+    for name in ("a", *memory):
+        fleet.restart(name, 3).space.horizon = 1
+    return fleet
+
+
+@pytest.mark.parametrize("off_s", [5, LIFE_S + 4])
+@pytest.mark.parametrize("memory", ["b", "bcd", "d"])
+def test_a_later_life_of_which_only_a_call_is_left_is_told_on_the_way_back(memory, off_s):
+    """A call lives on for minutes, where no heartbeat arrives, and is told to those who come back."""
+    fleet = remembered(memory, off_s)
+    fleet["a"].add(Watcher("a.t")).submit("L", b"2", "", KEPT, 64)
+    fleet.link_up(*LINE)
+    everywhere = fleet.seconds_until(lambda: all(fleet[name].value("a.t") == b"2" for name in "bcde"))
+    assert everywhere <= HEAL_S
+    assert fleet["b"].hops()["a"] == 1
+    assert fleet["a"].space.origins.incarnation[SELF] == 10
+    fleet.run(3 * LIFE_S)
+    assert fleet["e"].value("a.t") == b"2"
+    assert fleet["a"].space.origins.incarnation[SELF] == 10
+
+
+@pytest.mark.parametrize("order", ["abcde", "cbaed"])
+def test_a_node_of_which_there_are_only_heartbeats_is_told_of_its_later_life(order):
+    fleet = remembered("b", LIFE_S + 4)
+    fleet.link_up(*order)
+    assert fleet.seconds_until(lambda: fleet["a"].space.origins.incarnation[SELF] == 10) <= HEAL_S
+    assert fleet.seconds_until(lambda: fleet["b"].hops()["a"] == 1) <= HEAL_S
 
 
 @pytest.mark.parametrize("reader", "be")
