@@ -16,6 +16,7 @@ BURST_S = 20.0  # so many seconds' worth may come at once: all nodes may have st
 # lasts, and as many as it may show in one frame or two at once. Each costs no more than a verification, about
 # 2 ms on the board: a thousandth of a core for each neighbour.
 _FORGED, _FORGED_S = 20.0, 0.5
+_BELIEVED_AGAIN = 3.0  # so many are left again some seconds after it has stopped
 # No setting either: a neighbour that restarts asks for all that the space holds, and perhaps once more. So
 # much may be saved up; it comes back by what the neighbour sends, and by `answers_kb_per_min`.
 _WHOLE = 2.0
@@ -37,6 +38,7 @@ class Allowance:
         "_answers_most",
         "_bytes",
         "_forged",
+        "_forges",
         "_frames",
         "_rates",
         "_tick",
@@ -52,6 +54,7 @@ class Allowance:
         self._frames, self._bytes = BURST_S * rates.frames_per_s, BURST_S * _bytes_of(rates)
         self._work_s = BURST_S * _work_of(rates)
         self._forged, self._answers = _FORGED, answers_bytes
+        self._forges = False
         self.flooded_tick = -_FLOODING_S  # when a frame was last dropped
         self.lacking = ""  # what it had spent then, in words, with the key that bounds it
 
@@ -87,6 +90,13 @@ class Allowance:
         otherwise a frame of a relay would silence all behind it for minutes.
         """
         self._forged = max(0.0, self._forged - 1)
+        self._forges = self._forges or not self.believed
+
+    def forges(self, tick: int) -> bool:
+        """Whether it was not believed for forged signatures, now or some seconds ago."""
+        if self._forges and tick != self._tick:
+            self._refill(tick)
+        return self._forges
 
     @property
     def believed(self) -> bool:
@@ -114,6 +124,7 @@ class Allowance:
         self._bytes = min(BURST_S * _bytes_of(rates), self._bytes + _bytes_of(rates) * passed_s)
         self._work_s = min(BURST_S * _work_of(rates), self._work_s + _work_of(rates) * passed_s)
         self._forged = min(_FORGED, self._forged + _FORGED_S * passed_s)
+        self._forges = self._forges and self._forged < _BELIEVED_AGAIN
         answers_per_s = 1024 * rates.answers_kb_per_min / 60
         self._answers = min(self._answers_most, self._answers + answers_per_s * passed_s)
 
@@ -160,6 +171,11 @@ class Allowances:
         """A change of an origin was taken; or what is shown already was only `renewed`, which costs less."""
         left = self._left(origin)
         self._changes.note(origin, (left - (_RENEWED if renewed else 1), self._space.tick))
+
+    @property
+    def forging(self) -> list[str]:
+        """Neighbours of which not everything is believed now, as they forge."""
+        return [peer for peer, each in self._peers.items() if peer and each.forges(self._space.tick)]
 
     @property
     def flooding(self) -> dict[str, str]:

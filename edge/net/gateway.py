@@ -61,6 +61,7 @@ class Gateway:
         if self._trust.generation != self._generation:
             self._sign_again()
         self._statements.second_passed()
+        self._space.shun(self.allowances.forging)
         self._digest.tick()
 
     def link_up(self, peer: str) -> None:
@@ -133,6 +134,7 @@ class Gateway:
         self.intake.take(peer, frame, allowance)
         while self.intake.homeless:
             self._digest.postpone(self.intake.homeless.pop())
+        self._tell_lives(peer, allowance)
         for statement in frame.statements:
             if allowance.believed:
                 self._state(peer, statement)
@@ -143,6 +145,17 @@ class Gateway:
                 self.hearing.reported(peer, roster)
             self._digest.compare(peer, roster)
         self._answer(peer, frame, allowance)
+
+    def _tell_lives(self, peer: str, allowance: Allowance) -> None:
+        """A node that lost its memory begins a later life than all that it had, once it hears of them.
+
+        Who remembers one without a heartbeat has no statement of it to show, but an identity.
+        """
+        self._digest.outlived(self.intake.own_life)
+        while self.intake.outlived:
+            origin = self.intake.outlived.pop()
+            if allowance.may_ask():
+                self._answer_lsa(peer, f"{origin}.{TWIN}")
 
     def _answer(self, peer: str, frame: Frame, allowance: Allowance) -> None:
         """Answer questions, as long as the answers stay in proportion.
@@ -242,6 +255,7 @@ class Gateway:
         if number not in (NIL, SELF):
             self._space.part(number)
         self._statements.forget(name)
+        self.intake.forget(name)
 
     def _sign_again(self) -> None:
         """This node has a new key: what it has published gets a new version, with a new signature."""

@@ -19,7 +19,7 @@ from ..space.lsa import Delta, Lsa, Near
 from ..space.names import NIL
 from ..space.nearby import RENEWED, absorb_near, is_near_news
 from ..space.origins import WAY_S
-from ..space.tuplespace import TupleSpace
+from ..space.tuplespace import SELF, TupleSpace
 from ..trust.trust import FORGED, IDENTITY, OUTDATED, SIGNATURE_BYTES, TWIN, UNKNOWN, Trust, Untrusted
 from . import manifest, tree
 from .allowance import Allowance, Allowances
@@ -53,6 +53,8 @@ class Intake:
         # By origin: incarnation, version and tick of the newest near property that brought its LSA along.
         self._newest: Latest[str, tuple[int, int, int]] = Latest(space.nodes.capacity)
         self.homeless: set[str] = set()  # origins whose LSAs have just found no room
+        self.outlived: set[str] = set()  # origins of which an earlier life than is known was just shown
+        self.own_life = 0  # the latest of which this node has seen what it had signed
         self.no_room = 0  # what did not fit into the space
         self.without_base = 0  # deltas that did not lead to what their origin has signed
 
@@ -75,6 +77,10 @@ class Intake:
         if error.reason == FORGED:
             self._allowances.of(peer).forged()
             self._questions.identity(peer, error.origin)  # it may have new keys
+
+    def forget(self, origin: str) -> None:
+        """A node is no longer believed: nor is what it said last."""
+        self._newest.pop(origin, None)
 
     def verify(self, origin: str, message: bytes, signature: bytes, incarnation: int) -> None:
         """Raises Untrusted. A member that was forgotten is looked for in the space."""
@@ -126,12 +132,23 @@ class Intake:
             self._questions.lsa(peer, record.name)
             return None
 
+    def _is_own_past(self, record: Lsa | Near) -> bool:
+        """Whether this node would have said it in a life that it does not remember."""
+        space = self._space
+        return record.origin == space.node and record.incarnation > space.origins.incarnation[SELF]
+
+    def _note_life(self, record: Lsa | Near) -> None:
+        """What is no news may be of an earlier life than is known of its origin."""
+        known = self._space.origin_number(record.origin)
+        if known not in (NIL, SELF) and record.incarnation < self._space.origins.incarnation[known]:
+            self.outlived.add(record.origin)
+
     def _is_wanted(self, peer: str, record: Lsa | Near) -> bool:
+        if self._is_own_past(record):
+            return True
         try:
-            if isinstance(record, Near):
-                news = is_near_news(self._space, record, peer) and not self._is_replayed(record)
-                return news and not self._is_too_much(peer, record.origin)
-            if not is_news(self._space, record, peer) or self._is_too_much(peer, record.origin):
+            if not self._is_news(peer, record):
+                self._note_life(record)
                 return False
         except BadPath as error:
             self._refusals.note(peer, BAD_PATH, str(error))
@@ -139,11 +156,19 @@ class Intake:
         except NotOwner as error:
             self._refusals.note(peer, NOT_OWNER, str(error))
             return False
-        if contradicts(self._space, record):
+        if self._is_too_much(peer, record.origin):
+            return False
+        if isinstance(record, Lsa) and contradicts(self._space, record):
             text = f"{record.name} is not what its origin showed before"
             self._refusals.note(peer, CONTRADICTION, text)
             return False
         return True
+
+    def _is_news(self, peer: str, record: Lsa | Near) -> bool:
+        """Raises BadPath, NotOwner."""
+        if isinstance(record, Near):
+            return is_near_news(self._space, record, peer) and not self._is_replayed(record)
+        return is_news(self._space, record, peer)
 
     def _is_replayed(self, near: Near) -> bool:
         """Whether it is from long before what its origin has said last, though nothing of it is held here."""
@@ -153,11 +178,24 @@ class Intake:
         incarnation, version, tick = newest
         if (near.incarnation, near.version) > (incarnation, version):
             return False
+        if near.incarnation < incarnation and self._lives_again(near):
+            return False
         late = self._space.tick - tick > WAY_S or near.version < version - _OVERTAKEN
         if near.incarnation == incarnation and not late:
             return False
         slot = self._space.slot_of_name(near.name)
         return slot == NIL or self._space.property_of(slot, near.label, near.query) == NIL
+
+    def _lives_again(self, near: Near) -> bool:
+        """Whether it is of the present life of its origin, though that is an earlier one than the newest.
+
+        A node that lost its memory is told of its later life by those that can prove it. Where nobody could,
+        its heartbeats are those of this one.
+        """
+        origins, number = self._space.origins, self._space.origin_number(near.origin)
+        if number == NIL:
+            return not self._trust.authentic
+        return bool(origins.beat[number]) and origins.incarnation[number] == near.incarnation
 
     def _proven(
         self, bundle: Bundle, shown: Mapping[int, Lsa | Near | None], wanted: Mapping[int, Lsa | Near]
@@ -186,7 +224,7 @@ class Intake:
         return manifest.of(shown)
 
     def _fits(self, peer: str, record: Lsa | Near) -> bool:
-        if isinstance(record, Near) or not record.life_s:
+        if isinstance(record, Near) or not record.life_s or record.origin == self._space.node:
             return True
         try:
             check_room(self._space, record)
@@ -217,13 +255,18 @@ class Intake:
     def _absorb(self, peer: str, record: Lsa | Near, checked: bool) -> None:
         """`checked`: nothing has been absorbed since it was found to be news, and to fit."""
         origin = record.origin
+        if origin == self._space.node:
+            self.own_life = max(self.own_life, record.incarnation)
+            return
         try:
             if isinstance(record, Near):
                 taken = absorb_near(self._space, record, peer, checked)
                 self._count(origin, bool(taken), taken == RENEWED)
-                if record.alone:
+                if record.alone and taken:
                     said = record.incarnation, record.version, self._space.tick
-                    self._newest.note(origin, max(self._newest.get(origin, said), said))
+                    before = self._newest.get(origin, said)
+                    same_life = before[0] == record.incarnation
+                    self._newest.note(origin, max(before, said) if same_life else said)
             else:
                 self._count(origin, absorb(self._space, record, peer, checked))
         except SpaceError as error:

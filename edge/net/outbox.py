@@ -226,9 +226,18 @@ class Outbox(Courier):
 
     def send_beat(self, peer: str, beat: Beat) -> None:
         if beat.origin == peer:
-            self.remind(peer, self._statements.reminder(beat))
+            said = self._statements.reminder(beat)
+            if said is None:
+                self._show_identity(peer)
+            self.remind(peer, said)
             return
         self._for(peer).beats.note(beat.origin, beat)
+
+    def _show_identity(self, peer: str) -> None:
+        """What a neighbour has signed in a life that it does not remember, if nothing else says so."""
+        slot = self._space.slot_of_name(f"{peer}.{TWIN}")
+        if slot != NIL and self._space.lsa_version[slot]:
+            self.send_lsa(slot, self._bits[peer])
 
     def remind(self, peer: str, said: Statement | None) -> None:
         """Tell a neighbour what it, or a node that it passes on, has stated in an earlier life."""

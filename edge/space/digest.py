@@ -165,6 +165,12 @@ class Digest:
         peer, beat = self._announced[number]
         return peer if peer != sender and beat.incarnation < incarnation else ""
 
+    def outlived(self, incarnation: int) -> None:
+        """This node has had a life with that number: its present one must be later."""
+        if incarnation > self._space.origins.incarnation[SELF]:
+            self.reincarnations += incarnation < MAX_INCARNATION
+            self._reincarnate(incarnation)
+
     def note_reminder(self, peer: str) -> None:
         """A neighbour seems to live twice."""
         self.reminders[peer] = self.reminders.get(peer, 0) + 1

@@ -27,6 +27,7 @@ class Nodes(Properties):
         self.neighbours.remove(name)
         others = ~(1 << number)
         self.neighbours_mask &= others
+        self.shunned &= others
         self.room.neighbours = len(self.neighbours)
         for slot in range(self.limits.lsas):
             self.lsa_sent[slot] &= others
@@ -50,23 +51,37 @@ class Nodes(Properties):
         """The neighbours through which a node is reached, as a node set.
 
         It is the one from which the newest message of that node came. If none came lately, nor an answer to
-        what was sent, it is all of them: what finds its way then, and the answer, make a way known. What is
-        not `kept` lives for some seconds only, such as an offer to somebody who waits and says so each
-        minute: that goes by the last way that is known.
+        what was sent, it is all that are not shunned: what finds its way then, and the answer, make a way
+        known. What is not `kept` lives for some seconds only, such as an offer to somebody who waits and
+        says so each minute: that goes by the last way that is known.
         """
         number = self.nodes.find(node)
         way = 0 if number == NIL else self.origins.way[number]
         if not way or (kept and not self.origins.trusts_way(number, self.tick)):
-            return self.neighbours_mask
+            shunned = self.shunned & ~self.node_bit(node)
+            return self.neighbours_mask & ~shunned or self.neighbours_mask
         return 1 << way
 
     def lose_ways(self, neighbour: str) -> None:
         """The link to a neighbour is lost: other ways are found."""
         self.origins.lose_ways(self.nodes.find(neighbour))
 
+    def shun(self, neighbours: "list[str]") -> None:
+        """What these pass on is not taken now. So nothing goes to others by them: answers would be lost, and
+        those who answer learn another way."""
+        before, self.shunned = self.shunned, self.neighbours_mask & self.node_set(neighbours)
+        for name in neighbours:
+            if self.shunned & ~before & self.node_bit(name):
+                self.lose_ways(name)
+
     def came_from(self, origin: int, sender: str, hops: int) -> None:
         """Something new of an origin has come from a neighbour, after so many hops."""
-        self.origins.came_by(origin, self._via(sender), hops, self.tick)
+        via = self._via(sender)
+        if via != origin:
+            if self.shunned >> via & 1:
+                return
+            hops = max(hops, 2)  # it may say less
+        self.origins.came_by(origin, via, hops, self.tick)
 
     def is_neighbour(self, name: str) -> bool:
         """Whether this node sends to a node of that name."""

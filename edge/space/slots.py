@@ -45,6 +45,7 @@ class Slots:
         self.room = Room(limits, self.heap.blocks)
         self.neighbours: list[str] = []  # the nodes this one sends to
         self.neighbours_mask = 0
+        self.shunned = 0  # node set: neighbours by which nothing goes to others
         self.passed_only = 0  # node set: on paths, and perhaps nothing else is known of them
 
         n = limits.lsas

@@ -14,8 +14,10 @@ from edge.space.limits import Limits
 from edge.space.lsa import KEPT, TOWARDS, Near
 from edge.space.nearby import export_near
 from edge.space.origins import LIFE_S
-from edge.trust.trust import FORGED
+from edge.space.tuplespace import SELF
+from edge.trust.trust import FORGED, Trust
 
+CROSS = {"a": ["b", "c"], "b": ["a", "d"], "c": ["a", "d"], "d": ["b", "c"]}
 LINE = {"a": ["b"], "b": ["a", "c"], "c": ["b", "d"], "d": ["c", "e"], "e": ["d"]}
 
 
@@ -125,6 +127,29 @@ def test_a_relay_cannot_alter_it_nor_invent_one():
     assert fleet["c"].value("a.t") == b"1"
 
 
+@pytest.mark.parametrize("reader", ["a", "d", "ad"])
+@pytest.mark.parametrize("relay", "bc")
+def test_what_a_relay_that_forges_passes_on_is_not_missed_where_there_is_another_way(relay, reader):
+    """Its frames are dropped, true or not; whoever still believes it must not send by it either."""
+    fleet = fleet_of(CROSS, horizon=1)
+    for name, other in ("ad", "da"):
+        fleet[name].add(Watcher(f"{name}.t")).submit("L", b"1", "", KEPT, to=(other,))
+    fleet.settle()
+    for version in range(10_000, 10_000 + 3 * LIFE_S):
+        for name in reader:
+            other = {"a": "d", "d": "a"}[name]
+            forged = near((name,), name=f"{other}.t", version=version, hops=1, auth=bytes(64))
+            for _ in range(30):
+                send(fleet[name], relay, alone=[forged])
+        fleet.run()
+        assert fleet["a"].value("d.t") == b"1"
+        assert fleet["d"].value("a.t") == b"1"
+    assert all(fleet[name].gateway.allowances.forging == [relay] for name in reader)
+    fleet.run(LIFE_S)
+    assert not any(node.gateway.allowances.forging for node in fleet.nodes.values())
+    assert fleet["a"].value("d.t") == fleet["d"].value("a.t") == b"1"
+
+
 def test_renewals_of_many_contracts_are_no_flood():
     fleet = Fleet({"a": ["b"], "b": ["a"]}, Limits(lsas=128, nodes=8), Village())
     agents = [fleet["a"].add(Watcher(f"a.t{i}")) for i in range(50)]
@@ -150,6 +175,85 @@ def test_what_a_silent_node_said_cannot_be_said_again_by_others():
         fleet["d"].gateway.receive("c", encode(frame))
         fleet["d"].react()
     assert fleet["d"].value("a.t") is None
+
+
+def unsigned(name):
+    return Trust()
+
+
+@pytest.mark.parametrize("reader", "be")
+@pytest.mark.parametrize("trust", [unsigned, Village()], ids=["unsigned", "signed"])
+@pytest.mark.parametrize("off_s", [5, LIFE_S + 4])
+def test_a_node_that_lost_its_memory_is_heard_by_those_who_knew_a_later_life(trust, reader, off_s):
+    fleet = fleet_of(horizon=1, trust=trust)
+    for incarnation, value in ((9, b"1"), (3, b"2")):
+        del fleet.nodes["a"]
+        fleet.run(off_s)
+        fleet.restart("a", incarnation).space.horizon = 1
+        fleet.link_up("a", "b")
+        fleet["a"].add(Watcher("a.t")).submit("L", value, "", KEPT, to=(reader,))
+        seconds = fleet.seconds_until(lambda said=value: fleet[reader].value("a.t") == said)
+        assert seconds <= LIFE_S + HEAL_S
+
+
+def remembered(memory, off_s):
+    """A fleet in which a call is left of a node that lost its memory, as did some others."""
+    fleet = fleet_of(horizon=1)
+    fleet.restart("a", 9).space.horizon = 1
+    fleet.link_up("a", "b")
+    fleet["a"].add(Watcher("a.t")).submit("L", b"1", "", KEPT, 64)
+    assert fleet.seconds_until(lambda: fleet["e"].value("a.t") == b"1") <= HEAL_S
+    for name in ("a", *memory):
+        del fleet.nodes[name]
+    fleet.run(off_s)
+    for name in ("a", *memory):
+        fleet.restart(name, 3).space.horizon = 1
+    return fleet
+
+
+@pytest.mark.parametrize("off_s", [5, LIFE_S + 4])
+@pytest.mark.parametrize("memory", ["b", "bcd", "d"])
+def test_a_later_life_of_which_only_a_call_is_left_is_told_on_the_way_back(memory, off_s):
+    """A call lives on for minutes, where no heartbeat arrives, and is told to those who come back."""
+    fleet = remembered(memory, off_s)
+    fleet["a"].add(Watcher("a.t")).submit("L", b"2", "", KEPT, 64)
+    fleet.link_up(*LINE)
+    everywhere = fleet.seconds_until(lambda: all(fleet[name].value("a.t") == b"2" for name in "bcde"))
+    assert everywhere <= HEAL_S
+    assert fleet["b"].hops()["a"] == 1
+    assert fleet["a"].space.origins.incarnation[SELF] == 10
+    fleet.run(3 * LIFE_S)
+    assert fleet["e"].value("a.t") == b"2"
+    assert fleet["a"].space.origins.incarnation[SELF] == 10
+
+
+@pytest.mark.parametrize("order", ["abcde", "cbaed"])
+def test_a_node_of_which_there_are_only_heartbeats_is_told_of_its_later_life(order):
+    fleet = remembered("b", LIFE_S + 4)
+    fleet.link_up(*order)
+    assert fleet.seconds_until(lambda: fleet["a"].space.origins.incarnation[SELF] == 10) <= HEAL_S
+    assert fleet.seconds_until(lambda: fleet["b"].hops()["a"] == 1) <= HEAL_S
+
+
+@pytest.mark.parametrize("reader", "be")
+def test_it_is_heard_again_also_where_it_was_not_believed_for_a_while(reader):
+    """Who forgot what it had signed cannot remind it of its later life."""
+    fleet = fleet_of(horizon=1)
+    fleet.restart("a", 9).space.horizon = 1
+    fleet.link_up("a", "b")
+    fleet["a"].add(Watcher("a.t")).submit("L", b"1", "", KEPT, to=(reader,))
+    assert fleet.seconds_until(lambda: fleet[reader].value("a.t") == b"1") <= HEAL_S
+    del fleet.nodes["a"]
+    clocks = [fleet[name].trust._clock for name in "bcde"]
+    for wall_s in (2_700_000_000.0, 1_700_000_000.0):
+        for each in clocks:
+            each.wall_s = lambda date_s=wall_s: date_s
+        fleet.run(3)
+    assert fleet[reader].value("a.t") is None
+    fleet.restart("a", 3).space.horizon = 1
+    fleet.link_up(*LINE)
+    fleet["a"].add(Watcher("a.t")).submit("L", b"2", "", KEPT, to=(reader,))
+    assert fleet.seconds_until(lambda: fleet[reader].value("a.t") == b"2") <= HEAL_S
 
 
 def test_whatever_is_lost_readers_hold_what_is_shown_soon_after():

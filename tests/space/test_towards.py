@@ -234,6 +234,33 @@ def test_a_longer_way_takes_the_place_of_a_shorter_one_a_moment_later():
     assert came(4, "c", 3) == "c"
 
 
+def test_only_the_origin_itself_is_one_hop_away_whatever_a_neighbour_says():
+    space = Node("b", ["a", "c"]).space
+    for version, sender, hops in ((1, "c", 0), (2, "a", 1)):
+        absorb_near(space, near("d.t", version, hops=hops, to=("b",)), sender)
+        assert space.nodes.text(space.origins.way[space.nodes.find("d")]) == sender
+
+
+def test_nothing_goes_to_others_by_a_neighbour_that_is_shunned_unless_there_is_no_other():
+    node = Node("b", ["a", "c", "e"])
+    space = node.space
+    bits = {name: space.node_bit(name) for name in "ace"}
+    absorb_near(space, near("d.t", 1, hops=1, to=("b",)), "a")
+    assert space.hops_towards("d", True) == bits["a"]
+    space.shun(["a"])
+    assert space.hops_towards("d", True) == bits["c"] | bits["e"]
+    assert space.hops_towards("a", True) & bits["a"], "to itself"
+    absorb_near(space, near("d.t", 2, hops=1, to=("b",)), "a")
+    assert space.hops_towards("d", True) == bits["c"] | bits["e"]
+    absorb_near(space, near("d.t", 3, hops=5, to=("b",)), "c")
+    assert space.hops_towards("d", True) == bits["c"]
+    space.shun(["a", "c", "e"])
+    assert space.hops_towards("d", True) == bits["a"] | bits["c"] | bits["e"]
+    space.shun([])
+    absorb_near(space, near("d.t", 4, hops=1, to=("b",)), "a")
+    assert space.hops_towards("d", True) == bits["a"]
+
+
 def test_a_way_through_a_neighbour_that_is_lost_is_not_used():
     grid = Grid(CROSS)
     meet(grid, "d.t")
