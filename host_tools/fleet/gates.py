@@ -81,7 +81,7 @@ def read_gates(given: object, nodes: Collection[str], complain: Complain) -> Gat
     for i, table in enumerate(given):
         for key in table.keys() - {"order"}:
             complain(f"{TABLE}[{i}].{key}", table[key], "unknown key; the key is order")
-        order = table.get("order")
+        order = table.get("order", "")
         if reason := _ORDER.refusal(order) or ("" if order.strip() else "must name the gates of this holon"):
             complain(f"{TABLE}[{i}].order", order, reason)
             continue
