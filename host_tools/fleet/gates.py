@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.config.options import SECTIONS
+from edge.option import Option
 from edge.twins.holon_settings import HolonSettings
 
 from .network import Complain
@@ -17,8 +18,14 @@ from .network import Complain
 TABLE = "holon"
 UP, DOWN = "up", "down"  # the twins of a gate: in its holon, and in the parent
 _TWINS: dict[str, dict[str, Any]] = {UP: {}, DOWN: {"holon_wait_s": 0.1}}  # in a parent there are only gates
-_FIRST_PORTS = {"mqtt": 1883, "api": 8080}  # on loopback; the next node of a machine has the next one
-_ORDER = next(option for option in SECTIONS[TABLE].options if option.key == "order")
+
+
+def _option(section: str, key: str) -> Option:
+    return next(option for option in SECTIONS[section].options if option.key == key)
+
+
+_ORDER = _option(TABLE, "order")
+_FIRST_PORTS = {section: _option(section, "port").default for section in ("mqtt", "api")}  # on loopback
 
 
 @dataclass(frozen=True)
@@ -51,14 +58,9 @@ class Gates:
     def complete(self, node: str, raw: dict[str, Any]) -> None:
         """Add to the tables of a node what its gates need, where it is not given: twins, ports, `[holon]`."""
         given = raw.get("twin", [])
-        if isinstance(given, list) and all(
-            isinstance(each, dict) for each in given
-        ):  # or a mistake, told later
-            missing = self.twins(node) - {each.get("name") for each in given}
-            raw["twin"] = [
-                *given,
-                *({"name": name, "kind": TABLE} | _TWINS[name] for name in sorted(missing)),
-            ]
+        if isinstance(given, list) and all(isinstance(each, dict) for each in given):  # else told later
+            names = sorted(self.twins(node) - {each.get("name") for each in given})
+            raw["twin"] = [*given, *({"name": name, "kind": TABLE} | _TWINS[name] for name in names)]
         for section, port in _FIRST_PORTS.items():
             if (level := self.level(node)) and isinstance(table := raw.get(section, {}), dict):
                 raw[section] = {"port": port + level} | table

@@ -25,6 +25,8 @@ from .microgrids import check_orders, check_ports, check_twins, warnings
 from .network import Network
 from .shared import OWN_TABLES, Operator, Shared, check_shared
 
+_OF_FIRST = {name for name, section in SECTIONS.items() if section.repeated} | {"learning", "gossip"}
+
 
 @dataclass(frozen=True)
 class NodePlan:
@@ -152,7 +154,7 @@ class _Reader:
         if len(mistakes) > before:
             return None
         _refuse_keys(own, file, mistakes)
-        raw = _merged(self.defaults, own)
+        raw = _merged(self._defaults_of(file.stem), own)
         self.gates.complete(file.stem, raw)
         checked = _built(raw, file, mistakes)
         if checked is None:
@@ -173,6 +175,12 @@ class _Reader:
         machine = self.gates.machine(name)
         hosts, network = self.shared.hosts_of(machine), self.shared.networks.get(name)
         return NodePlan(name, file, hosts, raw, config, layout, self._port(name), network)
+
+    def _defaults_of(self, node: str) -> dict[str, Any]:
+        """What the fleet shares with it. Devices are those of the first node of a machine, and only that one
+        learns: two would need more memory than the service has."""
+        level = self.gates.level(node)
+        return {key: value for key, value in self.defaults.items() if not level or key not in _OF_FIRST}
 
     def _port(self, node: str) -> int:
         """On which others reach its broker: that of the cluster; for the next node of a machine the next."""

@@ -83,6 +83,19 @@ def test_a_second_run_changes_nothing_and_a_gate_that_is_none_any_more_loses_its
     assert load(site.out / "gym/config/node.toml").holon is None
 
 
+def test_only_the_first_node_of_a_machine_learns_and_has_the_shared_devices(site):
+    with (site.deploy / "fleet.toml").open("a") as file:
+        file.write('[learning]\nnode_model = "markov"\n[limits]\nlsas = 300\n')
+        file.write('[[twin]]\nname = "lamp"\nkind = "load"\n')
+    nodes = {name: each.config for name, each in read_fleet(site.deploy).nodes.items()}
+    assert [nodes[name].learning is None for name in ("gym", "q-gym")] == [False, True]
+    assert [[twin.name for twin in nodes[name].twins] for name in ("gym", "q-gym")] == [
+        ["lamp", "up"],
+        ["down"],
+    ]
+    assert nodes["q-gym"].limits.lsas == 300
+
+
 def test_both_nodes_of_a_machine_are_revoked_and_rotated_together(site):
     assert site.provision("gym") == 0
     keys = [site.out / "gym/keys" / name for name in ("node.key", "q-gym.node.key")]
