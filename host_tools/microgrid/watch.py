@@ -212,11 +212,11 @@ class Watch:
 
 
 def _powers_of_gate(twin: dict[str, Any]) -> list[float]:
-    """The six variables of a twin of kind `holon`."""
+    """The six variables of a twin of kind `holon`, as its node adds them up."""
     asked_w, ready_w = twin["requested_w"] or 0.0, twin["produced_w"] or 0.0
-    missing_w = max(0.0, asked_w - twin["consumed_w"])
+    consumed_w = min(twin["consumed_w"], asked_w)
     left_w = max(0.0, ready_w - twin["reserved_w"] + twin["offered_w"])
-    return [asked_w, ready_w, twin["consumed_w"], twin["supplied_w"], missing_w, left_w]
+    return [asked_w, ready_w, consumed_w, twin["supplied_w"], asked_w - consumed_w, left_w]
 
 
 def gossip_line(name: str, scope: str, told: dict[str, Any]) -> str:
