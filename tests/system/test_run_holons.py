@@ -8,7 +8,7 @@ from host_tools.__main__ import main
 
 
 def test_run_shows_contracts_that_cross_gates_and_their_books_balance(tmp_path, capsys):
-    code = main(["run", "--holons", "2", "--duration", "6", "--out", str(tmp_path)])
+    code = main(["run", "--holons", "2", "--duration", "4", "--out", str(tmp_path)])
     printed = capsys.readouterr()
     assert code == 0, printed
     report = json.loads((tmp_path / "run.json").read_text())
