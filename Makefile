@@ -13,7 +13,7 @@ only = $(foreach each,$(filter-out -% MAKE% PYTHON $(1),$(.VARIABLES)),$(if $(fi
 # the node, or an error
 needed = $(call quoted,$(or $(NODE),$(error $(1) is needed)))
 run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call option,START,start) \
-	$(call option,SPEED,speed) $(call option,GRID_W,grid-w) $(call option,SEED,seed) $(call option,LEARN,learn) $(call option,GOSSIP,gossip) $(call option,COMMUNITY,community) $(call option,TRUST,trust) $(call option,OUT,out) $(call option,NETNS,netns) $(call option,NODES,nodes) \
+	$(call option,SPEED,speed) $(call option,GRID_W,grid-w) $(call option,SEED,seed) $(call option,LEARN,learn) $(call option,GOSSIP,gossip) $(call option,COMMUNITY,community) $(call option,HOLONS,holons) $(call option,TRUST,trust) $(call option,OUT,out) $(call option,NETNS,netns) $(call option,NODES,nodes) \
 	$(call option,DELAY_MS,delay-ms) $(call option,LOSS,loss) $(call option,PUSH,push) $(call option,PUSH_TOKEN,push-token)
 sim_options = $(call option,NODES,nodes) $(call option,HOURS,hours) $(call option,POLICY,policy) \
 	$(call option,DATA,data) $(call option,START,start) $(call option,SEED,seed) $(call option,LEARN,learn) \
@@ -47,8 +47,8 @@ help: ## print this list
 
 setup: $(READY) ## create the virtual environment and install what is missing
 
-run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= GRID_W= LEARN= GOSSIP= COMMUNITY= TRUST= PUSH= PUSH_TOKEN= SEED= OUT=), or dozens of nodes in network namespaces (NETNS=1 NODES= DELAY_MS= LOSS= SEED= TRUST= OUT=)
-	$(call only,DURATION DATA START SPEED GRID_W LEARN GOSSIP COMMUNITY TRUST SEED OUT NETNS NODES DELAY_MS LOSS PUSH PUSH_TOKEN)
+run: $(READY) ## run a microgrid on this machine (DURATION= DATA= START= SPEED= GRID_W= LEARN= GOSSIP= COMMUNITY= HOLONS= TRUST= PUSH= PUSH_TOKEN= SEED= OUT=), or dozens of nodes in network namespaces (NETNS=1 NODES= DELAY_MS= LOSS= SEED= TRUST= OUT=)
+	$(call only,DURATION DATA START SPEED GRID_W LEARN GOSSIP COMMUNITY HOLONS TRUST SEED OUT NETNS NODES DELAY_MS LOSS PUSH PUSH_TOKEN)
 	$(PYTHON) -m host_tools run $(strip $(run_options))
 
 demo: $(READY) ## play a made-up recording of four buildings, and show their pages (SPEED= DURATION= OUT=)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from edge.learn.registry import MODELS
 
 from .arguments import number, whole
 from .broker import BrokerError
-from .microgrid import community
+from .microgrid import community, gates, holons
 from .microgrid.generator import generated
 from .microgrid.launch import LaunchError, Microgrid, Pace
 from .microgrid.lessons import ANY_LOAD, SHIPPED, TRAINED, gossip, lessons, write_past
@@ -82,6 +83,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         type=whole(0, 1),
         default=0,
         help="1: prices, credits, a common storage, and a limit that is ordered during the run (default 0)",
+    )
+    parser.add_argument(
+        "--holons",
+        type=int,
+        choices=(0, *range(2, holons.MOST + 1)),
+        default=0,
+        metavar="N",
+        help=f"2 to {holons.MOST}: so many microgrids of three generated buildings, each a prosumer of a "
+        "parent microgrid through two gates (default 0: one microgrid, no parent)",
     )
     parser.add_argument(
         "--max-power-w",
@@ -161,11 +171,14 @@ def run(options: argparse.Namespace) -> int:
         return 3
     except KeyboardInterrupt:
         return 0
-    report = summarise(watch, seconds) | ({"community": shared} if shared else {})
+    passed = watch.gates.findings() if options.holons else None
+    report = summarise(watch, seconds)
+    report |= ({"community": shared} if shared else {}) | ({"holons": passed} if passed else {})
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "run.json").write_text(json.dumps(report, indent=2) + "\n")
     console.print(watch.table(f"{title}; {moment(seconds)}, after {seconds:.0f} s", console.width))
-    for line in [*watch.gossip, *(community.lines(shared) if shared else [])]:
+    told = [*watch.gossip, *(community.lines(shared) if shared else [])]
+    for line in [*told, *(gates.lines(passed) if passed else [])]:
         print(line)
     validated, across = report["contracts_validated"], report["contracts_across_nodes"]
     print(
@@ -186,22 +199,9 @@ def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str, Callable
 
     Raises DataError.
     """
-    if options.data:
-        files = files_of(options.data)
-        start = parse_start(options.start) if options.start else sunny_morning(files)
-        seconds = options.duration + 60 if options.duration else _ENDLESS_DATA_S
-        plans = replayed(files, start, seconds, options.speed)
-        end = start + timedelta(seconds=seconds * options.speed)
-        title = f"{options.data.name} from {start:%Y-%m-%d %H:%M} (data until {end:%m-%d %H:%M})"
-        shape = "%Y-%m-%d %H:%M"
-    else:
-        try:
-            hour = number(0, 24)(options.start or "10")
-        except argparse.ArgumentTypeError as error:
-            raise DataError(f"--start: without --data it is an hour of the day, and {error}") from None
-        plans = generated(options.seed, hour, options.speed)
-        start, shape = datetime(1970, 1, 1) + timedelta(hours=hour), "%H:%M"
-        title = f"generated living lab from {hour:g} h"
+    if options.holons and options.community:
+        raise DataError("--holons has no community: --community is not for it")
+    plans, title, start, shape = _measured(options) if options.data else _made_up(options)
     if options.grid_w > 0:
         plans[0].extra.append(grid_connection(options.grid_w))
     if options.learn:
@@ -212,19 +212,48 @@ def plan(options: argparse.Namespace) -> tuple[list[BuildingPlan], str, Callable
             _gossip(plans, options)
     elif options.gossip:
         raise DataError("--gossip needs --learn")
+    if options.community:
+        community.commune(plans, start.hour + start.minute / 60, options.speed, options.duration)
+    if options.holons:
+        holons.connect(plans)
+    else:
+        connect_chain(plans)
     if options.push:
         for each in plans:
             token = {"token_file": str(options.push_token.absolute())} if options.push_token else {}
             each.push = {"url": options.push, "every_s": _PUSH_S, **token}
-    if options.community:
-        community.commune(plans, start.hour + start.minute / 60, options.speed, options.duration)
-    connect_chain(plans)
 
     def moment(passed_s: float) -> str:
         return f"{start + timedelta(seconds=passed_s * options.speed):{shape}}"
 
     pace = "" if options.speed == 1 else f", speed {options.speed:g}"  # else the title breaks at 80 columns
-    return plans, f"{title}, chain of {len(plans)} nodes{pace}", moment
+    form = holons.form(options.holons) if options.holons else f"chain of {len(plans)} nodes"
+    return plans, f"{title}, {form}{pace}", moment
+
+
+def _measured(options: argparse.Namespace) -> tuple[list[BuildingPlan], str, datetime, str]:
+    """The buildings of measured data, a title, the simulated time of the start, and how times are shown."""
+    if options.holons:
+        raise DataError("--holons has generated powers: --data is not for it")
+    files = files_of(options.data)
+    start = parse_start(options.start) if options.start else sunny_morning(files)
+    seconds = options.duration + 60 if options.duration else _ENDLESS_DATA_S
+    plans = replayed(files, start, seconds, options.speed)
+    end = start + timedelta(seconds=seconds * options.speed)
+    title = f"{options.data.name} from {start:%Y-%m-%d %H:%M} (data until {end:%m-%d %H:%M})"
+    return plans, title, start, "%Y-%m-%d %H:%M"
+
+
+def _made_up(options: argparse.Namespace) -> tuple[list[BuildingPlan], str, datetime, str]:
+    """The same with generated powers."""
+    try:
+        hour = number(0, 24)(options.start or "10")
+    except argparse.ArgumentTypeError as error:
+        raise DataError(f"--start: without --data it is an hour of the day, and {error}") from None
+    make = partial(holons.members, options.holons) if options.holons else generated
+    plans = make(options.seed, hour, options.speed)
+    start = datetime(1970, 1, 1) + timedelta(hours=hour)
+    return plans, f"generated living lab from {hour:g} h", start, "%H:%M"
 
 
 def _gossip(plans: list[BuildingPlan], options: argparse.Namespace) -> None:
@@ -252,7 +281,8 @@ def _learning_notice(model: str, with_past: bool) -> str:
 def summarise(watch: Watch, seconds: float) -> dict[str, Any]:
     """The content of run.json."""
     nodes = [sight.summary() for sight in watch.sights]
-    twins = [twin for sight in watch.sights for twin in sight.twins or []]
+    every = (twin for sight in watch.sights for twin in sight.twins or [])
+    twins = [twin for twin in every if twin["kind"] != "holon"]  # what passes a gate is asked for by others
     checked, broken = watch.audit.finish([sight.health for sight in watch.sights if sight.health])
     return {
         "seconds": round(seconds, 1),

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from .deployment import DeployError, Deployment, Outcome, Target
-from .fleet_hosts import FleetFileError, hosts, operator_key
+from .fleet_hosts import FleetFileError, gates_of, hosts, operator_key
 from .release import RELEASES, SOURCE, ReleaseError
 from .sign import SignError
 from .ssh import Address, Failed, Unreachable, connected
@@ -106,6 +106,10 @@ def _chosen(options: argparse.Namespace, known: dict[str, str]) -> list[str]:
                 "--host needs a single node; for all nodes the addresses come from fleet.toml"
             )
         return list(known)
+    if (machine := gates_of(options.fleet).machine(options.node)) != options.node:
+        raise FleetFileError(
+            f"{options.node} is on the machine of {machine}: NODE={machine} takes both along"
+        )
     if options.node not in known:
         raise FleetFileError(
             f"{options.fleet / 'nodes'}: unknown node {options.node}; the nodes are {', '.join(known)}"

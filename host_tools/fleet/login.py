@@ -16,7 +16,6 @@ from edge.api.route import CONFIGURE
 from .files import write
 from .read import NodePlan, is_loopback
 
-FILE = "logins"
 VALID_S = 7 * 86_400  # a card has to be written, and a node to be mounted
 
 
@@ -28,7 +27,7 @@ def is_open(node: NodePlan) -> bool:
 def make_link(node: NodePlan, place: Path, *, again: bool) -> tuple[str, int]:
     """The new login link of a node and the number of changed files; "" and 0 if there is one already, unless
     it is made `again`, or if the node is closed to the LAN. `place`: the folder of its configuration."""
-    file = place / FILE
+    file = place / node.layout.logins.name
     if not is_open(node):
         closed = file.exists()
         file.unlink(missing_ok=True)

@@ -1,27 +1,28 @@
-"""Configuration of a node's Mosquitto broker: an outer listener for peers and an inner one for the node.
+"""Configuration of a machine's Mosquitto: for each node an outer listener for peers and an inner one.
 
 The access lists of both are those of `edge.net.broker_lists`.
 """
+
+from collections.abc import Sequence
 
 from edge.net.broker_lists import inside, outside
 from edge.net.links import LinkLimits
 from edge.service.broker import guests
 
-from .layout import Layout
 from .read import NodePlan
 
 _PACKET_BYTES = LinkLimits().max_frame_bytes + 4096
 _MEMORY_BYTES = 24 << 20  # heap limit: it rejects clients before the kernel kills it
 # Connections from outside, including those that have not yet shown a certificate: each takes 42 kB, and the
-# broker ends it after 90 s.
+# broker ends it after 90 s. Of all nodes of a machine.
 _PEERS = 256
 _INSIDE = 8  # the node, and some connections for debugging
 
 
-def configuration(node: NodePlan, layout: Layout, port: int) -> str:
-    """The content of mosquitto.conf; `port`: that of the outer listener."""
-    return f"""\
-# Made by `python -m host_tools provision {node.name}`: make changes in deploy/.
+def configuration(machine: Sequence[NodePlan]) -> str:
+    """The content of mosquitto.conf for the nodes of a machine, the first of which has given it its name."""
+    head = f"""\
+# Made by `python -m host_tools provision {machine[0].name}`: make changes in deploy/.
 per_listener_settings true
 user mosquitto
 persistence false
@@ -37,16 +38,24 @@ log_dest stderr
 log_type error
 log_type warning
 log_type notice
+"""
+    return head + "".join(_listeners(node, _PEERS // len(machine)) for node in machine)
 
+
+def _listeners(node: NodePlan, most: int) -> str:
+    """Its two listeners, the outer one for so many connections. All outer ones show the certificate of the
+    first node: the host names are those of the machine."""
+    layout = node.layout
+    return f"""
 listener {node.config.inbox.port} {node.config.inbox.host}
 allow_anonymous true
-acl_file {layout.config / "acl.inside"}
+acl_file {layout.config / layout.named("acl.inside")}
 max_connections {_INSIDE}
 
-listener {port}
+listener {node.port}
 allow_anonymous false
-acl_file {layout.config / "acl"}
-max_connections {_PEERS}
+acl_file {layout.config / layout.named("acl")}
+max_connections {most}
 max_topic_alias 0
 tls_version tlsv1.3
 cafile {layout.broker_keys / "ca.crt"}

@@ -12,14 +12,15 @@ _KINDS = (
 _KEY = re.compile(rf"{_KINDS} [A-Za-z0-9+/]+={{0,3}}( [^\r\n]*)?")
 
 
-def authorized_keys(files: Sequence[Path], given_by: str, api_port: int) -> str:
-    """All keys of all files. A login may run commands and forward a port to the node's HTTP server only.
+def authorized_keys(files: Sequence[Path], given_by: str, api_ports: Sequence[int]) -> str:
+    """All keys of all files. A login may run commands and forward a port to the HTTP servers of nodes only.
 
     Raises FleetError; `given_by`: the setting or option that names the files.
     """
     options = "restrict,pty"
-    if api_port:
-        options += f',port-forwarding,permitopen="127.0.0.1:{api_port}",permitopen="localhost:{api_port}"'
+    open_to = [f"{host}:{port}" for port in api_ports if port for host in ("127.0.0.1", "localhost")]
+    if open_to:
+        options += ",port-forwarding" + "".join(f',permitopen="{each}"' for each in open_to)
     return "".join(f"{options} {key}\n" for file in files for key in _keys(file, given_by))
 
 

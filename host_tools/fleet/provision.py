@@ -11,40 +11,29 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.net.broker_lists import HOME_ASSISTANT
-from host_tools.microgrid.launch import to_toml
 
-from . import login, network
+from . import login
 from .errors import FleetError
 from .files import SECRET, folder, write
 from .layout import Layout
-from .mosquitto import configuration, inside_acl, outside_acl, shown_to_home_assistant
+from .machine import Maker, Provisioned
+from .mosquitto import shown_to_home_assistant
 from .operator_keys import authorized_keys, signers
 from .read import Fleet, NodePlan, read_fleet
 
 if TYPE_CHECKING:
-    from .authority import Authority, Identity
-    from .trust_authority import NodeIdentity, TrustAuthority
+    from .authority import Authority
+    from .trust_authority import TrustAuthority
 
 ALL = "all"
 OK, REVOKED, WRONG = 0, 1, 2
-
-
-@dataclass(frozen=True)
-class Provisioned:
-    """The result for one node; `changed`: the number of changed files."""
-
-    node: NodePlan
-    identity: "Identity"
-    changed: int
-    link: str = ""  # that logs a browser in, if it was made now
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -114,15 +103,16 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     try:
-        layout = Layout(options.root.absolute())
-        fleet = read_fleet(options.deploy, layout)
-        nodes = _chosen(fleet, options)
+        fleet = read_fleet(options.deploy, Layout(options.root.absolute()))
+        for warning in fleet.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        chosen = _chosen(fleet, options)
         if options.check:
-            _try(fleet, nodes, layout, options)
+            _try(fleet, chosen, options)
             names = ", ".join(fleet.nodes)
             print(f"{options.deploy}: cluster {fleet.cluster}, {len(fleet.nodes)} nodes: {names}")
             return OK
-        done, revoked = _provision(fleet, nodes, layout, options)
+        done, revoked = _provision(fleet, chosen, options)
     except FleetError as error:
         print(error, file=sys.stderr)
         return WRONG
@@ -139,26 +129,33 @@ def run(options: argparse.Namespace) -> int:
     return REVOKED if unwanted else OK
 
 
-def _chosen(fleet: Fleet, options: argparse.Namespace) -> list[NodePlan]:
+def _chosen(fleet: Fleet, options: argparse.Namespace) -> list[str]:
+    """The names of the machines."""
+    machine = fleet.gates.machine(options.node)
     if options.node == ALL:
         if options.revoke:
             raise FleetError("--revoke needs a single node; to start over, use a new folder of keys")
-        return list(fleet.nodes.values())
+        return list(fleet.machines)
+    if machine != options.node:
+        raise FleetError(
+            f"{options.node} is on the machine of {machine}: NODE={machine} makes the files of both"
+        )
     if options.node not in fleet.nodes:
         if options.revoke and not options.rotate:
             return []  # it has left the fleet; the authority still has its certificates
-        raise FleetError(f"unknown node {options.node}; the nodes are {', '.join(fleet.nodes)}")
-    return [fleet.nodes[options.node]]
+        raise FleetError(f"unknown node {options.node}; the nodes are {', '.join(fleet.machines)}")
+    return [options.node]
 
 
 def _provision(
-    fleet: Fleet, nodes: Sequence[NodePlan], layout: Layout, options: argparse.Namespace
+    fleet: Fleet, chosen: Sequence[str], options: argparse.Namespace
 ) -> tuple[list[Provisioned], int]:
     """Make the files; returns the result for each node and the number of revoked certificates."""
     from .authority import Authority  # slow imports, not needed by other commands
     from .trust_authority import TrustAuthority
 
-    logins = _logins(fleet, nodes, options)
+    machines = {name: fleet.machines[name] for name in chosen}
+    logins = _logins(fleet, machines, options)
     releasing = signers(*_public_keys(fleet, options))
     keys = _keys_folder(fleet, options.keys)
     folder(keys)
@@ -167,41 +164,35 @@ def _provision(
         authority, trust = Authority(keys, fleet.cluster, now), TrustAuthority(keys, fleet.cluster, now)
         revoked = 0
         if options.revoke:
-            revoked = authority.revoke(options.node)  # first, as the node may have left the fleet
-            trust.revoke(options.node)
-            shutil.rmtree(options.out / options.node, ignore_errors=True)
-        done = []
-        for node in nodes:
-            identity = authority.identity(node.name, node.hosts, fleet.validity_days, rotate=options.rotate)
-            name = trust.identity(node.name, fleet.validity_days, rotate=options.rotate)
-            place = options.out / node.name
-            if identity.revoked or name.revoked:
-                shutil.rmtree(place, ignore_errors=True)
-                changed, link = 0, ""
-            else:
-                config = {
-                    "node.toml": to_toml(node.raw),
-                    "mosquitto.conf": configuration(node, layout, fleet.port),
-                    "acl": outside_acl(node),
-                    "acl.inside": inside_acl(node),
-                    "authorized_keys": logins[node.name],
-                }
-                if node.network:
-                    config[network.FILE] = node.network.configuration()
-                changed = _write(place, config, authority, identity)
-                changed += _write_trust(place, trust, name)
-                changed += write(place / "signers", releasing)
-                link, written = login.make_link(node, place / "config", again=options.login)
-                changed += written
-            done.append(Provisioned(node, identity, changed, link))
-        if any(map(shown_to_home_assistant, nodes)):
+            revoked = _revoke(fleet, options, authority, trust)  # first, as the node may have left the fleet
+        maker = Maker(options.out, authority, trust, fleet.validity_days, options.rotate, options.login)
+        done = [
+            each
+            for name, machine in machines.items()
+            for each in maker.make(machine, logins[name], releasing)
+        ]
+        if any(shown_to_home_assistant(each.node) for each in done):
             _write_home_assistant(options.out / HOME_ASSISTANT, authority, fleet.validity_days)
         _spread_crl(options.out, authority)
         _spread_revoked(options.out, trust)
     return done, revoked
 
 
-def _try(fleet: Fleet, nodes: Sequence[NodePlan], layout: Layout, options: argparse.Namespace) -> None:
+def _revoke(
+    fleet: Fleet, options: argparse.Namespace, authority: "Authority", trust: "TrustAuthority"
+) -> int:
+    """Revoke all nodes of a machine; returns the number of certificates."""
+    revoked = authority.revoke(options.node)
+    trust.revoke(options.node)
+    for parent in fleet.machines.get(options.node, [])[1:]:
+        with suppress(FleetError):  # it has no certificate yet
+            revoked += authority.revoke(parent.name)
+        trust.revoke(parent.name)
+    shutil.rmtree(options.out / options.node, ignore_errors=True)
+    return revoked
+
+
+def _try(fleet: Fleet, chosen: Sequence[str], options: argparse.Namespace) -> None:
     """Do all that `provision` would do, with a copy of the keys. Raises FleetError, OSError.
 
     The copy is made beside the keys, for the owner only, and is removed at once.
@@ -217,7 +208,7 @@ def _try(fleet: Fleet, nodes: Sequence[NodePlan], layout: Layout, options: argpa
             shutil.copytree(keys, copy)
         tried = argparse.Namespace(**vars(options) | {"keys": copy, "out": Path(scratch) / "out"})
         try:
-            _provision(fleet, nodes, layout, tried)
+            _provision(fleet, chosen, tried)
         except FleetError as error:
             raise FleetError(str(error).replace(str(copy), str(keys))) from None
 
@@ -228,10 +219,13 @@ def _check_writable(place: Path) -> None:
         raise FleetError(f"{place}: cannot be written: {existing} is not a folder that you may write to")
 
 
-def _logins(fleet: Fleet, nodes: Sequence[NodePlan], options: argparse.Namespace) -> dict[str, str]:
-    """The authorized_keys of each node. Raises FleetError if a key of the operator cannot be used."""
+def _logins(
+    fleet: Fleet, machines: Mapping[str, Sequence[NodePlan]], options: argparse.Namespace
+) -> dict[str, str]:
+    """The authorized_keys of each machine. Raises FleetError if a key of the operator cannot be used."""
     files, given_by = _public_keys(fleet, options)
-    return {node.name: authorized_keys(files, given_by, node.config.api.port) for node in nodes}
+    ports = {name: [each.config.api.port for each in machine] for name, machine in machines.items()}
+    return {name: authorized_keys(files, given_by, ports[name]) for name in machines}
 
 
 def _public_keys(fleet: Fleet, options: argparse.Namespace) -> tuple[Sequence[Path], str]:
@@ -257,18 +251,6 @@ def _alone(keys: Path) -> Iterator[None]:
         yield
 
 
-def _write(place: Path, config: dict[str, str], authority: "Authority", identity: "Identity") -> int:
-    """Write the files of a node; returns how many have changed."""
-    changed = sum(write(place / "config" / name, text) for name, text in config.items())
-    if network.FILE not in config:  # it has no static address any more
-        changed += (place / "config" / network.FILE).exists()
-        (place / "config" / network.FILE).unlink(missing_ok=True)
-    changed += write(place / "config" / "crl.pem", authority.crl)
-    changed += write(place / "keys" / "ca.crt", authority.certificate)
-    changed += write(place / "keys" / "node.key", identity.key, SECRET)
-    return changed + write(place / "keys" / "node.crt", identity.certificate)
-
-
 def _write_home_assistant(place: Path, authority: "Authority", days: int) -> None:
     """What Home Assistant needs to connect; it is written by hand there."""
     identity = authority.identity(HOME_ASSISTANT, (HOME_ASSISTANT,), days)
@@ -277,14 +259,6 @@ def _write_home_assistant(place: Path, authority: "Authority", days: int) -> Non
     write(place / "ca.crt", authority.certificate)
     write(place / "client.key", identity.key, SECRET)
     write(place / "client.crt", identity.certificate)
-
-
-def _write_trust(place: Path, trust: "TrustAuthority", identity: "NodeIdentity") -> int:
-    """The same for what it says to all nodes; returns how many have changed."""
-    changed = int(write(place / "keys" / "trust.key", identity.key, SECRET))
-    changed += write(place / "keys" / "trust.identity", identity.certificate)
-    changed += write(place / "keys" / "trust.authority", trust.public)
-    return changed + write(place / "config" / "trust.revoked", trust.revoked)
 
 
 def _spread_crl(out: Path, authority: "Authority") -> None:

@@ -1,8 +1,8 @@
 """Reads and checks `deploy/`: fleet.toml, and one file per node in nodes/.
 
-fleet.toml has its own tables (`[cluster]`, `[operator]`, `[hosts]`, `[network]`). Any other table is a
-section of the node configuration and applies to all nodes. A node's own keys take precedence, and its
-`[[...]]` tables replace the shared ones. Paths come from the layout; `state_dir` in a node's file is only
+fleet.toml has its own tables (`[cluster]`, `[operator]`, `[hosts]`, `[network]`, `[[holon]]`). Any other
+table is a section of the node configuration and applies to all nodes. A node's own keys take precedence, and
+its `[[...]]` tables replace the shared ones. Paths come from the layout; `state_dir` in a node's file is only
 used when it is run by hand.
 """
 
@@ -19,16 +19,21 @@ from edge.files import read_text
 from edge.net.broker_lists import HOME_ASSISTANT
 
 from .errors import FleetError
+from .gates import TABLE, Gates, read_gates
 from .layout import Layout
+from .microgrids import check_orders, check_ports, check_twins, warnings
 from .network import Network
 from .shared import OWN_TABLES, Operator, Shared, check_shared
+
+_OF_FIRST = {name for name, section in SECTIONS.items() if section.repeated} | {"learning", "gossip"}
 
 
 @dataclass(frozen=True)
 class NodePlan:
     """One node. `raw`: its complete configuration; `senders`: the nodes that list it as a neighbour.
 
-    `network`: its static address, if it has one.
+    `network`: its static address, if it has one; `layout`: where its files are; `port`: on which others reach
+    its broker.
     """
 
     name: str
@@ -36,19 +41,30 @@ class NodePlan:
     hosts: tuple[str, ...]
     raw: dict[str, Any]
     config: NodeConfig
+    layout: Layout
+    port: int
     network: Network | None = None
     senders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """A cluster and its nodes, by name."""
+    """A cluster and its nodes, by name. `warnings`: what is allowed, and hardly meant."""
 
     cluster: str
-    port: int
     validity_days: int
     operator: Operator
     nodes: dict[str, NodePlan]
+    gates: Gates
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def machines(self) -> dict[str, list[NodePlan]]:
+        """The nodes of each machine, by the name of the lowest one, which comes first."""
+        found: dict[str, list[NodePlan]] = {}
+        for node in sorted(self.nodes.values(), key=lambda each: self.gates.level(each.name)):
+            found.setdefault(self.gates.machine(node.name), []).append(node)
+        return dict(sorted(found.items()))
 
 
 def read_fleet(folder: Path, layout: Layout | None = None) -> Fleet:
@@ -64,19 +80,36 @@ def read_fleet(folder: Path, layout: Layout | None = None) -> Fleet:
     files = sorted((folder / "nodes").glob("*.toml"))
     if not files:
         mistakes.append(f"{folder / 'nodes'}: no nodes; each node needs a file NAME.toml")
+    names = {file.stem for file in files}
     for table, given in (("hosts", shared.hosts), ("network", shared.networks)):
-        for name in given.keys() - {file.stem for file in files}:
+        for name in given.keys() - names:
             mistakes.append(f"{shared_file}: {table}.{name} = {given[name]!r}: unknown node")
+
+    def complain(key: str, value: object, reason: str) -> None:
+        mistakes.append(f"{shared_file}: {key} = {value!r}: {reason}")
+
+    gates = read_gates(shared_raw.get(TABLE, []), names, complain)
+    for table, given in (("hosts", shared.hosts), ("network", shared.networks)):
+        for name in (each for each in given if gates.level(each)):
+            complain(f"{table}.{name}", given[name], f"this node is on the machine of {gates.machine(name)}")
     if mistakes:
         raise FleetError("\n".join(mistakes))
-    plans = [_node(file, defaults, shared, layout or Layout(), mistakes) for file in files]
+    reader = _Reader(defaults, shared, layout or Layout(), gates)
+    plans = [reader.node(file, mistakes) for file in files]
     nodes = {plan.name: plan for plan in plans if plan}
     for plan in nodes.values():
-        _check_neighbours(plan, nodes, {file.stem for file in files}, mistakes)
+        _check_neighbours(plan, nodes, names, mistakes)
+        check_twins(plan, gates, mistakes)
+    if nodes.keys() == names:
+        check_orders(gates, nodes, complain)
+    nodes = {name: replace(plan, senders=_senders(name, nodes)) for name, plan in nodes.items()}
+    warned = tuple(f"{shared_file}: {each}" for each in warnings(gates))
+    fleet = Fleet(shared.cluster, shared.validity_days, shared.operator, nodes, gates, warned)
+    for machine in fleet.machines.values():
+        check_ports(machine, mistakes)
     if mistakes:
         raise FleetError("\n".join(mistakes))
-    nodes = {name: replace(plan, senders=_senders(name, nodes)) for name, plan in nodes.items()}
-    return Fleet(shared.cluster, shared.port, shared.validity_days, shared.operator, nodes)
+    return fleet
 
 
 def _parsed(file: Path, mistakes: list[str]) -> dict[str, Any]:
@@ -101,35 +134,57 @@ def _check_defaults(defaults: dict[str, Any], file: Path, mistakes: list[str]) -
 
 
 def _refuse_keys(raw: dict[str, Any], file: Path, mistakes: list[str]) -> None:
-    for table in {"tls", "trust"} & raw.keys():
+    for table in {"tls", "trust", TABLE} & raw.keys():
         mistakes.append(f"{file}: {table} = '...': this table is written by `provision`")
 
 
-def _node(
-    file: Path, defaults: dict[str, Any], shared: Shared, layout: Layout, mistakes: list[str]
-) -> NodePlan | None:
-    before = len(mistakes)
-    own = _parsed(file, mistakes)
-    if len(mistakes) > before:
-        return None
-    _refuse_keys(own, file, mistakes)
-    raw = _merged(defaults, own)
-    checked = _built(raw, file, mistakes)
-    if checked is None:
-        return None
-    _check_place(checked, file, mistakes)
-    if len(mistakes) > before:
-        return None
-    raw["node"] = {**raw["node"], "state_dir": str(layout.state)}
-    raw["neighbour"] = [{"port": shared.port, **row} for row in raw.get("neighbour", [])]
-    raw["tls"], raw["trust"] = layout.tls(), layout.trust()
-    if not is_loopback(checked.api.host):
-        raw["api"] = {**raw["api"], "logins": str(layout.logins)}
-    config = _built(raw, file, mistakes)
-    if config is None:
-        return None
-    name = config.name
-    return NodePlan(name, file, shared.hosts_of(name), raw, config, shared.networks.get(name))
+@dataclass(frozen=True)
+class _Reader:
+    """Makes the plan of a node from its file and what the fleet shares."""
+
+    defaults: dict[str, Any]
+    shared: Shared
+    layout: Layout
+    gates: Gates
+
+    def node(self, file: Path, mistakes: list[str]) -> NodePlan | None:
+        """None after a mistake."""
+        before = len(mistakes)
+        own = _parsed(file, mistakes)
+        if len(mistakes) > before:
+            return None
+        _refuse_keys(own, file, mistakes)
+        raw = _merged(self._defaults_of(file.stem), own)
+        self.gates.complete(file.stem, raw)
+        checked = _built(raw, file, mistakes)
+        if checked is None:
+            return None
+        _check_place(checked, file, mistakes)
+        if len(mistakes) > before:
+            return None
+        name = checked.name
+        layout = self.layout.of(name) if self.gates.level(name) else self.layout
+        raw["node"] = {**raw["node"], "state_dir": str(layout.state)}
+        raw["neighbour"] = [{"port": self._port(row["name"]), **row} for row in raw.get("neighbour", [])]
+        raw["tls"], raw["trust"] = layout.tls(), layout.trust()
+        if not is_loopback(checked.api.host):
+            raw["api"] = {**raw["api"], "logins": str(layout.logins)}
+        config = _built(raw, file, mistakes)
+        if config is None:
+            return None
+        machine = self.gates.machine(name)
+        hosts, network = self.shared.hosts_of(machine), self.shared.networks.get(name)
+        return NodePlan(name, file, hosts, raw, config, layout, self._port(name), network)
+
+    def _defaults_of(self, node: str) -> dict[str, Any]:
+        """What the fleet shares with it. Devices are those of the first node of a machine, and only that one
+        learns: two would need more memory than the service has."""
+        level = self.gates.level(node)
+        return {key: value for key, value in self.defaults.items() if not level or key not in _OF_FIRST}
+
+    def _port(self, node: str) -> int:
+        """On which others reach its broker: that of the cluster; for the next node of a machine the next."""
+        return self.shared.port + self.gates.level(node)
 
 
 def _merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from edge.terms import NODE_NAME
 
+from . import gates
 from .network import Complain, Network, networks
 
 _NAME = re.compile(NODE_NAME)
@@ -19,7 +20,7 @@ _KEYS: dict[str, dict[str, Any]] = {  # with defaults; None: required
     "cluster": {"name": None, "hosts": ["{name}.local"], "port": 8883, "validity_days": 3650},
     "operator": {"user": "operator", "public_keys": None},
 }
-OWN_TABLES = (*_KEYS, "hosts", "network")
+OWN_TABLES = (*_KEYS, "hosts", "network", gates.TABLE)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..deploy.fleet_hosts import FleetFileError, gates_of
 from ..setup.debs import SetupError
 from .build import ImageJob, build, save
 from .disk import MIB
@@ -61,6 +62,16 @@ def run(options: argparse.Namespace) -> int:
     if options.name not in known:
         names = ", ".join(known) or "none"
         print(f"{options.deploy / 'nodes'}: unknown node {options.name}; nodes: {names}", file=sys.stderr)
+        return 2
+    try:
+        machine = gates_of(options.deploy).machine(options.name)
+    except FleetFileError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if machine != options.name:
+        print(
+            f"{options.name} is on the machine of {machine}: its card is that of {machine}", file=sys.stderr
+        )
         return 2
     job = ImageJob(
         options.name,

@@ -3,8 +3,11 @@
 Each node checks I1, I3 and I4 itself every second; its counters are added here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from .gates import Gate, bought_w, sold_w
 
 TOLERANCE_W = 0.01
 _AGREE_WITHIN_S = 20.0  # I5: a contract that only one side holds must end within this time
@@ -14,9 +17,11 @@ _AGREE_WITHIN_S = 20.0  # I5: a contract that only one side holds must end withi
 class Audit:
     """Counts the checks and keeps a line for each that failed."""
 
+    gates: Sequence[Gate] = ()
     checked: int = 0
     broken: list[str] = field(default_factory=list)
     _unmatched_since_s: dict[tuple[str, int, str], float] = field(default_factory=dict)
+    _excess_since_s: dict[str, float] = field(default_factory=dict)  # by twin of a gate
 
     def look(self, contracts: dict[str, dict[str, Any]], now_s: float) -> None:
         """Compare both sides of all contracts; `contracts` is GET /contracts of every node that answered."""
@@ -38,6 +43,7 @@ class Audit:
                         ):
                             unmatched.add(key)
         self._age(unmatched, now_s)
+        self._compare_gates(contracts, now_s)
 
     def finish(self, healths: list[dict[str, Any]]) -> tuple[int, int]:
         """The numbers of checks and of broken invariants, including the nodes' own counters."""
@@ -76,3 +82,18 @@ class Audit:
             if now_s - since_s > _AGREE_WITHIN_S:
                 self.broken.append(f"I5 {key[0]} holds contract {key[1]} that {key[2]} does not know")
                 self._unmatched_since_s[key] = now_s
+
+    def _compare_gates(self, contracts: dict[str, dict[str, Any]], now_s: float) -> None:
+        """I6 at both sides of each gate, which checks it itself each second. Here the two sides answer one
+        after the other, so a difference must last."""
+        for gate in self.gates:
+            for seller, buyer in (gate, gate[::-1]):
+                if not {seller.partition(".")[0], buyer.partition(".")[0]} <= contracts.keys():
+                    continue
+                self.checked += 1
+                sold, bought = sold_w(seller, contracts), bought_w(buyer, contracts)
+                if sold <= bought + TOLERANCE_W:
+                    self._excess_since_s.pop(seller, None)
+                elif now_s - self._excess_since_s.setdefault(seller, now_s) > _AGREE_WITHIN_S:
+                    self.broken.append(f"I6 {seller} supplies {sold} W, {buyer} may draw {bought} W")
+                    self._excess_since_s[seller] = now_s

@@ -65,6 +65,7 @@ class Building:
         self.broker = Broker(plan.name, broker_port, directory, program=program)
         self.meter: SimulatedMeter | None = None
         self.process: subprocess.Popen[bytes] | None = None
+        self.machine = self  # the building whose process runs this node, too
         self._pace = pace
         self._log = directory / "node.log"
         self._trust: dict[str, str] = {}
@@ -182,14 +183,16 @@ class Building:
     def wait_until_up(self, deadline_s: float) -> None:
         """Wait until the node answers. Raises LaunchError."""
         while True:
-            if self.process is None or self.process.poll() is not None:
-                raise LaunchError(f"node {self.name} ended during start:\n{self.log_tail()}")
+            process = self.machine.process
+            if process is None or process.poll() is not None:
+                raise LaunchError(f"node {self.name} ended during start:\n{self.machine.log_tail()}")
             try:
                 self.ask("/node")
                 return
             except (urllib.error.URLError, OSError):
                 if time.monotonic() > deadline_s:
-                    raise LaunchError(f"node {self.name} does not answer:\n{self.log_tail()}") from None
+                    reason = f"node {self.name} does not answer"
+                    raise LaunchError(f"{reason}:\n{self.machine.log_tail()}") from None
                 time.sleep(0.1)
 
     def log_tail(self, lines: int = 12) -> str:
@@ -267,6 +270,9 @@ class Microgrid:
                 ports = (free_port(), free_port())
             place = places[plan.name] if places else None
             self.buildings.append(Building(plan, directory / plan.name, pace, *ports, place, program))
+        by_name = {each.name: each for each in self.buildings}
+        for building in self.buildings:
+            building.machine = by_name[building.plan.machine or building.name]
         if trust:
             self._give_keys(directory / _KEYS)
 
@@ -281,7 +287,7 @@ class Microgrid:
     def __enter__(self) -> "Microgrid":
         try:
             self.prepare()
-            for building in self.buildings:
+            for building in self._machines():
                 building.start_node()
             self.wait_until_up()
         except BaseException:
@@ -308,10 +314,10 @@ class Microgrid:
         self.stop()
 
     def stop(self) -> dict[str, int | None]:
-        """Stop nodes, then meters, then brokers; returns the nodes' exit codes by name."""
+        """Stop nodes, then meters, then brokers; returns the exit codes of processes by node."""
         for building in self.buildings:
             building.signal_node(signal.SIGTERM)
-        codes = {building.name: building.wait_for_end() for building in self.buildings}
+        codes = {building.name: building.wait_for_end() for building in self._machines()}
         for building in self.buildings:
             if building.meter:
                 building.meter.stop()
@@ -321,6 +327,10 @@ class Microgrid:
             os.close(self._lock)
             self._lock = None
         return codes
+
+    def _machines(self) -> list[Building]:
+        """Those with a process of their own."""
+        return [each for each in self.buildings if each.machine is each]
 
 
 def to_toml(raw: dict[str, Any]) -> str:

@@ -55,6 +55,7 @@ class BuildingPlan:
     community: dict[str, Any] = field(default_factory=dict)  # the `[community]` section, or empty
     sections: dict[str, dict[str, Any]] = field(default_factory=dict)  # further sections, by name
     limits: dict[str, int] = field(default_factory=dict)  # of the `[limits]` section
+    machine: str = ""  # the node whose process also runs this one, in the parent; empty: it has its own
 
     def twins(self, meter_s: float) -> list[dict[str, Any]]:
         """The `[[twin]]` tables; the n-th device has meter m<n>, which is read every `meter_s`."""

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -15,6 +16,7 @@ from edge.terms import VARIABLES
 
 from . import layout
 from .audit import Audit
+from .gates import GateWatch, gates_of
 from .launch import Building, Microgrid
 from .lessons import TRAINED
 
@@ -38,6 +40,12 @@ class Sight:
     twins: list[dict[str, Any]] | None = None
     contracts: dict[str, Any] | None = None
 
+    @property
+    def rss_mb(self) -> float | None:
+        """Of its process; 0 for a node that runs in the process of another one, which shows it."""
+        assert self.health is not None
+        return 0.0 if self.building.plan.machine else self.health["rss_mb"]
+
     def cells(self) -> list[str]:
         """One row of the table."""
         name = self.building.name
@@ -51,7 +59,7 @@ class Sight:
             *["?" if power_w is None else f"{power_w:,.0f}" for power_w in self._powers_w()],
             str(valid),
             f"{up}/{len(links)}",
-            "?" if self.health["rss_mb"] is None else f"{self.health['rss_mb']:.1f}",
+            "?" if self.rss_mb is None else f"{self.rss_mb:.1f}" if self.rss_mb else "",
             self.health["status"],
         ]
 
@@ -62,16 +70,23 @@ class Sight:
         return [total[f"{key}_w"] for key in VARIABLES] + [flows[f"{key}_w"] for key in _GRID]
 
     def numbers(self) -> list[float]:
-        """What the total adds up: the six variables, contracts, links up and known, and memory."""
-        if not (self.health and self.node and self.contracts):
+        """What the total adds up: the six variables, contracts, links up and known, and memory.
+
+        What passes a gate is left out, as devices take it, and are counted.
+        """
+        if not (self.health and self.node and self.twins is not None and self.contracts):
             return [0.0] * (len(_POWERS) + 4)
         links = self.health["links"]["neighbours"].values()
+        gates = {twin["name"]: twin for twin in self.twins if twin["kind"] == "holon"}
+        passes_w = [sum(each) for each in zip(*map(_powers_of_gate, gates.values()), strict=True)]
+        powers_w = [power_w or 0.0 for power_w in self._powers_w()]
+        contracts = (each for each in self.contracts["consumed"] if each["consumer"] not in gates)
         return [
-            *(power_w or 0.0 for power_w in self._powers_w()),
-            sum(1.0 for each in self.contracts["consumed"] if each["valid"]),
+            *(power_w - passing_w for power_w, passing_w in zip_longest(powers_w, passes_w, fillvalue=0.0)),
+            sum(1.0 for each in contracts if each["valid"]),
             sum(1.0 for each in links if each["connected"]),
             len(links),
-            self.health["rss_mb"] or 0.0,
+            self.rss_mb or 0.0,
         ]
 
     def summary(self) -> dict[str, Any]:
@@ -81,6 +96,7 @@ class Sight:
         links = self.health["links"]["neighbours"].values()
         return {
             "name": self.building.name,
+            "process": self.building.plan.machine or self.building.name,
             "rss_mb": self.health["rss_mb"],
             "hwm_mb": self.health["hwm_mb"],
             "twins": len(self.twins),
@@ -98,7 +114,8 @@ class Watch:
 
     def __init__(self, microgrid: Microgrid) -> None:
         self.sights = [Sight(building) for building in microgrid.buildings]
-        self.audit = Audit()
+        self.gates = GateWatch(gates_of(building.plan for building in microgrid.buildings))
+        self.audit = Audit(self.gates.gates)
         self.prediction = ""  # of the microgrid's state, by the first node that learns
         self.gossip: list[str] = []  # a line for each node and scope
 
@@ -115,6 +132,7 @@ class Watch:
                 continue
             answered[sight.building.name] = sight.contracts
         self.audit.look(answered, time.monotonic())
+        self.gates.look(answered)
         self._look_at_prediction()
         self._look_at_gossip()
 
@@ -191,6 +209,14 @@ class Watch:
         ]
         lines += [f"{prefix} {line}" for line in self.gossip]
         return "\n".join([*lines, f"{prefix} {self.prediction}"] if self.prediction else lines)
+
+
+def _powers_of_gate(twin: dict[str, Any]) -> list[float]:
+    """The six variables of a twin of kind `holon`, as its node adds them up."""
+    asked_w, ready_w = twin["requested_w"] or 0.0, twin["produced_w"] or 0.0
+    consumed_w = min(twin["consumed_w"], asked_w)
+    left_w = max(0.0, ready_w - twin["reserved_w"] + twin["offered_w"])
+    return [asked_w, ready_w, consumed_w, twin["supplied_w"], asked_w - consumed_w, left_w]
 
 
 def gossip_line(name: str, scope: str, told: dict[str, Any]) -> str:

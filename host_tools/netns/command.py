@@ -32,6 +32,7 @@ _OTHERS = {  # options of runs without namespaces, and their defaults
     **dict.fromkeys(("duration", "data", "start", "learn", "push", "push_token")),
     "gossip": 0,
     "community": 0,
+    "holons": 0,
     "speed": 1.0,
     "grid_w": 10_000.0,
     "max_power_w": 10_000.0,

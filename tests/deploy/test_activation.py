@@ -367,6 +367,15 @@ def test_a_staged_file_lies_in_its_folder_or_is_refused(name, node):
     assert node.activate("stage", "config", given=tar({name or "lib/x": b"x"})).returncode == REFUSED
 
 
+def test_the_files_of_another_node_of_the_machine_are_staged_and_its_keys_are_private(node):
+    given = {"node.key": b"1", "q-gym.node.key": b"2", "q-gym.trust.key": b"3", "q-gym.trust.identity": b"4"}
+    assert node.activate("stage", "keys", given=tar(given)).returncode == 0
+    staged = {each.name: each for each in (node.base / "keys.new").iterdir()}
+    assert {name: each.read_bytes() for name, each in staged.items()} == given
+    private = {name for name, each in staged.items() if each.stat().st_mode & 0o777 == 0o600}
+    assert private == {"node.key", "q-gym.node.key", "q-gym.trust.key"}
+
+
 @pytest.mark.proof
 def test_only_one_activation_at_a_time(node, pc):
     start_with(node, pc)

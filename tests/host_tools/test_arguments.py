@@ -56,7 +56,7 @@ def test_a_memory_test_has_a_duration(wrong, capsys, tmp_path):
 def test_the_simulated_time_follows_the_speed():
     class Options:
         data, start, seed, speed, duration = None, "22.5", 1, 60.0, None
-        grid_w, learn, max_power_w, gossip, community, push = 0.0, None, 1e4, False, 0, None
+        grid_w, learn, max_power_w, gossip, community, holons, push = 0.0, None, 1e4, False, 0, 0, None
 
     _, title, moment = plan(Options)
     assert "from 22.5 h" in title

@@ -89,11 +89,15 @@ class Site:
         shutil.copytree(self.out / name / "keys", data / "mosquitto" / "keys")
         return data / "edge" / "config" / "node.toml"
 
-    def broker(self, name: str) -> Broker:
-        """Start the broker of an installed node, with its port outside changed to a free one."""
+    def broker(self, name: str, *above: str) -> Broker:
+        """Start the broker of an installed node, with its port outside changed to a free one.
+
+        `above`: the nodes that its machine has in parents.
+        """
         text = (self.root(name) / "data/edge/config/mosquitto.conf").read_text()
-        assert "listener 8883\n" in text
-        text = text.replace("listener 8883\n", f"listener {self.outside[name]} 127.0.0.1\n")
+        for port, node in enumerate((name, *above), 8883):
+            assert f"listener {port}\n" in text
+            text = text.replace(f"listener {port}\n", f"listener {self.outside[node]} 127.0.0.1\n")
         if os.geteuid() == 0:
             text = text.replace("user mosquitto\n", "user root\n")
         program = replace(find_broker(), configuration=lambda *_: text)

@@ -14,6 +14,7 @@ from host_tools.microgrid.watch import Sight, Watch, follow, power_range
 class Plan:
     learning = {"node_model": "lstm", "first_training_min": 30}
     gossip = {"models": "on"}
+    machine = ""
 
 
 class Port:
@@ -91,6 +92,24 @@ def test_the_last_row_is_the_total(watch):
     assert "4,936" in total
     assert "4/8" in total
     assert "114.0" in total
+
+
+def test_what_passes_a_gate_is_not_in_the_total(watch):
+    zeros = dict.fromkeys(("produced_w", "consumed_w", "supplied_w", "reserved_w", "offered_w"), 0.0)
+    gate = zeros | {"kind": "holon", "name": "primary.up", "requested_w": 1000.0, "consumed_w": 900.0}
+    watch.sights[0].twins = [gate]
+    watch.sights[0].contracts["consumed"][0]["consumer"] = "primary.up"
+    total = shown(watch, 200).splitlines()[-1].split()
+    powers, contracts = total[1:7], total[9]
+    assert powers == ["3,936", "4,936", "4,036", "4,936", "4,836", "4,936"]
+    assert contracts == "3"
+
+
+def test_a_node_that_runs_in_the_process_of_another_one_shows_no_memory_of_its_own(watch):
+    watch.sights[1].building.plan = type("Outside", (Plan,), {"machine": "primary"})
+    lines = shown(watch, 200).splitlines()
+    assert ["28.5" in line for line in lines[2:6]] == [True, False, True, True]
+    assert "85.5" in lines[-1]
 
 
 def test_a_node_that_never_answered_adds_nothing(watch):
