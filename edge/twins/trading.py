@@ -14,7 +14,7 @@ from ..energy.consumer import Consumer
 from ..energy.events import Cause
 from ..energy.invariants import violations
 from ..energy.memory import recall_market, written_market
-from ..energy.messages import Answers, Contract
+from ..energy.messages import Answers, Contract, Request
 from ..energy.parsing import parse_request
 from ..energy.plans import Plan
 from ..energy.policies import consumer_policy, producer_policy
@@ -229,14 +229,7 @@ class TradingTwin(Twin):
         hops = self.home.request_hops
         consumer, supplier, writer = self.consumer, self.supplier, self._writer
         if consumer.request:
-            credits = self.home.credits
-            credit_wh = credits.of(self.name) if credits else 0.0
-            community = self.home.community
-            category = self.settings.category if community and community.data == "open" else ""
-            request = replace(consumer.request, credit_wh=credit_wh, category=category)
-            wanted[REQUEST, ""] = around(request.encode(), hops, consumer.request_hops)
-            if hops and (up := [gate for gate, is_up in self._gates.items() if is_up]):
-                wanted[UPWARD, ""] = towards(request.encode(), hops, up)
+            self._show_request(consumer.request, wanted)
         if consumer.main:
             parties = consumer.concerned(consumer.main)
             wanted[CONTRACT, ""] = towards(writer.contract(CONTRACT, consumer.main), hops, parties)
@@ -264,6 +257,16 @@ class TradingTwin(Twin):
             self._haggling.show(wanted, writer)
         writer.forget_all_but(wanted)
         return wanted
+
+    def _show_request(self, request: Request, wanted: Properties) -> None:
+        credits, community, hops = self.home.credits, self.home.community, self.home.request_hops
+        credit_wh = credits.of(self.name) if credits else 0.0
+        category = self.settings.category if community and community.data == "open" else ""
+        value = replace(request, credit_wh=credit_wh, category=category).encode()
+        wanted[REQUEST, ""] = around(value, hops, self.consumer.request_hops)
+        up = [gate for gate, leads_up in self._gates.items() if leads_up]
+        if hops and up and not request.run_s:  # a request for a later span does not pass a gate
+            wanted[UPWARD, ""] = towards(value, hops, up)
 
     # ---- what it shows ------------------------------------------------------------------------
 
