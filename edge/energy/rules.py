@@ -23,7 +23,7 @@ RENEW_LEAST_S = 15.0  # and at least so long, or half of it: lost messages are r
 RECONFIRM_S = 15.0  # a contract restored from disk must be confirmed by the other side within this time
 RESTATED_MAX = 1000  # upper bound of the restatements of a contract between two saves of the state
 MERGE_S = 2.0  # age at which a complementary contract is merged into the main one
-MERGE_SOON_S = 0.5  # the same for a twin that buys for many: all have heard by then that it is valid
+MERGE_SOON_S = 0.15  # the same for a twin that buys for many and cannot ask for more before that
 PATIENCE_S = 0.3  # within this time offers arrive from the whole microgrid
 URGENT_WAIT_S = 0.35  # how long free power is awaited before the supply of others is interrupted
 PARTIAL_WAIT_S = 1.0  # how long a consumer that accepts a part waits for the full power
@@ -58,13 +58,14 @@ FEED_IN, LIMITS = "FEED_IN", "LIMITS"  # of a grid operator: what it pays, and w
 MARKET, MARKET_ASK, MARKET_ANSWER = "MARKET", "MARKET_ASK", "MARKET_ANSWER"  # of the next day
 COUNTER = "COUNTER"  # the price that a consumer bids for an offer
 HOLON = "HOLON"  # a gate is there
+UPWARD = "REQ_UP"  # the same as a request, told to the gates that lead to the parent before it arrives there
 LEFT = "LEFT"  # what a supplier has left, or what stands behind a gate; told to gates
 WARNING, RESCHEDULE = "WARNING", "RESCHEDULE"  # orders of the regulator, and whose activity it moves
 DISABLED = "DISABLED"  # that a twin is off, and why
 LABELS = (
     *(REQUEST, OFFER, CONFIRM, CONTRACT, COMPLEMENT, STORAGE, DONATION, DONATED, PROD),
     *(EVENT, STOP, WARNING, RESCHEDULE, DISABLED, AWARDS, FEED_IN, LIMITS),
-    *(MARKET, MARKET_ASK, MARKET_ANSWER, COUNTER, HOLON, LEFT),
+    *(MARKET, MARKET_ASK, MARKET_ANSWER, COUNTER, HOLON, UPWARD, LEFT),
 )
 
 

@@ -14,6 +14,7 @@ from .surplus import Wanted
 TRY_S = 5.0  # so long power is bought for one request; what does not serve it is given back
 REST_S = 5.0  # after that it is tried again
 SOON_S = 0.1  # so old a request must be that nobody else can serve: what is left arrives with it
+AHEAD_S = 1.0  # so much later others know of a request that is told to gates first
 LATE_S = 1.0  # that much later others have had their time, and any gate that can serves it
 CLAIM_S = 3.0  # so long those who asked first keep what they asked for from gates that ask later
 FIRST_S = 60.0  # a member that waits so long comes before other microgrids, whose contracts end for it
@@ -24,7 +25,8 @@ REQUESTS_MAX = 256  # that are watched at once; no setting: four or more of each
 class _Watched:
     request: Request
     hops: int
-    since_s: float
+    told_s: float  # since when it is known,
+    since_s: float  # and since when others have it, too
     asked_s: float  # since when its consumer has requested something
     is_due: bool = False  # whether the supplier should know of it
     is_served: bool = False  # whether it does
@@ -46,8 +48,10 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._requests)
 
-    def see(self, consumer: str, request: Request | None, hops: int, now_s: float) -> None:
-        """A consumer has published a request, or withdrawn it (None)."""
+    def see(
+        self, consumer: str, request: Request | None, hops: int, now_s: float, ahead: bool = False
+    ) -> None:
+        """A consumer has published a request, or withdrawn it (None). `ahead`: others hear of it later."""
         if request is None:
             self._requests.pop(consumer, None)
             return
@@ -56,8 +60,11 @@ class Waiting:
             return
         if seen is None or seen.request.id != request.id:
             asked_s = now_s if seen is None else seen.asked_s
-            seen = self._requests[consumer] = _Watched(request, hops, now_s, asked_s)
+            since_s = now_s + AHEAD_S if ahead else now_s
+            seen = self._requests[consumer] = _Watched(request, hops, now_s, since_s, asked_s)
         seen.request, seen.hops = request, hops
+        if not ahead:
+            seen.since_s = min(seen.since_s, now_s)
 
     def due(self, now_s: float, spare_w: float = 0.0) -> list[tuple[str, Request, int]]:
         """Requests that the supplier should know of from now on: consumer, request, hops.
@@ -107,7 +114,7 @@ class Waiting:
             whole_w = with_margin(seen.request.power_w)
             share_w = whole_w if shares_w is None else min(whole_w, shares_w.get(name, 0.0))
             soon_s = min(SOON_S, self.wait_s) if shares_w is not None else self.wait_s
-            if now_s < seen.since_s + soon_s:
+            if now_s < seen.told_s + soon_s:
                 continue
             seen.is_due |= share_w > 0.0
             if not share_w and seen.is_awake(now_s):
@@ -119,8 +126,9 @@ class Waiting:
 
     def due_s(self, after_s: float) -> float:
         """When another request is old enough, after that moment; inf if all were then."""
-        ages_s = (min(SOON_S, self.wait_s), self.wait_s, self.wait_s + LATE_S)
-        moments = (each.since_s + age_s for each in self._requests.values() for age_s in ages_s)
+        soon_s, ages_s = min(SOON_S, self.wait_s), (self.wait_s, self.wait_s + LATE_S)
+        moments = [each.told_s + soon_s for each in self._requests.values()]
+        moments += [each.since_s + age_s for each in self._requests.values() for age_s in ages_s]
         return min((each for each in moments if each > after_s), default=math.inf)
 
     def _is_old(self, seen: _Watched, now_s: float) -> bool:

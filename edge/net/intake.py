@@ -167,7 +167,7 @@ class Intake:
     def _is_news(self, peer: str, record: Lsa | Near) -> bool:
         """Raises BadPath, NotOwner."""
         if isinstance(record, Near):
-            return is_near_news(self._space, record) and not self._is_replayed(record)
+            return is_near_news(self._space, record, peer) and not self._is_replayed(record)
         return is_news(self._space, record, peer)
 
     def _is_replayed(self, near: Near) -> bool:

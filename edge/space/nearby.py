@@ -36,10 +36,11 @@ def export_near(space: TupleSpace, p: int) -> Near:
     )
 
 
-def is_near_news(space: TupleSpace, near: Near) -> bool:
+def is_near_news(space: TupleSpace, near: Near, sender: str) -> bool:
     """Whether a near property is newer than what is held, came a shorter way, or goes towards more nodes.
 
-    It never takes the place of a property that goes everywhere: the LSA says so first.
+    It never takes the place of a property that goes everywhere: the LSA says so first. A neighbour that sends
+    what is held here has it already.
     """
     slot = space.slot_of_name(near.name)
     if near.hops >= near.reach or near.origin == space.node:
@@ -62,7 +63,11 @@ def is_near_news(space: TupleSpace, near: Near) -> bool:
         return near.version > space.p_version[p]
     if near.to:
         return len(space.p_to[p]) < MAX_TO and any(node not in space.p_to[p] for node in near.to)
-    return near.hops + 1 < space.p_hops[p]
+    if near.hops + 1 < space.p_hops[p]:
+        return True
+    if near.hops <= space.p_hops[p] + 1:  # else it would learn of a shorter way
+        space.p_holders[p] |= space.neighbours_mask & space.node_bit(sender)
+    return False
 
 
 def absorb_near(space: TupleSpace, near: Near, sender: str, checked: bool = False) -> int:
@@ -72,13 +77,14 @@ def absorb_near(space: TupleSpace, near: Near, sender: str, checked: bool = Fals
     NEW, RENEWED if only what is held already is stated again, or 0 when it was no news. `checked`: it is, as
     `is_near_news` has just said.
     """
-    if not checked and not is_near_news(space, near):
+    if not checked and not is_near_news(space, near, sender):
         return 0
     slot = space.slot_of_name(near.name)
     p = NIL if slot == NIL else space.property_of(slot, near.label, near.query)
     known = slot != NIL and near.incarnation == space.origins.incarnation[space.lsa_origin[slot]]
     again = known and p != NIL and space.p_version[p] == near.version
     renewed = p != NIL and near.alone and space.holds(p, near.value)
+    ring = space.later if renewed and near.reach == space.p_reach[p] else space.near
     if not again:
         if not (known and renewed and len(near.auth) == space.p_auth_length[p]):  # else it takes no more room
             _check_room(space, near, slot, p, sender)
@@ -87,11 +93,12 @@ def absorb_near(space: TupleSpace, near: Near, sender: str, checked: bool = Fals
         p = _write(space, near, slot, p, renewed)
     space.came_from(space.lsa_origin[slot], sender, near.hops + 1)
     space.p_hops[p] = near.hops + 1
-    space.p_sender[p] = space.nodes.find(sender) if space.is_neighbour(sender) else 0
+    space.p_holders[p] = space.neighbours_mask & space.node_bit(sender)
     if near.to:
-        _send_on(space, near, p, again)
-    elif near.hops + 1 < near.reach and near.hops + 1 < MAX_PATH:
-        space.near.push(p)
+        if _send_on(space, near, p, again):
+            ring.push(p)
+    elif near.hops + 1 < min(near.reach, MAX_PATH) and not (again and near.reach >= MAX_PATH):
+        ring.push(p)  # not again for a shorter way, if it goes everywhere by any
     return RENEWED if renewed else NEW
 
 
@@ -153,8 +160,8 @@ def _write(space: TupleSpace, near: Near, slot: int, p: int, renewed: bool) -> i
     return p
 
 
-def _send_on(space: TupleSpace, near: Near, p: int, again: bool) -> None:
-    """A property that goes towards some nodes is sent on once towards each of them."""
+def _send_on(space: TupleSpace, near: Near, p: int, again: bool) -> bool:
+    """Whether it goes on: a property that goes towards some nodes is sent once towards each of them."""
     fresh = near.to
     if again:
         held = space.p_to[p]
@@ -163,5 +170,4 @@ def _send_on(space: TupleSpace, near: Near, p: int, again: bool) -> None:
         if space.node in fresh:
             space.changed.push(p)
     space.p_pending[p] += tuple([node for node in fresh if node != space.node])
-    if space.p_pending[p] and near.hops + 1 < MAX_PATH:
-        space.near.push(p)
+    return bool(space.p_pending[p]) and near.hops + 1 < MAX_PATH

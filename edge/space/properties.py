@@ -31,7 +31,7 @@ class Properties(Slots):
         self.p_reach = bytearray(n)  # in hops
         self.p_life = array("I", bytes(4 * n))  # as its origin stated it
         self.p_hops = bytearray(n)  # of a near property: the way it has gone,
-        self.p_sender = array("H", bytes(2 * n))  # the neighbour that sent it,
+        self.p_holders = [0] * n  # node set: the neighbours that sent its version,
         self.p_auth = array("H", b"\xff\xff" * n)  # and what proves it, in the heap
         self.p_auth_length = bytearray(n)
         self.p_kept = bytearray(n)  # whether its space renews it,
@@ -57,7 +57,8 @@ class Properties(Slots):
         self._free_property = 0
         self.properties_free = n
         self.changed = DirtyRing(n)  # bonding
-        self.near = DirtyRing(n)  # near properties to be sent
+        self.near = DirtyRing(n)  # near properties to be sent at once,
+        self.later = DirtyRing(n)  # and those that only say that all is as it was: with what leaves next
         self.p_wheel = ExpiryWheel(n)
 
         self.label_first = array("H", b"\xff\xff" * limits.labels)
@@ -202,7 +203,7 @@ class Properties(Slots):
         self.p_query[p] = self.names.acquire(query)
         self.room.count(NAMES, origin, self.p_query[p] != 0)
         self.p_aggregate[p] = self.p_auth[p] = NIL
-        self.p_auth_length[p] = self.p_hops[p] = self.p_sender[p] = 0
+        self.p_auth_length[p] = self.p_hops[p] = self.p_holders[p] = 0
         self.p_kept[p] = self.p_gone[p] = self.p_version[p] = 0
         self.p_to[p] = self.p_former[p] = self.p_pending[p] = ()
         self.p_aggregate_length[p] = self.p_aggregated[p] = 0

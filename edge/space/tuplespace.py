@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FREE", "LEAVING", "LIVE", "ORPHAN", "SELF", "WITHDRAWN", "Limits", "TupleSpace"]
 _AGAIN_S, _OFTEN_S = const(3), const(10)
+_NEXT_DOOR = const(2)  # hops that cost few messages
 _FORMER_S = const(6)  # one renewal, and the ways to them are still known
 # No setting: the format of the wire. A contract has at most 32 suppliers, a supplier at most 128 consumers.
 MAX_TO = const(128)  # nodes towards which one property goes
@@ -286,7 +287,7 @@ class TupleSpace(Nodes):
     def _say_gone(self, slot: int, p: int) -> None:
         """A property that brings its LSA along ends with a version without a value.
 
-        One that is kept says so again with the next heartbeats; any other would soon have expired anyway.
+        One that is kept and does not go far says so again with the next heartbeats; any other soon expires.
         """
         life_s = LIFE_S if self.p_kept[p] else 1
         label, query = self.labels.text(self.p_label[p]), self.names.text(self.p_query[p])
@@ -297,6 +298,8 @@ class TupleSpace(Nodes):
         self.p_pending[p] = self._all_of(p)
         if self.p_kept[p]:
             self._renew_soon(p)
+        if self.p_reach[p] > _NEXT_DOOR and not self.p_to[p]:
+            self.p_renew[p] = NEVER  # another flood costs more than the copies that miss this one
         self.near.push(p)
 
     def renew_kept(self, early_s: int = 0) -> None:
@@ -324,13 +327,21 @@ class TupleSpace(Nodes):
         self.p_pending[p] = self._all_of(p)
         once = self.p_gone[p] and not self.p_to[p]  # all around: that it ended is said twice
         self.p_wait[p] = min(2 * self.p_wait[p], period_s(self.p_reach[p]))
-        self.p_renew[p] = self.tick + (LIFE_S if once else self.p_wait[p])
+        self._live_on(p)
+        self.p_renew[p] = NEVER if once else self.tick + self.p_wait[p]
         self.near.push(p)
+
+    def _live_on(self, p: int) -> None:
+        """Until it is renewed, and the time after that, one renewal may be lost; no longer, as its end may be
+        lost, too."""
+        if not self.p_gone[p]:
+            self.p_life[p] = min(life_of(self.p_reach[p]), max(LIFE_S, 3 * self.p_wait[p] + _AGAIN_S))
 
     def _renew_soon(self, p: int) -> None:
         """A kept property has changed: it is sent again soon, as it may have been lost, then less often."""
         often = period_s(self.p_reach[p]) <= _OFTEN_S
         self.p_wait[p] = _AGAIN_S if often else _OFTEN_S
+        self._live_on(p)
         self.p_renew[p] = self.tick + self.p_wait[p]
         self.renew_tick = min(self.renew_tick, self.p_renew[p])
 

@@ -21,7 +21,7 @@ from ..energy.forecast import FreePower
 from ..energy.parsing import MAX_PRICE
 from ..energy.passage import Demand, Passage
 from ..energy.policies import producer_policy
-from ..energy.rules import EPSILON_W, HOLON, LEFT, MIN_POWER_W, REQUEST, SLOT_S
+from ..energy.rules import EPSILON_W, HOLON, LEFT, MIN_POWER_W, REQUEST, SLOT_S, UPWARD
 from ..energy.surplus import AHEAD_STEPS, Outlook, Shares, Sources, Surplus, assign, parse_left, parse_surplus
 from ..energy.telling import Telling
 from ..energy.waiting import Waiting
@@ -80,7 +80,7 @@ class HolonTwin(ProsumerTwin):
         self._outlook: Outlook | None = None  # for its microgrid, by the learning twin of its node
         self._ahead_w: tuple[float, ...] = ()  # looked at each second
         super().__init__(settings, home, rng)
-        self.wants = (*self.wants, LEFT, FORECAST)
+        self.wants = (*self.wants, UPWARD, LEFT, FORECAST)
 
     # ---- its partner ---------------------------------------------------------------------------
 
@@ -205,14 +205,14 @@ class HolonTwin(ProsumerTwin):
             if bond.name not in self._siblings:
                 self.sources.see_gate(bond.name, self._message(bond, _read_surplus))
             return None
-        if bond.label != REQUEST:
+        if bond.label not in (REQUEST, UPWARD):
             concerns = super().bonded(bond)
             self._limit_partner()
             return concerns
         now_s, request = self._clock.now_s(), self._message(bond, read_request)
         if bond.name in self._siblings or (request is not None and request.run_s):
             request = None
-        self._unserved.see(bond.name, request, bond.hops, now_s)
+        self._unserved.see(bond.name, request, bond.hops, now_s, ahead=bond.label == UPWARD)
         if request is None:
             self.supplier.see_request(bond.name, None, bond.hops, now_s)
         return None

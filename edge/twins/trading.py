@@ -14,13 +14,13 @@ from ..energy.consumer import Consumer
 from ..energy.events import Cause
 from ..energy.invariants import violations
 from ..energy.memory import recall_market, written_market
-from ..energy.messages import Answers, Contract
+from ..energy.messages import Answers, Contract, Request
 from ..energy.parsing import parse_request
 from ..energy.plans import Plan
 from ..energy.policies import consumer_policy, producer_policy
-from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, COUNTER, HOLON, LEFT, OFFER, PROD, REQUEST
+from ..energy.rules import COMPLEMENT, CONFIRM, CONTRACT, COUNTER, HOLON, LEFT, OFFER, PROD, REQUEST, UPWARD
 from ..energy.supplier import Supplier
-from ..energy.surplus import encode_left, near
+from ..energy.surplus import Surplus, encode_left, near, parse_surplus
 from ..energy.totals import Share
 from ..space.agent import Bond
 from .addressing import Shown, around, towards
@@ -35,7 +35,7 @@ from .twin import Home, Twin
 if TYPE_CHECKING:
     from ..space.engine import Engine
 
-read_request = public(parse_request)
+read_request, _read_surplus = public(parse_request), public(parse_surplus)
 _NOTE_S = 60.0  # free power is noted once a minute, for the forecast
 _SEAL_AGAIN_S = 1.0  # while the key of a partner is not known
 _GATES_MAX = 64  # no setting: as many as a microgrid should have nodes
@@ -55,7 +55,8 @@ class TradingTwin(Twin):
         self._next_id = rng.getrandbits(40) >> 8  # short ones, since each offer and answer names one
         self._rng = rng
         self._enter_market()
-        wants = [REQUEST, CONTRACT, COMPLEMENT, HOLON] if settings.supplies else []
+        wants = [REQUEST, CONTRACT, COMPLEMENT] if settings.supplies else []
+        wants += [HOLON]
         wants += [OFFER, CONFIRM] if settings.consumes else []
         wants += [COUNTER] if self._haggling else []
         self.wants = tuple(wants)
@@ -64,7 +65,7 @@ class TradingTwin(Twin):
         self.changes = 0  # counts up when what it draws, gives, requests, offers or has agreed may be another
         self._due_s = 0.0
         self._waiting = WaitBesideFree()
-        self._gates: dict[str, None] = {}  # that want to know what it has left
+        self._gates: dict[str, bool] = {}  # whether they lead to the parent
         self._left_w = 0.0  # as last told
 
     def _enter_market(self) -> None:
@@ -134,18 +135,18 @@ class TradingTwin(Twin):
             if not isinstance(answers, Later):
                 self.consumer.see_answers(bond.name, answers.get(self.name, ()))
         elif label == HOLON:
-            return self._hear_of_gate(bond.name, bond.withdrawn)
+            return self._hear_of_gate(bond.name, self._message(bond, _read_surplus))
         elif label == COUNTER and self._haggling:
             return self._haggling.hear(bond)
         return None
 
-    def _hear_of_gate(self, name: str, is_gone: bool) -> bool:
+    def _hear_of_gate(self, name: str, hidden: Surplus | None) -> bool:
         known = name in self._gates
-        if is_gone:
+        if hidden is None:
             self._gates.pop(name, None)
-        elif len(self._gates) < _GATES_MAX:
-            self._gates[name] = None
-        return known == is_gone
+        elif known or len(self._gates) < _GATES_MAX:
+            self._gates[name] = hidden.up
+        return known == (hidden is None)
 
     def _message(self, bond: Bond, parse: Callable[[Bond], T]) -> T | None:
         if bond.withdrawn:
@@ -228,12 +229,7 @@ class TradingTwin(Twin):
         hops = self.home.request_hops
         consumer, supplier, writer = self.consumer, self.supplier, self._writer
         if consumer.request:
-            credits = self.home.credits
-            credit_wh = credits.of(self.name) if credits else 0.0
-            community = self.home.community
-            category = self.settings.category if community and community.data == "open" else ""
-            request = replace(consumer.request, credit_wh=credit_wh, category=category)
-            wanted[REQUEST, ""] = around(request.encode(), hops, consumer.request_hops)
+            self._show_request(consumer.request, wanted)
         if consumer.main:
             parties = consumer.concerned(consumer.main)
             wanted[CONTRACT, ""] = towards(writer.contract(CONTRACT, consumer.main), hops, parties)
@@ -261,6 +257,16 @@ class TradingTwin(Twin):
             self._haggling.show(wanted, writer)
         writer.forget_all_but(wanted)
         return wanted
+
+    def _show_request(self, request: Request, wanted: Properties) -> None:
+        credits, community, hops = self.home.credits, self.home.community, self.home.request_hops
+        credit_wh = credits.of(self.name) if credits else 0.0
+        category = self.settings.category if community and community.data == "open" else ""
+        value = replace(request, credit_wh=credit_wh, category=category).encode()
+        wanted[REQUEST, ""] = around(value, hops, self.consumer.request_hops)
+        up = [gate for gate, leads_up in self._gates.items() if leads_up]
+        if hops and up and not request.run_s:  # a request for a later span does not pass a gate
+            wanted[UPWARD, ""] = towards(value, hops, up)
 
     # ---- what it shows ------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import pytest
 
 from edge.energy.messages import Priority, Request
-from edge.energy.waiting import CLAIM_S, FIRST_S, REQUESTS_MAX, REST_S, TRY_S, Waiting
+from edge.energy.waiting import AHEAD_S, CLAIM_S, FIRST_S, REQUESTS_MAX, REST_S, SOON_S, TRY_S, Waiting
 
 
 def request(power_w, number=1):
@@ -54,3 +54,21 @@ def test_a_request_comes_before_other_microgrids_when_it_has_waited_for_long():
     waiting.see("a.lamp", request(100.0), 1, 0.0)
     assert not any(each.first for each in waiting.wanted(FIRST_S - 0.1))
     assert all(each.first for each in waiting.wanted(FIRST_S))
+
+
+def test_a_request_that_is_told_ahead_is_left_to_those_who_do_not_know_it_yet():
+    waiting = Waiting(0.5)
+    waiting.see("a.lamp", request(100.0), 4, 10.0, ahead=True)
+    nobody_else, somebody = {"a.lamp": 105.0}, {}
+    assert waiting.open_w(10.05, nobody_else) == 0.0
+    assert waiting.due_s(10.0) == pytest.approx(10.0 + SOON_S)
+    assert waiting.open_w(10.0 + SOON_S, nobody_else) == pytest.approx(105.0)
+    assert waiting.open_w(10.0 + AHEAD_S, somebody) == 0.0
+    late = Waiting(0.5)
+    late.see("a.lamp", request(100.0), 4, 10.0, ahead=True)
+    assert late.due(10.4 + AHEAD_S) == []
+    assert late.due(10.5 + AHEAD_S)
+    late.see("a.pump", request(50.0, 2), 4, 20.0, ahead=True)
+    late.see("a.pump", request(50.0, 2), 4, 20.2)  # now the others have it, too
+    assert not late.due(20.6)
+    assert late.due(20.7)

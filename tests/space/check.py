@@ -65,7 +65,7 @@ def assert_as_new(space, neighbours=0):
     assert len(space.names) == 1, [each for each in space.names._texts if each]
     assert len(space.labels) == 1, [each for each in space.labels._texts if each]
     assert len(space.nodes) == 2 + neighbours, [each for each in space.nodes._texts if each]
-    for ring in (space.changed, space.dirty, space.departed, space.tombstones, space.near):
+    for ring in (space.changed, space.dirty, space.departed, space.tombstones, space.near, space.later):
         assert len(ring) == 0
     for wheel in (space.lsa_wheel, space.p_wheel):
         assert set(wheel._due) == {0}

@@ -229,7 +229,7 @@ class SpaceMachine(RuleBasedStateMachine):
         before = held.properties.get(key) if held else None
         version = max(1, (before[3] or 0) + ahead if before else self.near_version + ahead)
         record = Near(name, known, *key, version, 2, hops, life_s, life_s, value, proof)
-        news = is_near_news(self.space, record)
+        news = is_near_news(self.space, record, "b")
         if not held or hops >= 2 or (before and (before[2] == EVERYWHERE or before[3] > version)):
             assert not news
         if self.attempt(absorb_near, self.space, record, "b") is None and news:

@@ -148,7 +148,6 @@ def test_only_what_is_newer_is_news():
     assert absorb_near(node.space, near(), "b")
     before = state(node.space)
     for wrong in (
-        near(5),
         near(4, b"old"),
         near(9, incarnation=2),
         near(9, name="b.u"),
@@ -156,6 +155,7 @@ def test_only_what_is_newer_is_news():
         near(9, label="M"),  # goes everywhere
     ):
         assert not absorb_near(node.space, wrong, "c")
+    assert not absorb_near(node.space, near(5), "b")
     assert state(node.space) == before
     assert absorb_near(node.space, near(6, b"new"), "b")
     assert node.value("b.t", "L") == b"new"
@@ -170,6 +170,27 @@ def test_one_that_came_a_shorter_way_goes_farther():
     node.engine.react()
     ((to, record),) = node.wire.waiting
     assert (to, record.hops, record.reach, record.value) == ("c", 1, 3, b"v")
+
+
+def test_who_sends_the_same_before_it_is_passed_on_is_not_sent_it():
+    for hops, taken_by in ((1, []), (3, []), (4, ["c"])):  # four hops: it would learn of a shorter way
+        node = holder()
+        absorb_near(node.space, near(reach=6, hops=1), "b")
+        assert not absorb_near(node.space, near(reach=6, hops=hops), "c")
+        node.engine.react()
+        assert [to for to, _ in node.wire.waiting] == taken_by
+
+
+def test_where_it_goes_everywhere_anyway_it_is_not_passed_on_again_for_a_shorter_way():
+    node = holder()
+    absorb_near(node.space, near(reach=64, hops=4), "b")
+    node.engine.react()
+    assert [to for to, _ in node.wire.waiting] == ["c"]
+    assert absorb_near(node.space, near(reach=64, hops=0), "b")
+    node.engine.react()
+    assert len(node.wire.waiting) == 1
+    p = node.space.property_of(node.space.slot_of_name("b.t"), "L")
+    assert node.space.p_hops[p] == 1
 
 
 def test_one_that_expired_does_not_return():

@@ -311,6 +311,28 @@ def test_one_that_only_goes_farther_is_passed_on_and_tells_nobody_again():
     assert watcher.told == [("a.t", b"1")]
 
 
+def test_one_that_is_only_renewed_goes_with_what_leaves_next_or_in_the_next_second():
+    node = Node("b", ["a", "c"])
+    around = Near("a.t", 1, "L", "", 5, 4, 0, 13, 13, b"1", b"", True)
+    absorb_near(node.space, around, "a")
+    assert node.engine.stirred
+    node.engine.react()
+    for version in (6, 8):
+        node.wire.waiting.clear()
+        around.version = version
+        assert absorb_near(node.space, around, "a") == RENEWED
+        assert not node.engine.stirred
+        if version == 6:
+            absorb_near(node.space, near("a.u", 7), "a")
+        else:
+            node.engine.tick()
+        assert node.engine.stirred
+        node.engine.react()
+        assert [(to, each.name) for to, each in node.wire.waiting if each.version == version] == [
+            ("c", "a.t")
+        ]
+
+
 def test_older_ones_and_those_of_an_earlier_life_are_no_news():
     space = Node("b", ["a"]).space
     assert absorb_near(space, near("a.t", 5, incarnation=2), "a")
@@ -386,6 +408,30 @@ def test_what_goes_far_is_renewed_less_often_and_lives_longer():
     assert periods == sorted(periods)
     assert all(life_of(reach) > 2 * period_s(reach) for reach in (1, 2, 4, 8, 64, TOWARDS))
     assert life_of(TOWARDS) == LIFE_S
+
+
+def test_the_end_of_what_goes_far_is_said_once_and_its_copies_end_soon_by_themselves():
+    for reach, said in ((2, 2), (64, 1)):
+        grid = Grid(CHAIN)
+        second = beating(grid)
+        agent = grid["a"].add(Watcher("a.t"))
+        agent.submit("L", b"1", "", KEPT, reach)
+        for _ in range(4):
+            second()
+        before = len(grid.near_of("a.t"))
+        agent.withdraw("L")
+        for _ in range(2 * LIFE_S):
+            second()
+        versions = {version for a, b, _, version in grid.near_of("a.t")[before:]}
+        assert len(versions) == said, (reach, versions)
+    agent.submit("L", b"1", "", KEPT, 64)
+    for _ in range(4):
+        second()
+    grid.lose = lambda *_: True
+    agent.withdraw("L")
+    for _ in range(35):
+        second()
+    assert holders(grid) == ""
 
 
 def renewals_s(seconds, link_up=lambda node, second: None):

@@ -3,7 +3,8 @@
 The path an LSA travelled and the neighbours it was sent to are node sets, so the targets of a version
 are one mask expression and each version crosses each link at most once. LSAs go no farther than the horizon.
 A near property goes by itself, and only while it has gone fewer hops than its reach; one that goes towards
-some nodes is sent to one neighbour for each, by the way their newest message came.
+some nodes is sent to one neighbour for each, by the way their newest message came. One that only says that
+all is as it was causes no reaction: it goes with what leaves next, or in the next second.
 """
 
 from ..names import NIL
@@ -13,10 +14,17 @@ from . import Law
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..engine import Engine
+    from ..rings import DirtyRing
 
 
 class Spreading(Law):
     """At the end of a reaction, hands what changed to the courier."""
+
+    def tick(self, engine: "Engine") -> None:
+        """What waits for something else to leave has waited long enough."""
+        space = engine.space
+        while space.later.count:
+            space.near.push(space.later.pop())
 
     def settle(self, engine: "Engine") -> None:
         space = engine.space
@@ -32,8 +40,13 @@ class Spreading(Law):
                 break
             self._send(engine, slot)
             space.bury(slot)
+        self._send_all(engine, space.near)
+        self._send_all(engine, space.later)
+
+    def _send_all(self, engine: "Engine", ring: "DirtyRing") -> None:
+        space = engine.space
         while True:
-            p = space.near.pop()
+            p = ring.pop()
             if p == NIL:
                 break
             if space.is_live(p) and space.is_near(p):
@@ -69,7 +82,7 @@ class Spreading(Law):
         if space.p_hops[p] >= space.p_reach[p] or not space.p_version[p]:
             return
         origin = space.lsa_origin[space.p_lsa[p]]
-        others = ~(1 << space.p_sender[p] | 1 << origin)
+        others = ~(space.p_holders[p] | 1 << origin)
         if space.p_to[p]:
             self._send_towards(engine, p, others)
             return

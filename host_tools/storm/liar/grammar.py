@@ -69,7 +69,7 @@ WORDS = {  # the messages of each family that is drawn by itself, and their part
         "counter": ("number", "round", "price", "type"),
         "offer": ("number", "power", "price", "limit", "length", "time"),
     },
-    "gate": {"gate": _SURPLUS, "behind": _SURPLUS, "left": ("power",)},
+    "gate": {"gate": _SURPLUS, "behind": _SURPLUS, "left": ("power",), "need": ("number", "power", "type")},
 }
 OF_MARKET = ("call", "answer")  # said by who holds the market; all else of it by a trader
 SPEAKERS = ("own", "other", "invented")  # who may say it; in another's name; a twin that may not

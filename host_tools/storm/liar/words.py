@@ -14,8 +14,18 @@ from msgspec import msgpack
 
 from edge.energy.day_market import STEPS
 from edge.energy.day_messages import MOST_WH, UNIT, Question
-from edge.energy.messages import Offer, Request
-from edge.energy.rules import COUNTER, HOLON, LEFT, MARKET, MARKET_ANSWER, MARKET_ASK, MAX_POWER_W, OFFER
+from edge.energy.messages import Offer, Priority, Request
+from edge.energy.rules import (
+    COUNTER,
+    HOLON,
+    LEFT,
+    MARKET,
+    MARKET_ANSWER,
+    MARKET_ASK,
+    MAX_POWER_W,
+    OFFER,
+    UPWARD,
+)
 
 from . import values
 from .grammar import Lie
@@ -67,7 +77,7 @@ def words(lie: Lie, heard: Heard, count: int, rng: random.Random) -> Iterator[Wo
         for consumer, request in list(heard.requests.items())[:_MOST_MESSAGES]:
             yield Word(OFFER, consumer, _offer(request, heard, falsify))
     elif lie.family == "gate":
-        yield from _gate(lie.what, falsify)
+        yield from _gate(lie.what, count, falsify)
 
 
 class _Falsifier:
@@ -180,8 +190,12 @@ def _offer(request: Request, heard: Heard, falsify: _Falsifier) -> bytes:
     return msgpack.encode([each if not isinstance(each, int) or each < 2**63 else -1 for each in row])
 
 
-def _gate(what: str, falsify: _Falsifier) -> Iterator[Word]:
+def _gate(what: str, count: int, falsify: _Falsifier) -> Iterator[Word]:
     up = falsify.flag("way", False)
+    if what == "need":  # told to gates, and to nobody else
+        power_w, number = falsify.real("power", 80.0, MAX_POWER_W), falsify.whole("number", count // 8, 2**53)
+        yield Word(UPWARD, "", falsify.json({"id": number, "w": power_w, "prio": int(Priority.HIGH)}))
+        return
     if what != "left":
         hidden = {"w": 0.0, "lacks": 0.0, "up": up} if what == "behind" else _surplus(up, falsify)
         yield Word(HOLON, "", falsify.json(hidden))

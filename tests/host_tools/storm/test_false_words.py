@@ -10,8 +10,8 @@ from edge.energy.day_messages import Question, parse_call, parse_question, parse
 from edge.energy.haggling import parse_counter
 from edge.energy.market_place import DAY_S
 from edge.energy.messages import Offer, Priority, Request
-from edge.energy.parsing import lenient, parse_offer
-from edge.energy.rules import COUNTER, HOLON, LEFT, MARKET, MARKET_ANSWER, MARKET_ASK, OFFER
+from edge.energy.parsing import lenient, parse_offer, parse_request
+from edge.energy.rules import COUNTER, HOLON, LEFT, MARKET, MARKET_ANSWER, MARKET_ASK, OFFER, UPWARD
 from edge.energy.surplus import parse_left, parse_surplus
 from host_tools.storm import judge
 from host_tools.storm.draw import draw
@@ -30,6 +30,7 @@ READERS = {
     OFFER: parse_offer,
     HOLON: parse_surplus,
     LEFT: parse_left,
+    UPWARD: parse_request,
 }
 WALL_S = 1_700_000_000.0
 TODAY = int(WALL_S // DAY_S)
