@@ -155,7 +155,11 @@ class Gateway:
         while self.intake.outlived:
             origin = self.intake.outlived.pop()
             if allowance.may_ask():
-                self._answer_lsa(peer, f"{origin}.{TWIN}")
+                identity = self.intake.later_life(origin)
+                if identity:
+                    allowance.answered(self.outbox.show(peer, identity))
+                else:
+                    self._answer_lsa(peer, f"{origin}.{TWIN}")
 
     def _answer(self, peer: str, frame: Frame, allowance: Allowance) -> None:
         """Answer questions, as long as the answers stay in proportion.

@@ -239,6 +239,13 @@ class Outbox(Courier):
         if slot != NIL and self._space.lsa_version[slot]:
             self.send_lsa(slot, self._bits[peer])
 
+    def show(self, peer: str, lsa: Lsa) -> int:
+        """Send a neighbour an LSA that has left the space; returns about how many bytes it has."""
+        if peer not in self._bits:
+            return 0
+        leaving = self._for(peer).lsas[lsa.name] = Leaving(lsa)
+        return leaving.size
+
     def remind(self, peer: str, said: Statement | None) -> None:
         """Tell a neighbour what it, or a node that it passes on, has stated in an earlier life."""
         if said is not None and peer in self._bits:

@@ -256,6 +256,31 @@ def test_it_is_heard_again_also_where_it_was_not_believed_for_a_while(reader):
     assert fleet.seconds_until(lambda: fleet[reader].value("a.t") == b"2") <= HEAL_S
 
 
+def set_dates(fleet, names, wall_s=1_700_000_000.0):
+    for name in names:
+        fleet[name].trust._clock.wall_s = lambda: wall_s
+
+
+@pytest.mark.parametrize("forgetful", ["b", "bcd"])
+def test_a_later_life_is_told_by_those_who_remember_no_more_than_that_it_was(forgetful):
+    """What it showed then left with its silence, and those on the way have forgotten all of it."""
+    fleet = fleet_of(horizon=1)
+    fleet.restart("a", 9).space.horizon = 1
+    fleet.link_up("a", "b")
+    fleet["a"].add(Watcher("a.t")).submit("L", b"1", "", KEPT, to=("e",))
+    assert fleet.seconds_until(lambda: fleet["e"].value("a.t") == b"1") <= HEAL_S
+    del fleet.nodes["a"]
+    set_dates(fleet, forgetful, 2_700_000_000.0)
+    fleet.run(LIFE_S + 4)
+    set_dates(fleet, forgetful)
+    assert "a" not in fleet["e"].hops()
+    fleet.restart("a", 3).space.horizon = 1
+    fleet.link_up(*LINE)
+    fleet["a"].add(Watcher("a.t")).submit("L", b"2", "", KEPT, to=("e",))
+    assert fleet.seconds_until(lambda: fleet["e"].value("a.t") == b"2") <= LIFE_S + HEAL_S
+    assert fleet["a"].space.origins.incarnation[SELF] == 10
+
+
 def test_whatever_is_lost_readers_hold_what_is_shown_soon_after():
     rng = random.Random(3)
     fleet = fleet_of(CHAIN)
