@@ -260,7 +260,7 @@ class Intake:
             for each in record.properties:
                 news = each.label == IDENTITY and not each.query
                 if news and self._trust.introduce(record.origin, each.value) and not known:
-                    self._questions.roster(peer, record.origin)  # what it shows was not believed so far
+                    self._questions.introduced(peer, record.origin)
         except Untrusted as error:
             self.distrust(peer, error)
             return False

@@ -12,6 +12,7 @@ from edge.net.frame import VERSION, VERSION_ALONE, Frame, FrameError, WrongVersi
 from edge.net.schema import WireError
 from edge.space.limits import Limits
 from edge.space.lsa import KEPT, TOWARDS, Near
+from edge.space.names import NIL
 from edge.space.nearby import export_near
 from edge.space.origins import LIFE_S
 from edge.space.tuplespace import SELF
@@ -279,6 +280,35 @@ def test_a_later_life_is_told_by_those_who_remember_no_more_than_that_it_was(for
     fleet["a"].add(Watcher("a.t")).submit("L", b"2", "", KEPT, to=("e",))
     assert fleet.seconds_until(lambda: fleet["e"].value("a.t") == b"2") <= LIFE_S + HEAL_S
     assert fleet["a"].space.origins.incarnation[SELF] == 10
+
+
+@pytest.mark.parametrize("doubter", "bce")
+def test_a_call_is_heard_soon_where_nobody_was_believed_for_a_while(doubter):
+    """It is renewed once a minute, so that nothing else would say it again."""
+    fleet = fleet_of(horizon=1)
+    set_dates(fleet, doubter, 2_700_000_000.0)
+    fleet.run(3)
+    fleet["a"].add(Watcher("a.t")).submit("CALL", b"?", "", KEPT, 64)
+    fleet.run(35)
+    assert fleet["e"].value("a.t", "CALL") is None
+    set_dates(fleet, doubter)
+    assert fleet.seconds_until(lambda: fleet["e"].value("a.t", "CALL") == b"?") <= HEAL_S
+
+
+@pytest.mark.parametrize("author", "da")
+def test_what_is_said_but_once_is_heard_by_one_that_did_not_know_yet_who_says_it(author):
+    fleet = fleet_of(horizon=1)
+    fleet["e"].add(Watcher("e.t")).submit("CALL", b"?", "", KEPT, 64)
+    agent = fleet[author].add(Watcher(f"{author}.t"))
+    agent.submit("L", b"1", "e.t", 9, to=("e",))
+    fleet.settle()
+    fleet.restart("e", 9).space.horizon = 1
+    agent.submit("L", b"2", "e.t", 9, to=("e",))
+    fleet.settle()
+    space = fleet["e"].space
+    slot = space.slot_of_name(agent.name)
+    assert slot != NIL
+    assert space.value(space.property_of(slot, "L", "e.t")) == b"2"
 
 
 def test_whatever_is_lost_readers_hold_what_is_shown_soon_after():
