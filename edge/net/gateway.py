@@ -150,7 +150,7 @@ class Gateway:
         self._answer(peer, frame, allowance)
 
     def _tell_lives(self, peer: str, allowance: Allowance) -> None:
-        """A node that lost its memory begins a later life than all that it had, once it hears of them.
+        """A node that lost its memory begins a later life than all that it had, once it knows of them.
 
         Who remembers one without a heartbeat has no statement of it to show, but an identity.
         """
