@@ -135,6 +135,7 @@ class Node:
         self.members = Members(
             config.name, size=limits.nodes, member_w=limits.member_w, urgent_share=limits.urgent_share
         )
+        self.members.heard_s = lambda node: clock.now_s() - self.space.silence_s(node)
         self.members.recall(memory.get("members"), clock.now_s())
         self._rng, self._changes = rng, 0
         self.changes_refused: list[str] = []  # that contradict the file

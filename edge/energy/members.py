@@ -13,7 +13,7 @@ causes no doubt. How urgent a member may be is another account: `urgency`; how m
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import ref
@@ -28,6 +28,7 @@ DOUBT_S = 20.0  # how long the first waste of a promise is remembered; it double
 DOUBT_MAX_S = 300.0
 FORGET_S = 600.0  # after that time without doubt the next one is a first one again
 WARY_S = 60.0  # for so long after anybody came into doubt, members without a used contract are not urgent
+_SILENT_S = 7.0  # a member within reach of heartbeats is heard sooner
 _PATIENCE = 3.0  # small wastes in a row that cause no doubt, since honest negotiations have some
 _LEAK_PER_S = 0.2  # of them forgotten
 _CREDIT = 3.0  # times the power of a validated contract may be wasted soon after
@@ -55,6 +56,15 @@ class Member:
     urgency: Urgency = field(default_factory=Urgency)
 
 
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """An offer that ran out at a member that may be out of reach."""
+
+    power_w: float
+    gathered: bool
+    at_s: float
+
+
 class Members:
     """The records of a bounded number of members, for all twins of one node."""
 
@@ -67,7 +77,10 @@ class Members:
         self.own_node = own_node
         self.member_w = member_w
         self.urgent_share = urgent_share
+        self.heard_s: Callable[[str], float] = lambda node: math.inf  # when a member was heard last
         self._size = size
+        self._missed: dict[str, Missed] = {}  # what ran out at members that are silent
+        self._missed_until_s = -math.inf  # the last moment at which that counts
         self._members: dict[str, Member] = {}
         self._quotas: dict[str, OfferQuota] = {}
         self._books: list[ref[Book]] = []  # of the suppliers of this node; a supplier may be removed
@@ -101,20 +114,25 @@ class Members:
 
     def any_doubted(self, now_s: float) -> bool:
         """Whether any member is in doubt."""
-        return now_s < self._doubt_until_s
+        return now_s < max(self._doubt_until_s, self._missed_until_s)
 
     def is_doubted(self, twin: str, now_s: float) -> bool:
-        """Whether the member that hosts a twin comes last now."""
-        if now_s >= self._doubt_until_s:
+        """Whether the member that hosts a twin comes last now; also one that is silent and took no offer."""
+        return self.any_doubted(now_s) and (self._still_misses(twin, now_s) or self._has_wasted(twin, now_s))
+
+    def is_silent_since(self, twin: str, since_s: float, now_s: float) -> bool:
+        """Whether nothing of a member has arrived since then, nor lately: it may be out of reach."""
+        if node_of(twin) == self.own_node:
             return False
-        member = self._members.get(node_of(twin))
-        return member is not None and now_s < member.doubted_until_s
+        heard_s = self.heard_s(node_of(twin))  # to the second
+        return heard_s < since_s + 1.0 and heard_s < now_s - _SILENT_S
 
     def may_get_offer(self, twin: str, now_s: float) -> bool:
         """Whether the member that hosts a twin may get another offer of this node."""
         if node_of(twin) == self.own_node:
             return True
-        return self._quota(twin, now_s).is_left(self.is_doubted(twin, now_s), now_s)
+        self._still_misses(twin, now_s)
+        return self._quota(twin, now_s).is_left(self._has_wasted(twin, now_s), now_s)
 
     def wait_s(self, twins: Iterable[str], now_s: float) -> float:
         """How long a contract with these twins may wait to be confirmed or validated."""
@@ -212,6 +230,15 @@ class Members:
             else:
                 member.unused += 1
 
+    def miss(self, twin: str, power_w: float, now_s: float, *, gathered: bool) -> None:
+        """An offer ran out at a member that may be out of reach; all are one waste, once it is heard."""
+        node = node_of(twin)
+        before = self._missed.pop(node, None)
+        if len(self._missed) >= self._size:
+            del self._missed[next(iter(self._missed))]
+        self._missed[node] = Missed(power_w, gathered and (before is None or before.gathered), now_s)
+        self._missed_until_s = now_s + FORGET_S
+
     def break_word(self, twin: str, now_s: float, *, small: bool = False) -> None:
         """A supplier has not honoured its offer; `small`: it said so at once."""
         if node_of(twin) != self.own_node:
@@ -236,6 +263,21 @@ class Members:
 
     def _share_w(self, capacity_w: float) -> float:
         return max(MIN_POWER_W, self.urgent_share * capacity_w)
+
+    def _still_misses(self, twin: str, now_s: float) -> bool:
+        """Whether a member was not heard since an offer ran out there; what it missed counts when it is."""
+        missed = self._missed.get(node_of(twin))
+        if missed is None or self.is_silent_since(twin, missed.at_s, now_s):
+            return missed is not None
+        del self._missed[node_of(twin)]
+        (self.waste_gathered if missed.gathered else self.waste)(twin, missed.power_w, now_s)
+        return False
+
+    def _has_wasted(self, twin: str, now_s: float) -> bool:
+        if now_s >= self._doubt_until_s:
+            return False
+        member = self._members.get(node_of(twin))
+        return member is not None and now_s < member.doubted_until_s
 
     def _weigh(self, twin: str, now_s: float, small: bool) -> bool:
         """Doubt the member unless the waste is one of few small ones; returns whether it is in doubt."""

@@ -37,10 +37,7 @@ class Withdrawals:
         elif now_s >= offer.deadline_s:
             # It expired unused: serve other requests first for a random time.
             self._book.drop(offer)
-            if self._is_claimed_at_once(offer, urgent):
-                self._members.waste(offer.consumer, offer.max_w, now_s)
-            else:
-                self._members.waste_gathered(offer.consumer, offer.max_w, now_s)
+            self._waste(offer, now_s, gathered=not self._is_claimed_at_once(offer, urgent))
             seen.rest_until_s = now_s + self._rng.uniform(0.0, 1.0 if gathers else REST_S)
 
     def give_way(self, urgent: Container[str], now_s: float) -> None:
@@ -69,7 +66,7 @@ class Withdrawals:
                 if seen:
                     seen.rest_until_s = now_s + self._rng.uniform(0.0, REST_S)
                 if stale:
-                    self._members.waste(offer.consumer, offer.max_w, now_s, small=offer.part)
+                    self._waste(offer, now_s, small=offer.part)
 
     def reclaim(self, parts: Sequence[SeenRequest], urgent: Container[str], now_s: float) -> None:
         """Withdraw partial offers that did not lead to a contract.
@@ -85,6 +82,16 @@ class Withdrawals:
             stale = not offer.committed and offer.part and now_s >= self.hold_until_s(offer)
             if stale and offer.consumer != first and offer.consumer not in urgent:
                 self._book.drop(offer)
+
+    def _waste(self, offer: Promise, now_s: float, *, small: bool = False, gathered: bool = False) -> None:
+        """It was not taken; or it has not arrived, which its consumer cannot help."""
+        members, consumer = self._members, offer.consumer
+        if members.is_silent_since(consumer, offer.since_s, now_s):
+            members.miss(consumer, offer.max_w, now_s, gathered=gathered or small)
+        elif gathered:
+            members.waste_gathered(consumer, offer.max_w, now_s)
+        else:
+            members.waste(consumer, offer.max_w, now_s, small=small)
 
     def _is_claimed_at_once(self, offer: Promise, urgent: Container[str]) -> bool:
         """Whether an honest consumer takes the offer within moments, or has no use for it."""

@@ -27,6 +27,7 @@ from .statements import Outdated, Statements, Unstated, beat_of
 
 _OTHERS = 64  # of another version, that are named; no setting: only names for a person to read
 _ROSTER_SHARE = 5  # so many times its size is left when a roster is sent: the rest is for LSAs
+_UNKNOWN_TO = 256  # no setting: who is forgotten here is heard when it speaks again
 _OLD_S = 60  # so long a neighbour counts as one of another version
 
 
@@ -52,6 +53,8 @@ class Gateway:
         self.hearing = Hearing(space, self.outbox)
         self._cut: set[str] = set()  # neighbours that were cut off while the node runs
         self._puzzling: set[str] = set()  # neighbours that referred to a statement that they have not sent
+        # Neighbours that asked who an origin is: it is unknown to them, and what it says is dropped.
+        self._unknown_to: Latest[tuple[str, str], bool] = Latest(_UNKNOWN_TO)
         self._versions: Latest[str, tuple[str, int]] = Latest(_OTHERS)  # neighbours; text and tick
 
     def tick(self) -> None:
@@ -155,7 +158,11 @@ class Gateway:
         while self.intake.outlived:
             origin = self.intake.outlived.pop()
             if allowance.may_ask():
-                self._answer_lsa(peer, f"{origin}.{TWIN}")
+                identity = self.intake.later_life(origin)
+                if identity:
+                    allowance.answered(self.outbox.show(peer, identity))
+                else:
+                    self._answer_lsa(peer, f"{origin}.{TWIN}")
 
     def _answer(self, peer: str, frame: Frame, allowance: Allowance) -> None:
         """Answer questions, as long as the answers stay in proportion.
@@ -167,6 +174,9 @@ class Gateway:
             if not allowance.may_ask():
                 self.refusals.note_quietly(peer, ANSWERS)
                 return
+            origin, _, twin = name.partition(".")
+            if twin == TWIN and self._space.origin_number(origin) != NIL:
+                self._unknown_to.note((peer, origin), True)
             self._answer_lsa(peer, name)
         for origin in dict.fromkeys(frame.ask_roster):
             size = self.outbox.roster_bytes(peer, origin)
@@ -175,6 +185,15 @@ class Gateway:
                 return
             self._digest.answer_roster(peer, origin)
             allowance.answered(size)
+            if f"{origin}.{TWIN}" not in frame.ask_lsas:  # it asks what is shown by whom it knows
+                self._state_again(peer, origin, allowance)
+
+    def _state_again(self, peer: str, origin: str, allowance: Allowance) -> None:
+        """Nothing else repairs what goes alone: much of it is renewed once a minute, or never."""
+        if self._unknown_to.pop((peer, origin), False):
+            before = self.outbox.near_bytes(peer)
+            self._digest.state_again(peer, origin)
+            allowance.answered(self.outbox.near_bytes(peer) - before)
 
     def _answer_lsa(self, peer: str, name: str) -> None:
         origin, _, suffix = name.partition(".")

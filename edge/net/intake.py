@@ -30,6 +30,7 @@ from .questions import Questions
 from .refusals import BAD_PATH, CHANGES, CONTRADICTION, NOT_OWNER, Refusals
 from .tree import BadTree
 
+_NOTHING = 0, 0, 0
 _OVERTAKEN = 256  # changes of one origin, by which a message on one way may be overtaken by others
 
 
@@ -52,6 +53,8 @@ class Intake:
         self.absorbed = 0
         # By origin: incarnation, version and tick of the newest near property that brought its LSA along.
         self._newest: Latest[str, tuple[int, int, int]] = Latest(space.nodes.capacity)
+        # By origin: its identity in that life. It proves it to those that know only an earlier one.
+        self._identities: Latest[str, Lsa] = Latest(space.nodes.capacity)
         self.homeless: set[str] = set()  # origins whose LSAs have just found no room
         self.outlived: set[str] = set()  # origins of which an earlier life than is known was just shown
         self.own_life = 0  # the latest of which this node has seen what it had signed
@@ -81,6 +84,12 @@ class Intake:
     def forget(self, origin: str) -> None:
         """A node is no longer believed: nor is what it said last."""
         self._newest.pop(origin, None)
+        self._identities.pop(origin, None)
+
+    def later_life(self, origin: str) -> Lsa | None:
+        """What an origin has signed in a later life than the space knows of it, which has left the space."""
+        identity = self._identities.get(origin)
+        return identity if identity and identity.incarnation > self._life_of(origin) else None
 
     def verify(self, origin: str, message: bytes, signature: bytes, incarnation: int) -> None:
         """Raises Untrusted. A member that was forgotten is looked for in the space."""
@@ -139,9 +148,14 @@ class Intake:
 
     def _note_life(self, record: Lsa | Near) -> None:
         """What is no news may be of an earlier life than is known of its origin."""
-        known = self._space.origin_number(record.origin)
-        if known not in (NIL, SELF) and record.incarnation < self._space.origins.incarnation[known]:
-            self.outlived.add(record.origin)
+        origin = record.origin
+        known = max(self._life_of(origin), self._newest.get(origin, _NOTHING)[0])
+        if origin != self._space.node and record.incarnation < known:
+            self.outlived.add(origin)
+
+    def _life_of(self, origin: str) -> int:
+        number = self._space.origin_number(origin)
+        return 0 if number == NIL else self._space.origins.incarnation[number]
 
     def _is_wanted(self, peer: str, record: Lsa | Near) -> bool:
         if self._is_own_past(record):
@@ -246,7 +260,7 @@ class Intake:
             for each in record.properties:
                 news = each.label == IDENTITY and not each.query
                 if news and self._trust.introduce(record.origin, each.value) and not known:
-                    self._questions.roster(peer, record.origin)  # what it shows was not believed so far
+                    self._questions.introduced(peer, record.origin)
         except Untrusted as error:
             self.distrust(peer, error)
             return False
@@ -263,16 +277,23 @@ class Intake:
                 taken = absorb_near(self._space, record, peer, checked)
                 self._count(origin, bool(taken), taken == RENEWED)
                 if record.alone and taken:
-                    said = record.incarnation, record.version, self._space.tick
-                    before = self._newest.get(origin, said)
-                    same_life = before[0] == record.incarnation
-                    self._newest.note(origin, max(before, said) if same_life else said)
+                    self._note_newest(record)
             else:
                 self._count(origin, absorb(self._space, record, peer, checked))
         except SpaceError as error:
             if isinstance(record, Lsa):
                 self.homeless.add(origin)
             self._note_no_room(peer, error)
+
+    def _note_newest(self, near: Near) -> None:
+        origin, said = near.origin, (near.incarnation, near.version, self._space.tick)
+        before = self._newest.get(origin, said)
+        self._newest.note(origin, max(before, said) if before[0] == near.incarnation else said)
+        identity = self._identities.get(origin)
+        if self._trust.authentic and (identity is None or identity.incarnation != near.incarnation):
+            slot = self._space.slot_of_name(f"{origin}.{TWIN}")
+            if slot != NIL and self._space.lsa_version[slot]:
+                self._identities.note(origin, export(self._space, slot))
 
     def _ask_again(self, peer: str, records: Iterable[Lsa | Near]) -> None:
         """What does not lead to what its origin has signed may be due to the base held here."""

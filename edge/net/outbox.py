@@ -73,7 +73,8 @@ class Leaving:
     @property
     def size(self) -> int:
         """How many bytes it will have, about."""
-        shown = [] if isinstance(self._record, Near) else (self._delta or self._record).properties
+        record = self._delta or self._record
+        shown = [record] if isinstance(record, Near) else record.properties
         return _RECORD_BYTES + sum(_PROPERTY_BYTES + len(each.value) for each in shown)
 
 
@@ -239,6 +240,13 @@ class Outbox(Courier):
         if slot != NIL and self._space.lsa_version[slot]:
             self.send_lsa(slot, self._bits[peer])
 
+    def show(self, peer: str, lsa: Lsa) -> int:
+        """Send a neighbour an LSA that has left the space; returns about how many bytes it has."""
+        if peer not in self._bits:
+            return 0
+        leaving = self._for(peer).lsas[lsa.name] = Leaving(lsa)
+        return leaving.size
+
     def remind(self, peer: str, said: Statement | None) -> None:
         """Tell a neighbour what it, or a node that it passes on, has stated in an earlier life."""
         if said is not None and peer in self._bits:
@@ -248,6 +256,11 @@ class Outbox(Courier):
         """About how many bytes of an LSA wait for a neighbour."""
         leaving = self._waiting[peer].lsas.get(name) if peer in self._waiting else None
         return leaving.size if leaving else 0
+
+    def near_bytes(self, peer: str) -> int:
+        """About how many bytes of near properties wait for a neighbour."""
+        near = self._waiting[peer].near if peer in self._waiting else {}
+        return sum(each.size for each in near.values())
 
     def roster_bytes(self, peer: str, origin: str) -> int:
         """About how many bytes it takes to send a neighbour the roster of an origin, with its statement."""

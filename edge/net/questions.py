@@ -27,6 +27,12 @@ class Questions:
         if self._may_ask(peer, origin):
             self._outbox.ask_roster(peer, origin)
 
+    def introduced(self, peer: str, origin: str) -> None:
+        """An origin is known from now on: what it showed before was not believed, nor the answer of just
+        now. By this question the neighbour learns that it is believed, too."""
+        self._asked.pop((peer, origin), None)
+        self.roster(peer, origin)
+
     def identity(self, peer: str, origin: str) -> None:
         """Ask who an origin is."""
         if origin != self._space.node:

@@ -97,10 +97,26 @@ class Digest:
             near = space.origins.hops[number] < space.horizon
             if life_s > 0 and space.origins.beat[number] and near:
                 self._courier.send_beat(peer, self._beat_of(number, life_s))
-        for p, kept in enumerate(space.p_kept):
-            if kept and space.is_live(p) and space.goes_on(p):
-                self._courier.send_near(p, space.node_bit(peer))
-                space.renew_again(p)
+        for p in self._open(SELF):
+            self._courier.send_near(p, space.node_bit(peer))
+            space.renew_again(p)
+
+    def state_again(self, peer: str, origin: str) -> None:
+        """A neighbour has learned only now who an origin is, and dropped what that said alone until then.
+
+        Who did not know this node may have dropped what went by it, too, as if their link had been down.
+        """
+        space, bit = self._space, self._space.node_bit(peer)
+        number = space.origin_number(origin)
+        if number == NIL or not space.is_neighbour(peer):
+            return
+        for p in self._open(number):
+            self._courier.send_near(p, bit)
+        for p, to in enumerate(space.p_to):
+            if to and space.is_live(p) and space.p_origin[p] == number and not space.p_holders[p] & bit:
+                nodes = space.reached_by(p, bit)
+                if nodes:
+                    self._courier.send_near(p, bit, nodes)
 
     # ---- in ---------------------------------------------------------------------------------
 
@@ -232,6 +248,15 @@ class Digest:
             self._asked_tick[number] = self._space.tick + wait_s - _ASK_AGAIN_S
 
     # ---- inside -----------------------------------------------------------------------------
+
+    def _open(self, number: int) -> "list[int]":
+        """Kept properties of an origin that go on all around; of all origins if it is this node."""
+        space = self._space
+        return [
+            p
+            for p, kept in enumerate(space.p_kept)
+            if kept and space.is_live(p) and space.goes_on(p) and number in (SELF, space.p_origin[p])
+        ]
 
     def _check_sequence(self, number: int, beat: Beat) -> None:
         """Changes that an origin does not know of were not made by it: do not wait until it gets there."""

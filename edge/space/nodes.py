@@ -83,6 +83,11 @@ class Nodes(Properties):
             hops = max(hops, 2)  # it may say less
         self.origins.came_by(origin, via, hops, self.tick)
 
+    def silence_s(self, node: str) -> int:
+        """How long nothing new has come from another node."""
+        number = self.nodes.find(node)
+        return self.tick if number == NIL else self.tick - self.origins.heard[number]
+
     def is_neighbour(self, name: str) -> bool:
         """Whether this node sends to a node of that name."""
         return self.neighbours_mask & self.node_bit(name) != 0

@@ -284,6 +284,12 @@ class TupleSpace(Nodes):
     def _all_of(self, p: int) -> "tuple[str, ...]":
         return self.p_to[p] + (self.p_former[p] if self.tick <= self.p_former_until[p] else ())
 
+    def reached_by(self, p: int, neighbours: int) -> "tuple[str, ...]":
+        """The nodes towards which a property goes by some of these neighbours."""
+        kept = bool(self.p_kept[p])
+        others = [node for node in self._all_of(p) if node != self.node]
+        return tuple([node for node in others if self.hops_towards(node, kept) & neighbours])
+
     def _say_gone(self, slot: int, p: int) -> None:
         """A property that brings its LSA along ends with a version without a value.
 

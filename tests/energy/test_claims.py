@@ -8,7 +8,7 @@ from market import Table, ask, contract, make_consumer, make_supplier, offered, 
 from edge.energy.book import Promise, State
 from edge.energy.members import DOUBT_MAX_S, DOUBT_S, FORGET_S, Members
 from edge.energy.messages import Offer, Priority
-from edge.energy.rules import IDLE_RATIO, PROVEN_S, TAKE_S, USED_S
+from edge.energy.rules import IDLE_RATIO, PROVEN_S, REST_S, TAKE_S, USED_S
 from edge.energy.urgency import LOST_MAX_S
 
 
@@ -252,6 +252,64 @@ def test_a_consumer_that_contracts_with_others_wastes_nothing():
         supplier.see_contract("x.c", False, contract(i, 50.0, supplier="y.p"), 1)
         supplier.step(i + 0.2)
     assert not list(records)
+
+
+def out_of_reach(seconds):
+    """A supplier whose offers to its only consumer ran out for so long, since nothing arrived; when members
+    were heard last; and the time, at which there is no offer."""
+    records, heard_s = members(), {"x": 0.0, "y": 0.0}
+    records.heard_s = heard_s.__getitem__
+    supplier = supplier_of(records)
+    ask(supplier, "x.c", 50.0)
+    supplier.step(0.0)
+    now_s = 0.0
+    while now_s < seconds or "x.c" in supplier.offers():
+        now_s += 1.0
+        supplier.step(now_s)
+    return records, supplier, heard_s, now_s
+
+
+def test_a_member_out_of_reach_is_in_doubt_for_one_offer_when_it_is_heard_again():
+    records, supplier, heard_s, now_s = out_of_reach(200.0)
+    assert not list(records)
+    now_s += REST_S
+    heard_s["x"] = now_s
+    supplier.step(now_s)
+    assert dict(records)["x"].unused == 1
+    assert records.is_doubted("x.c", now_s)
+    assert not records.is_doubted("x.c", now_s + DOUBT_S)
+    assert supplier.offers()["x.c"].power_w == 50.0
+
+
+def test_a_member_out_of_reach_comes_last():
+    records, supplier, heard_s, now_s = out_of_reach(20.0)
+    now_s += REST_S
+    ask(supplier, "y.c", 90.0, now_s=now_s)
+    heard_s["y"] = now_s
+    supplier.step(now_s)
+    assert supplier.offers()["y.c"].power_w == 90.0
+    assert not list(records)
+
+
+def test_a_twin_of_the_own_node_is_never_out_of_reach():
+    records = members()
+    records.heard_s = lambda node: -1000.0
+    supplier = supplier_of(records)
+    ask(supplier, "own.c", 50.0)
+    for second in range(100):
+        supplier.step(float(second))
+    assert not records.any_doubted(100.0)
+    assert not list(records)
+
+
+def test_a_member_that_is_heard_while_its_offers_run_out_is_in_doubt_at_once():
+    records, supplier, heard_s, now_s = out_of_reach(20.0)
+    for _ in range(30):
+        now_s += 1.0
+        heard_s["x"] = now_s
+        supplier.step(now_s)
+    assert dict(records)["x"].unused >= 2
+    assert records.is_doubted("x.c", now_s)
 
 
 def test_after_a_waste_only_members_that_have_used_a_contract_are_urgent():

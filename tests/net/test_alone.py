@@ -12,6 +12,7 @@ from edge.net.frame import VERSION, VERSION_ALONE, Frame, FrameError, WrongVersi
 from edge.net.schema import WireError
 from edge.space.limits import Limits
 from edge.space.lsa import KEPT, TOWARDS, Near
+from edge.space.names import NIL
 from edge.space.nearby import export_near
 from edge.space.origins import LIFE_S
 from edge.space.tuplespace import SELF
@@ -254,6 +255,60 @@ def test_it_is_heard_again_also_where_it_was_not_believed_for_a_while(reader):
     fleet.link_up(*LINE)
     fleet["a"].add(Watcher("a.t")).submit("L", b"2", "", KEPT, to=(reader,))
     assert fleet.seconds_until(lambda: fleet[reader].value("a.t") == b"2") <= HEAL_S
+
+
+def set_dates(fleet, names, wall_s=1_700_000_000.0):
+    for name in names:
+        fleet[name].trust._clock.wall_s = lambda: wall_s
+
+
+@pytest.mark.parametrize("forgetful", ["b", "bcd"])
+def test_a_later_life_is_told_by_those_who_remember_no_more_than_that_it_was(forgetful):
+    """What it showed then left with its silence, and those on the way have forgotten all of it."""
+    fleet = fleet_of(horizon=1)
+    fleet.restart("a", 9).space.horizon = 1
+    fleet.link_up("a", "b")
+    fleet["a"].add(Watcher("a.t")).submit("L", b"1", "", KEPT, to=("e",))
+    assert fleet.seconds_until(lambda: fleet["e"].value("a.t") == b"1") <= HEAL_S
+    del fleet.nodes["a"]
+    set_dates(fleet, forgetful, 2_700_000_000.0)
+    fleet.run(LIFE_S + 4)
+    set_dates(fleet, forgetful)
+    assert "a" not in fleet["e"].hops()
+    fleet.restart("a", 3).space.horizon = 1
+    fleet.link_up(*LINE)
+    fleet["a"].add(Watcher("a.t")).submit("L", b"2", "", KEPT, to=("e",))
+    assert fleet.seconds_until(lambda: fleet["e"].value("a.t") == b"2") <= LIFE_S + HEAL_S
+    assert fleet["a"].space.origins.incarnation[SELF] == 10
+
+
+@pytest.mark.parametrize("doubter", "bce")
+def test_a_call_is_heard_soon_where_nobody_was_believed_for_a_while(doubter):
+    """It is renewed once a minute, so that nothing else would say it again."""
+    fleet = fleet_of(horizon=1)
+    set_dates(fleet, doubter, 2_700_000_000.0)
+    fleet.run(3)
+    fleet["a"].add(Watcher("a.t")).submit("CALL", b"?", "", KEPT, 64)
+    fleet.run(35)
+    assert fleet["e"].value("a.t", "CALL") is None
+    set_dates(fleet, doubter)
+    assert fleet.seconds_until(lambda: fleet["e"].value("a.t", "CALL") == b"?") <= HEAL_S
+
+
+@pytest.mark.parametrize("author", "da")
+def test_what_is_said_but_once_is_heard_by_one_that_did_not_know_yet_who_says_it(author):
+    fleet = fleet_of(horizon=1)
+    fleet["e"].add(Watcher("e.t")).submit("CALL", b"?", "", KEPT, 64)
+    agent = fleet[author].add(Watcher(f"{author}.t"))
+    agent.submit("L", b"1", "e.t", 9, to=("e",))
+    fleet.settle()
+    fleet.restart("e", 9).space.horizon = 1
+    agent.submit("L", b"2", "e.t", 9, to=("e",))
+    fleet.settle()
+    space = fleet["e"].space
+    slot = space.slot_of_name(agent.name)
+    assert slot != NIL
+    assert space.value(space.property_of(slot, "L", "e.t")) == b"2"
 
 
 def test_whatever_is_lost_readers_hold_what_is_shown_soon_after():
