@@ -1,6 +1,8 @@
 """Tools for a PC: `python -m host_tools COMMAND`; `COMMAND --help` lists the options."""
 
 import argparse
+import os
+import signal
 import sys
 
 from . import memtest, past, run
@@ -40,7 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
     if out is not None and (trouble := make_folder(out)):
         print(f"--out {out}: {trouble}", file=sys.stderr)
         return 2
-    return int(options.command(options))
+    try:
+        return int(options.command(options))
+    except BrokenPipeError:  # as of `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is not flushed into it
+        return 128 + signal.SIGPIPE
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Both the virtual microgrid and the real one fill it in; the code that reads it d
 
 import math
 import mmap
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,15 @@ import numpy.typing as npt
 from .cast import Cast
 
 Column = npt.NDArray[np.float64]
+
+
+class Supplies(NamedTuple):
+    """What suppliers could give, give, have promised with offers, and have under contract, in W, by twin."""
+
+    capacity_w: Column
+    given_w: Column
+    reserved_w: Column
+    committed_w: Column
 
 
 def _shared(*shape: int) -> Column:
@@ -37,3 +47,8 @@ class Board:
         self.unserved_w = _shared(count)  # the largest power missing during the last wait
         self.validated = _shared(count)
         self.flow_w = _shared(nodes, nodes)  # by consumer's node and supplier's node
+
+    @property
+    def supplies(self) -> Supplies:
+        """The columns of suppliers."""
+        return Supplies(self.capacity_w, self.given_w, self.reserved_w, self.committed_w)

@@ -49,8 +49,10 @@ class Job:
         return SCENARIOS[self.scenario]
 
     def topology_of(self, count: int) -> str:
-        """The topology as given or by default, for `count` nodes."""
+        """The topology as given or by default, for `count` nodes; several microgrids have none."""
         spec = self.nodes or self.kind.nodes
+        if self.kind.gates:
+            return f"{count} nodes"
         return f"chain:{count}" if spec == _FROM_DATA else spec
 
     @property

@@ -189,7 +189,7 @@ def _grouped(nodes: list[str], flow_wh: Column) -> tuple[list[str], Column]:
     width = -(-len(nodes) // _NUMBERED)
     starts = list(range(0, len(nodes), width))
     summed = np.add.reduceat(np.add.reduceat(flow_wh, starts, axis=0), starts, axis=1)
-    return [f"{nodes[i]}-{nodes[min(i + width, len(nodes)) - 1]}" for i in starts], summed
+    return [f"{nodes[i]} … {nodes[min(i + width, len(nodes)) - 1]}" for i in starts], summed
 
 
 def _unit_of(most_wh: float) -> tuple[str, float]:

@@ -9,7 +9,7 @@ from edge.energy.rules import EPSILON_W
 from edge.terms import VARIABLES
 from edge.twins.registry import GRIDS
 
-from .board import Board, Column
+from .board import Board, Column, Supplies
 from .cast import Cast
 from .requests import Mask, RequestLog
 from .sources import Sources
@@ -18,6 +18,7 @@ ROWS_MOST = 20_000  # rows of the time series by node
 STRICT, TOGETHER, THESIS = "strict", "together", "thesis"  # when a request is servable
 FLOWS = ("local", "imported", "exported", "committed", "offered")  # local: what local sources give
 LATE_S = (1, 5)  # energy missing later than that after a need was last met; thesis 7.5.4 tolerates 5 s
+GATE = "holon"  # the kind of twin that passes on what others make
 OF_NODES = ("imported", "exported", "offered")  # of these in the time series by node
 
 
@@ -31,6 +32,7 @@ class Recorder:
 
     `flows_w` has a column for each of FLOWS. By the books all that local sources give and no contract uses
     leaves through the grid connection; where there is none, it is curtailed and not counted as exported.
+    What a gate between two microgrids passes on is counted where it is made and where it is used, not there.
     """
 
     def __init__(self, cast: Cast, seconds: int) -> None:
@@ -53,6 +55,7 @@ class Recorder:
         self.flow_wh = np.zeros((nodes, nodes))  # consumer's node, supplier's node
         self._parts = int(cast.part_of.max()) + 1
         self.from_grid = np.array([kind in GRIDS for kind in cast.kinds])
+        self._makes = np.array([kind != GATE for kind in cast.kinds])
         connected = np.bincount(cast.part_of, self.from_grid, self._parts)[cast.part_of] > 0
         self._exports = connected & ~self.from_grid
 
@@ -62,17 +65,18 @@ class Recorder:
             return
         taken_w = np.minimum(board.taken_w, board.need_w)
         missing_w = board.need_w - taken_w
+        made = Supplies(*(column * self._makes for column in board.supplies))
         for energy_wh, power_w in (
             (self.requested_wh, board.need_w),
             (self.consumed_wh, taken_w),
-            (self.produced_wh, board.capacity_w),
-            (self.supplied_wh, board.given_w),
+            (self.produced_wh, made.capacity_w),
+            (self.supplied_wh, made.given_w),
             (self.flow_wh, board.flow_w),
         ):
             energy_wh += power_w / 3600
         self._keep_late(missing_w)
-        self._keep_six(board, taken_w, now_s)
-        self.sources.look(board, self.seconds)
+        self._keep_six(made, board.need_w, taken_w, now_s)
+        self.sources.look(made.given_w, self.seconds)
         self.log.look(board, self._servable(board, missing_w), missing_w, now_s)
         self.seconds += 1
 
@@ -89,29 +93,29 @@ class Recorder:
         for late_s, energy_wh in self.late_wh.items():
             energy_wh += np.where(self._short_s > late_s, missing_w, 0.0) / 3600
 
-    def _keep_six(self, board: Board, taken_w: Column, now_s: float) -> None:
-        requested_w, produced_w = self._by_node(board.need_w), self._by_node(board.capacity_w)
-        consumed_w, supplied_w = self._by_node(taken_w), self._by_node(board.given_w)
-        free_w = np.maximum(0.0, produced_w - self._by_node(board.committed_w))
+    def _keep_six(self, made: Supplies, need_w: Column, taken_w: Column, now_s: float) -> None:
+        requested_w, produced_w = self._by_node(need_w), self._by_node(made.capacity_w)
+        consumed_w, supplied_w = self._by_node(taken_w), self._by_node(made.given_w)
+        free_w = np.maximum(0.0, produced_w - self._by_node(made.committed_w))
         six = (requested_w, produced_w, consumed_w, supplied_w, requested_w - consumed_w, free_w)
         self.moments_s[self.seconds] = now_s
         self.whole_w[self.seconds] = [each.sum() for each in six]
-        flows = self._flows(board)
+        flows = self._flows(made)
         self.flows_w[self.seconds] = [each.sum() for each in flows.values()]
         self.exported_wh += float(flows["exported"].sum()) / 3600
         if self.seconds % self.stride == 0:
             beside = (self._by_node(flows[name]) for name in OF_NODES)
             self.nodes_w[self.seconds // self.stride] = np.stack((*six, *beside), axis=1)
 
-    def _flows(self, board: Board) -> dict[str, Column]:
+    def _flows(self, made: Supplies) -> dict[str, Column]:
         """By name and twin."""
-        offered_w = np.maximum(0.0, board.reserved_w - board.committed_w)
-        surplus_w = np.maximum(0.0, board.capacity_w - board.given_w)
+        offered_w = np.maximum(0.0, made.reserved_w - made.committed_w)
+        surplus_w = np.maximum(0.0, made.capacity_w - made.given_w)
         each = (
-            np.where(self.from_grid, 0.0, board.capacity_w),
-            np.where(self.from_grid, board.given_w, 0.0),
+            np.where(self.from_grid, 0.0, made.capacity_w),
+            np.where(self.from_grid, made.given_w, 0.0),
             np.where(self._exports, surplus_w, 0.0),
-            board.committed_w,
+            made.committed_w,
             offered_w,
         )
         return dict(zip(FLOWS, each, strict=True))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .board import Board
+from .board import Column
 from .cast import Cast
 
 SOURCES = ("sun", "other local sources", "grid")
@@ -17,6 +17,6 @@ class Sources:
         self.supplied_w = np.zeros((seconds, len(SOURCES)), dtype=np.float32)
         self._of_twin = np.array([_OF_KIND.get(kind, _OTHER) for kind in cast.kinds])
 
-    def look(self, board: Board, second: int) -> None:
-        """Keep a sample."""
-        self.supplied_w[second] = np.bincount(self._of_twin, board.given_w, len(SOURCES))
+    def look(self, given_w: Column, second: int) -> None:
+        """Keep a sample: what each twin gives."""
+        self.supplied_w[second] = np.bincount(self._of_twin, given_w, len(SOURCES))

@@ -3,6 +3,7 @@
 import pytest
 
 from host_tools.sim.job import Job
+from host_tools.sim.report import summarise
 from host_tools.sim.scenario import ScenarioError
 from host_tools.sim.topology import parts
 from host_tools.sim.virtual import Simulation
@@ -46,3 +47,7 @@ def test_what_is_missing_in_one_holon_comes_from_another_even_when_a_gate_fails(
     assert rows["h2-n1.up: bought out"] > 0.0
     assert 0 < rows["consumers that a failed gate served"] == rows[" of them served again"]
     assert rows[" the last after"] <= 15.0
+    energy_wh = summarise(outcome)["energy_wh"]
+    assert energy_wh["from_other"] == 0.0, "what gates pass on is made by others"
+    assert energy_wh["from_pv"] == energy_wh["supplied"] <= energy_wh["produced"]
+    assert energy_wh["consumed"] > 0.0
