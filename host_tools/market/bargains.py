@@ -8,12 +8,12 @@ from typing import NamedTuple
 from edge.energy.bargaining import Deal, Side, negotiate
 
 ROUNDS = 8
-PATIENT = 3.0
+LATE = 3.0  # pace of a side that concedes late
 _WAYS: Mapping[str, tuple[float, float]] = {  # the pace of the seller, and of the buyer
     "both by equal steps": (1.0, 1.0),
-    "the buyer is patient": (1.0, PATIENT),
-    "the seller is patient": (PATIENT, 1.0),
-    "both are patient": (PATIENT, PATIENT),
+    "the buyer concedes late": (1.0, LATE),
+    "the seller concedes late": (LATE, 1.0),
+    "both concede late": (LATE, LATE),
 }
 
 

@@ -6,7 +6,7 @@ Exit codes: 0 success, 1 the study missed its aim, 2 wrong usage or invalid data
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from edge.csv_file import CsvError
+from edge.energy.day_market import Bill
 from host_tools.arguments import number, whole
-from host_tools.statement.books import read_books, together
 
 from .bargains import ROUNDS, pairs
 from .bargains import study as bargains
-from .files import bills, clear_all, read_orders, write
+from .files import bills, clear_all, read_members, read_orders, write
 
 AIM = 0.8  # share of the welfare of perfect foresight
 _FIRST_DAY = 14  # two weeks are known before
@@ -54,10 +54,18 @@ def market(options: argparse.Namespace) -> int:
         print("market: needs one of --orders, --data and --bargain", file=sys.stderr)
         return 2
     try:
+        _check_tariffs(options)
         return ways[given[0]](options, console)
     except (ValueError, OSError) as error:
         print(f"market: {error}", file=sys.stderr)
         return 2
+
+
+def _check_tariffs(options: argparse.Namespace) -> None:
+    """As at a node: else nothing is won by a market. Raises ValueError."""
+    short, long = options.import_price, options.feed_in_price
+    if long >= short:
+        raise ValueError(f"--feed-in-price {long}: must be below --import-price {short}")
 
 
 def _by_files(options: argparse.Namespace, console: Console) -> int:
@@ -67,18 +75,11 @@ def _by_files(options: argparse.Namespace, console: Console) -> int:
         raise CsvError(f"{options.orders}: has no orders")
     found = {}
     if options.books:
-        books = together([read_books(path) for path in options.books])
+        books = read_members(options.books)
         found = bills(steps, books, step_s, options.import_price, options.feed_in_price)
     write(options.out, steps, found)
-    table = Table(title=f"{len(steps)} steps of {options.step_min} min", title_justify="left")
-    for heading in ("member", "bought Wh", "sold Wh", "needed more", "less", "market", "balancing", "paid"):
-        table.add_column(heading, justify="left" if heading == "member" else "right")
-    for member, each in sorted(found.items()):
-        energies = (each.bought_wh, each.sold_wh, each.more_wh, each.less_wh)
-        money = (each.paid_market, each.paid_balancing, each.paid)
-        table.add_row(member, *(f"{wh:,}" for wh in energies), *(f"{value:.2f}" for value in money))
     if found:
-        console.print(table)
+        _show_bills(found, f"{_count(len(steps), 'step')} of {options.step_min} min", console)
     for member, count in sorted(refused.items()):
         print(f"{member}: {count} orders refused: without meaning, or beyond its means", file=sys.stderr)
     traded_wh = sum(step.outcome.energy_wh for step in steps.values())
@@ -89,13 +90,31 @@ def _by_files(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _show_bills(found: Mapping[str, Bill], title: str, console: Console) -> None:
+    table = Table(title=title, title_justify="left")
+    for heading in ("member", "bought Wh", "sold Wh", "needed more", "less", "market", "balancing", "paid"):
+        table.add_column(heading, justify="left" if heading == "member" else "right")
+    for member, each in sorted(found.items()):
+        energies = (each.bought_wh, each.sold_wh, each.more_wh, each.less_wh)
+        money = (each.paid_market, each.paid_balancing, each.paid)
+        table.add_row(member, *(f"{wh:,}" for wh in energies), *(f"{value:.2f}" for value in money))
+    console.print(table)
+    if unknown := [each.unknown_steps for each in found.values() if each.unknown_steps]:
+        print(
+            f"not measured, not settled: {_count(sum(unknown), 'step')} of {_count(len(unknown), 'member')}"
+        )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def _bargain(options: argparse.Namespace, console: Console) -> int:
     short, long = options.import_price, options.feed_in_price
-    if short < long:
-        raise ValueError("--import-price must not be below --feed-in-price")
     table = Table(title=f"{options.bargain:,} pairs, at most {ROUNDS} rounds", title_justify="left")
     for heading in ("price", "pairs that agree", "mean price per kWh", "mean rounds"):
-        table.add_column(heading, justify="left" if heading == "price" else "right")
+        first = heading == "price"
+        table.add_column(heading, justify="left" if first else "right", no_wrap=first)
     fixed = (("import tariff", short), ("feed-in tariff", long), ("fixed in the middle", (short + long) / 2))
     for name, price in fixed:
         sides = pairs(options.bargain, short, long, options.seed)
@@ -112,8 +131,6 @@ def _study(options: argparse.Namespace, console: Console) -> int:
     from .members import Member, members
     from .study import Forecast, Foresight, Medians, PastDays, Tariffs, Yesterday, run
 
-    if options.import_price <= options.feed_in_price:
-        raise ValueError("--import-price must be above --feed-in-price: else nothing is won by a market")
     found = members(options.data, options.members, options.seed, options.out / "quarters")
     tariffs = Tariffs(options.import_price, options.feed_in_price)
     ways: dict[str, Callable[[Sequence[Member]], Forecast]] = {

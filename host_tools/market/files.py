@@ -5,18 +5,25 @@ hour or a quarter of an hour, the limit per kWh. The bills compare positions wit
 """
 
 import csv
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from edge.csv_file import Column, CsvError, Rules, read, time_text
 from edge.energy.auction import Clearing, Order, clear
 from edge.energy.day_market import MOST_LIMIT, Bill, admitted, balancing_price
+from edge.energy.day_messages import MOST_PIECES
+from edge.option import NAME_OF_NODE, shown
 from edge.terms import Quality
-from host_tools.statement.books import Books
+from host_tools.measured import complain
+from host_tools.statement.books import Books, read_books, together
 
-_MOST_WH, _MOST_ROWS = 1e9, 5_000_000
+_MOST_ROWS = 5_000_000
+_ENERGY = Column("energy_wh", 0.0, 1e9)
+_LIMIT = Column("limit", -MOST_LIMIT, MOST_LIMIT)
 _SIDES = {"buy": False, "sell": True}
 QUARTER_S = 900
 
@@ -36,34 +43,85 @@ class Step:
         return found
 
 
+class _Piece(NamedTuple):
+    """One row: a part of what a member orders for a step."""
+
+    line: int
+    order: Order
+    limit: str  # as it is written
+
+
 def read_orders(path: Path, step_s: int) -> dict[int, list[Order]]:
-    """The orders of each step, by its begin (Unix time). Raises CsvError."""
-    rules = Rules(
-        columns=(Column("energy_wh", 0.0, _MOST_WH),),
-        keys=("member", "side", "limit"),
-        most_rows=_MOST_ROWS,
-        sort=True,
-    )
-    limit = Column("limit", -MOST_LIMIT, MOST_LIMIT)
-    found: dict[int, list[Order]] = {}
-    for row in read(path, rules):
-        member, side, text = row.key
-        where = f"{path}, line {row.line}"
-        if row.time_s % step_s:
-            raise CsvError(
-                f"{where}: {time_text(row.time_s)} is not the begin of a step of {step_s // 60} min"
-            )
-        if not member or side not in _SIDES:
-            raise CsvError(f"{where}: needs a member, and side buy or sell")
+    """The orders of each step, by its begin (Unix time). The rows of a member for a step are the pieces of
+    its one order, as at a node. Raises CsvError."""
+    keys = ("member", "side", "energy_wh", "limit")
+    rules = Rules(keys=keys, most_rows=_MOST_ROWS, sort=True, tell=complain)
+    found: dict[int, dict[str, list[_Piece]]] = {}
+    for row in sorted(read(path, rules), key=lambda row: row.line):
         try:
-            per_kwh = limit.value(text)
+            if row.time_s % step_s:
+                time = time_text(row.time_s)
+                raise ValueError(f"timestamp = {time}: is not the begin of a step of {step_s // 60} min")
+            piece = _Piece(row.line, _order(*row.key), row.key[3])
+            pieces = found.setdefault(row.time_s, {}).setdefault(piece.order.member, [])
+            _check_piece(piece, pieces)
         except ValueError as error:
-            raise CsvError(f"{where}: {error}") from None
-        energy_wh = row.values[0]
-        if energy_wh != energy_wh or per_kwh != per_kwh or energy_wh % 1:
-            raise CsvError(f"{where}: needs a limit, and an energy in whole Wh")
-        found.setdefault(row.time_s, []).append(Order(member, _SIDES[side], int(energy_wh), per_kwh))
-    return dict(sorted(found.items()))
+            raise CsvError(f"{path}, line {row.line}: {error}") from None
+        pieces.append(piece)
+    return {
+        begin_s: [piece.order for pieces in step.values() for piece in pieces]
+        for begin_s, step in sorted(found.items())
+    }
+
+
+def _order(member: str, side: str, energy: str, limit: str) -> Order:
+    """An order from the texts of a row. Raises ValueError, which names the column."""
+    _check_member(member)
+    if side not in _SIDES:
+        raise ValueError(f"side = {shown(side)}: must be buy or sell")
+    energy_wh, per_kwh = _ENERGY.value(energy), _LIMIT.value(limit)
+    if energy_wh % 1 or math.isnan(energy_wh):
+        raise ValueError(f"energy_wh = {shown(energy)}: must be a whole number of Wh")
+    if math.isnan(per_kwh):
+        raise ValueError(f"limit = {shown(limit)}: must be a price per kWh")
+    return Order(member, _SIDES[side], int(energy_wh), per_kwh)
+
+
+def _check_member(name: str) -> None:
+    """Members are nodes; what a spreadsheet would run as a formula is no name of one. Raises ValueError."""
+    if not NAME_OF_NODE.allows(name):
+        raise ValueError(f"member = {shown(name)}: must be {NAME_OF_NODE.words}")
+
+
+def _check_piece(piece: _Piece, others: Sequence[_Piece]) -> None:
+    """Whether it is a piece of one order with the others of its member and step. Raises ValueError."""
+    order, limit = piece.order, piece.limit
+    for other in others:
+        same_side = order.sells == other.order.sells
+        if same_side and order.limit == other.order.limit:
+            raise ValueError(f"limit = {limit}: a second order of {order.member} after line {other.line}")
+        ask, bid = (order, other.order) if order.sells else (other.order, order)
+        if not same_side and ask.limit <= bid.limit:
+            raise ValueError(
+                f"limit = {limit}: {order.member} would trade with itself, "
+                f"with limit = {other.limit} of line {other.line}"
+            )
+    if len(others) >= MOST_PIECES:
+        raise ValueError(f"member = {order.member}: has more than {MOST_PIECES} orders for this step")
+
+
+def read_members(paths: Sequence[Path]) -> Books:
+    """The books of all members. Raises CsvError."""
+    found = []
+    for path in paths:
+        books = read_books(path)
+        found.append(books)
+        try:
+            for member in sorted({name for step in books.values() for name in step}):
+                _check_member(member)
+        except ValueError as error:
+            raise CsvError(f"{path}: {error}") from None
+    return together(found)
 
 
 def clear_all(orders: Mapping[int, list[Order]], most_wh: float) -> tuple[dict[int, Step], Counter[str]]:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.csv_file import CsvError
-from host_tools.measured import measured
+from host_tools.measured import COLUMNS, measured
 
 QUARTER_S, DAY_S = 900, 86_400
 DAYS = 21
@@ -54,6 +54,7 @@ class _Plant(NamedTuple):
 def members(data: Path, count: int, seed: int = 1, cache: Path | None = None) -> list[Member]:
     """So many members; `cache`: a folder for quarter-hours, as reading minutes takes a minute or two. Raises
     CsvError if the data have not enough."""
+    _check_layout(data)
     rng = random.Random(f"{seed}/market")
     stretches = [
         stretch for place, monday in _SETS for stretch in _stretches(data / place, _time(monday), cache)
@@ -72,6 +73,26 @@ def members(data: Path, count: int, seed: int = 1, cache: Path | None = None) ->
             given_w, source = pv_w * rng.uniform(*_PEAK_W) / np.nanmax(pv_w), f"{source} + {name}"
         found.append(Member(f"member_{i + 1:02}", source, drawn_w, given_w))
     return found
+
+
+def _check_layout(data: Path) -> None:
+    """Raises CsvError, which names all that is missing."""
+    missing = [
+        place if place.endswith(".gz") else f"{place}/*.csv.gz"
+        for place, _ in _SETS
+        if not _files(data / place)
+    ]
+    if missing:
+        raise CsvError(
+            f"{data}: lacks {', '.join(missing)}: measured buildings in rows of {','.join(COLUMNS)}; "
+            "where they come from is on docs/market.md, section Measured data"
+        )
+
+
+def _files(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    return sorted(place.glob("*.csv.gz"))
 
 
 def _stretches(place: Path, monday_s: int, cache: Path | None) -> Iterator[tuple[str, Column]]:
@@ -96,8 +117,7 @@ def _cut(column: Column, first_s: int, begin_s: int) -> Column:
 
 
 def _plants(place: Path, cache: Path | None) -> Iterator[_Plant]:
-    files = sorted(place.glob("*.csv.gz")) if place.is_dir() else [place]
-    for file in files:
+    for file in _files(place):
         plant = _quarters(file) if cache is None else _cached(file, cache)
         if np.isfinite(plant.load_w).any() or plant.pv_w:
             yield plant

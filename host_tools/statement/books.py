@@ -162,12 +162,7 @@ def _entered(path: Path, rows: Iterable["_Row"]) -> Books:
         where = f"{path}, line {line}"
         if at_s % QUARTER_S:
             raise CsvError(f"{where}: {time_text(at_s)} is not the begin of a quarter-hour of UTC")
-        if not member:
-            raise CsvError(f"{where}: the member has no name")
-        if len(member) > _MOST_NAME:
-            raise CsvError(f"{where}: the name of a member has at most {_MOST_NAME} characters")
-        if member[0] in _FORMULA or not member.isprintable():
-            raise CsvError(f"{where}: {member!r} is no name of a member: a spreadsheet would run it")
+        _check_name(where, member)
         if quality not in list(Quality):
             raise CsvError(f"{where}: quality {quality!r} is not one of {', '.join(Quality)}")
         if member in books.setdefault(at_s, {}):
@@ -181,6 +176,16 @@ def _entered(path: Path, rows: Iterable["_Row"]) -> Books:
     return filled_up(books)
 
 
+def _check_name(where: str, member: str) -> None:
+    """Raises CsvError."""
+    if not member:
+        raise CsvError(f"{where}: the member has no name")
+    if len(member) > _MOST_NAME:
+        raise CsvError(f"{where}: the name of a member has at most {_MOST_NAME} characters")
+    if member[0] in _FORMULA or not member.isprintable():
+        raise CsvError(f"{where}: {member!r} is no name of a member: a spreadsheet would run it")
+
+
 def of_devices(path: Path, tell: Tell = complain) -> Books:
     """Books of one member, named as the file, from the minutes of its devices behind one meter.
 
@@ -188,6 +193,7 @@ def of_devices(path: Path, tell: Tell = complain) -> Books:
     which a device is not known is not known; column `filled` marks minutes that were not measured.
     """
     member, rounding, books = path.name.split(".")[0], Rounding(), {}
+    _check_name(str(path), member)
     for quarter, minutes in _quarters(_nets(path, tell)):
         known = [each for each in minutes if each is not None]
         if len(known) < _FILLED * _MINUTES:

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from edge.csv_file import CsvError
 from edge.energy.day_market import STEPS
 from edge.node import Node
 from edge.terms import VARIABLES
 from edge.twins.market import TRADER, MarketTwin
 from host_tools.microgrid.generator import sun
 from host_tools.microgrid.plan import BuildingPlan, DevicePlan, Series, grid_connection
-from host_tools.sim.scenario import Figure, Parameter, Scenario, Setting
+from host_tools.sim.scenario import Figure, Parameter, Scenario, ScenarioError, Setting
 from host_tools.world.clock import VirtualClock
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ def _members(setting: Setting) -> list[tuple[Powers, Powers]]:
         return [_made_up(f"{setting.seed}/market/{i}", i % 2 == 1) for i in range(count)]
     from host_tools.market.members import members
 
-    found = members(setting.data, count, setting.seed, Path("build/market/quarters"))
+    try:
+        found = members(setting.data, count, setting.seed, Path("build/market/quarters"))
+    except CsvError as error:
+        raise ScenarioError(str(error)) from None
     span = slice(0, _ALL_DAYS * STEPS)
     return [(np.nan_to_num(one.drawn_w[span]), np.nan_to_num(one.given_w[span])) for one in found]
 

@@ -179,6 +179,7 @@ def test_broken_invariants_are_told_with_time_and_seed(tmp_path, monkeypatch, ca
         (["village", "--seeds", "2", "--shard", "3/2"], "--shard '3/2'"),
         (["village", "--shard", "1/2"], "--shard"),
         (["village", "--data", "/nowhere"], "data = '/nowhere': is not for scenario village"),
+        (["market", "--data", "/nowhere"], "/nowhere: lacks uci_house_1min/*.csv.gz, "),
         (["village", "--start", "2024-01-01"], "start = '2024-01-01': is not for scenario village"),
     ],
 )
