@@ -7,9 +7,11 @@ READY := .venv/.ready
 option = $(if $($(1)),--$(2) $(call quoted,$($(1))))
 # for the shell, also with apostrophes
 quoted = '$(subst ','\'',$(1))'
-# $(call only,NAMES) ends a target when a variable on the command line is none of its own
-only = $(foreach each,$(filter-out -% MAKE% PYTHON $(1),$(.VARIABLES)),$(if $(filter command,$(firstword \
-	$(origin $(each)))),$(error $(each) is not a variable of `make $@`; it has $(or $(strip $(1)),none))))
+# $(call only,NAMES) ends a target when a variable on the command line is none of its own, or has no value; ARGS may be empty
+only = $(foreach each,$(filter-out -% MAKE% PYTHON $(1),$(.VARIABLES)),$(if $(call asked,$(each)),$(error \
+	$(each) is not a variable of `make $@`; it has $(or $(strip $(1)),none))))$(foreach each,$(filter-out \
+	ARGS,$(1)),$(if $(call asked,$(each)),$(if $(strip $($(each))),,$(error $(each) is empty: give it a value, or omit it))))
+asked = $(filter command,$(firstword $(origin $(1))))
 # the node, or an error
 needed = $(call quoted,$(or $(NODE),$(error $(1) is needed)))
 run_options = $(call option,DURATION,duration) $(call option,DATA,data) $(call option,START,start) \
@@ -55,7 +57,7 @@ demo: $(READY) ## play a made-up recording of four buildings, and show their pag
 	$(call only,SPEED DURATION OUT)
 	$(PYTHON) -m host_tools demo $(strip $(call option,SPEED,speed) $(call option,DURATION,duration) $(call option,OUT,out))
 
-sim: $(READY) ## simulate a scenario (SCENARIO= NODES= HOURS= POLICY= DATA= LEARN= GOSSIP= SEED= OUT= ARGS=)
+sim: $(READY) ## simulate a scenario (SCENARIO= NODES= HOURS= POLICY= DATA= START= LEARN= GOSSIP= SEED= OUT= ARGS=)
 	$(call only,SCENARIO NODES HOURS POLICY DATA START LEARN GOSSIP SEED OUT ARGS)
 	$(PYTHON) -m host_tools sim $(call quoted,$(SCENARIO)) $(strip $(sim_options)) $(ARGS)
 
@@ -75,7 +77,7 @@ attack: $(READY) ## let one member of a real microgrid attack the others (ONLY= 
 	$(call only,ONLY SECONDS OUT ARGS)
 	$(PYTHON) -m host_tools attack $(strip $(attack_options)) $(ARGS)
 
-fuzz: $(READY) ## try damaged inputs on everything that reads bytes of others, an hour in all (TARGET= SECONDS= OUT=)
+fuzz: $(READY) ## try damaged inputs on everything that reads bytes of others, an hour in all (TARGET= SECONDS= OUT= ARGS=)
 	$(call only,TARGET SECONDS OUT ARGS)
 	$(PYTHON) -m host_tools fuzz $(strip $(fuzz_options)) $(ARGS)
 

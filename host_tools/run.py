@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from edge.learn.registry import MODELS
 
 from .arguments import number, whole
@@ -28,6 +26,7 @@ from .microgrid.plan import BuildingPlan, connect_chain, grid_connection
 from .microgrid.replay import DataError, files_of, parse_start, replayed, sunny_morning
 from .microgrid.watch import Watch, follow
 from .netns import command as netns
+from .tables import output
 
 _LONGEST_S = 366 * 86_400
 _SETTLE_S = 0.5  # the last requests are still negotiated
@@ -87,11 +86,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--holons",
         type=int,
-        choices=(0, *range(2, holons.MOST + 1)),
+        choices=range(2, holons.MOST + 1),
         default=0,
         metavar="N",
         help=f"2 to {holons.MOST}: so many microgrids of three generated buildings, each a prosumer of a "
-        "parent microgrid through two gates (default 0: one microgrid, no parent)",
+        "parent microgrid through two gates (default: one microgrid, no parent)",
     )
     parser.add_argument(
         "--max-power-w",
@@ -140,7 +139,7 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     directory = options.out / "run"
-    console = Console()
+    console = output()
     try:
         pace = Pace(options.speed, options.seed, community.METER_S if options.community else None)
         microgrid = Microgrid(plans, directory, pace, fixed_ports=True, trust=bool(options.trust))

@@ -1,11 +1,17 @@
-"""Tables that fit the terminal."""
+"""Tables that fit the terminal; where there is none, they are as wide as they need."""
 
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 _WIDEST = 10_000  # of a table that no terminal limits
+
+
+def output() -> Console:
+    """The standard output. A file or a pipe has room for every column."""
+    return Console(width=None if sys.stdout.isatty() else _WIDEST)
 
 
 def fitted(table: Table, console: Console, leaving: Sequence[str]) -> Table:

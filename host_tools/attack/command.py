@@ -10,14 +10,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from host_tools.arguments import number, whole
 from host_tools.broker import BrokerError
 from host_tools.cgroup import LimitError
 from host_tools.microgrid.launch import LaunchError
-from host_tools.tables import fitted
+from host_tools.tables import fitted, output
 
 from . import judge, measure
 from .cases import CASES, KINDS, ByDoor, Case
@@ -129,7 +128,7 @@ def run(options: argparse.Namespace) -> int:
         return 130
     file = options.out / "attack.json"
     file.write_text(json.dumps([each.report() for each in outcomes], indent=2) + "\n")
-    console = Console()
+    console = output()
     console.print(fitted(_table(outcomes), console, _FIRST_TO_GO))
     failed = [each for each in outcomes if each.failures]
     for outcome in failed:

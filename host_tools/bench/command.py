@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from ..tables import output
 from . import (
     chain,
     cpu,
@@ -80,7 +80,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def bench(options: argparse.Namespace) -> int:
     """Run the chosen parts; returns the exit code."""
-    console = Console()
+    console = output()
     figures: dict[str, Any] = {"machine": {"python": platform.python_version(), "processors": os.cpu_count()}}
     parts = {part.name: part for part in (*_PARTS, cpu.part(options.node))}
     for name in options.only or [part.name for part in _PARTS]:

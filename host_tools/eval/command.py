@@ -14,7 +14,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from rich.console import Console
 
 from edge.learn.registry import MODELS
 from edge.learn.states import StateScale
@@ -22,7 +21,7 @@ from edge.terms import DAY_MIN
 from host_tools.arguments import whole
 from host_tools.study import command as study
 from host_tools.study.command import Study
-from host_tools.tables import fitted
+from host_tools.tables import fitted, output
 
 from . import plots, report
 from .data import DataError, Reading, Record, records
@@ -135,7 +134,7 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.gossip:
         return _gossip(options)
     options.other_code = options.other_code or study.RUN
-    console = Console() if sys.stdout.isatty() else Console(width=report.WIDTH)
+    console = output()
     try:
         models = models_of(options.model, options.set)
         tasks = tasks_of(options)

@@ -14,7 +14,6 @@ from .intervals import Interval
 from .result import Result, Which, cells
 from .rivals import RIVALS
 
-WIDTH = 120  # characters in a line of a table, where there is no terminal
 LEAVING = ("Brier", "lead 95 %", "95 %", "log loss")  # columns that leave in this order when it is narrow
 
 

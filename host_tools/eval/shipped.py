@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from edge.learn.lstm import interpreter
 from edge.learn.lstm.shipped import checksum_on
@@ -24,6 +23,7 @@ from edge.learn.terms import HORIZONS_MIN
 from edge.terms import DAY_MIN, VARIABLES
 from edge.twins.learning_settings import LearningSettings
 from host_tools.progress import bar
+from host_tools.tables import output
 
 from . import report
 from .card import card
@@ -81,7 +81,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def train(options: argparse.Namespace) -> int:
     """Train a model, score it and write both; returns the exit code."""
-    console = Console(width=report.WIDTH)
+    console = output()
     try:
         given = models_of(options.model, options.set)[options.model]
         record = next(records(options.data, options.raw, reading=reading_of(options)))

@@ -11,9 +11,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
-from rich.console import Console
-
 from ..progress import Watched
+from ..tables import output
 from ..world.silence import silence
 from .draw import draw
 from .play import Outcome, play
@@ -48,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 def _play_all(options: argparse.Namespace) -> int:
     began_s, spent_s = time.monotonic(), _cpu_s()
     good = undefined = failed = 0
-    console = Console()
+    console = output()
     watched = Watched("hours", options.seeds, console)
     outcomes = _outcomes(range(options.first, options.first + options.seeds), options.jobs)
     for outcome in watched.over(outcomes):

@@ -16,10 +16,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from ..arguments import whole
+from ..tables import output
 from .targets import Target, targets
 
 MOST_MB = 256  # resident, of the whole process; it needs about 60
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("interrupted: no result", file=sys.stderr)
         return 130
-    Console().print(_table(outcomes))
+    output().print(_table(outcomes))
     findings = [path for each in outcomes for path in each.findings]
     for path in findings:
         print(f"FAILED: {path}; log.txt beside it says how", file=sys.stderr)

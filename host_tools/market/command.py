@@ -16,6 +16,7 @@ from rich.table import Table
 from edge.csv_file import CsvError
 from edge.energy.day_market import Bill
 from host_tools.arguments import number, whole
+from host_tools.tables import output
 
 from .bargains import ROUNDS, pairs
 from .bargains import study as bargains
@@ -47,7 +48,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def market(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
-    console = Console()
+    console = output()
     ways = {"orders": _by_files, "data": _study, "bargain": _bargain}
     given = [name for name in ways if getattr(options, name) is not None]
     if len(given) != 1:

@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
-
 from ..arguments import number
 from ..broker import BrokerError
 from ..microgrid.launch import LaunchError
 from ..sim.topology import Links, TopologyError, parse
+from ..tables import output
 from . import report
 from .fabric import Switch
 from .namespace import NetnsError
@@ -27,7 +26,6 @@ from .virtual import VirtualSite
 
 MOST_NODES = 64
 _DEFAULT = "random:8:3"
-_WIDTH = 110  # where there is no terminal
 _OTHERS = {  # options of runs without namespaces, and their defaults
     **dict.fromkeys(("duration", "data", "start", "learn", "push", "push_token")),
     "gossip": 0,
@@ -72,7 +70,7 @@ def run(options: argparse.Namespace, phases: Phases | None = None) -> int:
     phases = phases or Phases()
     delay_ms = 20.0 if options.delay_ms is None else options.delay_ms
     loss = options.loss or 0.0
-    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+    console = output()
     try:
         with _ended_as_by_ctrl_c():
             real, measured = _real(options, links, phases, delay_ms, loss)

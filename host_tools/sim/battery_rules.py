@@ -17,11 +17,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
 from rich.table import Table
 
 from edge.energy.battery import Battery
 from host_tools.microgrid.replay import DataError, parse_start
+from host_tools.tables import output
 
 from .ceiling import Site, least_missing_wh
 from .job import Job
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DataError, ScenarioError) as error:
         print(error, file=sys.stderr)
         return 2
-    console = Console()
+    console = output()
     days = Table(title="share of the gain of perfect foresight, by what free power may fill")
     for heading in ("day", "missing, Wh", "at best, Wh", *(f"{fill:.0%}" for fill in _FILLS)):
         days.add_column(heading, justify="right")

@@ -16,10 +16,12 @@ from edge.config.check import ConfigError
 from edge.energy.policies import CONSUMER_POLICIES, PRODUCER_POLICIES
 from edge.learn.registry import MODELS
 from edge.twins.registry import TwinError
+from host_tools import reach
 from host_tools.broker import BrokerError
 from host_tools.microgrid.launch import LaunchError
 from host_tools.progress import seconds_of
 from host_tools.study import command as study
+from host_tools.tables import output
 
 from . import compare, plots, real, report
 from .job import Job
@@ -52,7 +54,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--reach",
         default="",
         metavar="REQUESTS:BEATS",
-        help="hops that requests go at first, and heartbeats, such as 1:2 (default: everywhere)",
+        help=reach.HELP,
     )
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="set a parameter of the scenario")
     add("--data", type=Path, help="folder of measured data, one file per node (living_lab)")
@@ -82,8 +84,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         action="append",
         default=[],
         metavar="KEY=V1,V2,...",
-        help="run once for each value of policy, consumer_policy, nodes, latency_ms or a parameter of the "
-        "scenario; values are separated by commas or semicolons; several options: all combinations",
+        help=f"run once for each value of {', '.join(compare.OF_JOB)} or a parameter of the scenario, such "
+        "as reach=1:1,0:0; values are separated by commas or semicolons; several options: all combinations",
     )
     add("--seeds", type=int, default=1, help="number of seeds for each combination (default 1)")
     study.add_options(parser.add_argument_group("with --compare or --seeds").add_argument)
@@ -101,7 +103,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def sim(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
-    console = Console()
+    console = output()
     if options.list:
         print(scenarios())
         return 0
@@ -133,6 +135,8 @@ def job_of(options: argparse.Namespace) -> Job:
         name, equals, value = text.partition("=")
         if not equals:
             raise ScenarioError(f"--set {text!r}: must have the form NAME=VALUE")
+        if name in values:
+            raise ScenarioError(f"--set {text!r}: {name} is given twice")
         values[name] = value
     same = [each.name for each in fields(Job) if hasattr(options, each.name)]
     return Job(**{name: getattr(options, name) for name in same}, values=values, check_s=options.check)

@@ -6,6 +6,7 @@ It is a study: a result file for each run, so it continues where it stopped, in 
 import argparse
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,13 +21,14 @@ from rich.table import Table
 
 from ..study.command import Study
 from ..study.run import Run
+from ..tables import fitted
 from .job import Job
 from .report import figures, summarise
 from .scenario import ScenarioError
 from .style import CYCLE, INK, figure
 from .virtual import Simulation
 
-_OF_JOB = {"policy": str, "consumer_policy": str, "nodes": str, "latency_ms": float, "reach": str}
+OF_JOB = {"policy": str, "consumer_policy": str, "nodes": str, "latency_ms": float, "reach": str}
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ MEASURES = (
     Measure("missing_wh", ("energy_wh", "missing"), "energy missing", "Wh", "missing Wh"),
     Measure("messages_per_contract", ("messages_per_contract",), "messages per contract", "", "msg/contract"),
 )
+_LEAVING = ("msg/contract", "missing Wh", "max resp. s")  # on a narrow terminal, the first one first
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,9 @@ def cases(job: Job, comparisons: Sequence[str], seeds: int) -> list[Case]:
     if not 1 <= seeds <= 1000:
         raise ScenarioError(f"seeds = {seeds}: must be between 1 and 1000")
     axes = [_axis(text, job) for text in comparisons]
+    for key, times in Counter(key for key, _ in axes).items():
+        if times > 1:
+            raise ScenarioError(f"--compare {key}: is there {times} times; write all its values in one")
     found = []
     for values in product(*(axis for _, axis in axes)):
         varied = job
@@ -108,7 +114,7 @@ def run(job: Job, options: argparse.Namespace, out: Path, console: Console) -> i
     )
     if not options.no_plots:
         draw(results, f"{title}; bars: mean, dots: single runs, numbers: worst run", out / "compare.png")
-    console.print(table(results, title))
+    console.print(fitted(table(results, title), console, _LEAVING))
     for name, (first, *_) in results.items():
         if "figures" in first:
             console.print(figures(first, f"{name}, seed {first['seed']}"))
@@ -190,20 +196,35 @@ def draw(results: Mapping[str, list[dict[str, Any]]], title: str, path: Path) ->
 def _axis(text: str, job: Job) -> tuple[str, list[str]]:
     key, equals, values = text.partition("=")
     separator = ";" if ";" in values else ","
-    found = list(dict.fromkeys(value.strip() for value in values.split(separator) if value.strip()))
-    known = [*_OF_JOB, *(parameter.name for parameter in job.kind.parameters)]
+    found = [value.strip() for value in values.split(separator) if value.strip()]
+    known = [*OF_JOB, *(parameter.name for parameter in job.kind.parameters)]
     if not equals or not found:
         raise ScenarioError(f"--compare {text!r}: must have the form KEY=V1,V2,...")
     if key not in known:
         raise ScenarioError(f"--compare {key}: unknown; must be one of {', '.join(known)}")
+    if key in job.values:
+        raise ScenarioError(f"--compare {text!r}: {key} is also given by --set")
+    if key in OF_JOB and getattr(job, key) != getattr(Job(job.scenario), key):
+        raise ScenarioError(f"--compare {text!r}: {key} is also given by --{key.replace('_', '-')}")
+    meant: dict[Any, str] = {}
+    for value in found:
+        same = meant.setdefault(_read(job, key, value), value)
+        if same is not value:
+            raise ScenarioError(f"--compare {text!r}: {same} and {value} are the same")
     return key, found
 
 
 def _varied(job: Job, key: str, value: str) -> Job:
-    if key not in _OF_JOB:
+    if key not in OF_JOB:
         return replace(job, values={**job.values, key: value})
+    return replace(job, **{key: _read(job, key, value)})
+
+
+def _read(job: Job, key: str, value: str) -> Any:
+    if key not in OF_JOB:
+        return next(each for each in job.kind.parameters if each.name == key).read(value)
     try:
-        return replace(job, **{key: _OF_JOB[key](value)})
+        return OF_JOB[key](value)
     except ValueError:
         raise ScenarioError(f"{key} = {value!r}: must be a number") from None
 

@@ -24,8 +24,11 @@ class TopologyError(Exception):
     """An invalid topology; the message contains the value."""
 
 
-def parse(spec: str, seed: int = 1) -> Links:
-    """The nodes and their neighbours; `seed` is used for random shapes. Raises TopologyError."""
+def parse(spec: str, seed: int = 1, capped: bool = False) -> Links:
+    """The nodes and their neighbours; `seed` is used for random shapes. Raises TopologyError.
+
+    `capped`: a mean degree above what so few nodes can have means all to all.
+    """
     if spec.endswith((".toml", ".json")):
         return _read(Path(spec))
     shape, _, size = spec.partition(":")
@@ -35,8 +38,11 @@ def parse(spec: str, seed: int = 1) -> Links:
             return _checked(spec, rows * columns, min(rows, columns), lambda names: _grid(names, columns))
         if shape == "random":
             count, degree = (int(part) for part in size.split(":"))
+            most = MOST_NODES if capped else max(1, count - 1)
+            if count >= 1 and not 1 <= degree <= most:
+                raise TopologyError(f"nodes = {spec!r}: the mean degree must be between 1 and {most:,}")
             rng = random.Random(f"{seed}/{spec}")
-            return _checked(spec, count, degree, lambda names: _random(names, degree, rng))
+            return _checked(spec, count, 1, lambda names: _random(names, degree, rng))
         return _checked(spec, int(size), 1, _SHAPES[shape])
     except (KeyError, ValueError):
         raise TopologyError(f"nodes = {spec!r}: must be {_USAGE}") from None

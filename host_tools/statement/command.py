@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from edge.csv_file import CsvError
 from edge.terms import Quality
 from host_tools.arguments import number
+from host_tools.tables import output
 
 from .books import read_books, together, write_books, write_shares
 from .fairness import Fairness, judge
@@ -66,7 +66,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def statement(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
-    console = Console()
+    console = output()
     prices = Prices(options.retail, options.feed_in, options.community)
     try:
         first_s, last_s, period = _period(options.month)

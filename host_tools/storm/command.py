@@ -16,10 +16,11 @@ from typing import Any
 
 from rich.console import Console
 
-from ..reach import section
+from .. import reach
 from ..study import command as study
 from ..study.command import Study
 from ..study.run import Content, Run
+from ..tables import output
 from ..world.silence import silence
 from .draw import draw
 from .play import play
@@ -37,7 +38,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--reach",
         default="",
         metavar="REQUESTS:BEATS",
-        help="hops that requests go at first, and heartbeats, such as 1:2 (default: everywhere)",
+        help=reach.HELP,
     )
     parser.add_argument("--keep", help="with --replay: keep only these faults, such as 3,7,9, or none")
     parser.add_argument(
@@ -56,11 +57,11 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     try:
         with silence():
-            section(options.reach)
+            reach.section(options.reach)
             if options.replay is not None:
                 return _replay(options)
             _check(options)
-            return _play_all(options, Console())
+            return _play_all(options, output())
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -111,17 +112,23 @@ def _play_all(options: argparse.Namespace, console: Console) -> int:
             console.print(result.trace, markup=False, highlight=False, soft_wrap=True)
 
     seeds = range(options.first, options.first + options.seeds)
-    reach = options.reach
+    far = options.reach
     runs = [
-        Run("storm", f"seed-{seed}", {"seed": seed, "reach": reach}, partial(_try_seed, seed, reach))
+        Run("storm", f"seed-{seed}", {"seed": seed, "reach": far}, partial(_try_seed, seed, far))
         for seed in seeds
     ]
     options.out.mkdir(parents=True, exist_ok=True)
     played = Study(runs, options.out / "runs", options, "storms").play(
         console, each, lambda: f"{len(summary.broken)} failed"
     )
-    figures = summary.figures(played.new, time.monotonic() - began_s)
-    (options.out / "storm.json").write_text(json.dumps(figures, indent=2) + "\n")
+    if played.whole:
+        _report(summary, summary.figures(played.new, time.monotonic() - began_s), options.out)
+    return played.code or (1 if summary.broken else 0)
+
+
+def _report(summary: Summary, figures: dict[str, Any], out: Path) -> None:
+    """Print and write what all seeds have shown."""
+    (out / "storm.json").write_text(json.dumps(figures, indent=2) + "\n")
     faults = ", ".join(f"{count} {kind}" for kind, count in figures["faults"].items())
     speed = figures["seeds_per_minute"]
     print(
@@ -129,11 +136,10 @@ def _play_all(options: argparse.Namespace, console: Console) -> int:
         f"{summary.checks} checks of all invariants, {len(summary.broken)} failed seeds; all nodes agreed at "
         f"most {summary.settled_max_s:g} s after repair; "
         f"{'none was played now' if speed is None else f'{speed:g} seeds per minute'}; "
-        f"details in {options.out / 'storm.json'}"
+        f"details in {out / 'storm.json'}"
     )
-    return played.code or (1 if summary.broken else 0)
 
 
-def _try_seed(seed: int, reach: str) -> dict[str, Any]:
+def _try_seed(seed: int, far: str) -> dict[str, Any]:
     with silence():
-        return try_seed(seed, reach).content()
+        return try_seed(seed, far).content()

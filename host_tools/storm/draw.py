@@ -36,7 +36,7 @@ def draw(seed: int) -> Storm:
     (`with_holons`) and lies about these (`with_false_words`), so that all else stays as it was without.
     """
     rng = random.Random(seed)
-    links = parse(rng.choice(_SHAPES).format(rng.randint(2, 6)), rng.getrandbits(32))
+    links = parse(rng.choice(_SHAPES).format(rng.randint(2, 6)), rng.getrandbits(32), capped=True)
     mood = rng.choices(_MOODS, _MOOD_WEIGHTS)[0]
     liar = "" if mood == "honest" else rng.choice(list(links))
     names = sorted(links, key=lambda name: name == liar)  # last, so that without it all others draw the same

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from .run import Content, Failure, Run
 RUN, KEEP, REFUSE = "run", "keep", "refuse"
 INTERRUPTED = 130  # exit code
 _SHOWN = 10
+_ADDRESS = re.compile(r"((tcp|tls|wss?)://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]):(\d{1,5})")
 
 
 def add_options(add: Callable[..., Any], jobs: int | None = None, other_code: str | None = RUN) -> None:
@@ -38,7 +40,12 @@ def add_options(add: Callable[..., Any], jobs: int | None = None, other_code: st
         metavar="I/N",
         help="of the runs only each N-th, from the I-th on, without a report (default: all)",
     )
-    add("--cluster", metavar="ADDRESS", help="play the runs on the workers of this Dask scheduler")
+    add(
+        "--cluster",
+        type=cluster,
+        metavar="ADDRESS",
+        help="play the runs on the workers of this Dask scheduler, such as tcp://10.0.0.5:8786",
+    )
     add(
         "--other-code",
         choices=(RUN, KEEP, REFUSE),
@@ -54,6 +61,17 @@ def shard(text: str) -> tuple[int, int]:
     if not (at.isdecimal() and of.isdecimal() and 1 <= int(at) <= int(of)):
         raise ValueError(f"--shard {text!r}: expected I/N, with I from 1 to N")
     return int(at), int(of)
+
+
+def cluster(text: str) -> str:
+    """For `type=`: the address of a Dask scheduler."""
+    found = _ADDRESS.fullmatch(text)
+    if not found or not 1 <= int(found[4]) <= 65_535:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be HOST:PORT, or one with tcp://, tls://, ws:// or wss:// before it, such as "
+            "tcp://10.0.0.5:8786"
+        )
+    return text
 
 
 @dataclass

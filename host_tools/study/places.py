@@ -3,6 +3,7 @@
 Each place yields runs as they are complete, in any order. Leaving it early ends what is still being played.
 """
 
+import asyncio
 import multiprocessing
 import signal
 from collections.abc import Generator, Sequence
@@ -13,6 +14,7 @@ from ..broker import die_with_parent
 from .run import Content, Failure, Run, attempt, code_version
 
 Done = Generator[tuple[Run, Content | Failure], None, None]
+_ANSWER_S = 5
 _CONNECT_S = 15
 _DIED = Failure("its process was killed, perhaps for want of memory")
 
@@ -56,8 +58,20 @@ def on_cluster(runs: Sequence[Run], address: str) -> Done:
     try:
         from distributed import Client
         from distributed import as_completed as completed
+        from distributed.comm import connect
+        from distributed.security import Security
     except ImportError:
         raise PlaceError("--cluster needs Dask: pip install 'microgrid-edge[cluster]'") from None
+
+    async def ask() -> None:
+        comm = await connect(address, timeout=_ANSWER_S, **Security().get_connection_args("client"))
+        await comm.close()
+
+    try:  # a client that finds nobody, or something else, would wait long, and again at its end
+        asyncio.run(asyncio.wait_for(ask(), _ANSWER_S))
+    except (OSError, ValueError, TypeError) as error:  # TypeError: TLS without certificates
+        reason = str(error) if isinstance(error, ValueError | TypeError) else "no scheduler answers there"
+        raise PlaceError(f"--cluster {address}: {reason}") from None
     try:
         client = Client(address, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 from rich.table import Table
 
-from host_tools.tables import fitted
+from host_tools.tables import fitted, output
 
 
 def test_columns_leave_in_order_until_the_table_fits():
@@ -24,3 +24,14 @@ def test_columns_leave_in_order_until_the_table_fits():
     assert "a wider terminal also shows: Brier score" in " ".join(narrow.split())
     assert max(map(len, narrow.splitlines())) <= 42
     assert "0.445" not in text(30)
+
+
+def test_where_there_is_no_terminal_nothing_is_cut(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    table = Table(*(f"column {number}" for number in range(30)), box=None)
+    table.add_row(*(f"value {number}" for number in range(30)))
+    console = output()
+    console.print(fitted(table, console, ("column 29",)))
+    told = capsys.readouterr().out
+    assert all(f"column {number}" in told and f"value {number}" in told for number in range(30))

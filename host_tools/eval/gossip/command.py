@@ -4,13 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from edge.learn.gossip import GATES, MODEL_OPERATORS
 from edge.learn.registry import MODELS
 from host_tools.arguments import number, whole
 from host_tools.study.command import Study
 from host_tools.study.run import Run
+from host_tools.tables import output
 
 from ..data import Reading
 from . import lines, plots, report
@@ -103,7 +102,7 @@ def gossip(options: argparse.Namespace, reading: Reading) -> int:
                 plots.draw(results, options.images)
             return 0
         todo = _selected(options, reading, out)
-        return Study(todo, out / "results", options, "jobs", precious=True).play(Console()).code
+        return Study(todo, out / "results", options, "jobs", precious=True).play(output()).code
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -99,11 +99,11 @@ def _times(power_w: PowerAt, factor: float) -> PowerAt:
 
 
 def _connect(plans: Sequence[BuildingPlan], degree: int, seed: str) -> None:
-    """A random tree and more links, up to that mean degree."""
+    """A random tree and more links, up to that mean degree; with fewer nodes, all to all."""
     count = len(plans)
     if count < 2:
         return
-    links = topology.parse(f"random:{count}:{degree}", random.Random(seed).getrandbits(32))
+    links = topology.parse(f"random:{count}:{degree}", random.Random(seed).getrandbits(32), capped=True)
     names = dict(zip(links, [plan.name for plan in plans], strict=True))
     for plan, neighbours in zip(plans, links.values(), strict=True):
         plan.neighbours = [names[each] for each in neighbours]
@@ -120,7 +120,7 @@ SCENARIO = Scenario(
         Parameter("members", 6, 1, 64, "nodes of each of them"),
         Parameter("parents", 1, 1, 64, "parent microgrids; with more than one, three levels"),
         Parameter("gates", 2, 1, 8, "gates of each holon"),
-        Parameter("degree", 3, 1, 63, "mean number of neighbours"),
+        Parameter("degree", 3, 1, 63, "mean number of neighbours, at most all others"),
         Parameter("uneven", 0.0, 0.0, 1.0, "share of the production that is in the other holons"),
         Parameter("kill_s", 0.0, 0.0, 1e6, "when the first gate of the first holon fails, s; 0: never"),
         *(

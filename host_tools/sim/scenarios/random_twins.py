@@ -42,7 +42,7 @@ class _Draft:
 def build(setting: Setting) -> list[BuildingPlan]:
     """Random devices at each node; production is scaled so that the scarcity is met over the whole run.
 
-    Raises ScenarioError if the random draw has no producer or no consumer.
+    Raises ScenarioError if no producer or no consumer runs.
     """
     drafts = {
         node: [_draft(setting, node, i) for i in range(setting.values["twins"])] for node in setting.nodes
@@ -51,14 +51,26 @@ def build(setting: Setting) -> list[BuildingPlan]:
     for draft in (draft for many in drafts.values() for draft in many):
         energy_ws[draft.produces] += draft.energy_ws(3600 * setting.hours)
     if not all(energy_ws.values()):
-        raise ScenarioError(
-            f"seed = {setting.seed}: no producer or no consumer among {setting.values['twins']} twins a node"
-        )
+        everybody = [draft for many in drafts.values() for draft in many]
+        raise ScenarioError(_nobody(setting, everybody, produces=not energy_ws[True]))
     scale = energy_ws[False] / energy_ws[True] / setting.values["scarcity"]
     return [
         BuildingPlan(node, [draft.plan(scale if draft.produces else 1.0) for draft in many])
         for node, many in drafts.items()
     ]
+
+
+def _nobody(setting: Setting, everybody: list[_Draft], produces: bool) -> str:
+    """Why none of the producers, or of the consumers, runs."""
+    what, count = "producer" if produces else "consumer", len(everybody)
+    if not any(draft.produces == produces for draft in everybody):
+        return f"seed = {setting.seed}: no {what} among {count} twins"
+    values = setting.values
+    bursts = "" if produces else f"; those in bursts wait up to burst_s = {values['burst_s']:g} s more"
+    return (
+        f"hours = {setting.hours:.3g}: no {what} among {count} twins starts within these "
+        f"{3600 * setting.hours:g} s; they start within fill_min = {values['fill_min']:g} minutes{bursts}"
+    )
 
 
 def _draft(setting: Setting, node: str, i: int) -> _Draft:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import struct
 
 import pytest
@@ -175,6 +176,17 @@ def test_broken_invariants_are_told_with_time_and_seed(tmp_path, monkeypatch, ca
         (["village", "--compare", "sun=1,2"], "sun"),
         (["village", "--compare", "pv_w=1,x"], "pv_w = 'x'"),
         (["village", "--compare", "latency_ms=1,x"], "latency_ms = 'x'"),
+        (["village", "--compare", "pv_w=90,90.0"], "90 and 90.0 are the same"),
+        (["village", "--compare", "policy=random,random"], "random and random are the same"),
+        (["village", "--compare", "pv_w=1,2", "--compare", "pv_w=3"], "pv_w: is there 2 times"),
+        (["village", "--compare", "pv_w=1,2", "--set", "pv_w=3"], "pv_w is also given by --set"),
+        (["village", "--compare", "latency_ms=1,2", "--latency-ms", "3"], "also given by --latency-ms"),
+        (["village", "--set", "pv_w=1", "--set", "pv_w=3"], "pv_w is given twice"),
+        (["village", "--reach", "65:1"], "requests = 65: must be between 0 and 64"),
+        (["village", "--reach", "1:-1"], "beats = -1: must be between 0 and 64"),
+        (["village", "--reach", "0:1"], "needs requests between 1 and 64; 0:0: everywhere"),
+        (["village", "--reach", "near"], "must be REQUESTS:BEATS"),
+        (["village", "--nodes", "random:5:99"], "the mean degree must be between 1 and 4"),
         (["village", "--seeds", "0"], "seeds = 0"),
         (["village", "--seeds", "2", "--shard", "3/2"], "--shard '3/2'"),
         (["village", "--shard", "1/2"], "--shard"),
@@ -211,6 +223,39 @@ def test_ways_to_run_are_compared_over_seeds(tmp_path, capsys):
     with (tmp_path / "compare.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 8
     assert (tmp_path / "compare.png").exists()
+
+
+def test_near_is_compared_with_everywhere_and_no_column_is_cut(tmp_path, capsys):
+    command = ["sim", "village", "--compare", "reach=1:1,0:0", "--hours", "0.005", "--jobs", "1"]
+    assert main([*command, "--no-plots", "--out", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "served %" in told
+    assert all(re.search(rf"^ *{name} .*\d\.\d *$", told, re.M) for name in ("1:1", "0:0"))
+    assert list(json.loads((tmp_path / "compare.json").read_text())) == ["1:1", "0:0"]
+
+
+def test_all_keys_of_a_comparison_are_in_the_help(capsys):
+    with pytest.raises(SystemExit):
+        main(["sim", "--help"])
+    assert "policy, consumer_policy, nodes, latency_ms, reach" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (
+            "random --hours 0.003 --set twins=2 --nodes grid:3x4",
+            "hours = 0.00306: no producer among 24 twins",
+        ),
+        ("holons --hours 0.01 --set members=3 --set twins=4", "hours = 0.01: no producer among 48 twins"),
+        ("random --set twins=2 --nodes chain:1 --seed 5", "seed = 5: no producer among 2 twins"),
+    ],
+)
+def test_a_run_without_producers_or_consumers_says_why(arguments, reason, capsys, tmp_path):
+    assert main(["sim", *arguments.split(), "--out", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(reason)
+    assert ("fill_min = 5" in told) == ("hours" in told)
 
 
 def test_real_nodes_fill_the_same_board():

@@ -21,6 +21,8 @@ def edges(links):
         ("grid:3x4", 12, 17),
         ("grid:1x3", 3, 2),
         ("random:20:3", 20, 30),
+        ("random:5:4", 5, 10),
+        ("random:1:1", 1, 0),
     ],
 )
 def test_a_shape_has_its_links_both_ways_and_hangs_together(spec, nodes, count):
@@ -43,11 +45,26 @@ def test_a_random_shape_is_that_of_its_seed():
 
 @pytest.mark.parametrize(
     "spec",
-    ["chain", "chain:0", "chain:x", "grid:3", "grid:-2x-2", "random:5", "random:5:0", "tree:4", "ring:9999"],
+    [
+        "chain",
+        "chain:0",
+        "chain:x",
+        "grid:3",
+        "grid:-2x-2",
+        "random:5",
+        "random:5:0",
+        "random:5:5",
+        "tree:4",
+        "ring:9999",
+    ],
 )
 def test_what_is_no_shape_is_refused_by_its_value(spec):
     with pytest.raises(TopologyError, match=spec):
         parse(spec)
+
+
+def test_a_degree_that_cannot_be_means_all_to_all_where_asked():
+    assert len(edges(parse("random:4:9", capped=True))) == 6
 
 
 def test_a_file_may_have_links_that_go_one_way(tmp_path):

@@ -149,6 +149,15 @@ def test_the_command_sums_up(tmp_path, capsys):
     assert "2 storms, 2 of them done before" in capsys.readouterr().out
 
 
+def test_a_shard_reports_nothing(tmp_path, capsys):
+    command = ["storm", "--seeds", "2", "--jobs", "1", "--out", str(tmp_path)]
+    assert tools.main([*command, "--shard", "1/2"]) == 0
+    told = capsys.readouterr().out
+    assert "1 of 1 storms of this shard are done" in told
+    assert "storm.json" not in told
+    assert not (tmp_path / "storm.json").exists()
+
+
 def test_a_failing_seed_leaves_a_trace_that_replays(greedy, monkeypatch, tmp_path, capsys):
     failing = storm((9.0, "power", ("n1", "m.total", 10.0)), (10.0, "mend", ()))
     monkeypatch.setattr("host_tools.storm.report.draw", lambda seed: failing)
@@ -168,6 +177,7 @@ def test_a_failing_seed_leaves_a_trace_that_replays(greedy, monkeypatch, tmp_pat
         ["--replay", "1", "--keep", "x"],
         ["--replay", "1", "--without", "n99"],
         ["--keep", "1"],
+        ["--reach", "0:1"],
     ],
 )
 def test_wrong_usage_is_reported(wrong, capsys):

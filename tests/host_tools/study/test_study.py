@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -307,9 +308,33 @@ def test_a_worker_of_a_cluster_is_killed_in_the_middle(tmp_path, cluster):
 
 
 def test_a_cluster_that_is_not_there_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("host_tools.study.places._CONNECT_S", 0.2)
-    with pytest.raises(ValueError, match="--cluster"):
+    monkeypatch.setattr("host_tools.study.places._ANSWER_S", 0.2)
+    with pytest.raises(ValueError, match=r"--cluster tcp://127\.0\.0\.1:9: no scheduler answers there"):
         play(tmp_path, runs(1), "--cluster", "tcp://127.0.0.1:9")
+
+
+def test_something_that_is_no_scheduler_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("host_tools.study.places._ANSWER_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(ValueError, match=f"--cluster {address}: no scheduler answers there"):
+            play(tmp_path, runs(1), "--cluster", address)
+
+
+def test_tls_without_certificates_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"--cluster tls://127\.0\.0\.1:9: TLS"):
+        play(tmp_path, runs(1), "--cluster", "tls://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "nonsense", "http://127.0.0.1:9", "tcp://127.0.0.1", "tcp://127.0.0.1:0", "a:70000", "tcp://::1:9"],
+)
+def test_what_is_no_address_of_a_scheduler_is_refused(tmp_path, address, capsys):
+    with pytest.raises(SystemExit) as ended:
+        play(tmp_path, runs(1), "--cluster", address)
+    assert ended.value.code == 2
+    assert f"--cluster: {address!r} must be HOST:PORT" in capsys.readouterr().err
 
 
 def test_the_runs_of_every_tool_can_be_sent():
