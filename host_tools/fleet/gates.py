@@ -12,12 +12,11 @@ from typing import Any
 from edge.config.options import SECTIONS
 from edge.option import Option
 from edge.twins.holon_settings import HolonSettings
+from host_tools.microgrid.plan import DOWN, UP, gate_twin
 
 from .network import Complain
 
 TABLE = "holon"
-UP, DOWN = "up", "down"  # the twins of a gate: in its holon, and in the parent
-_TWINS: dict[str, dict[str, Any]] = {UP: {}, DOWN: {"holon_wait_s": 0.1}}  # in a parent there are only gates
 
 
 def _option(section: str, key: str) -> Option:
@@ -60,7 +59,7 @@ class Gates:
         given = raw.get("twin", [])
         if isinstance(given, list) and all(isinstance(each, dict) for each in given):  # else told later
             names = sorted(self.twins(node) - {each.get("name") for each in given})
-            raw["twin"] = [*given, *({"name": name, "kind": TABLE} | _TWINS[name] for name in names)]
+            raw["twin"] = [*given, *map(gate_twin, names)]
         for section, port in _FIRST_PORTS.items():
             if (level := self.level(node)) and isinstance(table := raw.get(section, {}), dict):
                 raw[section] = {"port": port + level} | table

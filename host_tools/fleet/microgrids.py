@@ -6,7 +6,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .gates import DOWN, TABLE, UP, Gates, written
+from host_tools.microgrid.plan import DOWN, UP
+
+from .gates import TABLE, Gates, written
 from .network import Complain
 
 if TYPE_CHECKING:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .holons import DOWN, UP
-from .plan import BuildingPlan
+from .plan import DOWN, UP, BuildingPlan
 
 Books = Mapping[str, dict[str, Any]]  # by node: GET /contracts
 

@@ -4,12 +4,10 @@ The holons with odd numbers have the roofs, the others only loads: what these la
 """
 
 from .generator import generated
-from .plan import BuildingPlan, connect_chain
+from .plan import DOWN, UP, BuildingPlan, connect_chain, gate_twin
 
-UP, DOWN = "up", "down"  # the twins of a gate: in its holon, and in the parent
 MOST = 8  # holons: 24 nodes with a process, and 40 brokers
 _MEMBERS, _GATES = 3, 2
-_WAIT_S = {UP: 0.6, DOWN: 0.1}  # members are served by members first; in the parent there are only gates
 
 
 def members(count: int, seed: int, start_hour: float, speed: float) -> list[BuildingPlan]:
@@ -36,9 +34,9 @@ def connect(plans: list[BuildingPlan]) -> None:
         order = ", ".join(f"{each.name}={_outside(each)}" for each in holon[:_GATES])
         for inside in holon[:_GATES]:
             name = _outside(inside)
-            inside.extra.append(_twin(UP))
+            inside.extra.append(gate_twin(UP))
             inside.sections["holon"] = {"parent": f"../{name}/node.toml", "order": order}
-            parent.append(BuildingPlan(name, [], [_twin(DOWN)], machine=inside.name))
+            parent.append(BuildingPlan(name, [], [gate_twin(DOWN)], machine=inside.name))
     connect_chain([*parent, parent[0]])
     plans += parent
 
@@ -51,7 +49,3 @@ def form(count: int) -> str:
 def _outside(plan: BuildingPlan) -> str:
     """The name that the machine of a gate has in the parent."""
     return f"q-{plan.name}"
-
-
-def _twin(name: str) -> dict[str, object]:
-    return {"name": name, "kind": "holon", "holon_wait_s": _WAIT_S[name]}

@@ -10,6 +10,8 @@ from typing import Any
 
 PowerAt = Callable[[float], float]  # seconds since the start of the run -> W (nan: not measured)
 
+UP, DOWN = "up", "down"  # the twins of a gate: in its holon, and in the parent
+
 
 class Series:
     """Powers (W) that start at the given times (s, ascending); each holds until the next, the last forever.
@@ -83,3 +85,10 @@ def connect_chain(buildings: list[BuildingPlan]) -> None:
 def grid_connection(power_w: float) -> dict[str, Any]:
     """A grid connection: the external supplier of the thesis, as a twin."""
     return {"name": "grid", "kind": "grid", "capacity_w": power_w}
+
+
+def gate_twin(name: str) -> dict[str, Any]:
+    """The twin of a gate in its holon, where members are served by members first, or in the parent, where
+    there are only gates."""
+    wait = {"holon_wait_s": 0.1} if name == DOWN else {}
+    return {"name": name, "kind": "holon", **wait}

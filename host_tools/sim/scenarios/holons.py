@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
-from host_tools.microgrid.plan import BuildingPlan, DevicePlan, PowerAt
+from host_tools.microgrid.plan import DOWN, UP, BuildingPlan, DevicePlan, PowerAt, gate_twin
 from host_tools.sim import topology
 from host_tools.sim.scenario import Gates, Parameter, Scenario, ScenarioError, Setting
 from host_tools.world import World
@@ -18,8 +18,6 @@ from host_tools.world import World
 from . import random_twins
 from .holon_watch import HolonWatch
 
-_UP, _DOWN = "up", "down"
-_WAIT_S = {_UP: 0.6, _DOWN: 0.1}  # members are served by members first; in the parent there are few
 _MEMBER_W = 10_000_000  # a gate asks for many
 _TOP = "g"
 
@@ -46,8 +44,8 @@ def build(setting: Setting) -> list[BuildingPlan]:
             if parent_node not in plans:
                 plan = plans[parent_node] = BuildingPlan(parent_node, [])
                 parents.setdefault(_holon_of(parent_node), []).append(plan)
-            plans[own_node].extra.append(_door(_UP))
-            plans[parent_node].extra.append(_door(_DOWN))
+            plans[own_node].extra.append(gate_twin(UP))
+            plans[parent_node].extra.append(gate_twin(DOWN))
     for parent, own in parents.items():
         _connect(own, values["degree"], f"{setting.seed}/{parent}")
     for plan in plans.values():
@@ -62,10 +60,10 @@ def gates(setting: Setting) -> Gates:
     for holon in _holons(setting):
         parent, _, child = holon.rpartition("-")
         pairs = [(f"{holon}-n{i + 1}", f"{parent or _TOP}-{child}g{i + 1}") for i in range(count)]
-        found.append([(f"{inside}.{_UP}", f"{outside}.{_DOWN}") for inside, outside in pairs])
+        found.append([(f"{inside}.{UP}", f"{outside}.{DOWN}") for inside, outside in pairs])
     for p in range(values["parents"] if values["parents"] > 1 else 0):
         pairs = [(f"p{p + 1}-h1g{i + 1}", f"{_TOP}-p{p + 1}g{i + 1}") for i in range(count)]
-        found.append([(f"{inside}.{_UP}", f"{outside}.{_DOWN}") for inside, outside in pairs])
+        found.append([(f"{inside}.{UP}", f"{outside}.{DOWN}") for inside, outside in pairs])
     return found
 
 
@@ -84,10 +82,6 @@ def _holons(setting: Setting) -> list[str]:
 
 def _holon_of(node: str) -> str:
     return node.rpartition("-")[0]
-
-
-def _door(name: str) -> dict[str, object]:
-    return {"name": name, "kind": "holon", "holon_wait_s": _WAIT_S[name]}
 
 
 def _scaled(device: DevicePlan, factor: float) -> DevicePlan:
